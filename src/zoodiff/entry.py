@@ -1,0 +1,73 @@
+"""References to entries: ``zoo:model@weights``, or a file.
+
+This module is a leaf: it knows the syntax, not which zoos exist.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from zoodiff.errors import UsageError
+
+RANDOM = "random"
+"""The weights name that asks for random initialisation, in every zoo."""
+
+_REFERENCE = re.compile(
+    r"(?P<zoo>[A-Za-z0-9][A-Za-z0-9_.-]*):(?P<model>[^@\s]+)(?:@(?P<weights>[^@\s]+))?"
+)
+
+
+@dataclass(frozen=True, order=True)
+class ModelRef:
+    """One entry by name; ``weights`` is None where the zoo's default is meant.
+
+    >>> ModelRef.parse("torchvision:resnet50@IMAGENET1K_V1")
+    ModelRef(zoo='torchvision', model='resnet50', weights='IMAGENET1K_V1')
+    >>> str(ModelRef("keras", "ResNet50"))
+    'keras:ResNet50'
+    """
+
+    zoo: str
+    model: str
+    weights: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ModelRef:
+        """Read ``zoo:model`` or ``zoo:model@weights``; raise UsageError otherwise."""
+        match = _REFERENCE.fullmatch(text.strip())
+        if match is None:
+            raise UsageError(
+                f'"{text}" is not an entry; write zoo:model or zoo:model@weights, '
+                "for example torchvision:resnet50@IMAGENET1K_V1"
+            )
+        return cls(match["zoo"], match["model"], match["weights"])
+
+    def with_weights(self, weights: str | None) -> ModelRef:
+        """Return the same model with other weights."""
+        return ModelRef(self.zoo, self.model, weights)
+
+    def __str__(self) -> str:
+        return f"{self.zoo}:{self.model}" + (f"@{self.weights}" if self.weights else "")
+
+
+def suggest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
+    """Names that ``name`` may have been meant as, best first.
+
+    >>> suggest("resnet5", ["resnet50", "alexnet", "resnext50_32x4d", "vgg16"])
+    ['resnet50', 'resnext50_32x4d']
+    """
+    by_folded = {candidate.lower(): candidate for candidate in candidates}
+    folded = name.lower()
+    close = difflib.get_close_matches(folded, by_folded, n=limit, cutoff=0.6)
+    starting = sorted((c for c in by_folded if c.startswith(folded)), key=len)
+    ordered = list(dict.fromkeys([*close, *starting]))[:limit]
+    return [by_folded[folded_name] for folded_name in ordered]
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return ``; did you mean a, b?`` or nothing, to be put behind an error's sentence."""
+    found = suggest(name, candidates)
+    return f"; did you mean {', '.join(found)}?" if found else ""

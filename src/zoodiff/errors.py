@@ -1,0 +1,50 @@
+"""Every error that zoodiff raises on purpose: one sentence that names the thing and the way out.
+
+The command prints the sentence and ends with ``exit_code``; a traceback appears only with
+``--debug``. Exit codes are those of the design: 2 for usage or input, 3 for a measurement that
+could not be made.
+"""
+
+from __future__ import annotations
+
+
+class ZoodiffError(Exception):
+    """Something that the user can mend; the message says how."""
+
+    exit_code = 2
+
+
+class UsageError(ZoodiffError):
+    """The command, a reference, an option or an input file is not valid."""
+
+
+class UnknownNameError(UsageError):
+    """A zoo, entry, weights, architecture, study or key that does not exist."""
+
+
+class StudyError(UsageError):
+    """A study file that cannot be run; the message names the file, the line and the key."""
+
+
+class StoreError(ZoodiffError):
+    """The results folder cannot be read or written."""
+
+
+class MissingFrameworkError(ZoodiffError):
+    """A zoo's framework is not installed; the message names the extra or the environment."""
+
+    exit_code = 3
+
+
+class MeasurementError(ZoodiffError):
+    """One measurement could not be made; others go on."""
+
+    exit_code = 3
+
+
+class WeightsUnavailableError(MeasurementError):
+    """Published weights could not be fetched or did not match their published checksum."""
+
+
+class WorkerError(MeasurementError):
+    """A worker reported an error, died, ran out of its time or out of its memory."""

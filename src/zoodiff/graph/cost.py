@@ -1,0 +1,131 @@
+"""Counts and cost of a canonical graph: parameters, MACs, layers.
+
+A MAC is one multiply-accumulate of a convolution, a linear layer or a matrix product; biases,
+normalisation, activations and pooling count nothing, as in the figures that torchvision
+publishes (``weights.meta["_ops"]``) and in fvcore's ``FlopCountAnalysis``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import prod
+from typing import NewType
+
+from zoodiff.graph import ops
+from zoodiff.graph.ir import Graph, Node
+
+Macs = NewType("Macs", int)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What can be counted on a graph; sizes are numbers of scalars, not bytes."""
+
+    parameters: int
+    """Learned weights, including those that inference does not touch."""
+    statistics: int
+    """Non-trainable state: moving means and variances and the like."""
+    unused_parameters: int
+    """The part of ``parameters`` that inference does not touch (auxiliary heads)."""
+    macs: Macs
+    convolutions: int
+    normalisations: int
+    linear_layers: int
+    softmax_inside: bool
+    """The network ends in a softmax (or sigmoid) instead of logits."""
+    preprocessing_inside: bool
+    """Rescaling or normalisation of pixels happens between the input and the first layer."""
+    preprocessing_ops: tuple[str, ...]
+    """The operators in question, in order, under their source's names."""
+
+
+_PREPROCESSING = frozenset({"Add", "Sub", "Mul", "Div", "Sqrt", "Pad", "Resize", "Cast", "Concat"})
+"""Operators that may stand between the input and the first layer with weights."""
+_PASSING = frozenset(
+    {"Transpose", "Identity", "Slice", "Gather", "Squeeze", "Unsqueeze", "Reshape", "Cast"}
+)
+"""Operators that move values without changing them."""
+_SCALING = frozenset({"Add", "Sub", "Mul", "Div"})
+
+
+def macs_of(graph: Graph, node: Node) -> Macs:
+    """MACs of one node at batch size 1; zero for operators that do none.
+
+    Convolution: output elements times ``in_channels / group`` times kernel area (Sze et al.,
+    "Efficient Processing of Deep Neural Networks", 2020, section 2.2).
+    """
+    if node.op in ops.CONVOLUTIONS:
+        kernel = node.attributes["kernel_shape"]
+        group = node.attributes["group"]
+        data = graph.tensors[node.inputs[0]]
+        output = graph.tensors[node.outputs[0]]
+        assert isinstance(kernel, list) and isinstance(group, int)
+        if node.op == "ConvTranspose":
+            out_channels = output.shape[1]
+            return Macs(prod(data.shape) * (out_channels // group) * int(prod(kernel)))
+        return Macs(prod(output.shape) * (data.shape[1] // group) * int(prod(kernel)))
+    if node.op in ops.LINEAR:
+        output = graph.tensors[node.outputs[0]]
+        in_features = node.attributes["in_features"]
+        assert isinstance(in_features, int)
+        return Macs(prod(output.shape) * in_features)
+    if node.op in ops.PRODUCTS:
+        sizes = [node.attributes[key] for key in ("batch", "m", "k", "n")]
+        return Macs(prod(int(size) for size in sizes if isinstance(size, int)))
+    return Macs(0)
+
+
+def count(graph: Graph) -> Counts:
+    """Count parameters, MACs and layers of a graph.
+
+    A parameter that several nodes share counts once.
+    """
+    seen = {p.name: p for node in graph.nodes for p in node.parameters}
+    unused = {p.name: p for p in graph.unused_parameters if p.name not in seen}
+    owned = [*seen.values(), *unused.values()]
+    kinds = Counter(node.op for node in graph.nodes)
+    inside = _preprocessing(graph)
+    return Counts(
+        parameters=sum(p.size for p in owned if p.trainable),
+        statistics=sum(p.size for p in owned if not p.trainable),
+        unused_parameters=sum(p.size for p in unused.values() if p.trainable),
+        macs=Macs(sum(macs_of(graph, node) for node in graph.nodes)),
+        convolutions=sum(kinds[op] for op in ops.CONVOLUTIONS),
+        normalisations=sum(kinds[op] for op in ops.NORMALISATIONS),
+        linear_layers=sum(kinds[op] for op in ops.LINEAR),
+        softmax_inside=_ends_in_softmax(graph),
+        preprocessing_inside=bool(inside),
+        preprocessing_ops=inside,
+    )
+
+
+def _ends_in_softmax(graph: Graph) -> bool:
+    producers = {out: node for node in graph.nodes for out in node.outputs}
+    for output in graph.outputs:
+        name = output.name
+        while (node := producers.get(name)) is not None:
+            if node.op in {"Softmax", "Sigmoid"}:
+                return True
+            if node.op not in _PASSING or not node.inputs:
+                break
+            name = node.inputs[0]
+    return False
+
+
+def _preprocessing(graph: Graph) -> tuple[str, ...]:
+    """Scaling operators between an input and the first layer that is none, in order."""
+    reached = {tensor.name for tensor in graph.inputs}
+    found: list[Node] = []
+    for node in graph.nodes:
+        if not reached.intersection(node.inputs):
+            continue
+        if node.op in _PREPROCESSING | _PASSING and all(
+            name in reached or name not in graph.tensors for name in node.inputs
+        ):
+            reached.update(node.outputs)
+            if node.op in _PREPROCESSING:
+                found.append(node)
+    if not any(node.op in _SCALING for node in found):
+        return ()
+    return tuple(node.name for node in found if node.op in _SCALING)

@@ -1,0 +1,123 @@
+"""The canonical layer graph: small, typed, framework-free, serialised to JSON.
+
+A graph is a list of nodes in topological order. Operators carry ONNX's names
+(https://onnx.ai/onnx/operators/) where ONNX has the operator; anything else keeps its source's
+name with the source as prefix (``aten::roll``), so nothing is lost and nothing is guessed.
+Shapes are those of one inference at batch size 1, as ``(batch, channels, height, width)``
+for image-like tensors whatever the framework's own layout was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+AttributeValue = int | float | str | bool | list[int] | list[float] | None
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One weight tensor, by name and shape, without its values.
+
+    ``trainable`` is False for state that gradient descent does not change: batch-norm moving
+    statistics, the mean and variance of a normalisation layer inside the network.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    trainable: bool = True
+    dtype: str = "float32"
+
+    @property
+    def size(self) -> int:
+        """Number of scalars."""
+        total = 1
+        for extent in self.shape:
+            total *= extent
+        return total
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value on an edge. An unknown extent is -1."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator application.
+
+    ``name`` is the name that the source gave the layer, so that a finding can point there.
+    ``inputs`` and ``outputs`` are tensor names; parameters are not among the inputs.
+    """
+
+    op: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    parameters: tuple[Parameter, ...] = ()
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network as it computes at inference.
+
+    ``unused_parameters`` are weights that the network owns but inference never touches (the
+    auxiliary classifier of Inception v3, for one); they count as parameters of the network.
+    """
+
+    source: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    nodes: tuple[Node, ...]
+    tensors: Mapping[str, Tensor]
+    unused_parameters: tuple[Parameter, ...] = ()
+
+    def to_json(self) -> str:
+        """Serialise; ``Graph.from_json(g.to_json()) == g``."""
+        return json.dumps(self.to_dict(), separators=(",", ":"), sort_keys=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists, numbers and strings."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Graph:
+        """Read what ``to_json`` wrote."""
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Graph:
+        """Read what ``to_dict`` wrote; raise KeyError or TypeError on anything else."""
+        return cls(
+            source=raw["source"],
+            inputs=tuple(_tensor(t) for t in raw["inputs"]),
+            outputs=tuple(_tensor(t) for t in raw["outputs"]),
+            nodes=tuple(
+                Node(
+                    op=n["op"],
+                    name=n["name"],
+                    inputs=tuple(n["inputs"]),
+                    outputs=tuple(n["outputs"]),
+                    attributes=dict(n["attributes"]),
+                    parameters=tuple(_parameter(p) for p in n["parameters"]),
+                )
+                for n in raw["nodes"]
+            ),
+            tensors={name: _tensor(t) for name, t in raw["tensors"].items()},
+            unused_parameters=tuple(_parameter(p) for p in raw["unused_parameters"]),
+        )
+
+
+def _tensor(raw: Mapping[str, Any]) -> Tensor:
+    return Tensor(raw["name"], tuple(raw["shape"]), raw["dtype"])
+
+
+def _parameter(raw: Mapping[str, Any]) -> Parameter:
+    return Parameter(raw["name"], tuple(raw["shape"]), raw["trainable"], raw["dtype"])

@@ -1,0 +1,79 @@
+"""A preprocessing as data: printable, comparable, serialisable.
+
+The order of the steps is fixed: decode, resize, crop, channel order, scale to ``value_range``,
+normalise, layout. A field is None where the zoo publishes nothing about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What happens between an image file and the network's input, as one zoo publishes it."""
+
+    input_size: tuple[int, int] | None = None
+    """Height and width that the network is fed."""
+    resize: int | tuple[int, int] | None = None
+    """Length of the short side, or (height, width) where the aspect ratio is not kept."""
+    resize_policy: Literal["short_side", "squash", "central_fraction_then_squash"] | None = None
+    crop_fraction: float | None = None
+    interpolation: str | None = None
+    antialias: bool | None = None
+    channel_order: Literal["RGB", "BGR"] | None = None
+    value_range: tuple[float, float] | None = None
+    """Range of a pixel after scaling and before mean and std: (0, 1), (0, 255) or (-1, 1)."""
+    mean: Triple | None = None
+    std: Triple | None = None
+    layout: Literal["NCHW", "NHWC"] | None = None
+    inside_network: bool = False
+    """The network itself rescales or normalises; it is fed pixels in [0, 255]."""
+    published: Literal["yes", "partial", "no"] = "no"
+    """Whether the zoo publishes a complete preprocessing, a part of it, or none."""
+    source: str | None = None
+    """Where the zoo publishes it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, None for what is not published."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Preprocessing:
+        """Read what ``to_dict`` wrote (lists become tuples)."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+        return cls(**values)
+
+    def sentence(self) -> str:
+        """One line for a table.
+
+        >>> Preprocessing(input_size=(224, 224), resize=256, resize_policy="short_side",
+        ...     interpolation="bilinear", channel_order="RGB", value_range=(0.0, 1.0),
+        ...     mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), published="yes").sentence()
+        'resize 256 (short side, bilinear), crop 224x224, RGB, [0, 1], mean 0.485 0.456 0.406, std 0.229 0.224 0.225'
+        """  # noqa: E501 - the line is what a reader sees
+        parts: list[str] = []
+        if self.resize is not None:
+            size = self.resize if isinstance(self.resize, int) else "x".join(map(str, self.resize))
+            how = [w.replace("_", " ") for w in (self.resize_policy, self.interpolation) if w]
+            parts.append(f"resize {size}" + (f" ({', '.join(how)})" if how else ""))
+        elif self.crop_fraction is not None:
+            parts.append(f"central {self.crop_fraction:g} of the image")
+        if self.input_size is not None:
+            verb = "crop" if self.resize is not None else "size"
+            parts.append(f"{verb} {self.input_size[0]}x{self.input_size[1]}")
+        if self.channel_order:
+            parts.append(self.channel_order)
+        if self.value_range is not None:
+            parts.append(f"[{self.value_range[0]:g}, {self.value_range[1]:g}]")
+        if self.mean is not None:
+            parts.append("mean " + " ".join(f"{v:g}" for v in self.mean))
+        if self.std is not None:
+            parts.append("std " + " ".join(f"{v:g}" for v in self.std))
+        if self.inside_network:
+            parts.append("normalisation inside the network")
+        return ", ".join(parts) if parts else "none published"

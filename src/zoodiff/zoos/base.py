@@ -1,0 +1,154 @@
+"""What a zoo says about itself, and what its worker can do.
+
+A zoo has two sides. The *catalogue* (``Zoo``) lives in the command's process and must not import
+a framework: it lists entries, weights, preprocessing, labels. The *backend* (``Backend``) is
+imported by its dotted name inside a worker and may import anything.
+
+A third party adds a zoo with an entry point in the group ``zoodiff.zoos`` whose value is an
+object with the attributes of ``Zoo``; nothing in this repository has to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from zoodiff.data.labels import IMAGENET_1K, LabelSpace
+from zoodiff.preprocessing.spec import Preprocessing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoodiff.graph.ir import Graph
+
+WeightsState = Literal["published", "random", "placeholder", "trained"]
+"""Where the numbers in a network come from.
+
+``published``: the zoo's own file. ``random``: initialised here from a seed. ``placeholder``:
+constants that ship with a graph in place of weights. ``trained``: trained here (the mini-zoo).
+"""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One set of published weights of a model."""
+
+    name: str
+    """As in ``zoo:model@name``."""
+    default: bool = False
+    url: str | None = None
+    sha256: str | None = None
+    """Full or leading hex digits, as far as the zoo publishes them."""
+    bytes: int | None = None
+    parameters: int | None = None
+    """The zoo's own exact figure, where it publishes one."""
+    macs: int | None = None
+    """The zoo's own figure in MACs, where it publishes one."""
+    preprocessing: Preprocessing | None = None
+    """Overrides the model's, where weights differ in preprocessing."""
+    since: str | None = None
+    """Date (YYYY-MM-DD) or release in which the zoo first published them, where known."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of a zoo: an entry for each of its weights, and one with random weights."""
+
+    name: str
+    architecture: str
+    """Canonical name, shared with the same network of other zoos."""
+    weights: tuple[Weights, ...] = ()
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    labels: LabelSpace = IMAGENET_1K
+    input_shape: tuple[int, ...] = (3, 224, 224)
+    """(channels, height, width) at which the zoo describes the model."""
+    note: str | None = None
+
+    @property
+    def default_weights(self) -> Weights | None:
+        """The weights that the zoo hands out by default, or None."""
+        return next((w for w in self.weights if w.default), None)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment of a zoo's own, made by ``zoodiff env create NAME``."""
+
+    name: str
+    requirements: tuple[str, ...]
+    constraints: str | None = None
+    """Name of a file in ``zoodiff/workers/constraints`` with exact versions."""
+    megabytes: int | None = None
+    """Disk space it takes, measured, to be said before it is made."""
+
+
+class Zoo(Protocol):
+    """The catalogue side. Every member answers without importing the zoo's framework."""
+
+    name: str
+    title: str
+    distributions: tuple[str, ...]
+    """Distributions that must be installed for the backend to work; their versions are shown."""
+    extra: str | None
+    """The extra of zoodiff that installs them (``torch``), if one does."""
+    environment: Environment | None
+    """The environment of its own, where the zoo cannot share the command's."""
+    backend: str
+    """``package.module:attribute`` of a callable without arguments that returns a Backend."""
+    listed: bool
+    """Whether ``zoodiff list`` and studies over all zoos include it (the mini-zoo is not)."""
+
+    def models(self) -> Sequence[Model]:
+        """All models, ordered by name."""
+        ...
+
+
+class Network(Protocol):
+    """A loaded network in a worker, ready to be fed."""
+
+    weights_state: WeightsState
+    weights_sha256: str | None
+    input_shape: tuple[int, ...]
+    """With batch 1, in the framework's own layout."""
+    layout: Literal["NCHW", "NHWC"]
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(batch, ...) in the network's own layout -> (batch, classes)."""
+        ...
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Apply the entry's own preprocessing to decoded images (batch, height, width, 3 or 1)."""
+        ...
+
+
+class Backend(Protocol):
+    """The worker side of a zoo. Errors are ZoodiffErrors; anything else is a bug or a crash."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the frameworks that are really imported."""
+        ...
+
+    def models(self) -> Sequence[str]:
+        """Names that the installed framework itself knows; the contract test compares."""
+        ...
+
+    def describe(self, model: str, weights: str | None) -> Graph:
+        """Build the network without allocating weights and return its graph.
+
+        ``weights`` None means the zoo's default; some networks differ in structure between
+        published and random weights, so the graph is that of the network with those weights.
+        """
+        ...
+
+    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+        """Build the network with weights; ``weights="random"`` initialises from ``seed``.
+
+        Raises WeightsUnavailableError where published weights cannot be had.
+        """
+        ...
+
+    def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
+        """Return the framework's own figures, for cross-checks: ``parameters``, ``statistics``."""
+        ...
