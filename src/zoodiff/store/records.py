@@ -1,0 +1,169 @@
+"""What a measurement is, as it lies in the store: one immutable JSON document each.
+
+A record says what was measured (``values``), of what (``entry``, ``weights``), and everything
+needed to repeat it (``conditions``, ``versions``, ``hardware``). Two hashes name it: ``key`` over
+what was asked, so that a finished measurement is found again, and ``digest`` over the whole
+content, so that an edited or damaged record is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = 1
+"""Version of the record format; a reader refuses what is newer."""
+
+
+class Strict(BaseModel):
+    """A value at the border: unknown keys are errors, instances do not change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class WeightsInfo(Strict):
+    """Where the numbers in the network came from."""
+
+    name: str
+    state: Literal["published", "random", "placeholder", "trained", "none"]
+    """``none``: the measurement needs no weights and none were allocated."""
+    sha256: str | None = None
+
+
+class Hardware(Strict):
+    """The machine a measurement was made on."""
+
+    processor: str
+    cores: int
+    memory_bytes: int
+    system: str
+
+
+class Interval(Strict):
+    """A value with a confidence interval at ``level`` (0.95 unless said otherwise)."""
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+
+class ArchitectureValues(Strict):
+    """Counts of a network's graph; parameters are numbers of scalars."""
+
+    kind: Literal["architecture"] = "architecture"
+    parameters: int
+    statistics: int
+    unused_parameters: int
+    macs: int
+    convolutions: int
+    normalisations: int
+    linear_layers: int
+    nodes: int
+    opaque_nodes: int
+    """Nodes whose operator the frontend kept under its source's name."""
+    input_shape: list[int]
+    output_shape: list[int]
+    softmax_inside: bool
+    preprocessing_inside: bool
+    preprocessing_ops: list[str]
+    published_parameters: int | None = None
+    """The zoo's own exact figure, where it publishes one."""
+    framework_parameters: int
+    """The framework's own count of learned weights, an independent check of ``parameters``."""
+    framework_statistics: int
+    peak_rss_bytes: int
+    """Peak resident memory of the worker up to and including this measurement."""
+    seconds: float
+
+
+class LatencyValues(Strict):
+    """Latency of one entry in one interleaved run, milliseconds per batch."""
+
+    kind: Literal["latency"] = "latency"
+    median_ms: Interval
+    p10_ms: float
+    p90_ms: float
+    calls: int
+    round_medians_ms: list[float]
+    """One per round, in the order of the rounds; ratios are formed within a round."""
+    group: str
+    """Names the interleaved run that this entry was measured in, with all others of it."""
+    repeat: int = 0
+    """0, or 1 for the second copy of an entry that serves as the A/A control."""
+
+
+class AccuracyValues(Strict):
+    """Accuracy of one entry on a labelled data set, percent."""
+
+    kind: Literal["accuracy"] = "accuracy"
+    top1: Interval
+    top5: Interval
+    images: int
+    predictions_file: str
+    """Parquet file beside the record: image, label, the top five classes and their scores."""
+    seconds: float
+
+
+Values = Annotated[ArchitectureValues | LatencyValues | AccuracyValues, Field(discriminator="kind")]
+
+
+class Record(Strict):
+    """One measurement."""
+
+    schema_version: int = SCHEMA
+    key: str
+    """sha256 over what was asked: kind, entry, weights, conditions and the zoo's versions."""
+    entry: str
+    zoo: str
+    model: str
+    architecture: str
+    weights: WeightsInfo
+    preprocessing: dict[str, Any]
+    labels: str
+    fingerprint: str | None = None
+    """Of the canonical graph; null until fingerprints exist."""
+    conditions: dict[str, Any]
+    """Batch size, threads, seed, data set and its hash, ... whatever shapes the number."""
+    versions: dict[str, str]
+    hardware: Hardware
+    started: str
+    """UTC, ISO 8601."""
+    finished: str
+    values: Values
+
+    @property
+    def kind(self) -> str:
+        """``architecture``, ``latency`` or ``accuracy``."""
+        return self.values.kind
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: sorted keys, no spaces; the digest is taken over these bytes."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the canonical JSON, hexadecimal."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+class Failure(Strict):
+    """Something that was asked for and could not be measured, with the reason."""
+
+    kind: Literal["architecture", "latency", "accuracy"]
+    entry: str
+    architecture: str | None
+    reason: str
+
+
+def canonical_json(value: Any) -> bytes:
+    """One byte string per value, whatever the order of its keys was."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def key_of(**asked: Any) -> str:
+    """sha256 over what was asked."""
+    return hashlib.sha256(canonical_json(asked)).hexdigest()
