@@ -1,1 +1,7 @@
-"""To be filled."""
+"""Workers: one process per zoo, possibly with an interpreter of its own.
+
+The parent speaks to a worker in length-prefixed JSON frames; arrays travel as memory-mapped
+``.npy`` files in a scratch folder; nothing is ever unpickled. May import ``zoos``, ``frontends``
+and everything below; ``child``, ``protocol`` and ``handlers`` run inside the worker and use only
+the standard library and numpy, because a zoo's environment may hold nothing else of ours.
+"""

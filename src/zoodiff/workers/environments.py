@@ -1,0 +1,172 @@
+"""Virtual environments of the zoos that cannot share the command's own."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+from zoodiff.errors import MeasurementError, MissingFrameworkError, UsageError
+from zoodiff.workers import paths
+from zoodiff.zoos.base import Environment, Zoo
+
+_READY = "zoodiff-ready.json"
+"""Written last: an environment without it is the rest of an interrupted installation."""
+
+
+def folder(name: str) -> Path:
+    """Where the environment of this name lies, or would lie."""
+    return paths.environments() / name
+
+
+def interpreter(name: str) -> Path | None:
+    """Python of a finished environment, or None where it has not been made.
+
+    ``ZOODIFF_<NAME>_PYTHON`` names an interpreter that somebody else looks after.
+    """
+    given = os.environ.get(f"ZOODIFF_{name.upper().replace('-', '_')}_PYTHON")
+    if given:
+        return Path(given)
+    python = folder(name) / "bin" / "python"
+    return python if (folder(name) / _READY).is_file() and python.exists() else None
+
+
+def interpreter_for(zoo: Zoo) -> Path:
+    """Python that a zoo's worker runs under; raise MissingFrameworkError with the way out."""
+    if zoo.environment is not None:
+        found = interpreter(zoo.environment.name)
+        if found is None:
+            raise MissingFrameworkError(
+                f"the zoo {zoo.name} needs an environment of its own; make it with: "
+                f"zoodiff env create {zoo.environment.name}"
+            )
+        if not found.exists():
+            raise MissingFrameworkError(f"the interpreter {found} of {zoo.name} does not exist")
+        return found
+    missing = [name for name in zoo.distributions if not _installed(name)]
+    if missing:
+        way = (
+            f'install it with: pip install "zoodiff[{zoo.extra}]"'
+            if zoo.extra
+            else f"install it with: pip install {' '.join(missing)}"
+        )
+        raise MissingFrameworkError(f"the zoo {zoo.name} needs {', '.join(missing)}; {way}")
+    return Path(sys.executable)
+
+
+def versions(zoo: Zoo) -> dict[str, str | None]:
+    """Installed versions of a zoo's distributions, None where one is missing, by metadata only."""
+    if zoo.environment is None:
+        return {name: _version(name) for name in zoo.distributions}
+    site = interpreter(zoo.environment.name)
+    if site is None:
+        return dict.fromkeys(zoo.distributions)
+    folders = [str(p) for p in (site.parent.parent / "lib").glob("python3*/site-packages")]
+    found = {
+        (d.metadata["Name"] or "").lower().replace("_", "-"): d.version
+        for d in importlib.metadata.distributions(path=folders)
+    }
+    return {name: found.get(name.lower().replace("_", "-")) for name in zoo.distributions}
+
+
+def create(environment: Environment, say: Callable[[str], None], *, again: bool = False) -> Path:
+    """Make an environment and return its interpreter; ``say`` is told each line of progress.
+
+    An unfinished or outdated one is made anew; a finished one is kept unless ``again``.
+    Raises MeasurementError where the packages cannot be installed.
+    """
+    target = folder(environment.name)
+    wanted = _wanted(environment)
+    ready = target / _READY
+    if not again and ready.is_file() and ready.read_text() == wanted:
+        return target / "bin" / "python"
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make {target.parent} ({error.strerror}); name another folder with ZOODIFF_HOME"
+        ) from None
+    say(f"making a virtual environment in {target}")
+    _run([sys.executable, "-m", "venv", str(target)], environment.name, say)
+    command = [str(target / "bin" / "python"), "-m", "pip", "install", "--progress-bar", "off"]
+    constraints = _constraints(environment)
+    if constraints is not None:
+        command += ["--constraint", str(constraints)]
+    _run([*command, *environment.requirements], environment.name, say)
+    ready.write_text(wanted)
+    return target / "bin" / "python"
+
+
+def remove(name: str) -> bool:
+    """Delete an environment; False where there was none."""
+    there = folder(name).exists()
+    shutil.rmtree(folder(name), ignore_errors=True)
+    return there
+
+
+def code_link(package: Path) -> Path:
+    """A folder that holds a link to this package and nothing else, for ``PYTHONPATH``.
+
+    The package's own parent folder would bring all its neighbours into the other environment.
+    """
+    name = hashlib.sha256(str(package).encode()).hexdigest()[:12]
+    link = paths.home() / "code" / name / package.name
+    if not link.is_symlink():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            link.symlink_to(package, target_is_directory=True)
+    return link.parent
+
+
+def _run(command: list[str], name: str, say: Callable[[str], None]) -> None:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        last = ""
+        for line in process.stdout:
+            if line.strip():
+                last = line.strip()
+                say(last)
+    if process.returncode != 0:
+        raise MeasurementError(f'the environment {name} could not be made: "{last[:300]}"')
+
+
+def _constraints(environment: Environment) -> Path | None:
+    if environment.constraints is None:
+        return None
+    file = resources.files("zoodiff.workers") / "constraints" / environment.constraints
+    return Path(str(file))
+
+
+def _wanted(environment: Environment) -> str:
+    constraints = _constraints(environment)
+    text = constraints.read_text() if constraints else ""
+    return json.dumps(
+        {
+            "requirements": list(environment.requirements),
+            "constraints_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "python": sys.version.split()[0],
+        }
+    )
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _installed(distribution: str) -> bool:
+    return _version(distribution) is not None

@@ -1,0 +1,123 @@
+"""What a worker can be asked: describe, load, time, predict, each over the zoo's backend."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.workers import protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoodiff.zoos.base import Backend, Network
+
+
+class Handlers:
+    """The requests of one worker. The backend is made at the first request that needs it."""
+
+    def __init__(self, make_backend: Callable[[], Backend], scratch: Path) -> None:
+        self._make_backend = make_backend
+        self._backend: Backend | None = None
+        self._scratch = scratch
+        self._networks: dict[str, tuple[Network, NDArray[np.float32] | None]] = {}
+
+    def call(self, method: str, params: Mapping[str, Any]) -> Any:
+        """Answer one request; raise LookupError for a method that there is not."""
+        handler = getattr(self, f"on_{method}", None)
+        if handler is None:
+            raise LookupError(f"a worker cannot {method}")
+        return handler(**params)
+
+    @property
+    def backend(self) -> Backend:
+        """The zoo's backend; making it may import the framework, which takes seconds."""
+        if self._backend is None:
+            self._backend = self._make_backend()
+        return self._backend
+
+    def on_hello(self) -> dict[str, Any]:
+        """Return versions; this imports the framework."""
+        return {"versions": {"python": platform.python_version(), **self.backend.versions()}}
+
+    def on_models(self) -> list[str]:
+        """Names that the installed framework itself knows."""
+        return list(self.backend.models())
+
+    def on_describe(self, model: str, weights: str | None) -> dict[str, Any]:
+        """Return the graph of a network, without weights, and the framework's own counts."""
+        begin = time.perf_counter()
+        graph = self.backend.describe(model, weights)
+        seconds = time.perf_counter() - begin
+        facts = dict(self.backend.facts(model, weights))
+        return {
+            "graph": graph.to_dict(),
+            "facts": facts,
+            "seconds": seconds,
+            "peak_rss_bytes": peak_rss_bytes(),
+        }
+
+    def on_load(
+        self, handle: str, model: str, weights: str | None, seed: int, threads: int
+    ) -> dict[str, Any]:
+        """Load a network under a handle; one loaded before under the same handle is dropped."""
+        self._networks.pop(handle, None)
+        begin = time.perf_counter()
+        network = self.backend.load(model, weights, seed=seed, threads=threads)
+        self._networks[handle] = (network, None)
+        return {
+            "seconds": time.perf_counter() - begin,
+            "weights_state": network.weights_state,
+            "weights_sha256": network.weights_sha256,
+            "input_shape": list(network.input_shape),
+            "layout": network.layout,
+            "peak_rss_bytes": peak_rss_bytes(),
+        }
+
+    def on_unload(self, handle: str) -> None:
+        """Drop a network."""
+        self._networks.pop(handle, None)
+
+    def on_time(self, handle: str, calls: int, batch: int, seed: int) -> dict[str, Any]:
+        """Time single inferences, in milliseconds, on one fixed standard-normal input.
+
+        The clock holds the call into the framework with a numpy array in and a numpy array out:
+        what a user of the zoo waits for, once the image is preprocessed.
+        """
+        network, data = self._networks[handle]
+        if data is None or data.shape[0] != batch:
+            import numpy as np
+
+            shape = (batch, *network.input_shape[1:])
+            data = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+            self._networks[handle] = (network, data)
+        times: list[float] = []
+        for _ in range(calls):
+            begin = time.perf_counter_ns()
+            network.run(data)
+            times.append((time.perf_counter_ns() - begin) / 1e6)
+        return {"milliseconds": times}
+
+    def on_predict(self, handle: str, images: dict[str, str], batch: int) -> dict[str, Any]:
+        """Preprocess and run decoded images; return the outputs, one row an image."""
+        import numpy as np
+
+        network, _ = self._networks[handle]
+        pixels = protocol.get_array(images, self._scratch, remove=False)
+        outputs = [
+            network.run(network.prepare(np.asarray(pixels[first : first + batch])))
+            for first in range(0, len(pixels), batch)
+        ]
+        return {"outputs": protocol.put_array(np.concatenate(outputs), self._scratch)}
+
+
+def peak_rss_bytes() -> int:
+    """Peak resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,281 @@
+"""The parent's side of a worker: start it, ask it, watch it, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import zoodiff
+from zoodiff import errors
+from zoodiff.errors import WorkerError, ZoodiffError
+from zoodiff.workers import environments, paths, protocol
+from zoodiff.zoos.base import Zoo
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_POLL_SECONDS = 0.2
+_SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker may use."""
+
+    seconds: float = 900.0
+    """Wall-clock time of one request."""
+    memory_bytes: int | None = None
+    """Resident memory of the worker and its children; None means 80 % of the machine's."""
+
+
+class Worker:
+    """One worker process of one zoo; use it as a context manager.
+
+    A worker that dies, hangs or grows too large is ended and raises WorkerError, once; the next
+    request starts a fresh process, which knows none of the handles of the old one.
+    """
+
+    def __init__(self, zoo: Zoo, *, threads: int = 1, limits: Limits | None = None) -> None:
+        self.zoo = zoo
+        self.threads = threads
+        self.limits = limits or Limits()
+        self.generation = 0
+        """Number of processes started so far; handles belong to one generation."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._to_child = self._from_child = -1
+        self._requests = 0
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def scratch(self) -> Path:
+        """The folder that this worker and its parent share arrays in."""
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix=f"zoodiff-{self.zoo.name}-")
+        return Path(self._scratch.name)
+
+    @property
+    def log(self) -> Path:
+        """What the worker and its framework printed."""
+        return self.scratch / "worker.log"
+
+    def call(
+        self, method: str, /, *, doing: str, seconds: float | None = None, **params: Any
+    ) -> Any:
+        """Ask the worker and wait for the answer.
+
+        ``doing`` completes the sentence of an error: "... while describing resnet50".
+        Raises the ZoodiffError that the worker raised, or WorkerError where it failed otherwise.
+        """
+        if self._process is None:
+            self._start()
+        self._requests += 1
+        frame = protocol.pack({"id": self._requests, "method": method, "params": params})
+        deadline = time.monotonic() + (seconds or self.limits.seconds)
+        try:
+            self._write(frame)
+            answer = protocol.unpack(self._read(deadline, doing))
+        except (BrokenPipeError, EOFError):
+            raise self._death(doing) from None
+        except protocol.ProtocolError as error:
+            self._kill()
+            raise WorkerError(
+                f"the worker of {self.zoo.name} sent nonsense while {doing} ({error})"
+            ) from None
+        except BaseException:
+            # A request in flight cannot be taken back: the next answer would be the wrong one.
+            self._kill()
+            raise
+        if not isinstance(answer, dict) or answer.get("id") != self._requests:
+            self._kill()
+            raise WorkerError(f"the worker of {self.zoo.name} answered out of turn while {doing}")
+        if "error" in answer:
+            raise self._error(answer["error"], doing)
+        return answer["result"]
+
+    def put_array(self, array: NDArray[Any]) -> dict[str, str]:
+        """Share an array with the worker; the result goes into ``call``'s parameters."""
+        return protocol.put_array(array, self.scratch)
+
+    def get_array(self, message: Any) -> NDArray[Any]:
+        """Take an array out of an answer; raise WorkerError where there is none."""
+        try:
+            return protocol.get_array(message, self.scratch)
+        except protocol.ProtocolError as error:
+            raise WorkerError(f"the worker of {self.zoo.name} sent no array ({error})") from None
+
+    def close(self) -> None:
+        """End the process and remove its scratch folder. Safe to call at any time."""
+        if self._process is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._to_child)
+                self._to_child = -1
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=2)
+            self._kill()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
+
+    def _start(self) -> None:
+        interpreter = environments.interpreter_for(self.zoo)
+        child_in, self._to_child = os.pipe()
+        self._from_child, child_out = os.pipe()
+        command = [
+            str(interpreter),
+            *("-m", "zoodiff.workers.child"),
+            *("--requests", str(child_in)),
+            *("--replies", str(child_out)),
+            *("--backend", self.zoo.backend),
+            *("--scratch", str(self.scratch)),
+        ]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(child_in, child_out),
+                start_new_session=True,
+                env=worker_environment(os.environ, self.threads, interpreter),
+                cwd=self.scratch,
+            )
+        os.close(child_in)
+        os.close(child_out)
+        os.set_blocking(self._from_child, False)
+        self._requests = 0
+        self.generation += 1
+
+    def _write(self, frame: bytes) -> None:
+        view = memoryview(frame)
+        while view:
+            view = view[os.write(self._to_child, view) :]
+
+    def _read(self, deadline: float, doing: str) -> bytes:
+        header = self._exactly(4, deadline, doing)
+        return self._exactly(protocol.body_length(header), deadline, doing)
+
+    def _exactly(self, size: int, deadline: float, doing: str) -> bytes:
+        parts = bytearray()
+        while len(parts) < size:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self._kill()
+                raise WorkerError(
+                    f"the worker of {self.zoo.name} ran out of its time while {doing}; "
+                    "allow more with --worker-seconds"
+                )
+            ready, _, _ = select.select([self._from_child], [], [], min(left, _POLL_SECONDS))
+            if not ready:
+                self._check_memory(doing)
+                continue
+            part = os.read(self._from_child, size - len(parts))
+            if not part:
+                raise EOFError
+            parts += part
+        return bytes(parts)
+
+    def _check_memory(self, doing: str) -> None:
+        import psutil
+
+        limit = self.limits.memory_bytes or int(psutil.virtual_memory().total * 0.8)
+        assert self._process is not None
+        used = 0
+        with contextlib.suppress(psutil.Error):
+            parent = psutil.Process(self._process.pid)
+            for process in (parent, *parent.children(recursive=True)):
+                used += process.memory_info().rss
+        if used > limit:
+            self._kill()
+            raise WorkerError(
+                f"the worker of {self.zoo.name} used more than {limit / 1e9:.1f} GB of memory "
+                f"while {doing}; allow more with --worker-memory"
+            )
+
+    def _death(self, doing: str) -> WorkerError:
+        assert self._process is not None
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            code = 0
+        how = f"exit code {code}"
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
+            how = f"killed by {name}{hint}"
+        last = _last_line(self.log)
+        self._kill()
+        said = f'; its last words: "{last}"' if last else ""
+        return WorkerError(f"the worker of {self.zoo.name} died while {doing} ({how}){said}")
+
+    def _error(self, raw: Mapping[str, Any], doing: str) -> ZoodiffError:
+        kind, message = str(raw.get("kind")), str(raw.get("message"))
+        known = getattr(errors, kind, None)
+        if isinstance(known, type) and issubclass(known, ZoodiffError):
+            return known(message)
+        error = WorkerError(f"the worker of {self.zoo.name} failed while {doing}: {message}")
+        error.add_note(str(raw.get("traceback", "")))
+        return error
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for descriptor in (self._to_child, self._from_child):
+            with contextlib.suppress(OSError):
+                os.close(descriptor) if descriptor >= 0 else None
+        self._to_child = self._from_child = -1
+
+
+def worker_environment(outer: Mapping[str, str], threads: int, interpreter: Path) -> dict[str, str]:
+    """Environment variables of a worker: the user's, less secrets, with threads declared.
+
+    The thread variables are read once, when a framework's runtime starts, which is why a worker
+    is started for one number of threads.
+    """
+    inner = {
+        name: value
+        for name, value in outer.items()
+        if not any(word in name.upper() for word in _SECRET_WORDS) and name != "PYTHONPATH"
+    }
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        inner[name] = str(threads)
+    inner["TF_NUM_INTRAOP_THREADS"] = str(threads)
+    inner["TF_NUM_INTEROP_THREADS"] = "1"
+    inner["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    inner["PYTHONUNBUFFERED"] = "1"
+    inner["ZOODIFF_CACHE"] = str(paths.cache())
+    if interpreter != Path(sys.executable):
+        # A zoo's own environment has no zoodiff installed: it runs this very code, by a link.
+        inner["PYTHONPATH"] = str(environments.code_link(Path(zoodiff.__file__).parent))
+    return inner
+
+
+def _last_line(log: Path) -> str:
+    with contextlib.suppress(OSError):
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        return lines[-1].strip()[:300] if lines else ""
+    return ""

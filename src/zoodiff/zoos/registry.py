@@ -1,0 +1,126 @@
+"""Which zoos there are, and which of their entries a reference means.
+
+Zoos are found by Python entry points in the group ``zoodiff.zoos``; the built-in ones too.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from zoodiff.entry import RANDOM, ModelRef, did_you_mean
+from zoodiff.errors import UnknownNameError, ZoodiffError
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos.base import Model, Weights, Zoo
+
+GROUP = "zoodiff.zoos"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One PTNN of one zoo: architecture, weights, preprocessing, label space."""
+
+    zoo: Zoo
+    model: Model
+    weights: Weights | None
+    """None for random weights."""
+
+    @property
+    def ref(self) -> ModelRef:
+        """The full reference, weights included."""
+        return ModelRef(self.zoo.name, self.model.name, self.weights_name)
+
+    @property
+    def weights_name(self) -> str:
+        """The weights' name, ``random`` where they are initialised here."""
+        return self.weights.name if self.weights else RANDOM
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The weights' own, else the model's."""
+        own = self.weights.preprocessing if self.weights else None
+        return own or self.model.preprocessing
+
+    def __str__(self) -> str:
+        return str(self.ref)
+
+
+class BrokenZooError(ZoodiffError):
+    """A zoo plugin that cannot be loaded."""
+
+
+@functools.cache
+def zoos() -> Mapping[str, Zoo]:
+    """All zoos by name, the built-in and those of other packages."""
+    found: dict[str, Zoo] = {}
+    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.name):
+        try:
+            zoo: Zoo = point.load()
+        except Exception as error:
+            raise BrokenZooError(
+                f'the zoo plugin "{point.name}" ({point.value}) cannot be loaded: {error}; '
+                "mend or uninstall the package that brings it"
+            ) from error
+        found.setdefault(zoo.name, zoo)
+    return MappingProxyType(found)
+
+
+def find_zoo(name: str) -> Zoo:
+    """Return a zoo by name; raise UnknownNameError with suggestions."""
+    try:
+        return zoos()[name]
+    except KeyError:
+        listed = ", ".join(zoos())
+        hint = did_you_mean(name, zoos()) or f"; there are {listed}"
+        raise UnknownNameError(f'no zoo "{name}"{hint}') from None
+
+
+@functools.cache
+def models(zoo_name: str) -> Mapping[str, Model]:
+    """All models of a zoo by name."""
+    return MappingProxyType({model.name: model for model in find_zoo(zoo_name).models()})
+
+
+def find_model(zoo_name: str, model_name: str) -> Model:
+    """Return a model; raise UnknownNameError with suggestions."""
+    known = models(zoo_name)
+    try:
+        return known[model_name]
+    except KeyError:
+        hint = did_you_mean(model_name, known) or f"; see zoodiff list --zoo {zoo_name}"
+        raise UnknownNameError(f"no entry `{zoo_name}:{model_name}`{hint}") from None
+
+
+def resolve(reference: ModelRef | str) -> Entry:
+    """Return the entry that a reference means; raise UnknownNameError or UsageError.
+
+    Without weights the zoo's default is meant, or random weights where the zoo publishes none.
+    """
+    ref = ModelRef.parse(reference) if isinstance(reference, str) else reference
+    model = find_model(ref.zoo, ref.model)
+    zoo = find_zoo(ref.zoo)
+    if ref.weights is None:
+        return Entry(zoo, model, model.default_weights)
+    if ref.weights == RANDOM:
+        return Entry(zoo, model, None)
+    for weights in model.weights:
+        if weights.name == ref.weights:
+            return Entry(zoo, model, weights)
+    names = [weights.name for weights in model.weights] + [RANDOM]
+    hint = did_you_mean(ref.weights, names) or f"; there are {', '.join(names)}"
+    raise UnknownNameError(f'{ref.zoo}:{ref.model} has no weights "{ref.weights}"{hint}')
+
+
+def by_architecture(zoo_names: Sequence[str] | None = None) -> dict[str, list[Entry]]:
+    """Entries with default weights, grouped by architecture, over listed zoos or those named."""
+    names = [z.name for z in zoos().values() if z.listed] if zoo_names is None else zoo_names
+    groups: dict[str, list[Entry]] = {}
+    for name in names:
+        zoo = find_zoo(name)
+        for model in models(name).values():
+            entry = Entry(zoo, model, model.default_weights)
+            groups.setdefault(model.architecture, []).append(entry)
+    return dict(sorted(groups.items()))
