@@ -1,1 +1,4 @@
-"""To be filled."""
+"""Engines run tasks. ``local`` keeps one worker process per zoo on this machine.
+
+May import ``workers`` and everything below.
+"""

@@ -105,6 +105,7 @@ class AccuracyValues(Strict):
     images: int
     predictions_file: str
     """Parquet file beside the record: image, label, the top five classes and their scores."""
+    predictions_sha256: str
     seconds: float
 
 

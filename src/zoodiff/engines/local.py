@@ -1,0 +1,75 @@
+"""The local engine: worker processes on this machine, started when first needed and kept."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from zoodiff.errors import ZoodiffError
+from zoodiff.workers.process import Limits, Worker
+from zoodiff.zoos.base import Zoo
+
+
+class LocalEngine:
+    """A pool of workers, one per zoo, number of threads and copy; a context manager.
+
+    Workers are started from the thread that asks, and must outlive no such thread: Linux ends
+    them when their parent thread ends.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits
+        self._workers: dict[tuple[str, int, int], Worker] = {}
+        self._versions: dict[str, dict[str, str]] = {}
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def worker(self, zoo: Zoo, *, threads: int = 1, copy: int = 0) -> Worker:
+        """The worker of a zoo; ``copy`` 1 is a second process of the same zoo, the control."""
+        key = (zoo.name, threads, copy)
+        if key not in self._workers:
+            self._workers[key] = Worker(zoo, threads=threads, limits=self._limits)
+        return self._workers[key]
+
+    def release(self, zoo: Zoo) -> None:
+        """End all workers of a zoo."""
+        for key in [key for key in self._workers if key[0] == zoo.name]:
+            self._workers.pop(key).close()
+
+    def versions(self, worker: Worker) -> dict[str, str]:
+        """Versions that the worker really imported, asked once per zoo."""
+        name = worker.zoo.name
+        if name not in self._versions:
+            answer = worker.call("hello", doing="importing its framework")
+            self._versions[name] = dict(answer["versions"])
+        return self._versions[name]
+
+    @property
+    def known_versions(self) -> dict[str, dict[str, str]]:
+        """Versions of every zoo that was asked so far."""
+        return dict(self._versions)
+
+    def close(self) -> None:
+        """End all workers."""
+        workers, self._workers = list(self._workers.values()), {}
+        for worker in workers:
+            worker.close()
+
+
+def usable(zoo: Zoo) -> str | None:
+    """None where the zoo's framework is there, else the reason, without starting anything."""
+    from zoodiff.workers import environments
+
+    try:
+        environments.interpreter_for(zoo)
+    except ZoodiffError as error:
+        return str(error)
+    return None

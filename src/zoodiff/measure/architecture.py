@@ -1,0 +1,75 @@
+"""Architecture: build the network without weights, take its graph, count."""
+
+from __future__ import annotations
+
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import WorkerError
+from zoodiff.graph.cost import count
+from zoodiff.graph.ir import Graph
+from zoodiff.measure.common import hardware, now
+from zoodiff.store.records import ArchitectureValues, Record, WeightsInfo
+from zoodiff.zoos.registry import Entry
+
+
+def describe(engine: LocalEngine, entry: Entry) -> tuple[Graph, dict[str, object]]:
+    """The entry's graph and the framework's own facts, from its worker."""
+    worker = engine.worker(entry.zoo)
+    answer = worker.call(
+        "describe",
+        doing=f"describing {entry.model.name}",
+        model=entry.model.name,
+        weights=entry.weights_name if entry.weights else "random",
+    )
+    try:
+        graph = Graph.from_dict(answer["graph"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise WorkerError(
+            f"the worker of {entry.zoo.name} sent no graph of {entry.model.name} ({error!r})"
+        ) from None
+    return graph, {key: value for key, value in answer.items() if key != "graph"}
+
+
+def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
+    """Describe and count one entry; raise a ZoodiffError where that fails."""
+    started = now()
+    graph, answer = describe(engine, entry)
+    counts = count(graph)
+    facts = answer["facts"]
+    if not isinstance(facts, dict):
+        raise WorkerError(f"the worker of {entry.zoo.name} sent no facts of {entry.model.name}")
+    return Record(
+        key=key,
+        entry=str(entry.ref),
+        zoo=entry.zoo.name,
+        model=entry.model.name,
+        architecture=entry.model.architecture,
+        weights=WeightsInfo(name=entry.weights_name, state="none"),
+        preprocessing=entry.preprocessing.to_dict(),
+        labels=entry.model.labels.name,
+        conditions={},
+        versions=engine.versions(engine.worker(entry.zoo)),
+        hardware=hardware(),
+        started=started,
+        finished=now(),
+        values=ArchitectureValues(
+            parameters=counts.parameters,
+            statistics=counts.statistics,
+            unused_parameters=counts.unused_parameters,
+            macs=counts.macs,
+            convolutions=counts.convolutions,
+            normalisations=counts.normalisations,
+            linear_layers=counts.linear_layers,
+            nodes=len(graph.nodes),
+            opaque_nodes=sum("::" in node.op for node in graph.nodes),
+            input_shape=list(graph.inputs[0].shape) if graph.inputs else [],
+            output_shape=list(graph.outputs[0].shape) if graph.outputs else [],
+            softmax_inside=counts.softmax_inside,
+            preprocessing_inside=counts.preprocessing_inside,
+            preprocessing_ops=list(counts.preprocessing_ops),
+            published_parameters=entry.weights.parameters if entry.weights else None,
+            framework_parameters=int(facts["parameters"]),
+            framework_statistics=int(facts["statistics"]),
+            peak_rss_bytes=int(answer["peak_rss_bytes"]),  # type: ignore[call-overload]
+            seconds=float(answer["seconds"]),  # type: ignore[arg-type]
+        ),
+    )

@@ -1,0 +1,48 @@
+"""What every measurement records beside its number."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import os
+import platform
+from pathlib import Path
+
+from zoodiff.store.records import Hardware
+from zoodiff.workers import environments
+from zoodiff.zoos.registry import Entry
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the millisecond."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+@functools.cache
+def hardware() -> Hardware:
+    """The machine that this process runs on."""
+    import psutil
+
+    return Hardware(
+        processor=_processor(),
+        cores=len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else (os.cpu_count() or 1),
+        memory_bytes=psutil.virtual_memory().total,
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def installed_versions(entry: Entry) -> dict[str, str]:
+    """Versions of the entry's frameworks by their metadata, without starting a worker."""
+    found = environments.versions(entry.zoo)
+    return {name: version for name, version in found.items() if version is not None}

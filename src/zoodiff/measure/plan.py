@@ -1,0 +1,125 @@
+"""From a study to tasks: what is measured, each with the key under which it is found again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from zoodiff._version import __version__
+from zoodiff.entry import RANDOM, ModelRef, did_you_mean
+from zoodiff.errors import StudyError, UnknownNameError, UsageError
+from zoodiff.measure import study as studies
+from zoodiff.measure.common import hardware, installed_versions
+from zoodiff.measure.study import Entries, LoadedStudy
+from zoodiff.store.records import key_of
+from zoodiff.zoos import registry
+from zoodiff.zoos.registry import Entry
+
+Kind = Literal["architecture", "latency", "accuracy"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One unit of work: it finishes whole or is done again.
+
+    Architecture and accuracy measure one entry; latency measures all its entries interleaved.
+    """
+
+    kind: Kind
+    entries: tuple[Entry, ...]
+    conditions: tuple[tuple[str, Any], ...]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The conditions as a dictionary."""
+        return dict(self.conditions)
+
+    def key(self, entry: Entry, repeat: int = 0) -> str:
+        """Key of the record that this task makes of one of its entries.
+
+        Latency depends on the machine and on its neighbours in the schedule; counts do not.
+        """
+        asked: dict[str, Any] = {
+            "kind": self.kind,
+            "entry": str(entry.ref),
+            "conditions": self.settings,
+            "versions": installed_versions(entry),
+            "zoodiff": __version__,
+        }
+        if self.kind == "latency":
+            asked["group"] = [str(e.ref) for e in self.entries]
+            asked["hardware"] = hardware().model_dump()
+            asked["repeat"] = repeat
+        return key_of(**asked)
+
+    @property
+    def label(self) -> str:
+        """A few words for a progress bar."""
+        if len(self.entries) == 1:
+            return f"{self.kind} {self.entries[0].ref}"
+        return f"{self.kind} of {len(self.entries)} entries"
+
+
+def plan(loaded: LoadedStudy) -> list[Task]:
+    """All tasks of a study, grouped by zoo; raise StudyError for a name that does not exist."""
+    study = loaded.study
+    tasks: list[Task] = []
+    if study.architecture is not None:
+        chosen = select(loaded, "architecture", study.architecture)
+        chosen.sort(key=lambda e: e.zoo.name)
+        tasks += [Task("architecture", (entry,), ()) for entry in chosen]
+    if study.accuracy is not None:
+        table = study.accuracy
+        conditions = (("data", table.data), ("batch", table.batch), ("seed", study.seed))
+        tasks += [
+            Task("accuracy", (entry,), conditions) for entry in select(loaded, "accuracy", table)
+        ]
+    if study.latency is not None:
+        timing = study.latency
+        entries = [_weighted(entry, timing.weights) for entry in select(loaded, "latency", timing)]
+        if entries:
+            timing_conditions = (
+                ("batch", timing.batch),
+                ("threads", timing.threads),
+                ("rounds", timing.rounds),
+                ("block_seconds", timing.block_seconds),
+                ("max_seconds", timing.max_seconds),
+                ("seed", study.seed),
+            )
+            tasks.append(Task("latency", tuple(entries), timing_conditions))
+    return tasks
+
+
+def select(loaded: LoadedStudy, table: str, wanted: Entries) -> list[Entry]:
+    """Entries of one table of a study, in the order given, without repetition."""
+    chosen: dict[str, Entry] = {}
+    for reference in wanted.entries:
+        try:
+            entry = registry.resolve(reference)
+        except (UnknownNameError, UsageError) as error:
+            raise studies.key_error(loaded, (table, "entries"), error) from None
+        chosen.setdefault(str(entry.ref), entry)
+    try:
+        zoo_names = [registry.find_zoo(name).name for name in wanted.zoos] or None
+    except UnknownNameError as error:
+        raise studies.key_error(loaded, (table, "zoos"), error) from None
+    groups = registry.by_architecture(zoo_names) if wanted.architectures else {}
+    names = list(groups) if wanted.architectures == "all" else list(wanted.architectures)
+    for name in names:
+        if name not in groups:
+            raise studies.key_error(
+                loaded,
+                (table, "architectures"),
+                StudyError(f'no architecture "{name}" in these zoos{did_you_mean(name, groups)}'),
+            )
+        for entry in groups[name]:
+            chosen.setdefault(str(entry.ref), entry)
+    return list(chosen.values())
+
+
+def _weighted(entry: Entry, weights: str) -> Entry:
+    """Random weights take no download; graphs that only have placeholders keep them."""
+    default = entry.model.default_weights
+    if weights == "random" and (default is None or default.url is not None):
+        return registry.resolve(ModelRef(entry.zoo.name, entry.model.name, RANDOM))
+    return entry

@@ -1,0 +1,189 @@
+"""The study file: which entries are measured how.
+
+TOML, checked against the schema below; an unknown key, a wrong type or an unknown zoo is one
+sentence that names the file, the line and the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from zoodiff.entry import did_you_mean
+from zoodiff.errors import StudyError, UnknownNameError
+
+Zoos = list[str]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entries(_Table):
+    """Which entries: named ones, or all of these architectures in these zoos."""
+
+    entries: list[str] = Field(default=[], description="references, zoo:model@weights")
+    architectures: list[str] | Literal["all"] = Field(
+        default=[], description='canonical names, or "all"'
+    )
+    zoos: Zoos = Field(default=[], description="zoos to take the architectures from; all if empty")
+
+
+class ArchitectureTable(Entries):
+    """[architecture]: describe networks; no weights are needed or allocated."""
+
+
+class LatencyTable(Entries):
+    """[latency]: interleaved latency of entries."""
+
+    batch: Annotated[int, Field(ge=1, le=1024)] = 1
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    rounds: Annotated[int, Field(ge=3, le=10_000)] = 15
+    block_seconds: Annotated[float, Field(gt=0, le=60)] = 0.15
+    max_seconds: Annotated[float, Field(gt=0)] = 600.0
+    weights: Literal["random", "published"] = "random"
+
+
+class AccuracyTable(Entries):
+    """[accuracy]: top-1 and top-5 on labelled images."""
+
+    data: Literal["digits"] = "digits"
+    batch: Annotated[int, Field(ge=1, le=4096)] = 64
+
+
+class Study(_Table):
+    """One study. ``claims`` is checked by the claims catalogue itself, by the same rules."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    title: str
+    question: str = ""
+    seed: int = 0
+    top: Annotated[int, Field(ge=1, le=1000)] = 10
+    not_run: list[str] = Field(default=[], description="what is left out on purpose, and why")
+    claims: dict[str, Any] | None = None
+    architecture: ArchitectureTable | None = None
+    latency: LatencyTable | None = None
+    accuracy: AccuracyTable | None = None
+
+
+class LoadedStudy(_Table):
+    """A study with the text it was read from."""
+
+    study: Study
+    path: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def built_in() -> dict[str, Path]:
+    """The studies that come with zoodiff, by name."""
+    packaged = Path(str(resources.files("zoodiff"))) / "studies"
+    checkout = Path(__file__).resolve().parents[3] / "studies"
+    folder = packaged if packaged.is_dir() else checkout
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def load(name_or_path: str) -> LoadedStudy:
+    """Read a study by the name of a built-in one or by its path; raise StudyError otherwise."""
+    path = Path(name_or_path)
+    if not path.suffix and not path.exists():
+        known = built_in()
+        if name_or_path not in known:
+            hint = did_you_mean(name_or_path, known) or f"; there are {', '.join(known)}"
+            raise StudyError(f'no study "{name_or_path}"{hint}, or give the path of a .toml file')
+        path = known[name_or_path]
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise StudyError(
+            f"no study file {path}; built-in studies are {', '.join(built_in())}"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"cannot read the study {path} ({error}); it must be UTF-8 TOML") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, path: str = "study") -> LoadedStudy:
+    """Check a study's text; raise StudyError naming the line and the key."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"study {path} is not TOML: {error}") from None
+    try:
+        study = Study.model_validate(raw)
+    except ValidationError as error:
+        raise StudyError(_sentence(error, text, path)) from None
+    return LoadedStudy(study=study, path=path, text=text)
+
+
+def key_error(loaded: LoadedStudy, location: tuple[str, ...], error: Exception) -> StudyError:
+    """Turn an error about a value of a study into one that names its file and line."""
+    line = line_of(loaded.text, location)
+    where = f"study {loaded.path}, line {line}" if line else f"study {loaded.path}"
+    return StudyError(f"{where}: {error}")
+
+
+def _sentence(error: ValidationError, text: str, path: str) -> str:
+    first = error.errors()[0]
+    location = tuple(str(part) for part in first["loc"] if not isinstance(part, int))
+    # A union's branches are not part of the file's path.
+    location = tuple(part for part in location if not re.search(r"[\[\]('\"]", part))
+    key = ".".join(location)
+    line = line_of(text, location)
+    where = f"study {path}, line {line}" if line else f"study {path}"
+    if first["type"] == "extra_forbidden":
+        known = _keys(location[:-1])
+        hint = did_you_mean(location[-1], known) or f"; there are {', '.join(known)}"
+        return f'{where}: unknown key "{key}"{hint}'
+    if first["type"] == "missing":
+        return f'{where}: the key "{key}" is missing'
+    given = first.get("input")
+    return f"{where}: {key} = {given!r} is not valid ({first['msg'][:1].lower()}{first['msg'][1:]})"
+
+
+def _keys(location: tuple[str, ...]) -> list[str]:
+    tables: dict[tuple[str, ...], type[BaseModel]] = {
+        (): Study,
+        ("architecture",): ArchitectureTable,
+        ("latency",): LatencyTable,
+        ("accuracy",): AccuracyTable,
+    }
+    model = tables.get(location)
+    return list(model.model_fields) if model else []
+
+
+def line_of(text: str, location: tuple[str, ...]) -> int | None:
+    """Line (from 1) of a key in TOML text, by the plain spellings that studies use.
+
+    >>> line_of('name = "a"\\n[latency]\\nthraeds = 2\\n', ("latency", "thraeds"))
+    3
+    """
+    *table, key = location or ("",)
+    current: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        header = re.fullmatch(r"\[+\s*([^\]]+?)\s*\]+\s*(#.*)?", stripped)
+        if header:
+            current = [part.strip().strip("\"'") for part in header[1].split(".")]
+            if [*table, key] == current:
+                return number
+            continue
+        assignment = re.match(r"""["']?([A-Za-z0-9_.-]+)["']?\s*=""", stripped)
+        if assignment and [*current, *assignment[1].split(".")] == [*table, key]:
+            return number
+    return None
+
+
+def unknown(loaded: LoadedStudy, table: str, key: str, error: UnknownNameError) -> StudyError:
+    """Shorthand for an unknown name in a table's list."""
+    return key_error(loaded, (table, key), error)

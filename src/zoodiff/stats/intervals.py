@@ -1,0 +1,95 @@
+"""Confidence intervals of proportions, medians and ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval; the unit is the caller's."""
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+
+def proportion(successes: int, trials: int, level: float = 0.95) -> Estimate:
+    """Wilson's score interval of a proportion, as fractions in [0, 1].
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA
+    22 (1927). Raises ValueError without trials.
+
+    >>> estimate = proportion(90, 100)
+    >>> round(estimate.low, 4), round(estimate.high, 4)
+    (0.8256, 0.9448)
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    if trials < 1:
+        raise ValueError("a proportion needs at least one trial")
+    low, high = proportion_confint(successes, trials, alpha=1 - level, method="wilson")
+    return Estimate(successes / trials, float(low), float(high), level)
+
+
+def median(values: Sequence[float], level: float = 0.95, seed: int = 0) -> Estimate:
+    """Median with a percentile-bootstrap interval over the given values.
+
+    The values must be exchangeable: medians of rounds, not single calls of one process.
+    """
+    import numpy as np
+
+    data = np.asarray(values, dtype=float)
+    return _bootstrap(data, float(np.median(data)), level, seed)
+
+
+def median_ratio(
+    numerator: Sequence[float],
+    denominator: Sequence[float],
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimate:
+    """Median over rounds of the ratio formed within each round, with a bootstrap interval.
+
+    Forming ratios within a round cancels what was common to it: drift, neighbours, frequency.
+    The median is taken of logarithms, so that a ratio and its inverse are treated alike.
+    """
+    import numpy as np
+
+    if len(numerator) != len(denominator):
+        raise ValueError("a ratio within rounds needs as many values on both sides")
+    logs = np.log(np.asarray(numerator, dtype=float)) - np.log(np.asarray(denominator, dtype=float))
+    estimate = _bootstrap(logs, float(np.median(logs)), level, seed)
+    return Estimate(
+        float(np.exp(estimate.value)),
+        float(np.exp(estimate.low)),
+        float(np.exp(estimate.high)),
+        level,
+    )
+
+
+def _bootstrap(data: NDArray[np.float64], centre: float, level: float, seed: int) -> Estimate:
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    if len(data) < 2 or np.ptp(data) == 0:
+        return Estimate(centre, centre, centre, level)
+    found = bootstrap(
+        (data,),
+        np.median,
+        confidence_level=level,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Estimate(centre, float(found.low), float(found.high), level)
