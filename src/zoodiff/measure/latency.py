@@ -43,6 +43,7 @@ class _Runner:
     calls: int = 1
     state: str = ""
     sha256: str | None = None
+    input_shape: list[int] = field(default_factory=list)
     rounds: dict[int, list[float]] = field(default_factory=dict)
 
     @property
@@ -61,6 +62,7 @@ class _Runner:
         )
         self.generation = self.worker.generation
         self.state, self.sha256 = loaded["weights_state"], loaded["weights_sha256"]
+        self.input_shape = sorted(loaded["input_shape"][1:])
         self.block(_WARM_UP_CALLS)
 
     def block(self, calls: int) -> list[float]:
@@ -193,7 +195,13 @@ def _record(
         ),
         preprocessing=entry.preprocessing.to_dict(),
         labels=entry.model.labels.name,
-        conditions={**task.settings, "rounds_done": len(rounds), "calls_a_block": runner.calls},
+        conditions={
+            **task.settings,
+            "rounds_done": len(rounds),
+            "calls_a_block": runner.calls,
+            # Sorted, so that the layout does not matter: (3, 224, 224) either way.
+            "input_shape": runner.input_shape,
+        },
         versions=engine.versions(runner.worker),
         hardware=hardware(),
         started=started,

@@ -1,0 +1,79 @@
+"""Accuracy discrepancies: paired on the same images, corrected for the number of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from zoodiff.compare.result import Discrepancy, Verdict
+from zoodiff.measure.accuracy import right_top1
+from zoodiff.stats import paired
+from zoodiff.store.folder import Store
+from zoodiff.store.records import AccuracyValues, Interval, Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SIGNIFICANCE = 0.05
+
+
+def compare(records: Iterable[Record], store: Store) -> list[Discrepancy]:
+    """All pairs of one architecture on one data set, largest difference in top-1 first."""
+    members = [r for r in records if isinstance(r.values, AccuracyValues)]
+    right = {r.key: right_top1(store, r) for r in members}
+    pairs = [
+        (first, second)
+        for first, second in combinations(members, 2)
+        if first.architecture == second.architecture
+        and first.conditions["data_sha256"] == second.conditions["data_sha256"]
+    ]
+    found: list[tuple[Discrepancy, float]] = []
+    for first, second in pairs:
+        one, two = right[first.key], right[second.key]
+        if one is not None and two is not None:
+            found.append(_pair(first, second, one, two))
+    corrected = paired.holm([p for _, p in found])
+    done = [
+        d.model_copy(update={"p_value": p, "verdict": _verdict(p)})
+        for (d, _), p in zip(found, corrected, strict=True)
+    ]
+    return sorted(done, key=lambda d: d.difference, reverse=True)
+
+
+def _pair(
+    first: Record, second: Record, one: NDArray[np.bool_], two: NDArray[np.bool_]
+) -> tuple[Discrepancy, float]:
+    only_one, only_two = int((one & ~two).sum()), int((two & ~one).sum())
+    if only_two > only_one:
+        first, second, only_one, only_two = second, first, only_two, only_one
+    estimate = paired.difference(only_one, only_two, len(one))
+    high, low = _top1(first), _top1(second)
+    return Discrepancy(
+        metric="measured_top1",
+        architecture=first.architecture,
+        high_entry=first.entry,
+        low_entry=second.entry,
+        high=high,
+        low=low,
+        unit="%",
+        difference=high - low,
+        difference_unit="percentage points",
+        interval=Interval(
+            value=100 * estimate.value, low=100 * estimate.low, high=100 * estimate.high
+        ),
+        verdict="not comparable",
+        high_weights=first.weights.state,
+        low_weights=second.weights.state,
+        note=f"right in one alone: {only_one} and {only_two} of {len(one)} images",
+    ), paired.mcnemar(only_one, only_two)
+
+
+def _top1(record: Record) -> float:
+    assert isinstance(record.values, AccuracyValues)
+    return record.values.top1.value
+
+
+def _verdict(p_value: float) -> Verdict:
+    return "discrepancy" if p_value < SIGNIFICANCE else "no difference"

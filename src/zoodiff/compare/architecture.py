@@ -1,0 +1,65 @@
+"""Architecture mismatches: properties in which the entries of one architecture differ.
+
+Counts only: equal counts prove nothing, different counts prove that the networks differ. The
+structural diff says where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from zoodiff.compare.result import Mismatch
+from zoodiff.store.records import ArchitectureValues, Record
+
+Printer = Callable[[ArchitectureValues], str]
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _size(values: ArchitectureValues) -> str:
+    return "x".join(str(extent) for extent in values.input_shape[-2:])
+
+
+PROPERTIES: tuple[tuple[str, Printer], ...] = (
+    ("parameters", lambda v: f"{v.parameters:,}"),
+    ("MACs", lambda v: f"{v.macs:,}"),
+    ("convolutions", lambda v: str(v.convolutions)),
+    ("normalisations", lambda v: str(v.normalisations)),
+    ("linear layers", lambda v: str(v.linear_layers)),
+    ("classes", lambda v: str(v.output_shape[-1]) if v.output_shape else "?"),
+    ("input size", _size),
+    ("softmax inside", lambda v: _yes(v.softmax_inside)),
+    ("preprocessing inside", lambda v: _yes(v.preprocessing_inside)),
+)
+"""What is compared, in the order in which it is shown, and how each value is printed."""
+
+
+def mismatches(records: Iterable[Record]) -> list[Mismatch]:
+    """All properties with more than one value within an architecture, by architecture."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        if isinstance(record.values, ArchitectureValues):
+            groups.setdefault(record.architecture, []).append(record)
+    found: list[Mismatch] = []
+    for architecture, members in sorted(groups.items()):
+        if len(members) > 1:
+            found += _within(architecture, members)
+    return found
+
+
+def _within(architecture: str, members: Sequence[Record]) -> list[Mismatch]:
+    found = []
+    for name, printed in PROPERTIES:
+        values = {
+            record.entry: printed(record.values)
+            for record in sorted(members, key=lambda r: r.entry)
+            if isinstance(record.values, ArchitectureValues)
+        }
+        groups = len(set(values.values()))
+        if groups > 1:
+            found.append(
+                Mismatch(architecture=architecture, property=name, values=values, groups=groups)
+            )
+    return found

@@ -1,0 +1,201 @@
+"""Work through a study: do what is missing, record each thing as it finishes.
+
+Interrupted at any point, a run has lost only what was in flight; started again, it finds every
+finished record in the store and does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from zoodiff._version import __version__
+from zoodiff.engines.local import LocalEngine, usable
+from zoodiff.errors import StoreError, ZoodiffError
+from zoodiff.measure import accuracy, architecture, latency
+from zoodiff.measure.common import hardware, now
+from zoodiff.measure.plan import Task, plan
+from zoodiff.measure.study import LoadedStudy
+from zoodiff.store.folder import Store
+from zoodiff.store.manifest import Manifest
+from zoodiff.store.records import Failure, Record
+from zoodiff.workers.process import Limits
+
+
+class Observer(Protocol):
+    """Is told how a run goes; the command draws a progress bar from it."""
+
+    def begin(self, tasks: int, finished: int) -> None:
+        """The run has this many tasks, of which so many were found finished."""
+
+    def task(self, label: str) -> None:
+        """A task begins."""
+
+    def step(self, done: int, of: int) -> None:
+        """A part of the task is done."""
+
+    def done(self, failures: int) -> None:
+        """The task ended, with this many entries that could not be measured."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run's manifest, and what had to be set aside in the store."""
+
+    manifest: Manifest
+    reused: int
+    measured: int
+    damaged: tuple[str, ...]
+
+
+def run(
+    loaded: LoadedStudy,
+    store: Store,
+    observer: Observer,
+    *,
+    fresh: bool = False,
+    limits: Limits | None = None,
+    engine: LocalEngine | None = None,
+) -> Outcome:
+    """Run a study into a store and return what came of it.
+
+    Finished measurements are taken from the store unless ``fresh``. Raises StudyError for a name
+    that does not exist, StoreError where the store cannot be written; a failing measurement is
+    no error but a line in the manifest.
+    """
+    store.prepare()
+    tasks = plan(loaded)
+    old = store.read_manifest(loaded.study.name)
+    state = _State(loaded, store, len(tasks), old, fresh)
+    waiting: list[Task] = []
+    for task in tasks:
+        found = None if fresh else _finished(store, task)
+        if found is None:
+            waiting.append(task)
+        else:
+            state.records += [store.name_of(record) for record in found]
+    state.reused = len(state.records)
+    observer.begin(len(tasks), len(tasks) - len(waiting))
+    own = engine is None
+    engine = engine or LocalEngine(limits)
+    try:
+        state.save(engine, complete=False)
+        for position, task in enumerate(waiting):
+            observer.task(task.label)
+            before = len(state.failures)
+            _work(engine, store, task, state, observer.step)
+            state.save(engine, complete=False)
+            observer.done(len(state.failures) - before)
+            _release_finished_zoos(engine, task, waiting[position + 1 :])
+        manifest = state.save(engine, complete=True)
+    finally:
+        if own:
+            engine.close()
+    return Outcome(manifest, state.reused, state.measured, tuple(store.damaged))
+
+
+class _State:
+    """The manifest in the making."""
+
+    def __init__(
+        self, loaded: LoadedStudy, store: Store, planned: int, old: Manifest | None, fresh: bool
+    ) -> None:
+        self.loaded, self.store, self.planned = loaded, store, planned
+        self.records: list[str] = []
+        self.failures: list[Failure] = []
+        self.reused = self.measured = 0
+        same = old is not None and old.study_sha256 == loaded.sha256 and not fresh
+        self.started = old.started if same and old is not None else now()
+        self.versions = dict(old.versions) if same and old is not None else {}
+
+    def save(self, engine: LocalEngine, *, complete: bool) -> Manifest:
+        self.versions |= engine.known_versions
+        manifest = Manifest(
+            study=self.loaded.study.name,
+            title=self.loaded.study.title,
+            study_sha256=self.loaded.sha256,
+            study_text=self.loaded.text,
+            started=self.started,
+            updated=now(),
+            complete=complete,
+            records=list(self.records),
+            failures=list(self.failures),
+            planned=self.planned,
+            zoodiff_version=__version__,
+            hardware=hardware(),
+            versions=self.versions,
+            options={},
+        )
+        self.store.write_manifest(manifest)
+        return manifest
+
+
+def _finished(store: Store, task: Task) -> list[Record] | None:
+    """The records of a finished task, or None where any is missing.
+
+    A latency run that lost an entry is not finished: it is measured again as a whole, since its
+    entries are only comparable within one schedule.
+    """
+    found = []
+    for entry in task.entries:
+        record = store.find(task.kind, task.key(entry))
+        if record is None:
+            return None
+        found.append(record)
+    if task.kind == "latency":
+        control = store.find(task.kind, task.key(task.entries[0], repeat=1))
+        found += [control] if control is not None else []
+    if task.kind == "accuracy" and not all(accuracy.intact(store, record) for record in found):
+        return None
+    return found
+
+
+def _work(
+    engine: LocalEngine,
+    store: Store,
+    task: Task,
+    state: _State,
+    step: Callable[[int, int], None],
+) -> None:
+    try:
+        if task.kind == "latency":
+            records, failures = latency.measure(engine, task, step)
+            state.failures += failures
+            state.records += [store.put(record) for record in records]
+            state.measured += len(records)
+            return
+        entry = task.entries[0]
+        reason = usable(entry.zoo)
+        if reason is not None:
+            state.failures.append(_failure(task, reason))
+            return
+        if task.kind == "architecture":
+            name = store.put(architecture.measure(engine, entry, task.key(entry)))
+        else:
+            record, predictions = accuracy.measure(engine, task, entry)
+            name = store.put(record, predictions)
+        state.records.append(name)
+        state.measured += 1
+    except StoreError:
+        raise  # nothing more can be recorded: the run ends, and what is finished stays
+    except ZoodiffError as error:
+        state.failures.append(_failure(task, str(error)))
+
+
+def _failure(task: Task, reason: str) -> Failure:
+    entry = task.entries[0]
+    return Failure(
+        kind=task.kind,
+        entry=str(entry.ref),
+        architecture=entry.model.architecture,
+        reason=reason,
+    )
+
+
+def _release_finished_zoos(engine: LocalEngine, task: Task, waiting: list[Task]) -> None:
+    """End workers that nothing needs any more, so that their memory is free for the others."""
+    needed = {entry.zoo.name for later in waiting for entry in later.entries}
+    for zoo in {entry.zoo.name: entry.zoo for entry in task.entries}.values():
+        if zoo.name not in needed:
+            engine.release(zoo)
