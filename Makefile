@@ -1,0 +1,46 @@
+# make study   the study `quick` over four zoos, from nothing to a report
+# make test    all tests, in the same environment
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install environments study test test-fast lint bench clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "zoodiff needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	@touch $@
+
+install: $(VENV)/.installed ## Make .venv with zoodiff, the frameworks and the test tools.
+
+environments: install ## Make the virtual environments of the zoos that need one of their own.
+	$(BIN)/zoodiff env create tfmg
+
+study: install environments ## Run the study `quick`; the last line names the report.
+	@$(BIN)/zoodiff run quick --results results --report report
+
+test: install environments ## Run all tests.
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: install ## Run the tests that need no framework.
+	$(BIN)/python -m pytest -m "not torch and not keras and not onnx and not tfmg and not e2e and not browser" $(PYTEST_ARGS)
+
+lint: install ## Format check, lint, types, layers.
+	$(BIN)/ruff format --check src tests tools benchmarks
+	$(BIN)/ruff check src tests tools benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install environments ## Measure what the issues promise; prints a table.
+	$(BIN)/python benchmarks/run.py
+
+clean: ## Remove the environments and everything that was measured.
+	rm -rf $(VENV) results report

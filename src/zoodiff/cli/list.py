@@ -1,0 +1,59 @@
+"""``zoodiff list``: architectures by zoos."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zoodiff.cli.output import Json, complete_zoo, print_json, print_table
+
+
+def list_entries(
+    pattern: Annotated[
+        str, typer.Argument(help="Part of an architecture's or model's name, or a glob.")
+    ] = "",
+    zoo: Annotated[
+        list[str] | None,
+        typer.Option("--zoo", help="Only these zoos (repeat).", autocompletion=complete_zoo),
+    ] = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Only architectures that two zoos or more have.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List architectures and the entries that each zoo has of them."""
+    from fnmatch import fnmatch
+
+    from zoodiff.errors import UnknownNameError
+    from zoodiff.zoos import registry
+
+    groups = registry.by_architecture(zoo or None)
+    glob = pattern.lower() if any(c in pattern for c in "*?[") else f"*{pattern.lower()}*"
+    rows: dict[str, dict[str, list[str]]] = {}
+    for architecture, entries in groups.items():
+        by_zoo: dict[str, list[str]] = {}
+        for entry in entries:
+            if fnmatch(architecture.lower(), glob) or fnmatch(entry.model.name.lower(), glob):
+                by_zoo.setdefault(entry.zoo.name, []).append(entry.model.name)
+        if by_zoo and (not shared or len(by_zoo) > 1):
+            rows[architecture] = by_zoo
+    if pattern and not rows:
+        from zoodiff.entry import did_you_mean
+
+        raise UnknownNameError(
+            f'no architecture or model matches "{pattern}"{did_you_mean(pattern, groups)}'
+        )
+    if json:
+        print_json(rows)
+        return
+    names = list(dict.fromkeys(name for by_zoo in rows.values() for name in by_zoo))
+    print_table(
+        ["architecture", *names],
+        [
+            [architecture, *(", ".join(by_zoo.get(name, [])) for name in names)]
+            for architecture, by_zoo in rows.items()
+        ],
+    )
+    models = sum(len(found) for by_zoo in rows.values() for found in by_zoo.values())
+    print(f"{len(rows)} architectures, {models} models")

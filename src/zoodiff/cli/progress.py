@@ -1,0 +1,95 @@
+"""Progress of a run: a bar with the time left on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from zoodiff.measure.run import Observer
+
+
+@contextlib.contextmanager
+def progress(title: str) -> Iterator[Observer]:
+    """Give an observer that draws while the run goes on."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Lines(title)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield _Bars(bars, title)
+
+
+class _Bars:
+    def __init__(self, bars: Progress, title: str) -> None:
+        self._bars = bars
+        self._all = bars.add_task(title, total=None)
+        self._one = bars.add_task("", total=None, visible=False)
+
+    def begin(self, tasks: int, finished: int) -> None:
+        self._bars.update(self._all, total=tasks, completed=finished)
+
+    def task(self, label: str) -> None:
+        self._bars.reset(self._one, description=label, total=None, visible=True)
+
+    def step(self, done: int, of: int) -> None:
+        self._bars.update(self._one, completed=done, total=of)
+
+    def done(self, failures: int) -> None:
+        self._bars.advance(self._all)
+        self._bars.update(self._one, visible=False)
+
+
+class _Lines:
+    """One line a task, and one every ten seconds of a long one."""
+
+    def __init__(self, title: str) -> None:
+        self._say(title)
+        self._tasks = self._finished = 0
+        self._label = ""
+        self._begin = self._last = time.monotonic()
+
+    def begin(self, tasks: int, finished: int) -> None:
+        self._tasks, self._finished = tasks, finished
+        if finished:
+            self._say(f"{finished} of {tasks} tasks are in the store already")
+
+    def task(self, label: str) -> None:
+        self._label = label
+        self._begin = self._last = time.monotonic()
+
+    def step(self, done: int, of: int) -> None:
+        if time.monotonic() - self._last > 10:
+            self._last = time.monotonic()
+            self._say(f"    {self._label}: {done}/{of}")
+
+    def done(self, failures: int) -> None:
+        self._finished += 1
+        spent = time.monotonic() - self._begin
+        trouble = f", {failures} not possible" if failures else ""
+        self._say(f"[{self._finished}/{self._tasks}] {self._label} {spent:.1f} s{trouble}")
+
+    @staticmethod
+    def _say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,51 @@
+"""``zoodiff report``: write the report of a run again, without measuring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoodiff.cli.output import Json, print_json, say
+from zoodiff.cli.run import Results, report_folder
+
+
+def report(
+    run: Annotated[
+        str | None, typer.Argument(help="The study whose run is meant [default: the latest].")
+    ] = None,
+    results: Results = Path("results"),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to write [default: RESULTS/report/RUN]."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write index.html, report.md, discrepancies.csv and discrepancies.json of a run."""
+    from zoodiff.compare.assemble import assemble
+    from zoodiff.entry import did_you_mean
+    from zoodiff.errors import UnknownNameError
+    from zoodiff.report import write
+    from zoodiff.store.folder import Store
+
+    store = Store(results)
+    runs = store.runs()
+    if not runs:
+        raise UnknownNameError(
+            f"there is no run in {results}; make one with: zoodiff run quick, "
+            "or name another folder with --results"
+        )
+    name = run or runs[-1]
+    manifest = store.read_manifest(name) if name in runs else None
+    if manifest is None:
+        hint = did_you_mean(name, runs) or f"; there are {', '.join(runs)}"
+        raise UnknownNameError(f'no run "{name}" in {results}{hint}')
+    result = assemble(store, manifest)
+    for sentence in store.damaged:
+        say(f"zoodiff: {sentence}")
+    files = write(result, output or report_folder(results, name))
+    if json:
+        print_json({kind: str(path) for kind, path in vars(files).items()})
+    else:
+        print(f"report: {files.html}")

@@ -1,0 +1,100 @@
+"""``zoodiff run``: work through a study and write its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoodiff.cli.output import RESULTS_HELP, Json, print_json, say
+
+if TYPE_CHECKING:
+    from zoodiff.measure.run import Outcome
+
+Results = Annotated[
+    Path, typer.Option("--results", help=RESULTS_HELP, envvar="ZOODIFF_RESULTS", show_default=True)
+]
+
+
+def run(
+    study: Annotated[
+        str, typer.Argument(help="A built-in study (quick, fse2022) or the path of a TOML file.")
+    ],
+    results: Results = Path("results"),
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Folder of the report [default: RESULTS/report/STUDY]."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure everything again, whatever is in the store.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume/--no-resume", help="Take finished measurements from the store."),
+    ] = True,
+    worker_seconds: Annotated[
+        float, typer.Option(help="Longest time that a worker may take for one request.")
+    ] = 900.0,
+    worker_memory: Annotated[
+        float | None,
+        typer.Option(help="Memory in GB that a worker may use [default: 80 % of the machine's]."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a study: measure what is missing, then write the report.
+
+    A run that was interrupted continues where it stopped. Exit code 3 where something could not
+    be measured; the report lists it with the reason.
+    """
+    from zoodiff.cli.progress import progress
+    from zoodiff.compare.assemble import assemble
+    from zoodiff.measure import study as studies
+    from zoodiff.measure.run import run as run_study
+    from zoodiff.report import write
+    from zoodiff.store.folder import Store
+    from zoodiff.workers.process import Limits
+
+    loaded = studies.load(study)
+    store = Store(results)
+    limits = Limits(worker_seconds, None if worker_memory is None else int(worker_memory * 1e9))
+    with progress(loaded.study.title) as observer:
+        outcome = run_study(loaded, store, observer, fresh=fresh or not resume, limits=limits)
+    for sentence in outcome.damaged:
+        say(f"zoodiff: {sentence}")
+    files = write(
+        assemble(store, outcome.manifest), report or report_folder(results, loaded.study.name)
+    )
+    if json:
+        print_json(
+            {
+                "study": loaded.study.name,
+                "measured": outcome.measured,
+                "reused": outcome.reused,
+                "failures": [f.model_dump() for f in outcome.manifest.failures],
+                "report": str(files.html),
+            }
+        )
+    else:
+        summary(outcome)
+        print(f"report: {files.html}")
+    if outcome.manifest.failures:
+        raise typer.Exit(3)
+
+
+def report_folder(results: Path, study: str) -> Path:
+    """Where a study's report goes unless the user says otherwise."""
+    return results / "report" / study
+
+
+def summary(outcome: Outcome) -> None:
+    """Print what a run did, one line each."""
+    manifest = outcome.manifest
+    print(
+        f"{manifest.study}: {outcome.measured} measurements made, {outcome.reused} taken from the "
+        f"store, {len(manifest.failures)} not possible"
+    )
+    for failure in manifest.failures[:10]:
+        print(f"  not measured: {failure.kind} of {failure.entry}: {failure.reason}")
+    if len(manifest.failures) > 10:
+        print(f"  ... and {len(manifest.failures) - 10} more, all in the report")

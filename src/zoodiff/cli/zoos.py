@@ -1,0 +1,52 @@
+"""``zoodiff zoos``: which zoos are usable here."""
+
+from __future__ import annotations
+
+from zoodiff.cli.output import Json, print_json, print_table
+
+
+def zoos(json: Json = False) -> None:
+    """Show the zoos, the versions of their frameworks, and what is missing."""
+    from zoodiff.engines.local import usable
+    from zoodiff.workers import environments
+    from zoodiff.zoos import registry
+
+    found = []
+    for zoo in registry.zoos().values():
+        reason = usable(zoo)
+        found.append(
+            {
+                "zoo": zoo.name,
+                "title": zoo.title,
+                "entries": len(zoo.models()),
+                "usable": reason is None,
+                "reason": reason,
+                "environment": zoo.environment.name if zoo.environment else None,
+                "versions": environments.versions(zoo),
+            }
+        )
+    if json:
+        print_json(found)
+        return
+    print_table(
+        ["zoo", "title", ("models", "right"), "usable", "environment", "versions"],
+        [
+            [
+                str(row["zoo"]),
+                str(row["title"]),
+                str(row["entries"]),
+                "yes" if row["usable"] else "no",
+                str(row["environment"] or "shared"),
+                _versions(row["versions"]),
+            ]
+            for row in found
+        ],
+    )
+    for row in found:
+        if row["reason"]:
+            print(f"{row['zoo']}: {row['reason']}")
+
+
+def _versions(versions: object) -> str:
+    assert isinstance(versions, dict)
+    return ", ".join(f"{name} {version or '(missing)'}" for name, version in versions.items())

@@ -1,0 +1,83 @@
+"""From a run's manifest and the store to the one value that reports are made of."""
+
+from __future__ import annotations
+
+from zoodiff.compare import accuracy, architecture, latency
+from zoodiff.compare.claimed import rank
+from zoodiff.compare.result import StudyResult
+from zoodiff.measure import study as studies
+from zoodiff.store.folder import Store
+from zoodiff.store.manifest import Manifest
+from zoodiff.store.records import ArchitectureValues, Failure, Record
+
+
+def assemble(store: Store, manifest: Manifest) -> StudyResult:
+    """Compare everything that a run measured.
+
+    A record that the manifest names and the store no longer holds intact is listed among the
+    failures, not left out. Raises StudyError where the manifest's study no longer reads.
+    """
+    study = studies.parse(manifest.study_text, f"{manifest.study} (in its run)").study
+    records: list[Record] = []
+    lost: list[Failure] = []
+    for name in manifest.records:
+        record = store.get(name)
+        if record is None:
+            kind, _, file = name.partition("/")
+            lost.append(
+                Failure(
+                    kind=kind,  # type: ignore[arg-type]
+                    entry=file,
+                    architecture=None,
+                    reason="its record is missing or damaged; run the study again to measure it",
+                )
+            )
+        else:
+            records.append(record)
+    pairs, controls = latency.compare(records)
+    return StudyResult(
+        study=manifest.study,
+        title=study.title,
+        question=study.question,
+        complete=manifest.complete and not lost,
+        started=manifest.started,
+        finished=manifest.updated,
+        top=study.top,
+        claimed=None if study.claims is None else rank(study.claims),
+        measured_accuracy=accuracy.compare(records, store),
+        latency=pairs,
+        controls=controls,
+        mismatches=architecture.mismatches(records),
+        records=records,
+        failures=[*manifest.failures, *lost],
+        not_run=list(study.not_run),
+        zoodiff_version=manifest.zoodiff_version,
+        versions=manifest.versions,
+        hardware=manifest.hardware,
+        study_text=manifest.study_text,
+        study_sha256=manifest.study_sha256,
+        notes=_notes(records),
+    )
+
+
+def _notes(records: list[Record]) -> list[str]:
+    """What a reader must know about the records as a whole."""
+    notes = []
+    off = [
+        r.entry
+        for r in records
+        if isinstance(r.values, ArchitectureValues)
+        and (
+            r.values.parameters != r.values.framework_parameters
+            or r.values.published_parameters not in (None, r.values.parameters)
+        )
+    ]
+    if off:
+        notes.append(
+            "The parameters counted on the graph disagree with the framework's or the zoo's own "
+            f"figure for: {', '.join(off)}."
+        )
+    machines = {r.hardware.model_dump_json() for r in records if r.kind == "latency"}
+    if len(machines) > 1:
+        notes.append("Latencies come from more than one machine and are compared within each.")
+    return notes

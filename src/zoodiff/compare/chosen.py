@@ -1,0 +1,42 @@
+"""The study behind ``zoodiff compare``: a few entries that the user named."""
+
+from __future__ import annotations
+
+import json
+
+from zoodiff.entry import did_you_mean
+from zoodiff.errors import UnknownNameError
+from zoodiff.measure import study as studies
+from zoodiff.measure.study import LoadedStudy
+from zoodiff.store.records import key_of
+from zoodiff.zoos import registry
+
+
+def study_of(names: list[str], *, latency: bool, threads: int, rounds: int) -> LoadedStudy:
+    """Make a study over architectures and entries; raise UnknownNameError for unknown names."""
+    groups = registry.by_architecture()
+    references: list[str] = []
+    architectures: list[str] = []
+    for name in names:
+        if ":" in name:
+            entry = registry.resolve(name)
+            references.append(str(entry.ref))
+            architectures.append(entry.model.architecture)
+        elif name in groups:
+            references += [str(entry.ref) for entry in groups[name]]
+            architectures.append(name)
+        else:
+            hint = did_you_mean(name, groups) or "; zoodiff list shows what there is"
+            raise UnknownNameError(f'no architecture "{name}"{hint}')
+    references = list(dict.fromkeys(references))
+    entries = f"entries = {json.dumps(references)}"
+    digest = key_of(references=references, latency=latency, threads=threads, rounds=rounds)[:8]
+    lines = [
+        f'name = "compare-{digest}"',
+        f"title = {json.dumps('compare ' + ' '.join(names))}",
+        f"[claims]\narchitectures = {json.dumps(list(dict.fromkeys(architectures)))}",
+        f"[architecture]\n{entries}",
+    ]
+    if latency:
+        lines.append(f"[latency]\n{entries}\nthreads = {threads}\nrounds = {rounds}")
+    return studies.parse("\n".join(lines) + "\n", "compare")

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from zoodiff.errors import StudyError
+from zoodiff.measure import study
+from zoodiff.measure.plan import plan
+
+GOOD = """\
+name = "mine"
+title = "A study"
+
+[architecture]
+entries = ["fake:small"]
+
+[latency]
+architectures = ["small_net"]
+threads = 2
+"""
+
+
+def test_a_good_study_is_read_and_hashed() -> None:
+    loaded = study.parse(GOOD)
+    assert loaded.study.latency is not None
+    assert loaded.study.latency.threads == 2
+    assert loaded.sha256 != study.parse(GOOD + "\n").sha256
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("threads", "threds"), r'line 9: unknown key "latency.threds"; did you mean threads\?'),
+        (("[latency]", "[latencey]"), r'line 7: unknown key "latencey"; did you mean latency\?'),
+        (("threads = 2", "threads = 0"), r"line 9: latency\.threads = 0 is not valid"),
+        (("threads = 2", 'threads = "two"'), r"line 9: latency\.threads = 'two' is not valid"),
+        (('title = "A study"\n', ""), r'the key "title" is missing'),
+        (('name = "mine"', 'name = "../evil"'), r"line 1: name = '\.\./evil' is not valid"),
+        (('name = "mine"', "name = mine"), r"is not TOML: .*line 1"),
+        (('"A study"', '"A study'), r"is not TOML"),
+    ],
+)
+def test_a_typo_is_named_with_its_line(change: tuple[str, str], sentence: str) -> None:
+    with pytest.raises(StudyError, match=sentence):
+        study.parse(GOOD.replace(*change))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("fake:small", "fake:smal"), r"line 5: no entry `fake:smal`; did you mean small"),
+        (("fake:small", "fak:small"), r'line 5: no zoo "fak"; did you mean fake'),
+        (("fake:small", "small"), r'line 5: "small" is not an entry'),
+        (("fake:small", "fake:small@w2"), r'line 5: fake:small has no weights "w2"; there are w1, random'),
+        (('"small_net"', '"smal_net"'), r'line 8: no architecture "smal_net".*small_net'),
+    ],
+)
+def test_an_unknown_name_is_found_when_planning(
+    fake_zoo, change: tuple[str, str], sentence: str
+) -> None:
+    with pytest.raises(StudyError, match=sentence):
+        plan(study.parse(GOOD.replace(*change)))
+
+
+def test_unknown_studies_are_named_with_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"no study file .*quick"):
+        study.load(str(tmp_path / "none.toml"))
+    with pytest.raises(StudyError, match=r'no study "quik"; did you mean quick'):
+        study.load("quik")
+
+
+def test_bytes_that_are_no_text_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_bytes(b"\xff\xfe\x00name")
+    with pytest.raises(StudyError, match="must be UTF-8"):
+        study.load(str(tmp_path / "x.toml"))
+
+
+def test_every_built_in_study_reads_and_plans() -> None:
+    assert {"quick", "fse2022"} <= set(study.built_in())
+    for name in study.built_in():
+        assert study.load(name).study.name == name
+
+
+def test_a_plan_takes_every_entry_once_and_its_keys_tell_conditions_apart(fake_zoo) -> None:
+    loaded = study.parse(GOOD)
+    tasks = plan(loaded)
+    assert [t.kind for t in tasks] == ["architecture", "latency"]
+    assert [str(e.ref) for e in tasks[1].entries] == ["fake:small@w1", "other:small@w1"]
+    other = plan(study.parse(GOOD.replace("threads = 2", "threads = 1")))
+    entry = tasks[1].entries[0]
+    assert tasks[1].key(entry) != other[1].key(entry)
+    assert tasks[1].key(entry) != tasks[1].key(entry, repeat=1)
+    assert tasks[0].key(entry) == other[0].key(entry)

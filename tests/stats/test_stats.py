@@ -1,0 +1,98 @@
+"""Each formula against a hand calculation, a published figure or a simulation."""
+
+from math import sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoodiff.stats import intervals, paired
+
+
+def test_wilson_interval_by_hand() -> None:
+    # Wilson 1927 with z = 1.959964, 81 of 100, worked out by its closed form.
+    z, p, n = 1.959963984540054, 0.81, 100
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    found = intervals.proportion(81, 100)
+    assert found.value == 0.81
+    assert found.low == pytest.approx(centre - reach, abs=1e-12)
+    assert found.high == pytest.approx(centre + reach, abs=1e-12)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_a_proportion_lies_in_its_interval(counts: tuple[int, int]) -> None:
+    found = intervals.proportion(*counts)
+    assert 0 <= found.low <= found.value + 1e-12
+    assert found.value <= found.high + 1e-12 <= 1 + 1e-9
+
+
+def test_a_proportion_without_trials_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        intervals.proportion(0, 0)
+
+
+def test_the_median_ratio_covers_the_true_ratio_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    covered = 0
+    trials = 120
+    for seed in range(trials):
+        common = rng.lognormal(0, 0.5, 25)  # drift that both see within a round
+        first = 1.3 * common * rng.lognormal(0, 0.05, 25)
+        second = common * rng.lognormal(0, 0.05, 25)
+        found = intervals.median_ratio(list(first), list(second), seed=seed)
+        covered += found.low <= 1.3 <= found.high
+    assert 0.86 <= covered / trials <= 1.0  # 95 % less what a percentile bootstrap of 25 lacks
+
+
+def test_a_ratio_and_its_inverse_agree() -> None:
+    first, second = [3.0, 4.0, 5.5, 2.0, 9.0], [1.0, 2.0, 5.0, 1.5, 3.0]
+    there = intervals.median_ratio(first, second)
+    back = intervals.median_ratio(second, first)
+    assert there.value == pytest.approx(1 / back.value)
+
+
+def test_values_of_different_rounds_are_no_pairs() -> None:
+    with pytest.raises(ValueError, match="as many"):
+        intervals.median_ratio([1.0, 2.0], [1.0])
+
+
+def test_equal_values_have_an_interval_of_no_width() -> None:
+    assert intervals.median([2.0, 2.0, 2.0]) == intervals.Estimate(2.0, 2.0, 2.0)
+
+
+def test_mcnemar_by_hand() -> None:
+    # 10 discordant, 2 on one side: 2 * (C(10,0)+C(10,1)+C(10,2)) / 2**10 = 112/1024.
+    assert paired.mcnemar(2, 8) == pytest.approx(112 / 1024)
+    assert paired.mcnemar(0, 0) == 1.0
+    assert paired.mcnemar(3, 9) == paired.mcnemar(9, 3)
+
+
+def test_agresti_min_by_hand() -> None:
+    # The closed form of Agresti and Min 2005 with half a count in each cell.
+    n12, n21, n = 12, 2, 50
+    a, b, total = n12 + 0.5, n21 + 0.5, n + 2
+    centre = (a - b) / total
+    reach = 1.959963984540054 * sqrt((a + b) - (a - b) ** 2 / total) / total
+    found = paired.difference(n12, n21, n)
+    assert found.value == pytest.approx(0.2)
+    assert found.low == pytest.approx(centre - reach)
+    assert found.high == pytest.approx(centre + reach)
+
+
+def test_the_paired_interval_covers() -> None:
+    rng = np.random.default_rng(2)
+    covered = 0
+    trials = 400
+    for _ in range(trials):
+        cells = rng.multinomial(300, [0.85, 0.07, 0.03, 0.05])
+        found = paired.difference(int(cells[1]), int(cells[2]), 300)
+        covered += found.low <= 0.04 <= found.high
+    assert 0.92 <= covered / trials <= 0.985
+
+
+def test_holm_by_hand_and_nothing_for_nothing() -> None:
+    # sorted 0.01*3, max(0.03, 0.02*2), max(0.04, 0.5*1)
+    assert paired.holm([0.5, 0.01, 0.02]) == pytest.approx([0.5, 0.03, 0.04])
+    assert paired.holm([]) == []
