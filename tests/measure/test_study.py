@@ -50,7 +50,10 @@ def test_a_typo_is_named_with_its_line(change: tuple[str, str], sentence: str) -
         (("fake:small", "fake:smal"), r"line 5: no entry `fake:smal`; did you mean small"),
         (("fake:small", "fak:small"), r'line 5: no zoo "fak"; did you mean fake'),
         (("fake:small", "small"), r'line 5: "small" is not an entry'),
-        (("fake:small", "fake:small@w2"), r'line 5: fake:small has no weights "w2"; there are w1, random'),
+        (
+            ("fake:small", "fake:small@w2"),
+            r'line 5: fake:small has no weights "w2"; there are w1, random',
+        ),
         (('"small_net"', '"smal_net"'), r'line 8: no architecture "smal_net".*small_net'),
     ],
 )

@@ -82,7 +82,7 @@ class _Runner:
         self.calls = min(max(wanted, 1), _MAX_CALLS_A_BLOCK)
 
     def measure(self, number: int) -> None:
-        if self.worker.generation != self.generation:  # its process was replaced
+        if not self.worker.holds(self.generation):  # another entry took the process down
             self.load()
         self.rounds[number] = self.block(self.calls)
 

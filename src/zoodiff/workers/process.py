@@ -68,6 +68,10 @@ class Worker:
     ) -> None:
         self.close()
 
+    def holds(self, generation: int) -> bool:
+        """Whether the process of this generation still lives, and its handles with it."""
+        return self._process is not None and self.generation == generation
+
     @property
     def scratch(self) -> Path:
         """The folder that this worker and its parent share arrays in."""
