@@ -1,0 +1,224 @@
+"""Keras functional graph -> canonical graph.
+
+Works on a built ``keras.Model`` that has a graph (Functional, Sequential, nested at will), with or
+without values in its variables: nothing is computed. Nested models are flattened; a layer inside
+one is named ``outer/inner``. Steps that a layer takes besides its own operator (an activation
+among its arguments, say) become nodes named ``layer/step``. What each layer becomes is in
+``zoodiff.frontends.keras_layers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from zoodiff.errors import MeasurementError
+from zoodiff.frontends.keras_call import Call, Value
+from zoodiff.frontends.keras_layers import translate
+from zoodiff.graph.ir import AttributeValue, Graph, Node, Parameter, Tensor
+
+SOURCE = "keras"
+
+
+def to_graph(model: Any, input_shape: Sequence[int] | None = None) -> Graph:
+    """Return the canonical graph of a Keras model at batch size 1.
+
+    ``input_shape`` is the framework's own, without batch, e.g. ``(224, 224, 3)``; it is needed
+    only where the model leaves an extent open. Raises MeasurementError for a model without a
+    graph (subclassed), and for an open extent without ``input_shape``.
+    """
+    return _Builder(model).build(input_shape)
+
+
+class _Builder:
+    """Collects the nodes of one model; holds what is known about each symbolic tensor."""
+
+    def __init__(self, model: Any) -> None:
+        import keras
+
+        self._model = model
+        self._channels_last = keras.config.image_data_format() == "channels_last"
+        self._values: dict[int, Value] = {}
+        self._tensors: dict[str, Tensor] = {}
+        self._nodes: list[Node] = []
+        self._names: set[str] = set()
+        self._parameters: dict[int, Parameter] = {}
+        self._parameter_names: set[str] = set()
+
+    def build(self, input_shape: Sequence[int] | None) -> Graph:
+        graph = _graph_of(self._model)
+        if graph is None:
+            raise MeasurementError(
+                f'the Keras model "{self._model.name}" is subclassed and has no layer graph; '
+                "give a Functional or Sequential model"
+            )
+        inputs = []
+        for tensor in graph.inputs:
+            shape = self._input_shape(tensor, input_shape)
+            value = Value(self._unique(_input_name(tensor)), shape, tensor.dtype)
+            self._values[id(tensor)] = value
+            inputs.append(self._declare(value.name, self.canonical(shape), value.dtype))
+        self._walk(graph, prefix="")
+        outputs = [self._tensors[self._values[id(tensor)].name] for tensor in graph.outputs]
+        used = set(self._parameters)
+        unused = [self.parameter(v) for v in self._model.weights if id(v) not in used]
+        return Graph(
+            source=SOURCE,
+            inputs=tuple(inputs),
+            outputs=tuple(outputs),
+            nodes=tuple(self._nodes),
+            tensors=self._tensors,
+            unused_parameters=tuple(unused),
+        )
+
+    def canonical(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Return an image-like shape channels first; any other as it is."""
+        if len(shape) == 4 and self._channels_last:
+            return (shape[0], shape[3], shape[1], shape[2])
+        return tuple(shape)
+
+    def axis(self, axis: int, rank: int) -> int:
+        """Return where an axis of the framework's own layout lies in the canonical one."""
+        positive = axis % rank
+        if rank == 4 and self._channels_last:
+            return (0, 2, 3, 1)[positive]
+        return positive
+
+    def parameter(self, variable: Any) -> Parameter:
+        """Return the parameter of a variable, one and the same for a shared variable."""
+        known = self._parameters.get(id(variable))
+        if known is None:
+            name, copy = variable.path, 1
+            while name in self._parameter_names:
+                name, copy = f"{variable.path}:{copy}", copy + 1
+            self._parameter_names.add(name)
+            known = Parameter(
+                name,
+                tuple(int(extent) for extent in variable.shape),
+                bool(variable.trainable),
+                str(variable.dtype),
+            )
+            self._parameters[id(variable)] = known
+        return known
+
+    def emit(
+        self,
+        op: str,
+        name: str,
+        *,
+        inputs: Sequence[str],
+        shapes: Sequence[tuple[int, ...]],
+        dtypes: Sequence[str],
+        attributes: Mapping[str, AttributeValue],
+        variables: Iterable[Any],
+    ) -> list[str]:
+        """Add a node; ``shapes`` are canonical. Returns the names of its outputs."""
+        unique = self._unique(name)
+        outputs = [unique] if len(shapes) == 1 else [f"{unique}:{i}" for i in range(len(shapes))]
+        for output, shape, dtype in zip(outputs, shapes, dtypes, strict=True):
+            self._declare(output, shape, dtype)
+        self._nodes.append(
+            Node(
+                op=op,
+                name=unique,
+                inputs=tuple(inputs),
+                outputs=tuple(outputs),
+                attributes=dict(attributes),
+                parameters=tuple(self.parameter(variable) for variable in variables),
+            )
+        )
+        return outputs
+
+    def _walk(self, graph: Any, prefix: str) -> None:
+        for node in _nodes(graph):
+            operation = node.operation
+            inner = _graph_of(operation)
+            arguments = [self._value(tensor) for tensor in node.arguments.keras_tensors]
+            if inner is not None:
+                for tensor, value in zip(inner.inputs, arguments, strict=True):
+                    self._values[id(tensor)] = value
+                self._walk(inner, prefix=f"{prefix}{operation.name}/")
+                for tensor, source in zip(node.outputs, inner.outputs, strict=True):
+                    self._values[id(tensor)] = self._values[id(source)]
+                continue
+            shapes = self._output_shapes(node, arguments)
+            dtypes = tuple(str(tensor.dtype) for tensor in node.outputs)
+            args, kwargs = self._filled(node)
+            call = Call(
+                operation=operation,
+                name=prefix + operation.name,
+                inputs=tuple(arguments),
+                args=args,
+                kwargs=kwargs,
+                shapes=shapes,
+                dtypes=dtypes,
+                builder=self,
+            )
+            names = translate(call)
+            for tensor, name, shape, dtype in zip(node.outputs, names, shapes, dtypes, strict=True):
+                self._values[id(tensor)] = Value(name, shape, dtype)
+
+    def _value(self, tensor: Any) -> Value:
+        return self._values[id(tensor)]
+
+    def _filled(self, node: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the call's arguments with values in place of symbolic tensors."""
+        known = {id(tensor): self._value(tensor) for tensor in node.arguments.keras_tensors}
+        args, kwargs = node.arguments.fill_in(known)
+        return tuple(args), dict(kwargs)
+
+    def _output_shapes(self, node: Any, inputs: Sequence[Value]) -> tuple[tuple[int, ...], ...]:
+        """Return output shapes at batch 1, worked out anew where the model left extents open."""
+        declared = [tuple(tensor.shape) for tensor in node.outputs]
+        if all(None not in shape[1:] for shape in declared):
+            return tuple(tuple(1 if n is None else int(n) for n in shape) for shape in declared)
+        import keras
+
+        known = {
+            id(tensor): keras.KerasTensor(value.shape, dtype=value.dtype)
+            for tensor, value in zip(node.arguments.keras_tensors, inputs, strict=True)
+        }
+        args, kwargs = node.arguments.fill_in(known)
+        found = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
+        return tuple(tuple(-1 if n is None else int(n) for n in spec.shape) for spec in found)
+
+    def _input_shape(self, tensor: Any, given: Sequence[int] | None) -> tuple[int, ...]:
+        declared = tuple(tensor.shape)[1:]
+        if None not in declared:
+            return (1, *(int(n) for n in declared))
+        if given is None or len(given) != len(declared):
+            raise MeasurementError(
+                f'the Keras model "{self._model.name}" leaves its input size open '
+                f"{declared}; give an input shape such as (224, 224, 3)"
+            )
+        return (1, *(int(n) for n in given))
+
+    def _declare(self, name: str, shape: tuple[int, ...], dtype: str) -> Tensor:
+        tensor = Tensor(name, shape, dtype)
+        self._tensors[name] = tensor
+        return tensor
+
+    def _unique(self, name: str) -> str:
+        unique, copy = name, 1
+        while unique in self._names:
+            unique, copy = f"{name}:{copy}", copy + 1
+        self._names.add(unique)
+        return unique
+
+
+def _graph_of(operation: Any) -> Any | None:
+    """Return the layer graph of a model, or None for a plain layer or a subclassed model."""
+    graph = getattr(operation, "_functional", None) or operation
+    return graph if hasattr(graph, "_nodes_by_depth") else None
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """Applications of layers in topological order; Keras keeps them by distance to the output."""
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            if not node.is_input:
+                yield node
+
+
+def _input_name(tensor: Any) -> str:
+    return str(tensor._keras_history.operation.name)

@@ -1,0 +1,359 @@
+"""What each Keras layer and operation becomes in the canonical graph.
+
+One handler a kind, in the table ``_HANDLERS``, found by class name among Keras's own classes.
+A handler that meets a setting it cannot express exactly returns None, and the layer is kept as an
+opaque node ``keras::ClassName`` with its parameters and plain settings, as is every layer that
+has no handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from zoodiff.frontends.keras_call import (
+    ACTIVATIONS,
+    Call,
+    Handler,
+    Shape,
+    Value,
+    activate,
+    with_constant,
+)
+from zoodiff.frontends.keras_windows import (
+    average_pool,
+    conv,
+    cropping,
+    depthwise_conv,
+    global_pool,
+    max_pool,
+    separable_conv,
+    zero_padding,
+)
+from zoodiff.graph.ir import AttributeValue
+
+
+def translate(call: Call) -> list[str]:
+    """Add the nodes of one layer application and return the names of its outputs."""
+    kind = type(call.operation)
+    if kind.__module__.partition(".")[0] == "keras" and len(call.shapes) == 1:
+        handler = _HANDLERS.get(kind.__name__)
+        output = handler(call) if handler else None
+        if output is not None:
+            return [output]
+    return _opaque(call)
+
+
+def _dense(call: Call) -> str | None:
+    layer = call.operation
+    output = call.emit(
+        "Gemm",
+        {
+            "in_features": int(call.inputs[0].shape[-1]),
+            "out_features": int(layer.units),
+            "bias": bool(layer.use_bias),
+            "axis": call.axis(-1),
+        },
+        variables=[layer.kernel, layer.bias],
+    )
+    return activate(call, output, layer.activation)
+
+
+def _batch_normalization(call: Call) -> str | None:
+    layer = call.operation
+    if getattr(layer, "renorm", False):
+        return None
+    return call.emit(
+        "BatchNormalization",
+        {
+            "epsilon": float(layer.epsilon),
+            "momentum": float(layer.momentum),
+            "axis": call.axis(layer.axis),
+            "scale": bool(layer.scale),
+            "center": bool(layer.center),
+        },
+        variables=[layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance],
+    )
+
+
+def _layer_normalization(call: Call) -> str | None:
+    layer = call.operation
+    if getattr(layer, "rms_scaling", False):
+        return None
+    axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
+    return call.emit(
+        "LayerNormalization",
+        {
+            "epsilon": float(layer.epsilon),
+            "axes": sorted(call.axis(axis) for axis in axes),
+            "scale": bool(layer.scale),
+            "center": bool(layer.center),
+        },
+        variables=[layer.gamma, layer.beta],
+    )
+
+
+def _layer_scale(call: Call) -> str | None:
+    return call.emit("Mul", {"axis": call.axis(-1)}, variables=[call.operation.gamma])
+
+
+def _custom_scale(call: Call) -> str | None:
+    """``inputs[0] + inputs[1] * scale``, as Inception-ResNet's CustomScaleLayer computes it."""
+    first, second = call.inputs
+    shape = call.builder.canonical(second.shape)
+    value = float(call.operation.scale)
+    scaled = call.emit("Mul", {"value": value}, inputs=[second.name], step="mul", shape=shape)
+    return call.emit("Add", inputs=[first.name, scaled])
+
+
+def _rescaling(call: Call) -> str | None:
+    layer = call.operation
+    scaled = with_constant(call, "Mul", call.inputs[0].name, layer.scale, step="mul")
+    if scaled is None or not _nonzero(layer.offset):
+        return scaled
+    return with_constant(call, "Add", scaled, layer.offset, step="add")
+
+
+def _normalization(call: Call) -> str | None:
+    """``(x - mean) / max(sqrt(variance), epsilon)``; constants where the layer was given them."""
+    import keras
+    import numpy as np
+
+    layer = call.operation
+    if layer.invert or tuple(a % call.rank for a in layer.axis) != (call.rank - 1,):
+        return None
+    data = call.inputs[0].name
+    axis: dict[str, AttributeValue] = {"axis": call.axis(-1)}
+    if layer.input_mean is None:
+        # The layer's third variable, the count of adapt(), is state that inference does not use.
+        centred = call.emit("Sub", axis, step="sub", variables=[layer.adapt_mean])
+        return call.emit(
+            "Div",
+            {
+                **axis,
+                "divisor": "max(sqrt(variance), epsilon)",
+                "epsilon": float(keras.config.epsilon()),
+            },
+            inputs=[centred],
+            step="div",
+            variables=[layer.adapt_variance, layer.count],
+        )
+    deviation = np.maximum(np.sqrt(np.asarray(layer.input_variance)), keras.config.epsilon())
+    difference = with_constant(call, "Sub", data, layer.input_mean, step="sub")
+    if difference is None:
+        return None
+    return with_constant(call, "Div", difference, deviation, step="div")
+
+
+def _reshape(call: Call) -> str | None:
+    """Flatten and Reshape, in the framework's order of elements.
+
+    Where that order differs from channels first, the move is spelled out as a Transpose, so that
+    the graph means what the network computes.
+    """
+    source, target = call.inputs[0].shape, call.shapes[0]
+    canonical = call.builder.canonical
+    data = call.inputs[0].name
+    if call.channels_last and _order_matters(source):
+        data = call.emit("Transpose", {"perm": [0, 2, 3, 1]}, step="to_channels_last", shape=source)
+    if len(target) == 2:
+        return call.emit("Flatten", {"axis": 1}, inputs=[data])
+    if call.channels_last and _order_matters(target):
+        reshaped = call.emit("Reshape", {"shape": list(target)}, inputs=[data], shape=target)
+        back: dict[str, AttributeValue] = {"perm": [0, 3, 1, 2]}
+        return call.emit("Transpose", back, inputs=[reshaped], step="to_channels_first")
+    return call.emit("Reshape", {"shape": list(canonical(target))}, inputs=[data])
+
+
+def _order_matters(shape: Shape) -> bool:
+    return len(shape) == 4 and shape[3] > 1 and shape[1] * shape[2] > 1
+
+
+def _concatenate(call: Call) -> str | None:
+    return call.emit("Concat", {"axis": call.axis(call.operation.axis)})
+
+
+def _arithmetic(op: str) -> Handler:
+    """Layers over a list of tensors, and operators over tensors and constants."""
+
+    def handler(call: Call) -> str | None:
+        operands = [*_flat(call.args), *_flat(call.kwargs.get(key) for key in ("x1", "x2"))]
+        constants = [operand for operand in operands if not isinstance(operand, Value)]
+        if not constants:
+            return _chain(call, op)
+        if len(operands) != 2 or len(call.inputs) != 1:
+            return None
+        first = operands[0] is constants[0]
+        return with_constant(call, op, call.inputs[0].name, constants[0], constant_first=first)
+
+    return handler
+
+
+def _chain(call: Call, op: str) -> str | None:
+    """Fold a list of tensors with a binary operator, from the left."""
+    if len(call.inputs) < 2 or len({len(value.shape) for value in call.inputs}) != 1:
+        return None
+    (result, shape), *rest = ((value.name, value.shape) for value in call.inputs)
+    for position, (name, other) in enumerate(rest, start=1):
+        last = position == len(rest)
+        shape = tuple(max(a, b) for a, b in zip(shape, other, strict=True))
+        result = call.emit(
+            op,
+            inputs=[result, name],
+            step="" if last else str(position),
+            shape=call.output if last else call.builder.canonical(shape),
+        )
+    return result
+
+
+def _nonzero(constant: Any) -> bool:
+    import numpy as np
+
+    return bool(np.any(np.asarray(constant)))
+
+
+def _flat(values: Iterable[Any]) -> list[Any]:
+    """Operands in order; arrays and values are operands, lists and tuples hold them."""
+    flat: list[Any] = []
+    for value in values:
+        if isinstance(value, list | tuple):
+            flat.extend(_flat(value))
+        elif value is not None:
+            flat.append(value)
+    return flat
+
+
+def _activation(call: Call) -> str | None:
+    return activate(call, call.inputs[0].name, call.operation.activation, step=False)
+
+
+def _named(name: str) -> Handler:
+    """Return the handler of an operation that is one activation at its default arguments."""
+    op, attributes = ACTIVATIONS[name]
+    return lambda call: call.emit(op, attributes)
+
+
+def _relu(call: Call) -> str | None:
+    layer = call.operation
+    if layer.threshold:
+        return None
+    slope, top = float(layer.negative_slope or 0.0), layer.max_value
+    if slope and top is not None:
+        return None
+    if slope:
+        return call.emit("LeakyRelu", {"alpha": slope})
+    if top is not None:
+        return call.emit("Clip", {"min": 0.0, "max": float(top)})
+    return call.emit("Relu")
+
+
+def _leaky_relu(call: Call) -> str | None:
+    return call.emit("LeakyRelu", {"alpha": float(call.operation.negative_slope)})
+
+
+def _elu(call: Call) -> str | None:
+    return call.emit("Elu", {"alpha": float(call.operation.alpha)})
+
+
+def _gelu(call: Call) -> str | None:
+    return call.emit("Gelu", {"approximate": "tanh" if call.operation.approximate else "none"})
+
+
+def _softmax(call: Call) -> str | None:
+    axis = call.operation.axis
+    if not isinstance(axis, int) or len(call.inputs) != 1:
+        return None
+    return call.emit("Softmax", {"axis": call.axis(axis)})
+
+
+def _nothing(call: Call) -> str | None:
+    """Return the input of what does nothing at inference."""
+    return call.inputs[0].name
+
+
+def _opaque(call: Call) -> list[str]:
+    operation = call.operation
+    return call.builder.emit(
+        f"keras::{type(operation).__name__}",
+        call.name,
+        inputs=[value.name for value in call.inputs],
+        shapes=[call.builder.canonical(shape) for shape in call.shapes],
+        dtypes=call.dtypes,
+        attributes=_settings(operation),
+        variables=getattr(operation, "weights", ()),
+    )
+
+
+def _settings(operation: Any) -> dict[str, AttributeValue]:
+    """Plain values of a layer's configuration, or of an operation's attributes."""
+    try:
+        raw = operation.get_config()
+    except (NotImplementedError, TypeError, ValueError):
+        raw = {key: value for key, value in vars(operation).items() if not key.startswith("_")}
+    dropped = {"name", "dtype", "trainable", "built"}
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in raw.items()
+        if key not in dropped and _plain(value)
+    }
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(isinstance(item, int) for item in value) or all(
+            isinstance(item, float) for item in value
+        )
+    return isinstance(value, bool | int | float | str)
+
+
+_HANDLERS: dict[str, Handler] = {
+    "Activation": _activation,
+    "ActivityRegularization": _nothing,
+    "Add": _arithmetic("Add"),
+    "AlphaDropout": _nothing,
+    "AveragePooling2D": average_pool,
+    "BatchNormalization": _batch_normalization,
+    "Concatenate": _concatenate,
+    "Conv2D": conv,
+    "Cropping2D": cropping,
+    "CustomScaleLayer": _custom_scale,
+    "Dense": _dense,
+    "DepthwiseConv2D": depthwise_conv,
+    "Divide": _arithmetic("Div"),
+    "Dropout": _nothing,
+    "ELU": _elu,
+    "Flatten": _reshape,
+    "GaussianDropout": _nothing,
+    "GaussianNoise": _nothing,
+    "Gelu": _gelu,
+    "GlobalAveragePooling2D": global_pool("GlobalAveragePool"),
+    "GlobalMaxPooling2D": global_pool("GlobalMaxPool"),
+    "HardSigmoid": _named("hard_sigmoid"),
+    "HardSilu": _named("hard_silu"),
+    "Identity": _nothing,
+    "LayerNormalization": _layer_normalization,
+    "LayerScale": _layer_scale,
+    "LeakyReLU": _leaky_relu,
+    "LeakyRelu": _leaky_relu,
+    "MaxPooling2D": max_pool,
+    "Maximum": _arithmetic("Max"),
+    "Minimum": _arithmetic("Min"),
+    "Multiply": _arithmetic("Mul"),
+    "Normalization": _normalization,
+    "ReLU": _relu,
+    "Relu": _named("relu"),
+    "Relu6": _named("relu6"),
+    "Rescaling": _rescaling,
+    "Reshape": _reshape,
+    "SeparableConv2D": separable_conv,
+    "Sigmoid": _named("sigmoid"),
+    "Silu": _named("silu"),
+    "Softmax": _softmax,
+    "SpatialDropout2D": _nothing,
+    "StochasticDepth": _nothing,
+    "Subtract": _arithmetic("Sub"),
+    "Tanh": _named("tanh"),
+    "TrueDivide": _arithmetic("Div"),
+    "ZeroPadding2D": zero_padding,
+}
+"""Class name of a Keras layer or operation -> its handler; anything else is opaque."""

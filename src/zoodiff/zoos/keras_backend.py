@@ -1,0 +1,306 @@
+"""The worker side of the zoo ``keras``: builds, describes and runs Keras Applications.
+
+Two things that are easily missed. Networks with ``weights=None`` and with published weights are
+not always the same network: ``EfficientNetB0`` to ``B7`` get one more Rescaling layer with the
+latter, so each is built as Keras builds it for the weights that are asked for. And TensorFlow
+fixes its number of threads when its runtime starts; ``describe`` keeps clear of starting it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import inspect
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from zoodiff.entry import RANDOM, did_you_mean
+from zoodiff.errors import (
+    MeasurementError,
+    MissingFrameworkError,
+    UnknownNameError,
+    UsageError,
+    WeightsUnavailableError,
+)
+from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.keras import ZOO
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoodiff.graph.ir import Graph
+
+PUBLISHED = "imagenet"
+"""The weights that Keras publishes for every application."""
+_CONNECT_SECONDS = 20.0
+"""How long a download may be silent before the weights count as not to be had."""
+
+
+@dataclass
+class KerasNetwork:
+    """A network with values in its variables; ``run`` is one call of a compiled function."""
+
+    weights_state: WeightsState
+    weights_sha256: str | None
+    input_shape: tuple[int, ...]
+    layout: Literal["NCHW", "NHWC"]
+    _call: Callable[[Any], Any]
+    _preprocess: Callable[[Any], Any]
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(batch, height, width, 3) -> (batch, classes), probabilities as Keras gives them."""
+        result: NDArray[np.float32] = self._call(batch).numpy()
+        return result
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Apply ``preprocess_input`` to images (batch, height, width, 3) of the input's size.
+
+        Raises UsageError for another size: Keras publishes no way of resizing.
+        """
+        import numpy as np
+
+        if images.shape[1:] != self.input_shape[1:]:
+            raise UsageError(
+                f"the network takes images of shape {self.input_shape[1:]}, not "
+                f"{tuple(images.shape[1:])}; resize them first, Keras publishes no way to"
+            )
+        # preprocess_input writes into what it is given.
+        pixels = np.array(images, dtype=np.float32)
+        return np.ascontiguousarray(self._preprocess(pixels), dtype=np.float32)
+
+
+class KerasBackend:
+    """Keras Applications on TensorFlow; raises MissingFrameworkError where that is missing.
+
+    ``shapes`` are the (channels, height, width) to build at, the catalogue's unless given.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
+        self._keras, self._tf = import_keras()
+        self._shapes = shapes or {model.name: model.input_shape for model in ZOO.models()}
+        self._last: tuple[tuple[str, str], Any] | None = None
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the frameworks that are really imported."""
+        return {"keras": self._keras.__version__, "tensorflow": self._tf.__version__}
+
+    def models(self) -> Sequence[str]:
+        """Applications of the installed Keras, ordered by name."""
+        return applications(self._keras)
+
+    def describe(self, model: str, weights: str | None) -> Graph:
+        """Return the graph as Keras builds it for these weights; no weights are allocated."""
+        from zoodiff.frontends.keras_functional import to_graph
+
+        return to_graph(self.structure(model, weights))
+
+    def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
+        """Return scalars in trainable weights and in all others, as Keras counts them."""
+        network = self.structure(model, weights)
+        trainable = sum(_size(variable) for variable in network.trainable_weights)
+        return {"parameters": trainable, "statistics": int(network.count_params()) - trainable}
+
+    def structure(self, model: str, weights: str | None) -> Any:
+        """Return the Keras model without values in its variables."""
+        key = (model, self._weights(weights))
+        # A worker asks for the graph and then for the facts of the same network.
+        if self._last is None or self._last[0] != key:
+            self._keras.utils.clear_session(free_memory=False)
+            with (
+                # A graph of its own keeps TensorFlow's eager runtime from starting.
+                self._tf.Graph().as_default(),
+                self._keras.StatelessScope(initialize_variables=False),
+                without_weights(self._keras),
+            ):
+                self._last = (key, self._build(*key))
+        return self._last[1]
+
+    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+        """Build with weights; random ones come from Keras's initialisers and ``seed``.
+
+        Raises WeightsUnavailableError where Keras's own loader and cache cannot have the
+        published weights, MeasurementError where the threads were fixed to another number.
+        """
+        name = self._weights(weights)
+        self._set_threads(threads)
+        self._keras.utils.clear_session(free_memory=False)
+        self._keras.utils.set_random_seed(seed)
+        with self._fetching(model) as fetched:
+            network = self._build(model, name)
+
+        return KerasNetwork(
+            weights_state="random" if name == RANDOM else "published",
+            weights_sha256=_sha256(fetched[-1]) if fetched else None,
+            input_shape=(1, *network.input_shape[1:]),
+            layout="NHWC",
+            _call=self._tf.function(lambda batch: network(batch, training=False)),
+            _preprocess=preprocess_input(self._keras, model),
+        )
+
+    def _build(self, model: str, weights: str) -> Any:
+        if model not in self._shapes:
+            known = did_you_mean(model, self._shapes)
+            raise UnknownNameError(f"no entry `keras:{model}`{known}")
+        if model not in self.models():
+            raise MeasurementError(
+                f"Keras {self._keras.__version__} has no {model}; install a newer Keras"
+            )
+        channels, height, width = self._shapes[model]
+        # MobileNetV3 would leave its input size open without a shape.
+        return getattr(self._keras.applications, model)(
+            weights=None if weights == RANDOM else weights,
+            input_shape=(height, width, channels),
+        )
+
+    def _weights(self, weights: str | None) -> str:
+        if weights not in {None, PUBLISHED, RANDOM}:
+            raise UnknownNameError(
+                f'Keras Applications have no weights "{weights}"; '
+                f"there are {PUBLISHED} (the default) and {RANDOM}"
+            )
+        return weights or PUBLISHED
+
+    def _set_threads(self, threads: int) -> None:
+        threading = self._tf.config.threading
+        try:
+            threading.set_intra_op_parallelism_threads(threads)
+            threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError as error:
+            raise MeasurementError(
+                "TensorFlow fixed its threads at "
+                f"{threading.get_intra_op_parallelism_threads()} when it started in this worker; "
+                f"start another worker to use {threads}"
+            ) from error
+
+    @contextlib.contextmanager
+    def _fetching(self, model: str) -> Iterator[list[Path]]:
+        """Watch Keras's loader: collect the files it hands out, put its failures in words."""
+        module = _loader(self._keras)
+        original = module.get_file
+        before = socket.getdefaulttimeout()
+        fetched: list[Path] = []
+
+        def get_file(*args: Any, **kwargs: Any) -> Any:
+            try:
+                path = original(*args, **kwargs)
+            except Exception as error:
+                raise WeightsUnavailableError(
+                    f"the published weights of keras:{model} could not be had "
+                    f"({' '.join(str(error).split())}); "
+                    f"connect to that address or use keras:{model}@{RANDOM}"
+                ) from error
+            fetched.append(Path(path))
+            return path
+
+        module.get_file = get_file
+        socket.setdefaulttimeout(_CONNECT_SECONDS)
+        try:
+            yield fetched
+        finally:
+            module.get_file = original
+            socket.setdefaulttimeout(before)
+
+
+def import_keras() -> tuple[Any, Any]:
+    """Import Keras on TensorFlow, quietly; return both modules.
+
+    Raises MissingFrameworkError where either is missing.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _quiet():
+            import keras
+            import tensorflow
+    except ImportError as error:
+        raise MissingFrameworkError(
+            f"the zoo keras needs Keras and TensorFlow ({error}); "
+            "install them with: pip install 'zoodiff[keras]'"
+        ) from error
+    tensorflow.get_logger().setLevel("ERROR")
+    keras.config.disable_interactive_logging()
+    return keras, tensorflow
+
+
+@contextlib.contextmanager
+def without_weights(
+    keras: Any, seen: Callable[[str, str | None], None] | None = None
+) -> Iterator[None]:
+    """Let Keras build a network for published weights without fetching or reading them.
+
+    ``seen`` is told the address and the checksum of each file that Keras would have fetched.
+    """
+    module = _loader(keras)
+    get_file, load_weights = module.get_file, keras.Model.load_weights
+
+    def stand_in(
+        fname: str | None = None, origin: str = "", *_: Any, file_hash: str | None = None, **__: Any
+    ) -> str:
+        if seen is not None:
+            seen(origin, file_hash)
+        return str(fname)
+
+    module.get_file = stand_in
+    keras.Model.load_weights = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        module.get_file, keras.Model.load_weights = get_file, load_weights
+
+
+def applications(keras: Any) -> list[str]:
+    """Return the names of the applications that Keras has, ordered."""
+    return sorted(
+        name
+        for name, value in vars(keras.applications).items()
+        if inspect.isfunction(value) and "weights" in inspect.signature(value).parameters
+    )
+
+
+def preprocess_input(keras: Any, model: str) -> Callable[[Any], Any]:
+    """Return the ``preprocess_input`` that Keras publishes beside an application."""
+    module = inspect.getmodule(getattr(keras.applications, model))
+    function: Callable[[Any], Any] = module.preprocess_input  # type: ignore[union-attr]
+    return function
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what TensorFlow's libraries write to stderr before they read a log level."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _loader(keras: Any) -> Any:
+    """Return the module through which every application fetches its weights."""
+    return inspect.getmodule(keras.utils.get_file)
+
+
+def _size(variable: Any) -> int:
+    size = 1
+    for extent in variable.shape:
+        size *= int(extent)
+    return size
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
