@@ -1,5 +1,74 @@
-"""zoodiff: discrepancies between pre-trained networks of the same name in different model zoos."""
+"""zoodiff: discrepancies between pre-trained networks of the same name in different model zoos.
+
+>>> import zoodiff
+>>> zoodiff.resolve("torchvision:resnet50").model.architecture
+'resnet50'
+
+Everything below is loaded when first used, so that importing zoodiff costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
 
 from zoodiff._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from zoodiff.api import compare_entries as compare_entries
+    from zoodiff.api import describe as describe
+    from zoodiff.api import run_study as run_study
+    from zoodiff.api import write_report as write_report
+    from zoodiff.claims.catalogue import Claim as Claim
+    from zoodiff.claims.catalogue import claims_for as claims_for
+    from zoodiff.compare.result import Discrepancy as Discrepancy
+    from zoodiff.compare.result import Mismatch as Mismatch
+    from zoodiff.compare.result import StudyResult as StudyResult
+    from zoodiff.entry import ModelRef as ModelRef
+    from zoodiff.errors import ZoodiffError as ZoodiffError
+    from zoodiff.graph.cost import count as count
+    from zoodiff.graph.ir import Graph as Graph
+    from zoodiff.measure.study import load_study as load_study
+    from zoodiff.preprocessing.spec import Preprocessing as Preprocessing
+    from zoodiff.store.folder import Store as Store
+    from zoodiff.store.records import Record as Record
+    from zoodiff.zoos.registry import Entry as Entry
+    from zoodiff.zoos.registry import find_zoo as find_zoo
+    from zoodiff.zoos.registry import resolve as resolve
+
+_PUBLIC = {
+    "Claim": "zoodiff.claims.catalogue",
+    "Discrepancy": "zoodiff.compare.result",
+    "Entry": "zoodiff.zoos.registry",
+    "Graph": "zoodiff.graph.ir",
+    "Mismatch": "zoodiff.compare.result",
+    "ModelRef": "zoodiff.entry",
+    "Preprocessing": "zoodiff.preprocessing.spec",
+    "Record": "zoodiff.store.records",
+    "Store": "zoodiff.store.folder",
+    "StudyResult": "zoodiff.compare.result",
+    "ZoodiffError": "zoodiff.errors",
+    "claims_for": "zoodiff.claims.catalogue",
+    "compare_entries": "zoodiff.api",
+    "count": "zoodiff.graph.cost",
+    "describe": "zoodiff.api",
+    "load_study": "zoodiff.measure.study",
+    "find_zoo": "zoodiff.zoos.registry",
+    "resolve": "zoodiff.zoos.registry",
+    "run_study": "zoodiff.api",
+    "write_report": "zoodiff.api",
+}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604 - names from the table above
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'zoodiff' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -66,21 +66,21 @@ def test_an_unknown_name_is_found_when_planning(
 
 def test_unknown_studies_are_named_with_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"no study file .*quick"):
-        study.load(str(tmp_path / "none.toml"))
+        study.load_study(str(tmp_path / "none.toml"))
     with pytest.raises(StudyError, match=r'no study "quik"; did you mean quick'):
-        study.load("quik")
+        study.load_study("quik")
 
 
 def test_bytes_that_are_no_text_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes(b"\xff\xfe\x00name")
     with pytest.raises(StudyError, match="must be UTF-8"):
-        study.load(str(tmp_path / "x.toml"))
+        study.load_study(str(tmp_path / "x.toml"))
 
 
 def test_every_built_in_study_reads_and_plans() -> None:
     assert {"quick", "fse2022"} <= set(study.built_in())
     for name in study.built_in():
-        assert study.load(name).study.name == name
+        assert study.load_study(name).study.name == name
 
 
 def test_a_plan_takes_every_entry_once_and_its_keys_tell_conditions_apart(fake_zoo) -> None:

@@ -55,7 +55,7 @@ def run(
     from zoodiff.store.folder import Store
     from zoodiff.workers.process import Limits
 
-    loaded = studies.load(study)
+    loaded = studies.load_study(study)
     store = Store(results)
     limits = Limits(worker_seconds, None if worker_memory is None else int(worker_memory * 1e9))
     with progress(loaded.study.title) as observer:

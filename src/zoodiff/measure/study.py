@@ -93,7 +93,7 @@ def built_in() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def load(name_or_path: str) -> LoadedStudy:
+def load_study(name_or_path: str) -> LoadedStudy:
     """Read a study by the name of a built-in one or by its path; raise StudyError otherwise."""
     path = Path(name_or_path)
     if not path.suffix and not path.exists():

@@ -1,0 +1,83 @@
+"""The same things that the commands do, one call each, with typed results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from zoodiff.compare.assemble import assemble
+from zoodiff.compare.chosen import study_of
+from zoodiff.compare.result import StudyResult
+from zoodiff.engines.local import LocalEngine
+from zoodiff.graph.ir import Graph
+from zoodiff.measure import architecture
+from zoodiff.measure import study as studies
+from zoodiff.measure.run import Observer, run
+from zoodiff.measure.study import LoadedStudy
+from zoodiff.report import ReportFiles, write
+from zoodiff.store.folder import Store
+from zoodiff.workers.process import Limits
+from zoodiff.zoos import registry
+
+
+class Silent:
+    """An observer that says nothing."""
+
+    def begin(self, tasks: int, finished: int) -> None:
+        """Ignore the beginning."""
+
+    def task(self, label: str) -> None:
+        """Ignore a task."""
+
+    def step(self, done: int, of: int) -> None:
+        """Ignore a step."""
+
+    def done(self, failures: int) -> None:
+        """Ignore a task's end."""
+
+
+def describe(entry: str) -> Graph:
+    """The canonical graph of an entry, built in its worker without allocating weights.
+
+    Raises UsageError for a reference that is none, MeasurementError where it cannot be built.
+    """
+    found = registry.resolve(entry)
+    with LocalEngine() as engine:
+        return architecture.describe(engine, found)[0]
+
+
+def run_study(
+    study: str | LoadedStudy,
+    results: str | Path = "results",
+    *,
+    fresh: bool = False,
+    limits: Limits | None = None,
+    observer: Observer | None = None,
+) -> StudyResult:
+    """Run a study (a built-in name, a path, or a loaded one) and return what it found.
+
+    Finished measurements are taken from the results folder unless ``fresh``.
+    """
+    loaded = studies.load_study(study) if isinstance(study, str) else study
+    store = Store(Path(results))
+    outcome = run(loaded, store, observer or Silent(), fresh=fresh, limits=limits)
+    return assemble(store, outcome.manifest)
+
+
+def compare_entries(
+    names: Iterable[str],
+    results: str | Path = "results",
+    *,
+    latency: bool = False,
+    threads: int = 1,
+    rounds: int = 15,
+    observer: Observer | None = None,
+) -> StudyResult:
+    """Compare architectures or entries: claims, counts, preprocessing and, if asked, latency."""
+    loaded = study_of(list(names), latency=latency, threads=threads, rounds=rounds)
+    return run_study(loaded, results, observer=observer)
+
+
+def write_report(result: StudyResult, folder: str | Path) -> ReportFiles:
+    """Write index.html, report.md, discrepancies.csv and discrepancies.json into a folder."""
+    return write(result, Path(folder))
