@@ -1,0 +1,186 @@
+"""Measure what the issues promise and print a table: goal, measured.
+
+    python benchmarks/run.py [startup] [describe] [study] [--json FILE]
+
+``startup``   the command's own time, as whole processes, beside an empty Python process
+``describe``  every network of the four zoos, each zoo in one worker: failures, time, parameters
+``memory``    peak memory of a fresh worker that describes one of the largest networks
+``study``     the study ``quick`` from an empty results folder
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = shutil.which("zoodiff", path=str(Path(sys.executable).parent)) or "zoodiff"
+Row = tuple[str, str, str]
+
+LARGEST = (
+    "torchvision:regnet_y_128gf",
+    "torchvision:vit_h_14",
+    "torchvision:vgg19",
+    "keras:NASNetLarge",
+    "keras:VGG19",
+    "keras:ConvNeXtXLarge",
+    "tfmg:slim/vgg_19",
+    "onnx:light_vgg19",
+)
+"""The networks with the most weights of each zoo."""
+
+
+def wall(command: list[str], runs: int = 9) -> float:
+    """Median wall time of a whole process, in seconds, after one run that is not counted."""
+    times = []
+    for number in range(runs + 1):
+        begin = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        if number:
+            times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+
+
+def startup() -> list[Row]:
+    empty = wall([sys.executable, "-c", "pass"])
+    rows = []
+    for arguments, goal in ((["--help"], 0.3), (["claims", "resnet50"], 0.6)):
+        took = wall([COMMAND, *arguments])
+        rows.append(
+            (
+                f"`zoodiff {' '.join(arguments)}`",
+                f"under {goal} s",
+                f"{took:.3f} s ({took / empty:.1f} x an empty Python process)",
+            )
+        )
+    return rows
+
+
+def describe() -> list[Row]:
+    from zoodiff.engines.local import LocalEngine
+    from zoodiff.errors import ZoodiffError
+    from zoodiff.graph.cost import count
+    from zoodiff.measure.architecture import describe as describe_entry
+    from zoodiff.zoos import registry
+
+    rows = []
+    for zoo in (z for z in registry.zoos().values() if z.listed):
+        seconds: list[float] = []
+        failures: list[str] = []
+        off: list[str] = []
+        checked = 0
+        with LocalEngine() as engine:
+            for model in zoo.models():
+                weights = model.default_weights
+                if zoo.name == "onnx" and weights is not None and weights.url is not None:
+                    continue  # published files, hundreds of megabytes each
+                entry = registry.Entry(zoo, model, weights)
+                try:
+                    graph, answer = describe_entry(engine, entry)
+                except ZoodiffError as error:
+                    failures.append(f"{model.name}: {error}")
+                    continue
+                counts = count(graph)
+                facts = answer["facts"]
+                assert isinstance(facts, dict)
+                seconds.append(float(str(answer["seconds"])))
+                checked += 1
+                expected = (facts["parameters"], facts["statistics"])
+                published = weights.parameters if weights else None
+                if (counts.parameters, counts.statistics) != expected or published not in (
+                    None,
+                    counts.parameters,
+                ):
+                    off.append(model.name)
+        rows.append(
+            (
+                f"{zoo.name}: described without failure",
+                f"all {checked + len(failures)}",
+                f"{checked}, median {statistics.median(seconds):.2f} s, all {sum(seconds):.0f} s"
+                + (f"; failed: {'; '.join(failures)}" if failures else ""),
+            )
+        )
+        rows.append(
+            (
+                f"{zoo.name}: parameters equal the zoo's and the framework's figure",
+                "all",
+                f"{checked - len(off)} of {checked}" + (f"; not: {', '.join(off)}" if off else ""),
+            )
+        )
+    return rows
+
+
+def memory() -> list[Row]:
+    from zoodiff.engines.local import LocalEngine
+    from zoodiff.measure.architecture import describe as describe_entry
+    from zoodiff.zoos import registry
+
+    rows = []
+    for name in LARGEST:
+        with LocalEngine() as engine:
+            _, answer = describe_entry(engine, registry.resolve(name))
+        peak = float(str(answer["peak_rss_bytes"])) / 1e9
+        rows.append((f"{name}: peak memory of its worker", "under 1.5 GB", f"{peak:.2f} GB"))
+    return rows
+
+
+def study() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        done = subprocess.run(
+            [COMMAND, "run", "quick", "--results", f"{folder}/r", "--report", f"{folder}/report"],
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
+        took = time.perf_counter() - begin
+        begin = time.perf_counter()
+        subprocess.run(
+            [COMMAND, "run", "quick", "--results", f"{folder}/r", "--report", f"{folder}/report"],
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
+        again = time.perf_counter() - begin
+    return [
+        (
+            "study `quick`, from an empty results folder",
+            "under 300 s",
+            f"{took:.0f} s, exit code {done.returncode}",
+        ),
+        ("study `quick` again, everything in the store", "", f"{again:.1f} s"),
+    ]
+
+
+BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
+    "startup": startup,
+    "describe": describe,
+    "memory": memory,
+    "study": study,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], default=[])
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    rows: list[Row] = []
+    print("| what | goal | measured |\n|---|---|---|")
+    for name in options.names or BENCHMARKS:
+        for row in BENCHMARKS[name]():
+            rows.append(row)
+            print("| " + " | ".join(row) + " |", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
