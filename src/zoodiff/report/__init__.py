@@ -1,4 +1,9 @@
 """Reports of a study: HTML, Markdown, CSV and JSON, each made from one ``StudyResult``.
 
-May import ``compare`` and everything below; computes nothing itself.
+May import ``compare`` and everything below; computes nothing itself. ``page`` prints the result
+once, the templates only lay it out, and ``tables`` gives the same discrepancies as data.
 """
+
+from zoodiff.report.files import ReportFiles, write
+
+__all__ = ["ReportFiles", "write"]

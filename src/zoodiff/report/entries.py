@@ -1,0 +1,204 @@
+"""The table of all entries measured: one row for each model of a zoo with one set of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from zoodiff.compare.result import StudyResult
+from zoodiff.report import numbers
+from zoodiff.report.numbers import Number
+from zoodiff.report.weights import Weights, weights
+from zoodiff.store.records import (
+    AccuracyValues,
+    ArchitectureValues,
+    Interval,
+    LatencyValues,
+    Record,
+)
+
+KINDS = ("architecture", "latency", "accuracy")
+_MISSING = Number(numbers.NOT_MEASURED, "not measured")
+_FAILED = Number("failed", "could not be measured; the reason is listed under Not measured")
+
+
+@dataclass(frozen=True)
+class EntryRow:
+    """One row, printed. A cell with several measurements of one kind has one number for each."""
+
+    entry: str
+    zoo: str
+    architecture: str
+    weights: Weights
+    weights_name: str
+    input_size: str
+    parameters: Number
+    check: str | None
+    """What the zoo's own count says where it differs from ``parameters``."""
+    macs: Number
+    layers: Number
+    inside: tuple[str, ...]
+    """What else sits in the network: softmax, preprocessing."""
+    latency: tuple[Number, ...]
+    top1: tuple[Number, ...]
+    top5: tuple[Number, ...]
+    opaque: str | None
+
+
+@dataclass
+class _Group:
+    """Records that belong into one row."""
+
+    entry: str
+    architecture: Record | None = None
+    latency: list[Record] = field(default_factory=list)
+    accuracy: list[Record] = field(default_factory=list)
+
+    @property
+    def first(self) -> Record:
+        weighted = [*self.accuracy, *self.latency]
+        return weighted[0] if weighted or self.architecture is None else self.architecture
+
+
+def entry_rows(result: StudyResult) -> tuple[EntryRow, ...]:
+    """All rows, by architecture and entry."""
+    failed = {(failure.kind, failure.entry) for failure in result.failures}
+    rows = [
+        _row(group, [kind for kind in KINDS if (kind, group.entry) in failed])
+        for group in _groups(result.records)
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.architecture, row.entry)))
+
+
+def _groups(records: Iterable[Record]) -> list[_Group]:
+    """Join what was measured with weights to what was counted without.
+
+    A graph is counted under the zoo's default weights, while latency may run on random ones: the
+    counts belong to that row too, where the model has only one counted graph.
+    """
+    groups: dict[str, _Group] = {}
+    counted: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        if isinstance(record.values, ArchitectureValues):
+            counted.setdefault((record.zoo, record.model), []).append(record)
+        elif isinstance(record.values, AccuracyValues):
+            groups.setdefault(record.entry, _Group(record.entry)).accuracy.append(record)
+        elif record.values.repeat == 0:
+            groups.setdefault(record.entry, _Group(record.entry)).latency.append(record)
+    models: dict[tuple[str, str], list[_Group]] = {}
+    for group in groups.values():
+        models.setdefault((group.first.zoo, group.first.model), []).append(group)
+    for model, graphs in counted.items():
+        named = {record.entry: record for record in graphs}
+        taken = set()
+        for group in models.get(model, []):
+            only = graphs[0] if len(graphs) == 1 else None
+            group.architecture = named.get(group.entry, only)
+            if group.architecture is not None:
+                taken.add(group.architecture.entry)
+        for entry, record in named.items():
+            if entry not in taken:
+                group = groups.setdefault(entry, _Group(entry))
+                group.architecture = record
+    return list(groups.values())
+
+
+def _row(group: _Group, failed: Sequence[str]) -> EntryRow:
+    record = group.first
+    values = group.architecture.values if group.architecture else None
+    absent = {kind: _FAILED if kind in failed else _MISSING for kind in KINDS}
+    latency = tuple(_latency(r.values) for r in group.latency if r.kind == "latency")
+    accuracy = [r.values for r in group.accuracy if isinstance(r.values, AccuracyValues)]
+    counts = values if isinstance(values, ArchitectureValues) else None
+    nothing = absent["architecture"]
+    return EntryRow(
+        entry=group.entry,
+        zoo=record.zoo,
+        architecture=record.architecture,
+        weights=weights(record.weights.state),
+        weights_name=record.weights.name,
+        input_size=_shape(counts.input_shape) if counts else nothing.text,
+        parameters=_parameters(counts) if counts else nothing,
+        check=_check(counts) if counts else None,
+        macs=numbers.count(counts.macs, "MACs") if counts else nothing,
+        layers=_layers(counts) if counts else nothing,
+        inside=_inside(counts) if counts else (),
+        latency=latency or (absent["latency"],),
+        top1=tuple(_percent(v.top1, v.images) for v in accuracy) or (absent["accuracy"],),
+        top5=tuple(_percent(v.top5, v.images) for v in accuracy) or (absent["accuracy"],),
+        opaque=_opaque(counts) if counts else None,
+    )
+
+
+def _parameters(counts: ArchitectureValues) -> Number:
+    shown = numbers.count(counts.parameters, "parameters")
+    exact = f"{shown.exact}, and {counts.statistics:,} statistics of normalisation layers"
+    if counts.unused_parameters:
+        exact += f"; {counts.unused_parameters:,} of the parameters reach no output"
+    if counts.published_parameters == counts.parameters:
+        exact += "; equal to the zoo's own figure"
+    return Number(shown.text, exact, shown.sort)
+
+
+def _check(counts: ArchitectureValues) -> str | None:
+    remarks = []
+    if counts.published_parameters not in (None, counts.parameters):
+        remarks.append(f"the zoo publishes {counts.published_parameters:,}")
+    if counts.framework_parameters != counts.parameters:
+        remarks.append(f"the framework counts {counts.framework_parameters:,}")
+    return "; ".join(remarks) or None
+
+
+def _layers(counts: ArchitectureValues) -> Number:
+    return Number(
+        f"{counts.convolutions} / {counts.normalisations} / {counts.linear_layers}",
+        f"{counts.convolutions} convolutions, {counts.normalisations} normalisations, "
+        f"{counts.linear_layers} linear layers, {counts.nodes} nodes in all",
+        float(counts.convolutions + counts.normalisations + counts.linear_layers),
+    )
+
+
+def _inside(counts: ArchitectureValues) -> tuple[str, ...]:
+    found = ["softmax"] if counts.softmax_inside else []
+    if counts.preprocessing_inside:
+        steps = ", ".join(counts.preprocessing_ops)
+        found.append(f"preprocessing ({steps})" if steps else "preprocessing")
+    return tuple(found)
+
+
+def _opaque(counts: ArchitectureValues) -> str | None:
+    if not counts.opaque_nodes:
+        return None
+    return (
+        f"{numbers.plural(counts.opaque_nodes, 'node')} of unknown operators: "
+        "their parameters and MACs may be missing"
+    )
+
+
+def _shape(shape: Sequence[int]) -> str:
+    """Extents without the batch, as in ``3 x 224 x 224`` but with the sign for times."""
+    return numbers.TIMES.join(str(extent) for extent in shape[1:]) or numbers.NOT_MEASURED
+
+
+def _latency(values: object) -> Number:
+    assert isinstance(values, LatencyValues)
+    median = values.median_ms
+    decimals = numbers.decimals_for(median.value)
+    return Number(
+        numbers.fixed(median.value, decimals),
+        f"median {median.value} ms, {numbers.level(median)} interval from {median.low} to "
+        f"{median.high} ms; tenth percentile {numbers.milliseconds(values.p10_ms)} ms, ninetieth "
+        f"{numbers.milliseconds(values.p90_ms)} ms; {numbers.plural(values.calls, 'call')}",
+        median.value,
+        numbers.bounds(median, decimals),
+    )
+
+
+def _percent(share: Interval, images: int) -> Number:
+    return Number(
+        numbers.fixed(share.value, 2),
+        f"{share.value} %, {numbers.level(share)} interval from {share.low} to {share.high} %, "
+        f"{numbers.plural(images, 'image')}",
+        share.value,
+        numbers.bounds(share, 2),
+    )

@@ -1,0 +1,108 @@
+"""The entries of each mismatched architecture, side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zoodiff.compare.result import Mismatch, StudyResult
+from zoodiff.report import numbers
+from zoodiff.store.records import ArchitectureValues
+
+_OPEN = 4
+"""So many architectures are unfolded at first; the others open by a click."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value; ``letter`` names its group, ``differs`` where it is not the commonest."""
+
+    text: str
+    letter: str
+    differs: bool
+
+
+@dataclass(frozen=True)
+class PropertyRow:
+    """One property over the entries of an architecture."""
+
+    name: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class ArchitectureTable:
+    """One architecture: its entries are columns, its differing properties rows."""
+
+    architecture: str
+    entries: tuple[str, ...]
+    rows: tuple[PropertyRow, ...]
+    summary: str
+    unfolded: bool
+
+
+def tables(result: StudyResult) -> tuple[ArchitectureTable, ...]:
+    """A table for each architecture that has a property in which its entries differ."""
+    grouped: dict[str, list[Mismatch]] = {}
+    for mismatch in result.mismatches:
+        grouped.setdefault(mismatch.architecture, []).append(mismatch)
+    return tuple(
+        _table(architecture, found, index < _OPEN)
+        for index, (architecture, found) in enumerate(grouped.items())
+    )
+
+
+def compared(result: StudyResult) -> int:
+    """Number of architectures of which at least two entries were counted."""
+    entries: dict[str, set[str]] = {}
+    for record in result.records:
+        if isinstance(record.values, ArchitectureValues):
+            entries.setdefault(record.architecture, set()).add(record.entry)
+    return sum(len(found) > 1 for found in entries.values())
+
+
+def empty_reason(result: StudyResult) -> str:
+    """Why there is no mismatch to show."""
+    several = compared(result)
+    if several:
+        return (
+            f"The entries of {numbers.plural(several, 'architecture')} with at least two of them "
+            "agree in all counted properties. Equal counts do not prove equal networks."
+        )
+    if any(isinstance(record.values, ArchitectureValues) for record in result.records):
+        return "No architecture has two entries that were counted, so there is nothing to compare."
+    return "No entry's architecture was counted in this study."
+
+
+def _table(architecture: str, found: list[Mismatch], unfolded: bool) -> ArchitectureTable:
+    entries = tuple(dict.fromkeys(entry for mismatch in found for entry in mismatch.values))
+    properties = numbers.listing(mismatch.property for mismatch in found)
+    return ArchitectureTable(
+        architecture=architecture,
+        entries=entries,
+        rows=tuple(PropertyRow(m.property, _cells(entries, m.values)) for m in found),
+        summary=f"{numbers.plural(len(entries), 'entry', 'entries')}, differing in {properties}",
+        unfolded=unfolded,
+    )
+
+
+def _cells(entries: tuple[str, ...], values: Mapping[str, str]) -> tuple[Cell, ...]:
+    counted = Counter(values.values()).most_common()
+    # Without a single commonest value there is no norm to differ from: all are marked.
+    tied = len(counted) > 1 and counted[0][1] == counted[1][1]
+    letters = {value: _letter(index) for index, (value, _) in enumerate(counted)}
+    return tuple(
+        Cell(
+            values[entry],
+            letters[values[entry]],
+            len(counted) > 1 and (tied or letters[values[entry]] != "A"),
+        )
+        if entry in values
+        else Cell(numbers.NOT_MEASURED, "", False)
+        for entry in entries
+    )
+
+
+def _letter(index: int) -> str:
+    return chr(ord("A") + index) if index < 26 else str(index + 1)

@@ -1,0 +1,225 @@
+"""Everything a report shows, printed and in order; HTML and Markdown only lay it out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from zoodiff.compare.result import StudyResult
+from zoodiff.report import entries, mismatches, numbers, rankings, summary
+from zoodiff.report.summary import Figure
+from zoodiff.store.records import Failure, Hardware
+
+_INFERRED = re.compile(r"\binferred\b", re.IGNORECASE)
+_SAID_TWICE = re.compile(r"^inferred\s*[:,]\s*|\s*\(inferred\)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of selection; ``inferred`` where its source does not state it."""
+
+    text: str
+    inferred: bool
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """What another set of rules would have given."""
+
+    rules: str
+    first: str
+    last: str
+    top: str
+    has_published_figures: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason for which measurements could not be made, with all they concern."""
+
+    kind: str
+    reason: str
+    entries: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report, ready to be laid out."""
+
+    study: str
+    title: str
+    question: str
+    complete: bool
+    when: str
+    summary: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...]
+    claimed: rankings.Ranking
+    accuracy: rankings.Ranking
+    latency: rankings.Ranking
+    control_axis: Markup | None
+    controls: tuple[rankings.ControlRow, ...]
+    rules: tuple[Rule, ...]
+    rules_empty: str
+    alternatives: tuple[Alternative, ...]
+    mismatches: tuple[mismatches.ArchitectureTable, ...]
+    mismatches_empty: str
+    entries: tuple[entries.EntryRow, ...]
+    entries_note: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    not_run: tuple[str, ...]
+    zoodiff_version: str
+    versions: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    hardware: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    study_text: str
+    study_sha256: str
+
+
+def page(result: StudyResult) -> Page:
+    """Print a study's result."""
+    claimed, accuracy, latency = rankings.rankings(result)
+    control_axis, controls = rankings.controls(result)
+    rows = entries.entry_rows(result)
+    return Page(
+        study=result.study,
+        title=result.title,
+        question=result.question,
+        complete=result.complete,
+        when=_when(result),
+        summary=summary.sentences(result),
+        figures=summary.figures(result),
+        notes=tuple(result.notes),
+        claimed=claimed,
+        accuracy=accuracy,
+        latency=latency,
+        control_axis=control_axis,
+        controls=controls,
+        rules=_rules(result),
+        rules_empty="This study does not compare claims."
+        if result.claimed is None
+        else "The study states no rule: every claim of the catalogue was taken.",
+        alternatives=_alternatives(result),
+        mismatches=mismatches.tables(result),
+        mismatches_empty=mismatches.empty_reason(result),
+        entries=rows,
+        entries_note=_entries_note(rows),
+        reasons=_reasons(result.failures),
+        not_run=tuple(result.not_run),
+        zoodiff_version=result.zoodiff_version,
+        versions=tuple(
+            (zoo, tuple(sorted(found.items()))) for zoo, found in sorted(result.versions.items())
+        ),
+        hardware=_hardware(result),
+        study_text=result.study_text,
+        study_sha256=result.study_sha256,
+    )
+
+
+def _when(result: StudyResult) -> str:
+    took = numbers.elapsed(result.started, result.finished)
+    finished = f"finished {numbers.moment(result.finished)}"
+    return f"{finished}, {took} after its start" if took else finished
+
+
+def _rules(result: StudyResult) -> tuple[Rule, ...]:
+    if result.claimed is None:
+        return ()
+    return tuple(_rule(text) for text in result.claimed.rules)
+
+
+def _rule(text: str) -> Rule:
+    # The page marks an inferred rule, so the bare word is left out of its sentence.
+    plain = _SAID_TWICE.sub("", text)
+    return Rule(plain[:1].upper() + plain[1:], bool(_INFERRED.search(text)))
+
+
+def _alternatives(result: StudyResult) -> tuple[Alternative, ...]:
+    if result.claimed is None:
+        return ()
+    return tuple(
+        Alternative(
+            rules=_words(row.get("rules")),
+            first=_points(row.get("first")),
+            last=_points(row.get("last")),
+            top=", ".join(_named(item) for item in row.get("top") or ()),
+            has_published_figures=_words(row.get("has_published_figures")),
+        )
+        for row in result.claimed.sensitivity
+    )
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return numbers.NOT_MEASURED
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_words(item)}" for name, item in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "; ".join(_words(item) for item in value)
+    return _points(value)
+
+
+def _points(value: Any) -> str:
+    """A difference in percentage points, or a name beside one."""
+    if isinstance(value, float):
+        return numbers.fixed(value, 2)
+    if isinstance(value, str | int):
+        return str(value)
+    return numbers.NOT_MEASURED if value is None else _named(value)
+
+
+def _named(item: Any) -> str:
+    """``vgg19 2.62`` from a pair or a mapping of a name and a difference."""
+    parts = item.values() if isinstance(item, Mapping) else item
+    if isinstance(parts, str) or not isinstance(parts, Iterable):
+        return _points(parts)
+    return " ".join(_points(part) for part in parts)
+
+
+def _reasons(failures: Iterable[Failure]) -> tuple[Reason, ...]:
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        grouped.setdefault((failure.kind, failure.reason), []).append(failure.entry)
+    return tuple(
+        Reason(kind, reason, tuple(dict.fromkeys(names)))
+        for (kind, reason), names in sorted(grouped.items(), key=lambda item: item[0][0])
+    )
+
+
+def _entries_note(rows: Iterable[entries.EntryRow]) -> tuple[str, ...]:
+    rows = tuple(rows)
+    notes = []
+    if any(row.weights.marked for row in rows):
+        notes.append(
+            "† marks random and placeholder weights: such a network computes what the published "
+            "one computes, in the same time as far as that does not depend on the values, but its "
+            "answers mean nothing."
+        )
+    if any(row.check for row in rows):
+        notes.append("≠ marks a count that is not the zoo's or the framework's own.")
+    if any(row.opaque for row in rows):
+        notes.append("‡ marks a network with operators that were not recognised.")
+    return tuple(notes)
+
+
+def _hardware(result: StudyResult) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    machines: dict[Hardware, str] = {result.hardware: "This run"}
+    for record in result.records:
+        machines.setdefault(record.hardware, "Earlier measurements that were taken over")
+    return tuple(
+        (
+            name,
+            (
+                ("processor", machine.processor),
+                ("cores", str(machine.cores)),
+                ("memory", numbers.size(machine.memory_bytes)),
+                ("system", machine.system),
+            ),
+        )
+        for machine, name in machines.items()
+    )

@@ -1,0 +1,362 @@
+"""The three rankings of discrepancies and the control, as a page shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from zoodiff.compare.result import Control, Discrepancy, StudyResult, Verdict
+from zoodiff.report import charts, links, numbers
+from zoodiff.report.links import Source
+from zoodiff.report.weights import Weights, weights
+from zoodiff.store.records import AccuracyValues, LatencyValues, Record
+
+_CLASSES: dict[Verdict, str] = {
+    "discrepancy": "found",
+    "within noise": "noise",
+    "no difference": "none",
+    "not comparable": "apart",
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two entries of a discrepancy."""
+
+    entry: str
+    value: str
+    exact: str
+    weights: Weights
+    source: Source | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One discrepancy, printed."""
+
+    rank: int
+    architecture: str
+    sides: tuple[Side, Side]
+    """The higher (or slower) first."""
+    difference: str
+    interval: str | None
+    remarks: str | None
+    verdict: Verdict
+    verdict_class: str
+    chart: Markup
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One of the three rankings; ``first`` are the ones that the study asks to be shown."""
+
+    anchor: str
+    heading: str
+    lead: str
+    unit: str
+    """Of the two values."""
+    sides_are: str
+    axis: Markup | None
+    first: tuple[Row, ...]
+    others: tuple[Row, ...]
+    tally: str | None
+    empty: str | None
+    """Why there is nothing to show, where there is nothing."""
+    has_sources: bool
+    conditions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ControlRow:
+    """The A/A control of one latency run, printed."""
+
+    entry: str
+    ratio: str
+    noise: str
+    chart: Markup
+
+
+def rankings(result: StudyResult) -> tuple[Ranking, Ranking, Ranking]:
+    """Claimed accuracy, measured accuracy, latency."""
+    return _claimed(result), _measured(result), _latency(result)
+
+
+def controls(result: StudyResult) -> tuple[Markup | None, tuple[ControlRow, ...]]:
+    """The controls, in percent around no difference, and their common axis."""
+    if not result.controls:
+        return None, ()
+    percents = [100 * (bound - 1) for c in result.controls for bound in (c.ratio.low, c.ratio.high)]
+    noises = [sign * c.noise_percent for c in result.controls for sign in (-1, 1)]
+    axis = charts.axis_over([*percents, *noises])
+    return charts.axis_labels(axis, "%"), tuple(_control(c, axis) for c in result.controls)
+
+
+def _control(control: Control, axis: charts.Axis) -> ControlRow:
+    ratio = numbers.with_interval(control.ratio, 3)
+    noise = numbers.significant(control.noise_percent, 2)
+    interval = control.ratio.model_copy(
+        update={name: 100 * (getattr(control.ratio, name) - 1) for name in ("value", "low", "high")}
+    )
+    return ControlRow(
+        entry=control.entry,
+        ratio=ratio,
+        noise=f"{noise} %",
+        chart=charts.dot(
+            axis,
+            interval.value,
+            interval,
+            f"{control.entry} against itself: ratio {ratio}, noise {noise} %",
+            filled=False,
+            noise=(-control.noise_percent, control.noise_percent),
+        ),
+    )
+
+
+def _claimed(result: StudyResult) -> Ranking:
+    claimed = result.claimed
+    rows = claimed.rows if claimed else []
+    empty = None
+    if claimed is None:
+        empty = "This study does not compare claims."
+    elif not rows:
+        empty = (
+            "No two entries of one architecture have a claim that the rules below let compare: "
+            f"{numbers.plural(claimed.entries, 'entry', 'entries')} of "
+            f"{numbers.plural(claimed.architectures, 'architecture')} were looked at."
+        )
+    return _ranking(
+        result,
+        rows,
+        anchor="claimed",
+        heading="Claimed accuracy",
+        lead="Top-1 accuracy as the zoos publish it, in percent; nothing here was "
+        "measured. A claim comes without an uncertainty, so no noise can be told from it.",
+        sides_are="higher first",
+        empty=empty,
+        has_sources=True,
+        notes=tuple(claimed.notes) if claimed else (),
+    )
+
+
+def _measured(result: StudyResult) -> Ranking:
+    records = [r for r in result.records if isinstance(r.values, AccuracyValues)]
+    return _ranking(
+        result,
+        result.measured_accuracy,
+        anchor="accuracy",
+        heading="Measured accuracy",
+        lead="Top-1 accuracy of entries on the same images, in percent. Differences are tested on "
+        "pairs of answers to one image; p-values are corrected for the number of pairs (Holm).",
+        sides_are="higher first",
+        empty=_why_empty(
+            result, "accuracy", records, "no two of them share an architecture and a data set"
+        ),
+        has_sources=False,
+        conditions=conditions(records),
+    )
+
+
+def _latency(result: StudyResult) -> Ranking:
+    records = [r for r in result.records if isinstance(r.values, LatencyValues)]
+    return _ranking(
+        result,
+        result.latency,
+        anchor="latency",
+        heading="Latency",
+        lead="Median milliseconds per batch; the difference is how much longer the slower entry "
+        "takes, from ratios formed within interleaved rounds. A difference counts as a "
+        "discrepancy only where its whole interval lies beyond the noise of the run.",
+        sides_are="slower first",
+        empty=_why_empty(
+            result, "latency", records, "no two of them share an architecture and a run"
+        ),
+        has_sources=False,
+        conditions=conditions(records),
+    )
+
+
+def _why_empty(result: StudyResult, kind: str, records: Sequence[Record], apart: str) -> str:
+    failed = sum(failure.kind == kind for failure in result.failures)
+    if records:
+        entries = len({record.entry for record in records})
+        if entries == 1:
+            return f"Only one entry's {kind} was measured, so there is nothing to compare."
+        return f"The {kind} of {entries} entries was measured, but {apart}."
+    if failed:
+        return (
+            f"No {kind} was measured: {numbers.plural(failed, 'attempt')} failed, for the reasons "
+            "listed under “Not measured”."
+        )
+    if not result.complete:
+        return f"No {kind} was measured so far; this run is not complete."
+    return f"This study measures no {kind}."
+
+
+def _ranking(
+    result: StudyResult,
+    rows: Sequence[Discrepancy],
+    *,
+    anchor: str,
+    heading: str,
+    lead: str,
+    sides_are: str,
+    empty: str | None,
+    has_sources: bool,
+    conditions: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Ranking:
+    axis = charts.axis_over(
+        value
+        for row in rows
+        for value in (
+            row.difference,
+            *((row.interval.low, row.interval.high) if row.interval else ()),
+        )
+    )
+    bands = _Bands(result)
+    printed = tuple(_row(rank, row, axis, bands) for rank, row in enumerate(rows, 1))
+    return Ranking(
+        anchor=anchor,
+        heading=heading,
+        lead=lead,
+        unit="ms" if anchor == "latency" else "%",
+        sides_are=sides_are,
+        axis=charts.axis_labels(axis, rows[0].difference_unit) if rows else None,
+        first=printed[: result.top],
+        others=printed[result.top :],
+        tally=_tally(rows, result.top) if rows else None,
+        empty=None if rows else empty,
+        has_sources=has_sources,
+        conditions=conditions if rows else (),
+        notes=notes,
+    )
+
+
+def _row(rank: int, row: Discrepancy, axis: charts.Axis, bands: _Bands) -> Row:
+    percentage_points = row.difference_unit == "percentage points"
+    decimals = 2 if percentage_points else min(numbers.decimals_for(row.difference), 2)
+    unit = "pp" if percentage_points else "%"
+    difference = f"{numbers.fixed(row.difference, decimals)} {unit}"
+    interval = numbers.bounds(row.interval, decimals) if row.interval else None
+    title = f"{row.architecture}: {difference}{' ' + interval if interval else ''}, {row.verdict}"
+    if row.metric == "claimed_top1":
+        chart = charts.bar(axis, row.difference, title)
+    else:
+        chart = charts.dot(
+            axis,
+            row.difference,
+            row.interval,
+            title,
+            filled=row.verdict == "discrepancy",
+            noise=bands.of(row),
+        )
+    remarks = [numbers.p_value(row.p_value)] if row.p_value is not None else []
+    if row.note:
+        remarks.append(row.note)
+    return Row(
+        rank=rank,
+        architecture=row.architecture,
+        sides=(
+            _side(row.high_entry, row.high, row.unit, row.high_weights, row.high_source),
+            _side(row.low_entry, row.low, row.unit, row.low_weights, row.low_source),
+        ),
+        difference=difference,
+        interval=interval,
+        remarks="; ".join(remarks) or None,
+        verdict=row.verdict,
+        verdict_class=_CLASSES[row.verdict],
+        chart=chart,
+    )
+
+
+def _side(entry: str, value: float, unit: str, state: str, origin: str | None) -> Side:
+    text = numbers.milliseconds(value) if unit == "ms" else numbers.fixed(value, 2)
+    return Side(entry, text, f"{value} {unit}", weights(state), links.source(origin))
+
+
+class _Bands:
+    """Finds the noise band that belongs behind a latency difference."""
+
+    def __init__(self, result: StudyResult) -> None:
+        self._all = [control.noise_percent for control in result.controls]
+        self._groups: dict[str, set[str]] = {}
+        repeated: dict[str, str] = {}
+        for record in result.records:
+            if isinstance(record.values, LatencyValues):
+                self._groups.setdefault(record.entry, set()).add(record.values.group)
+                if record.values.repeat == 1:
+                    repeated[record.values.group] = record.entry
+        by_entry = {control.entry: control.noise_percent for control in result.controls}
+        self._by_group = {
+            group: by_entry[entry] for group, entry in repeated.items() if entry in by_entry
+        }
+
+    def of(self, row: Discrepancy) -> tuple[float, float] | None:
+        """The noise of the run that both entries were measured in, either way from no difference.
+
+        None where that run cannot be told: a wrong band is worse than none.
+        """
+        if row.metric != "latency":
+            return None
+        shared = self._groups.get(row.high_entry, set()) & self._groups.get(row.low_entry, set())
+        noises = {self._by_group[group] for group in shared if group in self._by_group}
+        if not noises and len(self._all) == 1:
+            noises = set(self._all)
+        if len(noises) != 1:
+            return None
+        noise = noises.pop()
+        return -noise, noise
+
+
+def _tally(rows: Sequence[Discrepancy], top: int) -> str:
+    verdicts = Counter(row.verdict for row in rows)
+    words: dict[Verdict, tuple[str, str]] = {
+        "discrepancy": ("is a discrepancy", "are discrepancies"),
+        "within noise": ("is within noise", "are within noise"),
+        "no difference": ("shows no difference", "show no difference"),
+        "not comparable": ("is not comparable", "are not comparable"),
+    }
+    told = numbers.listing(
+        f"{verdicts[verdict]:,} {one if verdicts[verdict] == 1 else many}"
+        for verdict, (one, many) in words.items()
+        if verdicts[verdict]
+    )
+    shown = (
+        f"The {top} largest of {len(rows):,} pairs"
+        if len(rows) > top
+        else f"All {numbers.plural(len(rows), 'pair')}"
+        if len(rows) > 1
+        else "The only pair"
+    )
+    return f"{shown} of entries; {told}."
+
+
+def conditions(records: Iterable[Record]) -> tuple[str, ...]:
+    """What the measurements were made under, one phrase per condition: ``threads 1``."""
+    seen: dict[str, set[str]] = {}
+    for record in records:
+        for name, value in record.conditions.items():
+            seen.setdefault(name, set()).add(_condition(value))
+    phrases = []
+    for name, values in sorted(seen.items()):
+        ordered = sorted(values, key=lambda text: (len(text), text))
+        many = len(ordered) > 4
+        told = f"{len(ordered)} different" if many else numbers.listing(ordered, "or")
+        phrases.append(f"{name.replace('_', ' ')} {told}")
+    return tuple(phrases)
+
+
+def _condition(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return numbers.TIMES.join(_condition(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = str(value)
+    is_hash = len(text) == 64 and set(text) <= set("0123456789abcdef")
+    return text[:12] + "…" if is_hash else text

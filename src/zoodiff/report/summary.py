@@ -1,0 +1,202 @@
+"""The summary of a study in words: counts of what the result lists, nothing estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zoodiff.compare.result import Discrepancy, StudyResult
+from zoodiff.report import mismatches, numbers
+from zoodiff.store.records import Record
+
+_ORDINALS = {3: "third", 4: "fourth", 5: "fifth", 10: "tenth", 20: "twentieth"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A key number with the words under it and the section that it links to."""
+
+    number: str
+    words: str
+    anchor: str
+
+
+def sentences(result: StudyResult) -> tuple[str, ...]:
+    """The summary, one sentence each; sentences about what the study does not do are left out."""
+    found = [
+        _measured(result),
+        _claims(result),
+        _accuracy(result.measured_accuracy),
+        _latency(result),
+        _architecture(result),
+        _weights(result.records),
+        _missing(result),
+    ]
+    return tuple(sentence for sentence in found if sentence)
+
+
+def figures(result: StudyResult) -> tuple[Figure, ...]:
+    """The key numbers in a row."""
+    entries = entry_count(result.records)
+    architectures = len({record.architecture for record in result.records})
+    anchor = "entries"
+    if not result.records and result.claimed is not None:
+        entries, architectures = result.claimed.entries, result.claimed.architectures
+        anchor = "claimed"
+    beyond = [*_beyond(result.measured_accuracy), *_beyond(result.latency)]
+    mismatched = len({mismatch.architecture for mismatch in result.mismatches})
+    failed = len(result.failures)
+    return (
+        Figure(f"{entries:,}", "entry" if entries == 1 else "entries", anchor),
+        Figure(
+            f"{architectures:,}",
+            "architecture" if architectures == 1 else "architectures",
+            anchor,
+        ),
+        Figure(
+            f"{len(beyond):,}",
+            "measured discrepancy beyond noise"
+            if len(beyond) == 1
+            else "measured discrepancies beyond noise",
+            "accuracy" if _beyond(result.measured_accuracy) else "latency",
+        ),
+        Figure(
+            f"{mismatched:,}",
+            "architecture mismatched" if mismatched == 1 else "architectures mismatched",
+            "mismatches",
+        ),
+        Figure(
+            f"{failed:,}",
+            "measurement failed" if failed == 1 else "measurements failed",
+            "not-measured",
+        ),
+    )
+
+
+def entry_count(records: Sequence[Record]) -> int:
+    """Number of networks that were measured: models of zoos, whatever their weights."""
+    return len({(record.zoo, record.model) for record in records})
+
+
+def _beyond(rows: Sequence[Discrepancy]) -> list[Discrepancy]:
+    return [row for row in rows if row.verdict == "discrepancy"]
+
+
+def _measured(result: StudyResult) -> str:
+    records = result.records
+    if not records:
+        claims_alone = "; the study compares claims" if result.claimed else ""
+        return f"Nothing was measured{claims_alone}."
+    architectures = len({record.architecture for record in records})
+    zoos = len({record.zoo for record in records})
+    entries = entry_count(records)
+    return (
+        f"{numbers.plural(entries, 'entry', 'entries').capitalize()} of "
+        f"{numbers.plural(architectures, 'architecture')} from {numbers.plural(zoos, 'zoo')} "
+        f"{'was' if entries == 1 else 'were'} measured."
+    )
+
+
+def _claims(result: StudyResult) -> str | None:
+    claimed = result.claimed
+    if claimed is None:
+        return None
+    about = (
+        f"the claims of {numbers.plural(claimed.entries, 'entry', 'entries')} of "
+        f"{numbers.plural(claimed.architectures, 'architecture')}"
+    )
+    if not claimed.rows:
+        return f"Among {about}, no two can be compared."
+    shown = claimed.rows[: result.top]
+    text = f"Among {about}, the largest difference in top-1 accuracy is {_points(shown[0])}"
+    if len(shown) > 2:
+        rank = _ORDINALS.get(len(shown), f"{len(shown)}th")
+        text += f" and the {rank} largest {_points(shown[-1])}"
+    return text + "; a claim carries no uncertainty."
+
+
+def _points(row: Discrepancy) -> str:
+    return f"{numbers.fixed(row.difference, 2)} percentage points ({row.architecture})"
+
+
+def _accuracy(rows: Sequence[Discrepancy]) -> str | None:
+    if not rows:
+        return None
+    pairs = _pairs(rows, "run on the same images")
+    beyond = _beyond(rows)
+    if not beyond:
+        return f"{pairs}, none differs in accuracy beyond noise."
+    return (
+        f"{pairs}, {_differ(len(beyond))} in accuracy beyond noise, "
+        f"at most by {_points(beyond[0])}."
+    )
+
+
+def _latency(result: StudyResult) -> str | None:
+    rows = result.latency
+    if not rows:
+        return None
+    pairs = _pairs(rows, "timed in one run")
+    noises = [control.noise_percent for control in result.controls]
+    floor = f" ({numbers.significant(max(noises), 2)} %)" if noises else ""
+    beyond = _beyond(rows)
+    if not noises:
+        return f"{pairs}, none counts, because no control shows the noise of the run."
+    if not beyond:
+        return f"{pairs}, none differs in latency beyond the noise of the run{floor}."
+    largest = beyond[0]
+    decimals = min(numbers.decimals_for(largest.difference), 2)
+    return (
+        f"{pairs}, {_differ(len(beyond))} in latency beyond the noise of the run{floor}, at most "
+        f"by {numbers.fixed(largest.difference, decimals)} % ({largest.architecture})."
+    )
+
+
+def _pairs(rows: Sequence[Discrepancy], how: str) -> str:
+    return f"Of {numbers.plural(len(rows), 'pair')} of entries {how}"
+
+
+def _differ(number: int) -> str:
+    return f"{number:,} differs" if number == 1 else f"{number:,} differ"
+
+
+def _architecture(result: StudyResult) -> str | None:
+    several = mismatches.compared(result)
+    if not several:
+        return None
+    found = len({mismatch.architecture for mismatch in result.mismatches})
+    among = f"{numbers.plural(several, 'architecture')} with at least two entries"
+    if not found:
+        return f"In {among}, all counted properties agree."
+    verb = "is" if found == 1 else "are"
+    return f"Of {among}, {found:,} {verb} not the same network in every zoo."
+
+
+def _weights(records: Sequence[Record]) -> str | None:
+    marked = {
+        state: len({r.entry for r in records if r.weights.state == state})
+        for state in ("random", "placeholder")
+    }
+    told = [
+        f"{numbers.plural(number, 'entry', 'entries')} with {state} weights"
+        for state, number in marked.items()
+        if number
+    ]
+    if not told:
+        return None
+    return f"{numbers.listing(told)} are marked †; they say nothing about accuracy."
+
+
+def _missing(result: StudyResult) -> str:
+    left = len(result.not_run)
+    told = []
+    if result.failures:
+        told.append(f"{numbers.plural(len(result.failures), 'measurement')} could not be made")
+    if left:
+        told.append(
+            f"{numbers.plural(left, 'part')} {'was' if left == 1 else 'were'} left out on purpose"
+        )
+    if not told:
+        return "Nothing that was asked for is missing."
+    text = numbers.listing(told)
+    return f"{text[0].upper()}{text[1:]}; the reasons are listed."

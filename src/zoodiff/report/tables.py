@@ -1,0 +1,141 @@
+"""The discrepancies as data: rows for CSV and JSON, with units in the names of columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from zoodiff.compare.result import Discrepancy, StudyResult
+
+SCHEMA = 1
+"""Version of both files; columns and keys are only ever added under one version."""
+
+COLUMNS = (
+    "metric",
+    "rank",
+    "architecture",
+    "verdict",
+    "high_entry",
+    "low_entry",
+    "high_weights",
+    "low_weights",
+    "high_percent",
+    "low_percent",
+    "high_ms",
+    "low_ms",
+    "difference_percentage_points",
+    "interval_low_percentage_points",
+    "interval_high_percentage_points",
+    "difference_percent",
+    "interval_low_percent",
+    "interval_high_percent",
+    "interval_level",
+    "p_value",
+    "high_source",
+    "low_source",
+    "note",
+)
+"""One meaning and one unit each; empty (null) where a column is not of the row's metric."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def rows(result: StudyResult) -> Iterator[dict[str, Any]]:
+    """Every discrepancy of the three rankings, ranked from 1 within its metric."""
+    claimed = result.claimed.rows if result.claimed else []
+    for ranking in (claimed, result.measured_accuracy, result.latency):
+        for rank, discrepancy in enumerate(ranking, 1):
+            yield _row(rank, discrepancy)
+
+
+def _row(rank: int, found: Discrepancy) -> dict[str, Any]:
+    values = "ms" if found.unit == "ms" else "percent"
+    change = found.difference_unit.replace(" ", "_") if found.difference_unit != "%" else "percent"
+    interval = found.interval
+    known: dict[str, Any] = {
+        "metric": found.metric,
+        "rank": rank,
+        "architecture": found.architecture,
+        "verdict": found.verdict,
+        "high_entry": found.high_entry,
+        "low_entry": found.low_entry,
+        "high_weights": found.high_weights,
+        "low_weights": found.low_weights,
+        f"high_{values}": found.high,
+        f"low_{values}": found.low,
+        f"difference_{change}": found.difference,
+        f"interval_low_{change}": interval.low if interval else None,
+        f"interval_high_{change}": interval.high if interval else None,
+        "interval_level": interval.level if interval else None,
+        "p_value": found.p_value,
+        "high_source": found.high_source,
+        "low_source": found.low_source,
+        "note": found.note,
+    }
+    return {column: known.get(column) for column in COLUMNS}
+
+
+def to_csv(result: StudyResult) -> str:
+    """The rows as CSV (RFC 4180 but for its line ends, which are ``\\n``), with a header."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows(result):
+        writer.writerow([_inert(row[column]) for column in COLUMNS])
+    return buffer.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def to_json(result: StudyResult) -> str:
+    """Everything that the page shows but the records, as strict JSON."""
+    plain = result.model_dump(mode="json")
+    claimed = plain["claimed"]
+    document = {
+        "schema_version": SCHEMA,
+        "zoodiff_version": result.zoodiff_version,
+        "study": {
+            "name": result.study,
+            "title": result.title,
+            "question": result.question,
+            "sha256": result.study_sha256,
+            "text": result.study_text,
+        },
+        "complete": result.complete,
+        "started": result.started,
+        "finished": result.finished,
+        "top": result.top,
+        "discrepancies": list(rows(result)),
+        "claims": None
+        if claimed is None
+        else {key: value for key, value in claimed.items() if key != "rows"},
+        "mismatches": plain["mismatches"],
+        "controls": plain["controls"],
+        "failures": plain["failures"],
+        "not_run": plain["not_run"],
+        "notes": plain["notes"],
+        "records": sorted({record.digest for record in result.records}),
+        "versions": plain["versions"],
+        "hardware": plain["hardware"],
+    }
+    return json.dumps(_finite(document), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinities: they become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value

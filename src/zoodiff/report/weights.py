@@ -1,0 +1,34 @@
+"""Words for where weights came from; those that no zoo published are marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_EXPLANATIONS = {
+    "random": "random initialisation, not the weights that the zoo publishes",
+    "placeholder": "constant stand-ins that ship with the graph, not trained weights",
+    "published": "the weights that the zoo publishes",
+    "trained": "trained by zoodiff at first use, with a fixed seed",
+    "claim": "a published number; no weights were loaded",
+    "none": "described without weights",
+}
+_MARKED = ("random", "placeholder")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A word for the weights column; ``marked`` where the numbers in the network mean nothing."""
+
+    word: str
+    marked: bool
+    explanation: str
+
+
+def weights(state: str) -> Weights:
+    """The word for a state of ``WeightsInfo``, or for ``claim``; other words stay as they are.
+
+    >>> weights("random").marked, weights("published").marked
+    (True, False)
+    """
+    word = "none loaded" if state == "none" else state
+    return Weights(word, state in _MARKED, _EXPLANATIONS.get(state, state))
