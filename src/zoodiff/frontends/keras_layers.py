@@ -233,6 +233,11 @@ def _named(name: str) -> Handler:
     return lambda call: call.emit(op, attributes)
 
 
+def _unary(op: str) -> Handler:
+    """Return the handler of an operation without settings."""
+    return lambda call: call.emit(op)
+
+
 def _relu(call: Call) -> str | None:
     layer = call.operation
     if layer.threshold:
@@ -339,6 +344,7 @@ _HANDLERS: dict[str, Handler] = {
     "Maximum": _arithmetic("Max"),
     "Minimum": _arithmetic("Min"),
     "Multiply": _arithmetic("Mul"),
+    "Negative": _unary("Neg"),
     "Normalization": _normalization,
     "ReLU": _relu,
     "Relu": _named("relu"),
