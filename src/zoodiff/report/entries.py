@@ -62,12 +62,21 @@ class _Group:
 
 def entry_rows(result: StudyResult) -> tuple[EntryRow, ...]:
     """All rows, by architecture and entry."""
+    groups = _groups(result.records)
+    entries = {group.entry for group in groups}
     failed = {(failure.kind, failure.entry) for failure in result.failures}
+    # A failure with weights that have no row of their own belongs to every row of its model.
+    failed |= {(kind, _model(entry)) for kind, entry in failed if entry not in entries}
     rows = [
-        _row(group, [kind for kind in KINDS if (kind, group.entry) in failed])
-        for group in _groups(result.records)
+        _row(group, [k for k in KINDS if failed & {(k, group.entry), (k, _model(group.entry))}])
+        for group in groups
     ]
     return tuple(sorted(rows, key=lambda row: (row.architecture, row.entry)))
+
+
+def _model(entry: str) -> str:
+    """``zoo:model`` of ``zoo:model@weights``."""
+    return entry.rpartition("@")[0] or entry
 
 
 def _groups(records: Iterable[Record]) -> list[_Group]:
@@ -135,14 +144,19 @@ def _parameters(counts: ArchitectureValues) -> Number:
     exact = f"{shown.exact}, and {counts.statistics:,} statistics of normalisation layers"
     if counts.unused_parameters:
         exact += f"; {counts.unused_parameters:,} of the parameters reach no output"
-    if counts.published_parameters == counts.parameters:
-        exact += "; equal to the zoo's own figure"
+    if counts.published_parameters in _counted(counts):
+        exact += f"; the zoo's own figure is {counts.published_parameters:,}"
     return Number(shown.text, exact, shown.sort)
+
+
+def _counted(counts: ArchitectureValues) -> tuple[int, int]:
+    """What a zoo may mean by parameters: without and with the statistics of normalisation."""
+    return counts.parameters, counts.parameters + counts.statistics
 
 
 def _check(counts: ArchitectureValues) -> str | None:
     remarks = []
-    if counts.published_parameters not in (None, counts.parameters):
+    if counts.published_parameters not in (None, *_counted(counts)):
         remarks.append(f"the zoo publishes {counts.published_parameters:,}")
     if counts.framework_parameters != counts.parameters:
         remarks.append(f"the framework counts {counts.framework_parameters:,}")

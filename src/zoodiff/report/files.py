@@ -69,7 +69,7 @@ def _replace_all(folder: Path, contents: dict[Path, str]) -> None:
     except OSError as error:
         raise StoreError(
             f"cannot write the report into {folder} ({error.strerror or error}); "
-            "make room or permit writing there, or name another folder with --output"
+            "make room or permit writing there, or name another folder"
         ) from None
     finally:
         for left in temporary.values():

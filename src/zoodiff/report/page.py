@@ -196,9 +196,8 @@ def _entries_note(rows: Iterable[entries.EntryRow]) -> tuple[str, ...]:
     notes = []
     if any(row.weights.marked for row in rows):
         notes.append(
-            "† marks random and placeholder weights: such a network computes what the published "
-            "one computes, in the same time as far as that does not depend on the values, but its "
-            "answers mean nothing."
+            "† marks random and placeholder weights: the network does the arithmetic that it does "
+            "with published ones, as a rule in the same time, but its answers mean nothing."
         )
     if any(row.check for row in rows):
         notes.append("≠ marks a count that is not the zoo's or the framework's own.")

@@ -344,8 +344,7 @@ def conditions(records: Iterable[Record]) -> tuple[str, ...]:
     phrases = []
     for name, values in sorted(seen.items()):
         ordered = sorted(values, key=lambda text: (len(text), text))
-        many = len(ordered) > 4
-        told = f"{len(ordered)} different" if many else numbers.listing(ordered, "or")
+        told = numbers.listing(ordered, "or") if len(ordered) < 5 else "differing by entry"
         phrases.append(f"{name.replace('_', ' ')} {told}")
     return tuple(phrases)
 
