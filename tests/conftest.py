@@ -52,7 +52,6 @@ class FakeZoo:
 def fake_zoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeZoo]:
     """Two fake zoos and nothing else, with the backend importable in workers."""
     zoo, other = FakeZoo("fake"), FakeZoo("other")
-    registry.zoos.cache_clear()
     registry.models.cache_clear()
     monkeypatch.setattr(registry, "zoos", lambda: {"fake": zoo, "other": other})
     # Workers drop the user's PYTHONPATH; the fake backend is put back for them alone.

@@ -45,6 +45,8 @@ def zoos(json: Json = False) -> None:
     for row in found:
         if row["reason"]:
             print(f"{row['zoo']}: {row['reason']}")
+    for sentence in registry.broken().values():
+        print(sentence)
 
 
 def _versions(versions: object) -> str:

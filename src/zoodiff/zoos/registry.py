@@ -53,19 +53,29 @@ class BrokenZooError(ZoodiffError):
 
 
 @functools.cache
-def zoos() -> Mapping[str, Zoo]:
-    """All zoos by name, the built-in and those of other packages."""
-    found: dict[str, Zoo] = {}
+def _found() -> tuple[Mapping[str, Zoo], Mapping[str, str]]:
+    good: dict[str, Zoo] = {}
+    broken: dict[str, str] = {}
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.name):
         try:
             zoo: Zoo = point.load()
+            good.setdefault(zoo.name, zoo)
         except Exception as error:
-            raise BrokenZooError(
+            broken[point.name] = (
                 f'the zoo plugin "{point.name}" ({point.value}) cannot be loaded: {error}; '
                 "mend or uninstall the package that brings it"
-            ) from error
-        found.setdefault(zoo.name, zoo)
-    return MappingProxyType(found)
+            )
+    return MappingProxyType(good), MappingProxyType(broken)
+
+
+def zoos() -> Mapping[str, Zoo]:
+    """All zoos by name, the built-in and those of other packages."""
+    return _found()[0]
+
+
+def broken() -> Mapping[str, str]:
+    """Plugins that cannot be loaded, with the reason; the others work without them."""
+    return _found()[1]
 
 
 def find_zoo(name: str) -> Zoo:
@@ -73,6 +83,8 @@ def find_zoo(name: str) -> Zoo:
     try:
         return zoos()[name]
     except KeyError:
+        if name in broken():
+            raise BrokenZooError(broken()[name]) from None
         listed = ", ".join(zoos())
         hint = did_you_mean(name, zoos()) or f"; there are {listed}"
         raise UnknownNameError(f'no zoo "{name}"{hint}') from None
