@@ -148,6 +148,8 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         tab.call("Emulation.setEmulatedMedia", features=[scheme])
         tab.call("Emulation.setScriptExecutionDisabled", value=not script)
+        # What the blank page still had to say is not an event of this one.
+        self.events = [e for e in self.events if e.get("sessionId") != tab.session]
         tab.call("Page.navigate", url=address)
         self.wait_for("Page.loadEventFired", tab.session)
         return tab

@@ -50,7 +50,7 @@ def axis_over(values: Iterable[float], around: float = 0.0) -> Axis:
     """
     finite = [value for value in values if math.isfinite(value)]
     low, high = min([around, *finite]), max([around, *finite])
-    if high == low:
+    if high - low < 1e-9:  # nothing to tell apart at any printed digit
         high = low + 1.0
     rough = (high - low) / 3
     magnitude = 10.0 ** math.floor(math.log10(rough))
