@@ -43,7 +43,7 @@ def column(number: int) -> str:
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     examples = _load("browser_examples", _here.parent / "report" / "examples.py")
     folder = tmp_path_factory.mktemp("report with a space")
-    return write(examples.example(), folder).index.as_uri()
+    return write(examples.example(), folder).html.as_uri()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ NAMES = ["discrepancies.csv", "discrepancies.json", "index.html", "report.md"]
 def test_a_report_is_four_files(result: StudyResult, tmp_path: Path) -> None:
     files = write(result, tmp_path / "new" / "report")
     assert sorted(p.name for p in files.folder.iterdir()) == NAMES
-    assert files.index.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert files.html.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert files.markdown.read_text(encoding="utf-8").startswith("# ")
 
 
@@ -68,4 +68,4 @@ def test_a_folder_without_permission_is_named(result: StudyResult, tmp_path: Pat
 def test_lone_surrogates_in_names_do_not_stop_a_report(result: StudyResult, tmp_path: Path) -> None:
     odd = result.model_copy(update={"not_run": ["a name \udcff that is not text"]})
     files = write(odd, tmp_path)
-    assert "that is not text" in files.index.read_text(encoding="utf-8")
+    assert "that is not text" in files.html.read_text(encoding="utf-8")

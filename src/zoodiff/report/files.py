@@ -19,7 +19,7 @@ class ReportFiles:
     """The four files of a report."""
 
     folder: Path
-    index: Path
+    html: Path
     markdown: Path
     csv: Path
     json: Path
@@ -34,7 +34,7 @@ def write(result: StudyResult, folder: Path) -> ReportFiles:
     """
     files = ReportFiles(
         folder=folder,
-        index=folder / "index.html",
+        html=folder / "index.html",
         markdown=folder / "report.md",
         csv=folder / "discrepancies.csv",
         json=folder / "discrepancies.json",
@@ -46,7 +46,7 @@ def write(result: StudyResult, folder: Path) -> ReportFiles:
             files.markdown: render.to_markdown(printed),
             files.csv: tables.to_csv(result),
             files.json: tables.to_json(result),
-            files.index: render.to_html(printed),
+            files.html: render.to_html(printed),
         },
     )
     return files
