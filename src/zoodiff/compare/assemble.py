@@ -69,7 +69,9 @@ def _notes(records: list[Record]) -> list[str]:
         if isinstance(r.values, ArchitectureValues)
         and (
             r.values.parameters != r.values.framework_parameters
-            or r.values.published_parameters not in (None, r.values.parameters)
+            # Keras publishes learned weights and statistics together.
+            or r.values.published_parameters
+            not in (None, r.values.parameters, r.values.parameters + r.values.statistics)
         )
     ]
     if off:

@@ -16,7 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import zoodiff
 from zoodiff import errors
 from zoodiff.errors import WorkerError, ZoodiffError
 from zoodiff.workers import environments, paths, protocol
@@ -25,6 +24,7 @@ from zoodiff.zoos.base import Zoo
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_PACKAGE = Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.2
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
 
@@ -274,7 +274,7 @@ def worker_environment(outer: Mapping[str, str], threads: int, interpreter: Path
     inner["ZOODIFF_CACHE"] = str(paths.cache())
     if interpreter != Path(sys.executable):
         # A zoo's own environment has no zoodiff installed: it runs this very code, by a link.
-        inner["PYTHONPATH"] = str(environments.code_link(Path(zoodiff.__file__).parent))
+        inner["PYTHONPATH"] = str(environments.code_link(_PACKAGE))
     return inner
 
 
