@@ -268,6 +268,29 @@ def test_graph_computes_what_the_model_computes(keras: Any, size: tuple[int, int
 
 
 @pytest.mark.parametrize(
+    "name", ["MobileNetV3Small", "EfficientNetB0", "NASNetMobile", "ConvNeXtTiny"]
+)
+def test_graph_of_a_whole_application_computes_what_it_computes(keras: Any, name: str) -> None:
+    from zoodiff.zoos.keras_backend import without_weights
+
+    keras.utils.set_random_seed(0)
+    with without_weights(keras):  # the structure of the published network
+        model = getattr(keras.applications, name)(input_shape=(224, 224, 3))
+    rng = np.random.default_rng(0)
+    for variable in model.variables:
+        kind = variable.path.rpartition("/")[2]
+        if kind in {"gamma", "moving_variance"}:
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+        elif kind in {"beta", "moving_mean", "bias"}:
+            variable.assign(rng.normal(0, 0.1, variable.shape))
+    image = rng.uniform(0, 255, model.input_shape[1:])
+    expected = np.asarray(model(image[None].astype(np.float32), training=False))
+    found = interpret(to_graph(model), model, image)
+    assert expected.std() > 1e-5
+    assert np.abs(found - expected).max() < 1e-4 * expected.std()
+
+
+@pytest.mark.parametrize(
     "name",
     [
         *("elu", "exponential", "gelu", "hard_sigmoid", "hard_silu", "leaky_relu", "linear"),

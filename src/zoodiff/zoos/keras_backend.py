@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 PUBLISHED = "imagenet"
 """The weights that Keras publishes for every application."""
-_CONNECT_SECONDS = 20.0
+_SILENT_SECONDS = 10.0
 """How long a download may be silent before the weights count as not to be had."""
 
 
@@ -112,13 +112,7 @@ class KerasBackend:
         key = (model, self._weights(weights))
         # A worker asks for the graph and then for the facts of the same network.
         if self._last is None or self._last[0] != key:
-            self._keras.utils.clear_session(free_memory=False)
-            with (
-                # A graph of its own keeps TensorFlow's eager runtime from starting.
-                self._tf.Graph().as_default(),
-                self._keras.StatelessScope(initialize_variables=False),
-                without_weights(self._keras),
-            ):
+            with self._unallocated(), without_weights(self._keras):
                 self._last = (key, self._build(*key))
         return self._last[1]
 
@@ -130,14 +124,22 @@ class KerasBackend:
         """
         name = self._weights(weights)
         self._set_threads(threads)
+        file = None if name == RANDOM else self._fetch(model)
         self._keras.utils.clear_session(free_memory=False)
         self._keras.utils.set_random_seed(seed)
-        with self._fetching(model) as fetched:
+        try:
             network = self._build(model, name)
-
+        except (OSError, ValueError) as error:
+            if file is None:
+                raise
+            # Keras publishes no checksum for some files, so a damaged one is found only here.
+            raise WeightsUnavailableError(
+                f"{file} does not hold the published weights of keras:{model} "
+                f"({' '.join(str(error).split())}); delete it and try again"
+            ) from error
         return KerasNetwork(
             weights_state="random" if name == RANDOM else "published",
-            weights_sha256=_sha256(fetched[-1]) if fetched else None,
+            weights_sha256=_sha256(file) if file else None,
             input_shape=(1, *network.input_shape[1:]),
             layout="NHWC",
             _call=self._tf.function(lambda batch: network(batch, training=False)),
@@ -180,16 +182,27 @@ class KerasBackend:
             ) from error
 
     @contextlib.contextmanager
-    def _fetching(self, model: str) -> Iterator[list[Path]]:
-        """Watch Keras's loader: collect the files it hands out, put its failures in words."""
-        module = _loader(self._keras)
-        original = module.get_file
-        before = socket.getdefaulttimeout()
+    def _unallocated(self) -> Iterator[None]:
+        """Build networks without values, under names that do not depend on what came before."""
+        self._keras.utils.clear_session(free_memory=False)
+        with (
+            # A graph of its own keeps TensorFlow's eager runtime from starting.
+            self._tf.Graph().as_default(),
+            self._keras.StatelessScope(initialize_variables=False),
+        ):
+            yield
+
+    def _fetch(self, model: str) -> Path:
+        """Have Keras's own loader put the published weights into its cache; return the file.
+
+        Done before the network is built with values, so that a failure costs little.
+        """
+        get_file = _loader(self._keras).get_file
         fetched: list[Path] = []
 
-        def get_file(*args: Any, **kwargs: Any) -> Any:
+        def fetch(*args: Any, **kwargs: Any) -> str:
             try:
-                path = original(*args, **kwargs)
+                path = get_file(*args, **kwargs)
             except Exception as error:
                 raise WeightsUnavailableError(
                     f"the published weights of keras:{model} could not be had "
@@ -197,15 +210,16 @@ class KerasBackend:
                     f"connect to that address or use keras:{model}@{RANDOM}"
                 ) from error
             fetched.append(Path(path))
-            return path
+            return str(path)
 
-        module.get_file = get_file
-        socket.setdefaulttimeout(_CONNECT_SECONDS)
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(_SILENT_SECONDS)
         try:
-            yield fetched
+            with self._unallocated(), _loading(self._keras, fetch):
+                self._build(model, PUBLISHED)
         finally:
-            module.get_file = original
             socket.setdefaulttimeout(before)
+        return fetched[-1]
 
 
 def import_keras() -> tuple[Any, Any]:
@@ -237,22 +251,29 @@ def without_weights(
 
     ``seen`` is told the address and the checksum of each file that Keras would have fetched.
     """
-    module = _loader(keras)
-    get_file, load_weights = module.get_file, keras.Model.load_weights
 
-    def stand_in(
+    def get_file(
         fname: str | None = None, origin: str = "", *_: Any, file_hash: str | None = None, **__: Any
     ) -> str:
         if seen is not None:
             seen(origin, file_hash)
         return str(fname)
 
-    module.get_file = stand_in
+    with _loading(keras, get_file):
+        yield
+
+
+@contextlib.contextmanager
+def _loading(keras: Any, get_file: Callable[..., str]) -> Iterator[None]:
+    """Fetch weights by ``get_file`` in place of Keras's own, and do not read them."""
+    module = _loader(keras)
+    before = module.get_file, keras.Model.load_weights
+    module.get_file = get_file
     keras.Model.load_weights = lambda *_, **__: None
     try:
         yield
     finally:
-        module.get_file, keras.Model.load_weights = get_file, load_weights
+        module.get_file, keras.Model.load_weights = before
 
 
 def applications(keras: Any) -> list[str]:
