@@ -1,0 +1,87 @@
+"""One call of an ATen function, and what its handler does with one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zoodiff.graph.ir import AttributeValue, Parameter
+
+Shape = tuple[int, ...]
+Attributes = dict[str, AttributeValue]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A computed tensor."""
+
+    name: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A tensor that is neither a weight nor computed from the input: an index table, a mask."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an ATen function, in-place spellings already undone."""
+
+    function: str
+    overload: str
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: tuple[Shape, ...]
+    emit: Callable[..., list[Value]]
+
+    def arg(self, position: int, name: str, default: Any = None) -> Any:
+        """An argument by position or name, ATen's default where it was left out."""
+        if position < len(self.args):
+            return self.args[position]
+        return self.kwargs.get(name, default)
+
+    def node(
+        self,
+        op: str,
+        attributes: Attributes | None = None,
+        *,
+        inputs: Sequence[Any] | None = None,
+        parameters: Sequence[Any] = (),
+        shape: Shape | None = None,
+        step: str = "",
+    ) -> Value:
+        """Add a node with one output; inputs default to every tensor among the arguments."""
+        given = self.tensors if inputs is None else inputs
+        owned = [p for p in [*given, *parameters] if isinstance(p, Parameter)]
+        return self.emit(
+            op,
+            [value for value in given if isinstance(value, Value)],
+            [self.outputs[0] if shape is None else shape],
+            attributes or {},
+            list({p.name: p for p in owned}.values()),
+            name=self.name,
+            step=step,
+        )[0]
+
+    @property
+    def tensors(self) -> list[Any]:
+        """Tensors and weights among the arguments, in order, lists opened."""
+        found: list[Any] = []
+        for argument in [*self.args, *self.kwargs.values()]:
+            for item in argument if isinstance(argument, list) else [argument]:
+                if isinstance(item, Value | Parameter):
+                    found.append(item)
+        return found
+
+
+Handler = Callable[[Call], Any]
+
+
+def weights(*candidates: Any) -> list[Any]:
+    """The tensors that are there, of those that a function may leave out."""
+    return [c for c in candidates if c is not None]

@@ -1,0 +1,180 @@
+"""A PyTorch module to the canonical graph, by ``torch.export`` without decompositions.
+
+The module may live on the meta device, so that no weight is allocated. Shapes come from the
+export itself; PyTorch is channels first, so they are taken as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from zoodiff.errors import MeasurementError
+from zoodiff.frontends.torch_call import Call, Constant, Value
+from zoodiff.frontends.torch_ops import translate
+from zoodiff.graph.ir import AttributeValue, Graph, Node, Parameter, Tensor
+
+
+def to_graph(module: Any, input_shape: Sequence[int], source: str) -> Graph:
+    """Return the graph that a module computes in evaluation mode.
+
+    ``input_shape`` is (batch, channels, height, width). Raises MeasurementError where
+    ``torch.export`` cannot trace the module.
+    """
+    import torch
+
+    module.eval()
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    example = torch.empty(*input_shape, device=device)
+    try:
+        program = torch.export.export(module, (example,), strict=False)
+    except Exception as error:
+        first = " ".join(str(error).split())[:200]
+        raise MeasurementError(f"torch.export cannot trace {source} ({first})") from error
+    return _Walk(module, program, source).graph()
+
+
+class _Walk:
+    """One pass over an exported program, in its order, which is topological."""
+
+    def __init__(self, module: Any, program: Any, source: str) -> None:
+        self._program = program
+        self._source = source
+        self._nodes: list[Node] = []
+        self._tensors: dict[str, Tensor] = {}
+        self._values: dict[str, Any] = {}
+        """What each node of the program stands for: a Value, a Parameter, or a list of Values."""
+        self._names: dict[str, int] = {}
+        self._owned = {name: _parameter(name, p, True) for name, p in module.named_parameters()}
+        self._owned |= {
+            name: _parameter(name, b, False)
+            for name, b in module.named_buffers()
+            if b.is_floating_point()
+        }
+
+    def graph(self) -> Graph:
+        inputs: list[Tensor] = []
+        outputs: list[Tensor] = []
+        for node in self._program.graph.nodes:
+            if node.op == "placeholder":
+                inputs += self._placeholder(node)
+            elif node.op == "call_function":
+                self._values[node.name] = self._call(node)
+            elif node.op == "output":
+                outputs += [
+                    self._tensors[value.name]
+                    for value in map(self._resolve, node.args[0])
+                    if isinstance(value, Value)
+                ]
+        used = {p.name for n in self._nodes for p in n.parameters}
+        return Graph(
+            source=self._source,
+            inputs=tuple(inputs),
+            outputs=tuple(outputs),
+            nodes=tuple(self._nodes),
+            tensors=self._tensors,
+            unused_parameters=tuple(p for name, p in self._owned.items() if name not in used),
+        )
+
+    def _placeholder(self, node: Any) -> list[Tensor]:
+        signature = self._program.graph_signature
+        target = signature.inputs_to_parameters.get(node.name) or signature.inputs_to_buffers.get(
+            node.name
+        )
+        value = node.meta["val"]
+        if target is not None:
+            # Integer buffers (counters, index tables) hold no weights.
+            self._values[node.name] = self._owned.get(target) or Constant(target)
+            return []
+        if node.name not in signature.user_inputs:
+            self._values[node.name] = Constant(node.name)
+            return []
+        tensor = Tensor(node.name, tuple(int(n) for n in value.shape), _dtype(value))
+        self._tensors[node.name] = tensor
+        self._values[node.name] = Value(tensor.name, tensor.shape)
+        return [tensor]
+
+    def _call(self, node: Any) -> Any:
+        target = str(node.target)
+        if "getitem" in target:  # one of several outputs
+            return self._resolve(node.args[0])[node.args[1]]
+        overload = target.split(".")
+        function = overload[1] if len(overload) > 1 else overload[0]
+        call = Call(
+            function=function.rstrip("_"),
+            overload=target,
+            name=self._name(node),
+            args=tuple(self._resolve(argument) for argument in node.args),
+            kwargs={key: self._resolve(value) for key, value in node.kwargs.items()},
+            outputs=_outputs(node),
+            emit=lambda *args, **kwargs: self._emit(node, *args, **kwargs),
+        )
+        result = translate(call)
+        if function.endswith("_") and not function.endswith("__") and hasattr(node.args[0], "name"):
+            # An operation in place: whoever reads the old value from now on reads the new one.
+            self._values[node.args[0].name] = result
+        return result
+
+    def _resolve(self, argument: Any) -> Any:
+        if isinstance(argument, list | tuple):
+            return [self._resolve(item) for item in argument]
+        if hasattr(argument, "op") and hasattr(argument, "meta"):
+            return self._values[argument.name]
+        return argument
+
+    def _name(self, node: Any) -> str:
+        """The module's path; with the function's name where the module is not a leaf."""
+        stack = list((node.meta.get("nn_module_stack") or {"": ("", "")}).values())
+        path, kind = stack[-1]
+        leaf = str(kind).startswith("torch.nn.modules.")
+        name = str(path) if leaf and path else f"{path}.{node.name}" if path else node.name
+        count = self._names.get(name, 0)
+        self._names[name] = count + 1
+        return f"{name}#{count}" if count else name
+
+    def _emit(
+        self,
+        node: Any,
+        op: str,
+        inputs: Sequence[Value],
+        shapes: Sequence[Sequence[int]],
+        attributes: dict[str, AttributeValue],
+        parameters: Sequence[Parameter],
+        *,
+        name: str,
+        step: str = "",
+    ) -> list[Value]:
+        """Add a node and return its outputs, one for each shape."""
+        made: list[Value] = []
+        base = f"{node.name}/{step}" if step else node.name
+        first = node.meta.get("val")
+        dtype = _dtype(first[0] if isinstance(first, list | tuple) else first)
+        for position, shape in enumerate(shapes):
+            tensor = base if len(shapes) == 1 else f"{base}:{position}"
+            self._tensors[tensor] = Tensor(tensor, tuple(int(n) for n in shape), dtype)
+            made.append(Value(tensor, self._tensors[tensor].shape))
+        self._nodes.append(
+            Node(
+                op=op,
+                name=f"{name}/{step}" if step else name,
+                inputs=tuple(value.name for value in inputs),
+                outputs=tuple(value.name for value in made),
+                attributes=attributes,
+                parameters=tuple(parameters),
+            )
+        )
+        return made
+
+
+def _parameter(name: str, tensor: Any, trainable: bool) -> Parameter:
+    return Parameter(name, tuple(int(n) for n in tensor.shape), trainable, _dtype(tensor))
+
+
+def _dtype(tensor: Any) -> str:
+    return str(getattr(tensor, "dtype", "float32")).removeprefix("torch.")
+
+
+def _outputs(node: Any) -> tuple[tuple[int, ...], ...]:
+    value = node.meta.get("val")
+    values = value if isinstance(value, list | tuple) else [value]
+    return tuple(tuple(int(n) for n in v.shape) for v in values if hasattr(v, "shape"))

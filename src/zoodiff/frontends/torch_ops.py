@@ -1,0 +1,409 @@
+"""What each ATen function becomes in the canonical graph: one small handler a function.
+
+A handler that meets a setting it cannot express exactly returns None; the function is then kept
+as an opaque node ``aten::name`` with its plain arguments, as is every function without handler.
+Names and arguments are those of PyTorch's native functions
+(https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/native_functions.yaml).
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from zoodiff.frontends.torch_call import (
+    Attributes,
+    Call,
+    Constant,
+    Handler,
+    Shape,
+    Value,
+    weights,
+)
+from zoodiff.frontends.torch_windows import (
+    adaptive_avg_pool,
+    avg_pool,
+    conv,
+    conv_transpose,
+    max_pool,
+)
+from zoodiff.graph.ir import Parameter
+
+
+def translate(call: Call) -> Any:
+    """Add the nodes of one call; return its Value, or a list where it has several outputs."""
+    handler = _HANDLERS.get(call.function)
+    if any(isinstance(argument, Constant) for argument in call.args):
+        handler = None
+    result = handler(call) if handler is not None else None
+    return _opaque(call) if result is None else result
+
+
+def _opaque(call: Call) -> Any:
+    """Keep a function under its own name, with the arguments that are plain numbers."""
+    plain: Attributes = {}
+    for position, argument in enumerate(call.args):
+        numbers = isinstance(argument, list) and all(isinstance(i, int | float) for i in argument)
+        if numbers or isinstance(argument, bool | int | float | str):
+            plain[f"arg{position}"] = argument
+    for key, argument in call.kwargs.items():
+        if isinstance(argument, bool | int | float | str):
+            plain[key] = argument
+    tensors = call.tensors
+    made = call.emit(
+        f"aten::{call.function}",
+        [value for value in tensors if isinstance(value, Value)],
+        call.outputs,
+        plain,
+        [p for p in tensors if isinstance(p, Parameter)],
+        name=call.name,
+    )
+    return made[0] if len(made) == 1 else made
+
+
+def _linear(call: Call) -> Value:
+    data, weight, bias = call.arg(0, "input"), call.arg(1, "weight"), call.arg(2, "bias")
+    return call.node(
+        "Gemm",
+        {
+            "in_features": int(weight.shape[1]),
+            "out_features": int(weight.shape[0]),
+            "bias": bias is not None,
+            "axis": len(data.shape) - 1,
+        },
+        inputs=weights(data, weight, bias),
+    )
+
+
+def _matmul(call: Call) -> Value | None:
+    first, second = call.args[0], call.args[1]
+    if isinstance(second, Parameter) and isinstance(first, Value) and len(second.shape) == 2:
+        return call.node(
+            "Gemm",
+            {
+                "in_features": int(second.shape[0]),
+                "out_features": int(second.shape[1]),
+                "bias": False,
+                "axis": len(first.shape) - 1,
+            },
+        )
+    if len(first.shape) < 2 or len(second.shape) < 2:
+        return None
+    output = call.outputs[0]
+    return call.node("MatMul", _product(prod(output[:-2]), output[-2], first.shape[-1], output[-1]))
+
+
+def _product(batch: int, m: int, k: int, n: int) -> Attributes:
+    return {"batch": int(batch), "m": int(m), "k": int(k), "n": int(n)}
+
+
+def _attention(call: Call) -> Value | None:
+    """``softmax(q k^T * scale + mask) v``, as three nodes.
+
+    A. Vaswani et al., "Attention is all you need", 2017, equation 1.
+    """
+    query, key, value = call.args[:3]
+    causal = call.arg(5, "is_causal", False)
+    if causal:
+        return None
+    *lead, length, width = query.shape
+    keys, depth = key.shape[-2], value.shape[-1]
+    scale = call.kwargs.get("scale")
+    chances_shape: Shape = (*lead, length, keys)
+    scores = call.node(
+        "MatMul",
+        _product(prod(lead), length, width, keys)
+        | {"transposed": True, "scale": float(scale if scale is not None else width**-0.5)},
+        inputs=[query, key],
+        shape=chances_shape,
+        step="scores",
+    )
+    mask = call.arg(3, "attn_mask")
+    if mask is not None:
+        scores = call.node("Add", inputs=[scores, mask], shape=chances_shape, step="mask")
+    chances = call.node(
+        "Softmax",
+        {"axis": len(chances_shape) - 1},
+        inputs=[scores],
+        shape=chances_shape,
+        step="softmax",
+    )
+    return call.node("MatMul", _product(prod(lead), length, keys, depth), inputs=[chances, value])
+
+
+def _einsum(call: Call) -> Value | None:
+    """A product of two computed tensors, its sizes read off the equation."""
+    equation, operands = str(call.args[0]).replace(" ", ""), call.args[1]
+    left, _, result = equation.partition("->")
+    terms = left.split(",")
+    if len(operands) != 2 or "." in equation or not result:
+        return None
+    sizes: dict[str, int] = {}
+    for term, operand in zip(terms, operands, strict=True):
+        sizes |= dict(zip(term, operand.shape, strict=True))
+    first, second = set(terms[0]), set(terms[1])
+    kept = set(result)
+    groups = (first & second & kept, first - second, (first & second) - kept, second - first)
+    return call.node(
+        "MatMul",
+        _product(*(prod(sizes[axis] for axis in group) for group in groups))
+        | {"equation": equation},
+    )
+
+
+def _batch_norm(call: Call) -> Value | None:
+    data, *owned = call.args[:5]
+    if call.arg(5, "training", False):
+        return None
+    return call.node(
+        "BatchNormalization",
+        {
+            "epsilon": float(call.arg(7, "eps")),
+            "momentum": float(call.arg(6, "momentum")),
+            "axis": 1,
+            "scale": owned[0] is not None,
+            "center": owned[1] is not None,
+        },
+        inputs=weights(data, *owned),
+    )
+
+
+def _layer_norm(call: Call) -> Value:
+    data, shape, weight, bias = (call.arg(i, "") for i in range(4))
+    rank = len(data.shape)
+    return call.node(
+        "LayerNormalization",
+        {
+            "epsilon": float(call.arg(4, "eps", 1e-5)),
+            "axes": list(range(rank - len(shape), rank)),
+            "scale": weight is not None,
+            "center": bias is not None,
+        },
+        inputs=weights(data, weight, bias),
+    )
+
+
+def _group_norm(call: Call) -> Value:
+    data, groups, weight, bias = (call.arg(i, "") for i in range(4))
+    return call.node(
+        "GroupNormalization",
+        {
+            "epsilon": float(call.arg(4, "eps", 1e-5)),
+            "num_groups": int(groups),
+            "scale": weight is not None,
+            "center": bias is not None,
+        },
+        inputs=weights(data, weight, bias),
+    )
+
+
+def _mean(call: Call) -> Value | None:
+    data, axes = call.args[0], call.arg(1, "dim")
+    rank = len(data.shape)
+    wanted = sorted(int(a) % rank for a in (axes if isinstance(axes, list) else [axes]))
+    keep = bool(call.arg(2, "keepdim", False))
+    if rank == 4 and wanted == [2, 3]:
+        pooled: Shape = (*data.shape[:2], 1, 1)
+        step = "" if keep else "pool"
+        output = call.node("GlobalAveragePool", inputs=[data], shape=pooled, step=step)
+        return output if keep else call.node("Flatten", {"axis": 1}, inputs=[output])
+    return call.node("ReduceMean", {"axes": wanted, "keepdims": keep})
+
+
+def _flatten(call: Call) -> Value:
+    rank = len(call.args[0].shape)
+    start, end = (int(call.arg(i, "", d)) % rank for i, d in ((1, 0), (2, -1)))
+    if start == 1 and end == rank - 1:
+        return call.node("Flatten", {"axis": 1})
+    return _reshape(call)
+
+
+def _reshape(call: Call) -> Value:
+    return call.node("Reshape", {"shape": list(call.outputs[0])}, inputs=[call.args[0]])
+
+
+def _permute(call: Call) -> Value:
+    rank = len(call.args[0].shape)
+    return call.node("Transpose", {"perm": [int(a) % rank for a in call.args[1]]})
+
+
+def _transpose(call: Call) -> Value:
+    rank = len(call.args[0].shape)
+    order = list(range(rank))
+    a, b = (int(axis) % rank for axis in call.args[1:3])
+    order[a], order[b] = order[b], order[a]
+    return call.node("Transpose", {"perm": order})
+
+
+def _cat(call: Call) -> Value:
+    rank = len(call.outputs[0])
+    return call.node("Concat", {"axis": int(call.arg(1, "dim", 0)) % rank})
+
+
+def _select(call: Call) -> Value:
+    rank = len(call.args[0].shape)
+    return call.node("Gather", {"axis": int(call.args[1]) % rank, "index": int(call.args[2])})
+
+
+def _slice(call: Call) -> Any:
+    data = call.args[0]
+    if isinstance(data, Value) and data.shape == call.outputs[0]:
+        return data
+    start, end = call.arg(2, "start"), call.arg(3, "end")
+    axis = int(call.arg(1, "dim", 0)) % len(data.shape)
+    return call.node(
+        "Slice",
+        {
+            "axis": axis,
+            "start": int(start or 0),
+            "end": min(int(end), int(data.shape[axis])) if end is not None else data.shape[axis],
+            "step": int(call.arg(4, "step", 1)),
+        },
+    )
+
+
+def _chunk(call: Call) -> list[Value]:
+    data = call.args[0]
+    axis = int(call.arg(2, "dim", 0)) % len(data.shape)
+    sizes = [shape[axis] for shape in call.outputs]
+    return call.emit(
+        "Split",
+        [data],
+        call.outputs,
+        {"axis": axis, "split": sizes},
+        [],
+        name=call.name,
+    )
+
+
+def _pad(call: Call) -> Value | None:
+    """ATen counts from the last axis: (left, right, top, bottom, ...)."""
+    pads = [int(n) for n in call.args[1]]
+    rank = len(call.args[0].shape)
+    before, after = pads[0::2][::-1], pads[1::2][::-1]
+    return call.node(
+        "Pad",
+        {
+            "pads": before + after,
+            "axes": list(range(rank - len(before), rank)),
+            "mode": str(call.arg(2, "mode", "constant")),
+            "value": float(call.arg(3, "value") or 0.0),
+        },
+    )
+
+
+def _arithmetic(op: str) -> Handler:
+    def handle(call: Call) -> Value | None:
+        first, second = call.args[0], call.arg(1, "other")
+        if call.kwargs.get("alpha", 1) != 1 or call.kwargs.get("rounding_mode"):
+            return None
+        if isinstance(second, bool | int | float):
+            return call.node(op, {"value": float(second)}, inputs=[first])
+        if isinstance(first, bool | int | float):
+            return call.node(op, {"value": float(first), "constant_first": True}, inputs=[second])
+        if not all(isinstance(v, Value | Parameter) for v in (first, second)):
+            return None
+        first_weight = isinstance(first, Parameter) and op in {"Sub", "Div"}
+        return call.node(op, {"constant_first": True} if first_weight else {})
+
+    return handle
+
+
+def _plain(op: str, attributes: Attributes | None = None) -> Handler:
+    return lambda call: call.node(op, dict(attributes or {}), inputs=[call.args[0]])
+
+
+def _clip(call: Call) -> Value:
+    low, high = call.arg(1, "min", -1.0), call.arg(2, "max", 1.0)
+    bounds: Attributes = {"min": None if low is None else float(low)}
+    bounds["max"] = None if high is None else float(high)
+    return call.node("Clip", bounds, inputs=[call.args[0]])
+
+
+def _softmax(call: Call) -> Value:
+    return call.node(
+        "Softmax", {"axis": int(call.args[1]) % len(call.outputs[0])}, inputs=[call.args[0]]
+    )
+
+
+def _gelu(call: Call) -> Value:
+    return call.node("Gelu", {"approximate": str(call.kwargs.get("approximate", "none"))})
+
+
+def _axes(op: str) -> Handler:
+    """Unsqueeze counts its axis in the output, Squeeze in the input."""
+
+    def handle(call: Call) -> Value:
+        rank = len(call.outputs[0]) if op == "Unsqueeze" else len(call.args[0].shape)
+        return call.node(op, {"axes": [int(call.args[1]) % rank]}, inputs=[call.args[0]])
+
+    return handle
+
+
+def _expand(call: Call) -> Any:
+    data = call.args[0]
+    if isinstance(data, Value) and data.shape == call.outputs[0]:
+        return data
+    return call.node("Expand", {"shape": list(call.outputs[0])})
+
+
+def _same(call: Call) -> Any:
+    """No-ops at inference."""
+    return call.args[0]
+
+
+_HANDLERS: dict[str, Handler] = {
+    "adaptive_avg_pool2d": adaptive_avg_pool,
+    "add": _arithmetic("Add"),
+    "alias": _same,
+    "avg_pool2d": avg_pool,
+    "batch_norm": _batch_norm,
+    "bmm": _matmul,
+    "cat": _cat,
+    "chunk": _chunk,
+    "clamp": _clip,
+    "clone": _same,
+    "contiguous": _same,
+    "conv2d": conv,
+    "conv_transpose2d": conv_transpose,
+    "detach": _same,
+    "div": _arithmetic("Div"),
+    "dropout": _same,
+    "einsum": _einsum,
+    "elu": _plain("Elu", {"alpha": 1.0}),
+    "exp": _plain("Exp"),
+    "expand": _expand,
+    "feature_dropout": _same,
+    "flatten": _flatten,
+    "gelu": _gelu,
+    "group_norm": _group_norm,
+    "hardsigmoid": _plain("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
+    "hardswish": _plain("HardSwish"),
+    "hardtanh": _clip,
+    "layer_norm": _layer_norm,
+    "linear": _linear,
+    "matmul": _matmul,
+    "max_pool2d": max_pool,
+    "mean": _mean,
+    "mul": _arithmetic("Mul"),
+    "pad": _pad,
+    "permute": _permute,
+    "relu": _plain("Relu"),
+    "relu6": _plain("Clip", {"min": 0.0, "max": 6.0}),
+    "reshape": _reshape,
+    "scaled_dot_product_attention": _attention,
+    "select": _select,
+    "sigmoid": _plain("Sigmoid"),
+    "silu": _plain("Swish", {"alpha": 1.0}),
+    "slice": _slice,
+    "softmax": _softmax,
+    "split": _chunk,
+    "squeeze": _axes("Squeeze"),
+    "sub": _arithmetic("Sub"),
+    "swapaxes": _transpose,
+    "tanh": _plain("Tanh"),
+    "transpose": _transpose,
+    "unflatten": _reshape,
+    "unsqueeze": _axes("Unsqueeze"),
+    "view": _reshape,
+}

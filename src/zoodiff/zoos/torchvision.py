@@ -1,0 +1,61 @@
+"""The zoo ``torchvision``: the classification networks of ``torchvision.models``.
+
+The catalogue is ``data/torchvision.json``, written by ``tools/refresh_torchvision.py`` from the
+framework's own weights enums; reading it imports no framework. torchvision publishes a complete
+preprocessing with every set of weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos.base import Environment, Model, Weights
+
+
+@dataclass(frozen=True)
+class TorchvisionZoo:
+    """The catalogue side of torchvision."""
+
+    name: str = "torchvision"
+    title: str = "Torchvision"
+    distributions: tuple[str, ...] = ("torch", "torchvision")
+    extra: str | None = "torch"
+    environment: Environment | None = None
+    backend: str = "zoodiff.zoos.torchvision_backend:TorchvisionBackend"
+    listed: bool = True
+
+    def models(self) -> Sequence[Model]:
+        """All classification networks, ordered by name."""
+        return _models()
+
+
+@cache
+def _models() -> tuple[Model, ...]:
+    text = files("zoodiff.zoos").joinpath("data/torchvision.json").read_text(encoding="utf-8")
+    return tuple(_model(raw) for raw in json.loads(text)["models"])
+
+
+def _model(raw: Mapping[str, Any]) -> Model:
+    weights = tuple(_weights(w) for w in raw["weights"])
+    default = next(w for w in weights if w.default)
+    assert default.preprocessing is not None and default.preprocessing.input_size is not None
+    return Model(
+        name=raw["name"],
+        architecture=raw["architecture"],
+        weights=weights,
+        preprocessing=default.preprocessing,
+        input_shape=(3, *default.preprocessing.input_size),
+    )
+
+
+def _weights(raw: Mapping[str, Any]) -> Weights:
+    return Weights(**{**raw, "preprocessing": Preprocessing.from_dict(raw["preprocessing"])})
+
+
+ZOO = TorchvisionZoo()

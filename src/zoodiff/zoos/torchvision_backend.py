@@ -1,0 +1,228 @@
+"""The worker side of the zoo ``torchvision``: builds, describes and runs its networks.
+
+Published weights change structure: GoogLeNet and Inception v3 get ``transform_input`` and keep or
+lose their auxiliary heads, vision transformers change their image size. So a network is always
+built by its own builder with the weights that are asked for, which makes these choices itself;
+only the reading of the file is left out where no weights are wanted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import importlib.metadata
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from zoodiff.entry import RANDOM, did_you_mean
+from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
+from zoodiff.frontends.torch_compat import import_torchvision
+from zoodiff.zoos.base import Network, WeightsState
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoodiff.graph.ir import Graph
+
+_SILENT_SECONDS = 10.0
+"""How long a download may be silent before the weights count as not to be had."""
+
+
+@dataclass
+class TorchvisionNetwork:
+    """A network with values in its weights; ``run`` is one eager call without gradients."""
+
+    weights_state: WeightsState
+    weights_sha256: str | None
+    input_shape: tuple[int, ...]
+    layout: Literal["NCHW", "NHWC"]
+    _module: Any
+    _transform: Any
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(batch, 3, height, width) -> (batch, 1000) logits."""
+        import torch
+
+        with torch.inference_mode():
+            result: NDArray[np.float32] = self._module(torch.from_numpy(batch)).numpy()
+        return result
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Apply the published transforms to images (batch, height, width, 3) of any one size."""
+        import torch
+
+        if images.ndim != 4 or images.shape[-1] != 3:
+            raise UsageError(f"expected images (batch, height, width, 3), got {images.shape}")
+        pixels = torch.from_numpy(images.copy()).permute(0, 3, 1, 2)
+        result: NDArray[np.float32] = self._transform(pixels).contiguous().numpy()
+        return result
+
+
+class TorchvisionBackend:
+    """torchvision's classification networks; raises ImportError where torch is missing."""
+
+    def __init__(self) -> None:
+        self._torchvision = import_torchvision()
+        self._last: tuple[tuple[str, str], Any] | None = None
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the frameworks that are really imported."""
+        import torch
+
+        return {"torch": torch.__version__, "torchvision": self._torchvision.__version__}
+
+    def models(self) -> Sequence[str]:
+        """Classification networks of the installed torchvision, ordered by name."""
+        models = self._torchvision.models
+        return sorted(models.list_models(module=models))
+
+    def describe(self, model: str, weights: str | None) -> Graph:
+        """Return the graph of the network as its builder makes it for these weights."""
+        from zoodiff.frontends.torch_export import to_graph
+
+        member = self._member(model, weights)
+        module = self.structure(model, weights)
+        return to_graph(module, (1, 3, *self._size(model, member)), f"torchvision:{model}")
+
+    def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
+        """Return the module's own parameters, and the floating-point values in its buffers."""
+        module = self.structure(model, weights)
+        return {
+            "parameters": sum(p.numel() for p in module.parameters()),
+            "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
+        }
+
+    def structure(self, model: str, weights: str | None) -> Any:
+        """Return the module on the meta device, in evaluation mode, without any values."""
+        import torch
+
+        member = self._member(model, weights)
+        key = (model, RANDOM if member is None else member.name)
+        # A worker asks for the graph and then for the facts of the same network.
+        if self._last is None or self._last[0] != key:
+            with self._without_files(), block_parameters_on_cpu(), torch.device("meta"):
+                self._last = (key, self._build(model, member).eval())
+        return self._last[1]
+
+    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+        """Build with weights; random ones come from torchvision's initialisers and ``seed``.
+
+        Raises WeightsUnavailableError where torch hub's loader and cache cannot have the
+        published weights, or the file does not match the checksum in its name.
+        """
+        import torch
+
+        torch.set_num_threads(threads)
+        member = self._member(model, weights)
+        file = None if member is None else self._fetch(model, member)
+        torch.manual_seed(seed)
+        module = self._build(model, member).eval()
+        shape = (1, 3, *self._size(model, member))
+        published = member or self._enum(model).DEFAULT
+        return TorchvisionNetwork(
+            weights_state="random" if member is None else "published",
+            weights_sha256=None if file is None else _sha256(file),
+            input_shape=shape,
+            layout="NCHW",
+            _module=module,
+            _transform=published.transforms(),
+        )
+
+    def _build(self, model: str, member: Any) -> Any:
+        if member is None:
+            # Initialising the weights of auxiliary heads takes long, and one version warns of it.
+            return self._torchvision.models.get_model(model, weights=None)
+        return self._torchvision.models.get_model(model, weights=member)
+
+    def _enum(self, model: str) -> Any:
+        if model not in self.models():
+            hint = did_you_mean(model, self.models())
+            raise UnknownNameError(f"no entry `torchvision:{model}`{hint}")
+        return self._torchvision.models.get_model_weights(model)
+
+    def _member(self, model: str, weights: str | None) -> Any:
+        """The member of the model's weights enum; None for random weights."""
+        enum = self._enum(model)
+        if weights == RANDOM:
+            return None
+        if weights is None:
+            return enum.DEFAULT
+        try:
+            return enum[weights]
+        except KeyError:
+            names = [member.name for member in enum]
+            hint = did_you_mean(weights, names) or f"; there are {', '.join([*names, RANDOM])}"
+            raise UnknownNameError(
+                f'torchvision:{model} has no weights "{weights}"{hint}'
+            ) from None
+
+    def _size(self, model: str, member: Any) -> tuple[int, int]:
+        crop = (member or self._enum(model).DEFAULT).transforms().crop_size
+        height, width = (crop * 2)[:2]
+        return int(height), int(width)
+
+    @contextlib.contextmanager
+    def _without_files(self) -> Iterator[None]:
+        """Let a builder take weights into account without reading their file."""
+        import torch
+
+        api = importlib.import_module("torchvision.models._api")
+        read, put = api.WeightsEnum.get_state_dict, torch.nn.Module.load_state_dict
+        api.WeightsEnum.get_state_dict = lambda self, *args, **kwargs: {}
+        torch.nn.Module.load_state_dict = lambda self, *args, **kwargs: None
+        try:
+            yield
+        finally:
+            api.WeightsEnum.get_state_dict = read
+            torch.nn.Module.load_state_dict = put
+
+    def _fetch(self, model: str, member: Any) -> Path:
+        """Have torch hub put the published file into its cache, checked; return the file."""
+        import torch
+
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(_SILENT_SECONDS)
+        try:
+            member.get_state_dict(progress=False, check_hash=True)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise WeightsUnavailableError(
+                f"the weights {member.name} of torchvision:{model} cannot be had from {member.url} "
+                f"({' '.join(str(error).split())[:200]}); use @random, or try again with a network"
+            ) from error
+        finally:
+            socket.setdefaulttimeout(before)
+        return Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
+
+
+@contextlib.contextmanager
+def block_parameters_on_cpu() -> Iterator[None]:
+    """Let RegNet be built on the meta device.
+
+    Its builder computes widths and depths with tensors and reads them back by ``tolist``, which
+    tensors on the meta device cannot give. These few numbers are computed on the CPU; the network
+    itself stays on the meta device.
+    """
+    import torch
+
+    regnet = importlib.import_module("torchvision.models.regnet")
+    original = regnet.BlockParams.__dict__["from_init_params"]
+
+    def on_cpu(cls: type, *args: Any, **kwargs: Any) -> Any:
+        with torch.device("cpu"):
+            return original.__func__(cls, *args, **kwargs)
+
+    regnet.BlockParams.from_init_params = classmethod(on_cpu)
+    try:
+        yield
+    finally:
+        regnet.BlockParams.from_init_params = original
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,174 @@
+"""torchvision: the catalogue and every network, against the framework's own figures."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
+from zoodiff.graph.cost import count
+from zoodiff.graph.ir import Graph
+from zoodiff.zoos.torchvision import ZOO
+
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.skipif(not importlib.util.find_spec("torchvision"), reason="needs torchvision"),
+]
+
+ROUNDING = 0.0005e9
+"""torchvision publishes operations as G with three decimals."""
+ENTRIES = [(model.name, weights.name) for model in ZOO.models() for weights in model.weights]
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with LocalEngine() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def described(engine) -> dict[tuple[str, str], tuple[Graph, dict]]:
+    """Every network with every set of weights, described once in one worker."""
+    worker = engine.worker(ZOO)
+    found = {}
+    for model, weights in ENTRIES:
+        answer = worker.call("describe", doing=f"describing {model}", model=model, weights=weights)
+        found[model, weights] = (Graph.from_dict(answer["graph"]), answer)
+    return found
+
+
+def test_the_catalogue_is_the_frameworks_own() -> None:
+    tool = Path(__file__).parents[2] / "tools" / "refresh_torchvision.py"
+    done = subprocess.run([sys.executable, tool, "--check"], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()[-500:]
+    assert len(ZOO.models()) == 80
+    assert len(ENTRIES) == 115
+
+
+def test_architectures_agree_with_the_claims(shared: Path) -> None:
+    import csv
+
+    with (shared / "claims" / "claims.csv").open(newline="") as file:
+        expected = {
+            row["model"]: row["architecture_family"]
+            for row in csv.DictReader(file)
+            if row["zoo"] == "torchvision"
+        }
+    assert {m.name: m.architecture for m in ZOO.models()} == {
+        m.name: expected[m.name] for m in ZOO.models()
+    }
+
+
+def test_parameters_equal_what_torchvision_publishes(described) -> None:
+    published = {(m.name, w.name): w.parameters for m in ZOO.models() for w in m.weights}
+    counted = {key: count(graph).parameters for key, (graph, _) in described.items()}
+    assert counted == published
+
+
+def test_parameters_and_statistics_equal_the_modules_own(described) -> None:
+    for graph, answer in described.values():
+        counts = count(graph)
+        assert counts.parameters == answer["facts"]["parameters"]
+        assert counts.statistics == answer["facts"]["statistics"]
+
+
+def test_macs_equal_what_torchvision_publishes_under_the_name_of_flops(described) -> None:
+    published = {(m.name, w.name): w.macs for m in ZOO.models() for w in m.weights}
+    for key, (graph, _) in described.items():
+        off = abs(count(graph).macs - published[key])
+        assert off <= max(0.005 * published[key], ROUNDING), key
+        # Beyond rounding nothing is off by as much as one part in a thousand.
+        assert off <= max(0.001 * published[key], ROUNDING), key
+
+
+def test_every_network_gives_a_thousand_logits(described) -> None:
+    for graph, _ in described.values():
+        assert [t.shape for t in graph.outputs] == [(1, 1000)]
+        assert not count(graph).softmax_inside
+
+
+def test_only_the_networks_with_transform_input_scale_pixels_inside(described) -> None:
+    """Told by the module's own flag, which published weights switch on."""
+    inside = {key for key, (graph, _) in described.items() if count(graph).preprocessing_inside}
+    assert inside == {("googlenet", "IMAGENET1K_V1"), ("inception_v3", "IMAGENET1K_V1")}
+
+
+def test_structure_depends_on_the_weights(engine) -> None:
+    worker = engine.worker(ZOO)
+
+    def counts(model: str, weights: str):
+        answer = worker.call("describe", doing="", model=model, weights=weights)
+        return count(Graph.from_dict(answer["graph"]))
+
+    published, fresh = (counts("googlenet", w) for w in ("IMAGENET1K_V1", "random"))
+    assert published.unused_parameters == 0
+    assert fresh.unused_parameters > 0  # the auxiliary heads, that published weights lose
+    assert not fresh.preprocessing_inside
+    assert counts("vit_b_16", "IMAGENET1K_SWAG_E2E_V1").macs > counts("vit_b_16", "random").macs
+
+
+def test_the_largest_networks_are_described_in_little_memory() -> None:
+    for model, weights in (
+        ("regnet_y_128gf", None),
+        ("vit_h_14", "IMAGENET1K_SWAG_E2E_V1"),
+        ("vgg19", None),
+    ):
+        with LocalEngine() as fresh:
+            answer = fresh.worker(ZOO).call("describe", doing="", model=model, weights=weights)
+        assert answer["peak_rss_bytes"] < 1.5e9
+
+
+def test_random_weights_come_from_the_seed(engine) -> None:
+    worker = engine.worker(ZOO)
+    images = np.random.default_rng(0).integers(0, 255, (2, 80, 100, 3), dtype=np.uint8)
+
+    def outputs(seed: int):
+        worker.call(
+            "load",
+            doing="",
+            handle="h",
+            model="squeezenet1_1",
+            weights="random",
+            seed=seed,
+            threads=1,
+        )
+        answer = worker.call(
+            "predict", doing="", handle="h", images=worker.put_array(images), batch=1
+        )
+        return np.array(worker.get_array(answer["outputs"]))
+
+    first = outputs(1)
+    np.testing.assert_array_equal(first, outputs(1))
+    assert np.abs(first - outputs(2)).max() > 0
+    assert first.shape == (2, 1000)
+
+
+def test_weights_that_cannot_be_fetched_are_one_sentence(engine, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with (
+        LocalEngine() as offline,
+        pytest.raises(WeightsUnavailableError, match=r"cannot be had from https.*use @random"),
+    ):
+        offline.worker(ZOO).call(
+            "load", doing="", handle="h", model="squeezenet1_1", weights=None, seed=0, threads=1
+        )
+
+
+def test_bad_names_and_images_are_usage_errors(engine) -> None:
+    worker = engine.worker(ZOO)
+    with pytest.raises(UnknownNameError, match="did you mean resnet50"):
+        worker.call("describe", doing="", model="resnet5", weights=None)
+    with pytest.raises(UnknownNameError, match="did you mean IMAGENET1K_V"):
+        worker.call("describe", doing="", model="resnet50", weights="IMAGENET1K_V9")
+    grey = worker.put_array(np.zeros((1, 8, 8, 1), dtype=np.uint8))
+    worker.call(
+        "load", doing="", handle="h", model="squeezenet1_1", weights="random", seed=0, threads=1
+    )
+    with pytest.raises(UsageError, match="expected images"):
+        worker.call("predict", doing="", handle="h", images=grey, batch=1)
