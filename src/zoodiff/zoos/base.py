@@ -65,6 +65,8 @@ class Model:
     input_shape: tuple[int, ...] = (3, 224, 224)
     """(channels, height, width) at which the zoo describes the model."""
     note: str | None = None
+    needs_file: bool = False
+    """Even describing it needs the zoo's own file, which must be fetched."""
 
     @property
     def default_weights(self) -> Weights | None:

@@ -1,0 +1,88 @@
+"""The handwritten digits that scikit-learn ships, split for the mini-zoo.
+
+1,797 grey images of 8 x 8 pixels with values from 0 to 16, from E. Alpaydin and C. Kaynak,
+"Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998. Their
+resolution and range are kept: how to bring them to a network's input is each entry's own
+preprocessing, as it is with photographs.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoodiff.data.labels import DIGITS_10
+from zoodiff.errors import MissingFrameworkError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LABELS = DIGITS_10
+_TRAIN_PART = 5 / 9
+"""About 1,000 images to train on and 800 to test on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images with their labels, and the hash of both."""
+
+    images: NDArray[np.uint8]
+    """(images, 8, 8, 1), values from 0 to 16."""
+    labels: NDArray[np.int64]
+    """(images,), the digit."""
+
+    @property
+    def sha256(self) -> str:
+        """Over shapes, pixels and labels, so that equal hashes mean the same images in order."""
+        digest = hashlib.sha256(repr((self.images.shape, self.labels.shape)).encode())
+        digest.update(self.images.tobytes())
+        digest.update(self.labels.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Digits:
+    """The data set; the two splits share no image."""
+
+    train: Split
+    test: Split
+
+
+@functools.cache
+def load() -> Digits:
+    """Load the digits and split them, each digit in the same proportion, always alike.
+
+    Raises MissingFrameworkError where scikit-learn is not installed.
+    """
+    import numpy as np
+
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise MissingFrameworkError(
+            "the data set digits comes with scikit-learn; "
+            'install it with: pip install "zoodiff[mini]"'
+        ) from None
+    bunch = load_digits()
+    images = bunch.images.astype(np.uint8)[..., None]
+    labels = bunch.target.astype(np.int64)
+    # A permutation of integers drawn by PCG64 is the same on every platform and version.
+    order = np.random.Generator(np.random.PCG64(1998)).permutation(len(labels))
+    train, test = [], []
+    for digit in range(LABELS.classes):
+        members = order[labels[order] == digit]
+        cut = round(len(members) * _TRAIN_PART)
+        train.append(members[:cut])
+        test.append(members[cut:])
+    return Digits(*(_split(images, labels, np.sort(np.concatenate(p))) for p in (train, test)))
+
+
+def _split(
+    images: NDArray[np.uint8], labels: NDArray[np.int64], members: NDArray[np.int64]
+) -> Split:
+    import numpy as np
+
+    return Split(np.ascontiguousarray(images[members]), labels[members])

@@ -1,0 +1,127 @@
+"""One ONNX node, and what its handler does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from zoodiff.graph.ir import AttributeValue, Parameter
+
+Shape = tuple[int, ...]
+Attributes = dict[str, AttributeValue]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A computed tensor."""
+
+    name: str
+    shape: Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Weight:
+    """A tensor computed from constants alone; ``array`` holds its values where it is small.
+
+    ``origin`` names the tensor in the file that it was made from, and ``stored`` that one's
+    shape, where a reshape or a dequantisation lies between.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    origin: str
+    array: Any = None
+    stored: Shape | None = None
+
+    def parameter(self, *, trainable: bool = True) -> Parameter:
+        """The parameter that the file holds."""
+        return Parameter(self.origin, self.stored or self.shape, trainable, self.dtype)
+
+    @property
+    def scalar(self) -> float | None:
+        """Its value where it is a single number."""
+        if self.array is None or self.array.size != 1:
+            return None
+        return float(self.array.reshape(-1)[0])
+
+    def integers(self) -> list[int] | None:
+        """Its values as integers, where they are known."""
+        return None if self.array is None else [int(v) for v in self.array.reshape(-1)]
+
+
+@dataclass(eq=False)
+class Call:
+    """One node with its inputs looked up."""
+
+    op: str
+    domain: str
+    opset: int
+    name: str
+    inputs: Sequence[Value | Weight | None]
+    attributes: Mapping[str, Any]
+    outputs: tuple[Shape, ...]
+    emit: Callable[..., list[Value]]
+    bias_after: Callable[[int], tuple[Weight, str] | None]
+    merged: list[str] = field(default_factory=list)
+    """Outputs of following nodes that this one's result stands for."""
+
+    def given(self, position: int) -> Value | Weight | None:
+        """An input, None where it was left out."""
+        return self.inputs[position] if position < len(self.inputs) else None
+
+    def weight(self, position: int) -> Weight | None:
+        """An input where it is a weight."""
+        found = self.given(position)
+        return found if isinstance(found, Weight) else None
+
+    @property
+    def data(self) -> Value:
+        """The first computed input; there is one, or the node would be a constant."""
+        return next(value for value in self.inputs if isinstance(value, Value))
+
+    def integers(self, name: str, position: int) -> list[int] | None:
+        """A list that older opsets keep in an attribute and newer ones in an input."""
+        if name in self.attributes:
+            return [int(v) for v in self.attributes[name]]
+        weight = self.weight(position)
+        return weight.integers() if weight is not None else None
+
+    def number(self, name: str, position: int) -> float | None:
+        """A number that older opsets keep in an attribute and newer ones in an input."""
+        if name in self.attributes:
+            return float(self.attributes[name])
+        weight = self.weight(position)
+        return weight.scalar if weight is not None else None
+
+    def node(
+        self,
+        op: str,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        inputs: Sequence[Value | Weight | None] | None = None,
+        frozen: Sequence[Weight | None] = (),
+        step: str = "",
+        shape: Shape | None = None,
+    ) -> Value:
+        """Add a node with one output; inputs default to the node's own."""
+        given = self.inputs if inputs is None else inputs
+        parameters = [
+            w.parameter() for w in given if isinstance(w, Weight) and w.dtype.startswith(_WEIGHTS)
+        ]
+        parameters += [w.parameter(trainable=False) for w in frozen if w is not None]
+        made = self.emit(
+            op,
+            [value for value in given if isinstance(value, Value)],
+            attributes or {},
+            list({p.name: p for p in parameters}.values()),
+            name=self.name,
+            step=step,
+            shapes=None if shape is None else [shape],
+        )
+        return made[0]
+
+
+_WEIGHTS = ("float", "bfloat", "int8", "uint8", "int32")
+"""Types that weights come in, quantised ones and their biases included; int64 holds shapes."""

@@ -1,0 +1,127 @@
+"""ONNX operators that slide a window: convolutions and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zoodiff.frontends.onnx_call import Attributes, Call, Value, Weight
+
+
+def explicit_pads(
+    auto_pad: str,
+    pads: Sequence[int] | None,
+    size: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+) -> list[int]:
+    """Pads in ONNX order, all beginnings and then all ends, whatever way the file says them.
+
+    ``SAME_UPPER`` puts the odd element at the end, ``SAME_LOWER`` at the beginning
+    (https://onnx.ai/onnx/operators/onnx__Conv.html).
+
+    >>> explicit_pads("SAME_UPPER", None, [224, 224], [3, 3], [2, 2], [1, 1])
+    [0, 0, 1, 1]
+    >>> explicit_pads("SAME_LOWER", None, [224, 224], [3, 3], [2, 2], [1, 1])
+    [1, 1, 0, 0]
+    """
+    if auto_pad in {"", "NOTSET"}:
+        return [int(n) for n in pads] if pads else [0] * (2 * len(kernel))
+    before, after = [], []
+    for extent, window, stride, dilation in zip(size, kernel, strides, dilations, strict=True):
+        total = 0
+        if auto_pad != "VALID":
+            output = -(-extent // stride)
+            total = max((output - 1) * stride + (window - 1) * dilation + 1 - extent, 0)
+        small, large = total // 2, total - total // 2
+        before.append(large if auto_pad == "SAME_LOWER" else small)
+        after.append(small if auto_pad == "SAME_LOWER" else large)
+    return before + after
+
+
+def _window(call: Call, kernel: Sequence[int]) -> Attributes:
+    count = len(kernel)
+    strides = [int(n) for n in call.attributes.get("strides", [1] * count)]
+    dilations = [int(n) for n in call.attributes.get("dilations", [1] * count)]
+    return {
+        "kernel_shape": [int(n) for n in kernel],
+        "strides": strides,
+        "dilations": dilations,
+        "pads": explicit_pads(
+            str(call.attributes.get("auto_pad", "NOTSET")),
+            call.attributes.get("pads"),
+            call.data.shape[2:],
+            kernel,
+            strides,
+            dilations,
+        ),
+    }
+
+
+_POSITIONS = {"Conv": (1, 2), "QLinearConv": (3, 8), "ConvInteger": (1, None)}
+"""Where each operator has its weight and its bias."""
+
+
+def conv(call: Call) -> Value | None:
+    """Conv, QLinearConv and ConvInteger."""
+    at, bias_at = _POSITIONS[call.op]
+    weight, bias = call.given(at), None if bias_at is None else call.given(bias_at)
+    if weight is None or len(weight.shape) < 3:
+        return None
+    kernel = call.attributes.get("kernel_shape") or weight.shape[2:]
+    attributes = _window(call, kernel) | {
+        "group": int(call.attributes.get("group", 1)),
+        "out_channels": int(weight.shape[0]),
+        "bias": bias is not None,
+    }
+    if call.op != "Conv":
+        attributes["quantized"] = True
+    return call.node("Conv", attributes, inputs=[call.data, weight, bias])
+
+
+def conv_transpose(call: Call) -> Value | None:
+    """ConvTranspose with pads; one that gives its output shape instead is kept as it is."""
+    weight, bias = call.given(1), call.given(2)
+    if not isinstance(weight, Weight) or "output_shape" in call.attributes:
+        return None
+    if str(call.attributes.get("auto_pad", "NOTSET")) not in {"NOTSET", "VALID"}:
+        return None
+    kernel = call.attributes.get("kernel_shape") or weight.shape[2:]
+    group = int(call.attributes.get("group", 1))
+    return call.node(
+        "ConvTranspose",
+        _window(call, kernel)
+        | {
+            "group": group,
+            "out_channels": int(weight.shape[1]) * group,
+            "output_padding": list(call.attributes.get("output_padding", [0] * len(kernel))),
+            "bias": bias is not None,
+        },
+    )
+
+
+def max_pool(call: Call) -> Value | None:
+    """MaxPool; one that also gives indices is kept as it is."""
+    if len(call.outputs) > 1:
+        return None
+    kernel = call.attributes["kernel_shape"]
+    return call.node(
+        "MaxPool",
+        _window(call, kernel) | {"ceil_mode": bool(call.attributes.get("ceil_mode", 0))},
+    )
+
+
+def average_pool(call: Call) -> Value:
+    """AveragePool, in which padding does not count unless the file says so."""
+    kernel = call.attributes["kernel_shape"]
+    window = _window(call, kernel)
+    if set(window["dilations"] or []) == {1}:  # type: ignore[arg-type]
+        del window["dilations"]
+    return call.node(
+        "AveragePool",
+        window
+        | {
+            "ceil_mode": bool(call.attributes.get("ceil_mode", 0)),
+            "count_include_pad": bool(call.attributes.get("count_include_pad", 0)),
+        },
+    )

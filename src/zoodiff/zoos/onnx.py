@@ -1,0 +1,60 @@
+"""The zoo ``onnx``: the ONNX Model Zoo's classifiers.
+
+Two kinds of entries. The *light* graphs ship with the ``onnx`` package: nine of the zoo's networks
+with constant placeholder weights, always there. The *published* files have moved from the zoo's
+own repository to the Hugging Face repository ``onnxmodelzoo/legacy_models``; each is fetched when
+it is needed and checked against the sha256 of the zoo's own manifest. The catalogue is
+``data/onnx.json``, written by ``tools/refresh_onnx.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from zoodiff.data.labels import BY_NAME
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos.base import Environment, Model, Weights
+
+
+@dataclass(frozen=True)
+class OnnxZoo:
+    """The catalogue side of the ONNX Model Zoo."""
+
+    name: str = "onnx"
+    title: str = "ONNX Model Zoo"
+    distributions: tuple[str, ...] = ("onnx", "onnxruntime", "huggingface-hub")
+    extra: str | None = "onnx"
+    environment: Environment | None = None
+    backend: str = "zoodiff.zoos.onnx_backend:OnnxBackend"
+    listed: bool = True
+
+    def models(self) -> Sequence[Model]:
+        """The light graphs and the published files, ordered by name."""
+        return _models()
+
+
+@cache
+def _models() -> tuple[Model, ...]:
+    text = files("zoodiff.zoos").joinpath("data/onnx.json").read_text(encoding="utf-8")
+    return tuple(_model(raw) for raw in json.loads(text)["models"])
+
+
+def _model(raw: Mapping[str, Any]) -> Model:
+    return Model(
+        name=raw["name"],
+        architecture=raw["architecture"],
+        weights=tuple(Weights(**weights) for weights in raw["weights"]),
+        preprocessing=Preprocessing.from_dict(raw["preprocessing"]),
+        labels=BY_NAME[raw["labels"]],
+        input_shape=tuple(raw["input_shape"]),
+        note=raw["note"],
+        needs_file=raw["needs_file"],
+    )
+
+
+ZOO = OnnxZoo()
