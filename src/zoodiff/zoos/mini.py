@@ -1,0 +1,95 @@
+"""The mini-zoo: one small network on handwritten digits, published four times, as in life.
+
+The same architecture, ``digits_cnn``, is trained in PyTorch, in Keras, in TensorFlow through the
+Model Garden's layers, and in PyTorch again for export to ONNX: each by a recipe of its own, with a
+preprocessing of its own, and with the small differences that zoos have (bias before batch norm,
+epsilon, padding, softmax inside). Everything is trained for real, at first use, in seconds, from
+fixed seeds, so that every path from weights to a paired test of accuracies runs without a network
+or a download.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zoodiff.data.labels import DIGITS_10
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos import tfmg
+from zoodiff.zoos.base import Environment, Model, Weights
+
+ARCHITECTURE = "digits_cnn"
+
+
+def _preprocessing(module: str, low: float, high: float, layout: str) -> Preprocessing:
+    return Preprocessing(
+        input_size=(8, 8),
+        value_range=(low, high),
+        layout="NCHW" if layout == "NCHW" else "NHWC",
+        published="yes",
+        source=f"zoodiff.zoos.{module}",
+    )
+
+
+@dataclass(frozen=True)
+class MiniZoo:
+    """One of the four: the framework that its network is trained and run in."""
+
+    name: str
+    title: str
+    distributions: tuple[str, ...]
+    backend: str
+    preprocessing: Preprocessing
+    extra: str | None
+    environment: Environment | None = None
+    listed: bool = False
+    """Left out of ``zoodiff list`` and of studies over all zoos, unless it is named."""
+
+    def models(self) -> Sequence[Model]:
+        """The one network."""
+        return (
+            Model(
+                ARCHITECTURE,
+                ARCHITECTURE,
+                weights=(Weights("trained", default=True),),
+                preprocessing=self.preprocessing,
+                labels=DIGITS_10,
+                input_shape=(1, 8, 8),
+                note="trained on this machine at first use; see zoodiff.zoos.mini",
+            ),
+        )
+
+
+TORCH = MiniZoo(
+    "mini-torch",
+    "Mini-zoo in PyTorch",
+    ("torch", "scikit-learn"),
+    "zoodiff.zoos.mini_torch:Backend",
+    _preprocessing("mini_torch", 0.0, 1.0, "NCHW"),
+    "torch,mini",
+)
+KERAS = MiniZoo(
+    "mini-keras",
+    "Mini-zoo in Keras",
+    ("keras", "tensorflow-cpu", "scikit-learn"),
+    "zoodiff.zoos.mini_keras:Backend",
+    _preprocessing("mini_keras", -1.0, 1.0, "NHWC"),
+    "keras,mini",
+)
+TFMG = MiniZoo(
+    "mini-tfmg",
+    "Mini-zoo in Model Garden layers",
+    ("tf-models-official", "tensorflow", "scikit-learn"),
+    "zoodiff.zoos.mini_tfmg:Backend",
+    _preprocessing("mini_tfmg", 0.0, 255.0, "NHWC"),
+    None,
+    environment=tfmg.ENVIRONMENT,
+)
+ONNX = MiniZoo(
+    "mini-onnx",
+    "Mini-zoo exported to ONNX",
+    ("onnx", "onnxruntime", "torch", "scikit-learn"),
+    "zoodiff.zoos.mini_onnx:Backend",
+    _preprocessing("mini_onnx", 0.0, 1.0, "NCHW"),
+    "onnx,torch,mini",
+)
