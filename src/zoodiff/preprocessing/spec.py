@@ -21,7 +21,10 @@ class Preprocessing:
     """Height and width that the network is fed."""
     resize: int | tuple[int, int] | None = None
     """Length of the short side, or (height, width) where the aspect ratio is not kept."""
-    resize_policy: Literal["short_side", "squash", "central_fraction_then_squash"] | None = None
+    resize_policy: (
+        Literal["short_side", "squash", "central_fraction_then_squash", "central_square"] | None
+    ) = None
+    """``central_square``: a square of ``crop_fraction`` of the short side, then resized."""
     crop_fraction: float | None = None
     interpolation: str | None = None
     antialias: bool | None = None
@@ -62,7 +65,9 @@ class Preprocessing:
             how = [w.replace("_", " ") for w in (self.resize_policy, self.interpolation) if w]
             parts.append(f"resize {size}" + (f" ({', '.join(how)})" if how else ""))
         elif self.crop_fraction is not None:
-            parts.append(f"central {self.crop_fraction:g} of the image")
+            square = self.resize_policy == "central_square"
+            part = "short side, square" if square else "image"
+            parts.append(f"central {self.crop_fraction:g} of the {part}")
         if self.input_size is not None:
             verb = "crop" if self.resize is not None else "size"
             parts.append(f"{verb} {self.input_size[0]}x{self.input_size[1]}")

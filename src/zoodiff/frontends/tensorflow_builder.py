@@ -1,0 +1,287 @@
+"""The canonical graph under construction, from the operations of one TensorFlow graph.
+
+Holds what is known about every tensor: whether it is image-like and in which layout, whether it
+is a parameter or a constant instead of something computed, and under which name it is in the
+canonical graph. What each operation becomes is in ``zoodiff.frontends.tensorflow_ops``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from zoodiff.frontends.tensorflow_layout import Layouts
+from zoodiff.graph.ir import AttributeValue, Graph, Node, Parameter, Tensor
+
+SOURCE = "tensorflow"
+Handler = Callable[["Builder", Any], bool]
+"""Adds the nodes of one operation; False for what it cannot express exactly."""
+
+PASSING = frozenset(
+    {
+        "CheckNumerics",
+        "EnsureShape",
+        "Identity",
+        "IdentityN",
+        "PlaceholderWithDefault",
+        "PreventGradient",
+        "Snapshot",
+        "StopGradient",
+    }
+)
+"""Operations whose outputs are their inputs."""
+_RESHAPING = frozenset({"Cast", "ExpandDims", "Reshape", "Squeeze"})
+"""Operations after which a parameter is still the same parameter."""
+_FOLDED_ELEMENTS = 4096
+"""Constant expressions larger than this are not worked out."""
+
+
+class Builder:
+    """Collects nodes; ``parameters`` maps tensor names (handles, frozen constants) to weights."""
+
+    def __init__(
+        self,
+        operations: Sequence[Any],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        parameters: Mapping[str, Parameter],
+    ) -> None:
+        self.operations = operations
+        self._given = parameters
+        self._outputs = {tensor.name for tensor in outputs}
+        self._layouts = Layouts(operations, inputs)
+        self._consumers: dict[str, list[Any]] = {}
+        for operation in operations:
+            for tensor in operation.inputs:
+                self._consumers.setdefault(tensor.name, []).append(operation)
+        self._names: dict[str, str] = {}
+        self._constants: dict[str, Any] = {}
+        self._tensors: dict[str, Tensor] = {}
+        self._nodes: list[Node] = []
+        self._inputs = tuple(self._declare(t, self.shape(t)) for t in inputs)
+        self._graph_outputs = outputs
+
+    # What is known about a tensor
+
+    def source(self, tensor: Any) -> Any:
+        """Return the tensor behind operations that only hand it on."""
+        while tensor.op.type in PASSING and tensor.name not in self._names:
+            tensor = tensor.op.inputs[tensor.value_index]
+        return tensor
+
+    def parameter(self, tensor: Any) -> Parameter | None:
+        """Return the parameter that a tensor holds, perhaps reshaped, or None."""
+        tensor = self.source(tensor)
+        if tensor.op.type == "ReadVariableOp":
+            tensor = self.source(tensor.op.inputs[0])
+        found = self._given.get(tensor.name)
+        if found is not None or tensor.name in self._names:
+            return found
+        if tensor.op.type in _RESHAPING:
+            return self.parameter(tensor.op.inputs[0])
+        if tensor.op.type == "AddV2":
+            # Broadcasting a parameter, as in ViT's class token, is written ``parameter + zeros``.
+            first, second = tensor.op.inputs
+            for operand, other in ((first, second), (second, first)):
+                value = self.constant(other)
+                if value is not None and not value.any():
+                    return self.parameter(operand)
+        return None
+
+    def constant(self, tensor: Any) -> Any | None:
+        """Return the numpy value of a tensor that is known before the network runs, or None."""
+        tensor = self.source(tensor)
+        if tensor.name not in self._constants:
+            from zoodiff.frontends.tensorflow_constants import fold
+
+            known = tensor.name in self._names or tensor.name in self._given
+            self._constants[tensor.name] = (
+                None if known else fold(tensor, self.constant, _FOLDED_ELEMENTS)
+            )
+        return self._constants[tensor.name]
+
+    def computed(self, tensor: Any) -> bool:
+        """Whether a tensor depends on the network's input."""
+        return self.source(tensor).name in self._names
+
+    def name(self, tensor: Any) -> str:
+        """Return the canonical name of a computed tensor."""
+        return self._names[self.source(tensor).name]
+
+    def image(self, tensor: Any) -> bool:
+        """Whether a tensor is image-like with its channels last in TensorFlow's own order."""
+        return self._layouts.channels_last(self.source(tensor))
+
+    def shape(self, tensor: Any) -> tuple[int, ...]:
+        """Return the canonical shape of a tensor, -1 for an unknown extent."""
+        own = own_shape(tensor)
+        return (own[0], own[3], own[1], own[2]) if self.image(tensor) else own
+
+    def axis(self, tensor: Any, axis: int) -> int:
+        """Return where an axis in TensorFlow's order lies in the canonical one."""
+        positive = axis % len(own_shape(tensor))
+        return (0, 2, 3, 1)[positive] if self.image(tensor) else positive
+
+    def only_consumer(self, tensor: Any) -> Any | None:
+        """Return the one operation that reads a tensor, None for several or an output."""
+        readers = self._consumers.get(tensor.name, [])
+        while len(readers) == 1 and readers[0].type in PASSING - {"IdentityN"}:
+            if tensor.name in self._outputs:
+                return None
+            tensor = readers[0].outputs[0]
+            readers = self._consumers.get(tensor.name, [])
+        return readers[0] if len(readers) == 1 and tensor.name not in self._outputs else None
+
+    # Adding nodes
+
+    def emit(
+        self,
+        op: str,
+        name: str,
+        attributes: Mapping[str, AttributeValue] | None = None,
+        *,
+        inputs: Iterable[str],
+        outputs: Iterable[tuple[str, tuple[int, ...], str]],
+        parameters: Iterable[Parameter | None] = (),
+    ) -> None:
+        """Add a node; ``outputs`` are name, canonical shape and dtype."""
+        declared = [Tensor(*output) for output in outputs]
+        self._tensors.update((tensor.name, tensor) for tensor in declared)
+        self._nodes.append(
+            Node(
+                op=op,
+                name=name,
+                inputs=tuple(inputs),
+                outputs=tuple(tensor.name for tensor in declared),
+                attributes=dict(attributes or {}),
+                parameters=tuple(p for p in parameters if p is not None),
+            )
+        )
+
+    def node(
+        self,
+        op: str,
+        operation: Any,
+        attributes: Mapping[str, AttributeValue] | None = None,
+        *,
+        inputs: Sequence[Any] | None = None,
+        outputs: Sequence[Any] | None = None,
+        parameters: Iterable[Parameter | None] = (),
+    ) -> bool:
+        """Add the node of an operation whose tensors are all canonical; always True.
+
+        ``inputs`` default to the first of the operation's, ``outputs`` to all of them.
+        """
+        taken = operation.inputs[:1] if inputs is None else inputs
+        made = operation.outputs if outputs is None else outputs
+        names = [self.name(tensor) for tensor in taken]
+        declared = [self._declare(tensor, self.shape(tensor)) for tensor in made]
+        self.emit(
+            op,
+            operation.name,
+            attributes,
+            inputs=names,
+            outputs=[(t.name, t.shape, t.dtype) for t in declared],
+            parameters=parameters,
+        )
+        return True
+
+    def own_order(self, tensor: Any) -> str:
+        """Return a computed tensor in TensorFlow's own order of elements, moved where needed.
+
+        The move is spelled out as a Transpose, so that the graph means what is computed.
+        """
+        name, own = self.name(tensor), own_shape(tensor)
+        if not (self.image(tensor) and _order_matters(own)):
+            return name
+        moved = f"{name}/channels_last"
+        if moved not in self._tensors:
+            output = (moved, own, self._tensors[name].dtype)
+            self.emit("Transpose", moved, {"perm": [0, 2, 3, 1]}, inputs=[name], outputs=[output])
+        return moved
+
+    def own_order_node(
+        self,
+        op: str,
+        operation: Any,
+        attributes: Mapping[str, AttributeValue] | None = None,
+        *,
+        inputs: Sequence[Any] | None = None,
+        parameters: Iterable[Parameter | None] = (),
+    ) -> bool:
+        """Add the node of an operation that works in TensorFlow's own order; always True."""
+        taken = operation.inputs[:1] if inputs is None else inputs
+        names = [self.own_order(tensor) for tensor in taken]
+        outputs, moves = [], []
+        for tensor in operation.outputs:
+            declared = self._declare(tensor, self.shape(tensor))
+            own = own_shape(tensor)
+            if self.image(tensor) and _order_matters(own):
+                before = (f"{declared.name}/channels_last", own, declared.dtype)
+                outputs.append(before)
+                moves.append((before[0], declared))
+            else:
+                outputs.append((declared.name, declared.shape, declared.dtype))
+        self.emit(
+            op, operation.name, attributes, inputs=names, outputs=outputs, parameters=parameters
+        )
+        for before_name, after in moves:
+            self.emit(
+                "Transpose",
+                f"{after.name}/channels_first",
+                {"perm": [0, 3, 1, 2]},
+                inputs=[before_name],
+                outputs=[(after.name, after.shape, after.dtype)],
+            )
+        return True
+
+    def bind(self, tensor: Any, name: str) -> None:
+        """Say that a tensor is the canonical tensor ``name``, made by another node."""
+        self._names[tensor.name] = name
+
+    def bound(self, operation: Any) -> bool:
+        """Whether a node before has already made an operation's outputs."""
+        return bool(operation.outputs) and operation.outputs[0].name in self._names
+
+    def _declare(self, tensor: Any, shape: tuple[int, ...]) -> Tensor:
+        name = tensor.name.removesuffix(":0")
+        declared = Tensor(name, shape, tensor.dtype.base_dtype.name)
+        self._tensors[name] = declared
+        self._names[tensor.name] = name
+        return declared
+
+    # The finished graph
+
+    def graph(self, source: str, owned: Iterable[Parameter]) -> Graph:
+        """Return what the outputs depend on; other ``owned`` parameters count as unused."""
+        outputs = [self._tensors[self.name(tensor)] for tensor in self._graph_outputs]
+        needed = {tensor.name for tensor in outputs}
+        kept: list[Node] = []
+        for node in reversed(self._nodes):
+            if needed.intersection(node.outputs):
+                kept.append(node)
+                needed.update(node.inputs)
+        kept.reverse()
+        used = {p.name for node in kept for p in node.parameters}
+        seen = needed | {name for node in kept for name in node.outputs}
+        seen.update(tensor.name for tensor in self._inputs)
+        return Graph(
+            source=source,
+            inputs=self._inputs,
+            outputs=tuple(outputs),
+            nodes=tuple(kept),
+            tensors={name: t for name, t in self._tensors.items() if name in seen},
+            unused_parameters=tuple(p for p in owned if p.name not in used),
+        )
+
+
+def own_shape(tensor: Any) -> tuple[int, ...]:
+    """Return a tensor's shape in TensorFlow's own order, -1 for an unknown extent."""
+    if tensor.shape.rank is None:
+        return ()
+    return tuple(-1 if extent is None else int(extent) for extent in tensor.shape.as_list())
+
+
+def _order_matters(shape: tuple[int, ...]) -> bool:
+    """Whether channels first and channels last are different orders of the same elements."""
+    return len(shape) == 4 and shape[3] != 1 and shape[1:3] != (1, 1)

@@ -1,0 +1,116 @@
+"""Values of a TensorFlow graph that are known before the network runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Lookup = Callable[[Any], "NDArray[np.generic] | None"]
+
+
+def fold(tensor: Any, constant: Lookup, limit: int) -> NDArray[np.generic] | None:
+    """Return the value of a tensor, or None; ``constant`` answers for its operands.
+
+    Expressions over constants are worked out up to ``limit`` elements; a constant itself is
+    returned whatever its size. Reading a shape counts as constant where the shape is known.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    operation = tensor.op
+    if operation.type == "Shape":
+        shape = operation.inputs[0].shape
+        return np.array(shape.as_list()) if shape.is_fully_defined() else None
+    if operation.type == "Const":
+        found = tf.get_static_value(tensor)
+        return None if found is None else np.asarray(found)
+    compute = _NUMPY.get(operation.type)
+    if compute is None or not tensor.shape.is_fully_defined():
+        return None
+    if tensor.shape.num_elements() > limit:
+        return None
+    operands = [constant(operand) for operand in operation.inputs]
+    if any(operand is None for operand in operands):
+        return None
+    result = compute(operation, *operands)
+    return None if result is None else np.asarray(result)
+
+
+def _strided_slice(operation: Any, data: Any, begin: Any, end: Any, strides: Any) -> Any:
+    if operation.get_attr("ellipsis_mask") or operation.get_attr("new_axis_mask"):
+        return None
+    index: list[int | slice] = []
+    for axis in range(len(begin)):
+        bit = 1 << axis
+        if operation.get_attr("shrink_axis_mask") & bit:
+            index.append(int(begin[axis]))
+            continue
+        start = None if operation.get_attr("begin_mask") & bit else int(begin[axis])
+        stop = None if operation.get_attr("end_mask") & bit else int(end[axis])
+        index.append(slice(start, stop, int(strides[axis])))
+    return data[tuple(index)]
+
+
+def _cast(operation: Any, data: Any) -> Any:
+    return data.astype(operation.get_attr("DstT").as_numpy_dtype)
+
+
+def _pack(operation: Any, *parts: Any) -> Any:
+    import numpy as np
+
+    return np.stack(parts, axis=operation.get_attr("axis"))
+
+
+def _product(operation: Any, data: Any, axes: Any) -> Any:
+    import numpy as np
+
+    axis = tuple(int(a) for a in np.atleast_1d(axes))
+    return np.prod(data, axis=axis, keepdims=operation.get_attr("keep_dims"), dtype=data.dtype)
+
+
+def _elementwise(name: str) -> Callable[..., Any]:
+    def compute(operation: Any, *operands: Any) -> Any:
+        import numpy as np
+
+        del operation
+        return getattr(np, name)(*operands)
+
+    return compute
+
+
+def _rsqrt(operation: Any, data: Any) -> Any:
+    import numpy as np
+
+    del operation
+    return 1.0 / np.sqrt(data)
+
+
+def _fill(operation: Any, dims: Any, value: Any) -> Any:
+    import numpy as np
+
+    del operation
+    return np.full(dims, value)
+
+
+_NUMPY: dict[str, Callable[..., Any]] = {
+    "Add": _elementwise("add"),
+    "AddV2": _elementwise("add"),
+    "Cast": _cast,
+    "Fill": _fill,
+    "Mul": _elementwise("multiply"),
+    "Neg": _elementwise("negative"),
+    "OnesLike": _elementwise("ones_like"),
+    "Pack": _pack,
+    "Prod": _product,
+    "RealDiv": _elementwise("divide"),
+    "Reshape": _elementwise("reshape"),
+    "Rsqrt": _rsqrt,
+    "Sqrt": _elementwise("sqrt"),
+    "StridedSlice": _strided_slice,
+    "Sub": _elementwise("subtract"),
+    "ZerosLike": _elementwise("zeros_like"),
+}

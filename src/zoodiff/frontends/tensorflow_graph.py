@@ -1,0 +1,224 @@
+"""TensorFlow graph -> canonical graph: graphs under construction, functions, frozen graphs.
+
+Only what the outputs depend on counts. Reading variables, handing values on and arithmetic on
+shapes leave no nodes; a node carries the name of TensorFlow's operation. Nothing is computed, so
+variables need no values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from zoodiff.errors import MeasurementError
+from zoodiff.frontends.tensorflow_builder import SOURCE, Builder
+from zoodiff.frontends.tensorflow_ops import translate
+from zoodiff.graph.ir import Graph, Parameter
+
+_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+_SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"}
+"""Operations that need their input's shape, not its values."""
+
+
+def graph_from_tensors(
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    parameters: Mapping[str, Parameter],
+    *,
+    owned: Iterable[Parameter] = (),
+    source: str = SOURCE,
+) -> Graph:
+    """Return the canonical graph between symbolic tensors of one TensorFlow graph.
+
+    ``parameters`` says which tensor holds which parameter: a variable's handle, a reference
+    variable, or a constant of a frozen graph. ``owned`` are all parameters of the network; those
+    that the outputs do not depend on become ``unused_parameters``. Shapes should be those of
+    batch size 1. Raises MeasurementError where an output does not depend on the inputs.
+    """
+    operations = _reachable(inputs, outputs)
+    builder = Builder(operations, inputs, outputs, parameters)
+    for operation in operations:
+        translate(builder, operation)
+    for tensor in outputs:
+        if not builder.computed(tensor):
+            raise MeasurementError(
+                f"the output {tensor.name} of the TensorFlow graph does not depend on the inputs "
+                f"{', '.join(t.name for t in inputs)}; name other inputs or outputs"
+            )
+    return builder.graph(source, owned)
+
+
+def variable_parameters(variables: Iterable[Any]) -> list[Parameter]:
+    """Return one parameter a variable, in order; equal names are told apart by a number.
+
+    Keras numbers layers within their block only, so that many variables have one name.
+    """
+    seen: dict[str, int] = {}
+    found = []
+    for variable in variables:
+        name = variable.name.removesuffix(":0")
+        count = seen[name] = seen.get(name, 0) + 1
+        shape = tuple(int(extent) for extent in variable.shape)
+        label = name if count == 1 else f"{name}:{count}"
+        dtype = variable.dtype.base_dtype.name
+        found.append(Parameter(label, shape, bool(variable.trainable), dtype))
+    return found
+
+
+def graph_from_concrete_function(
+    function: Any, *, variables: Sequence[Any] | None = None, source: str = SOURCE
+) -> Graph:
+    """Return the canonical graph of a concrete function, a SavedModel's signature for one.
+
+    Trace it at batch size 1. ``variables`` are all variables of the network; without them those
+    that the function captures.
+    """
+    owners = list(function.graph.variables if variables is None else variables)
+    parameters = variable_parameters(owners)
+    by_handle = {id(v.handle): p for v, p in zip(owners, parameters, strict=True)}
+    held = {
+        inner.name: by_handle[id(outer)]
+        for outer, inner in function.graph.captures
+        if id(outer) in by_handle
+    }
+    captured = {inner.name for _, inner in function.graph.captures}
+    inputs = [tensor for tensor in function.inputs if tensor.name not in captured]
+    outputs = list(function.outputs)
+    if any(operation.type in _CALLS for operation in function.graph.get_operations()):
+        inputs, outputs = _inlined(function.graph, inputs, outputs, [*held])
+    return graph_from_tensors(inputs, outputs, held, owned=parameters, source=source)
+
+
+def graph_from_graph_def(
+    graph_def: Any,
+    inputs: Mapping[str, Sequence[int]],
+    outputs: Sequence[str],
+    *,
+    source: str = SOURCE,
+) -> Graph:
+    """Return the canonical graph of a frozen graph, whose weights are constants.
+
+    ``inputs`` gives each input operation's shape in the graph's own layout, batch 1 included.
+    A frozen graph does not say what was trainable: constants that a normalisation uses as mean
+    and variance count as state, all other constants of more than one element as learned.
+    """
+    import tensorflow as tf
+
+    graph = tf.Graph()
+    with graph.as_default():
+        placeholders = {
+            f"{name}:0": tf.compat.v1.placeholder(_dtype(graph_def, name), list(shape), "input")
+            for name, shape in inputs.items()
+        }
+        made = tf.import_graph_def(
+            graph_def,
+            input_map=placeholders,
+            return_elements=[f"{name}:0" for name in outputs],
+            name="",
+        )
+    operations = _reachable(list(placeholders.values()), made)
+    held = _frozen_weights(operations)
+    return graph_from_tensors(
+        list(placeholders.values()), made, held, owned=held.values(), source=source
+    )
+
+
+def _dtype(graph_def: Any, name: str) -> Any:
+    import tensorflow as tf
+
+    for node in graph_def.node:
+        if node.name == name:
+            return tf.dtypes.as_dtype(node.attr["dtype"].type)
+    known = ", ".join(n.name for n in graph_def.node if n.op == "Placeholder")
+    raise MeasurementError(f'the frozen graph has no input "{name}"; its inputs are {known}')
+
+
+def _frozen_weights(operations: Iterable[Any]) -> dict[str, Parameter]:
+    """Constants of a frozen graph that are weights, by tensor name."""
+    import numpy as np
+    import tensorflow as tf
+
+    weights: dict[str, Parameter] = {}
+    statistics: set[str] = set()
+    for operation in operations:
+        if operation.type.startswith("FusedBatchNorm"):
+            statistics.update(_constant_behind(t).name for t in operation.inputs[3:5])
+    for operation in operations:
+        tensor = operation.outputs[0] if operation.type == "Const" else None
+        if tensor is None or not tensor.dtype.is_floating or tensor.shape.num_elements() <= 1:
+            continue
+        values = np.asarray(tf.get_static_value(tensor))
+        # A scale of ones or an offset of zeros is how a normalisation without them is written.
+        if tensor.shape.rank == 1 and (np.all(values == 1.0) or np.all(values == 0.0)):
+            continue
+        weights[tensor.name] = Parameter(
+            operation.name,
+            tuple(tensor.shape.as_list()),
+            tensor.name not in statistics,
+            tensor.dtype.base_dtype.name,
+        )
+    return weights
+
+
+def _constant_behind(tensor: Any) -> Any:
+    while tensor.op.type == "Identity":
+        tensor = tensor.op.inputs[0]
+    return tensor
+
+
+def _reachable(inputs: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
+    """Operations that the outputs depend on, each after those that it depends on."""
+    stop = {tensor.op.name for tensor in inputs}
+    ordered: list[Any] = []
+    done: set[str] = set()
+    stack = [(tensor.op, False) for tensor in reversed(outputs)]
+    while stack:
+        operation, ready = stack.pop()
+        if ready:
+            ordered.append(operation)
+            continue
+        if operation.name in done:
+            continue
+        done.add(operation.name)
+        stack.append((operation, True))
+        if operation.name not in stop and not _shape_known(operation):
+            stack.extend((t.op, False) for t in reversed(operation.inputs))
+    return ordered
+
+
+def _shape_known(operation: Any) -> bool:
+    return operation.type in _SHAPE_ONLY and operation.inputs[0].shape.is_fully_defined()
+
+
+def _inlined(
+    graph: Any, inputs: Sequence[Any], outputs: Sequence[Any], handles: Sequence[str]
+) -> tuple[list[Any], list[Any]]:
+    """Return the inputs and outputs in a graph where calls of functions are written out.
+
+    TensorFlow's own optimiser does that, with everything else that it could do switched off.
+    """
+    import tensorflow as tf
+    from tensorflow.core.protobuf import meta_graph_pb2
+    from tensorflow.python.grappler import tf_optimizer
+
+    definition = graph.as_graph_def()
+    for node in definition.node:
+        if node.op in _CALLS:
+            # The optimiser keeps calls that are marked as not to be inlined.
+            node.attr["_noinline"].b = False
+    meta = tf.compat.v1.train.export_meta_graph(graph_def=definition, graph=graph)
+    fetches = meta_graph_pb2.CollectionDef()
+    for tensor in (*inputs, *outputs):
+        fetches.node_list.value.append(tensor.name)
+    fetches.node_list.value.extend(handles)
+    meta.collection_def["train_op"].CopyFrom(fetches)
+    config = tf.compat.v1.ConfigProto()
+    rewrite = config.graph_options.rewrite_options
+    rewrite.min_graph_nodes = -1
+    rewrite.optimizers.append("function")
+    optimised = tf_optimizer.OptimizeGraph(config, meta)
+    flat = tf.Graph()
+    with flat.as_default():
+        names = [tensor.name for tensor in (*inputs, *outputs)]
+        found = tf.import_graph_def(optimised, return_elements=names, name="")
+    return list(found[: len(inputs)]), list(found[len(inputs) :])

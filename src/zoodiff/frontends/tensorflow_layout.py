@@ -1,0 +1,106 @@
+"""Which four-dimensional tensors of a TensorFlow graph are image-like, and in which layout.
+
+A tensor of rank 4 may be an image ``(batch, height, width, channels)`` or, in attention,
+something else altogether. Operations that slide windows say what they work on; operations that
+work element by element carry that over to their other tensors, in both directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+_SPATIAL = frozenset(
+    {
+        "AvgPool",
+        "Conv2D",
+        "DepthToSpace",
+        "DepthwiseConv2dNative",
+        "FusedBatchNorm",
+        "FusedBatchNormV2",
+        "FusedBatchNormV3",
+        "LRN",
+        "MaxPool",
+        "ResizeBicubic",
+        "ResizeBilinear",
+        "ResizeNearestNeighbor",
+        "SpaceToDepth",
+    }
+)
+_MIXING = frozenset(
+    {
+        "BatchMatMul",
+        "BatchMatMulV2",
+        "BatchMatMulV3",
+        "Einsum",
+        "ExpandDims",
+        "Pack",
+        "Reshape",
+        "Squeeze",
+        "Tile",
+        "Transpose",
+        "Unpack",
+    }
+)
+"""Operations after which an axis need not mean what it meant before."""
+
+
+class Layouts:
+    """Groups of tensors that share one layout."""
+
+    def __init__(self, operations: Sequence[Any], inputs: Iterable[Any]) -> None:
+        self._parents: dict[str, str] = {}
+        self._last: set[str] = set()
+        self._first: set[str] = set()
+        for operation in operations:
+            if operation.type not in _MIXING:
+                tensors = _four_dimensional([*operation.inputs, *operation.outputs])
+                # A convolution's second operand is its kernel: no image.
+                kept = [t for t in tensors if not _kernel(operation, t)]
+                for tensor in kept[1:]:
+                    self._join(kept[0].name, tensor.name)
+        for tensor in _four_dimensional(inputs):
+            self._last.add(self._root(tensor.name))
+        for operation in operations:
+            if operation.type in _SPATIAL and not _training(operation):
+                first = _data_format(operation) == "NCHW"
+                for tensor in _four_dimensional([operation.inputs[0], operation.outputs[0]]):
+                    (self._first if first else self._last).add(self._root(tensor.name))
+
+    def channels_last(self, tensor: Any) -> bool:
+        """Whether a tensor is image-like with channels last."""
+        root = self._root(tensor.name)
+        return tensor.shape.rank == 4 and root in self._last and root not in self._first
+
+    def _root(self, name: str) -> str:
+        path = []
+        while (parent := self._parents.get(name, name)) != name:
+            path.append(name)
+            name = parent
+        for passed in path:
+            self._parents[passed] = name
+        return name
+
+    def _join(self, one: str, other: str) -> None:
+        self._parents[self._root(one)] = self._root(other)
+
+
+def _four_dimensional(tensors: Iterable[Any]) -> list[Any]:
+    return [t for t in tensors if t.shape.rank == 4 and t.dtype.is_floating]
+
+
+def _kernel(operation: Any, tensor: Any) -> bool:
+    return (
+        operation.type in {"Conv2D", "DepthwiseConv2dNative"}
+        and tensor.name == operation.inputs[1].name
+    )
+
+
+def _data_format(operation: Any) -> str:
+    found = operation.node_def.attr["data_format"].s
+    return found.decode() if found else "NHWC"
+
+
+def _training(operation: Any) -> bool:
+    """Whether a batch normalisation computes statistics; Keras's layer normalisation does."""
+    return operation.type.startswith("FusedBatchNorm") and bool(operation.get_attr("is_training"))

@@ -1,0 +1,162 @@
+"""TensorFlow operations that slide a window: convolutions and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from zoodiff.frontends.tensorflow_builder import Builder, Handler, own_shape
+from zoodiff.graph.ir import AttributeValue, Parameter
+
+_ADDITIONS = frozenset({"Add", "AddV2", "BiasAdd"})
+
+
+def same_pads(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Return what padding "SAME" adds before and after one axis.
+
+    The output has ``ceil(size / stride)`` elements; an odd total puts the extra one behind
+    (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
+
+    >>> same_pads(224, 3, 2, 1), same_pads(225, 3, 2, 1), same_pads(224, 7, 2, 1)
+    ((0, 1), (1, 1), (2, 3))
+    """
+    output = -(-size // stride)
+    total = max((output - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+def conv(builder: Builder, operation: Any) -> bool:
+    """Conv2D and DepthwiseConv2dNative, with a bias that is added right after."""
+    data, kernel = operation.inputs[:2]
+    weight = builder.parameter(kernel)
+    shape = own_shape(kernel)
+    if weight is None or -1 in shape:
+        return False
+    dilations = _spatial(operation, "dilations")
+    block = _batched_dilation(builder, operation)
+    if block is not None:
+        data, dilations, pads = block[0], block[1], block[2]
+    else:
+        found = _pads(operation, shape[:2], _spatial(operation, "strides"), dilations)
+        if found is None:
+            return False
+        pads = found
+    channels = _channels(operation, data)
+    depthwise = operation.type == "DepthwiseConv2dNative"
+    output = operation.outputs[0] if block is None else block[3]
+    out_channels = shape[2] * shape[3] if depthwise else shape[3]
+    bias, output = added_bias(builder, output, (out_channels,))
+    attributes: dict[str, AttributeValue] = {
+        "kernel_shape": list(shape[:2]),
+        "strides": list(_spatial(operation, "strides")),
+        "dilations": list(dilations),
+        "pads": list(pads),
+        "group": channels if depthwise else channels // shape[2],
+        "out_channels": out_channels,
+        "bias": bias is not None,
+    }
+    return builder.node(
+        "Conv",
+        operation,
+        attributes,
+        inputs=[data],
+        outputs=[output],
+        parameters=[weight, bias],
+    )
+
+
+def added_bias(builder: Builder, output: Any, shape: Sequence[int]) -> tuple[Parameter | None, Any]:
+    """Return the bias of this shape that is added to a tensor and to nothing else, and the sum."""
+    reader = builder.only_consumer(output)
+    if reader is None or reader.type not in _ADDITIONS:
+        return None, output
+    for operand in reader.inputs:
+        bias = builder.parameter(operand)
+        if bias is not None and bias.shape == tuple(shape):
+            return bias, reader.outputs[0]
+    return None, output
+
+
+def _batched_dilation(
+    builder: Builder, operation: Any
+) -> tuple[Any, tuple[int, int], tuple[int, ...], Any] | None:
+    """Return data, dilations, pads and output of a dilated convolution moved into the batch.
+
+    ``SpaceToBatchND(block, paddings)``, a convolution without padding, ``BatchToSpaceND(block,
+    crops)`` is how TensorFlow computes a convolution with dilations ``block``
+    (https://www.tensorflow.org/api_docs/python/tf/nn/with_space_to_batch). A crop takes back
+    what the paddings added to reach a multiple of the block.
+    """
+    before = builder.source(operation.inputs[0]).op
+    after = builder.only_consumer(operation.outputs[0])
+    if before.type != "SpaceToBatchND" or after is None or after.type != "BatchToSpaceND":
+        return None
+    if _text(operation, "padding") != "VALID" or _spatial(operation, "strides") != (1, 1):
+        return None
+    block, paddings = (builder.constant(tensor) for tensor in before.inputs[1:])
+    crops = builder.constant(after.inputs[2])
+    if block is None or paddings is None or crops is None or len(block) != 2:
+        return None
+    net = paddings - crops
+    pads = (int(net[0][0]), int(net[1][0]), int(net[0][1]), int(net[1][1]))
+    dilations = (int(block[0]), int(block[1]))
+    return (before.inputs[0], dilations, pads, after.outputs[0]) if min(pads) >= 0 else None
+
+
+def pool(op: str, attributes: dict[str, AttributeValue]) -> Handler:
+    """Return the handler of MaxPool or AvgPool."""
+
+    def handler(builder: Builder, operation: Any) -> bool:
+        kernel, strides = _spatial(operation, "ksize"), _spatial(operation, "strides")
+        whole = operation.get_attr("ksize")
+        pads = _pads(operation, kernel, strides, (1, 1))
+        if pads is None or whole[0] != 1 or whole[3 if _channels_last(operation) else 1] != 1:
+            return False
+        window: dict[str, AttributeValue] = {
+            "kernel_shape": list(kernel),
+            "strides": list(strides),
+            "dilations": [1, 1],
+            "pads": list(pads),
+        }
+        return builder.node(op, operation, window | attributes)
+
+    return handler
+
+
+def _pads(
+    operation: Any, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> tuple[int, ...] | None:
+    """Return explicit pads in ONNX's order, or None where the input's size is not known."""
+    padding = _text(operation, "padding")
+    if padding == "VALID":
+        return (0, 0, 0, 0)
+    rows, columns = (1, 2) if _channels_last(operation) else (2, 3)
+    if padding == "EXPLICIT":
+        explicit = operation.get_attr("explicit_paddings")
+        pairs = [explicit[2 * axis : 2 * axis + 2] for axis in (rows, columns)]
+    else:
+        shape = own_shape(operation.inputs[0])
+        sizes = (shape[rows], shape[columns]) if len(shape) == 4 else (-1, -1)
+        if -1 in sizes:
+            return None
+        pairs = [list(same_pads(sizes[i], kernel[i], strides[i], dilations[i])) for i in range(2)]
+    return (pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1])
+
+
+def _channels(operation: Any, data: Any) -> int:
+    return own_shape(data)[3 if _channels_last(operation) else 1]
+
+
+def _channels_last(operation: Any) -> bool:
+    return _text(operation, "data_format") != "NCHW"
+
+
+def _spatial(operation: Any, attribute: str) -> tuple[int, int]:
+    """Return the two spatial entries of an attribute with one entry an axis."""
+    values = operation.get_attr(attribute)
+    return (values[1], values[2]) if _channels_last(operation) else (values[2], values[3])
+
+
+def _text(operation: Any, attribute: str) -> str:
+    value: bytes = operation.get_attr(attribute)
+    return value.decode()

@@ -1,0 +1,92 @@
+"""The zoo ``tfmg``: TensorFlow Model Garden, its official classifiers and its slim networks.
+
+The catalogue is ``data/tfmg.json``, written by ``tools/refresh_tfmg.py`` inside the zoo's own
+environment; reading it imports no framework. Each entry says which experiment of the package it
+is, with what changes, so that the worker builds what Model Garden would train.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from zoodiff.data.labels import BY_NAME
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos.base import Environment, Model, Weights
+
+ENVIRONMENT = Environment(
+    "tfmg",
+    # tf-models-official asks for TensorFlow as a whole; numpy is what the workers speak.
+    requirements=("tf-models-official==2.20.0", "tf_slim==1.1.0", "tf_keras==2.20.1", "numpy"),
+    constraints="tfmg.txt",
+    megabytes=3400,
+)
+
+
+@dataclass(frozen=True)
+class TfmgZoo:
+    """The catalogue side of TensorFlow Model Garden."""
+
+    name: str = "tfmg"
+    title: str = "TensorFlow Model Garden"
+    distributions: tuple[str, ...] = ("tf-models-official", "tf-slim", "tensorflow", "tf-keras")
+    extra: str | None = None
+    environment: Environment | None = ENVIRONMENT
+    backend: str = "zoodiff.zoos.tfmg_backend:TfmgBackend"
+    listed: bool = True
+
+    def models(self) -> Sequence[Model]:
+        """All classifiers of official.vision and of slim, ordered by name."""
+        return _models()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the worker builds one model."""
+
+    experiment: str | None
+    """Name in Model Garden's registry of experiments; None for a slim network."""
+    overrides: Mapping[str, Any]
+    """Changes to the model part of the experiment, as its YAML files make them."""
+
+
+@cache
+def recipes() -> Mapping[str, Recipe]:
+    """How each model is built, by name."""
+    return {raw["name"]: Recipe(raw["experiment"], raw["overrides"]) for raw in _catalogue()}
+
+
+def _catalogue() -> list[dict[str, Any]]:
+    text = files("zoodiff.zoos").joinpath("data/tfmg.json").read_text(encoding="utf-8")
+    models: list[dict[str, Any]] = json.loads(text)["models"]
+    return models
+
+
+@cache
+def _models() -> tuple[Model, ...]:
+    return tuple(_model(raw) for raw in _catalogue())
+
+
+def _model(raw: Mapping[str, Any]) -> Model:
+    return Model(
+        name=raw["name"],
+        architecture=raw["architecture"],
+        weights=tuple(_weights(weights) for weights in raw["weights"]),
+        preprocessing=Preprocessing.from_dict(raw["preprocessing"]),
+        labels=BY_NAME[raw["labels"]],
+        input_shape=tuple(raw["input_shape"]),
+        note=raw["note"],
+    )
+
+
+def _weights(raw: Mapping[str, Any]) -> Weights:
+    own = raw.get("preprocessing")
+    rest = {key: value for key, value in raw.items() if key != "preprocessing"}
+    return Weights(**rest, preprocessing=Preprocessing.from_dict(own) if own else None)
+
+
+ZOO = TfmgZoo()

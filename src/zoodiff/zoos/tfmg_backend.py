@@ -1,0 +1,329 @@
+"""The worker side of the zoo ``tfmg``; runs in the zoo's own environment.
+
+Two kinds of networks: the official ones are Keras models of TensorFlow 2, the slim ones graphs of
+TensorFlow 1. Both are described without values in their variables.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import importlib.metadata
+import os
+import socket
+import tarfile
+import urllib.error
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from zoodiff.entry import RANDOM, did_you_mean
+from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos import tfmg_official, tfmg_slim
+from zoodiff.zoos.base import Model, Network, Weights, WeightsState
+from zoodiff.zoos.tfmg import ZOO, recipes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoodiff.graph.ir import Graph
+
+_CONNECT_SECONDS = 20.0
+"""How long a download may be silent before the weights count as not to be had."""
+
+
+@dataclass
+class TfmgNetwork:
+    """A network with values in its variables."""
+
+    weights_state: WeightsState
+    weights_sha256: str | None
+    input_shape: tuple[int, ...]
+    layout: Literal["NCHW", "NHWC"]
+    _call: Callable[[Any], Any]
+    _prepare: Callable[[Any], Any]
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(batch, height, width, 3) -> (batch, classes), logits."""
+        import numpy as np
+
+        # slim's ResNets keep the height and width of one pixel.
+        result: NDArray[np.float32] = np.asarray(self._call(batch)).reshape(len(batch), -1)
+        return result
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Apply the published preprocessing; UsageError where the zoo publishes none."""
+        result: NDArray[np.float32] = self._prepare(images)
+        return result
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A model with the weights that were asked for."""
+
+    model: Model
+    weights: Weights | None
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    @property
+    def slim(self) -> bool:
+        return self.name.startswith(tfmg_slim.PREFIX)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        own = self.weights.preprocessing if self.weights else None
+        return own or self.model.preprocessing
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width: those of the weights, where they differ from the model's."""
+        own = self.weights.preprocessing if self.weights else None
+        if own is not None and own.input_size is not None:
+            return own.input_size
+        return (self.model.input_shape[1], self.model.input_shape[2])
+
+
+class TfmgBackend:
+    """TensorFlow Model Garden; made once per worker."""
+
+    def __init__(self) -> None:
+        # Model Garden and tf_keras print a page of deprecations otherwise.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")
+        self._tf = tf
+        self._models = {model.name: model for model in ZOO.models()}
+        self._facts: dict[tuple[str, tuple[int, int]], Mapping[str, int]] = {}
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the frameworks that are really imported."""
+        names = ("tf-models-official", "tf-slim", "tf-keras")
+        found = {name: importlib.metadata.version(name) for name in names}
+        return {"tensorflow": self._tf.__version__, **found}
+
+    def models(self) -> Sequence[str]:
+        """Classifiers that the installed packages know, ordered by name."""
+        official = [name for name, *_ in tfmg_official.known()]
+        return sorted([*official, *(tfmg_slim.PREFIX + name for name in tfmg_slim.known())])
+
+    def describe(self, model: str, weights: str | None) -> Graph:
+        """Return the graph of the inference network; no weights are allocated."""
+        choice = self._choose(model, weights)
+        graph, self._facts[choice.name, choice.size] = (
+            self._describe_slim(choice) if choice.slim else self._describe_official(choice)
+        )
+        # TensorFlow's graphs are full of cycles; the next network should find their memory.
+        gc.collect()
+        return graph
+
+    def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
+        """Return the scalars in trainable and in all other variables, as the framework counts."""
+        choice = self._choose(model, weights)
+        if (choice.name, choice.size) not in self._facts:
+            self.describe(model, weights)
+        return self._facts[choice.name, choice.size]
+
+    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+        """Build with weights; random ones come from the networks' own initialisers and ``seed``.
+
+        Raises WeightsUnavailableError where the published checkpoint cannot be had or does not
+        fit, MeasurementError where the threads were fixed to another number before.
+        """
+        choice = self._choose(model, weights)
+        self._set_threads(threads)
+        archive = None if choice.weights is None else fetch(choice.weights)
+        with contextlib.ExitStack() as stack:
+            checkpoint = None if archive is None else stack.enter_context(_checkpoint(archive))
+            make = self._load_slim if choice.slim else self._load_official
+            call = make(choice, checkpoint, seed, threads)
+        from zoodiff.zoos.tfmg_preprocessing import prepare
+
+        return TfmgNetwork(
+            weights_state="random" if archive is None else "published",
+            weights_sha256=None if archive is None else _sha256(archive),
+            input_shape=(1, *choice.size, 3),
+            layout="NHWC",
+            _call=call,
+            _prepare=lambda images: prepare(images, choice.preprocessing, choice.name),
+        )
+
+    def _describe_official(self, choice: _Choice) -> tuple[Graph, Mapping[str, int]]:
+        from zoodiff.frontends.tensorflow_graph import graph_from_concrete_function
+
+        recipe = recipes()[choice.name]
+        assert recipe.experiment is not None
+        model, function = tfmg_official.symbolic(recipe.experiment, recipe.overrides, choice.size)
+        trainable = sum(v.shape.num_elements() for v in model.trainable_weights)
+        facts = {"parameters": trainable, "statistics": model.count_params() - trainable}
+        return graph_from_concrete_function(function, variables=model.weights), facts
+
+    def _describe_slim(self, choice: _Choice) -> tuple[Graph, Mapping[str, int]]:
+        from zoodiff.frontends.tensorflow_graph import graph_from_tensors, variable_parameters
+
+        with self._tf.Graph().as_default():
+            image, logits = self._slim(choice, 1)
+            variables = self._tf.compat.v1.global_variables()
+            owned = variable_parameters(variables)
+            held = {v.handle.name: p for v, p in zip(variables, owned, strict=True)}
+            graph = graph_from_tensors([image], [logits], held, owned=owned)
+            return graph, tfmg_slim.counts()
+
+    def _slim(self, choice: _Choice, batch: int | None) -> tuple[Any, Any]:
+        name = choice.name.removeprefix(tfmg_slim.PREFIX)
+        return tfmg_slim.build(name, choice.model.labels.classes, choice.size, batch)
+
+    def _load_official(
+        self, choice: _Choice, checkpoint: str | None, seed: int, threads: int
+    ) -> Callable[[Any], Any]:
+        import tf_keras
+
+        del threads  # set for the whole process
+        recipe = recipes()[choice.name]
+        assert recipe.experiment is not None
+        tf_keras.backend.clear_session()
+        tf_keras.utils.set_random_seed(seed)
+        model = tfmg_official.build(recipe.experiment, recipe.overrides, choice.size)
+        if checkpoint is not None:
+            tfmg_official.restore(model, checkpoint)
+        specification = self._tf.TensorSpec((None, *choice.size, 3))
+        function = tfmg_official.trace(model, specification)
+        convert = self._tf.constant
+
+        def call(batch: Any, _kept: Any = model) -> Any:
+            # The model stays alive with the function, which holds its variables weakly.
+            return function(convert(batch)).numpy()
+
+        return call
+
+    def _load_slim(
+        self, choice: _Choice, checkpoint: str | None, seed: int, threads: int
+    ) -> Callable[[Any], Any]:
+        v1 = self._tf.compat.v1
+        graph = self._tf.Graph()
+        with graph.as_default():
+            v1.set_random_seed(seed)
+            image, logits = self._slim(choice, None)
+            options = v1.ConfigProto(
+                intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
+            )
+            session = v1.Session(graph=graph, config=options)
+            if checkpoint is None:
+                session.run(v1.global_variables_initializer())
+            else:
+                tfmg_slim.restore(session, checkpoint)
+        return session.make_callable(logits, [image])  # type: ignore[no-any-return]
+
+    def _choose(self, model: str, weights: str | None) -> _Choice:
+        found = self._models.get(model)
+        if found is None:
+            raise UnknownNameError(f"no entry `tfmg:{model}`{did_you_mean(model, self._models)}")
+        if weights is None or weights == RANDOM:
+            return _Choice(found, found.default_weights if weights is None else None)
+        for known in found.weights:
+            if known.name == weights:
+                return _Choice(found, known)
+        names = [*(w.name for w in found.weights), RANDOM]
+        hint = did_you_mean(weights, names) or f"; there are {', '.join(names)}"
+        raise UnknownNameError(f'tfmg:{model} has no weights "{weights}"{hint}')
+
+    def _set_threads(self, threads: int) -> None:
+        config = self._tf.config.threading
+        try:
+            config.set_intra_op_parallelism_threads(threads)
+            config.set_inter_op_parallelism_threads(threads)
+        except RuntimeError:
+            fixed = config.get_intra_op_parallelism_threads()
+            if fixed != threads:
+                raise MeasurementError(
+                    f"TensorFlow has started with {fixed} threads in this worker and cannot "
+                    f"change to {threads}; use a worker of its own for that"
+                ) from None
+
+
+def cache_folder() -> Path:
+    """Where downloaded checkpoints lie: below ``ZOODIFF_HOME``, else in the user's cache."""
+    home = os.environ.get("ZOODIFF_HOME")
+    root = Path(home).expanduser() / "cache" if home else Path.home() / ".cache" / "zoodiff"
+    return root / "tfmg"
+
+
+def fetch(weights: Weights) -> Path:
+    """Return the archive of published weights, from the cache or downloaded into it.
+
+    Raises WeightsUnavailableError, soon, where it cannot be had.
+    """
+    assert weights.url is not None
+    target = cache_folder() / Path(weights.url).name
+    if target.exists():
+        return target
+    import tf_keras
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_CONNECT_SECONDS)
+    partial = f"{target.name}.{os.getpid()}.part"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        got = tf_keras.utils.get_file(
+            partial, weights.url, cache_subdir="", cache_dir=target.parent
+        )
+        Path(got).replace(target)
+    except (OSError, ValueError, urllib.error.URLError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsUnavailableError(
+            f"the published weights {weights.name} could not be fetched ({reason}); put the file "
+            f"{weights.url} into {target.parent}, or use random weights"
+        ) from error
+    except Exception as error:
+        # get_file turns every failure of a download into a bare Exception.
+        if type(error) is not Exception:
+            raise
+        raise WeightsUnavailableError(
+            f"the published weights {weights.name} could not be fetched ({error}); put the file "
+            f"{weights.url} into {target.parent}, or use random weights"
+        ) from error
+    finally:
+        socket.setdefaulttimeout(before)
+        (target.parent / partial).unlink(missing_ok=True)
+    return target
+
+
+@contextlib.contextmanager
+def _checkpoint(archive: Path) -> Iterator[str]:
+    """The checkpoint in an archive, unpacked for as long as it is read."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="zoodiff-") as folder:
+        try:
+            with tarfile.open(archive) as packed:
+                # "data" refuses links and paths that lead outside.
+                packed.extractall(folder, filter="data")
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise WeightsUnavailableError(
+                f"{archive} cannot be unpacked ({error}); remove it and try again"
+            ) from error
+        yield _prefix(Path(folder), archive)
+
+
+def _prefix(folder: Path, archive: Path) -> str:
+    """Return what TensorFlow calls a checkpoint: a file of version 1, or the stem of version 2."""
+    stems = [str(path.with_suffix("")) for path in sorted(folder.rglob("*.index"))]
+    files = [str(path) for path in sorted(folder.rglob("*.ckpt")) if path.is_file()]
+    found = stems or files
+    if len(found) != 1:
+        raise WeightsUnavailableError(
+            f"{archive} should hold one checkpoint and holds {len(found)}; remove it and try again"
+        )
+    return found[0]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
