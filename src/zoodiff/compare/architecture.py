@@ -7,6 +7,7 @@ structural diff says where.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import prod
 
 from zoodiff.compare.result import Mismatch
 from zoodiff.store.records import ArchitectureValues, Record
@@ -28,7 +29,8 @@ PROPERTIES: tuple[tuple[str, Printer], ...] = (
     ("convolutions", lambda v: str(v.convolutions)),
     ("normalisations", lambda v: str(v.normalisations)),
     ("linear layers", lambda v: str(v.linear_layers)),
-    ("classes", lambda v: str(v.output_shape[-1]) if v.output_shape else "?"),
+    # Some files keep the height and width of one pixel behind the classes.
+    ("classes", lambda v: str(prod(v.output_shape[1:])) if v.output_shape else "?"),
     ("input size", _size),
     ("softmax inside", lambda v: _yes(v.softmax_inside)),
     ("preprocessing inside", lambda v: _yes(v.preprocessing_inside)),

@@ -10,7 +10,7 @@ from zoodiff.zoos.base import Zoo
 
 
 class LocalEngine:
-    """A pool of workers, one per zoo, number of threads and copy; a context manager.
+    """A pool of workers, one per zoo, role, number of threads and copy; a context manager.
 
     Workers are started from the thread that asks, and must outlive no such thread: Linux ends
     them when their parent thread ends.
@@ -18,7 +18,7 @@ class LocalEngine:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits
-        self._workers: dict[tuple[str, int, int], Worker] = {}
+        self._workers: dict[tuple[str, str, int, int], Worker] = {}
         self._versions: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> LocalEngine:
@@ -32,16 +32,20 @@ class LocalEngine:
     ) -> None:
         self.close()
 
-    def worker(self, zoo: Zoo, *, threads: int = 1, copy: int = 0) -> Worker:
-        """The worker of a zoo; ``copy`` 1 is a second process of the same zoo, the control."""
-        key = (zoo.name, threads, copy)
+    def worker(self, zoo: Zoo, role: str = "run", *, threads: int = 1, copy: int = 0) -> Worker:
+        """The worker of a zoo; ``copy`` 1 is a second process of the same zoo, the control.
+
+        Networks are described and run in processes of different roles: describing may start a
+        framework's runtime, which fixes its number of threads for as long as the process lives.
+        """
+        key = (zoo.name, role, threads, copy)
         if key not in self._workers:
             self._workers[key] = Worker(zoo, threads=threads, limits=self._limits)
         return self._workers[key]
 
-    def release(self, zoo: Zoo) -> None:
-        """End all workers of a zoo."""
-        for key in [key for key in self._workers if key[0] == zoo.name]:
+    def release(self, zoo: Zoo, role: str) -> None:
+        """End the workers of a zoo in one role, so that their memory is free for others."""
+        for key in [key for key in self._workers if key[:2] == (zoo.name, role)]:
             self._workers.pop(key).close()
 
     def versions(self, worker: Worker) -> dict[str, str]:

@@ -13,7 +13,7 @@ from zoodiff.zoos.registry import Entry
 
 def describe(engine: LocalEngine, entry: Entry) -> tuple[Graph, dict[str, object]]:
     """The entry's graph and the framework's own facts, from its worker."""
-    worker = engine.worker(entry.zoo)
+    worker = engine.worker(entry.zoo, "describe")
     answer = worker.call(
         "describe",
         doing=f"describing {entry.model.name}",
@@ -47,7 +47,7 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
         preprocessing=entry.preprocessing.to_dict(),
         labels=entry.model.labels.name,
         conditions={},
-        versions=engine.versions(engine.worker(entry.zoo)),
+        versions=engine.versions(engine.worker(entry.zoo, "describe")),
         hardware=hardware(),
         started=started,
         finished=now(),

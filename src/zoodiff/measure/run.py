@@ -195,7 +195,11 @@ def _failure(task: Task, reason: str) -> Failure:
 
 def _release_finished_zoos(engine: LocalEngine, task: Task, waiting: list[Task]) -> None:
     """End workers that nothing needs any more, so that their memory is free for the others."""
-    needed = {entry.zoo.name for later in waiting for entry in later.entries}
+
+    def role(kind: str) -> str:
+        return "describe" if kind == "architecture" else "run"
+
+    needed = {(e.zoo.name, role(later.kind)) for later in waiting for e in later.entries}
     for zoo in {entry.zoo.name: entry.zoo for entry in task.entries}.values():
-        if zoo.name not in needed:
-            engine.release(zoo)
+        if (zoo.name, role(task.kind)) not in needed:
+            engine.release(zoo, role(task.kind))
