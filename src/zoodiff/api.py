@@ -71,10 +71,16 @@ def compare_entries(
     latency: bool = False,
     threads: int = 1,
     rounds: int = 15,
+    download: bool = False,
     observer: Observer | None = None,
 ) -> StudyResult:
-    """Compare architectures or entries: claims, counts, preprocessing and, if asked, latency."""
-    loaded = study_of(list(names), latency=latency, threads=threads, rounds=rounds)
+    """Compare architectures or entries: claims, counts, preprocessing and, if asked, latency.
+
+    With ``download`` entries are fetched that need their file even to be described.
+    """
+    loaded = study_of(
+        list(names), latency=latency, threads=threads, rounds=rounds, download=download
+    )
     return run_study(loaded, results, observer=observer)
 
 

@@ -85,11 +85,30 @@ def test_every_built_in_study_reads_and_plans() -> None:
 
 def test_a_plan_takes_every_entry_once_and_its_keys_tell_conditions_apart(fake_zoo) -> None:
     loaded = study.parse(GOOD)
-    tasks = plan(loaded)
+    tasks = plan(loaded).tasks
     assert [t.kind for t in tasks] == ["architecture", "latency"]
     assert [str(e.ref) for e in tasks[1].entries] == ["fake:small@w1", "other:small@w1"]
-    other = plan(study.parse(GOOD.replace("threads = 2", "threads = 1")))
+    other = plan(study.parse(GOOD.replace("threads = 2", "threads = 1"))).tasks
     entry = tasks[1].entries[0]
     assert tasks[1].key(entry) != other[1].key(entry)
     assert tasks[1].key(entry) != tasks[1].key(entry, repeat=1)
     assert tasks[0].key(entry) == other[0].key(entry)
+
+
+def test_entries_that_need_a_file_wait_for_permission_unless_they_are_named(
+    fake_zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    models = [replace(m, needs_file=m.name == "small") for m in fake_zoo.models()]
+    monkeypatch.setattr(type(fake_zoo), "models", lambda self: models)
+    text = 'name = "n"\ntitle = "t"\n[architecture]\narchitectures = ["small_net", "wide_net"]\n'
+    found = plan(study.parse(text))
+    assert [str(t.entries[0].ref) for t in found.tasks] == ["fake:wide@w1", "other:wide@w1"]
+    assert [f.entry for f in found.left_out] == ["fake:small@w1", "other:small@w1"]
+    assert "--download" in found.left_out[0].reason
+    allowed = plan(study.with_download(study.parse(text)))
+    assert len(allowed.tasks) == 4
+    assert allowed.left_out == ()
+    named = plan(study.parse(text + 'entries = ["fake:small"]\n'))
+    assert [f.entry for f in named.left_out] == ["other:small@w1"]

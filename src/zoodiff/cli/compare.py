@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.output import Json, complete_architecture, print_json, print_table, say
-from zoodiff.cli.run import Results
+from zoodiff.cli.run import Results, print_failures
 
 if TYPE_CHECKING:
     from zoodiff.compare.result import Discrepancy, StudyResult
@@ -26,6 +26,9 @@ def compare(
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure latency too, interleaved; takes longer.")
     ] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch files that entries need to be described.")
+    ] = False,
     threads: Annotated[int, typer.Option(help="Threads for --latency.", min=1)] = 1,
     rounds: Annotated[int, typer.Option(help="Rounds for --latency.", min=3)] = 15,
     results: Results = Path("results"),
@@ -41,7 +44,7 @@ def compare(
     from zoodiff.measure.run import run as run_study
     from zoodiff.store.folder import Store
 
-    loaded = study_of(names, latency=latency, threads=threads, rounds=rounds)
+    loaded = study_of(names, latency=latency, threads=threads, rounds=rounds, download=download)
     store = Store(results)
     with progress(loaded.study.title) as observer:
         outcome = run_study(loaded, store, observer)
@@ -52,7 +55,7 @@ def compare(
         print_json(result.model_dump(mode="json"))
     else:
         _print(result)
-    if result.failures:
+    if any(not failure.declined for failure in result.failures):
         raise typer.Exit(3)
 
 
@@ -115,8 +118,7 @@ def _print(result: StudyResult) -> None:
             ],
             title="preprocessing",
         )
-    for failure in result.failures:
-        print(f"not measured: {failure.kind} of {failure.entry}: {failure.reason}")
+    print_failures(result.failures, "with --json")
 
 
 def _print_ranking(title: str, rows: list[Discrepancy]) -> None:

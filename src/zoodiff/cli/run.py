@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from zoodiff.cli.output import RESULTS_HELP, Json, print_json, say
 
 if TYPE_CHECKING:
     from zoodiff.measure.run import Outcome
+    from zoodiff.store.records import Failure
 
 Results = Annotated[
     Path, typer.Option("--results", help=RESULTS_HELP, envvar="ZOODIFF_RESULTS", show_default=True)
@@ -33,6 +35,10 @@ def run(
         bool,
         typer.Option("--resume/--no-resume", help="Take finished measurements from the store."),
     ] = True,
+    download: Annotated[
+        bool,
+        typer.Option("--download", help="Fetch files that entries need even to be described."),
+    ] = False,
     worker_seconds: Annotated[
         float, typer.Option(help="Longest time that a worker may take for one request.")
     ] = 900.0,
@@ -56,6 +62,8 @@ def run(
     from zoodiff.workers.process import Limits
 
     loaded = studies.load_study(study)
+    if download:
+        loaded = studies.with_download(loaded)
     store = Store(results)
     limits = Limits(worker_seconds, None if worker_memory is None else int(worker_memory * 1e9))
     with progress(loaded.study.title) as observer:
@@ -78,7 +86,7 @@ def run(
     else:
         summary(outcome)
         print(f"report: {files.html}")
-    if outcome.manifest.failures:
+    if any(not failure.declined for failure in outcome.manifest.failures):
         raise typer.Exit(3)
 
 
@@ -92,9 +100,14 @@ def summary(outcome: Outcome) -> None:
     manifest = outcome.manifest
     print(
         f"{manifest.study}: {outcome.measured} measurements made, {outcome.reused} taken from the "
-        f"store, {len(manifest.failures)} not possible"
+        f"store, {len(manifest.failures)} not measured"
     )
-    for failure in manifest.failures[:10]:
+    print_failures(manifest.failures, "all in the report")
+
+
+def print_failures(failures: Sequence[Failure], where: str) -> None:
+    """Print up to ten failures, one line each, and where the others are."""
+    for failure in failures[:10]:
         print(f"  not measured: {failure.kind} of {failure.entry}: {failure.reason}")
-    if len(manifest.failures) > 10:
-        print(f"  ... and {len(manifest.failures) - 10} more, all in the report")
+    if len(failures) > 10:
+        print(f"  ... and {len(failures) - 10} more, {where}")

@@ -12,10 +12,13 @@ from zoodiff.store.records import key_of
 from zoodiff.zoos import registry
 
 
-def study_of(names: list[str], *, latency: bool, threads: int, rounds: int) -> LoadedStudy:
+def study_of(
+    names: list[str], *, latency: bool, threads: int, rounds: int, download: bool = False
+) -> LoadedStudy:
     """Make a study over architectures and entries; raise UnknownNameError for unknown names."""
     groups = registry.by_architecture()
     references: list[str] = []
+    whole: list[str] = []
     architectures: list[str] = []
     for name in names:
         if ":" in name:
@@ -23,17 +26,18 @@ def study_of(names: list[str], *, latency: bool, threads: int, rounds: int) -> L
             references.append(str(entry.ref))
             architectures.append(entry.model.architecture)
         elif name in groups:
-            references += [str(entry.ref) for entry in groups[name]]
+            whole.append(name)
             architectures.append(name)
         else:
             hint = did_you_mean(name, groups) or "; zoodiff list shows what there is"
             raise UnknownNameError(f'no architecture "{name}"{hint}')
     references = list(dict.fromkeys(references))
-    entries = f"entries = {json.dumps(references)}"
-    digest = key_of(references=references, latency=latency, threads=threads, rounds=rounds)[:8]
+    entries = f"entries = {json.dumps(references)}\narchitectures = {json.dumps(whole)}"
+    digest = key_of(entries=entries, latency=latency, threads=threads, rounds=rounds)[:8]
     lines = [
         f'name = "compare-{digest}"',
         f"title = {json.dumps('compare ' + ' '.join(names))}",
+        f"download = {json.dumps(download)}",
         f"[claims]\narchitectures = {json.dumps(list(dict.fromkeys(architectures)))}",
         f"[architecture]\n{entries}",
     ]

@@ -11,7 +11,7 @@ from zoodiff.errors import StudyError, UnknownNameError, UsageError
 from zoodiff.measure import study as studies
 from zoodiff.measure.common import hardware, installed_versions
 from zoodiff.measure.study import Entries, LoadedStudy
-from zoodiff.store.records import key_of
+from zoodiff.store.records import Failure, key_of
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
 
@@ -60,23 +60,38 @@ class Task:
         return f"{self.kind} of {len(self.entries)} entries"
 
 
-def plan(loaded: LoadedStudy) -> list[Task]:
+@dataclass(frozen=True)
+class Plan:
+    """The tasks of a study, and what it leaves out because nobody allowed the download."""
+
+    tasks: tuple[Task, ...]
+    left_out: tuple[Failure, ...]
+
+
+def plan(loaded: LoadedStudy) -> Plan:
     """All tasks of a study, grouped by zoo; raise StudyError for a name that does not exist."""
     study = loaded.study
     tasks: list[Task] = []
+    left_out: list[Failure] = []
+
+    def select(table: Kind, wanted: Entries) -> list[Entry]:
+        named, others = _select(loaded, table, wanted)
+        if not study.download:
+            left_out.extend(_left_out(table, e) for e in others if e.model.needs_file)
+            others = [e for e in others if not e.model.needs_file]
+        return [*named, *others]
+
     if study.architecture is not None:
-        chosen = select(loaded, "architecture", study.architecture)
+        chosen = select("architecture", study.architecture)
         chosen.sort(key=lambda e: e.zoo.name)
         tasks += [Task("architecture", (entry,), ()) for entry in chosen]
     if study.accuracy is not None:
         table = study.accuracy
         conditions = (("data", table.data), ("batch", table.batch), ("seed", study.seed))
-        tasks += [
-            Task("accuracy", (entry,), conditions) for entry in select(loaded, "accuracy", table)
-        ]
+        tasks += [Task("accuracy", (entry,), conditions) for entry in select("accuracy", table)]
     if study.latency is not None:
         timing = study.latency
-        entries = [_weighted(entry, timing.weights) for entry in select(loaded, "latency", timing)]
+        entries = [_weighted(entry, timing.weights) for entry in select("latency", timing)]
         if entries:
             timing_conditions = (
                 ("batch", timing.batch),
@@ -87,11 +102,23 @@ def plan(loaded: LoadedStudy) -> list[Task]:
                 ("seed", study.seed),
             )
             tasks.append(Task("latency", tuple(entries), timing_conditions))
-    return tasks
+    return Plan(tuple(tasks), tuple(left_out))
 
 
-def select(loaded: LoadedStudy, table: str, wanted: Entries) -> list[Entry]:
-    """Entries of one table of a study, in the order given, without repetition."""
+def _left_out(kind: Kind, entry: Entry) -> Failure:
+    size = sum(w.bytes or 0 for w in entry.model.weights) / 1e6
+    return Failure(
+        kind=kind,
+        entry=str(entry.ref),
+        architecture=entry.model.architecture,
+        reason=f"needs the zoo's own file of {size:,.0f} MB; allow fetching it with --download, "
+        "or name the entry",
+        declined=True,
+    )
+
+
+def _select(loaded: LoadedStudy, table: str, wanted: Entries) -> tuple[list[Entry], list[Entry]]:
+    """Entries of one table, in order, without repetition: those named, and by architecture."""
     chosen: dict[str, Entry] = {}
     for reference in wanted.entries:
         try:
@@ -103,6 +130,7 @@ def select(loaded: LoadedStudy, table: str, wanted: Entries) -> list[Entry]:
         zoo_names = [registry.find_zoo(name).name for name in wanted.zoos] or None
     except UnknownNameError as error:
         raise studies.key_error(loaded, (table, "zoos"), error) from None
+    named = list(chosen.values())
     groups = registry.by_architecture(zoo_names) if wanted.architectures else {}
     names = list(groups) if wanted.architectures == "all" else list(wanted.architectures)
     for name in names:
@@ -114,7 +142,7 @@ def select(loaded: LoadedStudy, table: str, wanted: Entries) -> list[Entry]:
             )
         for entry in groups[name]:
             chosen.setdefault(str(entry.ref), entry)
-    return list(chosen.values())
+    return named, list(chosen.values())[len(named) :]
 
 
 def _weighted(entry: Entry, weights: str) -> Entry:

@@ -65,9 +65,11 @@ def run(
     no error but a line in the manifest.
     """
     store.prepare()
-    tasks = plan(loaded)
+    planned = plan(loaded)
+    tasks = planned.tasks
     old = store.read_manifest(loaded.study.name)
     state = _State(loaded, store, len(tasks), old, fresh)
+    state.failures += planned.left_out
     waiting: list[Task] = []
     for task in tasks:
         found = None if fresh else _finished(store, task)

@@ -65,6 +65,11 @@ class Study(_Table):
     question: str = ""
     seed: int = 0
     top: Annotated[int, Field(ge=1, le=1000)] = 10
+    download: bool = Field(
+        default=False,
+        description="whether entries that come in by their architecture may be fetched, where "
+        "even describing them needs the zoo's file; entries named one by one always may",
+    )
     not_run: list[str] = Field(default=[], description="what is left out on purpose, and why")
     claims: dict[str, Any] | None = None
     architecture: ArchitectureTable | None = None
@@ -111,6 +116,12 @@ def load_study(name_or_path: str) -> LoadedStudy:
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"cannot read the study {path} ({error}); it must be UTF-8 TOML") from None
     return parse(text, str(path))
+
+
+def with_download(loaded: LoadedStudy) -> LoadedStudy:
+    """The same study, with fetching allowed; its text says so too, so that it can be repeated."""
+    lines = [x for x in loaded.text.splitlines() if not re.match(r"\s*download\s*=", x)]
+    return parse("download = true\n" + "\n".join(lines) + "\n", loaded.path)
 
 
 def parse(text: str, path: str = "study") -> LoadedStudy:

@@ -158,6 +158,8 @@ class Failure(Strict):
     entry: str
     architecture: str | None
     reason: str
+    declined: bool = False
+    """Nothing failed: it was left out for want of permission to fetch its file."""
 
 
 def canonical_json(value: Any) -> bytes:
