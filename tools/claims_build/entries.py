@@ -57,7 +57,9 @@ def _keras(row: Row, part: str) -> tuple[str, str]:
         return f"MobileNetV3{size[1].title()}", "imagenet"
     # The README's names are those of keras.applications but for hyphens and the width factor.
     name = model.removesuffix("(alpha=1.0)").replace("-B", "B")
-    known = "(" not in name and not name.startswith(("ResNeXt", "mobilenet_v2"))
+    # Docstrings list width factors and minimalistic networks too; the weights in Keras Applications
+    # are one entry each, that of the nominal network.
+    known = "(" not in name and not name.startswith(("ResNeXt", "mobilenet_v"))
     if model == "mobilenet_v2_1.0_224":
         return "MobileNetV2", "imagenet"
     return (name, "imagenet") if known else ("", "")
