@@ -8,6 +8,7 @@ how far apart equal things come out in this very run.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 import time
@@ -76,6 +77,12 @@ class _Runner:
         )
         return [float(value) for value in answer["milliseconds"]]
 
+    def unload(self) -> None:
+        """Free the network, so that the next architecture has the memory."""
+        if self.worker.holds(self.generation):
+            with contextlib.suppress(ZoodiffError):
+                self.worker.call("unload", doing=f"unloading {self.entry.ref}", handle=self.handle)
+
     def calibrate(self, block_seconds: float) -> None:
         typical = statistics.median(self.block(_WARM_UP_CALLS))
         wanted = math.ceil(block_seconds * 1000 / max(typical, 1e-3))
@@ -143,6 +150,8 @@ def measure(
         on_step(len(task.entries) + number + 1, steps)
         if time.monotonic() > deadline:
             break
+    for runner in runners:
+        runner.unload()
     finished = now()
     done = max((len(r.rounds) for r in runners), default=0)
     records = [

@@ -22,7 +22,8 @@ Kind = Literal["architecture", "latency", "accuracy"]
 class Task:
     """One unit of work: it finishes whole or is done again.
 
-    Architecture and accuracy measure one entry; latency measures all its entries interleaved.
+    Architecture and accuracy measure one entry; latency measures all entries of one architecture,
+    interleaved, since only these are compared.
     """
 
     kind: Kind
@@ -57,7 +58,7 @@ class Task:
         """A few words for a progress bar."""
         if len(self.entries) == 1:
             return f"{self.kind} {self.entries[0].ref}"
-        return f"{self.kind} of {len(self.entries)} entries"
+        return f"{self.kind} of {len(self.entries)} x {self.entries[0].model.architecture}"
 
 
 @dataclass(frozen=True)
@@ -92,16 +93,18 @@ def plan(loaded: LoadedStudy) -> Plan:
     if study.latency is not None:
         timing = study.latency
         entries = [_weighted(entry, timing.weights) for entry in select("latency", timing)]
-        if entries:
-            timing_conditions = (
-                ("batch", timing.batch),
-                ("threads", timing.threads),
-                ("rounds", timing.rounds),
-                ("block_seconds", timing.block_seconds),
-                ("max_seconds", timing.max_seconds),
-                ("seed", study.seed),
-            )
-            tasks.append(Task("latency", tuple(entries), timing_conditions))
+        timing_conditions = (
+            ("batch", timing.batch),
+            ("threads", timing.threads),
+            ("rounds", timing.rounds),
+            ("block_seconds", timing.block_seconds),
+            ("max_seconds", timing.max_seconds),
+            ("seed", study.seed),
+        )
+        groups: dict[str, list[Entry]] = {}
+        for entry in entries:
+            groups.setdefault(entry.model.architecture, []).append(entry)
+        tasks += [Task("latency", tuple(g), timing_conditions) for g in groups.values()]
     return Plan(tuple(tasks), tuple(left_out))
 
 

@@ -40,7 +40,7 @@ class ArchitectureTable(Entries):
 
 
 class LatencyTable(Entries):
-    """[latency]: interleaved latency of entries."""
+    """[latency]: latency, the entries of each architecture interleaved."""
 
     batch: Annotated[int, Field(ge=1, le=1024)] = 1
     threads: Annotated[int, Field(ge=1, le=256)] = 1
