@@ -54,8 +54,7 @@ _WEIGHTS_IN_NAME = re.compile(r"(_(?:224|384))?_(in2[12](ft1k|k)|imagenet(21k)?)
 _WINDOW_IN_NAME = re.compile(r"^(swin_\w+?)_patch4_window\d+(_\d+)?$")
 # mmpretrain names self-supervised recipes in the model: resnet50_barlowtwins_pre, *_mae_1600e_pre.
 _RECIPE_IN_NAME = re.compile(
-    r"_(barlowtwins|byol|densecl|simsiam|simclr|swav|mocov[23]|mocov3|mae)"
-    r"(_[0-9]+e)?_pre$"
+    r"_(barlowtwins|byol|densecl|simsiam|simclr|swav|mocov[23]|mae)(_\d+e)?_pre$"
 )
 _SCALED = re.compile(r"(mobilenet|mnasnet|shufflenet|ghostnet|hbonet|rexnet|pplcnet|esnet)")
 _SIZE = re.compile(r"^(.+)_(\d{3})$")
@@ -97,9 +96,7 @@ def variant(architecture: str) -> str:
     if architecture.endswith("_pruned"):
         return "pruned"
     factor = re.search(r"_x?(\d+[._]\d+)$", architecture)
-    if factor and re.search(
-        r"mobilenet|mnasnet|shufflenet|ghostnet|hbonet|rexnet|pplcnet|esnet", architecture
-    ):
+    if factor and _SCALED.match(architecture):
         value = float(factor[1].replace("_", "."))
         return "" if value == 1 else f"width {value:g}"
     pruned = re.match(r"resnet.*_v1[bd]_(0\.\d+)$", architecture)

@@ -18,6 +18,7 @@ MACS_FACTOR = 1.1
 """Beyond what counts biases, pooling and activations as operations."""
 TOP1_POINTS = 10.0
 TOP5_POINTS = 3.0
+ROUNDING_POINTS = 0.1
 
 IMAGENET_STD = ("58.395 57.12 57.375", "57.375 57.12 58.395")
 
@@ -34,6 +35,7 @@ def mark(rows: Iterable[Cells]) -> None:
     )
     _top1(doubts, rows)
     _top5(doubts, rows)
+    _contradictions(doubts, rows)
     for row in rows:
         _normalisation(doubts[id(row)], row)
         row["doubtful"] = "; ".join(doubts[id(row)])
@@ -102,6 +104,23 @@ def _top5(doubts: dict[int, list[str]], rows: list[Cells]) -> None:
                     f"top5_percent is {min(off, key=abs):+.1f} points from the nearest claim about "
                     f"{architecture} with the same top-1"
                 )
+
+
+def _contradictions(doubts: dict[int, list[str]], rows: list[Cells]) -> None:
+    """One source, one set of weights, one input size, two accuracies (beyond rounding)."""
+    groups: dict[tuple[str, ...], list[Cells]] = defaultdict(list)
+    for row in rows:
+        if row["top1_percent"]:
+            key = (row["zoo"], row["model"], row["weights"], row["input_height"], row["source"])
+            groups[key].append(row)
+    for members in groups.values():
+        for row in members:
+            for other in members:
+                if abs(float(row["top1_percent"]) - float(other["top1_percent"])) > ROUNDING_POINTS:
+                    doubts[id(row)].append(
+                        f"top1_percent is {other['top1_percent']} in another row of the same "
+                        "source about the same weights"
+                    )
 
 
 def _normalisation(doubts: list[str], row: Cells) -> None:

@@ -1,0 +1,173 @@
+"""What zoos claim, compared by a study's rules: the ranking, and what other rules would give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zoodiff.claims import catalogue, discrepancies
+from zoodiff.claims import table as tables
+from zoodiff.claims.catalogue import Claim
+from zoodiff.claims.discrepancies import Ranking
+from zoodiff.claims.selection import Selection
+from zoodiff.claims.table import ClaimsTable, Published
+from zoodiff.compare.result import ClaimedRanking, Discrepancy
+from zoodiff.entry import did_you_mean
+
+_FIGURE_DIGITS = 2
+"""The paper prints its two figures with two decimals."""
+
+
+def rank(table: Mapping[str, Any]) -> ClaimedRanking:
+    """Rank by a study's ``[claims]`` table; raise ClaimsError that names a key that is not valid.
+
+    Everything is computed from the catalogue and the rules. ``sensitivity`` is empty unless the
+    table states alternatives or figures of a publication.
+    """
+    study = tables.parse(table)
+    claims = catalogue.load()
+    ranking = discrepancies.rank(study.selection, claims)
+    return ClaimedRanking(
+        rows=[_row(row) for row in ranking.rows],
+        architectures=ranking.architectures,
+        entries=ranking.entries,
+        rules=_rules(study),
+        sensitivity=sensitivity(study, claims)
+        if study.alternatives or study.published is not None
+        else [],
+        notes=[*study.notes, *_notes(study.selection, ranking)],
+    )
+
+
+def sensitivity(study: ClaimsTable, claims: list[Claim]) -> list[dict[str, Any]]:
+    """The list that each set of rules gives, the study's own first.
+
+    Keys of a row: ``rules``, ``changed`` (options that differ from the study's), ``architectures``,
+    ``entries``, ``first`` and ``last`` (percentage points, of the first ``top`` rows), ``top``
+    (pairs of architecture and difference), ``has_published_figures`` (None where the study states
+    none; the two ends of the list, to two decimals), ``has_published_counts``.
+    """
+    published = study.published or Published()
+    sets: list[tuple[str, Mapping[str, Any], Selection]] = [
+        ("the rules of this study", {}, study.selection)
+    ]
+    sets += [(other.name, other.changed, other.selection) for other in study.alternatives]
+    return [
+        _alternative(name, changed, discrepancies.rank(chosen, claims), published)
+        for name, changed, chosen in sets
+    ]
+
+
+def _alternative(
+    name: str, changed: Mapping[str, Any], ranking: Ranking, published: Published
+) -> dict[str, Any]:
+    top = ranking.rows[: published.top]
+    first, last = (top[0].difference, top[-1].difference) if top else (None, None)
+    return {
+        "rules": name,
+        "changed": {key: _plain(value) for key, value in changed.items()},
+        "architectures": ranking.architectures,
+        "entries": ranking.entries,
+        "first": first,
+        "last": last,
+        "top": [(row.architecture, row.difference) for row in top],
+        "has_published_figures": _agree(
+            (published.first, published.last),
+            tuple(
+                None if value is None else round(value, _FIGURE_DIGITS) for value in (first, last)
+            ),
+        ),
+        "has_published_counts": _agree(
+            (published.architectures, published.entries), (ranking.architectures, ranking.entries)
+        ),
+    }
+
+
+def _as_figure(value: float | None) -> float | None:
+    return None if value is None else round(value, _FIGURE_DIGITS)
+
+
+def _agree(wanted: tuple[Any, ...], found: tuple[Any, ...]) -> bool | None:
+    stated = [(one, other) for one, other in zip(wanted, found, strict=True) if one is not None]
+    return all(one == other for one, other in stated) if stated else None
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | list | dict) else str(value)
+
+
+def _rules(study: ClaimsTable) -> list[str]:
+    sentences = []
+    for option, sentence in study.selection.rules().items():
+        reason = study.reasons.get(option)
+        text = f"{sentence} {reason}" if reason else sentence
+        sentences.append(f"Inferred: {text}" if option in study.inferred else text)
+    return sentences
+
+
+def _notes(chosen: Selection, ranking: Ranking) -> list[str]:
+    known = set(catalogue.architectures())
+    notes = [
+        f"Nothing is claimed about {name}{did_you_mean(name, known) or '.'}"
+        for name in chosen.architectures
+        if name not in known
+    ]
+    notes += [
+        f"{name} is counted among the architectures and not ranked: {reason}."
+        for name, reason in ranking.unranked.items()
+    ]
+    used = [claim for row in ranking.rows for claim in row.considered]
+    if chosen.as_of is not None:
+        undated = sorted({claim.label for claim in used if claim.published_on is None})
+        if undated:
+            notes.append(
+                f"No date could be verified for the claims about {', '.join(undated)}; they count."
+            )
+    doubtful = sorted(
+        f"{claim.label}: {claim.doubtful}" for claim in used if "top1" in (claim.doubtful or "")
+    )
+    if doubtful:
+        notes.append(f"Marked as doubtful in the catalogue: {'; '.join(doubtful)}.")
+    return notes
+
+
+def _row(row: discrepancies.Discrepancy) -> Discrepancy:
+    high, low = row.high, row.low
+    assert high.top1_percent is not None
+    assert low.top1_percent is not None
+    return Discrepancy(
+        metric="claimed_top1",
+        architecture=row.architecture,
+        high_entry=high.label,
+        low_entry=low.label,
+        high=high.top1_percent,
+        low=low.top1_percent,
+        unit="%",
+        difference=row.difference,
+        difference_unit="percentage points",
+        interval=None,
+        verdict="discrepancy" if row.difference > 0 else "no difference",
+        high_weights="claim",
+        low_weights="claim",
+        high_source=high.source,
+        low_source=low.source,
+        note=_about(row),
+    )
+
+
+def _about(row: discrepancies.Discrepancy) -> str:
+    zoos = {claim.zoo for claim in row.considered}
+    parts = [f"of {len(row.considered)} claims in {len(zoos)} zoos"]
+    for claim in (row.high, row.low):
+        if claim.provenance == "copied":
+            parts.append(f"{claim.label} is a number that the zoo copied")
+        if claim.top1_as_published and claim.metric_form != "percent":
+            parts.append(
+                f"{claim.label} is printed as {claim.metric_form} {claim.top1_as_published}"
+            )
+    sizes = {claim.input_height for claim in (row.high, row.low)}
+    if len(sizes) > 1:
+        parts.append(
+            f"at different input sizes: {row.high.input_height} and {row.low.input_height} pixels"
+        )
+    return "; ".join(parts)
