@@ -65,6 +65,21 @@ def test_every_collected_row_is_in_the_catalogue_with_its_numbers(
     assert found == wanted
 
 
+def test_macs_are_the_collected_number_times_one_factor_a_unit(
+    shared: Path, claims: list[Claim]
+) -> None:
+    factors = {"MACs": 1.0, "MMACs": 1e6, "GMACs": 1e9, "GFLOPs (2 x MACs)": 0.5e9}
+    undoubled = "GMACs (not doubled, unlike the rest of the zoo)"
+    factors[undoubled] = factors["GMACs"]
+    with (shared / "claims" / "claims.csv").open(encoding="utf-8", newline="") as file:
+        wanted = Counter(
+            (row["model"], round(float(row["flops_or_macs"]) * factors[row["flops_actual_unit"]]))
+            for row in csv.DictReader(file)
+            if row["flops_or_macs"]
+        )
+    assert Counter((c.model, c.macs) for c in claims if c.macs is not None) == wanted
+
+
 def test_the_data_is_small(claims: list[Claim]) -> None:
     assert len(claims) == 3910
     assert (catalogue.DATA / "claims.csv").stat().st_size < 1_000_000
