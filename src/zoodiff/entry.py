@@ -56,15 +56,41 @@ class ModelRef:
 def suggest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     """Names that ``name`` may have been meant as, best first.
 
-    >>> suggest("resnet5", ["resnet50", "alexnet", "resnext50_32x4d", "vgg16"])
+    The number in a network's name is its size: it is more often cut short than mistaken. So where
+    there are candidates of nearly the same letters whose number agrees as far as it goes, only
+    these are suggested.
+
+    >>> suggest("resnet5", ["resnet50", "resnet152", "resnext50_32x4d", "wide_resnet50_2", "vgg16"])
     ['resnet50', 'resnext50_32x4d']
+    >>> suggest("torchvison", ["keras", "torchvision"])
+    ['torchvision']
     """
     by_folded = {candidate.lower(): candidate for candidate in candidates}
     folded = name.lower()
+    letters, number = _parts(folded)
+    alike: list[tuple[float, float, str]] = []
+    for candidate in by_folded:
+        other, size = _parts(candidate)
+        likeness = difflib.SequenceMatcher(None, letters, other).ratio()
+        agree = bool(number and size) and (size.startswith(number) or number.startswith(size))
+        if agree and likeness >= _SAME_LETTERS:
+            whole = difflib.SequenceMatcher(None, folded, candidate).ratio()
+            alike.append((-likeness, -whole, candidate))
+    if alike:
+        return [by_folded[candidate] for *_, candidate in sorted(alike)[:limit]]
     close = difflib.get_close_matches(folded, by_folded, n=limit, cutoff=0.6)
     starting = sorted((c for c in by_folded if c.startswith(folded)), key=len)
     ordered = list(dict.fromkeys([*close, *starting]))[:limit]
     return [by_folded[folded_name] for folded_name in ordered]
+
+
+_SAME_LETTERS = 0.8
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """The letters before the first number, and that number."""
+    match = re.match(r"([^0-9]*)([0-9]*)", name)
+    return (match[1], match[2]) if match else (name, "")
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

@@ -40,7 +40,14 @@ def print_table(
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    named = any(columns)
+    table = Table(
+        box=box.SIMPLE_HEAD if named else None,
+        title=title,
+        title_justify="left",
+        pad_edge=False,
+        show_header=named,
+    )
     for column in columns:
         name, justify = (column, "left") if isinstance(column, str) else column
         table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
