@@ -180,15 +180,13 @@ def architectures() -> list[str]:
 def unknown(name: str) -> UnknownNameError:
     """The error for an architecture that is not in the catalogue, with suggestions.
 
-    A zoo's own name of a model leads to its architecture.
+    A zoo's own name of a model, or that of an entry, leads to its architecture.
     """
-    places = _columns()
+    places = [_columns()[column] for column in ("architecture", "model", "entry_model")]
     folded = name.lower()
-    for rows in _rows_by_architecture().values():
-        for row in rows:
-            if folded in (row[places["model"]].lower(), row[places["architecture"]].lower()):
-                meant = row[places["architecture"]]
-                return UnknownNameError(f'no claims about "{name}"; did you mean {meant}?')
+    for architecture, rows in _rows_by_architecture().items():
+        if any(row[place].lower() == folded for row in rows for place in places):
+            return UnknownNameError(f'no claims about "{name}"; did you mean {architecture}?')
     hint = did_you_mean(name, architectures()) or "; zoodiff claims lists the architectures"
     return UnknownNameError(f'no claims about "{name}"{hint}')
 
