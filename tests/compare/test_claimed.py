@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
-from zoodiff.claims import catalogue
+from zoodiff.claims import catalogue, discrepancies
+from zoodiff.claims import table as tables
 from zoodiff.compare.claimed import rank
 from zoodiff.compare.result import ClaimedRanking
 from zoodiff.errors import UsageError
+from zoodiff.measure import study as studies
+from zoodiff.zoos import registry
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -165,6 +168,26 @@ def test_no_rule_names_a_model_or_depends_on_the_published_figures(
     other = rank({**table, "published": {"top": 10, "first": 9.99, "last": 9.99}})
     assert other.rows == ranking.rows
     assert not any(row["has_published_figures"] for row in other.sensitivity)
+
+
+def test_the_study_describes_every_entry_of_its_networks_that_needs_no_download(
+    table: dict[str, Any],
+) -> None:
+    loaded = studies.load_study("fse2022").study
+    assert loaded.architecture is not None
+    assert loaded.latency is not None
+    described = [registry.resolve(name) for name in loaded.architecture.entries]
+    offered = discrepancies.rank(tables.parse(table).selection).offered
+    assert {entry.model.architecture for entry in described} == set(offered)
+    assert not any(entry.model.needs_file for entry in described)
+    assert len({str(entry.ref) for entry in described}) == len(described)
+    for architecture, zoos in offered.items():
+        for zoo in {"torchvision", "keras"} & set(zoos):
+            assert any(
+                (entry.zoo.name, entry.model.architecture) == (zoo, architecture)
+                for entry in described
+            ), (zoo, architecture)
+    assert set(loaded.latency.entries) <= set(loaded.architecture.entries)
 
 
 def test_an_empty_table_ranks_todays_claims_of_the_four_zoos() -> None:
