@@ -44,7 +44,9 @@ class Weight:
         """Its value where it is a single number."""
         if self.array is None or self.array.size != 1:
             return None
-        return float(self.array.reshape(-1)[0])
+        value = self.array.reshape(-1)[0]
+        # The shortest decimal of a float32: 0.1 and not 0.10000000149.
+        return float(str(value)) if value.dtype.kind == "f" else float(value)
 
     def integers(self) -> list[int] | None:
         """Its values as integers, where they are known."""
@@ -66,6 +68,8 @@ class Call:
     bias_after: Callable[[int], tuple[Weight, str] | None]
     merged: list[str] = field(default_factory=list)
     """Outputs of following nodes that this one's result stands for."""
+    quantized: bool = False
+    """It computes on integers; every node made of it says so."""
 
     def given(self, position: int) -> Value | Weight | None:
         """An input, None where it was left out."""
@@ -80,6 +84,11 @@ class Call:
     def data(self) -> Value:
         """The first computed input; there is one, or the node would be a constant."""
         return next(value for value in self.inputs if isinstance(value, Value))
+
+    def axis(self, default: int, name: str = "axis") -> int:
+        """An axis counted from the front, as far as the rank of the input is known."""
+        axis, rank = int(self.attributes.get(name, default)), len(self.data.shape)
+        return axis % rank if rank else axis
 
     def integers(self, name: str, position: int) -> list[int] | None:
         """A list that older opsets keep in an attribute and newer ones in an input."""
@@ -114,7 +123,7 @@ class Call:
         made = self.emit(
             op,
             [value for value in given if isinstance(value, Value)],
-            attributes or {},
+            {**(attributes or {}), **({"quantized": True} if self.quantized else {})},
             list({p.name: p for p in parameters}.values()),
             name=self.name,
             step=step,

@@ -8,40 +8,30 @@ alone; a reshaped or dequantised weight is still the weight that the file holds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from zoodiff.errors import MeasurementError
+from zoodiff.frontends import onnx_constants, onnx_shapes
 from zoodiff.frontends.onnx_call import Call, Value, Weight
 from zoodiff.frontends.onnx_ops import IDENTITIES, translate
+from zoodiff.graph import ops
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 
-_SMALL = 1024
-"""Elements; constants up to this keep their values, since shapes, axes and pads are read."""
 _MAX_NODES = 200_000
 _DEFAULT_EXTENT = 224
 """For a spatial extent that the file leaves open."""
-_SHAPE_KEEPERS = frozenset(
-    {
-        "Identity",
-        "Cast",
-        "Unsqueeze",
-        "Squeeze",
-        "Reshape",
-        "Transpose",
-        "Flatten",
-        "DequantizeLinear",
-    }
-)
-"""Operators that leave a weight the same weight."""
 
 
-def graph_from_file(path: Path, source: str | None = None) -> Graph:
+def graph_from_file(
+    path: Path, source: str | None = None, *, extent: int = _DEFAULT_EXTENT
+) -> Graph:
     """Read a file; raise MeasurementError, in one sentence, for one that is no sound network.
 
-    External data is never read: weights count by name and shape.
+    External data is never read: weights count by name and shape. ``extent`` stands in for spatial
+    extents that the file leaves open.
     """
-    return graph_from_model(load(path), source or path.name)
+    return graph_from_model(load(path), source or path.name, extent=extent)
 
 
 def load(path: Path) -> Any:
@@ -60,12 +50,9 @@ def load(path: Path) -> Any:
         raise MeasurementError(
             f"{path} is not an ONNX file ({' '.join(str(error).split())[:120]})"
         ) from None
-    for tensor in model.graph.initializer:
+    for tensor in _tensors(model.graph):
         for entry in tensor.external_data:
-            place = PurePosixPath(entry.value)
-            if entry.key == "location" and (
-                place.is_absolute() or ".." in place.parts or "\\" in entry.value
-            ):
+            if entry.key == "location" and _leaves(entry.value):
                 raise MeasurementError(
                     f"{path} keeps the weight {tensor.name} in {entry.value}, outside its own "
                     "folder; such files are refused"
@@ -73,71 +60,96 @@ def load(path: Path) -> Any:
     return model
 
 
-def graph_from_model(model: Any, source: str) -> Graph:
-    """Translate a model whose external data was not read. The model is changed: see above."""
+def _leaves(location: str) -> bool:
+    """Whether a path is absolute or climbs out of its folder, on any operating system."""
+    windows = PureWindowsPath(location)
+    return bool(
+        windows.drive
+        or "\\" in location
+        or PurePosixPath(location).is_absolute()
+        or ".." in windows.parts
+    )
+
+
+def _tensors(graph: Any) -> list[Any]:
+    """Every tensor with values: initialisers, and those in attributes of nodes."""
+    found = list(graph.initializer)
+    for node in graph.node:
+        for attribute in node.attribute:
+            found += [attribute.t, *attribute.tensors]
+            for inner in (attribute.g, *attribute.graphs):
+                found += _tensors(inner) if inner.node else []
+    return found
+
+
+def graph_from_model(model: Any, source: str, *, extent: int = _DEFAULT_EXTENT) -> Graph:
+    """Translate a model whose external data was not read. The model is changed: large values go.
+
+    Raises MeasurementError for what is no sound network, and for control flow, since which branch
+    runs is known only with data.
+    """
+    if model.functions:
+        from onnx import inliner
+
+        try:
+            model = inliner.inline_local_functions(model)
+        except Exception as error:
+            reason = " ".join(str(error).split())[:160]
+            raise MeasurementError(
+                f"the functions of {source} cannot be expanded ({reason})"
+            ) from None
     if not model.graph.node:
         raise MeasurementError(f"{source} holds no network: its graph has no nodes")
     if len(model.graph.node) > _MAX_NODES:
         raise MeasurementError(
             f"{source} has {len(model.graph.node)} nodes, more than the {_MAX_NODES} allowed"
         )
-    return _Walk(_inferred(model, source), source).graph()
-
-
-def _inferred(model: Any, source: str) -> Any:
-    """The model with the batch fixed to 1, large values dropped and shapes inferred."""
-    from onnx import shape_inference
-
-    held = {tensor.name for tensor in model.graph.initializer}
-    for tensor in model.graph.initializer:
-        if _size(tensor.dims) > _SMALL:
-            name, kind, dims = tensor.name, tensor.data_type, list(tensor.dims)
-            tensor.Clear()
-            tensor.name, tensor.data_type = name, kind
-            tensor.dims.extend(dims)
-    for value in model.graph.input:
-        if value.name not in held:
-            for position, extent in enumerate(value.type.tensor_type.shape.dim):
-                if extent.dim_value < 1:
-                    extent.dim_value = 1 if position == 0 else _DEFAULT_EXTENT
-    for value in model.graph.output:
-        value.type.tensor_type.ClearField("shape")  # it may name the open batch size
-    del model.graph.value_info[:]
-    try:
-        return shape_inference.infer_shapes(model, data_prop=True)
-    except Exception as error:
-        raise MeasurementError(
-            f"the shapes of {source} cannot be inferred ({' '.join(str(error).split())[:160]})"
-        ) from None
+    for node in model.graph.node:
+        if any(a.HasField("g") or a.graphs for a in node.attribute):
+            raise MeasurementError(
+                f"the node {node.name or node.output[0]} of {source} is control flow "
+                f"({node.op_type}), which no graph of layers can hold; export without it"
+            )
+    known = onnx_shapes.shapes(onnx_shapes.inferred(model, source, extent).graph)
+    return _Walk(model, source, known).graph()
 
 
 class _Walk:
     """One pass over the nodes, which ONNX keeps in topological order."""
 
-    def __init__(self, model: Any, source: str) -> None:
+    def __init__(
+        self, model: Any, source: str, known: Mapping[str, tuple[tuple[int, ...] | None, int]]
+    ) -> None:
         self._graph = model.graph
         self._source = source
         self._opsets: dict[str, int] = {
             o.domain or "ai.onnx": o.version for o in model.opset_import
         }
-        if not self._opsets:
-            self._opsets["ai.onnx"] = 1
+        self._opsets.setdefault("ai.onnx", 1)
         self._tensors: dict[str, Tensor] = {}
         self._nodes: list[Node] = []
         self._values: dict[str, Value | Weight] = {}
-        self._shapes = _shapes(model.graph)
+        self._shapes = {name: shape or () for name, (shape, _) in known.items()}
+        self._types = {name: code for name, (_, code) in known.items() if code}
+        self._ranked = {name for name, (shape, _) in known.items() if shape is not None}
         self._names: dict[str, int] = {}
         self._uses: dict[str, list[Any]] = {}
-        for node in model.graph.node:
+        self._order = list(model.graph.node)
+        for node in self._order:
             for name in node.input:
                 self._uses.setdefault(name, []).append(node)
-        self._merged: set[int] = set()
+        self._done: set[int] = set()
+        """Positions are not known from a node alone; identities are, while ``_order`` lives."""
 
     def graph(self) -> Graph:
-        self._constants()
+        for tensor in self._graph.initializer:
+            self._values[tensor.name] = onnx_constants.initialiser(tensor)
         inputs = self._inputs()
-        for node in self._graph.node:
-            self._visit(node)
+        # Constants first: a bias may stand in the file behind the product that it is added to.
+        for node in self._order:
+            self._guarded(node, self._constant)
+        for node in self._order:
+            self._guarded(node, self._visit)
         outputs = []
         for output in self._graph.output:
             value = self._values.get(output.name)
@@ -146,49 +158,73 @@ class _Walk:
                     f"the output {output.name} of {self._source} is not computed from its input"
                 )
             outputs.append(self._tensors[value.name])
+        nodes, unused = _needed(self._nodes, [tensor.name for tensor in outputs])
+        made = {name for node in nodes for name in node.outputs} | {t.name for t in inputs}
         return Graph(
             source=self._source,
             inputs=tuple(inputs),
             outputs=tuple(outputs),
-            nodes=tuple(self._nodes),
-            tensors=self._tensors,
+            nodes=tuple(nodes),
+            tensors={name: tensor for name, tensor in self._tensors.items() if name in made},
+            unused_parameters=tuple(unused),
         )
-
-    def _constants(self) -> None:
-        from onnx import numpy_helper
-
-        for tensor in self._graph.initializer:
-            known = _size(tensor.dims) <= _SMALL and not tensor.external_data
-            array = None
-            if known:
-                try:
-                    array = numpy_helper.to_array(tensor)
-                except Exception:
-                    array = None  # its values are damaged; its shape is still known
-            self._values[tensor.name] = Weight(
-                tensor.name, tuple(tensor.dims), _dtype(tensor.data_type), tensor.name, array
-            )
 
     def _inputs(self) -> list[Tensor]:
         made = []
         for value in self._graph.input:
             if value.name in self._values:
                 continue
-            kind = value.type.tensor_type
-            shape = tuple(extent.dim_value for extent in kind.shape.dim)
             if value.name not in self._uses:
                 continue  # left over by a converter
-            tensor = Tensor(value.name, shape, _dtype(kind.elem_type))
-            self._tensors[value.name] = tensor
-            self._values[value.name] = Value(value.name, shape)
-            made.append(tensor)
+            if value.name not in self._ranked:
+                raise MeasurementError(
+                    f"{self._source} gives no shape for its input {value.name}, so nothing behind "
+                    "it can be counted; export it with a shape"
+                )
+            made.append(self._tensor(value.name, self._shapes[value.name]))
+            self._values[value.name] = Value(value.name, made[-1].shape)
         if not made:
             raise MeasurementError(f"{self._source} has no input")
         return made
 
+    def _tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        kind = onnx_constants.dtype(self._types[name]) if name in self._types else "float32"
+        self._tensors[name] = Tensor(name, shape, kind)
+        return self._tensors[name]
+
+    def _guarded(self, node: Any, step: Any) -> None:
+        try:
+            step(node)
+        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+            raise MeasurementError(
+                f"the node {node.name or next(iter(node.output), '?')} ({node.op_type}) of "
+                f"{self._source} is malformed ({type(error).__name__}: "
+                f"{' '.join(str(error).split())[:80]})"
+            ) from None
+
+    def _constant(self, node: Any) -> bool:
+        """Take in what a node computes from constants alone; say whether it does."""
+        given = [self._values.get(name) if name else None for name in node.input]
+        pairs = zip(node.input, given, strict=True)
+        if any(name and not isinstance(value, Weight) for name, value in pairs):
+            return False
+        if not any(node.input) and node.op_type != "Constant":
+            return False
+        weights = [value for value in given if not isinstance(value, Value)]
+        for made in onnx_constants.computed(node, weights, self._shapes, self._opset(node)):
+            self._values[made.name] = made
+        self._done.add(id(node))
+        return True
+
+    def _opset(self, node: Any) -> int:
+        return self._opsets.get(node.domain or "ai.onnx", 1)
+
     def _visit(self, node: Any) -> None:
-        if id(node) in self._merged:
+        if id(node) in self._done or self._constant(node):
             return
+        twice = [name for name in node.output if name and name in self._values]
+        if twice:
+            raise MeasurementError(f"{self._source} computes {twice[0]} twice; it is malformed")
         missing = [name for name in node.input if name and name not in self._values]
         if missing:
             raise MeasurementError(
@@ -196,62 +232,39 @@ class _Walk:
                 "which nothing before it computes"
             )
         given = [self._values[name] if name else None for name in node.input]
-        if all(isinstance(value, Weight) or value is None for value in given):
-            self._constant(node, given)
+        first = next((value for value in given if isinstance(value, Value)), None)
+        if first is None:
+            raise MeasurementError(
+                f"the node {node.name or node.output[0]} of {self._source} ({node.op_type}) "
+                "computes from nothing, so its values are not the file's"
+            )
+        if not node.domain and node.op_type in IDENTITIES:
+            self._values[node.output[0]] = first
             return
-        if node.op_type in IDENTITIES and not node.domain:
-            self._values[node.output[0]] = given[0] or Value("", ())
-            return
+        if not node.domain and node.op_type in {"Shape", "Size"}:
+            shape = onnx_constants.shape_of(node, first, self._opset(node))
+            if shape is not None:
+                self._values[shape.name] = shape
+                return
         call = Call(
             op=node.op_type,
             domain=node.domain or "ai.onnx",
-            opset=self._opsets.get(node.domain or "ai.onnx", 1),
+            opset=self._opset(node),
             name=self._name(node),
             inputs=given,
-            attributes=_attributes(node),
+            attributes=onnx_constants.attributes(node),
             outputs=tuple(self._shapes.get(name, ()) for name in node.output if name),
             emit=lambda *args, **kwargs: self._emit(node, *args, **kwargs),
             bias_after=lambda width: self._bias_after(node, width),
+            quantized=onnx_shapes.is_standard(node),
         )
         result = translate(call)
         names = [name for name in node.output if name]
         made = result if isinstance(result, list) else [result]
         for name, value in zip(names, made, strict=False):
             self._values[name] = value
-            for follower in call.merged:
-                self._values[follower] = value
-
-    def _constant(self, node: Any, given: Sequence[Any]) -> None:
-        """A node that computes from constants alone: its output is a weight, or a small value."""
-        from onnx import numpy_helper
-
-        weights = [value for value in given if isinstance(value, Weight)]
-        for name in (n for n in node.output if n):
-            shape = self._shapes.get(name, ())
-            array, origin, kind = None, name, "float32"
-            if node.op_type == "Constant":
-                held = [a for a in node.attribute if a.name == "value"]
-                numbers = _attributes(node)
-                if held:
-                    shape, kind = tuple(held[0].t.dims), _dtype(held[0].t.data_type)
-                    if _size(shape) <= _SMALL:
-                        array = numpy_helper.to_array(held[0].t)
-                elif numbers:
-                    import numpy as np
-
-                    array = np.asarray(next(iter(numbers.values())))
-                    shape, kind = tuple(array.shape), str(array.dtype)
-            elif node.op_type == "ConstantOfShape" and weights and weights[0].array is not None:
-                shape = tuple(int(n) for n in weights[0].array)
-                fill = [a for a in node.attribute if a.name == "value"]
-                kind = _dtype(fill[0].t.data_type) if fill else "float32"
-            elif node.op_type in _SHAPE_KEEPERS and weights:
-                origin, kind = weights[0].origin, weights[0].dtype
-                self._values[name] = Weight(
-                    name, shape, kind, origin, None, weights[0].stored or weights[0].shape
-                )
-                continue
-            self._values[name] = Weight(name, shape, kind, origin, array)
+        for follower in call.merged:
+            self._values[follower] = made[0]
 
     def _bias_after(self, node: Any, width: int) -> tuple[Weight, str] | None:
         """The vector that a lone ``Add`` behind a matrix product adds, and that Add's output."""
@@ -264,7 +277,7 @@ class _Walk:
         weight = self._values.get(others[0]) if len(others) == 1 else None
         if not isinstance(weight, Weight) or weight.shape not in {(width,), (1, width)}:
             return None
-        self._merged.add(id(users[0]))
+        self._done.add(id(users[0]))
         return weight, users[0].output[0]
 
     def _name(self, node: Any) -> str:
@@ -288,9 +301,14 @@ class _Walk:
         """Add a node and return its outputs."""
         names = [f"{node.output[0]}/{step}"] if step else [n for n in node.output if n]
         extents = shapes or [self._shapes.get(n, ()) for n in names]
+        if op in _COUNTED and step == "" and not _closed([*inputs, *map(Value, names, extents)]):
+            raise MeasurementError(
+                f"the shapes around {name} ({op}) of {self._source} cannot be inferred, so its "
+                "MACs cannot be counted; an operator before it is unknown to ONNX"
+            )
         made = []
         for output, shape in zip(names, extents, strict=False):
-            self._tensors[output] = Tensor(output, tuple(shape))
+            self._tensor(output, tuple(shape))
             made.append(Value(output, tuple(shape)))
         self._nodes.append(
             Node(
@@ -305,48 +323,23 @@ class _Walk:
         return made
 
 
-def _shapes(graph: Any) -> dict[str, tuple[int, ...]]:
-    """Inferred shapes by name; -1 where an extent stayed open."""
-    found = {}
-    for value in [*graph.value_info, *graph.output, *graph.input]:
-        dims = value.type.tensor_type.shape.dim
-        found[value.name] = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in dims)
-    return found
+_COUNTED = ops.CONVOLUTIONS | ops.LINEAR | ops.PRODUCTS
 
 
-def _attributes(node: Any) -> dict[str, Any]:
-    """Attributes that are numbers, texts or lists of them."""
-    from onnx import AttributeProto, helper
-
-    plain = {
-        AttributeProto.FLOAT,
-        AttributeProto.INT,
-        AttributeProto.STRING,
-        AttributeProto.FLOATS,
-        AttributeProto.INTS,
-        AttributeProto.STRINGS,
-    }
-    found: dict[str, Any] = {}
-    for attribute in node.attribute:
-        if attribute.type in plain:
-            value = helper.get_attribute_value(attribute)
-            if isinstance(value, bytes):
-                value = value.decode(errors="replace")
-            elif not isinstance(value, int | float):
-                value = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in value]
-            found[attribute.name] = value
-    return found
+def _closed(values: Sequence[Value]) -> bool:
+    return all(value.shape and min(value.shape) > 0 for value in values)
 
 
-def _dtype(code: int) -> str:
-    from onnx import TensorProto
-
-    name = str(TensorProto.DataType.Name(code)).lower() if code else "undefined"
-    return {"float": "float32", "double": "float64"}.get(name, name)
-
-
-def _size(dims: Sequence[int]) -> int:
-    size = 1
-    for extent in dims:
-        size *= int(extent)
-    return size
+def _needed(nodes: Sequence[Node], outputs: Sequence[str]) -> tuple[list[Node], list[Parameter]]:
+    """Nodes that an output depends on, and the weights that only the others read."""
+    wanted, kept = set(outputs), []
+    unused: list[Parameter] = []
+    for node in reversed(nodes):
+        if wanted.isdisjoint(node.outputs):
+            unused += node.parameters
+        else:
+            wanted.update(node.inputs)
+            kept.append(node)
+    used = {p.name for node in kept for p in node.parameters}
+    rest = {p.name: p for p in unused if p.name not in used}
+    return kept[::-1], list(rest.values())

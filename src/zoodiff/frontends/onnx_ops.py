@@ -8,10 +8,14 @@ completed from the operator's own schema; one of another domain is kept as ``dom
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 from zoodiff.frontends.onnx_call import Attributes, Call, Value, Weight
+from zoodiff.frontends.onnx_constants import written
+from zoodiff.frontends.onnx_products import gemm, matmul
+from zoodiff.frontends.onnx_shapes import STANDARD, operands
 from zoodiff.frontends.onnx_windows import average_pool, conv, conv_transpose, max_pool
 
 Handler = Callable[[Call], Any]
@@ -22,24 +26,33 @@ IDENTITIES = frozenset({"Identity", "Dropout"})
 
 def translate(call: Call) -> Any:
     """Add the nodes of one ONNX node and return its output, or a list of them."""
-    handler = _HANDLERS.get(call.op) if call.domain in {"ai.onnx", "com.microsoft"} else None
+    if call.quantized:
+        kept = [call.inputs[p] for p in operands(call.op, len(call.inputs))]
+        call = replace(call, op=STANDARD[call.op][0], domain="ai.onnx", opset=13, inputs=kept)
+    handler = _HANDLERS.get(call.op) if call.domain == "ai.onnx" else None
     result = handler(call) if handler is not None else None
     return _kept(call) if result is None else result
 
 
 def _kept(call: Call) -> list[Value]:
+    """The operator as it is: constants that its schema calls settings become attributes."""
     known = call.domain == "ai.onnx"
     attributes = dict(call.attributes)
+    settings: set[int] = set()
     if known:
         attributes = _defaults(call) | attributes
-    parameters = [
-        w.parameter()
-        for w in call.inputs
-        if isinstance(w, Weight) and w.dtype.startswith(("float", "bfloat")) and w.scalar is None
-    ]
+        settings = _settings(call)
+    parameters = []
     for position, value in enumerate(call.inputs):
-        if isinstance(value, Weight) and value.array is not None and value.array.size <= 16:
+        if not isinstance(value, Weight):
+            continue
+        real = value.dtype.startswith(("float", "bfloat"))
+        if value.array is not None and (position in settings or not real or value.array.size == 1):
             attributes[f"input{position}"] = value.array.reshape(-1).tolist()
+        elif real:
+            parameters.append(value.parameter())
+    if call.quantized:
+        attributes["quantized"] = True
     return call.emit(
         call.op if known else f"{call.domain}::{call.op}",
         [value for value in call.inputs if isinstance(value, Value)],
@@ -47,6 +60,20 @@ def _kept(call: Call) -> list[Value]:
         parameters,
         name=call.name,
     )
+
+
+def _settings(call: Call) -> set[int]:
+    """Positions of inputs with a type of their own: shapes, axes, scales of a Resize.
+
+    An input that may be a weight shares its type, ``T``, with the data.
+    """
+    from onnx import defs
+
+    try:
+        formal = defs.get_schema(call.op, call.opset).inputs
+    except defs.SchemaError:
+        return set()
+    return {position for position, one in enumerate(formal) if one.type_str.startswith("tensor(")}
 
 
 def _defaults(call: Call) -> Attributes:
@@ -60,104 +87,30 @@ def _defaults(call: Call) -> Attributes:
     found: Attributes = {}
     for name, attribute in schema.attributes.items():
         if attribute.default_value.type in {AttributeProto.INT, AttributeProto.FLOAT}:
-            found[name] = helper.get_attribute_value(attribute.default_value)
+            value = helper.get_attribute_value(attribute.default_value)
+            found[name] = written(value) if isinstance(value, float) else value
         elif attribute.default_value.type == AttributeProto.STRING:
             found[name] = helper.get_attribute_value(attribute.default_value).decode()
     return found
 
 
-def _gemm(call: Call) -> Value | None:
-    weight, bias = call.weight(1), call.given(2)
-    if weight is None or len(weight.shape) != 2 or call.attributes.get("transA", 0):
-        return None
-    rows, columns = weight.shape
-    if call.attributes.get("transB", 0):
-        rows, columns = columns, rows
-    attributes: Attributes = {
-        "in_features": rows,
-        "out_features": columns,
-        "bias": bias is not None,
-        "axis": 1,
-    }
-    for name in ("alpha", "beta"):
-        if call.attributes.get(name, 1.0) != 1.0 and (name == "alpha" or bias is not None):
-            attributes[name] = float(call.attributes[name])
-    return call.node("Gemm", attributes)
-
-
-def _matmul(call: Call) -> Value | None:
-    return _product(call, call.given(0), call.given(1), quantized=False)
-
-
-def _quantised_matmul(call: Call) -> Value | None:
-    """QLinearMatMul holds its second factor at position 3, MatMulInteger at 1."""
-    second = call.given(3 if call.op == "QLinearMatMul" else 1)
-    return _product(call, call.given(0), second, quantized=True)
-
-
-def _quantised_gemm(call: Call) -> Value | None:
-    """QGemm of ONNX Runtime: A, its scale and zero point, B, its scale and zero point, C."""
-    weight, bias = call.weight(3), call.given(6)
-    if weight is None or len(weight.shape) != 2:
-        return None
-    rows, columns = weight.shape
-    if call.attributes.get("transB", 0):
-        rows, columns = columns, rows
-    return call.node(
-        "Gemm",
-        {
-            "in_features": rows,
-            "out_features": columns,
-            "bias": bias is not None,
-            "axis": 1,
-            "quantized": True,
-        },
-        inputs=[call.data, weight, bias],
-    )
-
-
-def _product(call: Call, first: Any, second: Any, *, quantized: bool) -> Value | None:
-    extra: Attributes = {"quantized": True} if quantized else {}
-    if isinstance(first, Value) and isinstance(second, Weight) and len(second.shape) == 2:
-        rows, columns = second.shape
-        following = None if quantized else call.bias_after(columns)
-        bias = following[0] if following else None
-        if following:
-            call.merged.append(following[1])
-        return call.node(
-            "Gemm",
-            {
-                "in_features": rows,
-                "out_features": columns,
-                "bias": bias is not None,
-                "axis": len(first.shape) - 1,
-            }
-            | extra,
-            inputs=[first, second, bias],
-        )
-    if not isinstance(first, Value) or not isinstance(second, Value) or len(first.shape) < 2:
-        return None
-    output = call.outputs[0]
-    sizes = {
-        "batch": prod(output[:-2]),
-        "m": output[-2],
-        "k": first.shape[-1],
-        "n": output[-1],
-    }
-    return call.node("MatMul", sizes | extra)
-
-
 def _batch_normalization(call: Call) -> Value:
+    """Every opset's form; what makes it another function than usual is an attribute."""
     data, scale, shift, mean, variance = (call.given(i) for i in range(5))
+    attributes: Attributes = {
+        "epsilon": float(call.attributes.get("epsilon", 1e-5)),
+        "momentum": float(call.attributes.get("momentum", 0.9)),
+        "axis": 1,
+        "scale": True,
+        "center": True,
+    }
+    if not call.attributes.get("spatial", 1):
+        attributes["spatial"] = False  # until opset 8: statistics of each place of the image
+    if call.attributes.get("training_mode", 0):
+        attributes["training"] = True
     return call.node(
         "BatchNormalization",
-        {
-            "epsilon": float(call.attributes.get("epsilon", 1e-5)),
-            "momentum": float(call.attributes.get("momentum", 0.9)),
-            "axis": 1,
-            "scale": True,
-            "center": True,
-        },
+        attributes,
         inputs=[data, scale, shift],
         frozen=[w for w in (mean, variance) if isinstance(w, Weight)],
     )
@@ -193,19 +146,37 @@ def _arithmetic(op: str) -> Handler:
     def handle(call: Call) -> Value | None:
         if len(call.inputs) != 2:
             return None
-        first, second = call.inputs
-        axis = {"axis": int(call.attributes["axis"])} if "axis" in call.attributes else {}
-        for position, constant in enumerate((first, second)):
-            if isinstance(constant, Weight) and constant.scalar is not None:
-                attributes: Attributes = {"value": constant.scalar}
-                if position == 0 and op in {"Sub", "Div"}:
-                    attributes["constant_first"] = True
-                return call.node(op, attributes, inputs=[call.data])
-        if isinstance(first, Weight) and op in {"Sub", "Div"}:
-            axis["constant_first"] = True
-        return call.node(op, axis)
+        for position, constant in enumerate(call.inputs):
+            if not isinstance(constant, Weight):
+                continue
+            attributes: Attributes = {}
+            if position == 0 and op in {"Sub", "Div"}:
+                attributes["constant_first"] = True
+            if constant.scalar is not None:
+                return call.node(op, attributes | {"value": constant.scalar}, inputs=[call.data])
+            return call.node(op, attributes | _broadcast(call, constant))
+        if call.opset < 7 and "axis" in call.attributes:
+            return call.node(op, {"axis": call.axis(0)})
+        return call.node(op)
 
     return handle
+
+
+def _broadcast(call: Call, constant: Weight) -> Attributes:
+    """How a constant lies along the data: the axis of a vector, else the shape it was brought to.
+
+    Until opset 6 an attribute says where it begins; since then it ends where the data ends.
+    """
+    rank = len(call.data.shape)
+    first = rank - len(constant.shape)
+    if call.opset < 7 and "axis" in call.attributes:
+        first = call.axis(0)
+    wide = [i for i, extent in enumerate(constant.shape) if extent != 1]
+    if len(wide) == 1 and first >= 0:
+        return {"axis": first + wide[0]}
+    if constant.stored not in {None, constant.shape}:
+        return {"constant_shape": list(constant.shape)}
+    return {}
 
 
 def _sum(call: Call) -> Value | None:
@@ -219,10 +190,9 @@ def _clip(call: Call) -> Value:
 
 def _softmax(call: Call) -> Value:
     """Before opset 13 the axis defaults to 1 and everything behind it is one dimension."""
-    rank = len(call.outputs[0]) or 1
-    axis = int(call.attributes.get("axis", -1 if call.opset >= 13 else 1)) % rank
+    axis = call.axis(-1 if call.opset >= 13 else 1)
     attributes: Attributes = {"axis": axis}
-    if call.opset < 13 and prod(call.outputs[0][axis + 1 :]) != 1:
+    if call.opset < 13 and prod(call.data.shape[axis + 1 :]) != 1:
         attributes["flattened"] = True
     return call.node(call.op, attributes)
 
@@ -244,8 +214,11 @@ def _transpose(call: Call) -> Value:
 
 
 def _concat(call: Call) -> Value:
-    rank = len(call.outputs[0]) or 1
-    return call.node("Concat", {"axis": int(call.attributes.get("axis", 1)) % rank})
+    attributes: Attributes = {"axis": call.axis(1)}
+    constants = [i for i, value in enumerate(call.inputs) if isinstance(value, Weight)]
+    if constants:
+        attributes["parameters_at"] = constants
+    return call.node("Concat", attributes)
 
 
 def _axes(call: Call) -> Value:
@@ -256,6 +229,39 @@ def _axes(call: Call) -> Value:
     return call.node(call.op, {"axes": [a % rank for a in axes]}, inputs=[call.data])
 
 
+def _slice(call: Call) -> Value | None:
+    """Bounds as Python's slices have them, whatever way the file counts."""
+    starts, ends = call.integers("starts", 1), call.integers("ends", 2)
+    if starts is None or ends is None or not call.data.shape:
+        return None
+    axes, steps = call.integers("axes", 3), call.integers("steps", 4)
+    rank = len(call.data.shape)
+    axes = [a % rank for a in axes] if axes is not None else list(range(len(starts)))
+    steps = steps if steps is not None else [1] * len(starts)
+    if min(steps) < 1 or any(call.data.shape[a] < 0 for a in axes):
+        return None
+    places = zip(starts, ends, steps, axes, strict=True)
+    bounds = [slice(a, b, s).indices(call.data.shape[axis])[:2] for a, b, s, axis in places]
+    return call.node(
+        "Slice",
+        {
+            "axes": axes,
+            "starts": [a for a, _ in bounds],
+            "ends": [b for _, b in bounds],
+            "steps": steps,
+        },
+        inputs=[call.data],
+    )
+
+
+def _split(call: Call) -> list[Value] | None:
+    axis = call.axis(0)
+    if not call.data.shape or not all(call.outputs):
+        return None
+    sizes = [shape[axis] for shape in call.outputs]
+    return call.emit("Split", [call.data], {"axis": axis, "split": sizes}, [], name=call.name)
+
+
 def _pad(call: Call) -> Value | None:
     pads = call.integers("paddings" if "paddings" in call.attributes else "pads", 1)
     if pads is None:
@@ -263,6 +269,7 @@ def _pad(call: Call) -> Value | None:
     rank = len(pads) // 2
     chosen = call.weight(3)
     axes = (chosen.integers() if chosen is not None else None) or list(range(rank))
+    axes = [axis % (len(call.data.shape) or rank) for axis in axes]
     moved = [i for i in range(rank) if pads[i] or pads[i + rank]]
     if not moved:
         return call.data
@@ -299,10 +306,19 @@ def _reduce_mean(call: Call) -> Value | None:
 
 def _gather(call: Call) -> Value | None:
     index = call.weight(1)
-    if not isinstance(call.given(0), Value) or index is None or index.scalar is None:
+    if not isinstance(call.given(0), Value) or index is None or index.array is None:
         return None
-    axis = int(call.attributes.get("axis", 0)) % max(len(call.data.shape), 1)
-    return call.node("Gather", {"axis": axis, "index": int(index.scalar)}, inputs=[call.data])
+    axis = call.axis(0)
+    if index.array.size != 1:
+        chosen = [int(n) for n in index.array.reshape(-1)]
+        attributes: Attributes = {"axis": axis, "indices": chosen}
+        if index.array.ndim != 1:
+            attributes["indices_shape"] = list(index.array.shape)
+        return call.node("Gather", attributes, inputs=[call.data])
+    number = int(index.array.reshape(-1)[0])
+    if index.array.ndim:
+        return call.node("Gather", {"axis": axis, "indices": [number]}, inputs=[call.data])
+    return call.node("Gather", {"axis": axis, "index": number}, inputs=[call.data])
 
 
 def _plain(op: str, attributes: Attributes | None = None) -> Handler:
@@ -319,9 +335,12 @@ def _gelu(call: Call) -> Value:
 
 
 def _quantise(call: Call) -> Value:
-    scale = call.weight(1)
-    known = scale.scalar if scale is not None else None
-    return call.node(call.op, {"scale": known}, inputs=[call.data])
+    scale, zero = call.weight(1), call.weight(2)
+    attributes: Attributes = {"scale": scale.scalar if scale is not None else None}
+    attributes["zero_point"] = zero.scalar if zero is not None else 0.0
+    if attributes["scale"] is None:
+        attributes["axis"] = call.axis(1)
+    return call.node(call.op, attributes, inputs=[call.data])
 
 
 _HANDLERS: dict[str, Handler] = {
@@ -338,7 +357,7 @@ _HANDLERS: dict[str, Handler] = {
     "Flatten": _flatten,
     "Gather": _gather,
     "Gelu": _gelu,
-    "Gemm": _gemm,
+    "Gemm": gemm,
     "GlobalAveragePool": _plain("GlobalAveragePool"),
     "GlobalMaxPool": _plain("GlobalMaxPool"),
     "HardSigmoid": _hard_sigmoid,
@@ -346,20 +365,21 @@ _HANDLERS: dict[str, Handler] = {
     "LRN": _lrn,
     "LayerNormalization": _layer_normalization,
     "LogSoftmax": _softmax,
-    "MatMul": _matmul,
-    "MatMulInteger": _quantised_matmul,
+    "MatMul": matmul,
+    "MatMulInteger": matmul,
     "MaxPool": max_pool,
     "Mul": _arithmetic("Mul"),
     "Pad": _pad,
-    "QGemm": _quantised_gemm,
     "QLinearConv": conv,
-    "QLinearMatMul": _quantised_matmul,
+    "QLinearMatMul": matmul,
     "QuantizeLinear": _quantise,
     "ReduceMean": _reduce_mean,
     "Relu": _plain("Relu"),
     "Reshape": _reshape,
     "Sigmoid": _plain("Sigmoid"),
+    "Slice": _slice,
     "Softmax": _softmax,
+    "Split": _split,
     "Squeeze": _axes,
     "Sub": _arithmetic("Sub"),
     "Sum": _sum,

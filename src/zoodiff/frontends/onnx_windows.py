@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zoodiff.frontends.onnx_call import Attributes, Call, Value, Weight
+from zoodiff.frontends.onnx_call import Attributes, Call, Value
 
 
 def explicit_pads(
@@ -74,27 +74,48 @@ def conv(call: Call) -> Value | None:
         "out_channels": int(weight.shape[0]),
         "bias": bias is not None,
     }
-    if call.op != "Conv":
-        attributes["quantized"] = True
+    call.quantized = call.op != "Conv"
     return call.node("Conv", attributes, inputs=[call.data, weight, bias])
 
 
 def conv_transpose(call: Call) -> Value | None:
-    """ConvTranspose with pads; one that gives its output shape instead is kept as it is."""
+    """ConvTranspose; pads that follow from an output shape become explicit.
+
+    The rule is that of https://onnx.ai/onnx/operators/onnx__ConvTranspose.html.
+    """
     weight, bias = call.given(1), call.given(2)
-    if not isinstance(weight, Weight) or "output_shape" in call.attributes:
+    if weight is None or len(weight.shape) < 3:
         return None
-    if str(call.attributes.get("auto_pad", "NOTSET")) not in {"NOTSET", "VALID"}:
-        return None
-    kernel = call.attributes.get("kernel_shape") or weight.shape[2:]
-    group = int(call.attributes.get("group", 1))
+    kernel = [int(n) for n in call.attributes.get("kernel_shape") or weight.shape[2:]]
+    group, count = int(call.attributes.get("group", 1)), len(kernel)
+    strides, dilations, extra = (
+        [int(n) for n in call.attributes.get(name, [default] * count)]
+        for name, default in (("strides", 1), ("dilations", 1), ("output_padding", 0))
+    )
+    pads = [int(n) for n in call.attributes.get("pads", [0] * (2 * count))]
+    auto, size = str(call.attributes.get("auto_pad", "NOTSET")), call.data.shape[2:]
+    wanted = call.attributes.get("output_shape")
+    if wanted is None and auto.startswith("SAME"):
+        wanted = [extent * stride for extent, stride in zip(size, strides, strict=True)]
+    if wanted is not None:
+        before, after = [], []
+        for i, output in enumerate(list(wanted)[-count:]):
+            window = (kernel[i] - 1) * dilations[i] + 1
+            total = max(strides[i] * (size[i] - 1) + extra[i] + window - int(output), 0)
+            small, large = total // 2, total - total // 2
+            before.append(small if auto == "SAME_UPPER" else large)
+            after.append(large if auto == "SAME_UPPER" else small)
+        pads = before + after
     return call.node(
         "ConvTranspose",
-        _window(call, kernel)
-        | {
+        {
+            "kernel_shape": kernel,
+            "strides": strides,
+            "dilations": dilations,
+            "pads": pads,
             "group": group,
             "out_channels": int(weight.shape[1]) * group,
-            "output_padding": list(call.attributes.get("output_padding", [0] * len(kernel))),
+            "output_padding": extra,
             "bias": bias is not None,
         },
     )

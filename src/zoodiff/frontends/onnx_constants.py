@@ -1,0 +1,195 @@
+"""Tensors that an ONNX file holds or computes from constants alone; their values where small."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+from zoodiff.frontends.onnx_call import Value, Weight
+
+SMALL = 1024
+"""Elements; constants up to this keep their values, since shapes, axes and pads are read."""
+_SHAPE_KEEPERS = frozenset(
+    {
+        "Cast",
+        "DequantizeLinear",
+        "Flatten",
+        "Identity",
+        "QuantizeLinear",
+        "Reshape",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
+"""Operators that leave a weight the same weight."""
+_EVALUATED = frozenset(
+    {
+        "Add",
+        "Cast",
+        "Ceil",
+        "Concat",
+        "Div",
+        "Flatten",
+        "Floor",
+        "Gather",
+        "Identity",
+        "Mul",
+        "Neg",
+        "ReduceProd",
+        "Reshape",
+        "Shape",
+        "Slice",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
+"""Operators worth computing on small constants; none makes its output much larger."""
+
+
+def initialiser(tensor: Any) -> Weight:
+    """A tensor that the file holds; its values only where they are few and lie in the file."""
+    from onnx import numpy_helper
+
+    array = None
+    if prod(tensor.dims) <= SMALL and not tensor.external_data:
+        try:
+            array = numpy_helper.to_array(tensor)
+        except Exception:
+            array = None  # its values are damaged; its shape is still known
+    return Weight(tensor.name, tuple(tensor.dims), dtype(tensor.data_type), tensor.name, array)
+
+
+def shape_of(node: Any, value: Value, opset: int) -> Weight | None:
+    """The output of ``Shape`` or ``Size`` where every extent is known."""
+    import numpy as np
+
+    if not value.shape or min(value.shape) < 0:
+        return None
+    given = attributes(node)
+    if node.op_type == "Size":
+        array = np.asarray(prod(value.shape), dtype=np.int64)
+    else:
+        part = slice(given.get("start"), given.get("end")) if opset >= 15 else slice(None)
+        array = np.asarray(value.shape[part], dtype=np.int64)
+    name = node.output[0]
+    return Weight(name, tuple(array.shape), "int64", name, array)
+
+
+def computed(
+    node: Any,
+    given: Sequence[Weight | None],
+    inferred: Mapping[str, tuple[int, ...]],
+    opset: int,
+) -> list[Weight]:
+    """The outputs of a node that computes from constants alone, one an output that has a name."""
+    if node.op_type == "Constant":
+        return [_constant(node)]
+    weights = [weight for weight in given if weight is not None]
+    made = []
+    for name in (n for n in node.output if n):
+        array = _evaluated(node, given, opset) if name == node.output[0] else None
+        shape = inferred.get(name, ()) if array is None else tuple(array.shape)
+        kind = "float32" if array is None else str(array.dtype)
+        origin, stored = name, None
+        if node.op_type == "ConstantOfShape" and weights and weights[0].array is not None:
+            shape = tuple(int(n) for n in weights[0].array)
+            fill = [a for a in node.attribute if a.name == "value"]
+            kind = dtype(fill[0].t.data_type) if fill else "float32"
+        elif node.op_type in _SHAPE_KEEPERS and weights:
+            # A shape or a list of axes may be cast too: only its values matter then.
+            origin, stored = weights[0].origin, weights[0].stored or weights[0].shape
+            kind = weights[0].dtype
+        made.append(Weight(name, shape, kind, origin, array, stored))
+    return made
+
+
+def _constant(node: Any) -> Weight:
+    import numpy as np
+
+    name = node.output[0]
+    for attribute in node.attribute:
+        if attribute.name == "value":
+            found = initialiser(attribute.t)
+            return Weight(name, found.shape, found.dtype, name, found.array)
+        if attribute.name == "sparse_value":
+            dims = tuple(attribute.sparse_tensor.dims)
+            kind = dtype(attribute.sparse_tensor.values.data_type)
+            return Weight(name, dims, kind, name)
+    ((key, value),) = attributes(node).items()
+    array = np.asarray(value, dtype=np.float32 if key.startswith("value_float") else None)
+    return Weight(name, tuple(array.shape), str(array.dtype), name, array)
+
+
+def _evaluated(node: Any, given: Sequence[Weight | None], opset: int) -> Any:
+    """The first output by ONNX's reference implementation, None where that is not worthwhile."""
+    if node.domain or node.op_type not in _EVALUATED:
+        return None
+    if any(weight is not None and weight.array is None for weight in given):
+        return None
+    from onnx import helper
+    from onnx.reference import ReferenceEvaluator
+
+    feeds = {
+        name: weight.array
+        for name, weight in zip(node.input, given, strict=True)
+        if weight is not None
+    }
+    graph = helper.make_graph(
+        [node],
+        "constant",
+        [helper.make_empty_tensor_value_info(name) for name in feeds],
+        [helper.make_empty_tensor_value_info(node.output[0])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    try:
+        (array,) = ReferenceEvaluator(model).run(None, feeds)
+    except Exception:
+        return None  # an old form that the reference does not know
+    return array if array.size <= SMALL else None
+
+
+def attributes(node: Any) -> dict[str, Any]:
+    """Attributes that are numbers, texts or lists of them; real numbers as they were written."""
+    from onnx import AttributeProto, helper
+
+    found: dict[str, Any] = {}
+    for attribute in node.attribute:
+        value = helper.get_attribute_value(attribute)
+        if attribute.type == AttributeProto.FLOAT:
+            value = written(value)
+        elif attribute.type == AttributeProto.FLOATS:
+            value = [written(v) for v in value]
+        elif attribute.type == AttributeProto.STRING:
+            value = value.decode(errors="replace")
+        elif attribute.type == AttributeProto.STRINGS:
+            value = [v.decode(errors="replace") for v in value]
+        elif attribute.type == AttributeProto.INTS:
+            value = list(value)
+        elif attribute.type != AttributeProto.INT:
+            continue
+        found[attribute.name] = value
+    return found
+
+
+def written(value: float) -> float:
+    """The shortest decimal with the same float32: an epsilon of 1e-05 reads 9.999999747e-06.
+
+    >>> written(9.999999747378752e-06)
+    1e-05
+    """
+    import numpy as np
+
+    return float(str(np.float32(value)))
+
+
+def dtype(code: int) -> str:
+    """The name of an element type as numpy has it."""
+    from onnx import TensorProto
+
+    name = str(TensorProto.DataType.Name(code)).lower() if code else "undefined"
+    return {"float": "float32", "double": "float64"}.get(name, name)

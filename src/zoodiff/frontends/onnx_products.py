@@ -1,0 +1,72 @@
+"""ONNX operators that multiply matrices: linear layers and products of computed tensors."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from zoodiff.frontends.onnx_call import Attributes, Call, Value, Weight
+
+_SECOND = {"MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3}
+"""Where each operator has its second factor."""
+
+
+def gemm(call: Call) -> Value:
+    """Gemm: a linear layer where its second factor is a weight, else a product."""
+    first, second, bias = (call.given(i) for i in range(3))
+    assert first is not None and second is not None
+    settings: Attributes = {"bias": bias is not None}
+    if call.attributes.get("transA", 0):
+        settings["transA"] = True
+    for name in ("alpha", "beta"):
+        if call.attributes.get(name, 1.0) != 1.0 and (name == "alpha" or bias is not None):
+            settings[name] = float(call.attributes[name])
+    turned = bool(call.attributes.get("transB", 0))
+    rows, columns = second.shape[::-1] if turned else second.shape
+    if isinstance(second, Weight):
+        sizes: Attributes = {"in_features": rows, "out_features": columns, "axis": 1}
+        return call.node("Gemm", sizes | settings)
+    if turned:
+        settings["transB"] = True
+    if isinstance(first, Weight):
+        settings["constant_first"] = True
+    height = first.shape[1 if "transA" in settings else 0]
+    return call.node("MatMul", {"batch": 1, "m": height, "k": rows, "n": columns} | settings)
+
+
+def matmul(call: Call) -> Value:
+    """MatMul, MatMulInteger and QLinearMatMul; a lone vector added behind a weight is its bias."""
+    first, second = call.given(0), call.given(_SECOND[call.op])
+    assert first is not None and second is not None
+    call.quantized = call.op != "MatMul"
+    if isinstance(first, Value) and isinstance(second, Weight) and len(second.shape) == 2:
+        rows, columns = second.shape
+        following = None if call.quantized else call.bias_after(columns)
+        bias = following[0] if following else None
+        if following:
+            call.merged.append(following[1])
+        sizes: Attributes = {
+            "in_features": rows,
+            "out_features": columns,
+            "bias": bias is not None,
+            "axis": len(first.shape) - 1,
+        }
+        return call.node("Gemm", sizes, inputs=[first, second, bias])
+    left = first.shape if len(first.shape) > 1 else (1, *first.shape)
+    right = second.shape if len(second.shape) > 1 else (*second.shape, 1)
+    products: Attributes = {
+        "batch": _batch(left[:-2], right[:-2]),
+        "m": left[-2],
+        "k": left[-1],
+        "n": right[-1],
+    }
+    if isinstance(first, Weight):
+        products["constant_first"] = True
+    return call.node("MatMul", products, inputs=[first, second])
+
+
+def _batch(first: Any, second: Any) -> int:
+    """Number of products: leading extents are broadcast as numpy does."""
+    import numpy as np
+
+    return prod(int(n) for n in np.broadcast_shapes(tuple(first), tuple(second)))

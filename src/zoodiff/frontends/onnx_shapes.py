@@ -1,0 +1,96 @@
+"""Shapes of every tensor of an ONNX file, by ``onnx.shape_inference`` at batch size 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from zoodiff.errors import MeasurementError
+from zoodiff.frontends.onnx_constants import SMALL
+
+Shape = tuple[int, ...]
+STANDARD: dict[str, tuple[str, Sequence[int] | None]] = {
+    "DequantizeLinear": ("DequantizeLinear", (0, 1, 2)),
+    "QGemm": ("Gemm", (0, 3, 6)),
+    "QLinearAdd": ("Add", (0, 3)),
+    "QLinearAveragePool": ("AveragePool", (0,)),
+    "QLinearConcat": ("Concat", None),
+    "QLinearGlobalAveragePool": ("GlobalAveragePool", (0,)),
+    "QLinearLeakyRelu": ("LeakyRelu", (0,)),
+    "QLinearMul": ("Mul", (0, 3)),
+    "QLinearSigmoid": ("Sigmoid", (0,)),
+    "QLinearSoftmax": ("Softmax", (0,)),
+    "QuantizeLinear": ("QuantizeLinear", (0, 1, 2)),
+}
+"""Quantised operators of ONNX Runtime (domain ``com.microsoft``), ONNX's operator for the same on
+real numbers, and the inputs that are no scales and zero points
+(https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md)."""
+
+
+def operands(op: str, count: int) -> list[int]:
+    """Positions of the operands of one of ``STANDARD``; QLinearConcat has a triple for each."""
+    positions = STANDARD[op][1]
+    return list(range(2, count, 3)) if positions is None else [p for p in positions if p < count]
+
+
+def is_standard(node: Any) -> bool:
+    """Whether a node is one of ``STANDARD`` that keeps channels first."""
+    last = any(a.name == "channels_last" and a.i for a in node.attribute)
+    return node.domain == "com.microsoft" and node.op_type in STANDARD and not last
+
+
+def inferred(model: Any, source: str, extent: int) -> Any:
+    """The model with batch 1, open extents filled, large values dropped and shapes inferred.
+
+    The model given is changed. Raises MeasurementError where the inference fails.
+    """
+    from onnx import shape_inference
+
+    held = {tensor.name for tensor in model.graph.initializer}
+    for tensor in model.graph.initializer:
+        if prod(tensor.dims) > SMALL:
+            name, kind, dims = tensor.name, tensor.data_type, list(tensor.dims)
+            tensor.Clear()
+            tensor.name, tensor.data_type = name, kind
+            tensor.dims.extend(dims)
+    for value in model.graph.input:
+        if value.name not in held:
+            _close(value.type.tensor_type.shape.dim, extent)
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")  # it may name the open batch size
+    del model.graph.value_info[:]
+    stand_in = type(model)()
+    stand_in.CopyFrom(model)
+    for node in stand_in.graph.node:
+        if is_standard(node):
+            kept = [node.input[p] for p in operands(node.op_type, len(node.input))]
+            op = STANDARD[node.op_type][0]
+            del node.input[:]
+            node.input.extend(kept)
+            node.op_type, node.domain = op, ""
+    try:
+        return shape_inference.infer_shapes(stand_in, data_prop=True)
+    except Exception as error:
+        raise MeasurementError(
+            f"the shapes of {source} cannot be inferred ({' '.join(str(error).split())[:160]})"
+        ) from None
+
+
+def _close(dims: Any, extent: int) -> None:
+    """Give open dimensions a value: batch 1, three channels for an image, else ``extent``."""
+    channels_last = len(dims) == 4 and dims[-1].dim_value in {1, 3}
+    for position, dim in enumerate(dims):
+        if dim.dim_value < 1:
+            image_channel = len(dims) == 4 and position == 1 and not channels_last
+            dim.dim_value = 1 if position == 0 else 3 if image_channel else extent
+
+
+def shapes(graph: Any) -> dict[str, tuple[Shape | None, int]]:
+    """Shape and element type by name; None for an unknown rank, -1 for an open extent."""
+    found: dict[str, tuple[Shape | None, int]] = {}
+    for value in [*graph.value_info, *graph.output, *graph.input]:
+        kind = value.type.tensor_type
+        dims = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in kind.shape.dim)
+        found[value.name] = (dims if kind.HasField("shape") else None, kind.elem_type)
+    return found
