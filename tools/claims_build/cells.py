@@ -232,4 +232,5 @@ _NOISE = re.compile(
 def note(row: Row) -> str:
     """What the note says beyond the other columns."""
     parts = (part.strip() for part in row["note"].split(";"))
-    return "; ".join(part for part in parts if part and not _NOISE.fullmatch(part))
+    kept = (part for part in parts if part and not _NOISE.fullmatch(part))
+    return "; ".join(dict.fromkeys(kept))
