@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,14 +64,13 @@ def startup() -> list[Row]:
     return rows
 
 
-def describe() -> list[Row]:
+def describe() -> Iterator[Row]:
     from zoodiff.engines.local import LocalEngine
     from zoodiff.errors import ZoodiffError
     from zoodiff.graph.cost import count
     from zoodiff.measure.architecture import describe as describe_entry
     from zoodiff.zoos import registry
 
-    rows = []
     for zoo in (z for z in registry.zoos().values() if z.listed):
         seconds: list[float] = []
         failures: list[str] = []
@@ -100,36 +99,29 @@ def describe() -> list[Row]:
                     counts.parameters,
                 ):
                     off.append(model.name)
-        rows.append(
-            (
-                f"{zoo.name}: described without failure",
-                f"all {checked + len(failures)}",
-                f"{checked}, median {statistics.median(seconds):.2f} s, all {sum(seconds):.0f} s"
-                + (f"; failed: {'; '.join(failures)}" if failures else ""),
-            )
+        yield (
+            f"{zoo.name}: described without failure",
+            f"all {checked + len(failures)}",
+            f"{checked}, median {statistics.median(seconds):.2f} s, all {sum(seconds):.0f} s"
+            + (f"; failed: {'; '.join(failures)}" if failures else ""),
         )
-        rows.append(
-            (
-                f"{zoo.name}: parameters equal the zoo's and the framework's figure",
-                "all",
-                f"{checked - len(off)} of {checked}" + (f"; not: {', '.join(off)}" if off else ""),
-            )
+        yield (
+            f"{zoo.name}: parameters equal the zoo's and the framework's figure",
+            "all",
+            f"{checked - len(off)} of {checked}" + (f"; not: {', '.join(off)}" if off else ""),
         )
-    return rows
 
 
-def memory() -> list[Row]:
+def memory() -> Iterator[Row]:
     from zoodiff.engines.local import LocalEngine
     from zoodiff.measure.architecture import describe as describe_entry
     from zoodiff.zoos import registry
 
-    rows = []
     for name in LARGEST:
         with LocalEngine() as engine:
             _, answer = describe_entry(engine, registry.resolve(name))
         peak = float(str(answer["peak_rss_bytes"])) / 1e9
-        rows.append((f"{name}: peak memory of its worker", "under 1.5 GB", f"{peak:.2f} GB"))
-    return rows
+        yield (f"{name}: peak memory of its worker", "under 1.5 GB", f"{peak:.2f} GB")
 
 
 def study() -> list[Row]:
@@ -158,7 +150,7 @@ def study() -> list[Row]:
     ]
 
 
-BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
+BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
     "startup": startup,
     "describe": describe,
     "memory": memory,

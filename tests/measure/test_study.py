@@ -112,3 +112,8 @@ def test_entries_that_need_a_file_wait_for_permission_unless_they_are_named(
     assert allowed.left_out == ()
     named = plan(study.parse(text + 'entries = ["fake:small"]\n'))
     assert [f.entry for f in named.left_out] == ["other:small@w1"]
+
+
+def test_a_typo_among_the_rules_for_claims_is_named_with_its_line() -> None:
+    with pytest.raises(StudyError, match=r"line 12.*as_off.*did you mean as_of"):
+        study.parse(GOOD + '\n[claims]\nas_off = "2022-03-31"\n')

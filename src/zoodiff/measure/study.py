@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from zoodiff.claims import table
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError
 
@@ -134,7 +135,13 @@ def parse(text: str, path: str = "study") -> LoadedStudy:
         study = Study.model_validate(raw)
     except ValidationError as error:
         raise StudyError(_sentence(error, text, path)) from None
-    return LoadedStudy(study=study, path=path, text=text)
+    loaded = LoadedStudy(study=study, path=path, text=text)
+    if study.claims is not None:
+        try:
+            table.parse(study.claims)
+        except table.ClaimsError as error:
+            raise key_error(loaded, error.key, error) from None
+    return loaded
 
 
 def key_error(loaded: LoadedStudy, location: tuple[str, ...], error: Exception) -> StudyError:
