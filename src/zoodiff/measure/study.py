@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zoodiff.claims import table
+from zoodiff.claims.selection import ClaimsError
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError
 
@@ -139,7 +140,7 @@ def parse(text: str, path: str = "study") -> LoadedStudy:
     if study.claims is not None:
         try:
             table.parse(study.claims)
-        except table.ClaimsError as error:
+        except ClaimsError as error:
             raise key_error(loaded, error.key, error) from None
     return loaded
 
