@@ -75,9 +75,15 @@ def _file(row: Row, fact: Row | None, sizes: Mapping[str, list[int]]) -> dict[st
         notes.append("a detector's classifier, not an ImageNet classifier")
     if "preproc" in path.name:
         notes.append("a preprocessing graph, not a classifier")
+    architecture = fact["architecture_family"] if fact else path.parts[3]
+    labels = "mnist" if shape == [1, 28, 28] else "imagenet-1k"
+    if "rcnn" in path.name:
+        labels = "ilsvrc2013-detection"
+    if "preproc" in path.name:
+        architecture += "_preproc"
     return {
         "name": path.stem,
-        "architecture": (fact["architecture_family"] if fact else path.parts[3]).lower(),
+        "architecture": architecture.lower(),
         "weights": [
             {
                 "name": "published",
@@ -89,7 +95,7 @@ def _file(row: Row, fact: Row | None, sizes: Mapping[str, list[int]]) -> dict[st
         ],
         "preprocessing": preprocessing(fact, shape).to_dict(),
         "input_shape": shape,
-        "labels": "mnist" if shape == [1, 28, 28] else "imagenet-1k",
+        "labels": labels,
         "note": "; ".join(notes),
         "needs_file": True,
     }
@@ -107,20 +113,28 @@ def _input(text: str) -> list[int] | None:
 def preprocessing(fact: Row | None, shape: list[int]) -> Preprocessing:
     """What the zoo's README publishes."""
     size = (shape[1], shape[2])
-    if fact is None or fact["preproc_published"] == "no" or not fact["preproc_published"]:
+    published = "" if fact is None else fact["preproc_published"]
+    if fact is None or published in {"", "no"} or published.startswith("only a link"):
         return Preprocessing(input_size=size)
     mean, std = _triple(fact["mean"]), _triple(fact["std"])
     resize = re.match(r"\d+", fact["resize_size"])
+    side = int(resize[0]) if resize else None
+    squash = "squash" in fact["resize_size"]
     spread = _range(fact["value_range"])
     if mean is not None and max(mean) > 1.5:
         spread = (0.0, 255.0)  # a mean of such size is subtracted from unscaled pixels
-    whole = fact["preproc_published"].startswith("yes")
+    order = fact["channel_order"]
+    if order == "BGR" and mean is not None and "RGB order" in fact["mean"]:
+        mean = mean[::-1]  # here mean and std come in the order that the network is fed
+    interpolation = (fact["interpolation"] or "").split(" ")[0]
+    whole = published.startswith("yes")
     return Preprocessing(
         input_size=size,
-        resize=int(resize[0]) if resize else None,
-        resize_policy="short_side" if resize else None,
-        interpolation=(fact["interpolation"] or "").split(" ")[0] or None,
-        channel_order="BGR" if fact["channel_order"] == "BGR" else "RGB",
+        resize=(side, side) if side and squash else side,
+        resize_policy=("squash" if squash else "short_side") if side else None,
+        # "PIL default" has been nearest, then bicubic: which one is not published.
+        interpolation=interpolation if interpolation not in {"", "PIL"} else None,
+        channel_order="BGR" if order == "BGR" else "RGB" if order == "RGB" else None,
         value_range=spread,
         mean=mean,
         std=std,

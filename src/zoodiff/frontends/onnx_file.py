@@ -1,8 +1,8 @@
 """An ONNX file to the canonical graph: any opset that the ``onnx`` package reads.
 
-The values of large weights are dropped before anything is inferred, so describing a file costs
-its reading and little else. Weights are initialisers and whatever is computed from constants
-alone; a reshaped or dequantised weight is still the weight that the file holds.
+The values of large weights are never read, so describing a file costs little, whatever its size.
+Weights are initialisers and whatever is computed from constants alone; a reshaped or dequantised
+weight is still the weight that the file holds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends import onnx_constants, onnx_shapes
+from zoodiff.frontends import onnx_constants, onnx_reader, onnx_shapes
 from zoodiff.frontends.onnx_call import Call, Value, Weight
 from zoodiff.frontends.onnx_ops import IDENTITIES, translate
 from zoodiff.graph import ops
@@ -35,15 +35,13 @@ def graph_from_file(
 
 
 def load(path: Path) -> Any:
-    """Read the protobuf without external data, and check where that data would lie.
+    """Read the protobuf without large values or external data, and check where that data would lie.
 
     Raises MeasurementError for a file that does not parse, and for external data outside the
     file's own folder.
     """
-    import onnx
-
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        model = onnx_reader.read(path)
     except OSError as error:
         raise MeasurementError(f"cannot read {path} ({error.strerror})") from None
     except Exception as error:

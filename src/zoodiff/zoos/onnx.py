@@ -16,9 +16,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from zoodiff.data.labels import BY_NAME
+from zoodiff.data.labels import BY_NAME, LabelSpace
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Environment, Model, Weights
+
+_LABELS = {**BY_NAME, "ilsvrc2013-detection": LabelSpace("ilsvrc2013-detection", 200)}
+"""The zoo's R-CNN classifies regions into the 200 classes of the ILSVRC 2013 detection task."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def _model(raw: Mapping[str, Any]) -> Model:
         architecture=raw["architecture"],
         weights=tuple(Weights(**weights) for weights in raw["weights"]),
         preprocessing=Preprocessing.from_dict(raw["preprocessing"]),
-        labels=BY_NAME[raw["labels"]],
+        labels=_LABELS[raw["labels"]],
         input_shape=tuple(raw["input_shape"]),
         note=raw["note"],
         needs_file=raw["needs_file"],

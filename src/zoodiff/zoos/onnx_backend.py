@@ -8,7 +8,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod, sqrt
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
 
 REPOSITORY = "onnxmodelzoo/legacy_models"
-_SECONDS = 10.0
+_SECONDS = 5.0
 """How long the hub may be silent before a file counts as not to be had."""
 
 
@@ -81,11 +81,11 @@ class OnnxNetwork:
             raise UsageError("the zoo publishes no normalisation for this file; bring your own")
         low, high = spec.value_range
         pixels: NDArray[Any] = images.astype(np.float32) / 255.0 * (high - low) + low
+        if spec.channel_order == "BGR":
+            pixels = pixels[..., ::-1]  # mean and std come in the network's own order
         pixels = pixels - np.asarray(spec.mean, dtype=np.float32)
         if spec.std is not None:
             pixels = pixels / np.asarray(spec.std, dtype=np.float32)
-        if spec.channel_order == "BGR":
-            pixels = pixels[..., ::-1]
         if self.layout == "NCHW":
             pixels = pixels.transpose(0, 3, 1, 2)
         return np.ascontiguousarray(pixels, dtype=np.float32)
@@ -109,39 +109,16 @@ class OnnxBackend:
         """Return the graph of the file; weights count by name and shape and are not read."""
         from zoodiff.frontends.onnx_file import graph_from_file
 
-        return graph_from_file(self.file(model, weights), f"onnx:{model}")
+        path = self.file(model, weights)
+        extent = self._models[model].input_shape[-1]
+        return graph_from_file(path, f"onnx:{model}", extent=extent)
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
-        """Count the file's own tensors: those that some node reads, statistics apart.
+        """Count the file's own tensors, by what the operators that read them do with them."""
+        from zoodiff.frontends.onnx_file import load
+        from zoodiff.zoos.onnx_weights import counts
 
-        Light graphs hold a weight as a node that fills a tensor of a given shape.
-        """
-        import onnx
-        from onnx import numpy_helper
-
-        proto = onnx.load(str(self.file(model, weights)), load_external_data=False)
-        graph = proto.graph
-        held = {t.name: (t.data_type, prod(t.dims)) for t in graph.initializer}
-        small = {t.name: t for t in graph.initializer if t.name.endswith("__SHAPE")}
-        for node in graph.node:
-            if node.op_type == "ConstantOfShape" and node.input[0] in small:
-                shape = numpy_helper.to_array(small[node.input[0]])
-                kind = onnx.TensorProto.FLOAT
-                held[node.output[0]] = (kind, int(prod(int(n) for n in shape)))
-        read = {name for node in graph.node for name in node.input}
-        frozen = {
-            name
-            for node in graph.node
-            if node.op_type == "BatchNormalization"
-            for name in node.input[3:5]
-        }
-        counted = {
-            name: size
-            for name, (kind, size) in held.items()
-            if name in read and kind == onnx.TensorProto.FLOAT and size > 1
-        }
-        statistics = sum(size for name, size in counted.items() if name in frozen)
-        return {"parameters": sum(counted.values()) - statistics, "statistics": statistics}
+        return counts(load(self.file(model, weights)).graph)
 
     def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
         """Start a session; ``random`` fills every weight from ``seed``.
@@ -153,20 +130,20 @@ class OnnxBackend:
         import onnxruntime
 
         path = self.file(model, weights)
-        content = randomised(path, seed) if weights == RANDOM else path.read_bytes()
+        entry = self._models[model]
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        read = content(path, weights, seed)
         try:
             session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
+                read, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"ONNX Runtime cannot run onnx:{model} ({reason})") from None
         given = session.get_inputs()[0]
-        entry = self._models[model]
         fixed = given.shape[0] if isinstance(given.shape[0], int) else None
         layout: Literal["NCHW", "NHWC"] = "NHWC" if given.shape[-1] in {1, 3} else "NCHW"
         channels, height, width = entry.input_shape
@@ -225,12 +202,15 @@ def fetch(entry: Model) -> Path:
     import huggingface_hub
 
     name = weights.url.partition("/resolve/main/")[2]
+    download = partial(huggingface_hub.hf_hub_download, repo_id=REPOSITORY, filename=name)
     try:
-        path = Path(
-            huggingface_hub.hf_hub_download(
-                repo_id=REPOSITORY, filename=name, etag_timeout=_SECONDS
-            )
-        )
+        try:
+            path = Path(download(local_files_only=True))
+        except FileNotFoundError:
+            # Asked once, without the retries that the download spends half a minute on.
+            url = huggingface_hub.hf_hub_url(REPOSITORY, name)
+            huggingface_hub.get_hf_file_metadata(url, timeout=_SECONDS)
+            path = Path(download(etag_timeout=_SECONDS))
     except Exception as error:  # the hub's client raises many kinds
         reason = " ".join(str(error).split())[:160]
         raise WeightsUnavailableError(
@@ -246,48 +226,23 @@ def fetch(entry: Model) -> Path:
     return path
 
 
-def randomised(path: Path, seed: int) -> bytes:
-    """The file with every weight drawn anew: normal, scaled by K. He et al., "Delving deep into
-    rectifiers", 2015; variances of batch norms positive.
+def content(path: Path, weights: str | None, seed: int) -> bytes:
+    """The bytes to run: the file as it is, or with random weights.
+
+    Raises MeasurementError for a file that keeps weights in other files, where they are replaced.
     """
-    import numpy as np
+    if weights != RANDOM:
+        return path.read_bytes()
     import onnx
-    from onnx import numpy_helper
 
-    model = onnx.load(str(path))
-    rng = np.random.default_rng(seed)
-    variances = {n.input[4] for n in model.graph.node if n.op_type == "BatchNormalization"}
-    shapes = {
-        t.name: numpy_helper.to_array(t)
-        for t in model.graph.initializer
-        if t.data_type == onnx.TensorProto.INT64
-    }
+    from zoodiff.zoos.onnx_weights import randomise
 
-    def draw(name: str, shape: Sequence[int]) -> Any:
-        extents = [int(n) for n in shape]
-        if name in variances:
-            return rng.uniform(0.5, 1.5, extents).astype(np.float32)
-        fan_in = prod(extents[1:]) if len(extents) > 1 else extents[0] if extents else 1
-        return (rng.standard_normal(extents) * sqrt(2 / max(fan_in, 1))).astype(np.float32)
-
-    kept = [n for n in model.graph.node if n.op_type != "ConstantOfShape"]
-    filled = [n for n in model.graph.node if n.op_type == "ConstantOfShape"]
-    made = [
-        numpy_helper.from_array(draw(n.output[0], shapes[n.input[0]]), n.output[0])
-        for n in filled
-        if n.input[0] in shapes
-    ]
-    if len(made) == len(filled):
-        del model.graph.node[:]
-        model.graph.node.extend(kept)
-    else:
-        made = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type == onnx.TensorProto.FLOAT and prod(tensor.dims) > 1:
-            tensor.CopyFrom(numpy_helper.from_array(draw(tensor.name, tensor.dims), tensor.name))
-    model.graph.initializer.extend(made)
-    content: bytes = model.SerializeToString()
-    return content
+    model = onnx.load(str(path), load_external_data=False)
+    if any(tensor.external_data for tensor in model.graph.initializer):
+        raise MeasurementError(f"{path} keeps its weights in other files, which are not read")
+    randomise(model, seed)
+    made: bytes = model.SerializeToString()
+    return made
 
 
 def _sha256(path: Path) -> str:

@@ -1,0 +1,258 @@
+"""The ONNX frontend keeps what decides a function, whichever form the file writes it in."""
+
+import numpy as np
+import pytest
+
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.cost import count
+
+onnx = pytest.importorskip("onnx")
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+from zoodiff.frontends.onnx_file import graph_from_model  # noqa: E402
+
+pytestmark = pytest.mark.onnx
+NODE = helper.make_node
+
+
+def model(nodes, weights=(), shape=(1, 3, 9, 9), opset=17, domains=(), outputs=("y",)):
+    graph = helper.make_graph(
+        list(nodes),
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in dict(weights).items()],
+    )
+    imports = [helper.make_opsetid("", opset), *(helper.make_opsetid(d, 1) for d in domains)]
+    made = helper.make_model(graph, opset_imports=imports)
+    made.ir_version = 8
+    return made
+
+
+def graph(*args, **kwargs):
+    return graph_from_model(model(*args, **kwargs), "test")
+
+
+def weight(*shape: int) -> np.ndarray:
+    return np.zeros(shape, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("node", "shape", "factor", "op", "macs"),
+    [
+        (NODE("MatMul", ["w", "x"], ["y"]), (1, 3, 9, 9), (5, 9), "MatMul", 3 * 5 * 9 * 9),
+        (NODE("MatMul", ["x", "w"], ["y"]), (1, 3, 9, 9), (3, 9, 5), "MatMul", 3 * 9 * 9 * 5),
+        (NODE("MatMul", ["x", "w"], ["y"]), (1, 3, 9, 9), (9, 5), "Gemm", 3 * 9 * 9 * 5),
+        (NODE("Gemm", ["x", "w"], ["y"], transA=1), (7, 4), (7, 5), "Gemm", 4 * 7 * 5),
+        (NODE("Gemm", ["w", "x"], ["y"]), (7, 4), (5, 7), "MatMul", 5 * 7 * 4),
+        (NODE("Gemm", ["x", "x"], ["y"], transB=1), (4, 7), (), "MatMul", 4 * 7 * 4),
+    ],
+)
+def test_every_matrix_product_is_counted(node, shape, factor, op, macs) -> None:
+    found = graph([node], {"w": weight(*factor)} if factor else {}, shape=shape)
+    assert [n.op for n in found.nodes] == [op]
+    assert count(found).macs == macs
+    assert count(found).parameters == (int(np.prod(factor)) if factor else 0)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
+        {"auto_pad": "SAME_LOWER", "strides": [2, 2]},
+        {"output_shape": [18, 17], "strides": [2, 2]},
+        {"auto_pad": "SAME_UPPER", "output_shape": [18, 18], "strides": [2, 2]},
+        {"auto_pad": "VALID", "strides": [3, 2]},
+    ],
+)
+def test_explicit_pads_of_a_transposed_convolution_compute_the_same(settings) -> None:
+    """The file and one rewritten with the pads found, both run by ONNX Runtime."""
+    ort = pytest.importorskip("onnxruntime")
+    rng = np.random.default_rng(0)
+    values = {"w": rng.standard_normal((3, 4, 3, 3)).astype(np.float32)}
+    image = rng.standard_normal((1, 3, 9, 9)).astype(np.float32)
+    node = NODE("ConvTranspose", ["x", "w"], ["y"], **settings)
+    found = graph([node], values).nodes[0].attributes
+    kept = {k: found[k] for k in ("kernel_shape", "strides", "dilations", "pads", "group")}
+    kept["output_padding"] = found["output_padding"]
+    explicit = NODE("ConvTranspose", ["x", "w"], ["y"], **kept)
+    outputs = [
+        ort.InferenceSession(model([one], values).SerializeToString()).run(None, {"x": image})[0]
+        for one in (node, explicit)
+    ]
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+
+
+def test_a_bias_that_stands_behind_its_product_is_still_its_bias() -> None:
+    nodes = [
+        NODE("Flatten", ["x"], ["f"]),
+        NODE("MatMul", ["f", "w"], ["m"]),
+        NODE("Constant", [], ["b"], value=numpy_helper.from_array(weight(10))),
+        NODE("Add", ["m", "b"], ["y"]),
+    ]
+    found = graph(nodes, {"w": weight(243, 10)})
+    assert [n.op for n in found.nodes] == ["Flatten", "Gemm"]
+    assert count(found).parameters == 2440
+
+
+def test_shapes_computed_inside_the_file_leave_no_node() -> None:
+    nodes = [
+        NODE("Shape", ["x"], ["s"]),
+        NODE("Gather", ["s", "i"], ["g"]),
+        NODE("Unsqueeze", ["g", "z"], ["u"]),
+        NODE("Concat", ["u", "m"], ["c"], axis=0),
+        NODE("Reshape", ["x", "c"], ["y"]),
+    ]
+    constants = {"i": np.int64(0), "z": np.array([0]), "m": np.array([-1])}
+    found = graph(nodes, constants)
+    assert [(n.op, dict(n.attributes)) for n in found.nodes] == [("Reshape", {"shape": [1, 243]})]
+    assert set(found.tensors) == {"x", "y"}
+
+
+def test_bounds_behind_other_constants_are_read() -> None:
+    nodes = [
+        NODE("Identity", ["lo"], ["a"]),
+        NODE("Cast", ["hi"], ["b"], to=TensorProto.FLOAT),
+        NODE("Clip", ["x", "a", "b"], ["y"]),
+    ]
+    found = graph(nodes, {"lo": np.float32(0), "hi": np.int64(6)})
+    assert found.nodes[0].attributes == {"min": 0.0, "max": 6.0}
+
+
+def test_a_vector_says_its_axis_in_the_old_form_and_in_the_new() -> None:
+    old = NODE("Add", ["x", "b"], ["y"], broadcast=1, axis=1)
+    new = NODE("Add", ["x", "b"], ["y"])
+    last = graph([new], {"b": weight(9)})
+    assert graph([old], {"b": weight(3)}, opset=6).nodes[0].attributes == {"axis": 1}
+    assert graph([new], {"b": weight(3, 1, 1)}, opset=7).nodes[0].attributes == {"axis": 1}
+    assert last.nodes[0].attributes == {"axis": 3}
+
+
+def test_slices_and_picks_are_the_same_in_every_opset() -> None:
+    old = graph([NODE("Slice", ["x"], ["y"], starts=[1], ends=[-1], axes=[2])], opset=9)
+    bounds = {"a": np.array([1]), "b": np.array([8]), "c": np.array([-2])}
+    new = graph([NODE("Slice", ["x", "a", "b", "c"], ["y"])], bounds)
+    assert old.nodes[0].attributes == new.nodes[0].attributes
+    assert dict(new.nodes[0].attributes) == {
+        "axes": [2],
+        "starts": [1],
+        "ends": [8],
+        "steps": [1],
+    }
+    parts = NODE("Split", ["x"], ["y", "z"], axis=1, split=[1, 2])
+    assert graph([parts], opset=11).nodes[0].attributes == {"axis": 1, "split": [1, 2]}
+    order = [8, 0, 7, 1, 6, 2, 5, 3, 4] * 3
+    shuffle = graph([NODE("Gather", ["x", "i"], ["y"], axis=-1)], {"i": np.array(order)})
+    assert shuffle.nodes[0].attributes == {"axis": 3, "indices": order}
+
+
+def test_the_place_of_a_constant_in_a_concatenation_is_kept() -> None:
+    places = []
+    for names in (["w", "x"], ["x", "w"]):
+        found = graph([NODE("Concat", names, ["y"], axis=-2)], {"w": weight(1, 3, 1, 9)})
+        assert found.nodes[0].attributes["axis"] == 2
+        places.append(found.nodes[0].attributes["parameters_at"])
+    assert places == [[0], [1]]
+
+
+def test_numbers_read_as_they_were_written() -> None:
+    names = ["s", "b", "m", "v"]
+    node = NODE("BatchNormalization", ["x", *names], ["y"], epsilon=1e-5)
+    assert graph([node], {n: weight(3) for n in names}).nodes[0].attributes["epsilon"] == 1e-5
+    scaled = graph([NODE("Mul", ["x", "k"], ["y"])], {"k": np.float32(0.1)})
+    assert scaled.nodes[0].attributes == {"value": 0.1}
+
+
+def test_a_batch_norm_of_each_place_is_another_function() -> None:
+    names = ["s", "b", "m", "v"]
+    each = NODE("BatchNormalization", ["x", *names], ["y"], spatial=0)
+    usual = NODE("BatchNormalization", ["x", *names], ["y"], spatial=1)
+    found = graph([each], {n: weight(3, 9, 9) for n in names}, opset=7)
+    assert found.nodes[0].attributes["spatial"] is False
+    found = graph([usual], {n: weight(3) for n in names}, opset=7)
+    assert "spatial" not in found.nodes[0].attributes
+
+
+def test_weights_are_no_attributes_and_settings_are_no_weights() -> None:
+    slopes = graph([NODE("PRelu", ["x", "s"], ["y"])], {"s": weight(3, 1, 1)})
+    assert (dict(slopes.nodes[0].attributes), count(slopes).parameters) == ({}, 3)
+    scales = {"s": np.array([1, 1, 2, 2], dtype=np.float32)}
+    larger = graph([NODE("Resize", ["x", "", "s"], ["y"], mode="linear")], scales)
+    assert larger.nodes[0].attributes["input2"] == [1.0, 1.0, 2.0, 2.0]
+    assert count(larger).parameters == 0
+
+
+def test_what_no_output_needs_is_owned_and_not_computed() -> None:
+    nodes = [NODE("Conv", ["x", "w"], ["y"]), NODE("Conv", ["x", "v"], ["dead"])]
+    found = graph(nodes, {"w": weight(4, 3, 3, 3), "v": weight(5, 3, 3, 3)})
+    assert [p.name for p in found.unused_parameters] == ["v"]
+    assert count(found).macs == 4 * 49 * 27
+
+
+def test_functions_of_the_file_are_expanded() -> None:
+    made = model([NODE("Twice", ["x", "w"], ["y"], domain="mine")], {"w": weight(3, 3, 1, 1)})
+    body = [NODE("Conv", ["a", "k"], ["c"]), NODE("Conv", ["c", "k"], ["b"])]
+    opsets = [helper.make_opsetid("", 17)]
+    made.functions.append(helper.make_function("mine", "Twice", ["a", "k"], ["b"], body, opsets))
+    made.opset_import.append(helper.make_opsetid("mine", 1))
+    found = graph_from_model(made, "test")
+    assert [n.op for n in found.nodes] == ["Conv", "Conv"]
+    assert (count(found).parameters, count(found).macs) == (9, 2 * 3 * 81 * 3)
+
+
+def test_quantised_operators_of_onnx_runtime_keep_shapes_and_macs() -> None:
+    """Without their shapes, what follows them would count nothing."""
+    number = {"s": np.float32(0.1), "z": np.uint8(0), "zw": np.int8(0)}
+    weights = {"w": np.zeros((3, 3, 1, 1), dtype=np.int8), "f": np.zeros((3, 7), dtype=np.int8)}
+    scale = ["s", "z"]
+    mine = {"domain": "com.microsoft"}
+    nodes = [
+        NODE("QuantizeLinear", ["x", *scale], ["q"]),
+        NODE("QLinearConv", ["q", *scale, "w", "s", "zw", *scale], ["c"]),
+        NODE("QLinearAdd", ["q", *scale, "c", *scale, *scale], ["a"], **mine),
+        NODE("QLinearConcat", [*scale, "a", *scale, "q", *scale], ["j"], axis=1, **mine),
+        NODE("QLinearGlobalAveragePool", ["a", *scale, *scale], ["p"], channels_last=0, **mine),
+        NODE("Flatten", ["p"], ["l"]),
+        NODE("QGemm", ["l", *scale, "f", "s", "zw", "", *scale], ["g"], **mine),
+        NODE("DequantizeLinear", ["g", *scale], ["y"]),
+        NODE("DequantizeLinear", ["j", *scale], ["k"]),
+    ]
+    found = graph(nodes, number | weights, domains=["com.microsoft"], outputs=("y", "k"))
+    ops = [n.op for n in found.nodes]
+    assert ops[1:7] == ["Conv", "Add", "Concat", "GlobalAveragePool", "Flatten", "Gemm"]
+    assert all(n.attributes["quantized"] for n in found.nodes[1:5])
+    assert (count(found).parameters, count(found).macs) == (9 + 21, 81 * 9 + 21)
+    assert found.outputs[1].shape == (1, 6, 9, 9)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights", "message"),
+    [
+        ([NODE("Conv", ["x", "w"], ["y"], strides=[0, 0], auto_pad="SAME_UPPER")], True, "malf"),
+        ([NODE("MaxPool", ["x"], ["y"])], False, r"node y \(MaxPool\).*malformed.*kernel_shape"),
+        ([NODE("Relu", ["x"], ["y"]), NODE("Elu", ["x"], ["y"])], False, "computes y twice"),
+        ([NODE("RandomNormal", [], ["r"], shape=[1]), NODE("Add", ["x", "r"], ["y"])], 0, "noth"),
+    ],
+)
+def test_nodes_that_make_no_sense_are_one_sentence(nodes, weights, message) -> None:
+    with pytest.raises(MeasurementError, match=message) as caught:
+        graph(nodes, {"w": weight(4, 3, 3, 3)} if weights else {})
+    assert "\n" not in str(caught.value)
+
+
+def test_macs_behind_an_unknown_operator_are_not_guessed() -> None:
+    nodes = [NODE("Magic", ["x"], ["a"], domain="my"), NODE("Conv", ["a", "w"], ["y"])]
+    with pytest.raises(MeasurementError, match=r"shapes around y \(Conv\).*cannot be inferred"):
+        graph(nodes, {"w": weight(4, 3, 3, 3)}, domains=["my"])
+
+
+def test_an_input_without_a_shape_and_control_flow_are_refused() -> None:
+    made = model([NODE("Relu", ["x"], ["y"])])
+    made.graph.input[0].type.tensor_type.ClearField("shape")
+    with pytest.raises(MeasurementError, match="gives no shape for its input x"):
+        graph_from_model(made, "test")
+    result = [helper.make_tensor_value_info("q", TensorProto.FLOAT, None)]
+    branch = helper.make_graph([NODE("Relu", ["x"], ["q"])], "branch", [], result)
+    node = NODE("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    with pytest.raises(MeasurementError, match=r"control flow \(If\)"):
+        graph([node], {"c": np.array(True)})
