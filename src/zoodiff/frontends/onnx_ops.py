@@ -202,8 +202,8 @@ def _reshape(call: Call) -> Value:
 
 
 def _flatten(call: Call) -> Value:
-    rank = max(len(call.data.shape), 1)
-    return call.node("Flatten", {"axis": int(call.attributes.get("axis", 1)) % (rank + 1)})
+    axis = int(call.attributes.get("axis", 1))  # may be the rank itself, so no remainder
+    return call.node("Flatten", {"axis": axis + len(call.data.shape) if axis < 0 else axis})
 
 
 def _transpose(call: Call) -> Value:
