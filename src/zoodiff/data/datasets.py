@@ -31,7 +31,7 @@ def load(name: str) -> LabelledImages:
     """Load a data set's test split; raise UnknownNameError for one that there is not."""
     if name != "digits":
         raise UnknownNameError(f'no data set "{name}"; there is digits')
-    import zoodiff.data.digits as digits
+    from zoodiff.data import digits
 
     split = digits.load().test
     return LabelledImages(name, "test", split.images, split.labels, digits.LABELS, split.sha256)
