@@ -192,7 +192,7 @@ class Builder:
         The move is spelled out as a Transpose, so that the graph means what is computed.
         """
         name, own = self.name(tensor), own_shape(tensor)
-        if not (self.image(tensor) and _order_matters(own)):
+        if not (self.image(tensor) and order_matters(own)):
             return name
         moved = f"{name}/channels_last"
         if moved not in self._tensors:
@@ -216,7 +216,7 @@ class Builder:
         for tensor in operation.outputs:
             declared = self._declare(tensor, self.shape(tensor))
             own = own_shape(tensor)
-            if self.image(tensor) and _order_matters(own):
+            if self.image(tensor) and order_matters(own):
                 before = (f"{declared.name}/channels_last", own, declared.dtype)
                 outputs.append(before)
                 moves.append((before[0], declared))
@@ -282,6 +282,6 @@ def own_shape(tensor: Any) -> tuple[int, ...]:
     return tuple(-1 if extent is None else int(extent) for extent in tensor.shape.as_list())
 
 
-def _order_matters(shape: tuple[int, ...]) -> bool:
+def order_matters(shape: tuple[int, ...]) -> bool:
     """Whether channels first and channels last are different orders of the same elements."""
     return len(shape) == 4 and shape[3] != 1 and shape[1:3] != (1, 1)

@@ -85,7 +85,7 @@ def graph_from_concrete_function(
     inputs = [tensor for tensor in function.inputs if tensor.name not in captured]
     outputs = list(function.outputs)
     if any(operation.type in _CALLS for operation in function.graph.get_operations()):
-        inputs, outputs = _inlined(function.graph, inputs, outputs, [*held])
+        inputs, outputs = _inlined(function.graph, inputs, outputs, held)
     return graph_from_tensors(inputs, outputs, held, owned=parameters, source=source)
 
 
@@ -191,7 +191,7 @@ def _shape_known(operation: Any) -> bool:
 
 
 def _inlined(
-    graph: Any, inputs: Sequence[Any], outputs: Sequence[Any], handles: Sequence[str]
+    graph: Any, inputs: Sequence[Any], outputs: Sequence[Any], held: Mapping[str, Parameter]
 ) -> tuple[list[Any], list[Any]]:
     """Return the inputs and outputs in a graph where calls of functions are written out.
 
@@ -210,13 +210,20 @@ def _inlined(
     fetches = meta_graph_pb2.CollectionDef()
     for tensor in (*inputs, *outputs):
         fetches.node_list.value.append(tensor.name)
-    fetches.node_list.value.extend(handles)
+    fetches.node_list.value.extend(held)
     meta.collection_def["train_op"].CopyFrom(fetches)
     config = tf.compat.v1.ConfigProto()
     rewrite = config.graph_options.rewrite_options
     rewrite.min_graph_nodes = -1
     rewrite.optimizers.append("function")
     optimised = tf_optimizer.OptimizeGraph(config, meta)
+    for node in optimised.node:
+        # A captured handle does not say what it holds; a variable's own operation does.
+        parameter = held.get(f"{node.name}:0")
+        if parameter is not None:
+            node.op = "VarHandleOp"
+            node.attr["dtype"].type = tf.as_dtype(parameter.dtype).as_datatype_enum
+            node.attr["shape"].shape.CopyFrom(tf.TensorShape(parameter.shape).as_proto())
     flat = tf.Graph()
     with flat.as_default():
         names = [tensor.name for tensor in (*inputs, *outputs)]

@@ -11,7 +11,13 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from zoodiff.frontends.tensorflow_builder import PASSING, Builder, Handler, own_shape
+from zoodiff.frontends.tensorflow_builder import (
+    PASSING,
+    Builder,
+    Handler,
+    order_matters,
+    own_shape,
+)
 from zoodiff.frontends.tensorflow_norms import fused_batch_norm, spelled_out
 from zoodiff.frontends.tensorflow_products import batch_matmul, einsum, matmul
 from zoodiff.frontends.tensorflow_windows import conv, pool
@@ -100,7 +106,7 @@ def _arithmetic(op: str) -> Handler:
         parameter = builder.parameter(other)
         if parameter is None and not _constant_operand(builder, other, output, attributes):
             return False
-        if parameter is not None and len(parameter.shape) == 1:
+        if parameter is not None and parameter.shape and parameter.size == parameter.shape[-1]:
             attributes["axis"] = builder.axis(output, -1)
         return builder.node(op, operation, attributes, inputs=computed, parameters=[parameter])
 
@@ -157,8 +163,9 @@ def _reshape(builder: Builder, operation: Any) -> bool:
     target = own_shape(operation.outputs[0])
     if len(target) == 2 and target[0] == own_shape(operation.inputs[0])[0]:
         return builder.own_order_node("Flatten", operation, {"axis": 1})
-    shape = list(builder.shape(operation.outputs[0]))
-    return builder.own_order_node("Reshape", operation, {"shape": shape})
+    # An image-like result is made in TensorFlow's own order and then moved, if it needs moving.
+    shape = target if order_matters(target) else builder.shape(operation.outputs[0])
+    return builder.own_order_node("Reshape", operation, {"shape": list(shape)})
 
 
 def _transpose(builder: Builder, operation: Any) -> bool:

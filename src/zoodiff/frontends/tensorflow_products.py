@@ -28,7 +28,8 @@ def _product(builder: Builder, operation: Any, transposed: tuple[bool, bool]) ->
     columns = shapes[1][-2:][0] if transposed[1] else shapes[1][-1]
     weight = builder.parameter(right)
     if weight is not None and not transposed[0] and builder.computed(left):
-        return _linear(builder, operation, left, weight, inner, (columns,), {})
+        layout: dict[str, AttributeValue] = {"weight_transposed": True} if transposed[1] else {}
+        return _linear(builder, operation, left, weight, inner, (columns,), layout)
     if not (builder.computed(left) and builder.computed(right)):
         return False
     output = own_shape(operation.outputs[0])
@@ -66,7 +67,9 @@ def einsum(builder: Builder, operation: Any) -> bool:
         if not result.endswith("".join(made)):
             return False
         features = tuple(extents[i] for i in made)
-        attributes: dict[str, AttributeValue] = {"equation": equation}
+        # The data's term comes first, whatever their order was.
+        ordered = f"{operands[1 - position]},{operands[position]}->{result}"
+        attributes: dict[str, AttributeValue] = {"equation": ordered}
         return _linear(builder, operation, data, weight, inner, features, attributes)
     if not all(builder.computed(tensor) for tensor in operation.inputs):
         return False

@@ -242,8 +242,9 @@ class TfmgBackend:
         except RuntimeError:
             fixed = config.get_intra_op_parallelism_threads()
             if fixed != threads:
+                number = fixed or "its own number of"
                 raise MeasurementError(
-                    f"TensorFlow has started with {fixed} threads in this worker and cannot "
+                    f"TensorFlow has started with {number} threads in this worker and cannot "
                     f"change to {threads}; use a worker of its own for that"
                 ) from None
 
@@ -306,8 +307,9 @@ def _checkpoint(archive: Path) -> Iterator[str]:
                 # "data" refuses links and paths that lead outside.
                 packed.extractall(folder, filter="data")
         except (tarfile.TarError, OSError, EOFError) as error:
+            reason = " ".join(str(error).split())[:200]
             raise WeightsUnavailableError(
-                f"{archive} cannot be unpacked ({error}); remove it and try again"
+                f"{archive} cannot be unpacked ({reason}); remove it and try again"
             ) from error
         yield _prefix(Path(folder), archive)
 

@@ -81,9 +81,10 @@ def symbolic(experiment: str, overrides: Mapping[str, Any], size: Sequence[int])
 
     # Names are numbered anew. Not inside without_values: it drops creators of variables.
     tf_keras.backend.clear_session()
-    with without_values():
-        model = build(experiment, overrides, size)
-    return model, trace(model, tf.TensorSpec((1, *size, 3), name="image"))
+    with forgotten_gradients():
+        with without_values():
+            model = build(experiment, overrides, size)
+        return model, trace(model, tf.TensorSpec((1, *size, 3), name="image"))
 
 
 def trace(model: Any, specification: Any) -> Any:
@@ -112,6 +113,24 @@ def without_values() -> Iterator[None]:
 
     with tf.variable_creator_scope(create):
         yield
+
+
+@contextmanager
+def forgotten_gradients() -> Iterator[None]:
+    """Forget the gradients that functions inside define, swish for one.
+
+    TensorFlow keeps them for as long as the process lives, and with them every graph: a worker
+    would grow by some 0.1 GB with each ResNet-RS.
+    """
+    from tensorflow.python.framework import ops
+
+    registered: dict[str, Any] = ops.gradient_registry._registry
+    before = set(registered)
+    try:
+        yield
+    finally:
+        for name in set(registered) - before:
+            del registered[name]
 
 
 def restore(model: Any, checkpoint: str) -> None:

@@ -1,0 +1,477 @@
+"""The zoo ``tfmg`` against the packages of its own environment, which run in processes apart."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoodiff.errors import UsageError
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.workers import environments
+from zoodiff.zoos.base import Model
+from zoodiff.zoos.tfmg import ZOO, recipes
+from zoodiff.zoos.tfmg_preprocessing import prepare
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROBE = Path(__file__).with_name("tfmg_probe.py")
+MODELS = {model.name: model for model in ZOO.models()}
+OFFICIAL = [name for name in MODELS if not name.startswith("slim/")]
+LARGEST = ("vit_e14", "slim/vgg_19")
+"""By parameters, of each kind."""
+RUN = (
+    "mobilenet_v3_small",
+    "mobilenet_v4_hybrid_medium",
+    "revnet_38",
+    "vit_ti16",
+    "slim/alexnet_v2",
+    "slim/inception_v2",
+)
+GIGABYTE = 10**9
+
+
+# The catalogue, without a framework
+
+
+def test_the_catalogue_imports_no_framework() -> None:
+    code = (
+        "import sys; from zoodiff.zoos.tfmg import ZOO; assert len(ZOO.models()) == 70; "
+        "assert not {'tensorflow', 'tf_keras', 'numpy', 'official'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_catalogue_is_ordered_and_says_how_each_network_is_built() -> None:
+    assert list(MODELS) == sorted(MODELS)
+    assert set(recipes()) == set(MODELS)
+    assert {name for name, recipe in recipes().items() if recipe.experiment is None} == {
+        name for name in MODELS if name.startswith("slim/")
+    }
+
+
+def test_networks_from_caffe_have_no_background_class() -> None:
+    caffe = ("slim/vgg", "slim/resnet_v1", "slim/alexnet", "slim/overfeat")
+    for name, model in MODELS.items():
+        assert model.labels.background is not name.startswith(caffe), name
+        assert model.labels.classes == (1000 if name.startswith(caffe) else 1001), name
+
+
+def slim_name(row: dict[str, str]) -> str:
+    """``ResNet V1 50`` -> ``slim/resnet_v1_50``."""
+    return "slim/" + row["model"].lower().replace(" ", "_")
+
+
+def official_name(row: dict[str, str]) -> str:
+    """``ResNet-RS-50`` -> ``resnet_rs_50``, ``ViT-ti16`` -> ``vit_ti16``."""
+    return row["model"].lower().replace("-", "_")
+
+
+def test_architectures_and_checkpoints_are_those_of_the_claims(shared: Path) -> None:
+    path = shared / "claims" / "claims.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["zoo"] == "tf_model_garden"]
+    slim = [r for r in rows if r["source_path"] == "research/slim/README.md"]
+    found = [(r, MODELS[slim_name(r)]) for r in slim if slim_name(r) in MODELS]
+    assert len(found) == 12
+    for row, model in found:
+        assert model.architecture == row["architecture_family"], model.name
+        assert model.input_shape == (3, int(row["input_size"]), int(row["input_size"]))
+        urls = [weights.url for weights in model.weights]
+        assert urls == ([row["checkpoint"]] if row["checkpoint"] else []), model.name
+    official = [r for r in rows if r["source_path"].startswith("official/vision/README.md")]
+    for row in official:
+        model = MODELS[official_name(row)]
+        assert model.architecture == row["architecture_family"], model.name
+        sizes = [(w.preprocessing or model.preprocessing).input_size for w in model.weights]
+        assert (int(row["input_size"]),) * 2 in sizes, model.name
+    assert len(official) == 18
+
+
+def test_every_checkpoint_of_slim_is_named_by_its_stem_and_dated() -> None:
+    for name, model in MODELS.items():
+        for weights in model.weights if name.startswith("slim/") else ():
+            assert weights.url == f"http://download.tensorflow.org/models/{weights.name}.tar.gz"
+            assert weights.since is not None
+            assert weights.name.endswith(weights.since.replace("-", "_"))
+
+
+def test_weights_of_another_size_bring_their_own_preprocessing() -> None:
+    sizes = {
+        weights.name: (weights.preprocessing or MODELS["resnet_rs_152"].preprocessing).input_size
+        for weights in MODELS["resnet_rs_152"].weights
+    }
+    assert sizes == {f"resnet-rs-152-i{size}": (size, size) for size in (192, 224, 256)}
+
+
+def test_nothing_is_claimed_about_preprocessing_where_slim_publishes_none() -> None:
+    unpublished = {n for n, m in MODELS.items() if m.preprocessing.published == "no"}
+    assert unpublished == {"slim/alexnet_v2", "slim/overfeat"}
+
+
+def test_preprocessing_reads_as_published() -> None:
+    assert MODELS["slim/vgg_16"].preprocessing.sentence() == (
+        "resize 256 (short side, bilinear), crop 224x224, RGB, [0, 255], mean 123.68 116.78 103.94"
+    )
+    assert MODELS["slim/inception_v3"].preprocessing.sentence() == (
+        "central 0.875 of the image, size 299x299, RGB, [-1, 1]"
+    )
+    assert MODELS["resnet_50"].preprocessing.sentence() == (
+        "central 0.875 of the short side, square, size 224x224, RGB, [0, 255], "
+        "mean 123.675 116.28 103.53, std 58.395 57.12 57.375"
+    )
+
+
+def test_preprocessing_that_is_not_published_is_refused() -> None:
+    import numpy as np
+
+    images = np.zeros((1, 300, 300, 3), dtype=np.uint8)
+    with pytest.raises(UsageError, match="publishes no preprocessing for slim/overfeat"):
+        prepare(images, Preprocessing(), "slim/overfeat")
+    published = MODELS["resnet_18"].preprocessing
+    with pytest.raises(UsageError, match=r"colour images .* shape \(1, 300, 300, 1\)"):
+        prepare(images[..., :1], published, "resnet_18")
+
+
+def test_constraints_name_exact_versions_and_no_paths() -> None:
+    environment = ZOO.environment
+    assert environment is not None and environment.constraints is not None
+    text = (
+        REPOSITORY / "src" / "zoodiff" / "workers" / "constraints" / environment.constraints
+    ).read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert all(line.count("==") == 1 and "/" not in line and "@" not in line for line in lines)
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
+    assert {name.lower() for name in ZOO.distributions} <= pinned
+
+
+# The environment
+
+
+@pytest.fixture(scope="session")
+def python() -> Path:
+    found = environments.interpreter("tfmg")
+    if found is None or not found.exists():
+        pytest.skip("the environment tfmg is not there; zoodiff env create tfmg")
+    return found
+
+
+def ask(python: Path, home: Path, kind: str, *names: str) -> Any:
+    """Run the probe in a process of its own and return what it says."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY / "src"),
+        "ZOODIFF_HOME": str(home),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "OMP_NUM_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": "1",
+    }
+    done = subprocess.run(
+        [str(python), str(PROBE), kind, *names],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class Answers:
+    """All questions at once, two processes at a time."""
+
+    def __init__(self, python: Path, home: Path, pool: ThreadPoolExecutor) -> None:
+        def later(kind: str, *names: str) -> Future[Any]:
+            return pool.submit(ask, python, home / f"{kind}{len(names)}", kind, *names)
+
+        self._counts = [later("counts", *names) for names in halves()]
+        self._outputs = later("outputs", *RUN)
+        self._others = {kind: later(kind) for kind in ("checkpoints", "rest")}
+
+    def counts(self) -> dict[str, Any]:
+        first, second = (future.result() for future in self._counts)
+        return {**first, **second}
+
+    def outputs(self) -> Any:
+        return self._outputs.result()
+
+    def checkpoints(self) -> Any:
+        return self._others["checkpoints"].result()
+
+    def rest(self) -> Any:
+        return self._others["rest"].result()
+
+
+def halves() -> tuple[list[str], list[str]]:
+    """All networks in two processes; the first of each is measured in a fresh one."""
+    others = [name for name in MODELS if name not in LARGEST]
+    return [LARGEST[0], *others[::2]], [LARGEST[1], *others[1::2]]
+
+
+@pytest.fixture(scope="module")
+def answers(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
+    with ThreadPoolExecutor(2) as pool:
+        yield Answers(python, tmp_path_factory.mktemp("tfmg"), pool)
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="module")
+def described(answers: Answers) -> dict[str, Any]:
+    return answers.counts()
+
+
+@pytest.mark.tfmg
+def test_the_catalogue_is_what_the_packages_know(answers: Answers) -> None:
+    found = answers.rest()
+    assert found["names"] == list(MODELS)
+    assert found["versions"]["tensorflow"].startswith("2.20.")
+
+
+@pytest.mark.tfmg
+def test_the_catalogue_is_up_to_date(python: Path) -> None:
+    tool = REPOSITORY / "tools" / "refresh_tfmg.py"
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    done = subprocess.run(
+        [str(python), str(tool), "--check"], env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, "run tools/refresh_tfmg.py again"
+
+
+@pytest.mark.tfmg
+def test_every_network_is_described_with_the_frameworks_own_counts(
+    described: dict[str, Any],
+) -> None:
+    assert set(described) == set(MODELS)
+    for name, found in described.items():
+        counts = found["counts"]
+        facts = {key: counts[key] for key in ("parameters", "statistics")}
+        assert facts == found["facts"], name
+        assert found["open"] == 0, f"{name}: a shape is not known"
+        assert found["inputs"] == [[1, *MODELS[name].input_shape]], name
+        (output,) = found["outputs"]
+        assert output[1] == MODELS[name].labels.classes, name
+        assert set(output[2:]) <= {1}, name
+        assert not counts["softmax_inside"], name
+        assert not counts["preprocessing_inside"], name
+
+
+@pytest.mark.tfmg
+def test_no_operation_is_left_unread_but_one(described: dict[str, Any]) -> None:
+    opaque = {
+        (name, op) for name, found in described.items() for op in found["operators"] if "::" in op
+    }
+    # ONNX has no complementary error function; MobileNetV4's exact GELU is spelled with it.
+    assert opaque == {("mobilenet_v4_hybrid_large", "tf::Erfc")}
+
+
+@pytest.mark.tfmg
+@pytest.mark.parametrize(
+    ("name", "parameters", "statistics"),
+    [
+        # torchvision 0.28's num_params of the same structure, with 1000 classes
+        ("slim/resnet_v1_50", 25_557_032, 53_120),
+        ("slim/resnet_v1_101", 44_549_160, 105_344),
+        ("slim/resnet_v1_152", 60_192_808, 151_424),
+        ("slim/vgg_a", 132_863_336, 0),
+        ("slim/vgg_16", 138_357_544, 0),
+        ("slim/vgg_19", 143_667_240, 0),
+        # the same and one class more: 2048 + 1, 1280 + 1, 768 + 1
+        ("resnet_50", 25_557_032 + 2049, 53_120),
+        ("resnet_101", 44_549_160 + 2049, 105_344),
+        ("resnet_152", 60_192_808 + 2049, 151_424),
+        ("mobilenet_v2", 3_504_872 + 1281, 34_112),
+        ("vit_b16", 86_567_656 + 769, 0),
+        ("vit_b32", 88_224_232 + 769 + 768 * 768 + 768, 0),
+        # Keras's MobileNet: 4,253,864 in all, 21,888 of them statistics
+        ("mobilenet_v1", 4_253_864 - 21_888 + 1025, 21_888),
+        # Model Garden projects the first shortcut of residual networks: 64 x 64, and its norm
+        ("resnet_18", 11_689_512 + 513 + 64 * 64 + 128, 9_600 + 128),
+        ("resnet_34", 21_797_672 + 513 + 64 * 64 + 128, 17_024 + 128),
+        # by hand: (11 x 11 x 3 + 1) x 64, 5 x 5 x 64, 3 x 3 x 192, 3 x 3 x 384 twice,
+        # 5 x 5 x 256, 4096 twice
+        (
+            "slim/alexnet_v2",
+            364 * 64
+            + 1601 * 192
+            + 1729 * 384
+            + 3457 * 384
+            + 3457 * 256
+            + 6401 * 4096
+            + 4097 * 4096
+            + 4097 * 1000,
+            0,
+        ),
+    ],
+)
+def test_counts_known_from_elsewhere(
+    described: dict[str, Any], name: str, parameters: int, statistics: int
+) -> None:
+    counts = described[name]["counts"]
+    assert (counts["parameters"], counts["statistics"]) == (parameters, statistics)
+
+
+@pytest.mark.tfmg
+def test_parameters_that_the_readme_publishes(described: dict[str, Any], shared: Path) -> None:
+    path = shared / "claims" / "claims.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["zoo"] == "tf_model_garden" and r["params"]]
+    residual = [row for row in rows if row["model"].startswith("ResNet-RS")]
+    assert len(residual) == 10
+    for row in residual:
+        counts = described[official_name(row)]["counts"]
+        # The README counts the statistics in, as Keras does, in millions with one decimal.
+        total = counts["parameters"] + counts["statistics"]
+        assert abs(total - float(row["params"])) <= 0.1 * 10**6, row["model"]
+
+
+@pytest.mark.tfmg
+def test_macs_are_half_of_what_tensorflows_profiler_counts(
+    described: dict[str, Any], answers: Answers
+) -> None:
+    operations = answers.rest()["operations"]
+    assert len(operations) == 2
+    for name, twice in operations.items():
+        assert 2 * described[name]["counts"]["macs"] == twice, name
+
+
+@pytest.mark.tfmg
+@pytest.mark.parametrize("name", RUN)
+def test_the_graph_computes_what_tensorflow_computes(answers: Answers, name: str) -> None:
+    difference, spread = answers.outputs()[name]
+    assert spread > 0.1
+    assert difference < 1e-4
+
+
+@pytest.mark.tfmg
+def test_the_stride_of_slims_resnets_sits_in_the_last_unit(described: dict[str, Any]) -> None:
+    strided = [n for n, s in described["slim/resnet_v1_50"]["strides"] if s == [2, 2]]
+    assert [name.split("/")[-3:-1] for name in strided[1:]] == [["bottleneck_v1", "conv2"]] * 3
+    assert [name.split("/")[-4] for name in strided[1:]] == ["unit_3", "unit_4", "unit_6"]
+
+
+@pytest.mark.tfmg
+def test_the_stride_of_the_official_resnet_sits_in_the_first_3x3(
+    described: dict[str, Any],
+) -> None:
+    strided = [n for n, s in described["resnet_50"]["strides"] if s == [2, 2]]
+    # The stem; then, in three stages, the projection and the block's second convolution.
+    assert len(strided) == 7
+
+
+@pytest.mark.tfmg
+def test_the_official_efficientnet_has_no_squeeze_and_excitation(
+    described: dict[str, Any],
+) -> None:
+    operators = described["efficientnet_b0"]["operators"]
+    assert operators["GlobalAveragePool"] == 1
+    assert "Sigmoid" not in operators and "Mul" not in operators
+
+
+@pytest.mark.tfmg
+def test_dilation_is_read_through_the_batch(described: dict[str, Any]) -> None:
+    assert described["dilated_resnet_50"]["dilations"] == [1, 2]
+    assert described["resnet_50"]["dilations"] == [1]
+
+
+@pytest.mark.tfmg
+def test_epsilons_are_those_of_the_experiments(described: dict[str, Any]) -> None:
+    assert described["resnet_50"]["epsilons"] == [1e-5]
+    assert described["mobilenet_v2"]["epsilons"] == [1e-3]
+    assert described["mobilenet_v4_conv_small"]["epsilons"] == [1e-6]
+    assert described["vit_b16"]["epsilons"] == [1e-6]
+
+
+@pytest.mark.tfmg
+def test_inceptions_auxiliary_classifier_is_owned_and_unused(described: dict[str, Any]) -> None:
+    found = described["slim/inception_v3"]
+    assert found["counts"]["unused_parameters"] > 3 * 10**6
+    assert all("AuxLogits" in name for name in found["unused"])
+
+
+@pytest.mark.tfmg
+def test_describing_allocates_no_weights(described: dict[str, Any]) -> None:
+    """vit_e14 would take 15 GB; importing TensorFlow alone takes about 0.7."""
+    sizes = {name: found["counts"]["parameters"] for name, found in described.items()}
+    assert max(sizes.values()) == sizes["vit_e14"] > 3.8 * 10**9
+    for name in LARGEST:
+        assert described[name]["peak"] < 1.5 * GIGABYTE, name
+    # A worker that describes one after the other does not grow either.
+    assert max(found["peak"] for found in described.values()) < 1.5 * GIGABYTE
+
+
+@pytest.mark.tfmg
+def test_published_checkpoints_are_restored(answers: Answers) -> None:
+    found = answers.checkpoints()
+    for kind in ("official", "slim"):
+        state, difference, spread, digits = found[kind]
+        assert (state, difference, digits) == ("published", 0.0, 64)
+        assert spread > 0.0
+
+
+@pytest.mark.tfmg
+def test_checkpoints_that_cannot_be_used_are_errors_of_one_sentence(answers: Answers) -> None:
+    found = answers.checkpoints()
+    for key, says in (
+        ("wrong slim/inception_v2", "does not fit the network"),
+        ("wrong resnet_101", "does not fit the network"),
+        ("torn", "cannot be unpacked"),
+        ("missing", "could not be fetched"),
+    ):
+        kind, message = found[key]
+        assert kind == "WeightsUnavailableError", key
+        assert says in message and "\n" not in message, key
+    assert found["missing seconds"] < 60
+    assert found["left"] == []
+
+
+@pytest.mark.tfmg
+def test_unknown_names_are_errors_with_a_way_out(answers: Answers) -> None:
+    found = answers.checkpoints()
+    assert found["unknown"][0] == found["unknown weights"][0] == "UnknownNameError"
+    assert "did you mean resnet_50" in found["unknown"][1]
+    assert "there are resnet-50-i224, random" in found["unknown weights"][1]
+
+
+@pytest.mark.tfmg
+def test_a_seed_gives_the_same_network_again(answers: Answers) -> None:
+    found = answers.checkpoints()
+    assert found["seeds mobilenet_v3_small"] == [True, False, [2, 1001]]
+    assert found["seeds slim/alexnet_v2"] == [True, False, [2, 1000]]
+    assert found["threads"][0] == "MeasurementError"
+
+
+@pytest.mark.tfmg
+def test_preprocessing_is_applied_as_published(answers: Answers) -> None:
+    """Of a ramp 0..255.5 over 512 columns and 256 rows."""
+    found = answers.rest()["prepared"]
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    official = found["resnet_18"]
+    # A square of 224 in the middle: columns 144 to 367, pixel values 72 to 183.
+    for end, pixel in (("left", 72), ("right", 183)):
+        wanted = [(pixel / 255 - m) / s for m, s in zip(mean, std, strict=True)]
+        assert official[end] == pytest.approx(wanted, abs=1e-4)
+    vgg = found["slim/vgg_a"]
+    assert vgg["left"] == pytest.approx([72 - 123.68, 72 - 116.78, 72 - 103.94], abs=1e-3)
+    inception = found["slim/resnet_v2_50"]
+    # The middle 0.875 of both sides: columns 32 to 479, squashed to 299.
+    assert inception["left"] == pytest.approx([16 / 127.5 - 1] * 3, abs=1e-4)
+    assert [f["shape"][1] for f in (official, vgg, inception)] == [224, 224, 299]
+    assert {f["dtype"] for f in (official, vgg, inception)} == {"float32"}
+
+
+def test_every_official_entry_says_where_it_differs_from_what_is_published() -> None:
+    def noted(model: Model) -> bool:
+        return model.note is not None
+
+    published = {"resnet_50", "mobilenet_v2", "resnet_rs_50", "vit_b16"}
+    assert not any(noted(MODELS[name]) for name in published)
+    assert all(noted(MODELS[name]) for name in OFFICIAL if name.startswith("efficientnet"))
+    assert noted(MODELS["resnet_18"]) and noted(MODELS["resnet_101"])
