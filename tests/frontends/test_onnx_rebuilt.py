@@ -36,7 +36,7 @@ SAME = {
     "Transpose": "perm",
 }
 """Attributes that the canonical operator shares with ONNX's; every other one is handled below."""
-PLAIN = {"GlobalAveragePool", "GlobalMaxPool", "HardSwish", "PRelu", "Relu", "Sigmoid", "Tanh"}
+PLAIN = {"GlobalAveragePool", "GlobalMaxPool", "HardSwish", "Relu", "Sigmoid", "Tanh"}
 
 
 class Writer:
@@ -107,6 +107,13 @@ class Writer:
             self.nodes.append(NODE("Transpose", [inputs[1]], [name], perm=[1, 0]))
             inputs[1] = name
         self.add("MatMul", inputs, node)
+
+    def prelu(self, node, graph, own, given) -> None:
+        slope = np.float32(own["input1"]) if "input1" in own else given[0]
+        if "axis" in own:
+            rank = len(graph.tensors[node.inputs[0]].shape)
+            slope = slope.reshape([-1 if i == own["axis"] else 1 for i in range(rank)])
+        self.add("PRelu", [*node.inputs, self.constant(slope)], node)
 
     def arithmetic(self, node, graph, own, given) -> None:
         inputs = list(node.inputs)
@@ -270,6 +277,8 @@ FORMS = {
     "leaky_relu": (one("LeakyRelu"), None),
     "hard_sigmoid": (one("HardSigmoid", beta=0.4), None),
     "prelu": (one("PRelu", "w"), (3, 1, 1)),
+    "prelu_of_one_slope": (one("PRelu", "w"), (1,)),
+    "prelu_along_width": (one("PRelu", "w"), (9,)),
     "difference_from_weight": ([NODE("Sub", ["w", "x"], ["y"])], (3, 1, 1)),
     "quotient_of_number": ([NODE("Div", ["w", "x"], ["y"])], (1,)),
     "vector_along_width": (one("Mul", "w"), (9,)),
@@ -314,6 +323,7 @@ def constants(**given) -> dict[str, np.ndarray]:
         (one("Slice", "a", "b", "c", "d"), constants(a=[1], b=[9], c=[3], d=[3]), 13),
         (one("Gather", "i", axis=3), constants(i=[[2, 0], [5, 8]]), 13),
         (one("Gather", "i", axis=1), constants(i=2), 13),
+        (one("Gather", "i", axis=1), constants(i=[[2]]), 13),
         (one("Unsqueeze", axes=[0, 3]), {}, 11),
         (one("Reshape", "s"), constants(s=[0, -1, 27]), 13),
         (one("Sum", "w"), {"w": noise(3, 1, 1)}, 13),

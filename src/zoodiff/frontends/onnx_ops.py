@@ -167,20 +167,30 @@ def _broadcast(call: Call, constant: Weight) -> Attributes:
 
     Until opset 6 an attribute says where it begins; since then it ends where the data ends.
     """
-    rank = len(call.data.shape)
-    first = rank - len(constant.shape)
+    rank, shape = len(call.data.shape), constant.shape
+    first = rank - len(shape)
     if call.opset < 7 and "axis" in call.attributes:
         first = call.axis(0)
-    wide = [i for i, extent in enumerate(constant.shape) if extent != 1]
+        shape = (*shape, *(1,) * (rank - first - len(shape)))
+    wide = [i for i, extent in enumerate(shape) if extent != 1]
     if len(wide) == 1 and first >= 0:
         return {"axis": first + wide[0]}
-    if constant.stored not in {None, constant.shape}:
-        return {"constant_shape": list(constant.shape)}
+    if shape != (constant.stored or constant.shape):
+        return {"constant_shape": list(shape)}
     return {}
 
 
 def _sum(call: Call) -> Value | None:
     return _arithmetic("Add")(call) if len(call.inputs) == 2 else None
+
+
+def _prelu(call: Call) -> Value | None:
+    """Until opset 6 a vector of slopes lies along axis 1, since then where numpy puts it."""
+    slope = call.weight(1)
+    if slope is None or slope.shape == (1,):
+        return None
+    old = call.opset < 7 and len(slope.shape) == 1
+    return call.node("PRelu", {"axis": 1} if old else _broadcast(call, slope))
 
 
 def _clip(call: Call) -> Value:
@@ -308,17 +318,13 @@ def _gather(call: Call) -> Value | None:
     index = call.weight(1)
     if not isinstance(call.given(0), Value) or index is None or index.array is None:
         return None
-    axis = call.axis(0)
-    if index.array.size != 1:
-        chosen = [int(n) for n in index.array.reshape(-1)]
-        attributes: Attributes = {"axis": axis, "indices": chosen}
-        if index.array.ndim != 1:
-            attributes["indices_shape"] = list(index.array.shape)
-        return call.node("Gather", attributes, inputs=[call.data])
-    number = int(index.array.reshape(-1)[0])
-    if index.array.ndim:
-        return call.node("Gather", {"axis": axis, "indices": [number]}, inputs=[call.data])
-    return call.node("Gather", {"axis": axis, "index": number}, inputs=[call.data])
+    chosen = [int(n) for n in index.array.reshape(-1)]
+    attributes: Attributes = {"axis": call.axis(0), "indices": chosen}
+    if index.array.ndim == 0:
+        attributes = {"axis": call.axis(0), "index": chosen[0]}
+    elif index.array.ndim > 1:
+        attributes["indices_shape"] = list(index.array.shape)
+    return call.node("Gather", attributes, inputs=[call.data])
 
 
 def _plain(op: str, attributes: Attributes | None = None) -> Handler:
@@ -369,6 +375,7 @@ _HANDLERS: dict[str, Handler] = {
     "MatMulInteger": matmul,
     "MaxPool": max_pool,
     "Mul": _arithmetic("Mul"),
+    "PRelu": _prelu,
     "Pad": _pad,
     "QLinearConv": conv,
     "QLinearMatMul": matmul,

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from zoodiff.errors import MeasurementError
+from zoodiff.frontends import onnx_old
 from zoodiff.frontends.onnx_constants import SMALL
 
 Shape = tuple[int, ...]
@@ -26,6 +27,9 @@ STANDARD: dict[str, tuple[str, Sequence[int] | None]] = {
 """Quantised operators of ONNX Runtime (domain ``com.microsoft``), ONNX's operator for the same on
 real numbers, and the inputs that are no scales and zero points
 (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md)."""
+
+_UNKNOWN_TO_ONNX = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
+"""Standard operators without a shape inference of their own; the shape is their input's."""
 
 
 def operands(op: str, count: int) -> list[int]:
@@ -69,7 +73,11 @@ def inferred(model: Any, source: str, extent: int) -> Any:
             del node.input[:]
             node.input.extend(kept)
             node.op_type, node.domain = op, ""
+        elif node.op_type in _UNKNOWN_TO_ONNX and not node.domain:
+            del node.input[1:], node.attribute[:]
+            node.op_type = "Identity"
     try:
+        onnx_old.renew(stand_in)
         return shape_inference.infer_shapes(stand_in, data_prop=True)
     except Exception as error:
         raise MeasurementError(
