@@ -109,6 +109,61 @@ def test_shapes_computed_inside_the_file_leave_no_node() -> None:
     assert set(found.tensors) == {"x", "y"}
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_shapes_that_onnx_itself_cannot_follow_are_computed(exact: bool) -> None:
+    """A channel shuffle with an open batch size, as exporters write it: 8 channels in 2 groups."""
+    half = [NODE("Div", ["d1", "g"], ["q"])]
+    if not exact:
+        half = [
+            NODE("Cast", ["d1"], ["f"], to=TensorProto.FLOAT),
+            NODE("Div", ["f", "gf"], ["h"]),
+            NODE("Floor", ["h"], ["k"]),
+            NODE("Cast", ["k"], ["q"], to=TensorProto.INT64),
+        ]
+    places = ("d0", "q", "d2", "d3")
+    nodes = [
+        NODE("Shape", ["x"], ["s"]),
+        *(NODE("Gather", ["s", f"i{n}"], [f"d{n}"]) for n in range(4)),
+        *half,
+        *(NODE("Unsqueeze", [name, "zero"], [f"u{name}"]) for name in places),
+        NODE("Concat", ["ud0", "two", "uq", "ud2", "ud3"], ["t"], axis=0),
+        NODE("Reshape", ["x", "t"], ["r"]),
+        NODE("Transpose", ["r"], ["p"], perm=[0, 2, 1, 3, 4]),
+        NODE("Reshape", ["p", "s"], ["o"]),
+        NODE("Conv", ["o", "w"], ["y"]),
+    ]
+    given = {f"i{n}": np.int64(n) for n in range(4)} | {"zero": np.array([0]), "two": np.array([2])}
+    given |= {"g": np.int64(2), "gf": np.float32(2), "w": weight(4, 8, 1, 1)}
+    found = graph(nodes, given, shape=("N", 8, 9, 9))
+    assert [n.attributes.get("shape") for n in found.nodes] == [
+        [1, 2, 4, 9, 9],
+        None,
+        [1, 8, 9, 9],
+        None,
+    ]
+    assert count(found).macs == 4 * 8 * 81
+
+
+@pytest.mark.parametrize("imported", ["", "ai.onnx"])
+@pytest.mark.parametrize("named", ["", "ai.onnx"])
+def test_the_standard_domain_has_two_names(imported: str, named: str) -> None:
+    nodes = [
+        NODE("Identity", ["x"], ["i"], domain=named),
+        NODE("Conv", ["i", "w"], ["c"], domain=named),
+        NODE("Softmax", ["c"], ["y"], domain=named),
+    ]
+    made = model(nodes, {"w": weight(4, 3, 3, 3)})
+    made.opset_import[0].domain = imported
+    found = graph_from_model(made, "test")
+    assert [n.op for n in found.nodes] == ["Conv", "Softmax"]
+    assert found.nodes[1].attributes == {"axis": 3}
+
+
+def test_an_opset_of_the_future_is_not_guessed_at() -> None:
+    with pytest.raises(MeasurementError, match=r"is of opset 999, and onnx .*install a newer onnx"):
+        graph([NODE("Relu", ["x"], ["y"])], opset=999)
+
+
 def test_bounds_behind_other_constants_are_read() -> None:
     nodes = [
         NODE("Identity", ["lo"], ["a"]),

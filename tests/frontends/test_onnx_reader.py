@@ -105,3 +105,20 @@ def test_external_data_of_a_constant_is_checked_too(tmp_path: Path, place: str) 
     path.write_bytes(read.SerializeToString())
     with pytest.raises(MeasurementError, match="outside its own folder"):
         graph_from_file(path)
+
+
+def test_a_file_that_is_large_beside_its_weights_is_refused(tmp_path: Path, monkeypatch) -> None:
+    path = saved(tmp_path, a_weight(64, 64, 3, 3))
+    monkeypatch.setattr(onnx_reader, "_MOST", 2 * 2**20)
+    assert load(path).graph.node
+    made = onnx.load(str(path))
+    made.graph.doc_string = "x" * (3 * 2**20)
+    path.write_bytes(made.SerializeToString())
+    with pytest.raises(MeasurementError, match=r"more than 2 MB beside its weights.*refused"):
+        load(path)
+
+
+def test_a_folder_and_a_file_that_is_not_there_are_one_sentence(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.onnx"):
+        with pytest.raises(MeasurementError, match=r"^cannot read .* \([A-Z][a-z ]+\)$"):
+            graph_from_file(path)

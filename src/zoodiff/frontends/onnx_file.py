@@ -44,6 +44,8 @@ def load(path: Path) -> Any:
         model = onnx_reader.read(path)
     except OSError as error:
         raise MeasurementError(f"cannot read {path} ({error.strerror})") from None
+    except OverflowError as error:
+        raise MeasurementError(f"{path} holds {error}; such files are refused") from None
     except Exception as error:
         raise MeasurementError(
             f"{path} is not an ONNX file ({' '.join(str(error).split())[:120]})"
@@ -102,7 +104,10 @@ def graph_from_model(model: Any, source: str, *, extent: int = _DEFAULT_EXTENT) 
         raise MeasurementError(
             f"{source} has {len(model.graph.node)} nodes, more than the {_MAX_NODES} allowed"
         )
+    _check_opset(model, source)
     for node in model.graph.node:
+        if node.domain == "ai.onnx":
+            node.domain = ""  # two names of one domain, of which onnx infers shapes for this
         if any(a.HasField("g") or a.graphs for a in node.attribute):
             raise MeasurementError(
                 f"the node {node.name or node.output[0]} of {source} is control flow "
@@ -110,6 +115,20 @@ def graph_from_model(model: Any, source: str, *, extent: int = _DEFAULT_EXTENT) 
             )
     known = onnx_shapes.shapes(onnx_shapes.inferred(model, source, extent).graph)
     return _Walk(model, source, known).graph()
+
+
+def _check_opset(model: Any, source: str) -> None:
+    """Write the standard domain one way; raise MeasurementError for one newer than ``onnx``."""
+    import onnx
+
+    newest = onnx.defs.onnx_opset_version()
+    for one in model.opset_import:
+        one.domain = "" if one.domain == "ai.onnx" else one.domain
+        if not one.domain and one.version > newest:
+            raise MeasurementError(
+                f"{source} is of opset {one.version}, and onnx {onnx.__version__} knows up to "
+                f"{newest}; install a newer onnx"
+            )
 
 
 class _Walk:

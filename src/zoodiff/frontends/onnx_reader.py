@@ -15,6 +15,8 @@ _LIMIT = 8192
 """Bytes of values up to which a tensor keeps them: 1024 numbers of 8 bytes."""
 _DEPTH = 100
 """Nested messages; protobuf's own limit."""
+_MOST = 256 * 2**20
+"""Bytes beside large values; the largest of the zoo's files has not a hundredth of it."""
 _NESTED = {
     ("model", 7): "graph",
     ("model", 25): "function",
@@ -35,8 +37,8 @@ _VALUES = frozenset({4, 5, 6, 7, 9, 10, 11})
 def read(path: Path) -> Any:
     """The ``onnx.ModelProto`` of a file, without the values of large tensors.
 
-    Raises OSError where the file cannot be read, ValueError and protobuf's own errors where it is
-    no protobuf.
+    Raises OSError where the file cannot be read, OverflowError where it is large beside its
+    weights, ValueError and protobuf's own errors where it is no protobuf.
     """
     import onnx
 
@@ -80,6 +82,8 @@ def _copy(data: memoryview, kind: str, depth: int) -> bytearray:
             raise ValueError(f"a field has the unknown wire type {wire}")
         if position > end:
             raise ValueError("the file is truncated")
+        if len(made) + position - start > _MOST:
+            raise OverflowError(f"more than {_MOST >> 20} MB beside its weights")
         made += data[start:position]
     return made
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends import onnx_old
+from zoodiff.frontends import onnx_constants, onnx_old
+from zoodiff.frontends.onnx_call import Value, Weight
 from zoodiff.frontends.onnx_constants import SMALL
 
 Shape = tuple[int, ...]
@@ -78,11 +79,50 @@ def inferred(model: Any, source: str, extent: int) -> Any:
             node.op_type = "Identity"
     try:
         onnx_old.renew(stand_in)
-        return shape_inference.infer_shapes(stand_in, data_prop=True)
+        found = shape_inference.infer_shapes(stand_in, data_prop=True)
+        # ONNX follows few of the ways in which an exporter computes a shape from another.
+        while _unknown(found.graph) and _fold(stand_in, shapes(found.graph)):
+            found = shape_inference.infer_shapes(stand_in, data_prop=True)
+        return found
     except Exception as error:
         raise MeasurementError(
             f"the shapes of {source} cannot be inferred ({' '.join(str(error).split())[:160]})"
         ) from None
+
+
+def _unknown(graph: Any) -> bool:
+    """Whether some node's output has no shape, or one with an open extent."""
+    known = shapes(graph)
+    made = (known.get(name, (None, 0))[0] for n in graph.node for name in n.output if name)
+    return any(shape is None or -1 in shape for shape in made)
+
+
+def _fold(model: Any, known: Mapping[str, tuple[Shape | None, int]]) -> bool:
+    """Put constants in place of what follows from constants and known shapes; say if any was."""
+    from onnx import helper, numpy_helper
+
+    opset = next((one.version for one in model.opset_import if not one.domain), 1)
+    extents = {name: shape or () for name, (shape, _) in known.items()}
+    values = {t.name: onnx_constants.initialiser(t) for t in model.graph.initializer}
+    changed = False
+    for node in model.graph.node:
+        given = [values.get(name) if name else None for name in node.input]
+        made: Sequence[Weight] = ()
+        if node.op_type in {"Shape", "Size"} and not node.domain:
+            value = Value(node.input[0], extents.get(node.input[0], ()))
+            shape = onnx_constants.shape_of(node, value, opset)
+            made = [] if shape is None else [shape]
+        elif node.op_type == "Constant" or (
+            any(node.input) and all(name in values for name in node.input if name)
+        ):
+            made = onnx_constants.computed(node, given, extents, opset)
+        values |= {one.name: one for one in made}
+        if node.op_type == "Constant" or len(made) != 1 or made[0].array is None:
+            continue
+        tensor = numpy_helper.from_array(made[0].array, made[0].name)
+        node.CopyFrom(helper.make_node("Constant", [], [made[0].name], value=tensor))
+        changed = True
+    return changed
 
 
 def _close(dims: Any, extent: int) -> None:
