@@ -118,19 +118,36 @@ def test_caffes_scale_layers_are_parameters_beside_the_batch_norms(described) ->
     assert counts.parameters - 7_978_856 == counts.statistics
 
 
-def test_the_light_graphs_run_with_placeholders_and_with_random_weights(engine, described) -> None:
+@pytest.mark.parametrize("name", LIGHT)
+def test_the_light_graphs_compute_the_outputs_that_onnx_ships_for_them(name: str) -> None:
+    """For the input of ONNX's own backend tests: n numbers that rise evenly from 0 to below 1."""
+    pytest.importorskip("onnxruntime")
+    import onnx
+    from onnx import numpy_helper
+
+    from zoodiff.zoos.onnx_backend import OnnxBackend, light_folder
+
+    network = OnnxBackend().load(name, None, seed=0, threads=1)
+    assert network.weights_state == "placeholder"
+    size = int(np.prod(network.input_shape))
+    image = (np.arange(size) / size).astype(np.float32).reshape(network.input_shape)
+    shipped = onnx.TensorProto.FromString((light_folder() / f"{name}_output_0.pb").read_bytes())
+    expected = numpy_helper.to_array(shipped).reshape(1, 1000)
+    np.testing.assert_allclose(network.run(image), expected, rtol=1e-3, atol=1e-7)
+
+
+def test_the_light_graphs_run_with_random_weights_in_their_worker(engine, described) -> None:
     worker = engine.worker(ZOO)
     for name in LIGHT:
-        for weights in ("placeholder", "random"):
-            if weights == "random" and count(described[name][0]).parameters > 30_000_000:
-                continue  # a minute of drawing numbers that shows nothing new
-            loaded = worker.call(
-                "load", doing="", handle="h", model=name, weights=weights, seed=0, threads=1
-            )
-            assert loaded["weights_state"] == weights
-            answer = worker.call("time", doing="", handle="h", calls=1, batch=1, seed=0)
-            assert answer["milliseconds"][0] > 0
-        worker.call("unload", doing="", handle="h")
+        if count(described[name][0]).parameters > 30_000_000:
+            continue  # a minute of drawing numbers that shows nothing new
+        loaded = worker.call(
+            "load", doing="", handle="h", model=name, weights="random", seed=0, threads=1
+        )
+        assert (loaded["weights_state"], loaded["weights_sha256"]) == ("random", None)
+        answer = worker.call("time", doing="", handle="h", calls=1, batch=2, seed=0)
+        assert answer["milliseconds"][0] > 0
+    worker.call("unload", doing="", handle="h")
 
 
 def test_unknown_names_come_with_suggestions(engine) -> None:
