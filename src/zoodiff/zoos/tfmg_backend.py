@@ -120,8 +120,11 @@ class TfmgBackend:
         graph, self._facts[choice.name, choice.size] = (
             self._describe_slim(choice) if choice.slim else self._describe_official(choice)
         )
-        # TensorFlow's graphs are full of cycles; the next network should find their memory.
+        # TensorFlow's graphs are full of cycles; the next network should find their memory. What
+        # is left after the first are the packages themselves, which need no looking at again.
         gc.collect()
+        if gc.get_freeze_count() == 0:
+            gc.freeze()
         return graph
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
