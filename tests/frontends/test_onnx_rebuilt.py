@@ -264,7 +264,7 @@ FORMS = {
     ),
     "average_pool_same": (one("AveragePool", kernel_shape=[3, 2], auto_pad="SAME_UPPER"), None),
     "average_pool_ceil": (
-        one("AveragePool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1, pads=[1, 0, 0, 1]),
+        one("AveragePool", kernel_shape=[2, 2], strides=[3, 3], ceil_mode=1, pads=[1, 0, 0, 1]),
         None,
     ),
     "average_pool_counting_pads": (
