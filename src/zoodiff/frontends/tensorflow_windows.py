@@ -5,24 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from zoodiff.frontends.same_padding import same_pads
 from zoodiff.frontends.tensorflow_builder import Builder, Handler, own_shape
 from zoodiff.graph.ir import AttributeValue, Parameter
 
 _ADDITIONS = frozenset({"Add", "AddV2", "BiasAdd"})
-
-
-def same_pads(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Return what padding "SAME" adds before and after one axis.
-
-    The output has ``ceil(size / stride)`` elements; an odd total puts the extra one behind
-    (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
-
-    >>> same_pads(224, 3, 2, 1), same_pads(225, 3, 2, 1), same_pads(224, 7, 2, 1)
-    ((0, 1), (1, 1), (2, 3))
-    """
-    output = -(-size // stride)
-    total = max((output - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
-    return total // 2, total - total // 2
 
 
 def conv(builder: Builder, operation: Any) -> bool:
