@@ -13,7 +13,7 @@ import pytest
 
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.keras_functional import to_graph
-from zoodiff.frontends.keras_windows import same_pads
+from zoodiff.frontends.same_padding import same_pads
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph, Node
 

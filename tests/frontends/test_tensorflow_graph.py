@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from zoodiff.errors import MeasurementError
+from zoodiff.frontends.same_padding import same_pads
 from zoodiff.frontends.tensorflow_graph import (
     graph_from_concrete_function,
     graph_from_graph_def,
     graph_from_tensors,
     variable_parameters,
 )
-from zoodiff.frontends.tensorflow_windows import same_pads
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
 
