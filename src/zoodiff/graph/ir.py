@@ -23,12 +23,23 @@ class Parameter:
 
     ``trainable`` is False for state that gradient descent does not change: batch-norm moving
     statistics, the mean and variance of a normalisation layer inside the network.
+
+    ``role`` is what the operator does with it: ``weight``, ``bias``, ``scale``, ``shift``,
+    ``mean``, ``variance``, or ``constant`` for the operand of an elementwise operator.
+
+    ``layout`` names the axes of ``shape`` as the framework stores them, for weights that
+    frameworks store differently, so that they can be brought to the canonical order: ``OIHW`` for
+    a convolution (``I`` counts the channels of one group), ``OI`` for a linear layer; ``HWIO``,
+    ``HWIM`` (TensorFlow's depthwise kernels: output channel ``i * M + m``), ``IO``, ``IOHW``
+    (transposed convolutions) and so on. Empty where the shape is canonical as it is.
     """
 
     name: str
     shape: tuple[int, ...]
     trainable: bool = True
     dtype: str = "float32"
+    role: str = ""
+    layout: str = ""
 
     @property
     def size(self) -> int:
@@ -120,4 +131,11 @@ def _tensor(raw: Mapping[str, Any]) -> Tensor:
 
 
 def _parameter(raw: Mapping[str, Any]) -> Parameter:
-    return Parameter(raw["name"], tuple(raw["shape"]), raw["trainable"], raw["dtype"])
+    return Parameter(
+        raw["name"],
+        tuple(raw["shape"]),
+        raw["trainable"],
+        raw["dtype"],
+        raw.get("role", ""),
+        raw.get("layout", ""),
+    )
