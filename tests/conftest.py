@@ -7,11 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Model, Weights
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# On a busy machine a slow example says nothing about the code.
+settings.register_profile(
+    "zoodiff", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("zoodiff")
 
 
 class FakeZoo:
