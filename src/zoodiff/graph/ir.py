@@ -32,6 +32,9 @@ class Parameter:
     a convolution (``I`` counts the channels of one group), ``OI`` for a linear layer; ``HWIO``,
     ``HWIM`` (TensorFlow's depthwise kernels: output channel ``i * M + m``), ``IO``, ``IOHW``
     (transposed convolutions) and so on. Empty where the shape is canonical as it is.
+
+    ``view`` is set in canonical graphs only: the steps, ``("reshape", shape)`` or
+    ``("transpose", axes)``, that take the stored tensor to ``shape``.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Parameter:
     dtype: str = "float32"
     role: str = ""
     layout: str = ""
+    view: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @property
     def size(self) -> int:
@@ -64,7 +68,8 @@ class Node:
     """One operator application.
 
     ``name`` is the name that the source gave the layer, so that a finding can point there.
-    ``inputs`` and ``outputs`` are tensor names; parameters are not among the inputs.
+    ``inputs`` and ``outputs`` are tensor names; parameters are not among the inputs. ``notes``
+    names the passes that made the node what it is, in a canonical graph.
     """
 
     op: str
@@ -73,6 +78,7 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     parameters: tuple[Parameter, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,7 @@ class Graph:
                     outputs=tuple(n["outputs"]),
                     attributes=dict(n["attributes"]),
                     parameters=tuple(_parameter(p) for p in n["parameters"]),
+                    notes=tuple(n.get("notes", ())),
                 )
                 for n in raw["nodes"]
             ),
@@ -138,4 +145,5 @@ def _parameter(raw: Mapping[str, Any]) -> Parameter:
         raw["dtype"],
         raw.get("role", ""),
         raw.get("layout", ""),
+        tuple((step, tuple(numbers)) for step, numbers in raw.get("view", ())),
     )

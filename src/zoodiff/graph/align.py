@@ -1,0 +1,413 @@
+"""Which layer of one network is which layer of the other.
+
+Names say nothing across frameworks, so the alignment uses structure alone, from certain to likely:
+
+1. Hashes from both ends. A layer is known by everything that it is computed from and by everything
+   that is computed from it. Layers for which both agree are the same; then those for which one
+   agrees and nothing else comes into question. First with all attributes, then with operator,
+   kernel and channels alone, and, where both ends agree, with the operator alone.
+2. Neighbours. What is read by two aligned layers, or reads them, is probably aligned too.
+3. What remains between aligned layers is aligned as two sequences, by dynamic programming
+   (S. Needleman and C. Wunsch, 1970) over the likeness of layers.
+4. Neighbours again, at last also where the operators differ: an activation in the place of another.
+
+Time grows linearly with the size of the networks but for stretches without a single layer in
+common, which are cut into pieces of bounded size.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from zoodiff.graph.layers import Layer, LayerGraph
+
+_FAMILIES: dict[str, str] = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), "linear"),
+    **dict.fromkeys(("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"), "pool"),
+    **dict.fromkeys(
+        (
+            "BatchNormalization",
+            "GroupNormalization",
+            "InstanceNormalization",
+            "LRN",
+            "LayerNormalization",
+        ),
+        "norm",
+    ),
+    **dict.fromkeys(
+        (
+            "Clip",
+            "Elu",
+            "Gelu",
+            "HardSigmoid",
+            "HardSwish",
+            "LeakyRelu",
+            "Mish",
+            "PRelu",
+            "Relu",
+            "Selu",
+            "Sigmoid",
+            "Softplus",
+            "Swish",
+            "Tanh",
+        ),
+        "activation",
+    ),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), "output"),
+}
+_CELLS = 250_000
+"""Largest table of the dynamic programme; larger stretches are cut."""
+
+
+def family(layer: Layer) -> str:
+    """What kind of layer it is; layers of one family can stand for each other."""
+    return _FAMILIES.get(layer.op, layer.op)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Pairs of layer indices, and what has no counterpart."""
+
+    a: LayerGraph
+    b: LayerGraph
+    pairs: tuple[tuple[int, int], ...]
+    """In the order of a."""
+    only_a: tuple[int, ...]
+    only_b: tuple[int, ...]
+
+    @property
+    def to_b(self) -> dict[int, int]:
+        """Index in a -> index in b; inputs of the networks are ``-1 - k``."""
+        return {**{-1 - k: -1 - k for k in range(len(self.a.inputs))}, **dict(self.pairs)}
+
+    @property
+    def to_a(self) -> dict[int, int]:
+        """The other way round."""
+        return {b: a for a, b in self.to_b.items()}
+
+
+def align(a: LayerGraph, b: LayerGraph) -> Alignment:
+    """Align two networks; never fails, whatever they have in common."""
+    work = _Work(a, b)
+    for level in (_labels, _cores):
+        work.by_hashes(level(a), level(b), one_end=True)
+    work.by_hashes([x.op for x in a.layers], [y.op for y in b.layers], one_end=False)
+    work.by_neighbours()
+    work.by_sequence()
+    work.by_neighbours()
+    work.substitutes()
+    pairs = tuple(sorted(work.to_b.items()))
+    return Alignment(
+        a,
+        b,
+        pairs,
+        tuple(i for i in range(len(a.layers)) if i not in work.to_b),
+        tuple(j for j in range(len(b.layers)) if j not in work.to_a),
+    )
+
+
+def _labels(graph: LayerGraph) -> list[Hashable]:
+    return [layer.label for layer in graph.layers]
+
+
+def _cores(graph: LayerGraph) -> list[Hashable]:
+    return [layer.core for layer in graph.layers]
+
+
+class _Work:
+    """Pairs so far, and what finds more."""
+
+    def __init__(self, a: LayerGraph, b: LayerGraph) -> None:
+        self.a, self.b = a, b
+        self.to_b: dict[int, int] = {}
+        self.to_a: dict[int, int] = {}
+        self._likeness: dict[tuple[int, int], float] = {}
+        self._class_a, self._class_b = _classes(a, b)
+
+    def pair(self, i: int, j: int) -> None:
+        self.to_b[i] = j
+        self.to_a[j] = i
+
+    # Hashes from both ends
+
+    def by_hashes(
+        self, labels_a: Sequence[Hashable], labels_b: Sequence[Hashable], *, one_end: bool
+    ) -> None:
+        """Pair layers whose ancestors and descendants agree, then those with one end alike."""
+        up_a, up_b = _forward(self.a, labels_a), _forward(self.b, labels_b)
+        down_a, down_b = _backward(self.a, labels_a), _backward(self.b, labels_b)
+        self._by_keys(list(zip(up_a, down_a, strict=True)), list(zip(up_b, down_b, strict=True)))
+        if one_end:
+            self._by_keys(up_a, up_b)
+            self._by_keys(down_a, down_b)
+
+    def _by_keys(self, keys_a: Sequence[Hashable], keys_b: Sequence[Hashable]) -> None:
+        groups: dict[Hashable, tuple[list[int], list[int]]] = {}
+        for i, key in enumerate(keys_a):
+            if i not in self.to_b:
+                groups.setdefault(key, ([], []))[0].append(i)
+        for j, key in enumerate(keys_b):
+            if j not in self.to_a and key in groups:
+                groups[key][1].append(j)
+        for left, right in groups.values():
+            if len(left) == len(right) == 1:
+                self.pair(left[0], right[0])
+            elif len(left) == len(right) and len(left) <= 64:
+                self._pair_alike(left, right)
+
+    def _pair_alike(self, left: list[int], right: list[int]) -> None:
+        """Several that structure cannot tell apart: the most similar first, then in order."""
+        rest = list(right)
+        for i in left:
+            j = max(
+                rest, key=lambda j: (self._same_edges(i, j), self.likeness(i, j), -rest.index(j))
+            )
+            rest.remove(j)
+            self.pair(i, j)
+
+    def _same_edges(self, i: int, j: int) -> int:
+        """How many readers at equal positions are paired."""
+        wanted = {(self.to_b.get(user, -1), position) for user, position in self.a.layers[i].users}
+        return len(wanted & set(self.b.layers[j].users))
+
+    # Likeness of two layers
+
+    def likeness(self, i: int, j: int) -> float:
+        """How much two layers are alike by themselves; 0 where they cannot be a pair."""
+        key = (self._class_a[i], self._class_b[j])
+        if key not in self._likeness:
+            self._likeness[key] = _likeness(self.a.layers[i], self.b.layers[j])
+        return self._likeness[key]
+
+    def _context(self, i: int, j: int) -> float:
+        """Shares of the neighbours that are paired, less those that are paired elsewhere."""
+        one, other = self.a.layers[i], self.b.layers[j]
+        score = 0.0
+        for mine, theirs in ((one.inputs, other.inputs), (_users(one), _users(other))):
+            if not mine and not theirs:
+                score += 1.0
+                continue
+            there = set(theirs)
+            for x in mine:
+                y = x if x < 0 else self.to_b.get(x)
+                if y is not None:
+                    score += (2.0 if y in there else -1.0) / max(len(mine), len(theirs))
+        return score
+
+    # Neighbours
+
+    def by_neighbours(self) -> None:
+        """Pair what neighbours pairs, the most convincing first."""
+        heap: list[tuple[float, int, int]] = []
+        for i, j in list(self.to_b.items()):
+            self._offer(heap, i, j)
+        for k in range(len(self.a.inputs)):
+            self._offer_readers(heap, -1 - k)
+        while heap:
+            score, i, j = heapq.heappop(heap)
+            if i in self.to_b or j in self.to_a:
+                continue
+            now = -(self.likeness(i, j) + self._context(i, j))
+            if now > score + 1e-9:  # worse than when it was offered
+                heapq.heappush(heap, (now, i, j))
+                continue
+            if -now < _LEAST:
+                continue
+            self.pair(i, j)
+            self._offer(heap, i, j)
+
+    def _offer(self, heap: list[tuple[float, int, int]], i: int, j: int) -> None:
+        one, other = self.a.layers[i], self.b.layers[j]
+        self._offer_all(heap, one.inputs, other.inputs)
+        self._offer_all(heap, _users(one), _users(other))
+
+    def _offer_readers(self, heap: list[tuple[float, int, int]], source: int) -> None:
+        readers = [
+            [layer.index for layer in graph.layers if source in layer.inputs]
+            for graph in (self.a, self.b)
+        ]
+        self._offer_all(heap, *readers)
+
+    def _offer_all(
+        self, heap: list[tuple[float, int, int]], left: Iterable[int], right: Iterable[int]
+    ) -> None:
+        mine = [i for i in dict.fromkeys(left) if i >= 0 and i not in self.to_b]
+        theirs = [j for j in dict.fromkeys(right) if j >= 0 and j not in self.to_a]
+        if len(mine) * len(theirs) > 256:
+            pairs: Iterable[tuple[int, int]] = zip(mine, theirs, strict=False)
+        else:
+            pairs = ((i, j) for i in mine for j in theirs)
+        for i, j in pairs:
+            alike = self.likeness(i, j)
+            if alike:
+                heapq.heappush(heap, (-(alike + self._context(i, j)), i, j))
+
+    # Sequences
+
+    def by_sequence(self) -> None:
+        """Align what is left between pairs that keep their order."""
+        fixed = _increasing(sorted(self.to_b.items()))
+        bounds = [(-1, -1), *fixed, (len(self.a.layers), len(self.b.layers))]
+        for (i0, j0), (i1, j1) in pairwise(bounds):
+            left = [i for i in range(i0 + 1, i1) if i not in self.to_b]
+            right = [j for j in range(j0 + 1, j1) if j not in self.to_a]
+            if left and right:
+                self._stretch(left, right)
+
+    def _stretch(self, left: list[int], right: list[int]) -> None:
+        if len(left) * len(right) <= _CELLS:
+            for i, j in _needleman_wunsch(left, right, self._worth, floor=_LEAST):
+                self.pair(i, j)
+            return
+        # Too long for one table: in proportion, piece by piece.
+        pieces = -(-len(left) * len(right) // _CELLS)
+        for k in range(pieces):
+            self._stretch(
+                left[k * len(left) // pieces : (k + 1) * len(left) // pieces],
+                right[k * len(right) // pieces : (k + 1) * len(right) // pieces],
+            )
+
+    def _worth(self, i: int, j: int) -> float:
+        alike = self.likeness(i, j)
+        return alike + self._context(i, j) if alike else 0.0
+
+    # What stands in the same place
+
+    def substitutes(self) -> None:
+        """Pair single layers that stand in one place, whatever they are."""
+        for i in [i for i in range(len(self.a.layers)) if i not in self.to_b]:
+            layer = self.a.layers[i]
+            if not layer.inputs or not layer.users:
+                continue
+            sources = [x if x < 0 else self.to_b.get(x) for x in layer.inputs]
+            readers = {self.to_b.get(user) for user, _ in layer.users}
+            if None in sources or None in readers:
+                continue
+            for j in self._readers_in_b(sources[0]):
+                other = self.b.layers[j]
+                if j in self.to_a or sorted(other.inputs) != sorted(sources):  # type: ignore[type-var]
+                    continue
+                if {user for user, _ in other.users} == readers:
+                    self.pair(i, j)
+                    break
+
+    def _readers_in_b(self, source: int | None) -> list[int]:
+        if source is None:
+            return []
+        if source >= 0:
+            return _users(self.b.layers[source])
+        return [layer.index for layer in self.b.layers if source in layer.inputs]
+
+
+_LEAST = 2.0
+"""Two layers with less likeness and context than this are no pair."""
+
+
+def _users(layer: Layer) -> list[int]:
+    return [user for user, _ in layer.users]
+
+
+def _likeness(a: Layer, b: Layer) -> float:
+    if a.op != b.op:
+        return 1.0 if family(a) == family(b) else 0.0
+    score = 2.0
+    if a.label == b.label:
+        return score + 3.0
+    if a.core == b.core:
+        return score + 1.5
+    if a.op == "Conv":
+        score += 0.5 * (a.node.attributes["kernel_shape"] == b.node.attributes["kernel_shape"])
+        score += 0.5 * (a.node.attributes["out_channels"] == b.node.attributes["out_channels"])
+    return score
+
+
+def _classes(a: LayerGraph, b: LayerGraph) -> tuple[list[int], list[int]]:
+    """Numbers of labels, so that likeness is worked out once for each two labels."""
+    known: dict[Hashable, int] = {}
+    return tuple(  # type: ignore[return-value]
+        [known.setdefault((layer.op, layer.label), len(known)) for layer in graph.layers]
+        for graph in (a, b)
+    )
+
+
+def _forward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
+    found: list[int] = []
+    for layer in graph.layers:
+        read = [found[i] if i >= 0 else i for i in layer.inputs]
+        if layer.commutative or layer.op == "Concat":
+            read.sort()
+        found.append(hash((labels[layer.index], tuple(read))))
+    return found
+
+
+def _backward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
+    found = [0] * len(graph.layers)
+    ends: dict[int, int] = {index: k for k, index in enumerate(graph.outputs)}
+    for layer in reversed(graph.layers):
+        used = sorted(found[user] for user, _ in layer.users)
+        found[layer.index] = hash((labels[layer.index], tuple(used), ends.get(layer.index)))
+    return found
+
+
+def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The longest subsequence of pairs in which both indices increase."""
+    tails: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for k, (_, j) in enumerate(pairs):
+        low, high = 0, len(tails)
+        while low < high:
+            middle = (low + high) // 2
+            if tails[middle] < j:
+                low = middle + 1
+            else:
+                high = middle
+        before.append(ends[low - 1] if low else -1)
+        if low == len(tails):
+            tails.append(j)
+            ends.append(k)
+        else:
+            tails[low], ends[low] = j, k
+    chain: list[tuple[int, int]] = []
+    k = ends[-1] if ends else -1
+    while k >= 0:
+        chain.append(pairs[k])
+        k = before[k]
+    return chain[::-1]
+
+
+def _needleman_wunsch(
+    left: Sequence[int],
+    right: Sequence[int],
+    worth: Callable[[int, int], float],
+    *,
+    floor: float,
+) -> list[tuple[int, int]]:
+    """The pairs of the best global alignment; gaps cost nothing, poor pairs are not made."""
+    rows, columns = len(left), len(right)
+    table = [[0.0] * (columns + 1)]
+    gains: list[list[float]] = []
+    for i in left:
+        above, row, gain = table[-1], [0.0], []
+        for k, j in enumerate(right):
+            value = worth(i, j)
+            value = value if value >= floor else 0.0
+            gain.append(value)
+            row.append(max(above[k] + value, above[k + 1], row[k]))
+        table.append(row)
+        gains.append(gain)
+    pairs = []
+    r, c = rows, columns
+    while r and c:
+        value = gains[r - 1][c - 1]
+        if value and table[r][c] == table[r - 1][c - 1] + value:
+            pairs.append((left[r - 1], right[c - 1]))
+            r, c = r - 1, c - 1
+        elif table[r][c] == table[r - 1][c]:
+            r -= 1
+        else:
+            c -= 1
+    return pairs[::-1]

@@ -1,0 +1,24 @@
+"""A frontend's graph to its canonical graph."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from zoodiff.errors import UsageError
+from zoodiff.graph.ir import Graph
+from zoodiff.graph.net import Net
+from zoodiff.graph.passes import PASSES, apply
+
+
+def canonical(graph: Graph, without: Collection[str] = ()) -> Graph:
+    """Return the graph after all passes, but for those named in ``without``.
+
+    Raises UsageError for a pass that there is not, MeasurementError for a graph with a cycle.
+    """
+    unknown = set(without) - {one.name for one in PASSES}
+    if unknown:
+        names = ", ".join(one.name for one in PASSES)
+        raise UsageError(f'there is no pass "{min(unknown)}"; the passes are {names}')
+    net = Net(graph)
+    apply(net, without)
+    return net.freeze()

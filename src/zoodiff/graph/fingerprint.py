@@ -1,0 +1,162 @@
+"""A hash of a network's function without its weights: equal exactly for isomorphic graphs.
+
+Layers are coloured by what they compute from (their ancestors) and by what is computed from them
+(their descendants); networks are acyclic, so one sweep each way does it. Where layers are still
+alike, one of them is set apart and the colours are refined, in every possible way, and the
+smallest resulting text counts: individualisation and refinement, as in B. McKay and A. Piperno,
+"Practical graph isomorphism, II", 2014. The text lists every layer with its label and its edges,
+so that equal texts mean isomorphic graphs, not only equal colours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.canonical import canonical
+from zoodiff.graph.ir import Graph
+from zoodiff.graph.layers import LayerGraph
+
+SCHEME = "zd1"
+"""Version of the scheme: the passes, the labels and the text. Stands before every fingerprint."""
+_MOST_LEAVES = 4096
+"""Refinements that are tried; real networks need from one to some dozens."""
+
+
+def fingerprint(graph: Graph, *, is_canonical: bool = False) -> str:
+    """Return ``zd1:`` and 32 hexadecimal digits.
+
+    Independent of names, the order of nodes, framework and weights. Raises MeasurementError for a
+    graph with more symmetries than can be searched.
+    """
+    layers = LayerGraph(graph if is_canonical else canonical(graph))
+    digest = hashlib.blake2b(_text(layers).encode(), digest_size=16).hexdigest()
+    return f"{SCHEME}:{digest}"
+
+
+def _text(graph: LayerGraph) -> str:
+    labels = [
+        _digest(repr((layer.label, times)))
+        for layer, times in zip(graph.layers, _sharing(graph), strict=True)
+    ]
+    return _Search(graph).smallest(_refined(graph, labels))[0]
+
+
+class _Search:
+    """The smallest text over all ways of setting alike layers apart.
+
+    Two ways that end in the same text differ by a symmetry of the graph, so only one is followed.
+    """
+
+    def __init__(self, graph: LayerGraph) -> None:
+        self._graph = graph
+        self._left = _MOST_LEAVES
+
+    def smallest(self, colours: list[str]) -> tuple[str, str]:
+        """The smallest text below these colours, and that of always taking the first layer."""
+        members = _alike(colours)
+        if not members:
+            text = _written(self._graph, colours)
+            return text, text
+        best, first = self.smallest(self._apart(colours, members[0]))
+        for member in members[1:]:
+            other = self._apart(colours, member)
+            if self._first(other) != first:
+                best = min(best, self.smallest(other)[0])
+        return best, first
+
+    def _first(self, colours: list[str]) -> str:
+        while members := _alike(colours):
+            colours = self._apart(colours, members[0])
+        return _written(self._graph, colours)
+
+    def _apart(self, colours: Sequence[str], member: int) -> list[str]:
+        self._left -= 1
+        if self._left < 0:
+            raise MeasurementError(
+                f"the graph of {self._graph.graph.source} has too many parts that are alike to be "
+                "fingerprinted; compare it with diff instead"
+            )
+        apart = list(colours)
+        apart[member] = _digest(f"apart {apart[member]}")
+        return _refined(self._graph, apart)
+
+
+def _alike(colours: Sequence[str]) -> list[int]:
+    """Layers of the first colour that several share."""
+    classes: dict[str, list[int]] = {}
+    for index, colour in enumerate(colours):
+        classes.setdefault(colour, []).append(index)
+    shared = min((c for c, members in classes.items() if len(members) > 1), default=None)
+    return [] if shared is None else classes[shared]
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _sharing(graph: LayerGraph) -> list[int]:
+    """For each layer how many layers read a weight of its own; 1 where nothing is shared."""
+    counts: dict[str, int] = {}
+    for layer in graph.layers:
+        for node in (layer.node, *layer.chain):
+            for parameter in node.parameters:
+                counts[parameter.name] = counts.get(parameter.name, 0) + 1
+    return [
+        max(
+            (counts[p.name] for node in (layer.node, *layer.chain) for p in node.parameters),
+            default=1,
+        )
+        for layer in graph.layers
+    ]
+
+
+def _refined(graph: LayerGraph, colours: Sequence[str]) -> list[str]:
+    """Colours by ancestors and descendants, repeated until no class splits any more."""
+    current = list(colours)
+    classes = len(set(current))
+    while True:
+        forward: list[str] = []
+        for layer in graph.layers:
+            read = [forward[i] if i >= 0 else f"input {-1 - i}" for i in layer.inputs]
+            if layer.commutative:
+                read.sort()
+            forward.append(_digest(f"{current[layer.index]}({','.join(read)})"))
+        backward = [""] * len(graph.layers)
+        ends: dict[int, list[str]] = {}
+        for position, index in enumerate(graph.outputs):
+            ends.setdefault(index, []).append(f"output {position}")
+        for layer in reversed(graph.layers):
+            used = [
+                f"{backward[user]}@{'' if graph.layers[user].commutative else position}"
+                for user, position in layer.users
+            ]
+            used = sorted(used) + ends.get(layer.index, [])
+            backward[layer.index] = _digest(f"{forward[layer.index]}[{','.join(used)}]")
+        found = len(set(backward))
+        current = backward
+        if found <= classes or found == len(backward):
+            return current
+        classes = found
+
+
+def _written(graph: LayerGraph, colours: Sequence[str]) -> str:
+    """The graph with its layers in the order of their colours, all different."""
+    order = sorted(range(len(colours)), key=lambda i: colours[i])
+    place = {index: position for position, index in enumerate(order)}
+    shared: dict[str, int] = {}
+    lines = [f"inputs {[list(shape) for shape in graph.inputs]}"]
+    for index in order:
+        layer = graph.layers[index]
+        read = [place[i] if i >= 0 else i for i in layer.inputs]
+        if layer.commutative:
+            read.sort()
+        names = [
+            shared.setdefault(parameter.name, len(shared))
+            for node in (layer.node, *layer.chain)
+            for parameter in node.parameters
+        ]
+        lines.append(f"{layer.label!r} {read} {names}")
+    lines.append(f"outputs {[place[i] if i >= 0 else i for i in graph.outputs]}")
+    return "\n".join(lines)

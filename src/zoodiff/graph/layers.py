@@ -1,0 +1,210 @@
+"""The layers of a canonical graph: what is compared, aligned and fingerprinted.
+
+A layer is a node with the per-channel arithmetic behind it: a convolution with its bias, its batch
+norm and its scale are one layer, because they are one affine function and frameworks divide it
+differently. Nodes that only move axes of extent 1 are no layers. Everything else is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from zoodiff.graph.ir import Graph, Node
+
+_ANCHORS = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Gemm"})
+_COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})
+_IGNORED = frozenset({"in_features", "momentum", "out_features", "scale", "center", "training"})
+"""Attributes that follow from the weights, or that inference does not use."""
+
+Item = tuple[Any, ...]
+
+
+class Layer:
+    """A node of the layer graph; see the module."""
+
+    __slots__ = ("chain", "core", "index", "inputs", "label", "node", "users")
+
+    def __init__(self, index: int, node: Node) -> None:
+        self.index = index
+        self.node = node
+        self.chain: list[Node] = []
+        """Per-channel arithmetic behind the node, in order."""
+        self.inputs: list[int] = []
+        """Indices of layers; ``-1 - k`` is the network's input k."""
+        self.users: list[tuple[int, int]] = []
+        """(layer, position among its inputs) of everybody who reads the result."""
+        self.label: Hashable = None
+        """Everything that makes the layer's function, but its weights."""
+        self.core: Hashable = None
+        """What makes the layer recognisable: operator, kernel, channels."""
+
+    @property
+    def op(self) -> str:
+        """The operator in ONNX's vocabulary."""
+        return self.node.op
+
+    @property
+    def name(self) -> str:
+        """The name that the source gave it."""
+        return self.node.name
+
+    @property
+    def commutative(self) -> bool:
+        """Whether the order of the inputs does not matter."""
+        return self.node.op in _COMMUTATIVE and not self.node.attributes.get("constant_first")
+
+    @property
+    def output(self) -> str:
+        """The tensor that the layer hands on."""
+        return (self.chain[-1] if self.chain else self.node).outputs[0]
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The affine chain: ``("bias",)``, ``("norm", epsilon, ...)``, ``("scale",)``..."""
+        found: list[Item] = [("bias",)] if self.node.attributes.get("bias") else []
+        return tuple([*found, *map(_item, self.chain)])
+
+    def __repr__(self) -> str:
+        return f"{self.op}({self.name})"
+
+
+class LayerGraph:
+    """The layers of one canonical graph, in topological order."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.layers: list[Layer] = []
+        self.inputs = [tensor.shape for tensor in graph.inputs]
+        where: dict[str, int] = {t.name: -1 - k for k, t in enumerate(graph.inputs)}
+        readers: dict[str, int] = {}
+        for node in graph.nodes:
+            for tensor in node.inputs:
+                readers[tensor] = readers.get(tensor, 0) + 1
+        for output in graph.outputs:
+            readers[output.name] = readers.get(output.name, 0) + 1
+        open_chains: set[int] = set()
+        """Layers to whose chain more may be added: so far nobody else reads them."""
+        for node in graph.nodes:
+            first = where.get(node.inputs[0]) if node.inputs else None
+            if first is not None and _transparent(graph, node):
+                where[node.outputs[0]] = first
+                if readers.get(node.inputs[0], 0) != 1:
+                    open_chains.discard(first)
+                continue
+            if first is not None and first in open_chains and readers[node.inputs[0]] == 1:
+                layer = self.layers[first]
+                if _extends(layer, node):
+                    layer.chain.append(node)
+                    where[node.outputs[0]] = first
+                    continue
+            layer = Layer(len(self.layers), node)
+            self.layers.append(layer)
+            for position, tensor in enumerate(node.inputs):
+                source = where.get(tensor)
+                if source is None:
+                    continue
+                layer.inputs.append(source)
+                if source >= 0:
+                    self.layers[source].users.append((layer.index, position))
+            for tensor in node.outputs:
+                where[tensor] = layer.index
+            if node.op in _ANCHORS:
+                open_chains.add(layer.index)
+        self.outputs = [where[output.name] for output in graph.outputs]
+        for layer in self.layers:
+            layer.label, layer.core = _label(graph, layer)
+
+    def shape(self, layer: Layer) -> tuple[int, ...]:
+        """Shape of what a layer hands on."""
+        found = self.graph.tensors.get(layer.output)
+        return found.shape if found else ()
+
+
+def _transparent(graph: Graph, node: Node) -> bool:
+    if node.op != "Reshape" or node.parameters or len(node.inputs) != 1:
+        return False
+    before, after = graph.tensors.get(node.inputs[0]), graph.tensors.get(node.outputs[0])
+    if before is None or after is None:
+        return False
+    return [n for n in before.shape if n != 1] == [n for n in after.shape if n != 1]
+
+
+def _extends(layer: Layer, node: Node) -> bool:
+    """Whether a node is per-channel arithmetic along the channels of a layer."""
+    if len(node.inputs) != 1 or len(node.outputs) != 1:
+        return False
+    axis = layer.node.attributes.get("axis", 1)
+    if node.op == "BatchNormalization":
+        return node.attributes.get("axis", 1) == axis and node.attributes.get("spatial", True)  # type: ignore[return-value]
+    if node.op not in {"Add", "Mul"} or len(node.parameters) != 1:
+        return False
+    return node.attributes.get("axis") == axis
+
+
+def _item(node: Node) -> Item:
+    if node.op == "BatchNormalization":
+        a = node.attributes
+        return ("norm", rounded(a.get("epsilon")), bool(a.get("scale")), bool(a.get("center")))
+    return ("scale",) if node.op == "Mul" else ("shift",)
+
+
+def rounded(value: Any) -> Any:
+    """A number to six digits, so that float32 and float64 spellings agree; lists likewise."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, float):
+        return float(f"{value:.5e}") + 0.0
+    if isinstance(value, list | tuple):
+        return tuple(rounded(v) for v in value)
+    return value
+
+
+def _along_wide(a: Mapping[str, Any], shape: Sequence[int]) -> Mapping[str, Any]:
+    """Attributes with axes counted among those of more than one element.
+
+    So a norm of (1, 768) along axis 1 is the norm of (1, 1, 1, 768) along axis 3.
+    """
+    if not shape or not ({"axis", "axes"} & set(a)):
+        return a
+    place = {axis: sum(extent != 1 for extent in shape[:axis]) for axis in range(len(shape))}
+    changed = dict(a)
+    if isinstance(a.get("axis"), int):
+        changed["axis"] = place.get(a["axis"], a["axis"])
+    if isinstance(a.get("axes"), list):
+        changed["axes"] = [place.get(axis, axis) for axis in a["axes"] if shape[axis] != 1]
+    return changed
+
+
+def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
+    node = layer.node
+    a: Mapping[str, Any] = node.attributes
+    if node.op in {"Conv", "ConvTranspose"}:
+        group = a.get("group", 1)
+        data = graph.tensors.get(node.inputs[0]) if node.inputs else None
+        depthwise = (
+            data is not None and len(data.shape) > 1 and group == data.shape[1] and group > 1
+        )
+        kernel, out = tuple(a["kernel_shape"]), a["out_channels"]
+        core: Hashable = (node.op, kernel, out, depthwise)
+        rest = tuple(
+            (key, rounded(a[key]))
+            for key in sorted(a)
+            if key not in {"bias", "kernel_shape", "out_channels"}
+        )
+        return (core, rest, layer.items), core
+    data = graph.tensors.get(node.inputs[0]) if node.inputs else None
+    a = _along_wide(a, data.shape if data else ())
+    if node.op == "Gemm":
+        out = a["out_features"]
+        rest = tuple(
+            (key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED and key != "bias"
+        )
+        return (("Gemm", out), rest, layer.items), ("Gemm", out)
+    if node.op == "BatchNormalization":
+        return ("BatchNormalization", _item(node), layer.items), "BatchNormalization"
+    rest = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)
+    shapes = tuple(p.shape for p in node.parameters)
+    core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op
+    scaling = bool(a.get("scale")) if node.op == "LayerNormalization" else a.get("scale")
+    return (node.op, rest, rounded(scaling), shapes), core

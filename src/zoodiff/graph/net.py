@@ -1,0 +1,250 @@
+"""A graph that passes rewrite in place: the same content as ``ir.Graph``, with its edges indexed.
+
+Passes work on a ``Net`` because rebuilding a frozen graph after every rewrite costs more than the
+rewriting. ``thaw`` makes one, ``freeze`` gives the frozen graph back, in topological order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
+
+
+class Op:
+    """A node under work. Mutable; see ``ir.Node`` for the fields."""
+
+    __slots__ = ("attributes", "inputs", "name", "notes", "op", "order", "outputs", "parameters")
+
+    def __init__(
+        self,
+        op: str,
+        name: str,
+        inputs: list[str],
+        outputs: list[str],
+        attributes: dict[str, Any],
+        parameters: list[Parameter],
+        order: float,
+        notes: set[str] | None = None,
+    ) -> None:
+        self.op = op
+        self.name = name
+        self.inputs = inputs
+        self.outputs = outputs
+        self.attributes = attributes
+        self.parameters = parameters
+        self.order = order
+        """Where the source had it; new nodes take the order of what they replace."""
+        self.notes: set[str] = notes or set()
+
+    @property
+    def output(self) -> str:
+        """The first output."""
+        return self.outputs[0]
+
+    def __repr__(self) -> str:
+        return f"{self.op}({self.name})"
+
+
+class Net:
+    """Nodes with the edges between them."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.inputs = [tensor.name for tensor in graph.inputs]
+        self.outputs = [tensor.name for tensor in graph.outputs]
+        self.tensors: dict[str, Tensor] = dict(graph.tensors)
+        for tensor in (*graph.inputs, *graph.outputs):
+            self.tensors.setdefault(tensor.name, tensor)
+        self.nodes: dict[int, Op] = {}
+        self.producer: dict[str, Op] = {}
+        self.users: dict[str, list[Op]] = {}
+        self.kinds: dict[str, int] = {}
+        """How many nodes there are, or were, of each operator."""
+        for order, node in enumerate(graph.nodes):
+            self._take(
+                Op(
+                    node.op,
+                    node.name,
+                    list(node.inputs),
+                    list(node.outputs),
+                    dict(node.attributes),
+                    list(node.parameters),
+                    order,
+                    set(node.notes),
+                )
+            )
+        self._fresh = 0
+
+    def __iter__(self) -> Iterator[Op]:
+        """Nodes in the order of the source; safe against rewriting while iterating."""
+        for node in sorted(self.nodes.values(), key=_order):
+            if id(node) in self.nodes:
+                yield node
+
+    def of(self, *ops: str) -> list[Op]:
+        """Nodes of some operators, in order."""
+        if not any(op in self.kinds for op in ops):
+            return []
+        return sorted((n for n in self.nodes.values() if n.op in ops), key=_order)
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        """Shape of a tensor; empty where nothing is known."""
+        found = self.tensors.get(tensor)
+        return found.shape if found else ()
+
+    def sole_user(self, tensor: str) -> Op | None:
+        """The only reader of a tensor; None for several, none, or an output of the network."""
+        users = self.users.get(tensor, [])
+        return users[0] if len(users) == 1 and tensor not in self.outputs else None
+
+    def add(
+        self,
+        op: str,
+        name: str,
+        inputs: Sequence[str],
+        shape: Sequence[int],
+        attributes: Mapping[str, Any],
+        *,
+        parameters: Iterable[Parameter] = (),
+        order: float,
+        notes: Iterable[str] = (),
+    ) -> Op:
+        """Add a node with one new output."""
+        self._fresh += 1
+        output = f"{name}~{self._fresh}"
+        first = self.tensors.get(inputs[0]) if inputs else None
+        self.tensors[output] = Tensor(output, tuple(shape), first.dtype if first else "float32")
+        node = Op(
+            op,
+            name,
+            list(inputs),
+            [output],
+            dict(attributes),
+            list(parameters),
+            order,
+            set(notes),
+        )
+        self._take(node)
+        return node
+
+    def become(self, node: Op, op: str, attributes: Mapping[str, Any], note: str) -> None:
+        """Make a node another operator of the same inputs and output."""
+        node.op = op
+        node.attributes = dict(attributes)
+        node.notes.add(note)
+        self.kinds[op] = self.kinds.get(op, 0) + 1
+
+    def read(self, node: Op, inputs: Sequence[str]) -> None:
+        """Give a node other inputs."""
+        for tensor in set(node.inputs):
+            users = self.users[tensor]
+            users[:] = [user for user in users if user is not node]
+        node.inputs = list(inputs)
+        for tensor in inputs:
+            self.users.setdefault(tensor, []).append(node)
+
+    def redirect(self, old: str, new: str) -> None:
+        """Let everybody who reads ``old`` read ``new``."""
+        for user in list(dict.fromkeys(self.users.get(old, []))):
+            self.read(user, [new if tensor == old else tensor for tensor in user.inputs])
+        self.outputs = [new if tensor == old else tensor for tensor in self.outputs]
+
+    def rename(self, node: Op, output: str, shape: Sequence[int]) -> str:
+        """Give an output another name and shape; who reads the old name is left as it is."""
+        self._fresh += 1
+        name = f"{output}~{self._fresh}"
+        self.tensors[name] = replace(self.tensors[output], name=name, shape=tuple(shape))
+        node.outputs = [name if tensor == output else tensor for tensor in node.outputs]
+        self.producer[name] = self.producer.pop(output)
+        return name
+
+    def bypass(self, node: Op) -> None:
+        """Take out a node whose output is its first input."""
+        self.redirect(node.output, node.inputs[0])
+        self.remove(node)
+
+    def remove(self, node: Op) -> None:
+        """Take out a node that nobody reads."""
+        self.read(node, [])
+        del self.nodes[id(node)]
+        for tensor in node.outputs:
+            self.producer.pop(tensor, None)
+
+    def prune(self) -> None:
+        """Take out every node that no output depends on."""
+        needed: set[int] = set()
+        waiting = [self.producer[t] for t in self.outputs if t in self.producer]
+        while waiting:
+            node = waiting.pop()
+            if id(node) not in needed:
+                needed.add(id(node))
+                waiting += [self.producer[t] for t in node.inputs if t in self.producer]
+        for node in list(self.nodes.values()):
+            if id(node) not in needed:
+                self.remove(node)
+
+    def _take(self, node: Op) -> None:
+        self.nodes[id(node)] = node
+        self.kinds[node.op] = self.kinds.get(node.op, 0) + 1
+        for tensor in node.outputs:
+            self.producer[tensor] = node
+        for tensor in node.inputs:
+            self.users.setdefault(tensor, []).append(node)
+
+    def freeze(self) -> Graph:
+        """The frozen graph, in topological order; raise MeasurementError for a cycle."""
+        self.prune()
+        nodes = [
+            Node(
+                node.op,
+                node.name,
+                tuple(node.inputs),
+                tuple(node.outputs),
+                node.attributes,
+                tuple(node.parameters),
+                tuple(sorted(node.notes)),
+            )
+            for node in self.in_order()
+        ]
+        kept = {name for node in nodes for name in (*node.inputs, *node.outputs)}
+        kept.update(self.inputs, self.outputs)
+        return replace(
+            self.graph,
+            nodes=tuple(nodes),
+            outputs=tuple(self.tensors[name] for name in self.outputs),
+            tensors={name: t for name, t in self.tensors.items() if name in kept},
+        )
+
+    def in_order(self) -> list[Op]:
+        """Kahn's algorithm; among nodes that are ready, the source's order decides."""
+        waits = {
+            key: sum(1 for t in set(node.inputs) if t in self.producer)
+            for key, node in self.nodes.items()
+        }
+        ready = [(node.order, key) for key, node in self.nodes.items() if not waits[key]]
+        heapq.heapify(ready)
+        done: list[Op] = []
+        while ready:
+            node = self.nodes[heapq.heappop(ready)[1]]
+            done.append(node)
+            for tensor in node.outputs:
+                for user in set(map(id, self.users.get(tensor, ()))):
+                    waits[user] -= 1
+                    if not waits[user]:
+                        heapq.heappush(ready, (self.nodes[user].order, user))
+        if len(done) != len(self.nodes):
+            stuck = next(node for key, node in self.nodes.items() if waits[key] > 0)
+            raise MeasurementError(
+                f"the graph of {self.graph.source} runs in a circle at {stuck.name}; "
+                "a network must be acyclic"
+            )
+        return done
+
+
+def _order(node: Op) -> float:
+    return node.order

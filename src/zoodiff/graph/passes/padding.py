@@ -1,0 +1,117 @@
+r"""Explicit padding goes into the layer behind it, and pads are those that take effect.
+
+* Convolution: :math:`W * \mathrm{pad}_0(x)` with no pads equals :math:`W * x` with these pads.
+* Average pool: the same, with padding counted among the elements.
+* Maximum pool: its own padding counts as :math:`-\infty`; zeros stand in for that only where
+  :math:`x \ge 0` and every window holds an element of x, since then
+  :math:`\max(0, x) = \max(x)`. Padding by :math:`-\infty` always goes in.
+
+Then, for an input of extent n, kernel k, dilation d, stride s and m outputs, only
+:math:`p_{end} = \max(0, (m-1)s + d(k-1) + 1 - n - p_{begin})` elements of the padding at the end
+are ever read (V. Dumoulin, F. Visin, "A guide to convolution arithmetic", 2016, relationship 6);
+the rest is dropped. ``ceil_mode`` is what it does to m, so it goes into the pads as well; where
+padding counts in an average, it stays, because the overhang does not count. Whether padding counts
+does not matter where there is none.
+"""
+
+from __future__ import annotations
+
+import math
+
+from zoodiff.graph.net import Net, Op
+from zoodiff.graph.passes.signs import never_negative
+
+NOTE = "padding"
+_WINDOWS = ("AveragePool", "Conv", "MaxPool")
+
+
+def run(net: Net) -> None:
+    """Merge Pad nodes, then cut all pads to what is read."""
+    for node in net.of("Pad"):
+        if node.attributes.get("mode", "constant") == "constant" and not node.parameters:
+            _merge(net, node)
+    for node in net.of(*_WINDOWS):
+        effective(net, node)
+
+
+def _merge(net: Net, pad: Op) -> None:
+    pads = _spatial(net, pad)
+    if pads is None:
+        return
+    value = float(pad.attributes.get("value") or 0.0)
+    for user in list(dict.fromkeys(net.users.get(pad.output, []))):
+        if (
+            user.op not in _WINDOWS
+            or user.inputs[0] != pad.output
+            or user.inputs.count(pad.output) > 1
+        ):
+            continue
+        if len(user.attributes["pads"]) != 4 or not _fits(net, pad, user, value, pads):
+            continue
+        user.attributes["pads"] = [
+            a + b for a, b in zip(user.attributes["pads"], pads, strict=True)
+        ]
+        user.notes.add(NOTE)
+        net.read(user, [pad.inputs[0], *user.inputs[1:]])
+    if not net.users.get(pad.output) and pad.output not in net.outputs:
+        net.remove(pad)
+
+
+def _spatial(net: Net, pad: Op) -> list[int] | None:
+    """Pads of height and width in ONNX's order; None where others are padded, or cropped."""
+    pads, axes = pad.attributes.get("pads"), pad.attributes.get("axes")
+    if pads is None or len(net.shape(pad.inputs[0])) != 4 or len(pad.inputs) != 1:
+        return None
+    axes = axes if axes is not None else list(range(len(pads) // 2))
+    half = len(axes)
+    found = [0, 0, 0, 0]
+    for position, axis in enumerate(axes):
+        before, after = pads[position], pads[position + half]
+        if axis in (2, 3):
+            found[axis - 2], found[axis] = before, after
+        elif before or after:
+            return None
+    return found if min(found) >= 0 else None
+
+
+def _fits(net: Net, pad: Op, user: Op, value: float, pads: list[int]) -> bool:
+    if user.op == "Conv":
+        return value == 0.0
+    kernel = user.attributes["kernel_shape"]
+    if user.op == "AveragePool":
+        own = any(user.attributes["pads"])
+        if value != 0.0 or (own and not user.attributes.get("count_include_pad")):
+            return False
+        user.attributes["count_include_pad"] = True
+        return True
+    total = [a + b for a, b in zip(user.attributes["pads"], pads, strict=True)]
+    whole = all(total[i] < kernel[i % 2] for i in range(4))
+    if value == -math.inf:
+        return whole
+    return value == 0.0 and whole and never_negative(net, pad.inputs[0])
+
+
+def effective(net: Net, node: Op) -> None:
+    """Cut the pads of a window to what is read."""
+    a, size = node.attributes, net.shape(node.inputs[0])[2:]
+    outputs = net.shape(node.output)[2:]
+    count = len(a["kernel_shape"])
+    if len(size) != count or len(outputs) != count or -1 in (*size, *outputs):
+        return
+    dilations = a.get("dilations") or [1] * count
+    pads, hanging = list(a["pads"]), False
+    stays = bool(node.op == "AveragePool" and a.get("ceil_mode") and a.get("count_include_pad"))
+    for i in range(count):
+        reach = (outputs[i] - 1) * a["strides"][i] + (a["kernel_shape"][i] - 1) * dilations[i] + 1
+        needed = max(0, reach - size[i] - pads[i])
+        if stays:  # what hangs over counts differently from padding
+            hanging = hanging or needed > pads[i + count]
+            needed = min(needed, pads[i + count])
+        pads[i + count] = needed
+    a["pads"] = pads
+    if not hanging:
+        a.pop("ceil_mode", None)
+    if node.op == "AveragePool":
+        a["count_include_pad"] = bool(a.get("count_include_pad")) and (any(pads) or hanging)
+    if node.op != "Conv" and set(dilations) == {1}:
+        a.pop("dilations", None)

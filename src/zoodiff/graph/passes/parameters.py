@@ -1,0 +1,62 @@
+r"""Bring weights to the canonical order of axes, and say how.
+
+Frameworks store a kernel :math:`W` as ``OIHW`` (PyTorch, ONNX), ``HWIO`` (TensorFlow, Keras),
+``OHWI`` (TFLite), or, for a depthwise one, ``HWIM`` with output channel :math:`c M + m`. These are
+permutations and regroupings of the same numbers. The canonical order is ``OIHW`` for
+convolutions (``IOHW`` for transposed ones) and ``OI`` for linear layers; what leads there from
+the stored tensor is kept in ``Parameter.view``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+from zoodiff.graph.ir import Parameter
+from zoodiff.graph.net import Net
+
+_TARGETS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
+
+
+def run(net: Net) -> None:
+    """Set the views of all weights that are not stored canonically."""
+    for node in net.of(*_TARGETS):
+        target = _TARGETS[node.op]
+        node.parameters = [
+            canonical(p, target) if p.role == "weight" and p.layout else p for p in node.parameters
+        ]
+        node.attributes.pop("weight_transposed", None)
+
+
+def canonical(parameter: Parameter, target: str) -> Parameter:
+    """The parameter with its axes in the order of ``target``; unknown layouts stay as they are."""
+    layout = parameter.layout
+    if layout == target or len(layout) != len(parameter.shape):
+        return parameter
+    if "M" in layout:  # (H, W, C, M) -> (C, M, H, W) -> (C * M, 1, H, W)
+        moved = transposed(parameter, [layout.index(letter) for letter in "IMHW"])
+        channels, multiplier, *kernel = moved.shape
+        return replace(reshaped(moved, (channels * multiplier, 1, *kernel)), layout=target)
+    letters = layout.replace("1", "I")
+    if sorted(letters) != sorted(target):
+        return parameter
+    return replace(
+        transposed(parameter, [letters.index(letter) for letter in target]), layout=target
+    )
+
+
+def transposed(parameter: Parameter, axes: Sequence[int]) -> Parameter:
+    """The parameter seen with its axes in another order."""
+    if list(axes) == sorted(axes):
+        return parameter
+    shape = tuple(parameter.shape[axis] for axis in axes)
+    return replace(parameter, shape=shape, view=(*parameter.view, ("transpose", tuple(axes))))
+
+
+def reshaped(parameter: Parameter, shape: Sequence[int]) -> Parameter:
+    """The parameter seen in another shape of as many elements."""
+    assert prod(shape) == parameter.size
+    if tuple(shape) == parameter.shape:
+        return parameter
+    return replace(parameter, shape=tuple(shape), view=(*parameter.view, ("reshape", tuple(shape))))

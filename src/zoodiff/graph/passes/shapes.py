@@ -1,0 +1,105 @@
+r"""One spelling for what moves values without computing.
+
+``Flatten``, ``Squeeze`` and ``Unsqueeze`` are reshapes; a reshape of a reshape is one reshape. A
+transposition that moves only axes of extent 1 is a reshape. ``Gather`` of one index is a slice of
+extent 1, reshaped; a ``Split`` is its slices. Slices name their axes in order and leave out those
+of which they take everything.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoodiff.graph.net import Net, Op
+
+NOTE = "shapes"
+
+
+def run(net: Net) -> None:
+    """Rewrite to Reshape and Slice."""
+    for node in net.of("Gather"):
+        _select(net, node)
+    for node in net.of("Split"):
+        _split(net, node)
+    for node in net.of("Slice"):
+        _bounds(net, node)
+    for node in net.of("Flatten", "Squeeze", "Unsqueeze", "Reshape"):
+        shape = net.shape(node.output)
+        if shape and -1 not in shape and len(node.inputs) == 1 and not node.parameters:
+            node.op, node.attributes = "Reshape", {"shape": list(shape)}
+            net.kinds["Reshape"] = net.kinds.get("Reshape", 0) + 1
+    for node in net.of("Transpose"):
+        if moves_only_ones(net.shape(node.inputs[0]), node.attributes["perm"]):
+            net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
+    for node in net.of("Reshape"):
+        before = net.producer.get(node.inputs[0])
+        if before is not None and before.op == "Reshape" and not before.parameters:
+            net.read(node, before.inputs)
+            if not net.users.get(before.output) and before.output not in net.outputs:
+                net.remove(before)
+    for node in net.of("Reshape"):
+        if net.shape(node.inputs[0]) == net.shape(node.output) and not node.parameters:
+            net.bypass(node)
+
+
+def moves_only_ones(shape: Any, perm: Any) -> bool:
+    """Whether the axes with more than one element keep their order."""
+    if not shape:
+        return False
+    wide = [axis for axis in perm if shape[axis] != 1]
+    return wide == sorted(wide)
+
+
+def _select(net: Net, node: Op) -> None:
+    index = node.attributes.get("index")
+    if index is None or len(node.inputs) != 1 or node.parameters:
+        return
+    axis, shape = node.attributes["axis"], net.shape(node.inputs[0])
+    if not shape or -1 in shape:
+        return
+    first = index % shape[axis]
+    kept = (*shape[:axis], 1, *shape[axis + 1 :])
+    bounds = {"axes": [axis], "starts": [first], "ends": [first + 1], "steps": [1]}
+    piece = net.add("Slice", node.name, node.inputs, kept, bounds, order=node.order)
+    net.read(node, [piece.output])
+    net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
+
+
+def _split(net: Net, node: Op) -> None:
+    axis, sizes = node.attributes.get("axis"), node.attributes.get("split")
+    if not isinstance(sizes, list) or len(sizes) != len(node.outputs) or len(node.inputs) != 1:
+        return
+    start = 0
+    for position, (output, size) in enumerate(zip(list(node.outputs), sizes, strict=True)):
+        bounds = {"axes": [axis], "starts": [start], "ends": [start + size], "steps": [1]}
+        order = node.order + position / (len(sizes) + 1)
+        piece = net.add(
+            "Slice", node.name, node.inputs, net.shape(output), bounds, order=order, notes=[NOTE]
+        )
+        net.redirect(output, piece.output)
+        start += size
+    net.remove(node)
+
+
+def _bounds(net: Net, node: Op) -> None:
+    a, shape = node.attributes, net.shape(node.inputs[0])
+    if "axis" in a:
+        a = {
+            "axes": [a["axis"]],
+            "starts": [a["start"]],
+            "ends": [a["end"]],
+            "steps": [a.get("step", 1)],
+        }
+    if not shape or -1 in shape or "axes" not in a or node.parameters:
+        return
+    steps = a.get("steps") or [1] * len(a["axes"])
+    rows = []
+    for axis, *given in zip(a["axes"], a["starts"], a["ends"], steps, strict=True):
+        bounds = slice(*given).indices(shape[axis])
+        if bounds != (0, shape[axis], 1):
+            rows.append((axis, *bounds))
+    rows.sort()
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
+    node.attributes = dict(zip(("axes", "starts", "ends", "steps"), columns, strict=True))
+    if not rows:
+        net.bypass(node)

@@ -1,0 +1,67 @@
+"""Which tensors cannot be negative, read off the operators that make them."""
+
+from __future__ import annotations
+
+from zoodiff.graph.net import Net, Op
+
+_DEPTH = 64
+_ALWAYS = frozenset({"Abs", "Exp", "HardSigmoid", "Relu", "Sigmoid", "Softmax", "Softplus", "Sqrt"})
+_IF_INPUTS = frozenset(
+    {
+        "Add",
+        "AveragePool",
+        "Concat",
+        "Flatten",
+        "Gather",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "MaxPool",
+        "Mul",
+        "Pad",
+        "Reshape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
+"""Operators whose result is not negative where none of their inputs is."""
+
+
+def never_negative(net: Net, tensor: str) -> bool:
+    """Whether a tensor is known to hold no negative number.
+
+    A MaxPool's padding never wins and an average of nothing negative is not negative, so both
+    keep the property.
+    """
+    seen: set[str] = set()
+    waiting = [tensor]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        node = net.producer.get(name)
+        if node is None or len(seen) > _DEPTH:
+            return False
+        if _positive(node):
+            continue
+        if node.op not in _IF_INPUTS or node.parameters or not _values_fit(node):
+            return False
+        waiting += node.inputs
+    return True
+
+
+def _positive(node: Op) -> bool:
+    if node.op == "Clip":
+        low = node.attributes.get("min")
+        return low is not None and low >= 0
+    return node.op in _ALWAYS
+
+
+def _values_fit(node: Op) -> bool:
+    value = node.attributes.get("value")
+    if value is None:
+        return True
+    return all(v >= 0 for v in (value if isinstance(value, list) else [value]))
