@@ -15,6 +15,7 @@ from typing import Any
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.keras_call import Call, Value
 from zoodiff.frontends.keras_layers import translate
+from zoodiff.frontends.roles import assigned
 from zoodiff.graph.ir import AttributeValue, Graph, Node, Parameter, Tensor
 
 SOURCE = "keras"
@@ -124,7 +125,9 @@ class _Builder:
                 inputs=tuple(inputs),
                 outputs=tuple(outputs),
                 attributes=dict(attributes),
-                parameters=tuple(self.parameter(variable) for variable in variables),
+                parameters=assigned(
+                    op, attributes, [self.parameter(v) for v in variables], "HWIO", "IO"
+                ),
             )
         )
         return outputs

@@ -15,6 +15,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.frontends import onnx_constants, onnx_reader, onnx_shapes
 from zoodiff.frontends.onnx_call import Call, Value, Weight
 from zoodiff.frontends.onnx_ops import IDENTITIES, translate
+from zoodiff.frontends.roles import assigned
 from zoodiff.graph import ops
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 
@@ -334,7 +335,7 @@ class _Walk:
                 inputs=tuple(value.name for value in inputs),
                 outputs=tuple(value.name for value in made),
                 attributes=dict(attributes),
-                parameters=tuple(parameters),
+                parameters=assigned(op, attributes, parameters, "OIHW", "IO"),
             )
         )
         return made

@@ -99,11 +99,12 @@ def _batch_normalization(call: Call) -> Value:
     data, scale, shift, mean, variance = (call.given(i) for i in range(5))
     attributes: Attributes = {
         "epsilon": float(call.attributes.get("epsilon", 1e-5)),
-        "momentum": float(call.attributes.get("momentum", 0.9)),
         "axis": 1,
         "scale": True,
         "center": True,
     }
+    if "momentum" in call.attributes:
+        attributes["momentum"] = float(call.attributes["momentum"])
     if not call.attributes.get("spatial", 1):
         attributes["spatial"] = False  # until opset 8: statistics of each place of the image
     if call.attributes.get("training_mode", 0):

@@ -25,6 +25,8 @@ def gemm(call: Call) -> Value:
     rows, columns = second.shape[::-1] if turned else second.shape
     if isinstance(second, Weight):
         sizes: Attributes = {"in_features": rows, "out_features": columns, "axis": 1}
+        if turned:
+            settings["weight_transposed"] = True
         return call.node("Gemm", sizes | settings)
     if turned:
         settings["transB"] = True

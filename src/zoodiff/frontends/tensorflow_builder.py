@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from zoodiff.frontends.roles import assigned
 from zoodiff.frontends.tensorflow_layout import Layouts
 from zoodiff.graph.ir import AttributeValue, Graph, Node, Parameter, Tensor
 
@@ -154,7 +155,13 @@ class Builder:
                 inputs=tuple(inputs),
                 outputs=tuple(tensor.name for tensor in declared),
                 attributes=dict(attributes or {}),
-                parameters=tuple(p for p in parameters if p is not None),
+                parameters=assigned(
+                    op,
+                    attributes or {},
+                    [p for p in parameters if p is not None],
+                    "HWIO",
+                    "IO",
+                ),
             )
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoodiff.errors import MeasurementError
+from zoodiff.frontends.roles import assigned
 from zoodiff.frontends.torch_call import Call, Constant, Value
 from zoodiff.frontends.torch_ops import translate
 from zoodiff.graph.ir import AttributeValue, Graph, Node, Parameter, Tensor
@@ -160,7 +161,7 @@ class _Walk:
                 inputs=tuple(value.name for value in inputs),
                 outputs=tuple(value.name for value in made),
                 attributes=attributes,
-                parameters=tuple(parameters),
+                parameters=assigned(op, attributes, parameters, "OIHW", "OI"),
             )
         )
         return made

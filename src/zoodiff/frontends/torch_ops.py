@@ -84,6 +84,7 @@ def _matmul(call: Call) -> Value | None:
                 "in_features": int(second.shape[0]),
                 "out_features": int(second.shape[1]),
                 "bias": False,
+                "weight_transposed": True,
                 "axis": len(first.shape) - 1,
             },
         )
@@ -159,7 +160,8 @@ def _batch_norm(call: Call) -> Value | None:
         "BatchNormalization",
         {
             "epsilon": float(call.arg(7, "eps")),
-            "momentum": float(call.arg(6, "momentum")),
+            # PyTorch's is the share of the new value, ONNX's that of the old one.
+            "momentum": 1.0 - float(call.arg(6, "momentum")),
             "axis": 1,
             "scale": owned[0] is not None,
             "center": owned[1] is not None,

@@ -139,12 +139,15 @@ class _Work:
         """Pair layers whose ancestors and descendants agree, then those with one end alike."""
         up_a, up_b = _forward(self.a, labels_a), _forward(self.b, labels_b)
         down_a, down_b = _backward(self.a, labels_a), _backward(self.b, labels_b)
-        self._by_keys(list(zip(up_a, down_a, strict=True)), list(zip(up_b, down_b, strict=True)))
+        both_a, both_b = list(zip(up_a, down_a, strict=True)), list(zip(up_b, down_b, strict=True))
+        self._by_keys(both_a, both_b, most=64)
         if one_end:
             self._by_keys(up_a, up_b)
             self._by_keys(down_a, down_b)
 
-    def _by_keys(self, keys_a: Sequence[Hashable], keys_b: Sequence[Hashable]) -> None:
+    def _by_keys(
+        self, keys_a: Sequence[Hashable], keys_b: Sequence[Hashable], most: int = 1
+    ) -> None:
         groups: dict[Hashable, tuple[list[int], list[int]]] = {}
         for i, key in enumerate(keys_a):
             if i not in self.to_b:
@@ -155,7 +158,7 @@ class _Work:
         for left, right in groups.values():
             if len(left) == len(right) == 1:
                 self.pair(left[0], right[0])
-            elif len(left) == len(right) and len(left) <= 64:
+            elif len(left) == len(right) and len(left) <= most:
                 self._pair_alike(left, right)
 
     def _pair_alike(self, left: list[int], right: list[int]) -> None:

@@ -63,7 +63,9 @@ class Layer:
     def items(self) -> tuple[Item, ...]:
         """The affine chain: ``("bias",)``, ``("norm", epsilon, ...)``, ``("scale",)``..."""
         found: list[Item] = [("bias",)] if self.node.attributes.get("bias") else []
-        return tuple([*found, *map(_item, self.chain)])
+        if self.node.op == "BatchNormalization":
+            found.append(_item(self.node))
+        return (*found, *map(_item, self.chain))
 
     def __repr__(self) -> str:
         return f"{self.op}({self.name})"
@@ -76,44 +78,52 @@ class LayerGraph:
         self.graph = graph
         self.layers: list[Layer] = []
         self.inputs = [tensor.shape for tensor in graph.inputs]
-        where: dict[str, int] = {t.name: -1 - k for k, t in enumerate(graph.inputs)}
+        self._where: dict[str, int] = {t.name: -1 - k for k, t in enumerate(graph.inputs)}
+        self._open: set[int] = set()
+        """Layers to whose chain more may be added: so far nobody else reads them."""
         readers: dict[str, int] = {}
-        for node in graph.nodes:
-            for tensor in node.inputs:
-                readers[tensor] = readers.get(tensor, 0) + 1
+        for tensor in (t for node in graph.nodes for t in node.inputs):
+            readers[tensor] = readers.get(tensor, 0) + 1
         for output in graph.outputs:
             readers[output.name] = readers.get(output.name, 0) + 1
-        open_chains: set[int] = set()
-        """Layers to whose chain more may be added: so far nobody else reads them."""
         for node in graph.nodes:
-            first = where.get(node.inputs[0]) if node.inputs else None
-            if first is not None and _transparent(graph, node):
-                where[node.outputs[0]] = first
-                if readers.get(node.inputs[0], 0) != 1:
-                    open_chains.discard(first)
-                continue
-            if first is not None and first in open_chains and readers[node.inputs[0]] == 1:
-                layer = self.layers[first]
-                if _extends(layer, node):
-                    layer.chain.append(node)
-                    where[node.outputs[0]] = first
-                    continue
-            layer = Layer(len(self.layers), node)
-            self.layers.append(layer)
-            for position, tensor in enumerate(node.inputs):
-                source = where.get(tensor)
-                if source is None:
-                    continue
-                layer.inputs.append(source)
-                if source >= 0:
-                    self.layers[source].users.append((layer.index, position))
-            for tensor in node.outputs:
-                where[tensor] = layer.index
-            if node.op in _ANCHORS:
-                open_chains.add(layer.index)
-        self.outputs = [where[output.name] for output in graph.outputs]
+            alone = bool(node.inputs) and readers[node.inputs[0]] == 1
+            if not self._absorbed(node, alone):
+                self._add(node)
+        self.outputs = [self._where[output.name] for output in graph.outputs]
         for layer in self.layers:
             layer.label, layer.core = _label(graph, layer)
+
+    def _absorbed(self, node: Node, alone: bool) -> bool:
+        """Take a node into the layer before it, where it is none of its own."""
+        first = self._where.get(node.inputs[0]) if node.inputs else None
+        if first is None:
+            return False
+        if _transparent(self.graph, node):
+            self._where[node.outputs[0]] = first
+            if not alone:
+                self._open.discard(first)
+            return True
+        if alone and first in self._open and _extends(self.layers[first], node):
+            self.layers[first].chain.append(node)
+            self._where[node.outputs[0]] = first
+            return True
+        return False
+
+    def _add(self, node: Node) -> None:
+        layer = Layer(len(self.layers), node)
+        self.layers.append(layer)
+        for position, tensor in enumerate(node.inputs):
+            source = self._where.get(tensor)
+            if source is None:
+                continue
+            layer.inputs.append(source)
+            if source >= 0:
+                self.layers[source].users.append((layer.index, position))
+        for tensor in node.outputs:
+            self._where[tensor] = layer.index
+        if node.op in _ANCHORS:
+            self._open.add(layer.index)
 
     def shape(self, layer: Layer) -> tuple[int, ...]:
         """Shape of what a layer hands on."""
@@ -202,7 +212,7 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
         )
         return (("Gemm", out), rest, layer.items), ("Gemm", out)
     if node.op == "BatchNormalization":
-        return ("BatchNormalization", _item(node), layer.items), "BatchNormalization"
+        return ("BatchNormalization", layer.items), "BatchNormalization"
     rest = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)
     shapes = tuple(p.shape for p in node.parameters)
     core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op

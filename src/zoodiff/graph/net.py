@@ -97,6 +97,10 @@ class Net:
         found = self.tensors.get(tensor)
         return found.shape if found else ()
 
+    def before(self, node: Op) -> Op | None:
+        """What makes a node's first input; None for inputs of the network and for weights."""
+        return self.producer.get(node.inputs[0]) if node.inputs else None
+
     def sole_user(self, tensor: str) -> Op | None:
         """The only reader of a tensor; None for several, none, or an output of the network."""
         users = self.users.get(tensor, [])

@@ -45,7 +45,7 @@ def _bounds(net: Net) -> None:
     for node in net.of("Clip"):
         if node.parameters or len(node.inputs) != 1:
             continue
-        before = net.producer.get(node.inputs[0])
+        before = net.before(node)
         if before is None or net.sole_user(before.output) is not node:
             continue
         inner = _interval(before)
@@ -90,7 +90,7 @@ def _infinite(node: Op) -> bool:
 def _hard_sigmoids(net: Net) -> None:
     """``Add(3), Clip(0, 6), Mul(1/6)``, or ``Mul(1/6), Add(1/2), Clip(0, 1)``."""
     for clip in net.of("Clip"):
-        before = net.producer.get(clip.inputs[0])
+        before = net.before(clip)
         if clip.parameters or clip.attributes.get("min") != 0 or before is None:
             continue
         if before.op != "Add" or len(before.inputs) != 1 or before.parameters:
@@ -120,7 +120,7 @@ def _divided_by_six(net: Net, shift: Op, clip: Op) -> None:
 
 
 def _with_slope(net: Net, shift: Op, clip: Op) -> None:
-    scale = net.producer.get(shift.inputs[0])
+    scale = net.before(shift)
     if scale is None or scale.op != "Mul" or len(scale.inputs) != 1:
         return
     slope = scale.attributes.get("value")
@@ -176,7 +176,7 @@ def _split_hard_swishes(net: Net) -> None:
             scale, clip = net.producer.get(one), net.producer.get(other)
             if scale is None or clip is None or clip.op != "Clip" or scale.op != "Mul":
                 continue
-            shift = net.producer.get(clip.inputs[0])
+            shift = net.before(clip)
             if (
                 shift is not None
                 and shift.op == "Add"
@@ -208,7 +208,7 @@ def _step(net: Net, node: Op | None, op: str, value: float) -> Op | None:
 
 
 def _exact_gelu(net: Net, erf: Op) -> None:
-    scale = net.producer.get(erf.inputs[0])
+    scale = net.before(erf)
     if (
         scale is None
         or scale.op != "Mul"
@@ -219,21 +219,21 @@ def _exact_gelu(net: Net, erf: Op) -> None:
 
 
 def _tanh_gelu(net: Net, tanh: Op) -> None:
-    scale = net.producer.get(tanh.inputs[0])
+    scale = net.before(tanh)
     if (
         scale is None
         or scale.op != "Mul"
         or not close(scale.attributes.get("value"), math.sqrt(2 / math.pi))
     ):
         return
-    total = net.producer.get(scale.inputs[0])
+    total = net.before(scale)
     if total is None or total.op != "Add" or len(total.inputs) != 2:
         return
     for source, cubic in (total.inputs, total.inputs[::-1]):
         part = net.producer.get(cubic)
         if part is None or part.op != "Mul" or not close(part.attributes.get("value"), 0.044715):
             continue
-        power = net.producer.get(part.inputs[0])
+        power = net.before(part)
         if power is None or not _is_cube(net, power, source):
             continue
         _finish_gelu(net, _step(net, tanh, "Add", 1.0), source, "tanh")

@@ -68,7 +68,7 @@ def _along_axis(net: Net, node: Op) -> None:
 
 def _merge(net: Net, node: Op) -> None:
     """Merge a constant into the same operator right before."""
-    before = net.producer.get(node.inputs[0]) if len(node.inputs) == 1 else None
+    before = net.before(node) if len(node.inputs) == 1 else None
     if before is None or before.op != node.op or net.sole_user(before.output) is not node:
         return
     if not (_constant(node) and _constant(before)):

@@ -100,7 +100,7 @@ def _plain(node: Op) -> bool:
 
 def _flattened(net: Net, node: Op) -> None:
     """``Transpose, Reshape to (1, n), Gemm``: the columns move instead."""
-    turn = net.producer.get(node.inputs[0])
+    turn = net.before(node)
     output = net.shape(node.output)
     if turn is None or turn.op != "Transpose" or len(output) < 2 or output[0] != 1:
         return

@@ -32,7 +32,7 @@ def run(net: Net) -> None:
         if moves_only_ones(net.shape(node.inputs[0]), node.attributes["perm"]):
             net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
     for node in net.of("Reshape"):
-        before = net.producer.get(node.inputs[0])
+        before = net.before(node)
         if before is not None and before.op == "Reshape" and not before.parameters:
             net.read(node, before.inputs)
             if not net.users.get(before.output) and before.output not in net.outputs:

@@ -1,0 +1,76 @@
+"""What each weight is for, and in which order of axes its framework stores it.
+
+One place for all frontends, called where they add a node: operators take their weights in the same
+order everywhere (weight, bias; scale, shift, mean, variance), so the role follows from the operator
+and the position. See ``Parameter.role`` and ``Parameter.layout``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from zoodiff.graph.ir import Parameter
+
+Store = Literal["OIHW", "HWIO", "OHWI"]
+"""A framework's order for convolutions: PyTorch and ONNX, TensorFlow and Keras, TFLite."""
+
+_NORMS = frozenset(
+    {"BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization"}
+)
+
+
+def assigned(
+    op: str,
+    attributes: Mapping[str, Any],
+    parameters: Sequence[Parameter],
+    store: Store,
+    linear: Literal["OI", "IO"],
+) -> tuple[Parameter, ...]:
+    """The parameters of a node with their roles and layouts.
+
+    ``linear`` is the order of a linear layer's weight, unless ``weight_transposed`` turns it.
+    """
+    if op in {"Conv", "ConvTranspose", "Gemm"}:
+        names = ["weight", *(["bias"] if attributes.get("bias") else [])]
+    elif op in _NORMS:
+        names = [
+            role
+            for role, there in (
+                ("scale", attributes.get("scale", True)),
+                ("shift", attributes.get("center", True)),
+            )
+            if there
+        ]
+        names += ["mean", "variance"] if op == "BatchNormalization" else []
+    else:
+        names = ["constant"] * len(parameters)
+    if len(names) != len(parameters):  # some are computed, or quantised: no order to rely on
+        return tuple(replace(p, role=p.role or "constant") for p in parameters)
+    found = [replace(p, role=name) for p, name in zip(parameters, names, strict=True)]
+    if found and names[0] == "weight":
+        found[0] = replace(found[0], layout=_layout(op, attributes, found[0], store, linear))
+    return tuple(found)
+
+
+def _layout(
+    op: str,
+    attributes: Mapping[str, Any],
+    weight: Parameter,
+    store: Store,
+    linear: Literal["OI", "IO"],
+) -> str:
+    shape, group, out = weight.shape, attributes.get("group", 1), attributes.get("out_channels")
+    turned = bool(attributes.get("weight_transposed"))
+    if op == "Gemm":
+        plain = len(shape) == 2 and "equation" not in attributes
+        return (linear[::-1] if turned else linear) if plain else ""
+    if len(shape) != 4:
+        return ""
+    if op == "ConvTranspose":
+        return "IOHW" if store == "OIHW" else "HWOI"
+    if store == "HWIO" and group != 1 and shape[2] == group and group * shape[3] == out:
+        return "HWIM"
+    one_row = store == "OHWI" and group != 1 and shape[0] == 1 and shape[3] == out
+    return "1HWO" if one_row else store

@@ -1,0 +1,70 @@
+"""What a rule is, and the list of all of them.
+
+A rule names one kind of difference. Its code never changes its meaning and is never used again;
+programs filter by it. Each rule registers itself where it is defined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from zoodiff.errors import UnknownNameError
+from zoodiff.rules.difference import Edit, Pair, Region, Scene
+
+Effect = Literal["function", "parametrisation", "output", "training"]
+"""What a difference changes.
+
+``function``: outputs differ for equal weights. ``parametrisation``: the same functions can be
+expressed, by other weights (a bias before a batch norm). ``output``: the same ranking of classes on
+another scale (logits and probabilities). ``training``: nothing at inference.
+"""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One kind of difference, and what a person should know about it."""
+
+    code: str
+    name: str
+    effect: Effect
+    cause: str
+    consequence: str
+    advice: str
+    pair: Callable[[Pair, Scene], Iterable[Edit]] | None = None
+    """Looks at two aligned layers."""
+    region: Callable[[Region, Scene], Iterable[Edit]] | None = None
+    """Looks at layers that only one network has."""
+    scene: Callable[[Scene], Iterable[Edit]] | None = None
+    """Looks at the networks as a whole."""
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def register(rule: Rule) -> Rule:
+    """Add a rule to the list; codes must be new."""
+    assert rule.code not in _RULES, rule.code
+    _RULES[rule.code] = rule
+    return rule
+
+
+def rules() -> list[Rule]:
+    """All rules, by code."""
+    import zoodiff.rules.affine
+    import zoodiff.rules.ends
+    import zoodiff.rules.layers
+    import zoodiff.rules.regions
+    import zoodiff.rules.windows  # noqa: F401
+
+    return [_RULES[code] for code in sorted(_RULES)]
+
+
+def find(code: str) -> Rule:
+    """A rule by its code; raise UnknownNameError for one that there is not."""
+    known = {rule.code: rule for rule in rules()}
+    found = known.get(code.upper())
+    if found is None:
+        raise UnknownNameError(f'there is no rule "{code}"; there are {", ".join(known)}')
+    return found

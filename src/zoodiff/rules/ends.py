@@ -1,0 +1,140 @@
+"""Rules about the ends of a network: input, preprocessing, head, output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoodiff.graph.layers import LayerGraph
+from zoodiff.rules.base import Rule, register
+from zoodiff.rules.difference import Edit, Pair, Scene
+
+_PASSING = frozenset({"LogSoftmax", "Reshape", "Sigmoid", "Softmax", "Squeeze"})
+
+
+def _classes(pair: Pair, scene: Scene) -> Iterable[Edit]:
+    if pair.a.op not in {"Conv", "Gemm"} or not (
+        _last(scene.a, pair.a.index) and _last(scene.b, pair.b.index)
+    ):
+        return
+    found = pair.take("out_features", "out_channels")
+    if found is not None:
+        yield pair.edit("ARC141", found[0], found[1], "out_features", "out_channels")
+
+
+def _last(graph: LayerGraph, index: int) -> bool:
+    """Whether nothing with weights is computed from a layer."""
+    seen, waiting = set(), [index]
+    while waiting:
+        for user, _ in graph.layers[waiting.pop()].users:
+            if graph.layers[user].op not in _PASSING | {"GlobalAveragePool", "Relu"}:
+                return False
+            if user not in seen:
+                seen.add(user)
+                waiting.append(user)
+    return True
+
+
+register(
+    Rule(
+        "ARC141",
+        "number of classes",
+        "function",
+        "The last layer has another number of outputs. TensorFlow's networks often have 1001: "
+        "class 0 is background, and all others are shifted by one.",
+        "Labels are shifted: without knowing, accuracy is near zero.",
+        "Drop the first output, or shift the labels.",
+        pair=_classes,
+    )
+)
+
+
+def _inputs(scene: Scene) -> Iterable[Edit]:
+    for k, (one, other) in enumerate(zip(scene.a.inputs, scene.b.inputs, strict=False)):
+        if one != other:
+            left, right = ("x".join(str(n) for n in shape[1:]) for shape in (one, other))
+            yield Edit("ARC151", left, right, keys=(f"input {k}",), noun="inputs")
+    if len(scene.a.inputs) != len(scene.b.inputs):
+        yield Edit(
+            "ARC151",
+            f"{len(scene.a.inputs)} inputs",
+            f"{len(scene.b.inputs)} inputs",
+            noun="inputs",
+        )
+
+
+register(
+    Rule(
+        "ARC151",
+        "input size",
+        "function",
+        "The networks take images of another size, or another number of channels.",
+        "MACs, latency and accuracy differ; padding may fall on other sides.",
+        "Compare at one size: `--input-size`.",
+        scene=_inputs,
+    )
+)
+
+
+def _auxiliary(scene: Scene) -> Iterable[Edit]:
+    unused = [
+        sum(p.size for p in graph.graph.unused_parameters if p.trainable)
+        for graph in (scene.a, scene.b)
+    ]
+    outputs = [len(graph.outputs) for graph in (scene.a, scene.b)]
+    if bool(unused[0]) != bool(unused[1]) or outputs[0] != outputs[1]:
+        words = [f"{n:,} parameters that inference does not use" if n else "none" for n in unused]
+        if outputs[0] != outputs[1]:
+            words = [f"{n} outputs" for n in outputs]
+        yield Edit(
+            "ARC143",
+            words[0],
+            words[1],
+            keys=("unused",),
+            noun="heads",
+            parameters=unused[1] - unused[0],
+        )
+
+
+register(
+    Rule(
+        "ARC143",
+        "auxiliary heads",
+        "training",
+        "One network owns classifiers that only training uses (Inception, GoogLeNet), or gives "
+        "more than one output.",
+        "More parameters and larger files; the same function at inference where the first output "
+        "is taken.",
+        "Take the first output; drop the others.",
+        scene=_auxiliary,
+    )
+)
+
+for code, name, effect, cause, consequence, advice in (
+    (
+        "ARC140",
+        "output",
+        "output",
+        "One network ends in a softmax or sigmoid, the other in logits.",
+        "The same ranking of classes; a second softmax on top of probabilities flattens them, and "
+        "a loss or a threshold made for one is wrong for the other.",
+        "Look before applying a softmax.",
+    ),
+    (
+        "ARC142",
+        "head",
+        "function",
+        "Behind the last convolution of the body the networks go on differently: other pools, "
+        "other linear layers.",
+        "Parameters and accuracy differ; features agree.",
+        "For transfer learning the bodies may still be exchanged.",
+    ),
+    (
+        "ARC150",
+        "preprocessing inside",
+        "function",
+        "One network scales or normalises its pixels itself, the other expects them prepared.",
+        "Doing it twice, or not at all, costs from 5 to 40 points of top-1 without any error.",
+        "Feed the network what its own zoo feeds it: see the preprocessing of `zoodiff show`.",
+    ),
+):
+    register(Rule(code, name, effect, cause, consequence, advice))  # type: ignore[arg-type]

@@ -1,0 +1,150 @@
+"""Rules about layers that stand for each other: activations, pools, and whatever else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoodiff.graph.align import family
+from zoodiff.graph.layers import Layer
+from zoodiff.rules.base import Rule, register
+from zoodiff.rules.difference import Edit, Pair, Scene, shown
+
+
+def called(layer: Layer) -> str:
+    """A layer as a person says it: "ReLU6", "3x3 convolution"."""
+    a = layer.node.attributes
+    if layer.op == "Clip":
+        if (a.get("min"), a.get("max")) == (0.0, 6.0):
+            return "ReLU6"
+        return f"clip to [{shown(a.get('min'))}, {shown(a.get('max'))}]"
+    if layer.op in {"Conv", "MaxPool", "AveragePool"}:
+        size = "x".join(str(n) for n in a["kernel_shape"])  # type: ignore[union-attr]
+        kind = {"Conv": "convolution", "MaxPool": "maximum pool", "AveragePool": "average pool"}
+        return f"{size} {kind[layer.op]}"
+    if layer.op == "Gelu" and a.get("approximate") == "tanh":
+        return "GELU (tanh)"
+    if layer.op == "LeakyRelu":
+        return f"leaky ReLU ({shown(a.get('alpha'))})"
+    return _CALLED.get(layer.op, layer.op)
+
+
+_CALLED = {
+    "BatchNormalization": "batch norm",
+    "Elu": "ELU",
+    "Gelu": "GELU",
+    "Gemm": "linear layer",
+    "GlobalAveragePool": "global average pool",
+    "GlobalMaxPool": "global maximum pool",
+    "GroupNormalization": "group norm",
+    "HardSigmoid": "hard sigmoid",
+    "HardSwish": "hard swish",
+    "LRN": "local response norm",
+    "LayerNormalization": "layer norm",
+    "PRelu": "PReLU",
+    "Relu": "ReLU",
+    "Sigmoid": "sigmoid",
+    "Softmax": "softmax",
+    "Swish": "swish",
+    "Tanh": "tanh",
+}
+
+
+def _replaced(pair: Pair, scene: Scene) -> Iterable[Edit]:
+    if pair.take("op") is None:
+        return
+    kinds = family(pair.a), family(pair.b)
+    code = "ARC195"
+    if kinds[0] == kinds[1]:
+        code = {"activation": "ARC130", "norm": "ARC122", "pool": "ARC131"}.get(kinds[0], code)
+    noun = {"ARC130": "activations", "ARC131": "pools", "ARC122": "norms"}.get(code, "")
+    yield pair.edit(code, called(pair.a), called(pair.b), "op", noun=noun)
+
+
+register(
+    Rule(
+        "ARC195",
+        "other operator",
+        "function",
+        "Two layers in the same place compute different things.",
+        "Another function.",
+        "Look at the places; no rule knows this difference.",
+        pair=_replaced,
+    )
+)
+
+
+def _activation(pair: Pair, scene: Scene) -> Iterable[Edit]:
+    if family(pair.a) == "activation" and pair.differences:
+        keys = tuple(pair.differences)
+        pair.take(*keys)
+        yield pair.edit("ARC130", called(pair.a), called(pair.b), *keys, noun="activations")
+
+
+register(
+    Rule(
+        "ARC130",
+        "activation",
+        "function",
+        "Another activation, or one in one network only: ReLU and ReLU6, swish and hard swish, "
+        "GELU and its tanh approximation.",
+        "Another function; weights fit both, so nothing warns.",
+        "Check which of the two the weights were trained with.",
+        pair=_activation,
+    )
+)
+register(
+    Rule(
+        "ARC131",
+        "pooling kind",
+        "function",
+        "A maximum in the place of a mean, or a pool in one network only.",
+        "Another function; weights fit both, so nothing warns.",
+        "Check which of the two the weights were trained with.",
+    )
+)
+
+
+def _attention(pair: Pair, scene: Scene) -> Iterable[Edit]:
+    if pair.a.op == "MatMul" and (found := pair.take("scale")):
+        left, right = (1.0 if value is None else value for value in found)
+        yield pair.edit("ARC170", left, right, "scale")
+
+
+register(
+    Rule(
+        "ARC170",
+        "attention scale",
+        "function",
+        "Scores of attention are multiplied by another number before the softmax.",
+        "Another function; weights fit both, so nothing warns.",
+        "The number is one over the square root of the width of a head, unless trained otherwise.",
+        pair=_attention,
+    )
+)
+
+
+def _rest(pair: Pair, scene: Scene) -> Iterable[Edit]:
+    """What no other rule has taken; registered last by its code, so it sees the rest."""
+    for key in list(pair.differences):
+        left, right = pair.differences.pop(key)
+        if key in {"axis", "shape", "perm"} and _follows(pair):
+            continue
+        yield pair.edit("ARC180", f"{key} {shown(left)}", f"{key} {shown(right)}", key)
+
+
+def _follows(pair: Pair) -> bool:
+    """Shapes follow from sizes and channels, which have rules of their own."""
+    return pair.a.op == "Reshape"
+
+
+register(
+    Rule(
+        "ARC180",
+        "other attribute",
+        "function",
+        "Two layers of one operator differ in an attribute for which there is no rule.",
+        "Probably another function.",
+        "Look at the attribute that is shown.",
+        pair=_rest,
+    )
+)
