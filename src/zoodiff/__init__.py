@@ -17,6 +17,8 @@ from zoodiff._version import __version__
 if TYPE_CHECKING:
     from zoodiff.api import compare_entries as compare_entries
     from zoodiff.api import describe as describe
+    from zoodiff.api import diff as diff
+    from zoodiff.api import fingerprints as fingerprints
     from zoodiff.api import run_study as run_study
     from zoodiff.api import write_report as write_report
     from zoodiff.claims.catalogue import Claim as Claim
@@ -52,6 +54,8 @@ _PUBLIC = {
     "compare_entries": "zoodiff.api",
     "count": "zoodiff.graph.cost",
     "describe": "zoodiff.api",
+    "diff": "zoodiff.api",
+    "fingerprints": "zoodiff.api",
     "load_study": "zoodiff.measure.study",
     "find_zoo": "zoodiff.zoos.registry",
     "resolve": "zoodiff.zoos.registry",

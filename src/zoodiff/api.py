@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from zoodiff.compare.assemble import assemble
 from zoodiff.compare.chosen import study_of
+from zoodiff.compare.diff import Diff
+from zoodiff.compare.diff import diff as compare_graphs
 from zoodiff.compare.result import StudyResult
 from zoodiff.engines.local import LocalEngine
+from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph
 from zoodiff.measure import architecture
 from zoodiff.measure import study as studies
@@ -44,6 +47,27 @@ def describe(entry: str) -> Graph:
     found = registry.resolve(entry)
     with LocalEngine() as engine:
         return architecture.describe(engine, found)[0]
+
+
+def diff(a: str, b: str, *, without: Collection[str] = ()) -> Diff:
+    """Name what differs between the architectures of two entries.
+
+    ``without`` names passes to leave out. Raises UsageError for a reference or a pass that is
+    none, MeasurementError where an entry cannot be built.
+    """
+    first, second = registry.resolve(a), registry.resolve(b)
+    with LocalEngine() as engine:
+        one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
+    return compare_graphs(one, other, str(first.ref), str(second.ref), without=without)
+
+
+def fingerprints(entries: Iterable[str]) -> dict[str, str]:
+    """The fingerprint of each entry's architecture, by the entry's name."""
+    found = [registry.resolve(entry) for entry in entries]
+    with LocalEngine() as engine:
+        return {
+            str(entry.ref): fingerprint(architecture.describe(engine, entry)[0]) for entry in found
+        }
 
 
 def run_study(

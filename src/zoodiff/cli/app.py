@@ -11,9 +11,12 @@ import typer
 from zoodiff._version import __version__
 from zoodiff.cli.claims import claims
 from zoodiff.cli.compare import compare
+from zoodiff.cli.diff import diff
 from zoodiff.cli.env import env
+from zoodiff.cli.fingerprint import fingerprint
 from zoodiff.cli.list import list_entries
 from zoodiff.cli.report import report
+from zoodiff.cli.rules import rules
 from zoodiff.cli.run import run
 from zoodiff.cli.show import show
 from zoodiff.cli.zoos import zoos
@@ -34,8 +37,11 @@ app.command("list")(list_entries)
 app.command("show")(show)
 app.command("claims")(claims)
 app.command("compare")(compare)
+app.command("diff")(diff)
+app.command("fingerprint")(fingerprint)
 app.command("run")(run)
 app.command("report")(report)
+app.command("rules")(rules)
 app.add_typer(env, name="env")
 
 

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from zoodiff.graph.align import family
 from zoodiff.graph.layers import Layer
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.difference import Edit, Pair, Scene, shown
+from zoodiff.rules.difference import Edit, Pair, Scene, shown, window
 
 
 def called(layer: Layer) -> str:
     """A layer as a person says it: "ReLU6", "3x3 convolution"."""
-    a = layer.node.attributes
-    if layer.op == "Clip":
-        if (a.get("min"), a.get("max")) == (0.0, 6.0):
-            return "ReLU6"
-        return f"clip to [{shown(a.get('min'))}, {shown(a.get('max'))}]"
-    if layer.op in {"Conv", "MaxPool", "AveragePool"}:
-        size = "x".join(str(n) for n in a["kernel_shape"])  # type: ignore[union-attr]
-        kind = {"Conv": "convolution", "MaxPool": "maximum pool", "AveragePool": "average pool"}
-        return f"{size} {kind[layer.op]}"
-    if layer.op == "Gelu" and a.get("approximate") == "tanh":
-        return "GELU (tanh)"
-    if layer.op == "LeakyRelu":
-        return f"leaky ReLU ({shown(a.get('alpha'))})"
-    return _CALLED.get(layer.op, layer.op)
+    describe = _DESCRIBED.get(layer.op)
+    return describe(layer.node.attributes) if describe else _CALLED.get(layer.op, layer.op)
+
+
+def _clip(a: Mapping[str, Any]) -> str:
+    if (a.get("min"), a.get("max")) == (0.0, 6.0):
+        return "ReLU6"
+    return f"clip to [{shown(a.get('min'))}, {shown(a.get('max'))}]"
+
+
+def _pad(a: Mapping[str, Any]) -> str:
+    return f"padding with {shown(a.get('value')) if a.get('mode') == 'constant' else a.get('mode')}"
+
+
+_DESCRIBED: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "AveragePool": lambda a: f"{window(a['kernel_shape'])} average pool",
+    "Clip": _clip,
+    "Conv": lambda a: f"{window(a['kernel_shape'])} convolution",
+    "Gelu": lambda a: "GELU (tanh)" if a.get("approximate") == "tanh" else "GELU",
+    "LeakyRelu": lambda a: f"leaky ReLU ({shown(a.get('alpha'))})",
+    "MaxPool": lambda a: f"{window(a['kernel_shape'])} maximum pool",
+    "Pad": _pad,
+}
 
 
 _CALLED = {
     "BatchNormalization": "batch norm",
     "Elu": "ELU",
-    "Gelu": "GELU",
     "Gemm": "linear layer",
     "GlobalAveragePool": "global average pool",
     "GlobalMaxPool": "global maximum pool",

@@ -80,8 +80,15 @@ def _one_side(graph: LayerGraph, indices: Sequence[int]) -> str:
         ("ARC163", _whole_block(graph, layers, inside)),
         ("ARC142", at_end),
         ("ARC131", kinds == {"pool"}),
+        ("ARC133", kinds == {"Pad"} and _feeds(graph, inside, {"pool"})),
+        ("ARC107", kinds == {"Pad"} and _feeds(graph, inside, {"linear"})),
     )
     return next((code for code, fit in fits if fit), "ARC190")
+
+
+def _feeds(graph: LayerGraph, inside: set[int], kinds: set[str]) -> bool:
+    readers = {u for i in inside for u, _ in graph.layers[i].users if u not in inside}
+    return {family(graph.layers[u]) for u in readers} <= kinds
 
 
 def _gates(layers: Sequence[Layer]) -> bool:

@@ -29,6 +29,11 @@ def _pool(net: Net, node: Op) -> bool:
     return set(a["kernel_shape"]) | set(a["strides"]) == {1} and not any(a["pads"])
 
 
+def _one_element(net: Net, node: Op) -> bool:
+    shape = net.shape(node.inputs[0])
+    return len(shape) == 4 and shape[2:] == (1, 1)
+
+
 def _value(neutral: float) -> Any:
     def check(net: Net, node: Op) -> bool:
         value = node.attributes.get("value")
@@ -60,6 +65,8 @@ _CHECKS: dict[str, Any] = {
     "Div": _value(1.0),
     "Dropout": lambda net, node: len(node.outputs) == 1,
     "Expand": lambda net, node: len(node.inputs) == 1 and _shape_kept(net, node),
+    "GlobalAveragePool": _one_element,
+    "GlobalMaxPool": _one_element,
     "Identity": lambda net, node: True,
     "MaxPool": _pool,
     "Mul": _value(1.0),

@@ -1,0 +1,130 @@
+"""``zoodiff diff``: two architectures compared, like a code diff."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoodiff.cli.output import Json, billions, complete_entry, print_json
+
+if TYPE_CHECKING:
+    from zoodiff.compare.diff import Diff
+    from zoodiff.rules.findings import Finding
+
+
+def diff(
+    a: Annotated[str, typer.Argument(help="An entry.", autocompletion=complete_entry)],
+    b: Annotated[str, typer.Argument(help="Another entry.", autocompletion=complete_entry)],
+    places: Annotated[
+        bool, typer.Option("--places", help="Name every layer that a finding is about.")
+    ] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", metavar="PASS", help="Leave out a pass (repeat)."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Name what differs between two networks: no weights, no names, structure alone.
+
+    Codes are explained by `zoodiff rules`.
+    """
+    from rich.console import Console
+
+    from zoodiff import api
+
+    with Console(stderr=True).status(f"building {a} and {b} without weights"):
+        found = api.diff(a, b, without=without or ())
+    if json:
+        print_json(found.to_dict())
+        return
+    _print(found, places)
+
+
+def _print(found: Diff, places: bool) -> None:
+    width = max((len(f.name) for f in found.findings), default=0)
+    for finding in found.findings:
+        print(f"{finding.code}  {finding.name:{width}}  {sentence(finding)}")
+        if places:
+            for one, other in _paired(finding):
+                print(f"    {one}" + (f"  |  {other}" if one != other else ""))
+    for left, right in _variants(found):
+        print(f"variant: {left} | {right}")
+    a, b = found.a.counts, found.b.counts
+    counted = f"parameters {a.parameters:,}"
+    counted += f" | {b.parameters:,}" if a.parameters != b.parameters else " in both"
+    macs = [billions(a.macs), billions(b.macs)]
+    counted += f"     MACs {macs[0]}" + (f" | {macs[1]}" if a.macs != b.macs else " in both")
+    print(counted)
+    print(verdict(found))
+
+
+def sentence(finding: Finding) -> str:
+    """What a finding says, in one line."""
+    where = _where(finding)
+    more = f" ({finding.parameters:+,} parameters)" if finding.parameters else ""
+    note = {
+        "parametrisation": "; the same functions",
+        "training": "; nothing at inference",
+    }.get(finding.effect, "")
+    return f"{where}: {finding.left} | {finding.right}{more}{note}"
+
+
+def _where(finding: Finding) -> str:
+    names = finding.places_a or finding.places_b
+    if finding.noun == "blocks":
+        names = tuple(dict.fromkeys(_common(e, finding) for e in range(finding.count)))
+    if finding.noun in {"places", "layers", "inputs", "heads"} or not names:
+        shown = ", ".join(names[:3])
+        rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"{shown}{rest}" if names else finding.noun
+    if finding.count == 1 or (len(names) <= 3 and finding.noun == "blocks"):
+        return ", ".join(names)
+    noun = finding.noun or "layers"
+    return (
+        f"{finding.count} {noun} ({names[0]}, ...)"
+        if len(names) > 3
+        else (f"{finding.count} {noun} ({', '.join(names)})")
+    )
+
+
+def _common(index: int, finding: Finding) -> str:
+    """The part of the names that the layers of one place share."""
+    size = len(finding.edits[0].a)
+    offset = sum(len(edit.a) for edit in finding.edits[:index])
+    names = finding.places_a[offset : offset + (len(finding.edits[index].a) or size)]
+    letters = zip(*names, strict=False)
+    prefix = "".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, letters))
+    for separator in "./_":
+        if separator in prefix:
+            return prefix[: prefix.rindex(separator)]
+    return prefix or names[0]
+
+
+def _paired(finding: Finding) -> list[tuple[str, str]]:
+    a, b = finding.places_a, finding.places_b
+    longest = max(len(a), len(b))
+    left = [*a, *[""] * (longest - len(a))]
+    right = [*b, *[""] * (longest - len(b))]
+    return list(zip(left, right, strict=True))
+
+
+def _variants(found: Diff) -> list[tuple[str, str]]:
+    left, right = found.a.variants, found.b.variants
+    if left == right or not (left or right):
+        return []
+    return [("; ".join(left) or "none known", "; ".join(right) or "none known")]
+
+
+def verdict(found: Diff) -> str:
+    """One line: whether the two are one architecture."""
+    up_to = ", ".join(found.up_to)
+    spelt = f" (spellings unified: {', '.join(found.passes)})" if found.passes else ""
+    if found.sameness == "same":
+        return f"the same architecture{spelt}"
+    if found.sameness == "same up to":
+        return f"the same architecture up to {up_to}{spelt}"
+    others = list(dict.fromkeys(f.code for f in found.findings if not f.same_function))
+    rest = f"; without effect on the function: {up_to}" if up_to else ""
+    return f"different architectures: {', '.join(others)}{rest}{spelt}"

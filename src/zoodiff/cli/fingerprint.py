@@ -1,0 +1,31 @@
+"""``zoodiff fingerprint``: the hash of an architecture."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zoodiff.cli.output import Json, complete_entry, print_json
+
+
+def fingerprint(
+    entries: Annotated[list[str], typer.Argument(help="Entries.", autocompletion=complete_entry)],
+    json: Json = False,
+) -> None:
+    """Print the hash of each entry's canonical graph, without weights.
+
+    Two entries have one fingerprint exactly where their networks are the same, whatever their
+    names, frameworks and the order of their layers.
+    """
+    from rich.console import Console
+
+    from zoodiff import api
+
+    with Console(stderr=True).status("building without weights"):
+        found = api.fingerprints(entries)
+    if json:
+        print_json(found)
+        return
+    for entry, text in found.items():
+        print(f"{text}  {entry}" if len(found) > 1 else text)

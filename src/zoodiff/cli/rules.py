@@ -1,0 +1,39 @@
+"""``zoodiff rules``: what each finding means."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zoodiff.cli.output import Json, print_json, print_table
+
+
+def rules(
+    code: Annotated[str, typer.Argument(help="The code of a rule; all of them without.")] = "",
+    json: Json = False,
+) -> None:
+    """Explain what findings mean, and what to do about them."""
+    from zoodiff.rules import base
+
+    chosen = [base.find(code)] if code else base.rules()
+    if json:
+        print_json([{key: getattr(rule, key) for key in _FIELDS} for rule in chosen])
+        return
+    if not code:
+        print_table(
+            ["code", "name", "changes"], [[rule.code, rule.name, rule.effect] for rule in chosen]
+        )
+        print("zoodiff rules CODE explains one")
+        return
+    rule = chosen[0]
+    print(f"{rule.code} {rule.name} (changes: {rule.effect})\n")
+    for title, text in (
+        ("cause", rule.cause),
+        ("effect", rule.consequence),
+        ("what to do", rule.advice),
+    ):
+        print(f"{title}: {text}\n")
+
+
+_FIELDS = ("code", "name", "effect", "cause", "consequence", "advice")

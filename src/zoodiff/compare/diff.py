@@ -1,0 +1,115 @@
+"""The architecture of two networks compared: findings, what they were brought to, a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from zoodiff.graph.align import Alignment, align
+from zoodiff.graph.canonical import canonical
+from zoodiff.graph.cost import Counts, count
+from zoodiff.graph.fingerprint import fingerprint
+from zoodiff.graph.ir import Graph
+from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.graph.passes import PASSES
+from zoodiff.rules.check import edits
+from zoodiff.rules.findings import Finding, grouped
+from zoodiff.rules.variants import variants
+
+Sameness = Literal["same", "same up to", "different"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two networks."""
+
+    name: str
+    graph: Graph
+    """As the frontend gave it."""
+    canonical: Graph
+    counts: Counts
+    layers: int
+    variants: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the canonical graph."""
+        return fingerprint(self.canonical, is_canonical=True)
+
+
+@dataclass(frozen=True)
+class Diff:
+    """What differs between two networks."""
+
+    a: Side
+    b: Side
+    findings: tuple[Finding, ...]
+    passes: tuple[str, ...]
+    """Passes that brought aligned layers together: spellings in which the two differ."""
+    alignment: Alignment
+
+    @property
+    def sameness(self) -> Sameness:
+        """Whether the two are one architecture, from structure alone."""
+        if any(not finding.same_function for finding in self.findings):
+            return "different"
+        return "same up to" if self.findings else "same"
+
+    @property
+    def up_to(self) -> tuple[str, ...]:
+        """Codes of the findings that change no function."""
+        return tuple(dict.fromkeys(f.code for f in self.findings if f.same_function))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the graphs, for JSON."""
+        return {
+            "a": _side(self.a),
+            "b": _side(self.b),
+            "sameness": self.sameness,
+            "same_up_to": list(self.up_to),
+            "passes_needed": list(self.passes),
+            "aligned_layers": len(self.alignment.pairs),
+            "findings": [
+                {key: value for key, value in asdict(f).items() if key != "edits"}
+                for f in self.findings
+            ],
+        }
+
+
+def diff(a: Graph, b: Graph, name_a: str, name_b: str, *, without: Collection[str] = ()) -> Diff:
+    """Compare two networks; ``without`` names passes to leave out.
+
+    Raises UsageError for an unknown pass, MeasurementError for a graph with a cycle.
+    """
+    sides = [canonical(graph, without) for graph in (a, b)]
+    layers = [LayerGraph(graph) for graph in sides]
+    alignment = align(layers[0], layers[1])
+    found = grouped(edits(alignment), layers[0], layers[1])
+    one, other = (
+        Side(name, raw, clean, count(raw), len(graph.layers), tuple(variants(graph)))
+        for name, raw, clean, graph in zip((name_a, name_b), (a, b), sides, layers, strict=True)
+    )
+    return Diff(one, other, tuple(found), _needed(alignment), alignment)
+
+
+def _side(side: Side) -> dict[str, Any]:
+    return {
+        "entry": side.name,
+        "fingerprint": side.fingerprint,
+        "counts": asdict(side.counts),
+        "layers": side.layers,
+        "variants": list(side.variants),
+    }
+
+
+def _needed(alignment: Alignment) -> tuple[str, ...]:
+    """Passes that rewrote one of two aligned layers and not the other."""
+    found: set[str] = set()
+    for i, j in alignment.pairs:
+        found |= _notes(alignment.a.layers[i]) ^ _notes(alignment.b.layers[j])
+    return tuple(one.name for one in PASSES if one.name in found)
+
+
+def _notes(layer: Layer) -> set[str]:
+    return {note for node in (layer.node, *layer.chain) for note in node.notes}
