@@ -119,8 +119,7 @@ class Net:
         notes: Iterable[str] = (),
     ) -> Op:
         """Add a node with one new output."""
-        self._fresh += 1
-        output = f"{name}~{self._fresh}"
+        output = self._unused(name)
         first = self.tensors.get(inputs[0]) if inputs else None
         self.tensors[output] = Tensor(output, tuple(shape), first.dtype if first else "float32")
         node = Op(
@@ -160,12 +159,19 @@ class Net:
 
     def rename(self, node: Op, output: str, shape: Sequence[int]) -> str:
         """Give an output another name and shape; who reads the old name is left as it is."""
-        self._fresh += 1
-        name = f"{output}~{self._fresh}"
+        name = self._unused(output)
         self.tensors[name] = replace(self.tensors[output], name=name, shape=tuple(shape))
         node.outputs = [name if tensor == output else tensor for tensor in node.outputs]
         self.producer[name] = self.producer.pop(output)
         return name
+
+    def _unused(self, name: str) -> str:
+        """A tensor name that is not taken."""
+        while True:
+            self._fresh += 1
+            fresh = f"{name}~{self._fresh}"
+            if fresh not in self.tensors:
+                return fresh
 
     def bypass(self, node: Op) -> None:
         """Take out a node whose output is its first input."""

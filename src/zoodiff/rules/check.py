@@ -6,7 +6,7 @@ from zoodiff.graph.align import Alignment
 from zoodiff.rules.base import rules
 from zoodiff.rules.difference import Edit, Pair, Region, Scene, compared
 
-_FIRST = ("ARC101", "ARC141")
+_FIRST = ("ARC101", "ARC132", "ARC141")
 """Rules that must see a difference before others take it."""
 
 

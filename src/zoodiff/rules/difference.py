@@ -108,10 +108,14 @@ def compared(a: Layer, b: Layer) -> dict[str, tuple[Any, Any]]:
     """What differs between two aligned layers: key -> (first, second)."""
     if a.label == b.label:
         return {}
-    if a.op != b.op:
+    mine, theirs = a.node.attributes, b.node.attributes
+    if {a.op, b.op} == {"Conv", "Gemm"}:
+        mine, theirs = (_as_convolution(x) for x in (mine, theirs))
+        if mine["kernel_shape"] != theirs["kernel_shape"]:
+            return {"op": (a, b)}
+    elif a.op != b.op:
         return {"op": (a, b)}
     found: dict[str, tuple[Any, Any]] = {}
-    mine, theirs = a.node.attributes, b.node.attributes
     for key in sorted(set(mine) | set(theirs)):
         if key in _CHAIN and (key not in _OWN or a.op == "BatchNormalization"):
             continue
@@ -125,6 +129,22 @@ def compared(a: Layer, b: Layer) -> dict[str, tuple[Any, Any]]:
         if one_shapes != other_shapes:
             found["parameters"] = (one_shapes, other_shapes)
     return found
+
+
+def _as_convolution(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A linear layer as the 1x1 convolution of a map of one pixel; a convolution as it is."""
+    if "out_features" not in a:
+        return {**a, "out_features": None}
+    return {
+        "kernel_shape": [1, 1],
+        "strides": [1, 1],
+        "dilations": [1, 1],
+        "group": 1,
+        "pads": [0, 0, 0, 0],
+        "out_channels": a["out_features"],
+        "out_features": None,
+        "bias": a.get("bias"),
+    }
 
 
 _CHAIN = frozenset({"bias", "center", "epsilon", "in_features", "momentum", "scale", "training"})

@@ -74,7 +74,7 @@ def _one_side(graph: LayerGraph, indices: Sequence[int]) -> str:
         ("ARC140", at_end and (kinds == {"output"} or _gates(layers))),
         ("ARC160", _squeezes(layers)),
         ("ARC124", only_lrn),
-        ("ARC122", kinds == {"norm"}),
+        ("ARC122", "norm" in kinds and kinds <= {"norm", "activation"}),
         ("ARC130", kinds == {"activation"}),
         ("ARC161", _shortcut(graph, inside)),
         ("ARC163", _whole_block(graph, layers, inside)),

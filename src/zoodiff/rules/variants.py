@@ -21,10 +21,8 @@ def variants(graph: LayerGraph) -> list[str]:
 def _residual(graph: LayerGraph) -> str | None:
     """ResNet v1, v1.5, v1d, v2 (K. He et al., 2016; T. He et al., 2019)."""
     blocks = [block for layer in graph.layers if (block := _bottleneck(graph, layer))]
-    if len(blocks) < 4:
-        return None
-    if any(_group(x) > 1 for block in blocks for x in block):
-        return None  # grouped: another family
+    if len(blocks) < 4 or any(_group(x) > 1 for block in blocks for x in block):
+        return None  # grouped ones are another family
     if sum(_preactivated(graph, block[0]) for block in blocks) > len(blocks) / 2:
         return "ResNet v2 (norm and activation before the convolution)"
     reducing = [block for block in blocks if any(_stride(x) > 1 for x in block)]
@@ -33,9 +31,9 @@ def _residual(graph: LayerGraph) -> str | None:
         return "ResNet v1 with stride 2 in the last block of a stage"
     if places and _pooled_shortcut(graph) and _deep_stem(graph):
         return "ResNet v1d (three 3x3 in the stem, average pool in the shortcut)"
-    names = {(0,): "v1 (stride 2 on the first 1x1)", (1,): "v1.5 (stride 2 on the 3x3)"}
-    name = names.get(tuple(sorted(places)))
-    return f"ResNet {name}" if name else None
+    if places == {0}:
+        return "ResNet v1 (stride 2 on the first 1x1)"
+    return "ResNet v1.5 (stride 2 on the 3x3)" if places == {1} else None
 
 
 def _bottleneck(graph: LayerGraph, join: Layer) -> list[Layer] | None:
@@ -65,7 +63,7 @@ def _attributes(layer: Layer) -> Any:
 
 
 def _stride(layer: Layer) -> int:
-    return max(_attributes(layer)["strides"])
+    return int(max(_attributes(layer)["strides"]))
 
 
 def _group(layer: Layer) -> int:
@@ -116,18 +114,21 @@ def _inception(graph: LayerGraph) -> str | None:
 
 
 def _branches_differ(graph: LayerGraph, join: Layer) -> bool:
-    pools = 0
-    for index in join.inputs:
-        steps = 0
-        while index >= 0 and steps < 12:
-            layer = graph.layers[index]
-            if family(layer) == "pool":
-                pools += 1
-                break
-            if len(layer.inputs) != 1 or layer.op == "Concat":
-                break
-            index, steps = layer.inputs[0], steps + 1
-    return pools > 0
+    """Whether one of the branches is a pool, perhaps with a convolution behind it."""
+    return any(_pooled(graph, index) for index in join.inputs)
+
+
+def _pooled(graph: LayerGraph, index: int) -> bool:
+    for _ in range(12):
+        if index < 0:
+            return False
+        layer = graph.layers[index]
+        if family(layer) == "pool":
+            return True
+        if len(layer.inputs) != 1:
+            return False
+        index = layer.inputs[0]
+    return False
 
 
 def _alexnet(graph: LayerGraph) -> str | None:

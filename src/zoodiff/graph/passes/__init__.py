@@ -50,7 +50,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("arithmetic", "one spelling for arithmetic with constants", arithmetic.run),
     Pass("shapes", "one spelling for reshapes, slices and splits", shapes.run),
     Pass("layout", "channels first everywhere", layout.run),
-    Pass("reshapes", "reshapes that the layout left", shapes.run),
+    Pass("reshapes", "reshapes that the layout left", shapes.after_layout),
     Pass("pooling", "one spelling for global pooling", pooling.run),
     Pass("flat", "reshapes behind global pooling", shapes.run),
     Pass("activations", "one spelling for every activation", activations.run),

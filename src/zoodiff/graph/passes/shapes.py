@@ -28,9 +28,6 @@ def run(net: Net) -> None:
         if shape and -1 not in shape and len(node.inputs) == 1 and not node.parameters:
             node.op, node.attributes = "Reshape", {"shape": list(shape)}
             net.kinds["Reshape"] = net.kinds.get("Reshape", 0) + 1
-    for node in net.of("Transpose"):
-        if moves_only_ones(net.shape(node.inputs[0]), node.attributes["perm"]):
-            net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
     for node in net.of("Reshape"):
         before = net.before(node)
         if before is not None and before.op == "Reshape" and not before.parameters:
@@ -40,6 +37,14 @@ def run(net: Net) -> None:
     for node in net.of("Reshape"):
         if net.shape(node.inputs[0]) == net.shape(node.output) and not node.parameters:
             net.bypass(node)
+
+
+def after_layout(net: Net) -> None:
+    """The same once more, and transpositions that only move axes of extent 1."""
+    for node in net.of("Transpose"):
+        if moves_only_ones(net.shape(node.inputs[0]), node.attributes["perm"]):
+            net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
+    run(net)
 
 
 def moves_only_ones(shape: Any, perm: Any) -> bool:

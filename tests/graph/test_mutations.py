@@ -1,0 +1,92 @@
+"""The diff against planted changes, in the graphs of real networks.
+
+Each trial plants one change at a random place and wants exactly one finding, of that kind and at
+that place; changes of spelling must give none.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import plants
+
+from zoodiff.compare.diff import diff
+from zoodiff.graph.fingerprint import fingerprint
+from zoodiff.graph.ir import Graph
+
+NETWORKS = sorted((Path(__file__).parent / "networks").glob("*.json.gz"))
+TRIALS = 24
+"""Of each kind of change, over all networks."""
+
+
+@cache
+def network(path: Path) -> Graph:
+    return Graph.from_json(gzip.decompress(path.read_bytes()).decode())
+
+
+def trials(plant: plants.Plant, seed: str, count: int):
+    """Changed networks: (path, original, changed, what was changed)."""
+    r = random.Random(seed)
+    done = 0
+    for _ in range(count * 60):
+        path = r.choice(NETWORKS)
+        found = plants.planted(network(path), plant, r)
+        if found is not None:
+            done += 1
+            yield path, network(path), *found
+        if done == count:
+            return
+
+
+def said(original: Graph, changed: Graph) -> list:
+    return list(diff(original, changed, "a", "b").findings)
+
+
+def judged(findings: list, what: plants.Planted) -> str:
+    """ "" where the diff is right, else what is wrong."""
+    if len(findings) != 1 or findings[0].count != 1:
+        return f"{[(f.code, f.count, f.left, f.right, f.places_a[:2], f.places_b[:2]) for f in findings]}"
+    named = {*findings[0].places_a, *findings[0].places_b}
+    if findings[0].code not in what.codes:
+        return f"{findings[0].code} ({findings[0].left} | {findings[0].right})"
+    if what.places and not named & what.places:
+        return f"at {sorted(named)[:4]}"
+    return ""
+
+
+@pytest.mark.parametrize("name", plants.CHANGES)
+def test_a_planted_change_is_named_and_nothing_else(name: str) -> None:
+    wrong = []
+    total = 0
+    for path, original, changed, what in trials(plants.CHANGES[name], name, TRIALS):
+        total += 1
+        if problem := judged(said(original, changed), what):
+            wrong.append(f"{path.name}: planted {sorted(what.places)}: {problem}")
+    assert total >= 12, "too few networks that the change fits"
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", plants.SPELLINGS)
+def test_a_change_of_spelling_is_not_seen(name: str) -> None:
+    total = Counter()
+    for path, original, changed, _ in trials(plants.SPELLINGS[name], name, TRIALS):
+        total[path.name] += 1
+        assert said(original, changed) == [], path.name
+        assert fingerprint(original) == fingerprint(changed), path.name
+    assert total
+
+
+def test_a_network_is_the_same_as_itself() -> None:
+    for path in NETWORKS:
+        found = diff(network(path), network(path), "a", "b")
+        assert found.sameness == "same"
+        assert not found.passes
