@@ -9,12 +9,15 @@ from zoodiff.compare.assemble import assemble
 from zoodiff.compare.chosen import study_of
 from zoodiff.compare.diff import Diff
 from zoodiff.compare.diff import diff as compare_graphs
+from zoodiff.compare.proof import Native, Proof
+from zoodiff.compare.proof import prove as prove_diff
 from zoodiff.compare.result import StudyResult
 from zoodiff.engines.local import LocalEngine
 from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph
 from zoodiff.measure import architecture
 from zoodiff.measure import study as studies
+from zoodiff.measure.native import run_with
 from zoodiff.measure.run import Observer, run
 from zoodiff.measure.study import LoadedStudy
 from zoodiff.report import ReportFiles, write
@@ -59,6 +62,26 @@ def diff(a: str, b: str, *, without: Collection[str] = ()) -> Diff:
     with LocalEngine() as engine:
         one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
     return compare_graphs(one, other, str(first.ref), str(second.ref), without=without)
+
+
+def prove(a: str, b: str, *, seed: int = 0) -> tuple[Diff, Proof]:
+    """The diff of two entries, and the proof by execution in their own frameworks.
+
+    Networks whose structure depends on published weights are proved as they are with random ones.
+    Raises UsageError for a reference that is none, MeasurementError where an entry cannot be
+    built; a proof that cannot be made is one with the verdict "not proved" and the reason.
+    """
+    first, second = (
+        registry.resolve(registry.resolve(x).ref.with_weights("random")) for x in (a, b)
+    )
+    with LocalEngine() as engine:
+        one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
+        found = compare_graphs(one, other, a, b)
+
+        def runner(entry: registry.Entry) -> Native:
+            return lambda weights, image: run_with(engine, entry, weights, image)
+
+        return found, prove_diff(found, (runner(first), runner(second)), seed=seed)
 
 
 def fingerprints(entries: Iterable[str]) -> dict[str, str]:

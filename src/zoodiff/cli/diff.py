@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoodiff.cli.output import Json, billions, complete_entry, print_json
+from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
     from zoodiff.compare.diff import Diff
+    from zoodiff.compare.proof import Proof
     from zoodiff.rules.findings import Finding
 
 
@@ -24,6 +27,10 @@ def diff(
         list[str] | None,
         typer.Option("--without", metavar="PASS", help="Leave out a pass (repeat)."),
     ] = None,
+    prove: Annotated[
+        bool,
+        typer.Option("--prove", help="Put A's weights into B, run both, and say what matters."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Name what differs between two networks: no weights, no names, structure alone.
@@ -34,12 +41,20 @@ def diff(
 
     from zoodiff import api
 
-    with Console(stderr=True).status(f"building {a} and {b} without weights"):
-        found = api.diff(a, b, without=without or ())
+    if prove and without:
+        raise UsageError("--prove takes all passes; leave out --without")
+    proof: Proof | None = None
+    with Console(stderr=True).status(f"building {a} and {b}"):
+        if prove:
+            found, proof = api.prove(a, b)
+        else:
+            found = api.diff(a, b, without=without or ())
     if json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | ({"proof": asdict(proof)} if proof else {}))
         return
     _print(found, places)
+    if proof is not None:
+        print(proved(proof))
 
 
 def _print(found: Diff, places: bool) -> None:
@@ -115,6 +130,25 @@ def _variants(found: Diff) -> list[tuple[str, str]]:
     if left == right or not (left or right):
         return []
     return [("; ".join(left) or "none known", "; ".join(right) or "none known")]
+
+
+def proved(proof: Proof) -> str:
+    """The proof in one line."""
+    where = "in their own frameworks" if proof.native else "in zoodiff's interpreter"
+    if proof.difference is None:
+        measured = "the weights of one do not fit the other"
+    else:
+        measured = f"relative difference {proof.difference:.1e} with equal weights, {where}"
+    control = f"; control {proof.control:.0e}" if proof.control is not None else ""
+    text = f"proof: {proof.verdict}"
+    if proof.verdict == "not proved" and proof.difference is None:
+        return f"{text}: {proof.reason}"
+    text += f" ({measured}{control})"
+    if proof.responsible and proof.undone is not None and not proof.reason:
+        text += f"; the same ({proof.undone:.0e}) once {', '.join(proof.responsible)} undone"
+    elif proof.responsible:
+        text += f"; what matters: {', '.join(proof.responsible)}"
+    return text + (f"; {proof.reason}" if proof.reason else "")
 
 
 def verdict(found: Diff) -> str:

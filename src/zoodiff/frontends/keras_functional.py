@@ -31,6 +31,14 @@ def to_graph(model: Any, input_shape: Sequence[int] | None = None) -> Graph:
     return _Builder(model).build(input_shape)
 
 
+def named_variables(model: Any) -> dict[str, Any]:
+    """The variables of a model by the names that its graph gives them."""
+    builder = _Builder(model)
+    builder.build(None)
+    by_id = {id(variable): variable for variable in model.weights}
+    return {p.name: by_id[i] for i, p in builder.parameters.items() if i in by_id}
+
+
 class _Builder:
     """Collects the nodes of one model; holds what is known about each symbolic tensor."""
 
@@ -43,7 +51,7 @@ class _Builder:
         self._tensors: dict[str, Tensor] = {}
         self._nodes: list[Node] = []
         self._names: set[str] = set()
-        self._parameters: dict[int, Parameter] = {}
+        self.parameters: dict[int, Parameter] = {}
         self._parameter_names: set[str] = set()
 
     def build(self, input_shape: Sequence[int] | None) -> Graph:
@@ -61,7 +69,7 @@ class _Builder:
             inputs.append(self._declare(value.name, self.canonical(shape), value.dtype))
         self._walk(graph, prefix="")
         outputs = [self._tensors[self._values[id(tensor)].name] for tensor in graph.outputs]
-        used = set(self._parameters)
+        used = set(self.parameters)
         unused = [self.parameter(v) for v in self._model.weights if id(v) not in used]
         return Graph(
             source=SOURCE,
@@ -87,7 +95,7 @@ class _Builder:
 
     def parameter(self, variable: Any) -> Parameter:
         """Return the parameter of a variable, one and the same for a shared variable."""
-        known = self._parameters.get(id(variable))
+        known = self.parameters.get(id(variable))
         if known is None:
             name, copy = variable.path, 1
             while name in self._parameter_names:
@@ -99,7 +107,7 @@ class _Builder:
                 bool(variable.trainable),
                 str(variable.dtype),
             )
-            self._parameters[id(variable)] = known
+            self.parameters[id(variable)] = known
         return known
 
     def emit(

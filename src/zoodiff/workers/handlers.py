@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.errors import MeasurementError
 from zoodiff.workers import protocol
 
 if TYPE_CHECKING:
@@ -103,6 +104,29 @@ class Handlers:
             network.run(data)
             times.append((time.perf_counter_ns() - begin) / 1e6)
         return {"milliseconds": times}
+
+    def on_assign(self, handle: str, weights: dict[str, dict[str, str]]) -> None:
+        """Put values into a loaded network's weights."""
+        from zoodiff.zoos.base import TakesWeights
+
+        network, _ = self._networks[handle]
+        if not isinstance(network, TakesWeights):
+            raise MeasurementError("this zoo's networks do not take weights")
+        arrays: dict[str, Any] = {
+            name: protocol.get_array(array, self._scratch) for name, array in weights.items()
+        }
+        network.assign(arrays)
+
+    def on_run(self, handle: str, image: dict[str, str]) -> dict[str, Any]:
+        """Run one image, given channels first; return the raw outputs."""
+        import numpy as np
+
+        network, _ = self._networks[handle]
+        batch = protocol.get_array(image, self._scratch)
+        if network.layout == "NHWC" and batch.ndim == 4:
+            batch = batch.transpose(0, 2, 3, 1)
+        outputs = network.run(np.ascontiguousarray(batch, dtype=np.float32))
+        return {"outputs": protocol.put_array(np.asarray(outputs), self._scratch)}
 
     def on_predict(self, handle: str, images: dict[str, str], batch: int) -> dict[str, Any]:
         """Preprocess and run decoded images; return the outputs, one row an image."""

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
+from zoodiff.errors import MeasurementError
 from zoodiff.preprocessing.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -125,6 +126,18 @@ class Network(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesWeights(Protocol):
+    """A network whose weights can be set, as the proof by execution needs it."""
+
+    def assign(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Put values into weights, by the names and in the shapes that the entry's graph gives.
+
+        Raises MeasurementError for a name that there is not and a shape that does not fit.
+        """
+        ...
+
+
 class Backend(Protocol):
     """The worker side of a zoo. Errors are ZoodiffErrors; anything else is a bug or a crash."""
 
@@ -154,3 +167,13 @@ class Backend(Protocol):
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the framework's own figures, for cross-checks: ``parameters``, ``statistics``."""
         ...
+
+
+def check_fit(name: str, shape: Sequence[int], known: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise MeasurementError where a tensor to be assigned has no place of its shape."""
+    if name not in known:
+        raise MeasurementError(f"the network has no weights {name}; describe it again")
+    if known[name] != tuple(shape):
+        raise MeasurementError(
+            f"the weights {name} have the shape {known[name]}, not {tuple(shape)}"
+        )

@@ -28,7 +28,7 @@ from zoodiff.errors import (
     UsageError,
     WeightsUnavailableError,
 )
-from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.base import Network, WeightsState, check_fit
 from zoodiff.zoos.keras import ZOO
 
 if TYPE_CHECKING:
@@ -53,6 +53,17 @@ class KerasNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any]
     _preprocess: Callable[[Any], Any]
+    _model: Any
+
+    def assign(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Put values into variables, by the paths under which the graph has them."""
+        from zoodiff.frontends.keras_functional import named_variables
+
+        own = named_variables(self._model)
+        shapes = {name: tuple(variable.shape) for name, variable in own.items()}
+        for name, array in weights.items():
+            check_fit(name, array.shape, shapes)
+            own[name].assign(array)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(batch, height, width, 3) -> (batch, classes), probabilities as Keras gives them."""
@@ -144,6 +155,7 @@ class KerasBackend:
             layout="NHWC",
             _call=self._tf.function(lambda batch: network(batch, training=False)),
             _preprocess=preprocess_input(self._keras, model),
+            _model=network,
         )
 
     def _build(self, model: str, weights: str) -> Any:

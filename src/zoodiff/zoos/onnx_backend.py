@@ -20,7 +20,7 @@ from zoodiff.errors import (
     WeightsUnavailableError,
 )
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.base import Model, Network, WeightsState
+from zoodiff.zoos.base import Model, Network, WeightsState, check_fit
 from zoodiff.zoos.onnx import ZOO
 
 if TYPE_CHECKING:
@@ -55,6 +55,22 @@ class OnnxNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any]
     _preprocessing: Preprocessing
+    _content: bytes
+    _start: Callable[[bytes], Callable[[Any], Any]]
+
+    def assign(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Put values in place of initialisers and constants, and start the session again."""
+        import onnx
+
+        from zoodiff.zoos.onnx_weights import replace, shapes
+
+        model = onnx.load_model_from_string(self._content)
+        known = shapes(model.graph)
+        for name, array in weights.items():
+            check_fit(name, array.shape, known)
+        replace(model, weights)
+        self._content = model.SerializeToString()
+        self._call = self._start(self._content)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """A batch in the file's own layout -> (batch, classes).
@@ -126,43 +142,28 @@ class OnnxBackend:
         Raises WeightsUnavailableError for a published file that cannot be had or is not the one
         that the zoo's manifest names.
         """
-        import numpy as np
-        import onnxruntime
-
         path = self.file(model, weights)
         entry = self._models[model]
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         read = content(path, weights, seed)
-        try:
-            session = onnxruntime.InferenceSession(
-                read, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            reason = " ".join(str(error).split())[:200]
-            raise MeasurementError(f"ONNX Runtime cannot run onnx:{model} ({reason})") from None
+
+        def start(made: bytes) -> Any:
+            return _session(made, f"onnx:{model}", threads)
+
+        session = start(read)
         given = session.get_inputs()[0]
-        fixed = given.shape[0] if isinstance(given.shape[0], int) else None
         layout: Literal["NCHW", "NHWC"] = "NHWC" if given.shape[-1] in {1, 3} else "NCHW"
         channels, height, width = entry.input_shape
         shape = (1, height, width, channels) if layout == "NHWC" else (1, *entry.input_shape)
-
-        def call(batch: Any) -> Any:
-            if fixed is None or fixed == len(batch):
-                return session.run(None, {given.name: batch})[0]
-            rows = [session.run(None, {given.name: batch[i : i + 1]})[0] for i in range(len(batch))]
-            return np.concatenate(rows)
-
         state: WeightsState = "published" if entry.needs_file else "placeholder"
         return OnnxNetwork(
             weights_state="random" if weights == RANDOM else state,
             weights_sha256=None if weights == RANDOM else _sha256(path),
             input_shape=shape,
             layout=layout,
-            _call=call,
+            _call=_caller(session),
             _preprocessing=entry.preprocessing,
+            _content=read,
+            _start=lambda made: _caller(start(made)),
         )
 
     def file(self, model: str, weights: str | None) -> Path:
@@ -188,6 +189,37 @@ class OnnxBackend:
                 f'onnx:{model} has no weights "{weights}"; there are {", ".join([*names, RANDOM])}'
             )
         return entry
+
+
+def _session(content: bytes, name: str, threads: int) -> Any:
+    """Start ONNX Runtime; raise MeasurementError for a file that it cannot run."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise MeasurementError(f"ONNX Runtime cannot run {name} ({reason})") from None
+
+
+def _caller(session: Any) -> Callable[[Any], Any]:
+    """One call of a session for a batch, or one an image where the batch size is fixed."""
+    import numpy as np
+
+    given = session.get_inputs()[0]
+    fixed = given.shape[0] if isinstance(given.shape[0], int) else None
+
+    def call(batch: Any) -> Any:
+        if fixed is None or fixed == len(batch):
+            return session.run(None, {given.name: batch})[0]
+        rows = [session.run(None, {given.name: batch[i : i + 1]})[0] for i in range(len(batch))]
+        return np.concatenate(rows)
+
+    return call
 
 
 def fetch(entry: Model) -> Path:

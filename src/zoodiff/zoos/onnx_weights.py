@@ -118,6 +118,11 @@ def randomise(model: Any, seed: int) -> None:
     replace(model, {name: draw(one) for name, one in found.items()})
 
 
+def shapes(graph: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of all initialisers and constants by name."""
+    return {name: shape for name, (shape, _) in _held(graph).items()}
+
+
 def replace(model: Any, arrays: Mapping[str, Any]) -> None:
     """Put values in place of initialisers and of nodes that make a constant, in place."""
     from onnx import numpy_helper

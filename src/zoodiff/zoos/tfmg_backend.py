@@ -23,14 +23,14 @@ from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import tfmg_official, tfmg_slim
-from zoodiff.zoos.base import Model, Network, Weights, WeightsState
+from zoodiff.zoos.base import Model, Network, Weights, WeightsState, check_fit
 from zoodiff.zoos.tfmg import ZOO, recipes
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoodiff.graph.ir import Graph
+    from zoodiff.graph.ir import Graph, Parameter
 
 _CONNECT_SECONDS = 20.0
 """How long a download may be silent before the weights count as not to be had."""
@@ -46,6 +46,14 @@ class TfmgNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any]
     _prepare: Callable[[Any], Any]
+    _variables: Mapping[str, tuple[int, ...]]
+    _assign: Callable[[Mapping[str, Any]], None]
+
+    def assign(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Put values into variables, by the names that the graph gives them."""
+        for name, array in weights.items():
+            check_fit(name, array.shape, self._variables)
+        self._assign(weights)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(batch, height, width, 3) -> (batch, classes), logits."""
@@ -88,6 +96,10 @@ class _Choice:
         if own is not None and own.input_size is not None:
             return own.input_size
         return (self.model.input_shape[1], self.model.input_shape[2])
+
+
+_Loaded = tuple[Callable[[Any], Any], Sequence["Parameter"], Callable[[Mapping[str, Any]], None]]
+"""How a network is called, its variables, and how values are put into them."""
 
 
 class TfmgBackend:
@@ -146,7 +158,7 @@ class TfmgBackend:
         with contextlib.ExitStack() as stack:
             checkpoint = None if archive is None else stack.enter_context(_checkpoint(archive))
             make = self._load_slim if choice.slim else self._load_official
-            call = make(choice, checkpoint, seed, threads)
+            call, variables, assign = make(choice, checkpoint, seed, threads)
         from zoodiff.zoos.tfmg_preprocessing import prepare
 
         return TfmgNetwork(
@@ -156,6 +168,8 @@ class TfmgBackend:
             layout="NHWC",
             _call=call,
             _prepare=lambda images: prepare(images, choice.preprocessing, choice.name),
+            _variables={p.name: p.shape for p in variables},
+            _assign=assign,
         )
 
     def _describe_official(self, choice: _Choice) -> tuple[Graph, Mapping[str, int]]:
@@ -185,8 +199,10 @@ class TfmgBackend:
 
     def _load_official(
         self, choice: _Choice, checkpoint: str | None, seed: int, threads: int
-    ) -> Callable[[Any], Any]:
+    ) -> _Loaded:
         import tf_keras
+
+        from zoodiff.frontends.tensorflow_graph import variable_parameters
 
         del threads  # set for the whole process
         recipe = recipes()[choice.name]
@@ -204,11 +220,20 @@ class TfmgBackend:
             # The model stays alive with the function, which holds its variables weakly.
             return function(convert(batch)).numpy()
 
-        return call
+        parameters = variable_parameters(model.weights)
+        by_name = {p.name: v for p, v in zip(parameters, model.weights, strict=True)}
+
+        def assign(weights: Mapping[str, Any]) -> None:
+            for name, array in weights.items():
+                by_name[name].assign(array)
+
+        return call, parameters, assign
 
     def _load_slim(
         self, choice: _Choice, checkpoint: str | None, seed: int, threads: int
-    ) -> Callable[[Any], Any]:
+    ) -> _Loaded:
+        from zoodiff.frontends.tensorflow_graph import variable_parameters
+
         v1 = self._tf.compat.v1
         graph = self._tf.Graph()
         with graph.as_default():
@@ -222,7 +247,15 @@ class TfmgBackend:
                 session.run(v1.global_variables_initializer())
             else:
                 tfmg_slim.restore(session, checkpoint)
-        return session.make_callable(logits, [image])  # type: ignore[no-any-return]
+            variables = v1.global_variables()
+            parameters = variable_parameters(variables)
+        by_name = {p.name: v for p, v in zip(parameters, variables, strict=True)}
+
+        def assign(weights: Mapping[str, Any]) -> None:
+            for name, array in weights.items():
+                by_name[name].load(array, session)
+
+        return session.make_callable(logits, [image]), parameters, assign
 
     def _choose(self, model: str, weights: str | None) -> _Choice:
         found = self._models.get(model)

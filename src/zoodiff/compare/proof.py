@@ -1,0 +1,270 @@
+"""Proof by execution: the weights of one network in the other, on the same input.
+
+The outputs are compared relative to their size, and against a control: how far the same network is
+from itself between single and double precision. For every finding that changes the function there
+is a counterfactual, in which all findings but this one are undone; where outputs still differ, it
+matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from zoodiff.compare.diff import Diff, Side
+from zoodiff.compare.transplant import transplant
+from zoodiff.compare.undo import FROM_A, undone
+from zoodiff.errors import MeasurementError, MissingFrameworkError
+from zoodiff.graph.evaluate.run import evaluate, unsupported
+from zoodiff.graph.ir import Graph
+from zoodiff.graph.weights import Drawn, Weights, as_stored
+from zoodiff.rules.difference import Edit
+from zoodiff.rules.findings import Finding
+
+Verdict = Literal["same function", "different function", "not proved"]
+Native = Callable[[Weights, Any], Any]
+"""Runs a network in its own framework: stored weights by name and an image, channels first ->
+outputs. Raises MeasurementError where it cannot."""
+
+_ROUNDING = 1e-5
+"""Below this, relative, two outputs are equal whatever the control says."""
+_MARGIN = 10.0
+"""How many times the control a difference must be to count."""
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """What happens when everything but one finding is undone."""
+
+    code: str
+    left: str
+    right: str
+    difference: float | None
+    """Relative; None where the weights do not even fit."""
+    matters: bool
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The verdict and what it rests on."""
+
+    verdict: Verdict
+    reason: str
+    difference: float | None
+    """Between the two networks with equal weights, outputs of the same kind; relative."""
+    control: float | None
+    """Between single and double precision of the first network; relative."""
+    undone: float | None
+    """With all findings that matter undone."""
+    responsible: tuple[str, ...]
+    """Codes of the findings that matter."""
+    counterfactuals: tuple[Counterfactual, ...]
+    native: bool
+    """Whether the difference was measured in the networks' own frameworks."""
+    agreement: float | None
+    """Between the interpreter and the first network's own framework; relative."""
+
+
+def prove(diff: Diff, native: tuple[Native, Native] | None = None, *, seed: int = 0) -> Proof:
+    """Run the two networks with equal weights and say whether they are one function."""
+    reason = _obstacle(diff)
+    if reason:
+        return _not_proved(reason)
+    return _Experiment(diff, native, seed).result()
+
+
+def relative(one: Any, other: Any) -> float:
+    """Largest difference of two outputs over the largest deviation of the first from its mean."""
+    one, other = (np.asarray(x, dtype=np.float64).reshape(-1) for x in (one, other))
+    if one.shape != other.shape or not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return float("inf")
+    size = float(np.max(np.abs(one - one.mean())))
+    return float(np.max(np.abs(one - other))) / max(size, 1e-300)
+
+
+def _obstacle(diff: Diff) -> str:
+    for side in (diff.a, diff.b):
+        cannot = unsupported(side.canonical)
+        if cannot:
+            more = f" and {len(cannot) - 1} more" if len(cannot) > 1 else ""
+            return f"{side.name} has layers that the interpreter cannot run: {cannot[0]}{more}"
+        if len(side.canonical.inputs) != 1:
+            return f"{side.name} has {len(side.canonical.inputs)} inputs; one is needed"
+    shapes = [side.canonical.inputs[0].shape for side in (diff.a, diff.b)]
+    if shapes[0] != shapes[1]:
+        words = ["x".join(str(n) for n in shape[1:]) for shape in shapes]
+        return f"the inputs have different sizes, {words[0]} and {words[1]}"
+    return ""
+
+
+def _not_proved(reason: str) -> Proof:
+    return Proof("not proved", reason, None, None, None, (), (), False, None)
+
+
+class _Experiment:
+    def __init__(self, diff: Diff, native: tuple[Native, Native] | None, seed: int) -> None:
+        self._diff, self._native, self._seed = diff, native, seed
+        self._image = np.random.default_rng(seed).standard_normal(diff.a.canonical.inputs[0].shape)
+        self._weights: Weights = {}
+        self.obstacle = ""
+        """Why the networks could not be run in their own frameworks."""
+        self.control = self._calibrate()
+        moved = transplant(diff.alignment, self._weights)
+        self._unfit = moved.unfit
+        # What the second network cannot hold was taken from the first as well.
+        self._reference = self._run(diff.a.canonical, dict(self._weights))
+        self._given = {**moved.weights}
+        self._given |= {FROM_A + name: array for name, array in self._weights.items()}
+        self._always = [e for f in diff.findings if f.effect == "output" for e in f.edits]
+        self._tolerance = max(_MARGIN * self.control, _ROUNDING)
+
+    def _run(self, graph: Graph, known: Weights, dtype: type = np.float64) -> Any:
+        provide = Drawn(graph, self._seed, self._damping, known)
+        outputs = evaluate(graph, {graph.inputs[0].name: self._image}, provide, dtype)
+        return outputs[graph.outputs[0].name]
+
+    def _calibrate(self) -> float:
+        """Draw weights; damp branches until rounding errors stay small."""
+        control = float("inf")
+        graph = self._diff.a.canonical
+        for self._damping in (1.0, 0.5, 0.25, 0.1):
+            self._weights = {}
+            double = self._run(graph, self._weights)
+            single = self._run(graph, dict(self._weights), np.float32)
+            control = relative(double, single)
+            if control < _ROUNDING:
+                break
+        return control
+
+    def _difference(self, edits: Iterable[Edit]) -> float | None:
+        """With some findings undone; None where the weights or shapes do not fit."""
+        chosen = [*self._always, *edits]
+        try:
+            everything = [e for f in self._diff.findings for e in f.edits]
+            graph = undone(self._diff.alignment, chosen, everything)
+            fitting = {
+                p.name: self._given[p.name]
+                for node in graph.nodes
+                for p in node.parameters
+                if p.name in self._given
+            }
+            missing = self._aligned_parameters() - set(fitting)
+            present = {p.name for node in graph.nodes for p in node.parameters}
+            if missing & present:
+                return None
+            return relative(self._reference, self._run(graph, fitting))
+        except (ValueError, KeyError, IndexError, MeasurementError):
+            return None
+
+    def _aligned_parameters(self) -> set[str]:
+        b = self._diff.alignment.b
+        return {
+            p.name
+            for _, j in self._diff.alignment.pairs
+            for node in (b.layers[j].node, *b.layers[j].chain)
+            for p in node.parameters
+        }
+
+    def result(self) -> Proof:
+        findings = [f for f in self._diff.findings if f.effect == "function"]
+        plain = self._difference([])
+        agreement, own = self._in_frameworks(plain)
+        measured = own if own is not None else plain
+        if measured is not None and measured <= self._tolerance:
+            return self._proof("same function", "", measured, plain, (), (), agreement, own)
+        tried = [self._counterfactual(f, findings) for f in findings]
+        matter = [f for f, c in zip(findings, tried, strict=True) if c.matters]
+        rest = self._difference(e for f in matter for e in f.edits)
+        codes = tuple(dict.fromkeys(f.code for f in matter))
+        verdict: Verdict = "different function"
+        reason = ""
+        if measured is not None and measured <= _MARGIN * self._tolerance:
+            verdict, reason = "not proved", "the difference is near what rounding does"
+        elif measured is None and not matter:
+            verdict, reason = "not proved", "the weights do not fit, and no finding says why"
+        elif rest is None or rest > self._tolerance:
+            everything = self._difference(e for f in findings for e in f.edits)
+            if everything is None or everything > self._tolerance:
+                reason = "the findings together do not explain all of it"
+            rest = everything
+        return self._proof(verdict, reason, measured, rest, codes, tuple(tried), agreement, own)
+
+    def _counterfactual(self, finding: Finding, findings: Sequence[Finding]) -> Counterfactual:
+        others = [e for f in findings if f is not finding for e in f.edits]
+        left = self._difference(others)
+        matters = left is None or left > self._tolerance
+        return Counterfactual(finding.code, finding.left, finding.right, left, matters)
+
+    def _in_frameworks(self, plain: float | None) -> tuple[float | None, float | None]:
+        """Agreement of interpreter and framework, and the difference in the frameworks."""
+        if self._native is None or plain is None:
+            return None, None
+        a, b = self._diff.a, self._diff.b
+        try:
+            first = self._native[0](self._stored(a, self._weights), self._image)
+            second = self._native[1](self._stored(b, self._complete(b)), self._image)
+        except MissingFrameworkError:
+            raise
+        except MeasurementError as error:
+            self.obstacle = str(error)
+            return None, None
+        agreement = relative(self._reference, first)
+        ends = [_is_probabilities(side) for side in (a, b)]
+        if ends[0] != ends[1]:
+            first, second = (
+                x if end else _softmax(x) for x, end in zip((first, second), ends, strict=True)
+            )
+        return agreement, relative(first, second)
+
+    def _complete(self, side: Side) -> Weights:
+        """The second network's weights, with those drawn that only it has."""
+        known = {k: v for k, v in self._given.items() if not k.startswith(FROM_A)}
+        self._run(side.canonical, known)
+        return known
+
+    def _stored(self, side: Side, weights: Weights) -> Weights:
+        return as_stored(side.graph, side.canonical, weights)
+
+    def _proof(
+        self,
+        verdict: Verdict,
+        reason: str,
+        difference: float | None,
+        rest: float | None,
+        codes: tuple[str, ...],
+        tried: tuple[Counterfactual, ...],
+        agreement: float | None,
+        own: float | None,
+    ) -> Proof:
+        if agreement is not None and agreement > max(1e-3, self._tolerance):
+            verdict = "not proved"
+            reason = (
+                f"zoodiff's interpreter and the framework disagree about {self._diff.a.name} "
+                f"({agreement:.1e})"
+            )
+        if self.obstacle and verdict != "not proved":
+            reason = "; ".join(x for x in (reason, f"not in the frameworks: {self.obstacle}") if x)
+        return Proof(
+            verdict,
+            reason,
+            difference,
+            self.control,
+            rest,
+            codes,
+            tried,
+            own is not None,
+            agreement,
+        )
+
+
+def _is_probabilities(side: Side) -> bool:
+    return side.counts.softmax_inside
+
+
+def _softmax(x: Any) -> Any:
+    x = np.asarray(x, dtype=np.float64)
+    shifted = np.exp(x - x.max())
+    return shifted / shifted.sum()

@@ -1,0 +1,225 @@
+"""A network with some of its differences from another undone.
+
+Starts from the second network and gives it, at the places of the chosen differences only, what the
+first has there: attributes, operators, connections, or whole layers with the first network's
+weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from zoodiff.graph.align import Alignment
+from zoodiff.graph.ir import Graph, Parameter
+from zoodiff.graph.layers import Layer
+from zoodiff.graph.net import Net, Op
+from zoodiff.rules.difference import Edit
+
+_SHAPING = frozenset({"group", "kernel_shape", "op", "out_channels", "out_features"})
+"""Attributes from which the shape of a layer's weights follows."""
+FROM_A = "first:"
+"""Stands before the names of parameters that are the first network's."""
+
+
+def undone(alignment: Alignment, edits: Iterable[Edit], everything: Iterable[Edit] = ()) -> Graph:
+    """The second network with some of all differences undone.
+
+    Parameters of the first network are marked. Layers whose width follows from another layer's
+    get the first network's weights, unless a difference of their own is left.
+    """
+    work = _Work(alignment)
+    chosen = list(edits)
+    left = {i for e in everything if e not in chosen and _SHAPING & set(e.keys) for i in e.a}
+    for edit in chosen:
+        if edit.keys:
+            work.attributes(edit)
+    for edit in chosen:
+        if not edit.keys:
+            work.layers(edit)
+    work.follow(left)
+    return work.net.freeze()
+
+
+class _Work:
+    def __init__(self, alignment: Alignment) -> None:
+        self._alignment = alignment
+        self.net = Net(alignment.b.graph)
+        self._to_b = alignment.to_b
+        self._by_output = {node.output: node for node in self.net.nodes.values()}
+        self._result = {-1 - k: t.name for k, t in enumerate(alignment.b.graph.inputs)}
+        self._result |= {layer.index: layer.output for layer in alignment.b.layers}
+        self._added: dict[int, str] = {}
+        """Layers of the first network that were put in -> their result."""
+
+    def attributes(self, edit: Edit) -> None:
+        for i, j in zip(edit.a, edit.b, strict=True):
+            a, b = self._alignment.a.layers[i], self._alignment.b.layers[j]
+            node = self._node(b)
+            if "items" in edit.keys:
+                self._chain(edit, a, b)
+            elif "op" in edit.keys:
+                node.op, node.attributes = a.op, dict(a.node.attributes)
+                node.parameters = _marked(a.node.parameters)
+            elif "inputs" in edit.keys:
+                self._rewire(a, node)
+            else:
+                self._copy(edit, a, node)
+
+    def _copy(self, edit: Edit, a: Layer, node: Op) -> None:
+        """Single attributes; weights of another shape come along."""
+        for key in edit.keys:
+            if key in a.node.attributes:
+                node.attributes[key] = a.node.attributes[key]
+            else:
+                node.attributes.pop(key, None)
+        one, other = (
+            next((p for p in ps if p.role == "weight"), None)
+            for ps in (a.node.parameters, node.parameters)
+        )
+        shaping = bool(_SHAPING & set(edit.keys))
+        if shaping and one is not None and other is not None and one.shape != other.shape:
+            node.parameters = _marked(a.node.parameters)
+
+    def follow(self, left: set[int]) -> None:
+        """Give the first network's weights to layers whose width follows from another's."""
+        for i, j in self._alignment.pairs:
+            if i in left:
+                continue
+            a, b = self._alignment.a.layers[i], self._alignment.b.layers[j]
+            node = self._by_output.get(b.node.outputs[0])
+            if node is None or id(node) not in self.net.nodes or a.op != b.op:
+                continue
+            if any(p.name.startswith(FROM_A) for p in node.parameters):
+                self._chain_follows(a, b)
+                continue
+            shapes = [[p.shape for p in x.node.parameters if p.role == "weight"] for x in (a, b)]
+            if shapes[0] == shapes[1]:
+                self._chain_follows(a, b)
+                continue
+            node.parameters = _marked(a.node.parameters)
+            for key in ("group", "out_channels", "in_features", "bias"):
+                if key in a.node.attributes:
+                    node.attributes[key] = a.node.attributes[key]
+            self._chain_follows(a, b)
+
+    def _chain_follows(self, a: Layer, b: Layer) -> None:
+        """Vectors of another length go with the weights."""
+        if [n.op for n in a.chain] != [n.op for n in b.chain]:
+            return
+        for one, other in zip(a.chain, b.chain, strict=True):
+            node = self._by_output.get(other.outputs[0])
+            sizes = [[p.size for p in x.parameters] for x in (one, other)]
+            if node is not None and sizes[0] != sizes[1]:
+                node.parameters = _marked(one.parameters)
+                for key in ("scale", "center"):
+                    if key in one.attributes:
+                        node.attributes[key] = one.attributes[key]
+
+    def _chain(self, edit: Edit, a: Layer, b: Layer) -> None:
+        norms = [[n for n in (x.node, *x.chain) if n.op == "BatchNormalization"] for x in (a, b)]
+        if edit.code == "ARC120" and norms[0] and norms[1]:
+            self._of(norms[1][0]).attributes["epsilon"] = norms[0][0].attributes["epsilon"]
+        elif edit.code in {"ARC111", "ARC122"}:
+            self._replace_chain(a, b)
+
+    def _replace_chain(self, a: Layer, b: Layer) -> None:
+        """The first network's layer with its whole chain, in the place of the second's."""
+        node = self._node(b)
+        node.attributes["bias"] = a.node.attributes.get("bias", False)
+        node.parameters = _marked(a.node.parameters)
+        for after in b.chain:
+            self.net.bypass(self._of(after))
+        result, order = node.output, node.order
+        readers = list(dict.fromkeys(self.net.users.get(result, [])))
+        was_output = result in self.net.outputs
+        for step, copied in enumerate(a.chain, start=1):
+            made = self.net.add(
+                copied.op,
+                f"{FROM_A}{copied.name}",
+                [result],
+                self.net.shape(result),
+                copied.attributes,
+                parameters=_marked(copied.parameters),
+                order=order + step / 1000,
+            )
+            result = made.output
+        for reader in readers:
+            self.net.read(reader, [result if t == node.output else t for t in reader.inputs])
+        if was_output:
+            self.net.outputs = [result if t == node.output else t for t in self.net.outputs]
+        self._result[b.index] = result
+
+    def layers(self, edit: Edit) -> None:
+        """Put in the first network's layers, and let readers read what they read there."""
+        for i in edit.a:
+            self._insert(i)
+        region = set(edit.b)
+        readers = {
+            self._alignment.to_a[user]
+            for j in region
+            for user, _ in self._alignment.b.layers[j].users
+            if user in self._alignment.to_a
+        }
+        readers |= {
+            user
+            for i in edit.a
+            for user, _ in self._alignment.a.layers[i].users
+            if user in self._to_b
+        }
+        for i in readers:
+            layer = self._alignment.a.layers[i]
+            self._rewire(layer, self._node(self._alignment.b.layers[self._to_b[i]]))
+        ends = [self._source(i) for i in self._alignment.a.outputs]
+        if None not in ends and (
+            region & set(self._alignment.b.outputs) or set(edit.a) & set(self._alignment.a.outputs)
+        ):
+            self.net.outputs = [end for end in ends if end is not None]
+
+    def _insert(self, i: int) -> None:
+        if i in self._added:
+            return
+        layer = self._alignment.a.layers[i]
+        sources = [self._source(x) for x in layer.inputs]
+        inputs = [s for s in sources if s is not None]
+        order = max((self._order(t) for t in inputs), default=0.0) + 1e-4
+        result = ""
+        for step, node in enumerate((layer.node, *layer.chain)):
+            shape = self._alignment.a.graph.tensors[node.outputs[0]].shape
+            made = self.net.add(
+                node.op,
+                f"{FROM_A}{node.name}",
+                inputs if step == 0 else [result],
+                shape,
+                node.attributes,
+                parameters=_marked(node.parameters),
+                order=order + step * 1e-6,
+            )
+            result = made.output
+        self._added[i] = result
+
+    def _source(self, i: int) -> str | None:
+        """The tensor that stands for a result of the first network."""
+        if i in self._to_b:
+            return self._result[self._to_b[i]]
+        return self._added.get(i)
+
+    def _order(self, tensor: str) -> float:
+        node = self.net.producer.get(tensor)
+        return node.order if node is not None else -1.0
+
+    def _rewire(self, layer: Layer, node: Op) -> None:
+        sources = [self._source(i) for i in layer.inputs]
+        if None not in sources:
+            self.net.read(node, [s for s in sources if s is not None])
+
+    def _node(self, layer: Layer) -> Op:
+        return self._by_output[layer.node.outputs[0]]
+
+    def _of(self, node: Any) -> Op:
+        return self._by_output[node.outputs[0]]
+
+
+def _marked(parameters: Iterable[Parameter]) -> list[Parameter]:
+    return [replace(p, name=FROM_A + p.name) for p in parameters]

@@ -1,0 +1,151 @@
+"""Weights of a canonical graph: made up so that they show differences, and moved between orders.
+
+Default initialisation hides differences (its batch-norm statistics are 0 and 1, its maps fade to
+nothing), and arbitrary weights blow up rounding errors. So weights are drawn while the network
+runs, each scaled to the data that reaches it: outputs of every layer keep a variance near one,
+moving statistics are those of the data, off by some tenths, and some channels have small
+variances, because these show an epsilon. Branches that end in an addition can be damped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoodiff.graph.ir import Graph, Node, Parameter
+from zoodiff.graph.layers import LayerGraph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Weights = dict[str, "NDArray[Any]"]
+"""Canonical arrays by the parameter's name."""
+
+_SMALL = 0.1
+"""Deviation of the channels that have a small one: at its variance, 0.01, an epsilon of 1e-3
+moves them by 5 %, and one of 1.001e-5 in the place of 1e-5 by what rounding does."""
+
+
+class Drawn:
+    """Provides the weights of a graph's nodes, drawn when a node is first run."""
+
+    def __init__(
+        self, graph: Graph, seed: int, damping: float, known: Weights | None = None
+    ) -> None:
+        self.weights: Weights = known if known is not None else {}
+        self._seed = seed
+        self._damped = dict.fromkeys(_ends_of_branches(graph), damping)
+        self._normed = _normed(graph)
+
+    def __call__(self, node: Node, data: Any) -> list[Any]:
+        """The parameters of a node, in double precision."""
+        missing = [p for p in node.parameters if p.name not in self.weights]
+        if missing:
+            self._draw(node, data, missing)
+        return [self.weights[p.name].reshape(p.shape).astype(data.dtype) for p in node.parameters]
+
+    def _draw(self, node: Node, data: Any, missing: Iterable[Parameter]) -> None:
+        # By the node's name, so that what is drawn depends on nothing that was drawn before.
+        generator = np.random.default_rng([self._seed, *node.name.encode()])
+        gain = self._damped.get(node.name, 1.0)
+        data = np.asarray(data, dtype=np.float64)
+        for parameter in missing:
+            # Frameworks hold single precision, so nothing else is drawn.
+            drawn = self._one(node, parameter, data, gain, generator)
+            self.weights[parameter.name] = drawn.astype(np.float32)
+
+    def _one(
+        self, node: Node, p: Parameter, data: Any, gain: float, r: np.random.Generator
+    ) -> NDArray[Any]:
+        if p.role == "weight":
+            fan_in = prod(p.shape[1:])
+            deviation = gain / np.sqrt(fan_in * max(float(np.mean(data**2)), 1e-12))
+            values: NDArray[Any] = r.standard_normal(p.shape, dtype=np.float32) * deviation
+            if node.name in self._normed:
+                small = r.random(p.shape[0]) < 0.1
+                values[small] *= _SMALL
+            return values
+        if p.role in {"mean", "variance"}:
+            axes = tuple(i for i in range(data.ndim) if i != node.attributes.get("axis", 1))
+            mean = data.mean(axis=axes)
+            variance = data.var(axis=axes)
+            if data.size // p.size < 8:  # too few elements to have a variance
+                variance = np.full(p.shape, float(np.mean(data**2)) + 1e-6)
+            off = 0.1 * np.sqrt(variance).reshape(p.shape) * r.standard_normal(p.shape)
+            values = mean.reshape(p.shape) + off
+            if p.role == "variance":
+                spread = variance.reshape(p.shape) * r.uniform(0.7, 1.4, p.shape)
+                values = np.maximum(spread, 1e-7)
+            return values
+        if p.role in {"bias", "shift"}:
+            return 0.3 * r.standard_normal(p.shape)
+        if p.role == "scale" or node.op in {"Mul", "Div"}:
+            return gain * r.uniform(0.5, 1.5, p.shape)
+        return 0.3 * r.standard_normal(p.shape)
+
+
+def _ends_of_branches(graph: Graph) -> list[str]:
+    """Nodes whose gain sets the size of a branch that ends in an addition."""
+    found = []
+    layers = LayerGraph(graph)
+    for layer in layers.layers:
+        joined = any(
+            layers.layers[user].op == "Add" and len(layers.layers[user].inputs) > 1
+            for user, _ in layer.users
+        )
+        if not joined:
+            continue
+        gains = [
+            node
+            for node in (layer.node, *layer.chain)
+            if any(p.role in {"scale", "weight"} for p in node.parameters)
+            or (node.op == "Mul" and node.parameters)
+        ]
+        if gains:
+            found.append(gains[-1].name)
+    return found
+
+
+def _normed(graph: Graph) -> set[str]:
+    """Layers with weights right before a batch norm."""
+    layers = LayerGraph(graph).layers
+    return {
+        layer.name for layer in layers if any(n.op == "BatchNormalization" for n in layer.chain)
+    }
+
+
+def viewed(parameter: Parameter, stored: Any) -> Any:
+    """A stored tensor in its canonical order."""
+    for step, numbers in parameter.view:
+        stored = stored.reshape(numbers) if step == "reshape" else stored.transpose(numbers)
+    return stored
+
+
+def stored(parameter: Parameter, canonical: Any, shape: tuple[int, ...]) -> Any:
+    """A canonical tensor as its framework stores it, in the stored ``shape``."""
+    shapes = [shape]
+    for step, numbers in parameter.view:
+        last = shapes[-1]
+        shapes.append(numbers if step == "reshape" else tuple(last[axis] for axis in numbers))
+    for (step, numbers), before in zip(
+        reversed(parameter.view), reversed(shapes[:-1]), strict=True
+    ):
+        if step == "reshape":
+            canonical = canonical.reshape(before)
+        else:
+            canonical = canonical.transpose(np.argsort(numbers))
+    return np.ascontiguousarray(canonical)
+
+
+def as_stored(raw: Graph, canonical: Graph, weights: Mapping[str, Any]) -> Weights:
+    """All weights of a canonical graph as the framework of the raw graph stores them."""
+    shapes = {p.name: p.shape for node in raw.nodes for p in node.parameters}
+    return {
+        p.name: stored(p, weights[p.name], shapes[p.name]).astype(np.float32)
+        for node in canonical.nodes
+        for p in node.parameters
+        if p.name in weights and p.name in shapes
+    }

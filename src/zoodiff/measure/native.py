@@ -1,0 +1,54 @@
+"""A network run in its own framework, with weights that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError
+from zoodiff.zoos.registry import Entry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_HANDLE = "proof"
+
+
+def run_with(
+    engine: LocalEngine, entry: Entry, weights: Mapping[str, NDArray[Any]], image: NDArray[Any]
+) -> NDArray[Any]:
+    """Build the entry with random weights, put ``weights`` in, run one image.
+
+    ``weights`` are by the names and in the shapes of the entry's graph, ``image`` is (1, channels,
+    height, width). Raises MeasurementError where the framework cannot.
+    """
+    worker = engine.worker(entry.zoo, "run", threads=2)
+    worker.call(
+        "load",
+        doing=f"building {entry.model.name} with random weights",
+        handle=_HANDLE,
+        model=entry.model.name,
+        weights="random",
+        seed=0,
+        threads=2,
+    )
+    worker.call(
+        "assign",
+        doing=f"putting weights into {entry.model.name}",
+        handle=_HANDLE,
+        weights={name: worker.put_array(array) for name, array in weights.items()},
+    )
+    answer = worker.call(
+        "run",
+        doing=f"running {entry.model.name}",
+        handle=_HANDLE,
+        image=worker.put_array(image.astype(np.float32)),
+    )
+    outputs = worker.get_array(answer["outputs"])
+    worker.call("unload", doing=f"dropping {entry.model.name}", handle=_HANDLE)
+    if not np.isfinite(outputs).all():
+        raise MeasurementError(f"{entry.model.name} gives outputs that are no numbers")
+    return outputs
