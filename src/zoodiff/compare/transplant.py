@@ -43,7 +43,7 @@ def _layer(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
     mine, theirs = _own(a), _own(b)
     if not theirs:
         return
-    if a.op in _AFFINE and b.op in _AFFINE:
+    if all(x.op in _AFFINE or x.affine for x in (a, b)):
         _affine(a, b, weights, result)
         return
     if [p.size for p in mine] != [p.size for p in theirs]:
@@ -54,7 +54,7 @@ def _layer(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
             result.weights[other.name] = weights[one.name].reshape(other.shape)
 
 
-_AFFINE = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Gemm"})
+_AFFINE = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
 
 def _own(layer: Layer) -> list[Any]:

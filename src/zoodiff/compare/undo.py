@@ -29,8 +29,8 @@ def undone(alignment: Alignment, edits: Iterable[Edit], everything: Iterable[Edi
     Parameters of the first network are marked. Layers whose width follows from another layer's
     get the first network's weights, unless a difference of their own is left.
     """
-    work = _Work(alignment)
     chosen = list(edits)
+    work = _Work(alignment, {i for e in chosen if e.code == "ARC120" for i in e.a})
     left = {i for e in everything if e not in chosen and _SHAPING & set(e.keys) for i in e.a}
     for edit in chosen:
         if edit.keys:
@@ -43,8 +43,10 @@ def undone(alignment: Alignment, edits: Iterable[Edit], everything: Iterable[Edi
 
 
 class _Work:
-    def __init__(self, alignment: Alignment) -> None:
+    def __init__(self, alignment: Alignment, epsilons: set[int]) -> None:
         self._alignment = alignment
+        self._epsilons = epsilons
+        """Layers of the first network whose epsilon the second is to have."""
         self.net = Net(alignment.b.graph)
         self._to_b = alignment.to_b
         self._by_output = {node.output: node for node in self.net.nodes.values()}
@@ -62,6 +64,9 @@ class _Work:
             elif "op" in edit.keys:
                 node.op, node.attributes = a.op, dict(a.node.attributes)
                 node.parameters = _marked(a.node.parameters)
+            elif "pixels" in edit.keys:
+                node.op, node.attributes = a.op, dict(a.node.attributes)
+                self._replace_chain(a, b)
             elif "inputs" in edit.keys:
                 self._rewire(a, node)
             else:
@@ -80,7 +85,7 @@ class _Work:
         )
         shaping = bool(_SHAPING & set(edit.keys))
         if shaping and one is not None and other is not None and one.shape != other.shape:
-            node.parameters = _marked(a.node.parameters)
+            self._replace_chain(a, self._alignment.b.layers[self._to_b[a.index]])
 
     def follow(self, left: set[int]) -> None:
         """Give the first network's weights to layers whose width follows from another's."""
@@ -91,56 +96,48 @@ class _Work:
             node = self._by_output.get(b.node.outputs[0])
             if node is None or id(node) not in self.net.nodes or a.op != b.op:
                 continue
-            if any(p.name.startswith(FROM_A) for p in node.parameters):
-                self._chain_follows(a, b)
+            sizes = [[p.size for n in (x.node, *x.chain) for p in n.parameters] for x in (a, b)]
+            marked = any(p.name.startswith(FROM_A) for p in node.parameters)
+            if marked or len(sizes[0]) != len(sizes[1]) or sizes[0] == sizes[1]:
                 continue
-            shapes = [[p.shape for p in x.node.parameters if p.role == "weight"] for x in (a, b)]
-            if shapes[0] == shapes[1]:
-                self._chain_follows(a, b)
-                continue
-            node.parameters = _marked(a.node.parameters)
-            for key in ("group", "out_channels", "in_features", "bias"):
+            self._replace_chain(a, b)
+            for key in ("group", "out_channels", "in_features", "out_features"):
                 if key in a.node.attributes:
                     node.attributes[key] = a.node.attributes[key]
-            self._chain_follows(a, b)
-
-    def _chain_follows(self, a: Layer, b: Layer) -> None:
-        """Vectors of another length go with the weights."""
-        if [n.op for n in a.chain] != [n.op for n in b.chain]:
-            return
-        for one, other in zip(a.chain, b.chain, strict=True):
-            node = self._by_output.get(other.outputs[0])
-            sizes = [[p.size for p in x.parameters] for x in (one, other)]
-            if node is not None and sizes[0] != sizes[1]:
-                node.parameters = _marked(one.parameters)
-                for key in ("scale", "center"):
-                    if key in one.attributes:
-                        node.attributes[key] = one.attributes[key]
 
     def _chain(self, edit: Edit, a: Layer, b: Layer) -> None:
         norms = [[n for n in (x.node, *x.chain) if n.op == "BatchNormalization"] for x in (a, b)]
         if edit.code == "ARC120" and norms[0] and norms[1]:
-            self._of(norms[1][0]).attributes["epsilon"] = norms[0][0].attributes["epsilon"]
+            norm = self._of(norms[1][0])
+            if id(norm) in self.net.nodes:
+                norm.attributes["epsilon"] = norms[0][0].attributes["epsilon"]
         elif edit.code in {"ARC111", "ARC122"}:
             self._replace_chain(a, b)
 
     def _replace_chain(self, a: Layer, b: Layer) -> None:
-        """The first network's layer with its whole chain, in the place of the second's."""
+        """The first network's weights with their whole chain, in the place of the second's."""
         node = self._node(b)
-        node.attributes["bias"] = a.node.attributes.get("bias", False)
+        if any(p.name.startswith(FROM_A) for p in node.parameters):
+            return
+        if "bias" in node.attributes:
+            node.attributes["bias"] = a.node.attributes.get("bias", False)
         node.parameters = _marked(a.node.parameters)
         for after in b.chain:
             self.net.bypass(self._of(after))
         result, order = node.output, node.order
         readers = list(dict.fromkeys(self.net.users.get(result, [])))
         was_output = result in self.net.outputs
+        own = [n.attributes["epsilon"] for n in b.chain if n.op == "BatchNormalization"]
         for step, copied in enumerate(a.chain, start=1):
+            attributes = dict(copied.attributes)
+            if copied.op == "BatchNormalization" and own and a.index not in self._epsilons:
+                attributes["epsilon"] = own[0]
             made = self.net.add(
                 copied.op,
                 f"{FROM_A}{copied.name}",
                 [result],
                 self.net.shape(result),
-                copied.attributes,
+                attributes,
                 parameters=_marked(copied.parameters),
                 order=order + step / 1000,
             )

@@ -25,7 +25,9 @@ class Weight:
     """A tensor computed from constants alone; ``array`` holds its values where it is small.
 
     ``origin`` names the tensor in the file that it was made from, and ``stored`` that one's
-    shape, where a reshape or a dequantisation lies between.
+    shape, where a reshape or a dequantisation lies between. ``axes`` says for each axis of
+    ``stored`` which axis of ``shape`` it is, -1 for an extent of one that is gone; None where that
+    is not known.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Weight:
     origin: str
     array: Any = None
     stored: Shape | None = None
+    axes: Shape | None = None
 
     def parameter(self, *, trainable: bool = True) -> Parameter:
         """The parameter that the file holds."""
@@ -128,6 +131,11 @@ class Call:
             name=self.name,
             step=step,
             shapes=None if shape is None else [shape],
+            seen={
+                w.origin: (w.shape, w.axes)
+                for w in given
+                if isinstance(w, Weight) and w.stored is not None
+            },
         )
         return made[0]
 

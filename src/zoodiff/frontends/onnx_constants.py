@@ -95,7 +95,7 @@ def computed(
         array = _evaluated(node, given, opset) if name == node.output[0] else None
         shape = inferred.get(name, ()) if array is None else tuple(array.shape)
         kind = "float32" if array is None else str(array.dtype)
-        origin, stored = name, None
+        origin, stored, axes = name, None, None
         if node.op_type == "ConstantOfShape" and weights and weights[0].array is not None:
             shape = tuple(int(n) for n in weights[0].array)
             fill = [a for a in node.attribute if a.name == "value"]
@@ -104,8 +104,29 @@ def computed(
             # A shape or a list of axes may be cast too: only its values matter then.
             origin, stored = weights[0].origin, weights[0].stored or weights[0].shape
             kind = weights[0].dtype
-        made.append(Weight(name, shape, kind, origin, array, stored))
+            axes = _moved(node, weights[0], tuple(shape))
+        made.append(Weight(name, shape, kind, origin, array, stored, axes))
     return made
+
+
+def _moved(node: Any, source: Weight, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Where each axis of the stored tensor lies in what a node makes of it."""
+    before = tuple(range(len(source.shape))) if source.stored is None else source.axes
+    if before is None:
+        return None
+    if node.op_type == "Transpose":
+        order = attributes(node).get("perm") or range(len(source.shape))[::-1]
+        places = [list(order).index(axis) for axis in range(len(source.shape))]
+    elif source.shape == shape:
+        places = list(range(len(shape)))
+    else:
+        kept = [axis for axis, extent in enumerate(source.shape) if extent != 1]
+        found = [axis for axis, extent in enumerate(shape) if extent != 1]
+        if [source.shape[axis] for axis in kept] != [shape[axis] for axis in found]:
+            return None
+        at = dict(zip(kept, found, strict=True))
+        places = [at.get(axis, -1) for axis in range(len(source.shape))]
+    return tuple(places[axis] if axis >= 0 else -1 for axis in before)
 
 
 def _constant(node: Any) -> Weight:

@@ -315,6 +315,7 @@ class _Walk:
         name: str,
         step: str = "",
         shapes: Sequence[tuple[int, ...]] | None = None,
+        seen: Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]] | None = None,
     ) -> list[Value]:
         """Add a node and return its outputs."""
         names = [f"{node.output[0]}/{step}"] if step else [n for n in node.output if n]
@@ -335,7 +336,7 @@ class _Walk:
                 inputs=tuple(value.name for value in inputs),
                 outputs=tuple(value.name for value in made),
                 attributes=dict(attributes),
-                parameters=assigned(op, attributes, parameters, "OIHW", "IO"),
+                parameters=assigned(op, attributes, parameters, "OIHW", "IO", seen=seen or {}),
             )
         )
         return made

@@ -27,10 +27,14 @@ def assigned(
     parameters: Sequence[Parameter],
     store: Store,
     linear: Literal["OI", "IO"],
+    *,
+    seen: Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]] | None = None,
 ) -> tuple[Parameter, ...]:
     """The parameters of a node with their roles and layouts.
 
     ``linear`` is the order of a linear layer's weight, unless ``weight_transposed`` turns it.
+    ``seen`` holds, for weights that are not read as they are stored, the shape in which the
+    operator sees them, and for each stored axis the axis of that shape (-1 for none).
     """
     if op in {"Conv", "ConvTranspose", "Gemm"}:
         names = ["weight", *(["bias"] if attributes.get("bias") else [])]
@@ -46,26 +50,42 @@ def assigned(
         names += ["mean", "variance"] if op == "BatchNormalization" else []
     else:
         names = ["constant"] * len(parameters)
+    if names[:1] == ["weight"] and len(parameters) == len(names) + 1:
+        names = ["constant", *names]  # the layer is fed a table instead of something computed
     if len(names) != len(parameters):  # some are computed, or quantised: no order to rely on
         return tuple(replace(p, role=p.role or "constant") for p in parameters)
     found = [replace(p, role=name) for p, name in zip(parameters, names, strict=True)]
-    if found and names[0] == "weight":
-        found[0] = replace(found[0], layout=_layout(op, attributes, found[0], store, linear))
+    for at, one in enumerate(found):
+        if one.role == "weight":
+            shape, axes = (seen or {}).get(one.name, (one.shape, tuple(range(len(one.shape)))))
+            layout = _layout(op, attributes, shape, store, linear)
+            found[at] = replace(one, layout=_stored(layout, axes))
     return tuple(found)
+
+
+def _stored(layout: str, axes: Sequence[int] | None) -> str:
+    """The letters of a layout in the order of the stored axes; ``1`` for an extent of one."""
+    if not layout or axes is None:
+        return ""
+    return "".join(layout[axis] if axis >= 0 else "1" for axis in axes)
 
 
 def _layout(
     op: str,
     attributes: Mapping[str, Any],
-    weight: Parameter,
+    shape: tuple[int, ...],
     store: Store,
     linear: Literal["OI", "IO"],
 ) -> str:
-    shape, group, out = weight.shape, attributes.get("group", 1), attributes.get("out_channels")
+    group, out = attributes.get("group", 1), attributes.get("out_channels")
     turned = bool(attributes.get("weight_transposed"))
     if op == "Gemm":
-        plain = len(shape) == 2 and "equation" not in attributes
-        return (linear[::-1] if turned else linear) if plain else ""
+        wide = iter(linear[::-1] if turned else linear)
+        if len(shape) == 2:
+            return "" if "equation" in attributes else "".join(wide)
+        # Stored with more axes, all but two of extent 1.
+        plain = sum(n != 1 for n in shape) == 2 and "equation" not in attributes
+        return "".join(next(wide) if n != 1 else "1" for n in shape) if plain else ""
     if len(shape) != 4:
         return ""
     if op == "ConvTranspose":

@@ -314,7 +314,7 @@ def _users(layer: Layer) -> list[int]:
 
 
 def _likeness(a: Layer, b: Layer) -> float:
-    if a.op != b.op:
+    if a.op != b.op and not (a.affine and b.affine):
         return 1.0 if family(a) == family(b) else 0.0
     score = 2.0
     if a.label == b.label:

@@ -50,6 +50,11 @@ class Layer:
         return self.node.name
 
     @property
+    def affine(self) -> bool:
+        """Whether it is arithmetic a channel that stands alone: a norm, a scale, a shift."""
+        return self.node.op == "BatchNormalization" or _vector(self.node)
+
+    @property
     def commutative(self) -> bool:
         """Whether the order of the inputs does not matter."""
         return self.node.op in _COMMUTATIVE and not self.node.attributes.get("constant_first")
@@ -60,10 +65,15 @@ class Layer:
         return (self.chain[-1] if self.chain else self.node).outputs[0]
 
     @property
+    def pixels(self) -> bool:
+        """Whether it is arithmetic with constants or weights, right behind the input."""
+        return self.core == "Pixels"
+
+    @property
     def items(self) -> tuple[Item, ...]:
         """The affine chain: ``("bias",)``, ``("norm", epsilon, ...)``, ``("scale",)``..."""
         found: list[Item] = [("bias",)] if self.node.attributes.get("bias") else []
-        if self.node.op == "BatchNormalization":
+        if self.affine:
             found.append(_item(self.node))
         return (*found, *map(_item, self.chain))
 
@@ -79,6 +89,8 @@ class LayerGraph:
         self.layers: list[Layer] = []
         self.inputs = [tensor.shape for tensor in graph.inputs]
         self._where: dict[str, int] = {t.name: -1 - k for k, t in enumerate(graph.inputs)}
+        self._pixels: set[int] = set()
+        """Arithmetic right behind the input."""
         self._open: set[int] = set()
         """Layers to whose chain more may be added: so far nobody else reads them."""
         readers: dict[str, int] = {}
@@ -92,7 +104,11 @@ class LayerGraph:
                 self._add(node)
         self.outputs = [self._where[output.name] for output in graph.outputs]
         for layer in self.layers:
-            layer.label, layer.core = _label(graph, layer)
+            if layer.index in self._pixels:
+                steps = tuple(_step(node) for node in (layer.node, *layer.chain))
+                layer.label, layer.core = ("Pixels", steps), "Pixels"
+            else:
+                layer.label, layer.core = _label(graph, layer)
 
     def _absorbed(self, node: Node, alone: bool) -> bool:
         """Take a node into the layer before it, where it is none of its own."""
@@ -104,7 +120,8 @@ class LayerGraph:
             if not alone:
                 self._open.discard(first)
             return True
-        if alone and first in self._open and _extends(self.layers[first], node):
+        of_pixels = first in self._pixels and _arithmetic(node)
+        if alone and (of_pixels or (first in self._open and _extends(self.layers[first], node))):
             self.layers[first].chain.append(node)
             self._where[node.outputs[0]] = first
             return True
@@ -122,7 +139,9 @@ class LayerGraph:
                 self.layers[source].users.append((layer.index, position))
         for tensor in node.outputs:
             self._where[tensor] = layer.index
-        if node.op in _ANCHORS:
+        if _arithmetic(node) and layer.inputs and layer.inputs[0] < 0:
+            self._pixels.add(layer.index)
+        elif node.op in _ANCHORS or _vector(node):
             self._open.add(layer.index)
 
     def shape(self, layer: Layer) -> tuple[int, ...]:
@@ -138,6 +157,27 @@ def _transparent(graph: Graph, node: Node) -> bool:
     if before is None or after is None:
         return False
     return [n for n in before.shape if n != 1] == [n for n in after.shape if n != 1]
+
+
+def _vector(node: Node) -> bool:
+    """Whether a node adds or multiplies one learned number a channel."""
+    if node.op not in {"Add", "Mul"} or len(node.inputs) != 1 or len(node.parameters) != 1:
+        return False
+    return isinstance(node.attributes.get("axis"), int) and node.parameters[0].size > 1
+
+
+def _arithmetic(node: Node) -> bool:
+    """Whether a node adds or multiplies constants or weights, one or one a channel."""
+    if node.op not in {"Add", "Div", "Mul", "Sub"} or len(node.inputs) != 1:
+        return False
+    return "value" in node.attributes or isinstance(node.attributes.get("axis"), int)
+
+
+def _step(node: Node) -> Item:
+    """What one step of arithmetic on pixels does; None where weights hold the numbers."""
+    kind = "scale" if node.op in {"Mul", "Div"} else "shift"
+    first = bool(node.attributes.get("constant_first"))
+    return (kind, node.op if first else "", rounded(node.attributes.get("value")))
 
 
 def _extends(layer: Layer, node: Node) -> bool:
@@ -211,8 +251,8 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
             (key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED and key != "bias"
         )
         return (("Gemm", out), rest, layer.items), ("Gemm", out)
-    if node.op == "BatchNormalization":
-        return ("BatchNormalization", layer.items), "BatchNormalization"
+    if layer.affine:
+        return ("Affine", layer.items), "Affine"
     rest = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)
     shapes = tuple(p.shape for p in node.parameters)
     core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op

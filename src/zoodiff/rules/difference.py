@@ -113,6 +113,10 @@ def compared(a: Layer, b: Layer) -> dict[str, tuple[Any, Any]]:
         mine, theirs = (_as_convolution(x) for x in (mine, theirs))
         if mine["kernel_shape"] != theirs["kernel_shape"]:
             return {"op": (a, b)}
+    elif a.pixels and b.pixels:
+        return {"pixels": (a, b)}
+    elif a.affine and b.affine:
+        return {"items": (a.items, b.items)}
     elif a.op != b.op:
         return {"op": (a, b)}
     found: dict[str, tuple[Any, Any]] = {}

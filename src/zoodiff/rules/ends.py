@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from zoodiff.graph.ir import Node
 from zoodiff.graph.layers import LayerGraph
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.difference import Edit, Pair, Scene
+from zoodiff.rules.difference import Edit, Pair, Scene, shown
 
 _PASSING = frozenset({"LogSoftmax", "Reshape", "Sigmoid", "Softmax", "Squeeze"})
 
@@ -19,6 +20,41 @@ def _classes(pair: Pair, scene: Scene) -> Iterable[Edit]:
     found = pair.take("out_features", "out_channels")
     if found is not None:
         yield pair.edit("ARC141", found[0], found[1], "out_features", "out_channels")
+
+
+def _pixels(pair: Pair, scene: Scene) -> Iterable[Edit]:
+    found = pair.take("pixels")
+    if found is None:
+        return
+    sides = [[x.node, *x.chain] for x in found]
+    kept = [any(node.parameters for node in nodes) for nodes in sides]
+    if kept[0] != kept[1]:
+        words = ["numbers kept as weights" if k else "numbers kept as constants" for k in kept]
+        yield pair.edit("ARC152", words[0], words[1], "pixels", noun="places")
+    else:
+        left, right = ("; ".join(map(_arithmetic, nodes)) for nodes in sides)
+        yield pair.edit("ARC150", left, right, "pixels", noun="places")
+
+
+def _arithmetic(node: Node) -> str:
+    """One step as a person writes it: "x * 0.0171"."""
+    sign = {"Add": "+", "Div": "/", "Mul": "*", "Sub": "-"}[node.op]
+    value = node.attributes.get("value")
+    return f"{sign} {shown(value) if value is not None else 'weights'}"
+
+
+register(
+    Rule(
+        "ARC152",
+        "preprocessing weights",
+        "parametrisation",
+        "Both networks prepare their pixels themselves; one keeps the numbers for it as weights, "
+        "the other as constants of the graph (as exporters do).",
+        "The same functions can be expressed; whether the numbers agree, the weights tell.",
+        "Compare the numbers.",
+        pair=_pixels,
+    )
+)
 
 
 def _last(graph: LayerGraph, index: int) -> bool:

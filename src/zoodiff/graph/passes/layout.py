@@ -55,8 +55,12 @@ class _Walk:
             if _channels_last(net, name):
                 tensor = net.tensors[name]
                 n, h, w, c = tensor.shape
+                # Readers take another name, so that the base and what they see are told apart.
+                seen = f"{name}/channels_last"
+                net.tensors[seen] = replace(tensor, name=seen)
+                net.redirect(name, seen)
                 net.tensors[name] = replace(tensor, shape=(n, c, h, w))
-                self.views[name] = (name, (0, 2, 3, 1))
+                self.views[seen] = (name, (0, 2, 3, 1))
                 net.graph = replace(
                     net.graph, inputs=tuple(net.tensors[t.name] for t in net.graph.inputs)
                 )

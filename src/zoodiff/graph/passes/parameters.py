@@ -40,12 +40,15 @@ def canonical(parameter: Parameter, target: str) -> Parameter:
         moved = transposed(parameter, [layout.index(letter) for letter in "IMHW"])
         channels, multiplier, *kernel = moved.shape
         return replace(reshaped(moved, (channels * multiplier, 1, *kernel)), layout=target)
-    letters = layout.replace("1", "I")
-    if sorted(letters) != sorted(target):
+    letters = layout.replace("1", "")
+    if not set(letters) <= set(target):
         return parameter
-    return replace(
-        transposed(parameter, [letters.index(letter) for letter in target]), layout=target
-    )
+    extents = [n for n, letter in zip(parameter.shape, layout, strict=True) if letter != "1"]
+    order = [letters.index(letter) for letter in target if letter in letters]
+    moved = transposed(reshaped(parameter, extents), order)
+    full = iter(moved.shape)
+    shape = [next(full) if letter in letters else 1 for letter in target]
+    return replace(reshaped(moved, shape), layout=target)
 
 
 def transposed(parameter: Parameter, axes: Sequence[int]) -> Parameter:

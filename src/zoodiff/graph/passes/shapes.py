@@ -57,6 +57,7 @@ def moves_only_ones(shape: Any, perm: Any) -> bool:
 
 def _select(net: Net, node: Op) -> None:
     index = node.attributes.get("index")
+    _everything(net, node)
     if index is None or len(node.inputs) != 1 or node.parameters:
         return
     axis, shape = node.attributes["axis"], net.shape(node.inputs[0])
@@ -68,6 +69,16 @@ def _select(net: Net, node: Op) -> None:
     piece = net.add("Slice", node.name, node.inputs, kept, bounds, order=node.order)
     net.read(node, [piece.output])
     net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
+
+
+def _everything(net: Net, node: Op) -> None:
+    """A Gather of all indices in order moves nothing."""
+    chosen, axis = node.attributes.get("indices"), node.attributes.get("axis")
+    if chosen is None or len(node.inputs) != 1 or node.parameters:
+        return
+    shape = net.shape(node.inputs[0])
+    if shape and axis is not None and chosen == list(range(shape[axis])):
+        net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
 
 
 def _split(net: Net, node: Op) -> None:
