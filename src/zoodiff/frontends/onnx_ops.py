@@ -14,7 +14,7 @@ from typing import Any
 
 from zoodiff.frontends.onnx_call import Attributes, Call, Value, Weight
 from zoodiff.frontends.onnx_constants import written
-from zoodiff.frontends.onnx_products import gemm, matmul
+from zoodiff.frontends.onnx_products import einsum, gemm, matmul
 from zoodiff.frontends.onnx_shapes import STANDARD, operands
 from zoodiff.frontends.onnx_windows import average_pool, conv, conv_transpose, max_pool
 
@@ -361,6 +361,7 @@ _HANDLERS: dict[str, Handler] = {
     "ConvTranspose": conv_transpose,
     "DequantizeLinear": _quantise,
     "Div": _arithmetic("Div"),
+    "Einsum": einsum,
     "Flatten": _flatten,
     "Gather": _gather,
     "Gelu": _gelu,

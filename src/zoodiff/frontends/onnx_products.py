@@ -67,6 +67,32 @@ def matmul(call: Call) -> Value:
     return call.node("MatMul", products, inputs=[first, second])
 
 
+def einsum(call: Call) -> Value | None:
+    """A product of two computed tensors; its sizes are read off the equation."""
+    first, second = call.given(0), call.given(1)
+    equation = str(call.attributes.get("equation", "")).replace(" ", "")
+    left, _, result = equation.partition("->")
+    terms = left.split(",")
+    if not isinstance(first, Value) or not isinstance(second, Value) or len(terms) != 2:
+        return None
+    if "." in equation or not result or len(call.inputs) != 2:
+        return None
+    sizes: dict[str, int] = {}
+    for term, operand in zip(terms, (first, second), strict=True):
+        if len(term) != len(operand.shape):
+            return None
+        sizes |= dict(zip(term, operand.shape, strict=True))
+    one, other, kept = set(terms[0]), set(terms[1]), set(result)
+    products: Attributes = {
+        "batch": prod(sizes[i] for i in one & other & kept),
+        "m": prod(sizes[i] for i in one - other),
+        "k": prod(sizes[i] for i in (one & other) - kept),
+        "n": prod(sizes[i] for i in other - one),
+        "equation": equation,
+    }
+    return call.node("MatMul", products)
+
+
 def _batch(first: Any, second: Any) -> int:
     """Number of products: leading extents are broadcast as numpy does."""
     import numpy as np

@@ -25,6 +25,7 @@ class Constant:
     """A tensor that is neither a weight nor computed from the input: an index table, a mask."""
 
     name: str
+    shape: Shape = ()
 
 
 @dataclass(frozen=True)

@@ -85,10 +85,13 @@ class _Walk:
         value = node.meta["val"]
         if target is not None:
             # Integer buffers (counters, index tables) hold no weights.
-            self._values[node.name] = self._owned.get(target) or Constant(target)
+            self._values[node.name] = self._owned.get(target) or Constant(
+                target, tuple(int(n) for n in value.shape)
+            )
             return []
         if node.name not in signature.user_inputs:
-            self._values[node.name] = Constant(node.name)
+            shape = tuple(int(n) for n in getattr(value, "shape", ()))
+            self._values[node.name] = Constant(node.name, shape)
             return []
         tensor = Tensor(node.name, tuple(int(n) for n in value.shape), _dtype(value))
         self._tensors[node.name] = tensor

@@ -8,6 +8,7 @@ Names and arguments are those of PyTorch's native functions
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
@@ -33,10 +34,26 @@ from zoodiff.graph.ir import Parameter
 def translate(call: Call) -> Any:
     """Add the nodes of one call; return its Value, or a list where it has several outputs."""
     handler = _HANDLERS.get(call.function)
-    if any(isinstance(argument, Constant) for argument in call.args):
+    constants = [a for a in _flat(call.args) if isinstance(a, Constant)]
+    if call.function in _SHAPE_ONLY or (constants and not call.tensors):
+        made = [Constant(call.name, shape) for shape in call.outputs]
+        return made[0] if len(made) == 1 else made
+    if constants and call.function not in _WITH_CONSTANTS:
         handler = None
     result = handler(call) if handler is not None else None
     return _opaque(call) if result is None else result
+
+
+def _flat(arguments: Iterable[Any]) -> list[Any]:
+    return [x for a in arguments for x in (a if isinstance(a, list) else [a])]
+
+
+_SHAPE_ONLY = frozenset(
+    {"arange", "full", "new_full", "new_ones", "new_zeros", "ones", "scalar_tensor", "zeros"}
+    | {"full_like", "ones_like", "zeros_like"}
+)
+"""Functions that look at the shape of a tensor at most, never at its values."""
+_WITH_CONSTANTS = frozenset({"add", "mul", "sub"})
 
 
 def _opaque(call: Call) -> Any:
@@ -303,6 +320,8 @@ def _arithmetic(op: str) -> Handler:
             return call.node(op, {"value": float(second)}, inputs=[first])
         if isinstance(first, bool | int | float):
             return call.node(op, {"value": float(first), "constant_first": True}, inputs=[second])
+        if isinstance(second, Constant) and isinstance(first, Value):
+            return call.node(op, {"constant_shape": list(second.shape)}, inputs=[first])
         if not all(isinstance(v, Value | Parameter) for v in (first, second)):
             return None
         first_weight = isinstance(first, Parameter) and op in {"Sub", "Div"}
@@ -349,6 +368,46 @@ def _expand(call: Call) -> Any:
     return call.node("Expand", {"shape": list(call.outputs[0])})
 
 
+def _roll(call: Call) -> Value | None:
+    """``torch.roll``: along each axis, the last elements before the first."""
+    data, shifts, axes = call.args[0], call.args[1], call.arg(2, "dims", [])
+    if len(shifts) != len(axes) or not isinstance(data, Value):
+        return None
+    for k, (shift, axis) in enumerate(zip(shifts, axes, strict=True)):
+        axis, shape = int(axis) % len(data.shape), data.shape
+        cut = -int(shift) % shape[axis]
+        parts = []
+        for name, start, end in (("last", cut, shape[axis]), ("first", 0, cut)):
+            piece = (*shape[:axis], end - start, *shape[axis + 1 :])
+            bounds: Attributes = {"axis": axis, "start": start, "end": end, "step": 1}
+            parts.append(call.node("Slice", bounds, inputs=[data], shape=piece, step=f"{name}{k}"))
+        last = k == len(axes) - 1
+        data = call.node(
+            "Concat", {"axis": axis}, inputs=parts, shape=shape, step="" if last else f"roll{k}"
+        )
+    return data
+
+
+def _vector_norm(call: Call) -> Value | None:
+    axes = call.arg(2, "dim")
+    if call.arg(1, "ord", 2) != 2 or axes is None:
+        return None
+    rank = len(call.args[0].shape)
+    wanted = sorted(int(a) % rank for a in (axes if isinstance(axes, list) else [axes]))
+    return call.node("ReduceL2", {"axes": wanted, "keepdims": bool(call.arg(3, "keepdim", False))})
+
+
+def _at_least(call: Call) -> Value:
+    return call.node("Clip", {"min": float(call.args[1]), "max": None}, inputs=[call.args[0]])
+
+
+def _expand_as(call: Call) -> Any:
+    data = call.args[0]
+    if isinstance(data, Value) and data.shape == call.outputs[0]:
+        return data
+    return call.node("Expand", {"shape": list(call.outputs[0])}, inputs=[data])
+
+
 def _same(call: Call) -> Any:
     """No-ops at inference."""
     return call.args[0]
@@ -364,6 +423,7 @@ _HANDLERS: dict[str, Handler] = {
     "cat": _cat,
     "chunk": _chunk,
     "clamp": _clip,
+    "clamp_min": _at_least,
     "clone": _same,
     "contiguous": _same,
     "conv2d": conv,
@@ -375,6 +435,7 @@ _HANDLERS: dict[str, Handler] = {
     "elu": _plain("Elu", {"alpha": 1.0}),
     "exp": _plain("Exp"),
     "expand": _expand,
+    "expand_as": _expand_as,
     "feature_dropout": _same,
     "flatten": _flatten,
     "gelu": _gelu,
@@ -383,6 +444,7 @@ _HANDLERS: dict[str, Handler] = {
     "hardswish": _plain("HardSwish"),
     "hardtanh": _clip,
     "layer_norm": _layer_norm,
+    "linalg_vector_norm": _vector_norm,
     "linear": _linear,
     "matmul": _matmul,
     "max_pool2d": max_pool,
@@ -393,6 +455,7 @@ _HANDLERS: dict[str, Handler] = {
     "relu": _plain("Relu"),
     "relu6": _plain("Clip", {"min": 0.0, "max": 6.0}),
     "reshape": _reshape,
+    "roll": _roll,
     "scaled_dot_product_attention": _attention,
     "select": _select,
     "sigmoid": _plain("Sigmoid"),
