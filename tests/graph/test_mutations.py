@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import gzip
 import random
-import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import plants
+import pytest
 
 from zoodiff.compare.diff import diff
 from zoodiff.graph.fingerprint import fingerprint

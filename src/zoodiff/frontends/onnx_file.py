@@ -36,8 +36,9 @@ def graph_from_file(
 
 
 def load(path: Path) -> Any:
-    """Read the protobuf without large values or external data, and check where that data would lie.
+    """Read the protobuf without large values, and check where external data would lie.
 
+    Of external data only small tensors of integers are read: indices, shapes, axes.
     Raises MeasurementError for a file that does not parse, and for external data outside the
     file's own folder.
     """
@@ -58,6 +59,7 @@ def load(path: Path) -> Any:
                     f"{path} keeps the weight {tensor.name} in {entry.value}, outside its own "
                     "folder; such files are refused"
                 )
+        onnx_reader.take_integers(tensor, path.parent)
     return model
 
 

@@ -315,6 +315,21 @@ def _reduce_mean(call: Call) -> Value | None:
     return call.node("ReduceMean", {"axes": wanted, "keepdims": keep}, inputs=[call.data])
 
 
+def _reduce_l2(call: Call) -> Value | None:
+    axes, rank = call.integers("axes", 1), len(call.data.shape)
+    if axes is None or not rank:
+        return None
+    keep = bool(call.attributes.get("keepdims", 1))
+    wanted = sorted(a % rank for a in axes)
+    return call.node("ReduceL2", {"axes": wanted, "keepdims": keep}, inputs=[call.data])
+
+
+def _expand(call: Call) -> Value | None:
+    if not call.outputs[0] or not isinstance(call.given(0), Value):
+        return None
+    return call.node("Expand", {"shape": list(call.outputs[0])}, inputs=[call.data])
+
+
 def _gather(call: Call) -> Value | None:
     index = call.weight(1)
     if not isinstance(call.given(0), Value) or index is None or index.array is None:
@@ -362,6 +377,7 @@ _HANDLERS: dict[str, Handler] = {
     "DequantizeLinear": _quantise,
     "Div": _arithmetic("Div"),
     "Einsum": einsum,
+    "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,
     "Gelu": _gelu,
@@ -382,6 +398,7 @@ _HANDLERS: dict[str, Handler] = {
     "QLinearConv": conv,
     "QLinearMatMul": matmul,
     "QuantizeLinear": _quantise,
+    "ReduceL2": _reduce_l2,
     "ReduceMean": _reduce_mean,
     "Relu": _plain("Relu"),
     "Reshape": _reshape,

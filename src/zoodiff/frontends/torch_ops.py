@@ -374,16 +374,16 @@ def _roll(call: Call) -> Value | None:
     if len(shifts) != len(axes) or not isinstance(data, Value):
         return None
     for k, (shift, axis) in enumerate(zip(shifts, axes, strict=True)):
-        axis, shape = int(axis) % len(data.shape), data.shape
-        cut = -int(shift) % shape[axis]
+        along, shape = int(axis) % len(data.shape), data.shape
+        cut = -int(shift) % shape[along]
         parts = []
-        for name, start, end in (("last", cut, shape[axis]), ("first", 0, cut)):
-            piece = (*shape[:axis], end - start, *shape[axis + 1 :])
-            bounds: Attributes = {"axis": axis, "start": start, "end": end, "step": 1}
+        for name, start, end in (("last", cut, shape[along]), ("first", 0, cut)):
+            piece = (*shape[:along], end - start, *shape[along + 1 :])
+            bounds: Attributes = {"axis": along, "start": start, "end": end, "step": 1}
             parts.append(call.node("Slice", bounds, inputs=[data], shape=piece, step=f"{name}{k}"))
         last = k == len(axes) - 1
         data = call.node(
-            "Concat", {"axis": axis}, inputs=parts, shape=shape, step="" if last else f"roll{k}"
+            "Concat", {"axis": along}, inputs=parts, shape=shape, step="" if last else f"roll{k}"
         )
     return data
 

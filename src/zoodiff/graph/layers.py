@@ -254,7 +254,8 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
     if layer.affine:
         return ("Affine", layer.items), "Affine"
     rest = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)
-    shapes = tuple(p.shape for p in node.parameters)
+    # What an elementwise operand's shape does is in the attributes.
+    shapes = tuple(p.shape for p in node.parameters) if node.op not in {"Add", "Mul"} else ()
     core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op
     scaling = bool(a.get("scale")) if node.op == "LayerNormalization" else a.get("scale")
     return (node.op, rest, rounded(scaling), shapes), core

@@ -25,6 +25,7 @@ from zoodiff.graph.passes import (
     preprocessing,
     products,
     shapes,
+    weights,
 )
 
 
@@ -46,6 +47,7 @@ class Pass:
 
 PASSES: tuple[Pass, ...] = (
     Pass("parameters", "weights in one order of axes", parameters.run),
+    Pass("weights", "what is computed from weights alone is a weight", weights.run),
     Pass("noops", "what changes nothing is dropped", noops.run),
     Pass("arithmetic", "one spelling for arithmetic with constants", arithmetic.run),
     Pass("shapes", "one spelling for reshapes, slices and splits", shapes.run),

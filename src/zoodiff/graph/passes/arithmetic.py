@@ -34,6 +34,8 @@ def run(net: Net) -> None:
     for node in net.of("Add", "Mul"):
         node.attributes.pop("constant_first", None)  # both commute
         _along_axis(net, node)
+        if node.parameters and len(node.inputs) == 1 and "axis" not in node.attributes:
+            node.attributes.setdefault("constant_shape", list(node.parameters[0].shape))
     for node in net.of("Add", "Mul"):
         _merge(net, node)
     for node in net.of("Neg"):

@@ -67,21 +67,50 @@ def _absorb(node: Op, number: float, from_: Op) -> None:
 
 
 def _turned_factor(net: Net, node: Op, position: int) -> None:
-    before = net.producer.get(node.inputs[position])
-    if before is None or before.op != "Transpose" or net.sole_user(before.output) is not node:
+    """Take a swap of the last two axes out of the transposition before a factor.
+
+    A transposition can be divided in two ways, with a swap behind it or without; the smaller
+    remainder is taken. Reshapes that leave the last two axes alone are looked through.
+    """
+    outer = net.producer.get(node.inputs[position])
+    turn = outer
+    if outer is not None and outer.op == "Reshape" and _keeps_last_two(net, outer):
+        turn = net.before(outer)
+    if turn is None or outer is None or turn.op != "Transpose":
         return
-    perm = before.attributes["perm"]
-    rank = len(perm)
-    if perm != [*range(rank - 2), rank - 1, rank - 2]:
+    if net.sole_user(turn.output) is not (node if turn is outer else outer):
+        return
+    if net.sole_user(outer.output) is not node:
+        return
+    perm = turn.attributes["perm"]
+    swapped = [*perm[:-2], perm[-1], perm[-2]]
+    if swapped > perm:
         return
     key = "transB" if position else "transA"
     if node.attributes.pop(key, False) is False:
         node.attributes[key] = True
     node.notes.add(NOTE)
+    rest = turn.inputs[0]
+    if swapped != sorted(perm):
+        shape = [net.shape(rest)[axis] for axis in swapped]
+        attributes = {"perm": swapped}
+        made = net.add(
+            "Transpose", turn.name, [rest], shape, attributes, order=turn.order, notes=turn.notes
+        )
+        rest = made.output
+    if turn is not outer:
+        *lead, rows, columns = net.shape(outer.output)
+        shape = [*lead, columns, rows]
+        moved = net.add("Reshape", outer.name, [rest], shape, {"shape": shape}, order=outer.order)
+        rest = moved.output
     inputs = list(node.inputs)
-    inputs[position] = before.inputs[0]
+    inputs[position] = rest
     net.read(node, inputs)
-    net.remove(before)
+
+
+def _keeps_last_two(net: Net, node: Op) -> bool:
+    before, after = net.shape(node.inputs[0]), net.shape(node.output)
+    return len(before) >= 2 and len(after) >= 2 and before[-2:] == after[-2:]
 
 
 def _scaled_result(net: Net, node: Op) -> None:

@@ -23,6 +23,10 @@ def run(net: Net) -> None:
         _split(net, node)
     for node in net.of("Slice"):
         _bounds(net, node)
+    for node in net.of("Slice"):
+        _merge(net, node)
+    for node in net.of("Pad"):
+        _padded_axes(node)
     for node in net.of("Flatten", "Squeeze", "Unsqueeze", "Reshape"):
         shape = net.shape(node.output)
         if shape and -1 not in shape and len(node.inputs) == 1 and not node.parameters:
@@ -69,6 +73,32 @@ def _select(net: Net, node: Op) -> None:
     piece = net.add("Slice", node.name, node.inputs, kept, bounds, order=node.order)
     net.read(node, [piece.output])
     net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
+
+
+def _merge(net: Net, node: Op) -> None:
+    """A slice of a slice along other axes is one slice."""
+    before = net.before(node)
+    if before is None or before.op != "Slice" or before.parameters or node.parameters:
+        return
+    one, other = before.attributes, node.attributes
+    if "axes" not in one or "axes" not in other or set(one["axes"]) & set(other["axes"]):
+        return
+    keys = ("axes", "starts", "ends", "steps")
+    rows = sorted(zip(*([*one[key], *other[key]] for key in keys), strict=True))
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    node.attributes = dict(zip(keys, columns, strict=True))
+    net.read(node, before.inputs)
+
+
+def _padded_axes(node: Op) -> None:
+    """Name only the axes that are padded."""
+    axes, pads = node.attributes.get("axes"), node.attributes.get("pads")
+    if axes is None or pads is None or len(pads) != 2 * len(axes):
+        return
+    kept = [i for i in range(len(axes)) if pads[i] or pads[i + len(axes)]]
+    both = [*kept, *(i + len(axes) for i in kept)]
+    node.attributes["pads"] = [pads[i] for i in both]
+    node.attributes["axes"] = [axes[i] for i in kept]
 
 
 def _everything(net: Net, node: Op) -> None:
