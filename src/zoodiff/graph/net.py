@@ -79,6 +79,8 @@ class Net:
                 )
             )
         self._fresh = 0
+        self._edited: bool = True
+        """Whether an edge was changed since nodes without readers were last taken out."""
 
     def __iter__(self) -> Iterator[Op]:
         """Nodes in the order of the source; safe against rewriting while iterating."""
@@ -144,6 +146,7 @@ class Net:
 
     def read(self, node: Op, inputs: Sequence[str]) -> None:
         """Give a node other inputs."""
+        self._edited = True
         for tensor in set(node.inputs):
             users = self.users[tensor]
             users[:] = [user for user in users if user is not node]
@@ -187,6 +190,8 @@ class Net:
 
     def prune(self) -> None:
         """Take out every node that no output depends on."""
+        if not self._edited:
+            return
         needed: set[int] = set()
         waiting = [self.producer[t] for t in self.outputs if t in self.producer]
         while waiting:
@@ -197,8 +202,10 @@ class Net:
         for node in list(self.nodes.values()):
             if id(node) not in needed:
                 self.remove(node)
+        self._edited = False
 
     def _take(self, node: Op) -> None:
+        self._edited = True
         self.nodes[id(node)] = node
         self.kinds[node.op] = self.kinds.get(node.op, 0) + 1
         for tensor in node.outputs:

@@ -137,7 +137,7 @@ def stored(parameter: Parameter, canonical: Any, shape: tuple[int, ...]) -> Any:
             canonical = canonical.reshape(before)
         else:
             canonical = canonical.transpose(np.argsort(numbers))
-    return np.ascontiguousarray(canonical)
+    return np.asarray(canonical, order="C")  # ascontiguousarray gives scalars an axis
 
 
 def as_stored(raw: Graph, canonical: Graph, weights: Mapping[str, Any]) -> Weights:
