@@ -32,6 +32,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "tests" / "graph" / "networks"
 
 
 def main() -> None:
+    """Write the files."""
     FOLDER.mkdir(exist_ok=True)
     for entry in ENTRIES:
         text = api.describe(f"{entry}@random").to_json()

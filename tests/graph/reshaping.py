@@ -56,9 +56,9 @@ def _shapes(node: Op, given: list[Shape], before: list[Shape]) -> list[Shape]:
         return [tuple(shape)]
     if node.op in {"Add", "Mul", "Sub", "Div"} and len(given) == 2:
         return [_broadcast(node, *given)]
-    if len(given) == 1 and len(before) == 1 and prod(given[0]) == prod(before[0]):
-        if node.op in {"Reshape", "Transpose", "Squeeze", "Unsqueeze"}:
-            return before
+    moves = node.op in {"Reshape", "Transpose", "Squeeze", "Unsqueeze"}
+    if moves and len(given) == len(before) == 1 and prod(given[0]) == prod(before[0]):
+        return before
     if node.op in {"Reshape", "Split", "Slice", "Transpose", "Gather", "ReduceMean", "Unsqueeze"}:
         raise Unsound(node.name)
     for parameter in node.parameters:

@@ -50,7 +50,7 @@ def said(original: Graph, changed: Graph) -> list:
 def judged(findings: list, what: plants.Planted) -> str:
     """ "" where the diff is right, else what is wrong."""
     if len(findings) != 1 or findings[0].count != 1:
-        return f"{[(f.code, f.count, f.left, f.right, f.places_a[:2], f.places_b[:2]) for f in findings]}"
+        return f"{[(f.code, f.count, f.left, f.right, f.places_a, f.places_b) for f in findings]}"
     named = {*findings[0].places_a, *findings[0].places_b}
     if findings[0].code not in what.codes:
         return f"{findings[0].code} ({findings[0].left} | {findings[0].right})"

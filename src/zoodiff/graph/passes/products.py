@@ -106,6 +106,8 @@ def _turned_factor(net: Net, node: Op, position: int) -> None:
     inputs = list(node.inputs)
     inputs[position] = rest
     net.read(node, inputs)
+    for left in dict.fromkeys((outer, turn)):
+        net.remove(left)
 
 
 def _keeps_last_two(net: Net, node: Op) -> bool:

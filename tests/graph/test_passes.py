@@ -1,0 +1,328 @@
+"""Every pass on both sides: it merges what is equal and keeps apart what is not.
+
+Equal is what gives equal numbers: the networks are run before and after.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import plants
+import pytest
+from small import Draft
+from test_mutations import NETWORKS, network, trials
+
+from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.graph.canonical import canonical
+from zoodiff.graph.evaluate.run import evaluate, unsupported
+from zoodiff.graph.ir import Graph, Parameter
+from zoodiff.graph.layers import LayerGraph
+from zoodiff.graph.passes import PASSES
+from zoodiff.graph.weights import Drawn
+
+
+def ops(graph: Graph) -> list[str]:
+    return [node.op for node in canonical(graph).nodes]
+
+
+def outputs(graph: Graph, weights=None):
+    image = np.random.default_rng(0).standard_normal(graph.inputs[0].shape)
+    drawn = Drawn(graph, 0, 1.0, weights)
+    found = evaluate(graph, {graph.inputs[0].name: image}, drawn)
+    return [x.reshape(-1) for x in found.values()], drawn.weights
+
+
+def same_numbers(graph: Graph) -> None:
+    """The canonical graph computes what the graph did; its weights are viewed, not changed."""
+    clean = canonical(graph)
+    before, weights = outputs(graph)
+    after, _ = outputs(clean, weights)
+    for x, y in zip(before, after, strict=True):
+        np.testing.assert_allclose(y, x, rtol=1e-9, atol=1e-12)
+
+
+def test_every_pass_gives_its_mathematics() -> None:
+    for one in PASSES:
+        assert len(one.mathematics) > 100, one.name
+
+
+def test_an_unknown_pass_is_named() -> None:
+    with pytest.raises(UsageError, match='no pass "padings"; the passes are'):
+        canonical(network(NETWORKS[0]), without=["padings"])
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda p: p.name.split(".")[0])
+def test_canonical_graphs_are_a_fixed_point(path) -> None:
+    once = canonical(network(path))
+    assert [n.op for n in canonical(once).nodes] == [n.op for n in once.nodes]
+
+
+@pytest.mark.parametrize("name", plants.SPELLINGS)
+def test_spellings_compute_the_same(name: str) -> None:
+    """The planted spellings really are spellings: by numbers, not by the passes' word."""
+    done = 0
+    for path, original, changed, _ in trials(plants.SPELLINGS[name], f"numbers {name}", 6):
+        clean = canonical(original), canonical(changed)
+        if name in {"renamed"} or unsupported(clean[0]) or "inception" in path.name:
+            continue
+        image = np.random.default_rng(1).standard_normal(original.inputs[0].shape)
+        drawn = Drawn(clean[0], 0, 0.3)
+        results = [
+            next(iter(evaluate(g, {g.inputs[0].name: image}, drawn, np.float32).values()))
+            for g in clean
+        ]
+        np.testing.assert_allclose(results[1], results[0], rtol=2e-3, atol=2e-4)
+        done += 1
+    assert done or name in {"renamed"}
+
+
+# Padding
+
+
+def padded(value: float, op: str, rectified: bool, pads=(1, 1, 1, 1)) -> Graph:
+    d = Draft()
+    x = d.add("Relu", "x") if rectified else "x"
+    x = d.add("Pad", x, (1, 4, 10, 10), pads=list(pads), axes=[2, 3], mode="constant", value=value)
+    if op == "Conv":
+        return d.graph(d.conv(x, pads=[0, 0, 0, 0]))
+    window = {"kernel_shape": [3, 3], "strides": [1, 1], "pads": [0, 0, 0, 0], "ceil_mode": False}
+    extra = {"count_include_pad": True} if op == "AveragePool" else {}
+    return d.graph(d.add(op, x, (1, 4, 8, 8), **window, **extra))
+
+
+@pytest.mark.parametrize(
+    ("value", "op", "rectified", "merged"),
+    [
+        (0.0, "Conv", False, True),
+        (1.0, "Conv", False, False),
+        (0.0, "AveragePool", False, True),
+        (2.0, "AveragePool", False, False),
+        (0.0, "MaxPool", True, True),
+        (0.0, "MaxPool", False, False),
+        (-math.inf, "MaxPool", False, True),
+        (-1.0, "MaxPool", True, False),
+    ],
+)
+def test_padding_goes_into_the_window_only_where_it_is_the_same(
+    value: float, op: str, rectified: bool, merged: bool
+) -> None:
+    graph = padded(value, op, rectified)
+    assert ("Pad" not in ops(graph)) == merged
+    same_numbers(graph)
+
+
+def test_reflecting_padding_stays() -> None:
+    d = Draft()
+    x = d.add("Pad", "x", (1, 4, 10, 10), pads=[1, 1, 1, 1], axes=[2, 3], mode="reflect", value=0.0)
+    graph = d.graph(d.conv(x, pads=[0, 0, 0, 0]))
+    assert "Pad" in ops(graph)
+    same_numbers(graph)
+
+
+def test_padding_that_is_never_read_is_dropped() -> None:
+    """A 3x3 window with stride 2 over 8 elements, padded by 1 on both sides, reads one of two."""
+    d = Draft()
+    graph = d.graph(d.conv("x", strides=[2, 2], pads=[1, 1, 1, 1]))
+    assert canonical(graph).nodes[0].attributes["pads"] == [1, 1, 0, 0]
+    same_numbers(graph)
+
+
+def test_ceil_mode_is_the_padding_that_it_makes() -> None:
+    window = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [0, 0, 0, 0]}
+    d = Draft()
+    graph = d.graph(d.add("MaxPool", "x", (1, 4, 4, 4), ceil_mode=True, **window))
+    node = canonical(graph).nodes[0]
+    assert node.attributes["pads"] == [0, 0, 1, 1]
+    assert "ceil_mode" not in node.attributes
+
+
+# Layout and linear layers
+
+
+def channels_last_head(perm: list[int]) -> Graph:
+    d = Draft((1, 4, 3, 5))
+    shape = tuple((1, 4, 3, 5)[axis] for axis in perm)
+    x = d.add("Transpose", "x", shape, perm=perm)
+    x = d.add("Flatten", x, (1, 60), axis=1)
+    weight = Parameter("w", (7, 60), role="weight", layout="OI")
+    out = d.add(
+        "Gemm", x, (1, 7), parameters=[weight], in_features=60, out_features=7, bias=False, axis=1
+    )
+    return d.graph(out)
+
+
+@pytest.mark.parametrize("perm", [[0, 2, 3, 1], [0, 3, 2, 1], [0, 1, 3, 2]])
+def test_a_transposition_before_a_linear_layer_goes_into_its_columns(perm: list[int]) -> None:
+    graph = channels_last_head(perm)
+    clean = canonical(graph)
+    assert "Transpose" not in ops(graph)
+    image = np.random.default_rng(0).standard_normal((1, 4, 3, 5))
+    stored = np.random.default_rng(1).standard_normal((7, 60))
+
+    def provide(node, data):
+        found = []
+        for p in node.parameters:
+            x = stored
+            for step, numbers in p.view:
+                x = x.reshape(numbers) if step == "reshape" else x.transpose(numbers)
+            found.append(x)
+        return found
+
+    results = [next(iter(evaluate(g, {"x": image}, provide).values())) for g in (graph, clean)]
+    np.testing.assert_allclose(results[1].reshape(-1), results[0].reshape(-1), rtol=1e-12)
+
+
+def test_a_transposition_that_others_read_stays_for_them() -> None:
+    d = Draft((1, 4, 3, 5))
+    turned = d.add("Transpose", "x", (1, 3, 5, 4), perm=[0, 2, 3, 1])
+    flat = d.add("Flatten", turned, (1, 60), axis=1)
+    graph = d.graph(d.add("Relu", flat))
+    assert "Transpose" in ops(graph)
+    same_numbers(graph)
+
+
+def test_a_linear_layer_along_the_channels_is_a_pointwise_convolution() -> None:
+    d = Draft()
+    weight = Parameter("w", (4, 6), role="weight", layout="IO")
+    turned = d.add("Transpose", "x", (1, 8, 8, 4), perm=[0, 2, 3, 1])
+    x = d.add(
+        "Gemm",
+        turned,
+        (1, 8, 8, 6),
+        parameters=[weight],
+        in_features=4,
+        out_features=6,
+        bias=False,
+        axis=3,
+    )
+    graph = d.graph(d.add("Transpose", x, (1, 6, 8, 8), perm=[0, 3, 1, 2]))
+    assert ops(graph) == ["Conv"]
+
+
+def test_a_convolution_of_a_map_of_one_pixel_is_linear_unless_grouped() -> None:
+    d = Draft((1, 4, 1, 1))
+    assert ops(d.graph(d.conv("x", kernel=1))) == ["Gemm"]
+    d = Draft((1, 4, 1, 1))
+    assert ops(d.graph(d.conv("x", kernel=1, group=2))) == ["Conv"]
+
+
+# Activations
+
+
+def gated(gate: str, own: bool) -> Graph:
+    d = Draft()
+    other = "x" if own else d.add("Tanh", "x")
+    attributes = {"alpha": 1 / 6, "beta": 0.5} if gate == "HardSigmoid" else {}
+    return d.graph(d.add("Mul", [d.add(gate, "x", **attributes), other]))
+
+
+@pytest.mark.parametrize(("gate", "op"), [("Sigmoid", "Swish"), ("HardSigmoid", "HardSwish")])
+def test_a_gate_of_itself_is_one_activation(gate: str, op: str) -> None:
+    assert ops(gated(gate, True)) == [op]
+    assert op not in ops(gated(gate, False))
+    same_numbers(gated(gate, True))
+    same_numbers(gated(gate, False))
+
+
+def test_a_gate_that_others_read_stays() -> None:
+    d = Draft()
+    gate = d.add("Sigmoid", "x")
+    graph = d.graph(d.add("Mul", ["x", gate]), gate)
+    assert "Sigmoid" in ops(graph)
+    same_numbers(graph)
+
+
+def gelu(half: float) -> Graph:
+    d = Draft()
+    x = d.add("Erf", d.add("Mul", "x", value=math.sqrt(0.5)))
+    x = d.add("Mul", [d.add("Add", x, value=1.0), "x"])
+    return d.graph(d.add("Mul", x, value=half))
+
+
+def test_gelu_by_its_formula_and_not_by_another() -> None:
+    assert ops(gelu(0.5)) == ["Gelu"]
+    assert "Gelu" not in ops(gelu(0.4))
+    same_numbers(gelu(0.5))
+    same_numbers(gelu(0.4))
+
+
+def test_a_rectifier_is_dropped_only_where_nothing_is_negative() -> None:
+    d = Draft()
+    graph = d.graph(d.add("Relu", d.add("Sigmoid", "x")))
+    assert ops(graph) == ["Sigmoid"]
+    d = Draft()
+    assert ops(d.graph(d.add("Relu", d.add("Tanh", "x")))) == ["Tanh", "Relu"]
+
+
+# Arithmetic, products, concatenations, preprocessing
+
+
+def test_constants_merge_and_mixed_ones_do_not() -> None:
+    d = Draft((1, 8))
+    x = d.add("Relu", "x")
+    x = d.add("Div", d.add("Mul", x, value=6.0), value=2.0)
+    graph = d.graph(d.add("Sub", x, value=1.5))
+    found = canonical(graph)
+    assert [(n.op, n.attributes) for n in found.nodes[1:]] == [
+        ("Mul", {"value": 3.0}),
+        ("Add", {"value": -1.5}),
+    ]
+    same_numbers(graph)
+
+
+def test_a_scale_belongs_to_the_product_wherever_it_stands() -> None:
+    def scores(where: str) -> Graph:
+        d = Draft((1, 2, 5, 3))
+        q, k = d.add("Tanh", "x"), d.add("Relu", "x")
+        if where == "query":
+            q = d.add("Mul", q, value=0.25)
+        if where == "both":
+            q, k = d.add("Mul", q, value=0.5), d.add("Mul", k, value=0.5)
+        k = d.add("Transpose", k, (1, 2, 3, 5), perm=[0, 1, 3, 2])
+        x = d.add("MatMul", [q, k], (1, 2, 5, 5), batch=2, m=5, k=3, n=5)
+        return d.graph(d.add("Mul", x, value=0.25) if where == "scores" else x)
+
+    found = [LayerGraph(canonical(scores(w))).layers[-1].label for w in ("query", "both", "scores")]
+    assert found[0] == found[1] == found[2]
+    assert found[0] != LayerGraph(canonical(scores("none"))).layers[-1].label
+    for where in ("query", "both", "scores", "none"):
+        same_numbers(scores(where))
+
+
+def test_channels_that_are_prepared_one_by_one_are_one_step() -> None:
+    d = Draft((1, 3, 8, 8))
+    parts = []
+    for channel, (scale, offset) in enumerate(((0.5, 0.1), (0.4, 0.0), (0.3, -0.2))):
+        x = d.add("Gather", "x", (1, 8, 8), axis=1, index=channel)
+        x = d.add("Unsqueeze", x, (1, 1, 8, 8), axes=[1])
+        parts.append(d.add("Add", d.add("Mul", x, value=scale), value=offset))
+    graph = d.graph(d.conv(d.add("Concat", parts, (1, 3, 8, 8), axis=1)))
+    assert ops(graph) == ["Mul", "Add", "Conv"]
+    same_numbers(graph)
+
+
+def test_channels_in_another_order_are_not_forgotten() -> None:
+    d = Draft((1, 3, 8, 8))
+    parts = [
+        d.add("Slice", "x", (1, 1, 8, 8), axes=[1], starts=[c], ends=[c + 1], steps=[1])
+        for c in (2, 1, 0)
+    ]
+    graph = d.graph(d.conv(d.add("Concat", parts, (1, 3, 8, 8), axis=1)))
+    assert "Concat" in ops(graph)
+    same_numbers(graph)
+
+
+def test_a_circle_is_an_error() -> None:
+    d = Draft()
+    d.add("Tanh", "n1", (1, 4, 8, 8))
+    d.add("Tanh", "n0")
+    with pytest.raises(MeasurementError, match="runs in a circle at tanh"):
+        canonical(d.graph("n1"))
+
+
+def test_an_empty_graph_is_a_graph() -> None:
+    d = Draft()
+    found = canonical(d.graph("x"))
+    assert not found.nodes
+    assert LayerGraph(found).outputs == [-1]
