@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from zoodiff.compare.assemble import assemble
@@ -20,6 +20,7 @@ from zoodiff.measure import study as studies
 from zoodiff.measure.native import run_with
 from zoodiff.measure.run import Observer, run
 from zoodiff.measure.study import LoadedStudy
+from zoodiff.measure.survey import describe_all
 from zoodiff.report import ReportFiles, write
 from zoodiff.store.folder import Store
 from zoodiff.workers.process import Limits
@@ -91,6 +92,22 @@ def fingerprints(entries: Iterable[str]) -> dict[str, str]:
         return {
             str(entry.ref): fingerprint(architecture.describe(engine, entry)[0]) for entry in found
         }
+
+
+def survey(
+    zoos: Collection[str] | None = None,
+    *,
+    jobs: int = 2,
+    done: Callable[[registry.Entry, str | None], None] | None = None,
+) -> tuple[dict[str, Graph], dict[str, str]]:
+    """Graphs of every entry that can be described, and reasons for those that cannot.
+
+    Entries are those with default weights; networks are built without allocating them.
+    """
+    groups = registry.by_architecture(list(zoos) if zoos else None)
+    entries = [entry for members in groups.values() for entry in members]
+    unique = list({str(entry.ref): entry for entry in entries}.values())
+    return describe_all(unique, jobs=jobs, done=done)
 
 
 def run_study(

@@ -20,9 +20,20 @@ def list_entries(
     shared: Annotated[
         bool, typer.Option("--shared", help="Only architectures that two zoos or more have.")
     ] = False,
+    by_fingerprint: Annotated[
+        bool,
+        typer.Option(
+            "--by-fingerprint",
+            help="Build every network and group those that are one, whatever their names "
+            "(minutes).",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """List architectures and the entries that each zoo has of them."""
+    if by_fingerprint:
+        _fingerprints(pattern, zoo, json)
+        return
     from fnmatch import fnmatch
 
     from zoodiff.errors import UnknownNameError
@@ -57,3 +68,43 @@ def list_entries(
     )
     models = sum(len(found) for by_zoo in rows.values() for found in by_zoo.values())
     print(f"{len(rows)} architectures, {models} models")
+
+
+def _fingerprints(pattern: str, zoo: list[str] | None, json: bool) -> None:
+    """Group entries by the hash of their canonical graph."""
+    from fnmatch import fnmatch
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from zoodiff import api
+    from zoodiff.graph.fingerprint import fingerprint
+
+    glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("building networks", total=None)
+        graphs, failures = api.survey(zoo, done=lambda *_: progress.advance(bar))
+    groups: dict[str, list[str]] = {}
+    for entry, graph in graphs.items():
+        groups.setdefault(fingerprint(graph), []).append(entry)
+    wanted = {
+        text: members
+        for text, members in groups.items()
+        if any(fnmatch(member.lower(), f"*:{glob.lower()}") for member in members)
+    }
+    if json:
+        print_json({"fingerprints": wanted, "not_described": failures})
+        return
+    print_table(
+        ["fingerprint", "entries of this one network"],
+        [[text, ", ".join(members)] for text, members in sorted(wanted.items(), key=_largest)],
+    )
+    shared = sum(len(members) > 1 for members in wanted.values())
+    print(
+        f"{sum(map(len, wanted.values()))} entries, {len(wanted)} networks, "
+        f"{shared} of them under several names; {len(failures)} entries could not be described"
+    )
+
+
+def _largest(item: tuple[str, list[str]]) -> tuple[int, str]:
+    return (-len(item[1]), item[1][0])

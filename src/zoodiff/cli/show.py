@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,14 @@ def show(
         str, typer.Argument(help="zoo:model or zoo:model@weights.", autocompletion=complete_entry)
     ],
     layers: Annotated[bool, typer.Option("--layers", help="Print the layer table too.")] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            metavar="FILE",
+            help="Write the canonical graph too: .json, .onnx (no weights, for viewers) or .dot.",
+        ),
+    ] = None,
     catalogue_only: Annotated[
         bool,
         typer.Option("--catalogue-only", help="Only what needs no framework; answers at once."),
@@ -53,6 +62,7 @@ def show(
         graph, counts = _describe(found)
         facts["counts"] = asdict(counts)
         facts["input_shape"] = list(graph.inputs[0].shape)
+        facts["fingerprint"] = _saved(graph, save)
         if layers:
             facts["layers"] = graph.to_dict()["nodes"]
     if json:
@@ -61,6 +71,18 @@ def show(
     _print(found, facts, claims)
     if layers and graph is not None:
         _print_layers(graph)
+
+
+def _saved(graph: Graph, path: Path | None) -> str:
+    """The fingerprint; the canonical graph is written on the way where that is wanted."""
+    from zoodiff.graph.canonical import canonical
+    from zoodiff.graph.export import save
+    from zoodiff.graph.fingerprint import fingerprint
+
+    clean = canonical(graph)
+    if path is not None:
+        save(clean, path)
+    return fingerprint(clean, is_canonical=True)
 
 
 def _describe(entry: Entry) -> tuple[Graph, Counts]:
@@ -102,6 +124,7 @@ def _print(entry: Entry, facts: dict[str, Any], claims: list[Any]) -> None:
                 f"{counts['convolutions']} convolutions, {counts['normalisations']} "
                 f"normalisations, {counts['linear_layers']} linear",
             ],
+            ["fingerprint", facts["fingerprint"]],
             ["softmax inside", "yes" if counts["softmax_inside"] else "no"],
             [
                 "preprocessing inside",

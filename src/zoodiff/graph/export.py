@@ -1,0 +1,118 @@
+"""A graph for viewers: ONNX without weights, and Graphviz."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from zoodiff.errors import MissingFrameworkError, UsageError
+from zoodiff.graph.ir import Graph, Node
+
+_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float16": 10}
+"""Numbers of ``onnx.TensorProto.DataType``."""
+
+
+def save(graph: Graph, path: Path) -> None:
+    """Write a graph as JSON, ONNX or Graphviz, by the file's suffix.
+
+    Raises UsageError for another suffix or a file that cannot be written, MissingFrameworkError
+    where ONNX is wanted and the ``onnx`` package is not installed.
+    """
+    writers = {".json": _json, ".onnx": to_onnx, ".dot": _dot, ".gv": _dot}
+    writer = writers.get(path.suffix.lower())
+    if writer is None:
+        raise UsageError(f"{path} should end in {', '.join(writers)}, which says the format")
+    content = writer(graph)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror})") from None
+
+
+def _json(graph: Graph) -> bytes:
+    return (graph.to_json() + "\n").encode()
+
+
+def to_onnx(graph: Graph) -> bytes:
+    """The graph as an ONNX model for viewers such as Netron.
+
+    Weights are inputs of the network by name and shape, without values. Canonical nodes carry
+    their attributes as they are, in the domain ``zoodiff``, so a viewer shows them all; nothing
+    is meant to run this.
+    """
+    try:
+        from onnx import helper
+    except ImportError:
+        raise MissingFrameworkError(
+            'writing ONNX needs the onnx package; install it with: pip install "zoodiff[onnx]"'
+        ) from None
+    weights = {p.name: p for node in graph.nodes for p in node.parameters}
+    inputs = [_value(helper, t.name, t.shape, t.dtype) for t in graph.inputs]
+    inputs += [_value(helper, p.name, p.shape, p.dtype) for p in weights.values()]
+    outputs = [_value(helper, t.name, t.shape, t.dtype) for t in graph.outputs]
+    inner = [
+        _value(helper, t.name, t.shape, t.dtype)
+        for name, t in graph.tensors.items()
+        if name not in {x.name for x in (*graph.inputs, *graph.outputs)}
+    ]
+    nodes = [
+        helper.make_node(
+            node.op.replace("::", "_"),
+            [*node.inputs, *(p.name for p in node.parameters)],
+            list(node.outputs),
+            name=node.name,
+            domain="zoodiff",
+            **{k: v for k, v in node.attributes.items() if v is not None and v != []},
+        )
+        for node in graph.nodes
+    ]
+    made = helper.make_graph(nodes, graph.source, inputs, outputs, value_info=inner)
+    model = helper.make_model(
+        made,
+        producer_name="zoodiff",
+        opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("zoodiff", 1)],
+    )
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _value(helper: Any, name: str, shape: tuple[int, ...], dtype: str) -> Any:
+    sizes = [None if extent < 0 else extent for extent in shape]
+    return helper.make_tensor_value_info(name, _TYPES.get(dtype, 1), sizes)
+
+
+def _dot(graph: Graph) -> bytes:
+    """Graphviz: one box a node, with what makes it what it is."""
+    lines = ["digraph network {", "  node [shape=box, fontname=Helvetica, fontsize=10];"]
+    source = {t.name: f"input{k}" for k, t in enumerate(graph.inputs)}
+    for k, tensor in enumerate(graph.inputs):
+        lines.append(f"  input{k} [label={_quoted(_sized(tensor.name, tensor.shape))}];")
+    for k, node in enumerate(graph.nodes):
+        lines.append(f"  n{k} [label={_quoted(_described(graph, node))}];")
+        for tensor_name in node.inputs:
+            if tensor_name in source:
+                lines.append(f"  {source[tensor_name]} -> n{k};")
+        source |= dict.fromkeys(node.outputs, f"n{k}")
+    for k, tensor in enumerate(graph.outputs):
+        lines.append(f"  output{k} [label={_quoted(_sized('output', tensor.shape))}];")
+        if tensor.name in source:
+            lines.append(f"  {source[tensor.name]} -> output{k};")
+    return ("\n".join([*lines, "}"]) + "\n").encode()
+
+
+def _described(graph: Graph, node: Node) -> str:
+    shape = graph.tensors[node.outputs[0]].shape if node.outputs[0] in graph.tensors else ()
+    settings = [f"{k} {v}" for k, v in sorted(node.attributes.items()) if k in _SHOWN]
+    return "\n".join([_sized(node.op, shape), node.name, *settings])
+
+
+_SHOWN = frozenset({"kernel_shape", "strides", "pads", "group", "epsilon", "axis", "value"})
+
+
+def _sized(name: str, shape: tuple[int, ...]) -> str:
+    return f"{name} {'x'.join(str(n) for n in shape)}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -1,0 +1,58 @@
+"""The graphs of many entries, by several workers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError, ZoodiffError
+from zoodiff.graph.ir import Graph
+from zoodiff.measure.architecture import describe
+from zoodiff.zoos.registry import Entry
+
+_CHUNK = 24
+"""Entries that one worker describes: many enough to pay for importing the framework."""
+
+
+def describe_all(
+    entries: Sequence[Entry],
+    *,
+    jobs: int = 2,
+    done: Callable[[Entry, str | None], None] | None = None,
+) -> tuple[dict[str, Graph], dict[str, str]]:
+    """Graphs by entry, and reasons for those that could not be built.
+
+    ``done`` is told of every entry when it is finished, with the reason if it failed.
+    """
+    by_zoo: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_zoo.setdefault(entry.zoo.name, []).append(entry)
+    # The slowest zoo (many networks) first, so that no worker is left alone at the end.
+    chunks = [
+        members[first : first + _CHUNK]
+        for members in sorted(by_zoo.values(), key=len, reverse=True)
+        for first in range(0, len(members), _CHUNK)
+    ]
+    graphs: dict[str, Graph] = {}
+    failures: dict[str, str] = {}
+
+    def work(chunk: list[Entry]) -> None:
+        # Workers must not outlive the thread that started them.
+        with LocalEngine() as engine:
+            for entry in chunk:
+                reason: str | None = None
+                try:
+                    if entry.model.needs_file:
+                        raise MeasurementError("describing it needs its file; name it to fetch it")
+                    graphs[str(entry.ref)] = describe(engine, entry)[0]
+                except ZoodiffError as error:
+                    reason = failures[str(entry.ref)] = str(error)
+                if done is not None:
+                    done(entry, reason)
+
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+        for future in [pool.submit(work, chunk) for chunk in chunks]:
+            future.result()
+    order = {str(entry.ref): k for k, entry in enumerate(entries)}
+    return dict(sorted(graphs.items(), key=lambda item: order[item[0]])), failures
