@@ -16,7 +16,7 @@ SAMPLE = {
     "torchvision": ("alexnet", "mobilenet_v2", "shufflenet_v2_x0_5", "swin_v2_t", "googlenet"),
     "keras": ("MobileNetV2", "Xception", "ConvNeXtTiny", "EfficientNetB0"),
     "onnx": ("light_inception_v1", "light_shufflenet", "light_densenet121", "light_bvlc_alexnet"),
-    "tfmg": ("mobilenet_v2", "vit_ti16", "slim/mobilenet_v1_025", "slim/resnet_v2_50"),
+    "tfmg": ("mobilenet_v2", "vit_ti16", "slim/inception_v1", "slim/resnet_v2_50"),
 }
 """With depthwise, grouped and plain convolutions, linear layers, and norms of both kinds."""
 
@@ -45,13 +45,10 @@ def graphs(request: pytest.FixtureRequest, engine: LocalEngine) -> list[Graph]:
     if reason:
         pytest.skip(reason)
     worker = engine.worker(zoo, "describe")
-    known = {model.name for model in zoo.models()}
     found = []
     for model in SAMPLE[request.param]:
-        if model in known:
-            answer = worker.call("describe", doing=model, model=model, weights="random")
-            found.append(Graph.from_dict(answer["graph"]))
-    assert len(found) >= 3
+        answer = worker.call("describe", doing=model, model=model, weights="random")
+        found.append(Graph.from_dict(answer["graph"]))
     return found
 
 

@@ -8,7 +8,12 @@ import numpy as np
 import psutil
 import pytest
 
-from zoodiff.errors import MissingFrameworkError, WeightsUnavailableError, WorkerError
+from zoodiff.errors import (
+    MeasurementError,
+    MissingFrameworkError,
+    WeightsUnavailableError,
+    WorkerError,
+)
 from zoodiff.graph.ir import Graph
 from zoodiff.workers.process import Limits, Worker, worker_environment
 
@@ -30,6 +35,14 @@ def test_predictions_travel_as_arrays(fake_zoo) -> None:
         outputs = worker.get_array(answer["outputs"])
     expected = images.astype(np.float32).transpose(0, 3, 1, 2).reshape(5, -1)[:, :4] * 2
     np.testing.assert_array_equal(outputs, expected)
+
+
+def test_a_network_that_takes_no_weights_says_so(fake_zoo) -> None:
+    with Worker(fake_zoo) as worker:
+        worker.call("load", doing="", handle="h", model="small", weights=None, seed=1, threads=1)
+        for method, params in (("weights", {}), ("assign", {"weights": {}})):
+            with pytest.raises(MeasurementError, match="do not take weights"):
+                worker.call(method, doing="", handle="h", **params)
 
 
 def test_a_crash_is_one_sentence_and_the_next_request_works(fake_zoo) -> None:

@@ -40,6 +40,11 @@ def test_an_array_comes_back_equal_and_its_file_is_gone(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_scalar_comes_back_a_scalar(tmp_path: Path) -> None:
+    message = protocol.put_array(np.array(3, dtype=np.int64), tmp_path)
+    assert protocol.get_array(message, tmp_path).shape == ()
+
+
 @pytest.mark.parametrize(
     "message",
     [

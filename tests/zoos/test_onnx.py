@@ -298,7 +298,8 @@ def quantised(tmp_path_factory) -> dict[str, Path]:
     quantization = pytest.importorskip("onnxruntime.quantization")
     import onnx
 
-    from zoodiff.zoos.onnx_backend import content, light_folder
+    from zoodiff.zoos.onnx_backend import light_folder
+    from zoodiff.zoos.onnx_session import content
 
     folder = tmp_path_factory.mktemp("quantised")
     given = onnx.load_from_string(content(light_folder() / "light_squeezenet.onnx", "random", 0))
@@ -351,7 +352,7 @@ def test_random_weights_leave_no_weight_of_the_file(quantised, form: str) -> Non
     import onnx
     from onnx import numpy_helper
 
-    from zoodiff.zoos.onnx_backend import content
+    from zoodiff.zoos.onnx_session import content
     from zoodiff.zoos.onnx_weights import weights
 
     def arrays(model) -> dict[str, np.ndarray]:
@@ -374,7 +375,8 @@ def test_random_variances_are_positive_and_kernels_scaled_by_what_they_sum() -> 
     import onnx
     from onnx import numpy_helper
 
-    from zoodiff.zoos.onnx_backend import content, light_folder
+    from zoodiff.zoos.onnx_backend import light_folder
+    from zoodiff.zoos.onnx_session import content
     from zoodiff.zoos.onnx_weights import weights
 
     path = light_folder() / "light_resnet50.onnx"

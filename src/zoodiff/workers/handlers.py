@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoodiff.zoos.base import Backend, Network
+    from zoodiff.zoos.base import Backend, Network, TakesWeights
 
 
 class Handlers:
@@ -105,17 +105,24 @@ class Handlers:
             times.append((time.perf_counter_ns() - begin) / 1e6)
         return {"milliseconds": times}
 
+    def on_weights(self, handle: str) -> dict[str, dict[str, str]]:
+        """Write a loaded network's weights out, one after the other; return them by name."""
+        found = self._taking(handle).weights()
+        return {name: protocol.put_array(found[name], self._scratch) for name in found}
+
     def on_assign(self, handle: str, weights: dict[str, dict[str, str]]) -> None:
-        """Put values into a loaded network's weights."""
+        """Put values into a loaded network's weights; they are read from where they lie."""
+        self._taking(handle).assign(
+            {name: protocol.get_array(array, self._scratch) for name, array in weights.items()}
+        )
+
+    def _taking(self, handle: str) -> TakesWeights:
         from zoodiff.zoos.base import TakesWeights
 
         network, _ = self._networks[handle]
         if not isinstance(network, TakesWeights):
             raise MeasurementError("this zoo's networks do not take weights")
-        arrays: dict[str, Any] = {
-            name: protocol.get_array(array, self._scratch) for name, array in weights.items()
-        }
-        network.assign(arrays)
+        return network
 
     def on_run(self, handle: str, image: dict[str, str]) -> dict[str, Any]:
         """Run one image, given channels first; return the raw outputs."""

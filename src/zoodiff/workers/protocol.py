@@ -57,7 +57,8 @@ def put_array(array: NDArray[Any], scratch: Path) -> dict[str, str]:
     import numpy as np
 
     name = f"{os.getpid()}-{next(_numbers)}.npy"
-    np.save(scratch / name, np.ascontiguousarray(array), allow_pickle=False)
+    # ascontiguousarray would give a scalar an axis.
+    np.save(scratch / name, np.asarray(array, order="C"), allow_pickle=False)
     return {"$array": name}
 
 

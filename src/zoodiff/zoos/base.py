@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
-from zoodiff.errors import MeasurementError
 from zoodiff.preprocessing.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -128,12 +127,22 @@ class Network(Protocol):
 
 @runtime_checkable
 class TakesWeights(Protocol):
-    """A network whose weights can be set, as the proof by execution needs it."""
+    """A network whose weights can be read and set, as the proof by execution needs it.
 
-    def assign(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Put values into weights, by the names and in the shapes that the entry's graph gives.
+    Names are those of the parameters in the entry's graph with the same weights, arrays are as
+    the framework stores them: no layout is changed. ``zoodiff.zoos.held`` does it for PyTorch,
+    Keras and TensorFlow, ``zoodiff.zoos.onnx_session`` for ONNX.
+    """
 
-        Raises MeasurementError for a name that there is not and a shape that does not fit.
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """All parameters and statistics of the graph; more are allowed."""
+        ...
+
+    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Put values in, which ``run`` then uses; what is not named stays.
+
+        Raises MeasurementError for a name that there is not and a shape that does not fit, before
+        anything is changed.
         """
         ...
 
@@ -167,13 +176,3 @@ class Backend(Protocol):
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the framework's own figures, for cross-checks: ``parameters``, ``statistics``."""
         ...
-
-
-def check_fit(name: str, shape: Sequence[int], known: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise MeasurementError where a tensor to be assigned has no place of its shape."""
-    if name not in known:
-        raise MeasurementError(f"the network has no weights {name}; describe it again")
-    if known[name] != tuple(shape):
-        raise MeasurementError(
-            f"the weights {name} have the shape {known[name]}, not {tuple(shape)}"
-        )

@@ -28,7 +28,8 @@ from zoodiff.errors import (
     UsageError,
     WeightsUnavailableError,
 )
-from zoodiff.zoos.base import Network, WeightsState, check_fit
+from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.held import of_keras
 from zoodiff.zoos.keras import ZOO
 
 if TYPE_CHECKING:
@@ -54,16 +55,17 @@ class KerasNetwork:
     _call: Callable[[Any], Any]
     _preprocess: Callable[[Any], Any]
     _model: Any
+    _compile: Callable[[], Callable[[Any], Any]]
 
-    def assign(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Put values into variables, by the paths under which the graph has them."""
-        from zoodiff.frontends.keras_functional import named_variables
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """Variables by the paths under which the graph has them."""
+        return of_keras(self._model)
 
-        own = named_variables(self._model)
-        shapes = {name: tuple(variable.shape) for name, variable in own.items()}
-        for name, array in weights.items():
-            check_fit(name, array.shape, shapes)
-            own[name].assign(array)
+    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Put values into variables."""
+        of_keras(self._model).assign(weights)
+        if _adapt(self._model):
+            self._call = self._compile()
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(batch, height, width, 3) -> (batch, classes), probabilities as Keras gives them."""
@@ -148,14 +150,19 @@ class KerasBackend:
                 f"{file} does not hold the published weights of keras:{model} "
                 f"({' '.join(str(error).split())}); delete it and try again"
             ) from error
+
+        def compiled() -> Any:
+            return self._tf.function(lambda batch: network(batch, training=False))
+
         return KerasNetwork(
             weights_state="random" if name == RANDOM else "published",
             weights_sha256=_sha256(file) if file else None,
             input_shape=(1, *network.input_shape[1:]),
             layout="NHWC",
-            _call=self._tf.function(lambda batch: network(batch, training=False)),
+            _call=compiled(),
             _preprocess=preprocess_input(self._keras, model),
             _model=network,
+            _compile=compiled,
         )
 
     def _build(self, model: str, weights: str) -> Any:
@@ -325,6 +332,17 @@ def _quiet() -> Iterator[None]:
 def _loader(keras: Any) -> Any:
     """Return the module through which every application fetches its weights."""
     return inspect.getmodule(keras.utils.get_file)
+
+
+def _adapt(model: Any) -> bool:
+    """Let layers that compute constants from their variables do so anew; say whether any does.
+
+    Normalization is one: its mean and variance are variables that inference does not read.
+    """
+    found = [layer for layer in model._flatten_layers() if hasattr(layer, "finalize_state")]
+    for layer in found:
+        layer.finalize_state()
+    return bool(found)
 
 
 def _size(variable: Any) -> int:

@@ -16,6 +16,7 @@ from zoodiff.data import digits
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import UnknownNameError
 from zoodiff.zoos.base import WeightsState
+from zoodiff.zoos.held import Held
 from zoodiff.zoos.mini import ARCHITECTURE
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ class MiniNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any]
     _prepare: Callable[[Any], Any]
+    _held: Callable[[], Held]
+
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """The weights by the names that the graph gives them."""
+        return self._held()
+
+    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Put values into weights."""
+        self._held().assign(weights)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Inputs in the network's own layout -> (batch, 10)."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.zoos import mini_common as common
 from zoodiff.zoos.base import Network
+from zoodiff.zoos.held import of_keras
 from zoodiff.zoos.keras_backend import import_keras
 from zoodiff.zoos.mini import ARCHITECTURE
 
@@ -115,6 +116,7 @@ class Backend:
             "NHWC",
             lambda batch: np.asarray(function(batch)),
             prepare,
+            lambda: of_keras(network),
         )
 
     def _train(self) -> common.Arrays:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.zoos import mini_common as common
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.mini import ARCHITECTURE
+from zoodiff.zoos.onnx_session import Session
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,23 +164,25 @@ class Backend:
 
     def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
         """Train and export at first use, else read the cache; run in ONNX Runtime."""
-        import onnxruntime
+        import onnx
 
         trained = common.check(model, weights)
         arrays = self._arrays(trained, seed)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        session = onnxruntime.InferenceSession(
-            export(arrays), options, providers=["CPUExecutionProvider"]
+        content = export(arrays)
+        session = Session(
+            content,
+            lambda: onnx.load_model_from_string(content),
+            name=f"mini-onnx:{model}",
+            threads=threads,
         )
         return common.MiniNetwork(
             common.state(trained),
             common.digest(arrays) if trained else None,
             (1, 1, 8, 8),
             "NCHW",
-            lambda batch: session.run(None, {"image": batch})[0],
+            session,
             prepare,
+            session.held,
         )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.data import digits
 from zoodiff.zoos import mini_common as common
 from zoodiff.zoos.base import Network
+from zoodiff.zoos.held import of_tensorflow
 from zoodiff.zoos.mini import ARCHITECTURE
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class Backend:
             "NHWC",
             lambda batch: np.asarray(function(batch)),
             prepare,
+            lambda: of_tensorflow(network.variables),
         )
 
     def _train(self) -> common.Arrays:

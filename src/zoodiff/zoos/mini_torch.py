@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.data import digits
 from zoodiff.zoos import mini_common as common
 from zoodiff.zoos.base import Network
+from zoodiff.zoos.held import of_torch
 from zoodiff.zoos.mini import ARCHITECTURE
 
 if TYPE_CHECKING:
@@ -143,5 +144,11 @@ class Backend:
                 return module(torch.from_numpy(batch)).numpy()
 
         return common.MiniNetwork(
-            common.state(trained), sha256, (1, 1, 8, 8), "NCHW", call, prepare
+            common.state(trained),
+            sha256,
+            (1, 1, 8, 8),
+            "NCHW",
+            call,
+            prepare,
+            lambda: of_torch(module),
         )

@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,8 +20,9 @@ from zoodiff.errors import (
     WeightsUnavailableError,
 )
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.base import Model, Network, WeightsState, check_fit
+from zoodiff.zoos.base import Model, Network, WeightsState
 from zoodiff.zoos.onnx import ZOO
+from zoodiff.zoos.onnx_session import Session, open_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,24 +54,16 @@ class OnnxNetwork:
     weights_sha256: str | None
     input_shape: tuple[int, ...]
     layout: Literal["NCHW", "NHWC"]
-    _call: Callable[[Any], Any]
+    _call: Session
     _preprocessing: Preprocessing
-    _content: bytes
-    _start: Callable[[bytes], Callable[[Any], Any]]
 
-    def assign(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """Initialisers and constants by name, as the file stores them."""
+        return self._call.held()
+
+    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Put values in place of initialisers and constants, and start the session again."""
-        import onnx
-
-        from zoodiff.zoos.onnx_weights import replace, shapes
-
-        model = onnx.load_model_from_string(self._content)
-        known = shapes(model.graph)
-        for name, array in weights.items():
-            check_fit(name, array.shape, known)
-        replace(model, weights)
-        self._content = model.SerializeToString()
-        self._call = self._start(self._content)
+        self._call.held().assign(weights)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """A batch in the file's own layout -> (batch, classes).
@@ -144,14 +137,8 @@ class OnnxBackend:
         """
         path = self.file(model, weights)
         entry = self._models[model]
-        read = content(path, weights, seed)
-
-        def start(made: bytes) -> Any:
-            return _session(made, f"onnx:{model}", threads)
-
-        session = start(read)
-        given = session.get_inputs()[0]
-        layout: Literal["NCHW", "NHWC"] = "NHWC" if given.shape[-1] in {1, 3} else "NCHW"
+        session = open_file(path, weights, seed, name=f"onnx:{model}", threads=threads)
+        layout: Literal["NCHW", "NHWC"] = "NHWC" if session.input_shape[-1] in {1, 3} else "NCHW"
         channels, height, width = entry.input_shape
         shape = (1, height, width, channels) if layout == "NHWC" else (1, *entry.input_shape)
         state: WeightsState = "published" if entry.needs_file else "placeholder"
@@ -160,10 +147,8 @@ class OnnxBackend:
             weights_sha256=None if weights == RANDOM else _sha256(path),
             input_shape=shape,
             layout=layout,
-            _call=_caller(session),
+            _call=session,
             _preprocessing=entry.preprocessing,
-            _content=read,
-            _start=lambda made: _caller(start(made)),
         )
 
     def file(self, model: str, weights: str | None) -> Path:
@@ -189,37 +174,6 @@ class OnnxBackend:
                 f'onnx:{model} has no weights "{weights}"; there are {", ".join([*names, RANDOM])}'
             )
         return entry
-
-
-def _session(content: bytes, name: str, threads: int) -> Any:
-    """Start ONNX Runtime; raise MeasurementError for a file that it cannot run."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise MeasurementError(f"ONNX Runtime cannot run {name} ({reason})") from None
-
-
-def _caller(session: Any) -> Callable[[Any], Any]:
-    """One call of a session for a batch, or one an image where the batch size is fixed."""
-    import numpy as np
-
-    given = session.get_inputs()[0]
-    fixed = given.shape[0] if isinstance(given.shape[0], int) else None
-
-    def call(batch: Any) -> Any:
-        if fixed is None or fixed == len(batch):
-            return session.run(None, {given.name: batch})[0]
-        rows = [session.run(None, {given.name: batch[i : i + 1]})[0] for i in range(len(batch))]
-        return np.concatenate(rows)
-
-    return call
 
 
 def fetch(entry: Model) -> Path:
@@ -256,25 +210,6 @@ def fetch(entry: Model) -> Path:
             f"expected {weights.sha256} and {weights.bytes}; delete it and fetch it again"
         )
     return path
-
-
-def content(path: Path, weights: str | None, seed: int) -> bytes:
-    """The bytes to run: the file as it is, or with random weights.
-
-    Raises MeasurementError for a file that keeps weights in other files, where they are replaced.
-    """
-    if weights != RANDOM:
-        return path.read_bytes()
-    import onnx
-
-    from zoodiff.zoos.onnx_weights import randomise
-
-    model = onnx.load(str(path), load_external_data=False)
-    if any(tensor.external_data for tensor in model.graph.initializer):
-        raise MeasurementError(f"{path} keeps its weights in other files, which are not read")
-    randomise(model, seed)
-    made: bytes = model.SerializeToString()
-    return made
 
 
 def _sha256(path: Path) -> str:

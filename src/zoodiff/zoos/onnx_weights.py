@@ -60,8 +60,8 @@ class Held:
 
 def weights(graph: Any) -> dict[str, Held]:
     """Weights by the name of the tensor, of initialisers and of nodes that make a constant."""
-    held = _held(graph)
-    root = {name: name for name in held}
+    known = held(graph)
+    root = {name: name for name in known}
     found: dict[str, Held] = {}
     for node in graph.node:
         if node.op_type in _SAME and node.input and node.input[0] in root:
@@ -71,7 +71,7 @@ def weights(graph: Any) -> dict[str, Held]:
             name = root.get(given)
             if name is None:
                 continue
-            shape, dtype = held[name]
+            shape, dtype = known[name]
             role = _role(node, position, shape, dtype)
             if role is not None and name not in found:
                 found[name] = Held(shape, dtype, role, _fan_in(node, position, shape))
@@ -118,9 +118,30 @@ def randomise(model: Any, seed: int) -> None:
     replace(model, {name: draw(one) for name, one in found.items()})
 
 
-def shapes(graph: Any) -> dict[str, tuple[int, ...]]:
-    """Shapes of all initialisers and constants by name."""
-    return {name: shape for name, (shape, _) in _held(graph).items()}
+def value(made: Any, kind: tuple[tuple[int, ...], int]) -> Any:
+    """The values of an initialiser, or of what a node makes, as a numpy array.
+
+    ``made`` is the ``TensorProto`` or the node, ``kind`` what ``held`` says of it.
+    """
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    if isinstance(made, TensorProto):
+        return numpy_helper.to_array(made)
+    given = {a.name: helper.get_attribute_value(a) for a in made.attribute}
+    if "value_floats" in given:
+        return np.asarray(given["value_floats"], dtype=np.float32)
+    if made.op_type == "Constant":
+        return numpy_helper.to_array(given["value"])
+    fill = numpy_helper.to_array(given["value"]).item() if "value" in given else 0
+    return np.full(kind[0], fill, dtype=dtype_of(kind[1]))
+
+
+def dtype_of(kind: int) -> Any:
+    """The numpy type of an ``onnx.TensorProto.DataType``."""
+    from onnx import helper
+
+    return helper.tensor_dtype_to_np_dtype(kind)
 
 
 def replace(model: Any, arrays: Mapping[str, Any]) -> None:
@@ -142,21 +163,25 @@ def replace(model: Any, arrays: Mapping[str, Any]) -> None:
     model.ir_version = max(model.ir_version, 4)
 
 
-def _held(graph: Any) -> dict[str, tuple[tuple[int, ...], int]]:
+def held(graph: Any) -> dict[str, tuple[tuple[int, ...], int]]:
+    """Shape and type of all initialisers and constants by name, weights or not."""
     from onnx import TensorProto, numpy_helper
 
     tensors = {tensor.name: tensor for tensor in graph.initializer}
-    held = {name: (tuple(t.dims), t.data_type) for name, t in tensors.items()}
+    found = {name: (tuple(t.dims), t.data_type) for name, t in tensors.items()}
     for node in graph.node:
         value = next((a.t for a in node.attribute if a.name == "value"), None)
+        listed = next((a.floats for a in node.attribute if a.name == "value_floats"), None)
         if node.op_type == "Constant" and value is not None:
             tensors[node.output[0]] = value
-            held[node.output[0]] = (tuple(value.dims), value.data_type)
+            found[node.output[0]] = (tuple(value.dims), value.data_type)
+        elif node.op_type == "Constant" and listed is not None:
+            found[node.output[0]] = ((len(listed),), TensorProto.FLOAT)
         elif node.op_type == "ConstantOfShape" and node.input[0] in tensors:
             shape = numpy_helper.to_array(tensors[node.input[0]])
             kind = value.data_type if value is not None else TensorProto.FLOAT
-            held[node.output[0]] = (tuple(int(n) for n in shape), kind)
-    return held
+            found[node.output[0]] = (tuple(int(n) for n in shape), kind)
+    return found
 
 
 def _role(node: Any, position: int, shape: Sequence[int], dtype: int) -> str | None:

@@ -23,14 +23,15 @@ from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import tfmg_official, tfmg_slim
-from zoodiff.zoos.base import Model, Network, Weights, WeightsState, check_fit
+from zoodiff.zoos.base import Model, Network, Weights, WeightsState
+from zoodiff.zoos.held import Held, of_tensorflow
 from zoodiff.zoos.tfmg import ZOO, recipes
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoodiff.graph.ir import Graph, Parameter
+    from zoodiff.graph.ir import Graph
 
 _CONNECT_SECONDS = 20.0
 """How long a download may be silent before the weights count as not to be had."""
@@ -46,14 +47,15 @@ class TfmgNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any]
     _prepare: Callable[[Any], Any]
-    _variables: Mapping[str, tuple[int, ...]]
-    _assign: Callable[[Mapping[str, Any]], None]
+    _held: Held
 
-    def assign(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Put values into variables, by the names that the graph gives them."""
-        for name, array in weights.items():
-            check_fit(name, array.shape, self._variables)
-        self._assign(weights)
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """Variables by the names that the graph gives them."""
+        return self._held
+
+    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Put values into variables."""
+        self._held.assign(weights)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(batch, height, width, 3) -> (batch, classes), logits."""
@@ -98,8 +100,8 @@ class _Choice:
         return (self.model.input_shape[1], self.model.input_shape[2])
 
 
-_Loaded = tuple[Callable[[Any], Any], Sequence["Parameter"], Callable[[Mapping[str, Any]], None]]
-"""How a network is called, its variables, and how values are put into them."""
+_Loaded = tuple[Callable[[Any], Any], Held]
+"""How a network is called, and its variables."""
 
 
 class TfmgBackend:
@@ -158,7 +160,7 @@ class TfmgBackend:
         with contextlib.ExitStack() as stack:
             checkpoint = None if archive is None else stack.enter_context(_checkpoint(archive))
             make = self._load_slim if choice.slim else self._load_official
-            call, variables, assign = make(choice, checkpoint, seed, threads)
+            call, held = make(choice, checkpoint, seed, threads)
         from zoodiff.zoos.tfmg_preprocessing import prepare
 
         return TfmgNetwork(
@@ -168,8 +170,7 @@ class TfmgBackend:
             layout="NHWC",
             _call=call,
             _prepare=lambda images: prepare(images, choice.preprocessing, choice.name),
-            _variables={p.name: p.shape for p in variables},
-            _assign=assign,
+            _held=held,
         )
 
     def _describe_official(self, choice: _Choice) -> tuple[Graph, Mapping[str, int]]:
@@ -202,8 +203,6 @@ class TfmgBackend:
     ) -> _Loaded:
         import tf_keras
 
-        from zoodiff.frontends.tensorflow_graph import variable_parameters
-
         del threads  # set for the whole process
         recipe = recipes()[choice.name]
         assert recipe.experiment is not None
@@ -220,20 +219,11 @@ class TfmgBackend:
             # The model stays alive with the function, which holds its variables weakly.
             return function(convert(batch)).numpy()
 
-        parameters = variable_parameters(model.weights)
-        by_name = {p.name: v for p, v in zip(parameters, model.weights, strict=True)}
-
-        def assign(weights: Mapping[str, Any]) -> None:
-            for name, array in weights.items():
-                by_name[name].assign(array)
-
-        return call, parameters, assign
+        return call, of_tensorflow(model.weights)
 
     def _load_slim(
         self, choice: _Choice, checkpoint: str | None, seed: int, threads: int
     ) -> _Loaded:
-        from zoodiff.frontends.tensorflow_graph import variable_parameters
-
         v1 = self._tf.compat.v1
         graph = self._tf.Graph()
         with graph.as_default():
@@ -247,15 +237,8 @@ class TfmgBackend:
                 session.run(v1.global_variables_initializer())
             else:
                 tfmg_slim.restore(session, checkpoint)
-            variables = v1.global_variables()
-            parameters = variable_parameters(variables)
-        by_name = {p.name: v for p, v in zip(parameters, variables, strict=True)}
-
-        def assign(weights: Mapping[str, Any]) -> None:
-            for name, array in weights.items():
-                by_name[name].load(array, session)
-
-        return session.make_callable(logits, [image]), parameters, assign
+            held = of_tensorflow(v1.global_variables(), session)
+        return session.make_callable(logits, [image]), held
 
     def _choose(self, model: str, weights: str | None) -> _Choice:
         found = self._models.get(model)

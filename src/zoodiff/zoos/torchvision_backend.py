@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
 from zoodiff.frontends.torch_compat import import_torchvision
-from zoodiff.zoos.base import Network, WeightsState, check_fit
+from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.held import of_torch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,15 +53,13 @@ class TorchvisionNetwork:
             result: NDArray[np.float32] = self._module(torch.from_numpy(batch)).numpy()
         return result
 
-    def assign(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Put values into parameters and buffers, by their names in the module."""
-        import torch
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """Parameters and buffers by their names in the module."""
+        return of_torch(self._module)
 
-        own = dict(self._module.named_parameters()) | dict(self._module.named_buffers())
-        with torch.no_grad():
-            for name, array in weights.items():
-                check_fit(name, array.shape, {k: tuple(v.shape) for k, v in own.items()})
-                own[name].copy_(torch.from_numpy(array.copy()))
+    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Put values into parameters and buffers."""
+        of_torch(self._module).assign(weights)
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Apply the published transforms to images (batch, height, width, 3) of any one size."""

@@ -1,0 +1,121 @@
+"""The weights of a loaded network by the names that its graph gives them: read, and put back.
+
+One class for all backends. Tensors are fetched one at a time, when they are asked for, so that a
+large network is not held twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.errors import MeasurementError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Held(Mapping[str, "NDArray[Any]"]):
+    """Weights by name, as the framework stores them; ``shapes`` says which there are."""
+
+    def __init__(
+        self,
+        shapes: Mapping[str, Sequence[int]],
+        read: Callable[[str], NDArray[Any]],
+        write: Callable[[Mapping[str, NDArray[Any]]], None],
+    ) -> None:
+        self.shapes = {name: tuple(int(n) for n in shape) for name, shape in shapes.items()}
+        self._read, self._write = read, write
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self.shapes:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shapes)
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Put values in; what is not named stays.
+
+        Raises MeasurementError for a name that there is not and a shape that does not fit, before
+        anything is changed.
+        """
+        for name, array in weights.items():
+            known = self.shapes.get(name)
+            if known is None:
+                raise MeasurementError(
+                    f"the network has no weight {name}; take the names from its graph"
+                )
+            if known != tuple(array.shape):
+                raise MeasurementError(
+                    f"the weight {name} has the shape {known}, not {tuple(array.shape)}"
+                )
+        self._write(weights)
+
+
+def of_torch(module: Any) -> Held:
+    """Parameters and buffers of a PyTorch module, by their names in it; no counters or indices."""
+    import torch
+
+    own = dict(module.named_parameters()) | dict(module.named_buffers())
+    own = {name: tensor.detach() for name, tensor in own.items() if tensor.is_floating_point()}
+
+    def write(weights: Mapping[str, NDArray[Any]]) -> None:
+        import numpy as np
+
+        for name, array in weights.items():
+            # A copy, since PyTorch takes no memory that it may not write to.
+            own[name].copy_(torch.from_numpy(np.array(array)))
+
+    def read(name: str) -> NDArray[Any]:
+        copied: NDArray[Any] = own[name].numpy().copy()
+        return copied
+
+    return Held({name: tensor.shape for name, tensor in own.items()}, read, write)
+
+
+def of_keras(model: Any) -> Held:
+    """Variables of a Keras model, by the names that its graph gives them."""
+    import numpy as np
+
+    from zoodiff.frontends.keras_functional import named_variables
+
+    own = named_variables(model)
+
+    def write(weights: Mapping[str, NDArray[Any]]) -> None:
+        for name, array in weights.items():
+            own[name].assign(np.asarray(array, dtype=own[name].dtype))
+
+    return Held(
+        {name: variable.shape for name, variable in own.items()},
+        lambda name: np.array(own[name]),
+        write,
+    )
+
+
+def of_tensorflow(variables: Sequence[Any], session: Any = None) -> Held:
+    """Variables of TensorFlow, by the names that the graph gives them; ``session`` for TF 1."""
+    import numpy as np
+
+    from zoodiff.frontends.tensorflow_graph import variable_parameters
+
+    names = variable_parameters(variables)
+    own = {p.name: variable for p, variable in zip(names, variables, strict=True)}
+
+    def read(name: str) -> NDArray[Any]:
+        value = own[name].numpy() if session is None else session.run(own[name])
+        return np.array(value)
+
+    def write(weights: Mapping[str, NDArray[Any]]) -> None:
+        for name, array in weights.items():
+            kind = own[name].dtype.base_dtype.as_numpy_dtype
+            if session is None:
+                own[name].assign(np.asarray(array, dtype=kind))
+            else:
+                own[name].load(np.asarray(array, dtype=kind), session)
+
+    return Held({p.name: p.shape for p in names}, read, write)

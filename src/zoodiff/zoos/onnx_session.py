@@ -1,0 +1,172 @@
+"""A session of ONNX Runtime whose weights can be read and replaced.
+
+ONNX Runtime takes weights only when a session starts, so putting values in means to write them
+into the model and to start again. The model is read for that when it is first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.entry import RANDOM
+from zoodiff.errors import MeasurementError
+from zoodiff.zoos.held import Held
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Session:
+    """One call of a session for a batch, or one an image where the file fixes the batch size.
+
+    ``content`` is what runs: bytes, or the path of a file that keeps weights in other files.
+    ``model`` reads the same as an ``onnx.ModelProto`` with all values.
+    """
+
+    def __init__(
+        self, content: bytes | Path, model: Callable[[], Any], *, name: str, threads: int
+    ) -> None:
+        self._name, self._threads = name, threads
+        self._read: Callable[[], Any] | None = model
+        self._model: Any = None
+        self._session: Any = None
+        self._start(content)
+
+    @property
+    def input_shape(self) -> list[Any]:
+        """As the file gives it: numbers, and names or None for open extents."""
+        return list(self._session.get_inputs()[0].shape)
+
+    def __call__(self, batch: NDArray[Any]) -> NDArray[Any]:
+        """The first output of a batch in the file's own layout."""
+        import numpy as np
+
+        given = self._session.get_inputs()[0]
+        if not isinstance(given.shape[0], int) or given.shape[0] == len(batch):
+            return self._run(given.name, batch)
+        return np.concatenate([self._run(given.name, batch[i : i + 1]) for i in range(len(batch))])
+
+    def held(self) -> Held:
+        """Initialisers and constants by name; those of light files, made from a shape, too."""
+        from zoodiff.zoos.onnx_weights import held, value
+
+        graph = self.model().graph
+        kinds = {name: one for name, one in held(graph).items() if _holds_weights(one[1])}
+        made = {node.output[0]: node for node in graph.node if node.output}
+        made |= {tensor.name: tensor for tensor in graph.initializer}
+        return Held(
+            {name: shape for name, (shape, _) in kinds.items()},
+            lambda name: value(made[name], kinds[name]),
+            self._replace,
+        )
+
+    def model(self) -> Any:
+        """The ``onnx.ModelProto`` that runs, with all values."""
+        if self._read is not None:
+            self._model, self._read = self._read(), None
+        return self._model
+
+    def _replace(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        import numpy as np
+
+        from zoodiff.zoos.onnx_weights import dtype_of, held, replace
+
+        kinds = held(self.model().graph)
+        typed = {
+            name: np.asarray(array, dtype=dtype_of(kinds[name][1]))
+            for name, array in weights.items()
+        }
+        replace(self.model(), typed)
+        self._session = None  # its memory is needed for the next one
+        try:
+            content = self.model().SerializeToString()
+        except ValueError as error:
+            raise MeasurementError(
+                f"{self._name} with its weights is too large for one file ({error})"
+            ) from None
+        self._start(content)
+
+    def _run(self, name: str, batch: NDArray[Any]) -> NDArray[Any]:
+        result: NDArray[Any] = self._session.run(None, {name: batch})[0]
+        return result
+
+    def _start(self, content: bytes | Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        given = str(content) if isinstance(content, Path) else content
+        try:
+            self._session = onnxruntime.InferenceSession(
+                given, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise MeasurementError(f"ONNX Runtime cannot run {self._name} ({reason})") from None
+
+
+def open_file(path: Path, weights: str | None, seed: int, *, name: str, threads: int) -> Session:
+    """Start a session of a file as it is, or with every weight drawn from ``seed``.
+
+    Weights that lie in other files are read from there. Raises MeasurementError for a file that
+    cannot be read or run, and where those other files are outside the file's own folder.
+    """
+    return Session(
+        _running(path, weights, seed),
+        lambda: model(path, weights, seed),
+        name=name,
+        threads=threads,
+    )
+
+
+def content(path: Path, weights: str | None, seed: int) -> bytes:
+    """All of a file in one piece: as it is, or with random weights."""
+    if weights != RANDOM and not _is_spread(path):
+        return path.read_bytes()
+    made: bytes = model(path, weights, seed).SerializeToString()
+    return made
+
+
+def model(path: Path, weights: str | None, seed: int) -> Any:
+    """The ``onnx.ModelProto`` of a file with all values, those in other files included."""
+    import onnx
+
+    from zoodiff.zoos.onnx_weights import randomise
+
+    _is_spread(path)  # checks where other files would lie
+    try:
+        found = onnx.load(str(path))
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise MeasurementError(f"the weights of {path} cannot be read ({reason})") from None
+    if weights == RANDOM:
+        randomise(found, seed)
+    return found
+
+
+def _running(path: Path, weights: str | None, seed: int) -> bytes | Path:
+    return path if weights != RANDOM and _is_spread(path) else content(path, weights, seed)
+
+
+def _is_spread(path: Path) -> bool:
+    """Whether a file keeps weights in other files; MeasurementError where those are elsewhere."""
+    from zoodiff.frontends.onnx_file import load
+
+    return any(tensor.external_data for tensor in load(path).graph.initializer)
+
+
+def _holds_weights(kind: int) -> bool:
+    from onnx import TensorProto
+
+    return kind in {
+        TensorProto.FLOAT,
+        TensorProto.FLOAT16,
+        TensorProto.DOUBLE,
+        TensorProto.INT8,
+        TensorProto.UINT8,
+        TensorProto.INT32,
+    }
