@@ -4,105 +4,209 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-Unary = Callable[[Any, Mapping[str, Any]], Any]
+from zoodiff.graph.evaluate.call import Array, Call, Handler, along
+from zoodiff.graph.ir import Node
+
+Unary = Callable[[Array, Mapping[str, Any]], Array]
 
 
-def _sigmoid(x: Any) -> Any:
-    return 1.0 / (1.0 + np.exp(-np.clip(x, -80.0, 80.0)))
+def sigmoid(x: Array) -> Array:
+    """The logistic function; exact at both ends."""
+    with np.errstate(over="ignore"):  # exp(-x) is infinite, and its inverse 0
+        result: Array = np.exp(-x)
+    result += 1
+    return np.reciprocal(result, out=result)
 
 
-def _hard_sigmoid(x: Any, alpha: float, beta: float) -> Any:
-    return np.clip(alpha * x + beta, 0.0, 1.0)
+def _hard_sigmoid(x: Array, alpha: float, beta: float) -> Array:
+    result: Array = x * alpha
+    result += beta
+    return np.clip(result, 0, 1, out=result)
 
 
-def _erf(x: Any) -> Any:
+def _erf(x: Array) -> Array:
     from scipy.special import erf
 
-    return erf(x).astype(x.dtype)
+    result: Array = erf(x)
+    return result
 
 
-def _gelu(x: Any, a: Mapping[str, Any]) -> Any:
+def _gelu(x: Array, a: Mapping[str, Any]) -> Array:
     if a.get("approximate") == "tanh":
-        return 0.5 * x * (1.0 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    return 0.5 * x * (1.0 + _erf(x * math.sqrt(0.5)))
+        inner = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
+    else:
+        inner = _erf(x * math.sqrt(0.5))
+    inner += 1
+    inner *= x
+    inner *= 0.5
+    return inner
 
 
-def _clip(x: Any, a: Mapping[str, Any]) -> Any:
-    return np.clip(x, a.get("min"), a.get("max"))
+def _clip(x: Array, a: Mapping[str, Any]) -> Array:
+    low, high = a.get("min"), a.get("max")
+    if low is None:
+        return x if high is None else np.minimum(x, high)
+    return np.maximum(x, low) if high is None else np.clip(x, low, high)
 
+
+def _exponential(x: Array, alpha: float, gamma: float = 1.0) -> Array:
+    """``gamma * x`` above 0, ``gamma * alpha * (exp(x) - 1)`` below: Elu, Selu."""
+    return np.where(x > 0, gamma * x, gamma * alpha * np.expm1(np.minimum(x, 0)))
+
+
+def _hard_swish(x: Array, a: Mapping[str, Any]) -> Array:
+    result = _hard_sigmoid(x, a.get("alpha", 1 / 6), a.get("beta", 0.5))
+    result *= x
+    return result
+
+
+def _swish(x: Array, a: Mapping[str, Any]) -> Array:
+    alpha = a.get("alpha", 1.0)
+    result = sigmoid(x if alpha == 1.0 else alpha * x)
+    result *= x
+    return result
+
+
+def _cast(x: Array, a: Mapping[str, Any]) -> Array:
+    """Types do not matter here, but for what they do to the value."""
+    to = str(a.get("to", ""))
+    return np.trunc(x) if to.startswith(("int", "uint")) else x
+
+
+SELU = (1.6732632423543772, 1.0507009873554805)
+"""alpha and gamma of G. Klambauer et al., "Self-normalizing neural networks", 2017."""
 
 UNARY: dict[str, Unary] = {
     "Abs": lambda x, a: np.abs(x),
+    "Cast": _cast,
+    "Ceil": lambda x, a: np.ceil(x),
     "Clip": _clip,
-    "Elu": lambda x, a: np.where(x > 0, x, a.get("alpha", 1.0) * np.expm1(np.minimum(x, 0))),
+    "Dropout": lambda x, a: x,
+    "Elu": lambda x, a: _exponential(x, a.get("alpha", 1.0)),
     "Erf": lambda x, a: _erf(x),
     "Exp": lambda x, a: np.exp(x),
+    "Floor": lambda x, a: np.floor(x),
     "Gelu": _gelu,
     "HardSigmoid": lambda x, a: _hard_sigmoid(x, a["alpha"], a["beta"]),
-    "HardSwish": lambda x, a: x * _hard_sigmoid(x, 1 / 6, 0.5),
+    "HardSwish": _hard_swish,
+    "Identity": lambda x, a: x,
     "LeakyRelu": lambda x, a: np.where(x > 0, x, a["alpha"] * x),
     "Log": lambda x, a: np.log(x),
-    "Mish": lambda x, a: x * np.tanh(np.logaddexp(0.0, x)),
+    "Mish": lambda x, a: x * np.tanh(np.logaddexp(0, x)),
+    "Neg": lambda x, a: np.negative(x),
+    "Reciprocal": lambda x, a: np.reciprocal(x),
     "Relu": lambda x, a: np.maximum(x, 0),
-    "Selu": lambda x, a: (
-        1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
-    ),
-    "Sigmoid": lambda x, a: _sigmoid(x),
-    "Softplus": lambda x, a: np.logaddexp(0.0, x),
-    "Softsign": lambda x, a: x / (1.0 + np.abs(x)),
+    "Selu": lambda x, a: _exponential(x, a.get("alpha", SELU[0]), a.get("gamma", SELU[1])),
+    "Sigmoid": lambda x, a: sigmoid(x),
+    "Softplus": lambda x, a: np.logaddexp(0, x),
+    "Softsign": lambda x, a: x / (1 + np.abs(x)),
     "Sqrt": lambda x, a: np.sqrt(x),
-    "Swish": lambda x, a: x * _sigmoid(a.get("alpha", 1.0) * x),
+    "Swish": _swish,
     "Tanh": lambda x, a: np.tanh(x),
 }
 
-BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "Add": lambda x, y: x + y,
-    "Div": lambda x, y: x / y,
+BINARY: dict[str, Callable[[Array, Array], Array]] = {
+    "Add": np.add,
+    "Div": np.divide,
     "Max": np.maximum,
     "Min": np.minimum,
-    "Mul": lambda x, y: x * y,
-    "Pow": lambda x, y: x**y,
-    "Sub": lambda x, y: x - y,
+    "Mul": np.multiply,
+    "Pow": np.power,
+    "Sub": np.subtract,
+    "Sum": np.add,
 }
 
 
-def along(vector: Any, axis: int | None, rank: int) -> Any:
-    """A vector that lies along one axis of a tensor, shaped to broadcast."""
-    if axis is None or vector.ndim == 0 or vector.size == 1:
-        return vector.reshape(()) if vector.size == 1 else vector
-    shape = [1] * rank
-    shape[axis] = vector.size
-    return vector.reshape(shape)
+def _single(op: str) -> Handler:
+    function = UNARY[op]
+    return lambda call: function(call.data, call.attributes)
 
 
-def binary(op: str, inputs: list[Any], parameters: list[Any], a: Mapping[str, Any]) -> Any:
-    """Two tensors, or a tensor and a constant or weight.
-
-    A vector of features, (1, n), broadcasts over a map, (1, n, height, width).
-    """
+def _several(op: str) -> Handler:
+    """Two tensors (``Max``, ``Min``, ``Sum``: any number), or a tensor and a constant."""
     function = BINARY[op]
-    if len(inputs) == 2:
-        first, second = inputs
-        rank = max(first.ndim, second.ndim)
-        first, second = (
-            x.reshape(*x.shape, *[1] * (rank - 2)) if x.ndim == 2 < rank else x
-            for x in (first, second)
+
+    def handler(call: Call) -> Array:
+        if len(call.inputs) > 1 and not call.parameters:
+            return reduce(lambda x, y: function(*_together(call, x, y)), call.inputs)
+        data, other = call.data, _constant(call)
+        return (
+            function(other, data)
+            if call.attributes.get("constant_first")
+            else function(data, other)
         )
-        return function(first, second)
-    data = inputs[0]
-    if parameters:
-        other = parameters[0]
-        if "constant_shape" in a:
-            other = other.reshape(a["constant_shape"])
-        else:
-            other = along(other, a.get("axis"), data.ndim)
+
+    return handler
+
+
+def _together(call: Call, first: Array, second: Array) -> tuple[Array, Array]:
+    """Two tensors shaped to broadcast.
+
+    As numpy does it, with two exceptions: until ONNX's opset 6 an attribute says where the
+    second begins, and a vector of features, (1, n), goes along the channels of (1, n, height,
+    width), which it has lost the 1x1 of.
+    """
+    axis = call.attributes.get("axis")
+    if axis is not None and second.ndim < first.ndim:
+        behind = first.ndim - axis - second.ndim
+        return first, second.reshape(*second.shape, *(1,) * behind)
+    for one, other in ((first, second), (second, first)):
+        if one.ndim == 2 and other.ndim == 4 and one.shape[1] == other.shape[1]:
+            widened = one.reshape(*one.shape, 1, 1)
+            return (widened, other) if one is first else (other, widened)
+    return first, second
+
+
+def constant_attribute(node: Node) -> Any:
+    """The number or list that a node holds as its second operand; None where it holds none."""
+    for key in ("value", "input1", "input0"):
+        if key in node.attributes:
+            return node.attributes[key]
+    return None
+
+
+def _constant(call: Call) -> Array:
+    a, rank = call.attributes, call.data.ndim
+    if call.parameters:
+        other = call.parameters[0]
         if "divisor" in a:  # Keras's Normalization
             other = np.maximum(np.sqrt(other), a["epsilon"])
     else:
-        value = np.asarray(a["value"], dtype=data.dtype)
-        other = along(value, a.get("axis"), data.ndim)
-    return function(other, data) if a.get("constant_first") else function(data, other)
+        other = np.asarray(constant_attribute(call.node), dtype=call.data.dtype)
+    if "constant_shape" in a:
+        return other.reshape(a["constant_shape"])
+    if other.size == 1 and other.ndim <= 1:
+        return other.reshape(())
+    return along(other, a["axis"], rank) if "axis" in a else other
+
+
+def _prelu(call: Call) -> Array:
+    x, slope = call.data, _constant(call)
+    return np.where(x > 0, x, slope * x)
+
+
+HANDLERS: dict[str, Handler] = {
+    **{op: _single(op) for op in UNARY},
+    **{op: _several(op) for op in BINARY},
+    "PRelu": _prelu,
+}
+
+
+def _one_operand(node: Node) -> bool:
+    return len(node.inputs) + len(node.parameters) == 1
+
+
+def _two_operands(node: Node) -> bool:
+    """Of a constant that the graph knows only the shape of, there is no value."""
+    return not _one_operand(node) or constant_attribute(node) is not None
+
+
+SUPPORTED: dict[str, Callable[[Node], bool]] = {
+    **dict.fromkeys(UNARY, _one_operand),
+    **dict.fromkeys(("PRelu", *BINARY), _two_operands),
+}

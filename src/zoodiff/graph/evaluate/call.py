@@ -1,0 +1,74 @@
+"""One application of an operator, as its handler sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoodiff.graph.ir import Node
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A node with its operands, all of one floating-point type.
+
+    ``inputs`` are computed tensors, ``parameters`` weights in their canonical order of axes. Of a
+    node that is fed by weights alone, the first weight is the input.
+    """
+
+    node: Node
+    inputs: Sequence[Array]
+    parameters: Sequence[Array]
+    roles: Sequence[str]
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """Of the node."""
+        return self.node.attributes
+
+    @property
+    def data(self) -> Array:
+        """The first input."""
+        return self.inputs[0]
+
+    def role(self, name: str) -> Array | None:
+        """The parameter with this role; None where there is none."""
+        for role, parameter in zip(self.roles, self.parameters, strict=True):
+            if role == name:
+                return parameter
+        return None
+
+    def weight_and_bias(self) -> tuple[Array, Array | None]:
+        """Of a convolution or linear layer; either may be computed, and then it is an input."""
+        weight, bias = self.role("weight"), self.role("bias")
+        left = [p for p, role in zip(self.parameters, self.roles, strict=True) if role == ""]
+        left += [
+            p for p, role in zip(self.parameters, self.roles, strict=True) if role == "constant"
+        ]
+        computed = list(self.inputs[1:])
+        if weight is None:
+            weight = (computed or left).pop(0)
+        if bias is None and self.attributes.get("bias"):
+            bias = (left or computed).pop(0)
+        return weight, bias
+
+
+Handler = Callable[[Call], Array | list[Array]]
+
+
+def along(vector: Array, axis: int, rank: int) -> Array:
+    """A vector that lies along one axis of a tensor of some rank, shaped to broadcast."""
+    shape = [1] * rank
+    shape[axis] = vector.size
+    return vector.reshape(shape)
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list of one for a single number."""
+    return list(value) if isinstance(value, list | tuple | np.ndarray) else [value]

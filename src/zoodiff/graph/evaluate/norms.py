@@ -1,0 +1,128 @@
+"""Normalisation, and softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.evaluate.call import Array, Call, Handler, along
+
+
+def _affine(call: Call) -> tuple[Array | None, Array | None, list[Array]]:
+    """Scale, shift, and what comes behind them: by role, or by order and the node's flags."""
+    rest = [p for p, r in zip(call.parameters, call.roles, strict=True) if r in {"", "constant"}]
+    rest = [*call.inputs[1:], *rest]
+    found: list[Array | None] = []
+    for role, flag in (("scale", "scale"), ("shift", "center")):
+        value = call.role(role)
+        if value is None and call.attributes.get(flag, bool(rest)) and rest:
+            value = rest.pop(0)
+        found.append(value)
+    return found[0], found[1], rest
+
+
+def _batch_norm(call: Call) -> Array:
+    a, data = call.attributes, call.data
+    scale, shift, rest = _affine(call)
+    mean, variance = call.role("mean"), call.role("variance")
+    if mean is None or variance is None:
+        mean, variance = rest[-2:]
+    factor = 1 / np.sqrt(variance + a["epsilon"])
+    if scale is not None:
+        factor = factor * scale
+    offset = -mean * factor
+    if shift is not None:
+        offset = offset + shift
+    if not a.get("spatial", True):  # until opset 8: statistics of each place of the image
+        shape = (1, *factor.shape)
+    else:
+        axis = a.get("axis", 1)
+        shape = tuple(-1 if i == axis % data.ndim else 1 for i in range(data.ndim))
+    result: Array = data * factor.reshape(shape)
+    result += offset.reshape(shape)
+    return result
+
+
+def _normalised(data: Array, axes: Sequence[int], epsilon: float) -> Array:
+    """(x - mean) / sqrt(variance + epsilon), moments over some axes."""
+    result: Array = data - data.mean(axis=tuple(axes), keepdims=True)
+    variance = np.square(result).mean(axis=tuple(axes), keepdims=True)
+    result /= np.sqrt(variance + epsilon)
+    return result
+
+
+def _layer_norm(call: Call) -> Array:
+    """Over any axes; scale and shift have these axes' extents, in their order."""
+    a, data = call.attributes, call.data
+    axes = [axis % data.ndim for axis in a["axes"]]
+    scale, shift, _ = _affine(call)
+    result = _normalised(data, axes, a["epsilon"])
+    shape = [n if i in axes else 1 for i, n in enumerate(data.shape)]
+    normal = tuple(data.shape[axis] for axis in sorted(axes))
+    for value in (scale, shift):
+        wide = tuple(n for n in value.shape if n != 1) if value is not None else ()
+        if value is not None and wide != tuple(n for n in normal if n != 1):
+            raise MeasurementError(f"its weights have the shape {value.shape}, not {normal}")
+    if scale is not None:
+        result *= scale.reshape(shape)
+    if shift is not None:
+        result += shift.reshape(shape)
+    return result
+
+
+def _group_norm(call: Call) -> Array:
+    """Over groups of channels and all places; ``InstanceNormalization`` has a group a channel."""
+    a, data = call.attributes, call.data
+    groups = data.shape[1] if call.node.op == "InstanceNormalization" else a["num_groups"]
+    parts = data.reshape(data.shape[0], groups, -1)
+    result = _normalised(parts, [2], a.get("epsilon", 1e-5)).reshape(data.shape)
+    scale, shift, _ = _affine(call)
+    for value, apply in ((scale, np.multiply), (shift, np.add)):
+        if value is not None:  # until ONNX's opset 20 there is one a group
+            each = np.repeat(value, data.shape[1] // value.size)
+            apply(result, along(each, 1, data.ndim), out=result)
+    return result
+
+
+def _lrn(call: Call) -> Array:
+    """``x / (bias + alpha / size * sum of squares of the channels around) ** beta``."""
+    a, data = call.attributes, call.data
+    size = a["size"]
+    before = (size - 1) // 2
+    around = ((0, 0), (before, size - 1 - before), *((0, 0) for _ in data.shape[2:]))
+    squares = np.pad(np.square(data), around)
+    total = squares[:, : data.shape[1]].copy()
+    for i in range(1, size):
+        total += squares[:, i : i + data.shape[1]]
+    total *= a["alpha"] / size
+    total += a["bias"]
+    result: Array = data / total ** a["beta"]
+    return result
+
+
+def _softmax(call: Call) -> Array:
+    """Along an axis; ``flattened`` (until opset 12) takes all axes from there as one."""
+    shape, axis = call.data.shape, call.attributes["axis"] % call.data.ndim
+    data = call.data
+    if call.attributes.get("flattened"):
+        data = data.reshape(*shape[:axis], -1)
+    result: Array = data - data.max(axis=axis, keepdims=True)
+    if call.node.op == "LogSoftmax":
+        result -= np.log(np.exp(result).sum(axis=axis, keepdims=True))
+    else:
+        np.exp(result, out=result)
+        result /= result.sum(axis=axis, keepdims=True)
+    return result.reshape(shape)
+
+
+HANDLERS: dict[str, Handler] = {
+    "BatchNormalization": _batch_norm,
+    "GroupNormalization": _group_norm,
+    "InstanceNormalization": _group_norm,
+    "LRN": _lrn,
+    "LayerNormalization": _layer_norm,
+    "LogSoftmax": _softmax,
+    "Softmax": _softmax,
+}

@@ -1,0 +1,119 @@
+"""Linear layers and products of computed tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from zoodiff.graph.evaluate.call import Array, Call, Handler, along
+
+
+def _gemm(call: Call) -> Array:
+    """A linear layer over one axis of the data, weight (out, in); or one by its equation.
+
+    ONNX's ``Gemm`` may transpose the data and scale product and bias.
+    """
+    a = call.attributes
+    weight, bias = call.weight_and_bias()
+    if "equation" in a:
+        result = einsum(a["equation"], call.data, weight)
+        return result if bias is None else result + bias
+    data = call.data.T if a.get("transA") else call.data
+    axis = a.get("axis", data.ndim - 1) % data.ndim
+    weight = weight.reshape(len(weight), -1)
+    result = _linear(data, weight, axis)
+    if a.get("alpha", 1.0) != 1.0:
+        result *= a["alpha"]
+    if bias is not None:
+        bias = bias * a.get("beta", 1.0)
+        result += along(bias, axis, result.ndim) if bias.size == len(weight) else bias
+    return result
+
+
+def _linear(data: Array, weight: Array, axis: int) -> Array:
+    lead, behind = data.shape[:axis], data.shape[axis + 1 :]
+    result: Array
+    if prod(behind) == 1:
+        result = np.matmul(data.reshape(-1, data.shape[axis]), weight.T)
+    else:
+        result = np.matmul(weight, data.reshape(prod(lead), data.shape[axis], -1))
+    return result.reshape(*lead, weight.shape[0], *behind)
+
+
+def _matmul(call: Call) -> Array:
+    """A product of two tensors, of which one may be a weight; scaled, and with a bias."""
+    a = call.attributes
+    first, second, *rest = _factors(call)
+    result: Array
+    if "equation" in a:
+        result = einsum(a["equation"], first, second)
+    else:
+        flips = _flips(call)
+        first = np.swapaxes(first, -1, -2) if flips[0] else first
+        second = np.swapaxes(second, -1, -2) if flips[1] else second
+        result = np.matmul(first, second)
+    for key in ("scale", "alpha"):
+        if a.get(key, 1.0) != 1.0:
+            result = result * a[key]
+    if a.get("bias") and rest:
+        result = result + rest[0] * a.get("beta", 1.0)
+    return result
+
+
+def _factors(call: Call) -> list[Array]:
+    inputs, weights = list(call.inputs), list(call.parameters)
+    if call.attributes.get("constant_first") and weights:
+        return [weights[0], *inputs, *weights[1:]]
+    found = [*inputs, *weights]
+    return found * 2 if len(found) == 1 else found  # a tensor with itself
+
+
+def _flips(call: Call) -> tuple[bool, bool]:
+    """Which factors are transposed: ``transposed`` is True for the second, or says it of both."""
+    a = call.attributes
+    given = a.get("transposed", False)
+    first, second = given if isinstance(given, list | tuple) else (False, given)
+    return bool(first or a.get("transA")), bool(second or a.get("transB"))
+
+
+def einsum(equation: str, first: Array, second: Array) -> Array:
+    """Einstein's sum of two tensors, as one batched product of matrices.
+
+    numpy's own does not reach BLAS where an index is in both terms and in the result.
+    """
+    left, _, result = equation.replace(" ", "").partition("->")
+    one, other = left.split(",")
+    for term in (one, other, result):
+        if len(set(term)) != len(term):
+            return np.asarray(np.einsum(equation, first, second))
+    first, one = _summed(first, one, set(other) | set(result))
+    second, other = _summed(second, other, set(one) | set(result))
+    sizes = dict(zip(one + other, (*first.shape, *second.shape), strict=True))
+    both = set(one) & set(other)
+    batch = [i for i in one if i in both and i in result]
+    inner = [i for i in one if i in both and i not in result]
+    rows, columns = [i for i in one if i not in both], [i for i in other if i not in both]
+
+    def matrix(data: Array, term: str, *groups: Sequence[str]) -> Array:
+        moved = data.transpose([term.index(i) for group in groups for i in group])
+        return moved.reshape([prod(sizes[i] for i in group) for group in groups])
+
+    made = np.matmul(
+        matrix(first, one, batch, rows, inner), matrix(second, other, batch, inner, columns)
+    )
+    order = [*batch, *rows, *columns]
+    whole: Array = made.reshape([sizes[i] for i in order])
+    return whole.transpose([order.index(i) for i in result])
+
+
+def _summed(data: Array, term: str, needed: set[str]) -> tuple[Array, str]:
+    """Sum over the indices that nobody else has."""
+    alone = tuple(i for i, letter in enumerate(term) if letter not in needed)
+    if not alone:
+        return data, term
+    return data.sum(axis=alone), "".join(letter for letter in term if letter in needed)
+
+
+HANDLERS: dict[str, Handler] = {"Gemm": _gemm, "MatMul": _matmul}

@@ -1,0 +1,169 @@
+"""Operators that move elements, and reductions over axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zoodiff.graph.evaluate.call import Array, Call, Handler, as_list
+from zoodiff.graph.ir import Node
+
+
+def _reshape(call: Call) -> Array:
+    return call.data.reshape(call.attributes["shape"])
+
+
+def _flatten(call: Call) -> Array:
+    axis = call.attributes.get("axis", 1)
+    lead = call.data.shape[:axis]
+    return call.data.reshape(int(np.prod(lead)), -1)
+
+
+def _squeeze(call: Call) -> Array:
+    return np.squeeze(call.data, tuple(call.attributes["axes"]))
+
+
+def _unsqueeze(call: Call) -> Array:
+    return np.expand_dims(call.data, tuple(call.attributes["axes"]))
+
+
+def _transpose(call: Call) -> Array:
+    return call.data.transpose(call.attributes["perm"])
+
+
+def _expand(call: Call) -> Array:
+    return np.broadcast_to(call.data, tuple(call.attributes["shape"]))
+
+
+def _concat(call: Call) -> Array:
+    """Weights among the parts stand at the places of ``parameters_at``."""
+    parts = list(call.inputs)
+    for place, extra in zip(call.attributes.get("parameters_at", []), call.parameters, strict=True):
+        parts.insert(place, extra)
+    return np.concatenate(parts, axis=call.attributes["axis"])
+
+
+def _slice(call: Call) -> Array:
+    """Bounds as Python's slices have them; ONNX's own counting for negative steps."""
+    a, rank = call.attributes, call.data.ndim
+    if "axis" in a:
+        rows = [(a["axis"], a["start"], a["end"], a.get("step", 1))]
+    else:
+        starts = as_list(a["starts"] if "starts" in a else a["input1"])
+        ends = as_list(a["ends"] if "ends" in a else a["input2"])
+        axes = as_list(a.get("axes", a.get("input3", list(range(len(starts))))))
+        steps = as_list(a.get("steps", a.get("input4", [1] * len(starts))))
+        rows = list(zip(axes, starts, ends, steps, strict=True))
+    index = [slice(None)] * rank
+    for axis, start, end, step in rows:
+        before_first = step < 0 and end < -call.data.shape[axis]
+        index[axis % rank] = slice(start, None if before_first else end, step)
+    return call.data[tuple(index)]
+
+
+def _split(call: Call) -> list[Array]:
+    sizes = as_list(call.attributes["split"])
+    return list(np.split(call.data, np.cumsum(sizes)[:-1], axis=call.attributes["axis"]))
+
+
+PAD_MODES = {
+    "circular": "wrap",
+    "constant": "constant",
+    "edge": "edge",
+    "reflect": "reflect",
+    "replicate": "edge",
+    "symmetric": "symmetric",
+    "wrap": "wrap",
+}
+"""How PyTorch, TensorFlow and ONNX call what numpy has."""
+
+
+def _pad(call: Call) -> Array:
+    a, data = call.attributes, call.data
+    axes = a.get("axes")
+    axes = list(range(len(a["pads"]) // 2)) if axes is None else axes
+    widths = [(0, 0)] * data.ndim
+    for i, axis in enumerate(axes):
+        widths[axis] = (a["pads"][i], a["pads"][i + len(axes)])
+    if any(min(pair) < 0 for pair in widths):
+        cut = [
+            slice(max(-b, 0), n - max(-e, 0)) for n, (b, e) in zip(data.shape, widths, strict=True)
+        ]
+        data = data[tuple(cut)]
+        widths = [(max(b, 0), max(e, 0)) for b, e in widths]
+    mode: Any = PAD_MODES[a.get("mode") or "constant"]
+    if mode == "constant":
+        return np.pad(data, widths, constant_values=a.get("value") or 0.0)
+    padded: Array = np.pad(data, widths, mode=mode)
+    return padded
+
+
+def _gather(call: Call) -> Array:
+    """One index takes its axis away; a table of indices puts its own axes there."""
+    a, axis = call.attributes, call.attributes.get("axis", 0)
+    if "index" in a:
+        return np.asarray(np.take(call.data, int(a["index"]), axis=axis))
+    if "indices" in a:
+        chosen = np.asarray(a["indices"], dtype=np.int64)
+    else:
+        chosen = np.asarray(call.inputs[1]).astype(np.int64)
+    return np.take(call.data, chosen.reshape(a.get("indices_shape", chosen.shape)), axis=axis)
+
+
+def _reduce(function: Callable[..., Array]) -> Handler:
+    """Over the node's axes, or over all where it has none."""
+
+    def handler(call: Call) -> Array:
+        a = call.attributes
+        axes = a.get("axes", a.get("input1"))
+        if axes is None and a.get("noop_with_empty_axes"):
+            return call.data
+        over = None if axes is None else tuple(as_list(axes))
+        return np.asarray(function(call.data, axis=over, keepdims=bool(a.get("keepdims"))))
+
+    return handler
+
+
+def _length(x: Array, **how: Any) -> Array:
+    result: Array = np.sqrt(np.square(x).sum(**how))
+    return result
+
+
+def _gathered(node: Node) -> bool:
+    a = node.attributes
+    return "index" in a or "indices" in a or len(node.inputs) > 1
+
+
+def _concatenated(node: Node) -> bool:
+    places: Any = node.attributes.get("parameters_at") or []
+    return bool(node.inputs) and len(node.parameters) == len(places)
+
+
+SUPPORTED: dict[str, Callable[[Node], bool]] = {
+    "Concat": _concatenated,
+    "Gather": _gathered,
+    "Pad": lambda node: (node.attributes.get("mode") or "constant") in PAD_MODES,
+}
+HANDLERS: dict[str, Handler] = {
+    "Concat": _concat,
+    "Expand": _expand,
+    "Flatten": _flatten,
+    "Gather": _gather,
+    "Pad": _pad,
+    "ReduceL1": _reduce(lambda x, **how: np.abs(x).sum(**how)),
+    "ReduceL2": _reduce(_length),
+    "ReduceMax": _reduce(np.max),
+    "ReduceMean": _reduce(np.mean),
+    "ReduceMin": _reduce(np.min),
+    "ReduceProd": _reduce(np.prod),
+    "ReduceSum": _reduce(np.sum),
+    "ReduceSumSquare": _reduce(lambda x, **how: np.square(x).sum(**how)),
+    "Reshape": _reshape,
+    "Slice": _slice,
+    "Split": _split,
+    "Squeeze": _squeeze,
+    "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze,
+}

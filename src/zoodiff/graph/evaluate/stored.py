@@ -1,0 +1,75 @@
+"""Weights as a framework stores them, brought to the canonical order of axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.evaluate.call import Array
+from zoodiff.graph.ir import Node, Parameter
+
+_ORDERS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
+
+
+def canonical_weights(
+    node: Node, weights: Mapping[str, Any], dtype: type[np.floating[Any]]
+) -> list[Array]:
+    """The weights of a node in their canonical order.
+
+    Raises MeasurementError for a weight that is missing, of another shape than its parameter, or
+    whose parameter does not say how its axes lie.
+    """
+    return [_one(node, parameter, weights, dtype) for parameter in node.parameters]
+
+
+def _one(
+    node: Node, parameter: Parameter, weights: Mapping[str, Any], dtype: type[np.floating[Any]]
+) -> Array:
+    if parameter.name not in weights:
+        raise MeasurementError(f"{node.name} needs weights {parameter.name}, which were not given")
+    array = np.asarray(weights[parameter.name]).astype(dtype, copy=False)
+    if any(step not in {"reshape", "transpose"} for step, _ in parameter.view):
+        raise MeasurementError(
+            f"the graph does not say how {node.name} computes an operand of its weights "
+            f"{parameter.name}"
+        )
+    try:
+        for step, numbers in parameter.view:
+            array = array.reshape(numbers) if step == "reshape" else array.transpose(numbers)
+    except ValueError:
+        array = np.empty(0)
+    if array.shape != parameter.shape:
+        raise MeasurementError(
+            f"the weights {parameter.name} of {node.name} have another shape than its graph says, "
+            f"{parameter.shape}"
+        )
+    if parameter.role != "weight" or node.op not in _ORDERS or "equation" in node.attributes:
+        return array
+    if not parameter.layout:
+        if len(parameter.shape) > 4:  # over volumes, in the order of PyTorch and ONNX
+            return array
+        raise MeasurementError(
+            f"the graph does not say how the weights {parameter.name} of {node.name} are stored"
+        )
+    return ordered(array, parameter.layout, _ORDERS[node.op])
+
+
+def ordered(array: Array, layout: str, target: str) -> Array:
+    """An array whose axes are those of ``layout``, with those of ``target``.
+
+    ``1`` in a layout is an extent of 1 that goes; what the target has and the layout lacks comes
+    as one. ``HWIM`` are TensorFlow's depthwise kernels, of output channel ``i * M + m``.
+    """
+    if "M" in layout:
+        moved = array.transpose([layout.index(letter) for letter in "IMHW"])
+        return moved.reshape(-1, 1, *moved.shape[2:])
+    kept = layout.replace("1", "")
+    plain = array.reshape(
+        [n for n, letter in zip(array.shape, layout, strict=True) if letter != "1"]
+    )
+    plain = plain.transpose([kept.index(letter) for letter in target if letter in kept])
+    extents = iter(plain.shape)
+    return plain.reshape([next(extents) if letter in kept else 1 for letter in target])
