@@ -134,12 +134,9 @@ def _several(op: str) -> Handler:
     def handler(call: Call) -> Array:
         if len(call.inputs) > 1 and not call.parameters:
             return reduce(lambda x, y: function(*_together(call, x, y)), call.inputs)
-        data, other = call.data, _constant(call)
-        return (
-            function(other, data)
-            if call.attributes.get("constant_first")
-            else function(data, other)
-        )
+        a, data, other = call.attributes, call.data, _constant(call)
+        first = a.get("constant_first") or ("input0" in a and "input1" not in a)
+        return function(other, data) if first else function(data, other)
 
     return handler
 

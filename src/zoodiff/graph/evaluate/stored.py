@@ -49,8 +49,8 @@ def _one(
     if parameter.role != "weight" or node.op not in _ORDERS or "equation" in node.attributes:
         return array
     if not parameter.layout:
-        if len(parameter.shape) > 4:  # over volumes, in the order of PyTorch and ONNX
-            return array
+        if node.op != "Gemm" and len(parameter.shape) != 4:
+            return array  # only PyTorch and ONNX have these, in the canonical order
         raise MeasurementError(
             f"the graph does not say how the weights {parameter.name} of {node.name} are stored"
         )
