@@ -56,7 +56,9 @@ def test_as_onnx_says(mode: str, coordinates: str) -> None:
         sizes = np.array([1, 2, *size], dtype=np.int64)
         (expected,) = ReferenceEvaluator(node).run(None, {"x": x, "s": sizes})
         found = resize(x, **attributes, input3=sizes.tolist())
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11, err_msg=str(attributes))
+        # The reference takes cubic weights from a single-precision coefficient.
+        close = 1e-5 if mode == "cubic" else 1e-10
+        np.testing.assert_allclose(found, expected, rtol=0, atol=close, err_msg=str(attributes))
 
 
 @pytest.mark.onnx
