@@ -1,11 +1,14 @@
 """Measure what the issues promise and print a table: goal, measured.
 
-    python benchmarks/run.py [startup] [describe] [study] [--json FILE]
+    python benchmarks/run.py [NAME ...] [--json FILE]
 
 ``startup``   the command's own time, as whole processes, beside an empty Python process
 ``describe``  every network of the four zoos, each zoo in one worker: failures, time, parameters
 ``memory``    peak memory of a fresh worker that describes one of the largest networks
 ``study``     the study ``quick`` from an empty results folder
+``diff``      diffs of large graphs, and how their time grows
+``ir``        the graph's own containers beside those of onnx-ir
+``matrix``    all networks of the four zoos, and all pairs of one architecture
 """
 
 from __future__ import annotations
@@ -150,11 +153,130 @@ def study() -> list[Row]:
     ]
 
 
+def diff() -> Iterator[Row]:
+    """Whole diffs: passes, alignment, rules. Growth is the time for ten times the nodes."""
+    from graphs import dilated, residual
+
+    from zoodiff.compare.diff import diff as compare
+
+    goals = {1_000: 0.2, 10_000: 2.0}
+    kinds = {
+        "every epsilon differs": lambda n: residual(n, epsilon=1e-3),
+        "1 % of the nodes differ": lambda n: dilated(residual(n), 0.01),
+        "other kernels throughout": lambda n: residual(n, seed=9),
+    }
+    for kind, other in kinds.items():
+        took: dict[int, float] = {}
+        for nodes, goal in goals.items():
+            one, two = residual(nodes), other(nodes)
+            times = []
+            for _ in range(5):
+                begin = time.perf_counter()
+                compare(one, two, "a", "b")
+                times.append(time.perf_counter() - begin)
+            took[nodes] = statistics.median(times)
+            yield (
+                f"diff of two graphs of {nodes:,} nodes, {kind}",
+                f"under {goal} s",
+                f"{took[nodes]:.3f} s",
+            )
+        growth = took[10_000] / took[1_000]
+        yield (f"growth from 1,000 to 10,000 nodes, {kind}", "near 10", f"{growth:.1f}")
+
+
+def ir() -> Iterator[Row]:
+    """Why graphs are our own dataclasses: the same work on the ONNX project's containers."""
+    import onnx_ir
+
+    from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
+
+    def own() -> None:
+        shape = (1, 16, 32, 32)
+        tensors, nodes = {"x": Tensor("x", shape)}, []
+        for k in range(10_000):
+            window = {
+                "kernel_shape": [3, 3],
+                "pads": [1, 1, 1, 1],
+                "strides": [1, 1],
+                "group": 1,
+            }
+            weight = Parameter(f"w{k}", (16, 16, 3, 3))
+            given = f"t{k - 1}" if k else "x"
+            nodes.append(Node("Conv", f"n{k}", (given,), (f"t{k}",), window, (weight,)))
+            tensors[f"t{k}"] = Tensor(f"t{k}", shape)
+        Graph("g", (tensors["x"],), (tensors["t9999"],), tuple(nodes), tensors)
+
+    def theirs() -> None:
+        shape = onnx_ir.Shape((1, 16, 32, 32))
+        kind = onnx_ir.TensorType(onnx_ir.DataType.FLOAT)
+        current = onnx_ir.Value(name="x", shape=shape, type=kind)
+        first, nodes = current, []
+        for k in range(10_000):
+            weight = onnx_ir.Value(name=f"w{k}", shape=onnx_ir.Shape((16, 16, 3, 3)), type=kind)
+            attributes = [
+                onnx_ir.AttrInt64s("kernel_shape", [3, 3]),
+                onnx_ir.AttrInt64s("pads", [1, 1, 1, 1]),
+                onnx_ir.AttrInt64s("strides", [1, 1]),
+                onnx_ir.AttrInt64("group", 1),
+            ]
+            node = onnx_ir.Node("", "Conv", [current, weight], attributes, name=f"n{k}")
+            current = node.outputs[0]
+            current.shape, current.type = shape, kind
+            nodes.append(node)
+        onnx_ir.Graph([first], [current], nodes=nodes, opset_imports={"": 18})
+
+    times = []
+    for work in (own, theirs):
+        begin = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - begin)
+    loading = wall([sys.executable, "-c", "import onnx_ir"], 3) - wall(
+        [sys.executable, "-c", ""], 3
+    )
+    yield (
+        "building a graph of 10,000 nodes",
+        "",
+        f"onnx-ir {times[1]:.2f} s, own {times[0]:.2f} s",
+    )
+    yield ("importing onnx-ir", "", f"{loading:.2f} s")
+
+
+def matrix() -> Iterator[Row]:
+    """All networks of all zoos: described, fingerprinted, every pair of one architecture diffed."""
+    from itertools import combinations
+
+    from zoodiff import api
+    from zoodiff.compare.diff import diff as compare
+    from zoodiff.graph.fingerprint import fingerprint
+    from zoodiff.zoos import registry
+
+    begin = time.perf_counter()
+    graphs, failures = api.survey(["torchvision", "keras", "onnx", "tfmg"])
+    described = time.perf_counter() - begin
+    names = {fingerprint(graph) for graph in graphs.values()}
+    pairs = 0
+    for members in registry.by_architecture().values():
+        there = [str(e.ref) for e in members if str(e.ref) in graphs]
+        for a, b in combinations(there, 2):
+            compare(graphs[a], graphs[b], a, b)
+            pairs += 1
+    took = time.perf_counter() - begin
+    yield (
+        "the four-zoo matrix on 2 cores",
+        "under 300 s",
+        f"{took:.0f} s ({described:.0f} s to describe {len(graphs)} networks, {len(names)} "
+        f"fingerprints, {pairs} pairs; {len(failures)} entries need a file)",
+    )
+
+
 BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
     "startup": startup,
     "describe": describe,
     "memory": memory,
     "study": study,
+    "diff": diff,
+    "ir": ir,
+    "matrix": matrix,
 }
 
 
