@@ -48,7 +48,7 @@ def spread(tmp_path: Path) -> Path:
         helper.make_node("ConstantOfShape", ["extent"], ["shift"], value=fill),
     )
     path = tmp_path / "net.onnx"
-    onnx.save(model, path, save_as_external_data=True, location="net.onnx.data", size_threshold=16)
+    onnx.save(model, path, save_as_external_data=True, location="net.onnx.data", size_threshold=64)
     assert (tmp_path / "net.onnx.data").stat().st_size >= KERNEL.nbytes
     return path
 

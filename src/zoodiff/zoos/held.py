@@ -112,10 +112,11 @@ def of_tensorflow(variables: Sequence[Any], session: Any = None) -> Held:
 
     def write(weights: Mapping[str, NDArray[Any]]) -> None:
         for name, array in weights.items():
-            kind = own[name].dtype.base_dtype.as_numpy_dtype
+            value = np.asarray(array, dtype=own[name].dtype.base_dtype.as_numpy_dtype)
             if session is None:
-                own[name].assign(np.asarray(array, dtype=kind))
-            else:
-                own[name].load(np.asarray(array, dtype=kind), session)
+                own[name].assign(value)
+            else:  # feeding the initialiser adds nothing to the graph
+                start = own[name].initializer
+                session.run(start, {start.inputs[1]: value})
 
     return Held({p.name: p.shape for p in names}, read, write)
