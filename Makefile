@@ -1,5 +1,5 @@
 # make study   the study `quick` over four zoos, from nothing to a report
-# make test    all tests, in the same environment
+# make test    all tests but the longest, in the same environment
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install environments study test test-fast lint bench clean
+.PHONY: help install environments study test test-all test-fast lint bench clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -27,11 +27,14 @@ environments: install ## Make the virtual environments of the zoos that need one
 study: install environments ## Run the study `quick`; the last line names the report.
 	@$(BIN)/zoodiff run quick --results results --report report
 
-test: install environments ## Run all tests.
+test: install environments ## Run all tests, of the full matrices a few networks.
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-all: install environments ## Run the full matrices too (about an hour).
+	$(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
+
 test-fast: install ## Run the tests that need no framework.
-	$(BIN)/python -m pytest -m "not torch and not keras and not onnx and not tfmg and not e2e and not browser" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not torch and not keras and not onnx and not tfmg and not e2e and not browser and not slow" $(PYTEST_ARGS)
 
 lint: install ## Format check, lint, types, layers.
 	$(BIN)/ruff format --check src tests tools benchmarks

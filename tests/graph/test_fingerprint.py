@@ -1,4 +1,4 @@
-"""Fingerprints: equal exactly for isomorphic graphs, by networkx's word; stable, by a golden file."""
+"""Fingerprints: equal exactly for isomorphic graphs (by networkx), stable (by a golden file)."""
 
 from __future__ import annotations
 
