@@ -1,4 +1,4 @@
-"""Resampling against ONNX's reference implementation, PyTorch and TensorFlow's documented rules."""
+"""Resampling against ONNX's reference implementation and TensorFlow's operations."""
 
 from __future__ import annotations
 
@@ -74,24 +74,6 @@ def test_scales_count_as_they_are_given() -> None:
     (expected,) = ReferenceEvaluator(node).run(None, {"x": x, "s": scales})
     found = resize(x, **attributes, input2=scales.tolist())
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize("size", SIZES)
-def test_as_pytorch_interpolates(size: list[int]) -> None:
-    torch = pytest.importorskip("torch")
-    x = noise(1, 2, 5, 6)
-    for corners in (False, True):
-        for mode, torchs in (("linear", "bilinear"), ("cubic", "bicubic")):
-            expected = torch.nn.functional.interpolate(
-                torch.from_numpy(x), size, mode=torchs, align_corners=corners
-            )
-            coordinates = "align_corners" if corners else "half_pixel"
-            found = resize(x, mode=mode, sizes=size, coordinate_transformation_mode=coordinates)
-            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
-    nearest = torch.nn.functional.interpolate(torch.from_numpy(x), size, mode="nearest")
-    settings = {"align_corners": False, "half_pixel_centers": False}
-    np.testing.assert_array_equal(resize(x, mode="nearest", sizes=size, **settings), nearest)
 
 
 @pytest.mark.keras

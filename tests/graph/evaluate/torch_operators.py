@@ -1,4 +1,7 @@
-"""Each operator against PyTorch's functional interface, in double precision."""
+"""Each operator against PyTorch's functional interface, in double precision.
+
+Run by test_against_torch.py in a process of its own: torch and TensorFlow must not share one.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
 
 from zoodiff.graph.evaluate.products import einsum
 from zoodiff.graph.evaluate.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
-
-torch = pytest.importorskip("torch")
-F = torch.nn.functional
-pytestmark = pytest.mark.torch
 
 
 def noise(*shape: int, seed: int = 0) -> Any:
@@ -559,3 +560,17 @@ def test_softmax_of_everything_behind_an_axis() -> None:
     x = noise(2, 3, 4)
     found = run("Softmax", {"axis": 1, "flattened": True}, x)
     agree(found, F.softmax(t(x).reshape(2, 12), 1).reshape(2, 3, 4))
+
+
+@pytest.mark.parametrize("size", [[7, 9], [10, 12], [3, 4], [5, 11]])
+def test_resampling(size: list[int]) -> None:
+    x = noise(1, 2, 5, 6)
+    for corners in (False, True):
+        coordinates = "align_corners" if corners else "half_pixel"
+        for mode, torchs in (("linear", "bilinear"), ("cubic", "bicubic")):
+            attributes = {"mode": mode, "sizes": size}
+            attributes["coordinate_transformation_mode"] = coordinates
+            expected = F.interpolate(t(x), size, mode=torchs, align_corners=corners)
+            agree(run("Resize", attributes, x), expected)
+    attributes = {"mode": "nearest", "sizes": size, "half_pixel_centers": False}
+    agree(run("Resize", attributes, x), F.interpolate(t(x), size, mode="nearest"))
