@@ -16,7 +16,7 @@ from test_mutations import NETWORKS, network, trials
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.evaluate.run import evaluate, unsupported
-from zoodiff.graph.ir import Graph, Parameter
+from zoodiff.graph.ir import Graph, Parameter, Tensor
 from zoodiff.graph.layers import LayerGraph
 from zoodiff.graph.passes import PASSES
 from zoodiff.graph.weights import Drawn
@@ -311,6 +311,95 @@ def test_channels_in_another_order_are_not_forgotten() -> None:
     graph = d.graph(d.conv(d.add("Concat", parts, (1, 3, 8, 8), axis=1)))
     assert "Concat" in ops(graph)
     same_numbers(graph)
+
+
+# Norms, duplicates, integers
+
+
+def written_out(how: str, *, epsilon: float = 1e-5, spread: str = "same") -> Graph:
+    """A layer norm along the last axis, as arithmetic."""
+    d = Draft((1, 5, 6))
+    mean = d.add("ReduceMean", "x", (1, 5, 1), axes=[2], keepdims=True)
+    centred = d.add("Sub", ["x", mean])
+    square = d.add("Pow", centred, value=2.0) if how == "pow" else d.add("Mul", [centred, centred])
+    over = [2] if spread == "same" else [1]
+    variance = d.add("ReduceMean", square, (1, 5, 1) if over == [2] else (1, 1, 6), axes=over,
+                     keepdims=True)  # fmt: skip
+    root = d.add("Sqrt", d.add("Add", variance, value=epsilon))
+    gain = [Parameter("gain", (6,), role="constant")]
+    shift = [Parameter("shift", (6,), role="constant")]
+    if how == "weighted":  # x * (g / s) + (b - m * (g / s))
+        factor = d.add("Mul", d.add("Reciprocal", root), (1, 5, 6), parameters=gain, axis=2)
+        less = d.add("Mul", [mean, factor], (1, 5, 6))
+        offset = d.add("Sub", less, parameters=shift, axis=2, constant_first=True)
+        out = d.add("Add", [d.add("Mul", ["x", factor]), offset])
+    else:
+        out = d.add("Mul", d.add("Div", [centred, root]), parameters=gain, axis=2)
+        out = d.add("Add", out, parameters=shift, axis=2)
+    return d.graph(d.add("Relu", out))
+
+
+@pytest.mark.parametrize("how", ["pow", "product", "weighted"])
+def test_a_norm_that_is_written_out_is_a_norm(how: str) -> None:
+    graph = written_out(how, epsilon=0.25)
+    (norm, relu) = canonical(graph).nodes
+    assert (norm.op, relu.op) == ("LayerNormalization", "Relu")
+    assert norm.attributes["axes"] == [2]
+    assert norm.attributes["epsilon"] == 0.25
+    assert [p.role for p in norm.parameters] == ["scale", "shift"]
+    same_numbers(graph)
+
+
+def test_a_deviation_along_other_axes_is_no_norm() -> None:
+    graph = written_out("pow", spread="other")
+    assert "LayerNormalization" not in ops(graph)
+    same_numbers(graph)
+
+
+def test_what_is_computed_twice_is_computed_once() -> None:
+    d = Draft()
+    one, two, other = d.add("Tanh", "x"), d.add("Tanh", "x"), d.add("Elu", "x", alpha=1.0)
+    one, two = d.add("Exp", one), d.add("Exp", two)
+    graph = d.graph(d.add("Add", [d.add("Add", [one, other]), two]))
+    assert sorted(ops(graph)) == ["Add", "Add", "Elu", "Exp", "Tanh"]
+    same_numbers(graph)
+
+
+def test_other_attributes_and_other_weights_are_computed_twice() -> None:
+    d = Draft()
+    a = d.add("Add", [d.add("Elu", "x", alpha=1.0), d.add("Elu", "x", alpha=0.5)])
+    b = d.add("Add", [d.conv("x"), d.conv("x")])
+    graph = d.graph(d.add("Add", [a, b]))
+    assert ops(graph).count("Elu") == ops(graph).count("Conv") == 2
+    same_numbers(graph)
+
+
+def through_integers(scale: float, zero_point: int) -> Graph:
+    """A convolution between numbers of 8 bits, as ONNX writes it."""
+    d = Draft()
+    steps = {"scale": scale, "zero_point": float(zero_point)}
+
+    def integers(data: str) -> str:
+        q = d.add("QuantizeLinear", data, **steps)
+        d.tensors[q] = Tensor(q, d.tensors[q].shape, "int8")
+        return d.add("DequantizeLinear", q, **steps)
+
+    return d.graph(integers(d.conv(integers("x"))))
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero_point", "after"),
+    [
+        (0.1, 0, []),  # from -12.8 to 12.7
+        (0.1, -128, ["Relu"]),  # from 0 to 25.5
+        (6 / 255, -128, ["Clip"]),  # from 0 to 6
+        (6 / 255, -127, []),
+    ],
+)
+def test_integers_stand_for_real_numbers(scale: float, zero_point: int, after: list[str]) -> None:
+    clean = canonical(through_integers(scale, zero_point))
+    assert [node.op for node in clean.nodes] == ["Conv", *after]
+    assert clean.nodes[0].attributes["quantized"] is True
 
 
 def test_a_circle_is_an_error() -> None:

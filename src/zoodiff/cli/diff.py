@@ -70,6 +70,8 @@ def _print(found: Diff, places: bool) -> None:
     counted = f"parameters {a.parameters:,}"
     counted += f" | {b.parameters:,}" if a.parameters != b.parameters else " in both"
     macs = [billions(a.macs), billions(b.macs)]
+    if a.macs != b.macs and macs[0] == macs[1]:
+        macs = [f"{n:,}" for n in (a.macs, b.macs)]
     counted += f"     MACs {macs[0]}" + (f" | {macs[1]}" if a.macs != b.macs else " in both")
     print(counted)
     print(verdict(found))
@@ -87,7 +89,7 @@ def sentence(finding: Finding) -> str:
 
 
 def _where(finding: Finding) -> str:
-    names = finding.places_a or finding.places_b
+    names = tuple(map(_short, finding.places_a or finding.places_b))
     if finding.noun == "blocks":
         names = tuple(dict.fromkeys(_common(e, finding) for e in range(finding.count)))
     if finding.noun in {"places", "layers", "inputs", "heads"} or not names:
@@ -102,6 +104,14 @@ def _where(finding: Finding) -> str:
         if len(names) > 3
         else (f"{finding.count} {noun} ({', '.join(names)})")
     )
+
+
+def _short(name: str) -> str:
+    """Converters join names of what they merged; the end tells where it is."""
+    return name if len(name) <= _WIDEST else f"...{name[-_WIDEST:]}"
+
+
+_WIDEST = 60
 
 
 def _common(index: int, finding: Finding) -> str:

@@ -138,6 +138,8 @@ class _Work:
     ) -> None:
         """Pair layers whose ancestors and descendants agree, then those with one end alike."""
         up_a, up_b = _forward(self.a, labels_a), _forward(self.b, labels_b)
+        # With everything that their readers read besides, which tells twins in one cell apart.
+        self._by_keys(_backward(self.a, up_a), _backward(self.b, up_b))
         down_a, down_b = _backward(self.a, labels_a), _backward(self.b, labels_b)
         both_a, both_b = list(zip(up_a, down_a, strict=True)), list(zip(up_b, down_b, strict=True))
         self._by_keys(both_a, both_b, most=64)

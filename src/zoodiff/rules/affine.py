@@ -34,7 +34,10 @@ def _chains(pair: Pair, scene: Scene) -> Iterable[Edit]:
         if after[0] != after[1]:
             yield _edit(pair, "ARC113", _written(after[0]), _written(after[1]))
     elif left != right:
-        yield _edit(pair, "ARC111", _written(left), _written(right))
+        shifts = [bool({("bias",), ("shift",)} & set(items)) for items in (left, right)]
+        # A scale goes into the weights, and a shift into the bias.
+        equal = shifts[0] == shifts[1] and not (pair.a.affine or pair.b.affine)
+        yield _edit(pair, "ARC113" if equal else "ARC111", _written(left), _written(right))
 
 
 def _bias_before(pair: Pair, left: Sequence[Item], right: Sequence[Item]) -> Iterable[Edit]:

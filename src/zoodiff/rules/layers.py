@@ -132,6 +132,32 @@ register(
 )
 
 
+def _quantised(pair: Pair, scene: Scene) -> Iterable[Edit]:
+    found = pair.take("quantized")
+    if found:
+        left, right = (_NUMBERS[value or False] for value in found)
+        yield pair.edit("ARC171", left, right, "quantized", noun="layers with weights")
+
+
+_NUMBERS: dict[bool | str, str] = {
+    False: "real numbers",
+    True: "integers",
+    "weights": "real numbers with integer weights",
+}
+register(
+    Rule(
+        "ARC171",
+        "quantisation",
+        "function",
+        "Layers compute on integers of 8 bits, or hold their weights as such, in one network.",
+        "Outputs differ by rounding; a fraction of a point of top-1 up to several, more where "
+        "weights were not calibrated well.",
+        "Compare accuracy, not outputs; a quantised copy is another network than the original.",
+        pair=_quantised,
+    )
+)
+
+
 def _rest(pair: Pair, scene: Scene) -> Iterable[Edit]:
     """What no other rule has taken; registered last by its code, so it sees the rest."""
     for key in list(pair.differences):

@@ -74,7 +74,7 @@ def _preactivated(graph: LayerGraph, layer: Layer) -> bool:
     source = layer.inputs[0]
     while source >= 0 and family(graph.layers[source]) == "activation":
         source = graph.layers[source].inputs[0]
-    return source >= 0 and graph.layers[source].op == "BatchNormalization"
+    return source >= 0 and graph.layers[source].affine
 
 
 def _pooled_shortcut(graph: LayerGraph) -> bool:
@@ -114,7 +114,12 @@ def _inception(graph: LayerGraph) -> str | None:
 
 
 def _branches_differ(graph: LayerGraph, join: Layer) -> bool:
-    """Whether one of the branches is a pool, perhaps with a convolution behind it."""
+    """Whether one of the branches is a pool, perhaps with a convolution behind it.
+
+    Nobody else reads a branch; in DenseNets every later block does.
+    """
+    if any(i >= 0 and len(graph.layers[i].users) > 1 for i in join.inputs):
+        return False
     return any(_pooled(graph, index) for index in join.inputs)
 
 

@@ -16,14 +16,17 @@ from zoodiff.graph.passes import (
     activations,
     arithmetic,
     concats,
+    duplicates,
     layout,
     linear,
     noops,
+    norms,
     padding,
     parameters,
     pooling,
     preprocessing,
     products,
+    quantisation,
     shapes,
     weights,
 )
@@ -48,8 +51,10 @@ class Pass:
 PASSES: tuple[Pass, ...] = (
     Pass("parameters", "weights in one order of axes", parameters.run),
     Pass("weights", "what is computed from weights alone is a weight", weights.run),
+    Pass("quantisation", "integers as the real numbers that they stand for", quantisation.run),
     Pass("noops", "what changes nothing is dropped", noops.run),
     Pass("arithmetic", "one spelling for arithmetic with constants", arithmetic.run),
+    Pass("norms", "layer norms that are written out", norms.run),
     Pass("shapes", "one spelling for reshapes, slices and splits", shapes.run),
     Pass("layout", "channels first everywhere", layout.run),
     Pass("reshapes", "reshapes that the layout left", shapes.after_layout),
@@ -61,6 +66,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("products", "one spelling for products and their scale", products.run),
     Pass("preprocessing", "a stated preprocessing head", preprocessing.run),
     Pass("concatenations", "nested concatenations flattened", concats.run),
+    Pass("duplicates", "what is computed twice is computed once", duplicates.run),
     Pass("leftovers", "what changes nothing any more is dropped", noops.run),
 )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 from zoodiff.graph.ir import Parameter
 from zoodiff.graph.net import Net, Op
@@ -58,6 +59,7 @@ def _to_conv(net: Net, node: Op) -> None:
             "pads": [0, 0, 0, 0],
             "out_channels": node.attributes["out_features"],
             "bias": node.attributes.get("bias", False),
+            **_integers(node),
         },
         NOTE,
     )
@@ -66,7 +68,7 @@ def _to_conv(net: Net, node: Op) -> None:
 def _to_linear(net: Net, node: Op) -> None:
     a, shape = node.attributes, net.shape(node.inputs[0])
     found = _weight(node)
-    if len(shape) != 4 or a["group"] != 1 or found is None or node.attributes.get("quantized"):
+    if len(shape) != 4 or a["group"] != 1 or found is None:
         return
     position, weight = found
     if len(weight.shape) != 4 or net.shape(node.output)[2:] != (1, 1) or any(a["pads"]):
@@ -89,13 +91,25 @@ def _to_linear(net: Net, node: Op) -> None:
     net.become(
         node,
         "Gemm",
-        {"in_features": inside, "out_features": outside, "bias": a["bias"], "axis": 1},
+        {
+            "in_features": inside,
+            "out_features": outside,
+            "bias": a["bias"],
+            "axis": 1,
+            **_integers(node),
+        },
         NOTE,
     )
 
 
 def _plain(node: Op) -> bool:
-    return not {"equation", "transA", "alpha", "beta", "quantized"} & set(node.attributes)
+    return not {"equation", "transA", "alpha", "beta"} & set(node.attributes)
+
+
+def _integers(node: Op) -> dict[str, Any]:
+    """Whether a layer computes on integers goes along."""
+    found = node.attributes.get("quantized")
+    return {"quantized": found} if found else {}
 
 
 def _flattened(net: Net, node: Op) -> None:

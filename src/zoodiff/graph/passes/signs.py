@@ -18,6 +18,9 @@ _IF_INPUTS = frozenset(
         "MaxPool",
         "Mul",
         "Pad",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceSum",
         "Reshape",
         "Slice",
         "Split",
@@ -57,6 +60,8 @@ def _positive(node: Op) -> bool:
     if node.op == "Clip":
         low = node.attributes.get("min")
         return low is not None and low >= 0
+    if node.op == "Mul" and len(node.inputs) == 2 and len(set(node.inputs)) == 1:
+        return True  # a square
     return node.op in _ALWAYS
 
 

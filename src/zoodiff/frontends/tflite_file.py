@@ -1,0 +1,108 @@
+"""A TFLite file to the canonical graph: float and quantised, channels last or first.
+
+A quantised file computes on integers that stand for real numbers; the graph is that of the real
+numbers, and its layers say that they are ``quantized``. Nothing is run, and weights are not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from zoodiff.errors import MeasurementError
+from zoodiff.frontends.tflite_builder import Builder
+from zoodiff.frontends.tflite_ops import CONTROL_FLOW, translate
+from zoodiff.frontends.tflite_reader import FileNetwork, FileOperator, read
+from zoodiff.graph.ir import Graph
+
+
+def graph_from_file(path: Path, source: str | None = None) -> Graph:
+    """Read a file; raise MeasurementError, in one sentence, for one that is no sound network.
+
+    Raises MissingFrameworkError without the package ``tflite``.
+    """
+    network = read(path)
+    name = source or path.name
+    for index in network.inputs:
+        if any(extent == -1 for extent in network.open_extents.get(index, ())[1:]):
+            raise MeasurementError(
+                f"{name} leaves the size of its input {network.tensors[index].name} open "
+                f"{network.open_extents[index]}; convert it again with a fixed size"
+            )
+    control = next((o.name for o in network.operators if o.name in CONTROL_FLOW), None)
+    if control is not None:
+        raise MeasurementError(
+            f"{name} has control flow ({control}), which no graph of layers can hold; convert it "
+            "without"
+        )
+    builder = Builder(network, name, _images(network))
+    done = set(network.inputs) | {t.index for t in network.tensors if t.constant}
+    for operator in network.operators:
+        _check(network, operator, done, name)
+        try:
+            translate(builder, operator)
+        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+            raise MeasurementError(
+                f"the operator {operator.name} of {name} is malformed "
+                f"({' '.join(str(error).split())[:100]})"
+            ) from None
+        done.update(operator.outputs)
+    return builder.graph()
+
+
+def _check(network: FileNetwork, operator: FileOperator, done: set[int], name: str) -> None:
+    for index in operator.inputs:
+        if index >= 0 and index not in done:
+            raise MeasurementError(
+                f"the operator {operator.name} of {name} reads {network.tensors[index].name}, "
+                "which nothing before it computes"
+            )
+    if not operator.outputs:
+        raise MeasurementError(f"the operator {operator.name} of {name} computes nothing")
+    for index in operator.outputs:
+        if index in done:
+            raise MeasurementError(
+                f"{name} computes {network.tensors[index].name} twice; it is malformed"
+            )
+
+
+_SPATIAL = frozenset(
+    {
+        "AVERAGE_POOL_2D",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "DEPTH_TO_SPACE",
+        "LOCAL_RESPONSE_NORMALIZATION",
+        "MAX_POOL_2D",
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "SPACE_TO_DEPTH",
+    }
+)
+"""Operators that work on images with channels last."""
+_MIXING = frozenset({"EXPAND_DIMS", "FULLY_CONNECTED", "RESHAPE", "SQUEEZE", "TRANSPOSE"})
+
+
+def _images(network: FileNetwork) -> Iterable[int]:
+    """Inputs that reach an operator on images before anything mixes their axes."""
+    found = []
+    readers: dict[int, list[FileOperator]] = {}
+    for operator in network.operators:
+        for index in operator.inputs:
+            readers.setdefault(index, []).append(operator)
+    for start in network.inputs:
+        waiting, seen = [start], {start}
+        while waiting:
+            index = waiting.pop()
+            if len(network.tensors[index].shape) != 4:
+                continue
+            for operator in readers.get(index, []):
+                if operator.name in _SPATIAL:
+                    found.append(start)
+                    waiting = []
+                    break
+                if operator.name not in _MIXING:
+                    fresh = [i for i in operator.outputs if i not in seen]
+                    seen.update(fresh)
+                    waiting += fresh
+    return found

@@ -1,0 +1,316 @@
+"""Read a TFLite file into plain data: operators, tensors, small constants.
+
+FlatBuffers are read in place and their offsets are trusted by the generated readers, so every
+number that decides how long something takes is checked first, and whatever the readers trip over
+becomes one error. Schema: tensorflow/lite/schema/schema.fbs; the file is mapped, not loaded, so
+weights cost no memory.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoodiff.errors import MeasurementError, MissingFrameworkError
+
+_MOST = 200_000
+"""Operators and tensors of one network."""
+_MOST_AXES = 8
+_BUDGET = 20_000_000
+"""Numbers and letters that are taken in; the largest real networks need some hundred thousand."""
+_KEPT = 4096
+"""Elements up to which a constant's values are read."""
+
+_DTYPES = {
+    0: "float32",
+    1: "float16",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    5: "string",
+    6: "bool",
+    7: "int16",
+    8: "complex64",
+    9: "int8",
+    10: "float64",
+    11: "complex128",
+    12: "uint64",
+    13: "resource",
+    14: "variant",
+    15: "uint32",
+    16: "uint16",
+    17: "int4",
+    18: "bfloat16",
+}
+"""``TensorType`` of the schema, by value."""
+QUANTIZED = frozenset({"int4", "int8", "uint8", "int16"})
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """real = scale * (stored - zero_point), one number or one a channel along ``axis``."""
+
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    axis: int
+
+
+@dataclass(frozen=True, eq=False)
+class FileTensor:
+    """One tensor of the file; ``constant`` where the file holds its values."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    quantization: Quantization | None
+    constant: bool
+    values: Any = None
+    """Of a small constant, as stored."""
+
+    @property
+    def real(self) -> Any | None:
+        """The values of a small constant as real numbers, None where they were not read."""
+        if self.values is None or self.quantization is None:
+            return self.values
+        q = self.quantization
+        if len(q.scale) != 1:
+            return None
+        return (self.values.astype(np.float64) - q.zero_point[0]) * q.scale[0]
+
+
+@dataclass(frozen=True)
+class FileOperator:
+    """One operator: its name in the schema, tensors by index (-1 for none), settings."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FileNetwork:
+    """The first subgraph of a file, which is the network."""
+
+    tensors: tuple[FileTensor, ...]
+    operators: tuple[FileOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    open_extents: Mapping[int, tuple[int, ...]]
+    """Tensors with extents that the file leaves open (-1)."""
+
+
+def read(path: Path) -> FileNetwork:
+    """The network of a file.
+
+    Raises MeasurementError for a file that cannot be read or is malformed, MissingFrameworkError
+    without the package ``tflite``.
+    """
+    try:
+        import tflite
+    except ImportError:
+        raise MissingFrameworkError(
+            "reading TFLite files needs the package tflite; install zoodiff[tflite]"
+        ) from None
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            if data[4:8] != b"TFL3":
+                raise MeasurementError(f"{path} is not a TFLite file (it does not say TFL3)")
+            model = tflite.Model.GetRootAs(data, 0)
+            # Views of the file must be gone before it is unmapped.
+            try:
+                return _Reader(tflite, model, data, path).network()
+            finally:
+                del model
+    except OSError as error:
+        raise MeasurementError(f"cannot read {path} ({error.strerror})") from None
+    except (
+        ArithmeticError,
+        AttributeError,
+        BufferError,
+        LookupError,
+        MemoryError,
+        TypeError,
+        ValueError,
+        struct.error,
+    ) as error:
+        raise MeasurementError(
+            f"{path} is no sound TFLite file ({' '.join(str(error).split())[:100]})"
+        ) from None
+
+
+class _Reader:
+    def __init__(self, tflite: Any, model: Any, data: Any, path: Path) -> None:
+        self._tflite, self._model, self._data, self._path = tflite, model, data, path
+        self._codes = _names(tflite.BuiltinOperator)
+        self._options = _names(tflite.BuiltinOptions)
+        self._left = _BUDGET
+
+    def _sound(self, condition: bool, what: str) -> None:
+        if not condition:
+            raise MeasurementError(f"{self._path} is no sound TFLite file ({what})")
+
+    def _spend(self, amount: int) -> None:
+        """Many tables may point to one long vector; what all of them hold together is limited."""
+        self._left -= amount
+        if self._left < 0:
+            raise MeasurementError(
+                f"{self._path} holds more than {_BUDGET} numbers and letters beside its weights; "
+                "such files are refused"
+            )
+
+    def network(self) -> FileNetwork:
+        model, path = self._model, self._path
+        if model.Version() != 3:
+            raise MeasurementError(
+                f"{path} is of TFLite's schema version {model.Version()}; only 3 is known"
+            )
+        self._sound(0 < model.SubgraphsLength() <= _MOST, "it holds no network")
+        graph = model.Subgraphs(0)
+        for count, what in (
+            (graph.TensorsLength(), "tensors"),
+            (graph.OperatorsLength(), "operators"),
+            (model.OperatorCodesLength(), "operator codes"),
+            (model.BuffersLength(), "buffers"),
+        ):
+            if not 0 <= count <= _MOST:
+                raise MeasurementError(f"{path} has {count} {what}, more than the {_MOST} allowed")
+        if not graph.OperatorsLength():
+            raise MeasurementError(f"{path} holds no network: it has no operators")
+        opened: dict[int, tuple[int, ...]] = {}
+        tensors = tuple(self._tensor(graph, i, opened) for i in range(graph.TensorsLength()))
+        operators = tuple(self._operator(graph, i) for i in range(graph.OperatorsLength()))
+        network = FileNetwork(
+            tensors,
+            operators,
+            self._indices(graph, "Inputs"),
+            self._indices(graph, "Outputs"),
+            opened,
+        )
+        for index in (*network.inputs, *network.outputs):
+            self._sound(0 <= index < len(tensors), f"there is no tensor {index}")
+        for operator in operators:
+            for index in (*operator.inputs, *operator.outputs):
+                self._sound(-1 <= index < len(tensors), f"there is no tensor {index}")
+            self._sound(-1 not in operator.outputs, f"{operator.name} writes to no tensor")
+        return network
+
+    def _indices(self, table: Any, what: str) -> tuple[int, ...]:
+        count = getattr(table, f"{what}Length")()
+        self._sound(0 <= count <= _MOST, f"{count} {what.lower()}")
+        self._spend(count + 1)
+        if not count:
+            return ()
+        return tuple(int(n) for n in getattr(table, f"{what}AsNumpy")())
+
+    def _tensor(self, graph: Any, index: int, opened: dict[int, tuple[int, ...]]) -> FileTensor:
+        found = graph.Tensors(index)
+        self._sound(
+            0 <= found.ShapeLength() <= _MOST_AXES, f"a tensor of {found.ShapeLength()} axes"
+        )
+        shape = self._indices(found, "Shape")
+        self._sound(min(shape, default=1) > 0, f"a tensor of shape {shape}")
+        self._sound(found.ShapeSignatureLength() <= _MOST_AXES, "a signature of too many axes")
+        signature = self._indices(found, "ShapeSignature")
+        if -1 in signature:
+            opened[index] = signature
+        name = (found.Name() or b"").decode(errors="replace") or f"tensor{index}"
+        self._spend(len(name))
+        dtype = _DTYPES.get(found.Type(), "")
+        self._sound(bool(dtype), f"a tensor of the unknown type {found.Type()}")
+        constant, values = self._values(found.Buffer(), shape, dtype)
+        return FileTensor(index, name, shape, dtype, self._quantization(found), constant, values)
+
+    def _values(self, buffer: int, shape: tuple[int, ...], dtype: str) -> tuple[bool, Any]:
+        self._sound(
+            0 <= buffer < max(1, self._model.BuffersLength()), f"there is no buffer {buffer}"
+        )
+        if buffer == 0:
+            return False, None
+        held = self._model.Buffers(buffer)
+        length, offset = held.DataLength(), held.Offset()
+        outside = offset > 1  # behind the FlatBuffer, in files of more than 2 GiB
+        if outside:
+            length = held.Size()
+            self._sound(offset + length <= len(self._data), "a constant lies behind the file's end")
+        if not length:
+            return False, None
+        width = 0 if dtype in _NO_WIDTH else np.dtype(_STORED.get(dtype, dtype)).itemsize
+        needed = -(-prod(shape) // 2) if dtype == "int4" else prod(shape) * width
+        if width and length < needed:
+            # Sparse weights hold fewer values, which some other table places.
+            return True, None
+        self._sound(length <= len(self._data), "a constant is longer than the file")
+        if not width or prod(shape) > _KEPT or dtype in {"int4", "bfloat16"}:
+            return True, None
+        self._spend(prod(shape))
+        raw = (
+            self._data[offset : offset + needed]
+            if outside
+            else held.DataAsNumpy()[:needed].tobytes()
+        )
+        return True, np.frombuffer(raw, dtype=dtype).reshape(shape).copy()
+
+    def _quantization(self, tensor: Any) -> Quantization | None:
+        found = tensor.Quantization()
+        if found is None or not 0 < found.ScaleLength() <= _MOST:
+            return None
+        self._spend(2 * found.ScaleLength())
+        scale = tuple(float(x) for x in found.ScaleAsNumpy())
+        zero = [int(x) for x in found.ZeroPointAsNumpy()] if found.ZeroPointLength() else [0]
+        self._sound(len(zero) in {1, len(scale)}, "scales and zero points of different lengths")
+        if len(zero) < len(scale):
+            zero *= len(scale)
+        return Quantization(scale, tuple(zero), int(found.QuantizedDimension()))
+
+    def _operator(self, graph: Any, index: int) -> FileOperator:
+        found = graph.Operators(index)
+        self._sound(found.OpcodeIndex() < self._model.OperatorCodesLength(), "an unknown operator")
+        code = self._model.OperatorCodes(found.OpcodeIndex())
+        number = code.BuiltinCode()
+        name = self._codes.get(number, f"BUILTIN_{number}")
+        if name == "CUSTOM":
+            name = (code.CustomCode() or b"CUSTOM").decode(errors="replace")
+            return FileOperator(
+                f"custom::{name}", self._indices(found, "Inputs"), self._indices(found, "Outputs")
+            )
+        return FileOperator(
+            name, self._indices(found, "Inputs"), self._indices(found, "Outputs"), self._set(found)
+        )
+
+    def _set(self, operator: Any) -> dict[str, Any]:
+        """The settings of an operator: every field of its options that is a plain number."""
+        kind = getattr(self._tflite, self._options.get(operator.BuiltinOptionsType(), ""), None)
+        table = operator.BuiltinOptions()
+        if kind is None or table is None:
+            return {}
+        options = kind()
+        options.Init(table.Bytes, table.Pos)
+        settings = {}
+        for name in dir(kind):
+            if not name[0].isupper() or name in {"Init", "GetRootAs"}:
+                continue
+            if name.endswith(("Length", "AsNumpy", "IsNone", "BufferHasIdentifier")):
+                continue
+            if name.startswith("GetRootAs") or f"{name}Length" in dir(kind):
+                continue
+            value = getattr(options, name)()
+            if isinstance(value, bool | int | float):
+                settings[name] = value
+        return settings
+
+
+_NO_WIDTH = frozenset({"string", "resource", "variant"})
+_STORED = {"int4": "uint8", "bfloat16": "uint16"}
+
+
+def _names(enumeration: type) -> dict[int, str]:
+    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}

@@ -1,0 +1,86 @@
+"""TFLite operators that slide a window: convolutions and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from zoodiff.frontends.same_padding import same_pads
+from zoodiff.frontends.tflite_builder import Builder, Value
+from zoodiff.frontends.tflite_reader import QUANTIZED, FileOperator
+from zoodiff.graph.ir import AttributeValue
+
+
+def conv(builder: Builder, operator: FileOperator) -> bool:
+    """CONV_2D and DEPTHWISE_CONV_2D; weights are (out, h, w, in) and (1, h, w, out)."""
+    data, kernel = builder.value(operator.inputs[0]), operator.inputs[1]
+    shape = builder.tensor(kernel).shape
+    if data is None or not builder.fixed(kernel) or len(data.shape) != 4 or len(shape) != 4:
+        return False
+    channels = data.shape[3]
+    depthwise = operator.name == "DEPTHWISE_CONV_2D"
+    out, group = (shape[3], channels) if depthwise else (shape[0], channels // max(1, shape[3]))
+    if group < 1 or out % group or (not depthwise and group * shape[3] != channels):
+        raise ValueError(f"weights of shape {shape} do not fit {channels} channels")
+    bias = operator.inputs[2] if len(operator.inputs) > 2 else -1
+    if bias >= 0 and not builder.fixed(bias):
+        return False
+    bias = -1 if bias >= 0 and builder.nothing(bias) else bias
+    window = _window(operator, data, shape[1:3])
+    weights = [builder.parameter(i) for i in (kernel, bias) if i >= 0]
+    builder.node(
+        "Conv",
+        operator,
+        {**window, "group": group, "out_channels": out, "bias": bias >= 0},
+        values=[data],
+        parameters=weights,
+        image=True,
+        quantized=quantized(builder, data, kernel),
+    )
+    return True
+
+
+def quantized(builder: Builder, data: Value, weight: int) -> bool | str:
+    """Whether a layer computes on integers, or ("weights") on real numbers with integer weights."""
+    if data.quantized:
+        return True
+    return "weights" if builder.origin(weight).dtype in QUANTIZED else False
+
+
+def pool(op: str, attributes: dict[str, AttributeValue]) -> Any:
+    """Return the handler of MAX_POOL_2D or AVERAGE_POOL_2D."""
+
+    def handler(builder: Builder, operator: FileOperator) -> bool:
+        data = builder.value(operator.inputs[0])
+        if data is None or len(data.shape) != 4:
+            return False
+        kernel = [int(operator.options[f"Filter{side}"]) for side in ("Height", "Width")]
+        window = _window(operator, data, kernel)
+        builder.node(op, operator, {**window, **attributes}, values=[data], image=True)
+        return True
+
+    return handler
+
+
+def _window(operator: FileOperator, data: Value, kernel: Sequence[int]) -> dict[str, Any]:
+    """Kernel, strides, dilations and explicit pads, in ONNX's order."""
+    options = operator.options
+    strides = [int(options["StrideH"]), int(options["StrideW"])]
+    dilations = [int(options.get(f"Dilation{axis}Factor", 1)) for axis in "HW"]
+    if min(*kernel, *strides, *dilations) < 1:
+        raise ValueError(f"a window {list(kernel)} with strides {strides}, dilations {dilations}")
+    pads = [0, 0, 0, 0]
+    if options.get("Padding", 0) == _SAME:
+        for axis, size in enumerate(data.shape[1:3]):
+            before, after = same_pads(size, kernel[axis], strides[axis], dilations[axis])
+            pads[axis], pads[axis + 2] = before, after
+    return {
+        "kernel_shape": [int(n) for n in kernel],
+        "strides": strides,
+        "dilations": dilations,
+        "pads": pads,
+    }
+
+
+_SAME = 0
+"""``Padding`` of the schema: SAME is 0, VALID is 1."""

@@ -1,0 +1,42 @@
+r"""What is computed twice is computed once.
+
+Two nodes of one operator with the same attributes and the same inputs, and without weights, hold
+the same values: :math:`f(x)` and :math:`f(x)`. Frameworks that build networks layer by layer repeat
+a rectifier for every branch; optimisers merge them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoodiff.graph.net import Net, Op
+
+NOTE = "duplicates"
+
+
+def run(net: Net) -> None:
+    """Merge equal nodes, those whose inputs were merged included."""
+    shared = {tensor for tensor, users in net.users.items() if len(users) > 1}
+    if not shared:
+        return
+    seen: dict[tuple[Any, ...], Op] = {}
+    for node in net.in_order():
+        if node.parameters or not node.inputs:
+            continue
+        if not shared.intersection(node.inputs):
+            continue
+        key = (node.op, tuple(node.inputs), _frozen(node.attributes), len(node.outputs))
+        first = seen.setdefault(key, node)
+        if first is node:
+            continue
+        for mine, other in zip(node.outputs, first.outputs, strict=True):
+            shared.add(other)
+            net.redirect(mine, other)
+        first.notes.add(NOTE)
+        net.remove(node)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(sorted((key, _frozen(item)) for key, item in value.items()))
+    return tuple(value) if isinstance(value, list) else value
