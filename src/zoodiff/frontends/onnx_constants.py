@@ -8,7 +8,7 @@ from typing import Any
 
 from zoodiff.frontends.onnx_call import Value, Weight
 
-SMALL = 1024
+SMALL = 4096
 """Elements; constants up to this keep their values, since shapes, axes and pads are read."""
 _SHAPE_KEEPERS = frozenset(
     {

@@ -11,8 +11,8 @@ import mmap
 from pathlib import Path
 from typing import Any
 
-_LIMIT = 8192
-"""Bytes of values up to which a tensor keeps them: 1024 numbers of 8 bytes."""
+_LIMIT = 32_768
+"""Bytes of values up to which a tensor keeps them: 4096 numbers of 8 bytes."""
 _DEPTH = 100
 """Nested messages; protobuf's own limit."""
 _MOST = 256 * 2**20

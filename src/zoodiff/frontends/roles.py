@@ -54,7 +54,11 @@ def assigned(
         names = ["constant", *names]  # the layer is fed a table instead of something computed
     if len(names) != len(parameters):  # some are computed, or quantised: no order to rely on
         return tuple(replace(p, role=p.role or "constant") for p in parameters)
-    found = [replace(p, role=name) for p, name in zip(parameters, names, strict=True)]
+    found = [
+        # A frozen graph does not say what was trained; statistics never are.
+        replace(p, role=name, trainable=p.trainable and name not in {"mean", "variance"})
+        for p, name in zip(parameters, names, strict=True)
+    ]
     for at, one in enumerate(found):
         if one.role == "weight":
             shape, axes = (seen or {}).get(one.name, (one.shape, tuple(range(len(one.shape)))))

@@ -58,7 +58,8 @@ class Builder:
         self._tensors: dict[str, Tensor] = {}
         self._nodes: list[Node] = []
         self._names: dict[str, int] = {}
-        self._weights: dict[int, str] = {}
+        self.weights: dict[int, str] = {}
+        """Names of the weights that nodes read, by their place in the file."""
         self._inputs = []
         for index in network.inputs:
             tensor = network.tensors[index]
@@ -103,10 +104,10 @@ class Builder:
     def parameter(self, index: int) -> Parameter:
         """The weight behind a fixed tensor, with a name that is its own."""
         tensor = self.origin(index)
-        if tensor.index not in self._weights:
-            self._weights[tensor.index] = self._unique(f"{tensor.name}")
+        if tensor.index not in self.weights:
+            self.weights[tensor.index] = self._unique(tensor.name)
         return Parameter(
-            self._weights[tensor.index],
+            self.weights[tensor.index],
             tensor.shape,
             tensor.dtype != "int32" or tensor.quantization is not None,
             tensor.dtype,

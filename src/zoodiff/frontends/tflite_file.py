@@ -7,12 +7,20 @@ numbers, and its layers say that they are ``quantized``. Nothing is run, and wei
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.tflite_builder import Builder
 from zoodiff.frontends.tflite_ops import CONTROL_FLOW, translate
-from zoodiff.frontends.tflite_reader import FileNetwork, FileOperator, read
+from zoodiff.frontends.tflite_reader import (
+    FileNetwork,
+    FileOperator,
+    FileTensor,
+    read,
+    read_weight,
+)
 from zoodiff.graph.ir import Graph
 
 
@@ -21,8 +29,11 @@ def graph_from_file(path: Path, source: str | None = None) -> Graph:
 
     Raises MissingFrameworkError without the package ``tflite``.
     """
+    return _built(path, source or path.name).graph()
+
+
+def _built(path: Path, name: str) -> Builder:
     network = read(path)
-    name = source or path.name
     for index in network.inputs:
         if any(extent == -1 for extent in network.open_extents.get(index, ())[1:]):
             raise MeasurementError(
@@ -47,7 +58,32 @@ def graph_from_file(path: Path, source: str | None = None) -> Graph:
                 f"({' '.join(str(error).split())[:100]})"
             ) from None
         done.update(operator.outputs)
-    return builder.graph()
+    return builder
+
+
+@dataclass(frozen=True)
+class FileWeight:
+    """One weight of a file, read when it is asked for."""
+
+    path: Path
+    tensor: FileTensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As stored."""
+        return self.tensor.shape
+
+    def read(self) -> Any:
+        """The real numbers that it stands for, in single precision, as stored."""
+        return read_weight(self.path, self.tensor)
+
+
+def weights_of(path: Path) -> dict[str, FileWeight]:
+    """The weights of a file by their names in its graph; raises as ``graph_from_file``."""
+    builder = _built(path, path.name)
+    return {
+        name: FileWeight(path, builder.tensor(index)) for index, name in builder.weights.items()
+    }
 
 
 def _check(network: FileNetwork, operator: FileOperator, done: set[int], name: str) -> None:

@@ -72,6 +72,8 @@ class FileTensor:
     dtype: str
     quantization: Quantization | None
     constant: bool
+    buffer: int = 0
+    """Where the file keeps the values."""
     values: Any = None
     """Of a small constant, as stored."""
 
@@ -145,6 +147,37 @@ def read(path: Path) -> FileNetwork:
         raise MeasurementError(
             f"{path} is no sound TFLite file ({' '.join(str(error).split())[:100]})"
         ) from None
+
+
+def read_weight(path: Path, tensor: FileTensor) -> Any:
+    """The values of a constant as real numbers in single precision, in its stored shape.
+
+    Raises MeasurementError for types that are not held in whole bytes, and sparse ones.
+    """
+    import tflite
+
+    if tensor.dtype in {"int4", *_NO_WIDTH}:
+        raise MeasurementError(f"the weight {tensor.name} is of {tensor.dtype}, which is not read")
+    dtype = np.dtype(_STORED.get(tensor.dtype, tensor.dtype))
+    content = path.read_bytes()
+    held = tflite.Model.GetRootAs(content, 0).Buffers(tensor.buffer)
+    offset = held.Offset()
+    raw = (
+        np.frombuffer(content, np.uint8, held.Size(), offset) if offset > 1 else held.DataAsNumpy()
+    )
+    if raw.size != prod(tensor.shape) * dtype.itemsize:
+        raise MeasurementError(f"the weight {tensor.name} of {path} is sparse, which is not read")
+    stored = np.frombuffer(raw.tobytes(), dtype).reshape(tensor.shape)
+    if tensor.dtype == "bfloat16":
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+    q = tensor.quantization
+    if q is None:
+        return stored.astype(np.float32)
+    along = [1] * stored.ndim
+    if len(q.scale) > 1:
+        along[q.axis] = -1
+    scale, zero = (np.asarray(x, np.float64).reshape(along) for x in (q.scale, q.zero_point))
+    return ((stored - zero) * scale).astype(np.float32)
 
 
 class _Reader:
@@ -227,7 +260,9 @@ class _Reader:
         dtype = _DTYPES.get(found.Type(), "")
         self._sound(bool(dtype), f"a tensor of the unknown type {found.Type()}")
         constant, values = self._values(found.Buffer(), shape, dtype)
-        return FileTensor(index, name, shape, dtype, self._quantization(found), constant, values)
+        return FileTensor(
+            index, name, shape, dtype, self._quantization(found), constant, found.Buffer(), values
+        )
 
     def _values(self, buffer: int, shape: tuple[int, ...], dtype: str) -> tuple[bool, Any]:
         self._sound(

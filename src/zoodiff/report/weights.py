@@ -9,6 +9,7 @@ _EXPLANATIONS = {
     "placeholder": "constant stand-ins that ship with the graph, not trained weights",
     "published": "the weights that the zoo publishes",
     "trained": "trained by zoodiff at first use, with a fixed seed",
+    "file": "the weights of a file that was named",
     "claim": "a published number; no weights were loaded",
     "none": "described without weights",
 }

@@ -28,7 +28,7 @@ class WeightsInfo(Strict):
     """Where the numbers in the network came from."""
 
     name: str
-    state: Literal["published", "random", "placeholder", "trained", "none"]
+    state: Literal["published", "random", "placeholder", "trained", "file", "none"]
     """``none``: the measurement needs no weights and none were allocated."""
     sha256: str | None = None
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
+from zoodiff.entry import RANDOM, ModelRef
 from zoodiff.preprocessing.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 
     from zoodiff.graph.ir import Graph
 
-WeightsState = Literal["published", "random", "placeholder", "trained"]
+WeightsState = Literal["published", "random", "placeholder", "trained", "file"]
 """Where the numbers in a network come from.
 
 ``published``: the zoo's own file. ``random``: initialised here from a seed. ``placeholder``:
 constants that ship with a graph in place of weights. ``trained``: trained here (the mini-zoo).
+``file``: those of a file that the user named.
 """
 
 
@@ -105,6 +107,35 @@ class Zoo(Protocol):
     def models(self) -> Sequence[Model]:
         """All models, ordered by name."""
         ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One PTNN of one zoo: architecture, weights, preprocessing, label space."""
+
+    zoo: Zoo
+    model: Model
+    weights: Weights | None
+    """None for random weights."""
+
+    @property
+    def ref(self) -> ModelRef:
+        """The full reference, weights included."""
+        return ModelRef(self.zoo.name, self.model.name, self.weights_name)
+
+    @property
+    def weights_name(self) -> str:
+        """The weights' name, ``random`` where they are initialised here."""
+        return self.weights.name if self.weights else RANDOM
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The weights' own, else the model's."""
+        own = self.weights.preprocessing if self.weights else None
+        return own or self.model.preprocessing
+
+    def __str__(self) -> str:
+        return str(self.ref)
 
 
 class Network(Protocol):

@@ -8,44 +8,15 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from zoodiff.entry import RANDOM, ModelRef, did_you_mean
 from zoodiff.errors import UnknownNameError, ZoodiffError
-from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.base import Model, Weights, Zoo
+from zoodiff.zoos import files
+from zoodiff.zoos.base import Entry as Entry  # noqa: PLC0414
+from zoodiff.zoos.base import Model, Zoo
 
 GROUP = "zoodiff.zoos"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One PTNN of one zoo: architecture, weights, preprocessing, label space."""
-
-    zoo: Zoo
-    model: Model
-    weights: Weights | None
-    """None for random weights."""
-
-    @property
-    def ref(self) -> ModelRef:
-        """The full reference, weights included."""
-        return ModelRef(self.zoo.name, self.model.name, self.weights_name)
-
-    @property
-    def weights_name(self) -> str:
-        """The weights' name, ``random`` where they are initialised here."""
-        return self.weights.name if self.weights else RANDOM
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """The weights' own, else the model's."""
-        own = self.weights.preprocessing if self.weights else None
-        return own or self.model.preprocessing
-
-    def __str__(self) -> str:
-        return str(self.ref)
 
 
 class BrokenZooError(ZoodiffError):
@@ -107,11 +78,17 @@ def find_model(zoo_name: str, model_name: str) -> Model:
 
 
 def resolve(reference: ModelRef | str) -> Entry:
-    """Return the entry that a reference means; raise UnknownNameError or UsageError.
+    """Return the entry that a reference or a path means; raise UnknownNameError or UsageError.
 
     Without weights the zoo's default is meant, or random weights where the zoo publishes none.
     """
-    ref = ModelRef.parse(reference) if isinstance(reference, str) else reference
+    if isinstance(reference, str):
+        if files.is_file(reference.strip()):
+            return files.resolve(reference.strip())
+        reference = ModelRef.parse(reference)
+    ref = reference
+    if ref.zoo == "file":
+        return files.resolve(str(ref))
     model = find_model(ref.zoo, ref.model)
     zoo = find_zoo(ref.zoo)
     if ref.weights is None:

@@ -1,0 +1,92 @@
+"""A path as an entry."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoodiff.data.labels import LabelSpace
+from zoodiff.entry import RANDOM, ModelRef
+from zoodiff.errors import UnknownNameError, UsageError
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos.base import Entry, Model, Weights
+from zoodiff.zoos.files.formats import recognise
+
+FILE = "file"
+"""What stands before the colon."""
+OWN = "file"
+"""Name of the weights that a file holds."""
+_SUFFIXES = (".onnx", ".tflite", ".keras", ".pb", ".pt2", ".pt", ".pth", ".h5", ".safetensors")
+_SIZE = re.compile(r"\?size=(?P<size>[0-9]{1,5})$")
+_DEFAULT, _LARGEST = 224, 16_384
+"""Sizes of an input that the file leaves open."""
+_UNKNOWN = LabelSpace("unknown", 0)
+
+
+@dataclass(frozen=True)
+class FileEntry(Entry):
+    """A file, with the weights that it holds or with random ones.
+
+    The model's name is the absolute path, since workers have a folder of their own.
+    """
+
+    named: str = ""
+    """The path as it was given."""
+
+    @property
+    def ref(self) -> ModelRef:
+        """``file:path``, with ``@random`` where the weights are."""
+        return ModelRef(FILE, self.named, None if self.weights else RANDOM)
+
+
+def is_file(text: str) -> bool:
+    """Whether a reference means a file: by ``file:``, or because it looks like a path."""
+    if text.startswith(f"{FILE}:"):
+        return True
+    if re.match(r"[A-Za-z0-9][A-Za-z0-9_.-]*:", text):
+        return False
+    name, _, _ = _parts(text)
+    return "/" in name or name.endswith(_SUFFIXES) or Path(name).exists()
+
+
+def _parts(text: str) -> tuple[str, int | None, bool]:
+    """Path, size, and whether random weights are wanted; a file may be called ``a@random``."""
+    name, random = text.removeprefix(f"{FILE}:"), False
+    if name.endswith(f"@{RANDOM}") and not Path(name).exists():
+        name, random = name.removesuffix(f"@{RANDOM}"), True
+    size = _SIZE.search(name)
+    return _SIZE.sub("", name), int(size["size"]) if size else None, random
+
+
+def resolve(text: str) -> FileEntry:
+    """The entry of a path: ``file:`` before it and ``?size=N`` and ``@random`` behind are optional.
+
+    ``size`` stands in for a height and width that the file leaves open (224 without). Raises
+    UnknownNameError where there is no such file, UsageError for a format that is not read.
+    """
+    name, size, random = _parts(text)
+    path = Path(name)
+    if not path.exists():
+        raise UnknownNameError(f"there is no file {name}; entries of zoos are written zoo:model")
+    extent = _DEFAULT if size is None else size
+    if not 1 <= extent <= _LARGEST:
+        raise UsageError(f"{extent} is no size of an image; take one from 1 to {_LARGEST}")
+    more = "" if size is None else f"?size={size}"
+    own = Weights(OWN, default=True)
+    model = Model(
+        name=f"{path.resolve()}{more}",
+        architecture=path.name,
+        weights=(own,),
+        preprocessing=Preprocessing(),
+        labels=_UNKNOWN,
+        input_shape=(3, extent, extent),
+        note="a file; preprocessing and labels are not known",
+    )
+    return FileEntry(recognise(path), model, None if random else own, f"{name}{more}")
+
+
+def opened(model: str) -> tuple[Path, int]:
+    """The path and the size that a worker is given as the name of a model."""
+    size = _SIZE.search(model)
+    return Path(_SIZE.sub("", model)), int(size["size"]) if size else _DEFAULT

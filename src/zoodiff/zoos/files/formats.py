@@ -1,0 +1,115 @@
+"""Which formats there are, and which one a file is, by its first bytes."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoodiff.errors import UsageError
+from zoodiff.zoos.base import Environment, Model
+
+
+@dataclass
+class FileZoo:
+    """The catalogue side of one format: no models of its own, every file is one."""
+
+    name: str
+    title: str
+    distributions: tuple[str, ...]
+    extra: str | None
+    backend: str
+    environment: Environment | None = None
+    listed: bool = False
+
+    def models(self) -> Sequence[Model]:
+        """None: files are named, not listed."""
+        return ()
+
+
+_BACKENDS = "zoodiff.zoos.files"
+ONNX = FileZoo(
+    "file-onnx",
+    "ONNX file",
+    ("onnx", "onnxruntime"),
+    "onnx",
+    f"{_BACKENDS}.onnx:OnnxFiles",
+)
+TFLITE = FileZoo(
+    "file-tflite", "TFLite file", ("tflite",), "tflite", f"{_BACKENDS}.tflite:TFLiteFiles"
+)
+SAVED_MODEL = FileZoo(
+    "file-tensorflow",
+    "TensorFlow SavedModel or frozen graph",
+    ("tensorflow-cpu",),
+    "keras",
+    f"{_BACKENDS}.tensorflow:TensorFlowFiles",
+)
+KERAS = FileZoo(
+    "file-keras",
+    "Keras file",
+    ("keras", "tensorflow-cpu"),
+    "keras",
+    f"{_BACKENDS}.keras:KerasFiles",
+)
+
+_READ = "zoodiff reads ONNX, TFLite, Keras (.keras), SavedModel folders and frozen graphs"
+
+
+def recognise(path: Path) -> FileZoo:
+    """The format of a file or folder; raise UsageError in one sentence for any other."""
+    if path.is_dir():
+        if (path / "saved_model.pb").is_file():
+            return SAVED_MODEL
+        raise UsageError(f"{path} is a folder without saved_model.pb; {_READ}")
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+    except OSError as error:
+        raise UsageError(f"cannot read {path} ({error.strerror})") from None
+    if head[4:8] == b"TFL3":
+        return TFLITE
+    if head[:4] == b"PK\x03\x04":
+        return _of_archive(path)
+    for magic, what in _OTHERS:
+        if head.startswith(magic):
+            raise UsageError(f"{path} is {what}; {_READ}")
+    if path.name == "saved_model.pb":
+        raise UsageError(f"{path} is part of a SavedModel; name its folder {path.parent}")
+    if head[:1] == b"\x08":  # the field ir_version comes first in every writer's order
+        return ONNX
+    if head[:1] == b"\x0a" and path.suffix != ".onnx":  # the field node
+        return SAVED_MODEL
+    if path.suffix == ".onnx":
+        return ONNX  # the reader says what is wrong with it
+    raise UsageError(f"{path} is of no format that zoodiff knows; {_READ}")
+
+
+_CHECKPOINT = "a PyTorch checkpoint, which holds weights without a network"
+_OTHERS = (
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file of Keras 2; save it anew as .keras"),
+    (b"\x80\x02", _CHECKPOINT),
+    (b"\x80\x04", _CHECKPOINT),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file itself"),
+)
+
+
+def _of_archive(path: Path) -> FileZoo:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()[:10_000]
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path} is a damaged archive ({error})") from None
+    if "config.json" in names and "model.weights.h5" in names:
+        return KERAS
+    inner = {name.rpartition("/")[2] for name in names}
+    if "archive_format" in inner or "serialized_exported_program.json" in inner:
+        what = "a program of torch.export, which is not read yet; export it to ONNX"
+    elif "constants.pkl" in inner:
+        what = "TorchScript, which carries code; export it to ONNX"
+    elif "data.pkl" in inner:
+        what = _CHECKPOINT
+    else:
+        what = "an archive of something else"
+    raise UsageError(f"{path} is {what}; {_READ}")

@@ -1,0 +1,86 @@
+"""The worker side of Keras files (``.keras``)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.entry import RANDOM
+from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.zoos.base import Network
+from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.keras_backend import KerasNetwork, import_keras
+
+if TYPE_CHECKING:
+    from zoodiff.graph.ir import Graph
+
+
+class KerasFiles:
+    """Files that ``Model.save`` writes; see ``zoodiff.zoos.base.Backend``.
+
+    Read in Keras's safe mode, in which nothing that a file brings is executed.
+    """
+
+    def __init__(self) -> None:
+        self._keras, self._tf = import_keras()
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the frameworks that are really imported."""
+        return {"keras": self._keras.__version__, "tensorflow": self._tf.__version__}
+
+    def models(self) -> Sequence[str]:
+        """None: files are named, not listed."""
+        return ()
+
+    def describe(self, model: str, weights: str | None) -> Graph:
+        """Return the graph of the model in the file."""
+        from zoodiff.frontends.keras_functional import to_graph
+
+        return to_graph(self._open(model))
+
+    def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
+        """Return scalars in trainable weights and in all others, as Keras counts them."""
+        network = self._open(model)
+        trainable = sum(int(v.value.shape.num_elements()) for v in network.trainable_weights)
+        return {"parameters": trainable, "statistics": int(network.count_params()) - trainable}
+
+    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+        """Load the model; the values of ``random`` weights are for ``assign`` to put in."""
+        network = self._open(model)
+        path, _ = opened(model)
+
+        def compiled() -> Any:
+            return self._tf.function(lambda batch: network(batch, training=False))
+
+        def prepare(pixels: Any) -> Any:
+            raise UsageError(f"{path.name} does not say how images are prepared")
+
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return KerasNetwork(
+            weights_state="random" if weights == RANDOM else "file",
+            weights_sha256=None if weights == RANDOM else digest,
+            input_shape=(1, *network.input_shape[1:]),
+            layout="NHWC",
+            _call=compiled(),
+            _preprocess=prepare,
+            _model=network,
+            _compile=compiled,
+        )
+
+    def _open(self, model: str) -> Any:
+        path, extent = opened(model)
+        self._keras.utils.clear_session(free_memory=False)
+        try:
+            found = self._keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:  # Keras raises many kinds
+            reason = " ".join(str(error).split())[:200]
+            raise MeasurementError(f"{path} cannot be loaded in safe mode ({reason})") from None
+        shape = getattr(found, "input_shape", None)
+        if not isinstance(shape, tuple):
+            raise MeasurementError(f"{path} holds no network of one input")
+        if None in shape[1:]:
+            image = self._keras.Input([n or extent for n in shape[1:]])
+            found = self._keras.Model(image, found(image))
+        return found

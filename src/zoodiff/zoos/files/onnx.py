@@ -1,0 +1,65 @@
+"""The worker side of ONNX files."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.entry import RANDOM
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos.base import Network
+from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.onnx_backend import OnnxNetwork
+from zoodiff.zoos.onnx_session import open_file
+
+if TYPE_CHECKING:
+    from zoodiff.graph.ir import Graph
+
+
+class OnnxFiles:
+    """ONNX files on ONNX Runtime; see ``zoodiff.zoos.base.Backend``."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the packages that read and run the files."""
+        return {name: importlib.metadata.version(name) for name in ("onnx", "onnxruntime")}
+
+    def models(self) -> Sequence[str]:
+        """None: files are named, not listed."""
+        return ()
+
+    def describe(self, model: str, weights: str | None) -> Graph:
+        """Return the graph of the file; weights are not read."""
+        from zoodiff.frontends.onnx_file import graph_from_file
+
+        path, extent = opened(model)
+        return graph_from_file(path, path.name, extent=extent)
+
+    def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
+        """Count the file's own tensors."""
+        from zoodiff.frontends.onnx_file import load
+        from zoodiff.zoos.onnx_weights import counts
+
+        return counts(load(opened(model)[0]).graph)
+
+    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+        """Start a session; ``random`` fills every weight from ``seed``."""
+        path, extent = opened(model)
+        session = open_file(path, weights, seed, name=path.name, threads=threads)
+        given = session.input_shape
+        last = len(given) == 4 and given[-1] in {1, 3} and given[1] not in {1, 3}
+        shape = tuple(
+            n if isinstance(n, int) and n > 0 else (1 if axis == 0 else extent)
+            for axis, n in enumerate(given)
+        )
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return OnnxNetwork(
+            weights_state="random" if weights == RANDOM else "file",
+            weights_sha256=None if weights == RANDOM else digest,
+            input_shape=(1, *shape[1:]),
+            layout="NHWC" if last else "NCHW",
+            _call=session,
+            _preprocessing=Preprocessing(),
+        )

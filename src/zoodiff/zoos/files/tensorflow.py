@@ -1,0 +1,206 @@
+"""The worker side of TensorFlow's SavedModels and frozen graphs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from zoodiff.entry import RANDOM
+from zoodiff.errors import MeasurementError
+from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.held import Held, of_tensorflow
+from zoodiff.zoos.keras_backend import import_keras
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoodiff.graph.ir import Graph
+
+_LARGEST = 2**31 - 1
+"""Bytes of a protobuf that TensorFlow parses."""
+
+
+@dataclass
+class TensorFlowNetwork:
+    """A signature of a SavedModel, compiled by TensorFlow as it was saved."""
+
+    input_shape: tuple[int, ...]
+    layout: Literal["NCHW", "NHWC"]
+    _call: Any
+    _held: Held
+    weights_state: WeightsState = "file"
+    weights_sha256: str | None = None
+
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """Variables by the names under which the graph has them."""
+        return self._held
+
+    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Put values into variables."""
+        self._held.assign(weights)
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A batch in the signature's own layout -> (batch, classes)."""
+        if self._call is None:
+            raise MeasurementError("zoodiff reads frozen graphs and does not run them yet")
+        result: NDArray[np.float32] = self._call(batch)
+        return result.reshape(len(batch), -1)
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raise MeasurementError: a file does not say how images are prepared."""
+        raise MeasurementError("a SavedModel does not say how images are prepared")
+
+
+class TensorFlowFiles:
+    """SavedModel folders and frozen graphs; see ``zoodiff.zoos.base.Backend``."""
+
+    def __init__(self) -> None:
+        _, self._tf = import_keras()
+
+    def versions(self) -> Mapping[str, str]:
+        """Version of TensorFlow."""
+        return {"tensorflow": self._tf.__version__}
+
+    def models(self) -> Sequence[str]:
+        """None: files are named, not listed."""
+        return ()
+
+    def describe(self, model: str, weights: str | None) -> Graph:
+        """Return the graph of the only signature, or of the frozen graph, at batch size 1."""
+        path, extent = opened(model)
+        if path.is_dir():
+            from zoodiff.frontends.tensorflow_graph import graph_from_concrete_function
+
+            loaded, function, _ = self._signature(path, extent)
+            return graph_from_concrete_function(
+                function, variables=_variables(loaded, function), source=path.name
+            )
+        return self._frozen(path, extent)
+
+    def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
+        """Count the variables that the signature uses, or the constants of a frozen graph."""
+        path, extent = opened(model)
+        if not path.is_dir():
+            graph = self._frozen(path, extent)
+            found = {p.name: p for node in graph.nodes for p in node.parameters}.values()
+            trainable = sum(p.size for p in found if p.trainable)
+            return {"parameters": trainable, "statistics": sum(p.size for p in found) - trainable}
+        loaded, function, _ = self._signature(path, extent)
+        sizes = [
+            (bool(v.trainable), int(v.shape.num_elements())) for v in _variables(loaded, function)
+        ]
+        return {
+            "parameters": sum(n for trainable, n in sizes if trainable),
+            "statistics": sum(n for trainable, n in sizes if not trainable),
+        }
+
+    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+        """Load a SavedModel; the values of ``random`` weights are for ``assign`` to put in."""
+        path, extent = opened(model)
+        if not path.is_dir():
+            raise MeasurementError(
+                f"zoodiff reads frozen graphs like {path.name} and does not run them yet"
+            )
+        loaded, function, shape = self._signature(path, extent)
+        last = len(shape) == 4 and shape[-1] in {1, 3}
+        return TensorFlowNetwork(
+            input_shape=shape,
+            layout="NHWC" if last else "NCHW",
+            _call=lambda batch: function(self._tf.constant(batch)).numpy(),
+            _held=of_tensorflow(_variables(loaded, function)),
+            weights_state="random" if weights == RANDOM else "file",
+        )
+
+    def _signature(self, path: Path, extent: int) -> tuple[Any, Any, tuple[int, ...]]:
+        """The loaded model, its signature traced at batch size 1, and the input's shape."""
+        tf = self._tf
+        try:
+            loaded = tf.saved_model.load(os.fspath(path))
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise MeasurementError(f"{path} cannot be loaded ({reason})") from None
+        signatures = dict(getattr(loaded, "signatures", {}))
+        signature = signatures.get("serving_default") or next(iter(signatures.values()), None)
+        if signature is None:
+            raise MeasurementError(f"{path} has no signature; save it with one")
+        _, given = signature.structured_input_signature
+        if len(given) != 1 or len(signature.structured_outputs) != 1:
+            raise MeasurementError(
+                f"the signature of {path} has {len(given)} inputs and "
+                f"{len(signature.structured_outputs)} outputs; one of each is needed"
+            )
+        ((key, wanted),) = given.items()
+        if wanted.shape.rank is None:
+            raise MeasurementError(f"the input of {path} has no rank; save it with a shape")
+        shape = tuple(
+            int(n) if n else (1 if axis == 0 else extent)
+            for axis, n in enumerate(wanted.shape.as_list())
+        )
+        shape = (1, *shape[1:])
+
+        def call(image: Any) -> Any:
+            return next(iter(signature(**{key: image}).values()))
+
+        try:
+            traced = tf.function(call).get_concrete_function(
+                tf.TensorSpec(shape, wanted.dtype, name="image")
+            )
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise MeasurementError(
+                f"the signature of {path} does not take an image of shape {shape} ({reason})"
+            ) from None
+        return loaded, traced, shape
+
+    def _frozen(self, path: Path, extent: int) -> Graph:
+        from zoodiff.frontends.tensorflow_graph import graph_from_graph_def
+
+        tf = self._tf
+        definition = tf.compat.v1.GraphDef()
+        try:
+            if path.stat().st_size > _LARGEST:
+                raise ValueError("it is larger than 2 GiB")
+            definition.ParseFromString(path.read_bytes())
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise MeasurementError(f"{path} is no frozen graph ({reason})") from None
+        read = {name.split(":")[0].lstrip("^") for node in definition.node for name in node.input}
+        inputs = {}
+        for node in definition.node:
+            if node.op == "Placeholder" and node.name in read:
+                dims = [int(d.size) for d in node.attr["shape"].shape.dim]
+                inputs[node.name] = [
+                    n if n > 0 else (1 if axis == 0 else extent) for axis, n in enumerate(dims)
+                ]
+        outputs = [
+            node.name
+            for node in definition.node
+            if node.name not in read and node.op not in _NO_OUTPUT
+        ]
+        if len(inputs) != 1 or not next(iter(inputs.values())):
+            raise MeasurementError(
+                f"{path} has {len(inputs)} inputs with a shape; zoodiff needs one"
+            )
+        if not outputs:
+            raise MeasurementError(f"{path} has no output")
+        try:
+            return graph_from_graph_def(definition, inputs, outputs, source=path.name)
+        except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise MeasurementError(f"{path} is no sound frozen graph ({reason})") from None
+
+
+_NO_OUTPUT = frozenset(
+    {"Assert", "Const", "NoOp", "Placeholder", "SaveV2", "VarHandleOp", "VariableV2"}
+)
+
+
+def _variables(loaded: Any, function: Any) -> list[Any]:
+    """Variables that the model holds, or else that the function captures; counters left out."""
+    own = list(getattr(loaded, "variables", [])) or list(function.graph.variables)
+    return [v for v in own if v.dtype.is_floating]
