@@ -12,12 +12,13 @@ from zoodiff.compare.diff import diff as compare_graphs
 from zoodiff.compare.proof import Native, Proof
 from zoodiff.compare.proof import prove as prove_diff
 from zoodiff.compare.result import StudyResult
+from zoodiff.compare.weights import WeightsDiff, compare_weights
 from zoodiff.engines.local import LocalEngine
 from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph
 from zoodiff.measure import architecture
 from zoodiff.measure import study as studies
-from zoodiff.measure.native import run_with
+from zoodiff.measure.native import run_with, weights_of
 from zoodiff.measure.run import Observer, run
 from zoodiff.measure.study import LoadedStudy
 from zoodiff.measure.survey import describe_all
@@ -83,6 +84,19 @@ def prove(a: str, b: str, *, seed: int = 0) -> tuple[Diff, Proof]:
             return lambda weights, image: run_with(engine, entry, weights, image)
 
         return found, prove_diff(found, (runner(first), runner(second)), seed=seed)
+
+
+def diff_weights(a: str, b: str) -> tuple[Diff, WeightsDiff]:
+    """The diff of two entries, and whether they hold the same weights.
+
+    Raises UsageError for a reference that is none, WeightsUnavailableError where weights cannot be
+    had, MeasurementError where an entry cannot be built or gives no weights.
+    """
+    first, second = registry.resolve(a), registry.resolve(b)
+    with LocalEngine() as engine:
+        one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
+        found = compare_graphs(one, other, str(first.ref), str(second.ref))
+        return found, compare_weights(found, weights_of(engine, first), weights_of(engine, second))
 
 
 def fingerprints(entries: Iterable[str]) -> dict[str, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from itertools import takewhile
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +15,7 @@ from zoodiff.errors import UsageError
 if TYPE_CHECKING:
     from zoodiff.compare.diff import Diff
     from zoodiff.compare.proof import Proof
+    from zoodiff.compare.weights import LayerWeights, WeightsDiff
     from zoodiff.rules.findings import Finding
 
 
@@ -31,30 +33,48 @@ def diff(
         bool,
         typer.Option("--prove", help="Put A's weights into B, run both, and say what matters."),
     ] = False,
+    weights: Annotated[
+        bool,
+        typer.Option(
+            "--weights", help="Compare the weights too, whatever their format, names and layout."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Name what differs between two networks: no weights, no names, structure alone.
+    """Name what differs between two networks: their structure, not their names.
 
-    Codes are explained by `zoodiff rules`.
+    Codes are explained by `zoodiff rules`. Besides entries, paths of model files are taken.
     """
     from rich.console import Console
 
     from zoodiff import api
 
-    if prove and without:
-        raise UsageError("--prove takes all passes; leave out --without")
+    if without and (prove or weights):
+        raise UsageError("--prove and --weights take all passes; leave out --without")
+    if prove and weights:
+        raise UsageError("--prove puts random weights in; ask for --weights by itself")
     proof: Proof | None = None
+    held: WeightsDiff | None = None
     with Console(stderr=True).status(f"building {a} and {b}"):
         if prove:
             found, proof = api.prove(a, b)
+        elif weights:
+            found, held = api.diff_weights(a, b)
         else:
             found = api.diff(a, b, without=without or ())
     if json:
-        print_json(found.to_dict() | ({"proof": asdict(proof)} if proof else {}))
+        more: dict[str, Any] = {"proof": asdict(proof)} if proof else {}
+        if held is not None:
+            more["weights"] = {"sameness": held.sameness, **asdict(held)}
+        print_json(found.to_dict() | more)
         return
     _print(found, places)
     if proof is not None:
         print(proved(proof))
+    if held is not None:
+        print(weighed(held))
+        for layer in held.different if places else ():
+            print(f"    {_weighed(layer)}")
 
 
 def _print(found: Diff, places: bool) -> None:
@@ -159,6 +179,28 @@ def proved(proof: Proof) -> str:
     elif proof.responsible:
         text += f"; what matters: {', '.join(proof.responsible)}"
     return text + (f"; {proof.reason}" if proof.reason else "")
+
+
+def weighed(held: WeightsDiff) -> str:
+    """Whether the weights are the same, in one line."""
+    total = len(held.layers)
+    if held.sameness != "differ":
+        counted = Counter(layer.sameness for layer in held.layers)
+        if len(counted) < 2:
+            return f"weights: {held.sameness} ({total} layers)"
+        said = ", ".join(f"{count} {sameness}" for sameness, count in counted.items())
+        return f"weights: {held.sameness} ({total} layers: {said})"
+    shown = "; ".join(_weighed(layer) for layer in held.different[:3])
+    return f"weights: differ in {len(held.different)} of {total} layers: {shown}"
+
+
+def _weighed(layer: LayerWeights) -> str:
+    name = _short(layer.a or layer.b)
+    if not (layer.a and layer.b):
+        return f"{name} in one network only"
+    if layer.difference is None:
+        return f"{name} has other shapes"
+    return f"{name} by {layer.difference:.2g} of the largest"
 
 
 def verdict(found: Diff) -> str:

@@ -40,10 +40,10 @@ def transplant(alignment: Alignment, weights: Weights) -> Transplant:
 
 
 def _layer(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
-    mine, theirs = _own(a), _own(b)
+    mine, theirs = own_parameters(a), own_parameters(b)
     if not theirs:
         return
-    if all(x.op in _AFFINE or x.affine for x in (a, b)):
+    if all(x.op in AFFINE or x.affine for x in (a, b)):
         _affine(a, b, weights, result)
         return
     if [p.size for p in mine] != [p.size for p in theirs]:
@@ -54,15 +54,16 @@ def _layer(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
             result.weights[other.name] = weights[one.name].reshape(other.shape)
 
 
-_AFFINE = frozenset({"Conv", "ConvTranspose", "Gemm"})
+AFFINE = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
 
-def _own(layer: Layer) -> list[Any]:
+def own_parameters(layer: Layer) -> list[Any]:
+    """The parameters of a layer, those of the arithmetic behind it included."""
     return [p for node in (layer.node, *layer.chain) for p in node.parameters]
 
 
 @dataclass
-class _Affine:
+class AffineParts:
     """The parts of a layer: names of its parameters by what they are."""
 
     weight: Any = None
@@ -78,11 +79,13 @@ class _Affine:
 
     @property
     def norm(self) -> bool:
+        """Whether there is a batch norm."""
         return self.mean is not None
 
 
-def _parts(layer: Layer) -> _Affine | None:
-    found = _Affine()
+def parts(layer: Layer) -> AffineParts | None:
+    """The parameters of an affine layer by what they are; None where it has two norms."""
+    found = AffineParts()
     for node in (layer.node, *layer.chain):
         if node.op == "BatchNormalization":
             if found.norm:
@@ -99,8 +102,8 @@ def _parts(layer: Layer) -> _Affine | None:
 
 
 def _affine(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
-    one, other = _parts(a), _parts(b)
-    vectors = [p for p in _own(a) + _own(b) if p.role != "weight"]
+    one, other = parts(a), parts(b)
+    vectors = [p for p in own_parameters(a) + own_parameters(b) if p.role != "weight"]
     unlike = len({p.size for p in vectors}) > 1
     if one is None or other is None or unlike or not _fits(one.weight, other.weight):
         result.unfit.append((a.index, b.index))
@@ -111,9 +114,11 @@ def _affine(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
         _one_normed(one, other, weights, result.weights, width)
 
 
-def _one_normed(one: _Affine, other: _Affine, weights: Weights, made: Weights, width: int) -> None:
+def _one_normed(
+    one: AffineParts, other: AffineParts, weights: Weights, made: Weights, width: int
+) -> None:
     """The second network's layer, of which at most one side has a norm."""
-    factor, offset = _folded(one, weights, width)
+    factor, offset = folded(one, weights, width)
     rest = list(other.shifts)
     if other.norm:
         factor, offset = _into_norm(other, made, factor, offset)
@@ -131,7 +136,7 @@ def _one_normed(one: _Affine, other: _Affine, weights: Weights, made: Weights, w
         made[other.weight.name] = scaled.reshape(other.weight.shape)
 
 
-def _into_norm(other: _Affine, made: Weights, factor: Any, offset: Any) -> tuple[Any, Any]:
+def _into_norm(other: AffineParts, made: Weights, factor: Any, offset: Any) -> tuple[Any, Any]:
     """Any statistics will do, since the weights make up for them; what is left for these."""
     width = other.mean.size
     mean, variance = np.full(width, 0.25), np.full(width, 0.5)
@@ -152,8 +157,8 @@ def _fits(one: Any, other: Any) -> bool:
     return squeezed[0] == squeezed[1]
 
 
-def _folded(part: _Affine, weights: Weights, width: int) -> tuple[Any, Any]:
-    """Scale and shift a channel of everything behind the weights."""
+def folded(part: AffineParts, weights: Weights, width: int) -> tuple[Any, Any]:
+    """Scale and shift a channel, (out,) each, of everything behind the weights."""
     factor, offset = np.ones(width), np.zeros(width)
     if part.bias is not None:
         offset = weights[part.bias.name]
@@ -172,7 +177,7 @@ def _folded(part: _Affine, weights: Weights, width: int) -> tuple[Any, Any]:
     return factor, offset
 
 
-def _both_normed(one: _Affine, other: _Affine, weights: Weights, made: Weights) -> None:
+def _both_normed(one: AffineParts, other: AffineParts, weights: Weights, made: Weights) -> None:
     size = one.mean.size
     ones, zeros = np.ones(size), np.zeros(size)
     bias = weights[one.bias.name] if one.bias is not None else zeros
@@ -211,13 +216,13 @@ def _both_normed(one: _Affine, other: _Affine, weights: Weights, made: Weights) 
         made[other.weight.name] = weights[one.weight.name].reshape(other.weight.shape)
 
 
-def _set_scale(part: _Affine, weights: Weights, ones: Any) -> None:
+def _set_scale(part: AffineParts, weights: Weights, ones: Any) -> None:
     for p in (part.scale, *part.scales):
         if p is not None:
             weights[p.name] = ones.reshape(p.shape)
 
 
-def _set_shift(part: _Affine, weights: Weights, zeros: Any) -> None:
+def _set_shift(part: AffineParts, weights: Weights, zeros: Any) -> None:
     for p in (part.shift, *part.shifts):
         if p is not None:
             weights[p.name] = zeros.reshape(p.shape)

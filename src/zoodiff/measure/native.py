@@ -52,3 +52,27 @@ def run_with(
     if not np.isfinite(outputs).all():
         raise MeasurementError(f"{entry.model.name} gives outputs that are no numbers")
     return outputs
+
+
+def weights_of(engine: LocalEngine, entry: Entry) -> dict[str, NDArray[Any]]:
+    """All weights of an entry, by the names of its graph, as its framework stores them.
+
+    Raises WeightsUnavailableError where published weights cannot be had, MeasurementError where
+    the framework cannot give them.
+    """
+    worker = engine.worker(entry.zoo, "run", threads=2)
+    worker.call(
+        "load",
+        doing=f"loading the weights of {entry.model.name}",
+        handle=_HANDLE,
+        model=entry.model.name,
+        weights=entry.weights_name,
+        seed=0,
+        threads=2,
+    )
+    answer = worker.call(
+        "weights", doing=f"reading the weights of {entry.model.name}", handle=_HANDLE
+    )
+    found = {name: worker.get_array(array) for name, array in answer.items()}
+    worker.call("unload", doing=f"dropping {entry.model.name}", handle=_HANDLE)
+    return found

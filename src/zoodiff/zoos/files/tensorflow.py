@@ -103,9 +103,7 @@ class TensorFlowFiles:
         """Load a SavedModel; the values of ``random`` weights are for ``assign`` to put in."""
         path, extent = opened(model)
         if not path.is_dir():
-            raise MeasurementError(
-                f"zoodiff reads frozen graphs like {path.name} and does not run them yet"
-            )
+            return TensorFlowNetwork((), "NHWC", None, self._constants(path))
         loaded, function, shape = self._signature(path, extent)
         last = len(shape) == 4 and shape[-1] in {1, 3}
         return TensorFlowNetwork(
@@ -157,11 +155,8 @@ class TensorFlowFiles:
             ) from None
         return loaded, traced, shape
 
-    def _frozen(self, path: Path, extent: int) -> Graph:
-        from zoodiff.frontends.tensorflow_graph import graph_from_graph_def
-
-        tf = self._tf
-        definition = tf.compat.v1.GraphDef()
+    def _definition(self, path: Path) -> Any:
+        definition = self._tf.compat.v1.GraphDef()
         try:
             if path.stat().st_size > _LARGEST:
                 raise ValueError("it is larger than 2 GiB")
@@ -169,6 +164,30 @@ class TensorFlowFiles:
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"{path} is no frozen graph ({reason})") from None
+        return definition
+
+    def _constants(self, path: Path) -> Held:
+        """Constants by the names of their operations."""
+        tensors = {
+            node.name: node.attr["value"].tensor
+            for node in self._definition(path).node
+            if node.op == "Const"
+        }
+
+        def refuse(weights: Mapping[str, NDArray[Any]]) -> None:
+            raise MeasurementError(f"weights cannot be put into {path.name}, a frozen graph")
+
+        return Held(
+            {name: [d.size for d in t.tensor_shape.dim] for name, t in tensors.items()},
+            lambda name: self._tf.make_ndarray(tensors[name]),
+            refuse,
+        )
+
+    def _frozen(self, path: Path, extent: int) -> Graph:
+        from zoodiff.frontends.tensorflow_graph import graph_from_graph_def
+
+        tf = self._tf
+        definition = self._definition(path)
         read = {name.split(":")[0].lstrip("^") for node in definition.node for name in node.input}
         inputs = {}
         for node in definition.node:

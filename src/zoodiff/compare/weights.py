@@ -1,0 +1,169 @@
+"""Whether two networks hold the same weights, whatever their format, names and layout.
+
+Weights are compared along the alignment of the two canonical graphs, in the canonical order of
+their axes: so a copy in another container, with other names, transposed, or with its batch norms
+folded is found to be one. Per channel a layer computes :math:`y = s (W x) + t`; two layers are
+equal after folding where :math:`s W` and :math:`t` are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from zoodiff.compare.diff import Diff
+from zoodiff.compare.transplant import AFFINE, folded, own_parameters, parts
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.ir import Graph, Parameter
+from zoodiff.graph.layers import Layer
+from zoodiff.graph.weights import Weights, viewed
+
+Sameness = Literal["identical", "equal after rounding", "equal after folding", "differ"]
+_FOLDING = 2e-5
+"""Relative; what single precision loses when a norm is folded into weights."""
+_HALVES = {"float16": np.float16}
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """The weights of two aligned layers, or of a layer without counterpart."""
+
+    a: str
+    b: str
+    """Names in the sources; one is empty where only one network has the layer."""
+    sameness: Sameness
+    difference: float | None
+    """Largest difference over the largest weight; None where shapes differ."""
+
+
+@dataclass(frozen=True)
+class WeightsDiff:
+    """The verdict, and every layer with weights."""
+
+    layers: tuple[LayerWeights, ...]
+
+    @property
+    def sameness(self) -> Sameness:
+        """The least that holds for every layer."""
+        found = {layer.sameness for layer in self.layers}
+        return next((one for one in _ORDER if one in found), "identical")
+
+    @property
+    def different(self) -> tuple[LayerWeights, ...]:
+        """Layers that differ, the largest difference first."""
+        found = [layer for layer in self.layers if layer.sameness == "differ"]
+        return tuple(sorted(found, key=lambda x: -(x.difference or np.inf)))
+
+
+_ORDER: tuple[Sameness, ...] = (
+    "differ",
+    "equal after folding",
+    "equal after rounding",
+    "identical",
+)
+
+
+def compare_weights(diff: Diff, a: Mapping[str, Any], b: Mapping[str, Any]) -> WeightsDiff:
+    """Compare the weights of two networks; ``a`` and ``b`` are as their frameworks store them.
+
+    Raises MeasurementError where weights are missing or have other shapes than the graphs say.
+    """
+    mine, theirs = canonical(diff.a.canonical, a), canonical(diff.b.canonical, b)
+    alignment, found = diff.alignment, []
+    for i, j in alignment.pairs:
+        one, other = alignment.a.layers[i], alignment.b.layers[j]
+        owned = own_parameters(one), own_parameters(other)
+        if all(owned) or (any(owned) and not (one.pixels and other.pixels)):
+            sameness, size = _compared(one, other, mine, theirs)
+            found.append(LayerWeights(one.name, other.name, sameness, size))
+    for index in alignment.only_a:
+        if own_parameters(alignment.a.layers[index]):
+            found.append(LayerWeights(alignment.a.layers[index].name, "", "differ", None))
+    for index in alignment.only_b:
+        if own_parameters(alignment.b.layers[index]):
+            found.append(LayerWeights("", alignment.b.layers[index].name, "differ", None))
+    return WeightsDiff(tuple(found))
+
+
+def canonical(graph: Graph, stored: Mapping[str, Any]) -> Weights:
+    """The weights of a canonical graph from those that a framework stores."""
+    found: Weights = {}
+    for p in (p for node in graph.nodes for p in node.parameters):
+        if p.name not in stored:
+            raise MeasurementError(f"{graph.source} gives no values for its weight {p.name}")
+        try:
+            found[p.name] = viewed(p, np.asarray(stored[p.name])).reshape(p.shape)
+        except ValueError:
+            raise MeasurementError(
+                f"the weight {p.name} of {graph.source} has another shape than its graph says, "
+                f"{p.shape}"
+            ) from None
+    return found
+
+
+def _compared(one: Layer, other: Layer, a: Weights, b: Weights) -> tuple[Sameness, float | None]:
+    owned = own_parameters(one), own_parameters(other)
+    roles = [[(p.role, p.size) for p in side] for side in owned]
+    difference: float | None = None
+    if roles[0] == roles[1] and _epsilons(one) == _epsilons(other):
+        pairs = [
+            (a[p.name].reshape(-1), b[q.name].reshape(-1), p, q)
+            for p, q in zip(*owned, strict=True)
+        ]
+        if all(np.array_equal(x, y) for x, y, _, _ in pairs):
+            return "identical", 0.0
+        if all(_rounded(*pair) for pair in pairs):
+            return "equal after rounding", max(_relative(x, y) for x, y, _, _ in pairs)
+        difference = max(_relative(x, y) for x, y, _, _ in pairs)
+    effective = [_effective(side, w) for side, w in ((one, a), (other, b))]
+    if effective[0] is not None and effective[1] is not None:
+        if [x.shape for x in effective[0]] != [x.shape for x in effective[1]]:
+            return "differ", None
+        difference = max(_relative(x, y) for x, y in zip(*effective, strict=True))
+        if difference <= _FOLDING:
+            return "equal after folding", difference
+    return "differ", difference
+
+
+def _effective(layer: Layer, weights: Weights) -> list[Any] | None:
+    """Scaled weights (out, rest) and shifts of a layer that is affine a channel."""
+    if not (layer.op in AFFINE or layer.affine):
+        return None
+    found = parts(layer)
+    if found is None:
+        return None
+    if found.weight is None:
+        width = max(p.size for p in own_parameters(layer))
+        scale, shift = folded(found, weights, width)
+        return [np.asarray(scale), np.asarray(shift)]
+    weight = weights[found.weight.name].astype(np.float64)
+    if layer.op == "ConvTranspose":
+        return None
+    scale, shift = folded(found, weights, weight.shape[0])
+    scaled = weight.reshape(weight.shape[0], -1) * np.asarray(scale).reshape(-1, 1)
+    return [scaled, np.asarray(shift)]
+
+
+def _epsilons(layer: Layer) -> list[Any]:
+    return [node.attributes.get("epsilon") for node in (layer.node, *layer.chain)]
+
+
+def _relative(x: Any, y: Any) -> float:
+    x, y = (np.asarray(v, dtype=np.float64) for v in (x, y))
+    if not x.size:
+        return 0.0
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return 0.0 if np.array_equal(x, y, equal_nan=True) else float("inf")
+    size = max(float(np.max(np.abs(x))), float(np.max(np.abs(y))), 1e-300)
+    return float(np.max(np.abs(x - y))) / size
+
+
+def _rounded(x: Any, y: Any, p: Parameter, q: Parameter) -> bool:
+    """Whether one is the other in half precision, or they are equal."""
+    if np.array_equal(x, y):
+        return True
+    kinds: Iterable[Any] = (_HALVES[d] for d in (p.dtype, q.dtype) if d in _HALVES)
+    return any(np.array_equal(x.astype(kind), y.astype(kind)) for kind in kinds)
