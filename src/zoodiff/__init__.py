@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from zoodiff.api import compare_entries as compare_entries
     from zoodiff.api import describe as describe
     from zoodiff.api import diff as diff
+    from zoodiff.api import diff_weights as diff_weights
     from zoodiff.api import fingerprints as fingerprints
+    from zoodiff.api import prove as prove
     from zoodiff.api import run_study as run_study
+    from zoodiff.api import survey as survey
     from zoodiff.api import write_report as write_report
     from zoodiff.claims.catalogue import Claim as Claim
     from zoodiff.claims.catalogue import claims_for as claims_for
@@ -55,11 +58,14 @@ _PUBLIC = {
     "count": "zoodiff.graph.cost",
     "describe": "zoodiff.api",
     "diff": "zoodiff.api",
+    "diff_weights": "zoodiff.api",
     "fingerprints": "zoodiff.api",
+    "prove": "zoodiff.api",
     "load_study": "zoodiff.measure.study",
     "find_zoo": "zoodiff.zoos.registry",
     "resolve": "zoodiff.zoos.registry",
     "run_study": "zoodiff.api",
+    "survey": "zoodiff.api",
     "write_report": "zoodiff.api",
 }
 

@@ -163,11 +163,9 @@ def test_weights_that_are_missing_are_an_error(values) -> None:
 
 def test_a_layer_of_one_network_only_differs(values) -> None:
     d = network()
-    more = Node(
-        "Mul", "gain", ("y",), ("z",), {"axis": 1}, (Parameter("e", (4,), role="constant"),)
-    )
     relu = Node("Tanh", "tanh", ("y",), ("t",))
-    more = Node("Mul", "gain", ("t",), ("z",), {"axis": 1}, more.parameters)
+    weight = Parameter("e", (4,), role="constant")
+    more = Node("Mul", "gain", ("t",), ("z",), {"axis": 1}, (weight,))
     tensors = {**d.tensors, "t": Tensor("t", (1, 4)), "z": Tensor("z", (1, 4))}
     other = Graph("test", d.inputs, (tensors["z"],), (*d.nodes, relu, more), tensors)
     found = compared(d, values, other, {**values, "e": np.ones(4, np.float32)})

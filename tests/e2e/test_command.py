@@ -14,7 +14,10 @@ pytestmark = pytest.mark.e2e
 
 COMMAND = shutil.which("zoodiff", path=str(Path(sys.executable).parent)) or "zoodiff"
 FRAMEWORKS = ("torch", "torchvision", "keras", "tensorflow", "tf_keras", "onnx", "onnxruntime")
-COMMANDS = ("zoos", "list", "show", "claims", "compare", "run", "report", "env")
+COMMANDS = (
+    *("zoos", "list", "show", "claims", "compare", "diff", "fingerprint", "rules"),
+    *("run", "report", "env"),
+)
 
 
 def zoodiff(*arguments: str, cwd: Path | None = None, **variables: str):
@@ -81,6 +84,10 @@ def test_every_command_has_help_and_its_page_names_every_option(command: str) ->
         (["list", "zzzz"], 'no architecture or model matches "zzzz"'),
         (["list", "--zoo", "tochvision"], "did you mean torchvision"),
         (["env", "create", "tfgm"], "did you mean tfmg"),
+        (["rules", "ARC999"], 'there is no rule "ARC999"; there are ARC101'),
+        (["diff", "torchvision:resnet50", "missing.onnx"], "there is no file missing.onnx"),
+        (["diff", "keras:VGG16", "keras:VGG1"], "did you mean VGG16"),
+        (["fingerprint", "README"], "is not an entry; write zoo:model"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
