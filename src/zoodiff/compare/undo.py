@@ -19,6 +19,8 @@ from zoodiff.rules.difference import Edit
 
 _SHAPING = frozenset({"group", "kernel_shape", "op", "out_channels", "out_features"})
 """Attributes from which the shape of a layer's weights follows."""
+_SIZING = frozenset({"ceil_mode", "dilations", "kernel_shape", "op", "pads", "strides"})
+"""Attributes from which the height and width of later maps follow."""
 FROM_A = "first:"
 """Stands before the names of parameters that are the first network's."""
 
@@ -29,7 +31,7 @@ def undone(alignment: Alignment, edits: Iterable[Edit], everything: Iterable[Edi
     Parameters of the first network are marked. Layers whose width follows from another layer's
     get the first network's weights, unless a difference of their own is left.
     """
-    chosen = list(edits)
+    chosen, everything = list(edits), list(everything)
     work = _Work(alignment, {i for e in chosen if e.code == "ARC120" for i in e.a})
     left = {i for e in everything if e not in chosen and _SHAPING & set(e.keys) for i in e.a}
     for edit in chosen:
@@ -39,6 +41,7 @@ def undone(alignment: Alignment, edits: Iterable[Edit], everything: Iterable[Edi
         if not edit.keys:
             work.layers(edit)
     work.follow(left)
+    work.follow_sizes(chosen, [e for e in everything if e not in chosen])
     return work.net.freeze()
 
 
@@ -104,6 +107,22 @@ class _Work:
             for key in ("group", "out_channels", "in_features", "out_features"):
                 if key in a.node.attributes:
                     node.attributes[key] = a.node.attributes[key]
+
+    def follow_sizes(self, chosen: Iterable[Edit], left: Iterable[Edit]) -> None:
+        """Pads that no difference names follow from the size of the map that comes in.
+
+        They are the first network's again where everything before them that sets sizes is undone.
+        """
+        named = {j for e in (*chosen, *left) if "pads" in e.keys for j in e.b}
+        still = [j for e in left if _SIZING & set(e.keys) or not e.keys for j in e.b or (0,)]
+        first = min(still, default=len(self._alignment.b.layers))
+        for i, j in self._alignment.pairs:
+            a, b = self._alignment.a.layers[i], self._alignment.b.layers[j]
+            node = self._by_output.get(b.node.outputs[0])
+            if node is None or j in named or j >= first or "pads" not in a.node.attributes:
+                continue
+            if node.op == a.op and "pads" in node.attributes:
+                node.attributes["pads"] = a.node.attributes["pads"]
 
     def _chain(self, edit: Edit, a: Layer, b: Layer) -> None:
         norms = [[n for n in (x.node, *x.chain) if n.op == "BatchNormalization"] for x in (a, b)]
