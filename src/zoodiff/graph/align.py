@@ -5,7 +5,9 @@ Names say nothing across frameworks, so the alignment uses structure alone, from
 1. Hashes from both ends. A layer is known by everything that it is computed from and by everything
    that is computed from it. Layers for which both agree are the same; then those for which one
    agrees and nothing else comes into question. First with all attributes, then with operator,
-   kernel and channels alone, and, where both ends agree, with the operator alone.
+   kernel and channels alone, and, where both ends agree, with the operator alone. Where that is
+   not enough, layers are known by everything within some steps around them (B. Weisfeiler and
+   A. Leman, 1968).
 2. Neighbours. What is read by two aligned layers, or reads them, is probably aligned too.
 3. What remains between aligned layers is aligned as two sequences, by dynamic programming
    (S. Needleman and C. Wunsch, 1970) over the likeness of layers.
@@ -58,6 +60,9 @@ _FAMILIES: dict[str, str] = {
     ),
     **dict.fromkeys(("Softmax", "LogSoftmax"), "output"),
 }
+_ALIGNED = 0.9
+"""Share of layers that must be aligned by hashes from the ends for those to be enough."""
+_DISTANCES = (3, 6, 12)
 _CELLS = 250_000
 """Largest table of the dynamic programme; larger stretches are cut."""
 
@@ -94,6 +99,7 @@ def align(a: LayerGraph, b: LayerGraph) -> Alignment:
     work = _Work(a, b)
     for level in (_labels, _cores):
         work.by_hashes(level(a), level(b), one_end=True)
+    work.by_surroundings(_cores(a), _cores(b))
     work.by_hashes([x.op for x in a.layers], [y.op for y in b.layers], one_end=False)
     work.by_neighbours()
     work.by_sequence()
@@ -146,6 +152,18 @@ class _Work:
         if one_end:
             self._by_keys(up_a, up_b)
             self._by_keys(down_a, down_b)
+
+    def by_surroundings(self, labels_a: Sequence[Hashable], labels_b: Sequence[Hashable]) -> None:
+        """Pair layers that are alone in having what lies around them, near and far.
+
+        Needed where networks differ at both ends, by preprocessing and by the number of classes
+        say, so that no hash from an end agrees.
+        """
+        if len(self.to_b) >= _ALIGNED * min(len(self.a.layers), len(self.b.layers)):
+            return
+        rings = [_around(self.a, labels_a), _around(self.b, labels_b)]
+        for keys_a, keys_b in zip(*rings, strict=True):
+            self._by_keys(keys_a, keys_b)
 
     def _by_keys(
         self, keys_a: Sequence[Hashable], keys_b: Sequence[Hashable], most: int = 1
@@ -355,6 +373,24 @@ def _backward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
         used = sorted(found[user] for user, _ in layer.users)
         found[layer.index] = hash((labels[layer.index], tuple(used), ends.get(layer.index)))
     return found
+
+
+def _around(graph: LayerGraph, labels: Sequence[Hashable]) -> list[list[int]]:
+    """Hashes of everything within some distances of each layer, the largest distance first."""
+    now = [hash(label) for label in labels]
+    found = []
+    for distance in range(1, max(_DISTANCES) + 1):
+        made = []
+        for layer in graph.layers:
+            read = [now[i] if i >= 0 else i for i in layer.inputs]
+            if layer.commutative or layer.op == "Concat":
+                read.sort()
+            used = sorted((position, now[user]) for user, position in layer.users)
+            made.append(hash((now[layer.index], tuple(read), tuple(used))))
+        now = made
+        if distance in _DISTANCES:
+            found.append(now)
+    return found[::-1]
 
 
 def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
