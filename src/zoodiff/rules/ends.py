@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoodiff.graph.ir import Node
 from zoodiff.graph.layers import LayerGraph
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.difference import Edit, Pair, Scene, shown
+from zoodiff.rules.difference import Edit, Pair, Scene
+from zoodiff.rules.layers import arithmetic
 
 _PASSING = frozenset({"LogSoftmax", "Reshape", "Sigmoid", "Softmax", "Squeeze"})
 
@@ -32,15 +32,8 @@ def _pixels(pair: Pair, scene: Scene) -> Iterable[Edit]:
         words = ["numbers kept as weights" if k else "numbers kept as constants" for k in kept]
         yield pair.edit("ARC152", words[0], words[1], "pixels", noun="places")
     else:
-        left, right = ("; ".join(map(_arithmetic, nodes)) for nodes in sides)
+        left, right = ("; ".join(map(arithmetic, nodes)) for nodes in sides)
         yield pair.edit("ARC150", left, right, "pixels", noun="places")
-
-
-def _arithmetic(node: Node) -> str:
-    """One step as a person writes it: "x * 0.0171"."""
-    sign = {"Add": "+", "Div": "/", "Mul": "*", "Sub": "-"}[node.op]
-    value = node.attributes.get("value")
-    return f"{sign} {shown(value) if value is not None else 'weights'}"
 
 
 register(
@@ -105,7 +98,7 @@ register(
         "function",
         "The networks take images of another size, or another number of channels.",
         "MACs, latency and accuracy differ; padding may fall on other sides.",
-        "Compare at one size: `--input-size`.",
+        "Accuracies at two sizes are not one figure: state the size beside each.",
         scene=_inputs,
     )
 )

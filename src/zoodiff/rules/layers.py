@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from zoodiff.graph.align import family
+from zoodiff.graph.ir import Node
 from zoodiff.graph.layers import Layer
 from zoodiff.rules.base import Rule, register
 from zoodiff.rules.difference import Edit, Pair, Scene, shown, window
@@ -13,8 +14,17 @@ from zoodiff.rules.difference import Edit, Pair, Scene, shown, window
 
 def called(layer: Layer) -> str:
     """A layer as a person says it: "ReLU6", "3x3 convolution"."""
+    if layer.pixels:
+        return "pixels " + ", ".join(map(arithmetic, (layer.node, *layer.chain)))
     describe = _DESCRIBED.get(layer.op)
     return describe(layer.node.attributes) if describe else _CALLED.get(layer.op, layer.op)
+
+
+def arithmetic(node: Node) -> str:
+    """One step as a person writes it: "x * 0.0171"."""
+    sign = {"Add": "+", "Div": "/", "Mul": "*", "Sub": "-"}[node.op]
+    value = node.attributes.get("value")
+    return f"{sign} {shown(value) if value is not None else 'weights'}"
 
 
 def _clip(a: Mapping[str, Any]) -> str:
