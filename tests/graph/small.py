@@ -29,6 +29,8 @@ class Draft:
         given = [inputs] if isinstance(inputs, str) else inputs
         name = f"n{len(self.nodes)}"
         made = shape or self.tensors[given[0]].shape
+        if op == "Reshape":
+            attributes["shape"] = list(made)
         self.tensors[name] = Tensor(name, made)
         self.nodes.append(
             Node(

@@ -16,10 +16,11 @@ from test_mutations import NETWORKS, network, trials
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.evaluate.run import evaluate, unsupported
+from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 from zoodiff.graph.layers import LayerGraph
 from zoodiff.graph.passes import PASSES
-from zoodiff.graph.weights import Drawn
+from zoodiff.graph.weights import Drawn, as_stored, viewed
 
 
 def ops(graph: Graph) -> list[str]:
@@ -311,6 +312,176 @@ def test_channels_in_another_order_are_not_forgotten() -> None:
     graph = d.graph(d.conv(d.add("Concat", parts, (1, 3, 8, 8), axis=1)))
     assert "Concat" in ops(graph)
     same_numbers(graph)
+
+
+# Movements, parts of layers, products with indices
+
+
+def stored_numbers(graph: Graph) -> None:
+    """The same numbers from weights as they are stored, which parts of weights need."""
+    random = np.random.default_rng(0)
+    owned = {p.name: p for node in graph.nodes for p in node.parameters}
+    weights = {name: random.standard_normal(p.shape) for name, p in owned.items()}
+    image = random.standard_normal(graph.inputs[0].shape)
+    clean = canonical(graph)
+    before, after = (
+        next(iter(evaluate(g, {g.inputs[0].name: image}, weights).values())) for g in (graph, clean)
+    )
+    np.testing.assert_allclose(after.reshape(-1), before.reshape(-1), rtol=1e-9, atol=1e-12)
+    # And back: what is put into the parts is what the framework stores.
+    drawn = {
+        p.name: viewed(p, weights[p.stored].astype(np.float32))
+        for node in clean.nodes
+        for p in node.parameters
+    }
+    for name, array in as_stored(graph, clean, drawn).items():
+        np.testing.assert_array_equal(array, weights[name].astype(np.float32))
+
+
+MOVES = {
+    "shuffle": [(1, 2, 4, 8, 8), [0, 2, 1, 3, 4], (1, 8, 8, 8)],
+    "there and back": [(1, 8, 64), [0, 2, 1], (1, 8, 8, 8), [0, 3, 1, 2], (1, 8, 8, 8)],
+    "ones": [(8, 1, 8, 1, 8), [2, 1, 0, 3, 4], (1, 8, 8, 8)],
+    "through a cut": [(1, 32, 16), [0, 2, 1], (1, 2, 256), [0, 2, 1], (1, 8, 8, 8)],
+    "no common factor": [(1, 8, 64), [0, 2, 1], (1, 512), (1, 8, 8, 8)],
+}
+
+
+def moved(steps: list, shape: tuple[int, ...] = (1, 8, 8, 8)) -> Graph:
+    d = Draft(shape)
+    x = d.add("Tanh", "x")
+    for step in steps:
+        if isinstance(step, list):
+            turned = tuple(d.tensors[x].shape[axis] for axis in step)
+            x = d.add("Transpose", x, turned, perm=step)
+        else:
+            x = d.add("Reshape", x, step)
+    return d.graph(d.conv(x))  # which keeps movements from going past it
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_movements_in_a_row_have_one_form(name: str) -> None:
+    graph = moved(MOVES[name])
+    same_numbers(graph)
+    assert ops(graph).count("Transpose") <= 1 + (name == "through a cut")
+
+
+def test_movements_that_cancel_are_none() -> None:
+    graph = moved([(1, 2, 4, 64), [0, 2, 1, 3], [0, 2, 1, 3], (1, 8, 8, 8)])
+    assert ops(graph) == ["Tanh", "Conv"]
+    other = moved([(2, 4, 8, 8), [1, 0, 2, 3], (1, 4, 2, 64), [0, 2, 1, 3], (1, 8, 8, 8)])
+    assert ops(other) == ["Tanh", "Conv"]
+
+
+def test_another_movement_is_another_graph() -> None:
+    labels = {
+        tuple(layer.label for layer in LayerGraph(canonical(moved(steps))).layers)
+        for steps in (
+            [(1, 2, 4, 8, 8), [0, 2, 1, 3, 4], (1, 8, 8, 8)],
+            [(1, 4, 2, 8, 8), [0, 2, 1, 3, 4], (1, 8, 8, 8)],
+            [(1, 8, 8, 8)],
+        )
+    }
+    assert len(labels) == 3
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_row_of_movements_computes_the_same(seed: int) -> None:
+    """Random divisions, orders and slices of one tensor."""
+    random = np.random.default_rng(seed)
+    d = Draft((1, 6, 4, 12))
+    x = d.add("Tanh", "x")
+    for _ in range(random.integers(2, 7)):
+        shape = d.tensors[x].shape
+        kind = random.choice(["Transpose", "Reshape", "Slice"])
+        if kind == "Transpose":
+            perm = [int(axis) for axis in random.permutation(len(shape))]
+            x = d.add(kind, x, tuple(shape[axis] for axis in perm), perm=perm)
+        elif kind == "Reshape":
+            factors = [p for n in shape for p in _primes(n)]
+            cuts = sorted(random.integers(0, len(factors) + 1, 3))
+            parts = np.split(np.array(factors, dtype=int), cuts)
+            made = tuple(int(np.prod(part)) for part in parts)
+            x = d.add(kind, x, made)
+        else:
+            axis = int(random.integers(len(shape)))
+            start = int(random.integers(shape[axis]))
+            end = int(random.integers(start + 1, shape[axis] + 1))
+            made = (*shape[:axis], end - start, *shape[axis + 1 :])
+            x = d.add(kind, x, made, axes=[axis], starts=[start], ends=[end], steps=[1])
+    same_numbers(d.graph(d.add("Exp", x)))
+
+
+def _primes(n: int) -> list[int]:
+    first = next((p for p in range(2, n + 1) if n % p == 0), None)
+    return [first, *_primes(n // first)] if first else []
+
+
+def attention(how: str) -> Graph:
+    """Self-attention with two heads of three channels over five tokens."""
+    d = Draft((1, 5, 4))
+    if how == "at once":
+        held = [
+            Parameter("qkv", (18, 4), role="weight", layout="OI"),
+            Parameter("bias", (18,), role="bias"),
+        ]
+        wide = {"in_features": 4, "out_features": 18, "bias": True, "axis": 2}
+        x = d.add("Gemm", "x", (1, 5, 18), parameters=held, **wide)
+        x = d.add("Reshape", x, (1, 5, 3, 2, 3))
+        x = d.add("Transpose", x, (3, 1, 2, 5, 3), perm=[2, 0, 3, 1, 4])
+        parts = []
+        for k in range(3):
+            bounds = {"axes": [0], "starts": [k], "ends": [k + 1], "steps": [1]}
+            piece = d.add("Slice", x, (1, 1, 2, 5, 3), **bounds)
+            parts.append(d.add("Reshape", piece, (1, 2, 5, 3)))
+        query, key, value = parts
+        key = d.add("Transpose", key, (1, 2, 3, 5), perm=[0, 1, 3, 2])
+        scores = d.add("MatMul", [query, key], (1, 2, 5, 5), batch=2, m=5, k=3, n=5)
+        scores = d.add("Softmax", d.add("Mul", scores, value=0.5), axis=3)
+        x = d.add("MatMul", [scores, value], (1, 2, 5, 3), batch=2, m=5, k=5, n=3)
+        x = d.add("Transpose", x, (1, 5, 2, 3), perm=[0, 2, 1, 3])
+        x = d.add("Reshape", x, (1, 5, 6))
+        last = Parameter("out", (4, 6), role="weight", layout="OI")
+        out = {"in_features": 6, "out_features": 4, "bias": False, "axis": 2}
+        return d.graph(d.add("Gemm", x, (1, 5, 4), parameters=[last], **out))
+    made = {}
+    for name in ("key", "query", "value"):
+        held = [
+            Parameter(name, (4, 2, 3), role="weight"),
+            Parameter(f"{name}/bias", (2, 3), role="bias"),
+        ]
+        settings = {"in_features": 4, "out_features": 6, "bias": True, "axis": 2}
+        made[name] = d.add(
+            "Gemm", "x", (1, 5, 2, 3), parameters=held, equation="abc,cde->abde", **settings
+        )
+    query = d.add("Mul", made["query"], value=0.5)
+    scores = d.add(
+        "MatMul", [made["key"], query], (1, 2, 5, 5),
+        batch=2, m=5, k=3, n=5, equation="aecd,abcd->acbe",
+    )  # fmt: skip
+    scores = d.add("Softmax", scores, axis=3)
+    x = d.add(
+        "MatMul", [scores, made["value"]], (1, 5, 2, 3),
+        batch=2, m=5, k=5, n=3, equation="acbe,aecd->abcd",
+    )  # fmt: skip
+    last = Parameter("out", (2, 3, 4), role="weight")
+    settings = {"in_features": 6, "out_features": 4, "bias": False, "axis": 3}
+    return d.graph(
+        d.add("Gemm", x, (1, 5, 4), parameters=[last], equation="abcd,cde->abe", **settings)
+    )
+
+
+@pytest.mark.parametrize("how", ["at once", "one by one"])
+def test_attention_computes_the_same(how: str) -> None:
+    stored_numbers(attention(how))
+
+
+def test_attention_has_one_form() -> None:
+    from zoodiff.compare.diff import diff
+
+    found = diff(attention("at once"), attention("one by one"), "a", "b")
+    assert found.sameness == "same", [(f.code, f.left, f.right) for f in found.findings]
+    assert fingerprint(attention("at once")) == fingerprint(attention("one by one"))
 
 
 # Norms, duplicates, integers

@@ -92,10 +92,10 @@ def canonical(graph: Graph, stored: Mapping[str, Any]) -> Weights:
     """The weights of a canonical graph from those that a framework stores."""
     found: Weights = {}
     for p in (p for node in graph.nodes for p in node.parameters):
-        if p.name not in stored:
-            raise MeasurementError(f"{graph.source} gives no values for its weight {p.name}")
+        if p.stored not in stored:
+            raise MeasurementError(f"{graph.source} gives no values for its weight {p.stored}")
         try:
-            found[p.name] = viewed(p, np.asarray(stored[p.name])).reshape(p.shape)
+            found[p.name] = viewed(p, np.asarray(stored[p.stored])).reshape(p.shape)
         except ValueError:
             raise MeasurementError(
                 f"the weight {p.name} of {graph.source} has another shape than its graph says, "

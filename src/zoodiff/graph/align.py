@@ -218,6 +218,15 @@ class _Work:
                 y = x if x < 0 else self.to_b.get(x)
                 if y is not None:
                     score += (2.0 if y in there else -1.0) / max(len(mine), len(theirs))
+        return score + self._places(one, other)
+
+    def _places(self, one: Layer, other: Layer) -> float:
+        """Whether paired readers read both at the same place: queries are no keys."""
+        there, score = dict(other.users), 0.0
+        for user, position in one.users:
+            reader = self.to_b.get(user)
+            if reader in there and not self.a.layers[user].commutative:
+                score += 0.25 if there[reader] == position else -0.25
         return score
 
     # Neighbours
@@ -370,9 +379,15 @@ def _backward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
     found = [0] * len(graph.layers)
     ends: dict[int, int] = {index: k for k, index in enumerate(graph.outputs)}
     for layer in reversed(graph.layers):
-        used = sorted(found[user] for user, _ in layer.users)
+        used = sorted(_read_at(graph, found, *user) for user in layer.users)
         found[layer.index] = hash((labels[layer.index], tuple(used), ends.get(layer.index)))
     return found
+
+
+def _read_at(graph: LayerGraph, hashes: Sequence[int], user: int, position: int) -> tuple[int, int]:
+    """A reader, and at which place it reads where that makes a difference."""
+    reader = graph.layers[user]
+    return hashes[user], 0 if reader.commutative or reader.op == "Concat" else position
 
 
 def _around(graph: LayerGraph, labels: Sequence[Hashable]) -> list[list[int]]:
@@ -385,7 +400,7 @@ def _around(graph: LayerGraph, labels: Sequence[Hashable]) -> list[list[int]]:
             read = [now[i] if i >= 0 else i for i in layer.inputs]
             if layer.commutative or layer.op == "Concat":
                 read.sort()
-            used = sorted((position, now[user]) for user, position in layer.users)
+            used = sorted(_read_at(graph, now, *user) for user in layer.users)
             made.append(hash((now[layer.index], tuple(read), tuple(used))))
         now = made
         if distance in _DISTANCES:

@@ -33,8 +33,9 @@ class Parameter:
     ``HWIM`` (TensorFlow's depthwise kernels: output channel ``i * M + m``), ``IO``, ``IOHW``
     (transposed convolutions) and so on. Empty where the shape is canonical as it is.
 
-    ``view`` is set in canonical graphs only: the steps, ``("reshape", shape)`` or
-    ``("transpose", axes)``, that take the stored tensor to ``shape``.
+    ``view`` is set in canonical graphs only: the steps, ``("reshape", shape)``, ``("transpose",
+    axes)`` or ``("part", (first row, row behind the last))``, that take the stored tensor to
+    ``shape``. ``whole`` names the stored tensor where this is only a part of it.
     """
 
     name: str
@@ -44,6 +45,12 @@ class Parameter:
     role: str = ""
     layout: str = ""
     view: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    whole: str = ""
+
+    @property
+    def stored(self) -> str:
+        """Name of the tensor that the framework stores."""
+        return self.whole or self.name
 
     @property
     def size(self) -> int:
@@ -146,4 +153,5 @@ def _parameter(raw: Mapping[str, Any]) -> Parameter:
         raw.get("role", ""),
         raw.get("layout", ""),
         tuple((step, tuple(numbers)) for step, numbers in raw.get("view", ())),
+        raw.get("whole", ""),
     )

@@ -253,6 +253,8 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
         return (("Gemm", out), rest, layer.items), ("Gemm", out)
     if layer.affine:
         return ("Affine", layer.items), "Affine"
+    if node.op == "Reshape" and isinstance(a.get("shape"), list):
+        a = {**a, "shape": [extent for extent in a["shape"] if extent != 1]}
     rest = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)
     # What an elementwise operand's shape does is in the attributes.
     shapes = tuple(p.shape for p in node.parameters) if node.op not in {"Add", "Mul"} else ()

@@ -118,34 +118,40 @@ def _normed(graph: Graph) -> set[str]:
 
 
 def viewed(parameter: Parameter, stored: Any) -> Any:
-    """A stored tensor in its canonical order."""
+    """A stored tensor in its canonical order; a part of it where the parameter is one."""
     for step, numbers in parameter.view:
-        stored = stored.reshape(numbers) if step == "reshape" else stored.transpose(numbers)
+        if step == "part":
+            stored = stored[slice(*numbers)]
+        else:
+            stored = stored.reshape(numbers) if step == "reshape" else stored.transpose(numbers)
     return stored
 
 
-def stored(parameter: Parameter, canonical: Any, shape: tuple[int, ...]) -> Any:
-    """A canonical tensor as its framework stores it, in the stored ``shape``."""
-    shapes = [shape]
+def put(parameter: Parameter, canonical: Any, stored: Any) -> None:
+    """Write a canonical tensor to its place in a stored one, which is changed."""
+    # Views of numpy's arrays share memory; where a reshape copies, the copy is put back.
+    steps = [stored]
     for step, numbers in parameter.view:
-        last = shapes[-1]
-        shapes.append(numbers if step == "reshape" else tuple(last[axis] for axis in numbers))
-    for (step, numbers), before in zip(
-        reversed(parameter.view), reversed(shapes[:-1]), strict=True
-    ):
-        if step == "reshape":
-            canonical = canonical.reshape(before)
+        last = steps[-1]
+        if step == "part":
+            steps.append(last[slice(*numbers)])
         else:
-            canonical = canonical.transpose(np.argsort(numbers))
-    return np.asarray(canonical, order="C")  # ascontiguousarray gives scalars an axis
+            steps.append(last.reshape(numbers) if step == "reshape" else last.transpose(numbers))
+    steps[-1][...] = np.asarray(canonical).reshape(steps[-1].shape)
+    for before, after, (step, _) in zip(
+        reversed(steps[:-1]), reversed(steps[1:]), reversed(parameter.view), strict=True
+    ):
+        if step == "reshape" and not np.shares_memory(before, after):
+            before[...] = after.reshape(before.shape)
 
 
 def as_stored(raw: Graph, canonical: Graph, weights: Mapping[str, Any]) -> Weights:
     """All weights of a canonical graph as the framework of the raw graph stores them."""
     shapes = {p.name: p.shape for node in raw.nodes for p in node.parameters}
-    return {
-        p.name: stored(p, weights[p.name], shapes[p.name]).astype(np.float32)
-        for node in canonical.nodes
-        for p in node.parameters
-        if p.name in weights and p.name in shapes
-    }
+    found: Weights = {}
+    for p in (p for node in canonical.nodes for p in node.parameters):
+        if p.name in weights and p.stored in shapes:
+            if p.stored not in found:
+                found[p.stored] = np.zeros(shapes[p.stored], dtype=np.float32)
+            put(p, weights[p.name], found[p.stored])
+    return found

@@ -127,6 +127,14 @@ def _attention(pair: Pair, scene: Scene) -> Iterable[Edit]:
     if pair.a.op == "MatMul" and (found := pair.take("scale")):
         left, right = (1.0 if value is None else value for value in found)
         yield pair.edit("ARC170", left, right, "scale")
+    if pair.a.op == "MatMul" and {"batch", "k"} <= set(pair.differences):
+        batches, widths = pair.differences["batch"], pair.differences["k"]
+        rows = [pair.differences.get(key, (0, 0)) for key in ("m", "n")]
+        same_rows = all(one == other for one, other in rows)
+        if same_rows and batches[0] * widths[0] == batches[1] * widths[1]:
+            pair.take("batch", "k")
+            words = [f"{width} channels a head" for width in widths]
+            yield pair.edit("ARC172", *words, "batch", "k")
 
 
 register(
@@ -138,6 +146,18 @@ register(
         "Another function; weights fit both, so nothing warns.",
         "The number is one over the square root of the width of a head, unless trained otherwise.",
         pair=_attention,
+    )
+)
+
+
+register(
+    Rule(
+        "ARC172",
+        "attention heads",
+        "function",
+        "An attention divides its channels into another number of heads.",
+        "Another function; weights fit both, so nothing warns.",
+        "Check which of the two the weights were trained with.",
     )
 )
 
@@ -174,7 +194,14 @@ def _rest(pair: Pair, scene: Scene) -> Iterable[Edit]:
         left, right = pair.differences.pop(key)
         if key in {"axis", "shape", "perm"} and _follows(pair):
             continue
+        if key in _EXTENTS and pair.a.op == "MatMul":
+            continue  # follow from what comes in
+        if key == "constant_shape" and scene.a.inputs != scene.b.inputs:
+            continue  # one weight a place of the image
         yield pair.edit("ARC180", f"{key} {shown(left)}", f"{key} {shown(right)}", key)
+
+
+_EXTENTS = frozenset({"batch", "k", "m", "n"})
 
 
 def _follows(pair: Pair) -> bool:

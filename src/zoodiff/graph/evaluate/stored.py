@@ -10,6 +10,7 @@ import numpy as np
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.evaluate.call import Array
 from zoodiff.graph.ir import Node, Parameter
+from zoodiff.graph.weights import viewed
 
 _ORDERS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
 
@@ -28,17 +29,18 @@ def canonical_weights(
 def _one(
     node: Node, parameter: Parameter, weights: Mapping[str, Any], dtype: type[np.floating[Any]]
 ) -> Array:
-    if parameter.name not in weights:
-        raise MeasurementError(f"{node.name} needs weights {parameter.name}, which were not given")
-    array = np.asarray(weights[parameter.name]).astype(dtype, copy=False)
-    if any(step not in {"reshape", "transpose"} for step, _ in parameter.view):
+    if parameter.stored not in weights:
+        raise MeasurementError(
+            f"{node.name} needs weights {parameter.stored}, which were not given"
+        )
+    array = np.asarray(weights[parameter.stored]).astype(dtype, copy=False)
+    if any(step not in {"part", "reshape", "transpose"} for step, _ in parameter.view):
         raise MeasurementError(
             f"the graph does not say how {node.name} computes an operand of its weights "
             f"{parameter.name}"
         )
     try:
-        for step, numbers in parameter.view:
-            array = array.reshape(numbers) if step == "reshape" else array.transpose(numbers)
+        array = viewed(parameter, array)
     except ValueError:
         array = np.empty(0)
     if array.shape != parameter.shape:

@@ -12,6 +12,7 @@ from typing import Any
 from zoodiff.graph.net import Net, Op
 
 NOTE = "duplicates"
+_COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})
 
 
 def run(net: Net) -> None:
@@ -25,7 +26,8 @@ def run(net: Net) -> None:
             continue
         if not shared.intersection(node.inputs):
             continue
-        key = (node.op, tuple(node.inputs), _frozen(node.attributes), len(node.outputs))
+        inputs = node.inputs if node.op not in _COMMUTATIVE else sorted(node.inputs)
+        key = (node.op, tuple(inputs), _frozen(node.attributes), len(node.outputs))
         first = seen.setdefault(key, node)
         if first is node:
             continue

@@ -119,13 +119,13 @@ def _flattened(net: Net, node: Op) -> None:
     if turn is None or turn.op != "Transpose" or len(output) < 2 or output[0] != 1:
         return
     base, perm = net.shape(turn.inputs[0]), turn.attributes["perm"]
-    if perm[0] != 0 or base[0] != 1 or output[1] != prod(base) or node.output in net.outputs:
+    if output[1] != prod(base) or node.output in net.outputs:
         return
     users = list(dict.fromkeys(net.users.get(node.output, [])))
     if not all(_takes_columns(user, prod(base)) for user in users) or not users:
         return
-    seen = [base[axis] for axis in perm[1:]]
-    back = [perm[1:].index(axis) + 1 for axis in sorted(perm[1:])]
+    seen = [base[axis] for axis in perm]
+    back = [perm.index(axis) + 1 for axis in range(len(perm))]
     for user in users:
         position, weight = _weight(user)  # type: ignore[misc]
         rows = weight.shape[0]

@@ -20,7 +20,7 @@ def run(net: Net) -> None:
     for node in net.of("MatMul"):
         if "equation" in node.attributes or len(node.inputs) != 2 or node.parameters:
             continue
-        _flags(node)
+        flags(node)
         for position in (0, 1):
             _scaled_factor(net, node, position)
             _turned_factor(net, node, position)
@@ -30,7 +30,8 @@ def run(net: Net) -> None:
             node.attributes.pop("scale", None)
 
 
-def _flags(node: Op) -> None:
+def flags(node: Op) -> None:
+    """Say which factors are transposed by ``transA`` and ``transB``, present only where true."""
     a = node.attributes
     turned = a.pop("transposed", None)
     if turned is True:
@@ -50,14 +51,20 @@ def _number(node: Op | None) -> float | None:
 
 
 def _scaled_factor(net: Net, node: Op, position: int) -> None:
-    before = net.producer.get(node.inputs[position])
+    reader, before = node, net.producer.get(node.inputs[position])
+    while (  # what only moves elements does not mind
+        before is not None
+        and before.op in {"Reshape", "Transpose"}
+        and not before.parameters
+        and net.sole_user(before.output) is reader
+    ):
+        reader, before = before, net.before(before)
     number = _number(before)
-    if before is None or number is None or net.sole_user(before.output) is not node:
+    if before is None or number is None or net.sole_user(before.output) is not reader:
         return
     _absorb(node, number, before)
-    inputs = list(node.inputs)
-    inputs[position] = before.inputs[0]
-    net.read(node, inputs)
+    inputs = [before.inputs[0] if t == before.output else t for t in reader.inputs]
+    net.read(reader, inputs)
     net.remove(before)
 
 

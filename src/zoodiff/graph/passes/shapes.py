@@ -2,8 +2,8 @@ r"""One spelling for what moves values without computing.
 
 ``Flatten``, ``Squeeze`` and ``Unsqueeze`` are reshapes; a reshape of a reshape is one reshape. A
 transposition that moves only axes of extent 1 is a reshape. ``Gather`` of one index is a slice of
-extent 1, reshaped; a ``Split`` is its slices. Slices name their axes in order and leave out those
-of which they take everything.
+extent 1, reshaped; a ``Split`` is its slices; a mean, sum or maximum over axes of extent 1 is a
+reshape. Slices name their axes in order and leave out those of which they take everything.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ def run(net: Net) -> None:
         _merge(net, node)
     for node in net.of("Pad"):
         _padded_axes(node)
+    for node in net.of("ReduceMax", "ReduceMean", "ReduceSum"):
+        _of_single_elements(net, node)
+    _reshapes(net)
+
+
+def _reshapes(net: Net) -> None:
     for node in net.of("Flatten", "Squeeze", "Unsqueeze", "Reshape"):
         shape = net.shape(node.output)
         if shape and -1 not in shape and len(node.inputs) == 1 and not node.parameters:
@@ -99,6 +105,13 @@ def _padded_axes(node: Op) -> None:
     both = [*kept, *(i + len(axes) for i in kept)]
     node.attributes["pads"] = [pads[i] for i in both]
     node.attributes["axes"] = [axes[i] for i in kept]
+
+
+def _of_single_elements(net: Net, node: Op) -> None:
+    """A mean, sum or maximum over axes of extent 1."""
+    axes, shape = node.attributes.get("axes"), net.shape(node.inputs[0]) if node.inputs else ()
+    if isinstance(axes, list) and shape and all(shape[axis] == 1 for axis in axes):
+        net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
 
 
 def _everything(net: Net, node: Op) -> None:
