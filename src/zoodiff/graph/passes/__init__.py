@@ -64,6 +64,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("reshapes", "reshapes that the layout left", shapes.after_layout),
     Pass("pooling", "one spelling for global pooling", pooling.run),
     Pass("flat", "reshapes behind global pooling", shapes.run),
+    Pass("scales", "numbers that multiply a factor multiply the product", products.scales),
     Pass("movements", "reshapes, transpositions and slices in their shortest form", movements.run),
     Pass("parts", "linear layers that are cut apart are several", parts.run),
     Pass("activations", "one spelling for every activation", activations.run),

@@ -30,6 +30,14 @@ def run(net: Net) -> None:
             node.attributes.pop("scale", None)
 
 
+def scales(net: Net) -> None:
+    """Take numbers into products, so that nothing stands between a product and its factors."""
+    for node in net.of("MatMul"):
+        if "equation" not in node.attributes and len(node.inputs) == 2 and not node.parameters:
+            for position in (0, 1):
+                _scaled_factor(net, node, position)
+
+
 def flags(node: Op) -> None:
     """Say which factors are transposed by ``transA`` and ``transB``, present only where true."""
     a = node.attributes
