@@ -132,9 +132,13 @@ def _flattened(net: Net, node: Op) -> None:
         moved = transposed(reshaped(weight, (rows, *seen)), [0, *back])
         user.parameters[position] = reshaped(moved, (rows, prod(base)))
         user.notes.add(NOTE)
-    net.read(node, turn.inputs)
-    if not net.users.get(turn.output) and turn.output not in net.outputs:
-        net.remove(turn)
+    divided = net.before(turn)
+    # A reshape of a reshape is one.
+    ahead = [turn, divided] if divided is not None and divided.op == "Reshape" else [turn]
+    net.read(node, ahead[-1].inputs)
+    for one in ahead:
+        if not net.users.get(one.output) and one.output not in net.outputs:
+            net.remove(one)
 
 
 def _takes_columns(node: Op, columns: int) -> bool:
