@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.e2e
@@ -132,3 +133,40 @@ def test_an_unwritable_results_folder_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "cannot write the results folder file" in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 2
+
+
+def channels_last_network(path: Path) -> str:
+    """A convolution and a linear layer of random weights that takes (1, 16, 12, 3)."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    def stored(name: str, *shape: int):
+        numbers = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+        return numpy_helper.from_array(numbers, name)
+
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["first"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["first", "w"], ["map"], kernel_shape=[3, 3]),
+        helper.make_node("GlobalAveragePool", ["map"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "v"], ["y"]),
+    ]
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 16, 12, 3])
+    scores = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 10])
+    weights = [stored("w", 8, 3, 3, 3), stored("v", 8, 10)]
+    graph = helper.make_graph(nodes, "small", [image], [scores], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path.name
+
+
+@pytest.mark.onnx
+def test_a_file_is_shown_and_compared_like_any_entry(tmp_path: Path) -> None:
+    one = channels_last_network(tmp_path / "one.onnx")
+    shown = zoodiff("show", one, "--json", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["counts"]["parameters"] == 8 * 27 + 80
+    two = channels_last_network(tmp_path / "two.onnx")
+    compared = zoodiff("compare", one, two, "--latency", "--rounds", "3", cwd=tmp_path)
+    assert compared.returncode == 0, compared.stderr
+    assert compared.stdout.count("16x12") == 2
+    assert "no architecture" not in compared.stderr

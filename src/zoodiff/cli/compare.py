@@ -19,7 +19,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="ARCH|ENTRY...",
-            help="An architecture (resnet50), or two entries or more (zoo:model).",
+            help="An architecture (resnet50), or two entries or more (zoo:model, files).",
             autocompletion=complete_architecture,
         ),
     ],

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def show(
     entry: Annotated[
-        str, typer.Argument(help="zoo:model or zoo:model@weights.", autocompletion=complete_entry)
+        str,
+        typer.Argument(
+            help="zoo:model, zoo:model@weights or a file.", autocompletion=complete_entry
+        ),
     ],
     layers: Annotated[bool, typer.Option("--layers", help="Print the layer table too.")] = False,
     save: Annotated[
@@ -51,11 +54,13 @@ def show(
         "preprocessing": found.preprocessing.to_dict(),
         "note": found.model.note,
     }
-    claims = [
-        c
-        for c in catalogue.claims_for(architecture=found.model.architecture, zoo=found.zoo.name)
-        if c.entry_model == found.model.name
-    ]
+    claimed = (
+        catalogue.claims_for(architecture=found.model.architecture, zoo=found.zoo.name)
+        if found.zoo.name in catalogue.zoo_names()
+        and found.model.architecture in catalogue.architectures()
+        else []
+    )
+    claims = [c for c in claimed if c.entry_model == found.model.name]
     facts["claims"] = [asdict(c) for c in claims]
     graph: Graph | None = None
     if not catalogue_only:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
+from zoodiff.claims import catalogue
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import UnknownNameError
 from zoodiff.measure import study as studies
 from zoodiff.measure.study import LoadedStudy
 from zoodiff.store.records import key_of
-from zoodiff.zoos import registry
+from zoodiff.zoos import files, registry
 
 
 def study_of(
@@ -21,13 +22,14 @@ def study_of(
     whole: list[str] = []
     architectures: list[str] = []
     for name in names:
-        if ":" in name:
-            entry = registry.resolve(name)
-            references.append(str(entry.ref))
-            architectures.append(entry.model.architecture)
-        elif name in groups:
+        if name in groups:
             whole.append(name)
             architectures.append(name)
+        elif ":" in name or files.is_file(name):
+            entry = registry.resolve(name)
+            references.append(str(entry.ref))
+            if entry.model.architecture in catalogue.architectures():
+                architectures.append(entry.model.architecture)
         else:
             hint = did_you_mean(name, groups) or "; zoodiff list shows what there is"
             raise UnknownNameError(f'no architecture "{name}"{hint}')

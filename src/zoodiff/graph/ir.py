@@ -69,6 +69,21 @@ class Tensor:
     shape: tuple[int, ...]
     dtype: str = "float32"
 
+    @property
+    def channels_last(self) -> bool:
+        """Whether it is an image with its channels, 1, 3 or 4 of them, at the end."""
+        few = (1, 3, 4)
+        found = len(self.shape) == 4 and self.shape[3] in few and self.shape[1] not in few
+        return found and self.shape[1] > max(few)
+
+    @property
+    def channels_first(self) -> tuple[int, ...]:
+        """The shape, of an image with its channels before its rows."""
+        if not self.channels_last:
+            return self.shape
+        batch, rows, columns, channels = self.shape
+        return batch, channels, rows, columns
+
 
 @dataclass(frozen=True)
 class Node:

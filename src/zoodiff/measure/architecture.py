@@ -61,7 +61,7 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
             linear_layers=counts.linear_layers,
             nodes=len(graph.nodes),
             opaque_nodes=sum("::" in node.op for node in graph.nodes),
-            input_shape=list(graph.inputs[0].shape) if graph.inputs else [],
+            input_shape=list(graph.inputs[0].channels_first) if graph.inputs else [],
             output_shape=list(graph.outputs[0].shape) if graph.outputs else [],
             softmax_inside=counts.softmax_inside,
             preprocessing_inside=counts.preprocessing_inside,

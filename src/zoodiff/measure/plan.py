@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from zoodiff._version import __version__
-from zoodiff.entry import RANDOM, ModelRef, did_you_mean
+from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
 from zoodiff.measure import study as studies
 from zoodiff.measure.common import hardware, installed_versions
@@ -152,5 +152,5 @@ def _weighted(entry: Entry, weights: str) -> Entry:
     """Random weights take no download; graphs that only have placeholders keep them."""
     default = entry.model.default_weights
     if weights == "random" and (default is None or default.url is not None):
-        return registry.resolve(ModelRef(entry.zoo.name, entry.model.name, RANDOM))
+        return registry.resolve(entry.ref.with_weights(RANDOM))
     return entry

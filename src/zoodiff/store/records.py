@@ -66,6 +66,7 @@ class ArchitectureValues(Strict):
     opaque_nodes: int
     """Nodes whose operator the frontend kept under its source's name."""
     input_shape: list[int]
+    """With the batch; of an image channels, rows, columns."""
     output_shape: list[int]
     softmax_inside: bool
     preprocessing_inside: bool

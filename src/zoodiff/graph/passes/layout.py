@@ -31,18 +31,12 @@ _ALONG = frozenset(["BatchNormalization", "Gemm", "LogSoftmax", "Softmax"])
 
 def run(net: Net) -> None:
     """Move all transpositions forward."""
-    if "Transpose" not in net.kinds and not any(_channels_last(net, t) for t in net.inputs):
+    if "Transpose" not in net.kinds and not any(net.tensors[t].channels_last for t in net.inputs):
         return
     walk = _Walk(net)
     for node in net.in_order():
         walk.visit(node)
     net.outputs = [walk.materialise(tensor, 1e9) for tensor in net.outputs]
-
-
-def _channels_last(net: Net, tensor: str) -> bool:
-    """Whether an input is an image with its channels at the end."""
-    shape = net.shape(tensor)
-    return len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4) and shape[1] > 4
 
 
 class _Walk:
@@ -52,14 +46,13 @@ class _Walk:
         """Tensor -> (base, permutation); axis i of the tensor is axis perm[i] of the base."""
         self.made: dict[tuple[str, Perm], str] = {}
         for name in net.inputs:
-            if _channels_last(net, name):
-                tensor = net.tensors[name]
-                n, h, w, c = tensor.shape
+            tensor = net.tensors[name]
+            if tensor.channels_last:
                 # Readers take another name, so that the base and what they see are told apart.
                 seen = f"{name}/channels_last"
                 net.tensors[seen] = replace(tensor, name=seen)
                 net.redirect(name, seen)
-                net.tensors[name] = replace(tensor, shape=(n, c, h, w))
+                net.tensors[name] = replace(tensor, shape=tensor.channels_first)
                 self.views[seen] = (name, (0, 2, 3, 1))
                 net.graph = replace(
                     net.graph, inputs=tuple(net.tensors[t.name] for t in net.graph.inputs)
