@@ -251,6 +251,7 @@ def _official_preprocessing(size: int) -> dict[str, Any]:
         "input_size": [size, size],
         "resize_policy": "central_square",
         "crop_fraction": preprocess_ops.CENTER_CROP_FRACTION,
+        "library": "tensorflow",
         "interpolation": "bilinear",
         "antialias": False,
         "channel_order": "RGB",
@@ -328,7 +329,9 @@ def _slim_preprocessing(module: str, name: str, size: int) -> dict[str, Any]:
         return {"published": "no"}
     common: dict[str, Any] = {
         "input_size": [size, size],
-        "interpolation": "bilinear",
+        "library": "tensorflow",
+        # slim resizes by the operator of TensorFlow 1, whose pixels have no centres.
+        "interpolation": "bilinear_tf1",
         "antialias": False,
         "channel_order": "RGB",
         "layout": "NHWC",

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from zoodiff.frontends.torch_compat import import_torchvision
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.torch_compat import import_torchvision
 
 TARGET = Path(__file__).resolve().parents[1] / "src/zoodiff/zoos/data/torchvision.json"
 
@@ -86,6 +86,7 @@ def preprocessing(member: Any) -> Preprocessing:
         resize=resize[0] if len(resize) == 1 else tuple(resize),
         resize_policy="short_side" if len(resize) == 1 else "squash",
         crop_fraction=None,
+        library="pillow",
         interpolation=transform.interpolation.value,
         antialias=bool(transform.antialias),
         channel_order="RGB",

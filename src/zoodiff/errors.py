@@ -48,3 +48,7 @@ class WeightsUnavailableError(MeasurementError):
 
 class WorkerError(MeasurementError):
     """A worker reported an error, died, ran out of its time or out of its memory."""
+
+
+class ImageError(MeasurementError):
+    """Data that is no whole image, or none that a library can decode; others go on."""

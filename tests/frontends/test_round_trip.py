@@ -28,7 +28,7 @@ import gc, logging, sys, warnings
 from pathlib import Path
 warnings.filterwarnings("ignore"); logging.disable(logging.WARNING)
 import torch
-from zoodiff.frontends.torch_compat import import_torchvision
+from zoodiff.torch_compat import import_torchvision
 from zoodiff.frontends.torch_export import to_graph
 torchvision = import_torchvision()
 folder = Path(sys.argv[1])

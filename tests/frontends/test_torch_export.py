@@ -165,7 +165,7 @@ def test_macs_equal_torchs_own_counter() -> None:
     check(
         """
         from torch.utils.flop_counter import FlopCounterMode
-        from zoodiff.frontends.torch_compat import import_torchvision
+        from zoodiff.torch_compat import import_torchvision
         models = import_torchvision().models
         for name in ("resnet50", "mobilenet_v3_large", "shufflenet_v2_x1_0", "vit_b_16", "swin_t"):
             with torch.device("meta"):
@@ -181,7 +181,7 @@ def test_macs_equal_torchs_own_counter() -> None:
 def test_layers_equal_a_count_of_modules() -> None:
     check(
         """
-        from zoodiff.frontends.torch_compat import import_torchvision
+        from zoodiff.torch_compat import import_torchvision
         models = import_torchvision().models
         for name in ("resnet50", "densenet121", "mobilenet_v2", "efficientnet_b0", "convnext_tiny"):
             with torch.device("meta"):
@@ -199,7 +199,7 @@ def test_layers_equal_a_count_of_modules() -> None:
 def test_names_are_the_modules_paths() -> None:
     check(
         """
-        from zoodiff.frontends.torch_compat import import_torchvision
+        from zoodiff.torch_compat import import_torchvision
         with torch.device("meta"):
             m = import_torchvision().models.resnet50().eval()
         g = graph(m, 1, 3, 224, 224)
@@ -232,7 +232,7 @@ def test_what_cannot_be_traced_is_one_sentence() -> None:
 def test_torchvision_imports_where_its_operators_are_missing() -> None:
     check(
         """
-        from zoodiff.frontends.torch_compat import import_torchvision
+        from zoodiff.torch_compat import import_torchvision
         first = import_torchvision()
         assert import_torchvision() is first
         assert len(first.models.list_models(module=first.models)) == 80

@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Triple = tuple[float, float, float]
+Library = Literal["pillow", "torchvision", "tensorflow", "opencv"]
+Policy = Literal["short_side", "squash", "central_fraction_then_squash", "central_square"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "area", "box", "bilinear_tf1"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,19 @@ class Preprocessing:
     """Height and width that the network is fed."""
     resize: int | tuple[int, int] | None = None
     """Length of the short side, or (height, width) where the aspect ratio is not kept."""
-    resize_policy: (
-        Literal["short_side", "squash", "central_fraction_then_squash", "central_square"] | None
-    ) = None
-    """``central_square``: a square of ``crop_fraction`` of the short side, then resized."""
+    resize_policy: Policy | None = None
+    """``short_side``: keeping the aspect ratio, then a central crop. ``central_square``: a square
+    of ``crop_fraction`` of the short side, then resized."""
     crop_fraction: float | None = None
-    interpolation: str | None = None
+    library: Library | None = None
+    """What decodes and resizes; ``torchvision`` means its tensors, Pillow's images are
+    ``pillow``. The same steps by another library give other pixels."""
+    interpolation: Interpolation | None = None
+    """``bilinear_tf1``: the operator of TensorFlow 1, which takes pixels as points at their
+    corners instead of their centres."""
     antialias: bool | None = None
+    exif: bool | None = None
+    """Whether a photograph is turned as its EXIF orientation says; None: what the library does."""
     channel_order: Literal["RGB", "BGR"] | None = None
     value_range: tuple[float, float] | None = None
     """Range of a pixel after scaling and before mean and std: (0, 1), (0, 255) or (-1, 1)."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
-from zoodiff.frontends.torch_compat import import_torchvision
+from zoodiff.torch_compat import import_torchvision
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.held import of_torch
 

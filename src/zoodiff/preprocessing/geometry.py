@@ -1,0 +1,172 @@
+"""Where the pixels come from: which part of an image is taken, and at which size.
+
+This is the part of a preprocessing that is done with images of many sizes, before all arithmetic
+with numbers. Two entries with equal geometries see the same pixels, so each image is decoded and
+resized once for both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from zoodiff.errors import UsageError
+from zoodiff.preprocessing.spec import Interpolation, Library, Policy, Preprocessing
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Decoding, cropping and resizing, complete: no field is open."""
+
+    library: Library
+    policy: Policy
+    size: tuple[int, int]
+    """Rows and columns of the result."""
+    resize: int | tuple[int, int] | None
+    crop_fraction: float | None
+    interpolation: Interpolation
+    antialias: bool
+    exif: bool
+    """Whether a photograph is turned as its EXIF orientation says."""
+    unit: bool
+    """Whether values are brought to [0, 1] before they are resized, as TensorFlow's
+    ``convert_image_dtype`` does; else they stay in [0, 255]."""
+
+    @property
+    def dtype(self) -> str:
+        """Of the pixels that come out: TensorFlow resizes in float32, the others in 8 bits."""
+        return "float32" if self.library == "tensorflow" else "uint8"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Geometry:
+        """Read what ``to_dict`` wrote (lists become tuples)."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What a geometry means for an image of one size. Boxes are (top, left, rows, columns)."""
+
+    before: tuple[int, int, int, int] | None
+    """Part of the image that is taken before resizing; None for all of it."""
+    size: tuple[int, int]
+    """Rows and columns after resizing."""
+    after: tuple[int, int, int, int] | None
+    """Part that is taken after resizing. It may reach beyond the image; there it is 0."""
+
+
+def geometry(spec: Preprocessing) -> Geometry:
+    """The geometry of a complete specification; raise UsageError where a field is open."""
+    wanted = {
+        "library": spec.library,
+        "input_size": spec.input_size,
+        "resize_policy": spec.resize_policy,
+        "interpolation": spec.interpolation,
+    }
+    missing = [name for name, value in wanted.items() if value is None]
+    if missing:
+        raise UsageError(
+            f"the preprocessing says nothing of {', '.join(missing)}; state it, or let the "
+            "usual values be taken"
+        )
+    assert spec.library and spec.input_size and spec.resize_policy and spec.interpolation
+    if spec.resize_policy == "short_side" and not isinstance(spec.resize, int):
+        raise UsageError("resizing by the short side takes one length in resize, in pixels")
+    if spec.resize_policy.startswith("central") and not spec.crop_fraction:
+        raise UsageError(f"resize_policy = {spec.resize_policy} takes a crop_fraction")
+    return Geometry(
+        library=spec.library,
+        policy=spec.resize_policy,
+        size=spec.input_size,
+        resize=spec.resize,
+        crop_fraction=spec.crop_fraction,
+        interpolation=spec.interpolation,
+        antialias=DEFAULT_ANTIALIAS[spec.library] if spec.antialias is None else spec.antialias,
+        exif=DEFAULT_EXIF[spec.library] if spec.exif is None else spec.exif,
+        unit=spec.library == "tensorflow" and spec.value_range != (0.0, 255.0),
+    )
+
+
+DEFAULT_ANTIALIAS: dict[Library, bool] = {
+    "pillow": True,
+    "torchvision": True,
+    "tensorflow": False,
+    "opencv": False,
+}
+DEFAULT_EXIF: dict[Library, bool] = {
+    "pillow": False,
+    "torchvision": False,
+    "tensorflow": False,
+    "opencv": True,
+}
+"""What each library does where it is told nothing."""
+
+
+def steps(wanted: Geometry, rows: int, columns: int) -> Steps:
+    """What to do with an image of this size.
+
+    Sizes are rounded as the libraries' own code does: by torchvision's ``functional.resize`` and
+    ``center_crop`` (which timm uses too); for TensorFlow by slim's ``vgg_preprocessing``, by
+    ``tf.image.central_crop`` and by Model Garden's ``center_crop_image``.
+    """
+    if wanted.policy == "squash":
+        target = wanted.resize if isinstance(wanted.resize, tuple) else wanted.size
+        return Steps(None, target, _centre(target, wanted.size))
+    if wanted.policy == "short_side":
+        assert isinstance(wanted.resize, int)
+        if wanted.library == "tensorflow":
+            target = _float32_short_side(wanted.resize, rows, columns)
+            top, left = (target[0] - wanted.size[0]) // 2, (target[1] - wanted.size[1]) // 2
+            return Steps(None, target, (top, left, *wanted.size))
+        target = _short_side(wanted.resize, rows, columns)
+        return Steps(None, target, _centre(target, wanted.size))
+    assert wanted.crop_fraction is not None
+    if wanted.policy == "central_square":
+        return Steps(_central_square(wanted.crop_fraction, rows, columns), wanted.size, None)
+    return Steps(_central(wanted.crop_fraction, rows, columns), wanted.size, None)
+
+
+def _short_side(length: int, rows: int, columns: int) -> tuple[int, int]:
+    if columns <= rows:
+        return int(length * rows / columns), length
+    return length, int(length * columns / rows)
+
+
+def _float32_short_side(length: int, rows: int, columns: int) -> tuple[int, int]:
+    import numpy as np
+
+    scale = np.float32(length) / np.float32(min(rows, columns))
+    return int(np.float32(rows) * scale), int(np.float32(columns) * scale)
+
+
+def _centre(have: tuple[int, int], want: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    if have == want:
+        return None
+
+    def start(extent: int, part: int) -> int:
+        if part > extent:
+            return -((part - extent) // 2)
+        return round((extent - part) / 2)
+
+    return start(have[0], want[0]), start(have[1], want[1]), *want
+
+
+def _central(fraction: float, rows: int, columns: int) -> tuple[int, int, int, int]:
+    top, left = (int((extent - extent * fraction) / 2) for extent in (rows, columns))
+    return top, left, rows - 2 * top, columns - 2 * left
+
+
+def _central_square(fraction: float, rows: int, columns: int) -> tuple[int, int, int, int]:
+    import numpy as np
+
+    side = np.float32(fraction) * np.float32(min(rows, columns))
+    top, left = (int((np.float32(extent) - side) / np.float32(2)) for extent in (rows, columns))
+    extent = max(1, math.floor(side))
+    return top, left, extent, extent

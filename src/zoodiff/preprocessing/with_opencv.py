@@ -1,0 +1,80 @@
+"""Decoding and resizing by OpenCV."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.errors import ImageError, MissingFrameworkError, UsageError
+from zoodiff.preprocessing.geometry import Geometry
+from zoodiff.preprocessing.pixels import check_whole
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class OpenCV:
+    """See ``zoodiff.preprocessing.pixels.Decoder``."""
+
+    def __init__(self) -> None:
+        try:
+            import cv2
+        except ImportError:
+            raise MissingFrameworkError(
+                "a preprocessing names opencv, which is not installed; install it with: "
+                'pip install "zoodiff[opencv]"'
+            ) from None
+        cv2.setNumThreads(1)
+        self._cv2 = cv2
+        self._methods = {
+            "nearest": cv2.INTER_NEAREST,
+            "bilinear": cv2.INTER_LINEAR,
+            "bicubic": cv2.INTER_CUBIC,
+            "lanczos": cv2.INTER_LANCZOS4,
+            "area": cv2.INTER_AREA,
+        }
+
+    def decode(self, data: bytes, *, exif: bool) -> Any:
+        """An array (rows, columns, 3) of uint8 in RGB; OpenCV's own order is BGR."""
+        import numpy as np
+
+        check_whole(data)
+        flags = self._cv2.IMREAD_COLOR if exif else _unturned(self._cv2)
+        try:
+            image = self._cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        except self._cv2.error as error:
+            raise ImageError(" ".join(str(error).split())) from None
+        if image is None:
+            raise ImageError("OpenCV does not know its format")
+        return np.ascontiguousarray(image[..., ::-1])
+
+    def size(self, image: Any) -> tuple[int, int]:
+        """Rows and columns."""
+        return image.shape[0], image.shape[1]
+
+    def resized(
+        self,
+        image: Any,
+        box: tuple[int, int, int, int] | None,
+        size: tuple[int, int],
+        how: Geometry,
+    ) -> NDArray[Any]:
+        """Resized in 8 bits by ``cv2.resize``, which antialiases with ``area`` alone."""
+        if how.interpolation not in self._methods:
+            raise UsageError(f"OpenCV does not resize by {how.interpolation}")
+        if how.antialias and how.interpolation != "area":
+            raise UsageError(
+                f"OpenCV does not antialias {how.interpolation}; take antialias = false, "
+                "interpolation = area or another library"
+            )
+        if box is not None:
+            top, left, rows, columns = box
+            image = image[top : top + rows, left : left + columns]
+        if image.shape[:2] == size:
+            return image  # type: ignore[no-any-return]
+        return self._cv2.resize(  # type: ignore[no-any-return]
+            image, (size[1], size[0]), interpolation=self._methods[how.interpolation]
+        )
+
+
+def _unturned(cv2: Any) -> int:
+    return int(cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)

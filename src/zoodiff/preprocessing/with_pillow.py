@@ -1,0 +1,75 @@
+"""Decoding and resizing by Pillow, as torchvision's ``ImageFolder`` and Keras's ``load_img`` do."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.errors import ImageError, UsageError
+from zoodiff.preprocessing.geometry import Geometry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image
+
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "MPO", "ICO", "JPEG2000")
+
+
+class Pillow:
+    """See ``zoodiff.preprocessing.pixels.Decoder``."""
+
+    def __init__(self) -> None:
+        from PIL import Image
+
+        self._image = Image
+        resampling = Image.Resampling
+        self._filters = {
+            "nearest": resampling.NEAREST,
+            "bilinear": resampling.BILINEAR,
+            "bicubic": resampling.BICUBIC,
+            "lanczos": resampling.LANCZOS,
+            "box": resampling.BOX,
+            "area": resampling.BOX,
+        }
+
+    def decode(self, data: bytes, *, exif: bool) -> Any:
+        """An image of mode RGB."""
+        import warnings
+
+        from PIL import ImageOps
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                image: Image.Image = self._image.open(io.BytesIO(data), formats=_FORMATS)
+                if exif:
+                    image = ImageOps.exif_transpose(image)
+                return image.convert("RGB")
+        except Exception as error:  # Pillow's plugins raise many kinds
+            raise ImageError(" ".join(str(error).split()) or repr(error)) from None
+
+    def size(self, image: Any) -> tuple[int, int]:
+        """Rows and columns."""
+        return image.height, image.width
+
+    def resized(
+        self,
+        image: Any,
+        box: tuple[int, int, int, int] | None,
+        size: tuple[int, int],
+        how: Geometry,
+    ) -> NDArray[Any]:
+        """Resized in 8 bits, always with the antialiasing of Pillow's filters."""
+        import numpy as np
+
+        if how.interpolation != "nearest" and not how.antialias:
+            raise UsageError(
+                "Pillow cannot resize without antialiasing; take antialias = true or another "
+                "library"
+            )
+        if box is not None:
+            top, left, rows, columns = box
+            image = image.crop((left, top, left + columns, top + rows))
+        if (image.height, image.width) != size:
+            image = image.resize((size[1], size[0]), self._filters[how.interpolation])
+        return np.asarray(image)

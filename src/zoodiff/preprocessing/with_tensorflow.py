@@ -1,0 +1,73 @@
+"""Decoding and resizing by TensorFlow, as Model Garden and slim do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.errors import ImageError, UsageError
+from zoodiff.preprocessing.geometry import Geometry
+from zoodiff.preprocessing.pixels import LARGEST
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_METHODS = {
+    "nearest": "nearest",
+    "bilinear": "bilinear",
+    "bicubic": "bicubic",
+    "lanczos": "lanczos3",
+    "area": "area",
+}
+
+
+class TensorFlow:
+    """See ``zoodiff.preprocessing.pixels.Decoder``."""
+
+    def __init__(self) -> None:
+        import tensorflow as tf
+
+        self._tf = tf
+
+    def decode(self, data: bytes, *, exif: bool) -> Any:
+        """A tensor (rows, columns, 3) of uint8."""
+        if exif:
+            raise UsageError("TensorFlow does not know EXIF orientations; take exif = false")
+        try:
+            image = self._tf.io.decode_image(data, channels=3, expand_animations=False)
+        except (self._tf.errors.OpError, ValueError) as error:
+            reason = str(getattr(error, "message", error)).splitlines()
+            raise ImageError(reason[0] if reason else repr(error)) from None
+        if image.shape[0] * image.shape[1] > LARGEST:
+            raise ImageError("it is too large")
+        return image
+
+    def size(self, image: Any) -> tuple[int, int]:
+        """Rows and columns."""
+        return int(image.shape[0]), int(image.shape[1])
+
+    def resized(
+        self,
+        image: Any,
+        box: tuple[int, int, int, int] | None,
+        size: tuple[int, int],
+        how: Geometry,
+    ) -> NDArray[Any]:
+        """Resized in float32 by ``tf.image.resize``."""
+        tf = self._tf
+        legacy = how.interpolation == "bilinear_tf1"
+        if how.interpolation not in _METHODS and not legacy:
+            raise UsageError(f"TensorFlow does not resize by {how.interpolation}")
+        if how.unit:
+            image = tf.image.convert_image_dtype(image, tf.float32)
+        if box is not None:
+            top, left, rows, columns = box
+            image = image[top : top + rows, left : left + columns]
+        if legacy:
+            batch = tf.cast(image, tf.float32)[tf.newaxis]
+            resized: NDArray[Any] = tf.raw_ops.ResizeBilinear(images=batch, size=size)[0].numpy()
+            return resized
+        image = tf.image.resize(
+            image, size, method=_METHODS[how.interpolation], antialias=how.antialias
+        )
+        found: NDArray[Any] = tf.cast(image, tf.float32).numpy()
+        return found

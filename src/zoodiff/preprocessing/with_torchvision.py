@@ -1,0 +1,60 @@
+"""Resizing by torchvision's tensors, of what Pillow decoded.
+
+That is ``ToTensor`` or ``PILToTensor`` before ``Resize``. torchvision's own decoder needs an
+extension that many builds lack; its JPEG library is Pillow's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.errors import UsageError
+from zoodiff.preprocessing.geometry import Geometry
+from zoodiff.preprocessing.with_pillow import Pillow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Torchvision:
+    """See ``zoodiff.preprocessing.pixels.Decoder``."""
+
+    def __init__(self) -> None:
+        from zoodiff.torch_compat import import_torchvision
+
+        import_torchvision()
+        from torchvision.transforms import InterpolationMode, functional
+
+        self._pillow, self._functional = Pillow(), functional
+        self._modes = {
+            "nearest": InterpolationMode.NEAREST,
+            "bilinear": InterpolationMode.BILINEAR,
+            "bicubic": InterpolationMode.BICUBIC,
+        }
+
+    def decode(self, data: bytes, *, exif: bool) -> Any:
+        """A tensor (3, rows, columns) of uint8."""
+        return self._functional.pil_to_tensor(self._pillow.decode(data, exif=exif))
+
+    def size(self, image: Any) -> tuple[int, int]:
+        """Rows and columns."""
+        return image.shape[1], image.shape[2]
+
+    def resized(
+        self,
+        image: Any,
+        box: tuple[int, int, int, int] | None,
+        size: tuple[int, int],
+        how: Geometry,
+    ) -> NDArray[Any]:
+        """Resized as ``torchvision.transforms.functional.resize`` does with tensors."""
+        if how.interpolation not in self._modes:
+            raise UsageError(f"torchvision's tensors are not resized by {how.interpolation}")
+        if box is not None:
+            image = self._functional.crop(image, *box)
+        if tuple(image.shape[1:]) != size:
+            image = self._functional.resize(
+                image, list(size), self._modes[how.interpolation], antialias=how.antialias
+            )
+        found: NDArray[Any] = image.permute(1, 2, 0).numpy()
+        return found
