@@ -1,8 +1,16 @@
-"""Label spaces: what the classes of an entry's output mean."""
+"""Label spaces: what the classes of an entry's output mean, and how two of them map."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoodiff.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -12,11 +20,111 @@ class LabelSpace:
     name: str
     classes: int
     background: bool = False
+    names: tuple[str, ...] = ()
+    """One for each class, where they are known."""
 
 
 IMAGENET_1K = LabelSpace("imagenet-1k", 1000)
 IMAGENET_1001 = LabelSpace("imagenet-1k with background", 1001, background=True)
 DIGITS_10 = LabelSpace("digits", 10)
 MNIST_10 = LabelSpace("mnist", 10)
+CIFAR_10 = LabelSpace(
+    "cifar-10",
+    10,
+    names=(
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    ),
+)
+CIFAR_100 = LabelSpace("cifar-100", 100)
+UNKNOWN = LabelSpace("unknown", 0)
 
-BY_NAME = {space.name: space for space in (IMAGENET_1K, IMAGENET_1001, DIGITS_10, MNIST_10)}
+BY_NAME = {
+    space.name: space
+    for space in (IMAGENET_1K, IMAGENET_1001, DIGITS_10, MNIST_10, CIFAR_10, CIFAR_100)
+}
+_SHORT = {"imagenet": IMAGENET_1K, "imagenet-1001": IMAGENET_1001}
+
+
+def find(name_or_file: str) -> LabelSpace:
+    """A label space by its name, or from a file with one class a line.
+
+    A line is a WordNet id, a name, or a number and a name. Raises UsageError for neither.
+    """
+    known = {**BY_NAME, **_SHORT}
+    if name_or_file in known:
+        return known[name_or_file]
+    path = Path(name_or_file)
+    if not path.is_file():
+        raise UsageError(
+            f'no label space "{name_or_file}"; there are {", ".join(known)}, or name a file with '
+            "one class a line"
+        )
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the label file {path} ({error})") from None
+    names = tuple(_name(line, number) for number, line in enumerate(lines) if line.strip())
+    if not 2 <= len(names) <= 100_000:
+        raise UsageError(f"the label file {path} has {len(names)} lines; one class a line is meant")
+    return LabelSpace(path.name, len(names), background=_is_background(names[0]), names=names)
+
+
+def _name(line: str, number: int) -> str:
+    head, separator, rest = line.strip().partition(" ")
+    head = head.rstrip(":,")
+    if head.startswith("n") and head[1:].isdigit() and len(head) == 9:
+        return head
+    return (
+        rest.strip()
+        if separator and head.isdigit() and int(head) in (number, number + 1)
+        else line.strip()
+    )
+
+
+def _is_background(name: str) -> bool:
+    return name.strip().lower() in {"background", "dummy", "none"}
+
+
+def mapping(outputs: LabelSpace, images: LabelSpace) -> NDArray[np.int64]:
+    """For each class of the images, the class of the outputs that means the same; -1 for none.
+
+    Raises UsageError where no two classes can be matched.
+    """
+    import numpy as np
+
+    if outputs == images:
+        return np.arange(images.classes)
+    shift = int(outputs.background) - int(images.background)
+    plain = not outputs.names and not images.names
+    if plain and outputs.name.split()[0] == images.name.split()[0]:
+        moved = np.arange(images.classes) + shift
+        if images.background:
+            moved[0] = -1
+        return moved
+    theirs = {name: k for k, name in enumerate(_meanings(outputs)) if name}
+    found = np.array([theirs.get(name, -1) if name else -1 for name in _meanings(images)])
+    if len(found) == 0 or (found < 0).all():
+        raise UsageError(
+            f"the label spaces {outputs.name} and {images.name} have no class in common; give the "
+            "entry's label space with --labels, a name or a file with one class a line"
+        )
+    return found
+
+
+def _meanings(space: LabelSpace) -> list[str]:
+    """A word for each class by which classes of two spaces are matched; empty for background."""
+    from zoodiff.data import imagenet
+
+    if space.name.split()[0] == IMAGENET_1K.name and not space.names:
+        return ([""] if space.background else []) + list(imagenet.wnids())
+    found = []
+    for name in space.names:
+        number = imagenet.class_of(name)
+        known = number is not None and not _is_background(name)
+        found.append(
+            imagenet.wnids()[number] if known and number is not None else imagenet.plain(name)
+        )
+    if space.background and found:
+        found[0] = ""
+    return found

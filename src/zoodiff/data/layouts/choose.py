@@ -1,0 +1,95 @@
+"""Which layout a path is."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+from zoodiff.data.images import ImageSet
+from zoodiff.data.labels import LabelSpace
+from zoodiff.data.layouts import cifar, folders, parquet, shards, tfrecord
+from zoodiff.errors import UsageError
+
+
+def open_images(
+    path: str, *, space: LabelSpace | None = None, truth: Path | None = None, split: str = ""
+) -> ImageSet:
+    """List the images at a path, which may be a folder, a file or a pattern of files.
+
+    ``space`` says what numbers mean where the layout does not; ``truth`` is the file with the
+    labels of a flat folder; ``split`` chooses files by their names. Raises UsageError in one
+    sentence where there is nothing, or nothing that is known.
+    """
+    found = _files(path)
+    if len(found) == 1 and found[0].is_dir():
+        folder = found[0]
+        inside = [p for p in sorted(folder.iterdir()) if p.is_file()]
+        for opener, match in _KINDS:
+            chosen = [p for p in inside if match(p.name)]
+            if chosen:
+                return opener(_split(chosen, split), space)
+        if (folder / "data").is_dir():
+            nested = sorted((folder / "data").glob("*.parquet"))
+            if nested:
+                return parquet.read(_split(nested, split), space)
+        return folders.read(folder, space, truth)
+    for opener, match in _KINDS:
+        if all(match(p.name) for p in found):
+            return opener(_split(found, split), space)
+    raise UsageError(
+        f"{path} is no data set that zoodiff knows; it reads folders of images, tar shards, "
+        "Parquet, TFRecords and CIFAR binaries"
+    )
+
+
+_KINDS = (
+    (parquet.read, lambda name: name.endswith(".parquet")),
+    (shards.read, lambda name: name.endswith(".tar")),
+    (tfrecord.read, lambda name: re.search(r"\.tfrecords?(-\d+-of-\d+)?$", name) is not None),
+    (tfrecord.read, lambda name: re.fullmatch(r"(train|validation)-\d+-of-\d+", name) is not None),
+    (cifar.read, lambda name: name in cifar.FILES),
+)
+
+
+def _split(files: Sequence[Path], split: str) -> Sequence[Path]:
+    """The files of one split, of the test or validation split where there are several."""
+    if split:
+        chosen = [p for p in files if split in p.name]
+        if not chosen:
+            names = ", ".join(p.name for p in files[:5])
+            raise UsageError(f'no file here has "{split}" in its name; there are {names}')
+        return chosen
+    for word in ("val", "test"):
+        chosen = [p for p in files if re.search(rf"(^|[-_.]){word}", p.name)]
+        if chosen:
+            return chosen
+    return files
+
+
+def _files(path: str) -> list[Path]:
+    if Path(path).exists():
+        return [Path(path)]
+    found = sorted({Path(name) for one in _braces(path) for name in glob.glob(one)})  # noqa: PTH207 - patterns may be absolute
+    if not found:
+        raise UsageError(f"there is no data set at {path}")
+    return found
+
+
+def _braces(pattern: str) -> list[str]:
+    """The patterns that WebDataset's ``{000..012}`` and ``{a,b}`` stand for."""
+    parts: list[list[str]] = []
+    for text in re.split(r"(\{[^{}]*\})", pattern):
+        span = re.fullmatch(r"\{(\d+)\.\.(\d+)\}", text)
+        if span:
+            low, high = int(span[1]), int(span[2])
+            if high - low > 100_000:
+                raise UsageError(f"{text} stands for more than 100,000 files")
+            parts.append([f"{n:0{len(span[1])}d}" for n in range(low, high + 1)])
+        elif text.startswith("{") and text.endswith("}"):
+            parts.append(text[1:-1].split(","))
+        else:
+            parts.append([text])
+    return ["".join(one) for one in product(*parts)]

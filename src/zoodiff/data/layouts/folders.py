@@ -1,0 +1,234 @@
+"""Folders of images: one for each class, or flat with the labels somewhere else.
+
+A class's folder is named by a WordNet id, by a name of an ImageNet class, by a number or by any
+word. Numbers are put in the order of their values: sorted as words, 10 would come before 2, a
+mistake that has cost people their accuracy.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from zoodiff.data import imagenet
+from zoodiff.data.images import ImageSet, Sample, is_image, stamp
+from zoodiff.data.labels import IMAGENET_1K, LabelSpace
+from zoodiff.errors import UsageError
+
+_WNID = re.compile(r"n\d{8}")
+_KAGGLE = "LOC_val_solution.csv"
+_DEVKIT = "ILSVRC2012_validation_ground_truth.txt"
+
+
+def read(folder: Path, space: LabelSpace | None, truth: Path | None) -> ImageSet:
+    """Images below a folder; raise UsageError where there are none."""
+    flat = list(_images(folder))
+    classes = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+    nested = {p.name: sorted(_below(p)) for p in classes}
+    nested = {name: found for name, found in nested.items() if found}
+    if nested and not flat:
+        return _by_class(folder, nested, space)
+    if not flat:
+        raise UsageError(f"there is no image in {folder}")
+    return _flat(folder, flat, space, truth)
+
+
+def _images(folder: Path) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(folder) as entries:
+        found = sorted((e for e in entries if is_image(e.name)), key=lambda e: e.name)
+        for entry in found:
+            facts = entry.stat()
+            yield entry.name, facts.st_size, facts.st_mtime_ns
+
+
+def _below(folder: Path) -> Iterator[tuple[str, int, int]]:
+    for root, _, _ in os.walk(folder):
+        relative = Path(root).relative_to(folder)
+        for name, size, time in _images(Path(root)):
+            yield str(relative / name), size, time
+
+
+def _by_class(
+    folder: Path, nested: Mapping[str, Sequence[tuple[str, int, int]]], space: LabelSpace | None
+) -> ImageSet:
+    number, found, notes = _numbers(list(nested), space)
+    samples, stamps = [], []
+    for name, images in nested.items():
+        for image, size, time in images:
+            samples.append(Sample(f"{name}/{image}", number[name]))
+            stamps.append((name, image, size, time, number[name]))
+    return ImageSet(
+        folder.name,
+        "a folder for each class",
+        samples,
+        found,
+        lambda k: (folder / samples[k].name).read_bytes(),
+        stamp(stamps),
+        notes,
+    )
+
+
+def _numbers(
+    names: Sequence[str], space: LabelSpace | None
+) -> tuple[dict[str, int], LabelSpace, tuple[str, ...]]:
+    """The class of each folder, the label space, and what to say of it."""
+    if space is not None and space.names:
+        known = {imagenet.plain(name): k for k, name in enumerate(space.names)}
+        missing = [name for name in names if imagenet.plain(name) not in known]
+        if not missing:
+            return {name: known[imagenet.plain(name)] for name in names}, space, ()
+        if not all(name.isdigit() for name in names):
+            raise UsageError(f"the folder {missing[0]} is no class of the label space {space.name}")
+    if all(_WNID.fullmatch(name) for name in names):
+        foreign = [name for name in names if name not in imagenet.by_wnid()]
+        if foreign:
+            raise UsageError(
+                f"the folder {foreign[0]} is no class of ImageNet-1k; leave it out, or give a "
+                "label space of its own with --labels"
+            )
+        return {name: imagenet.by_wnid()[name] for name in names}, IMAGENET_1K, ()
+    if all(name.isdigit() for name in names):
+        numbers = {name: int(name) for name in names}
+        given = space or LabelSpace("numbered folders", max(numbers.values()) + 1)
+        outside = [name for name in names if numbers[name] >= given.classes]
+        if outside:
+            raise UsageError(
+                f"the folder {outside[0]} is outside the label space {given.name} of "
+                f"{given.classes} classes"
+            )
+        return numbers, given, ("folders are numbers, and were taken by their values",)
+    by_name = {name: imagenet.class_of(name) for name in names}
+    if all(number is not None for number in by_name.values()) and space in (None, IMAGENET_1K):
+        found = {name: number for name, number in by_name.items() if number is not None}
+        return found, IMAGENET_1K, ("folders were matched with the names of ImageNet's classes",)
+    if space is not None:
+        first = next(name for name, number in by_name.items() if number is None)
+        raise UsageError(f"the folder {first} is no class of the label space {space.name}")
+    ordered = sorted(names)
+    own = LabelSpace("folders", len(ordered), names=tuple(ordered))
+    return {name: k for k, name in enumerate(ordered)}, own, ()
+
+
+def _flat(
+    folder: Path,
+    images: Sequence[tuple[str, int, int]],
+    space: LabelSpace | None,
+    truth: Path | None,
+) -> ImageSet:
+    labels, found, layout, notes = _labels(folder, [name for name, _, _ in images], space, truth)
+    samples = [Sample(name, labels.get(name)) for name, _, _ in images]
+    return ImageSet(
+        folder.name,
+        layout,
+        samples,
+        found,
+        lambda k: (folder / samples[k].name).read_bytes(),
+        stamp([(image, labels.get(image[0])) for image in images]),
+        notes,
+    )
+
+
+def _labels(
+    folder: Path, names: Sequence[str], space: LabelSpace | None, truth: Path | None
+) -> tuple[Mapping[str, int], LabelSpace | None, str, tuple[str, ...]]:
+    place = truth or _ground_truth(folder)
+    if place is not None:
+        if place.suffix == ".csv":
+            labels = _of_kaggle(place)
+            layout = "a flat folder with Kaggle's solution file"
+        elif place.name == _DEVKIT:
+            labels = _of_devkit(place, names)
+            layout = "a flat folder with the devkit's ground truth"
+        else:
+            labels, space = _of_list(place, space)
+            layout = f"a flat folder with the labels of {place.name}"
+        missing = [name for name in names if name not in labels]
+        if missing:
+            raise UsageError(f"{place} has no label for {missing[0]} (of {len(missing)} images)")
+        return labels, space or IMAGENET_1K, layout, ()
+    ids = {name: _WNID.match(name) for name in names}
+    if all(ids.values()):
+        labels = {
+            name: imagenet.by_wnid()[match[0]]
+            for name, match in ids.items()
+            if match and match[0] in imagenet.by_wnid()
+        }
+        if len(labels) < len(names):
+            first = next(name for name in names if name not in labels)
+            raise UsageError(f"{first} begins with an id that is no class of ImageNet-1k")
+        return labels, IMAGENET_1K, "a flat folder whose names begin with WordNet ids", ()
+    return {}, None, "a flat folder without labels", ("no image has a label",)
+
+
+def _ground_truth(folder: Path) -> Path | None:
+    """The file with the labels of the ILSVRC 2012 validation set, in its usual places."""
+    for place in (folder, folder.parent, folder.parent.parent):
+        for name in (_KAGGLE, _DEVKIT):
+            for below in ("", "data", "ILSVRC2012_devkit_t12/data", "devkit/data"):
+                path = place / below / name
+                if path.is_file():
+                    return path
+    return None
+
+
+def _of_kaggle(path: Path) -> dict[str, int]:
+    """``ImageId,PredictionString`` with the id of the first box's class."""
+    found = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            words = (row.get("PredictionString") or "").split()
+            image = row.get("ImageId")
+            if not image or not words or words[0] not in imagenet.by_wnid():
+                raise UsageError(f"{path} is not Kaggle's LOC_val_solution.csv (row {row})")
+            found[f"{image}.JPEG"] = imagenet.by_wnid()[words[0]]
+    return found
+
+
+def _of_devkit(path: Path, names: Sequence[str]) -> dict[str, int]:
+    """One ILSVRC2012_ID a line, in the order of the images; ``meta.mat`` says what they mean.
+
+    The devkit's numbers follow no order of the WordNet ids.
+    """
+    meta = path.with_name("meta.mat")
+    if not meta.is_file():
+        raise UsageError(
+            f"{path.name} numbers classes as the devkit does; its meta.mat must lie beside it"
+        )
+    from scipy.io import loadmat
+
+    try:
+        synsets = loadmat(meta, squeeze_me=True)["synsets"]
+        wnid = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
+        numbers = [int(line) for line in path.read_text().split()]
+        order = [imagenet.by_wnid()[wnid[number]] for number in numbers]
+    except (KeyError, ValueError, TypeError, OSError, NotImplementedError) as error:
+        raise UsageError(f"cannot read the devkit beside {path} ({error!r})") from None
+    found = {}
+    for name in names:
+        match = re.search(r"_(\d{8})\.", name)
+        if match is None or not 1 <= int(match[1]) <= len(order):
+            raise UsageError(f"{name} is not called like an image of ILSVRC 2012's validation set")
+        found[name] = order[int(match[1]) - 1]
+    return found
+
+
+def _of_list(path: Path, space: LabelSpace | None) -> tuple[dict[str, int], LabelSpace | None]:
+    """``name label`` a line; a label is a number, a WordNet id or a name of a class."""
+    found: dict[str, int] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the labels {path} ({error})") from None
+    for line in lines:
+        if not line.strip():
+            continue
+        name, _, label = line.strip().replace(",", " ").replace("\t", " ").partition(" ")
+        label = label.strip()
+        number = int(label) if label.isdigit() else imagenet.class_of(label)
+        if number is None or (space is not None and number >= space.classes):
+            raise UsageError(f'{path} gives {name} the class "{label}", which there is not')
+        found[Path(name).name] = number
+    return found, space
