@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 COMMAND = shutil.which("zoodiff", path=str(Path(sys.executable).parent)) or "zoodiff"
 FRAMEWORKS = ("torch", "torchvision", "keras", "tensorflow", "tf_keras", "onnx", "onnxruntime")
 COMMANDS = (
-    *("zoos", "list", "show", "claims", "compare", "diff", "fingerprint", "rules"),
+    *("zoos", "list", "show", "claims", "compare", "diff", "fingerprint", "rules", "accuracy"),
     *("run", "report", "env"),
 )
 

@@ -118,7 +118,8 @@ def test_nothing_is_claimed_about_preprocessing_where_slim_publishes_none() -> N
 
 def test_preprocessing_reads_as_published() -> None:
     assert MODELS["slim/vgg_16"].preprocessing.sentence() == (
-        "resize 256 (short side, bilinear tf1), crop 224x224, RGB, [0, 255], mean 123.68 116.78 103.94"
+        "resize 256 (short side, bilinear tf1), crop 224x224, RGB, [0, 255], "
+        "mean 123.68 116.78 103.94"
     )
     assert MODELS["slim/inception_v3"].preprocessing.sentence() == (
         "central 0.875 of the image, size 299x299, RGB, [-1, 1]"

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from zoodiff._version import __version__
+from zoodiff.cli.accuracy import accuracy
 from zoodiff.cli.claims import claims
 from zoodiff.cli.compare import compare
 from zoodiff.cli.diff import diff
@@ -38,6 +39,7 @@ app.command("show")(show)
 app.command("claims")(claims)
 app.command("compare")(compare)
 app.command("diff")(diff)
+app.command("accuracy")(accuracy)
 app.command("fingerprint")(fingerprint)
 app.command("run")(run)
 app.command("report")(report)
@@ -95,3 +97,7 @@ def main() -> None:
 
 def _debugging() -> bool:
     return bool(os.environ.get("ZOODIFF_DEBUG")) or "--debug" in sys.argv
+
+
+if __name__ == "__main__":
+    main()

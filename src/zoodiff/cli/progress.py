@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import (
@@ -39,6 +39,42 @@ def progress(title: str) -> Iterator[Observer]:
     )
     with Progress(*columns, console=console, transient=True) as bars:
         yield _Bars(bars, title)
+
+
+@contextlib.contextmanager
+def images_progress(entries: int) -> Iterator[Callable[[int, int], None]]:
+    """Give a function for (images done, of) that shows images a second and the time left."""
+    console = Console(stderr=True)
+    title = f"{entries} entries" if entries > 1 else "1 entry"
+    if not console.is_terminal:
+        last = time.monotonic()
+
+        def line(done: int, of: int) -> None:
+            nonlocal last
+            if time.monotonic() - last > 10 or done == of:
+                last = time.monotonic()
+                print(f"    {done:,} of {of:,} images", file=sys.stderr, flush=True)
+
+        yield line
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        bar = bars.add_task(title, total=None)
+
+        def step(done: int, of: int) -> None:
+            task = bars.tasks[0]
+            rate = f", {task.speed:.1f} images/s" if task.speed else ""
+            bars.update(bar, completed=done, total=of, description=f"{title}{rate}")
+
+        yield step
 
 
 class _Bars:

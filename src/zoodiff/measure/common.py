@@ -7,9 +7,11 @@ import functools
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 from zoodiff.store.records import Hardware
 from zoodiff.workers import environments
+from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.registry import Entry
 
 
@@ -46,3 +48,8 @@ def installed_versions(entry: Entry) -> dict[str, str]:
     """Versions of the entry's frameworks by their metadata, without starting a worker."""
     found = environments.versions(entry.zoo)
     return {name: version for name, version in found.items() if version is not None}
+
+
+def identity(entry: Entry) -> dict[str, Any]:
+    """What an entry is besides its name: of a file its size and time of change."""
+    return {"file": list(entry.stamp)} if isinstance(entry, FileEntry) else {}

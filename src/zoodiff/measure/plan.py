@@ -9,7 +9,7 @@ from zoodiff._version import __version__
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
 from zoodiff.measure import study as studies
-from zoodiff.measure.common import hardware, installed_versions
+from zoodiff.measure.common import hardware, identity, installed_versions
 from zoodiff.measure.study import Entries, LoadedStudy
 from zoodiff.store.records import Failure, key_of
 from zoodiff.zoos import registry
@@ -46,6 +46,7 @@ class Task:
             "conditions": self.settings,
             "versions": installed_versions(entry),
             "zoodiff": __version__,
+            **identity(entry),
         }
         if self.kind == "latency":
             asked["group"] = [str(e.ref) for e in self.entries]

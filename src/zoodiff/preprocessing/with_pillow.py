@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "MPO", "ICO", "JPEG2000")
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "ICO", "JPEG2000")
 
 
 class Pillow:
@@ -36,8 +36,10 @@ class Pillow:
         """An image of mode RGB."""
         import warnings
 
-        from PIL import ImageOps
+        from PIL import ImageOps, UnidentifiedImageError
 
+        if not data:
+            raise ImageError("it is empty")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -45,6 +47,8 @@ class Pillow:
                 if exif:
                     image = ImageOps.exif_transpose(image)
                 return image.convert("RGB")
+        except UnidentifiedImageError:
+            raise ImageError("it is no image of a format that is read") from None
         except Exception as error:  # Pillow's plugins raise many kinds
             raise ImageError(" ".join(str(error).split()) or repr(error)) from None
 

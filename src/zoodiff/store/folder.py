@@ -164,14 +164,18 @@ def attachment_name(key: str) -> str:
     return f"{key[:_DIGITS]}.parquet"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write under a temporary name, flush to the disk, rename; a killed run leaves no half file."""
+def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Write under a temporary name, flush to the disk, rename; a killed run leaves no half file.
+
+    Without ``flush`` a machine that loses its power may, and the reader must check the content.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -108,6 +108,14 @@ class AccuracyValues(Strict):
     """Parquet file beside the record: image, label, the top five classes and their scores."""
     predictions_sha256: str
     seconds: float
+    left_out: int = 0
+    """Images that could not be decoded, for no entry of the run."""
+    calibration_error: float | None = None
+    """Expected calibration error of top-1 in 15 bins, a fraction."""
+    taken: list[str] = []
+    """Fields of the preprocessing that the zoo does not publish and usual values were taken for."""
+    guards: list[str] = []
+    """What makes the number doubtful, one sentence each; none where all guards held."""
 
 
 Values = Annotated[ArchitectureValues | LatencyValues | AccuracyValues, Field(discriminator="kind")]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.errors import MeasurementError
+from zoodiff.errors import ImageError, MeasurementError
 from zoodiff.workers import protocol
 
 if TYPE_CHECKING:
@@ -134,6 +134,58 @@ class Handlers:
             batch = batch.transpose(0, 2, 3, 1)
         outputs = network.run(np.ascontiguousarray(batch, dtype=np.float32))
         return {"outputs": protocol.put_array(np.asarray(outputs), self._scratch)}
+
+    def on_pixels(
+        self, data: dict[str, str], sizes: list[int], geometries: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Decode images, given one after the other, and bring them to each geometry.
+
+        Returns for each geometry an array (images, rows, columns, 3), and why images failed, by
+        their positions; their rows are 0.
+        """
+        import numpy as np
+
+        from zoodiff.preprocessing.geometry import Geometry
+        from zoodiff.preprocessing.pixels import pixels
+
+        encoded = protocol.get_array(data, self._scratch)
+        wanted = [Geometry.from_dict(raw) for raw in geometries]
+        made: list[NDArray[Any]] = [
+            np.zeros((len(sizes), *one.size, 3), dtype=one.dtype) for one in wanted
+        ]
+        failed: dict[str, str] = {}
+        start = 0
+        for position, size in enumerate(sizes):
+            one = encoded[start : start + size].tobytes()
+            start += size
+            try:
+                for target, found in zip(made, pixels(one, wanted), strict=True):
+                    target[position] = found
+            except ImageError as error:
+                failed[str(position)] = str(error)
+                for target in made:
+                    target[position] = 0
+        arrays = [protocol.put_array(array, self._scratch) for array in made]
+        return {"pixels": arrays, "failed": failed}
+
+    def on_classify(
+        self, handle: str, pixels: dict[str, str], preprocessing: dict[str, Any], batch: int
+    ) -> dict[str, Any]:
+        """Run pixels (images, rows, columns, 3) by a stated preprocessing; return the outputs."""
+        import numpy as np
+
+        from zoodiff.preprocessing.numbers import to_input
+        from zoodiff.preprocessing.spec import Preprocessing
+
+        network, _ = self._networks[handle]
+        spec = Preprocessing.from_dict(preprocessing)
+        images = protocol.get_array(pixels, self._scratch)
+        outputs = []
+        for first in range(0, len(images), batch):
+            given = to_input(images[first : first + batch], spec, network.layout)
+            found = np.asarray(network.run(given), dtype=np.float32)
+            outputs.append(found.reshape(len(given), -1))
+        return {"outputs": protocol.put_array(np.concatenate(outputs), self._scratch)}
 
     def on_predict(self, handle: str, images: dict[str, str], batch: int) -> dict[str, Any]:
         """Preprocess and run decoded images; return the outputs, one row an image."""

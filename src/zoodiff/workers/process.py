@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.2
+_ROOM = 4 * 1024**3
+"""Bytes that must be free where arrays are shared in memory."""
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
 
 
@@ -76,7 +79,9 @@ class Worker:
     def scratch(self) -> Path:
         """The folder that this worker and its parent share arrays in."""
         if self._scratch is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix=f"zoodiff-{self.zoo.name}-")
+            self._scratch = tempfile.TemporaryDirectory(
+                prefix=f"zoodiff-{self.zoo.name}-", dir=_in_memory()
+            )
         return Path(self._scratch.name)
 
     @property
@@ -128,6 +133,18 @@ class Worker:
             return protocol.get_array(message, self.scratch)
         except protocol.ProtocolError as error:
             raise WorkerError(f"the worker of {self.zoo.name} sent no array ({error})") from None
+
+    def lend(self, message: Any, other: Worker) -> dict[str, str]:
+        """Give an array of this worker's answer to another one, without copying it."""
+        try:
+            return protocol.lend(message, self.scratch, other.scratch)
+        except protocol.ProtocolError as error:
+            raise WorkerError(f"the worker of {self.zoo.name} sent no array ({error})") from None
+
+    def drop(self, message: Any) -> None:
+        """Remove an array of an answer that was lent and is not needed any more."""
+        with contextlib.suppress(protocol.ProtocolError):
+            protocol.get_array(message, self.scratch)
 
     def close(self) -> None:
         """End the process and remove its scratch folder. Safe to call at any time."""
@@ -276,6 +293,15 @@ def worker_environment(outer: Mapping[str, str], threads: int, interpreter: Path
         # A zoo's own environment has no zoodiff installed: it runs this very code, by a link.
         inner["PYTHONPATH"] = str(environments.code_link(_PACKAGE))
     return inner
+
+
+def _in_memory() -> str | None:
+    """A folder that is kept in memory, where there is one with room; else the usual place."""
+    shared = Path("/dev/shm")
+    with contextlib.suppress(OSError):
+        if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _ROOM:
+            return str(shared)
+    return None
 
 
 def _last_line(log: Path) -> str:

@@ -82,3 +82,18 @@ def get_array(message: Any, scratch: Path, *, remove: bool = True) -> NDArray[np
     if remove:
         path.unlink(missing_ok=True)
     return array  # type: ignore[no-any-return]
+
+
+def lend(message: Any, scratch: Path, other: Path) -> dict[str, str]:
+    """Put an array into another scratch folder as well; both must be on one file system."""
+    name = message.get("$array") if isinstance(message, dict) else None
+    if not isinstance(name, str) or Path(name).name != name or not name.endswith(".npy"):
+        raise ProtocolError(f"not an array of this scratch folder: {message!r}")
+    if (scratch / name).is_symlink():
+        raise ProtocolError(f"{name} is a link")
+    lent = f"lent-{next(_numbers)}.npy"
+    try:
+        os.link(scratch / name, other / lent)
+    except OSError as error:
+        raise ProtocolError(f"{name} cannot be lent: {error}") from None
+    return {"$array": lent}

@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoodiff.data.labels import LabelSpace
 from zoodiff.entry import RANDOM, ModelRef
 from zoodiff.errors import UnknownNameError, UsageError
-from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Entry, Model, Weights
+from zoodiff.zoos.files import sidecar
 from zoodiff.zoos.files.formats import recognise
 
 FILE = "file"
@@ -21,7 +20,6 @@ _SUFFIXES = (".onnx", ".tflite", ".keras", ".pb", ".pt2", ".pt", ".pth", ".h5", 
 _SIZE = re.compile(r"\?size=(?P<size>[0-9]{1,5})$")
 _DEFAULT, _LARGEST = 224, 16_384
 """Sizes of an input that the file leaves open."""
-_UNKNOWN = LabelSpace("unknown", 0)
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,14 @@ class FileEntry(Entry):
     def ref(self) -> ModelRef:
         """``file:path``, with ``@random`` where the weights are."""
         return ModelRef(FILE, self.named, None if self.weights else RANDOM)
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Size and time of change of the file, so that another content is another entry."""
+        path, _ = opened(self.model.name)
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        facts = [one.stat() for one in files]
+        return sum(one.st_size for one in facts), max((one.st_mtime_ns for one in facts), default=0)
 
 
 def is_file(text: str) -> bool:
@@ -74,14 +80,17 @@ def resolve(text: str) -> FileEntry:
         raise UsageError(f"{extent} is no size of an image; take one from 1 to {_LARGEST}")
     more = "" if size is None else f"?size={size}"
     own = Weights(OWN, default=True)
+    said = sidecar.read(path)
     model = Model(
         name=f"{path.resolve()}{more}",
-        architecture=path.name,
+        architecture=said.architecture or path.name,
         weights=(own,),
-        preprocessing=Preprocessing(),
-        labels=_UNKNOWN,
+        preprocessing=said.preprocessing,
+        labels=said.labels,
         input_shape=(3, extent, extent),
-        note="a file; preprocessing and labels are not known",
+        note=f"a file; preprocessing and labels are those of {said.path.name}"
+        if said.path
+        else "a file; preprocessing and labels are not known",
     )
     return FileEntry(recognise(path), model, None if random else own, f"{name}{more}")
 

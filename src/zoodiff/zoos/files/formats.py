@@ -37,7 +37,11 @@ ONNX = FileZoo(
     f"{_BACKENDS}.onnx:OnnxFiles",
 )
 TFLITE = FileZoo(
-    "file-tflite", "TFLite file", ("tflite",), "tflite", f"{_BACKENDS}.tflite:TFLiteFiles"
+    "file-tflite",
+    "TFLite file",
+    ("tflite", "ai-edge-litert"),
+    "tflite",
+    f"{_BACKENDS}.tflite:TFLiteFiles",
 )
 SAVED_MODEL = FileZoo(
     "file-tensorflow",

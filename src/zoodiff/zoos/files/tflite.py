@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM
-from zoodiff.errors import MeasurementError
+from zoodiff.errors import MeasurementError, MissingFrameworkError
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.held import Held
@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class TFLiteNetwork:
-    """The weights of a file, as the real numbers that they stand for. It is not run."""
+    """A file in LiteRT's interpreter, fed and read in real numbers; see ``Network``.
+
+    What is quantised is brought to integers as its scale and zero point say, and back.
+    """
 
     weights_sha256: str | None
+    input_shape: tuple[int, ...]
+    layout: Literal["NCHW", "NHWC"]
     _held: Held
+    _interpreter: Any
     weights_state: WeightsState = "file"
-    input_shape: tuple[int, ...] = ()
-    layout: Literal["NCHW", "NHWC"] = field(default="NHWC")
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
         """By the names of the file's graph; integers are given as real numbers."""
@@ -41,20 +45,53 @@ class TFLiteNetwork:
         raise MeasurementError("weights cannot be put into a TFLite file")
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raise MeasurementError: only the structure and the weights are read."""
-        raise MeasurementError("zoodiff reads TFLite files and does not run them yet")
+        """(batch, ...) in the file's own layout -> (batch, classes), image after image."""
+        import numpy as np
+
+        given = self._interpreter.get_input_details()[0]
+        answer = self._interpreter.get_output_details()[0]
+        outputs = []
+        for image in batch:
+            self._interpreter.set_tensor(given["index"], _to_integers(image[None], given))
+            self._interpreter.invoke()
+            outputs.append(_to_real(self._interpreter.get_tensor(answer["index"]), answer))
+        return np.concatenate([found.reshape(1, -1) for found in outputs])
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raise MeasurementError: a file does not say how images are prepared."""
         raise MeasurementError("a TFLite file does not say how images are prepared")
 
 
+def _to_integers(values: NDArray[np.float32], details: Mapping[str, Any]) -> NDArray[Any]:
+    import numpy as np
+
+    dtype, (scale, zero) = details["dtype"], details["quantization"]
+    if not np.issubdtype(dtype, np.integer):
+        return values.astype(dtype)
+    if not scale:
+        return values.round().astype(dtype)
+    limits = np.iinfo(dtype)
+    found: NDArray[Any] = np.clip(np.round(values / scale) + zero, limits.min, limits.max).astype(
+        dtype
+    )
+    return found
+
+
+def _to_real(values: NDArray[Any], details: Mapping[str, Any]) -> NDArray[np.float32]:
+    import numpy as np
+
+    scale, zero = details["quantization"]
+    if np.issubdtype(values.dtype, np.integer) and scale:
+        return (values.astype(np.float32) - np.float32(zero)) * np.float32(scale)
+    return values.astype(np.float32)
+
+
 class TFLiteFiles:
     """TFLite files; see ``zoodiff.zoos.base.Backend``."""
 
     def versions(self) -> Mapping[str, str]:
-        """Version of the package that reads the files."""
-        return {"tflite": importlib.metadata.version("tflite")}
+        """Versions of the packages that read and run the files."""
+        return {name: importlib.metadata.version(name) for name in ("tflite", "ai-edge-litert")}
 
     def models(self) -> Sequence[str]:
         """None: files are named, not listed."""
@@ -82,13 +119,31 @@ class TFLiteFiles:
         return {"parameters": sum(prod(t.shape) for t in real), "statistics": 0}
 
     def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
-        """Open the weights of the file."""
+        """Start an interpreter; raise MeasurementError where LiteRT cannot run the file."""
         path, _ = opened(model)
         if weights == RANDOM:
             raise MeasurementError(f"weights cannot be put into {path.name}, a TFLite file")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return TFLiteNetwork(digest, held(path))
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError:
+            raise MissingFrameworkError(
+                "TFLite files are run by ai-edge-litert; install it with: "
+                'pip install "zoodiff[tflite]"'
+            ) from None
+        try:
+            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise MeasurementError(f"LiteRT cannot run {path.name} ({reason})") from None
+        given = interpreter.get_input_details()
+        if len(given) != 1:
+            raise MeasurementError(f"{path.name} has {len(given)} inputs; one is needed")
+        shape = tuple(int(n) for n in given[0]["shape"])
+        first = len(shape) == 4 and shape[1] in {1, 3} and shape[3] not in {1, 3}
+        return TFLiteNetwork(digest, shape, "NCHW" if first else "NHWC", held(path), interpreter)
 
 
 def held(path: Path) -> Held:

@@ -1,0 +1,219 @@
+"""``zoodiff accuracy``: entries on the same labelled images, beside their claims and each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoodiff.cli.output import Json, complete_entry, print_json, print_table, say
+from zoodiff.cli.run import Results
+
+if TYPE_CHECKING:
+    from zoodiff.compare.evaluated import Comparison, Pair
+    from zoodiff.data.images import ImageSet
+    from zoodiff.measure.images import Outcome
+
+
+def accuracy(
+    entries: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ENTRY...",
+            help="zoo:model, zoo:model@weights or a file.",
+            autocompletion=complete_entry,
+        ),
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data", help="Images: a folder, tar shards, Parquet, TFRecords or CIFAR binaries."
+        ),
+    ],
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="File with the labels of a flat folder.")
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels", help="Label space of files that say nothing: a name, or one class a line."
+        ),
+    ] = None,
+    split: Annotated[
+        str, typer.Option("--split", help="Word in the names of the shards to take.")
+    ] = "",
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Take so many images, drawn by --seed.", min=1)
+    ] = None,
+    within: Annotated[
+        float, typer.Option("--within", help="Points within which entries are the same.", min=0)
+    ] = 0.5,
+    preprocessing: Annotated[
+        list[str],
+        typer.Option(
+            "--preprocessing", help="Change one field for all entries: interpolation=bicubic."
+        ),
+    ] = [],  # noqa: B006 - typer reads the default
+    lanes: Annotated[
+        int | None,
+        typer.Option("--lanes", help="Images in work at a time; as many as cores.", min=1),
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", help="Images of one inference.", min=1)] = 16,
+    seed: Annotated[int, typer.Option("--seed", help="For random weights and --limit.")] = 0,
+    max_bad: Annotated[
+        float, typer.Option("--max-bad", help="Percent of images that may be damaged.", min=0)
+    ] = 1.0,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure again what the results folder has.")
+    ] = False,
+    results: Results = Path("results"),
+    json: Json = False,
+) -> None:
+    """Measure top-1 and top-5 of entries on the same images, and compare them.
+
+    Each image is decoded once for all entries. A run that is interrupted goes on where it was.
+    """
+    from zoodiff.cli.progress import images_progress
+    from zoodiff.compare.evaluated import compare
+    from zoodiff.data.labels import find
+    from zoodiff.data.layouts import open_images
+    from zoodiff.engines.local import LocalEngine
+    from zoodiff.measure.contestants import changes_of, contestant
+    from zoodiff.measure.images import Settings, default_lanes, measure
+    from zoodiff.store.folder import Store
+    from zoodiff.zoos import registry
+
+    space = find(labels) if labels else None
+    changes = changes_of(preprocessing)
+    chosen = [registry.resolve(entry) for entry in entries]
+    images = open_images(data, truth=truth, split=split)
+    store = Store(results)
+    store.prepare()
+    settings = Settings(lanes or default_lanes(), batch, limit, seed, max_bad, fresh)
+    say(f"{len(images)} images of {images.name}, {images.layout}")
+    for note in images.notes:
+        say(f"note: {note}")
+    with LocalEngine() as engine, images_progress(len(entries)) as step:
+        contestants = [contestant(engine, entry, changes=changes, labels=space) for entry in chosen]
+        outcome = measure(engine, contestants, images, store, settings, step)
+    found = compare(outcome.records, store, within=within) if outcome.records else None
+    if json:
+        print_json(_as_json(images, outcome, found))
+    else:
+        _print(images, outcome, found)
+    if outcome.failures:
+        raise typer.Exit(3)
+
+
+def _as_json(images: ImageSet, outcome: Outcome, found: Comparison | None) -> dict[str, object]:
+    return {
+        "data": {"name": images.name, "layout": images.layout, "images": len(images)},
+        "left_out": outcome.left_out,
+        "notes": list(outcome.notes),
+        "failures": [one.model_dump() for one in outcome.failures],
+        "comparison": found.to_dict() if found else None,
+        "records": [one.model_dump(mode="json") for one in outcome.records],
+    }
+
+
+def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None:
+    if found is not None:
+        print_table(
+            [
+                "entry",
+                "weights",
+                ("images", "right"),
+                ("top-1 %", "right"),
+                ("top-5 %", "right"),
+                ("calibration", "right"),
+                ("claim", "right"),
+                "",
+            ],
+            [
+                [
+                    row.entry,
+                    row.weights,
+                    f"{row.images:,}",
+                    f"{row.top1.value:.2f} [{row.top1.low:.2f}, {row.top1.high:.2f}]",
+                    f"{row.top5.value:.2f} [{row.top5.low:.2f}, {row.top5.high:.2f}]",
+                    "" if row.calibration_error is None else f"{row.calibration_error:.3f}",
+                    "" if row.claimed is None else f"{row.claimed:g}",
+                    row.claim or "",
+                ]
+                for row in found.rows
+            ],
+            title="accuracy",
+        )
+        _print_pairs(images, found)
+        print_table(
+            ["entry", "preprocessing", "not published, usual values taken"],
+            [[row.entry, row.preprocessing, ", ".join(row.taken)] for row in found.rows],
+            title="preprocessing",
+        )
+        for row in found.rows:
+            for guard in row.guards:
+                print(f"doubtful: {row.entry}: {guard}")
+        for remark in found.remarks:
+            print(f"note: {remark}")
+    if outcome.left_out:
+        print(f"{len(outcome.left_out)} images could not be decoded and count for no entry:")
+        for name, why in list(outcome.left_out.items())[:5]:
+            print(f"  {name}: {why}")
+    for failure in outcome.failures:
+        say(f"zoodiff: {failure.entry}: {failure.reason}")
+    if outcome.images_per_second is not None:
+        say(f"{outcome.images_per_second:.1f} images/s")
+
+
+def _print_pairs(images: ImageSet, found: Comparison) -> None:
+    if not found.pairs:
+        return
+    print_table(
+        ["first", "second", ("points", "right"), ("p (Holm)", "right"), ("agree", "right"), ""],
+        [
+            [
+                pair.first,
+                pair.second,
+                f"{pair.difference.value:+.2f} "
+                f"[{pair.difference.low:+.2f}, {pair.difference.high:+.2f}]",
+                f"{pair.holm:.2g}",
+                f"{pair.agreement:.1f} %",
+                _verdict(pair, found.within),
+            ]
+            for pair in found.pairs
+        ],
+        title="pairs",
+    )
+    for pair in found.pairs:
+        if pair.verdict != "different" or not pair.flips:
+            continue
+        print(
+            f"{pair.first} alone is right on {pair.only_first} images, {pair.second} alone on "
+            f"{pair.only_second}; for example"
+        )
+        for flip in pair.flips[:3]:
+            name = images.samples[flip.image].name
+            words = [_class(images, k) for k in (flip.label, flip.first, flip.second)]
+            print(f"  {name}: {words[0]}, taken for {words[1]} | {words[2]}")
+        print()
+
+
+def _verdict(pair: Pair, within: float) -> str:
+    if pair.verdict == "the same":
+        return f"the same within {within:g} points"
+    if pair.verdict == "different":
+        return "different"
+    return f"not decided; {pair.images:,} images show {pair.detectable:.1f} points"
+
+
+def _class(images: ImageSet, number: int) -> str:
+    from zoodiff.data import imagenet
+    from zoodiff.data.labels import IMAGENET_1K
+
+    if number < 0:
+        return "no class"
+    if images.space == IMAGENET_1K:
+        return imagenet.names()[number]
+    names = images.space.names if images.space else ()
+    return names[number] if number < len(names) else str(number)

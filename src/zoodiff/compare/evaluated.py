@@ -1,0 +1,281 @@
+"""Entries that saw the same images: each beside its claim, and every pair of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal
+
+from zoodiff.claims import catalogue
+from zoodiff.errors import MeasurementError
+from zoodiff.measure.images import of_record
+from zoodiff.measure.predictions import Stored
+from zoodiff.stats import paired
+from zoodiff.store.folder import Store
+from zoodiff.store.records import AccuracyValues, Interval, Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+WITHIN = 0.5
+"""Percentage points within which entries count as the same."""
+_VALIDATION = 50_000
+ClaimVerdict = Literal["met", "not met", "not decided", "of other images", "of other weights"]
+PairVerdict = Literal["different", "the same", "not decided"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry. Accuracy is percent."""
+
+    entry: str
+    weights: str
+    """Where its weights come from."""
+    images: int
+    top1: Interval
+    top5: Interval
+    calibration_error: float | None
+    claimed: float | None
+    claim: ClaimVerdict | None
+    """Whether the claim is met; None without a claim."""
+    preprocessing: str
+    taken: tuple[str, ...]
+    guards: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """An image that one of two entries gets right and the other wrong."""
+
+    image: int
+    """Its number in the data set."""
+    label: int
+    first: int
+    second: int
+    """What they take it for."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two entries on the images that both saw. ``difference`` is first less second, in points."""
+
+    first: str
+    second: str
+    images: int
+    difference: Interval
+    bootstrap: Interval
+    only_first: int
+    only_second: int
+    p_value: float
+    """McNemar, exact."""
+    mid_p: float
+    holm: float
+    benjamini_hochberg: float
+    agreement: float
+    """Percent of images to which both give the same class."""
+    detectable: float
+    """Points that so many images would show with a power of 80 %."""
+    verdict: PairVerdict
+    flips: tuple[Flip, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All entries and all pairs; ``within`` is the margin of "the same", in points."""
+
+    rows: tuple[Row, ...]
+    pairs: tuple[Pair, ...]
+    within: float
+    remarks: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        found = asdict(self)
+        for group, keys in (("rows", ("top1", "top5")), ("pairs", ("difference", "bootstrap"))):
+            for one in found[group]:
+                for key in keys:
+                    one[key] = one[key].model_dump()
+        return found
+
+
+def compare(
+    records: Sequence[Record], store: Store, *, within: float = WITHIN, examples: int = 5
+) -> Comparison:
+    """Compare entries on what they said of the same images.
+
+    Raises MeasurementError where predictions are damaged, and where two entries saw no image in
+    common.
+    """
+    seen = {record.entry: of_record(store, record) for record in records}
+    rows = tuple(_row(record, within) for record in records)
+    found = [
+        _pair(one, other, seen[one.entry], seen[other.entry], within, examples)
+        for one, other in combinations(records, 2)
+    ]
+    holm = paired.holm([pair.p_value for pair in found])
+    rate = paired.benjamini_hochberg([pair.p_value for pair in found])
+    pairs = tuple(_decided(pair, p, q) for pair, p, q in zip(found, holm, rate, strict=True))
+    return Comparison(rows, pairs, within, _remarks(rows, pairs))
+
+
+def _row(record: Record, within: float) -> Row:
+    from zoodiff.preprocessing.spec import Preprocessing
+
+    values = record.values
+    assert isinstance(values, AccuracyValues)
+    claimed = _claimed(record)
+    return Row(
+        record.entry,
+        record.weights.state,
+        values.images,
+        values.top1,
+        values.top5,
+        values.calibration_error,
+        claimed,
+        None if claimed is None else _claim(record, values, claimed, within),
+        Preprocessing.from_dict(record.preprocessing).sentence(),
+        tuple(values.taken),
+        tuple(values.guards),
+    )
+
+
+def _claimed(record: Record) -> float | None:
+    if record.zoo not in catalogue.zoo_names():
+        return None
+    if record.architecture not in catalogue.architectures():
+        return None
+    for claim in catalogue.claims_for(architecture=record.architecture, zoo=record.zoo):
+        same = claim.entry_model == record.model and claim.entry_weights == record.weights.name
+        if same and claim.top1_percent is not None:
+            return claim.top1_percent
+    return None
+
+
+def _claim(record: Record, values: AccuracyValues, claimed: float, within: float) -> ClaimVerdict:
+    """Met where top-1 is shown to be at least the claim less the margin.
+
+    Claims are about the 50,000 validation images; other images cannot decide them.
+    """
+    if record.weights.state != "published":
+        return "of other weights"
+    whole = values.images + values.left_out
+    if record.conditions.get("space") != "imagenet-1k" or whole != _VALIDATION:
+        return "of other images"
+    if values.top1.low >= claimed - within:
+        return "met"
+    return "not met" if values.top1.high < claimed - within else "not decided"
+
+
+def _pair(
+    one: Record,
+    other: Record,
+    first: Stored,
+    second: Stored,
+    within: float,
+    examples: int,
+) -> Pair:
+    import numpy as np
+
+    left, right = _common(first, second)
+    if len(left) == 0:
+        raise MeasurementError(f"{one.entry} and {other.entry} saw no image in common")
+    a, b = first.found.hits(1)[left], second.found.hits(1)[right]
+    only_a, only_b, count = int((a & ~b).sum()), int((b & ~a).sum()), len(left)
+    best_a, best_b = first.found.classes[left, 0], second.found.classes[right, 0]
+    difference = paired.difference(only_a, only_b, count)
+    drawn = paired.bootstrap_difference(only_a, only_b, count)
+    same = paired.equivalent(only_a, only_b, count, within / 100)
+    # The clearest first: where the two are surest of different classes.
+    sure = first.found.probabilities[left, 0] + second.found.probabilities[right, 0]
+    flipped = np.nonzero(a != b)[0]
+    chosen = flipped[np.argsort(-sure[flipped], kind="stable")][:examples]
+    return Pair(
+        one.entry,
+        other.entry,
+        count,
+        _points(difference),
+        _points(drawn),
+        only_a,
+        only_b,
+        paired.mcnemar(only_a, only_b),
+        paired.mcnemar_mid_p(only_a, only_b),
+        1.0,
+        1.0,
+        100 * float((best_a == best_b).mean()),
+        100 * paired.detectable(only_a + only_b, count),
+        "the same" if same else "not decided",
+        tuple(
+            Flip(
+                int(first.images[left[k]]),
+                int(first.labels[left[k]]),
+                int(best_a[k]),
+                int(best_b[k]),
+            )
+            for k in chosen
+        ),
+    )
+
+
+def _decided(pair: Pair, holm: float, rate: float) -> Pair:
+    from dataclasses import replace
+
+    significant = holm < 0.05 and pair.verdict != "the same"
+    verdict: PairVerdict = "different" if significant else pair.verdict
+    return replace(pair, holm=holm, benjamini_hochberg=rate, verdict=verdict)
+
+
+def _common(
+    first: Stored,
+    second: Stored,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of both that are the same image; copies of one image are told apart by their order."""
+    import numpy as np
+
+    if len(first.keys) == len(second.keys) and (first.keys == second.keys).all():
+        every = np.arange(len(first.keys))
+        return every, every
+    places: dict[tuple[int, int], int] = {}
+    counts: dict[int, int] = {}
+    for row, key in enumerate(second.keys.tolist()):
+        places[key, counts.setdefault(key, 0)] = row
+        counts[key] += 1
+    left, right, seen = [], [], dict.fromkeys(counts, 0)
+    for row, key in enumerate(first.keys.tolist()):
+        number = seen.get(key, 0)
+        seen[key] = number + 1
+        if (key, number) in places:
+            left.append(row)
+            right.append(places[key, number])
+    return np.array(left, dtype=np.int64), np.array(right, dtype=np.int64)
+
+
+def _points(estimate: Any) -> Interval:
+    return Interval(
+        value=100 * estimate.value,
+        low=100 * estimate.low,
+        high=100 * estimate.high,
+        level=estimate.level,
+    )
+
+
+def _remarks(rows: Sequence[Row], pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """What follows from several rows together."""
+    missed = {row.entry for row in rows if row.claim == "not met"}
+    found = [
+        f"{pair.first} and {pair.second} agree with each other and both miss their claims: the "
+        "data set or the recipe is suspect before the entries are"
+        for pair in pairs
+        if pair.verdict == "the same" and {pair.first, pair.second} <= missed
+    ]
+    claimed = [row for row in rows if row.claimed is not None]
+    for one, other in combinations(claimed, 2):
+        assert one.claimed is not None
+        assert other.claimed is not None
+        pair = next(p for p in pairs if {p.first, p.second} == {one.entry, other.entry})
+        measured = one.top1.value - other.top1.value
+        if pair.verdict == "different" and measured * (one.claimed - other.claimed) < 0:
+            better, worse = (one, other) if measured > 0 else (other, one)
+            found.append(f"{better.entry} is better than {worse.entry}, which claims more")
+    return tuple(found)

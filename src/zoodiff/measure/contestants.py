@@ -1,0 +1,111 @@
+"""Who takes part in an evaluation: entries with a complete preprocessing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from zoodiff.data.labels import LabelSpace
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.preprocessing.completed import completed
+from zoodiff.preprocessing.geometry import Geometry, geometry
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos.base import Entry
+from zoodiff.zoos.files import FileEntry
+from zoodiff.zoos.files.sidecar import specification
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """An entry, how its images are prepared, and what its outputs mean."""
+
+    entry: Entry
+    spec: Preprocessing
+    taken: tuple[str, ...]
+    """Fields that the zoo does not publish and the usual values were taken for."""
+    labels: LabelSpace
+
+    @property
+    def name(self) -> str:
+        """The full reference."""
+        return str(self.entry.ref)
+
+    @property
+    def geometry(self) -> Geometry:
+        """How its pixels are made."""
+        return geometry(self.spec)
+
+
+def contestant(
+    engine: LocalEngine,
+    entry: Entry,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    labels: LabelSpace | None = None,
+) -> Contestant:
+    """Complete an entry's preprocessing; ``changes`` replace single fields of it.
+
+    ``labels`` is the label space of an entry that says nothing of its own. A file is opened for
+    its input size, where nothing is said of it. Raises UsageError where the fields do not fit
+    together, MeasurementError where a file cannot be opened.
+    """
+    published = replace(entry.preprocessing, **(changes or {}))
+    size = published.input_size
+    if size is None and isinstance(entry, FileEntry):
+        size = _own_size(engine, entry)
+    _, rows, columns = entry.model.input_shape
+    spec, taken = completed(published, size or (rows, columns))
+    own = entry.model.labels
+    found = Contestant(entry, spec, taken, labels if labels and not own.classes else own)
+    geometry(spec)
+    return found
+
+
+def _own_size(engine: LocalEngine, entry: FileEntry) -> tuple[int, int]:
+    """Rows and columns of a file's input."""
+    worker = engine.worker(entry.zoo, "describe")
+    loaded = worker.call(
+        "load",
+        doing=f"opening {entry.ref}",
+        handle=str(entry.ref),
+        model=entry.model.name,
+        weights=entry.weights_name,
+        seed=0,
+        threads=worker.threads,
+    )
+    worker.call("unload", doing=f"closing {entry.ref}", handle=str(entry.ref))
+    shape = loaded["input_shape"]
+    if len(shape) != 4:
+        raise MeasurementError(f"{entry.ref} takes no images but arrays of shape {tuple(shape)}")
+    rows, columns = shape[1:3] if loaded["layout"] == "NHWC" else shape[2:4]
+    return int(rows), int(columns)
+
+
+def changes_of(texts: Sequence[str]) -> dict[str, Any]:
+    """Fields of a preprocessing from ``field=value``; raise UsageError for others.
+
+    >>> changes_of(["interpolation=bicubic", "mean=0.5,0.5,0.5", "resize=256", "antialias=false"])
+    {'interpolation': 'bicubic', 'mean': (0.5, 0.5, 0.5), 'resize': 256, 'antialias': False}
+    """
+    raw: dict[str, Any] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise UsageError(f'"{text}" changes no field; write field=value')
+        raw[key.strip()] = _value(value.strip())
+    spec = specification(raw, "--preprocessing")
+    return {key: getattr(spec, key) for key in raw}
+
+
+def _value(text: str) -> Any:
+    if "," in text:
+        return [_value(part) for part in text.split(",")]
+    if text in {"true", "false", "none"}:
+        return {"true": True, "false": False, "none": None}[text]
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text

@@ -1,0 +1,383 @@
+"""One pass over a data set for all entries.
+
+Each image is read and decoded once, and resized once for each distinct geometry, however many
+entries there are. The work is done in *lanes*: in each, one worker decodes while others, one for
+each zoo, run networks on one thread. So every core has work that waits for no other core, which
+on one machine is faster than networks of several threads; only their weights are held once a lane.
+What is finished is kept on disk, image by image, and a run that was killed goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.data.images import ImageSet
+from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError, ZoodiffError
+from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.parts import Part, Parts
+from zoodiff.measure.predictions import Predictions, predictions
+from zoodiff.workers.process import Worker
+from zoodiff.zoos.decoding import decoding
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CHUNK = 64
+"""Images that are handed over and kept together."""
+
+
+@dataclass
+class Evaluation:
+    """What came of a pass. Rows are images in the data set's order, less those left out."""
+
+    images: NDArray[np.int64]
+    """(n,), numbers of the images that all entries saw."""
+    labels: NDArray[np.int64]
+    """(n,), classes of the data set; -1 for none."""
+    hashes: list[bytes]
+    """sha256 of each image's bytes, of all images of the data set."""
+    found: dict[str, Predictions]
+    """By the names of the contestants."""
+    left_out: dict[int, str]
+    """Images that could not be decoded, and why."""
+    failed: dict[str, str]
+    """Contestants that could not be run, and why."""
+    loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What their workers said when they loaded them."""
+    versions: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By contestant, with those of the decoder."""
+    seconds: float = 0.0
+
+
+@dataclass
+class _Chunk:
+    number: int
+    images: list[int]
+    hashes: list[bytes]
+    failed: dict[int, str]
+    """By position in the chunk."""
+    pixels: list[dict[str, str]]
+    decoder: Worker
+
+
+class Evaluator:
+    """Runs contestants over a data set; ``step`` is called with (images done, of)."""
+
+    def __init__(
+        self,
+        engine: LocalEngine,
+        contestants: Sequence[Contestant],
+        images: ImageSet,
+        parts: Parts,
+        *,
+        lanes: int = 1,
+        batch: int = 16,
+        seed: int = 0,
+        numbers: Sequence[int] | None = None,
+        step: Callable[[int, int], None] = lambda done, of: None,
+    ) -> None:
+        self._engine, self._contestants, self._images = engine, list(contestants), images
+        self._parts, self._lanes, self._batch, self._seed = parts, lanes, batch, seed
+        self._numbers = list(range(len(images)) if numbers is None else numbers)
+        self._step = step
+        self._geometries = list(dict.fromkeys(one.geometry for one in contestants))
+        self._decoding = decoding(list(dict.fromkeys(one.library for one in self._geometries)))
+        self._lock = threading.Lock()
+        self._failed: dict[str, str] = {}
+        self._loaded: dict[str, dict[str, Any]] = {}
+        self._versions: dict[str, dict[str, str]] = {}
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._done = self._decoding_lanes = 0
+
+    def run(self) -> Evaluation:
+        """Do what is missing and return all of it.
+
+        A contestant whose worker fails is left out with the reason. Raises MeasurementError where
+        no contestant is left, and what a thread raised.
+        """
+        import time
+
+        begin = time.perf_counter()
+        chunks = [self._numbers[k : k + CHUNK] for k in range(0, len(self._numbers), CHUNK)]
+        missing = [k for k in range(len(chunks)) if not self._parts.has(k)]
+        self._done = sum(len(one) for k, one in enumerate(chunks) if k not in set(missing))
+        self._step(self._done, len(self._numbers))
+        if missing:
+            self._work(chunks, missing)
+        return self._collect(len(chunks), time.perf_counter() - begin)
+
+    def _work(self, chunks: list[list[int]], missing: list[int]) -> None:
+        todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        for number in missing:
+            todo.put(number)
+        lanes = min(self._lanes, len(missing))
+        for _ in range(lanes):
+            todo.put(None)
+        ready: queue.Queue[_Chunk | None] = queue.Queue(maxsize=lanes + 1)
+        self._decoding_lanes = lanes
+        decoders = [
+            threading.Thread(target=self._guard, args=(self._decode, lane, chunks, todo, ready))
+            for lane in range(lanes)
+        ]
+        runners = [
+            threading.Thread(target=self._guard, args=(self._classify, lane, ready))
+            for lane in range(lanes)
+        ]
+        for one in (*decoders, *runners):
+            one.start()
+        try:
+            for one in (*decoders, *runners):
+                while one.is_alive():
+                    one.join(0.5)
+        finally:
+            self._stop.set()
+            for one in (*decoders, *runners):
+                one.join(60)
+            # Workers end with the thread that started them: none of these can be used again.
+            self._engine.release(self._decoding, "decode")
+            for zoo in {one.entry.zoo.name: one.entry.zoo for one in self._contestants}.values():
+                self._engine.release(zoo, "accuracy")
+        if self._error is not None:
+            raise self._error
+
+    def _guard(self, work: Callable[..., None], *arguments: Any) -> None:
+        try:
+            work(*arguments)
+        except BaseException as error:
+            if self._error is None and not self._stop.is_set():
+                self._error = error
+            self._stop.set()
+
+    # Decoding
+
+    def _decode(
+        self,
+        lane: int,
+        chunks: list[list[int]],
+        todo: queue.SimpleQueue[int | None],
+        ready: queue.Queue[_Chunk | None],
+    ) -> None:
+        with self._lock:
+            worker = self._engine.worker(self._decoding, "decode", copy=lane)
+        versions = worker.call("hello", doing="importing what decodes images")["versions"]
+        with self._lock:
+            self._versions["decoder"] = versions
+        geometries = [one.to_dict() for one in self._geometries]
+        while not self._stop.is_set() and (number := todo.get()) is not None:
+            self._hand_on(self._decoded(worker, number, chunks[number], geometries), ready)
+        with self._lock:
+            self._decoding_lanes -= 1
+            last = self._decoding_lanes == 0
+        if last:
+            for _ in range(ready.maxsize - 1):
+                self._hand_on(None, ready)
+
+    def _hand_on(self, chunk: _Chunk | None, ready: queue.Queue[_Chunk | None]) -> None:
+        while not self._stop.is_set():
+            try:
+                ready.put(chunk, timeout=0.5)
+            except queue.Full:
+                continue
+            return
+
+    def _decoded(
+        self, worker: Worker, number: int, images: list[int], geometries: list[dict[str, Any]]
+    ) -> _Chunk:
+        import numpy as np
+
+        data, failed = [], {}
+        for position, image in enumerate(images):
+            try:
+                data.append(self._images.read(image))
+            except OSError as error:
+                data.append(b"")
+                failed[position] = f"it cannot be read ({error.strerror or error})"
+        hashes = [hashlib.sha256(one).digest() for one in data]
+        answer = worker.call(
+            "pixels",
+            doing=f"decoding images of {self._images.name}",
+            data=worker.put_array(np.frombuffer(b"".join(data) or b"\0", dtype=np.uint8)),
+            sizes=[len(one) for one in data],
+            geometries=geometries,
+        )
+        for position, why in answer["failed"].items():
+            failed.setdefault(int(position), str(why))
+        return _Chunk(number, images, hashes, failed, answer["pixels"], worker)
+
+    # Classifying
+
+    def _classify(self, lane: int, ready: queue.Queue[_Chunk | None]) -> None:
+        workers: dict[str, Worker] = {}
+        for one in self._contestants:
+            if not self._stop.is_set():
+                self._load(one, lane, workers)
+        while not self._stop.is_set():
+            try:
+                chunk = ready.get(timeout=0.5)
+            except queue.Empty:
+                continue
+            if chunk is None:
+                return
+            self._finish(chunk, self._answers(chunk, workers))
+
+    def _load(self, one: Contestant, lane: int, workers: dict[str, Worker]) -> None:
+        with self._lock:
+            worker = self._engine.worker(one.entry.zoo, "accuracy", copy=lane)
+        try:
+            loaded = worker.call(
+                "load",
+                doing=f"loading {one.name}",
+                handle=one.name,
+                model=one.entry.model.name,
+                weights=one.entry.weights_name,
+                seed=self._seed,
+                threads=worker.threads,
+            )
+            versions = worker.call("hello", doing="asking for versions")["versions"]
+        except ZoodiffError as error:
+            self._fail(one.name, str(error))
+            return
+        workers[one.name] = worker
+        with self._lock:
+            self._loaded[one.name] = loaded
+            self._versions[one.name] = versions
+
+    def _fail(self, name: str, why: str) -> None:
+        with self._lock:
+            self._failed.setdefault(name, why)
+            if len(self._failed) == len(self._contestants):
+                first = next(iter(self._failed.values()))
+                raise MeasurementError(f"no entry could be run; the first: {first}")
+
+    def _answers(self, chunk: _Chunk, workers: dict[str, Worker]) -> dict[str, NDArray[Any]]:
+        found: dict[str, NDArray[Any]] = {}
+        for one in self._contestants:
+            with self._lock:
+                if one.name in self._failed:
+                    continue
+            pixels = chunk.pixels[self._geometries.index(one.geometry)]
+            worker = workers[one.name]
+            try:
+                answer = worker.call(
+                    "classify",
+                    doing=f"running {one.name}",
+                    handle=one.name,
+                    pixels=chunk.decoder.lend(pixels, worker),
+                    preprocessing=one.spec.to_dict(),
+                    batch=self._batch,
+                )
+                found[one.name] = worker.get_array(answer["outputs"])
+            except ZoodiffError as error:
+                self._fail(one.name, str(error))
+        for array in chunk.pixels:
+            chunk.decoder.drop(array)
+        return found
+
+    def _finish(self, chunk: _Chunk, outputs: dict[str, NDArray[Any]]) -> None:
+        import numpy as np
+
+        labels = np.array(
+            [
+                -1 if (label := self._images.samples[k].label) is None else label
+                for k in chunk.images
+            ],
+            dtype=np.int64,
+        )
+        kept = np.array([k not in chunk.failed for k in range(len(chunk.images))])
+        found: dict[str, Predictions] = {}
+        for one in self._contestants:
+            if one.name not in outputs:
+                continue
+            values = np.asarray(outputs[one.name])[kept]
+            try:
+                outward = self._outward(one, values.shape[1])
+                wrong = int((~np.isfinite(values)).any(1).sum())
+                if wrong:
+                    raise MeasurementError(
+                        f"{one.name} gave outputs that are no numbers for {wrong} of "
+                        f"{len(values)} images"
+                    )
+            except ZoodiffError as error:
+                self._fail(one.name, str(error))
+                continue
+            found[one.name] = predictions(values, labels[kept], outward)
+        self._parts.put(
+            Part(
+                chunk.number,
+                [k for k, keep in zip(chunk.images, kept, strict=True) if keep],
+                labels[kept],
+                chunk.hashes,
+                {chunk.images[k]: why for k, why in chunk.failed.items()},
+                found,
+            )
+        )
+        with self._lock:
+            self._done += len(chunk.images)
+            self._step(self._done, len(self._numbers))
+
+    def _outward(self, one: Contestant, width: int) -> NDArray[np.int64]:
+        """Which output means which class of the data set."""
+        space = self._images.space or LabelSpace("classes", width)
+        own = one.labels
+        if own.classes == 0:
+            guessed = _guess(width, space)
+            if guessed is None:
+                raise MeasurementError(
+                    f"{one.name} has {width} outputs, which fit no label space that the "
+                    f"{space.classes} classes of {self._images.name} could be mapped to; name "
+                    "its label space with --labels"
+                )
+            own = guessed
+        if own.classes != width:
+            raise MeasurementError(
+                f"{one.name} has {width} outputs, but its label space {own.name} has "
+                f"{own.classes} classes"
+            )
+        return mapping(own, space)
+
+    # Together
+
+    def _collect(self, chunks: int, seconds: float) -> Evaluation:
+        import numpy as np
+
+        parts = [self._parts.get(k) for k in range(chunks)]
+        names = [
+            one.name
+            for one in self._contestants
+            if one.name not in self._failed and all(one.name in part.found for part in parts)
+        ]
+        return Evaluation(
+            np.array([k for part in parts for k in part.images], dtype=np.int64),
+            np.concatenate([part.labels for part in parts]),
+            [one for part in parts for one in part.hashes],
+            {
+                name: Predictions.joined([part.found[name].arrays() for part in parts])
+                for name in names
+            },
+            {k: why for part in parts for k, why in part.left_out.items()},
+            dict(self._failed),
+            dict(self._loaded),
+            {
+                name: {**self._versions.get(name, {}), **self._versions.get("decoder", {})}
+                for name in names
+            },
+            seconds,
+        )
+
+
+def _guess(width: int, space: LabelSpace) -> LabelSpace | None:
+    """The label space of a file that says nothing of it, from its number of outputs."""
+    if width == space.classes:
+        return space
+    if space == IMAGENET_1K and width == space.classes + 1:
+        return LabelSpace(f"{space.name} with background", width, background=True)
+    return None

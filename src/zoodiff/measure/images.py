@@ -1,0 +1,311 @@
+"""Accuracy on a data set of images: evaluate what is missing, record it, and guard it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoodiff._version import __version__
+from zoodiff.data.images import ImageSet, content_hash
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.measure.accuracy import intact
+from zoodiff.measure.common import hardware, identity, installed_versions, now
+from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.evaluate import Evaluation, Evaluator
+from zoodiff.measure.parts import Parts
+from zoodiff.measure.predictions import Predictions, Stored, from_parquet, to_parquet
+from zoodiff.stats import calibration, intervals
+from zoodiff.store.folder import Store, attachment_name
+from zoodiff.store.records import (
+    AccuracyValues,
+    Failure,
+    Interval,
+    Record,
+    WeightsInfo,
+    key_of,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BAD_PERCENT = 1.0
+"""Share of images that may be undecodable before a pass is no result."""
+_CONSTANT = 0.9
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a pass is made; none of it but ``limit`` and ``seed`` changes the result."""
+
+    lanes: int = 1
+    batch: int = 16
+    limit: int | None = None
+    seed: int = 0
+    bad_percent: float = BAD_PERCENT
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Records in the order of the contestants, and what a user should know."""
+
+    records: tuple[Record, ...]
+    failures: tuple[Failure, ...]
+    left_out: dict[str, str]
+    """Names of the images that could not be decoded, and why."""
+    notes: tuple[str, ...]
+    images_per_second: float | None
+    """None where everything was in the store already."""
+
+
+def default_lanes() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def measure(
+    engine: LocalEngine,
+    contestants: Sequence[Contestant],
+    images: ImageSet,
+    store: Store,
+    settings: Settings,
+    step: Callable[[int, int], None] = lambda done, of: None,
+) -> Outcome:
+    """Accuracy of all contestants on the images; what the store has is not measured again.
+
+    Raises UsageError for entries that are named twice and images without labels, MeasurementError
+    where too many images are damaged or no entry could be run.
+    """
+    names = Counter(one.name for one in contestants)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is named twice; name it once")
+    if not images.labelled:
+        raise UsageError(
+            f"the images of {images.name} have no labels; name the file with them with --truth"
+        )
+    _check_labels(images)
+    numbers = _numbers(len(images), settings)
+    keys = {one.name: _key(one, images, settings) for one in contestants}
+    known = {} if settings.fresh else _known(store, keys)
+    missing = [one for one in contestants if one.name not in known]
+    failures: list[Failure] = []
+    left_out: dict[str, str] = {}
+    speed = None
+    notes = list(images.notes)
+    if missing:
+        begun = now()
+        folder = key_of(keys=sorted(keys[one.name] for one in missing))[:16]
+        parts = Parts(store.root / "unfinished" / folder)
+        found = Evaluator(
+            engine,
+            missing,
+            images,
+            parts,
+            lanes=settings.lanes,
+            batch=settings.batch,
+            seed=settings.seed,
+            numbers=numbers,
+            step=step,
+        ).run()
+        _check_counts(found, numbers)
+        left_out = {images.samples[k].name: why for k, why in found.left_out.items()}
+        _check_damage(left_out, len(numbers), settings)
+        failures = [
+            Failure(
+                kind="accuracy",
+                entry=one.name,
+                architecture=one.entry.model.architecture,
+                reason=found.failed[one.name],
+            )
+            for one in missing
+            if one.name in found.failed
+        ]
+        for one in missing:
+            if one.name in found.found:
+                known[one.name] = _record(
+                    one, images, found, keys[one.name], settings, begun, store
+                )
+        parts.remove()
+        if found.seconds:
+            speed = len(numbers) / found.seconds
+        repeated = len(found.hashes) - len(set(found.hashes))
+        if repeated:
+            notes.append(f"{repeated} images are copies of others, to the byte")
+    records = tuple(known[one.name] for one in contestants if one.name in known)
+    return Outcome(records, tuple(failures), left_out, tuple(notes), speed)
+
+
+def of_record(store: Store, record: Record) -> Stored:
+    """A record's predictions; raise MeasurementError where they are missing or damaged."""
+    if not intact(store, record):
+        raise MeasurementError(
+            f"the predictions of {record.entry} are missing or damaged; measure anew with --fresh"
+        )
+    return from_parquet(store.attachment(record).read_bytes())
+
+
+def _numbers(count: int, settings: Settings) -> list[int]:
+    import numpy as np
+
+    if settings.limit is None or settings.limit >= count:
+        return list(range(count))
+    drawn = np.random.default_rng(settings.seed).choice(count, settings.limit, replace=False)
+    return sorted(int(k) for k in drawn)
+
+
+def _key(one: Contestant, images: ImageSet, settings: Settings) -> str:
+    return key_of(
+        kind="accuracy",
+        entry=one.name,
+        preprocessing=one.spec.to_dict(),
+        labels=[one.labels.name, one.labels.classes, list(one.labels.names)],
+        data=images.stamp,
+        limit=settings.limit,
+        seed=settings.seed,
+        versions=installed_versions(one.entry),
+        zoodiff=__version__,
+        **identity(one.entry),
+    )
+
+
+def _known(store: Store, keys: dict[str, str]) -> dict[str, Record]:
+    found = {name: store.find("accuracy", key) for name, key in keys.items()}
+    return {
+        name: record
+        for name, record in found.items()
+        if record is not None and intact(store, record)
+    }
+
+
+def _check_labels(images: ImageSet) -> None:
+    assert images.space is not None
+    outside = [
+        sample
+        for sample in images.samples
+        if sample.label is not None and not 0 <= sample.label < images.space.classes
+    ]
+    if outside:
+        raise UsageError(
+            f"{outside[0].name} is labelled {outside[0].label}, outside the label space "
+            f"{images.space.name} of {images.space.classes} classes ({len(outside)} such images)"
+        )
+
+
+def _check_counts(found: Evaluation, numbers: Sequence[int]) -> None:
+    """Every image once: counted or left out, and by every entry."""
+    seen = [*found.images.tolist(), *found.left_out]
+    if sorted(seen) != sorted(numbers):
+        raise MeasurementError("not every image was counted exactly once; report this as a bug")
+    for name, one in found.found.items():
+        if len(one) != len(found.images):
+            raise MeasurementError(f"{name} answered for {len(one)} of {len(found.images)} images")
+
+
+def _check_damage(left_out: dict[str, str], total: int, settings: Settings) -> None:
+    percent = 100 * len(left_out) / total
+    if left_out and (percent > settings.bad_percent or len(left_out) == total):
+        name, why = next(iter(left_out.items()))
+        raise MeasurementError(
+            f"{len(left_out)} of {total} images could not be decoded, the first {name}: {why}; "
+            f"allow {percent:.1f} % with --max-bad"
+        )
+
+
+def _record(
+    one: Contestant,
+    images: ImageSet,
+    found: Evaluation,
+    key: str,
+    settings: Settings,
+    begun: str,
+    store: Store,
+) -> Record:
+    import numpy as np
+
+    mine = found.found[one.name]
+    hashes = dict(zip(sorted([*found.images.tolist(), *found.left_out]), found.hashes, strict=True))
+    keys = np.array(
+        [int.from_bytes(hashes[k][:8], "big") for k in found.images.tolist()], dtype=np.uint64
+    )
+    content = content_hash((hashes[k], images.samples[k].label) for k in hashes)
+    table = to_parquet(Stored(mine, found.images.astype(np.int32), found.labels, keys))
+    loaded, count = found.loaded.get(one.name, {}), len(mine)
+    top1, top5 = mine.hits(1), mine.hits(5)
+    record = Record(
+        key=key,
+        entry=one.name,
+        zoo=one.entry.zoo.name,
+        model=one.entry.model.name,
+        architecture=one.entry.model.architecture,
+        weights=WeightsInfo(
+            name=one.entry.weights_name,
+            state=loaded.get("weights_state", "none"),
+            sha256=loaded.get("weights_sha256"),
+        ),
+        preprocessing=one.spec.to_dict(),
+        labels=one.labels.name,
+        conditions={
+            "data": images.name,
+            "data_sha256": content,
+            "layout": images.layout,
+            "space": images.space.name if images.space else "",
+            "limit": settings.limit,
+            "seed": settings.seed,
+            "batch": settings.batch,
+            "threads": 1,
+        },
+        versions=found.versions.get(one.name, {}),
+        hardware=hardware(),
+        started=begun,
+        finished=now(),
+        values=AccuracyValues(
+            top1=_percent(int(top1.sum()), count),
+            top5=_percent(int(top5.sum()), count),
+            images=count,
+            predictions_file=attachment_name(key),
+            predictions_sha256=hashlib.sha256(table).hexdigest(),
+            seconds=found.seconds,
+            left_out=len(found.left_out),
+            calibration_error=calibration.expected_calibration_error(
+                np.clip(mine.probabilities[:, 0], 0, 1), top1
+            ),
+            taken=list(one.taken),
+            guards=_guards(mine, top1, images, loaded.get("weights_state") == "random"),
+        ),
+    )
+    store.put(record, table)
+    return record
+
+
+def _guards(
+    mine: Predictions, top1: NDArray[np.bool_], images: ImageSet, random: bool
+) -> list[str]:
+    """What makes a number doubtful. Random weights are at chance, as they should be."""
+    assert images.space is not None
+    found = []
+    count, classes = len(mine), images.space.classes
+    _, largest = Counter(mine.classes[:, 0].tolist()).most_common(1)[0]
+    present = len({sample.label for sample in images.samples})
+    if count >= 20 and present > 2 and largest / count > _CONSTANT and not random:
+        found.append(f"it gives one class for {100 * largest / count:.0f} % of the images")
+    chance = intervals.proportion(int(top1.sum()), count)
+    if chance.low <= 1 / classes and count >= 3 * classes**0.5 and not random:
+        found.append(
+            f"its top-1 of {100 * chance.value:.2f} % is no better than chance "
+            f"({100 / classes:.2f} %); labels, preprocessing or weights are not what they seem"
+        )
+    return found
+
+
+def _percent(successes: int, trials: int) -> Interval:
+    estimate = intervals.proportion(successes, trials)
+    return Interval(value=100 * estimate.value, low=100 * estimate.low, high=100 * estimate.high)

@@ -1,0 +1,104 @@
+"""Finished parts of a pass over a data set, kept until the whole is recorded."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.measure.predictions import Predictions
+from zoodiff.store.folder import write_atomically
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What all contestants said to some images."""
+
+    number: int
+    images: Sequence[int]
+    """Those that could be decoded."""
+    labels: NDArray[np.int64]
+    hashes: Sequence[bytes]
+    """sha256 of all images' bytes, also of those that could not be decoded."""
+    left_out: dict[int, str]
+    found: dict[str, Predictions]
+
+
+class Parts:
+    """A folder of parts; a damaged one counts as missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def has(self, number: int) -> bool:
+        """Whether a part is there and whole."""
+        try:
+            self.get(number)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+            return False
+        return True
+
+    def put(self, part: Part) -> None:
+        """Keep a part."""
+        import numpy as np
+
+        names = list(part.found)
+        facts = {
+            "names": names,
+            "left_out": {str(k): why for k, why in part.left_out.items()},
+            "hashes": [one.hex() for one in part.hashes],
+        }
+        arrays: dict[str, Any] = {
+            "facts": np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8),
+            "images": np.asarray(part.images, dtype=np.int64),
+            "labels": part.labels,
+        }
+        for k, name in enumerate(names):
+            arrays |= {f"{k}/{key}": value for key, value in part.found[name].arrays().items()}
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        write_atomically(self._path(part.number), buffer.getvalue(), flush=False)
+
+    def get(self, number: int) -> Part:
+        """Read a part; raises OSError or ValueError where it is missing or damaged."""
+        import numpy as np
+
+        with np.load(self._path(number), allow_pickle=False) as arrays:
+            facts = json.loads(arrays["facts"].tobytes())
+            found = {
+                name: Predictions.joined(
+                    [
+                        {
+                            key: arrays[f"{k}/{key}"]
+                            for key in ("classes", "probabilities", "rank", "probability")
+                        }
+                    ]
+                )
+                for k, name in enumerate(facts["names"])
+            }
+            return Part(
+                number,
+                arrays["images"].tolist(),
+                arrays["labels"],
+                [bytes.fromhex(one) for one in facts["hashes"]],
+                {int(k): why for k, why in facts["left_out"].items()},
+                found,
+            )
+
+    def remove(self) -> None:
+        """Remove all parts."""
+        for path in self._folder.glob("*.npz"):
+            path.unlink(missing_ok=True)
+        self._folder.rmdir()
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:06d}.npz"

@@ -1,0 +1,100 @@
+"""What a file does not say of itself: a small TOML beside it.
+
+It is called ``model.onnx.toml`` or ``model.toml``.
+
+For example::
+
+    architecture = "mobilenet_v2"
+    labels = "imagenet-1001"
+
+    [preprocessing]
+    input_size = [224, 224]
+    resize = 256
+    resize_policy = "short_side"
+    interpolation = "bilinear"
+    library = "pillow"
+    channel_order = "RGB"
+    value_range = [-1, 1]
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from zoodiff.data.labels import UNKNOWN, LabelSpace
+from zoodiff.data.labels import find as find_labels
+from zoodiff.entry import did_you_mean
+from zoodiff.errors import UsageError
+from zoodiff.preprocessing.spec import Preprocessing
+
+_KEYS = ("architecture", "labels", "preprocessing")
+_LARGEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What is said of a file; nothing where there is no sidecar."""
+
+    path: Path | None = None
+    architecture: str | None = None
+    labels: LabelSpace = UNKNOWN
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+
+
+def read(file: Path) -> Sidecar:
+    """The sidecar of a file; raise UsageError naming key and file where it is not valid."""
+    for path in (file.with_name(f"{file.name}.toml"), file.with_suffix(".toml")):
+        if path.is_file() and path != file:
+            return _read(path)
+    return Sidecar()
+
+
+def _read(path: Path) -> Sidecar:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise UsageError(f"{path} is too large to describe a file")
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as TOML ({error})") from None
+    unknown = [key for key in raw if key not in _KEYS]
+    if unknown:
+        hint = did_you_mean(unknown[0], _KEYS) or f"; there are {', '.join(_KEYS)}"
+        raise UsageError(f'{path}: unknown key "{unknown[0]}"{hint}')
+    labels = raw.get("labels")
+    for key in ("architecture", "labels"):
+        if not isinstance(raw.get(key, ""), str):
+            raise UsageError(f"{path}: {key} must be a text")
+    if isinstance(labels, str) and (path.parent / labels).is_file():
+        labels = str(path.parent / labels)
+    return Sidecar(
+        path,
+        raw.get("architecture"),
+        find_labels(labels) if labels else UNKNOWN,
+        specification(raw.get("preprocessing", {}), str(path)),
+    )
+
+
+def specification(raw: Any, where: str) -> Preprocessing:
+    """A preprocessing from plain values; raise UsageError naming the key."""
+    from pydantic import TypeAdapter, ValidationError
+
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{where}: preprocessing must be a table")
+    known = [one.name for one in fields(Preprocessing)]
+    unknown = [key for key in raw if key not in known]
+    if unknown:
+        hint = did_you_mean(unknown[0], known) or f"; there are {', '.join(known)}"
+        raise UsageError(f'{where}: unknown key "preprocessing.{unknown[0]}"{hint}')
+    try:
+        return TypeAdapter(Preprocessing).validate_python(dict(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        reason = first["msg"][:1].lower() + first["msg"][1:]
+        raise UsageError(
+            f"{where}: preprocessing.{key} = {raw.get(key)!r} is not valid ({reason})"
+        ) from None

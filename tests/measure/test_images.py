@@ -1,0 +1,348 @@
+"""Accuracy on images: against a hand calculation, an independent program, and damage."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoodiff.compare.evaluated import compare
+from zoodiff.data.layouts import open_images
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.measure.contestants import changes_of, contestant
+from zoodiff.measure.images import Settings, measure, of_record
+from zoodiff.measure.predictions import Stored, from_parquet, predictions, probabilities, to_parquet
+from zoodiff.store.folder import Store
+from zoodiff.store.records import AccuracyValues
+from zoodiff.zoos import registry
+
+REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
+COLOURS = np.array([[250, 5, 5], [5, 250, 5], [5, 5, 250], [240, 240, 10]], dtype=np.uint8)
+
+
+# Reading outputs
+
+
+def test_predictions_by_hand() -> None:
+    outputs = np.log(np.array([[0.1, 0.6, 0.3], [0.5, 0.3, 0.2], [0.2, 0.2, 0.6]]))
+    found = predictions(outputs, np.array([2, 0, 1]), np.arange(3))
+    assert found.classes.tolist() == [[1, 2, 0], [0, 1, 2], [2, 0, 1]]
+    assert found.rank.tolist() == [2, 1, 3]  # of equal ones the lower class comes first
+    np.testing.assert_allclose(found.probability, [0.3, 0.5, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(found.margin, [0.3, 0.2, 0.4], rtol=1e-6)
+    assert found.hits(1).tolist() == [False, True, False]
+    assert found.hits(2).tolist() == [True, True, False]
+
+
+def test_a_background_class_is_no_class_of_the_images() -> None:
+    outputs = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])
+    found = predictions(outputs, np.array([0, 1]), np.array([1, 2]))
+    assert found.classes[:, 0].tolist() == [-1, 1]
+    assert found.rank.tolist() == [2, 1]
+
+
+def test_without_a_label_there_is_no_rank() -> None:
+    found = predictions(np.array([[0.5, 0.3, 0.2]]), np.array([-1]), np.arange(3))
+    assert found.rank.tolist() == [0]
+    assert np.isnan(found.probability[0])
+    assert not found.hits(1)[0]
+
+
+def test_what_is_a_probability_already_is_left() -> None:
+    shares = np.array([[0.7, 0.2, 0.1]])
+    np.testing.assert_allclose(probabilities(shares), shares)
+    eight_bits = np.round(shares * 256) / 256 * 1.1
+    np.testing.assert_allclose(probabilities(eight_bits), eight_bits / eight_bits.sum())
+    np.testing.assert_allclose(probabilities(shares * 10).sum(), 1)
+    assert probabilities(shares * 10)[0, 0] > 0.99
+
+
+def test_parquet_keeps_everything_and_little_space(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    count = 50_000
+    found = predictions(rng.normal(size=(count, 20)), rng.integers(0, 20, count), np.arange(20))
+    keys = rng.integers(0, 2**63, count, dtype=np.uint64)
+    stored = Stored(found, np.arange(count, dtype=np.int32), rng.integers(0, 20, count), keys)
+    data = to_parquet(stored)
+    again = from_parquet(data)
+    for name, values in found.arrays().items():
+        assert np.array_equal(values, again.found.arrays()[name])
+    assert np.array_equal(again.keys, keys)
+    # Eight entries of 50,000 images are to take under 100 MB.
+    assert len(data) * 8 < 100e6
+
+
+# A network whose answers are known
+
+
+def network(path: Path, order: tuple[int, ...] = (0, 1, 2, 3), extra: int = 0) -> str:
+    """The mean colour against four colours: the nearest one's class has the largest output."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    colours = COLOURS[list(order)].astype(np.float32) / 255
+    # -|x - c|^2 = 2 x.c - |c|^2 - |x|^2, and the last is the same for all.
+    weight = np.concatenate([np.zeros((extra, 3), np.float32), 2 * colours]).astype(np.float32)
+    bias = np.concatenate([np.full(extra, -9.0), -(colours**2).sum(1)]).astype(np.float32)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["x"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "w", "b"], ["y"], transB=1),
+    ]
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 16, 16])
+    scores = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", len(bias)])
+    weights = [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(bias, "b")]
+    graph = helper.make_graph(nodes, "colours", [image], [scores], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return str(path)
+
+
+def painted(folder: Path, each: int = 8, wrong: int = 1) -> Path:
+    """Images of four colours in four folders; of each, so many lie in the next one's folder."""
+    rng = np.random.default_rng(0)
+    for label, colour in enumerate(COLOURS):
+        for k in range(each):
+            place = folder / f"{(label + (k < wrong)) % 4}"
+            place.mkdir(parents=True, exist_ok=True)
+            pixels = np.clip(rng.normal(colour, 9, (20 + k, 30, 3)), 0, 255).astype(np.uint8)
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, "PNG")
+            (place / f"{label}-{k}.png").write_bytes(buffer.getvalue())
+    return folder
+
+
+PLAIN = changes_of(["value_range=0,1", "mean=0,0,0", "std=1,1,1"])
+
+
+def run(folder: Path, data: Path, *paths: str, **settings: object):
+    store = Store(folder / "results")
+    store.prepare()
+    with LocalEngine() as engine:
+        contestants = [contestant(engine, registry.resolve(x), changes=PLAIN) for x in paths]
+        return (
+            measure(engine, contestants, open_images(str(data)), store, Settings(**settings)),  # type: ignore[arg-type]
+            store,
+        )
+
+
+@pytest.mark.onnx
+def test_accuracy_by_hand(tmp_path: Path) -> None:
+    data = painted(tmp_path / "data")
+    right, swapped = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))
+    outcome, store = run(tmp_path, data, right, swapped, lanes=2, batch=3)
+    first, second = (record.values for record in outcome.records)
+    assert isinstance(first, AccuracyValues)
+    assert isinstance(second, AccuracyValues)
+    assert first.images == second.images == 32
+    assert first.top1.value == 100 * 28 / 32
+    # Two of four classes are swapped: 7 of 8 are right in the others, 1 of 8 by the wrong folder.
+    assert second.top1.value == 100 * (14 + 1) / 32
+    found = compare(outcome.records, store)
+    (pair,) = found.pairs
+    assert (pair.only_first, pair.only_second) == (14, 1)
+    assert pair.agreement == 50.0
+    assert pair.verdict == "different"
+    assert pair.p_value == pytest.approx(2 * (1 + 15) / 2**15)
+    assert {flip.label for flip in pair.flips} <= {0, 1}
+
+
+@pytest.mark.onnx
+def test_a_background_class_is_found_by_the_number_of_outputs_only_for_imagenet(tmp_path) -> None:
+    data = painted(tmp_path / "data")
+    outcome = None
+    with pytest.raises(MeasurementError, match="has 5 outputs, which fit no label space"):
+        outcome, _ = run(tmp_path, data, network(tmp_path / "a.onnx", extra=1))
+    assert outcome is None
+
+
+@pytest.mark.onnx
+def test_batch_and_lanes_change_nothing(tmp_path: Path) -> None:
+    data = painted(tmp_path / "data", each=40)
+    path = network(tmp_path / "a.onnx")
+    tables = []
+    for lanes, batch in ((1, 1), (2, 7), (1, 64)):
+        outcome, store = run(tmp_path, data, path, lanes=lanes, batch=batch, fresh=True)
+        tables.append(of_record(store, outcome.records[0]))
+    for other in tables[1:]:
+        assert np.array_equal(other.images, tables[0].images)
+        assert np.array_equal(other.found.rank, tables[0].found.rank)
+        np.testing.assert_allclose(other.found.probability, tables[0].found.probability, rtol=1e-5)
+
+
+@pytest.mark.onnx
+def test_finished_measurements_are_not_made_again(tmp_path: Path) -> None:
+    data = painted(tmp_path / "data")
+    one, two = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))
+    first, _ = run(tmp_path, data, one)
+    again, _ = run(tmp_path, data, one, two)
+    assert first.images_per_second is not None
+    assert again.records[0].digest == first.records[0].digest
+    assert len(again.records) == 2
+    third, _ = run(tmp_path, data, one, two)
+    assert third.images_per_second is None
+    # Another content of the data, or of the file, is another measurement.
+    (data / "0" / "0-1.png").write_bytes((data / "1" / "1-2.png").read_bytes())
+    fourth, _ = run(tmp_path, data, one)
+    assert fourth.images_per_second is not None
+    assert fourth.records[0].conditions["data_sha256"] != first.records[0].conditions["data_sha256"]
+    network(tmp_path / "a.onnx", (3, 2, 1, 0))
+    fifth, _ = run(tmp_path, data, one)
+    assert fifth.records[0].values != fourth.records[0].values
+
+
+@pytest.mark.onnx
+def test_damaged_images_count_for_nobody(tmp_path: Path) -> None:
+    data = painted(tmp_path / "data", each=30)
+    whole = (data / "1" / "1-5.png").read_bytes()
+    (data / "1" / "1-5.png").write_bytes(whole[: len(whole) // 2])
+    (data / "2" / "2-5.png").write_bytes(b"")
+    (data / "3" / "note.png").write_bytes(b"this is text")
+    path = network(tmp_path / "a.onnx")
+    with pytest.raises(MeasurementError, match=r"3 of 121 images could not be decoded.*--max-bad"):
+        run(tmp_path, data, path)
+    outcome, _ = run(tmp_path, data, path, bad_percent=5.0)
+    assert sorted(outcome.left_out) == ["1/1-5.png", "2/2-5.png", "3/note.png"]
+    values = outcome.records[0].values
+    assert isinstance(values, AccuracyValues)
+    assert (values.images, values.left_out) == (118, 3)
+    assert "empty" in outcome.left_out["2/2-5.png"]
+
+
+@pytest.mark.onnx
+def test_images_of_one_pixel_are_images(tmp_path: Path) -> None:
+    for label, colour in enumerate(COLOURS):
+        folder = tmp_path / "data" / str(label)
+        folder.mkdir(parents=True)
+        Image.fromarray(colour[None, None]).save(folder / "x.png")
+    outcome, _ = run(tmp_path, tmp_path / "data", network(tmp_path / "a.onnx"))
+    values = outcome.records[0].values
+    assert isinstance(values, AccuracyValues)
+    assert values.top1.value == 100.0
+
+
+@pytest.mark.onnx
+def test_guards_name_what_is_doubtful(tmp_path: Path) -> None:
+    data = painted(tmp_path / "data", each=30)
+    outcome, _ = run(tmp_path, data, network(tmp_path / "a.onnx", (1, 2, 3, 0)))
+    values = outcome.records[0].values
+    assert isinstance(values, AccuracyValues)
+    assert "no better than chance" in values.guards[0]
+    path = network(tmp_path / "b.onnx")
+    store = Store(tmp_path / "results")
+    with LocalEngine() as engine:
+        dark = changes_of(["mean=-1e4,0,0"])
+        contestants = [contestant(engine, registry.resolve(path), changes=dark)]
+        constant = measure(engine, contestants, open_images(str(data)), store, Settings())
+    values = constant.records[0].values
+    assert isinstance(values, AccuracyValues)
+    assert any("one class for 100 %" in guard for guard in values.guards)
+
+
+@pytest.mark.onnx
+def test_outputs_that_are_no_numbers_are_no_result(tmp_path: Path) -> None:
+    data = painted(tmp_path / "data")
+    good, bad = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx")
+    zeros = changes_of(["std=0,0,0", "mean=0,0,0"])
+    store = Store(tmp_path / "results")
+    with LocalEngine() as engine:
+        contestants = [
+            contestant(engine, registry.resolve(good), changes=PLAIN),
+            contestant(engine, registry.resolve(bad), changes=zeros),
+        ]
+        outcome = measure(engine, contestants, open_images(str(data)), store, Settings())
+    assert [record.entry for record in outcome.records] == [contestants[0].name]
+    assert "gave outputs that are no numbers" in outcome.failures[0].reason
+
+
+@pytest.mark.onnx
+def test_bad_questions(tmp_path: Path) -> None:
+    data = painted(tmp_path / "data")
+    path = network(tmp_path / "a.onnx")
+    with pytest.raises(UsageError, match="is named twice"):
+        run(tmp_path, data, path, path)
+    for file in (data / "0").iterdir():
+        file.rename(tmp_path / file.name)
+    with pytest.raises(UsageError, match="have no labels"):
+        run(tmp_path, tmp_path, path)
+
+
+@pytest.mark.onnx
+def test_a_killed_run_goes_on_and_ends_alike(tmp_path: Path) -> None:
+    data = painted(tmp_path / "data", each=500)
+    path = network(tmp_path / "a.onnx")
+    command = [
+        *(sys.executable, "-m", "zoodiff.cli.app", "accuracy", path, "--data", str(data)),
+        *("--lanes", "1", "--results", str(tmp_path / "killed"), "--json", "--batch", "1"),
+        *("--preprocessing", "value_range=0,1", "--preprocessing", "mean=0,0,0"),
+        *("--preprocessing", "std=1,1,1"),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    parts = tmp_path / "killed" / "unfinished"
+    deadline = time.monotonic() + 60
+    while len(list(parts.glob("*/*.npz"))) < 2 and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert process.poll() is None, process.stderr.read()  # type: ignore[union-attr]
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    kept = len(list(parts.glob("*/0*.npz")))
+    assert kept >= 1
+    # A part that the kill left damaged counts as missing.
+    next(iter(sorted(parts.glob("*/0*.npz")))).write_bytes(b"half")
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout
+    (again,) = list(Store(tmp_path / "killed"))
+    outcome, _ = run(tmp_path, data, path, lanes=1)
+    assert again.values.top1 == outcome.records[0].values.top1  # type: ignore[union-attr]
+    assert again.conditions["data_sha256"] == outcome.records[0].conditions["data_sha256"]
+    assert not list(parts.glob("*"))
+
+
+# Real files and images
+
+
+@pytest.mark.tflite
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not here")
+def test_top1_as_an_independent_program_has_it(tmp_path: Path) -> None:
+    expected: dict[tuple[str, str], list[int]] = {}
+    with (REAL / "expected_top5.csv").open() as file:
+        for row in csv.DictReader(file):
+            top = [int(row[f"top{k}"]) for k in range(1, 6)]
+            expected[row["model"], row["image"]] = top
+    usual = {"resize": 256, "resize_policy": "short_side", "interpolation": "bilinear"}
+    files = {
+        "mobilenet_v2_1.0_224_quant.edgetpu.tflite": {"value_range": (-1.0, 1.0)},
+        "mobilenet_v2_1.0_224_int8.tflm.tflite": changes_of(
+            ["value_range=0,1", "mean=0.485,0.456,0.406", "std=0.229,0.224,0.225"]
+        ),
+    }
+    images = open_images(str(REAL / "images"))
+    store = Store(tmp_path)
+    store.prepare()
+    with LocalEngine() as engine:
+        contestants = [
+            contestant(
+                engine, registry.resolve(str(REAL / "models" / name)), changes={**usual, **own}
+            )
+            for name, own in files.items()
+        ]
+        outcome = measure(engine, contestants, images, store, Settings(lanes=2))
+    for record, name in zip(outcome.records, files, strict=True):
+        stored = of_record(store, record)
+        assert len(stored.images) == 250
+        first = stored.found.classes[:, 0].tolist()
+        same = [
+            top == expected[name, images.samples[number].name][0]
+            for number, top in zip(stored.images, first, strict=True)
+        ]
+        assert sum(same) >= 248
