@@ -12,6 +12,7 @@ EFFECTS = {
     "parametrisation": "how the function is expressed: other weights, the same functions",
     "output": "the scale of the output: the same ranking of classes",
     "training": "nothing at inference",
+    "measurement": "what is measured: not the network, but what it is fed or compared with",
 }
 
 
@@ -31,8 +32,9 @@ def index(known: list[Rule]) -> str:
     rows = [f"| [{r.code}]({r.code}.md) | {r.name} | {EFFECTS[r.effect]} |" for r in known]
     return (
         "# Findings\n\n"
-        "What `zoodiff diff` can say, by code. A code never changes its meaning and is never used\n"
-        "again. `zoodiff rules CODE` prints the same.\n\n"
+        "What `zoodiff diff` (ARC) and `zoodiff accuracy` (PRE, LAB, ACC) can say, by code.\n"
+        "A code never changes its meaning and is never used again.\n"
+        "`zoodiff rules CODE` prints the same.\n\n"
         "| code | name | changes |\n|---|---|---|\n" + "\n".join(rows) + "\n"
     )
 

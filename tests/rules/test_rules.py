@@ -35,7 +35,7 @@ def test_every_rule_explains_itself() -> None:
 def test_every_rule_has_its_page_as_it_is_written_now() -> None:
     pages = runpy.run_path(str(ROOT / "tools" / "write_rule_pages.py"))
     folder = ROOT / "docs" / "rules"
-    assert {p.stem for p in folder.glob("ARC*.md")} == {rule.code for rule in rules()}
+    assert {p.stem for p in folder.glob("*.md")} - {"README"} == {rule.code for rule in rules()}
     for rule in rules():
         assert (folder / f"{rule.code}.md").read_text() == pages["page"](rule), (
             "run python tools/write_rule_pages.py"

@@ -55,6 +55,16 @@ def accuracy(
             "--preprocessing", help="Change one field for all entries: interpolation=bicubic."
         ),
     ] = [],  # noqa: B006 - typer reads the default
+    infer_preprocessing: Annotated[
+        bool,
+        typer.Option(
+            "--infer-preprocessing",
+            help="Try the usual preprocessings first, and use what fits where nothing is said.",
+        ),
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Take differences apart: one factor at a time.")
+    ] = False,
     lanes: Annotated[
         int | None,
         typer.Option("--lanes", help="Images in work at a time; as many as cores.", min=1),
@@ -75,7 +85,9 @@ def accuracy(
     Each image is decoded once for all entries. A run that is interrupted goes on where it was.
     """
     from zoodiff.cli.progress import images_progress
+    from zoodiff.cli.reasons import print_reasons
     from zoodiff.compare.evaluated import compare
+    from zoodiff.compare.reasons import Reasons
     from zoodiff.data.labels import find
     from zoodiff.data.layouts import open_images
     from zoodiff.engines.local import LocalEngine
@@ -96,12 +108,18 @@ def accuracy(
         say(f"note: {note}")
     with LocalEngine() as engine, images_progress(len(entries)) as step:
         contestants = [contestant(engine, entry, changes=changes, labels=space) for entry in chosen]
+        reasons = Reasons(engine, images, settings, step)
+        if infer_preprocessing:
+            contestants = [reasons.fitted(one) for one in contestants]
         outcome = measure(engine, contestants, images, store, settings, step)
-    found = compare(outcome.records, store, within=within) if outcome.records else None
+        found = compare(outcome.records, store, within=within) if outcome.records else None
+        if explain and found is not None:
+            reasons.explain(contestants, found)
     if json:
-        print_json(_as_json(images, outcome, found))
+        print_json({**_as_json(images, outcome, found), **reasons.to_dict()})
     else:
         _print(images, outcome, found)
+        print_reasons(reasons)
     if outcome.failures:
         raise typer.Exit(3)
 

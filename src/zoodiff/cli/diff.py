@@ -39,6 +39,12 @@ def diff(
             "--weights", help="Compare the weights too, whatever their format, names and layout."
         ),
     ] = False,
+    preprocessing: Annotated[
+        bool,
+        typer.Option(
+            "--preprocessing", help="Compare how images are prepared instead; nothing is built."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Name what differs between two networks: their structure, not their names.
@@ -49,6 +55,11 @@ def diff(
 
     from zoodiff import api
 
+    if preprocessing:
+        if without or prove or weights or places:
+            raise UsageError("--preprocessing compares no architecture; ask for it by itself")
+        _preprocessing(a, b, json)
+        return
     if without and (prove or weights):
         raise UsageError("--prove and --weights take all passes; leave out --without")
     if prove and weights:
@@ -75,6 +86,41 @@ def diff(
         print(weighed(held))
         for layer in held.different if places else ():
             print(f"    {_weighed(layer)}")
+
+
+def _preprocessing(a: str, b: str, json: bool) -> None:
+    from zoodiff.compare.infer import CODES
+    from zoodiff.preprocessing.completed import completed
+    from zoodiff.preprocessing.conventions import differing
+    from zoodiff.zoos import registry
+
+    entries = [registry.resolve(name) for name in (a, b)]
+    sides = [completed(one.preprocessing, one.model.input_shape[-2:]) for one in entries]
+    (first, taken), (second, also_taken) = sides
+    found = differing(first, second)
+    if json:
+        print_json(
+            {
+                "findings": [
+                    {"code": CODES[factor], "factor": factor, "left": left, "right": right}
+                    for factor, (left, right) in found.items()
+                ],
+                "preprocessing": [first.to_dict(), second.to_dict()],
+                "not_published": [list(taken), list(also_taken)],
+            }
+        )
+        return
+    width = max((len(factor) for factor in found), default=0)
+    for factor, (left, right) in found.items():
+        print(f"{CODES[factor]}  {factor:{width}}  {left} | {right}")
+    if not found:
+        print("the same preprocessing")
+    for one, (spec, fields) in zip(entries, sides, strict=True):
+        inside = "; it normalises inside the network too" if spec.inside_network else ""
+        if fields:
+            print(f"{one.ref} publishes nothing of {', '.join(fields)}: usual values taken{inside}")
+        elif inside:
+            print(f"{one.ref}{inside}")
 
 
 def _print(found: Diff, places: bool) -> None:

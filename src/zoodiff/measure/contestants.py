@@ -27,11 +27,18 @@ class Contestant:
     taken: tuple[str, ...]
     """Fields that the zoo does not publish and the usual values were taken for."""
     labels: LabelSpace
+    variant: str = ""
+    """What is tried with the entry, where it takes part several times."""
+
+    @property
+    def handle(self) -> str:
+        """The full reference; contestants with the same one share a loaded network."""
+        return str(self.entry.ref)
 
     @property
     def name(self) -> str:
-        """The full reference."""
-        return str(self.entry.ref)
+        """The reference, with the variant."""
+        return f"{self.handle} [{self.variant}]" if self.variant else self.handle
 
     @property
     def geometry(self) -> Geometry:

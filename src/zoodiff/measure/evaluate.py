@@ -21,7 +21,7 @@ from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.parts import Part, Parts
+from zoodiff.measure.parts import Memory, Part, Parts
 from zoodiff.measure.predictions import Predictions, predictions
 from zoodiff.workers.process import Worker
 from zoodiff.zoos.decoding import decoding
@@ -51,7 +51,7 @@ class Evaluation:
     failed: dict[str, str]
     """Contestants that could not be run, and why."""
     loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What their workers said when they loaded them."""
+    """What workers said when they loaded them, by handles."""
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     """By contestant, with those of the decoder."""
     seconds: float = 0.0
@@ -76,7 +76,7 @@ class Evaluator:
         engine: LocalEngine,
         contestants: Sequence[Contestant],
         images: ImageSet,
-        parts: Parts,
+        parts: Parts | Memory,
         *,
         lanes: int = 1,
         batch: int = 16,
@@ -218,7 +218,7 @@ class Evaluator:
     def _classify(self, lane: int, ready: queue.Queue[_Chunk | None]) -> None:
         workers: dict[str, Worker] = {}
         for one in self._contestants:
-            if not self._stop.is_set():
+            if not self._stop.is_set() and one.handle not in workers:
                 self._load(one, lane, workers)
         while not self._stop.is_set():
             try:
@@ -236,7 +236,7 @@ class Evaluator:
             loaded = worker.call(
                 "load",
                 doing=f"loading {one.name}",
-                handle=one.name,
+                handle=one.handle,
                 model=one.entry.model.name,
                 weights=one.entry.weights_name,
                 seed=self._seed,
@@ -244,12 +244,14 @@ class Evaluator:
             )
             versions = worker.call("hello", doing="asking for versions")["versions"]
         except ZoodiffError as error:
-            self._fail(one.name, str(error))
+            for other in self._contestants:
+                if other.handle == one.handle:
+                    self._fail(other.name, str(error))
             return
-        workers[one.name] = worker
+        workers[one.handle] = worker
         with self._lock:
-            self._loaded[one.name] = loaded
-            self._versions[one.name] = versions
+            self._loaded[one.handle] = loaded
+            self._versions[one.handle] = versions
 
     def _fail(self, name: str, why: str) -> None:
         with self._lock:
@@ -265,12 +267,12 @@ class Evaluator:
                 if one.name in self._failed:
                     continue
             pixels = chunk.pixels[self._geometries.index(one.geometry)]
-            worker = workers[one.name]
+            worker = workers[one.handle]
             try:
                 answer = worker.call(
                     "classify",
                     doing=f"running {one.name}",
-                    handle=one.name,
+                    handle=one.handle,
                     pixels=chunk.decoder.lend(pixels, worker),
                     preprocessing=one.spec.to_dict(),
                     batch=self._batch,
@@ -294,12 +296,13 @@ class Evaluator:
         )
         kept = np.array([k not in chunk.failed for k in range(len(chunk.images))])
         found: dict[str, Predictions] = {}
+        whole: dict[str, NDArray[np.float32]] = {}
         for one in self._contestants:
             if one.name not in outputs:
                 continue
             values = np.asarray(outputs[one.name])[kept]
             try:
-                outward = self._outward(one, values.shape[1])
+                outward = outward_of(one, self._images, values.shape[1])
                 wrong = int((~np.isfinite(values)).any(1).sum())
                 if wrong:
                     raise MeasurementError(
@@ -310,6 +313,8 @@ class Evaluator:
                 self._fail(one.name, str(error))
                 continue
             found[one.name] = predictions(values, labels[kept], outward)
+            if self._parts.wants_outputs:
+                whole[one.name] = values
         self._parts.put(
             Part(
                 chunk.number,
@@ -318,31 +323,12 @@ class Evaluator:
                 chunk.hashes,
                 {chunk.images[k]: why for k, why in chunk.failed.items()},
                 found,
+                whole,
             )
         )
         with self._lock:
             self._done += len(chunk.images)
             self._step(self._done, len(self._numbers))
-
-    def _outward(self, one: Contestant, width: int) -> NDArray[np.int64]:
-        """Which output means which class of the data set."""
-        space = self._images.space or LabelSpace("classes", width)
-        own = one.labels
-        if own.classes == 0:
-            guessed = _guess(width, space)
-            if guessed is None:
-                raise MeasurementError(
-                    f"{one.name} has {width} outputs, which fit no label space that the "
-                    f"{space.classes} classes of {self._images.name} could be mapped to; name "
-                    "its label space with --labels"
-                )
-            own = guessed
-        if own.classes != width:
-            raise MeasurementError(
-                f"{one.name} has {width} outputs, but its label space {own.name} has "
-                f"{own.classes} classes"
-            )
-        return mapping(own, space)
 
     # Together
 
@@ -367,11 +353,39 @@ class Evaluator:
             dict(self._failed),
             dict(self._loaded),
             {
-                name: {**self._versions.get(name, {}), **self._versions.get("decoder", {})}
-                for name in names
+                one.name: {
+                    **self._versions.get(one.handle, {}),
+                    **self._versions.get("decoder", {}),
+                }
+                for one in self._contestants
             },
             seconds,
         )
+
+
+def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int64]:
+    """Which output means which class of the data set; -1 for none.
+
+    Raises MeasurementError where the number of outputs fits no label space, UsageError where two
+    label spaces have no class in common.
+    """
+    space = images.space or LabelSpace("classes", width)
+    own = one.labels
+    if own.classes == 0:
+        guessed = _guess(width, space)
+        if guessed is None:
+            raise MeasurementError(
+                f"{one.name} has {width} outputs, which fit no label space that the "
+                f"{space.classes} classes of {images.name} could be mapped to; name "
+                "its label space with --labels"
+            )
+        own = guessed
+    if own.classes != width:
+        raise MeasurementError(
+            f"{one.name} has {width} outputs, but its label space {own.name} has "
+            f"{own.classes} classes"
+        )
+    return mapping(own, space)
 
 
 def _guess(width: int, space: LabelSpace) -> LabelSpace | None:

@@ -238,7 +238,7 @@ def _record(
     )
     content = content_hash((hashes[k], images.samples[k].label) for k in hashes)
     table = to_parquet(Stored(mine, found.images.astype(np.int32), found.labels, keys))
-    loaded, count = found.loaded.get(one.name, {}), len(mine)
+    loaded, count = found.loaded.get(one.handle, {}), len(mine)
     top1, top5 = mine.hits(1), mine.hits(5)
     record = Record(
         key=key,

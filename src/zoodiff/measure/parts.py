@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +30,35 @@ class Part:
     """sha256 of all images' bytes, also of those that could not be decoded."""
     left_out: dict[int, str]
     found: dict[str, Predictions]
+    outputs: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """(images, outputs), where they are wanted whole; they are not kept on the disk."""
+
+
+class Memory:
+    """Parts that are kept in memory, with the outputs as a whole."""
+
+    wants_outputs = True
+
+    def __init__(self) -> None:
+        self._parts: dict[int, Part] = {}
+
+    def has(self, number: int) -> bool:
+        """Whether a part is there."""
+        return number in self._parts
+
+    def put(self, part: Part) -> None:
+        """Keep a part."""
+        self._parts[part.number] = part
+
+    def get(self, number: int) -> Part:
+        """The part of this number."""
+        return self._parts[number]
 
 
 class Parts:
     """A folder of parts; a damaged one counts as missing."""
+
+    wants_outputs = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

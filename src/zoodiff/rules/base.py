@@ -13,12 +13,13 @@ from typing import Literal
 from zoodiff.errors import UnknownNameError
 from zoodiff.rules.difference import Edit, Pair, Region, Scene
 
-Effect = Literal["function", "parametrisation", "output", "training"]
+Effect = Literal["function", "parametrisation", "output", "training", "measurement"]
 """What a difference changes.
 
 ``function``: outputs differ for equal weights. ``parametrisation``: the same functions can be
 expressed, by other weights (a bias before a batch norm). ``output``: the same ranking of classes on
-another scale (logits and probabilities). ``training``: nothing at inference.
+another scale (logits and probabilities). ``training``: nothing at inference. ``measurement``: not
+the network, but what it is fed or compared with.
 """
 
 
@@ -41,6 +42,8 @@ class Rule:
 
 
 _RULES: dict[str, Rule] = {}
+_ORDER = {"ARC": 0, "PRE": 1, "LAB": 2, "ACC": 3}
+"""Families: architecture, preprocessing, labels, accuracy."""
 
 
 def register(rule: Rule) -> Rule:
@@ -55,10 +58,11 @@ def rules() -> list[Rule]:
     import zoodiff.rules.affine
     import zoodiff.rules.ends
     import zoodiff.rules.layers
+    import zoodiff.rules.measurement
     import zoodiff.rules.regions
     import zoodiff.rules.windows  # noqa: F401
 
-    return [_RULES[code] for code in sorted(_RULES)]
+    return [_RULES[code] for code in sorted(_RULES, key=lambda code: (_ORDER[code[:3]], code))]
 
 
 def find(code: str) -> Rule:

@@ -52,6 +52,28 @@ def median(values: Sequence[float], level: float = 0.95, seed: int = 0) -> Estim
     return _bootstrap(data, float(np.median(data)), level, seed)
 
 
+def mean(values: NDArray[np.floating], level: float = 0.95, seed: int = 0) -> Estimate:
+    """Mean with a percentile-bootstrap interval over the given values, in their unit."""
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    data = np.asarray(values, dtype=float)
+    centre = float(data.mean())
+    if len(data) < 2 or np.ptp(data) == 0:
+        return Estimate(centre, centre, centre, level)
+    found = bootstrap(
+        (data,),
+        np.mean,
+        confidence_level=level,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        vectorized=True,
+        batch=max(1, 10_000_000 // len(data)),
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Estimate(centre, float(found.low), float(found.high), level)
+
+
 def median_ratio(
     numerator: Sequence[float],
     denominator: Sequence[float],

@@ -1,0 +1,86 @@
+"""How ``zoodiff accuracy`` prints why entries differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoodiff.cli.output import print_table
+
+if TYPE_CHECKING:
+    from zoodiff.compare.explain import Explanation
+    from zoodiff.compare.infer import Inference
+    from zoodiff.compare.reasons import Reasons
+    from zoodiff.stats.intervals import Estimate
+
+
+def print_reasons(reasons: Reasons) -> None:
+    """Tables of explanations, and a line for each change that answers ask for."""
+    for explanation in reasons.explanations:
+        _print_explanation(explanation)
+    for name, inference in reasons.inferences.items():
+        for line in suggestions(name, inference):
+            print(line)
+    for problem in reasons.problems:
+        print(f"not explained: {problem}")
+
+
+def suggestions(name: str, found: Inference) -> list[str]:
+    """One sentence for each change that the answers of an entry ask for.
+
+    >>> from zoodiff.compare.infer import Inference
+    >>> from zoodiff.preprocessing.spec import Preprocessing
+    >>> suggestions("a.onnx", Inference(Preprocessing(), Preprocessing(), (), 70.0, 70.0, 250, 9))
+    ['a.onnx: its preprocessing and labels fit it best of 9 that were tried on 250 images']
+    """
+    if not found.suggestions:
+        return [
+            f"{name}: its preprocessing and labels fit it best of {found.trials} that were tried "
+            f"on {found.images} images"
+        ]
+    lines = []
+    for one in found.suggestions:
+        gain = "" if one.points is None else f" gives {one.points:+.1f} points"
+        if one.factor == "labels":
+            lines.append(f"{one.code}  {name}: {one.fits}{gain and f'; reading them so{gain}'}")
+        else:
+            lines.append(
+                f"{one.code}  {name}: the preprocessing is not the one that it was trained with: "
+                f"{one.factor} {one.fits} instead of {one.given}{gain}"
+            )
+    return lines
+
+
+def _print_explanation(found: Explanation) -> None:
+    rows = [["", "difference", "", "", _points(found.total)]]
+    for part in found.parts:
+        if part.kind == "interaction":
+            continue
+        indent = "    " if part.kind in {"factor", "together"} else "  "
+        code = part.code if part.code and (part.kind == "factor" or part.shown) else ""
+        rows.append([code, indent + part.what, part.first, part.second, _points(part.points)])
+    print_table(
+        ["", "points come from", found.first, found.second, ("points", "right")],
+        rows,
+        title=f"why: {found.first} | {found.second}, on {found.images:,} images",
+    )
+    (joint,) = [part for part in found.parts if part.kind == "interaction"]
+    if joint.shown:
+        side = "gains" if joint.points.value > 0 else "loses"
+        print(
+            f"each network {side} {abs(joint.points.value):.1f} points on average by its own "
+            "preprocessing"
+        )
+    confirmation = found.confirmation
+    if confirmation is not None:
+        word = "confirmed" if confirmation.confirmed else "not confirmed"
+        print(
+            f"{word}: {found.second} with the {confirmation.what} of {found.first} changes by "
+            f"{_points(confirmation.points)} points"
+        )
+    for note in found.notes:
+        print(f"note: {note}")
+    print()
+
+
+def _points(value: Estimate) -> str:
+    return f"{value.value:+.2f} [{value.low:+.2f}, {value.high:+.2f}]"

@@ -1,0 +1,189 @@
+"""Why two entries differ in accuracy: one factor swapped at a time, on the same images.
+
+Each network is run with its own preprocessing, with the other's, and with single factors of the
+other's. With r(network, preprocessing) for the share of images that are right,
+
+    r(A, a) - r(B, b) = P + N,
+    P = 1/2 [r(A, a) - r(A, b) + r(B, a) - r(B, b)],
+    N = 1/2 [r(A, a) - r(B, a) + r(A, b) - r(B, b)]:
+
+the preprocessing on average over both networks, and the network on average over both
+preprocessings (the main effects of a 2 x 2 design; L. S. Shapley's value of two players). The
+interaction 1/2 [r(A, a) - r(A, b) - r(B, a) + r(B, b)] is what each network gains by its own
+preprocessing; it takes no part in the sum. P is the sum of the effects of single factors, averaged
+in the same way, and of what several do only together. So the table adds up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from zoodiff.compare.infer import CODES
+from zoodiff.preprocessing.conventions import Factor, differing, with_factor
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.stats.intervals import Estimate, mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Kind = Literal["preprocessing", "factor", "together", "network", "interaction"]
+
+
+class Side(Protocol):
+    """One entry on the images at hand."""
+
+    @property
+    def name(self) -> str:
+        """The entry's name."""
+        ...
+
+    @property
+    def spec(self) -> Preprocessing:
+        """Its own preprocessing."""
+        ...
+
+    def right(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.bool_]]:
+        """(images,), whether it is right with each preprocessing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of the table: points of the difference that come from it."""
+
+    kind: Kind
+    what: str
+    code: str | None
+    first: str
+    second: str
+    """How the two entries have it."""
+    points: Estimate
+    """First less second, in points."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.points.low > 0 or self.points.high < 0
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The main cause, tried the other way round: on the second entry."""
+
+    what: str
+    code: str
+    points: Estimate
+    """What the first entry's way gains or costs the second entry."""
+    confirmed: bool
+    """Whether it works in the same direction, and clearly."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Where a difference comes from. ``parts`` of kind ``preprocessing`` and ``network`` add up to
+    ``total``, and those of kind ``factor`` and ``together`` to ``preprocessing``."""
+
+    first: str
+    second: str
+    images: int
+    total: Estimate
+    parts: tuple[Part, ...]
+    confirmation: Confirmation | None
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def explain(first: Side, second: Side) -> Explanation:
+    """Take the difference of two entries apart; raise what running them raises."""
+    import numpy as np
+
+    a, b, notes = _comparable(first.spec, second.spec)
+    own = second.spec
+    words = differing(a, b)
+    swapped_a = {factor: with_factor(a, b, factor) for factor in words}
+    swapped_b = {factor: with_factor(own, a, factor) for factor in words}
+    crossed = own
+    for factor in words:
+        crossed = with_factor(crossed, a, factor)
+    aa, ab, *left = (x.astype(float) for x in first.right([a, b, *swapped_a.values()]))
+    ba, bb, *right = (x.astype(float) for x in second.right([crossed, own, *swapped_b.values()]))
+    preprocessing = (aa - ab + ba - bb) / 2
+    parts: list[Part] = []
+    alone = np.zeros(len(aa))
+    for factor, one, other in zip(words, left, right, strict=True):
+        effect = (aa - one + other - bb) / 2
+        alone += effect
+        parts.append(Part("factor", factor, CODES[factor], *words[factor], _points(effect)))
+    parts.sort(key=lambda part: -abs(part.points.value))
+    if len(words) > 1:
+        several = _points(preprocessing - alone)
+        parts.append(Part("together", "several of these together", None, "", "", several))
+    parts.insert(0, Part("preprocessing", "preprocessing", None, "", "", _points(preprocessing)))
+    network = _points((aa - ba + ab - bb) / 2)
+    parts.append(Part("network", "network", "ACC101", first.name, second.name, network))
+    joint = _points((aa - ab - ba + bb) / 2)
+    parts.append(Part("interaction", "each by its own preprocessing", None, "", "", joint))
+    gains = dict(zip(words, (one - bb for one in right), strict=True))
+    return Explanation(
+        first.name,
+        second.name,
+        len(aa),
+        _points(aa - bb),
+        tuple(parts),
+        _confirmed(parts, gains),
+        notes,
+    )
+
+
+def _comparable(
+    a: Preprocessing, b: Preprocessing
+) -> tuple[Preprocessing, Preprocessing, tuple[str, ...]]:
+    """Both preprocessings, less what cannot be swapped because the networks are made for it."""
+    notes = []
+    if a.input_size != b.input_size:
+        notes.append(
+            "the networks take images of different sizes; size and crop count as the network's"
+        )
+        sizes: tuple[Factor, ...] = ("input size", "crop")
+        for factor in sizes:
+            b = with_factor(b, a, factor)
+    if a.inside_network != b.inside_network:
+        notes.append("one network normalises by itself; the normalisation counts as the network's")
+        b = with_factor(b, a, "normalisation")
+    return a, b, tuple(notes)
+
+
+def _confirmed(
+    parts: Sequence[Part], gains: Mapping[Factor, NDArray[np.floating]]
+) -> Confirmation | None:
+    """Whether the second entry moves towards the first, given its way in the main factor."""
+    singles = [part for part in parts if part.kind == "factor" and part.shown]
+    if not singles:
+        return None
+    main = max(singles, key=lambda part: abs(part.points.value))
+    gain = _points(next(values for factor, values in gains.items() if factor == main.what))
+    clear = gain.low > 0 or gain.high < 0
+    assert main.code is not None
+    return Confirmation(main.what, main.code, gain, clear and gain.value * main.points.value > 0)
+
+
+def _points(values: NDArray[np.floating]) -> Estimate:
+    found = mean(100 * values)
+    return Estimate(found.value, found.low, found.high, found.level)
+
+
+def adds_up(found: Explanation) -> bool:
+    """Whether the parts sum to the total, and the factors to the preprocessing."""
+    sums: Mapping[str, float] = {
+        kind: sum(part.points.value for part in found.parts if part.kind == kind)
+        for kind in ("preprocessing", "factor", "together", "network", "interaction")
+    }
+    whole = sums["preprocessing"] + sums["network"]
+    single = sums["factor"] + sums["together"]
+    return abs(whole - found.total.value) < 1e-6 and abs(single - sums["preprocessing"]) < 1e-6

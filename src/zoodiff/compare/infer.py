@@ -1,0 +1,230 @@
+"""Which preprocessing and which labels a network was trained with, from its answers.
+
+Wrong preprocessing raises no error, it costs accuracy. Here the conventions of the field are tried
+on the images at hand, one factor at a time, and a change is named where the answers say clearly
+that it is the better one. With labels the measure is the logarithm of the true class's
+probability, image by image, which shows a difference long before top-1 does; where labels do not
+fit the answers at all, it is how sure and how various the answers are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from zoodiff.preprocessing.conventions import Factor, alternatives, differing, with_factor, words
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.stats import intervals
+from zoodiff.stats.paired import better
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Run = Callable[[Sequence[Preprocessing]], list["NDArray[np.float64]"]]
+LabelFinding = Literal["one too low", "one too high", "sorted as strings", "permuted"]
+LEVELS: dict[Factor, float] = {"crop": 5e-3}
+LEVEL = 1e-3
+"""Chance of naming a change of one factor where there is none. Crops are allowed more: few are
+tried, and their effect is small beside the noise of some hundred images."""
+_FLOOR = 1e-2
+"""Where log probabilities are cut off: one image that is sure and wrong is one image."""
+_ROUNDS = 5
+_HIDING = ("normalisation", "channel order")
+_SURE = 0.35
+"""Share of the attainable information at which answers are those of a network that sees well."""
+
+CODES: dict[Factor, str] = {
+    "normalisation": "PRE102",
+    "channel order": "PRE101",
+    "crop": "PRE103",
+    "interpolation": "PRE104",
+    "library": "PRE105",
+    "input size": "PRE106",
+}
+LABEL_CODES: dict[LabelFinding, str] = {
+    "one too low": "LAB101",
+    "one too high": "LAB101",
+    "sorted as strings": "LAB102",
+    "permuted": "LAB103",
+}
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A change that the answers ask for."""
+
+    code: str
+    factor: str
+    given: str
+    fits: str
+    points: float | None
+    """Top-1 gained on these images by this change alone, all others made; None without labels."""
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What fits a network best, and how it differs from what was given."""
+
+    given: Preprocessing
+    fits: Preprocessing
+    suggestions: tuple[Suggestion, ...]
+    top1_given: float
+    """Percent, with the labels as given."""
+    top1_fits: float
+    """Percent, with everything that was suggested."""
+    images: int
+    trials: int
+
+
+def infer(
+    run: Run,
+    given: Preprocessing,
+    labels: NDArray[np.int64],
+    outward: NDArray[np.int64],
+) -> Inference:
+    """Try the conventions on a network.
+
+    ``run`` gives (images, outputs) probabilities for preprocessings; ``labels`` are classes of the
+    data set and ``outward`` the output of each class. Raises what ``run`` raises.
+    """
+
+    tried: set[Preprocessing] = {given}
+
+    def scores(specs: Sequence[Preprocessing]) -> list[NDArray[np.float64]]:
+        tried.update(specs)
+        return run(specs)
+
+    # Normalisation and order of channels first: they hide everything else.
+    wide = [given, *(s for (f, _), s in alternatives(given).items() if f in _HIDING)]
+    answers = scores(wide)
+    meanings = _meanings(labels, outward)
+    finding = _labels(answers, meanings)
+    target = meanings.get(finding)
+
+    def fit(spec: Preprocessing) -> NDArray[np.float64]:
+        (found,) = scores([spec])
+        return _information(found) if target is None else _likelihood(found, target)
+
+    current = given
+    for _ in range(_ROUNDS):
+        options = alternatives(current)
+        scores(list(options.values()))
+        base = fit(current)
+        best = None
+        for (factor, _), spec in options.items():
+            if target is None and factor == "interpolation":
+                continue  # sharper images make surer answers, right or wrong
+            p = better(fit(spec), base)
+            if p < LEVELS.get(factor, LEVEL) and (
+                best is None or fit(spec).mean() > fit(best).mean()
+            ):
+                best = spec
+        if best is None:
+            break
+        current = best
+    suggestions = []
+    for factor in differing(given, current):
+        without = with_factor(current, given, factor)
+        p = better(fit(current), fit(without))
+        if p > LEVELS.get(factor, LEVEL):
+            current = without
+            continue
+        points = None
+        if target is not None:
+            pair = scores([current, without])
+            right = [(one.argmax(1) == target).mean() for one in pair]
+            points = 100 * float(right[0] - right[1])
+        suggestions.append(
+            Suggestion(
+                CODES[factor], factor, words(given, factor), words(current, factor), points, p
+            )
+        )
+    plain = meanings[None]
+    first, last = scores([given, current])
+    top1 = [100 * float((first.argmax(1) == plain).mean()), 0.0]
+    top1[1] = 100 * float((last.argmax(1) == (plain if target is None else target)).mean())
+    if finding is not None:
+        (shown,) = scores([current])
+        gain = None
+        if target is not None:
+            gain = 100 * float(
+                (shown.argmax(1) == target).mean() - (shown.argmax(1) == plain).mean()
+            )
+        suggestions.append(
+            Suggestion(
+                LABEL_CODES[finding], "labels", "as given", f"labels are {finding}", gain, 0.0
+            )
+        )
+    return Inference(given, current, tuple(suggestions), top1[0], top1[1], len(labels), len(tried))
+
+
+def _likelihood(answers: NDArray[np.float64], target: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(images,), log probability of the true class, cut off where it is next to nothing."""
+    import numpy as np
+
+    rows = np.arange(len(answers))
+    shares = np.where(target >= 0, answers[rows, np.maximum(target, 0)], 0.0)
+    found: NDArray[np.float64] = np.log(np.clip(shares, _FLOOR, 1))
+    return found
+
+
+def _information(answers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(images,), divergence of each answer from the mean answer; its mean is the information.
+
+    T. Salimans et al., "Improved techniques for training GANs", NeurIPS 2016 (the logarithm of
+    their score).
+    """
+    import numpy as np
+
+    shares = np.clip(answers, 1e-6, 1)
+    found: NDArray[np.float64] = (shares * (np.log(shares) - np.log(shares.mean(0)))).sum(1)
+    return found
+
+
+def _meanings(
+    labels: NDArray[np.int64], outward: NDArray[np.int64]
+) -> dict[LabelFinding | None, NDArray[np.int64]]:
+    """For each thing that may have gone wrong, the output that each image's label then means."""
+    import numpy as np
+
+    def through(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        inside = (numbers >= 0) & (numbers < len(outward))
+        return np.where(inside, outward[np.clip(numbers, 0, len(outward) - 1)], -1)
+
+    strings = np.array(sorted(range(len(outward)), key=str))
+    return {
+        None: through(labels),
+        "one too low": through(labels + 1),
+        "one too high": through(labels - 1),
+        "sorted as strings": through(strings[np.clip(labels, 0, len(strings) - 1)]),
+    }
+
+
+def _labels(
+    answers: Sequence[NDArray[np.float64]],
+    meanings: dict[LabelFinding | None, NDArray[np.int64]],
+) -> LabelFinding | None:
+    """Which reading of the labels fits, under the preprocessing that fits it best.
+
+    Labels as given are believed where they are better than chance and no other reading is better
+    yet. Where none fits, but some answers are sure and various, the labels are of other classes.
+    """
+    import numpy as np
+
+    count, width = answers[0].shape
+    right = {
+        reading: max(int((one.argmax(1) == target).sum()) for one in answers)
+        for reading, target in meanings.items()
+    }
+    best = max(right, key=lambda reading: (right[reading], reading is None))
+    chance = 3 / width
+    if intervals.proportion(right[best], count).low > chance:
+        if best is None or right[best] > 2 * right[None] + 5:
+            return best
+        return None
+    attainable = np.log(min(count, width))
+    informed = max(float(_information(one).mean()) for one in answers)
+    return "permuted" if informed > _SURE * attainable else None

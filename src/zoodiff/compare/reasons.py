@@ -1,0 +1,107 @@
+"""Inference and explanation for the entries of one comparison; nothing is run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from itertools import combinations
+from typing import Any
+
+from zoodiff.compare.evaluated import Comparison
+from zoodiff.compare.explain import Explanation
+from zoodiff.compare.explain import explain as take_apart
+from zoodiff.compare.infer import Inference, infer
+from zoodiff.data.images import ImageSet
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import ZoodiffError
+from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.images import Settings
+from zoodiff.measure.trials import Trials
+
+IMAGES = 300
+"""Images on which conventions are tried."""
+EXPLAINED = 1000
+"""Images on which a difference is taken apart."""
+
+
+class Reasons:
+    """What was found out about why; ``problems`` says for which entries it was not possible."""
+
+    def __init__(
+        self,
+        engine: LocalEngine,
+        images: ImageSet,
+        settings: Settings,
+        step: Callable[[int, int], None],
+    ) -> None:
+        self._engine, self._images, self._settings, self._step = engine, images, settings, step
+        self._trials: dict[tuple[str, int], Trials] = {}
+        self.inferences: dict[str, Inference] = {}
+        self.explanations: list[Explanation] = []
+        self.problems: list[str] = []
+
+    def fitted(self, one: Contestant) -> Contestant:
+        """The entry with what fits it, in the place of fields of which nothing is published.
+
+        What is published stays, and is only said to fit or not.
+        """
+        found = self.inference(one)
+        if found is None or not one.taken:
+            return one
+        return replace(one, spec=found.fits)
+
+    def inference(self, one: Contestant) -> Inference | None:
+        """Try the conventions on an entry; None where it cannot be run."""
+        if one.name not in self.inferences:
+            trials = self._of(one, IMAGES)
+            try:
+                trials([one.spec])
+                assert trials.labels is not None
+                self.inferences[one.name] = infer(trials, one.spec, trials.labels, trials.outward)
+            except ZoodiffError as error:
+                self.problems.append(f"{one.name}: {error}")
+                return None
+        return self.inferences[one.name]
+
+    def explain(self, contestants: Sequence[Contestant], found: Comparison) -> None:
+        """Take apart every pair that differs; of two entries, whatever they do."""
+        verdicts = {(pair.first, pair.second): pair.verdict for pair in found.pairs}
+        for first, second in combinations(contestants, 2):
+            verdict = verdicts.get((first.name, second.name))
+            if verdict is None or (verdict != "different" and len(verdicts) > 1):
+                continue
+            for one in (first, second):
+                self.inference(one)
+            try:
+                self.explanations.append(
+                    take_apart(self._of(first, EXPLAINED), self._of(second, EXPLAINED))
+                )
+            except ZoodiffError as error:
+                self.problems.append(f"{first.name} and {second.name}: {error}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "inferences": {name: asdict(one) for name, one in self.inferences.items()},
+            "explanations": [one.to_dict() for one in self.explanations],
+            "problems": list(self.problems),
+        }
+
+    def _of(self, one: Contestant, count: int) -> Trials:
+        import numpy as np
+
+        every = len(self._images)
+        count = min(count, every, self._settings.limit or every)
+        if (one.name, count) not in self._trials:
+            drawn = np.random.default_rng(self._settings.seed).choice(every, count, replace=False)
+            self._trials[one.name, count] = Trials(
+                self._engine,
+                one,
+                self._images,
+                sorted(int(k) for k in drawn),
+                lanes=self._settings.lanes,
+                batch=self._settings.batch,
+                seed=self._settings.seed,
+                step=self._step,
+            )
+        return self._trials[one.name, count]

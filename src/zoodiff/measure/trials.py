@@ -1,0 +1,121 @@
+"""The same entry with several preprocessings on some images, outputs kept whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zoodiff.data.images import ImageSet
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError
+from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.evaluate import CHUNK, Evaluator, outward_of
+from zoodiff.measure.parts import Memory
+from zoodiff.measure.predictions import probabilities
+from zoodiff.preprocessing.spec import Preprocessing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Trials:
+    """Runs one entry with any preprocessing on the same images; nothing is run twice."""
+
+    def __init__(
+        self,
+        engine: LocalEngine,
+        one: Contestant,
+        images: ImageSet,
+        numbers: Sequence[int],
+        *,
+        lanes: int = 1,
+        batch: int = 16,
+        seed: int = 0,
+        step: Callable[[int, int], None] = lambda done, of: None,
+    ) -> None:
+        self._engine, self._one, self._images = engine, one, images
+        self._numbers, self._lanes, self._batch, self._seed = list(numbers), lanes, batch, seed
+        self._step = step
+        self._known: dict[Preprocessing, NDArray[np.float64]] = {}
+        self._kept: list[int] | None = None
+        self.labels: NDArray[np.int64] | None = None
+        """(images,), classes of the data set; known after the first run."""
+
+    @property
+    def name(self) -> str:
+        """The entry's."""
+        return self._one.name
+
+    @property
+    def spec(self) -> Preprocessing:
+        """The entry's own preprocessing."""
+        return self._one.spec
+
+    def right(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.bool_]]:
+        """(images,), whether the best class is the label, for each preprocessing."""
+        found = self(specs)
+        return [one.argmax(1) == self.targets for one in found]
+
+    @property
+    def outward(self) -> NDArray[np.int64]:
+        """The output that means each class of the data set; -1 for none."""
+        (answers,) = self([self._one.spec])
+        return outward_of(self._one, self._images, answers.shape[1])
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """(images,), the output that each label means; -1 for none."""
+        import numpy as np
+
+        outward = self.outward
+        assert self.labels is not None
+        return np.where(self.labels >= 0, outward[np.maximum(self.labels, 0)], -1)
+
+    @property
+    def runs(self) -> int:
+        """How many preprocessings were run."""
+        return len(self._known)
+
+    def __call__(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.float64]]:
+        """(images, outputs) probabilities for each preprocessing.
+
+        Raises MeasurementError where the entry cannot be run.
+        """
+        new = [spec for spec in dict.fromkeys(specs) if spec not in self._known]
+        if new:
+            self._run(new)
+        return [self._known[spec] for spec in specs]
+
+    def _run(self, specs: Sequence[Preprocessing]) -> None:
+        import numpy as np
+
+        contestants = [
+            replace(self._one, spec=spec, variant=f"trial {k}") for k, spec in enumerate(specs)
+        ]
+        parts = Memory()
+        found = Evaluator(
+            self._engine,
+            contestants,
+            self._images,
+            parts,
+            lanes=self._lanes,
+            batch=self._batch,
+            seed=self._seed,
+            numbers=self._numbers,
+            step=self._step,
+        ).run()
+        if found.failed:
+            raise MeasurementError(next(iter(found.failed.values())))
+        seen = found.images.tolist()
+        if self._kept is None:
+            self._kept, self.labels = seen, found.labels
+        elif seen != self._kept:
+            raise MeasurementError(
+                "some images can be decoded by one library and not by another; leave them out"
+            )
+        chunks = -(-len(self._numbers) // CHUNK)
+        for one in contestants:
+            outputs = np.concatenate([parts.get(k).outputs[one.name] for k in range(chunks)])
+            self._known[one.spec] = probabilities(outputs)

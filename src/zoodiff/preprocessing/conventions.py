@@ -1,0 +1,143 @@
+"""The usual ways of preparing images, as changes of a specification.
+
+Each convention replaces the fields of one *factor*; a difference is named by its factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from zoodiff.preprocessing.completed import CROP
+from zoodiff.preprocessing.spec import Preprocessing
+
+Factor = Literal["normalisation", "channel order", "crop", "interpolation", "library", "input size"]
+
+FIELDS: Mapping[Factor, tuple[str, ...]] = {
+    "normalisation": ("value_range", "mean", "std"),
+    "channel order": ("channel_order",),
+    "crop": ("resize_policy", "resize", "crop_fraction"),
+    "interpolation": ("interpolation", "antialias"),
+    "library": ("library", "exif"),
+    "input size": ("input_size",),
+}
+"""Which fields belong together."""
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet in [0, 1], as PyTorch's zoos use them."""
+NORMALISATIONS: Mapping[str, Mapping[str, Any]] = {
+    "[0, 1] with ImageNet's mean and std": {"value_range": (0.0, 1.0), "mean": MEAN, "std": STD},
+    "[-1, 1]": {"value_range": (-1.0, 1.0), "mean": None, "std": None},
+    "[0, 1]": {"value_range": (0.0, 1.0), "mean": None, "std": None},
+    "[0, 255]": {"value_range": (0.0, 255.0), "mean": None, "std": None},
+    "[0, 255] less ImageNet's mean": {
+        "value_range": (0.0, 255.0),
+        "mean": (123.68, 116.779, 103.939),
+        "std": None,
+    },
+    "[0, 255] less 127, by 128": {
+        "value_range": (0.0, 255.0),
+        "mean": (127.0, 127.0, 127.0),
+        "std": (128.0, 128.0, 128.0),
+    },
+}
+"""Value range, mean and std, means in the order RGB."""
+
+
+def alternatives(spec: Preprocessing) -> dict[tuple[Factor, str], Preprocessing]:
+    """The other conventions, one factor changed at a time, by factor and words."""
+    found: dict[tuple[Factor, str], Preprocessing] = {}
+    bgr = spec.channel_order == "BGR"
+    for words, values in NORMALISATIONS.items():
+        changed = dict(values)
+        if bgr:  # numbers follow the order of the network's channels
+            for key in ("mean", "std"):
+                changed[key] = changed[key][::-1] if changed[key] else None
+        found["normalisation", words] = replace(spec, **changed)
+    other = replace(spec, channel_order="RGB" if bgr else "BGR")
+    found["channel order", str(other.channel_order)] = other
+    if spec.input_size is not None:
+        short = round(min(spec.input_size) / CROP)
+        found["crop", f"short side to {short}, central crop"] = replace(
+            spec, resize_policy="short_side", resize=short, crop_fraction=None
+        )
+        found["crop", "squashed to the input size"] = replace(
+            spec, resize_policy="squash", resize=spec.input_size, crop_fraction=None
+        )
+    for interpolation in ("bilinear", "bicubic", "nearest"):
+        antialias = spec.antialias
+        found["interpolation", interpolation] = replace(
+            spec, interpolation=interpolation, antialias=antialias
+        )
+    return {key: value for key, value in found.items() if not same(value, spec)}
+
+
+def same(one: Preprocessing, other: Preprocessing) -> bool:
+    """Whether two specifications mean the same pixels and numbers."""
+    return _meaning(one) == _meaning(other)
+
+
+def differing(one: Preprocessing, other: Preprocessing) -> dict[Factor, tuple[str, str]]:
+    """Factors in which two specifications differ, with the words of both."""
+    a, b = _meaning(one), _meaning(other)
+    return {
+        factor: (words(one, factor), words(other, factor))
+        for factor, fields in FIELDS.items()
+        if any(a[field] != b[field] for field in fields)
+    }
+
+
+def with_factor(spec: Preprocessing, other: Preprocessing, factor: Factor) -> Preprocessing:
+    """A specification with one factor as another one has it."""
+    return replace(spec, **{field: getattr(other, field) for field in FIELDS[factor]})
+
+
+def words(spec: Preprocessing, factor: Factor) -> str:
+    """A factor in a few words.
+
+    >>> words(Preprocessing(value_range=(-1, 1)), "normalisation")
+    '[-1, 1]'
+    """
+    if factor == "normalisation":
+        low, high = spec.value_range or (0.0, 255.0)
+        parts = [f"[{low:g}, {high:g}]"]
+        if spec.mean is not None:
+            parts.append("mean " + " ".join(f"{v:g}" for v in spec.mean))
+        if spec.std is not None:
+            parts.append("std " + " ".join(f"{v:g}" for v in spec.std))
+        return ", ".join(parts)
+    if factor == "crop":
+        return _crop(spec)
+    if factor == "interpolation":
+        antialias = {True: ", antialiased", False: ", not antialiased", None: ""}[spec.antialias]
+        return f"{spec.interpolation}{antialias}"
+    if factor == "input size":
+        return "x".join(map(str, spec.input_size or ()))
+    value = spec.channel_order if factor == "channel order" else spec.library
+    return str(value)
+
+
+def _crop(spec: Preprocessing) -> str:
+    if spec.resize_policy == "short_side":
+        return f"short side to {spec.resize}, central crop"
+    if spec.resize_policy == "squash":
+        return "squashed to the input size"
+    share = f"{spec.crop_fraction:g}" if spec.crop_fraction else "all"
+    shape = "square of the short side" if spec.resize_policy == "central_square" else "image"
+    return f"central {share} of the {shape}"
+
+
+def _meaning(spec: Preprocessing) -> dict[str, Any]:
+    """The fields with what None stands for."""
+    found = {field: getattr(spec, field) for fields in FIELDS.values() for field in fields}
+    found["channel_order"] = found["channel_order"] or "RGB"
+    found["value_range"] = tuple(map(float, found["value_range"] or (0.0, 255.0)))
+    for field, nothing in (("mean", (0.0,) * 3), ("std", (1.0,) * 3)):
+        found[field] = tuple(found[field]) if found[field] else nothing
+    if spec.resize_policy == "squash":
+        found["resize"] = found["resize"] or spec.input_size
+    if found["antialias"] is None and spec.library:
+        found["antialias"] = spec.library in ("pillow", "torchvision")
+    found["exif"] = bool(found["exif"]) if spec.library != "opencv" else found["exif"] is not False
+    return found

@@ -1,0 +1,185 @@
+"""Explanations against networks whose answers follow from arithmetic, and real files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoodiff.compare.explain import adds_up, explain
+from zoodiff.compare.infer import infer
+from zoodiff.data.layouts import open_images
+from zoodiff.engines.local import LocalEngine
+from zoodiff.measure.contestants import contestant
+from zoodiff.measure.trials import Trials
+from zoodiff.preprocessing.conventions import alternatives, differing, same, with_factor
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos import registry
+
+REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
+SPEC = Preprocessing(
+    input_size=(8, 8),
+    resize=9,
+    resize_policy="short_side",
+    library="pillow",
+    interpolation="bilinear",
+    channel_order="RGB",
+    value_range=(0.0, 1.0),
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+IMAGES, CLASSES = 400, 40
+NOISE = np.random.default_rng(1).uniform(size=IMAGES)
+
+
+@dataclass
+class Invented:
+    """A network that is right on a share of the images that depends on its preprocessing.
+
+    ``lost`` says how much each factor costs that is not as it was trained with.
+    """
+
+    name: str
+    spec: Preprocessing
+    trained: Preprocessing
+    base: float
+    lost: dict[str, float]
+    labels: np.ndarray = field(default_factory=lambda: np.arange(IMAGES) % CLASSES)
+
+    def share(self, spec: Preprocessing) -> float:
+        return self.base - sum(self.lost.get(factor, 0) for factor in differing(spec, self.trained))
+
+    def right(self, specs: Sequence[Preprocessing]) -> list[np.ndarray]:
+        return [self.share(spec) > NOISE for spec in specs]
+
+    def __call__(self, specs: Sequence[Preprocessing]) -> list[np.ndarray]:
+        found = []
+        for spec, right in zip(specs, self.right(specs), strict=True):
+            best = np.where(right, self.labels, (self.labels + 7) % CLASSES)
+            sure = 0.3 + 0.6 * self.share(spec)
+            answers = np.full((IMAGES, CLASSES), (1 - sure) / (CLASSES - 1))
+            answers[np.arange(IMAGES), best] = sure
+            found.append(answers)
+        return found
+
+
+LOST = {"channel order": 0.25, "normalisation": 0.125, "crop": 0.05}
+
+
+def test_one_network_and_two_faults() -> None:
+    faulty = replace(SPEC, channel_order="BGR", value_range=(-1.0, 1.0), mean=None, std=None)
+    a = Invented("a", SPEC, SPEC, 0.9, LOST)
+    b = Invented("b", faulty, SPEC, 0.9, LOST)
+    found = explain(a, b)
+    assert adds_up(found)
+    effects = {part.what: part.points.value for part in found.parts if part.kind == "factor"}
+    assert effects["channel order"] == pytest.approx(25, abs=3)
+    assert effects["normalisation"] == pytest.approx(12.5, abs=3)
+    named = {part.code for part in found.parts if part.kind == "factor" and part.shown}
+    assert named == {"PRE101", "PRE102"}
+    (network,) = [part for part in found.parts if part.kind == "network"]
+    assert network.points.value == 0
+    assert found.confirmation is not None
+    assert found.confirmation.code == "PRE101"
+    assert found.confirmation.confirmed
+
+
+def test_two_networks_each_with_its_own_preprocessing() -> None:
+    other = replace(SPEC, value_range=(-1.0, 1.0), mean=None, std=None)
+    a = Invented("a", SPEC, SPEC, 0.9, LOST)
+    b = Invented("b", other, other, 0.7, LOST)
+    found = explain(a, b)
+    assert adds_up(found)
+    parts = {part.kind: part for part in found.parts if part.kind != "factor"}
+    assert parts["network"].points.value == pytest.approx(20, abs=3)
+    assert not parts["preprocessing"].shown
+    assert parts["interaction"].points.value == pytest.approx(12.5, abs=3)
+    assert [part.shown for part in found.parts if part.kind == "factor"] == [False]
+
+
+def test_equal_preprocessings_leave_the_network() -> None:
+    found = explain(
+        Invented("a", SPEC, SPEC, 0.9, LOST), Invented("b", replace(SPEC), SPEC, 0.8, LOST)
+    )
+    assert [part.kind for part in found.parts] == ["preprocessing", "network", "interaction"]
+    assert found.confirmation is None
+    assert adds_up(found)
+
+
+def test_what_cannot_be_swapped_counts_as_the_networks() -> None:
+    larger = replace(SPEC, input_size=(16, 16), resize=18, inside_network=True, mean=None, std=None)
+    found = explain(Invented("a", SPEC, SPEC, 0.9, LOST), Invented("b", larger, larger, 0.9, LOST))
+    assert not [part for part in found.parts if part.kind == "factor"]
+    assert len(found.notes) == 2
+
+
+@pytest.mark.parametrize("channels", ["RGB", "BGR"])
+@pytest.mark.parametrize("crop", ["short_side", "squash"])
+@pytest.mark.parametrize("numbers", [{}, {"value_range": (-1.0, 1.0), "mean": None, "std": None}])
+@pytest.mark.parametrize("shift", [0, 1, -1, None])
+def test_planted_faults_are_named_and_nothing_else(channels, crop, numbers, shift) -> None:
+    given = replace(SPEC, channel_order=channels, **numbers)
+    if crop == "squash":
+        given = replace(given, resize_policy="squash", resize=(8, 8))
+    network = Invented("a", given, SPEC, 0.9, LOST)
+    expected = {
+        code
+        for code, planted in (
+            ("PRE101", channels == "BGR"),
+            ("PRE102", bool(numbers)),
+            ("PRE103", crop == "squash"),
+            ("LAB101", shift in {1, -1}),
+            ("LAB103", shift is None),
+        )
+        if planted
+    }
+    if shift is None:
+        labels = np.random.default_rng(3).permutation(CLASSES)[network.labels]
+    else:
+        labels = np.clip(network.labels + shift, 0, CLASSES - 1)
+    found = infer(network, given, labels, np.arange(CLASSES))
+    assert {one.code for one in found.suggestions} == expected
+    assert same(found.fits, replace(SPEC, resize=found.fits.resize))
+
+
+def test_alternatives_change_one_factor_each() -> None:
+    for (factor, _), spec in alternatives(SPEC).items():
+        assert list(differing(SPEC, spec)) == [factor]
+        assert same(with_factor(SPEC, spec, factor), spec)
+        assert same(with_factor(spec, SPEC, factor), SPEC)
+
+
+def test_nothing_said_and_the_usual_value_are_the_same() -> None:
+    assert same(SPEC, replace(SPEC, antialias=True))
+    assert not same(SPEC, replace(SPEC, antialias=False))
+    assert same(replace(SPEC, mean=None), replace(SPEC, mean=(0.0, 0.0, 0.0)))
+    assert same(replace(SPEC, library="opencv"), replace(SPEC, library="opencv", exif=True))
+
+
+@pytest.mark.tflite
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not here")
+def test_a_real_file_with_two_planted_faults() -> None:
+    """In full: ``python benchmarks/planted.py``."""
+    usual = {
+        "resize": 256,
+        "resize_policy": "short_side",
+        "interpolation": "bilinear",
+        "library": "pillow",
+        "value_range": (-1.0, 1.0),
+    }
+    images = open_images(str(REAL / "images"))
+    path = str(REAL / "models" / "mobilenet_v2_1.0_224_quant.edgetpu.tflite")
+    with LocalEngine() as engine:
+        one = contestant(engine, registry.resolve(path), changes=usual)
+        trials = Trials(engine, one, images, range(0, 250, 2), lanes=2)
+        trials([one.spec])
+        assert trials.labels is not None
+        outward = np.arange(1000) + 1
+        assert infer(trials, one.spec, trials.labels, outward).suggestions == ()
+        faulty = replace(one.spec, channel_order="BGR")
+        found = infer(trials, faulty, (trials.labels + 1) % 1000, outward)
+    assert {suggestion.code for suggestion in found.suggestions} == {"PRE101", "LAB101"}
+    assert found.top1_fits > found.top1_given + 50
