@@ -95,7 +95,10 @@ def _preprocessing(a: str, b: str, json: bool) -> None:
     from zoodiff.zoos import registry
 
     entries = [registry.resolve(name) for name in (a, b)]
-    sides = [completed(one.preprocessing, one.model.input_shape[-2:]) for one in entries]
+    sides = []
+    for one in entries:
+        _, rows, columns = one.model.input_shape
+        sides.append(completed(one.preprocessing, (rows, columns)))
     (first, taken), (second, also_taken) = sides
     found = differing(first, second)
     if json:

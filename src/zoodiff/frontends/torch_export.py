@@ -24,7 +24,9 @@ def to_graph(module: Any, input_shape: Sequence[int], source: str) -> Graph:
     """
     import torch
 
-    module.eval()
+    # What a program of torch.export gives back is in the mode in which it was exported.
+    if not isinstance(module, torch.fx.GraphModule):
+        module.eval()
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     example = torch.empty(*input_shape, device=device)
     try:

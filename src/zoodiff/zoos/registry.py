@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from zoodiff.entry import RANDOM, ModelRef, did_you_mean
 from zoodiff.errors import UnknownNameError, ZoodiffError
-from zoodiff.zoos import files
+from zoodiff.zoos import checkpoints, files
 from zoodiff.zoos.base import Entry as Entry  # noqa: PLC0414
 from zoodiff.zoos.base import Model, Zoo
 
@@ -98,6 +98,8 @@ def resolve(reference: ModelRef | str) -> Entry:
     for weights in model.weights:
         if weights.name == ref.weights:
             return Entry(zoo, model, weights)
+    if checkpoints.is_checkpoint(ref.weights):
+        return Entry(zoo, model, checkpoints.weights_of(ref, zoo))
     names = [weights.name for weights in model.weights] + [RANDOM]
     hint = did_you_mean(ref.weights, names) or f"; there are {', '.join(names)}"
     raise UnknownNameError(f'{ref.zoo}:{ref.model} has no weights "{ref.weights}"{hint}')

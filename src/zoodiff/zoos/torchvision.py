@@ -28,6 +28,8 @@ class TorchvisionZoo:
     extra: str | None = "torch"
     environment: Environment | None = None
     backend: str = "zoodiff.zoos.torchvision_backend:TorchvisionBackend"
+    takes_checkpoints: bool = True
+    """Whether a file with weights can be put into its models: ``zoo:model@weights.pth``."""
     listed: bool = True
 
     def models(self) -> Sequence[Model]:

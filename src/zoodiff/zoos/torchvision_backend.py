@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
 from zoodiff.torch_compat import import_torchvision
+from zoodiff.zoos import checkpoints
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.held import of_torch
 
@@ -96,6 +97,7 @@ class TorchvisionBackend:
 
         member = self._member(model, weights)
         module = self.structure(model, weights)
+        member = None if isinstance(member, Path) else member
         return to_graph(module, (1, 3, *self._size(model, member)), f"torchvision:{model}")
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
@@ -111,7 +113,8 @@ class TorchvisionBackend:
         import torch
 
         member = self._member(model, weights)
-        key = (model, RANDOM if member is None else member.name)
+        name = str(member) if isinstance(member, Path) else getattr(member, "name", RANDOM)
+        key = (model, name)
         # A worker asks for the graph and then for the facts of the same network.
         if self._last is None or self._last[0] != key:
             with self._without_files(), block_parameters_on_cpu(), torch.device("meta"):
@@ -128,13 +131,20 @@ class TorchvisionBackend:
 
         torch.set_num_threads(threads)
         member = self._member(model, weights)
-        file = None if member is None else self._fetch(model, member)
+        own = member if isinstance(member, Path) else None
+        file = own if own or member is None else self._fetch(model, member)
         torch.manual_seed(seed)
         module = self._build(model, member).eval()
+        state: WeightsState = "random" if member is None else "published"
+        if own is not None:
+            member, state = None, "file"
+            found = checkpoints.read(own)
+            checkpoints.check(own, found, module.state_dict(), f"torchvision:{model}")
+            module.load_state_dict(found, strict=False)
         shape = (1, 3, *self._size(model, member))
         published = member or self._enum(model).DEFAULT
         return TorchvisionNetwork(
-            weights_state="random" if member is None else "published",
+            weights_state=state,
             weights_sha256=None if file is None else _sha256(file),
             input_shape=shape,
             layout="NCHW",
@@ -143,10 +153,27 @@ class TorchvisionBackend:
         )
 
     def _build(self, model: str, member: Any) -> Any:
+        if isinstance(member, Path):
+            classes = self._classes(model, member)
+            return self._torchvision.models.get_model(model, weights=None, num_classes=classes)
         if member is None:
             # Initialising the weights of auxiliary heads takes long, and one version warns of it.
             return self._torchvision.models.get_model(model, weights=None)
         return self._torchvision.models.get_model(model, weights=member)
+
+    def _classes(self, model: str, file: Path) -> int:
+        """How many classes a file is for: the rows of what has 1,000 rows in the network."""
+        import torch
+
+        with block_parameters_on_cpu(), torch.device("meta"):
+            usual = self._torchvision.models.get_model(model, weights=None).state_dict()
+        found = checkpoints.read(file)
+        rows = {
+            int(found[key].shape[0])
+            for key, value in usual.items()
+            if key in found and value.ndim and value.shape[0] == 1000 and found[key].ndim
+        }
+        return rows.pop() if len(rows) == 1 else 1000
 
     def _enum(self, model: str) -> Any:
         if model not in self.models():
@@ -155,12 +182,14 @@ class TorchvisionBackend:
         return self._torchvision.models.get_model_weights(model)
 
     def _member(self, model: str, weights: str | None) -> Any:
-        """The member of the model's weights enum; None for random weights."""
+        """The member of the model's weights enum, the path of a file; None for random weights."""
         enum = self._enum(model)
         if weights == RANDOM:
             return None
         if weights is None:
             return enum.DEFAULT
+        if checkpoints.is_checkpoint(weights):
+            return Path(weights)
         try:
             return enum[weights]
         except KeyError:

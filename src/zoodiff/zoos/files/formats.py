@@ -58,7 +58,18 @@ KERAS = FileZoo(
     f"{_BACKENDS}.keras:KerasFiles",
 )
 
-_READ = "zoodiff reads ONNX, TFLite, Keras (.keras), SavedModel folders and frozen graphs"
+TORCH = FileZoo(
+    "file-torch",
+    "program of torch.export",
+    ("torch",),
+    "torch",
+    f"{_BACKENDS}.torch:TorchFiles",
+)
+
+_READ = (
+    "zoodiff reads ONNX, TFLite, Keras (.keras), SavedModel folders, frozen graphs and programs of "
+    "torch.export (.pt2)"
+)
 
 
 def recognise(path: Path) -> FileZoo:
@@ -90,7 +101,10 @@ def recognise(path: Path) -> FileZoo:
     raise UsageError(f"{path} is of no format that zoodiff knows; {_READ}")
 
 
-_CHECKPOINT = "a PyTorch checkpoint, which holds weights without a network"
+_CHECKPOINT = (
+    "a PyTorch checkpoint, which holds weights without a network; put it into one of a zoo, as in "
+    "torchvision:resnet50@checkpoint.pth"
+)
 _OTHERS = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file of Keras 2; save it anew as .keras"),
     (b"\x80\x02", _CHECKPOINT),
@@ -109,8 +123,8 @@ def _of_archive(path: Path) -> FileZoo:
         return KERAS
     inner = {name.rpartition("/")[2] for name in names}
     if "archive_format" in inner or "serialized_exported_program.json" in inner:
-        what = "a program of torch.export, which is not read yet; export it to ONNX"
-    elif "constants.pkl" in inner:
+        return TORCH
+    if "constants.pkl" in inner:
         what = "TorchScript, which carries code; export it to ONNX"
     elif "data.pkl" in inner:
         what = _CHECKPOINT

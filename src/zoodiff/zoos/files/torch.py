@@ -1,0 +1,161 @@
+"""The worker side of programs of ``torch.export`` (``.pt2``)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from zoodiff.entry import RANDOM
+from zoodiff.errors import MeasurementError
+from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.held import of_torch
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoodiff.graph.ir import Graph
+
+
+@contextlib.contextmanager
+def only_weights() -> Iterator[None]:
+    """Let nothing be unpickled but tensors and plain values, whatever torch itself asks for.
+
+    ``torch.export.load`` falls back to full unpickling for parts of an archive, which would run
+    what a stranger wrote.
+    """
+    import torch
+
+    original = torch.load
+
+    def load(*arguments: Any, **options: Any) -> Any:
+        return original(*arguments, **(options | {"weights_only": True}))
+
+    torch.load = load
+    try:
+        yield
+    finally:
+        torch.load = original
+
+
+@dataclass
+class ExportedNetwork:
+    """A program with its weights; see ``Network``."""
+
+    input_shape: tuple[int, ...]
+    _module: Any
+    _batch: int | None
+    """The only batch size that it takes, or None."""
+    weights_sha256: str | None
+    weights_state: WeightsState = "file"
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """Parameters and buffers by their names in the program."""
+        return of_torch(self._module)
+
+    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Put values into parameters and buffers."""
+        of_torch(self._module).assign(weights)
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(batch, channels, height, width) -> (batch, classes)."""
+        import numpy as np
+        import torch
+
+        size = self._batch or len(batch)
+        outputs = []
+        with torch.inference_mode():
+            for first in range(0, len(batch), size):
+                part = batch[first : first + size]
+                filled = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]))])
+                found = self._module(torch.from_numpy(filled.astype(np.float32)))
+                found = found[0] if isinstance(found, (tuple, list)) else found
+                outputs.append(found.numpy()[: len(part)])
+        return np.concatenate(outputs).reshape(len(batch), -1)
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raise MeasurementError: a program does not say how images are prepared."""
+        raise MeasurementError("a program does not say how images are prepared")
+
+
+class TorchFiles:
+    """Programs of ``torch.export``; see ``zoodiff.zoos.base.Backend``."""
+
+    def __init__(self) -> None:
+        from zoodiff.torch_compat import import_torchvision
+
+        import_torchvision()
+
+    def versions(self) -> Mapping[str, str]:
+        """Version of the framework that is really imported."""
+        import torch
+
+        return {"torch": torch.__version__}
+
+    def models(self) -> Sequence[str]:
+        """None: files are named, not listed."""
+        return ()
+
+    def describe(self, model: str, weights: str | None) -> Graph:
+        """Return the graph of the program for one image."""
+        from zoodiff.frontends.torch_export import to_graph
+
+        program = self._open(model)
+        shape = self._shape(model, program)[0]
+        return to_graph(program.module(), shape, opened(model)[0].name)
+
+    def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
+        """Return the program's own parameters, and the floating-point values in its buffers."""
+        module = self._open(model).module()
+        return {
+            "parameters": sum(p.numel() for p in module.parameters()),
+            "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
+        }
+
+    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+        """Load the program; the values of ``random`` weights are for ``assign`` to put in."""
+        import torch
+
+        torch.set_num_threads(threads)
+        path, _ = opened(model)
+        program = self._open(model)
+        shape, batch = self._shape(model, program)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return ExportedNetwork(
+            shape,
+            program.module(),
+            batch,
+            weights_sha256=None if weights == RANDOM else digest,
+            weights_state="random" if weights == RANDOM else "file",
+        )
+
+    def _open(self, model: str) -> Any:
+        import torch
+
+        path, _ = opened(model)
+        try:
+            with only_weights():
+                return torch.export.load(path)
+        except Exception as error:  # torch raises many kinds
+            reason = " ".join(str(error).split())[:200]
+            raise MeasurementError(f"{path} is no program that torch can load ({reason})") from None
+
+    def _shape(self, model: str, program: Any) -> tuple[tuple[int, ...], int | None]:
+        """The input's shape for one image, and the batch size where it is fixed and not 1."""
+        path, extent = opened(model)
+        names = program.graph_signature.user_inputs
+        inputs = [node for node in program.graph.nodes if node.name in names]
+        if len(inputs) != 1:
+            raise MeasurementError(f"{path} has {len(inputs)} inputs; one is needed")
+        found = [n if isinstance(n, int) else None for n in inputs[0].meta["val"].shape]
+        if not found:
+            raise MeasurementError(f"{path} takes no images but a single number")
+        batch, *rest = found
+        shape = (batch or 1, *(n or extent for n in rest))
+        return shape, batch

@@ -1,0 +1,154 @@
+"""Weights of a file in a torchvision network, and programs of torch.export."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoodiff import api
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
+from zoodiff.zoos import registry
+from zoodiff.zoos.checkpoints import read
+
+pytestmark = pytest.mark.torch
+IMAGE = np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float32)
+
+
+class Payload:
+    """What a stranger's pickle may hold."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self):
+        return (Path.touch, (self.mark,))
+
+
+@pytest.fixture(scope="module")
+def module():
+    from zoodiff.torch_compat import import_torchvision
+
+    torchvision = import_torchvision()
+    import torch
+
+    torch.manual_seed(3)
+    return torchvision.models.squeezenet1_1(weights=None, num_classes=7).eval()
+
+
+def outputs(entry: str) -> np.ndarray:
+    found = registry.resolve(entry)
+    with LocalEngine() as engine:
+        worker = engine.worker(found.zoo, "run")
+        worker.call(
+            "load",
+            doing="loading it",
+            handle="x",
+            model=found.model.name,
+            weights=found.weights_name,
+            seed=0,
+            threads=1,
+        )
+        answer = worker.call("run", doing="running it", handle="x", image=worker.put_array(IMAGE))
+        return np.array(worker.get_array(answer["outputs"]))
+
+
+def expected(module) -> np.ndarray:
+    import torch
+
+    with torch.inference_mode():
+        return module(torch.from_numpy(IMAGE)).numpy()
+
+
+@pytest.mark.parametrize("kind", ["plain", "wrapped", "parallel", "safetensors"])
+def test_weights_of_a_file_go_into_the_network(module, tmp_path: Path, kind: str) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    state = module.state_dict()
+    path = tmp_path / ("a.safetensors" if kind == "safetensors" else "a.pth")
+    if kind == "safetensors":
+        save_file(state, path)
+    elif kind == "wrapped":
+        torch.save({"epoch": 3, "state_dict": state, "best_acc1": 70.1}, path)
+    elif kind == "parallel":
+        torch.save({f"module.{key}": value for key, value in state.items()}, path)
+    else:
+        torch.save(state, path)
+    entry = f"torchvision:squeezenet1_1@{path}"
+    np.testing.assert_allclose(outputs(entry), expected(module), rtol=1e-5, atol=1e-6)
+    graph = api.describe(entry)
+    assert graph.outputs[0].shape == (1, 7)
+
+
+def test_a_checkpoint_that_does_not_fit_is_one_sentence(module, tmp_path: Path) -> None:
+    import torch
+
+    state = dict(module.state_dict())
+    torch.save({**state, "extra.weight": torch.zeros(3)}, tmp_path / "extra.pth")
+    del state["features.0.bias"]
+    torch.save(state, tmp_path / "less.pth")
+    torch.save([1, 2], tmp_path / "list.pth")
+    (tmp_path / "none.pth").write_bytes(b"nothing")
+    for name, sentence in (
+        ("extra.pth", "has no extra.weight"),
+        ("less.pth", "lacks 1 tensors, the first features.0.bias"),
+        ("list.pth", "holds no state of a module"),
+        ("none.pth", "holds more than weights, or is damaged"),
+    ):
+        with pytest.raises(MeasurementError, match=sentence):
+            outputs(f"torchvision:squeezenet1_1@{tmp_path / name}")
+    with pytest.raises(UnknownNameError, match="there is no file"):
+        registry.resolve(f"torchvision:squeezenet1_1@{tmp_path / 'missing.pth'}")
+    with pytest.raises(UsageError, match=r"into networks of torchvision, not of keras"):
+        registry.resolve(f"keras:VGG16@{tmp_path / 'list.pth'}")
+
+
+def test_a_pickle_that_runs_something_is_not_loaded(tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    path = tmp_path / "bad.pth"
+    path.write_bytes(pickle.dumps({"weight": Payload(mark)}))
+    with pytest.raises(MeasurementError, match="is not loaded"):
+        read(path)
+    assert not mark.exists()
+
+
+def exported(module, path: Path, size: int = 64) -> Path:
+    import torch
+
+    program = torch.export.export(module, (torch.zeros(1, 3, size, size),))
+    torch.export.save(program, path)
+    return path
+
+
+def test_a_program_is_described_and_run(module, tmp_path: Path) -> None:
+    path = exported(module, tmp_path / "a.pt2")
+    np.testing.assert_allclose(outputs(str(path)), expected(module), rtol=1e-5, atol=1e-6)
+    found = api.diff(str(path), "torchvision:squeezenet1_1@random")
+    assert {one.code for one in found.findings} <= {"ARC141", "ARC151"}
+    assert "ARC141" in {one.code for one in found.findings}
+
+
+def test_a_program_that_carries_a_payload_does_not_run_it(module, tmp_path: Path) -> None:
+    import torch
+
+    from zoodiff.zoos.files.torch import only_weights
+
+    path = exported(module, tmp_path / "a.pt2")
+    mark, bad = tmp_path / "ran", tmp_path / "bad.pt2"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(bad, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name.endswith("sample_inputs/model.pt"):
+                data = pickle.dumps(Payload(mark))
+            target.writestr(name, data)
+    with only_weights(), pytest.raises(Exception):  # noqa: B017 - torch's own kinds
+        torch.export.load(bad)
+    assert not mark.exists()
+    with pytest.raises(MeasurementError, match="is no program that torch can load"):
+        api.describe(str(bad))
+    assert not mark.exists()
