@@ -346,3 +346,34 @@ def test_top1_as_an_independent_program_has_it(tmp_path: Path) -> None:
             for number, top in zip(stored.images, first, strict=True)
         ]
         assert sum(same) >= 248
+
+
+# Deciding early
+
+
+@pytest.mark.onnx
+def test_a_clear_difference_is_decided_by_few_images_and_stays_decided(tmp_path: Path) -> None:
+    data = painted(tmp_path / "data", each=500)
+    right, swapped = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))
+    outcome, store = run(tmp_path, data, right, swapped, decide=5.0, lanes=2)
+    values = outcome.records[0].values
+    assert isinstance(values, AccuracyValues)
+    assert values.images < 1000  # of 2,000
+    (pair,) = compare(outcome.records, store, within=5.0).pairs
+    assert pair.verdict == "different"
+    assert pair.sequence is not None
+    assert pair.sequence.low > 5.0
+    again, _ = run(tmp_path, data, right, swapped, decide=5.0, lanes=2)
+    assert again.images_per_second is None
+
+
+@pytest.mark.onnx
+def test_what_is_not_decided_sees_all_images(tmp_path: Path) -> None:
+    data = painted(tmp_path / "data", each=30)
+    one, two = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (0, 1, 2, 3))
+    outcome, store = run(tmp_path, data, one, two, decide=0.5)
+    values = outcome.records[0].values
+    assert isinstance(values, AccuracyValues)
+    assert values.images == 120
+    (pair,) = compare(outcome.records, store, within=0.5).pairs
+    assert pair.verdict == "not decided"

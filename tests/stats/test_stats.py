@@ -96,3 +96,49 @@ def test_holm_by_hand_and_nothing_for_nothing() -> None:
     # sorted 0.01*3, max(0.03, 0.02*2), max(0.04, 0.5*1)
     assert paired.holm([0.5, 0.01, 0.02]) == pytest.approx([0.5, 0.03, 0.04])
     assert paired.holm([]) == []
+
+
+# More of paired tests, against other implementations and published figures
+
+
+def test_mid_p_as_published() -> None:
+    """M. W. Fagerland et al., 2013, table 1: 1 and 7 discordant pairs; exact 0.070, mid-p 0.039."""
+    from zoodiff.stats.paired import mcnemar, mcnemar_mid_p
+
+    assert mcnemar(1, 7) == pytest.approx(0.070, abs=5e-4)
+    assert mcnemar_mid_p(1, 7) == pytest.approx(0.039, abs=5e-4)
+    assert mcnemar_mid_p(4, 4) <= 1.0
+    assert mcnemar_mid_p(0, 0) == 1.0
+
+
+def test_the_bootstrap_of_counts_is_the_bootstrap_of_images() -> None:
+    from scipy.stats import bootstrap
+
+    from zoodiff.stats.paired import bootstrap_difference
+
+    values = np.repeat([1.0, -1.0, 0.0], [40, 20, 340])
+    other = bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=9999, rng=np.random.default_rng(5)
+    ).confidence_interval
+    found = bootstrap_difference(40, 20, 400)
+    assert found.value == 0.05
+    assert (found.low, found.high) == pytest.approx((other.low, other.high), abs=0.003)
+
+
+def test_equivalence_and_what_can_be_detected() -> None:
+    from zoodiff.stats.paired import detectable, equivalent
+
+    assert equivalent(50, 50, 50_000, 0.005)
+    assert not equivalent(5, 5, 100, 0.005)
+    assert not equivalent(600, 100, 50_000, 0.005)
+    # (1.95996 + 0.84162) sqrt(0.1 / 50000)
+    assert detectable(5_000, 50_000) == pytest.approx(0.0039620, abs=1e-6)
+
+
+def test_calibration_error_by_hand() -> None:
+    from zoodiff.stats.calibration import expected_calibration_error
+
+    confidence = np.array([0.9, 0.9, 0.9, 0.9, 0.3, 0.3])
+    right = np.array([True, True, True, False, False, False])
+    # 4/6 of |0.9 - 0.75| and 2/6 of |0.3 - 0|
+    assert expected_calibration_error(confidence, right) == pytest.approx(0.1 + 0.1)

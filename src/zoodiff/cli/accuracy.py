@@ -46,6 +46,14 @@ def accuracy(
     limit: Annotated[
         int | None, typer.Option("--limit", help="Take so many images, drawn by --seed.", min=1)
     ] = None,
+    decide: Annotated[
+        float | None,
+        typer.Option(
+            "--decide",
+            help="Stop when every pair is known to differ by more or less points.",
+            min=0,
+        ),
+    ] = None,
     within: Annotated[
         float, typer.Option("--within", help="Points within which entries are the same.", min=0)
     ] = 0.5,
@@ -102,7 +110,7 @@ def accuracy(
     images = open_images(data, truth=truth, split=split)
     store = Store(results)
     store.prepare()
-    settings = Settings(lanes or default_lanes(), batch, limit, seed, max_bad, fresh)
+    settings = Settings(lanes or default_lanes(), batch, limit, seed, max_bad, fresh, decide)
     say(f"{len(images)} images of {images.name}, {images.layout}")
     for note in images.notes:
         say(f"note: {note}")
@@ -112,7 +120,9 @@ def accuracy(
         if infer_preprocessing:
             contestants = [reasons.fitted(one) for one in contestants]
         outcome = measure(engine, contestants, images, store, settings, step)
-        found = compare(outcome.records, store, within=within) if outcome.records else None
+        found = (
+            compare(outcome.records, store, within=decide or within) if outcome.records else None
+        )
         if explain and found is not None:
             reasons.explain(contestants, found)
     if json:
@@ -193,9 +203,8 @@ def _print_pairs(images: ImageSet, found: Comparison) -> None:
             [
                 pair.first,
                 pair.second,
-                f"{pair.difference.value:+.2f} "
-                f"[{pair.difference.low:+.2f}, {pair.difference.high:+.2f}]",
-                f"{pair.holm:.2g}",
+                _points(pair),
+                "" if pair.sequence else f"{pair.holm:.2g}",
                 f"{pair.agreement:.1f} %",
                 _verdict(pair, found.within),
             ]
@@ -217,11 +226,18 @@ def _print_pairs(images: ImageSet, found: Comparison) -> None:
         print()
 
 
+def _points(pair: Pair) -> str:
+    interval = pair.sequence or pair.difference
+    return f"{pair.difference.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
+
+
 def _verdict(pair: Pair, within: float) -> str:
     if pair.verdict == "the same":
         return f"the same within {within:g} points"
     if pair.verdict == "different":
-        return "different"
+        return f"differ by more than {within:g} points" if pair.sequence else "different"
+    if pair.sequence:
+        return f"not decided by {pair.images:,} images"
     return f"not decided; {pair.images:,} images show {pair.detectable:.1f} points"
 
 

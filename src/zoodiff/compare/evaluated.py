@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.claims import catalogue
 from zoodiff.errors import MeasurementError
-from zoodiff.measure.images import of_record
+from zoodiff.measure.images import of_record, pair_level
 from zoodiff.measure.predictions import Stored
-from zoodiff.stats import paired
+from zoodiff.stats import paired, sequential
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues, Interval, Record
 
@@ -77,6 +77,9 @@ class Pair:
     """Percent of images to which both give the same class."""
     detectable: float
     """Points that so many images would show with a power of 80 %."""
+    sequence: Interval | None
+    """Interval that holds although the run was stopped when it had decided; None for a fixed
+    number of images."""
     verdict: PairVerdict
     flips: tuple[Flip, ...]
 
@@ -93,10 +96,11 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         found = asdict(self)
-        for group, keys in (("rows", ("top1", "top5")), ("pairs", ("difference", "bootstrap"))):
+        intervals = ("difference", "bootstrap", "sequence")
+        for group, keys in (("rows", ("top1", "top5")), ("pairs", intervals)):
             for one in found[group]:
                 for key in keys:
-                    one[key] = one[key].model_dump()
+                    one[key] = None if one[key] is None else one[key].model_dump()
         return found
 
 
@@ -111,7 +115,7 @@ def compare(
     seen = {record.entry: of_record(store, record) for record in records}
     rows = tuple(_row(record, within) for record in records)
     found = [
-        _pair(one, other, seen[one.entry], seen[other.entry], within, examples)
+        _pair(one, other, seen[one.entry], seen[other.entry], within, examples, len(records))
         for one, other in combinations(records, 2)
     ]
     holm = paired.holm([pair.p_value for pair in found])
@@ -175,6 +179,7 @@ def _pair(
     second: Stored,
     within: float,
     examples: int,
+    entries: int,
 ) -> Pair:
     import numpy as np
 
@@ -187,6 +192,17 @@ def _pair(
     difference = paired.difference(only_a, only_b, count)
     drawn = paired.bootstrap_difference(only_a, only_b, count)
     same = paired.equivalent(only_a, only_b, count, within / 100)
+    verdict: PairVerdict = "the same" if same else "not decided"
+    sequence = None
+    if one.conditions.get("decide") is not None:
+        level = pair_level(entries * (entries - 1) // 2)
+        known, _, low, high = sequential.decided(
+            a.astype(float) - b.astype(float), within / 100, level
+        )
+        verdict = {"more": "different", "less": "the same", None: "not decided"}[known]  # type: ignore[assignment]
+        sequence = Interval(
+            value=100 * difference.value, low=100 * low, high=100 * high, level=level
+        )
     # The clearest first: where the two are surest of different classes.
     sure = first.found.probabilities[left, 0] + second.found.probabilities[right, 0]
     flipped = np.nonzero(a != b)[0]
@@ -205,7 +221,8 @@ def _pair(
         1.0,
         100 * float((best_a == best_b).mean()),
         100 * paired.detectable(only_a + only_b, count),
-        "the same" if same else "not decided",
+        sequence,
+        verdict,
         tuple(
             Flip(
                 int(first.images[left[k]]),
@@ -221,6 +238,8 @@ def _pair(
 def _decided(pair: Pair, holm: float, rate: float) -> Pair:
     from dataclasses import replace
 
+    if pair.sequence is not None:  # a test of a fixed number of images does not hold here
+        return replace(pair, holm=holm, benjamini_hochberg=rate)
     significant = holm < 0.05 and pair.verdict != "the same"
     verdict: PairVerdict = "different" if significant else pair.verdict
     return replace(pair, holm=holm, benjamini_hochberg=rate, verdict=verdict)

@@ -83,6 +83,7 @@ class Evaluator:
         seed: int = 0,
         numbers: Sequence[int] | None = None,
         step: Callable[[int, int], None] = lambda done, of: None,
+        enough: Callable[[Part], bool] | None = None,
     ) -> None:
         self._engine, self._contestants, self._images = engine, list(contestants), images
         self._parts, self._lanes, self._batch, self._seed = parts, lanes, batch, seed
@@ -95,6 +96,11 @@ class Evaluator:
         self._loaded: dict[str, dict[str, Any]] = {}
         self._versions: dict[str, dict[str, str]] = {}
         self._stop = threading.Event()
+        self._enough = enough
+        """Is shown each part in the order of the images; says whether no more are needed."""
+        self._waiting: dict[int, Part] = {}
+        self._shown = 0
+        self._satisfied = threading.Event()
         self._error: BaseException | None = None
         self._done = self._decoding_lanes = 0
 
@@ -111,9 +117,24 @@ class Evaluator:
         missing = [k for k in range(len(chunks)) if not self._parts.has(k)]
         self._done = sum(len(one) for k, one in enumerate(chunks) if k not in set(missing))
         self._step(self._done, len(self._numbers))
-        if missing:
+        if self._enough is not None:
+            for number in sorted(set(range(len(chunks))) - set(missing)):
+                self._show(self._parts.get(number))
+        if missing and not self._satisfied.is_set():
             self._work(chunks, missing)
-        return self._collect(len(chunks), time.perf_counter() - begin)
+        count = self._shown if self._satisfied.is_set() else len(chunks)
+        return self._collect(count, time.perf_counter() - begin)
+
+    def _show(self, part: Part) -> None:
+        """Let the judge see all parts that have none missing before them."""
+        if self._enough is None or self._satisfied.is_set():
+            return
+        self._waiting[part.number] = part
+        while self._shown in self._waiting and not self._satisfied.is_set():
+            seen = self._waiting.pop(self._shown)
+            self._shown += 1
+            if self._enough(seen):
+                self._satisfied.set()
 
     def _work(self, chunks: list[list[int]], missing: list[int]) -> None:
         todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
@@ -172,7 +193,10 @@ class Evaluator:
         with self._lock:
             self._versions["decoder"] = versions
         geometries = [one.to_dict() for one in self._geometries]
-        while not self._stop.is_set() and (number := todo.get()) is not None:
+        while not (self._stop.is_set() or self._satisfied.is_set()):
+            number = todo.get()
+            if number is None:
+                break
             self._hand_on(self._decoded(worker, number, chunks[number], geometries), ready)
         with self._lock:
             self._decoding_lanes -= 1
@@ -315,18 +339,18 @@ class Evaluator:
             found[one.name] = predictions(values, labels[kept], outward)
             if self._parts.wants_outputs:
                 whole[one.name] = values
-        self._parts.put(
-            Part(
-                chunk.number,
-                [k for k, keep in zip(chunk.images, kept, strict=True) if keep],
-                labels[kept],
-                chunk.hashes,
-                {chunk.images[k]: why for k, why in chunk.failed.items()},
-                found,
-                whole,
-            )
+        part = Part(
+            chunk.number,
+            [k for k, keep in zip(chunk.images, kept, strict=True) if keep],
+            labels[kept],
+            chunk.hashes,
+            {chunk.images[k]: why for k, why in chunk.failed.items()},
+            found,
+            whole,
         )
+        self._parts.put(part)
         with self._lock:
+            self._show(part)
             self._done += len(chunk.images)
             self._step(self._done, len(self._numbers))
 

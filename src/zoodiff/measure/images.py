@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from zoodiff._version import __version__
@@ -17,9 +18,9 @@ from zoodiff.measure.accuracy import intact
 from zoodiff.measure.common import hardware, identity, installed_versions, now
 from zoodiff.measure.contestants import Contestant
 from zoodiff.measure.evaluate import Evaluation, Evaluator
-from zoodiff.measure.parts import Parts
+from zoodiff.measure.parts import Part, Parts
 from zoodiff.measure.predictions import Predictions, Stored, from_parquet, to_parquet
-from zoodiff.stats import calibration, intervals
+from zoodiff.stats import calibration, intervals, sequential
 from zoodiff.store.folder import Store, attachment_name
 from zoodiff.store.records import (
     AccuracyValues,
@@ -49,6 +50,46 @@ class Settings:
     seed: int = 0
     bad_percent: float = BAD_PERCENT
     fresh: bool = False
+    decide: float | None = None
+    """Points: stop when every pair is known to differ by more, or by less."""
+
+
+class Judge:
+    """Looks at pairs of entries as parts come in, and says when all are decided."""
+
+    def __init__(self, names: Sequence[str], points: float) -> None:
+        self._pairs = list(combinations(names, 2))
+        self._margin = points / 100
+        self._right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in names}
+        self._count = self._looked = 0
+
+    def __call__(self, part: Part) -> bool:
+        """Take a part in; whether every pair is decided, at 95 % for all of them together."""
+        import numpy as np
+
+        for name, seen in self._right.items():
+            if name in part.found:
+                seen.append(part.found[name].hits(1))
+        self._count += len(part.images)
+        if self._count < 1.05 * self._looked:
+            return False  # sequences hold at any time, so one need not look at every time
+        self._looked = self._count
+        right = {name: np.concatenate(seen) for name, seen in self._right.items() if seen}
+        if len(right) < 2:
+            return False
+        level = pair_level(len(self._pairs))
+        return all(
+            sequential.decided(
+                right[one].astype(float) - right[other].astype(float), self._margin, level
+            )[0]
+            for one, other in self._pairs
+            if one in right and other in right
+        )
+
+
+def pair_level(pairs: int) -> float:
+    """Level of one pair's interval, at which all together hold at 95 %; C. E. Bonferroni."""
+    return 1 - 0.05 / max(1, pairs)
 
 
 @dataclass(frozen=True)
@@ -94,8 +135,10 @@ def measure(
         )
     _check_labels(images)
     numbers = _numbers(len(images), settings)
-    keys = {one.name: _key(one, images, settings) for one in contestants}
+    keys = {one.name: _key(one, images, settings, names) for one in contestants}
     known = {} if settings.fresh else _known(store, keys)
+    if settings.decide is not None and len(known) < len(keys):
+        known = {}  # how many images are needed depends on all entries
     missing = [one for one in contestants if one.name not in known]
     failures: list[Failure] = []
     left_out: dict[str, str] = {}
@@ -115,7 +158,11 @@ def measure(
             seed=settings.seed,
             numbers=numbers,
             step=step,
+            enough=Judge([one.name for one in contestants], settings.decide)
+            if settings.decide is not None
+            else None,
         ).run()
+        numbers = numbers[: len(found.hashes)]
         _check_counts(found, numbers)
         left_out = {images.samples[k].name: why for k, why in found.left_out.items()}
         _check_damage(left_out, len(numbers), settings)
@@ -132,7 +179,7 @@ def measure(
         for one in missing:
             if one.name in found.found:
                 known[one.name] = _record(
-                    one, images, found, keys[one.name], settings, begun, store
+                    one, images, found, keys[one.name], settings, begun, numbers, store
                 )
         parts.remove()
         if found.seconds:
@@ -156,13 +203,15 @@ def of_record(store: Store, record: Record) -> Stored:
 def _numbers(count: int, settings: Settings) -> list[int]:
     import numpy as np
 
-    if settings.limit is None or settings.limit >= count:
+    limit = count if settings.limit is None else min(settings.limit, count)
+    if limit == count and settings.decide is None:
         return list(range(count))
-    drawn = np.random.default_rng(settings.seed).choice(count, settings.limit, replace=False)
-    return sorted(int(k) for k in drawn)
+    drawn = np.random.default_rng(settings.seed).choice(count, limit, replace=False).tolist()
+    return drawn if settings.decide is not None else sorted(drawn)
 
 
-def _key(one: Contestant, images: ImageSet, settings: Settings) -> str:
+def _key(one: Contestant, images: ImageSet, settings: Settings, names: Iterable[str]) -> str:
+    decide = {"decide": settings.decide, "among": sorted(names)} if settings.decide else {}
     return key_of(
         kind="accuracy",
         entry=one.name,
@@ -173,6 +222,7 @@ def _key(one: Contestant, images: ImageSet, settings: Settings) -> str:
         seed=settings.seed,
         versions=installed_versions(one.entry),
         zoodiff=__version__,
+        **decide,
         **identity(one.entry),
     )
 
@@ -227,12 +277,13 @@ def _record(
     key: str,
     settings: Settings,
     begun: str,
+    numbers: Sequence[int],
     store: Store,
 ) -> Record:
     import numpy as np
 
     mine = found.found[one.name]
-    hashes = dict(zip(sorted([*found.images.tolist(), *found.left_out]), found.hashes, strict=True))
+    hashes = dict(zip(numbers, found.hashes, strict=True))
     keys = np.array(
         [int.from_bytes(hashes[k][:8], "big") for k in found.images.tolist()], dtype=np.uint64
     )
@@ -259,6 +310,7 @@ def _record(
             "layout": images.layout,
             "space": images.space.name if images.space else "",
             "limit": settings.limit,
+            "decide": settings.decide,
             "seed": settings.seed,
             "batch": settings.batch,
             "threads": 1,
