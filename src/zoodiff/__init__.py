@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from zoodiff._version import __version__
 
 if TYPE_CHECKING:
+    from zoodiff.api import accuracy as accuracy
     from zoodiff.api import compare_entries as compare_entries
     from zoodiff.api import describe as describe
     from zoodiff.api import diff as diff
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from zoodiff.api import write_report as write_report
     from zoodiff.claims.catalogue import Claim as Claim
     from zoodiff.claims.catalogue import claims_for as claims_for
+    from zoodiff.compare.evaluated import Comparison as Comparison
     from zoodiff.compare.result import Discrepancy as Discrepancy
     from zoodiff.compare.result import Mismatch as Mismatch
     from zoodiff.compare.result import StudyResult as StudyResult
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "Claim": "zoodiff.claims.catalogue",
+    "Comparison": "zoodiff.compare.evaluated",
     "Discrepancy": "zoodiff.compare.result",
     "Entry": "zoodiff.zoos.registry",
     "Graph": "zoodiff.graph.ir",
@@ -53,6 +56,7 @@ _PUBLIC = {
     "Store": "zoodiff.store.folder",
     "StudyResult": "zoodiff.compare.result",
     "ZoodiffError": "zoodiff.errors",
+    "accuracy": "zoodiff.api",
     "claims_for": "zoodiff.claims.catalogue",
     "compare_entries": "zoodiff.api",
     "count": "zoodiff.graph.cost",

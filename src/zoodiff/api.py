@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from zoodiff.compare.assemble import assemble
 from zoodiff.compare.chosen import study_of
 from zoodiff.compare.diff import Diff
 from zoodiff.compare.diff import diff as compare_graphs
+from zoodiff.compare.evaluated import Comparison
+from zoodiff.compare.evaluated import compare as compare_accuracy
 from zoodiff.compare.proof import Native, Proof
 from zoodiff.compare.proof import prove as prove_diff
 from zoodiff.compare.result import StudyResult
 from zoodiff.compare.weights import WeightsDiff, compare_weights
+from zoodiff.data.labels import find as label_space
+from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError
 from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph
 from zoodiff.measure import architecture
 from zoodiff.measure import study as studies
+from zoodiff.measure.contestants import changes_of, contestant
+from zoodiff.measure.images import Settings, default_lanes
+from zoodiff.measure.images import measure as measure_images
 from zoodiff.measure.native import run_with, weights_of
 from zoodiff.measure.run import Observer, run
 from zoodiff.measure.study import LoadedStudy
@@ -122,6 +130,43 @@ def survey(
     entries = [entry for members in groups.values() for entry in members]
     unique = list({str(entry.ref): entry for entry in entries}.values())
     return describe_all(unique, jobs=jobs, done=done)
+
+
+def accuracy(
+    entries: Iterable[str],
+    data: str | Path,
+    results: str | Path = "results",
+    *,
+    truth: str | Path | None = None,
+    labels: str | None = None,
+    preprocessing: Sequence[str] = (),
+    limit: int | None = None,
+    decide: float | None = None,
+    within: float = 0.5,
+    step: Callable[[int, int], None] = lambda done, of: None,
+) -> Comparison:
+    """Top-1 and top-5 of entries on the same labelled images, and all pairs.
+
+    ``data`` is a folder, shards or files of images; ``labels`` names the label space of files that
+    say nothing of theirs, ``preprocessing`` the fields to change for all entries, as in
+    ``["interpolation=bicubic"]``. What the results folder has is not measured again. ``step`` is
+    told the images done, of how many. Raises UsageError for a reference, a data set, a field or a
+    label space that is none, MeasurementError where an entry cannot be run.
+    """
+    found = [registry.resolve(entry) for entry in entries]
+    space = label_space(labels) if labels else None
+    changes = changes_of(preprocessing)
+    images = open_images(str(data), truth=Path(truth) if truth else None)
+    store = Store(Path(results))
+    store.prepare()
+    settings = Settings(default_lanes(), limit=limit, decide=decide)
+    with LocalEngine() as engine:
+        contestants = [contestant(engine, entry, changes=changes, labels=space) for entry in found]
+        outcome = measure_images(engine, contestants, images, store, settings, step)
+    if outcome.failures:
+        first = outcome.failures[0]
+        raise MeasurementError(f"{first.entry}: {first.reason}")
+    return compare_accuracy(outcome.records, store, within=decide or within)
 
 
 def run_study(

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import zoodiff
 from zoodiff.compare.evaluated import compare
+from zoodiff.data.labels import find
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
@@ -154,6 +156,21 @@ def test_accuracy_by_hand(tmp_path: Path) -> None:
     assert pair.verdict == "different"
     assert pair.p_value == pytest.approx(2 * (1 + 15) / 2**15)
     assert {flip.label for flip in pair.flips} <= {0, 1}
+
+
+@pytest.mark.onnx
+def test_the_same_in_python(tmp_path: Path) -> None:
+    paths = [network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))]
+    fields = ["value_range=0,1", "mean=0,0,0", "std=1,1,1"]
+    found = zoodiff.accuracy(
+        paths, painted(tmp_path / "data"), tmp_path / "results", preprocessing=fields
+    )
+    outcome, store = run(tmp_path / "cli", painted(tmp_path / "data"), *paths)
+    assert [row.top1 for row in found.rows] == [
+        row.top1 for row in compare(outcome.records, store, within=0.5).rows
+    ]
+    (pair,) = found.pairs
+    assert (pair.first, pair.second) == tuple(row.entry for row in found.rows)
 
 
 @pytest.mark.onnx
@@ -377,3 +394,37 @@ def test_what_is_not_decided_sees_all_images(tmp_path: Path) -> None:
     assert values.images == 120
     (pair,) = compare(outcome.records, store, within=0.5).pairs
     assert pair.verdict == "not decided"
+
+
+# Without labels
+
+
+@pytest.mark.onnx
+def test_agreement_without_labels_by_hand(tmp_path: Path) -> None:
+    from zoodiff.compare.agreement import agree
+
+    data = tmp_path / "flat"
+    data.mkdir()
+    for k, image in enumerate(sorted(painted(tmp_path / "data", each=4, wrong=0).rglob("*.png"))):
+        (data / f"{k}.png").write_bytes(image.read_bytes())
+    space = tmp_path / "colours.txt"
+    space.write_text("red\ngreen\nblue\nyellow\n")
+    images = open_images(str(data))
+    assert not images.labelled
+    names = (network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3)))
+    with LocalEngine() as engine:
+        one, other = (
+            contestant(engine, registry.resolve(x), changes=PLAIN, labels=find(str(space)))
+            for x in names
+        )
+        found = agree(engine, [one, other], images, Settings())
+        with pytest.raises(UsageError, match="one entry alone has no accuracy"):
+            agree(engine, [one], images, Settings())
+    (pair,) = found.pairs
+    assert pair.images == 16
+    assert pair.changed.value == 50.0  # two of four colours are swapped
+    assert pair.top5 == 4
+    # Swapping two probabilities p and q of a row gives the divergence of (p, q) and (q, p).
+    swapped = [value for _, value in pair.worst]
+    assert swapped == sorted(swapped, reverse=True)
+    assert 0 < pair.divergence < 1

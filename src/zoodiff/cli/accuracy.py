@@ -11,6 +11,7 @@ from zoodiff.cli.output import Json, complete_entry, print_json, print_table, sa
 from zoodiff.cli.run import Results
 
 if TYPE_CHECKING:
+    from zoodiff.compare.agreement import Agreements
     from zoodiff.compare.evaluated import Comparison, Pair
     from zoodiff.data.images import ImageSet
     from zoodiff.measure.images import Outcome
@@ -91,9 +92,11 @@ def accuracy(
     """Measure top-1 and top-5 of entries on the same images, and compare them.
 
     Each image is decoded once for all entries. A run that is interrupted goes on where it was.
+    Without labels, entries are compared by their answers alone.
     """
     from zoodiff.cli.progress import images_progress
     from zoodiff.cli.reasons import print_reasons
+    from zoodiff.compare.agreement import agree
     from zoodiff.compare.evaluated import compare
     from zoodiff.compare.reasons import Reasons
     from zoodiff.data.labels import find
@@ -116,6 +119,12 @@ def accuracy(
         say(f"note: {note}")
     with LocalEngine() as engine, images_progress(len(entries)) as step:
         contestants = [contestant(engine, entry, changes=changes, labels=space) for entry in chosen]
+        if not images.labelled:
+            agreed = agree(engine, contestants, images, settings, step)
+            _print_agreement(agreed, json)
+            if agreed.failed:
+                raise typer.Exit(3)
+            return
         reasons = Reasons(engine, images, settings, step)
         if infer_preprocessing:
             contestants = [reasons.fitted(one) for one in contestants]
@@ -132,6 +141,42 @@ def accuracy(
         print_reasons(reasons)
     if outcome.failures:
         raise typer.Exit(3)
+
+
+def _print_agreement(found: Agreements, json: bool) -> None:
+    if json:
+        print_json(found.to_dict())
+        return
+    print_table(
+        [
+            "first",
+            "second",
+            ("images", "right"),
+            ("answers that change %", "right"),
+            ("common of 5", "right"),
+            ("divergence, bits", "right"),
+        ],
+        [
+            [
+                pair.first,
+                pair.second,
+                f"{pair.images:,}",
+                f"{pair.changed.value:.2f} [{pair.changed.low:.2f}, {pair.changed.high:.2f}]",
+                f"{pair.top5:.2f}",
+                f"{pair.divergence:.4f}",
+            ]
+            for pair in found.pairs
+        ],
+        title="agreement, without labels",
+    )
+    for pair in found.pairs:
+        if pair.worst and pair.worst[0][1] > 0:
+            names = ", ".join(f"{name} ({value:.2f})" for name, value in pair.worst[:3])
+            print(f"{pair.first} and {pair.second} diverge most on {names}")
+    for name, why in found.left_out.items():
+        print(f"{name} could not be decoded: {why}")
+    for name, why in found.failed.items():
+        say(f"zoodiff: {name}: {why}")
 
 
 def _as_json(images: ImageSet, outcome: Outcome, found: Comparison | None) -> dict[str, object]:

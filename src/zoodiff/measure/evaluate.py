@@ -21,7 +21,7 @@ from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.parts import Memory, Part, Parts
+from zoodiff.measure.parts import Keeps, Part
 from zoodiff.measure.predictions import Predictions, predictions
 from zoodiff.workers.process import Worker
 from zoodiff.zoos.decoding import decoding
@@ -76,7 +76,7 @@ class Evaluator:
         engine: LocalEngine,
         contestants: Sequence[Contestant],
         images: ImageSet,
-        parts: Parts | Memory,
+        parts: Keeps,
         *,
         lanes: int = 1,
         batch: int = 16,

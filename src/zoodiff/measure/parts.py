@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zoodiff.measure.predictions import Predictions
 from zoodiff.store.folder import write_atomically
@@ -32,6 +32,25 @@ class Part:
     found: dict[str, Predictions]
     outputs: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """(images, outputs), where they are wanted whole; they are not kept on the disk."""
+
+
+class Keeps(Protocol):
+    """Where finished parts go, and are found again."""
+
+    wants_outputs: bool
+    """Whether parts are to bring the outputs as a whole."""
+
+    def has(self, number: int) -> bool:
+        """Whether a part is there and whole."""
+        ...
+
+    def put(self, part: Part) -> None:
+        """Keep a part."""
+        ...
+
+    def get(self, number: int) -> Part:
+        """The part of this number."""
+        ...
 
 
 class Memory:
