@@ -13,6 +13,7 @@ from zoodiff.compare.explain import adds_up, explain
 from zoodiff.compare.infer import infer
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
+from zoodiff.graph.head import Head
 from zoodiff.measure.contestants import contestant
 from zoodiff.measure.trials import Trials
 from zoodiff.preprocessing.conventions import alternatives, differing, same, with_factor
@@ -47,6 +48,7 @@ class Invented:
     trained: Preprocessing
     base: float
     lost: dict[str, float]
+    head: Head | None = None
     labels: np.ndarray = field(default_factory=lambda: np.arange(IMAGES) % CLASSES)
 
     def share(self, spec: Preprocessing) -> float:
@@ -114,6 +116,42 @@ def test_what_cannot_be_swapped_counts_as_the_networks() -> None:
     found = explain(Invented("a", SPEC, SPEC, 0.9, LOST), Invented("b", larger, larger, 0.9, LOST))
     assert not [part for part in found.parts if part.kind == "factor"]
     assert len(found.notes) == 2
+
+
+def test_what_a_network_does_by_itself_is_no_difference() -> None:
+    scaled = replace(SPEC, value_range=(-1.0, 1.0), mean=None, std=None)
+    raw = replace(SPEC, value_range=(0.0, 255.0), mean=None, std=None, inside_network=True)
+    inside = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
+    found = explain(
+        Invented("a", scaled, scaled, 0.9, LOST), Invented("b", raw, raw, 0.8, LOST, inside)
+    )
+    assert not [part for part in found.parts if part.kind == "factor"]
+    assert found.notes == ()
+    assert adds_up(found)
+
+
+def test_normalisations_are_swapped_as_the_first_layers_see_them() -> None:
+    raw = replace(SPEC, value_range=(0.0, 255.0), mean=None, std=None, inside_network=True)
+    inside = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
+    seen: list[Preprocessing] = []
+
+    class Noting(Invented):
+        def right(self, specs: Sequence[Preprocessing]) -> list[np.ndarray]:
+            seen.extend(specs)
+            return super().right(specs)
+
+    found = explain(Invented("a", SPEC, SPEC, 0.9, LOST), Noting("b", raw, raw, 0.8, LOST, inside))
+    (part,) = [part for part in found.parts if part.kind == "factor"]
+    assert (part.what, part.second) == ("normalisation", "[-1, 1]")
+    # ImageNet's mean and std behind a network's own x / 127.5 - 1, by hand, for the first channel:
+    # (p / 255 - 0.485) / 0.229 = (p - mean) / std / 127.5 - 1
+    swapped = next(spec for spec in seen if spec.mean)
+    assert swapped.mean is not None
+    assert swapped.std is not None
+    for p in (0.0, 255.0):
+        expected = (p / 255 - 0.485) / 0.229
+        assert (p - swapped.mean[0]) / swapped.std[0] / 127.5 - 1 == pytest.approx(expected)
+    assert adds_up(found)
 
 
 @pytest.mark.parametrize("channels", ["RGB", "BGR"])

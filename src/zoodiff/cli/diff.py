@@ -42,7 +42,8 @@ def diff(
     preprocessing: Annotated[
         bool,
         typer.Option(
-            "--preprocessing", help="Compare how images are prepared instead; nothing is built."
+            "--preprocessing",
+            help="Compare how images are prepared instead, outside and inside.",
         ),
     ] = False,
     json: Json = False,
@@ -89,41 +90,32 @@ def diff(
 
 
 def _preprocessing(a: str, b: str, json: bool) -> None:
-    from zoodiff.compare.infer import CODES
-    from zoodiff.preprocessing.completed import completed
-    from zoodiff.preprocessing.conventions import differing
+    from zoodiff.compare.prepared import compare_preprocessing
+    from zoodiff.engines.local import LocalEngine
     from zoodiff.zoos import registry
 
     entries = [registry.resolve(name) for name in (a, b)]
-    sides = []
-    for one in entries:
-        _, rows, columns = one.model.input_shape
-        sides.append(completed(one.preprocessing, (rows, columns)))
-    (first, taken), (second, also_taken) = sides
-    found = differing(first, second)
+    with LocalEngine() as engine:
+        found = compare_preprocessing(engine, entries[0], entries[1])
     if json:
-        print_json(
-            {
-                "findings": [
-                    {"code": CODES[factor], "factor": factor, "left": left, "right": right}
-                    for factor, (left, right) in found.items()
-                ],
-                "preprocessing": [first.to_dict(), second.to_dict()],
-                "not_published": [list(taken), list(also_taken)],
-            }
-        )
+        print_json(found.to_dict())
         return
-    width = max((len(factor) for factor in found), default=0)
-    for factor, (left, right) in found.items():
-        print(f"{CODES[factor]}  {factor:{width}}  {left} | {right}")
-    if not found:
+    width = max((len(one.factor) for one in found.findings), default=0)
+    for one in found.findings:
+        print(f"{one.code}  {one.factor:{width}}  {one.left} | {one.right}")
+    if not found.findings:
         print("the same preprocessing")
-    for one, (spec, fields) in zip(entries, sides, strict=True):
-        inside = "; it normalises inside the network too" if spec.inside_network else ""
-        if fields:
-            print(f"{one.ref} publishes nothing of {', '.join(fields)}: usual values taken{inside}")
-        elif inside:
-            print(f"{one.ref}{inside}")
+    for side in found.sides:
+        if side.taken:
+            print(f"{side.name} publishes nothing of {', '.join(side.taken)}: usual values taken")
+        if side.effective is None:
+            print(f"{side.name}: its network was not read ({side.problem})")
+        elif side.effective.inside or side.effective.unread:
+            steps = ", ".join((*side.effective.inside, *side.effective.unread))
+            print(f"{side.name} does {steps} inside the network; all together")
+            print(f"    {side.effective.sentence()}")
+        if side.doubt:
+            print(f"{side.doubt[0]}  {side.name}: {side.doubt[1]}")
 
 
 def _print(found: Diff, places: bool) -> None:

@@ -20,6 +20,8 @@ def print_reasons(reasons: Reasons) -> None:
     for name, inference in reasons.inferences.items():
         for line in suggestions(name, inference):
             print(line)
+    for name, (code, words) in reasons.doubts.items():
+        print(f"{code}  {name}: {words}")
     for problem in reasons.problems:
         print(f"not explained: {problem}")
 

@@ -17,11 +17,13 @@ in the same way, and of what several do only together. So the table adds up.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from zoodiff.compare.infer import CODES
+from zoodiff.graph.head import Head
 from zoodiff.preprocessing.conventions import Factor, differing, with_factor
+from zoodiff.preprocessing.effective import effective, fed_alike
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.stats.intervals import Estimate, mean
 
@@ -43,6 +45,11 @@ class Side(Protocol):
     @property
     def spec(self) -> Preprocessing:
         """Its own preprocessing."""
+        ...
+
+    @property
+    def head(self) -> Head | None:
+        """What its network does to its pixels by itself; None where that is not known."""
         ...
 
     def right(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.bool_]]:
@@ -103,14 +110,13 @@ def explain(first: Side, second: Side) -> Explanation:
     """Take the difference of two entries apart; raise what running them raises."""
     import numpy as np
 
-    a, b, notes = _comparable(first.spec, second.spec)
-    own = second.spec
-    words = differing(a, b)
+    swap = _comparable(first, second)
+    a, b, own, words = first.spec, swap.second_on_first, second.spec, swap.words
     swapped_a = {factor: with_factor(a, b, factor) for factor in words}
-    swapped_b = {factor: with_factor(own, a, factor) for factor in words}
+    swapped_b = {factor: with_factor(own, swap.first_on_second, factor) for factor in words}
     crossed = own
     for factor in words:
-        crossed = with_factor(crossed, a, factor)
+        crossed = with_factor(crossed, swap.first_on_second, factor)
     aa, ab, *left = (x.astype(float) for x in first.right([a, b, *swapped_a.values()]))
     ba, bb, *right = (x.astype(float) for x in second.right([crossed, own, *swapped_b.values()]))
     preprocessing = (aa - ab + ba - bb) / 2
@@ -137,26 +143,62 @@ def explain(first: Side, second: Side) -> Explanation:
         _points(aa - bb),
         tuple(parts),
         _confirmed(parts, gains),
-        notes,
+        swap.notes,
     )
 
 
-def _comparable(
-    a: Preprocessing, b: Preprocessing
-) -> tuple[Preprocessing, Preprocessing, tuple[str, ...]]:
-    """Both preprocessings, less what cannot be swapped because the networks are made for it."""
-    notes = []
+@dataclass(frozen=True)
+class _Swap:
+    """Each preprocessing in the terms of the other network, and what differs."""
+
+    second_on_first: Preprocessing
+    first_on_second: Preprocessing
+    words: dict[Factor, tuple[str, str]]
+    notes: tuple[str, ...]
+
+
+def _comparable(first: Side, second: Side) -> _Swap:
+    """Both preprocessings, less what cannot be swapped because the networks are made for it.
+
+    What a network does to its pixels by itself is taken into account: the other one is fed what
+    this one's first layer is fed.
+    """
+    a, b, notes = first.spec, second.spec, list[str]()
     if a.input_size != b.input_size:
         notes.append(
             "the networks take images of different sizes; size and crop count as the network's"
         )
         sizes: tuple[Factor, ...] = ("input size", "crop")
         for factor in sizes:
-            b = with_factor(b, a, factor)
-    if a.inside_network != b.inside_network:
-        notes.append("one network normalises by itself; the normalisation counts as the network's")
-        b = with_factor(b, a, "normalisation")
-    return a, b, tuple(notes)
+            a, b = with_factor(a, second.spec, factor), with_factor(b, first.spec, factor)
+    words = differing(first.spec, b)
+    heads = [one.head for one in (first, second)]
+    if any(head is not None and (head.steps or head.unread) for head in heads):
+        fed = [effective(one.spec, one.head) for one in (first, second)]
+        # In the order of each network's own channels: that order is a factor of its own.
+        alike = replace(fed[1], channels=fed[0].channels)
+        on_first = fed_alike(first.spec, heads[0], alike)
+        on_second = fed_alike(second.spec, heads[1], replace(fed[0], channels=fed[1].channels))
+        words.pop("normalisation", None)
+        if on_first is None or on_second is None:
+            notes.append(_KNOWN_BY_ITSELF)
+            on_first, on_second = first.spec, second.spec
+        elif not fed[0].same(alike):
+            words["normalisation"] = (fed[0].numbers(), fed[1].numbers())
+        b = with_factor(b, on_first, "normalisation")
+        a = with_factor(a, on_second, "normalisation")
+    elif a.inside_network != b.inside_network:
+        notes.append(_KNOWN_BY_ITSELF)
+        words.pop("normalisation", None)
+        b = with_factor(b, first.spec, "normalisation")
+        a = with_factor(a, second.spec, "normalisation")
+    return _Swap(b, a, words, tuple(notes))
+
+
+_KNOWN_BY_ITSELF = (
+    "one network normalises by itself in a way that is not known; the normalisation counts as the "
+    "network's"
+)
 
 
 def _confirmed(

@@ -11,12 +11,15 @@ from zoodiff.compare.evaluated import Comparison
 from zoodiff.compare.explain import Explanation
 from zoodiff.compare.explain import explain as take_apart
 from zoodiff.compare.infer import Inference, infer
+from zoodiff.compare.prepared import doubt_of
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import ZoodiffError
 from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.heads import with_head
 from zoodiff.measure.images import Settings
 from zoodiff.measure.trials import Trials
+from zoodiff.preprocessing.effective import effective
 
 IMAGES = 300
 """Images on which conventions are tried."""
@@ -39,6 +42,8 @@ class Reasons:
         self.inferences: dict[str, Inference] = {}
         self.explanations: list[Explanation] = []
         self.problems: list[str] = []
+        self.doubts: dict[str, tuple[str, str]] = {}
+        """Code and words, by entry: scaled twice, or never."""
 
     def fitted(self, one: Contestant) -> Contestant:
         """The entry with what fits it, in the place of fields of which nothing is published.
@@ -65,6 +70,11 @@ class Reasons:
 
     def explain(self, contestants: Sequence[Contestant], found: Comparison) -> None:
         """Take apart every pair that differs; of two entries, whatever they do."""
+        contestants = [with_head(self._engine, one) for one in contestants]
+        for one in contestants:
+            doubt = doubt_of(effective(one.spec, one.head))
+            if doubt is not None:
+                self.doubts[one.name] = doubt
         verdicts = {(pair.first, pair.second): pair.verdict for pair in found.pairs}
         for first, second in combinations(contestants, 2):
             verdict = verdicts.get((first.name, second.name))
@@ -84,6 +94,7 @@ class Reasons:
         return {
             "inferences": {name: asdict(one) for name, one in self.inferences.items()},
             "explanations": [one.to_dict() for one in self.explanations],
+            "doubts": {name: code for name, (code, _) in self.doubts.items()},
             "problems": list(self.problems),
         }
 
@@ -104,4 +115,6 @@ class Reasons:
                 seed=self._settings.seed,
                 step=self._step,
             )
-        return self._trials[one.name, count]
+        found = self._trials[one.name, count]
+        found.head = one.head or found.head
+        return found

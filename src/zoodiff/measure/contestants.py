@@ -10,6 +10,7 @@ from typing import Any
 from zoodiff.data.labels import LabelSpace
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.graph.head import Head
 from zoodiff.preprocessing.completed import completed
 from zoodiff.preprocessing.geometry import Geometry, geometry
 from zoodiff.preprocessing.spec import Preprocessing
@@ -27,6 +28,8 @@ class Contestant:
     taken: tuple[str, ...]
     """Fields that the zoo does not publish and the usual values were taken for."""
     labels: LabelSpace
+    head: Head | None = None
+    """What the network does to its pixels by itself; None where that was not read."""
     variant: str = ""
     """What is tried with the entry, where it takes part several times."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
+from zoodiff.graph.head import Head
 from zoodiff.measure.contestants import Contestant
 from zoodiff.measure.evaluate import CHUNK, Evaluator, outward_of
 from zoodiff.measure.parts import Memory
@@ -38,6 +39,8 @@ class Trials:
         self._engine, self._one, self._images = engine, one, images
         self._numbers, self._lanes, self._batch, self._seed = list(numbers), lanes, batch, seed
         self._step = step
+        self.head: Head | None = one.head
+        """What its network does to its pixels by itself."""
         self._known: dict[Preprocessing, NDArray[np.float64]] = {}
         self._kept: list[int] | None = None
         self.labels: NDArray[np.int64] | None = None

@@ -56,6 +56,23 @@ for code, name, cause, consequence, advice in (
         "Use the published input size.",
     ),
     (
+        "PRE107",
+        "scaled twice",
+        "Pixels are brought to a small range before the network, which rescales them again by "
+        "itself: its first layer sees nearly the same value everywhere.",
+        "Accuracy near chance, or some tens of points below what is published.",
+        "Feed the network pixels in [0, 255]: leave value_range, mean and std out, and say "
+        "inside_network = true.",
+    ),
+    (
+        "PRE108",
+        "not scaled",
+        "The network is said to rescale its pixels by itself, but its graph does not: it was saved "
+        "or exported without its preprocessing layers.",
+        "Values a hundred times larger than in training reach the first layer; accuracy is lost.",
+        "Scale outside the network: set value_range, mean and std.",
+    ),
+    (
         "LAB101",
         "labels shifted by one",
         "The classes are counted from 1 on one side and from 0 on the other, or one side has a "

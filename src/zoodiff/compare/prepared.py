@@ -1,0 +1,119 @@
+"""How images are prepared for two entries, what their networks do by themselves included."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from zoodiff.compare.infer import CODES
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import ZoodiffError
+from zoodiff.graph.head import Head
+from zoodiff.measure.contestants import Contestant, contestant
+from zoodiff.measure.heads import head_of
+from zoodiff.preprocessing.conventions import Factor, differing
+from zoodiff.preprocessing.effective import Doubt, Effective, effective
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos.registry import Entry
+
+_DOUBTS: dict[Doubt, tuple[str, str]] = {
+    "scaled twice": ("PRE107", "pixels are scaled outside and again inside the network"),
+    "not scaled": (
+        "PRE108",
+        "pixels reach the first layer as they are, though the network is said to scale them",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One factor in which two preprocessings differ."""
+
+    code: str
+    factor: Factor
+    left: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One of the two."""
+
+    name: str
+    spec: Preprocessing
+    taken: tuple[str, ...]
+    """Fields of which nothing is published."""
+    effective: Effective | None
+    problem: str
+    """Why the network could not be read."""
+
+    @property
+    def doubt(self) -> tuple[str, str] | None:
+        """Code and words of a scaling that is done twice or never."""
+        return doubt_of(self.effective) if self.effective else None
+
+
+@dataclass(frozen=True)
+class PreprocessingDiff:
+    """What differs, as the first layers see it."""
+
+    findings: tuple[Difference, ...]
+    sides: tuple[Prepared, Prepared]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "findings": [asdict(one) for one in self.findings],
+            "preprocessing": [side.spec.to_dict() for side in self.sides],
+            "not_published": [list(side.taken) for side in self.sides],
+            "effective": [side.effective and asdict(side.effective) for side in self.sides],
+            "doubts": [side.doubt and side.doubt[0] for side in self.sides],
+        }
+
+
+def doubt_of(found: Effective) -> tuple[str, str] | None:
+    """Code and sentence of what is wrong with an effective preprocessing by itself."""
+    if found.doubt is None:
+        return None
+    code, words = _DOUBTS[found.doubt]
+    low, high = (min(found.offset), max(o + 255 * s for s, o in _rows(found)))
+    return code, f"{words}; its channels are fed {low:.3g} to {high:.3g}"
+
+
+def compare_preprocessing(engine: LocalEngine, a: Entry, b: Entry) -> PreprocessingDiff:
+    """Compare two entries; networks are built without weights to see what they do by themselves.
+
+    Raises UsageError where fields of a preprocessing do not fit together.
+    """
+    one, other = _prepared(engine, contestant(engine, a)), _prepared(engine, contestant(engine, b))
+    words = differing(one.spec, other.spec)
+    if one.effective and other.effective:
+        left, right = one.effective, other.effective
+        for factor in ("normalisation", "channel order"):
+            words.pop(factor, None)
+        if left.channels != right.channels:
+            words["channel order"] = (left.channels, right.channels)
+            # Numbers follow the order of channels; compare those of the same colour.
+            right = Effective(
+                right.scale[::-1], right.offset[::-1], left.channels, right.inside, right.unread
+            )
+        if not left.same(right):
+            words["normalisation"] = (left.numbers(), other.effective.numbers())
+    findings = tuple(Difference(CODES[factor], factor, *both) for factor, both in words.items())
+    findings = tuple(sorted(findings, key=lambda one: one.code))
+    return PreprocessingDiff(findings, (one, other))
+
+
+def _prepared(engine: LocalEngine, one: Contestant) -> Prepared:
+    head: Head | None = None
+    problem = ""
+    try:
+        head = head_of(engine, one.entry)
+    except ZoodiffError as error:
+        problem = str(error)
+    found = None if head is None else effective(one.spec, head)
+    return Prepared(one.name, one.spec, one.taken, found, problem)
+
+
+def _rows(found: Effective) -> list[tuple[float, float]]:
+    return list(zip(found.scale, found.offset, strict=True))

@@ -1,0 +1,120 @@
+"""What a network does to its pixels before its first layer: one scale and one offset a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.ir import Graph, Node, Tensor
+
+_TRIVIAL = frozenset({"Cast", "Identity", "Dropout"})
+
+
+@dataclass(frozen=True)
+class Head:
+    """Channel c of the first layer is fed ``scale[c] * x[order[c]] + offset[c]``."""
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    order: tuple[int, ...]
+    steps: tuple[str, ...] = ()
+    """Names, as the source has them, of the steps that do something."""
+    unread: tuple[str, ...] = ()
+    """Steps whose stored values are not known; everything from the first of them on is not in
+    ``scale`` and ``offset``."""
+
+
+def head(graph: Graph, weights: Mapping[str, Any] | None = None) -> Head | None:
+    """Read the head off a canonical graph; None where it does not take one image.
+
+    ``weights`` are the network's own, by the graph's names as the framework stores them; steps
+    that normalise with stored values are read with them only.
+    """
+    if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
+        return None
+    channels = graph.inputs[0].shape[1]
+    if not 1 <= channels <= 4:
+        return None
+    scale, offset, order = [1.0] * channels, [0.0] * channels, list(range(channels))
+    steps: list[str] = []
+    for node in _chain(graph):
+        if node.op in _TRIVIAL:
+            continue
+        permuted = _permutation(node, channels)
+        if permuted is not None:
+            scale, offset = ([x[k] for k in permuted] for x in (scale, offset))
+            order = [order[k] for k in permuted]
+            steps.append(node.name)
+            continue
+        if node.op not in _AFFINE or (node.parameters and not _known(node, weights)):
+            unread = (node.name,) if node.op in _AFFINE else ()
+            return Head(tuple(scale), tuple(offset), tuple(order), tuple(steps), unread)
+        found = _affine(graph, node, channels, weights)
+        if found is None:
+            break
+        scale = [a * b for a, b in zip(scale, found[0], strict=True)]
+        offset = [a * b + c for a, b, c in zip(offset, *found, strict=True)]
+        steps.append(node.name)
+    return Head(tuple(scale), tuple(offset), tuple(order), tuple(steps))
+
+
+_AFFINE = frozenset({"Add", "Sub", "Mul", "Div", "BatchNormalization"})
+
+
+def _chain(graph: Graph) -> list[Node]:
+    """Nodes behind the input that nobody else reads beside."""
+    readers: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        for tensor in node.inputs:
+            readers.setdefault(tensor, []).append(node)
+    found: list[Node] = []
+    tensor = graph.inputs[0].name
+    while len(readers.get(tensor, ())) == 1:
+        node = readers[tensor][0]
+        if len(node.inputs) != 1 or len(node.outputs) != 1:
+            break
+        found.append(node)
+        tensor = node.outputs[0]
+    return found
+
+
+def _permutation(node: Node, channels: int) -> Sequence[int] | None:
+    """The order of channels that a node gives, where it does that and nothing else."""
+    a = node.attributes
+    if node.op == "Gather" and a.get("axis") == 1 and isinstance(a.get("indices"), list):
+        indices = [int(k) for k in a["indices"]]  # type: ignore[union-attr]
+        return indices if sorted(indices) == list(range(channels)) else None
+    if node.op == "Slice" and a.get("axes") == [1] and a.get("steps") == [-1]:
+        return list(reversed(range(channels)))
+    return None
+
+
+def _known(node: Node, weights: Mapping[str, Any] | None) -> bool:
+    return weights is not None and all(p.stored in weights for p in node.parameters)
+
+
+def _affine(
+    graph: Graph, node: Node, channels: int, weights: Mapping[str, Any] | None
+) -> tuple[list[float], list[float]] | None:
+    """Scale and offset of a step, from what it makes of 1 and of 2; None where it is not affine."""
+    import numpy as np
+
+    from zoodiff.graph.evaluate.run import evaluate
+
+    (name,), (result,) = node.inputs, node.outputs
+    shape = (1, channels, 1, 1)
+    given, made = (Tensor(tensor, (1, channels, -1, -1)) for tensor in (name, result))
+    small = Graph(graph.source, (given,), (made,), (node,), {name: given, result: made})
+    try:
+        one, two, three = (
+            evaluate(small, {name: np.full(shape, x)}, weights or {})[result]
+            for x in (1.0, 2.0, 3.0)
+        )
+    except MeasurementError:
+        return None
+    scale = two - one
+    if one.shape != shape or not np.allclose(three - two, scale):
+        return None
+    return scale.reshape(-1).tolist(), (one - scale).reshape(-1).tolist()

@@ -1,0 +1,43 @@
+"""What an entry's network does to its pixels by itself, read off its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError, ZoodiffError
+from zoodiff.graph.canonical import canonical
+from zoodiff.graph.head import Head, head
+from zoodiff.measure import architecture
+from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.native import weights_of
+from zoodiff.zoos.registry import Entry
+
+
+def head_of(engine: LocalEngine, entry: Entry) -> Head:
+    """The head of an entry's network; stored values are read where the weights can be had.
+
+    Raises MeasurementError where the entry cannot be described, or takes no single image.
+    """
+    graph = canonical(architecture.describe(engine, entry)[0])
+    found = head(graph)
+    if found is None:
+        raise MeasurementError(f"{entry.ref} does not take one image")
+    if not found.unread:
+        return found
+    weights: Mapping[str, Any]
+    try:
+        weights = weights_of(engine, entry)
+    except ZoodiffError:
+        return found
+    return head(graph, weights) or found
+
+
+def with_head(engine: LocalEngine, one: Contestant) -> Contestant:
+    """A contestant with its network's head, where it can be read."""
+    try:
+        return replace(one, head=head_of(engine, one.entry))
+    except ZoodiffError:
+        return one
