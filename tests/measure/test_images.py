@@ -266,6 +266,28 @@ def test_guards_name_what_is_doubtful(tmp_path: Path) -> None:
 
 
 @pytest.mark.onnx
+def test_answers_that_depend_on_the_batch_are_doubtful(tmp_path: Path) -> None:
+    import onnx
+    from onnx import helper
+
+    plain = network(tmp_path / "a.onnx")
+    model = onnx.load(plain)
+    # What is left running in training mode: outputs less their mean over the batch.
+    model.graph.node[-1].output[0] = "scores"
+    mean = helper.make_node("ReduceMean", ["scores"], ["mean"], axes=[0], keepdims=1)
+    model.graph.node.extend([mean, helper.make_node("Sub", ["scores", "mean"], ["y"])])
+    onnx.save(model, tmp_path / "b.onnx")
+    data = painted(tmp_path / "data")
+    outcome, _ = run(tmp_path, data, plain, str(tmp_path / "b.onnx"), batch=8)
+    first, second = (record.values for record in outcome.records)
+    assert isinstance(first, AccuracyValues)
+    assert isinstance(second, AccuracyValues)
+    assert first.guards == []
+    (guard,) = second.guards
+    assert "its answers depend on more than the image" in guard
+
+
+@pytest.mark.onnx
 def test_outputs_that_are_no_numbers_are_no_result(tmp_path: Path) -> None:
     data = painted(tmp_path / "data")
     good, bad = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx")

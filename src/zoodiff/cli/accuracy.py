@@ -268,6 +268,11 @@ def _print_pairs(images: ImageSet, found: Comparison) -> None:
             name = images.samples[flip.image].name
             words = [_class(images, k) for k in (flip.label, flip.first, flip.second)]
             print(f"  {name}: {words[0]}, taken for {words[1]} | {words[2]}")
+        for one in pair.classes[:3]:
+            print(
+                f"  class {_class(images, one.label)}: {one.points:+.0f} points on {one.images} "
+                f"images (p {one.benjamini_hochberg:.2g} over all classes)"
+            )
         print()
 
 

@@ -8,6 +8,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.claims import catalogue
+from zoodiff.compare.classes import ClassDifference, per_class
+from zoodiff.compare.families import inversions
 from zoodiff.errors import MeasurementError
 from zoodiff.measure.images import of_record, pair_level
 from zoodiff.measure.predictions import Stored
@@ -82,6 +84,8 @@ class Pair:
     number of images."""
     verdict: PairVerdict
     flips: tuple[Flip, ...]
+    classes: tuple[ClassDifference, ...]
+    """Those with the largest differences."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ def compare(
     holm = paired.holm([pair.p_value for pair in found])
     rate = paired.benjamini_hochberg([pair.p_value for pair in found])
     pairs = tuple(_decided(pair, p, q) for pair, p, q in zip(found, holm, rate, strict=True))
-    return Comparison(rows, pairs, within, _remarks(rows, pairs))
+    return Comparison(rows, pairs, within, (*_remarks(rows, pairs), *_families(records, pairs)))
 
 
 def _row(record: Record, within: float) -> Row:
@@ -232,6 +236,7 @@ def _pair(
             )
             for k in chosen
         ),
+        per_class(first.labels[left], a, b, examples),
     )
 
 
@@ -298,3 +303,19 @@ def _remarks(rows: Sequence[Row], pairs: Sequence[Pair]) -> tuple[str, ...]:
             better, worse = (one, other) if measured > 0 else (other, one)
             found.append(f"{better.entry} is better than {worse.entry}, which claims more")
     return tuple(found)
+
+
+def _families(records: Sequence[Record], pairs: Sequence[Pair]) -> list[str]:
+    """Larger members of a family that are worse."""
+    measured = []
+    for record in records:
+        assert isinstance(record.values, AccuracyValues)
+        if record.weights.state != "random":
+            top1 = record.values.top1.value
+            measured.append((record.entry, record.zoo, record.architecture, top1))
+    different = {frozenset((p.first, p.second)) for p in pairs if p.verdict == "different"}
+    return [
+        f"{one.larger} is the larger one of the family {one.family} and worse than {one.smaller}: "
+        "its recipe (weights, preprocessing, input size or labels) is likely wrong"
+        for one in inversions(measured, different)
+    ]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+REPEATED = 8
+"""Images that are run twice, to see that answers depend on the image alone."""
 CHUNK = 64
 """Images that are handed over and kept together."""
 
@@ -54,7 +56,20 @@ class Evaluation:
     """What workers said when they loaded them, by handles."""
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     """By contestant, with those of the decoder."""
+    repeated: dict[str, Repeated] = field(default_factory=dict)
+    """By contestant, what became of the images that were run twice."""
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Some images run a second time, one by one and the last first."""
+
+    images: int
+    changed: int
+    """How many have another best output then."""
+    deviation: float
+    """Largest difference over the spread of the outputs."""
 
 
 @dataclass
@@ -95,6 +110,7 @@ class Evaluator:
         self._failed: dict[str, str] = {}
         self._loaded: dict[str, dict[str, Any]] = {}
         self._versions: dict[str, dict[str, str]] = {}
+        self._repeated: dict[str, Repeated] = {}
         self._stop = threading.Event()
         self._enough = enough
         """Is shown each part in the order of the images; says whether no more are needed."""
@@ -300,7 +316,11 @@ class Evaluator:
                     pixels=chunk.decoder.lend(pixels, worker),
                     preprocessing=one.spec.to_dict(),
                     batch=self._batch,
+                    repeat=0 if one.variant or one.name in self._repeated else REPEATED,
                 )
+                if "repeated" in answer:
+                    again = answer["repeated"], answer["changed"], answer["deviation"]
+                    self._repeated.setdefault(one.name, Repeated(*again))
                 found[one.name] = worker.get_array(answer["outputs"])
             except ZoodiffError as error:
                 self._fail(one.name, str(error))
@@ -383,6 +403,7 @@ class Evaluator:
                 }
                 for one in self._contestants
             },
+            dict(self._repeated),
             seconds,
         )
 

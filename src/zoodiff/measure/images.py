@@ -17,7 +17,7 @@ from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.measure.accuracy import intact
 from zoodiff.measure.common import hardware, identity, installed_versions, now
 from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.evaluate import Evaluation, Evaluator
+from zoodiff.measure.evaluate import Evaluation, Evaluator, Repeated
 from zoodiff.measure.parts import Part, Parts
 from zoodiff.measure.predictions import Predictions, Stored, from_parquet, to_parquet
 from zoodiff.stats import calibration, intervals, sequential
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 BAD_PERCENT = 1.0
 """Share of images that may be undecodable before a pass is no result."""
 _CONSTANT = 0.9
+_SAME_ANSWER = 1e-2
+"""Deviation of outputs, relative to their spread, that arithmetic in another order may cause."""
 
 
 @dataclass(frozen=True)
@@ -331,7 +333,10 @@ def _record(
                 np.clip(mine.probabilities[:, 0], 0, 1), top1
             ),
             taken=list(one.taken),
-            guards=_guards(mine, top1, images, loaded.get("weights_state") == "random"),
+            guards=[
+                *_guards(mine, top1, images, loaded.get("weights_state") == "random"),
+                *_depends(found.repeated.get(one.name)),
+            ],
         ),
     )
     store.put(record, table)
@@ -356,6 +361,16 @@ def _guards(
             f"({100 / classes:.2f} %); labels, preprocessing or weights are not what they seem"
         )
     return found
+
+
+def _depends(again: Repeated | None) -> list[str]:
+    """Said where an image's answer changes when it is run a second time, alone."""
+    if again is None or again.deviation <= _SAME_ANSWER:
+        return []
+    return [
+        f"its answers depend on more than the image: run again one by one, {again.changed} of "
+        f"{again.images} images get another class, outputs differ by {100 * again.deviation:.2g} %"
+    ]
 
 
 def _percent(successes: int, trials: int) -> Interval:

@@ -169,9 +169,19 @@ class Handlers:
         return {"pixels": arrays, "failed": failed}
 
     def on_classify(
-        self, handle: str, pixels: dict[str, str], preprocessing: dict[str, Any], batch: int
+        self,
+        handle: str,
+        pixels: dict[str, str],
+        preprocessing: dict[str, Any],
+        batch: int,
+        repeat: int = 0,
     ) -> dict[str, Any]:
-        """Run pixels (images, rows, columns, 3) by a stated preprocessing; return the outputs."""
+        """Run pixels (images, rows, columns, 3) by a stated preprocessing; return the outputs.
+
+        The first ``repeat`` images are run a second time, one by one and the last first;
+        ``changed`` of them have another best output then, and ``deviation`` is the largest
+        difference over the spread of the outputs.
+        """
         import numpy as np
 
         from zoodiff.preprocessing.numbers import to_input
@@ -180,12 +190,26 @@ class Handlers:
         network, _ = self._networks[handle]
         spec = Preprocessing.from_dict(preprocessing)
         images = protocol.get_array(pixels, self._scratch)
-        outputs = []
-        for first in range(0, len(images), batch):
-            given = to_input(images[first : first + batch], spec, network.layout)
+
+        def run(chosen: NDArray[Any]) -> NDArray[np.float32]:
+            given = to_input(chosen, spec, network.layout)
             found = np.asarray(network.run(given), dtype=np.float32)
-            outputs.append(found.reshape(len(given), -1))
-        return {"outputs": protocol.put_array(np.concatenate(outputs), self._scratch)}
+            return found.reshape(len(given), -1)
+
+        outputs = np.concatenate(
+            [run(images[first : first + batch]) for first in range(0, len(images), batch)]
+        )
+        again = min(repeat, len(images))
+        facts: dict[str, Any] = {}
+        if again:
+            alone = np.concatenate([run(images[k : k + 1]) for k in reversed(range(again))])[::-1]
+            before = outputs[:again]
+            facts = {
+                "changed": int((alone.argmax(1) != before.argmax(1)).sum()),
+                "deviation": float(np.abs(alone - before).max() / max(np.ptp(before), 1e-30)),
+                "repeated": again,
+            }
+        return {"outputs": protocol.put_array(outputs, self._scratch), **facts}
 
     def on_predict(self, handle: str, images: dict[str, str], batch: int) -> dict[str, Any]:
         """Preprocess and run decoded images; return the outputs, one row an image."""
