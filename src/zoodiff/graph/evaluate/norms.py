@@ -10,7 +10,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.evaluate.call import Array, Call, Handler, along
 
 
-def _affine(call: Call) -> tuple[Array | None, Array | None, list[Array]]:
+def _operands(call: Call) -> tuple[Array | None, Array | None, list[Array]]:
     """Scale, shift, and what comes behind them: by role, or by order and the node's flags."""
     rest = [p for p, r in zip(call.parameters, call.roles, strict=True) if r in {"", "constant"}]
     rest = [*call.inputs[1:], *rest]
@@ -23,9 +23,15 @@ def _affine(call: Call) -> tuple[Array | None, Array | None, list[Array]]:
     return found[0], found[1], rest
 
 
-def _batch_norm(call: Call) -> Array:
-    a, data = call.attributes, call.data
-    scale, shift, rest = _affine(call)
+def scale_and_shift(call: Call) -> tuple[Array | None, Array | None]:
+    """The learned scale and shift of a normalisation, each None where there is none."""
+    return _operands(call)[:2]
+
+
+def batch_norm_affine(call: Call) -> tuple[Array, Array]:
+    """Factor and offset a channel that a batch norm is."""
+    a = call.attributes
+    scale, shift, rest = _operands(call)
     mean, variance = call.role("mean"), call.role("variance")
     if mean is None or variance is None:
         mean, variance = rest[-2:]
@@ -35,6 +41,12 @@ def _batch_norm(call: Call) -> Array:
     offset = -mean * factor
     if shift is not None:
         offset = offset + shift
+    return factor, offset
+
+
+def _batch_norm(call: Call) -> Array:
+    a, data = call.attributes, call.data
+    factor, offset = batch_norm_affine(call)
     if not a.get("spatial", True):  # until opset 8: statistics of each place of the image
         shape = (1, *factor.shape)
     else:
@@ -57,7 +69,7 @@ def _layer_norm(call: Call) -> Array:
     """Over any axes; scale and shift have these axes' extents, in their order."""
     a, data = call.attributes, call.data
     axes = [axis % data.ndim for axis in a["axes"]]
-    scale, shift, _ = _affine(call)
+    scale, shift = scale_and_shift(call)
     result = _normalised(data, axes, a["epsilon"])
     shape = [n if i in axes else 1 for i, n in enumerate(data.shape)]
     normal = tuple(data.shape[axis] for axis in sorted(axes))
@@ -78,7 +90,7 @@ def _group_norm(call: Call) -> Array:
     groups = data.shape[1] if call.node.op == "InstanceNormalization" else a["num_groups"]
     parts = data.reshape(data.shape[0], groups, -1)
     result = _normalised(parts, [2], a.get("epsilon", 1e-5)).reshape(data.shape)
-    scale, shift, _ = _affine(call)
+    scale, shift = scale_and_shift(call)
     for value, apply in ((scale, np.multiply), (shift, np.add)):
         if value is not None:  # until ONNX's opset 20 there is one a group
             each = np.repeat(value, data.shape[1] // value.size)

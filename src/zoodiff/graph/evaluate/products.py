@@ -45,14 +45,14 @@ def _linear(data: Array, weight: Array, axis: int) -> Array:
 def _matmul(call: Call) -> Array:
     """A product of two tensors, of which one may be a weight; scaled, and with a bias."""
     a = call.attributes
-    first, second, *rest = _factors(call)
+    first, second, *rest = factors(call)
     result: Array
     if "equation" in a:
         result = einsum(a["equation"], first, second)
     else:
-        flips = _flips(call)
-        first = np.swapaxes(first, -1, -2) if flips[0] else first
-        second = np.swapaxes(second, -1, -2) if flips[1] else second
+        turned = flips(call)
+        first = np.swapaxes(first, -1, -2) if turned[0] else first
+        second = np.swapaxes(second, -1, -2) if turned[1] else second
         result = np.matmul(first, second)
     for key in ("scale", "alpha"):
         if a.get(key, 1.0) != 1.0:
@@ -62,7 +62,8 @@ def _matmul(call: Call) -> Array:
     return result
 
 
-def _factors(call: Call) -> list[Array]:
+def factors(call: Call) -> list[Array]:
+    """The factors of a product in their order, computed or weights, and what is behind them."""
     inputs, weights = list(call.inputs), list(call.parameters)
     if call.attributes.get("constant_first") and weights:
         return [weights[0], *inputs, *weights[1:]]
@@ -70,7 +71,7 @@ def _factors(call: Call) -> list[Array]:
     return found * 2 if len(found) == 1 else found  # a tensor with itself
 
 
-def _flips(call: Call) -> tuple[bool, bool]:
+def flips(call: Call) -> tuple[bool, bool]:
     """Which factors are transposed: ``transposed`` is True for the second, or says it of both."""
     a = call.attributes
     given = a.get("transposed", False)

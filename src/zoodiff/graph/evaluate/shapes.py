@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,16 @@ def _concat(call: Call) -> Array:
 
 
 def _slice(call: Call) -> Array:
-    """Bounds as Python's slices have them; ONNX's own counting for negative steps."""
-    a, rank = call.attributes, call.data.ndim
+    """See ``slices``."""
+    index = [slice(None)] * call.data.ndim
+    for axis, start, end, step in slices(call.attributes, call.data.ndim):
+        before_first = step < 0 and end < -call.data.shape[axis]
+        index[axis] = slice(start, None if before_first else end, step)
+    return call.data[tuple(index)]
+
+
+def slices(a: Mapping[str, Any], rank: int) -> list[tuple[int, int, int, int]]:
+    """Axis, start, end and step of each sliced axis; ONNX's own counting for negative steps."""
     if "axis" in a:
         rows = [(a["axis"], a["start"], a["end"], a.get("step", 1))]
     else:
@@ -56,11 +64,7 @@ def _slice(call: Call) -> Array:
         axes = as_list(a.get("axes", a.get("input3", list(range(len(starts))))))
         steps = as_list(a.get("steps", a.get("input4", [1] * len(starts))))
         rows = list(zip(axes, starts, ends, steps, strict=True))
-    index = [slice(None)] * rank
-    for axis, start, end, step in rows:
-        before_first = step < 0 and end < -call.data.shape[axis]
-        index[axis % rank] = slice(start, None if before_first else end, step)
-    return call.data[tuple(index)]
+    return [(axis % rank, start, end, step) for axis, start, end, step in rows]
 
 
 def _split(call: Call) -> list[Array]:

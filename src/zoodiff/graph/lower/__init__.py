@@ -1,0 +1,7 @@
+"""A canonical graph with its weights as an ONNX model that any runtime can run."""
+
+from __future__ import annotations
+
+from zoodiff.graph.lower.model import to_model
+
+__all__ = ["to_model"]

@@ -1,0 +1,155 @@
+"""Single elements, and arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from zoodiff.graph.evaluate.call import Call
+from zoodiff.graph.evaluate.elementwise import SELU, constant_attribute
+from zoodiff.graph.lower.emit import Emit, Handler, Operand, data_of, wide
+
+F = np.float32
+
+
+def _plain(kind: str, *names: str) -> Handler:
+    """An ONNX operator with the attributes of these names."""
+
+    def handler(e: Emit, call: Call) -> str:
+        a = call.attributes
+        return e.op(kind, data_of(call), **{n: a[n] for n in names if a.get(n) is not None})
+
+    return handler
+
+
+def _clip(e: Emit, call: Call) -> str:
+    a, x = call.attributes, data_of(call)
+    if a.get("min") is not None:
+        x = e.op("Max", x, F(a["min"]))
+    return e.op("Min", x, F(a["max"])) if a.get("max") is not None else x
+
+
+def _cast(e: Emit, call: Call) -> str:
+    if not str(call.attributes.get("to", "")).startswith(("int", "uint")):
+        return e.op("Identity", data_of(call))
+    return e.op("Cast", e.op("Cast", data_of(call), to=7), to=1)
+
+
+def _gelu(e: Emit, call: Call) -> str:
+    x = data_of(call)
+    if call.attributes.get("approximate") == "tanh":
+        cubed = e.op("Mul", e.op("Mul", x, x), x)
+        inner = e.op("Add", x, e.op("Mul", cubed, F(0.044715)))
+        grown = e.op("Tanh", e.op("Mul", inner, F(np.sqrt(2 / np.pi))))
+    else:
+        grown = e.op("Erf", e.op("Mul", x, F(np.sqrt(0.5))))
+    return e.op("Mul", e.op("Mul", x, e.op("Add", grown, F(1))), F(0.5))
+
+
+def _hard_sigmoid(e: Emit, call: Call) -> str:
+    a = call.attributes
+    return e.op(
+        "HardSigmoid", data_of(call), alpha=float(a.get("alpha", 1 / 6)), beta=a.get("beta", 0.5)
+    )
+
+
+def _hard_swish(e: Emit, call: Call) -> str:
+    return e.op("Mul", data_of(call), _hard_sigmoid(e, call))
+
+
+def _swish(e: Emit, call: Call) -> str:
+    x, alpha = data_of(call), call.attributes.get("alpha", 1.0)
+    scaled = x if alpha == 1.0 else e.op("Mul", x, F(alpha))
+    return e.op("Mul", x, e.op("Sigmoid", scaled))
+
+
+def _mish(e: Emit, call: Call) -> str:
+    return e.op("Mul", data_of(call), e.op("Tanh", e.op("Softplus", data_of(call))))
+
+
+def _selu(e: Emit, call: Call) -> str:
+    a = call.attributes
+    alpha, gamma = a.get("alpha", SELU[0]), a.get("gamma", SELU[1])
+    return e.op("Selu", data_of(call), alpha=alpha, gamma=gamma)
+
+
+def constant(e: Emit, call: Call) -> Any:
+    """The second operand that a node holds, shaped to broadcast."""
+    a, rank = call.attributes, e.rank(call)
+    if call.parameters:
+        other = np.asarray(call.parameters[0])
+        if "divisor" in a:  # Keras's Normalization
+            other = np.maximum(np.sqrt(other), a["epsilon"])
+    else:
+        other = np.asarray(constant_attribute(call.node), dtype=np.float64)
+    if "constant_shape" in a:
+        return other.reshape(a["constant_shape"])
+    if other.size == 1 and other.ndim <= 1:
+        return other.reshape(())
+    return wide(other, a["axis"], rank) if "axis" in a else other
+
+
+def _several(kind: str) -> Handler:
+    def handler(e: Emit, call: Call) -> str:
+        if len(call.inputs) > 1 and not call.parameters:
+            operands: list[tuple[Operand, int]] = [
+                (name, e.rank(call, k)) for k, name in enumerate(call.inputs)
+            ]
+            return str(reduce(lambda x, y: _together(e, kind, call, x, y), operands)[0])
+        a, data, other = call.attributes, data_of(call), constant(e, call)
+        first = a.get("constant_first") or ("input0" in a and "input1" not in a)
+        return e.op(kind, other, data) if first else e.op(kind, data, other)
+
+    return handler
+
+
+def _together(
+    e: Emit, kind: str, call: Call, one: tuple[Operand, int], other: tuple[Operand, int]
+) -> tuple[Operand, int]:
+    """Two tensors shaped to broadcast as the interpreter does it."""
+    (first, rank), (second, its) = one, other
+    axis = call.attributes.get("axis")
+    if axis is not None and its < rank:
+        added = range(its, rank - axis)
+        second = e.op("Unsqueeze", second, np.array(list(added))) if added else second
+    elif {rank, its} == {2, 4}:
+        if rank == 2:
+            first = e.op("Unsqueeze", first, np.array([2, 3]))
+        else:
+            second = e.op("Unsqueeze", second, np.array([2, 3]))
+    return e.op(kind, first, second), max(rank, its)
+
+
+def _prelu(e: Emit, call: Call) -> str:
+    x, slope = data_of(call), constant(e, call)
+    negative = e.op("Mul", e.op("Min", x, F(0)), slope)
+    return e.op("Add", e.op("Max", x, F(0)), negative)
+
+
+_SAME: tuple[str, ...] = (
+    *("Abs", "Ceil", "Erf", "Exp", "Floor", "Identity", "Log", "Neg", "Reciprocal", "Relu"),
+    *("Sigmoid", "Softplus", "Softsign", "Sqrt", "Tanh"),
+)
+_COMPOSED: dict[str, Callable[[Emit, Call], str]] = {
+    "Cast": _cast,
+    "Clip": _clip,
+    "Gelu": _gelu,
+    "HardSigmoid": _hard_sigmoid,
+    "HardSwish": _hard_swish,
+    "Mish": _mish,
+    "PRelu": _prelu,
+    "Selu": _selu,
+    "Swish": _swish,
+}
+HANDLERS: dict[str, Handler] = {
+    **{kind: _plain(kind) for kind in _SAME},
+    **{kind: _several(kind) for kind in ("Add", "Div", "Max", "Min", "Mul", "Pow", "Sub")},
+    "Sum": _several("Add"),
+    **_COMPOSED,
+    "Dropout": _plain("Identity"),
+    "Elu": _plain("Elu", "alpha"),
+    "LeakyRelu": _plain("LeakyRelu", "alpha"),
+}

@@ -1,0 +1,91 @@
+"""Collects ONNX nodes and constants; what handlers write into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.evaluate.call import Array, Call
+from zoodiff.graph.ir import Graph
+
+Operand = Any
+"""The name of a computed tensor, or a constant."""
+Handler = Callable[["Emit", Call], str | list[str]]
+"""Writes a node's meaning; ``Call.inputs`` are names here, parameters are arrays."""
+
+OPSET = 17
+
+
+class Emit:
+    """An ONNX graph in the making."""
+
+    def __init__(self, graph: Graph) -> None:
+        from onnx import helper, numpy_helper
+
+        self._helper, self._numpy = helper, numpy_helper
+        self._graph = graph
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.names: dict[str, str] = {}
+        """Name in the ONNX graph of each canonical tensor."""
+        self._count = 0
+
+    def op(self, kind: str, *operands: Operand, outputs: int = 1, **attributes: Any) -> str:
+        """Write one node and return the name of its (first) result."""
+        return self.several(kind, *operands, outputs=outputs, **attributes)[0]
+
+    def several(
+        self, kind: str, *operands: Operand, outputs: int = 1, **attributes: Any
+    ) -> list[str]:
+        """Write one node and return the names of its results."""
+        inputs = [one if isinstance(one, str) else self.constant(one) for one in operands]
+        made = [self._name() for _ in range(outputs)]
+        self.nodes.append(self._helper.make_node(kind, inputs, made, **attributes))
+        return made
+
+    def constant(self, values: Any) -> str:
+        """A constant; floating-point ones in single precision."""
+        array = np.asarray(values)
+        array = array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
+        name = self._name()
+        self.constants.append(self._numpy.from_array(np.asarray(array, order="C"), name))
+        return name
+
+    def _name(self) -> str:
+        self._count += 1
+        return f"t{self._count}"
+
+    def shape(self, call: Call, number: int = 0) -> tuple[int, ...]:
+        """Shape of a node's input at batch size 1, as the graph has it."""
+        return self._graph.tensors[call.node.inputs[number]].shape
+
+    def rank(self, call: Call, number: int = 0) -> int:
+        """Number of axes of a node's input."""
+        return len(self.shape(call, number))
+
+
+def wide(vector: Array, axis: int, rank: int) -> Array:
+    """A vector along one axis, shaped to broadcast."""
+    shape = [1] * rank
+    shape[axis] = -1
+    return np.asarray(vector).reshape(shape)
+
+
+def data_of(call: Call) -> Any:
+    """The name of the first input."""
+    return call.inputs[0]
+
+
+def computed(operand: Any) -> str:
+    """An operand that must be a computed tensor."""
+    if not isinstance(operand, str):
+        raise MeasurementError("a weight stands where a computed tensor is needed")
+    return operand
+
+
+def ints(values: Sequence[int] | Mapping[Any, int] | Any) -> Array:
+    """Integers as a constant."""
+    return np.asarray(list(values), dtype=np.int64)

@@ -1,0 +1,75 @@
+"""The whole model: one image in, one output out, at batch size 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from zoodiff.errors import MeasurementError, MissingFrameworkError
+from zoodiff.graph.evaluate.call import Call
+from zoodiff.graph.ir import Graph, Node
+from zoodiff.graph.lower import elementwise, layers, shapes
+from zoodiff.graph.lower.emit import OPSET, Emit, Handler
+
+_HANDLERS: dict[str, Handler] = {**elementwise.HANDLERS, **layers.HANDLERS, **shapes.HANDLERS}
+
+
+def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1) -> bytes:
+    """A canonical graph as a serialised ONNX model of opset 17, weights in single precision.
+
+    ``weights`` are canonical arrays by the parameter's name. Quantised layers become plain ones
+    with the weights that are given. Only the first ``outputs`` outputs are kept. Raises
+    MissingFrameworkError without the ``onnx`` package, MeasurementError for an operator that has
+    no translation and for weights that are missing.
+    """
+    try:
+        from onnx import helper
+    except ImportError:
+        raise MissingFrameworkError(
+            'a common runtime needs the onnx package; install it with: pip install "zoodiff[onnx]"'
+        ) from None
+    emit = Emit(graph)
+    inputs = []
+    for number, tensor in enumerate(graph.inputs):
+        emit.names[tensor.name] = f"input{number}"
+        inputs.append(helper.make_tensor_value_info(f"input{number}", 1, list(tensor.shape)))
+    for node in graph.nodes:
+        made = _translated(emit, graph, node, weights)
+        for tensor_name, name in zip(node.outputs, made, strict=True):
+            emit.names[tensor_name] = name
+    ends = []
+    for number, tensor in enumerate(graph.outputs[:outputs]):
+        source = emit.names[tensor.name]
+        emit.nodes.append(helper.make_node("Identity", [source], [f"output{number}"]))
+        ends.append(helper.make_tensor_value_info(f"output{number}", 1, None))
+    body = helper.make_graph(emit.nodes, "network", inputs, ends, emit.constants)
+    model = helper.make_model(
+        body, producer_name="zoodiff", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8
+    )
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _translated(emit: Emit, graph: Graph, node: Node, weights: Mapping[str, Any]) -> list[str]:
+    handler = _HANDLERS.get(node.op)
+    if handler is None:
+        raise MeasurementError(f"{node.name} of {graph.source} is a {node.op}, which has no ONNX")
+    missing = [p.name for p in node.parameters if p.name not in weights]
+    if missing:
+        raise MeasurementError(f"{node.name} of {graph.source} lacks its weights {missing[0]}")
+    parameters: list[Any] = [
+        np.asarray(weights[p.name], dtype=np.float64).reshape(p.shape) for p in node.parameters
+    ]
+    given: list[Any] = [emit.names[name] for name in node.inputs]
+    roles = [p.role for p in node.parameters]
+    if not given:  # fed by a weight alone
+        given, parameters, roles = [emit.constant(parameters[0])], parameters[1:], roles[1:]
+    try:
+        made = handler(emit, Call(node, given, parameters, roles))
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise MeasurementError(
+            f"{node.name} of {graph.source}, a {node.op}, cannot be written as ONNX: {error}"
+        ) from error
+    return made if isinstance(made, list) else [made]
