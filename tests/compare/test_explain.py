@@ -15,7 +15,7 @@ from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.graph.head import Head
 from zoodiff.measure.contestants import contestant
-from zoodiff.measure.trials import Trials
+from zoodiff.measure.trials import Meaning, Recipe, Trials
 from zoodiff.preprocessing.conventions import alternatives, differing, same, with_factor
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import registry
@@ -49,17 +49,26 @@ class Invented:
     base: float
     lost: dict[str, float]
     head: Head | None = None
+    outward: np.ndarray | None = None
     labels: np.ndarray = field(default_factory=lambda: np.arange(IMAGES) % CLASSES)
 
     def share(self, spec: Preprocessing) -> float:
         return self.base - sum(self.lost.get(factor, 0) for factor in differing(spec, self.trained))
 
-    def right(self, specs: Sequence[Preprocessing]) -> list[np.ndarray]:
-        return [self.share(spec) > NOISE for spec in specs]
+    @property
+    def meaning(self) -> Meaning | None:
+        return None if self.outward is None else Meaning(self.name, CLASSES, self.outward)
+
+    def right(self, recipes: Sequence[Recipe]) -> list[np.ndarray]:
+        found = [self.share(spec) > NOISE for spec, _ in recipes]
+        own = np.arange(CLASSES)
+        read = [self.outward if x.outward is None else x.outward for x in recipes]
+        known = [own if x is None else x for x in read]
+        return [one & (x == own)[self.labels] for one, x in zip(found, known, strict=True)]
 
     def __call__(self, specs: Sequence[Preprocessing]) -> list[np.ndarray]:
         found = []
-        for spec, right in zip(specs, self.right(specs), strict=True):
+        for spec, right in zip(specs, self.right([Recipe(x) for x in specs]), strict=True):
             best = np.where(right, self.labels, (self.labels + 7) % CLASSES)
             sure = 0.3 + 0.6 * self.share(spec)
             answers = np.full((IMAGES, CLASSES), (1 - sure) / (CLASSES - 1))
@@ -118,6 +127,24 @@ def test_what_cannot_be_swapped_counts_as_the_networks() -> None:
     assert len(found.notes) == 2
 
 
+def test_labels_that_one_side_reads_wrongly_are_a_factor() -> None:
+    half = np.arange(CLASSES)
+    half[: CLASSES // 2] = half[: CLASSES // 2][::-1]  # half of the classes are permuted
+    a = Invented("a", SPEC, SPEC, 0.9, LOST, outward=np.arange(CLASSES))
+    b = Invented("b", replace(SPEC, channel_order="BGR"), SPEC, 0.9, LOST, outward=half)
+    found = explain(a, b)
+    assert adds_up(found)
+    effects = {part.what: part for part in found.parts if part.kind == "factor"}
+    assert set(effects) == {"labels", "channel order"}
+    # Averaged over both ways to make the swap: half of 90 % and half of 65 %.
+    assert effects["labels"].points.value == pytest.approx(100 * (0.45 + 0.325) / 2, abs=4)
+    assert effects["labels"].code == "LAB103"
+    (network,) = [part for part in found.parts if part.kind == "network"]
+    assert network.points.value == 0
+    assert found.confirmation is not None
+    assert (found.confirmation.what, found.confirmation.confirmed) == ("labels", True)
+
+
 def test_what_a_network_does_by_itself_is_no_difference() -> None:
     scaled = replace(SPEC, value_range=(-1.0, 1.0), mean=None, std=None)
     raw = replace(SPEC, value_range=(0.0, 255.0), mean=None, std=None, inside_network=True)
@@ -136,9 +163,9 @@ def test_normalisations_are_swapped_as_the_first_layers_see_them() -> None:
     seen: list[Preprocessing] = []
 
     class Noting(Invented):
-        def right(self, specs: Sequence[Preprocessing]) -> list[np.ndarray]:
-            seen.extend(specs)
-            return super().right(specs)
+        def right(self, recipes: Sequence[Recipe]) -> list[np.ndarray]:
+            seen.extend(one.spec for one in recipes)
+            return super().right(recipes)
 
     found = explain(Invented("a", SPEC, SPEC, 0.9, LOST), Noting("b", raw, raw, 0.8, LOST, inside))
     (part,) = [part for part in found.parts if part.kind == "factor"]

@@ -18,6 +18,7 @@ from zoodiff.preprocessing.geometry import geometry
 from zoodiff.preprocessing.numbers import to_input
 from zoodiff.preprocessing.pixels import pixels
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.workers import environments
 from zoodiff.zoos import registry
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -26,7 +27,7 @@ import awkward
 IMAGES = {**awkward.awkward(), **awkward.real()}
 # Each library sees all of them once; its other settings see the awkward ones and some real ones.
 SOME = {**awkward.awkward(), **dict(list(awkward.real().items())[::10])}
-TFMG = os.environ.get("ZOODIFF_TFMG_PYTHON")
+TFMG = environments.interpreter("tfmg")
 
 
 def ours(data: bytes, spec: Preprocessing, layout: str) -> np.ndarray:
@@ -173,7 +174,7 @@ def test_timm_as_its_transforms(mode: str, crop: float, interpolation: str) -> N
 
 
 @pytest.mark.tfmg
-@pytest.mark.skipif(TFMG is None, reason="ZOODIFF_TFMG_PYTHON names no interpreter")
+@pytest.mark.skipif(TFMG is None, reason="the environment tfmg is not there")
 def test_model_garden_as_its_parser_and_slim_as_its_functions(tmp_path: Path) -> None:
     folder = tmp_path / "images"
     folder.mkdir()

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from zoodiff.stats.intervals import Estimate
 
 
+_INDENT = {
+    "preprocessing": "  ",
+    "network": "  ",
+    "difference": "      ",
+    "differences": "      ",
+}
+
+
 def print_reasons(reasons: Reasons) -> None:
     """Tables of explanations, and a line for each change that answers ask for."""
     for explanation in reasons.explanations:
@@ -57,8 +65,9 @@ def _print_explanation(found: Explanation) -> None:
     for part in found.parts:
         if part.kind == "interaction":
             continue
-        indent = "    " if part.kind in {"factor", "together"} else "  "
-        code = part.code if part.code and (part.kind == "factor" or part.shown) else ""
+        indent = _INDENT.get(part.kind, "    ")
+        named = part.kind in {"factor", "difference"} or part.shown
+        code = part.code if part.code and named else ""
         rows.append([code, indent + part.what, part.first, part.second, _points(part.points)])
     print_table(
         ["", "points come from", found.first, found.second, ("points", "right")],

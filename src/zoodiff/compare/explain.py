@@ -16,12 +16,14 @@ in the same way, and of what several do only together. So the table adds up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from zoodiff.compare.infer import CODES
+from zoodiff.compare.networks import PieceKind, Pieces
 from zoodiff.graph.head import Head
+from zoodiff.measure.trials import Meaning, Recipe
 from zoodiff.preprocessing.conventions import Factor, differing, with_factor
 from zoodiff.preprocessing.effective import effective, fed_alike
 from zoodiff.preprocessing.spec import Preprocessing
@@ -31,7 +33,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Kind = Literal["preprocessing", "factor", "together", "network", "interaction"]
+Kind = Literal["preprocessing", "factor", "together", "network", PieceKind, "interaction"]
+_NETWORK: tuple[PieceKind, ...] = ("runtime", "weights", "graph", "difference", "differences")
+Networks = Callable[
+    [
+        "tuple[NDArray[np.float64], NDArray[np.float64]]",
+        tuple[Sequence[Recipe], Sequence[Recipe]],
+    ],
+    Pieces,
+]
+"""Takes apart what remains on the same pixels: given (images,) who is right, on average over
+recipes, and these recipes on the terms of each network."""
 
 
 class Side(Protocol):
@@ -52,8 +64,13 @@ class Side(Protocol):
         """What its network does to its pixels by itself; None where that is not known."""
         ...
 
-    def right(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.bool_]]:
-        """(images,), whether it is right with each preprocessing."""
+    @property
+    def meaning(self) -> Meaning | None:
+        """What its outputs are said to mean; None where that is no matter."""
+        ...
+
+    def right(self, recipes: Sequence[Recipe]) -> list[NDArray[np.bool_]]:
+        """(images,), whether it is right with each recipe."""
         ...
 
 
@@ -91,7 +108,9 @@ class Confirmation:
 @dataclass(frozen=True)
 class Explanation:
     """Where a difference comes from. ``parts`` of kind ``preprocessing`` and ``network`` add up to
-    ``total``, and those of kind ``factor`` and ``together`` to ``preprocessing``."""
+    ``total``, those of kind ``factor`` and ``together`` to ``preprocessing``, and, where the
+    networks were taken apart, ``runtime``, ``graph`` and ``weights`` to ``network``, ``difference``
+    and ``differences`` to ``graph``."""
 
     first: str
     second: str
@@ -106,36 +125,57 @@ class Explanation:
         return asdict(self)
 
 
-def explain(first: Side, second: Side) -> Explanation:
-    """Take the difference of two entries apart; raise what running them raises."""
+def explain(first: Side, second: Side, networks: Networks | None = None) -> Explanation:
+    """Take the difference of two entries apart; raise what running them raises.
+
+    ``networks`` goes on where the preprocessing ends; without it the networks are one part.
+    """
     import numpy as np
 
     swap = _comparable(first, second)
     a, b, own, words = first.spec, swap.second_on_first, second.spec, swap.words
-    swapped_a = {factor: with_factor(a, b, factor) for factor in words}
-    swapped_b = {factor: with_factor(own, swap.first_on_second, factor) for factor in words}
+    swapped_a = [Recipe(with_factor(a, b, factor)) for factor in words]
+    swapped_b = [Recipe(with_factor(own, swap.first_on_second, factor)) for factor in words]
     crossed = own
     for factor in words:
         crossed = with_factor(crossed, swap.first_on_second, factor)
-    aa, ab, *left = (x.astype(float) for x in first.right([a, b, *swapped_a.values()]))
-    ba, bb, *right = (x.astype(float) for x in second.right([crossed, own, *swapped_b.values()]))
+    meanings = _meanings(first, second)
+    read_a = read_b = None
+    names: list[tuple[str, str, tuple[str, str]]] = [(f, CODES[f], words[f]) for f in words]
+    if meanings is not None:
+        read_b, read_a = (one.outward for one in meanings)
+        swapped_a.append(Recipe(a, read_a))
+        swapped_b.append(Recipe(own, read_b))
+        names.append(("labels", "LAB103", (meanings[0].name, meanings[1].name)))
+    fed_a, fed_b = (Recipe(a), Recipe(b, read_a)), (Recipe(crossed, read_b), Recipe(own))
+    aa, ab, *left = (x.astype(float) for x in first.right([*fed_a, *swapped_a]))
+    ba, bb, *right = (x.astype(float) for x in second.right([*fed_b, *swapped_b]))
     preprocessing = (aa - ab + ba - bb) / 2
     parts: list[Part] = []
     alone = np.zeros(len(aa))
-    for factor, one, other in zip(words, left, right, strict=True):
+    for (what, code, both), one, other in zip(names, left, right, strict=True):
         effect = (aa - one + other - bb) / 2
         alone += effect
-        parts.append(Part("factor", factor, CODES[factor], *words[factor], _points(effect)))
+        parts.append(Part("factor", what, code, *both, _points(effect)))
     parts.sort(key=lambda part: -abs(part.points.value))
-    if len(words) > 1:
+    if len(names) > 1:
         several = _points(preprocessing - alone)
         parts.append(Part("together", "several of these together", None, "", "", several))
-    parts.insert(0, Part("preprocessing", "preprocessing", None, "", "", _points(preprocessing)))
+    what = "preprocessing" if meanings is None else "preprocessing and labels"
+    parts.insert(0, Part("preprocessing", what, None, "", "", _points(preprocessing)))
     network = _points((aa - ba + ab - bb) / 2)
     parts.append(Part("network", "network", "ACC101", first.name, second.name, network))
+    notes = list(swap.notes)
+    if networks is not None:
+        pieces = networks(((aa + ab) / 2, (ba + bb) / 2), (fed_a, fed_b))
+        parts += [
+            Part(one.kind, one.what, one.code, one.first, one.second, _points(one.values))
+            for one in sorted(pieces.found, key=lambda one: _NETWORK.index(one.kind))
+        ]
+        notes += pieces.notes
     joint = _points((aa - ab - ba + bb) / 2)
     parts.append(Part("interaction", "each by its own preprocessing", None, "", "", joint))
-    gains = dict(zip(words, (one - bb for one in right), strict=True))
+    gains = {name: one - bb for (name, _, _), one in zip(names, right, strict=True)}
     return Explanation(
         first.name,
         second.name,
@@ -143,8 +183,16 @@ def explain(first: Side, second: Side) -> Explanation:
         _points(aa - bb),
         tuple(parts),
         _confirmed(parts, gains),
-        swap.notes,
+        tuple(notes),
     )
+
+
+def _meanings(first: Side, second: Side) -> tuple[Meaning, Meaning] | None:
+    """What the outputs of both mean, where that can be swapped and differs."""
+    one, other = first.meaning, second.meaning
+    if one is None or other is None or one.outputs != other.outputs:
+        return None
+    return None if one.outward.tolist() == other.outward.tolist() else (one, other)
 
 
 @dataclass(frozen=True)
@@ -202,14 +250,14 @@ _KNOWN_BY_ITSELF = (
 
 
 def _confirmed(
-    parts: Sequence[Part], gains: Mapping[Factor, NDArray[np.floating]]
+    parts: Sequence[Part], gains: Mapping[str, NDArray[np.floating]]
 ) -> Confirmation | None:
     """Whether the second entry moves towards the first, given its way in the main factor."""
     singles = [part for part in parts if part.kind == "factor" and part.shown]
     if not singles:
         return None
     main = max(singles, key=lambda part: abs(part.points.value))
-    gain = _points(next(values for factor, values in gains.items() if factor == main.what))
+    gain = _points(gains[main.what])
     clear = gain.low > 0 or gain.high < 0
     assert main.code is not None
     return Confirmation(main.what, main.code, gain, clear and gain.value * main.points.value > 0)
@@ -224,8 +272,16 @@ def adds_up(found: Explanation) -> bool:
     """Whether the parts sum to the total, and the factors to the preprocessing."""
     sums: Mapping[str, float] = {
         kind: sum(part.points.value for part in found.parts if part.kind == kind)
-        for kind in ("preprocessing", "factor", "together", "network", "interaction")
+        for kind in get_args(Kind)
     }
-    whole = sums["preprocessing"] + sums["network"]
-    single = sums["factor"] + sums["together"]
-    return abs(whole - found.total.value) < 1e-6 and abs(single - sums["preprocessing"]) < 1e-6
+    kinds = {part.kind for part in found.parts}
+
+    def equal(sum_of: Sequence[str], whole: float) -> bool:
+        return not kinds & set(sum_of) or abs(sum(sums[k] for k in sum_of) - whole) < 1e-6
+
+    return (
+        equal(("preprocessing", "network"), found.total.value)
+        and equal(("factor", "together"), sums["preprocessing"])
+        and equal(("runtime", "graph", "weights"), sums["network"])
+        and equal(("difference", "differences"), sums["graph"])
+    )

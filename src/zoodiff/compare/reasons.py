@@ -8,16 +8,21 @@ from itertools import combinations
 from typing import Any
 
 from zoodiff.compare.evaluated import Comparison
-from zoodiff.compare.explain import Explanation
+from zoodiff.compare.explain import Explanation, Networks
 from zoodiff.compare.explain import explain as take_apart
 from zoodiff.compare.infer import Inference, infer
+from zoodiff.compare.networks import Pieces, Raw
+from zoodiff.compare.networks import take_apart as take_networks_apart
 from zoodiff.compare.prepared import doubt_of
+from zoodiff.compare.runtime import CommonRuntime
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import ZoodiffError
+from zoodiff.measure import architecture
 from zoodiff.measure.contestants import Contestant
 from zoodiff.measure.heads import with_head
 from zoodiff.measure.images import Settings
+from zoodiff.measure.native import weights_of
 from zoodiff.measure.trials import Trials
 from zoodiff.preprocessing.effective import effective
 
@@ -83,11 +88,27 @@ class Reasons:
             for one in (first, second):
                 self.inference(one)
             try:
-                self.explanations.append(
-                    take_apart(self._of(first, EXPLAINED), self._of(second, EXPLAINED))
-                )
+                sides = self._of(first, EXPLAINED), self._of(second, EXPLAINED)
+                self.explanations.append(take_apart(*sides, self._networks(first, second)))
             except ZoodiffError as error:
                 self.problems.append(f"{first.name} and {second.name}: {error}")
+
+    def _networks(self, first: Contestant, second: Contestant) -> Networks:
+        """Takes two networks apart; says why where they cannot be."""
+
+        def run(native: Any, recipes: Any) -> Pieces:
+            try:
+                with CommonRuntime(self._of, (first, second), recipes) as right:
+                    raws = [self._raw(one) for one in (first, second)]
+                    return take_networks_apart(raws[0], raws[1], native, right)
+            except ZoodiffError as error:
+                return Pieces(notes=(f"the networks were not taken apart: {error}",))
+
+        return run
+
+    def _raw(self, one: Contestant) -> Raw:
+        graph, _ = architecture.describe(self._engine, one.entry)
+        return Raw(one.name, graph, weights_of(self._engine, one.entry, self._settings.seed))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -98,7 +119,7 @@ class Reasons:
             "problems": list(self.problems),
         }
 
-    def _of(self, one: Contestant, count: int) -> Trials:
+    def _of(self, one: Contestant, count: int = EXPLAINED) -> Trials:
         import numpy as np
 
         every = len(self._images)

@@ -54,8 +54,10 @@ def run_with(
     return outputs
 
 
-def weights_of(engine: LocalEngine, entry: Entry) -> dict[str, NDArray[Any]]:
+def weights_of(engine: LocalEngine, entry: Entry, seed: int = 0) -> dict[str, NDArray[Any]]:
     """All weights of an entry, by the names of its graph, as its framework stores them.
+
+    ``seed`` is for entries with random weights.
 
     Raises WeightsUnavailableError where published weights cannot be had, MeasurementError where
     the framework cannot give them.
@@ -67,7 +69,7 @@ def weights_of(engine: LocalEngine, entry: Entry) -> dict[str, NDArray[Any]]:
         handle=_HANDLE,
         model=entry.model.name,
         weights=entry.weights_name,
-        seed=0,
+        seed=seed,
         threads=2,
     )
     answer = worker.call(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.local import LocalEngine
@@ -19,6 +19,24 @@ from zoodiff.preprocessing.spec import Preprocessing
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+class Recipe(NamedTuple):
+    """How a network is fed, and read."""
+
+    spec: Preprocessing
+    outward: NDArray[np.int64] | None = None
+    """(classes of the data set,), the output that means each; None: as the entry says."""
+
+
+class Meaning(NamedTuple):
+    """What the outputs of an entry are said to mean."""
+
+    name: str
+    """Of the label space."""
+    outputs: int
+    outward: NDArray[np.int64]
+    """(classes of the data set,), the output that means each, -1 for none."""
 
 
 class Trials:
@@ -56,10 +74,19 @@ class Trials:
         """The entry's own preprocessing."""
         return self._one.spec
 
-    def right(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.bool_]]:
-        """(images,), whether the best class is the label, for each preprocessing."""
-        found = self(specs)
-        return [one.argmax(1) == self.targets for one in found]
+    def right(self, recipes: Sequence[Recipe]) -> list[NDArray[np.bool_]]:
+        """(images,), whether the best class is the label, for each recipe."""
+        found = self([one.spec for one in recipes])
+        return [
+            answers.argmax(1) == self._targets(one.outward)
+            for answers, one in zip(found, recipes, strict=True)
+        ]
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """What its outputs are said to mean."""
+        (answers,) = self([self._one.spec])
+        return Meaning(self._one.labels.name, answers.shape[1], self.outward)
 
     @property
     def outward(self) -> NDArray[np.int64]:
@@ -67,12 +94,11 @@ class Trials:
         (answers,) = self([self._one.spec])
         return outward_of(self._one, self._images, answers.shape[1])
 
-    @property
-    def targets(self) -> NDArray[np.int64]:
+    def _targets(self, outward: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """(images,), the output that each label means; -1 for none."""
         import numpy as np
 
-        outward = self.outward
+        outward = self.outward if outward is None else outward
         assert self.labels is not None
         return np.where(self.labels >= 0, outward[np.maximum(self.labels, 0)], -1)
 

@@ -121,6 +121,10 @@ def _gemm(e: Emit, call: Call) -> str:
     matrix = np.asarray(weight).reshape(len(weight), -1) * a.get("alpha", 1.0)
     if axis == rank - 1:
         result = e.op("MatMul", data, matrix.T)
+    elif axis == 1 and 3 <= rank <= 5:
+        beyond = [1] * (rank - 2)
+        kernel = matrix.reshape(*matrix.shape, *beyond)
+        result = e.op("Conv", data, kernel, kernel_shape=beyond)
     else:
         letters = "abcdefgh"[:rank]
         made = letters.replace(letters[axis], "y")
@@ -222,9 +226,7 @@ def _even_lrn(e: Emit, call: Call) -> str:
     squares = e.op("Mul", data_of(call), data_of(call))
     pads = [0, before, *beyond, 0, size - 1 - before, *beyond]
     padded = e.op("Pad", squares, ints(pads), F(0))
-    parts = [
-        e.op("Slice", padded, ints([k]), ints([k + shape[1]]), ints([1])) for k in range(size)
-    ]
+    parts = [e.op("Slice", padded, ints([k]), ints([k + shape[1]]), ints([1])) for k in range(size)]
     total = e.op("Mul", e.op("Sum", *parts), F(a["alpha"] / size))
     return e.op("Div", data_of(call), e.op("Pow", e.op("Add", total, F(a["bias"])), F(a["beta"])))
 

@@ -1,0 +1,76 @@
+"""Canonical graphs with weights in one common runtime, ONNX Runtime, on the images at hand."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.ir import Graph
+from zoodiff.graph.lower import to_model
+from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.trials import Recipe, Trials
+from zoodiff.zoos import registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_LARGEST = 2**31 - 2**20
+"""Bytes of one ONNX file; a limit of its format."""
+
+
+class CommonRuntime:
+    """Says who is right; a context manager, since networks are files for as long as it runs."""
+
+    def __init__(
+        self,
+        trials: Callable[[Contestant], Trials],
+        contestants: tuple[Contestant, Contestant],
+        recipes: tuple[Sequence[Recipe], Sequence[Recipe]],
+    ) -> None:
+        self._trials, self._contestants, self._recipes = trials, contestants, recipes
+        self._folder = tempfile.TemporaryDirectory(prefix="zoodiff-")
+        self._count = 0
+
+    def __enter__(self) -> CommonRuntime:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._folder.cleanup()
+
+    def __call__(
+        self, graph: Graph, weights: Mapping[str, Any], on_first: bool
+    ) -> NDArray[np.float64]:
+        """(images,), the share of the recipes of one network with which this one is right.
+
+        Raises MeasurementError where it cannot be brought to the runtime or run there.
+        """
+        import numpy as np
+
+        content = _serialised(graph, weights)
+        self._count += 1
+        path = Path(self._folder.name) / f"network{self._count}.onnx"
+        path.write_bytes(content)
+        side = 0 if on_first else 1
+        source = self._contestants[side]
+        one = replace(source, entry=registry.resolve(str(path)), taken=(), head=None)
+        found = self._trials(one).right(self._recipes[side])
+        path.unlink()
+        return np.mean([x.astype(np.float64) for x in found], axis=0)  # type: ignore[no-any-return]
+
+
+def _serialised(graph: Graph, weights: Mapping[str, Any]) -> bytes:
+    size = 4 * sum(p.size for node in graph.nodes for p in node.parameters)
+    if size > _LARGEST:
+        raise MeasurementError(f"{graph.source} has {size / 2**30:.1f} GiB of weights, too many")
+    return to_model(graph, weights)
