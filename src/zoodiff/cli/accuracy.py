@@ -13,7 +13,10 @@ from zoodiff.cli.run import Results
 if TYPE_CHECKING:
     from zoodiff.compare.agreement import Agreements
     from zoodiff.compare.evaluated import Comparison, Pair
+    from zoodiff.compare.reasons import Reasons
     from zoodiff.data.images import ImageSet
+    from zoodiff.engines.local import LocalEngine
+    from zoodiff.measure.contestants import Contestant
     from zoodiff.measure.images import Outcome
 
 
@@ -74,6 +77,13 @@ def accuracy(
     explain: Annotated[
         bool, typer.Option("--explain", help="Take differences apart: one factor at a time.")
     ] = False,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            "--evidence",
+            help="Write a folder for a bug report: an image, both answers, a script.",
+        ),
+    ] = None,
     lanes: Annotated[
         int | None,
         typer.Option("--lanes", help="Images in work at a time; as many as cores.", min=1),
@@ -134,6 +144,8 @@ def accuracy(
         )
         if explain and found is not None:
             reasons.explain(contestants, found)
+        if evidence is not None and found is not None:
+            _write_evidence(evidence, engine, contestants, images, found, reasons, seed)
     if json:
         print_json({**_as_json(images, outcome, found), **reasons.to_dict()})
     else:
@@ -141,6 +153,41 @@ def accuracy(
         print_reasons(reasons)
     if outcome.failures:
         raise typer.Exit(3)
+
+
+def _write_evidence(
+    folder: Path,
+    engine: LocalEngine,
+    contestants: list[Contestant],
+    images: ImageSet,
+    found: Comparison,
+    reasons: Reasons,
+    seed: int,
+) -> None:
+    """Of every pair that differs; of two entries, whatever they do."""
+    from zoodiff.compare.evidence import write
+    from zoodiff.errors import ZoodiffError
+
+    sides = {one.name: one for one in contestants}
+    explained = {(one.first, one.second): one for one in reasons.explanations}
+    for pair in found.pairs:
+        if pair.verdict != "different" and len(found.pairs) > 1:
+            continue
+        both = sides[pair.first], sides[pair.second]
+        try:
+            target = write(
+                folder,
+                engine,
+                both,
+                images,
+                pair,
+                explained.get((pair.first, pair.second)),
+                seed=seed,
+            )
+        except ZoodiffError as error:
+            say(f"zoodiff: no evidence of {pair.first} and {pair.second}: {error}")
+        else:
+            say(f"evidence: {target}")
 
 
 def _print_agreement(found: Agreements, json: bool) -> None:

@@ -69,6 +69,12 @@ def pixels(data: bytes, wanted: Sequence[Geometry]) -> list[NDArray[Any]]:
     return found
 
 
+def extent(data: bytes, how: Geometry) -> tuple[int, int]:
+    """Rows and columns of an image before it is resized; raise ImageError where it is none."""
+    by = decoder(how.library)
+    return by.size(by.decode(data, exif=how.exif))
+
+
 def _taken(image: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArray[Any]:
     """The part in the box, 0 where it reaches beyond the image."""
     import numpy as np

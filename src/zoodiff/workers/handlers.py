@@ -141,12 +141,13 @@ class Handlers:
         """Decode images, given one after the other, and bring them to each geometry.
 
         Returns for each geometry an array (images, rows, columns, 3), and why images failed, by
-        their positions; their rows are 0.
+        their positions; their rows are 0. ``extents`` are rows and columns of a single image
+        before it is resized, by geometry.
         """
         import numpy as np
 
         from zoodiff.preprocessing.geometry import Geometry
-        from zoodiff.preprocessing.pixels import pixels
+        from zoodiff.preprocessing.pixels import extent, pixels
 
         encoded = protocol.get_array(data, self._scratch)
         wanted = [Geometry.from_dict(raw) for raw in geometries]
@@ -166,7 +167,10 @@ class Handlers:
                 for target in made:
                     target[position] = 0
         arrays = [protocol.put_array(array, self._scratch) for array in made]
-        return {"pixels": arrays, "failed": failed}
+        extents = []
+        if len(sizes) == 1 and not failed:
+            extents = [list(extent(encoded.tobytes(), one)) for one in wanted]
+        return {"pixels": arrays, "failed": failed, "extents": extents}
 
     def on_classify(
         self,
