@@ -103,13 +103,17 @@ def test_other_formats_are_refused_in_one_sentence(
     ("names", "sentence"),
     [
         (("x/data.pkl",), "holds weights without a network"),
-        (("x/constants.pkl", "x/data.pkl", "x/code/a.py"), "TorchScript"),
         (("readme",), "an archive of something else"),
     ],
 )
 def test_archives_are_told_apart(tmp_path: Path, names: tuple[str, ...], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         recognise(archive(tmp_path / "x", *names))
+
+
+def test_torchscript_is_known_by_its_parts(tmp_path: Path) -> None:
+    names = ("x/constants.pkl", "x/data.pkl", "x/code/a.py")
+    assert recognise(archive(tmp_path / "x", *names)).name == "file-torchscript"
 
 
 def test_what_is_not_there_or_no_model_is_said(tmp_path: Path) -> None:

@@ -152,3 +152,58 @@ def test_a_program_that_carries_a_payload_does_not_run_it(module, tmp_path: Path
     with pytest.raises(MeasurementError, match="is no program that torch can load"):
         api.describe(str(bad))
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("way", ["trace", "script"])
+def test_torchscript_is_described_and_run(module, tmp_path: Path, way: str) -> None:
+    import torch
+
+    path = tmp_path / "a.pt"
+    made = (
+        torch.jit.script(module)
+        if way == "script"
+        else torch.jit.trace(module, torch.zeros(1, 3, 64, 64))
+    )
+    made.save(path)
+    np.testing.assert_allclose(outputs(f"{path}?size=64"), expected(module), rtol=1e-5, atol=1e-6)
+    found = api.diff(str(path), "torchvision:squeezenet1_1@random")
+    assert {one.code for one in found.findings} == {"ARC141"}  # the number of classes
+
+
+def test_a_script_of_a_network_is_the_network(tmp_path: Path) -> None:
+    import torch
+
+    from zoodiff.torch_compat import import_torchvision
+
+    network = import_torchvision().models.mobilenet_v3_small(weights=None).eval()
+    torch.jit.script(network).save(tmp_path / "a.pt")
+    found = api.diff(str(tmp_path / "a.pt"), "torchvision:mobilenet_v3_small@random")
+    assert found.sameness == "same"
+
+
+def test_torchscript_that_reaches_for_files_is_not_loaded(module, tmp_path: Path) -> None:
+    import torch
+
+    class Reads(torch.nn.Module):
+        def forward(self, x):
+            return x + torch.from_file("/etc/passwd", False, 4)
+
+    path = tmp_path / "a.pt"
+    torch.jit.script(Reads()).save(path)
+    with pytest.raises(MeasurementError, match="its code names the operator from_file"):
+        outputs(str(path))
+    with pytest.raises(MeasurementError, match="its code names the operator from_file"):
+        api.describe(str(path))
+    torch.jit.script(module).save(path)
+    bad = tmp_path / "bad.pt"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(bad, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name.endswith("squeezenet.py") or ("/squeezenet/" in name and name.endswith(".py")):
+                data = data.replace(b"return ", b"_ = ops.strange.run(x)\n    return ")
+            target.writestr(name, data)
+    with pytest.raises(MeasurementError, match="operators of strange"):
+        outputs(str(bad))
+    bad.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises((UsageError, MeasurementError), match="damaged"):
+        outputs(str(bad))

@@ -26,6 +26,7 @@ from zoodiff.frontends.torch_windows import (
     avg_pool,
     conv,
     conv_transpose,
+    convolution,
     max_pool,
 )
 from zoodiff.graph.ir import Parameter
@@ -426,8 +427,10 @@ _HANDLERS: dict[str, Handler] = {
     "clamp_min": _at_least,
     "clone": _same,
     "contiguous": _same,
+    "_convolution": convolution,
     "conv2d": conv,
     "conv_transpose2d": conv_transpose,
+    "convolution": convolution,
     "detach": _same,
     "div": _arithmetic("Div"),
     "dropout": _same,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from zoodiff.frontends.torch_call import Call, Value, weights
@@ -42,6 +43,27 @@ def conv(call: Call) -> Value | None:
         },
         inputs=weights(data, weight, bias),
     )
+
+
+def convolution(call: Call) -> Value | None:
+    """What a traced module holds: convolutions of both kinds, ``(input, weight, bias, stride,
+    padding, dilation, transposed, output_padding, groups, ...)``."""
+    (data, weight, bias, stride, padding, dilation, transposed, extra, groups) = (
+        call.arg(position, name)
+        for position, name in enumerate(
+            (
+                *("input", "weight", "bias", "stride", "padding", "dilation"),
+                *("transposed", "output_padding", "groups"),
+            )
+        )
+    )
+    if len(weight.shape) != 4:
+        return None
+    if transposed:
+        turned = (data, weight, bias, stride, padding, extra, groups, dilation)
+        return conv_transpose(replace(call, args=turned, kwargs={}))
+    plain = (data, weight, bias, stride, padding, dilation, groups)
+    return conv(replace(call, args=plain, kwargs={}))
 
 
 def conv_transpose(call: Call) -> Value | None:

@@ -35,6 +35,7 @@ def alone(entry: Entry, seed: int) -> str:
         "file-tflite": _tflite,
         "file-keras": _keras_file,
         "file-torch": _torch_file,
+        "file-torchscript": _torchscript,
     }
     make = pieces.get(entry.zoo.name)
     if make is None:
@@ -154,4 +155,18 @@ network = torch.export.load({_path(entry)!r}).module()
 def run(x):
     with torch.inference_mode():
         return network(torch.from_numpy(x)).numpy()
+"""
+
+
+def _torchscript(entry: Entry, seed: int) -> str:
+    return f"""\
+import torch
+
+network = torch.jit.load({_path(entry)!r}, map_location="cpu").eval()
+
+
+def run(x):
+    with torch.inference_mode():
+        y = network(torch.from_numpy(x))
+    return (y[0] if isinstance(y, (tuple, list)) else y).numpy()
 """

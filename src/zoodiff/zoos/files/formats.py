@@ -66,9 +66,17 @@ TORCH = FileZoo(
     f"{_BACKENDS}.torch:TorchFiles",
 )
 
+TORCH_SCRIPT = FileZoo(
+    "file-torchscript",
+    "TorchScript file",
+    ("torch",),
+    "torch",
+    f"{_BACKENDS}.torchscript:TorchScriptFiles",
+)
+
 _READ = (
-    "zoodiff reads ONNX, TFLite, Keras (.keras), SavedModel folders, frozen graphs and programs of "
-    "torch.export (.pt2)"
+    "zoodiff reads ONNX, TFLite, Keras (.keras), SavedModel folders, frozen graphs, TorchScript "
+    "and programs of torch.export (.pt2)"
 )
 
 
@@ -125,9 +133,6 @@ def _of_archive(path: Path) -> FileZoo:
     if "archive_format" in inner or "serialized_exported_program.json" in inner:
         return TORCH
     if "constants.pkl" in inner:
-        what = "TorchScript, which carries code; export it to ONNX"
-    elif "data.pkl" in inner:
-        what = _CHECKPOINT
-    else:
-        what = "an archive of something else"
+        return TORCH_SCRIPT
+    what = _CHECKPOINT if "data.pkl" in inner else "an archive of something else"
     raise UsageError(f"{path} is {what}; {_READ}")
