@@ -20,7 +20,7 @@ from zoodiff.compare.evaluated import compare
 from zoodiff.data.labels import find
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
-from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.errors import MeasurementError, StudyError, UsageError
 from zoodiff.measure.contestants import changes_of, contestant
 from zoodiff.measure.images import Settings, measure, of_record
 from zoodiff.measure.predictions import Stored, from_parquet, predictions, probabilities, to_parquet
@@ -450,3 +450,55 @@ def test_agreement_without_labels_by_hand(tmp_path: Path) -> None:
     swapped = [value for _, value in pair.worst]
     assert swapped == sorted(swapped, reverse=True)
     assert 0 < pair.divergence < 1
+
+
+# In studies
+
+STUDY = """
+name = "colours"
+title = "Two networks on painted images"
+
+[accuracy]
+entries = ["{a}", "{b}", "{c}"]
+data = "data"
+batch = 4
+"""
+
+
+@pytest.mark.onnx
+def test_a_study_measures_accuracy_on_images(tmp_path: Path) -> None:
+    painted(tmp_path / "data")
+    names = [network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))]
+    for name in names:
+        # The same network in two zoos, as far as the study is concerned.
+        Path(name + ".toml").write_text(
+            'architecture = "colours"\n[preprocessing]\nvalue_range = [0, 1]\n'
+            "mean = [0, 0, 0]\nstd = [1, 1, 1]\n"
+        )
+    damaged = tmp_path / "c.onnx"
+    damaged.write_bytes(Path(names[0]).read_bytes()[:200])
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY.format(a=names[0], b=names[1], c=damaged))
+    found = zoodiff.run_study(str(path), tmp_path / "results")
+    assert [record.values.top1.value for record in found.records] == [87.5, 100 * 15 / 32]
+    (pair,) = found.measured_accuracy
+    assert pair.difference == 87.5 - 100 * 15 / 32
+    assert pair.verdict == "discrepancy"
+    (failure,) = found.failures
+    assert failure.kind == "accuracy"
+    assert "c.onnx" in failure.entry
+    again = zoodiff.run_study(str(path), tmp_path / "results")
+    assert [one.finished for one in again.records] == [one.finished for one in found.records]
+    written = zoodiff.write_report(found, tmp_path / "report")
+    assert "87.5" in written.markdown.read_text()
+
+
+def test_a_study_of_images_that_are_not_there_names_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY.format(a="torchvision:alexnet", b="keras:VGG16", c="keras:VGG19"))
+    with pytest.raises(StudyError, match=r"study.toml, line 7: .*data"):
+        zoodiff.run_study(str(path), tmp_path / "results")
+    (tmp_path / "data").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "data" / "a.png")
+    with pytest.raises(StudyError, match="have no labels"):
+        zoodiff.run_study(str(path), tmp_path / "results")

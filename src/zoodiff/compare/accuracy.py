@@ -32,7 +32,7 @@ def compare(records: Iterable[Record], store: Store) -> list[Discrepancy]:
     found: list[tuple[Discrepancy, float]] = []
     for first, second in pairs:
         one, two = right[first.key], right[second.key]
-        if one is not None and two is not None:
+        if one is not None and two is not None and len(one) == len(two):
             found.append(_pair(first, second, one, two))
     corrected = paired.holm([p for _, p in found])
     done = [

@@ -8,7 +8,7 @@ from zoodiff.compare.result import StudyResult
 from zoodiff.measure import study as studies
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
-from zoodiff.store.records import ArchitectureValues, Failure, Record
+from zoodiff.store.records import AccuracyValues, ArchitectureValues, Failure, Record
 
 
 def assemble(store: Store, manifest: Manifest) -> StudyResult:
@@ -79,6 +79,12 @@ def _notes(records: list[Record]) -> list[str]:
             "The parameters counted on the graph disagree with the framework's or the zoo's own "
             f"figure for: {', '.join(off)}."
         )
+    notes += [
+        f"Doubtful: {r.entry}: {guard}."
+        for r in records
+        if isinstance(r.values, AccuracyValues)
+        for guard in r.values.guards
+    ]
     machines = {r.hardware.model_dump_json() for r in records if r.kind == "latency"}
     if len(machines) > 1:
         notes.append("Latencies come from more than one machine and are compared within each.")

@@ -146,6 +146,9 @@ def right_top1(store: Store, record: Record) -> NDArray[np.bool_] | None:
 
     if not intact(store, record):
         return None
+    if "rank" in pq.read_schema(store.attachment(record)).names:  # of images
+        rank = pq.read_table(store.attachment(record), columns=["rank"])["rank"].to_numpy()
+        return np.asarray(rank == 1)
     table = pq.read_table(store.attachment(record), columns=["label", "classes"])
     labels = table["label"].to_numpy()
     first = np.array([classes[0] for classes in table["classes"].to_pylist()])

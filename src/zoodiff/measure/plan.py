@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from zoodiff._version import __version__
+from zoodiff.data.layouts import open_images
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
 from zoodiff.measure import study as studies
 from zoodiff.measure.common import hardware, identity, installed_versions
-from zoodiff.measure.study import Entries, LoadedStudy
+from zoodiff.measure.study import AccuracyTable, Entries, LoadedStudy
 from zoodiff.store.records import Failure, key_of
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
@@ -22,8 +24,9 @@ Kind = Literal["architecture", "latency", "accuracy"]
 class Task:
     """One unit of work: it finishes whole or is done again.
 
-    Architecture and accuracy measure one entry; latency measures all entries of one architecture,
-    interleaved, since only these are compared.
+    Architecture and accuracy on digits measure one entry; latency measures all entries of one
+    architecture, interleaved, since only these are compared; accuracy on images measures all
+    entries in one pass.
     """
 
     kind: Kind
@@ -34,6 +37,11 @@ class Task:
     def settings(self) -> dict[str, Any]:
         """The conditions as a dictionary."""
         return dict(self.conditions)
+
+    @property
+    def on_images(self) -> bool:
+        """Whether it is a pass over a data set of images, whose records have keys of their own."""
+        return self.kind == "accuracy" and "truth" in self.settings
 
     def key(self, entry: Entry, repeat: int = 0) -> str:
         """Key of the record that this task makes of one of its entries.
@@ -59,6 +67,8 @@ class Task:
         """A few words for a progress bar."""
         if len(self.entries) == 1:
             return f"{self.kind} {self.entries[0].ref}"
+        if self.on_images:
+            return f"accuracy of {len(self.entries)} entries on images"
         return f"{self.kind} of {len(self.entries)} x {self.entries[0].model.architecture}"
 
 
@@ -89,8 +99,12 @@ def plan(loaded: LoadedStudy) -> Plan:
         tasks += [Task("architecture", (entry,), ()) for entry in chosen]
     if study.accuracy is not None:
         table = study.accuracy
-        conditions = (("data", table.data), ("batch", table.batch), ("seed", study.seed))
-        tasks += [Task("accuracy", (entry,), conditions) for entry in select("accuracy", table)]
+        chosen = select("accuracy", table)
+        if table.on_images and chosen:
+            tasks.append(Task("accuracy", tuple(chosen), _on_images(loaded, table)))
+        elif not table.on_images:
+            conditions = (("data", table.data), ("batch", table.batch), ("seed", study.seed))
+            tasks += [Task("accuracy", (entry,), conditions) for entry in chosen]
     if study.latency is not None:
         timing = study.latency
         entries = [_weighted(entry, timing.weights) for entry in select("latency", timing)]
@@ -107,6 +121,35 @@ def plan(loaded: LoadedStudy) -> Plan:
             groups.setdefault(entry.model.architecture, []).append(entry)
         tasks += [Task("latency", tuple(g), timing_conditions) for g in groups.values()]
     return Plan(tuple(tasks), tuple(left_out))
+
+
+def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, Any], ...]:
+    """Conditions of accuracy on a data set; raise StudyError where it cannot be opened."""
+    folder = Path(loaded.path).parent if Path(loaded.path).is_file() else Path()
+    paths = {
+        key: str((folder / value).absolute()) if value else None
+        for key, value in (("data", table.data), ("truth", table.truth))
+    }
+    labels = table.labels
+    if labels and (folder / labels).is_file():
+        labels = str((folder / labels).absolute())
+    try:
+        truth = Path(paths["truth"]) if paths["truth"] else None
+        images = open_images(str(paths["data"]), truth=truth, split=table.split or "")
+        if not images.labelled:
+            raise UsageError(f"the images of {images.name} have no labels; name the file with them")
+    except UsageError as error:
+        raise studies.key_error(loaded, ("accuracy", "data"), error) from None
+    return (
+        ("data", paths["data"]),
+        ("truth", paths["truth"]),
+        ("labels", labels),
+        ("split", table.split),
+        ("limit", table.limit),
+        ("max_bad_percent", table.max_bad_percent),
+        ("batch", table.batch),
+        ("seed", loaded.study.seed),
+    )
 
 
 def _left_out(kind: Kind, entry: Entry) -> Failure:

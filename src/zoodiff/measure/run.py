@@ -15,12 +15,14 @@ from zoodiff.engines.local import LocalEngine, usable
 from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.measure import accuracy, architecture, latency
 from zoodiff.measure.common import hardware, now
+from zoodiff.measure.image_task import measure_task
 from zoodiff.measure.plan import Task, plan
 from zoodiff.measure.study import LoadedStudy
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.store.records import Failure, Record
 from zoodiff.workers.process import Limits
+from zoodiff.zoos.registry import Entry
 
 
 class Observer(Protocol):
@@ -107,6 +109,7 @@ class _State:
         self.records: list[str] = []
         self.failures: list[Failure] = []
         self.reused = self.measured = 0
+        self.fresh = fresh
         same = old is not None and old.study_sha256 == loaded.sha256 and not fresh
         self.started = old.started if same and old is not None else now()
         self.versions = dict(old.versions) if same and old is not None else {}
@@ -139,6 +142,8 @@ def _finished(store: Store, task: Task) -> list[Record] | None:
     A latency run that lost an entry is not finished: it is measured again as a whole, since its
     entries are only comparable within one schedule.
     """
+    if task.on_images:
+        return None  # it looks into the store itself, once the data set is open
     found = []
     for entry in task.entries:
         record = store.find(task.kind, task.key(entry))
@@ -167,6 +172,15 @@ def _work(
             state.records += [store.put(record) for record in records]
             state.measured += len(records)
             return
+        if task.on_images:
+            outcome = measure_task(engine, task, store, step, fresh=state.fresh)
+            state.failures += outcome.failures
+            state.records += [store.name_of(record) for record in outcome.records]
+            if outcome.images_per_second is None:
+                state.reused += len(outcome.records)
+            else:
+                state.measured += len(outcome.records)
+            return
         entry = task.entries[0]
         reason = usable(entry.zoo)
         if reason is not None:
@@ -182,11 +196,16 @@ def _work(
     except StoreError:
         raise  # nothing more can be recorded: the run ends, and what is finished stays
     except ZoodiffError as error:
-        state.failures.append(_failure(task, str(error)))
+        state.failures += [_failure(task, str(error), entry) for entry in _blamed(task)]
 
 
-def _failure(task: Task, reason: str) -> Failure:
-    entry = task.entries[0]
+def _blamed(task: Task) -> tuple[Entry, ...]:
+    """Of a pass over images that failed as a whole, nobody has a result."""
+    return task.entries if task.on_images else task.entries[:1]
+
+
+def _failure(task: Task, reason: str, entry: Entry | None = None) -> Failure:
+    entry = entry or task.entries[0]
     return Failure(
         kind=task.kind,
         entry=str(entry.ref),

@@ -55,8 +55,21 @@ class LatencyTable(Entries):
 class AccuracyTable(Entries):
     """[accuracy]: top-1 and top-5 on labelled images."""
 
-    data: Literal["digits"] = "digits"
+    data: str = Field(
+        default="digits",
+        description="digits, or the path of a data set of images, from the study's folder",
+    )
     batch: Annotated[int, Field(ge=1, le=4096)] = 64
+    truth: str | None = Field(default=None, description="file with the labels of a flat folder")
+    labels: str | None = Field(default=None, description="label space of files that say nothing")
+    split: str | None = Field(default=None, description="word in the names of the shards to take")
+    limit: Annotated[int, Field(ge=1)] | None = None
+    max_bad_percent: Annotated[float, Field(ge=0, le=100)] = 1.0
+
+    @property
+    def on_images(self) -> bool:
+        """Whether it is on a data set of images, not on the digits that come with zoodiff."""
+        return self.data != "digits"
 
 
 class Study(_Table):
