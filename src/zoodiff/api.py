@@ -139,6 +139,7 @@ def accuracy(
     *,
     truth: str | Path | None = None,
     labels: str | None = None,
+    data_labels: str | None = None,
     preprocessing: Sequence[str] = (),
     limit: int | None = None,
     decide: float | None = None,
@@ -148,15 +149,17 @@ def accuracy(
     """Top-1 and top-5 of entries on the same labelled images, and all pairs.
 
     ``data`` is a folder, shards or files of images; ``labels`` names the label space of files that
-    say nothing of theirs, ``preprocessing`` the fields to change for all entries, as in
-    ``["interpolation=bicubic"]``. What the results folder has is not measured again. ``step`` is
-    told the images done, of how many. Raises UsageError for a reference, a data set, a field or a
-    label space that is none, MeasurementError where an entry cannot be run.
+    say nothing of theirs, ``data_labels`` that of a data set whose numbers say nothing;
+    ``preprocessing`` are fields to change for all entries, as in ``["interpolation=bicubic"]``.
+    What the results folder has is not measured again. ``step`` is told the images done, of how
+    many. Raises UsageError for a reference, a data set, a field or a label space that is none,
+    MeasurementError where an entry cannot be run.
     """
     found = [registry.resolve(entry) for entry in entries]
     space = label_space(labels) if labels else None
     changes = changes_of(preprocessing)
-    images = open_images(str(data), truth=Path(truth) if truth else None)
+    meant = label_space(data_labels) if data_labels else None
+    images = open_images(str(data), space=meant, truth=Path(truth) if truth else None)
     store = Store(Path(results))
     store.prepare()
     settings = Settings(default_lanes(), limit=limit, decide=decide)

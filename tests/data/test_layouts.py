@@ -167,6 +167,30 @@ def test_tar_shards(tmp_path: Path) -> None:
     (tmp_path / "val-0001.tar").write_bytes(whole)
 
 
+def test_a_shard_that_is_cut_off_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        for k in range(4):
+            for name, data in ((f"{k}.png", picture(k, "PNG")), (f"{k}.cls", str(k).encode())):
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    whole = path.read_bytes()
+    assert open_images(str(path)).notes == ()
+    ends = [k for k in range(0, len(whole), 512) if whole[k + 257 : k + 262] == b"ustar"]
+    for cut in (ends[3] + 100, ends[4] + 540, ends[6] + 700):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(UsageError, match=r"a\.tar is cut off at [0-9,]+ bytes"):
+            open_images(str(path))
+    path.write_bytes(whole[: ends[6]])
+    assert open_images(str(path)).notes == (
+        f"the shard {path} has no end mark, so images may be missing",
+    )
+    colours = LabelSpace("colours", 4, names=("red", "green", "blue", "yellow"))
+    path.write_bytes(whole)
+    assert open_images(str(path), space=colours).space == colours
+
+
 def test_a_link_in_a_shard_is_nothing(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         info = tarfile.TarInfo("0.jpg")

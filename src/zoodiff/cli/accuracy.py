@@ -44,6 +44,13 @@ def accuracy(
             "--labels", help="Label space of files that say nothing: a name, or one class a line."
         ),
     ] = None,
+    data_labels: Annotated[
+        str | None,
+        typer.Option(
+            "--data-labels",
+            help="What the numbers of the data set mean, where it does not say; imagenet without.",
+        ),
+    ] = None,
     split: Annotated[
         str, typer.Option("--split", help="Word in the names of the shards to take.")
     ] = "",
@@ -120,7 +127,8 @@ def accuracy(
     space = find(labels) if labels else None
     changes = changes_of(preprocessing)
     chosen = [registry.resolve(entry) for entry in entries]
-    images = open_images(data, truth=truth, split=split)
+    meant = find(data_labels) if data_labels else None
+    images = open_images(data, space=meant, truth=truth, split=split)
     store = Store(results)
     store.prepare()
     settings = Settings(lanes or default_lanes(), batch, limit, seed, max_bad, fresh, decide)

@@ -27,8 +27,12 @@ def measure_task(
     """
     asked = task.settings
     truth, labels = asked["truth"], asked["labels"]
+    meant = label_space(asked["data_labels"]) if asked["data_labels"] else None
     images = open_images(
-        asked["data"], truth=Path(truth) if truth else None, split=asked["split"] or ""
+        asked["data"],
+        space=meant,
+        truth=Path(truth) if truth else None,
+        split=asked["split"] or "",
     )
     space = label_space(labels) if labels else None
     ready: list[Contestant] = []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoodiff._version import __version__
+from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
@@ -130,12 +131,14 @@ def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, An
         key: str((folder / value).absolute()) if value else None
         for key, value in (("data", table.data), ("truth", table.truth))
     }
-    labels = table.labels
-    if labels and (folder / labels).is_file():
-        labels = str((folder / labels).absolute())
+    labels, data_labels = (
+        str((folder / one).absolute()) if one and (folder / one).is_file() else one
+        for one in (table.labels, table.data_labels)
+    )
     try:
         truth = Path(paths["truth"]) if paths["truth"] else None
-        images = open_images(str(paths["data"]), truth=truth, split=table.split or "")
+        space = label_space(data_labels) if data_labels else None
+        images = open_images(str(paths["data"]), space=space, truth=truth, split=table.split or "")
         if not images.labelled:
             raise UsageError(f"the images of {images.name} have no labels; name the file with them")
     except UsageError as error:
@@ -144,6 +147,7 @@ def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, An
         ("data", paths["data"]),
         ("truth", paths["truth"]),
         ("labels", labels),
+        ("data_labels", data_labels),
         ("split", table.split),
         ("limit", table.limit),
         ("max_bad_percent", table.max_bad_percent),

@@ -62,6 +62,9 @@ class AccuracyTable(Entries):
     batch: Annotated[int, Field(ge=1, le=4096)] = 64
     truth: str | None = Field(default=None, description="file with the labels of a flat folder")
     labels: str | None = Field(default=None, description="label space of files that say nothing")
+    data_labels: str | None = Field(
+        default=None, description="what the data set's numbers mean, where it does not say"
+    )
     split: str | None = Field(default=None, description="word in the names of the shards to take")
     limit: Annotated[int, Field(ge=1)] | None = None
     max_bad_percent: Annotated[float, Field(ge=0, le=100)] = 1.0

@@ -13,19 +13,27 @@ from zoodiff.errors import UsageError
 
 _LABELS = ("cls", "json", "label")
 _LARGEST_LABEL = 1 << 20
+_BLOCK = 512
+"""Bytes of a tar archive's blocks; one of zeros, at least, is its end mark."""
 
 
 def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
     """Images of tar shards; nothing is unpacked, each is read where it lies."""
     samples: list[Sample] = []
     places: list[tuple[Path, int, int]] = []
+    notes: list[str] = []
     for path in files:
-        for name, place, label in _shard(path):
+        found, whole = _shard(path)
+        if not whole:
+            notes.append(f"the shard {path} has no end mark, so images may be missing")
+        for name, place, label in found:
             samples.append(Sample(f"{path.name}/{name}", label))
             places.append((path, *place))
     if not samples:
         raise UsageError(f"there is no image in {files[0]}")
     labelled = all(sample.label is not None for sample in samples)
+    if not labelled:
+        notes.append("not every image has a label")
 
     def get(number: int) -> bytes:
         path, offset, size = places[number]
@@ -34,22 +42,28 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
             return file.read(size)
 
     return ImageSet(
-        files[0].stem if len(files) == 1 else files[0].parent.name,
+        files[0].stem if len(files) == 1 else files[0].resolve().parent.name,
         f"{len(files)} tar shards" if len(files) > 1 else "a tar shard",
         samples,
         (space or IMAGENET_1K) if labelled else None,
         get,
         stamp([stat_of(path) for path in files]),
-        () if labelled else ("not every image has a label",),
+        tuple(notes),
     )
 
 
-def _shard(path: Path) -> list[tuple[str, tuple[int, int], int | None]]:
+def _shard(path: Path) -> tuple[list[tuple[str, tuple[int, int], int | None]], bool]:
+    """Name, place and label of each image, and whether the archive ends as it should."""
     images: dict[str, tuple[str, tuple[int, int]]] = {}
     labels: dict[str, int] = {}
+    end = 0
     try:
+        size = path.stat().st_size
         with tarfile.open(path, "r:") as archive:
             for member in archive:
+                end = member.offset_data + (member.size if member.isfile() else 0)
+                if end > size:
+                    break
                 if not member.isfile():
                     continue  # links and devices are nothing to read
                 folder, _, base = member.name.rpartition("/")
@@ -64,7 +78,14 @@ def _shard(path: Path) -> list[tuple[str, tuple[int, int], int | None]]:
                         labels[key] = label
     except (tarfile.TarError, OSError, EOFError) as error:
         raise UsageError(f"the shard {path} cannot be read ({error})") from None
-    return [(name, place, labels.get(key)) for key, (name, place) in images.items()]
+    rest = size - -(-end // _BLOCK) * _BLOCK
+    if end > size or 0 < rest < _BLOCK:
+        raise UsageError(
+            f"the shard {path} is cut off at {size:,} bytes, in the middle of a file; fetch it "
+            "again"
+        )
+    found = [(name, place, labels.get(key)) for key, (name, place) in images.items()]
+    return found, rest >= _BLOCK
 
 
 def _label(data: bytes, ending: str) -> int | None:
