@@ -284,13 +284,15 @@ def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None
                 print(f"doubtful: {row.entry}: {guard}")
         for remark in found.remarks:
             print(f"note: {remark}")
+    for note in outcome.notes[len(images.notes) :]:
+        print(f"note: {note}")
     if outcome.left_out:
         print(f"{len(outcome.left_out)} images could not be decoded and count for no entry:")
         for name, why in list(outcome.left_out.items())[:5]:
             print(f"  {name}: {why}")
     for failure in outcome.failures:
         say(f"zoodiff: {failure.entry}: {failure.reason}")
-    if outcome.images_per_second is not None:
+    if outcome.images_per_second:
         say(f"{outcome.images_per_second:.1f} images/s")
 
 

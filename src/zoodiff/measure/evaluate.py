@@ -59,6 +59,8 @@ class Evaluation:
     repeated: dict[str, Repeated] = field(default_factory=dict)
     """By contestant, what became of the images that were run twice."""
     seconds: float = 0.0
+    done_now: int = 0
+    """Images of this run, without those that an interrupted one had finished."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class Evaluator:
         begin = time.perf_counter()
         chunks = [self._numbers[k : k + CHUNK] for k in range(0, len(self._numbers), CHUNK)]
         missing = [k for k in range(len(chunks)) if not self._parts.has(k)]
-        self._done = sum(len(one) for k, one in enumerate(chunks) if k not in set(missing))
+        before = sum(len(one) for k, one in enumerate(chunks) if k not in set(missing))
+        self._done = before
         self._step(self._done, len(self._numbers))
         if self._enough is not None:
             for number in sorted(set(range(len(chunks))) - set(missing)):
@@ -139,7 +142,9 @@ class Evaluator:
         if missing and not self._satisfied.is_set():
             self._work(chunks, missing)
         count = self._shown if self._satisfied.is_set() else len(chunks)
-        return self._collect(count, time.perf_counter() - begin)
+        found = self._collect(count, time.perf_counter() - begin)
+        found.done_now = self._done - before
+        return found
 
     def _show(self, part: Part) -> None:
         """Let the judge see all parts that have none missing before them."""

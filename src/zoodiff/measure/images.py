@@ -184,8 +184,7 @@ def measure(
                     one, images, found, keys[one.name], settings, begun, numbers, store
                 )
         parts.remove()
-        if found.seconds:
-            speed = len(numbers) / found.seconds
+        speed = found.done_now / found.seconds if found.seconds else None
         repeated = len(found.hashes) - len(set(found.hashes))
         if repeated:
             notes.append(f"{repeated} images are copies of others, to the byte")
