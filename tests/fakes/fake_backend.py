@@ -11,6 +11,7 @@ import numpy as np
 
 from zoodiff.errors import WeightsUnavailableError
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
+from zoodiff.zoos import modes, stages
 
 
 class Network:
@@ -18,11 +19,15 @@ class Network:
     weights_sha256 = None
     layout = "NCHW"
 
-    def __init__(self, scale: float) -> None:
+    def __init__(self, scale: float, times: int = 1) -> None:
         self.input_shape = (1, 3, 8, 8)
-        self.scale = scale
+        self.scale, self.times = scale, times
+        self.calls = 0
 
     def run(self, batch: Any) -> Any:
+        self.calls += 1
+        for _ in range(self.times - 1):
+            batch = batch.copy()
         return (batch.reshape(len(batch), -1)[:, :4] * self.scale).astype(np.float32)
 
     def prepare(self, images: Any) -> Any:
@@ -73,10 +78,19 @@ class Backend:
         features = {"small": 4, "wide": 8}.get(model, 4)
         return {"parameters": features * 3, "statistics": 0}
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> tuple[str, ...]:
+        return ("plain", "doubled")
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         if model == "crashes":
             os._exit(7)
-        return Network(1.0 + seed)
+        mode = modes.choose(mode, self.modes(), "the fake zoo")
+        with stages.stage(stages.BUILD), stages.stage(stages.WEIGHTS):
+            network = Network(1.0 + seed, 2 if mode == "doubled" else 1)
+        network.scope = {"mode": mode, "entry_point": "run"}
+        return network
 
 
 def make() -> Backend:

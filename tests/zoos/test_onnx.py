@@ -257,7 +257,7 @@ def test_preparing_follows_the_published_normalisation(engine) -> None:
 
     model = next(m for m in ZOO.models() if m.name == "resnet50-v1-12")
     network = OnnxNetwork(
-        "published", None, (1, 3, 224, 224), "NCHW", lambda x: x, model.preprocessing
+        "published", None, (1, 3, 224, 224), "NCHW", lambda x: x, model.preprocessing, {}
     )
     image = np.full((1, 224, 224, 3), 51, dtype=np.uint8)
     out = network.prepare(image)
@@ -276,7 +276,7 @@ def test_blue_comes_first_where_the_zoo_swaps_channels_after_the_mean() -> None:
     model = next(m for m in ZOO.models() if m.name == "googlenet-12")
     assert (model.preprocessing.resize, model.preprocessing.resize_policy) == ((224, 224), "squash")
     network = OnnxNetwork(
-        "published", None, (1, 3, 224, 224), "NCHW", lambda x: x, model.preprocessing
+        "published", None, (1, 3, 224, 224), "NCHW", lambda x: x, model.preprocessing, {}
     )
     image = np.broadcast_to(np.array([200, 100, 50], dtype=np.uint8), (1, 224, 224, 3))
     np.testing.assert_allclose(

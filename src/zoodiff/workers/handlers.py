@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, MeasurementError
-from zoodiff.workers import protocol
+from zoodiff.workers import protocol, timing
+from zoodiff.zoos import stages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +41,8 @@ class Handlers:
     def backend(self) -> Backend:
         """The zoo's backend; making it may import the framework, which takes seconds."""
         if self._backend is None:
-            self._backend = self._make_backend()
+            with stages.stage(stages.IMPORT):
+                self._backend = self._make_backend()
         return self._backend
 
     def on_hello(self) -> dict[str, Any]:
@@ -64,33 +66,80 @@ class Handlers:
             "peak_rss_bytes": peak_rss_bytes(),
         }
 
+    def on_modes(self) -> list[str]:
+        """Ways in which the backend can run networks, the default first; none for only one."""
+        from zoodiff.zoos.base import HasModes
+
+        return list(self.backend.modes()) if isinstance(self.backend, HasModes) else []
+
     def on_load(
-        self, handle: str, model: str, weights: str | None, seed: int, threads: int
+        self,
+        handle: str,
+        model: str,
+        weights: str | None,
+        seed: int,
+        threads: int,
+        mode: str = "",
     ) -> dict[str, Any]:
-        """Load a network under a handle; one loaded before under the same handle is dropped."""
+        """Load a network under a handle; one loaded before under the same handle is dropped.
+
+        ``scope`` says what is measured when it is timed. ``stages`` are seconds that add up to
+        ``seconds``; ``import`` is among them where the framework was not imported before.
+        """
         self._networks.pop(handle, None)
         begin = time.perf_counter()
-        network = self.backend.load(model, weights, seed=seed, threads=threads)
+        with stages.recording() as parts:
+            network = self._load(model, weights, seed, threads, mode)
+        seconds = time.perf_counter() - begin
         self._networks[handle] = (network, None)
         return {
-            "seconds": time.perf_counter() - begin,
+            "seconds": seconds,
             "weights_state": network.weights_state,
             "weights_sha256": network.weights_sha256,
             "input_shape": list(network.input_shape),
             "layout": network.layout,
             "peak_rss_bytes": peak_rss_bytes(),
+            "scope": timing.scope_of(network),
+            "stages": parts,
         }
+
+    def _load(self, model: str, weights: str | None, seed: int, threads: int, mode: str) -> Network:
+        from zoodiff.zoos.base import HasModes
+        from zoodiff.zoos.modes import choose
+
+        if isinstance(self.backend, HasModes):
+            return self.backend.load(model, weights, seed=seed, threads=threads, mode=mode)
+        choose(mode, (), "this zoo")
+        return self.backend.load(model, weights, seed=seed, threads=threads)
 
     def on_unload(self, handle: str) -> None:
         """Drop a network."""
         self._networks.pop(handle, None)
 
-    def on_time(self, handle: str, calls: int, batch: int, seed: int) -> dict[str, Any]:
+    def on_time(
+        self,
+        handle: str,
+        calls: int,
+        batch: int,
+        seed: int,
+        settle_ms: float = 0.0,
+        pause_ms: float = 0.0,
+    ) -> dict[str, Any]:
         """Time single inferences, in milliseconds, on one fixed standard-normal input.
 
         The clock holds the call into the framework with a numpy array in and a numpy array out:
-        what a user of the zoo waits for, once the image is preprocessed.
+        what a user of the zoo waits for, once the image is preprocessed. Untimed calls come first
+        until ``settle_ms`` have passed, and a sleep of ``pause_ms`` before each timed one. The
+        handle ``identity`` is a network that returns its input, and needs no loading.
         """
+        network, data = self._fed(handle, batch, seed)
+        times = timing.timed_calls(network, data, calls, settle_ms=settle_ms, pause_ms=pause_ms)
+        return {"milliseconds": times}
+
+    def _fed(self, handle: str, batch: int, seed: int) -> tuple[Network, NDArray[np.float32]]:
+        """A network and the input that it is timed on, made once for each batch size."""
+        if handle == timing.IDENTITY and handle not in self._networks:
+            self._networks[handle] = (timing.Identity(), None)
         network, data = self._networks[handle]
         if data is None or data.shape[0] != batch:
             import numpy as np
@@ -98,12 +147,7 @@ class Handlers:
             shape = (batch, *network.input_shape[1:])
             data = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
             self._networks[handle] = (network, data)
-        times: list[float] = []
-        for _ in range(calls):
-            begin = time.perf_counter_ns()
-            network.run(data)
-            times.append((time.perf_counter_ns() - begin) / 1e6)
-        return {"milliseconds": times}
+        return network, data
 
     def on_weights(self, handle: str) -> dict[str, dict[str, str]]:
         """Write a loaded network's weights out, one after the other; return them by name."""

@@ -207,3 +207,23 @@ class Backend(Protocol):
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the framework's own figures, for cross-checks: ``parameters``, ``statistics``."""
         ...
+
+
+@runtime_checkable
+class HasModes(Protocol):
+    """A backend that can run a network in more than one way, eagerly or compiled for one.
+
+    ``load`` then takes one of the modes; without it, it takes the first. A network may say what
+    is measured when it is timed in an attribute ``scope``, a mapping of strings; what it does not
+    say is derived (``zoodiff.workers.timing``).
+    """
+
+    def modes(self) -> Sequence[str]:
+        """Names of the modes, the default first."""
+        ...
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
+        """As ``Backend.load``, to be run in a mode of ``modes``."""
+        ...

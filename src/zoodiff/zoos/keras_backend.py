@@ -28,6 +28,7 @@ from zoodiff.errors import (
     UsageError,
     WeightsUnavailableError,
 )
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.held import of_keras
 from zoodiff.zoos.keras import ZOO
@@ -46,7 +47,7 @@ _SILENT_SECONDS = 10.0
 
 @dataclass
 class KerasNetwork:
-    """A network with values in its variables; ``run`` is one call of a compiled function."""
+    """A network with values in its variables; ``run`` is one call, as the mode has it."""
 
     weights_state: WeightsState
     weights_sha256: str | None
@@ -56,6 +57,7 @@ class KerasNetwork:
     _preprocess: Callable[[Any], Any]
     _model: Any
     _compile: Callable[[], Callable[[Any], Any]]
+    scope: Mapping[str, str]
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
         """Variables by the paths under which the graph has them."""
@@ -129,19 +131,29 @@ class KerasBackend:
                 self._last = (key, self._build(*key))
         return self._last[1]
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """A ``tf.function``, a direct call of the model, or a ``tf.function`` given to XLA."""
+        return modes.KERAS
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Build with weights; random ones come from Keras's initialisers and ``seed``.
 
         Raises WeightsUnavailableError where Keras's own loader and cache cannot have the
         published weights, MeasurementError where the threads were fixed to another number.
         """
+        mode = modes.choose(mode, modes.KERAS, "keras")
         name = self._weights(weights)
         self._set_threads(threads)
-        file = None if name == RANDOM else self._fetch(model)
+        with stages.stage(stages.CHECKS):
+            file = None if name == RANDOM else self._fetch(model)
         self._keras.utils.clear_session(free_memory=False)
         self._keras.utils.set_random_seed(seed)
+        reading = stages.calls_are(stages.WEIGHTS, (self._keras.Model, "load_weights"))
         try:
-            network = self._build(model, name)
+            with stages.stage(stages.BUILD), reading:
+                network = self._build(model, name)
         except (OSError, ValueError) as error:
             if file is None:
                 raise
@@ -152,17 +164,22 @@ class KerasBackend:
             ) from error
 
         def compiled() -> Any:
-            return self._tf.function(lambda batch: network(batch, training=False))
+            return modes.tensorflow_call(
+                self._tf, lambda batch: network(batch, training=False), mode
+            )
 
+        with stages.stage(stages.CHECKS):
+            sha256 = _sha256(file) if file else None
         return KerasNetwork(
             weights_state="random" if name == RANDOM else "published",
-            weights_sha256=_sha256(file) if file else None,
+            weights_sha256=sha256,
             input_shape=(1, *network.input_shape[1:]),
             layout="NHWC",
             _call=compiled(),
             _preprocess=preprocess_input(self._keras, model),
             _model=network,
             _compile=compiled,
+            scope=modes.keras_scope(mode),
         )
 
     def _build(self, model: str, weights: str) -> Any:

@@ -55,6 +55,7 @@ class MiniNetwork:
     _call: Callable[[Any], Any]
     _prepare: Callable[[Any], Any]
     _held: Callable[[], Held]
+    scope: Mapping[str, str]
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
         """The weights by the names that the graph gives them."""

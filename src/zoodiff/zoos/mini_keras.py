@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.zoos import mini_common as common
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.held import of_keras
 from zoodiff.zoos.keras_backend import import_keras
@@ -94,21 +95,33 @@ class Backend:
         trainable = sum(_size(variable) for variable in network.trainable_weights)
         return {"parameters": trainable, "statistics": int(network.count_params()) - trainable}
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """As the zoo ``keras`` has them."""
+        return modes.KERAS
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Train at first use, else read the cache; ``random`` initialises from ``seed``."""
         import numpy as np
 
+        mode = modes.choose(mode, modes.KERAS, "mini-keras")
         trained = common.check(model, weights)
         self._tf.config.threading.set_intra_op_parallelism_threads(threads)
         self._tf.config.threading.set_inter_op_parallelism_threads(1)
         self._keras.utils.set_random_seed(seed)
-        network, sha256 = self._build(), None
+        with stages.stage(stages.BUILD):
+            network, sha256 = self._build(), None
         if trained:
-            path = common.cached(RECIPE, self.versions(), self._train)
-            arrays = common.read(path)
-            network.set_weights([arrays[name] for name in sorted(arrays)])
-            sha256 = common.digest(arrays)
-        function = self._tf.function(lambda batch: network(batch, training=False))
+            with stages.stage(stages.CHECKS):
+                path = common.cached(RECIPE, self.versions(), self._train)
+            with stages.stage(stages.WEIGHTS):
+                arrays = common.read(path)
+                network.set_weights([arrays[name] for name in sorted(arrays)])
+                sha256 = common.digest(arrays)
+        function = modes.tensorflow_call(
+            self._tf, lambda batch: network(batch, training=False), mode
+        )
         return common.MiniNetwork(
             common.state(trained),
             sha256,
@@ -117,6 +130,7 @@ class Backend:
             lambda batch: np.asarray(function(batch)),
             prepare,
             lambda: of_keras(network),
+            modes.keras_scope(mode),
         )
 
     def _train(self) -> common.Arrays:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.zoos import mini_common as common
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.mini import ARCHITECTURE
 from zoodiff.zoos.onnx_session import Session
@@ -162,18 +163,25 @@ class Backend:
             total += size
         return {"parameters": total, "statistics": 0}
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """Levels of ONNX Runtime's graph optimisations."""
+        return modes.ONNX
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Train and export at first use, else read the cache; run in ONNX Runtime."""
         import onnx
 
         trained = common.check(model, weights)
-        arrays = self._arrays(trained, seed)
-        content = export(arrays)
+        with stages.stage(stages.CHECKS):
+            content = export(arrays := self._arrays(trained, seed))
         session = Session(
             content,
             lambda: onnx.load_model_from_string(content),
             name=f"mini-onnx:{model}",
             threads=threads,
+            mode=mode,
         )
         return common.MiniNetwork(
             common.state(trained),
@@ -183,6 +191,7 @@ class Backend:
             session,
             prepare,
             session.held,
+            session.scope(),
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.data import digits
 from zoodiff.zoos import mini_common as common
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.held import of_torch
 from zoodiff.zoos.mini import ARCHITECTURE
@@ -126,22 +127,35 @@ class Backend:
             "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
         }
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """Eagerly, or by ``torch.compile``."""
+        return modes.TORCH
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Train at first use, else read the cache; ``random`` initialises from ``seed``."""
-        import torch
+        mode = modes.choose(mode, modes.TORCH, "mini-torch")
+        with stages.stage(stages.IMPORT):
+            import torch
 
         torch.set_num_threads(threads)
         trained = common.check(model, weights)
         torch.manual_seed(seed)
-        module, sha256 = build().eval(), None
+        with stages.stage(stages.BUILD):
+            module, sha256 = build().eval(), None
         if trained:
-            path = common.cached(RECIPE, self.versions(), lambda: train(RECIPE))
-            arrays = common.read(path)
-            module, sha256 = load_state(module, arrays), common.digest(arrays)
+            with stages.stage(stages.CHECKS):
+                path = common.cached(RECIPE, self.versions(), lambda: train(RECIPE))
+            with stages.stage(stages.WEIGHTS):
+                arrays = common.read(path)
+                module, sha256 = load_state(module, arrays), common.digest(arrays)
+        with stages.stage(stages.COMPILE):
+            forward = modes.torch_forward(module, mode)
 
         def call(batch: Any) -> Any:
             with torch.inference_mode():
-                return module(torch.from_numpy(batch)).numpy()
+                return forward(torch.from_numpy(batch)).numpy()
 
         return common.MiniNetwork(
             common.state(trained),
@@ -151,4 +165,5 @@ class Backend:
             call,
             prepare,
             lambda: of_torch(module),
+            modes.torch_scope(mode),
         )

@@ -20,9 +20,10 @@ from zoodiff.errors import (
     WeightsUnavailableError,
 )
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Model, Network, WeightsState
 from zoodiff.zoos.onnx import ZOO
-from zoodiff.zoos.onnx_session import Session, open_file
+from zoodiff.zoos.onnx_session import Session, open_file, precision
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +57,7 @@ class OnnxNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Session
     _preprocessing: Preprocessing
+    scope: Mapping[str, str]
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
         """Initialisers and constants by name, as the file stores them."""
@@ -129,26 +131,38 @@ class OnnxBackend:
 
         return counts(load(self.file(model, weights)).graph)
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """Levels of ONNX Runtime's graph optimisations."""
+        return modes.ONNX
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Start a session; ``random`` fills every weight from ``seed``.
 
         Raises WeightsUnavailableError for a published file that cannot be had or is not the one
         that the zoo's manifest names.
         """
-        path = self.file(model, weights)
+        modes.choose(mode, modes.ONNX, "onnx")
+        with stages.stage(stages.CHECKS):
+            path = self.file(model, weights)
         entry = self._models[model]
-        session = open_file(path, weights, seed, name=f"onnx:{model}", threads=threads)
+        session = open_file(path, weights, seed, name=f"onnx:{model}", threads=threads, mode=mode)
         layout: Literal["NCHW", "NHWC"] = "NHWC" if session.input_shape[-1] in {1, 3} else "NCHW"
         channels, height, width = entry.input_shape
         shape = (1, height, width, channels) if layout == "NHWC" else (1, *entry.input_shape)
         state: WeightsState = "published" if entry.needs_file else "placeholder"
+        with stages.stage(stages.CHECKS):
+            sha256 = None if weights == RANDOM else _sha256(path)
+            scope = session.scope(precision(path))
         return OnnxNetwork(
             weights_state="random" if weights == RANDOM else state,
-            weights_sha256=None if weights == RANDOM else _sha256(path),
+            weights_sha256=sha256,
             input_shape=shape,
             layout=layout,
             _call=session,
             _preprocessing=entry.preprocessing,
+            scope=scope,
         )
 
     def file(self, model: str, weights: str | None) -> Path:

@@ -7,11 +7,13 @@ into the model and to start again. The model is read for that when it is first n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.held import Held
 
 if TYPE_CHECKING:
@@ -22,13 +24,21 @@ class Session:
     """One call of a session for a batch, or one an image where the file fixes the batch size.
 
     ``content`` is what runs: bytes, or the path of a file that keeps weights in other files.
-    ``model`` reads the same as an ``onnx.ModelProto`` with all values.
+    ``model`` reads the same as an ``onnx.ModelProto`` with all values. ``mode`` is a level of
+    ONNX Runtime's graph optimisations.
     """
 
     def __init__(
-        self, content: bytes | Path, model: Callable[[], Any], *, name: str, threads: int
+        self,
+        content: bytes | Path,
+        model: Callable[[], Any],
+        *,
+        name: str,
+        threads: int,
+        mode: str = "",
     ) -> None:
         self._name, self._threads = name, threads
+        self._mode = modes.choose(mode, modes.ONNX, name)
         self._read: Callable[[], Any] | None = model
         self._model: Any = None
         self._session: Any = None
@@ -38,6 +48,17 @@ class Session:
     def input_shape(self) -> list[Any]:
         """As the file gives it: numbers, and names or None for open extents."""
         return list(self._session.get_inputs()[0].shape)
+
+    def scope(self, precision: str = "float32") -> dict[str, str]:
+        """What is measured when the session is timed."""
+        batch = self.input_shape[0] if self.input_shape else None
+        each = "one an image, as the file fixes it" if batch == 1 else "one a batch"
+        return {
+            "entry_point": "InferenceSession.run",
+            "mode": self._mode,
+            "precision": precision,
+            "calls": each,
+        }
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[Any]:
         """The first output of a batch in the file's own layout."""
@@ -93,34 +114,62 @@ class Session:
         return result
 
     def _start(self, content: bytes | Path) -> None:
-        import onnxruntime
+        with stages.stage(stages.IMPORT):
+            import onnxruntime
 
+        levels = onnxruntime.GraphOptimizationLevel
         options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = {
+            "all": levels.ORT_ENABLE_ALL,
+            "extended": levels.ORT_ENABLE_EXTENDED,
+            "basic": levels.ORT_ENABLE_BASIC,
+            "off": levels.ORT_DISABLE_ALL,
+        }[self._mode]
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         given = str(content) if isinstance(content, Path) else content
         try:
-            self._session = onnxruntime.InferenceSession(
-                given, options, providers=["CPUExecutionProvider"]
-            )
+            # Reading the weights, optimising the graph and planning memory are one call.
+            with stages.stage(stages.COMPILE):
+                self._session = onnxruntime.InferenceSession(
+                    given, options, providers=["CPUExecutionProvider"]
+                )
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"ONNX Runtime cannot run {self._name} ({reason})") from None
 
 
-def open_file(path: Path, weights: str | None, seed: int, *, name: str, threads: int) -> Session:
+def open_file(
+    path: Path, weights: str | None, seed: int, *, name: str, threads: int, mode: str = ""
+) -> Session:
     """Start a session of a file as it is, or with every weight drawn from ``seed``.
 
     Weights that lie in other files are read from there. Raises MeasurementError for a file that
     cannot be read or run, and where those other files are outside the file's own folder.
     """
+    modes.choose(mode, modes.ONNX, name)
+    with stages.stage(stages.WEIGHTS):
+        running = _running(path, weights, seed)
     return Session(
-        _running(path, weights, seed),
+        running,
         lambda: model(path, weights, seed),
         name=name,
         threads=threads,
+        mode=mode,
     )
+
+
+def precision(path: Path) -> str:
+    """The type in which a file stores most of its weights, in numpy's words."""
+    from zoodiff.frontends.onnx_file import load
+    from zoodiff.zoos.onnx_weights import dtype_of, held
+
+    sizes: dict[int, int] = {}
+    for shape, kind in held(load(path).graph).values():
+        if _holds_weights(kind):
+            sizes[kind] = sizes.get(kind, 0) + prod(shape)
+    return str(dtype_of(max(sizes, key=sizes.__getitem__))) if sizes else "float32"
 
 
 def content(path: Path, weights: str | None, seed: int) -> bytes:

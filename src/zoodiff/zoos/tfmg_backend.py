@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos import tfmg_official, tfmg_slim
+from zoodiff.zoos import modes, stages, tfmg_official, tfmg_slim
 from zoodiff.zoos.base import Model, Network, Weights, WeightsState
 from zoodiff.zoos.held import Held, of_tensorflow
 from zoodiff.zoos.tfmg import ZOO, recipes
@@ -48,6 +48,7 @@ class TfmgNetwork:
     _call: Callable[[Any], Any]
     _prepare: Callable[[Any], Any]
     _held: Held
+    scope: Mapping[str, str]
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
         """Variables by the names that the graph gives them."""
@@ -148,29 +149,46 @@ class TfmgBackend:
             self.describe(model, weights)
         return self._facts[choice.name, choice.size]
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """A ``tf.function`` or one given to XLA; the slim networks run in sessions only."""
+        return modes.TENSORFLOW
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Build with weights; random ones come from the networks' own initialisers and ``seed``.
 
         Raises WeightsUnavailableError where the published checkpoint cannot be had or does not
         fit, MeasurementError where the threads were fixed to another number before.
         """
         choice = self._choose(model, weights)
+        allowed = (tfmg_slim.SESSION,) if choice.slim else modes.TENSORFLOW
+        mode = modes.choose(mode, allowed, f"tfmg:{choice.name}")
         self._set_threads(threads)
-        archive = None if choice.weights is None else fetch(choice.weights)
+        with stages.stage(stages.CHECKS):
+            archive = None if choice.weights is None else fetch(choice.weights)
         with contextlib.ExitStack() as stack:
-            checkpoint = None if archive is None else stack.enter_context(_checkpoint(archive))
-            make = self._load_slim if choice.slim else self._load_official
-            call, held = make(choice, checkpoint, seed, threads)
+            checkpoint = None
+            if archive is not None:
+                with stages.stage(stages.CHECKS):
+                    checkpoint = stack.enter_context(_checkpoint(archive))
+            if choice.slim:
+                call, held = self._load_slim(choice, checkpoint, seed, threads)
+            else:
+                call, held = self._load_official(choice, checkpoint, seed, mode)
         from zoodiff.zoos.tfmg_preprocessing import prepare
 
+        with stages.stage(stages.CHECKS):
+            sha256 = None if archive is None else _sha256(archive)
         return TfmgNetwork(
             weights_state="random" if archive is None else "published",
-            weights_sha256=None if archive is None else _sha256(archive),
+            weights_sha256=sha256,
             input_shape=(1, *choice.size, 3),
             layout="NHWC",
             _call=call,
             _prepare=lambda images: prepare(images, choice.preprocessing, choice.name),
             _held=held,
+            scope=modes.tensorflow_scope(mode),
         )
 
     def _describe_official(self, choice: _Choice) -> tuple[Graph, Mapping[str, int]]:
@@ -199,20 +217,24 @@ class TfmgBackend:
         return tfmg_slim.build(name, choice.model.labels.classes, choice.size, batch)
 
     def _load_official(
-        self, choice: _Choice, checkpoint: str | None, seed: int, threads: int
+        self, choice: _Choice, checkpoint: str | None, seed: int, mode: str
     ) -> _Loaded:
-        import tf_keras
+        with stages.stage(stages.IMPORT):
+            import tf_keras
 
-        del threads  # set for the whole process
         recipe = recipes()[choice.name]
         assert recipe.experiment is not None
         tf_keras.backend.clear_session()
         tf_keras.utils.set_random_seed(seed)
-        model = tfmg_official.build(recipe.experiment, recipe.overrides, choice.size)
+        with stages.stage(stages.BUILD):
+            model = tfmg_official.build(recipe.experiment, recipe.overrides, choice.size)
         if checkpoint is not None:
-            tfmg_official.restore(model, checkpoint)
+            with stages.stage(stages.WEIGHTS):
+                tfmg_official.restore(model, checkpoint)
         specification = self._tf.TensorSpec((None, *choice.size, 3))
-        function = tfmg_official.trace(model, specification)
+        # XLA compiles for each batch size, when it is first given one.
+        with stages.stage(stages.COMPILE):
+            function = tfmg_official.trace(model, specification, xla=mode == modes.XLA)
         convert = self._tf.constant
 
         def call(batch: Any, _kept: Any = model) -> Any:
@@ -228,17 +250,20 @@ class TfmgBackend:
         graph = self._tf.Graph()
         with graph.as_default():
             v1.set_random_seed(seed)
-            image, logits = self._slim(choice, None)
+            with stages.stage(stages.BUILD):
+                image, logits = self._slim(choice, None)
             options = v1.ConfigProto(
                 intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
             )
             session = v1.Session(graph=graph, config=options)
-            if checkpoint is None:
-                session.run(v1.global_variables_initializer())
-            else:
-                tfmg_slim.restore(session, checkpoint)
+            with stages.stage(stages.WEIGHTS):
+                if checkpoint is None:
+                    session.run(v1.global_variables_initializer())
+                else:
+                    tfmg_slim.restore(session, checkpoint)
             held = of_tensorflow(v1.global_variables(), session)
-        return session.make_callable(logits, [image]), held
+        with stages.stage(stages.COMPILE):
+            return session.make_callable(logits, [image]), held
 
     def _choose(self, model: str, weights: str | None) -> _Choice:
         found = self._models.get(model)

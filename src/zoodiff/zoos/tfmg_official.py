@@ -87,11 +87,13 @@ def symbolic(experiment: str, overrides: Mapping[str, Any], size: Sequence[int])
         return model, trace(model, tf.TensorSpec((1, *size, 3), name="image"))
 
 
-def trace(model: Any, specification: Any) -> Any:
+def trace(model: Any, specification: Any, *, xla: bool = False) -> Any:
     """Return the concrete function of one inference."""
     import tensorflow as tf
 
-    function = tf.function(lambda image: model(image, training=False), autograph=False)
+    function = tf.function(
+        lambda image: model(image, training=False), autograph=False, jit_compile=xla or None
+    )
     return function.get_concrete_function(specification)
 
 

@@ -23,6 +23,8 @@ _MODULES = {
 }
 """Module of ``tf_slim.nets`` -> the settings (weight decay, batch norm) its networks go with."""
 PREFIX = "slim/"
+SESSION = "session"
+"""The one mode in which these networks run."""
 
 
 def known() -> dict[str, str]:

@@ -13,7 +13,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
 from zoodiff.torch_compat import import_torchvision
-from zoodiff.zoos import checkpoints
+from zoodiff.zoos import checkpoints, modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.held import of_torch
 
@@ -37,13 +37,16 @@ _SILENT_SECONDS = 10.0
 
 @dataclass
 class TorchvisionNetwork:
-    """A network with values in its weights; ``run`` is one eager call without gradients."""
+    """A network with values in its weights; ``run`` is one call without gradients."""
 
     weights_state: WeightsState
     weights_sha256: str | None
     input_shape: tuple[int, ...]
     layout: Literal["NCHW", "NHWC"]
+    scope: Mapping[str, str]
     _module: Any
+    _forward: Callable[[Any], Any]
+    """The module as the mode has it called."""
     _transform: Any
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -51,7 +54,7 @@ class TorchvisionNetwork:
         import torch
 
         with torch.inference_mode():
-            result: NDArray[np.float32] = self._module(torch.from_numpy(batch)).numpy()
+            result: NDArray[np.float32] = self._forward(torch.from_numpy(batch)).numpy()
         return result
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
@@ -121,36 +124,66 @@ class TorchvisionBackend:
                 self._last = (key, self._build(model, member).eval())
         return self._last[1]
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """Eagerly, as torchvision's own examples do, or by ``torch.compile``."""
+        return modes.TORCH
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Build with weights; random ones come from torchvision's initialisers and ``seed``.
 
         Raises WeightsUnavailableError where torch hub's loader and cache cannot have the
-        published weights, or the file does not match the checksum in its name.
+        published weights, or the file does not match the checksum in its name, MeasurementError
+        where the mode compile finds no compiler.
         """
         import torch
 
+        mode = modes.choose(mode, modes.TORCH, "torchvision")
         torch.set_num_threads(threads)
         member = self._member(model, weights)
         own = member if isinstance(member, Path) else None
-        file = own if own or member is None else self._fetch(model, member)
+        with stages.stage(stages.CHECKS):
+            file = own if own or member is None else self._fetch(model, member)
         torch.manual_seed(seed)
-        module = self._build(model, member).eval()
+        with stages.stage(stages.BUILD), self._weights_apart():
+            module = self._build(model, member).eval()
         state: WeightsState = "random" if member is None else "published"
         if own is not None:
             member, state = None, "file"
-            found = checkpoints.read(own)
-            checkpoints.check(own, found, module.state_dict(), f"torchvision:{model}")
-            module.load_state_dict(found, strict=False)
+            with stages.stage(stages.WEIGHTS):
+                found = checkpoints.read(own)
+                checkpoints.check(own, found, module.state_dict(), f"torchvision:{model}")
+                module.load_state_dict(found, strict=False)
         shape = (1, 3, *self._size(model, member))
         published = member or self._enum(model).DEFAULT
+        with stages.stage(stages.COMPILE):
+            forward = modes.torch_forward(module, mode)
+        with stages.stage(stages.CHECKS):
+            sha256 = None if file is None else _sha256(file)
         return TorchvisionNetwork(
             weights_state=state,
-            weights_sha256=None if file is None else _sha256(file),
+            weights_sha256=sha256,
             input_shape=shape,
             layout="NCHW",
+            scope=modes.torch_scope(mode),
             _module=module,
+            _forward=forward,
             _transform=published.transforms(),
         )
+
+    @contextlib.contextmanager
+    def _weights_apart(self) -> Iterator[None]:
+        """Tell a builder's reading of weights from its building."""
+        import torch
+
+        api = importlib.import_module("torchvision.models._api")
+        with stages.calls_are(
+            stages.WEIGHTS,
+            (api.WeightsEnum, "get_state_dict"),
+            (torch.nn.Module, "load_state_dict"),
+        ):
+            yield
 
     def _build(self, model: str, member: Any) -> Any:
         if isinstance(member, Path):

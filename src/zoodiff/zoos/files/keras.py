@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.keras_backend import KerasNetwork, import_keras
@@ -45,18 +46,28 @@ class KerasFiles:
         trainable = sum(int(v.value.shape.num_elements()) for v in network.trainable_weights)
         return {"parameters": trainable, "statistics": int(network.count_params()) - trainable}
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """As the zoo ``keras`` has them."""
+        return modes.KERAS
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Load the model; the values of ``random`` weights are for ``assign`` to put in."""
-        network = self._open(model)
+        mode = modes.choose(mode, modes.KERAS, "a Keras file")
+        with stages.stage(stages.BUILD):
+            network = self._open(model)
         path, _ = opened(model)
 
         def compiled() -> Any:
-            return self._tf.function(lambda batch: network(batch, training=False))
+            return modes.tensorflow_call(
+                self._tf, lambda batch: network(batch, training=False), mode
+            )
 
         def prepare(pixels: Any) -> Any:
             raise UsageError(f"{path.name} does not say how images are prepared")
 
-        with path.open("rb") as file:
+        with stages.stage(stages.CHECKS), path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return KerasNetwork(
             weights_state="random" if weights == RANDOM else "file",
@@ -67,6 +78,7 @@ class KerasFiles:
             _preprocess=prepare,
             _model=network,
             _compile=compiled,
+            scope=modes.keras_scope(mode),
         )
 
     def _open(self, model: str) -> Any:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import RANDOM
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.onnx_backend import OnnxNetwork
-from zoodiff.zoos.onnx_session import open_file
+from zoodiff.zoos.onnx_session import open_file, precision
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
@@ -43,18 +44,25 @@ class OnnxFiles:
 
         return counts(load(opened(model)[0]).graph)
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """Levels of ONNX Runtime's graph optimisations."""
+        return modes.ONNX
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Start a session; ``random`` fills every weight from ``seed``."""
         path, extent = opened(model)
-        session = open_file(path, weights, seed, name=path.name, threads=threads)
+        session = open_file(path, weights, seed, name=path.name, threads=threads, mode=mode)
         given = session.input_shape
         last = len(given) == 4 and given[-1] in {1, 3} and given[1] not in {1, 3}
         shape = tuple(
             n if isinstance(n, int) and n > 0 else (1 if axis == 0 else extent)
             for axis, n in enumerate(given)
         )
-        with path.open("rb") as file:
+        with stages.stage(stages.CHECKS), path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+            scope = session.scope(precision(path))
         return OnnxNetwork(
             weights_state="random" if weights == RANDOM else "file",
             weights_sha256=None if weights == RANDOM else digest,
@@ -62,4 +70,5 @@ class OnnxFiles:
             layout="NHWC" if last else "NCHW",
             _call=session,
             _preprocessing=Preprocessing(),
+            scope=scope,
         )

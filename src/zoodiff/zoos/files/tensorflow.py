@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.held import Held, of_tensorflow
@@ -33,6 +34,7 @@ class TensorFlowNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Any
     _held: Held
+    scope: Mapping[str, str]
     weights_state: WeightsState = "file"
     weights_sha256: str | None = None
 
@@ -99,22 +101,33 @@ class TensorFlowFiles:
             "statistics": sum(n for trainable, n in sizes if not trainable),
         }
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """The signature as it was saved, or given to XLA."""
+        return modes.TENSORFLOW
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Load a SavedModel; the values of ``random`` weights are for ``assign`` to put in."""
         path, extent = opened(model)
+        mode = modes.choose(mode, modes.TENSORFLOW, "a SavedModel")
         if not path.is_dir():
-            return TensorFlowNetwork((), "NHWC", None, self._constants(path))
-        loaded, function, shape = self._signature(path, extent)
+            return TensorFlowNetwork((), "NHWC", None, self._constants(path), {})
+        with stages.stage(stages.BUILD):
+            loaded, function, shape = self._signature(path, extent, xla=mode == modes.XLA)
         last = len(shape) == 4 and shape[-1] in {1, 3}
         return TensorFlowNetwork(
             input_shape=shape,
             layout="NHWC" if last else "NCHW",
             _call=lambda batch: function(self._tf.constant(batch)).numpy(),
             _held=of_tensorflow(_variables(loaded, function)),
+            scope=modes.tensorflow_scope(mode),
             weights_state="random" if weights == RANDOM else "file",
         )
 
-    def _signature(self, path: Path, extent: int) -> tuple[Any, Any, tuple[int, ...]]:
+    def _signature(
+        self, path: Path, extent: int, *, xla: bool = False
+    ) -> tuple[Any, Any, tuple[int, ...]]:
         """The loaded model, its signature traced at batch size 1, and the input's shape."""
         tf = self._tf
         try:
@@ -145,7 +158,7 @@ class TensorFlowFiles:
             return next(iter(signature(**{key: image}).values()))
 
         try:
-            traced = tf.function(call).get_concrete_function(
+            traced = tf.function(call, jit_compile=xla or None).get_concrete_function(
                 tf.TensorSpec(shape, wanted.dtype, name="image")
             )
         except Exception as error:

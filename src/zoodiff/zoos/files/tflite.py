@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError, MissingFrameworkError
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.held import Held
@@ -34,6 +35,7 @@ class TFLiteNetwork:
     layout: Literal["NCHW", "NHWC"]
     _held: Held
     _interpreter: Any
+    scope: Mapping[str, str]
     weights_state: WeightsState = "file"
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
@@ -118,23 +120,39 @@ class TFLiteFiles:
         real = [t for t in held if t.quantization or t.dtype.startswith(("float", "bfloat"))]
         return {"parameters": sum(prod(t.shape) for t in real), "statistics": 0}
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """With the XNNPACK delegate, which LiteRT takes by itself, or without any."""
+        return modes.TFLITE
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Start an interpreter; raise MeasurementError where LiteRT cannot run the file."""
         path, _ = opened(model)
+        mode = modes.choose(mode, modes.TFLITE, "a TFLite file")
         if weights == RANDOM:
             raise MeasurementError(f"weights cannot be put into {path.name}, a TFLite file")
-        with path.open("rb") as file:
+        with stages.stage(stages.CHECKS), path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         try:
-            from ai_edge_litert.interpreter import Interpreter
+            with stages.stage(stages.IMPORT):
+                from ai_edge_litert.interpreter import Interpreter, OpResolverType
         except ImportError:
             raise MissingFrameworkError(
                 "TFLite files are run by ai-edge-litert; install it with: "
                 'pip install "zoodiff[tflite]"'
             ) from None
         try:
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            interpreter.allocate_tensors()
+            with stages.stage(stages.BUILD):
+                interpreter = Interpreter(
+                    model_path=str(path),
+                    num_threads=threads,
+                    experimental_op_resolver_type=OpResolverType.AUTO
+                    if mode == "xnnpack"
+                    else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                )
+            with stages.stage(stages.COMPILE):
+                interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"LiteRT cannot run {path.name} ({reason})") from None
@@ -143,7 +161,28 @@ class TFLiteFiles:
             raise MeasurementError(f"{path.name} has {len(given)} inputs; one is needed")
         shape = tuple(int(n) for n in given[0]["shape"])
         first = len(shape) == 4 and shape[1] in {1, 3} and shape[3] not in {1, 3}
-        return TFLiteNetwork(digest, shape, "NCHW" if first else "NHWC", held(path), interpreter)
+        with stages.stage(stages.CHECKS):
+            scope = {
+                "entry_point": "Interpreter.invoke",
+                "mode": mode,
+                "precision": _precision(path),
+                "calls": "one an image",
+            }
+            own = held(path)
+        return TFLiteNetwork(digest, shape, "NCHW" if first else "NHWC", own, interpreter, scope)
+
+
+def _precision(path: Path) -> str:
+    """The type in which most of a file's weights are stored."""
+    from math import prod
+
+    from zoodiff.frontends.tflite_reader import read
+
+    sizes: dict[str, int] = {}
+    for tensor in read(path).tensors:
+        if tensor.constant and (tensor.quantization or "float" in tensor.dtype):
+            sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + prod(tensor.shape)
+    return max(sizes, key=sizes.__getitem__) if sizes else "float32"
 
 
 def held(path: Path) -> Held:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.held import of_torch
@@ -48,8 +49,11 @@ class ExportedNetwork:
 
     input_shape: tuple[int, ...]
     _module: Any
+    _forward: Callable[[Any], Any]
+    """The module as the mode has it called."""
     _batch: int | None
     """The only batch size that it takes, or None."""
+    scope: Mapping[str, str]
     weights_sha256: str | None
     weights_state: WeightsState = "file"
     layout: Literal["NCHW", "NHWC"] = "NCHW"
@@ -73,7 +77,7 @@ class ExportedNetwork:
             for first in range(0, len(batch), size):
                 part = batch[first : first + size]
                 filled = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]))])
-                found = self._module(torch.from_numpy(filled.astype(np.float32)))
+                found = self._forward(torch.from_numpy(filled.astype(np.float32)))
                 found = found[0] if isinstance(found, (tuple, list)) else found
                 outputs.append(found.numpy()[: len(part)])
         return np.concatenate(outputs).reshape(len(batch), -1)
@@ -81,6 +85,14 @@ class ExportedNetwork:
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raise MeasurementError: a program does not say how images are prepared."""
         raise MeasurementError("a program does not say how images are prepared")
+
+
+def program_scope(mode: str, batch: int | None) -> dict[str, str]:
+    """What is measured when a program that takes this batch size only (None: any) is timed."""
+    calls = "one a batch"
+    if batch is not None:
+        calls = "one an image" if batch == 1 else f"one for {batch} images, zeros where fewer"
+    return modes.torch_scope(mode) | {"calls": calls}
 
 
 class TorchFiles:
@@ -117,20 +129,34 @@ class TorchFiles:
             "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
         }
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """Eagerly, or by ``torch.compile``."""
+        return modes.TORCH
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Load the program; the values of ``random`` weights are for ``assign`` to put in."""
         import torch
 
+        mode = modes.choose(mode, modes.TORCH, "a program of torch.export")
         torch.set_num_threads(threads)
         path, _ = opened(model)
-        program = self._open(model)
+        with stages.stage(stages.WEIGHTS):
+            program = self._open(model)
         shape, batch = self._shape(model, program)
-        with path.open("rb") as file:
+        with stages.stage(stages.BUILD):
+            module = program.module()
+        with stages.stage(stages.COMPILE):
+            forward = modes.torch_forward(module, mode)
+        with stages.stage(stages.CHECKS), path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return ExportedNetwork(
             shape,
-            program.module(),
+            module,
+            forward,
             batch,
+            scope=program_scope(mode, batch),
             weights_sha256=None if weights == RANDOM else digest,
             weights_state="random" if weights == RANDOM else "file",
         )

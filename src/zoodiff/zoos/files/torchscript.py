@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
+from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
-from zoodiff.zoos.files.torch import ExportedNetwork
+from zoodiff.zoos.files.torch import ExportedNetwork, program_scope
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
@@ -109,19 +110,33 @@ class TorchScriptFiles:
             "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
         }
 
-    def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
+    def modes(self) -> Sequence[str]:
+        """Eagerly, or by ``torch.compile``."""
+        return modes.TORCH
+
+    def load(
+        self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
+    ) -> Network:
         """Load the module; the values of ``random`` weights are for ``assign`` to put in."""
         import torch
 
+        mode = modes.choose(mode, modes.TORCH, "a TorchScript file")
         torch.set_num_threads(threads)
         path, extent = opened(model)
-        module = self._open(path)
-        with path.open("rb") as file:
+        with stages.stage(stages.WEIGHTS):
+            module = self._open(path)
+        with stages.stage(stages.COMPILE):
+            forward = modes.torch_forward(module, mode)
+        with stages.stage(stages.CHECKS), path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with stages.stage(stages.CHECKS):
+            batch = self._batch(module, extent)
         return ExportedNetwork(
             (1, 3, extent, extent),
             module,
-            self._batch(module, extent),
+            forward,
+            batch,
+            scope=program_scope(mode, batch),
             weights_sha256=None if weights == RANDOM else digest,
             weights_state="random" if weights == RANDOM else "file",
         )

@@ -1,0 +1,85 @@
+"""What stands inside the clock of a worker: calls of a network, and what they are called.
+
+Standard library and numpy only.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoodiff.zoos.base import Network, WeightsState
+
+IDENTITY = "identity"
+"""The handle of a network that returns its input; every worker has it, without its framework."""
+
+
+@dataclass
+class Identity:
+    """A network that does nothing: timing it measures what the harness adds to each call."""
+
+    weights_state: WeightsState = "placeholder"
+    weights_sha256: str | None = None
+    input_shape: tuple[int, ...] = (1, 3, 224, 224)
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The batch itself."""
+        return batch
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Images (batch, height, width, 3) channels first, as numbers."""
+        import numpy as np
+
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
+
+
+def scope_of(network: Network) -> dict[str, str]:
+    """What is measured when this network is timed: its own statement, the rest derived."""
+    derived = {
+        "entry_point": "call of the network",
+        "mode": "",
+        "layout": network.layout,
+        "precision": "float32",
+        "device": "cpu",
+        "binding": "numpy array in, numpy array out",
+        "clock": "the network, with conversions from and to numpy; no preprocessing",
+        "calls": "one a batch",
+    }
+    own: Mapping[str, str] = getattr(network, "scope", {})
+    return derived | dict(own)
+
+
+def timed_calls(
+    network: Network,
+    data: NDArray[np.float32],
+    calls: int,
+    *,
+    settle_ms: float = 0.0,
+    pause_ms: float = 0.0,
+) -> list[float]:
+    """Milliseconds of each of ``calls`` runs.
+
+    Untimed runs come first until ``settle_ms`` have passed (at least one where that is not 0).
+    Every timed run comes after a sleep of ``pause_ms``.
+    """
+    if settle_ms > 0:
+        end = time.perf_counter() + settle_ms / 1e3
+        network.run(data)
+        while time.perf_counter() < end:
+            network.run(data)
+    times: list[float] = []
+    for _ in range(calls):
+        if pause_ms > 0:
+            time.sleep(pause_ms / 1e3)
+        begin = time.perf_counter_ns()
+        network.run(data)
+        times.append((time.perf_counter_ns() - begin) / 1e6)
+    return times

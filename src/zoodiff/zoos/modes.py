@@ -1,0 +1,110 @@
+"""Execution modes: in which ways a framework runs one and the same network.
+
+Each function turns what a backend has built into what ``Network.run`` calls. Frameworks are
+imported inside; everything here runs in workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from zoodiff.entry import did_you_mean
+from zoodiff.errors import MeasurementError, UnknownNameError
+
+EAGER, COMPILE = "eager", "compile"
+FUNCTION, XLA = "function", "xla"
+TORCH = (EAGER, COMPILE)
+KERAS = (FUNCTION, EAGER, XLA)
+TENSORFLOW = (FUNCTION, XLA)
+ONNX = ("all", "extended", "basic", "off")
+"""Graph optimisation levels of ONNX Runtime, in its own words."""
+TFLITE = ("xnnpack", "plain")
+
+_COMPILATIONS = 64
+"""Input shapes that one network may be compiled for in one process."""
+
+
+def choose(mode: str, modes: Sequence[str], whose: str) -> str:
+    """The mode that is meant: the first of ``modes`` for ``""``, nothing where there are none.
+
+    Raises UnknownNameError for any other that there is not.
+
+    >>> choose("", ("eager", "compile"), "torchvision")
+    'eager'
+    >>> choose("compiled", ("eager", "compile"), "torchvision")
+    Traceback (most recent call last):
+    ...
+    zoodiff.errors.UnknownNameError: torchvision has no mode "compiled"; did you mean compile?
+    """
+    if not mode:
+        return modes[0] if modes else ""
+    if mode in modes:
+        return mode
+    if not modes:
+        raise UnknownNameError(f'{whose} has one way of running networks, no mode "{mode}"')
+    hint = did_you_mean(mode, modes) or f"; there are {', '.join(modes)}"
+    raise UnknownNameError(f'{whose} has no mode "{mode}"{hint}')
+
+
+def torch_forward(module: Any, mode: str) -> Callable[[Any], Any]:
+    """A PyTorch module as it is called: itself, or compiled anew for each shape of input.
+
+    Raises MeasurementError where ``torch.compile`` finds no C++ compiler.
+    """
+    if mode != COMPILE:
+        return module  # type: ignore[no-any-return]
+    import torch
+    import torch._dynamo
+
+    _check_compiler()
+    # A shape that changes would otherwise be compiled as an open one, and after a few of them
+    # PyTorch would go on without compiling and say nothing.
+    config = torch._dynamo.config
+    for name in ("recompile_limit", "cache_size_limit"):
+        if hasattr(config, name):
+            setattr(config, name, _COMPILATIONS)
+    if hasattr(config, "fail_on_recompile_limit_hit"):
+        config.fail_on_recompile_limit_hit = True
+    return torch.compile(module, dynamic=False)  # type: ignore[no-any-return]
+
+
+def _check_compiler() -> None:
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    try:
+        get_cpp_compiler()
+    except Exception as error:  # torch raises kinds of its own
+        raise MeasurementError(
+            "the mode compile needs a C++ compiler, which torch does not find; install g++ or "
+            "name one with CXX, or measure in the mode eager"
+        ) from error
+
+
+def tensorflow_call(tf: Any, call: Callable[[Any], Any], mode: str) -> Callable[[Any], Any]:
+    """A function of one tensor as it is called: as it is, traced, or traced and given to XLA."""
+    if mode == EAGER:
+        return call
+    return tf.function(call, jit_compile=True) if mode == XLA else tf.function(call)  # type: ignore[no-any-return]
+
+
+def torch_scope(mode: str) -> dict[str, str]:
+    """What is measured when such a module is timed."""
+    called = "compiled module" if mode == COMPILE else "module"
+    return {"entry_point": f"call of the {called} in inference mode", "mode": mode}
+
+
+def keras_scope(mode: str) -> dict[str, str]:
+    """What is measured when such a model is timed."""
+    points = {
+        FUNCTION: "tf.function of the model",
+        EAGER: "call of the model",
+        XLA: "tf.function of the model, jit_compile",
+    }
+    return {"entry_point": points[mode], "mode": mode}
+
+
+def tensorflow_scope(mode: str) -> dict[str, str]:
+    """What is measured when such a function or session is timed."""
+    points = {FUNCTION: "tf.function", XLA: "tf.function, jit_compile"}
+    return {"entry_point": points.get(mode, "callable of a session"), "mode": mode}
