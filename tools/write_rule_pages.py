@@ -32,7 +32,8 @@ def index(known: list[Rule]) -> str:
     rows = [f"| [{r.code}]({r.code}.md) | {r.name} | {EFFECTS[r.effect]} |" for r in known]
     return (
         "# Findings\n\n"
-        "What `zoodiff diff` (ARC) and `zoodiff accuracy` (PRE, LAB, ACC) can say, by code.\n"
+        "What `zoodiff diff` (ARC), `zoodiff accuracy` (PRE, LAB, ACC) and `zoodiff latency`\n"
+        "(LAT) can say, by code.\n"
         "A code never changes its meaning and is never used again.\n"
         "`zoodiff rules CODE` prints the same.\n\n"
         "| code | name | changes |\n|---|---|---|\n" + "\n".join(rows) + "\n"

@@ -18,6 +18,7 @@ title = "Fakes"
 entries = ["fake:small", "fake:wide", "other:small", "fake:crashes", "fake:refuses"]
 [latency]
 entries = ["fake:small", "other:small", "fake:crashes"]
+processes = 2
 rounds = 4
 block_seconds = 0.001
 """
@@ -68,7 +69,7 @@ def test_a_run_measures_what_it_can_and_lists_what_it_cannot(fake_zoo, tmp_path:
 
 
 def test_a_second_run_measures_only_what_failed(fake_zoo, tmp_path: Path) -> None:
-    text = STUDY.replace(', "fake:crashes"]\nrounds', "]\nrounds")
+    text = STUDY.replace(', "fake:crashes"]\nprocesses', "]\nprocesses")
     store = Store(tmp_path)
     first = run(study.parse(text), store, Watcher())
     watcher = Watcher()
@@ -154,7 +155,8 @@ def test_latency_is_interleaved_and_ratios_are_within_rounds(fake_zoo, tmp_path:
     store = Store(tmp_path)
     run(study.parse(STUDY), store, Watcher())
     values = [r.values for r in store if isinstance(r.values, LatencyValues)]
-    assert {len(v.round_medians_ms) for v in values} == {4}
+    assert {tuple(v.process_rounds) for v in values} == {(4, 4)}
+    assert {len(v.round_medians_ms) for v in values} == {8}
     assert len({v.group for v in values}) == 1
     pairs, controls = latencies.compare(store)
     assert len(pairs) == 1

@@ -15,6 +15,7 @@ from zoodiff.cli.compare import compare
 from zoodiff.cli.diff import diff
 from zoodiff.cli.env import env
 from zoodiff.cli.fingerprint import fingerprint
+from zoodiff.cli.latency import latency
 from zoodiff.cli.list import list_entries
 from zoodiff.cli.report import report
 from zoodiff.cli.rules import rules
@@ -40,6 +41,7 @@ app.command("claims")(claims)
 app.command("compare")(compare)
 app.command("diff")(diff)
 app.command("accuracy")(accuracy)
+app.command("latency")(latency)
 app.command("fingerprint")(fingerprint)
 app.command("run")(run)
 app.command("report")(report)

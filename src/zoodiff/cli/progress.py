@@ -41,11 +41,15 @@ def progress(title: str) -> Iterator[Observer]:
         yield _Bars(bars, title)
 
 
-@contextlib.contextmanager
-def images_progress(entries: int) -> Iterator[Callable[[int, int], None]]:
+def images_progress(entries: int) -> contextlib.AbstractContextManager[Callable[[int, int], None]]:
     """Give a function for (images done, of) that shows images a second and the time left."""
+    return counting(f"{entries} entries" if entries > 1 else "1 entry", "images", rate=True)
+
+
+@contextlib.contextmanager
+def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Give a function for (done, of) that shows how many are done, and the time left."""
     console = Console(stderr=True)
-    title = f"{entries} entries" if entries > 1 else "1 entry"
     if not console.is_terminal:
         last = time.monotonic()
 
@@ -53,7 +57,7 @@ def images_progress(entries: int) -> Iterator[Callable[[int, int], None]]:
             nonlocal last
             if time.monotonic() - last > 10 or done == of:
                 last = time.monotonic()
-                print(f"    {done:,} of {of:,} images", file=sys.stderr, flush=True)
+                print(f"    {done:,} of {of:,} {noun}", file=sys.stderr, flush=True)
 
         yield line
         return
@@ -71,8 +75,8 @@ def images_progress(entries: int) -> Iterator[Callable[[int, int], None]]:
 
         def step(done: int, of: int) -> None:
             task = bars.tasks[0]
-            rate = f", {task.speed:.1f} images/s" if task.speed else ""
-            bars.update(bar, completed=done, total=of, description=f"{title}{rate}")
+            speed = f", {task.speed:.1f} {noun}/s" if rate and task.speed else ""
+            bars.update(bar, completed=done, total=of, description=f"{title}{speed}")
 
         yield step
 

@@ -1,21 +1,78 @@
-"""Latency discrepancies: ratios within rounds, judged against the A/A control of the same run."""
+"""Latency discrepancies: ratios within rounds, judged against the A/A controls of the same run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from math import exp, log
+from typing import TYPE_CHECKING, Literal
 
 from zoodiff.compare.result import Control, Discrepancy, Verdict
-from zoodiff.stats import intervals
+from zoodiff.measure.latency.scope import Stated, differences
+from zoodiff.stats import ratios
+from zoodiff.stats.intervals import Estimate
 from zoodiff.store.records import Interval, LatencyValues, Record
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-def compare(records: Iterable[Record]) -> tuple[list[Discrepancy], list[Control]]:
+LEVEL = 0.99
+"""Of the interval that must exclude 1 before a difference counts: at most one false alarm in a
+hundred pairs, and fewer, since the floor must be cleared besides."""
+_EQUIVALENCE = 0.90
+"""An interval of this level within the bounds is two one-sided tests at 5 % (D. Schuirmann,
+J. Pharmacokinetics and Biopharmaceutics 15, 1987)."""
+PairVerdict = Literal["slower", "faster", "the same", "no difference shown"]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The ratio of a pair, first over second, at 95 %, and what may be said of it."""
+
+    ratio: Estimate
+    verdict: PairVerdict
+    """``slower`` and ``faster`` are the first's; ``the same`` is within the stated bounds."""
+
+
+def judge(
+    first: ratios.Rounds, second: ratios.Rounds, floor: float, within_percent: float = 5.0
+) -> Judged:
+    """Compare two latencies, each processes -> (rounds,) milliseconds of the same rounds.
+
+    A difference counts where the interval at 99 % excludes 1 and the ratio itself is beyond the
+    noise floor, a log ratio. What does not differ is ``the same`` only where it is shown to lie
+    within the bounds.
+    """
+    logs = ratios.within_rounds(first, second)
+    shown, sure, bounded = (ratios.interval(logs, one) for one in (0.95, LEVEL, _EQUIVALENCE))
+    ratio = Estimate(exp(shown.value), exp(shown.low), exp(shown.high))
+    if (sure.low > 0 or sure.high < 0) and abs(shown.value) > floor:
+        return Judged(ratio, "slower" if shown.value > 0 else "faster")
+    bound = log(1 + within_percent / 100)
+    if -bound < bounded.low and bounded.high < bound and len(logs) > 1:
+        return Judged(ratio, "the same")
+    return Judged(ratio, "no difference shown")
+
+
+def by_process(values: LatencyValues) -> list[NDArray[np.float64]]:
+    """Processes -> (rounds,): the medians of rounds, milliseconds."""
+    import numpy as np
+
+    every = np.array(values.round_medians_ms)
+    ends = np.cumsum(values.process_rounds or [len(every)])
+    return [one for one in np.split(every, ends[:-1]) if len(one)]
+
+
+def compare(
+    records: Iterable[Record], *, allowed: Sequence[str] = ("input size",)
+) -> tuple[list[Discrepancy], list[Control]]:
     """All pairs of one architecture that were measured in one interleaved run, largest first.
 
-    A pair counts as a discrepancy only where the whole interval of its ratio lies beyond the
-    noise that the control of that run showed; without a control nothing counts.
+    A pair counts as a discrepancy only where it clears the noise that the controls of that run
+    showed; without a control nothing counts. Pairs whose scopes differ in what nobody declared
+    are not comparable; ``allowed`` names aspects that may differ.
     """
     groups: dict[str, list[Record]] = {}
     for record in records:
@@ -24,13 +81,13 @@ def compare(records: Iterable[Record]) -> tuple[list[Discrepancy], list[Control]
     found: list[Discrepancy] = []
     controls: list[Control] = []
     for members in groups.values():
-        control = _control(members)
-        if control is not None:
-            controls.append(control)
+        own = _controls(members)
+        controls += own
+        floor = max((log(1 + one.noise_percent / 100) for one in own), default=None)
         originals = [r for r in members if _values(r).repeat == 0]
         for first, second in combinations(originals, 2):
             if first.architecture == second.architecture:
-                found.append(_pair(first, second, control))
+                found.append(_pair(first, second, floor, allowed))
     found.sort(key=lambda d: d.difference, reverse=True)
     return found, controls
 
@@ -40,29 +97,34 @@ def _values(record: Record) -> LatencyValues:
     return record.values
 
 
-def _control(members: list[Record]) -> Control | None:
-    copies = [r for r in members if _values(r).repeat == 1]
-    for copy in copies:
+def _controls(members: list[Record]) -> list[Control]:
+    found = []
+    for copy in (r for r in members if _values(r).repeat == 1):
         for original in members:
             if original.entry == copy.entry and _values(original).repeat == 0:
-                ratio = intervals.median_ratio(
-                    _values(original).round_medians_ms, _values(copy).round_medians_ms
-                )
-                reach = max(abs(log(ratio.low)), abs(log(ratio.high)), abs(log(ratio.value)))
-                return Control(
-                    entry=original.entry,
-                    ratio=Interval(value=ratio.value, low=ratio.low, high=ratio.high),
-                    noise_percent=100 * (exp(reach) - 1),
-                )
-    return None
+                ratio = ratios.ratio(by_process(_values(original)), by_process(_values(copy)))
+                found.append(control(original.entry, ratio))
+    return found
 
 
-def _pair(first: Record, second: Record, control: Control | None) -> Discrepancy:
-    slow, fast = sorted((first, second), key=lambda r: _values(r).median_ms.value, reverse=True)
-    ratio = intervals.median_ratio(_values(slow).round_medians_ms, _values(fast).round_medians_ms)
-    if ratio.value < 1:  # the medians of calls and of ratios may disagree near one
-        slow, fast = fast, slow
-        ratio = intervals.Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
+def control(entry: str, ratio: Estimate) -> Control:
+    """What the ratio of an entry to its own copy says of a run."""
+    return Control(
+        entry=entry,
+        ratio=Interval(value=ratio.value, low=ratio.low, high=ratio.high),
+        noise_percent=100 * (exp(ratios.noise_floor([ratio])) - 1),
+    )
+
+
+def _pair(
+    first: Record, second: Record, floor: float | None, allowed: Sequence[str]
+) -> Discrepancy:
+    rounds = by_process(_values(first)), by_process(_values(second))
+    judged = judge(*rounds, floor=float("inf") if floor is None else floor)
+    slow, fast, ratio = first, second, judged.ratio
+    if ratio.value < 1:
+        slow, fast, ratio = second, first, Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
+    unequal = _unequal(slow, fast, allowed)
     return Discrepancy(
         metric="latency",
         architecture=first.architecture,
@@ -76,24 +138,34 @@ def _pair(first: Record, second: Record, control: Control | None) -> Discrepancy
         interval=Interval(
             value=100 * (ratio.value - 1), low=100 * (ratio.low - 1), high=100 * (ratio.high - 1)
         ),
-        verdict=_verdict(ratio, control),
+        verdict="not comparable" if unequal else _verdict(judged, floor),
         high_weights=slow.weights.state,
         low_weights=fast.weights.state,
-        note=_note(slow, fast, control),
+        note=_note(slow, fast, floor, unequal),
     )
 
 
-def _verdict(ratio: intervals.Estimate, control: Control | None) -> Verdict:
-    if control is None:
-        return "within noise"
-    if ratio.low > 1 + control.noise_percent / 100:
+def _verdict(judged: Judged, floor: float | None) -> Verdict:
+    if judged.verdict in {"slower", "faster"}:
         return "discrepancy"
-    return "no difference" if ratio.low <= 1 <= ratio.high else "within noise"
+    inside = judged.ratio.low <= 1 <= judged.ratio.high
+    return "no difference" if inside and floor is not None else "within noise"
 
 
-def _note(slow: Record, fast: Record, control: Control | None) -> str | None:
-    notes = []
-    if control is None:
+def _unequal(slow: Record, fast: Record, allowed: Sequence[str]) -> list[str]:
+    sides = [Stated(r.entry, r.zoo, "", _values(r).scope) for r in (slow, fast) if _values(r).scope]
+    if len(sides) < 2:
+        return []
+    return [
+        f"{aspect} {one} | {other}"
+        for aspect, (one, other) in differences(*sides).items()
+        if aspect not in allowed
+    ]
+
+
+def _note(slow: Record, fast: Record, floor: float | None, unequal: list[str]) -> str | None:
+    notes = [f"unequal, and not declared: {one}" for one in unequal]
+    if floor is None:
         notes.append("the run has no A/A control, so no difference of it counts")
     shapes = [record.conditions.get("input_shape") for record in (slow, fast)]
     if shapes[0] != shapes[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 
 from zoodiff.errors import ZoodiffError
@@ -55,6 +56,15 @@ class LocalEngine:
             answer = worker.call("hello", doing="importing its framework")
             self._versions[name] = dict(answer["versions"])
         return self._versions[name]
+
+    @property
+    def limits(self) -> Limits | None:
+        """What each worker may use."""
+        return self._limits
+
+    def learn(self, zoo: Zoo, versions: Mapping[str, str]) -> None:
+        """Take versions to the known ones that a worker of this zoo told somebody else."""
+        self._versions.setdefault(zoo.name, dict(versions))
 
     @property
     def known_versions(self) -> dict[str, dict[str, str]]:

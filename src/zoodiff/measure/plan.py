@@ -112,6 +112,7 @@ def plan(loaded: LoadedStudy) -> Plan:
         timing_conditions = (
             ("batch", timing.batch),
             ("threads", timing.threads),
+            ("processes", timing.processes),
             ("rounds", timing.rounds),
             ("block_seconds", timing.block_seconds),
             ("max_seconds", timing.max_seconds),

@@ -13,9 +13,10 @@ from typing import Protocol
 from zoodiff._version import __version__
 from zoodiff.engines.local import LocalEngine, usable
 from zoodiff.errors import StoreError, ZoodiffError
-from zoodiff.measure import accuracy, architecture, latency
+from zoodiff.measure import accuracy, architecture
 from zoodiff.measure.common import hardware, now
 from zoodiff.measure.image_task import measure_task
+from zoodiff.measure.latency import task as latency
 from zoodiff.measure.plan import Task, plan
 from zoodiff.measure.study import LoadedStudy
 from zoodiff.store.folder import Store

@@ -46,9 +46,16 @@ class LatencyTable(Entries):
 
     batch: Annotated[int, Field(ge=1, le=1024)] = 1
     threads: Annotated[int, Field(ge=1, le=256)] = 1
-    rounds: Annotated[int, Field(ge=3, le=10_000)] = 15
-    block_seconds: Annotated[float, Field(gt=0, le=60)] = 0.15
-    max_seconds: Annotated[float, Field(gt=0)] = 600.0
+    processes: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=5, description="fresh processes of each entry; their spread makes the interval"
+    )
+    rounds: Annotated[int, Field(ge=3, le=10_000)] = Field(
+        default=15, description="rounds in each process; in a round every entry has one block"
+    )
+    block_seconds: Annotated[float, Field(gt=0, le=60)] = 0.05
+    max_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=600.0, description="measuring time, loading not counted; no process begins after it"
+    )
     weights: Literal["random", "published"] = "random"
 
 

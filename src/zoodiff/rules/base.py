@@ -42,8 +42,8 @@ class Rule:
 
 
 _RULES: dict[str, Rule] = {}
-_ORDER = {"ARC": 0, "PRE": 1, "LAB": 2, "ACC": 3}
-"""Families: architecture, preprocessing, labels, accuracy."""
+_ORDER = {"ARC": 0, "PRE": 1, "LAB": 2, "ACC": 3, "LAT": 4}
+"""Families: architecture, preprocessing, labels, accuracy, latency."""
 
 
 def register(rule: Rule) -> Rule:
@@ -57,6 +57,7 @@ def rules() -> list[Rule]:
     """All rules, by code."""
     import zoodiff.rules.affine
     import zoodiff.rules.ends
+    import zoodiff.rules.latency
     import zoodiff.rules.layers
     import zoodiff.rules.measurement
     import zoodiff.rules.regions

@@ -91,6 +91,20 @@ class LatencyValues(Strict):
     calls: int
     round_medians_ms: list[float]
     """One per round, in the order of the rounds; ratios are formed within a round."""
+    process_rounds: list[int] = []
+    """How many of these rounds each fresh process had, in order; empty: all were of one."""
+    p99_ms: float | None = None
+    overhead_ms: float | None = None
+    """What the clock itself shows a call, by a network that does nothing."""
+    paused_ms: float | None = None
+    """Median of calls with 10 ms of idle time before each."""
+    peak_rss_bytes: int | None = None
+    scope: dict[str, str] = {}
+    """What is inside the clock and how the network is run, aspect by aspect."""
+    stopped: str | None = None
+    """Why no more was measured: ``narrow enough``, ``time spent``, ``most processes``."""
+    disturbances: list[str] = []
+    """What the machine did besides, one sentence each."""
     group: str
     """Names the interleaved run that this entry was measured in, with all others of it."""
     repeat: int = 0

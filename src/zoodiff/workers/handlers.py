@@ -149,6 +149,10 @@ class Handlers:
             self._networks[handle] = (network, data)
         return network, data
 
+    def on_memory(self) -> dict[str, int]:
+        """Return the peak of resident memory so far, bytes."""
+        return {"peak_rss_bytes": peak_rss_bytes()}
+
     def on_weights(self, handle: str) -> dict[str, dict[str, str]]:
         """Write a loaded network's weights out, one after the other; return them by name."""
         found = self._taking(handle).weights()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -97,14 +97,52 @@ class Worker:
         ``doing`` completes the sentence of an error: "... while describing resnet50".
         Raises the ZoodiffError that the worker raised, or WorkerError where it failed otherwise.
         """
+        return self.ask(method, doing=doing, seconds=seconds, **params)()
+
+    def ask(
+        self, method: str, /, *, doing: str, seconds: float | None = None, **params: Any
+    ) -> Callable[[], Any]:
+        """Ask the worker; what is returned waits for the answer, and raises as ``call`` does.
+
+        Nothing else may be asked before. The time limit counts from here.
+        """
         if self._process is None:
             self._start()
         self._requests += 1
         frame = protocol.pack({"id": self._requests, "method": method, "params": params})
         deadline = time.monotonic() + (seconds or self.limits.seconds)
-        try:
+        with self._failing(doing):
             self._write(frame)
+        return lambda: self._answer(deadline, doing)
+
+    def hold(self) -> None:
+        """Stop the process where it stands, so that its idle threads take nothing from others."""
+        self._signal(signal.SIGSTOP)
+
+    def release(self) -> None:
+        """Let a process go on that was held; it must be before it is asked anything."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
+    def _answer(self, deadline: float, doing: str) -> Any:
+        with self._failing(doing):
             answer = protocol.unpack(self._read(deadline, doing))
+        if not isinstance(answer, dict) or answer.get("id") != self._requests:
+            self._kill()
+            raise WorkerError(f"the worker of {self.zoo.name} answered out of turn while {doing}")
+        if "error" in answer:
+            raise self._error(answer["error"], doing)
+        return answer["result"]
+
+    @contextlib.contextmanager
+    def _failing(self, doing: str) -> Iterator[None]:
+        """End the process and say why, where a request or its answer does not come through."""
+        try:
+            yield
         except (BrokenPipeError, EOFError):
             raise self._death(doing) from None
         except protocol.ProtocolError as error:
@@ -116,12 +154,6 @@ class Worker:
             # A request in flight cannot be taken back: the next answer would be the wrong one.
             self._kill()
             raise
-        if not isinstance(answer, dict) or answer.get("id") != self._requests:
-            self._kill()
-            raise WorkerError(f"the worker of {self.zoo.name} answered out of turn while {doing}")
-        if "error" in answer:
-            raise self._error(answer["error"], doing)
-        return answer["result"]
 
     def put_array(self, array: NDArray[Any]) -> dict[str, str]:
         """Share an array with the worker; the result goes into ``call``'s parameters."""
@@ -149,6 +181,7 @@ class Worker:
     def close(self) -> None:
         """End the process and remove its scratch folder. Safe to call at any time."""
         if self._process is not None:
+            self.release()
             with contextlib.suppress(OSError):
                 os.close(self._to_child)
                 self._to_child = -1

@@ -1,0 +1,196 @@
+"""Findings about latency: what a run says beside its numbers, each with a rule code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, log1p
+
+from zoodiff.claims import latency as claimed
+from zoodiff.compare.timings import Pair, Row, Timings, unsettled
+from zoodiff.measure.latency.rounds import PAUSE_MS, Measured
+from zoodiff.zoos.registry import Entry
+
+_OUT_OF_STEP = 1.25
+"""How many times a ratio may differ from the published one before it is said: tables round, and
+are of other versions."""
+_PAUSED = 1.10
+_UNSETTLED_PERCENT = 5.0
+
+
+@dataclass(frozen=True)
+class LatencyFinding:
+    """One sentence with the code of its rule, about one or more contestants."""
+
+    code: str
+    about: tuple[str, ...]
+    sentence: str
+
+
+def find(
+    timings: Timings,
+    measured: Measured,
+    entries: Mapping[str, Entry],
+    macs: Mapping[str, int],
+    cores: int,
+) -> list[LatencyFinding]:
+    """All findings of a run, by code.
+
+    ``entries`` are the contestants' entries by name, ``macs`` multiply-accumulates of one image as
+    far as they are known, ``cores`` those that this process may use.
+    """
+    found = [
+        *_slower(timings),
+        *_claims(timings, entries),
+        *_out_of_step(timings, macs),
+        *_threads(timings, cores),
+        *_pauses(timings.rows),
+        *_settled(measured, timings.floor_percent),
+        *_disturbed(timings),
+    ]
+    return sorted(found, key=lambda one: one.code)
+
+
+def _slower(timings: Timings) -> Iterator[LatencyFinding]:
+    for pair in timings.pairs:
+        if pair.verdict in {"slower", "faster"}:
+            slow, fast, ratio = _turned(pair)
+            yield LatencyFinding(
+                "LAT101",
+                (slow, fast),
+                f"{slow} takes {ratio:.2f} times as long as {fast}",
+            )
+
+
+def _turned(pair: Pair) -> tuple[str, str, float]:
+    if pair.ratio.value >= 1:
+        return pair.first, pair.second, pair.ratio.value
+    return pair.second, pair.first, 1 / pair.ratio.value
+
+
+def _claims(timings: Timings, entries: Mapping[str, Entry]) -> Iterator[LatencyFinding]:
+    """Only ratios are judged: what a zoo measured on its machine says nothing of this one."""
+    for pair in timings.pairs:
+        one, other = entries.get(pair.first), entries.get(pair.second)
+        if one is None or other is None or one.zoo.name != other.zoo.name:
+            continue
+        seconds = {
+            c.conditions: c.milliseconds for c in claimed.of_model(other.zoo.name, other.model.name)
+        }
+        for claim in claimed.of_model(one.zoo.name, one.model.name):
+            if claim.conditions not in seconds:
+                continue
+            published = claim.milliseconds / seconds[claim.conditions]
+            low, high = pair.ratio.low / _OUT_OF_STEP, pair.ratio.high * _OUT_OF_STEP
+            if not low <= published <= high:
+                yield LatencyFinding(
+                    "LAT102",
+                    (pair.first, pair.second),
+                    f"{one.zoo.name} publishes {claim.milliseconds:g} and "
+                    f"{seconds[claim.conditions]:g} ms for {one.model.name} and "
+                    f"{other.model.name}, a ratio of {published:.2f}; here it is "
+                    f"{pair.ratio.value:.2f} [{pair.ratio.low:.2f}, {pair.ratio.high:.2f}]",
+                )
+
+
+def _out_of_step(timings: Timings, macs: Mapping[str, int]) -> Iterator[LatencyFinding]:
+    for pair in timings.pairs:
+        if pair.verdict not in {"slower", "faster"}:
+            continue
+        slow, fast, ratio = _turned(pair)
+        if slow in macs and fast in macs and macs[slow] < macs[fast]:
+            yield LatencyFinding(
+                "LAT103",
+                (slow, fast),
+                f"{slow} has {macs[slow] / 1e9:.2f} G multiply-accumulates and {fast} "
+                f"{macs[fast] / 1e9:.2f} G, but takes {ratio:.2f} times as long",
+            )
+
+
+def _threads(timings: Timings, cores: int) -> Iterator[LatencyFinding]:
+    many = [row for row in timings.rows if int(row.aspects.get("threads", "1")) > cores]
+    if many:
+        threads = max(int(row.aspects["threads"]) for row in many)
+        yield LatencyFinding(
+            "LAT104",
+            tuple(row.name for row in many),
+            f"{threads} threads share {cores} core{'s' if cores != 1 else ''}",
+        )
+
+
+def _pauses(rows: Sequence[Row]) -> Iterator[LatencyFinding]:
+    for row in rows:
+        if row.paused is not None and row.paused > _PAUSED * row.median.value:
+            yield LatencyFinding(
+                "LAT107",
+                (row.name,),
+                f"{row.name} takes {row.paused:.3g} ms after {PAUSE_MS:g} ms of idle time, "
+                f"{row.median.value:.3g} ms back to back",
+            )
+
+
+def _settled(measured: Measured, floor_percent: float | None) -> Iterator[LatencyFinding]:
+    least = max(_UNSETTLED_PERCENT, floor_percent or 0.0)
+    for course in measured.courses:
+        drift = unsettled(course)
+        if drift is not None and abs(drift) > least and not course.contestant.copy:
+            name = course.contestant.name
+            yield LatencyFinding(
+                "LAT108",
+                (name,),
+                f"{name} was still getting {'slower' if drift > 0 else 'faster'} in every process, "
+                f"by {abs(drift):.0f} % from the first third of rounds to the last",
+            )
+
+
+def _disturbed(timings: Timings) -> Iterator[LatencyFinding]:
+    for sentence in timings.disturbances:
+        yield LatencyFinding("LAT109", (), sentence)
+    if timings.covered is False and timings.floor_percent is not None:
+        yield LatencyFinding(
+            "LAT109",
+            (),
+            "an entry differs from its own copy by more than its interval allows; differences "
+            f"below {timings.floor_percent:.1f} % are not shown",
+        )
+
+
+def cold_start(name: str, start_seconds: float, steady_ms: float) -> LatencyFinding | None:
+    """LAT105 where a start takes as long as a thousand inferences and more than a second."""
+    inferences = 1000 * start_seconds / max(steady_ms, 1e-6)
+    if start_seconds < 1 or inferences < 1000:
+        return None
+    return LatencyFinding(
+        "LAT105",
+        (name,),
+        f"{name} starts in {start_seconds:.1f} s, as long as {inferences:,.0f} inferences",
+    )
+
+
+def rank_change(
+    first: str, second: str, ratios_by_batch: Mapping[int, float], floor: float
+) -> LatencyFinding | None:
+    """LAT106 where one is clearly faster at one batch size and the other at another.
+
+    ``ratios_by_batch`` are latencies of the first over the second; ``floor`` is a log ratio.
+    """
+    clear = exp(floor)
+    slower = [batch for batch, ratio in ratios_by_batch.items() if ratio > clear]
+    faster = [batch for batch, ratio in ratios_by_batch.items() if ratio < 1 / clear]
+    if not slower or not faster:
+        return None
+    return LatencyFinding(
+        "LAT106",
+        (first, second),
+        f"{first} is the faster one at batch {_listed(faster)} and {second} at batch "
+        f"{_listed(slower)}",
+    )
+
+
+def _listed(batches: Sequence[int]) -> str:
+    return ", ".join(str(one) for one in sorted(batches))
+
+
+def floor_of(timings: Timings) -> float:
+    """The noise floor as a log ratio; 0 without a control."""
+    return log1p((timings.floor_percent or 0.0) / 100)

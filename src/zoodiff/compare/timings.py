@@ -1,0 +1,164 @@
+"""A run of latency measurements as a person reads it: entries, pairs, controls, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from math import exp
+from typing import Any
+
+from zoodiff.compare.latency import Judged, PairVerdict, control, judge
+from zoodiff.compare.result import Control
+from zoodiff.measure.latency.rounds import Course, Measured, originals
+from zoodiff.stats import ratios
+from zoodiff.stats.intervals import Estimate
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contestant; times are milliseconds a batch."""
+
+    name: str
+    entry: str
+    weights: str
+    """published, random, placeholder, trained or file."""
+    median: Estimate
+    p90: float
+    p99: float
+    batch: int
+    images_per_second: float
+    """Of one call after the other, at this batch size."""
+    peak_rss_bytes: int
+    """Peak resident memory of its process, the framework included."""
+    paused: float | None
+    """Median of calls with 10 ms of idle time before each."""
+    overhead: float
+    """What the clock itself shows a call, by a network that does nothing."""
+    calls: int
+    aspects: dict[str, str]
+    """The scope: what is inside the clock and how it is run."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two contestants: the ratio of their latencies, first over second."""
+
+    first: str
+    second: str
+    ratio: Estimate
+    verdict: PairVerdict
+    """The first's."""
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What was measured, and what may be said of it."""
+
+    rows: tuple[Row, ...]
+    pairs: tuple[Pair, ...]
+    controls: tuple[Control, ...]
+    floor_percent: float | None
+    """Differences up to this are not told apart from none in this run; None without a control."""
+    covered: bool | None
+    """Whether the intervals of all controls hold 1, as 95 of 100 do; None without a control."""
+    within_percent: float
+    processes: int
+    stopped: str
+    needed_seconds: float | None
+    disturbances: tuple[str, ...]
+    failures: dict[str, str]
+
+    def pair(self, first: str, second: str) -> Pair | None:
+        """The pair in this order, if it was compared."""
+        return next((p for p in self.pairs if (p.first, p.second) == (first, second)), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"controls": [one.model_dump() for one in self.controls]}
+
+
+def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
+    """Judge every pair of a run against the controls of the same run.
+
+    Equal latencies are ``the same`` only where they are shown to be within ``within_percent``.
+    """
+    found = originals(measured.courses)
+    controls = []
+    for copy in (one for one in measured.courses if one.contestant.copy):
+        for original in found:
+            if _same(copy, original):
+                ratio = ratios.ratio(original.rounds, copy.rounds)
+                controls.append(control(original.contestant.name, ratio))
+    estimates = [Estimate(c.ratio.value, c.ratio.low, c.ratio.high) for c in controls]
+    floor = ratios.noise_floor(estimates)
+    pairs = []
+    for first, second in combinations(found, 2):
+        judged: Judged = judge(first.rounds, second.rounds, floor, within_percent)
+        pairs.append(
+            Pair(first.contestant.name, second.contestant.name, judged.ratio, judged.verdict)
+        )
+    return Timings(
+        rows=tuple(_row(one) for one in found),
+        pairs=tuple(pairs),
+        controls=tuple(controls),
+        floor_percent=100 * (exp(floor) - 1) if controls else None,
+        covered=all(one.low <= 1 <= one.high for one in estimates) if controls else None,
+        within_percent=within_percent,
+        processes=measured.processes,
+        stopped=measured.stopped,
+        needed_seconds=measured.needed_seconds,
+        disturbances=measured.disturbances,
+        failures={one.name: reason for one, reason in measured.failures},
+    )
+
+
+def _same(copy: Course, original: Course) -> bool:
+    one, other = copy.contestant, original.contestant
+    return str(one.entry.ref) == str(other.entry.ref) and one.scope == other.scope
+
+
+def _row(course: Course) -> Row:
+    import numpy as np
+
+    one = course.contestant
+    calls = np.concatenate(course.calls)
+    median = ratios.latency(course.rounds)
+    p90, p99 = (float(q) for q in np.quantile(calls, [0.9, 0.99]))
+    return Row(
+        name=one.name,
+        entry=str(one.entry.ref),
+        weights=course.loaded.weights_state,
+        median=median,
+        p90=p90,
+        p99=p99,
+        batch=one.scope.batch,
+        images_per_second=1000 * one.scope.batch / median.value,
+        peak_rss_bytes=course.peak_rss_bytes,
+        paused=float(np.median(course.paused_ms)) if course.paused_ms else None,
+        overhead=course.overhead_ms,
+        calls=len(calls),
+        aspects=dict(course.loaded.stated.aspects),
+    )
+
+
+def unsettled(course: Course) -> float | None:
+    """Percent by which the last third of rounds differs from the first in most processes.
+
+    None where processes do not agree on a direction, or have too few rounds to tell.
+    """
+    import numpy as np
+
+    drifts = [
+        float(np.log(np.median(one[-(len(one) // 3) :]) / np.median(one[: len(one) // 3])))
+        for one in course.rounds
+        if len(one) >= 9
+    ]
+    if len(drifts) < 2 or abs(sum(np.sign(drifts))) < len(drifts):
+        return None
+    return 100 * (exp(float(np.median(drifts))) - 1)
+
+
+def names(rows: Sequence[Row]) -> list[str]:
+    """The contestants' names, in order."""
+    return [one.name for one in rows]

@@ -1,0 +1,164 @@
+"""One thing that is timed, and one copy of it in a process of its own."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zoodiff.measure.latency.scope import Scope, Stated
+from zoodiff.workers.process import Limits, Worker
+from zoodiff.zoos.registry import Entry
+
+_WARM_UP_CALLS = 3
+_WARM_UP_MS = 50.0
+_MOST_CALLS = 500
+"""Calls of one block; more would make the answer of a worker long for nothing."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """An entry with a way of running it; ``copy`` 1 is the same once more, as a control."""
+
+    name: str
+    """Unique within a run."""
+    entry: Entry
+    scope: Scope = field(default_factory=Scope)
+    copy: int = 0
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What loading told of a contestant."""
+
+    weights_state: str
+    weights_sha256: str | None
+    input_shape: tuple[int, ...]
+    """(channels, height, width) in the network's own order."""
+    stated: Stated
+    stages: Mapping[str, float]
+    """Seconds of loading, by stage."""
+    peak_rss_bytes: int
+    versions: Mapping[str, str]
+
+
+class Timed:
+    """A contestant in a fresh process; a context manager.
+
+    Between its blocks the process is held still, so that spinning threads of one framework take
+    nothing from the next.
+    """
+
+    def __init__(
+        self, contestant: Contestant, *, seed: int = 0, limits: Limits | None = None
+    ) -> None:
+        self.contestant = contestant
+        self._seed = seed
+        self._worker = Worker(contestant.entry.zoo, threads=contestant.scope.threads, limits=limits)
+        self.calls = 1
+        """Calls of a block."""
+        # Frameworks are imported side by side: nothing is timed before all are loaded.
+        self._versions = self._worker.ask("hello", doing="importing its framework")
+
+    def __enter__(self) -> Timed:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        self._worker.close()
+
+    def load(self) -> Loaded:
+        """Build the network in its process and warm it up; raise a ZoodiffError otherwise."""
+        one = self.contestant
+        versions = self._versions()["versions"]
+        answer = self._worker.call(
+            "load",
+            doing=f"loading {one.name}",
+            handle=one.name,
+            model=one.entry.model.name,
+            weights=one.entry.weights_name,
+            seed=self._seed,
+            threads=one.scope.threads,
+            mode=one.scope.mode,
+        )
+        self._time(_WARM_UP_CALLS, 0.0)
+        self._time(1, _WARM_UP_MS)
+        shape = tuple(answer["input_shape"][1:])
+        self._worker.hold()
+        return Loaded(
+            weights_state=answer["weights_state"],
+            weights_sha256=answer["weights_sha256"],
+            input_shape=shape,
+            stated=self._stated(answer["scope"], shape),
+            stages=answer["stages"],
+            peak_rss_bytes=answer["peak_rss_bytes"],
+            versions=versions,
+        )
+
+    def calibrate(self, block_ms: float) -> None:
+        """Choose how many calls fill a block of about so many milliseconds."""
+        typical = statistics.median(self.block(_WARM_UP_CALLS, 0.0))
+        self.calls = min(max(math.ceil(block_ms / max(typical, 1e-4)), 1), _MOST_CALLS)
+
+    def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
+        """Milliseconds of single calls; before them untimed ones for ``settle_ms``."""
+        self._worker.release()
+        try:
+            return self._time(calls, settle_ms, pause_ms)
+        finally:
+            self._worker.hold()
+
+    def peak_rss_bytes(self) -> int:
+        """Peak resident memory of the process so far."""
+        self._worker.release()
+        try:
+            return int(self._worker.call("memory", doing="asking for memory")["peak_rss_bytes"])
+        finally:
+            self._worker.hold()
+
+    def overhead(self, calls: int = 200) -> float:
+        """Milliseconds that the clock itself shows a call, by a network that does nothing."""
+        self._worker.release()
+        try:
+            answer = self._worker.call(
+                "time",
+                doing="timing nothing",
+                handle="identity",
+                calls=calls,
+                batch=self.contestant.scope.batch,
+                seed=self._seed,
+            )
+            return statistics.median(float(one) for one in answer["milliseconds"])
+        finally:
+            self._worker.hold()
+
+    def _time(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
+        scope = self.contestant.scope
+        answer = self._worker.call(
+            "time",
+            doing=f"timing {self.contestant.name}",
+            handle=self.contestant.name,
+            calls=calls,
+            batch=scope.batch,
+            seed=self._seed,
+            settle_ms=settle_ms,
+            pause_ms=scope.pause_ms if pause_ms is None else pause_ms,
+        )
+        return [float(one) for one in answer["milliseconds"]]
+
+    def _stated(self, told: Mapping[str, Any], shape: tuple[int, ...]) -> Stated:
+        scope = self.contestant.scope
+        sides = [n for n in shape if n not in {1, 3}] or list(shape)
+        aspects = {
+            "batch": str(scope.batch),
+            "threads": str(scope.threads),
+            "pause": f"{scope.pause_ms:g} ms" if scope.pause_ms else "back to back",
+            "input size": " x ".join(str(n) for n in sides),
+            **{key.replace("_", " "): str(value) for key, value in told.items()},
+        }
+        return Stated(self.contestant.name, self.contestant.entry.zoo.name, scope.mode, aspects)

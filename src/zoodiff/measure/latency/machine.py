@@ -1,0 +1,128 @@
+"""What the machine did besides, while latencies were measured: neighbours, swapping, throttling.
+
+Every reading is optional: without /proc, or without the permission to read frequencies, less is
+told and nothing fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_SYS = Path("/sys")
+_STOLEN = 0.02
+_BUSY = 0.10
+_FREQUENCY = 0.05
+_PAGES = 100
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Counters of the machine at one moment; None where they cannot be read."""
+
+    seconds: float
+    stolen: float | None = None
+    """Seconds of all cores that the hypervisor gave to others, since the machine started."""
+    busy: float | None = None
+    """Seconds of all cores that somebody computed in, since the machine started."""
+    own: float = 0.0
+    """Of these, seconds of this process and the ended and running workers below it."""
+    swapped: int | None = None
+    throttled: int | None = None
+    megahertz: float | None = None
+    waited: float | None = None
+    """Seconds that this control group was kept from running by its quota."""
+
+
+def read() -> Reading:
+    """Read the counters now."""
+    stat = _first_line(_PROC / "stat").split()[1:]
+    tick = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+    ticks = [int(one) / tick for one in stat] if len(stat) >= 8 else None
+    return Reading(
+        seconds=time.monotonic(),
+        stolen=ticks[7] if ticks else None,
+        busy=sum(ticks[k] for k in (0, 1, 2, 5, 6)) if ticks else None,
+        own=_own(),
+        swapped=_counter(_PROC / "vmstat", ("pswpin", "pswpout")),
+        throttled=_throttled(),
+        megahertz=_megahertz(),
+        waited=_waited(),
+    )
+
+
+def disturbances(before: Reading, after: Reading, cores: int) -> list[str]:
+    """Sentences on what would make a latency doubtful; none where nothing was seen."""
+    seconds = max(after.seconds - before.seconds, 1e-9)
+    found = []
+    if before.stolen is not None and after.stolen is not None:
+        share = (after.stolen - before.stolen) / seconds
+        if share > _STOLEN:
+            found.append(f"the hypervisor took {share:.2f} cores for other machines")
+    if before.busy is not None and after.busy is not None:
+        others = (after.busy - before.busy - (after.own - before.own)) / seconds
+        if others > _BUSY:
+            found.append(f"other programs kept {others:.1f} of {cores} cores busy")
+    if (after.swapped or 0) - (before.swapped or 0) > _PAGES:
+        found.append("the machine was swapping")
+    if (after.throttled or 0) > (before.throttled or 0):
+        found.append("the processor was throttled for its heat or power")
+    if (after.waited or 0.0) - (before.waited or 0.0) > 0.01 * seconds:
+        found.append("a quota of the control group kept processes from running")
+    if before.megahertz and after.megahertz:
+        change = after.megahertz / before.megahertz - 1
+        if abs(change) > _FREQUENCY:
+            found.append(
+                f"the clock went from {before.megahertz:,.0f} to {after.megahertz:,.0f} MHz"
+            )
+    return found
+
+
+def _own() -> float:
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process()
+        seconds = float(sum(process.cpu_times()[:4]))
+        for child in process.children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                seconds += sum(child.cpu_times()[:2])
+        return seconds
+    return 0.0
+
+
+def _throttled() -> int | None:
+    files = (_SYS / "devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count")
+    counts = [int(text) for path in files if (text := _first_line(path)).isdigit()]
+    return sum(counts) if counts else None
+
+
+def _megahertz() -> float | None:
+    files = (_SYS / "devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
+    values = [int(text) / 1000 for path in files if (text := _first_line(path)).isdigit()]
+    return max(values) if values else None
+
+
+def _waited() -> float | None:
+    found = _counter(_SYS / "fs/cgroup/cpu.stat", ("throttled_usec",))
+    return None if found is None else found / 1e6
+
+
+def _counter(path: Path, names: tuple[str, ...]) -> int | None:
+    total = None
+    with contextlib.suppress(OSError, ValueError):
+        for line in path.read_text().splitlines():
+            name, _, value = line.partition(" ")
+            if name in names:
+                total = (total or 0) + int(value)
+    return total
+
+
+def _first_line(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return path.read_text().partition("\n")[0].strip()
+    return ""

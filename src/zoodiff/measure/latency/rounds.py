@@ -1,0 +1,328 @@
+"""Time contestants against each other: fresh processes, and in each many short blocks in rounds.
+
+Only one process computes at a time. Within a round every contestant gets one block, so that drift
+and neighbours hit all alike, and ratios are later formed within rounds. Everything is done again in
+fresh processes, because memory lies elsewhere in each, until the ratios are known well enough or
+the time is spent.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from zoodiff.errors import ZoodiffError
+from zoodiff.measure.latency import machine
+from zoodiff.measure.latency.contestant import Contestant, Loaded
+from zoodiff.measure.latency.schedule import orders
+from zoodiff.stats import ratios
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Stopped = Literal["narrow enough", "time spent", "most processes"]
+PAUSE_MS = 10.0
+"""Idle time before calls when the sensitivity to pauses is measured: the processor's clock has
+gone down by then, and caches belong to others."""
+_PAUSED_CALLS = 4
+_LEAST_ROUNDS = 5
+_SETTLE_MS = 1.0
+_LONG_MS = 20.0
+"""From here on no untimed call precedes a block: it would cost as much as it gives."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured."""
+
+    seconds: float = 60.0
+    """Measuring time of all contestants together; loading networks comes on top."""
+    processes: int = 5
+    """The least number of fresh processes of each contestant."""
+    most_processes: int = 15
+    rounds: int | None = None
+    """Rounds in each process; None: as many as the time allows."""
+    block_ms: float = 20.0
+    """A block has as many calls as fit, at least one."""
+    target_percent: float = 1.0
+    """Half of the width of every ratio's interval at which measuring stops."""
+    pauses: bool = True
+    """Whether the sensitivity to pauses between calls is measured."""
+    seed: int = 0
+
+
+class Loads(Protocol):
+    """A contestant in a process; see ``Timed``."""
+
+    calls: int
+    """Calls of a block."""
+
+    def load(self) -> Loaded:
+        """Load the network and warm it up."""
+        ...
+
+    def calibrate(self, block_ms: float) -> None:
+        """Choose ``calls``."""
+        ...
+
+    def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
+        """Milliseconds of single calls."""
+        ...
+
+    def overhead(self) -> float:
+        """Milliseconds of a call of nothing."""
+        ...
+
+    def peak_rss_bytes(self) -> int:
+        """Peak resident memory of the process."""
+        ...
+
+    def close(self) -> None:
+        """End the process."""
+        ...
+
+
+@dataclass
+class Course:
+    """What was measured of one contestant."""
+
+    contestant: Contestant
+    loaded: Loaded
+    rounds: list[NDArray[np.float64]] = field(default_factory=list)
+    """Processes -> (rounds,): medians of blocks, milliseconds."""
+    calls: list[NDArray[np.float64]] = field(default_factory=list)
+    """Processes -> (calls,): single calls, milliseconds."""
+    paused_ms: list[float] = field(default_factory=list)
+    """One a process: median of calls with pauses between them."""
+    overhead_ms: float = 0.0
+    peak_rss_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run: contestants with the same processes and rounds, and how it went."""
+
+    courses: tuple[Course, ...]
+    failures: tuple[tuple[Contestant, str], ...]
+    stopped: Stopped
+    processes: int
+    seconds: float
+    """Measuring time, of all contestants together."""
+    loading_seconds: float
+    needed_seconds: float | None
+    """Measuring time that the target would take by what was seen; None where it was reached."""
+    disturbances: tuple[str, ...]
+
+    def course(self, name: str) -> Course | None:
+        """The course of a contestant by its name."""
+        return next((one for one in self.courses if one.contestant.name == name), None)
+
+
+def with_controls(contestants: Sequence[Contestant], count: int = 1) -> list[Contestant]:
+    """The contestants, and the first ``count`` of them once more as A/A controls."""
+    copies = [
+        Contestant(f"{one.name} (control)", one.entry, one.scope, copy=1)
+        for one in contestants[:count]
+    ]
+    return [*contestants, *copies]
+
+
+def measure(
+    contestants: Sequence[Contestant],
+    effort: Effort,
+    start: Callable[[Contestant], Loads],
+    *,
+    step: Callable[[int, int], None] = lambda done, of: None,
+    check: Callable[[Sequence[Loaded]], None] = lambda loaded: None,
+) -> Measured:
+    """Time contestants in interleaved rounds.
+
+    ``start`` puts a contestant into a fresh process; ``check`` is shown what was loaded, once, and
+    may refuse by raising; ``step`` is told the progress. A contestant that cannot be loaded or dies
+    becomes a failure, and the others go on.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(effort.seed)
+    state = _State(list(contestants), effort, start, step)
+    before = machine.read()
+    stopped: Stopped = "most processes"
+    for number in range(max(effort.most_processes, effort.processes)):
+        state.process(number, rng, check if number == 0 else lambda loaded: None)
+        if not state.alive:
+            break
+        done = number + 1
+        if done >= effort.processes and state.reach() <= math.log1p(effort.target_percent / 100):
+            stopped = "narrow enough"
+            break
+        if done >= min(effort.processes, 2) and state.spent >= effort.seconds:
+            stopped = "time spent"
+            break
+    courses = tuple(state.courses[one.name] for one in state.alive)
+    return Measured(
+        courses=courses,
+        failures=tuple(state.failures),
+        stopped=stopped,
+        processes=len(courses[0].rounds) if courses else 0,
+        seconds=state.spent,
+        loading_seconds=state.loading,
+        needed_seconds=None if stopped == "narrow enough" else state.needed(),
+        disturbances=tuple(machine.disturbances(before, machine.read(), _cores())),
+    )
+
+
+class _State:
+    """A measurement under way."""
+
+    def __init__(
+        self,
+        contestants: list[Contestant],
+        effort: Effort,
+        start: Callable[[Contestant], Loads],
+        step: Callable[[int, int], None],
+    ) -> None:
+        self.alive = contestants
+        self.effort, self._start, self._step = effort, start, step
+        self.courses: dict[str, Course] = {}
+        self.failures: list[tuple[Contestant, str]] = []
+        self.spent = self.loading = 0.0
+        self._loads = 0
+
+    def process(
+        self, number: int, rng: np.random.Generator, check: Callable[[Sequence[Loaded]], None]
+    ) -> None:
+        """One fresh process of each contestant, and rounds over all of them."""
+        began = time.perf_counter()
+        with ExitStack() as stack:
+            running = self._load(stack)
+            check([self.courses[one.name].loaded for one in self.alive])
+            self.loading += time.perf_counter() - began
+            began = time.perf_counter()
+            self._rounds(number, running, rng)
+            self._afterwards(number, running)
+            self.spent += time.perf_counter() - began
+
+    def _load(self, stack: ExitStack) -> dict[str, Loads]:
+        running: dict[str, Loads] = {}
+        for one in list(self.alive):
+            timed = self._start(one)
+            stack.callback(timed.close)
+            try:
+                loaded = timed.load()
+                timed.calibrate(self.effort.block_ms)
+            except ZoodiffError as error:
+                self._fail(one, error)
+                continue
+            running[one.name] = timed
+            self.courses.setdefault(one.name, Course(one, loaded))
+            self._loads += 1
+            self._progress()
+        return running
+
+    def _rounds(self, number: int, running: dict[str, Loads], rng: np.random.Generator) -> None:
+        import numpy as np
+
+        blocks: dict[str, list[list[float]]] = {one.name: [] for one in self.alive}
+        end = time.perf_counter() + self.effort.seconds / (2 * self.effort.processes)
+        turn = orders(len(self.alive), rng)
+        members = list(self.alive)
+        done = 0
+        while self._more(done, end):
+            for index in next(turn):
+                one = members[index]
+                if one not in self.alive:
+                    continue
+                timed = running[one.name]
+                try:
+                    blocks[one.name].append(timed.block(timed.calls, self._settle(one.name)))
+                except ZoodiffError as error:
+                    self._fail(one, error)
+            done += 1
+            if not self.alive:
+                return
+        for one in self.alive:
+            course = self.courses[one.name]
+            made = blocks[one.name]
+            course.rounds.append(np.array([statistics.median(block) for block in made]))
+            course.calls.append(np.concatenate([np.array(block) for block in made]))
+
+    def _more(self, done: int, end: float) -> bool:
+        if self.effort.rounds is not None:
+            return done < self.effort.rounds
+        # An even number, since every order is followed by its reverse.
+        return done < _LEAST_ROUNDS or done % 2 == 1 or time.perf_counter() < end
+
+    def _settle(self, name: str) -> float:
+        """A block follows the others' work; what is short is run once before the clock."""
+        course = self.courses[name]
+        if course.rounds and float(course.rounds[0][0]) >= _LONG_MS:
+            return 0.0
+        return _SETTLE_MS
+
+    def _afterwards(self, number: int, running: dict[str, Loads]) -> None:
+        for one in list(self.alive):
+            course, timed = self.courses[one.name], running[one.name]
+            try:
+                if self.effort.pauses and not one.scope.pause_ms:
+                    paused = timed.block(_PAUSED_CALLS, 0.0, PAUSE_MS)
+                    course.paused_ms.append(statistics.median(paused))
+                if number == 0:
+                    course.overhead_ms = timed.overhead()
+                course.peak_rss_bytes = max(course.peak_rss_bytes, timed.peak_rss_bytes())
+            except ZoodiffError as error:
+                self._fail(one, error)
+
+    def _fail(self, one: Contestant, error: ZoodiffError) -> None:
+        self.failures.append((one, str(error)))
+        self.alive = [other for other in self.alive if other is not one]
+
+    def _progress(self) -> None:
+        # Processes beyond the least number are added as they turn out to be needed.
+        each = max(len(self.alive), 1)
+        whole = each * max(self.effort.processes, -(-self._loads // each))
+        self._step(self._loads, whole)
+
+    def reach(self) -> float:
+        """Half of the widest interval of all pairs, as a log ratio."""
+        courses = [self.courses[one.name] for one in self.alive]
+        widths = [
+            ratios.interval(ratios.within_rounds(a.rounds, b.rounds))
+            for a, b in combinations(courses, 2)
+        ]
+        alone = [ratios.interval([np_log(r) for r in c.rounds]) for c in courses[:1]]
+        chosen = widths or alone
+        return max((one.high - one.low) / 2 for one in chosen)
+
+    def needed(self) -> float | None:
+        """Measuring time at which the target would be reached, if processes go on as they did."""
+        courses = [self.courses[one.name] for one in self.alive]
+        if not courses or len(courses[0].rounds) < 2 or not self.spent:
+            return None
+        times = (self.reach() / math.log1p(self.effort.target_percent / 100)) ** 2
+        return self.spent * max(times, 1.0)
+
+
+def np_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Natural logarithms, typed."""
+    import numpy as np
+
+    found: NDArray[np.float64] = np.log(values)
+    return found
+
+
+def originals(measured: Iterable[Course]) -> list[Course]:
+    """Without the controls."""
+    return [one for one in measured if one.contestant.copy == 0]
+
+
+def _cores() -> int:
+    from zoodiff.measure.common import hardware
+
+    return hardware().cores

@@ -1,0 +1,115 @@
+"""Latency in studies: the entries of one architecture, and the records that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from zoodiff.engines.local import LocalEngine
+from zoodiff.measure.common import hardware, now
+from zoodiff.measure.latency.contestant import Contestant, Timed
+from zoodiff.measure.latency.rounds import Course, Effort, Measured, with_controls
+from zoodiff.measure.latency.rounds import measure as measure_rounds
+from zoodiff.measure.latency.scope import Scope
+from zoodiff.measure.plan import Task
+from zoodiff.stats import ratios
+from zoodiff.store.records import Failure, Interval, LatencyValues, Record, WeightsInfo
+
+
+def measure(
+    engine: LocalEngine, task: Task, on_step: Callable[[int, int], None]
+) -> tuple[list[Record], list[Failure]]:
+    """Measure all entries of a latency task; ``on_step(done, of)`` is told the progress.
+
+    An entry that cannot be loaded or dies becomes a failure; the others go on.
+    """
+    settings = task.settings
+    scope = Scope(batch=settings["batch"], threads=settings["threads"])
+    contestants = [Contestant(str(entry.ref), entry, scope) for entry in task.entries]
+    started = now()
+    measured = measure_rounds(
+        with_controls(contestants),
+        effort_of(settings),
+        lambda one: Timed(one, seed=settings["seed"], limits=engine.limits),
+        step=on_step,
+    )
+    for course in measured.courses:
+        engine.learn(course.contestant.entry.zoo, course.loaded.versions)
+    failures = [
+        Failure(
+            kind="latency",
+            entry=str(one.entry.ref),
+            architecture=one.entry.model.architecture,
+            reason=reason,
+        )
+        for one, reason in measured.failures
+        if one.copy == 0
+    ]
+    return records_of(task, measured, started), failures
+
+
+def effort_of(settings: dict[str, Any]) -> Effort:
+    """How much a study measures: a stated number of rounds, in a stated number of processes."""
+    return Effort(
+        seconds=settings["max_seconds"],
+        processes=settings["processes"],
+        most_processes=settings["processes"],
+        rounds=settings["rounds"],
+        block_ms=1000 * settings["block_seconds"],
+        seed=settings["seed"],
+    )
+
+
+def records_of(task: Task, measured: Measured, started: str) -> list[Record]:
+    """A record of each contestant, the controls included; all name ``started`` as their group."""
+    finished = now()
+    return [_record(task, one, measured, started, finished) for one in measured.courses]
+
+
+def _record(task: Task, course: Course, measured: Measured, started: str, finished: str) -> Record:
+    import numpy as np
+
+    one, loaded = course.contestant, course.loaded
+    calls = np.concatenate(course.calls)
+    quantiles = [float(q) for q in np.quantile(calls, [0.1, 0.9, 0.99])]
+    centre = ratios.latency(course.rounds)
+    return Record(
+        key=task.key(one.entry, one.copy),
+        entry=str(one.entry.ref),
+        zoo=one.entry.zoo.name,
+        model=one.entry.model.name,
+        architecture=one.entry.model.architecture,
+        weights=WeightsInfo(
+            name=one.entry.weights_name,
+            state=loaded.weights_state,  # type: ignore[arg-type]
+            sha256=loaded.weights_sha256,
+        ),
+        preprocessing=one.entry.preprocessing.to_dict(),
+        labels=one.entry.model.labels.name,
+        conditions={
+            **task.settings,
+            # Sorted, so that the layout does not matter: (3, 224, 224) either way.
+            "input_shape": sorted(loaded.input_shape),
+        },
+        versions=dict(loaded.versions),
+        hardware=hardware(),
+        started=started,
+        finished=finished,
+        values=LatencyValues(
+            median_ms=Interval(value=centre.value, low=centre.low, high=centre.high),
+            p10_ms=quantiles[0],
+            p90_ms=quantiles[1],
+            p99_ms=quantiles[2],
+            calls=len(calls),
+            round_medians_ms=[float(ms) for rounds in course.rounds for ms in rounds],
+            process_rounds=[len(rounds) for rounds in course.rounds],
+            overhead_ms=course.overhead_ms,
+            paused_ms=float(np.median(course.paused_ms)) if course.paused_ms else None,
+            peak_rss_bytes=course.peak_rss_bytes,
+            scope=dict(loaded.stated.aspects),
+            stopped=measured.stopped,
+            disturbances=list(measured.disturbances),
+            group=started,
+            repeat=one.copy,
+        ),
+    )

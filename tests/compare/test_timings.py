@@ -1,0 +1,183 @@
+"""What is said of latencies that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zoodiff.compare import latency_findings, timed
+from zoodiff.compare.latency import judge
+from zoodiff.compare.timings import read, unsettled
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError, UsageError
+from zoodiff.measure.latency.contestant import Contestant, Loaded
+from zoodiff.measure.latency.rounds import Course, Effort, Measured
+from zoodiff.measure.latency.scope import Scope, Stated
+from zoodiff.store.folder import Store
+from zoodiff.zoos import registry
+
+RNG = np.random.default_rng(5)
+
+
+def rounds(speed: float, spread: float = 0.002, processes: int = 8) -> list[np.ndarray]:
+    return [speed * np.exp(spread * RNG.standard_normal(12)) for _ in range(processes)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "spread", "verdict"),
+    [
+        (1.10, 1.00, 0.002, "slower"),
+        (1.00, 1.10, 0.002, "faster"),
+        (1.00, 1.00, 0.002, "the same"),
+        (1.00, 1.03, 0.5, "no difference shown"),
+    ],
+)
+def test_verdicts(first: float, second: float, spread: float, verdict: str) -> None:
+    assert judge(rounds(first, spread), rounds(second, spread), 0.01).verdict == verdict
+
+
+def test_below_the_floor_nothing_counts_however_sure_it_is() -> None:
+    slow, fast = rounds(1.02), rounds(1.0)
+    assert judge(slow, fast, 0.005).verdict == "slower"
+    assert judge(slow, fast, 0.03).verdict != "slower"
+    assert judge(slow, fast, float("inf")).verdict != "slower", "there was no control"
+
+
+def test_equal_things_raise_at_most_one_false_alarm_in_a_hundred() -> None:
+    rng = np.random.default_rng(1)
+    runs = 600
+
+    def made() -> list[np.ndarray]:
+        return [
+            np.exp(0.01 * rng.standard_normal() + 0.01 * rng.standard_normal(15)) for _ in range(5)
+        ]
+
+    alarms = sum(judge(made(), made(), 0.005).verdict in {"slower", "faster"} for _ in range(runs))
+    assert alarms <= 0.015 * runs
+
+
+def course(name: str, values: list[np.ndarray], copy: int = 0, **aspects: str) -> Course:
+    entry = registry.resolve("torchvision:resnet18@random")
+    one = Contestant(name, entry, copy=copy, scope=Scope(batch=4))
+    loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", aspects), {}, 1, {})
+    return Course(one, loaded, values, values, [3.0], 0.001, 7)
+
+
+def measured(*courses: Course, disturbances: tuple[str, ...] = ()) -> Measured:
+    return Measured(courses, (), "time spent", 8, 1.0, 1.0, 12.0, disturbances)
+
+
+def test_a_run_is_read_with_its_controls() -> None:
+    fast, slow = rounds(1.0), rounds(1.2)
+    copy = [one * 1.001 for one in fast]
+    found = read(measured(course("a", fast), course("b", slow), course("c", copy, copy=1)))
+    assert [row.name for row in found.rows] == ["a", "b"]
+    assert found.rows[0].images_per_second == pytest.approx(4000, rel=0.01)
+    (pair,) = found.pairs
+    assert pair.verdict == "faster" and pair.ratio.value == pytest.approx(1 / 1.2, rel=0.01)
+    assert {one.entry for one in found.controls} == {"a", "b"}, "both are the same entry here"
+
+
+def test_findings_name_pauses_threads_and_disturbances() -> None:
+    one = course("a", rounds(1.0), threads="8")
+    run = measured(one, disturbances=("the machine was swapping",))
+    found = latency_findings.find(read(run), run, {}, {}, cores=2)
+    assert [(f.code, f.sentence) for f in found] == [
+        ("LAT104", "8 threads share 2 cores"),
+        ("LAT107", found[1].sentence),
+        ("LAT109", "the machine was swapping"),
+    ]
+    assert found[1].sentence.startswith("a takes 3 ms after 10 ms of idle time")
+
+
+def test_fewer_multiply_accumulates_and_slower_is_out_of_step() -> None:
+    copy = course("c", rounds(1.0), copy=1)
+    run = measured(course("a", rounds(1.5)), course("b", rounds(1.0)), copy)
+    macs = {"a": 10**8, "b": 10**9}
+    found = latency_findings.find(read(run), run, {}, macs, cores=2)
+    codes = [f.code for f in found if f.code in {"LAT101", "LAT103"}]
+    assert codes == ["LAT101", "LAT103"]
+    turned = latency_findings.find(read(run), run, {}, {"a": 10**9, "b": 10**8}, cores=2)
+    assert "LAT103" not in {f.code for f in turned}
+
+
+def test_published_ratios_are_held_to_measured_ones() -> None:
+    """Keras publishes 58.2 ms for ResNet50 and 45.6 for ResNet50V2, a ratio of 1.28."""
+    entries = {
+        "a": registry.resolve("keras:ResNet50@random"),
+        "b": registry.resolve("keras:ResNet50V2@random"),
+    }
+    for ratio, met in ((1.28, True), (3.0, False), (0.8, False)):
+        run = measured(course("a", rounds(ratio)), course("b", rounds(1.0)))
+        found = latency_findings.find(read(run), run, entries, {}, cores=2)
+        assert ("LAT102" not in {f.code for f in found}) == met
+
+
+def test_what_gets_steadily_slower_is_not_settled() -> None:
+    growing = [np.linspace(1.0, 1.4, 30) for _ in range(4)]
+    drift = unsettled(course("a", growing))
+    assert drift == pytest.approx(30, abs=10)
+    assert (
+        unsettled(course("a", rounds(1.0))) is None
+        or abs(unsettled(course("a", rounds(1.0))) or 0) < 1
+    )
+
+
+def test_cold_starts_and_rank_changes() -> None:
+    assert latency_findings.cold_start("a", 5.0, 1.0) is not None
+    assert latency_findings.cold_start("a", 5.0, 500.0) is None
+    found = latency_findings.rank_change("a", "b", {1: 0.8, 8: 1.3}, 0.01)
+    assert found is not None and "a is the faster one at batch 1 and b at batch 8" in found.sentence
+    assert latency_findings.rank_change("a", "b", {1: 0.8, 8: 1.005}, 0.01) is None
+
+
+def test_a_mode_must_name_somebody(fake_zoo) -> None:
+    entries = [registry.resolve("fake:small"), registry.resolve("other:small")]
+    asked = timed.Asked(modes=("fake=fast", "fake=slow"))
+    names = [one.name for one in timed.contestants_of(entries, asked)]
+    assert names == ["fake:small@w1 [fast]", "fake:small@w1 [slow]", "other:small@w1"]
+    with pytest.raises(UsageError, match="names none of the entries"):
+        timed.contestants_of(entries, timed.Asked(modes=("kears=xla",)))
+
+
+def test_weights_that_take_a_download_are_random_unless_named() -> None:
+    assert str(timed.entry_of("torchvision:resnet18").ref) == "torchvision:resnet18@random"
+    named = "torchvision:resnet18@IMAGENET1K_V1"
+    assert str(timed.entry_of(named).ref) == named
+
+
+EFFORT = Effort(seconds=0.2, processes=2, most_processes=2, block_ms=1.0)
+
+
+def test_entries_are_timed_and_recorded(fake_zoo, tmp_path) -> None:
+    entries = [registry.resolve(x) for x in ("fake:small", "other:small", "fake:crashes")]
+    asked = timed.Asked(effort=EFFORT)
+    store = Store(tmp_path)
+    store.prepare()
+    with LocalEngine() as engine:
+        outcome = timed.run(engine, timed.contestants_of(entries, asked), asked)
+    timed.record(outcome, asked, store)
+    assert [row.entry for row in outcome.timings.rows] == ["fake:small@w1", "other:small@w1"]
+    assert list(outcome.timings.failures) == ["fake:crashes@w1"]
+    assert sorted(r.values.repeat for r in store if r.values.kind == "latency") == [0, 0, 1]
+    record = next(iter(store))
+    assert record.values.kind == "latency" and record.values.scope["clock"].startswith(
+        "the network"
+    )
+    assert outcome.timings.floor_percent is not None
+
+
+def test_unequal_entries_are_refused_before_timing(fake_zoo) -> None:
+    entries = [registry.resolve("fake:small"), registry.resolve("other:small")]
+    contestants = [
+        Contestant("a", entries[0]),
+        Contestant("b", entries[1], Scope(batch=4)),
+    ]
+    with LocalEngine() as engine, pytest.raises(UsageError, match="batch 1 | 4"):
+        timed.run(engine, contestants, timed.Asked(effort=EFFORT))
+
+
+def test_nothing_to_time_is_an_error(fake_zoo) -> None:
+    asked = timed.Asked(effort=EFFORT)
+    with LocalEngine() as engine, pytest.raises(MeasurementError, match="nothing could be timed"):
+        timed.run(engine, timed.contestants_of([registry.resolve("fake:crashes")], asked), asked)

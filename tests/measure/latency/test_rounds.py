@@ -1,0 +1,162 @@
+"""The measuring loop on made-up processes whose latencies are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from zoodiff.errors import MeasurementError, UsageError, WorkerError
+from zoodiff.measure.latency import rounds
+from zoodiff.measure.latency.contestant import Contestant, Loaded
+from zoodiff.measure.latency.rounds import Effort, measure, with_controls
+from zoodiff.measure.latency.schedule import orders
+from zoodiff.measure.latency.scope import Stated
+from zoodiff.stats import ratios
+from zoodiff.zoos.registry import Entry
+
+
+class Made:
+    """A process of a contestant; all of them share a drift and are numbered as they are made."""
+
+    speeds: ClassVar[dict[str, float]] = {"a": 1.0, "b": 1.5}
+    log: ClassVar[list[str]] = []
+    alive: ClassVar[int] = 0
+
+    def __init__(self, one: Contestant) -> None:
+        self.name = one.name
+        self.calls = 1
+        Made.alive += 1
+
+    def load(self) -> Loaded:
+        if self.name.startswith("broken"):
+            raise MeasurementError("it cannot be built")
+        stated = Stated(self.name, "fake", "", {"batch": "1"})
+        return Loaded("random", None, (3, 8, 8), stated, {}, 1, {})
+
+    def calibrate(self, block_ms: float) -> None:
+        self.calls = 3
+
+    def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
+        Made.log.append(self.name)
+        if self.name == "dies" and len(Made.log) > 40:
+            raise WorkerError("it died")
+        drift = 1 + len(Made.log) / 1000
+        speed = Made.speeds.get(self.name.removesuffix(" (control)"), 1.0)
+        return [speed * drift] * calls
+
+    def overhead(self) -> float:
+        return 0.001
+
+    def peak_rss_bytes(self) -> int:
+        return 1000
+
+    def close(self) -> None:
+        Made.alive -= 1
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    Made.log, Made.alive = [], 0
+
+
+def contestants(*names: str) -> list[Contestant]:
+    entry: Entry = None  # type: ignore[assignment]  # nothing here looks at it
+    return [Contestant(name, entry) for name in names]
+
+
+def test_ratios_cancel_what_drifts_and_controls_are_one() -> None:
+    effort = Effort(processes=4, most_processes=4, rounds=10, seconds=1e9)
+    found = measure(with_controls(contestants("a", "b")), effort, Made)
+    a, b, control = (found.course(name) for name in ("a", "b", "a (control)"))
+    assert a is not None and b is not None and control is not None
+    assert [len(one) for one in a.rounds] == [10, 10, 10, 10]
+    assert ratios.ratio(b.rounds, a.rounds).value == pytest.approx(1.5, rel=2e-3)
+    assert ratios.ratio(control.rounds, a.rounds).value == pytest.approx(1.0, rel=2e-3)
+    assert found.stopped == "narrow enough" and found.needed_seconds is None
+    assert Made.alive == 0, "every process was ended"
+
+
+def test_one_round_times_each_contestant_once() -> None:
+    effort = Effort(processes=2, most_processes=2, rounds=6, seconds=1e9, pauses=False)
+    measure(contestants("a", "b", "c"), effort, Made)
+    timed = [Made.log[k : k + 3] for k in range(0, len(Made.log), 3)]
+    assert all(sorted(one) == ["a", "b", "c"] for one in timed)
+    assert len(timed) == 12
+
+
+def test_what_cannot_be_loaded_is_a_failure_and_the_others_go_on() -> None:
+    effort = Effort(processes=2, most_processes=2, rounds=6, seconds=1e9)
+    found = measure(contestants("broken", "a", "b"), effort, Made)
+    assert [(one.name, reason) for one, reason in found.failures] == [
+        ("broken", "it cannot be built")
+    ]
+    assert [one.contestant.name for one in found.courses] == ["a", "b"]
+    assert Made.alive == 0
+
+
+def test_what_dies_in_the_middle_is_dropped_whole() -> None:
+    effort = Effort(processes=4, most_processes=4, rounds=10, seconds=1e9)
+    found = measure(contestants("a", "dies", "b"), effort, Made)
+    assert [one.name for one, _ in found.failures] == ["dies"]
+    a, b = found.courses
+    assert [len(one) for one in a.rounds] == [len(one) for one in b.rounds]
+
+
+def test_nothing_left_ends_the_run() -> None:
+    found = measure(contestants("broken 1", "broken 2"), Effort(), Made)
+    assert found.courses == () and len(found.failures) == 2 and found.processes == 0
+
+
+def test_spent_time_ends_the_run_and_says_what_the_target_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Noisy(Made):
+        made = 0
+
+        def __init__(self, one: Contestant) -> None:
+            super().__init__(one)
+            Noisy.made += 1
+            self.factor = 1 + 0.3 * (Noisy.made % 5)
+
+        def block(self, *arguments: object, **options: object) -> list[float]:
+            return [self.factor * ms for ms in super().block(*arguments, **options)]  # type: ignore[arg-type]
+
+    effort = Effort(processes=3, most_processes=30, rounds=6, seconds=0.0)
+    found = measure(contestants("a", "b"), effort, Noisy)
+    assert found.stopped == "time spent"
+    assert found.needed_seconds is not None and found.needed_seconds > found.seconds
+
+
+def test_a_refusal_is_raised_before_anything_is_timed() -> None:
+    def refuse(loaded: Sequence[Loaded]) -> None:
+        raise UsageError("unequal")
+
+    with pytest.raises(UsageError, match="unequal"):
+        measure(contestants("a", "b"), Effort(rounds=6), Made, check=refuse)
+    assert Made.log == [] and Made.alive == 0
+
+
+def test_orders_are_balanced() -> None:
+    turn = orders(4, np.random.default_rng(0))
+    drawn = [next(turn) for _ in range(100)]
+    assert all(sorted(one) == [0, 1, 2, 3] for one in drawn)
+    assert all(a == b[::-1] for a, b in zip(drawn[::2], drawn[1::2], strict=True))
+    assert len({tuple(one) for one in drawn}) > 10, "orders are drawn, not repeated"
+
+
+def test_long_calls_are_not_preceded_by_untimed_ones() -> None:
+    settled: list[float] = []
+
+    class Watched(Made):
+        speeds: ClassVar[dict[str, float]] = {}
+
+        def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
+            settled.append(settle_ms)
+            return [rounds._LONG_MS * 2] * calls
+
+    effort = Effort(processes=2, most_processes=2, rounds=6, seconds=1e9, pauses=False)
+    measure(contestants("a"), effort, Watched)
+    assert settled[0] > 0 and set(settled[6:]) == {0.0}
