@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zoodiff.api import diff as diff
     from zoodiff.api import diff_weights as diff_weights
     from zoodiff.api import fingerprints as fingerprints
+    from zoodiff.api import latency as latency
     from zoodiff.api import prove as prove
     from zoodiff.api import run_study as run_study
     from zoodiff.api import survey as survey
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from zoodiff.compare.result import Discrepancy as Discrepancy
     from zoodiff.compare.result import Mismatch as Mismatch
     from zoodiff.compare.result import StudyResult as StudyResult
+    from zoodiff.compare.timings import Timings as Timings
     from zoodiff.entry import ModelRef as ModelRef
     from zoodiff.errors import ZoodiffError as ZoodiffError
     from zoodiff.graph.cost import count as count
@@ -55,6 +57,7 @@ _PUBLIC = {
     "Record": "zoodiff.store.records",
     "Store": "zoodiff.store.folder",
     "StudyResult": "zoodiff.compare.result",
+    "Timings": "zoodiff.compare.timings",
     "ZoodiffError": "zoodiff.errors",
     "accuracy": "zoodiff.api",
     "claims_for": "zoodiff.claims.catalogue",
@@ -64,6 +67,7 @@ _PUBLIC = {
     "diff": "zoodiff.api",
     "diff_weights": "zoodiff.api",
     "fingerprints": "zoodiff.api",
+    "latency": "zoodiff.api",
     "prove": "zoodiff.api",
     "load_study": "zoodiff.measure.study",
     "find_zoo": "zoodiff.zoos.registry",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
+from zoodiff.compare import timed
 from zoodiff.compare.assemble import assemble
 from zoodiff.compare.chosen import study_of
 from zoodiff.compare.diff import Diff
@@ -14,6 +15,7 @@ from zoodiff.compare.evaluated import compare as compare_accuracy
 from zoodiff.compare.proof import Native, Proof
 from zoodiff.compare.proof import prove as prove_diff
 from zoodiff.compare.result import StudyResult
+from zoodiff.compare.timings import Timings
 from zoodiff.compare.weights import WeightsDiff, compare_weights
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
@@ -26,6 +28,8 @@ from zoodiff.measure import study as studies
 from zoodiff.measure.contestants import changes_of, contestant
 from zoodiff.measure.images import Settings, default_lanes
 from zoodiff.measure.images import measure as measure_images
+from zoodiff.measure.latency.rounds import Effort
+from zoodiff.measure.latency.scope import Scope
 from zoodiff.measure.native import run_with, weights_of
 from zoodiff.measure.run import Observer, run
 from zoodiff.measure.study import LoadedStudy
@@ -170,6 +174,53 @@ def accuracy(
         first = outcome.failures[0]
         raise MeasurementError(f"{first.entry}: {first.reason}")
     return compare_accuracy(outcome.records, store, within=decide or within)
+
+
+def latency(
+    entries: Iterable[str],
+    results: str | Path = "results",
+    *,
+    batch: int = 1,
+    threads: int = 1,
+    modes: Sequence[str] = (),
+    seconds: float = 60.0,
+    processes: int = 5,
+    target: float = 1.0,
+    within: float = 5.0,
+    allow: Sequence[str] = (),
+    seed: int = 0,
+    step: Callable[[int, int], None] = lambda done, of: None,
+) -> Timings:
+    """Latencies of entries, measured in turns in fresh processes, all pairs and the controls.
+
+    ``modes`` are execution modes, as ``MODE``, ``ZOO=MODE`` or ``ENTRY=MODE``; ``seconds`` is the
+    measuring time at most, ``processes`` the least number of processes of each entry, ``target``
+    the percent to which ratios are to be known, ``within`` the percent within which entries count
+    as the same, ``allow`` aspects of the scope that may differ. Networks whose weights are not
+    named get random ones. The records go into the results folder. ``step`` is told the processes
+    that were loaded, of how many. Raises UsageError for a reference or a mode that is none and for
+    entries that are not comparable, MeasurementError where nothing can be timed.
+    """
+    store = Store(Path(results))
+    store.prepare()
+    asked = timed.Asked(
+        scope=Scope(batch=batch, threads=threads),
+        effort=Effort(
+            seconds=seconds,
+            processes=processes,
+            most_processes=max(processes, 15),
+            target_percent=target,
+            seed=seed,
+        ),
+        modes=tuple(modes),
+        allowed=tuple(allow),
+        within_percent=within,
+    )
+    contestants = timed.contestants_of([timed.entry_of(entry) for entry in entries], asked)
+    with LocalEngine() as engine:
+        outcome = timed.run(engine, contestants, asked, step=step)
+    timed.record(outcome, asked, store)
+    return outcome.timings
 
 
 def run_study(

@@ -86,10 +86,10 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
     found = originals(measured.courses)
     controls = []
     for copy in (one for one in measured.courses if one.contestant.copy):
-        for original in found:
-            if _same(copy, original):
-                ratio = ratios.ratio(original.rounds, copy.rounds)
-                controls.append(control(original.contestant.name, ratio))
+        original = measured.course(copy.contestant.of)
+        if original is not None:
+            ratio = ratios.ratio(original.rounds, copy.rounds)
+            controls.append(control(original.contestant.name, ratio))
     estimates = [Estimate(c.ratio.value, c.ratio.low, c.ratio.high) for c in controls]
     floor = ratios.noise_floor(estimates)
     pairs = []
@@ -111,11 +111,6 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
         disturbances=measured.disturbances,
         failures={one.name: reason for one, reason in measured.failures},
     )
-
-
-def _same(copy: Course, original: Course) -> bool:
-    one, other = copy.contestant, original.contestant
-    return str(one.entry.ref) == str(other.entry.ref) and one.scope == other.scope
 
 
 def _row(course: Course) -> Row:

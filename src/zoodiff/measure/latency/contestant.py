@@ -20,13 +20,14 @@ _MOST_CALLS = 500
 
 @dataclass(frozen=True)
 class Contestant:
-    """An entry with a way of running it; ``copy`` 1 is the same once more, as a control."""
+    """An entry and how it is run; with ``copy`` 1 the contestant ``of`` once more, as a control."""
 
     name: str
     """Unique within a run."""
     entry: Entry
     scope: Scope = field(default_factory=Scope)
     copy: int = 0
+    of: str = ""
 
 
 @dataclass(frozen=True)

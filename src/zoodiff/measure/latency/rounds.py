@@ -128,7 +128,7 @@ class Measured:
 def with_controls(contestants: Sequence[Contestant], count: int = 1) -> list[Contestant]:
     """The contestants, and the first ``count`` of them once more as A/A controls."""
     copies = [
-        Contestant(f"{one.name} (control)", one.entry, one.scope, copy=1)
+        Contestant(f"{one.name} (control)", one.entry, one.scope, copy=1, of=one.name)
         for one in contestants[:count]
     ]
     return [*contestants, *copies]
