@@ -18,7 +18,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.measure.latency import machine
+from zoodiff.measure.latency import disturbances
 from zoodiff.measure.latency.contestant import Contestant, Loaded
 from zoodiff.measure.latency.schedule import orders
 from zoodiff.stats import ratios
@@ -152,7 +152,7 @@ def measure(
 
     rng = np.random.default_rng(effort.seed)
     state = _State(list(contestants), effort, start, step)
-    before = machine.read()
+    before = disturbances.read()
     stopped: Stopped = "most processes"
     for number in range(max(effort.most_processes, effort.processes)):
         state.process(number, rng, check if number == 0 else lambda loaded: None)
@@ -174,7 +174,7 @@ def measure(
         seconds=state.spent,
         loading_seconds=state.loading,
         needed_seconds=None if stopped == "narrow enough" else state.needed(),
-        disturbances=tuple(machine.disturbances(before, machine.read(), _cores())),
+        disturbances=tuple(disturbances.between(before, disturbances.read(), _cores())),
     )
 
 

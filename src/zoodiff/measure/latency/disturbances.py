@@ -55,7 +55,7 @@ def read() -> Reading:
     )
 
 
-def disturbances(before: Reading, after: Reading, cores: int) -> list[str]:
+def between(before: Reading, after: Reading, cores: int) -> list[str]:
     """Sentences on what would make a latency doubtful; none where nothing was seen."""
     seconds = max(after.seconds - before.seconds, 1e-9)
     found = []

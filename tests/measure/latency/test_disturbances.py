@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.measure.latency import machine
-from zoodiff.measure.latency.machine import Reading, disturbances
+from zoodiff.measure.latency import disturbances
+from zoodiff.measure.latency.disturbances import Reading, between
 
 QUIET = Reading(
     seconds=0, stolen=0, busy=0, own=0, swapped=0, throttled=0, megahertz=2000, waited=0
@@ -20,7 +20,7 @@ def later(**changes: float) -> Reading:
 
 
 def test_a_quiet_machine_is_not_complained_of() -> None:
-    assert disturbances(QUIET, later(), 2) == []
+    assert between(QUIET, later(), 2) == []
 
 
 @pytest.mark.parametrize(
@@ -35,22 +35,22 @@ def test_a_quiet_machine_is_not_complained_of() -> None:
     ],
 )
 def test_each_disturbance_is_named(changes: dict[str, float], said: str) -> None:
-    (found,) = disturbances(QUIET, later(**changes), 2)
+    (found,) = between(QUIET, later(**changes), 2)
     assert said in found
 
 
 def test_without_proc_and_sys_nothing_is_told_and_nothing_fails(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(machine, "_PROC", tmp_path)
-    monkeypatch.setattr(machine, "_SYS", tmp_path)
-    reading = machine.read()
+    monkeypatch.setattr(disturbances, "_PROC", tmp_path)
+    monkeypatch.setattr(disturbances, "_SYS", tmp_path)
+    reading = disturbances.read()
     assert (reading.stolen, reading.busy, reading.swapped, reading.megahertz) == (None,) * 4
-    assert disturbances(reading, machine.read(), 1) == []
+    assert between(reading, disturbances.read(), 1) == []
 
 
 def test_real_counters_do_not_go_backwards() -> None:
-    before = machine.read()
+    before = disturbances.read()
     sum(range(200_000))
-    after = machine.read()
+    after = disturbances.read()
     assert after.seconds > before.seconds and after.own >= before.own
