@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,19 +20,49 @@ Handler = Callable[["Emit", Call], str | list[str]]
 OPSET = 17
 
 
-class Emit:
-    """An ONNX graph in the making."""
+_NAME = re.compile(r"#(\d+)\.\d+")
 
-    def __init__(self, graph: Graph) -> None:
+
+def name_of(index: int, name: str, count: int) -> str:
+    """Name of the ONNX node that is number ``count`` of what canonical node ``index`` becomes.
+
+    Its outputs are named after it.
+    """
+    return f"{name}#{index}.{count}"
+
+
+def node_of(name: str) -> int | None:
+    """Index of the canonical node that an ONNX node or tensor is of; None for other names.
+
+    Runtimes that merge nodes write words before or behind the name of one of them, or of its
+    output.
+
+    >>> node_of("fused layer1.conv1#12.0"), node_of("ReorderInput_3")
+    (12, None)
+    """
+    found = _NAME.search(name)
+    return int(found[1]) if found else None
+
+
+class Emit:
+    """An ONNX graph in the making, for batches of one size."""
+
+    def __init__(self, graph: Graph, batch: int = 1) -> None:
         from onnx import helper, numpy_helper
 
         self._helper, self._numpy = helper, numpy_helper
         self._graph = graph
+        self.batch = batch
+        self._source = (0, "")
+        self._written = 0
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.names: dict[str, str] = {}
         """Name in the ONNX graph of each canonical tensor."""
-        self._count = 0
+
+    def begin(self, index: int, name: str) -> None:
+        """Say which canonical node is written from now on."""
+        self._source, self._written = (index, name), 0
 
     def op(self, kind: str, *operands: Operand, outputs: int = 1, **attributes: Any) -> str:
         """Write one node and return the name of its (first) result."""
@@ -42,25 +73,29 @@ class Emit:
     ) -> list[str]:
         """Write one node and return the names of its results."""
         inputs = [one if isinstance(one, str) else self.constant(one) for one in operands]
-        made = [self._name() for _ in range(outputs)]
-        self.nodes.append(self._helper.make_node(kind, inputs, made, **attributes))
+        name = name_of(*self._source, self._written)
+        self._written += 1
+        made = [f"{name}:{number}" for number in range(outputs)]
+        self.nodes.append(self._helper.make_node(kind, inputs, made, name, **attributes))
         return made
 
     def constant(self, values: Any) -> str:
         """A constant; floating-point ones in single precision."""
         array = np.asarray(values)
         array = array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
-        name = self._name()
+        name = f"constant{len(self.constants)}"
         self.constants.append(self._numpy.from_array(np.asarray(array, order="C"), name))
         return name
-
-    def _name(self) -> str:
-        self._count += 1
-        return f"t{self._count}"
 
     def shape(self, call: Call, number: int = 0) -> tuple[int, ...]:
         """Shape of a node's input at batch size 1, as the graph has it."""
         return self._graph.tensors[call.node.inputs[number]].shape
+
+    def result(self, call: Call) -> tuple[int, ...]:
+        """Shape of a node's first output at batch size 1; empty where it is not known."""
+        found = self._graph.tensors.get(call.node.outputs[0])
+        shape = found.shape if found else ()
+        return shape if all(extent > 0 for extent in shape) else ()
 
     def rank(self, call: Call, number: int = 0) -> int:
         """Number of axes of a node's input."""

@@ -188,17 +188,41 @@ def _scaled(e: Emit, data: str, values: Sequence[Array | None]) -> str:
 def _layer_norm(e: Emit, call: Call) -> str:
     a, shape = call.attributes, e.shape(call)
     axes = sorted(axis % len(shape) for axis in a["axes"])
+    if len(axes) == 1 or axes == list(range(axes[0], len(shape))):
+        return _fused_layer_norm(e, call, axes)
     result = _normalised(e, data_of(call), axes, a["epsilon"])
     wanted = [n if i in axes else 1 for i, n in enumerate(shape)]
     values = [None if v is None else np.asarray(v).reshape(wanted) for v in scale_and_shift(call)]
     return _scaled(e, result, values)
 
 
+def _fused_layer_norm(e: Emit, call: Call, axes: Sequence[int]) -> str:
+    """The one operator that runtimes have a kernel for; it normalises the last axes."""
+    shape, data = e.shape(call), data_of(call)
+    scale, shift = (None if v is None else np.asarray(v) for v in scale_and_shift(call))
+    wanted = [shape[axis] for axis in axes]
+    last = axes[-1] == len(shape) - 1
+    order = [axis for axis in range(len(shape)) if axis not in axes] + list(axes)
+    if not last:
+        data = e.op("Transpose", data, perm=order)
+    operands = [np.ones(wanted) if scale is None else scale.reshape(wanted)]
+    if shift is not None:
+        operands.append(shift.reshape(wanted))
+    result = e.op(
+        "LayerNormalization",
+        data,
+        *operands,
+        axis=-len(axes),
+        epsilon=float(call.attributes["epsilon"]),
+    )
+    return result if last else e.op("Transpose", result, perm=np.argsort(order).tolist())
+
+
 def _group_norm(e: Emit, call: Call) -> str:
     a, shape = call.attributes, e.shape(call)
     groups = shape[1] if call.node.op == "InstanceNormalization" else a["num_groups"]
-    parts = e.op("Reshape", data_of(call), ints([shape[0], groups, -1]))
-    back = e.op("Reshape", _normalised(e, parts, [2], a.get("epsilon", 1e-5)), ints(shape))
+    parts = e.op("Reshape", data_of(call), ints([0, groups, -1]))
+    back = e.op("Reshape", _normalised(e, parts, [2], a.get("epsilon", 1e-5)), ints([0, *shape[1:]]))
     values = [
         None if v is None else wide(np.repeat(v, shape[1] // np.size(v)), 1, len(shape))
         for v in scale_and_shift(call)

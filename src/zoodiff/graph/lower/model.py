@@ -1,4 +1,4 @@
-"""The whole model: one image in, one output out, at batch size 1."""
+"""The whole model: images in, one output out, for one batch size."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from zoodiff.graph.lower.emit import OPSET, Emit, Handler
 _HANDLERS: dict[str, Handler] = {**elementwise.HANDLERS, **layers.HANDLERS, **shapes.HANDLERS}
 
 
-def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1) -> bytes:
+def to_model(
+    graph: Graph, weights: Mapping[str, Any], outputs: int = 1, batch: int = 1
+) -> bytes:
     """A canonical graph as a serialised ONNX model of opset 17, weights in single precision.
 
     ``weights`` are canonical arrays by the parameter's name. Quantised layers become plain ones
-    with the weights that are given. Only the first ``outputs`` outputs are kept. Raises
-    MissingFrameworkError without the ``onnx`` package, MeasurementError for an operator that has
+    with the weights that are given. Only the first ``outputs`` outputs are kept. Names of nodes lead
+    back to ``graph.nodes`` (``emit.node_of``). A graph is known at batch size 1; ``batch`` images
+    are taken as the first axis of every tensor, which holds for networks that compute each image
+    by itself and keep the batch in front: compare their outputs. Raises MissingFrameworkError without the ``onnx`` package, MeasurementError for an operator that has
     no translation and for weights that are missing.
     """
     try:
@@ -30,19 +34,21 @@ def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1) -> byte
         raise MissingFrameworkError(
             'a common runtime needs the onnx package; install it with: pip install "zoodiff[onnx]"'
         ) from None
-    emit = Emit(graph)
+    emit = Emit(graph, batch)
     inputs = []
     for number, tensor in enumerate(graph.inputs):
         emit.names[tensor.name] = f"input{number}"
-        inputs.append(helper.make_tensor_value_info(f"input{number}", 1, list(tensor.shape)))
-    for node in graph.nodes:
+        shape = [batch * tensor.shape[0], *tensor.shape[1:]]
+        inputs.append(helper.make_tensor_value_info(f"input{number}", 1, shape))
+    for index, node in enumerate(graph.nodes):
+        emit.begin(index, node.name)
         made = _translated(emit, graph, node, weights)
         for tensor_name, name in zip(node.outputs, made, strict=True):
             emit.names[tensor_name] = name
     ends = []
     for number, tensor in enumerate(graph.outputs[:outputs]):
         source = emit.names[tensor.name]
-        emit.nodes.append(helper.make_node("Identity", [source], [f"output{number}"]))
+        emit.nodes.append(helper.make_node("Identity", [source], [f"output{number}"], "output"))
         ends.append(helper.make_tensor_value_info(f"output{number}", 1, None))
     body = helper.make_graph(emit.nodes, "network", inputs, ends, emit.constants)
     model = helper.make_model(

@@ -15,7 +15,10 @@ _FAR = 2**31
 
 
 def _reshape(e: Emit, call: Call) -> str:
-    return e.op("Reshape", data_of(call), ints(call.attributes["shape"]))
+    shape, result = call.attributes["shape"], e.result(call)
+    if e.batch > 1 and result:  # the batch is the slowest axis before and behind
+        shape = [-1, *result[1:]]
+    return e.op("Reshape", data_of(call), ints(shape))
 
 
 def _flatten(e: Emit, call: Call) -> str:
@@ -37,7 +40,8 @@ def _expand(e: Emit, call: Call) -> str:
 def _concat(e: Emit, call: Call) -> str:
     parts: list[Any] = list(call.inputs)
     for place, extra in zip(call.attributes.get("parameters_at", []), call.parameters, strict=True):
-        parts.insert(place, extra)
+        # A token of a transformer goes before every image.
+        parts.insert(place, np.repeat(np.asarray(extra), e.batch, axis=0))
     return e.op("Concat", *parts, axis=call.attributes["axis"])
 
 
