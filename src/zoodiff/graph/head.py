@@ -60,6 +60,33 @@ def head(graph: Graph, weights: Mapping[str, Any] | None = None) -> Head | None:
     return Head(tuple(scale), tuple(offset), tuple(order), tuple(steps))
 
 
+def head_nodes(graph: Graph) -> tuple[Node, ...]:
+    """The nodes of the head of a canonical graph, whether or not their values are known.
+
+    Without what stands behind the last of them that does something.
+    """
+    if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
+        return ()
+    channels = graph.inputs[0].shape[1]
+    chain, last = _chain(graph) if 1 <= channels <= 4 else [], 0
+    for place, node in enumerate(chain, start=1):
+        if _permutation(node, channels) is not None or _a_channel(node, channels):
+            last = place
+        elif node.op not in _TRIVIAL:
+            break
+    return tuple(chain[:last])
+
+
+def _a_channel(node: Node, channels: int) -> bool:
+    """Whether a node computes with one number, or one a channel."""
+    if node.op not in _AFFINE or node.attributes.get("axis", 1) != 1:
+        return False
+    value = node.attributes.get("value")
+    sizes = [p.size for p in node.parameters]
+    sizes += [len(value) if isinstance(value, list) else 1] if value is not None else []
+    return bool(sizes) and all(size in (1, channels) for size in sizes)
+
+
 _AFFINE = frozenset({"Add", "Sub", "Mul", "Div", "BatchNormalization"})
 
 

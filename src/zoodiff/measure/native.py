@@ -9,6 +9,7 @@ import numpy as np
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
+from zoodiff.workers.process import Worker
 from zoodiff.zoos.registry import Entry
 
 if TYPE_CHECKING:
@@ -62,7 +63,21 @@ def weights_of(engine: LocalEngine, entry: Entry, seed: int = 0) -> dict[str, ND
     Raises WeightsUnavailableError where published weights cannot be had, MeasurementError where
     the framework cannot give them.
     """
-    worker = engine.worker(entry.zoo, "run", threads=2)
+    return _read(engine.worker(entry.zoo, "run", threads=2), entry, seed, None)[0]
+
+
+def weights_and_outputs(
+    engine: LocalEngine, entry: Entry, image: NDArray[Any], *, seed: int = 0, role: str = "run"
+) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+    """As ``weights_of``, and what the network makes of one image, (1, channels, height, width)."""
+    found, outputs = _read(engine.worker(entry.zoo, role, threads=2), entry, seed, image)
+    assert outputs is not None
+    return found, outputs
+
+
+def _read(
+    worker: Worker, entry: Entry, seed: int, image: NDArray[Any] | None
+) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:
     worker.call(
         "load",
         doing=f"loading the weights of {entry.model.name}",
@@ -72,9 +87,18 @@ def weights_of(engine: LocalEngine, entry: Entry, seed: int = 0) -> dict[str, ND
         seed=seed,
         threads=2,
     )
+    outputs = None
+    if image is not None:
+        answer = worker.call(
+            "run",
+            doing=f"running {entry.model.name}",
+            handle=_HANDLE,
+            image=worker.put_array(image.astype(np.float32)),
+        )
+        outputs = worker.get_array(answer["outputs"])
     answer = worker.call(
         "weights", doing=f"reading the weights of {entry.model.name}", handle=_HANDLE
     )
     found = {name: worker.get_array(array) for name, array in answer.items()}
     worker.call("unload", doing=f"dropping {entry.model.name}", handle=_HANDLE)
-    return found
+    return found, outputs

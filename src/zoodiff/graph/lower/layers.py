@@ -222,7 +222,9 @@ def _group_norm(e: Emit, call: Call) -> str:
     a, shape = call.attributes, e.shape(call)
     groups = shape[1] if call.node.op == "InstanceNormalization" else a["num_groups"]
     parts = e.op("Reshape", data_of(call), ints([0, groups, -1]))
-    back = e.op("Reshape", _normalised(e, parts, [2], a.get("epsilon", 1e-5)), ints([0, *shape[1:]]))
+    back = e.op(
+        "Reshape", _normalised(e, parts, [2], a.get("epsilon", 1e-5)), ints([0, *shape[1:]])
+    )
     values = [
         None if v is None else wide(np.repeat(v, shape[1] // np.size(v)), 1, len(shape))
         for v in scale_and_shift(call)

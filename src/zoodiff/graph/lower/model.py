@@ -16,17 +16,18 @@ from zoodiff.graph.lower.emit import OPSET, Emit, Handler
 _HANDLERS: dict[str, Handler] = {**elementwise.HANDLERS, **layers.HANDLERS, **shapes.HANDLERS}
 
 
-def to_model(
-    graph: Graph, weights: Mapping[str, Any], outputs: int = 1, batch: int = 1
-) -> bytes:
+def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1, batch: int = 1) -> bytes:
     """A canonical graph as a serialised ONNX model of opset 17, weights in single precision.
 
     ``weights`` are canonical arrays by the parameter's name. Quantised layers become plain ones
-    with the weights that are given. Only the first ``outputs`` outputs are kept. Names of nodes lead
-    back to ``graph.nodes`` (``emit.node_of``). A graph is known at batch size 1; ``batch`` images
-    are taken as the first axis of every tensor, which holds for networks that compute each image
-    by itself and keep the batch in front: compare their outputs. Raises MissingFrameworkError without the ``onnx`` package, MeasurementError for an operator that has
-    no translation and for weights that are missing.
+    with the weights that are given. Only the first ``outputs`` outputs are kept. Names of nodes
+    lead back to ``graph.nodes`` (``emit.node_of``).
+
+    A graph is known at batch size 1. ``batch`` images are taken to lie along the first axis of
+    every tensor, which holds for networks that keep the batch in front: compare their outputs.
+
+    Raises MissingFrameworkError without the ``onnx`` package, MeasurementError for an operator
+    that has no translation and for weights that are missing.
     """
     try:
         from onnx import helper

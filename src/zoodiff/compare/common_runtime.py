@@ -1,0 +1,260 @@
+"""Two entries in one common runtime, ONNX Runtime, each with its own weights.
+
+Each entry's canonical graph is lowered to an ONNX file, which is then one more contestant of the
+same measurement. What only one of the two does inside the network is taken out of a second file.
+No framework's exporter takes part, so no exporter's habits are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.compare.weights import canonical as canonical_weights
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError, ZoodiffError
+from zoodiff.graph.canonical import canonical
+from zoodiff.graph.inside import Part, parts_inside, with_layout, without
+from zoodiff.graph.ir import Graph
+from zoodiff.graph.lower import to_model
+from zoodiff.measure import architecture
+from zoodiff.measure.native import weights_and_outputs
+from zoodiff.zoos import registry
+from zoodiff.zoos.registry import Entry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ROLE = "lower"
+_HANDLE = "lowered"
+_LARGEST = 2**31 - 2**20
+"""Bytes of one ONNX file; a limit of its format."""
+_ALIKE = 1e-5
+"""Relative spread below which outputs are one number after rounding, and show nothing."""
+SAME = 1e-3
+"""Largest difference of outputs, over their spread, at which two networks are one function."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An entry in the common runtime."""
+
+    entry: str
+    batch: int = 1
+    full: Path | None = None
+    """The whole network; None where there is none, and ``reason`` says why."""
+    stripped: Path | None = None
+    """Without what is inside this one only; None where nothing is."""
+    inside: tuple[str, ...] = ()
+    """What ``stripped`` lacks, in words."""
+    reason: str = ""
+    deviation: float | None = None
+    """Largest difference to the outputs in its own framework, over their spread, on one image;
+    None where that shows nothing, outputs being no numbers or all alike."""
+    graph: Graph | None = None
+    """What ``full`` computes; names of its nodes lead back to this graph's."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the graph, for JSON."""
+        return {
+            "entry": self.entry,
+            "batch": self.batch,
+            "full": str(self.full) if self.full else None,
+            "stripped": str(self.stripped) if self.stripped else None,
+            "inside": list(self.inside),
+            "reason": self.reason,
+            "deviation": self.deviation,
+        }
+
+
+@dataclass(frozen=True)
+class _Read:
+    """An entry, read from its zoo."""
+
+    entry: Entry
+    graph: Graph
+    weights: Mapping[str, Any]
+    parts: tuple[Part, ...]
+    image: NDArray[Any]
+    outputs: NDArray[Any]
+
+
+def prepared(
+    engine: LocalEngine, entry: Entry, folder: Path, *, batch: int = 1, seed: int = 0
+) -> Prepared:
+    """An entry by itself: nothing is stripped. See ``prepared_pair``."""
+    found = _read(engine, entry, seed)
+    if isinstance(found, Prepared):
+        return replace(found, batch=batch)
+    return _written(engine, found, (), folder, "alone", batch)
+
+
+def prepared_pair(
+    engine: LocalEngine, a: Entry, b: Entry, folder: Path, *, batch: int = 1, seed: int = 0
+) -> tuple[Prepared, Prepared]:
+    """Two entries as ONNX files for batches of one size, in a folder that exists.
+
+    Each is held to the outputs that its own framework gives for one image with the same weights;
+    at batch sizes above 1 also to itself at batch size 1. ``seed`` is for random weights. What
+    cannot be lowered, or comes out otherwise, has a reason instead of files; nothing is raised
+    for it, and the other entry is not affected.
+    """
+    read = [_read(engine, entry, seed) for entry in (a, b)]
+    kinds = [{p.kind for p in x.parts} if isinstance(x, _Read) else None for x in read]
+    made: list[Prepared] = []
+    for side, found in enumerate(read):
+        if isinstance(found, Prepared):
+            made.append(replace(found, batch=batch))
+            continue
+        there = kinds[1 - side]
+        only = tuple(p for p in found.parts if there is not None and p.kind not in there)
+        made.append(_written(engine, found, only, folder, "ab"[side], batch))
+    for entry in (a, b):
+        engine.release(entry.zoo, _ROLE)
+    return made[0], made[1]
+
+
+def as_entry(path: Path) -> Entry:
+    """The entry that a prepared file is, to be measured like any other."""
+    return registry.resolve(str(path))
+
+
+def _read(engine: LocalEngine, entry: Entry, seed: int) -> _Read | Prepared:
+    try:
+        source = architecture.describe(engine, entry)[0]
+        core = canonical(source)
+        if len(core.inputs) != 1:
+            raise MeasurementError(f"{entry.ref} has {len(core.inputs)} inputs; one is expected")
+        if any("quantisation" in node.notes for node in core.nodes):
+            raise MeasurementError(
+                f"{entry.ref} computes with integers, which lowering would turn into real numbers"
+            )
+        graph = with_layout(core, source)
+        inside = parts_inside(graph)
+        image = _images(core.inputs[0].shape, inside)
+        stored, outputs = weights_and_outputs(engine, entry, image, seed=seed, role=_ROLE)
+        return _Read(entry, graph, canonical_weights(core, stored), inside, image, outputs)
+    except ZoodiffError as error:
+        return Prepared(str(entry.ref), reason=str(error))
+
+
+def _written(
+    engine: LocalEngine, read: _Read, only: Sequence[Part], folder: Path, side: str, batch: int
+) -> Prepared:
+    name = f"{read.entry.zoo.name}-{Path(read.entry.model.name).name}-{side}-{batch}"
+    full, stripped = folder / f"{name}.onnx", folder / f"{name}-stripped.onnx"
+    found = Prepared(str(read.entry.ref), batch)
+    try:
+        full.write_bytes(serialised(read.graph, read.weights, batch))
+        deviation = _deviation(engine, read, full, batch)
+        if deviation is not None and deviation > SAME:
+            raise MeasurementError(
+                f"{read.entry.ref} gives other outputs in the common runtime than in its own "
+                f"(by {deviation:.1g} of their spread)"
+            )
+        if only:
+            bare = without(read.graph, only)
+            stripped.write_bytes(serialised(bare, read.weights, batch))
+            _outputs(engine, stripped, _batch(read, batch))
+    except ZoodiffError as error:
+        for path in (full, stripped):
+            path.unlink(missing_ok=True)
+        return replace(found, reason=str(error))
+    return replace(
+        found,
+        full=full,
+        stripped=stripped if only else None,
+        inside=tuple(map(str, only)),
+        deviation=deviation,
+        graph=read.graph,
+    )
+
+
+def serialised(graph: Graph, weights: Mapping[str, Any], batch: int = 1) -> bytes:
+    """A graph as an ONNX model; MeasurementError where it cannot be one."""
+    size = 4 * sum(p.size for node in graph.nodes for p in node.parameters)
+    if size > _LARGEST:
+        raise MeasurementError(f"{graph.source} has {size / 2**30:.1f} GiB of weights, too many")
+    return to_model(graph, weights, batch=batch)
+
+
+def _images(shape: Sequence[int], inside: Sequence[Part]) -> NDArray[Any]:
+    """Pixels from 0 to 255 for a network that prepares them itself, else prepared ones."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    if any(part.kind == "preprocessing" for part in inside):
+        return rng.uniform(0, 255, shape).astype(np.float32)
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def _deviation(engine: LocalEngine, read: _Read, full: Path, batch: int) -> float | None:
+    """Of the lowered network from the entry, and from itself one image at a time."""
+    import numpy as np
+
+    images = _batch(read, batch)
+    outputs = _outputs(engine, full, images)
+    found = [_distance(outputs[:1], read.outputs)]
+    if batch > 1:
+        single = full.with_name(f"{full.stem}-single.onnx")
+        single.write_bytes(serialised(read.graph, read.weights))
+        try:
+            alone = _outputs(engine, single, images)
+        finally:
+            single.unlink()
+        apart = _distance(outputs, alone)
+        if apart is not None and apart > SAME:
+            raise MeasurementError(
+                f"{read.entry.ref} can be lowered for batch size 1 only: it moves the batch from "
+                "its first axis"
+            )
+        found.append(apart)
+    known = [x for x in found if x is not None]
+    return float(np.max(known)) if known else None
+
+
+def _batch(read: _Read, batch: int) -> NDArray[Any]:
+    """(batch, channels, height, width): the image that was run natively, and it changed."""
+    import numpy as np
+
+    return np.concatenate([np.roll(read.image, 7 * k, axis=-1) for k in range(batch)])
+
+
+def _distance(x: NDArray[Any], y: NDArray[Any]) -> float | None:
+    import numpy as np
+
+    if x.size != y.size:
+        return float("inf")
+    x, y = (np.asarray(v, dtype=np.float64).reshape(len(x), -1) for v in (x, y))
+    if not np.isfinite(x).all() or not np.isfinite(y).all():
+        return None
+    spread = float(np.ptp(y))
+    if spread <= _ALIKE * float(np.abs(y).max()):
+        return None
+    return float(np.abs(x - y).max()) / spread
+
+
+def _outputs(engine: LocalEngine, path: Path, images: NDArray[Any]) -> NDArray[Any]:
+    """(batch, classes), run in a worker as it will be measured."""
+    entry = as_entry(path)
+    worker = engine.worker(entry.zoo, _ROLE, threads=2)
+    worker.call(
+        "load",
+        doing=f"loading {path.name}",
+        handle=_HANDLE,
+        model=entry.model.name,
+        weights=entry.weights_name,
+        seed=0,
+        threads=2,
+    )
+    answer = worker.call(
+        "run",
+        doing=f"running {path.name}",
+        handle=_HANDLE,
+        image=worker.put_array(images),
+    )
+    outputs = worker.get_array(answer["outputs"])
+    worker.call("unload", doing=f"dropping {path.name}", handle=_HANDLE)
+    return outputs

@@ -1,0 +1,120 @@
+"""What stands at the ends of a network and could as well stand outside of it.
+
+Arithmetic on pixels behind the input, a softmax or sigmoid before the output, and a transposition
+of the image between the two: zoos put them inside or leave them to the user, so of two networks of
+one name one may have them and the other not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from zoodiff.graph.head import head_nodes
+from zoodiff.graph.ir import Graph, Node, Tensor
+from zoodiff.graph.net import Net
+
+Kind = Literal["preprocessing", "output activation", "layout"]
+
+_ACTIVATIONS = frozenset({"LogSoftmax", "Sigmoid", "Softmax"})
+_PASSING = frozenset({"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze"})
+_LAST_TO_FIRST = [0, 3, 1, 2]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing inside a network that another may leave to its user."""
+
+    kind: Kind
+    nodes: tuple[Node, ...]
+
+    def __str__(self) -> str:
+        if self.kind == "layout":
+            return "a transposition of the image"
+        if self.kind == "output activation":
+            return f"{self.nodes[-1].op.lower()} at the end"
+        names = dict.fromkeys(node.name for node in self.nodes)
+        return f"preprocessing ({', '.join(names)})"
+
+
+def with_layout(graph: Graph, source: Graph) -> Graph:
+    """A canonical graph that takes images as its source does, transposition included.
+
+    ``source`` is the frontend's graph. Only a transposition that the source spells out is put
+    back; frameworks that compute channels last have none.
+    """
+    if len(source.inputs) != 1 or len(graph.inputs) != 1:
+        return graph
+    mine, theirs = graph.inputs[0], source.inputs[0]
+    spelt = any(
+        n.op == "Transpose" and n.attributes.get("perm") == _LAST_TO_FIRST for n in source.nodes
+    )
+    if not (theirs.channels_last and spelt and theirs.channels_first == mine.shape):
+        return graph
+    image = Tensor(f"{mine.name}/channels_last", theirs.shape, mine.dtype)
+    turned = Node(
+        "Transpose",
+        f"{mine.name}/transposed",
+        (image.name,),
+        (mine.name,),
+        {"perm": _LAST_TO_FIRST},
+    )
+    return replace(
+        graph,
+        inputs=(image,),
+        nodes=(turned, *graph.nodes),
+        tensors={**graph.tensors, image.name: image, mine.name: mine},
+    )
+
+
+def parts_inside(graph: Graph) -> tuple[Part, ...]:
+    """What could stand outside, of a canonical graph or one ``with_layout``."""
+    found = []
+    begin = graph
+    first = graph.nodes[0] if graph.nodes else None
+    if first is not None and _turns_the_image(graph, first):
+        found.append(Part("layout", (first,)))
+        begin = without(graph, [found[0]])
+    pixels = head_nodes(begin)
+    if pixels:
+        found.append(Part("preprocessing", pixels))
+    last = _last_activation(graph)
+    if last is not None:
+        found.append(Part("output activation", (last,)))
+    return tuple(found)
+
+
+def without(graph: Graph, parts: Collection[Part]) -> Graph:
+    """The graph without some of its parts; an image then enters channels first."""
+    net = Net(graph)
+    gone = {node.outputs[0] for part in parts for node in part.nodes}
+    for node in list(net):
+        if node.output in gone and node.op != "Transpose":
+            net.bypass(node)
+    made = net.freeze()
+    turned = next((n for n in made.nodes if n.outputs[0] in gone), None)
+    if turned is None:
+        return made
+    image = made.tensors[turned.outputs[0]]
+    kept = tuple(node for node in made.nodes if node is not turned)
+    tensors = {name: t for name, t in made.tensors.items() if name != turned.inputs[0]}
+    return replace(made, inputs=(image,), nodes=kept, tensors=tensors)
+
+
+def _turns_the_image(graph: Graph, node: Node) -> bool:
+    return (
+        len(graph.inputs) == 1
+        and node.op == "Transpose"
+        and node.inputs == (graph.inputs[0].name,)
+        and node.attributes.get("perm") == _LAST_TO_FIRST
+        and graph.inputs[0].channels_last
+    )
+
+
+def _last_activation(graph: Graph) -> Node | None:
+    producers = {name: node for node in graph.nodes for name in node.outputs}
+    node = producers.get(graph.outputs[0].name) if graph.outputs else None
+    while node is not None and node.op in _PASSING and len(node.inputs) == 1:
+        node = producers.get(node.inputs[0])
+    return node if node is not None and node.op in _ACTIVATIONS else None
