@@ -55,9 +55,11 @@ class Prepared:
     None where that shows nothing, outputs being no numbers or all alike."""
     graph: Graph | None = None
     """What ``full`` computes; names of its nodes lead back to this graph's."""
+    source: Graph | None = None
+    """As the zoo's frontend gave it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the graph, for JSON."""
+        """Everything but the graphs, for JSON."""
         return {
             "entry": self.entry,
             "batch": self.batch,
@@ -74,6 +76,7 @@ class _Read:
     """An entry, read from its zoo."""
 
     entry: Entry
+    source: Graph
     graph: Graph
     weights: Mapping[str, Any]
     parts: tuple[Part, ...]
@@ -135,7 +138,7 @@ def _read(engine: LocalEngine, entry: Entry, seed: int) -> _Read | Prepared:
         inside = parts_inside(graph)
         image = _images(core.inputs[0].shape, inside)
         stored, outputs = weights_and_outputs(engine, entry, image, seed=seed, role=_ROLE)
-        return _Read(entry, graph, canonical_weights(core, stored), inside, image, outputs)
+        return _Read(entry, source, graph, canonical_weights(core, stored), inside, image, outputs)
     except ZoodiffError as error:
         return Prepared(str(entry.ref), reason=str(error))
 
@@ -169,6 +172,7 @@ def _written(
         inside=tuple(map(str, only)),
         deviation=deviation,
         graph=read.graph,
+        source=read.source,
     )
 
 

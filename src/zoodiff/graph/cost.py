@@ -8,6 +8,7 @@ publishes (``weights.meta["_ops"]``) and in fvcore's ``FlopCountAnalysis``.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import NewType
@@ -16,6 +17,7 @@ from zoodiff.graph import ops
 from zoodiff.graph.ir import Graph, Node
 
 Macs = NewType("Macs", int)
+Bytes = NewType("Bytes", int)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,55 @@ def macs_of(graph: Graph, node: Node) -> Macs:
         sizes = [node.attributes[key] for key in ("batch", "m", "k", "n")]
         return Macs(prod(int(size) for size in sizes if isinstance(size, int)))
     return Macs(0)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Bytes that pass between a group of nodes and memory, when nothing of it is in a cache."""
+
+    weights: Bytes
+    activations: Bytes
+
+    @property
+    def total(self) -> Bytes:
+        """All together."""
+        return Bytes(self.weights + self.activations)
+
+
+def traffic_of(
+    graph: Graph, nodes: Sequence[Node], *, batch: int = 1, itemsize: int = 4
+) -> Traffic:
+    """Of nodes that run as one: weights once, inputs read and outputs written for every image.
+
+    What passes between the nodes counts nothing. Reshapes move nothing, slices read what they
+    give; ``itemsize`` is the bytes of one number.
+    """
+    if all(node.op in _FREE for node in nodes):
+        return Traffic(Bytes(0), Bytes(0))
+    made = {name for node in nodes for name in node.outputs}
+    read: dict[str, int] = {}
+    for node in nodes:
+        for name in node.inputs:
+            if name in made or name not in graph.tensors:
+                continue
+            source = node.outputs if node.op in _PICKING else (name,)
+            read[name] = sum(_elements(graph, one) for one in source)
+    inner = {name for node in nodes for name in node.inputs}
+    ends = {output.name for output in graph.outputs}
+    given = [name for name in made if name not in inner or name in ends]
+    moved = sum(read.values()) + sum(_elements(graph, name) for name in given)
+    weights = {p.name: p.size for node in nodes for p in node.parameters}
+    return Traffic(Bytes(itemsize * sum(weights.values())), Bytes(itemsize * batch * moved))
+
+
+_FREE = frozenset({"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
+"""Operators that give their input another shape, and no more in the form that is run."""
+_PICKING = frozenset({"Gather", "Slice", "Split"})
+
+
+def _elements(graph: Graph, name: str) -> int:
+    found = graph.tensors.get(name)
+    return max(0, prod(found.shape)) if found else 0
 
 
 def count(graph: Graph) -> Counts:

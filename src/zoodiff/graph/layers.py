@@ -144,6 +144,13 @@ class LayerGraph:
         elif node.op in _ANCHORS or _vector(node):
             self._open.add(layer.index)
 
+    def layer_of(self, tensor: str) -> int | None:
+        """Index of the layer whose result a tensor is or is made of, reshapes included.
+
+        Negative for inputs of the network, None for a tensor that there is not.
+        """
+        return self._where.get(tensor)
+
     def shape(self, layer: Layer) -> tuple[int, ...]:
         """Shape of what a layer hands on."""
         found = self.graph.tensors.get(layer.output)

@@ -275,6 +275,16 @@ class Handlers:
         ]
         return {"outputs": protocol.put_array(np.concatenate(outputs), self._scratch)}
 
+    def on_profile(
+        self, path: str, runs: int, batch: int, seed: int, threads: int
+    ) -> dict[str, Any]:
+        """How long each operator of an ONNX file takes; see ``zoodiff.zoos.onnx_profile``."""
+        from zoodiff.zoos.onnx_profile import profile
+
+        return profile(
+            Path(path), runs=runs, batch=batch, seed=seed, threads=threads, folder=self._scratch
+        )
+
 
 def peak_rss_bytes() -> int:
     """Peak resident memory of this process so far.
