@@ -285,6 +285,20 @@ class Handlers:
             Path(path), runs=runs, batch=batch, seed=seed, threads=threads, folder=self._scratch
         )
 
+    def on_environment(self) -> dict[str, Any]:
+        """What this process runs with; the framework is imported, so that its threads count."""
+        from zoodiff.workers.surroundings import surroundings
+
+        return surroundings(self.backend.versions())
+
+    def on_peaks(
+        self, threads: int, each_seconds: float, cache_bytes: int | None
+    ) -> dict[str, Any]:
+        """What this process reaches at best; see ``zoodiff.workers.peaks``."""
+        from zoodiff.workers.peaks import peaks
+
+        return peaks(threads, each_seconds, cache_bytes)
+
 
 def peak_rss_bytes() -> int:
     """Peak resident memory of this process so far.

@@ -12,8 +12,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-_SIDE = 1024
-"""Rows and columns of the factors of a product: 3 x 4 MiB, and 1e9 MACs."""
+_SIDE = 384
+"""Rows and columns of the factors of a product: 57e6 MACs, a few milliseconds, so that some calls
+are not interrupted by other processes."""
+_PIECE = 2 * 2**20
+"""Numbers that a thread moves before time is taken, 8 MiB: for the same reason."""
 _LEAST = 64 * 2**20
 _MOST = 512 * 2**20
 """Bytes of one array that is moved."""
@@ -94,37 +97,37 @@ def _product(a: Any, b: Any, threads: int) -> Callable[[], object]:
 
 
 def _memory(length: int, threads: int, seconds: float) -> dict[str, float]:
-    """Bytes a second of copying, of a triad and of reading, in ``threads`` threads.
+    """Bytes a second of copying and of reading, in ``threads`` threads.
 
     Counted as STREAM counts (J. McCalpin, IEEE TCCA Newsletter, 1995): what the program reads and
-    writes, not what caches fetch in order to write. numpy lets other threads run meanwhile.
+    writes, not what caches fetch in order to write. Arrays are walked piece by piece, so that no
+    piece is in a cache when it comes again; the fastest tenth of the pieces counts. numpy lets
+    other threads run meanwhile.
     """
     import numpy as np
 
-    x, y, z = (np.full(length, value, dtype=np.float32) for value in (1.0, 2.0, 0.0))
-    bounds = [length * k // threads for k in range(threads + 1)]
-    pieces = [slice(begin, end) for begin, end in zip(bounds, bounds[1:], strict=False)]
+    x, y = (np.full(length, value, dtype=np.float32) for value in (1.0, 2.0))
 
     def copy(piece: slice) -> None:
-        np.copyto(z[piece], x[piece])
-
-    def triad(piece: slice) -> None:
-        # In blocks that stay in a cache, so that the product is not written to memory and read.
-        for begin in range(piece.start, piece.stop, _BLOCK):
-            block = slice(begin, min(begin + _BLOCK, piece.stop))
-            np.multiply(y[block], np.float32(3.0), out=z[block])
-            np.add(z[block], x[block], out=z[block])
+        np.copyto(y[piece], x[piece])
 
     def read(piece: slice) -> None:
-        np.max(x[piece])
+        np.dot(x[piece], x[piece])
 
     found = {}
+    step = min(_PIECE, length // threads)
     with ThreadPoolExecutor(threads) as pool, _limited(1):
-        for name, task, arrays in (("copy", copy, 2), ("triad", triad, 3), ("read", read, 1)):
-            best = _best(lambda task=task: list(pool.map(task, pieces)), seconds)  # type: ignore[misc]
-            found[name] = 4.0 * length * arrays / best
+        for name, task, arrays in (("copy", copy, 2), ("read", read, 1)):
+            times: list[float] = []
+            begin, end = 0, time.perf_counter() + seconds
+            while time.perf_counter() < end or not times:
+                if begin + step * threads > length:
+                    begin = 0
+                pieces = [slice(begin + step * k, begin + step * (k + 1)) for k in range(threads)]
+                start = time.perf_counter()
+                for done in [pool.submit(task, piece) for piece in pieces]:
+                    done.result()
+                times.append(time.perf_counter() - start)
+                begin += step * threads
+            found[name] = 4.0 * step * threads * arrays / float(np.quantile(times, 0.1))
     return found
-
-
-_BLOCK = 16 * 1024
-"""Numbers; 64 KiB."""

@@ -1,0 +1,145 @@
+"""The environment of a measurement, and whether two measurements share one.
+
+Latencies of two environments are two different quantities: a digest tells them apart, and
+``comparable`` names what differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from zoodiff.engines.local import LocalEngine
+from zoodiff.measure.machine import Machine, machine
+from zoodiff.zoos.base import Zoo
+
+_STATE = frozenset({"affinity", "frequency_now", "memory"})
+"""Facts of a machine that change from minute to minute, or do not matter."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the workers of one zoo run with; see ``zoodiff.workers.surroundings``."""
+
+    python: str = ""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    threading: tuple[Mapping[str, Any], ...] | None = None
+    """Thread pools of BLAS and OpenMP libraries; None where they cannot be asked."""
+    frameworks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Threads within and between operators that a framework says it uses."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A machine, and what each zoo's workers run with on it."""
+
+    machine: Machine
+    workers: Mapping[str, Surroundings] = field(default_factory=dict)
+    """By the zoo's name."""
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits over everything that makes two environments comparable."""
+        text = json.dumps(_compared(self), sort_keys=True, default=list)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; ``Environment.from_dict(e.to_dict()) == e``, also through JSON."""
+        return {"digest": self.digest, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Environment:
+        """Read what ``to_dict`` wrote; facts that this version does not know are left out."""
+        known = {one.name for one in fields(Machine)}
+        facts = {k: _frozen(v) for k, v in raw["machine"].items() if k in known}
+        workers = {name: surroundings_of(one) for name, one in raw["workers"].items()}
+        return cls(Machine(**facts), workers)
+
+
+def environment(engine: LocalEngine, zoos: Iterable[Zoo] = (), *, threads: int = 1) -> Environment:
+    """The environment of measurements in workers of some zoos at a number of threads.
+
+    Raises the ZoodiffError of a worker that cannot start.
+    """
+    workers: dict[str, Surroundings] = {}
+    for zoo in zoos:
+        if zoo.name not in workers:
+            answer = engine.worker(zoo, threads=threads).call(
+                "environment", doing="asking what it runs with"
+            )
+            workers[zoo.name] = surroundings_of(answer)
+    return Environment(machine(), workers)
+
+
+def surroundings_of(answer: Mapping[str, Any]) -> Surroundings:
+    """What a worker answered to ``environment``."""
+    pools = answer.get("threading")
+    return Surroundings(
+        str(answer.get("python", "")),
+        dict(answer.get("libraries") or {}),
+        None if pools is None else tuple(pools),
+        dict(answer.get("frameworks") or {}),
+        dict(answer.get("variables") or {}),
+    )
+
+
+def comparable(a: Environment, b: Environment) -> list[str]:
+    """What keeps measurements of two environments from being compared; empty where nothing does.
+
+    Of workers, those of zoos that both have are compared: an entry of one zoo may stand beside
+    an entry of another.
+    """
+    one, other = _compared(a), _compared(b)
+    found = _differences("", one["machine"], other["machine"])
+    for name in sorted(one["workers"].keys() & other["workers"].keys()):
+        mine, theirs = one["workers"][name], other["workers"][name]
+        for key in mine:
+            if isinstance(mine[key], dict) and isinstance(theirs[key], dict):
+                found += _differences(f"{name}: ", mine[key], theirs[key])
+            elif mine[key] != theirs[key]:
+                found.append(f"{name}: {key} {_shown(mine[key])} | {_shown(theirs[key])}")
+    return found
+
+
+def oversubscribed(found: Environment, threads: int) -> list[str]:
+    """Thread pools that start more threads than were asked for, or than there are processors."""
+    room = found.machine.quota or found.machine.allowed or found.machine.processors
+    problems = []
+    if room is not None and threads > room:
+        problems.append(f"{threads} threads are asked for on {room:g} processors")
+    for name, one in found.workers.items():
+        pools = [(str(p.get("internal_api")), p.get("num_threads")) for p in one.threading or ()]
+        pools += [(kind, sizes.get("intra")) for kind, sizes in one.frameworks.items()]
+        for kind, size in dict.fromkeys(pools):
+            if isinstance(size, int) and size > threads:
+                problems.append(f"{name}: {kind} uses {size} threads, {threads} are asked for")
+    return problems
+
+
+def _compared(found: Environment) -> dict[str, Any]:
+    facts = {key: value for key, value in asdict(found.machine).items() if key not in _STATE}
+    workers = {name: json.loads(json.dumps(asdict(one))) for name, one in found.workers.items()}
+    return {"machine": json.loads(json.dumps(facts)), "workers": workers}
+
+
+def _differences(prefix: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{prefix}{key.replace('_', ' ') if not prefix else key} "
+        f"{_shown(a.get(key))} | {_shown(b.get(key))}"
+        for key in dict.fromkeys((*a, *b))
+        if a.get(key) != b.get(key)
+    ]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

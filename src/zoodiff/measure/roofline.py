@@ -1,0 +1,85 @@
+"""What this machine reaches at best: the two numbers that a roofline is drawn with.
+
+S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model for
+multicore architectures", Communications of the ACM 52(4), 2009. Peaks are measured, not taken from
+a data sheet: single-precision multiply-accumulates a second of a matrix product in cache, in
+numpy's library and in ONNX Runtime, and bytes a second of arrays larger than the last cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import MeasurementError
+from zoodiff.measure.machine import machine
+from zoodiff.zoos.files.formats import ONNX
+
+_KINDS = 4
+"""Things that are timed one after the other."""
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Multiply-accumulates and bytes a second, by how they were measured."""
+
+    threads: int
+    macs_by: Mapping[str, float]
+    bytes_by: Mapping[str, float]
+    array_bytes: int
+    """Size of each array that was moved."""
+
+    @property
+    def macs_per_second(self) -> float:
+        """The best of all ways."""
+        return max(self.macs_by.values())
+
+    @property
+    def bytes_per_second(self) -> float:
+        """The best of all ways."""
+        return max(self.bytes_by.values())
+
+    @property
+    def ridge(self) -> float:
+        """MACs a byte from which on arithmetic and not memory is the limit."""
+        return self.macs_per_second / self.bytes_per_second
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            **asdict(self),
+            "macs_per_second": self.macs_per_second,
+            "bytes_per_second": self.bytes_per_second,
+            "ridge_macs_per_byte": self.ridge,
+        }
+
+
+def measure_peaks(engine: LocalEngine, *, threads: int = 1, seconds: float = 2.0) -> Peaks:
+    """Measure the peaks in a worker with this number of threads, in about ``seconds``.
+
+    Needs the ``onnx`` extra, whose worker does it; raises MeasurementError without. On a busy
+    machine peaks come out too low: pieces are short, and the fastest count.
+    """
+    worker = engine.worker(ONNX, "peaks", threads=threads)
+    answer = worker.call(
+        "peaks",
+        doing="measuring the peaks of this machine",
+        threads=threads,
+        each_seconds=seconds / _KINDS,
+        cache_bytes=machine().last_level_cache,
+    )
+    engine.release(ONNX, "peaks")
+    return peaks_of(answer)
+
+
+def peaks_of(answer: Mapping[str, Any]) -> Peaks:
+    """What a worker answered to ``peaks``."""
+    macs, moved = (
+        {name: float(rate) for name, rate in answer[key].items() if rate}
+        for key in ("macs_per_second", "bytes_per_second")
+    )
+    if not macs or not moved:
+        raise MeasurementError("the peaks of this machine could not be measured")
+    return Peaks(int(answer["threads"]), macs, moved, int(answer["array_bytes"]))
