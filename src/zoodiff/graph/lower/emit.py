@@ -53,7 +53,7 @@ class Emit:
         self._helper, self._numpy = helper, numpy_helper
         self._graph = graph
         self.batch = batch
-        self._source = (0, "")
+        self._source = (-1, "")
         self._written = 0
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
@@ -62,7 +62,9 @@ class Emit:
 
     def begin(self, index: int, name: str) -> None:
         """Say which canonical node is written from now on."""
-        self._source, self._written = (index, name), 0
+        if index != self._source[0]:
+            self._written = 0
+        self._source = (index, name)
 
     def op(self, kind: str, *operands: Operand, outputs: int = 1, **attributes: Any) -> str:
         """Write one node and return the name of its (first) result."""
@@ -90,12 +92,6 @@ class Emit:
     def shape(self, call: Call, number: int = 0) -> tuple[int, ...]:
         """Shape of a node's input at batch size 1, as the graph has it."""
         return self._graph.tensors[call.node.inputs[number]].shape
-
-    def result(self, call: Call) -> tuple[int, ...]:
-        """Shape of a node's first output at batch size 1; empty where it is not known."""
-        found = self._graph.tensors.get(call.node.outputs[0])
-        shape = found.shape if found else ()
-        return shape if all(extent > 0 for extent in shape) else ()
 
     def rank(self, call: Call, number: int = 0) -> int:
         """Number of axes of a node's input."""

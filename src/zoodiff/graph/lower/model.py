@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from zoodiff.graph.evaluate.call import Call
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.lower import elementwise, layers, shapes
 from zoodiff.graph.lower.emit import OPSET, Emit, Handler
+from zoodiff.graph.lower.front import in_front
 
 _HANDLERS: dict[str, Handler] = {**elementwise.HANDLERS, **layers.HANDLERS, **shapes.HANDLERS}
 
@@ -23,11 +24,11 @@ def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1, batch: 
     with the weights that are given. Only the first ``outputs`` outputs are kept. Names of nodes
     lead back to ``graph.nodes`` (``emit.node_of``).
 
-    A graph is known at batch size 1. ``batch`` images are taken to lie along the first axis of
-    every tensor, which holds for networks that keep the batch in front: compare their outputs.
+    The model takes ``batch`` images at once, each computed by itself.
 
-    Raises MissingFrameworkError without the ``onnx`` package, MeasurementError for an operator
-    that has no translation and for weights that are missing.
+    Raises MissingFrameworkError without the ``onnx`` package, MeasurementError for weights that
+    are missing, for an operator that has no translation, and at batch sizes above 1 for one that
+    mixes images.
     """
     try:
         from onnx import helper
@@ -35,13 +36,17 @@ def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1, batch: 
         raise MissingFrameworkError(
             'a common runtime needs the onnx package; install it with: pip install "zoodiff[onnx]"'
         ) from None
+    origins: Sequence[int] = range(len(graph.nodes))
+    if batch > 1:
+        front = in_front(graph)
+        graph, origins = front.graph, front.origins
     emit = Emit(graph, batch)
     inputs = []
     for number, tensor in enumerate(graph.inputs):
         emit.names[tensor.name] = f"input{number}"
         shape = [batch * tensor.shape[0], *tensor.shape[1:]]
         inputs.append(helper.make_tensor_value_info(f"input{number}", 1, shape))
-    for index, node in enumerate(graph.nodes):
+    for index, node in zip(origins, graph.nodes, strict=True):
         emit.begin(index, node.name)
         made = _translated(emit, graph, node, weights)
         for tensor_name, name in zip(node.outputs, made, strict=True):

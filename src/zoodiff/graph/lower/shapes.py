@@ -15,9 +15,9 @@ _FAR = 2**31
 
 
 def _reshape(e: Emit, call: Call) -> str:
-    shape, result = call.attributes["shape"], e.result(call)
-    if e.batch > 1 and result:  # the batch is the slowest axis before and behind
-        shape = [-1, *result[1:]]
+    shape = call.attributes["shape"]
+    if e.batch > 1:  # and the whole shape is given
+        shape = [-1, *shape[1:]]
     return e.op("Reshape", data_of(call), ints(shape))
 
 
