@@ -22,6 +22,7 @@ from zoodiff.graph.lower import to_model
 from zoodiff.measure import architecture
 from zoodiff.measure.native import weights_and_outputs
 from zoodiff.zoos import registry
+from zoodiff.zoos.files.formats import ONNX
 from zoodiff.zoos.registry import Entry
 
 if TYPE_CHECKING:
@@ -84,39 +85,39 @@ class _Read:
     outputs: NDArray[Any]
 
 
-def prepared(
-    engine: LocalEngine, entry: Entry, folder: Path, *, batch: int = 1, seed: int = 0
-) -> Prepared:
-    """An entry by itself: nothing is stripped. See ``prepared_pair``."""
-    found = _read(engine, entry, seed)
-    if isinstance(found, Prepared):
-        return replace(found, batch=batch)
-    return _written(engine, found, (), folder, "alone", batch)
+def prepared_all(
+    engine: LocalEngine, entries: Sequence[Entry], folder: Path, *, batch: int = 1, seed: int = 0
+) -> tuple[Prepared, ...]:
+    """Entries as ONNX files for batches of one size, in a folder that exists.
+
+    ``stripped`` lacks what is not inside all of those that can be lowered; of a single entry it
+    lacks nothing. Each is held to the outputs that its own framework gives for one image with the
+    same weights; at batch sizes above 1 also to itself at batch size 1. ``seed`` is for random
+    weights. What cannot be lowered, or comes out otherwise, has a reason instead of files; nothing
+    is raised for it, and the others are not affected.
+    """
+    read = [_read(engine, entry, seed) for entry in entries]
+    kinds = [{part.kind for part in one.parts} for one in read if isinstance(one, _Read)]
+    shared = set.intersection(*kinds) if kinds else set()
+    made: list[Prepared] = []
+    for number, found in enumerate(read):
+        if isinstance(found, Prepared):
+            made.append(replace(found, batch=batch))
+        else:
+            only = tuple(part for part in found.parts if part.kind not in shared)
+            made.append(_written(engine, found, only, folder, number, batch))
+    for zoo in {one.zoo.name: one.zoo for one in entries}.values():
+        engine.release(zoo, _ROLE)
+    engine.release(ONNX, _ROLE)
+    return tuple(made)
 
 
 def prepared_pair(
     engine: LocalEngine, a: Entry, b: Entry, folder: Path, *, batch: int = 1, seed: int = 0
 ) -> tuple[Prepared, Prepared]:
-    """Two entries as ONNX files for batches of one size, in a folder that exists.
-
-    Each is held to the outputs that its own framework gives for one image with the same weights;
-    at batch sizes above 1 also to itself at batch size 1. ``seed`` is for random weights. What
-    cannot be lowered, or comes out otherwise, has a reason instead of files; nothing is raised
-    for it, and the other entry is not affected.
-    """
-    read = [_read(engine, entry, seed) for entry in (a, b)]
-    kinds = [{p.kind for p in x.parts} if isinstance(x, _Read) else None for x in read]
-    made: list[Prepared] = []
-    for side, found in enumerate(read):
-        if isinstance(found, Prepared):
-            made.append(replace(found, batch=batch))
-            continue
-        there = kinds[1 - side]
-        only = tuple(p for p in found.parts if there is not None and p.kind not in there)
-        made.append(_written(engine, found, only, folder, "ab"[side], batch))
-    for entry in (a, b):
-        engine.release(entry.zoo, _ROLE)
-    return made[0], made[1]
+    """Two entries; ``stripped`` lacks what is not inside the other. See ``prepared_all``."""
+    one, other = prepared_all(engine, (a, b), folder, batch=batch, seed=seed)
+    return one, other
 
 
 def as_entry(path: Path) -> Entry:
@@ -144,9 +145,9 @@ def _read(engine: LocalEngine, entry: Entry, seed: int) -> _Read | Prepared:
 
 
 def _written(
-    engine: LocalEngine, read: _Read, only: Sequence[Part], folder: Path, side: str, batch: int
+    engine: LocalEngine, read: _Read, only: Sequence[Part], folder: Path, number: int, batch: int
 ) -> Prepared:
-    name = f"{read.entry.zoo.name}-{Path(read.entry.model.name).name}-{side}-{batch}"
+    name = f"{read.entry.zoo.name}-{Path(read.entry.model.name).name}-{number}-{batch}"
     full, stripped = folder / f"{name}.onnx", folder / f"{name}-stripped.onnx"
     found = Prepared(str(read.entry.ref), batch)
     try:

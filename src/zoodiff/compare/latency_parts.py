@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from math import exp, log
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.stats import ratios
 from zoodiff.stats.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def parts(
     native: Sides,
     common: Sides | None,
     stripped: Sides | None,
-    estimator: Estimator,
+    estimator: Estimator = ratios.interval,
     *,
     inside: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
     reason: str = "",

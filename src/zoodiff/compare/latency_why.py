@@ -1,0 +1,81 @@
+"""What is timed beside two entries, so that the ratio of their latencies can be taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zoodiff.compare.common_runtime import Prepared, as_entry
+from zoodiff.compare.latency_parts import RatioParts, parts
+from zoodiff.measure.latency.contestant import Contestant
+from zoodiff.measure.latency.rounds import Course, Measured
+
+if TYPE_CHECKING:
+    from zoodiff.stats.ratios import Rounds
+
+
+def companions(
+    contestants: Sequence[Contestant], prepared: Sequence[Prepared]
+) -> tuple[Contestant, ...]:
+    """The common-runtime files of entries as contestants of the same scope.
+
+    ``prepared`` belong to ``contestants`` one by one and are for their batch size. Of several
+    contestants of one entry, in several modes, the first brings the files.
+    """
+    found: dict[str, Contestant] = {}
+    for one, files in zip(contestants, prepared, strict=True):
+        scope = replace(one.scope, mode="")
+        for path, name in ((files.full, common(one)), (files.stripped, stripped(one))):
+            if path is not None and name not in found:
+                found[name] = Contestant(name, as_entry(path), scope)
+    return tuple(found.values())
+
+
+def common(one: Contestant) -> str:
+    """Name of an entry's companion: the whole network in the common runtime."""
+    return f"{one.entry.ref} (common runtime)"
+
+
+def stripped(one: Contestant) -> str:
+    """Name of an entry's companion without what is inside it and not inside the others."""
+    return f"{one.entry.ref} (common runtime, stripped)"
+
+
+def parts_of(
+    measured: Measured,
+    a: Contestant,
+    b: Contestant,
+    prepared: tuple[Prepared, Prepared],
+) -> RatioParts:
+    """The ratio of two contestants' latencies taken apart, from a run with their companions.
+
+    Where a companion is missing the parts have a reason. Raises ValueError where one of the two
+    contestants was not measured.
+    """
+    native = tuple(_course(measured, one) for one in (a, b))
+    if native[0] is None or native[1] is None:
+        raise ValueError(f"{a.name} and {b.name} were not both measured")
+    rounds: tuple[Rounds, Rounds] = (native[0].rounds, native[1].rounds)
+    whole, bare = [], []
+    for one, files in zip((a, b), prepared, strict=True):
+        if files.full is None:
+            return parts(rounds, None, None, reason=files.reason)
+        full = measured.course(common(one))
+        less = measured.course(stripped(one)) if files.stripped is not None else full
+        if full is None or less is None:
+            return parts(rounds, None, None, reason=_failure(measured, one))
+        whole.append(full.rounds)
+        bare.append(less.rounds)
+    inside = prepared[0].inside, prepared[1].inside
+    return parts(rounds, (whole[0], whole[1]), (bare[0], bare[1]), inside=inside)
+
+
+def _course(measured: Measured, one: Contestant) -> Course | None:
+    return measured.course(one.name)
+
+
+def _failure(measured: Measured, one: Contestant) -> str:
+    names = {common(one), stripped(one)}
+    found = next((reason for failed, reason in measured.failures if failed.name in names), None)
+    return found or f"{one.entry.ref} was not measured in the common runtime"
