@@ -18,14 +18,21 @@ class Network:
     weights_state = "random"
     weights_sha256 = None
     layout = "NCHW"
+    weights_bytes = 48
 
-    def __init__(self, scale: float, times: int = 1) -> None:
+    def __init__(self, scale: float, times: int = 1, model: str = "small") -> None:
         self.input_shape = (1, 3, 8, 8)
-        self.scale, self.times = scale, times
-        self.calls = 0
+        self.scale, self.times, self.model = scale, times, model
 
     def run(self, batch: Any) -> Any:
-        self.calls += 1
+        if self.model == "hungry":  # some 80 MB an image, long enough to be seen
+            held = np.ones((len(batch), 10_000_000))
+            time.sleep(0.5)
+            del held
+        if self.model == "refuses-two" and len(batch) > 1:
+            raise MemoryError("no room for two")
+        if self.model == "sticks" and len(batch) > 1:
+            time.sleep(600)
         for _ in range(self.times - 1):
             batch = batch.copy()
         return (batch.reshape(len(batch), -1)[:, :4] * self.scale).astype(np.float32)
@@ -88,7 +95,7 @@ class Backend:
             os._exit(7)
         mode = modes.choose(mode, self.modes(), "the fake zoo")
         with stages.stage(stages.BUILD), stages.stage(stages.WEIGHTS):
-            network = Network(1.0 + seed, 2 if mode == "doubled" else 1)
+            network = Network(1.0 + seed, 2 if mode == "doubled" else 1, model)
         network.scope = {"mode": mode, "entry_point": "run"}
         return network
 

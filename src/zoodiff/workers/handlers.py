@@ -153,6 +153,21 @@ class Handlers:
         """Return the peak of resident memory so far, bytes."""
         return {"peak_rss_bytes": peak_rss_bytes()}
 
+    def on_size(self, handle: str) -> dict[str, int | None]:
+        """Return the bytes of a loaded network's weights as they are stored; None where unknown."""
+        network, _ = self._networks[handle]
+        return {"weights_bytes": timing.weights_bytes(network)}
+
+    def on_load_test(
+        self, handle: str, load: dict[str, Any], generator: str = ""
+    ) -> dict[str, Any]:
+        """Put one of MLPerf's loads on a network; see ``zoodiff.workers.scenarios``."""
+        from zoodiff.workers import scenarios
+
+        asked = scenarios.Load(**load)
+        network, data = self._fed(handle, asked.batch, asked.seed)
+        return scenarios.run(network, data, asked, generator)
+
     def on_weights(self, handle: str) -> dict[str, dict[str, str]]:
         """Write a loaded network's weights out, one after the other; return them by name."""
         found = self._taking(handle).weights()

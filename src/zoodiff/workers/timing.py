@@ -50,6 +50,7 @@ def scope_of(network: Network) -> dict[str, str]:
         "precision": "float32",
         "device": "cpu",
         "binding": "numpy array in, numpy array out",
+        "compiles": "when it is loaded",
         "clock": "the network, with conversions from and to numpy; no preprocessing",
         "calls": "one a batch",
     }
@@ -83,3 +84,14 @@ def timed_calls(
         network.run(data)
         times.append((time.perf_counter_ns() - begin) / 1e6)
     return times
+
+
+def weights_bytes(network: Network) -> int | None:
+    """Bytes of all weights and statistics as they are stored; None where they cannot be read."""
+    from zoodiff.zoos.base import TakesWeights
+
+    own: int | None = getattr(network, "weights_bytes", None)
+    if own is not None or not isinstance(network, TakesWeights):
+        return own
+    weights = network.weights()
+    return sum(int(weights[name].nbytes) for name in weights)

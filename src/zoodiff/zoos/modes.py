@@ -21,6 +21,9 @@ ONNX = ("all", "extended", "basic", "off")
 """Graph optimisation levels of ONNX Runtime, in its own words."""
 TFLITE = ("xnnpack", "plain")
 
+NOT_AT_ALL, AT_FIRST_CALL = "not at all", "at the first call of each shape"
+"""When a network is compiled, where that is not when it is loaded."""
+
 _COMPILATIONS = 64
 """Input shapes that one network may be compiled for in one process."""
 
@@ -91,7 +94,11 @@ def tensorflow_call(tf: Any, call: Callable[[Any], Any], mode: str) -> Callable[
 def torch_scope(mode: str) -> dict[str, str]:
     """What is measured when such a module is timed."""
     called = "compiled module" if mode == COMPILE else "module"
-    return {"entry_point": f"call of the {called} in inference mode", "mode": mode}
+    return {
+        "entry_point": f"call of the {called} in inference mode",
+        "mode": mode,
+        "compiles": AT_FIRST_CALL if mode == COMPILE else NOT_AT_ALL,
+    }
 
 
 def keras_scope(mode: str) -> dict[str, str]:
@@ -101,10 +108,15 @@ def keras_scope(mode: str) -> dict[str, str]:
         EAGER: "call of the model",
         XLA: "tf.function of the model, jit_compile",
     }
-    return {"entry_point": points[mode], "mode": mode}
+    compiles = NOT_AT_ALL if mode == EAGER else AT_FIRST_CALL
+    return {"entry_point": points[mode], "mode": mode, "compiles": compiles}
 
 
 def tensorflow_scope(mode: str) -> dict[str, str]:
     """What is measured when such a function or session is timed."""
     points = {FUNCTION: "tf.function", XLA: "tf.function, jit_compile"}
-    return {"entry_point": points.get(mode, "callable of a session"), "mode": mode}
+    return {
+        "entry_point": points.get(mode, "callable of a session"),
+        "mode": mode,
+        "compiles": AT_FIRST_CALL,
+    }

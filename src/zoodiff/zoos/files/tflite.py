@@ -36,6 +36,8 @@ class TFLiteNetwork:
     _held: Held
     _interpreter: Any
     scope: Mapping[str, str]
+    weights_bytes: int
+    """As the file stores them; ``weights`` gives integers as real numbers."""
     weights_state: WeightsState = "file"
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
@@ -162,18 +164,20 @@ class TFLiteFiles:
         shape = tuple(int(n) for n in given[0]["shape"])
         first = len(shape) == 4 and shape[1] in {1, 3} and shape[3] not in {1, 3}
         with stages.stage(stages.CHECKS):
+            sizes = _stored(path)
             scope = {
                 "entry_point": "Interpreter.invoke",
                 "mode": mode,
-                "precision": _precision(path),
+                "precision": max(sizes, key=sizes.__getitem__) if sizes else "float32",
                 "calls": "one an image",
             }
-            own = held(path)
-        return TFLiteNetwork(digest, shape, "NCHW" if first else "NHWC", own, interpreter, scope)
+            own, stored = held(path), sum(n * _bits(dtype) for dtype, n in sizes.items()) // 8
+        layout: Literal["NCHW", "NHWC"] = "NCHW" if first else "NHWC"
+        return TFLiteNetwork(digest, shape, layout, own, interpreter, scope, stored)
 
 
-def _precision(path: Path) -> str:
-    """The type in which most of a file's weights are stored."""
+def _stored(path: Path) -> dict[str, int]:
+    """How many numbers of each type the file's weights are stored in."""
     from math import prod
 
     from zoodiff.frontends.tflite_reader import read
@@ -182,7 +186,12 @@ def _precision(path: Path) -> str:
     for tensor in read(path).tensors:
         if tensor.constant and (tensor.quantization or "float" in tensor.dtype):
             sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + prod(tensor.shape)
-    return max(sizes, key=sizes.__getitem__) if sizes else "float32"
+    return sizes
+
+
+def _bits(dtype: str) -> int:
+    """Bits of a type by the number in its name: ``int8``, ``float32``, ``bfloat16``."""
+    return int("".join(c for c in dtype if c.isdigit()) or 8)
 
 
 def held(path: Path) -> Held:

@@ -1,0 +1,318 @@
+"""Steady-state latency over batch sizes and threads: which serves best, and where ranks change.
+
+A worker serves one contestant with one number of threads, which frameworks fix when they start.
+First each cell is tried, smallest batch first, which shows what fits in memory; then all cells
+that do are timed in interleaved rounds, in several fresh processes. Only one process computes at
+a time, the others are held.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from zoodiff.errors import ZoodiffError
+from zoodiff.measure.latency.contestant import Contestant
+from zoodiff.measure.latency.schedule import orders
+from zoodiff.measure.latency.swept import Cell, LeftOut, Sweep
+from zoodiff.workers.process import Limits, Worker
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_PROBE_CALLS = 3
+_SETTLE_MS = 1.0
+_MOST_CALLS = 200
+_LEAST_ROUNDS = 3
+_ALLOWED_OF_MEMORY = 0.8
+"""Share of the machine's memory that a worker may use where no limit is given."""
+_NOT_TRIED = "not tried"
+Place = tuple[str, int, int]
+"""Name of a contestant, threads, batch."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is swept, and how much is measured."""
+
+    batches: tuple[int, ...] = (1, 2, 4, 8)
+    threads: tuple[int, ...] = (1,)
+    seconds: float = 60.0
+    """Time of the rounds of all processes together; loading and trying come on top."""
+    processes: int = 3
+    rounds: int | None = None
+    """In each process; None: as many as the time allows."""
+    block_ms: float = 20.0
+    seed: int = 0
+
+
+def batches_up_to(largest: int) -> tuple[int, ...]:
+    """1, 2, 4, ... and the largest itself.
+
+    >>> batches_up_to(12)
+    (1, 2, 4, 8, 12)
+    """
+    doubled = [1 << power for power in range(largest.bit_length()) if 1 << power <= largest]
+    return tuple(sorted({*doubled, largest}))
+
+
+threads_up_to = batches_up_to
+"""As batch sizes go: up to all cores."""
+
+
+@dataclass
+class _Server:
+    """One contestant with one number of threads, in a process."""
+
+    contestant: Contestant
+    limits: Limits | None
+    seed: int
+    worker: Worker = field(init=False)
+    batches: list[int] = field(default_factory=list)
+    """Batch sizes that it takes."""
+    generation: int = -1
+
+    def __post_init__(self) -> None:
+        self.worker = Worker(
+            self.contestant.entry.zoo, threads=self.contestant.scope.threads, limits=self.limits
+        )
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.contestant.name, self.contestant.scope.threads
+
+    def load(self) -> None:
+        one = self.contestant
+        self.worker.release()
+        self.worker.call(
+            "load",
+            doing=f"loading {one.name}",
+            handle=one.name,
+            model=one.entry.model.name,
+            weights=one.entry.weights_name,
+            seed=self.seed,
+            threads=one.scope.threads,
+            mode=one.scope.mode,
+        )
+        self.generation = self.worker.generation
+        self.worker.hold()
+
+    def block(self, batch: int, calls: int, settle_ms: float) -> list[float]:
+        if not self.worker.holds(self.generation):
+            self.load()
+        self.worker.release()
+        try:
+            answer = self.worker.call(
+                "time",
+                doing=f"timing {self.contestant.name} at batch {batch}",
+                handle=self.contestant.name,
+                calls=calls,
+                batch=batch,
+                seed=self.seed,
+                settle_ms=settle_ms,
+                pause_ms=self.contestant.scope.pause_ms,
+            )
+        finally:
+            self.worker.hold()
+        return [float(value) for value in answer["milliseconds"]]
+
+    def peak(self) -> int:
+        self.worker.release()
+        try:
+            answer = self.worker.call("memory", doing="asking for memory")
+        finally:
+            self.worker.hold()
+        return int(answer["peak_rss_bytes"])
+
+    def restart(self) -> None:
+        """Have clean memory again after what did not fit."""
+        self.worker.close()
+
+
+@dataclass
+class _State:
+    grid: Grid
+    limits: Limits | None
+    left_out: list[LeftOut] = field(default_factory=list)
+    calls: dict[Place, int] = field(default_factory=dict)
+    typical: dict[Place, float] = field(default_factory=dict)
+    """Milliseconds of one call, as tried."""
+    blocks: dict[Place, list[list[float]]] = field(default_factory=dict)
+    """Processes -> rounds: medians of blocks, milliseconds."""
+    dropped: set[Place] = field(default_factory=set)
+    spent: float = 0.0
+
+    def drop(self, place: Place, reason: str) -> None:
+        if place not in self.dropped:
+            self.dropped.add(place)
+            name, threads, batch = place
+            self.left_out.append(LeftOut(name, threads, batch, reason))
+
+
+def measure(
+    contestants: Sequence[Contestant],
+    grid: Grid,
+    *,
+    limits: Limits | None = None,
+    step: Callable[[int, int], None] = lambda done, of: None,
+) -> Sweep:
+    """Time every contestant at every batch size and number of threads of the grid.
+
+    The scopes' own batch and threads are not used, their mode and pause are. What does not fit in
+    memory, or fails otherwise, is left out with its reason and named; larger batches of the same
+    are then not tried. Every cell gets at least one whole round, whatever the time.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(grid.seed)
+    state = _State(grid, limits)
+    pairs = [
+        replace(one, scope=replace(one.scope, threads=threads))
+        for one in contestants
+        for threads in grid.threads
+    ]
+    steps = len(pairs) * grid.processes
+    for number in range(grid.processes):
+        with ExitStack() as stack:
+            servers = []
+            for position, one in enumerate(pairs):
+                server = _Server(one, limits, grid.seed)
+                stack.callback(server.worker.close)
+                _try(server, state, again=number > 0)
+                servers.append(server)
+                step(number * len(pairs) + position + 1, steps)
+            began = time.monotonic()
+            _rounds(servers, state, number, rng)
+            state.spent += time.monotonic() - began
+        if state.spent > grid.seconds:
+            break
+    return _swept(contestants, state)
+
+
+def _try(server: _Server, state: _State, *, again: bool) -> None:
+    """Run each batch size once, the smallest first; what fails is left out, and what is larger."""
+    name, threads = server.key
+    peaks: list[tuple[int, int]] = []
+    failed: str | None = None
+    for batch in sorted(state.grid.batches):
+        place = (name, threads, batch)
+        if place in state.dropped:
+            continue
+        if failed is None:
+            failed = _needs_too_much(peaks, batch, state.limits)
+        if failed is None:
+            try:
+                times = server.block(batch, 1, _SETTLE_MS)
+                if not again:
+                    times = server.block(batch, _PROBE_CALLS, 0.0)
+                    state.typical[place] = statistics.median(times)
+                    wanted = math.ceil(state.grid.block_ms / max(state.typical[place], 1e-4))
+                    state.calls[place] = min(max(wanted, 1), _MOST_CALLS)
+                peaks.append((batch, server.peak()))
+                server.batches.append(batch)
+                continue
+            except ZoodiffError as error:
+                failed = str(error)
+                server.restart()
+        state.drop(place, failed)
+        if not failed.startswith(_NOT_TRIED):
+            failed = f"{_NOT_TRIED}, since a smaller batch did not work: {failed}"
+    if failed is not None:
+        # A fresh process took the place of the one that failed.
+        for batch in server.batches:
+            try:
+                server.block(batch, 1, _SETTLE_MS)
+            except ZoodiffError as error:
+                state.drop((name, threads, batch), str(error))
+
+
+def _needs_too_much(
+    peaks: Sequence[tuple[int, int]], batch: int, limits: Limits | None
+) -> str | None:
+    """Why a batch size is not even tried: by the line through the last two peaks of memory."""
+    if len(peaks) < 2:
+        return None
+    import psutil
+
+    (earlier, low), (later, high) = peaks[-2:]
+    needed = high + (high - low) / (later - earlier) * (batch - later)
+    memory = psutil.virtual_memory()
+    own = limits.memory_bytes if limits else None
+    allowed = own or int(memory.total * _ALLOWED_OF_MEMORY)
+    allowed = min(allowed, memory.available + high)
+    if needed <= allowed:
+        return None
+    return (
+        f"batch {batch} would take about {needed / 1e9:.1f} GB of memory, more than the "
+        f"{allowed / 1e9:.1f} GB that it may"
+    )
+
+
+def _rounds(
+    servers: Sequence[_Server], state: _State, number: int, rng: np.random.Generator
+) -> None:
+    """Interleaved blocks of all cells in one set of processes."""
+    places = {(*server.key, batch): server for server in servers for batch in server.batches}
+    cells = list(places)
+    if not cells:
+        return
+    made: dict[Place, list[float]] = {place: [] for place in cells}
+    end = time.monotonic() + state.grid.seconds / state.grid.processes
+    for done, order in enumerate(orders(len(cells), rng)):
+        if not _more(done, end, state.grid):
+            break
+        for index in order:
+            place = cells[index]
+            if place in state.dropped:
+                continue
+            try:
+                times = places[place].block(place[2], state.calls[place], _SETTLE_MS)
+            except ZoodiffError as error:
+                state.drop(place, str(error))
+                with suppress(ZoodiffError):
+                    places[place].restart()
+                continue
+            made[place].append(statistics.median(times))
+    for place, medians in made.items():
+        if place not in state.dropped:
+            state.blocks.setdefault(place, []).append(medians)
+
+
+def _more(done: int, end: float, grid: Grid) -> bool:
+    if grid.rounds is not None:
+        return done < grid.rounds
+    return done < 1 or (time.monotonic() < end and done < 1000)
+
+
+def _swept(contestants: Sequence[Contestant], state: _State) -> Sweep:
+    import numpy as np
+
+    cells = tuple(
+        Cell(name, threads, batch, tuple(np.array(rounds) for rounds in blocks))
+        for (name, threads, batch), blocks in sorted(state.blocks.items())
+        if (name, threads, batch) not in state.dropped
+    )
+    names = tuple(one.name for one in contestants)
+    rounds = min((len(series) for cell in cells for series in cell.rounds), default=0)
+    wanted = state.grid.rounds or _LEAST_ROUNDS
+    a_round = (
+        sum(
+            state.calls[cell.place] * state.typical[cell.place] + state.typical[cell.place]
+            for cell in cells
+        )
+        / 1e3
+    )
+    processes = len(cells[0].rounds) if cells else 0
+    short = rounds < wanted or processes < state.grid.processes
+    return Sweep(
+        names=names,
+        cells=cells,
+        left_out=tuple(state.left_out),
+        seconds=state.spent,
+        needed_seconds=a_round * wanted * state.grid.processes if short and cells else None,
+    )
