@@ -117,20 +117,10 @@ def test_published_ratios_are_held_to_measured_ones() -> None:
 
 def test_what_gets_steadily_slower_is_not_settled() -> None:
     growing = [np.linspace(1.0, 1.4, 30) for _ in range(4)]
-    drift = unsettled(course("a", growing))
-    assert drift == pytest.approx(30, abs=10)
-    assert (
-        unsettled(course("a", rounds(1.0))) is None
-        or abs(unsettled(course("a", rounds(1.0))) or 0) < 1
-    )
-
-
-def test_cold_starts_and_rank_changes() -> None:
-    assert latency_findings.cold_start("a", 5.0, 1.0) is not None
-    assert latency_findings.cold_start("a", 5.0, 500.0) is None
-    found = latency_findings.rank_change("a", "b", {1: 0.8, 8: 1.3}, 0.01)
-    assert found is not None and "a is the faster one at batch 1 and b at batch 8" in found.sentence
-    assert latency_findings.rank_change("a", "b", {1: 0.8, 8: 1.005}, 0.01) is None
+    assert unsettled(course("a", growing)) == pytest.approx(16, abs=4), "the later half of it"
+    assert unsettled(course("a", rounds(1.0))) is None
+    once = [np.linspace(1.0, 1.4, 30), *rounds(1.0)]
+    assert unsettled(course("a", once)) is None, "one process of many shows nothing"
 
 
 def test_a_mode_must_name_somebody(fake_zoo) -> None:

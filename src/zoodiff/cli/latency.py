@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.output import Json, complete_entry, print_json, print_table, say
+from zoodiff.cli.output import Json, complete_entry, print_json, say
 from zoodiff.cli.run import Results
 
 if TYPE_CHECKING:
     from zoodiff.compare.latency_findings import LatencyFinding
-    from zoodiff.compare.timings import Timings
+    from zoodiff.compare.timed import Outcome
+    from zoodiff.compare.timed_more import More
+    from zoodiff.compare.why import Beside, Reasons
+    from zoodiff.engines.local import LocalEngine
 
 
 def latency(
@@ -57,6 +61,38 @@ def latency(
         list[str],
         typer.Option("--allow", help="Let entries differ in this: precision, input size, ..."),
     ] = [],  # noqa: B006 - typer reads the default
+    why: Annotated[
+        bool,
+        typer.Option(
+            "--why/--no-why",
+            help="Take ratios apart: the same networks in one common runtime, layer by layer.",
+        ),
+    ] = True,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Take cold starts apart, in fresh processes.")
+    ] = False,
+    sweep: Annotated[
+        int | None,
+        typer.Option("--sweep", help="Batch sizes 1, 2, 4, ... up to this.", min=1),
+    ] = None,
+    sweep_threads: Annotated[
+        int, typer.Option("--sweep-threads", help="Threads 1, 2, 4, ... up to this.", min=1)
+    ] = 1,
+    scenarios: Annotated[
+        bool,
+        typer.Option("--scenarios", help="MLPerf's: single stream, offline, server."),
+    ] = False,
+    bound: Annotated[
+        float | None,
+        typer.Option(
+            "--bound",
+            help="Milliseconds within which a server answers 99 of 100 queries "
+            "[default: three times the p90 of the single stream].",
+        ),
+    ] = None,
+    environment: Annotated[
+        bool, typer.Option("--environment", help="Print the machine, libraries and threads.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="For random weights and orders.")] = 0,
     results: Results = Path("results"),
     json: Json = False,
@@ -69,11 +105,12 @@ def latency(
     """
     from zoodiff.cli.progress import counting
     from zoodiff.compare import timed
-    from zoodiff.compare.latency_findings import find
+    from zoodiff.compare.timed_more import Wanted, more
+    from zoodiff.compare.why import beside
     from zoodiff.engines.local import LocalEngine
-    from zoodiff.measure.common import hardware
     from zoodiff.measure.latency.rounds import Effort
     from zoodiff.measure.latency.scope import Scope
+    from zoodiff.measure.latency.sweep import batches_up_to, threads_up_to
     from zoodiff.store.folder import Store
 
     store = Store(results)
@@ -93,103 +130,86 @@ def latency(
         within_percent=within,
         controls=controls,
     )
+    wanted = Wanted(
+        cold=cold,
+        batches=batches_up_to(sweep) if sweep else (),
+        threads=threads_up_to(sweep_threads),
+        scenarios=scenarios,
+        bound_ms=bound,
+        environment=environment,
+        processes=processes,
+        seconds=seconds,
+        seed=seed,
+    )
     contestants = timed.contestants_of(chosen, asked)
-    with LocalEngine() as engine, counting(f"{len(contestants)} entries", "processes") as step:
-        outcome = timed.run(engine, contestants, asked, step=step)
-    timed.record(outcome, asked, store)
-    by_name = {one.name: one.entry for one in contestants}
-    findings = find(outcome.timings, outcome.measured, by_name, {}, hardware().cores)
+    with tempfile.TemporaryDirectory(prefix="zoodiff-") as folder, LocalEngine() as engine:
+        found = None
+        if why and len(contestants) > 1:
+            say("bringing the networks to one common runtime (--no-why leaves it out)")
+            found = beside(engine, contestants, Path(folder), seed)
+        companions = found.companions if found else ()
+        title = f"{len(contestants)} entries, {controls + len(companions)} beside them"
+        with counting(title, "processes") as step:
+            outcome = timed.run(engine, contestants, asked, companions=companions, step=step)
+        timed.record(outcome, asked, store)
+        reasons = _reasons(engine, outcome, found)
+        with counting("more", "measurements") as step:
+            others = more(engine, contestants, wanted, step)
+    findings = _findings(outcome, others, found)
     if json:
         print_json(
             {
                 **outcome.timings.to_dict(),
-                "findings": [
-                    {"code": f.code, "about": list(f.about), "sentence": f.sentence}
-                    for f in findings
-                ],
+                **reasons.to_dict(),
+                **others.to_dict(),
+                "findings": [vars(one) for one in findings],
             }
         )
     else:
-        _print(outcome.timings, findings)
-    for name, reason in outcome.timings.failures.items():
+        _print(outcome, reasons, others, findings)
+    failures = outcome.timings.failures | others.failures
+    for name, reason in failures.items():
         say(f"zoodiff: {name}: {reason}")
-    if outcome.timings.failures:
+    if failures:
         raise typer.Exit(3)
 
 
-def _print(found: Timings, findings: list[LatencyFinding]) -> None:
-    print_table(
-        [
-            "entry",
-            "weights",
-            ("ms a batch", "right"),
-            ("95 %", "right"),
-            ("p90", "right"),
-            ("p99", "right"),
-            ("images/s", "right"),
-            ("peak memory", "right"),
-        ],
-        [
-            [
-                row.name,
-                row.weights,
-                f"{row.median.value:.4g}",
-                f"{row.median.low:.4g} to {row.median.high:.4g}",
-                f"{row.p90:.4g}",
-                f"{row.p99:.4g}",
-                f"{row.images_per_second:,.1f}",
-                f"{row.peak_rss_bytes / 1e6:,.0f} MB",
-            ]
-            for row in found.rows
-        ],
-        title="latency",
-    )
-    if found.pairs:
-        print_table(
-            ["first", "second", ("ratio", "right"), ("95 %", "right"), "the first is"],
-            [
-                [
-                    pair.first,
-                    pair.second,
-                    f"{pair.ratio.value:.3f}",
-                    f"{pair.ratio.low:.3f} to {pair.ratio.high:.3f}",
-                    _verdict(pair.verdict, found.within_percent),
-                ]
-                for pair in found.pairs
-            ],
-            title="pairs",
-        )
-    for control in found.controls:
-        print(
-            f"control: {control.entry} against its own copy {control.ratio.value:.3f} "
-            f"[{control.ratio.low:.3f}, {control.ratio.high:.3f}]; "
-            f"noise floor {control.noise_percent:.1f} %"
-        )
-    words = {
-        "narrow enough": "the ratios are known well enough",
-        "time spent": "the time was spent",
-        "most processes": "there were as many processes as allowed",
-    }
-    print(f"{found.processes} processes of each; ended because {words[found.stopped]}")
-    if found.needed_seconds is not None and found.stopped != "narrow enough" and found.pairs:
-        print(f"the target would take about --seconds {found.needed_seconds:,.0f}")
-    _print_scope(found)
-    for finding in findings:
-        print(f"{finding.code}  {finding.sentence}")
+def _reasons(engine: LocalEngine, outcome: Outcome, found: Beside | None) -> Reasons:
+    from zoodiff.compare.why import Reasons, reasons
+
+    return Reasons() if found is None else reasons(engine, found, outcome.measured)
 
 
-def _verdict(verdict: str, within: float) -> str:
-    return f"the same within {within:g} %" if verdict == "the same" else verdict
+def _findings(outcome: Outcome, others: More, found: Beside | None) -> list[LatencyFinding]:
+    from zoodiff.compare.latency_findings import find
+    from zoodiff.measure.common import hardware
+
+    entries = {one.name: one.entry for one in outcome.contestants}
+    macs = found.macs() if found else {}
+    said = find(outcome.timings, outcome.measured, entries, macs, hardware().cores)
+    return sorted([*said, *others.findings()], key=lambda one: one.code)
 
 
-def _print_scope(found: Timings) -> None:
-    """What all share in one line; what differs, beside each other."""
-    aspects = [a for a in found.rows[0].aspects if any(a in row.aspects for row in found.rows)]
-    shared: list[tuple[str, list[str]]] = []
-    apart: list[tuple[str, list[str]]] = []
-    for aspect in aspects:
-        values = [row.aspects.get(aspect, "") for row in found.rows]
-        (shared if len(set(values)) == 1 else apart).append((aspect, values))
-    print("measured: " + "; ".join(f"{aspect} {values[0]}" for aspect, values in shared))
-    for aspect, values in apart:
-        print(f"differs: {aspect}: " + " | ".join(values))
+def _print(
+    outcome: Outcome, reasons: Reasons, others: More, findings: list[LatencyFinding]
+) -> None:
+    from zoodiff.cli import latency_measured, latency_why
+    from zoodiff.cli.latency_tables import print_findings, print_scope, print_timings
+
+    print_timings(outcome.timings)
+    for one in reasons.pairs:
+        latency_why.print_parts(one.parts, one.first, one.second)
+        if one.profile is not None:
+            latency_why.print_profile(one.profile)
+    if reasons.peaks is not None:
+        latency_why.print_roofline(reasons.rooflines, reasons.peaks)
+    if others.cold:
+        latency_measured.print_cold(others.cold)
+    if others.sweep is not None:
+        latency_measured.print_sweep(others.sweep)
+    if others.scenarios:
+        latency_measured.print_scenarios(others.scenarios)
+    if others.environment is not None:
+        latency_why.print_environment(others.environment)
+    print_scope(outcome.timings)
+    print_findings(findings)

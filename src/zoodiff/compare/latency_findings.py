@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, log1p
+from typing import TYPE_CHECKING
 
 from zoodiff.claims import latency as claimed
 from zoodiff.compare.timings import Pair, Row, Timings, unsettled
 from zoodiff.measure.latency.rounds import PAUSE_MS, Measured
 from zoodiff.zoos.registry import Entry
 
+if TYPE_CHECKING:
+    from zoodiff.measure.latency.cold import Cold
+    from zoodiff.measure.latency.swept import Sweep
+
 _OUT_OF_STEP = 1.25
 """How many times a ratio may differ from the published one before it is said: tables round, and
 are of other versions."""
 _PAUSED = 1.10
 _UNSETTLED_PERCENT = 5.0
+_DWARFS = 1000
+"""Inferences that a cold start is worth before it is said."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +144,8 @@ def _settled(measured: Measured, floor_percent: float | None) -> Iterator[Latenc
             yield LatencyFinding(
                 "LAT108",
                 (name,),
-                f"{name} was still getting {'slower' if drift > 0 else 'faster'} in every process, "
-                f"by {abs(drift):.0f} % from the first third of rounds to the last",
+                f"{name} was still getting {'slower' if drift > 0 else 'faster'} when its rounds "
+                f"ended, by {abs(drift):.0f} % over the later ones, in most processes",
             )
 
 
@@ -155,42 +161,24 @@ def _disturbed(timings: Timings) -> Iterator[LatencyFinding]:
         )
 
 
-def cold_start(name: str, start_seconds: float, steady_ms: float) -> LatencyFinding | None:
-    """LAT105 where a start takes as long as a thousand inferences and more than a second."""
-    inferences = 1000 * start_seconds / max(steady_ms, 1e-6)
-    if start_seconds < 1 or inferences < 1000:
-        return None
-    return LatencyFinding(
-        "LAT105",
-        (name,),
-        f"{name} starts in {start_seconds:.1f} s, as long as {inferences:,.0f} inferences",
-    )
+def cold_starts(found: Iterable[Cold]) -> Iterator[LatencyFinding]:
+    """LAT105 where a start takes as long as a thousand inferences, and more than a second."""
+    for one in found:
+        if one.total.median > 1 and one.answers_to_pay > _DWARFS:
+            yield LatencyFinding(
+                "LAT105",
+                (one.name,),
+                f"{one.name} starts in {one.total.median:.1f} s, as long as "
+                f"{one.answers_to_pay:,.0f} inferences",
+            )
 
 
-def rank_change(
-    first: str, second: str, ratios_by_batch: Mapping[int, float], floor: float
-) -> LatencyFinding | None:
-    """LAT106 where one is clearly faster at one batch size and the other at another.
-
-    ``ratios_by_batch`` are latencies of the first over the second; ``floor`` is a log ratio.
-    """
-    clear = exp(floor)
-    slower = [batch for batch, ratio in ratios_by_batch.items() if ratio > clear]
-    faster = [batch for batch, ratio in ratios_by_batch.items() if ratio < 1 / clear]
-    if not slower or not faster:
-        return None
-    return LatencyFinding(
-        "LAT106",
-        (first, second),
-        f"{first} is the faster one at batch {_listed(faster)} and {second} at batch "
-        f"{_listed(slower)}",
-    )
-
-
-def _listed(batches: Sequence[int]) -> str:
-    return ", ".join(str(one) for one in sorted(batches))
-
-
-def floor_of(timings: Timings) -> float:
-    """The noise floor as a log ratio; 0 without a control."""
-    return log1p((timings.floor_percent or 0.0) / 100)
+def rank_changes(found: Sweep) -> Iterator[LatencyFinding]:
+    """LAT106 where one is shown to be faster at one batch size and the other at a larger one."""
+    for one in found.crossings:
+        yield LatencyFinding(
+            "LAT106",
+            (one.first, one.second),
+            f"{one.first} is the faster one at batch {one.before} and {one.second} at batch "
+            f"{one.after}, with {one.threads} thread{'s' if one.threads != 1 else ''}",
+        )

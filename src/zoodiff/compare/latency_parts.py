@@ -61,9 +61,14 @@ class RatioParts:
         return self.total.value / product
 
     def share(self, part: Estimate | None) -> float | None:
-        """How much of the log ratio a part is; None where the total is 1, or there is no part."""
-        whole = log(self.total.value)
-        return log(part.value) / whole if part is not None and whole else None
+        """How much of the log ratio a part is.
+
+        None where there is no part, and where the ratio is not known to differ from 1: shares of
+        nothing are noise.
+        """
+        if part is None or self.total.low <= 1 <= self.total.high:
+            return None
+        return log(part.value) / log(self.total.value)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

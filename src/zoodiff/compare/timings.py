@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from math import exp
@@ -12,6 +11,7 @@ from zoodiff.compare.latency import Judged, PairVerdict, control, judge
 from zoodiff.compare.result import Control
 from zoodiff.measure.latency.rounds import Course, Measured, originals
 from zoodiff.stats import ratios
+from zoodiff.stats.drift import drift
 from zoodiff.stats.intervals import Estimate
 
 
@@ -138,22 +138,14 @@ def _row(course: Course) -> Row:
 
 
 def unsettled(course: Course) -> float | None:
-    """Percent by which the last third of rounds differs from the first in most processes.
+    """Percent by which rounds were still changing at the end of most processes, in one direction.
 
-    None where processes do not agree on a direction, or have too few rounds to tell.
+    None where they were not, or have too few rounds to tell.
     """
     import numpy as np
 
-    drifts = [
-        float(np.log(np.median(one[-(len(one) // 3) :]) / np.median(one[: len(one) // 3])))
-        for one in course.rounds
-        if len(one) >= 9
-    ]
-    if len(drifts) < 2 or abs(sum(np.sign(drifts))) < len(drifts):
+    found = [drift([float(ms) for ms in one]) for one in course.rounds]
+    drifts = [one.share for one in found if one is not None and one.drifting]
+    if 2 * len(drifts) <= len(course.rounds) or abs(sum(np.sign(drifts))) < len(drifts):
         return None
-    return 100 * (exp(float(np.median(drifts))) - 1)
-
-
-def names(rows: Sequence[Row]) -> list[str]:
-    """The contestants' names, in order."""
-    return [one.name for one in rows]
+    return 100 * float(np.median(drifts))

@@ -156,7 +156,9 @@ def test_all_scenarios_of_all_contestants(fake_zoo) -> None:
 
 @pytest.mark.slow
 def test_a_network_that_hangs_offline_fails_with_its_reason(fake_zoo) -> None:
-    found, failures = scenarios.measure([fake(fake_zoo, "sticks")], QUICK, limits=Limits(seconds=15))
+    found, failures = scenarios.measure(
+        [fake(fake_zoo, "sticks")], QUICK, limits=Limits(seconds=15)
+    )
     assert found == []
     assert "while measuring sticks in the scenario offline" in failures[0][1]
 

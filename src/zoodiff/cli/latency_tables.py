@@ -1,0 +1,98 @@
+"""Tables of latencies, pairs and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from zoodiff.cli.output import print_table
+
+if TYPE_CHECKING:
+    from zoodiff.compare.latency_findings import LatencyFinding
+    from zoodiff.compare.timings import Timings
+
+_ENDED = {
+    "narrow enough": "the ratios are known well enough",
+    "time spent": "the time was spent",
+    "most processes": "there were as many processes as allowed",
+}
+
+
+def print_timings(found: Timings) -> None:
+    """Entries, pairs, the control, and how measuring ended."""
+    print_table(
+        [
+            "entry",
+            "weights",
+            ("ms a batch", "right"),
+            ("95 %", "right"),
+            ("p90", "right"),
+            ("p99", "right"),
+            ("images/s", "right"),
+            ("peak memory", "right"),
+        ],
+        [
+            [
+                row.name,
+                row.weights,
+                f"{row.median.value:.4g}",
+                f"{row.median.low:.4g} to {row.median.high:.4g}",
+                f"{row.p90:.4g}",
+                f"{row.p99:.4g}",
+                f"{row.images_per_second:,.1f}",
+                f"{row.peak_rss_bytes / 1e6:,.0f} MB",
+            ]
+            for row in found.rows
+        ],
+        title="latency",
+    )
+    if found.pairs:
+        print_table(
+            ["first", "second", ("ratio", "right"), ("95 %", "right"), "the first is"],
+            [
+                [
+                    pair.first,
+                    pair.second,
+                    f"{pair.ratio.value:.3f}",
+                    f"{pair.ratio.low:.3f} to {pair.ratio.high:.3f}",
+                    _verdict(pair.verdict, found.within_percent),
+                ]
+                for pair in found.pairs
+            ],
+            title="pairs",
+        )
+    for control in found.controls:
+        print(
+            f"control: {control.entry} against its own copy {control.ratio.value:.3f} "
+            f"[{control.ratio.low:.3f}, {control.ratio.high:.3f}]; "
+            f"noise floor {control.noise_percent:.1f} %"
+        )
+    print(f"{found.processes} processes of each; ended because {_ENDED[found.stopped]}")
+    if found.needed_seconds is not None and found.stopped != "narrow enough" and found.pairs:
+        print(f"the target would take about --seconds {found.needed_seconds:,.0f}")
+    print()
+
+
+def print_scope(found: Timings) -> None:
+    """What all share in one line; what differs, beside each other."""
+    shared: list[tuple[str, list[str]]] = []
+    apart: list[tuple[str, list[str]]] = []
+    for aspect in found.rows[0].aspects:
+        values = [row.aspects.get(aspect, "") for row in found.rows]
+        (shared if len(set(values)) == 1 else apart).append((aspect, values))
+    print("measured: " + "; ".join(f"{aspect} {values[0]}" for aspect, values in shared))
+    for aspect, values in apart:
+        print(f"differs by zoo, declared: {aspect}: " + " | ".join(values))
+    overhead = max(row.overhead for row in found.rows)
+    print(f"the clock itself shows {1e6 * overhead:,.0f} ns a call")
+    print()
+
+
+def print_findings(findings: Iterable[LatencyFinding]) -> None:
+    """One line a finding, with its code."""
+    for finding in findings:
+        print(f"{finding.code}  {finding.sentence}")
+
+
+def _verdict(verdict: str, within: float) -> str:
+    return f"the same within {within:g} %" if verdict == "the same" else verdict
