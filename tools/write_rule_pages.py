@@ -13,6 +13,7 @@ EFFECTS = {
     "output": "the scale of the output: the same ranking of classes",
     "training": "nothing at inference",
     "measurement": "what is measured: not the network, but what it is fed or compared with",
+    "safety": "nothing: the file is refused before it is loaded",
 }
 
 
@@ -33,7 +34,7 @@ def index(known: list[Rule]) -> str:
     return (
         "# Findings\n\n"
         "What `zoodiff diff` (ARC), `zoodiff accuracy` (PRE, LAB, ACC) and `zoodiff latency`\n"
-        "(LAT) can say, by code.\n"
+        "(LAT) can say, and why a file is refused (SEC), by code.\n"
         "A code never changes its meaning and is never used again.\n"
         "`zoodiff rules CODE` prints the same.\n\n"
         "| code | name | changes |\n|---|---|---|\n" + "\n".join(rows) + "\n"

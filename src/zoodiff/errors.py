@@ -50,5 +50,17 @@ class WorkerError(MeasurementError):
     """A worker reported an error, died, ran out of its time or out of its memory."""
 
 
+class RefusedError(MeasurementError):
+    """A file that is not loaded, since it could do more than be measured.
+
+    The message begins with the code of a rule (SEC101), which ``zoodiff rules`` explains.
+    """
+
+    @property
+    def code(self) -> str:
+        """The rule's code."""
+        return str(self).partition(":")[0]
+
+
 class ImageError(MeasurementError):
     """Data that is no whole image, or none that a library can decode; others go on."""

@@ -39,14 +39,14 @@ class LocalEngine:
         Networks are described and run in processes of different roles: describing may start a
         framework's runtime, which fixes its number of threads for as long as the process lives.
         """
-        key = (zoo.name, role, threads, copy)
+        key = (_name(zoo), role, threads, copy)
         if key not in self._workers:
             self._workers[key] = Worker(zoo, threads=threads, limits=self._limits)
         return self._workers[key]
 
     def release(self, zoo: Zoo, role: str) -> None:
         """End the workers of a zoo in one role, so that their memory is free for others."""
-        for key in [key for key in self._workers if key[:2] == (zoo.name, role)]:
+        for key in [key for key in self._workers if key[:2] == (_name(zoo), role)]:
             self._workers.pop(key).close()
 
     def versions(self, worker: Worker) -> dict[str, str]:
@@ -76,6 +76,11 @@ class LocalEngine:
         workers, self._workers = list(self._workers.values()), {}
         for worker in workers:
             worker.close()
+
+
+def _name(zoo: Zoo) -> str:
+    """What tells workers apart: one that opens strangers' files is another worker of a zoo."""
+    return f"{zoo.name} confined" if getattr(zoo, "confined", False) else zoo.name
 
 
 def usable(zoo: Zoo) -> str | None:

@@ -8,11 +8,11 @@ weight is still the weight that the file holds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends import onnx_constants, onnx_reader, onnx_shapes
+from zoodiff.frontends import onnx_constants, onnx_external, onnx_reader, onnx_shapes
 from zoodiff.frontends.onnx_call import Call, Value, Weight
 from zoodiff.frontends.onnx_ops import IDENTITIES, translate
 from zoodiff.frontends.roles import assigned
@@ -39,8 +39,8 @@ def load(path: Path) -> Any:
     """Read the protobuf without large values, and check where external data would lie.
 
     Of external data only small tensors of integers are read: indices, shapes, axes.
-    Raises MeasurementError for a file that does not parse, and for external data outside the
-    file's own folder.
+    Raises MeasurementError for a file that does not parse, and RefusedError for external data
+    outside the file's own folder.
     """
     try:
         model = onnx_reader.read(path)
@@ -52,37 +52,10 @@ def load(path: Path) -> Any:
         raise MeasurementError(
             f"{path} is not an ONNX file ({' '.join(str(error).split())[:120]})"
         ) from None
-    for tensor in _tensors(model.graph):
-        for entry in tensor.external_data:
-            if entry.key == "location" and _leaves(entry.value):
-                raise MeasurementError(
-                    f"{path} keeps the weight {tensor.name} in {entry.value}, outside its own "
-                    "folder; such files are refused"
-                )
+    onnx_external.check(model, path)
+    for tensor in onnx_external.tensors(model):
         onnx_reader.take_integers(tensor, path.parent)
     return model
-
-
-def _leaves(location: str) -> bool:
-    """Whether a path is absolute or climbs out of its folder, on any operating system."""
-    windows = PureWindowsPath(location)
-    return bool(
-        windows.drive
-        or "\\" in location
-        or PurePosixPath(location).is_absolute()
-        or ".." in windows.parts
-    )
-
-
-def _tensors(graph: Any) -> list[Any]:
-    """Every tensor with values: initialisers, and those in attributes of nodes."""
-    found = list(graph.initializer)
-    for node in graph.node:
-        for attribute in node.attribute:
-            found += [attribute.t, *attribute.tensors]
-            for inner in (attribute.g, *attribute.graphs):
-                found += _tensors(inner) if inner.node else []
-    return found
 
 
 def graph_from_model(model: Any, source: str, *, extent: int = _DEFAULT_EXTENT) -> Graph:

@@ -13,13 +13,13 @@ from typing import Literal
 from zoodiff.errors import UnknownNameError
 from zoodiff.rules.difference import Edit, Pair, Region, Scene
 
-Effect = Literal["function", "parametrisation", "output", "training", "measurement"]
+Effect = Literal["function", "parametrisation", "output", "training", "measurement", "safety"]
 """What a difference changes.
 
 ``function``: outputs differ for equal weights. ``parametrisation``: the same functions can be
 expressed, by other weights (a bias before a batch norm). ``output``: the same ranking of classes on
 another scale (logits and probabilities). ``training``: nothing at inference. ``measurement``: not
-the network, but what it is fed or compared with.
+the network, but what it is fed or compared with. ``safety``: nothing; the file is not loaded.
 """
 
 
@@ -42,8 +42,8 @@ class Rule:
 
 
 _RULES: dict[str, Rule] = {}
-_ORDER = {"ARC": 0, "PRE": 1, "LAB": 2, "ACC": 3, "LAT": 4}
-"""Families: architecture, preprocessing, labels, accuracy, latency."""
+_ORDER = {"ARC": 0, "PRE": 1, "LAB": 2, "ACC": 3, "LAT": 4, "SEC": 5}
+"""Families: architecture, preprocessing, labels, accuracy, latency, security."""
 
 
 def register(rule: Rule) -> Rule:
@@ -61,6 +61,7 @@ def rules() -> list[Rule]:
     import zoodiff.rules.layers
     import zoodiff.rules.measurement
     import zoodiff.rules.regions
+    import zoodiff.rules.security
     import zoodiff.rules.windows  # noqa: F401
 
     return [_RULES[code] for code in sorted(_RULES, key=lambda code: (_ORDER[code[:3]], code))]

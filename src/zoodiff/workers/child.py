@@ -19,6 +19,10 @@ from typing import Any, BinaryIO
 from zoodiff.errors import ZoodiffError
 from zoodiff.workers import protocol
 from zoodiff.workers.handlers import Handlers
+from zoodiff.workers.sandbox.confine import allow_cpu, confine, no_core_dumps
+
+_SECONDS = 900.0
+"""Of a request that does not say how long it may take."""
 
 
 def main() -> int:
@@ -28,16 +32,25 @@ def main() -> int:
     parser.add_argument("--replies", type=int, required=True)
     parser.add_argument("--backend", required=True)
     parser.add_argument("--scratch", type=Path, required=True)
+    parser.add_argument(
+        "--memory", type=int, help="Bytes; the worker opens foreign files and confines itself."
+    )
     options = parser.parse_args()
     _die_with_parent()
     # Ctrl-C is the parent's to handle: it finishes what is finished and closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if options.memory is None:
+        no_core_dumps()
+    else:
+        confine(options.scratch, options.memory)
     handlers = Handlers(lambda: _backend(options.backend), options.scratch)
     with (
         os.fdopen(options.requests, "rb", buffering=0) as requests,
         os.fdopen(options.replies, "wb", buffering=0) as replies,
     ):
         while (request := _read(requests)) is not None:
+            if options.memory is not None:
+                allow_cpu(float(request.get("seconds", _SECONDS)))
             replies.write(protocol.pack(_answer(handlers, request)))
     return 0
 

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff import errors
 from zoodiff.errors import WorkerError, ZoodiffError
-from zoodiff.workers import environments, paths, protocol
-from zoodiff.zoos.base import Zoo
+from zoodiff.workers import environments, paths, permissions, protocol
+from zoodiff.workers.sandbox import bubblewrap
+from zoodiff.zoos.base import ALLOWED_CODE, Zoo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +31,25 @@ _POLL_SECONDS = 0.2
 _ROOM = 4 * 1024**3
 """Bytes that must be free where arrays are shared in memory."""
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
+_HARMLESS = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "USER")
+_HARMLESS_STARTS = (
+    "LC_",
+    "OMP_",
+    "KMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "TF_",
+    "ONEDNN_",
+    "CUDA_",
+    "PYTHONHASH",
+)
+"""What a worker that opens a stranger's file may see of the user's environment."""
+_SIGNALLED = 128
+_HINTS = {
+    int(signal.SIGKILL): ", perhaps for lack of memory",
+    int(signal.SIGXCPU): ", since it used up its CPU time",
+    int(signal.SIGXFSZ): ", since a file that it wrote became too large",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +60,15 @@ class Limits:
     """Wall-clock time of one request."""
     memory_bytes: int | None = None
     """Resident memory of the worker and its children; None means 80 % of the machine's."""
+    allowed_code: frozenset[str] = frozenset()
+    """SHA-256 of files whose code may run, beside those that the user allowed for good."""
+
+    @property
+    def memory(self) -> int:
+        """The limit in bytes, whether it was given or is the machine's."""
+        import psutil
+
+        return self.memory_bytes or int(psutil.virtual_memory().total * 0.8)
 
 
 class Worker:
@@ -59,6 +88,7 @@ class Worker:
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._to_child = self._from_child = -1
         self._requests = 0
+        self._confined = bool(getattr(zoo, "confined", False))
 
     def __enter__(self) -> Worker:
         return self
@@ -109,8 +139,11 @@ class Worker:
         if self._process is None:
             self._start()
         self._requests += 1
-        frame = protocol.pack({"id": self._requests, "method": method, "params": params})
-        deadline = time.monotonic() + (seconds or self.limits.seconds)
+        allowed = seconds or self.limits.seconds
+        frame = protocol.pack(
+            {"id": self._requests, "method": method, "params": params, "seconds": allowed}
+        )
+        deadline = time.monotonic() + allowed
         with self._failing(doing):
             self._write(frame)
         return lambda: self._answer(deadline, doing)
@@ -204,6 +237,16 @@ class Worker:
             *("--backend", self.zoo.backend),
             *("--scratch", str(self.scratch)),
         ]
+        environment = worker_environment(
+            os.environ, self.threads, interpreter, self.scratch if self._confined else None
+        )
+        if self._confined:
+            command = bubblewrap.wrapped(
+                [*command, "--memory", str(self.limits.memory)], self.scratch
+            )
+            environment[ALLOWED_CODE] = ",".join(
+                sorted(self.limits.allowed_code | permissions.allowed())
+            )
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -212,7 +255,7 @@ class Worker:
                 stderr=log,
                 pass_fds=(child_in, child_out),
                 start_new_session=True,
-                env=worker_environment(os.environ, self.threads, interpreter),
+                env=environment,
                 cwd=self.scratch,
             )
         os.close(child_in)
@@ -253,14 +296,15 @@ class Worker:
     def _check_memory(self, doing: str) -> None:
         import psutil
 
-        limit = self.limits.memory_bytes or int(psutil.virtual_memory().total * 0.8)
+        limit = self.limits.memory
         assert self._process is not None
         used = 0
         with contextlib.suppress(psutil.Error):
             parent = psutil.Process(self._process.pid)
             for process in (parent, *parent.children(recursive=True)):
                 used += process.memory_info().rss
-        if used > limit:
+        # A scratch folder may lie in memory: what is written there is no process's own.
+        if used > limit or (self._confined and _size(self.scratch) > limit):
             self._kill()
             raise WorkerError(
                 f"the worker of {self.zoo.name} used more than {limit / 1e9:.1f} GB of memory "
@@ -273,10 +317,12 @@ class Worker:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             code = 0
+        if self._confined and code > _SIGNALLED:
+            code = _SIGNALLED - code  # bubblewrap's way of passing a signal on
         how = f"exit code {code}"
         if code < 0:
             name = signal.Signals(-code).name
-            hint = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
+            hint = _HINTS.get(-code, "")
             how = f"killed by {name}{hint}"
         last = _last_line(self.log)
         self._kill()
@@ -304,17 +350,29 @@ class Worker:
         self._to_child = self._from_child = -1
 
 
-def worker_environment(outer: Mapping[str, str], threads: int, interpreter: Path) -> dict[str, str]:
+def worker_environment(
+    outer: Mapping[str, str], threads: int, interpreter: Path, confined: Path | None = None
+) -> dict[str, str]:
     """Environment variables of a worker: the user's, less secrets, with threads declared.
 
     The thread variables are read once, when a framework's runtime starts, which is why a worker
-    is started for one number of threads.
+    is started for one number of threads. ``confined`` is the scratch folder of a worker that opens
+    a stranger's file: it sees none of the user's variables but those known to be harmless, and
+    writes what frameworks keep in home folders there.
     """
     inner = {
         name: value
         for name, value in outer.items()
         if not any(word in name.upper() for word in _SECRET_WORDS) and name != "PYTHONPATH"
     }
+    if confined is not None:
+        inner = {
+            name: value
+            for name, value in inner.items()
+            if name in _HARMLESS or name.startswith(_HARMLESS_STARTS)
+        }
+        for name in ("TMPDIR", "XDG_CACHE_HOME", "KERAS_HOME", "TORCHINDUCTOR_CACHE_DIR"):
+            inner[name] = str(confined)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         inner[name] = str(threads)
     inner["TF_NUM_INTRAOP_THREADS"] = str(threads)
@@ -326,6 +384,19 @@ def worker_environment(outer: Mapping[str, str], threads: int, interpreter: Path
         # A zoo's own environment has no zoodiff installed: it runs this very code, by a link.
         inner["PYTHONPATH"] = str(environments.code_link(_PACKAGE))
     return inner
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in a folder and below; what goes away meanwhile counts nothing."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    total += _size(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+    return total
 
 
 def _in_memory() -> str | None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from zoodiff.graph.ir import Graph
 
+ALLOWED_CODE = "ZOODIFF_ALLOWED_CODE"
+"""The variable in which a worker is told, by SHA-256, which files' code the user allowed."""
+
 WeightsState = Literal["published", "random", "placeholder", "trained", "file"]
 """Where the numbers in a network come from.
 
@@ -102,7 +105,11 @@ class Zoo(Protocol):
     backend: str
     """``package.module:attribute`` of a callable without arguments that returns a Backend."""
     listed: bool
-    """Whether ``zoodiff list`` and studies over all zoos include it (the mini-zoo is not)."""
+    """Whether ``zoodiff list`` and studies over all zoos include it (the mini-zoo is not).
+
+    A zoo whose worker opens files of strangers has one attribute more, ``confined = True``: its
+    worker has no network and writes nowhere but to its scratch folder.
+    """
 
     def models(self) -> Sequence[Model]:
         """All models, ordered by name."""

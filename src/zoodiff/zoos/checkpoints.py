@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.entry import ModelRef
 from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
 from zoodiff.zoos.base import Weights, Zoo
+from zoodiff.zoos.look import archive, pickles, tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,15 +36,28 @@ def weights_of(ref: ModelRef, zoo: Zoo) -> Weights:
     return Weights(str(path.resolve()))
 
 
+_CONFINED: dict[str, Zoo] = {}
+
+
+def confined(zoo: Zoo) -> Zoo:
+    """The same zoo, to be run in a worker that opens a stranger's file; one object a zoo."""
+    if zoo.name not in _CONFINED:
+        twin = copy.copy(zoo)
+        object.__setattr__(twin, "confined", True)
+        _CONFINED[zoo.name] = twin
+    return _CONFINED[zoo.name]
+
+
 def read(path: Path) -> Mapping[str, Tensor]:
     """The tensors of a PyTorch checkpoint or a safetensors file, by the names of a module.
 
     Of what training scripts wrap around a state, ``state_dict`` and ``model`` are opened, and
     ``module.`` before every name is taken away. Nothing but tensors and plain values is unpickled.
-    Raises MeasurementError for anything else.
+    Raises RefusedError for a pickle that does more, MeasurementError for anything else.
     """
     import torch
 
+    _look(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -60,13 +75,26 @@ def read(path: Path) -> Mapping[str, Tensor]:
             found = found[key]
     if not isinstance(found, dict) or not found:
         raise MeasurementError(f"{path} holds no state of a module")
-    tensors = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
-    if len(tensors) < len(found):
+    held = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
+    if len(held) < len(found):
         other = next(str(k) for k, v in found.items() if not isinstance(v, torch.Tensor))
         raise MeasurementError(f"{path} holds no state of a module: {other} is no tensor")
-    if all(name.startswith("module.") for name in tensors):
-        tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
-    return tensors
+    if all(name.startswith("module.") for name in held):
+        held = {name.removeprefix("module."): value for name, value in held.items()}
+    return held
+
+
+def _look(path: Path) -> None:
+    """Look at a file before torch reads it, as what torch will take it for."""
+    if path.suffix == ".safetensors":
+        tensors.check(path)
+        return
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head == b"PK\x03\x04":
+        pickles.check_members(path, archive.check(path))
+    else:
+        pickles.check_file(path)
 
 
 def check(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], name: str) -> None:

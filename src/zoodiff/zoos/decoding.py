@@ -35,6 +35,7 @@ class Decoding:
     backend: str = "zoodiff.zoos.decoding:Versions"
     environment: Environment | None = None
     listed: bool = False
+    confined: bool = True
 
     def models(self) -> Sequence[Model]:
         """None."""

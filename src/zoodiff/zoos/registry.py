@@ -99,7 +99,7 @@ def resolve(reference: ModelRef | str) -> Entry:
         if weights.name == ref.weights:
             return Entry(zoo, model, weights)
     if checkpoints.is_checkpoint(ref.weights):
-        return Entry(zoo, model, checkpoints.weights_of(ref, zoo))
+        return Entry(checkpoints.confined(zoo), model, checkpoints.weights_of(ref, zoo))
     names = [weights.name for weights in model.weights] + [RANDOM]
     hint = did_you_mean(ref.weights, names) or f"; there are {', '.join(names)}"
     raise UnknownNameError(f'{ref.zoo}:{ref.model} has no weights "{ref.weights}"{hint}')

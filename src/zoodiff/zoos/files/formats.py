@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zoodiff.errors import UsageError
 from zoodiff.zoos.base import Environment, Model
+from zoodiff.zoos.look import archive
 
 
 @dataclass
@@ -22,6 +23,7 @@ class FileZoo:
     backend: str
     environment: Environment | None = None
     listed: bool = False
+    confined: bool = True
 
     def models(self) -> Sequence[Model]:
         """None: files are named, not listed."""
@@ -86,6 +88,8 @@ def recognise(path: Path) -> FileZoo:
         if (path / "saved_model.pb").is_file():
             return SAVED_MODEL
         raise UsageError(f"{path} is a folder without saved_model.pb; {_READ}")
+    if not path.is_file():
+        raise UsageError(f"{path} is a pipe or a device, not a file; {_READ}")
     try:
         with path.open("rb") as file:
             head = file.read(32)
@@ -123,9 +127,10 @@ _OTHERS = (
 
 def _of_archive(path: Path) -> FileZoo:
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()[:10_000]
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        archive.check_directory(path)
+        with zipfile.ZipFile(path) as opened:
+            names = opened.namelist()[:10_000]
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise UsageError(f"{path} is a damaged archive ({error})") from None
     if "config.json" in names and "model.weights.h5" in names:
         return KERAS

@@ -12,6 +12,7 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.keras_backend import KerasNetwork, import_keras
+from zoodiff.zoos.look import keras as look
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 class KerasFiles:
     """Files that ``Model.save`` writes; see ``zoodiff.zoos.base.Backend``.
 
-    Read in Keras's safe mode, in which nothing that a file brings is executed.
+    Read in Keras's safe mode, in which nothing that a file brings is executed, unless the user
+    allowed the code of this very file.
     """
 
     def __init__(self) -> None:
@@ -83,12 +85,13 @@ class KerasFiles:
 
     def _open(self, model: str) -> Any:
         path, extent = opened(model)
+        carries_code = look.check(path)
         self._keras.utils.clear_session(free_memory=False)
         try:
-            found = self._keras.saving.load_model(path, compile=False, safe_mode=True)
+            found = self._keras.saving.load_model(path, compile=False, safe_mode=not carries_code)
         except Exception as error:  # Keras raises many kinds
             reason = " ".join(str(error).split())[:200]
-            raise MeasurementError(f"{path} cannot be loaded in safe mode ({reason})") from None
+            raise MeasurementError(f"{path} cannot be loaded ({reason})") from None
         shape = getattr(found, "input_shape", None)
         if not isinstance(shape, tuple):
             raise MeasurementError(f"{path} holds no network of one input")

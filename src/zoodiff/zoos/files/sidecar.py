@@ -30,6 +30,7 @@ from zoodiff.data.labels import find as find_labels
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import UsageError
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.rules.security import climbs, refusal
 
 _KEYS = ("architecture", "labels", "preprocessing")
 _LARGEST = 1 << 20
@@ -65,6 +66,8 @@ def _read(path: Path) -> Sidecar:
         hint = did_you_mean(unknown[0], _KEYS) or f"; there are {', '.join(_KEYS)}"
         raise UsageError(f'{path}: unknown key "{unknown[0]}"{hint}')
     labels = raw.get("labels")
+    if isinstance(labels, str) and climbs(labels):
+        raise refusal("SEC110", f"{path} takes its labels from {labels!r}, outside its own folder")
     for key in ("architecture", "labels"):
         if not isinstance(raw.get(key, ""), str):
             raise UsageError(f"{path}: {key} must be a text")

@@ -15,6 +15,7 @@ from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.held import Held, of_tensorflow
 from zoodiff.zoos.keras_backend import import_keras
+from zoodiff.zoos.look import graphs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,6 +131,7 @@ class TensorFlowFiles:
     ) -> tuple[Any, Any, tuple[int, ...]]:
         """The loaded model, its signature traced at batch size 1, and the input's shape."""
         tf = self._tf
+        graphs.check_saved_model(path)
         try:
             loaded = tf.saved_model.load(os.fspath(path))
         except Exception as error:
@@ -177,6 +179,7 @@ class TensorFlowFiles:
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"{path} is no frozen graph ({reason})") from None
+        graphs.check_graph(definition, path)
         return definition
 
     def _constants(self, path: Path) -> Held:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError, MissingFrameworkError
+from zoodiff.frontends.tflite_reader import read
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
@@ -115,8 +116,6 @@ class TFLiteFiles:
         """
         from math import prod
 
-        from zoodiff.frontends.tflite_reader import read
-
         path, _ = opened(model)
         held = [t for t in read(path).tensors if t.constant and prod(t.shape) > 1]
         real = [t for t in held if t.quantization or t.dtype.startswith(("float", "bfloat"))]
@@ -135,6 +134,7 @@ class TFLiteFiles:
         if weights == RANDOM:
             raise MeasurementError(f"weights cannot be put into {path.name}, a TFLite file")
         with stages.stage(stages.CHECKS), path.open("rb") as file:
+            read(path)  # LiteRT trusts the numbers in a file
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         try:
             with stages.stage(stages.IMPORT):

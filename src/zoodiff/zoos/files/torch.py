@@ -14,6 +14,7 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.held import of_torch
+from zoodiff.zoos.look import program as look
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,6 +166,8 @@ class TorchFiles:
         import torch
 
         path, _ = opened(model)
+        with stages.stage(stages.CHECKS):
+            look.check(path)
         try:
             with only_weights():
                 return torch.export.load(path)

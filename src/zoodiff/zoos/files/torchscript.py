@@ -1,16 +1,13 @@
 """The worker side of TorchScript files (``torch.jit.save``).
 
-TorchScript carries code, in a language of its own that has no access to Python. What it does have
-are a few operators that read and write files, and classes that a library may register; a file
-whose code names one of these is refused before any of it runs.
+TorchScript carries code, so a file needs the user's permission; what it names is looked at before
+any of it runs, and a file that reaches beyond computing is refused in any case.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,44 +18,10 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.torch import ExportedNetwork, program_scope
+from zoodiff.zoos.look import allowed, script
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
-
-_FILES = re.compile(r"\b(?:torch|ops\.\w+)\.(from_file|save|load|_load\w*|open\w*)\s*\(")
-_SPACES = re.compile(r"(?<![\w.])ops\.(\w+)\.")
-_KNOWN_SPACES = frozenset({"aten", "prim", "quantized", "torchvision", "prepacked"})
-_CLASSES = re.compile(r"__torch__\.torch\.classes\.(\w+)")
-_KNOWN_CLASSES = frozenset({"quantized", "xnnpack"})
-_LARGEST = 1 << 26
-"""Bytes of code that are read."""
-
-
-def check_code(path: Path) -> None:
-    """Look at the code of a TorchScript file without running it.
-
-    Raises MeasurementError where it reaches for files, for operators of unknown libraries or for
-    classes of them, and where it cannot be read.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            files = [one for one in archive.infolist() if re.search(r"\.py$", one.filename)]
-            if sum(one.file_size for one in files) > _LARGEST:
-                raise MeasurementError(f"{path} holds too much code to be looked at")
-            code = "\n".join(archive.read(one).decode("utf-8", "replace") for one in files)
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise MeasurementError(f"{path} is a damaged archive ({error})") from None
-    reaching = _FILES.search(code)
-    unknown = {one for one in _SPACES.findall(code) if one not in _KNOWN_SPACES}
-    classes = {one for one in _CLASSES.findall(code) if one not in _KNOWN_CLASSES}
-    what = [f"the operator {reaching[1]}"] if reaching else []
-    what += [f"operators of {one}" for one in sorted(unknown)]
-    what += [f"classes of {one}" for one in sorted(classes)]
-    if what:
-        raise MeasurementError(
-            f"{path} is not loaded: its code names {', '.join(what)}, which may do more than "
-            "compute"
-        )
 
 
 class TorchScriptFiles:
@@ -144,7 +107,8 @@ class TorchScriptFiles:
     def _open(self, path: Path) -> Any:
         import torch
 
-        check_code(path)
+        script.check(path)
+        allowed.demand(path, "TorchScript")
         try:
             return torch.jit.load(path, map_location="cpu").eval()
         except Exception as error:  # torch raises many kinds

@@ -1,0 +1,78 @@
+"""Where an ONNX file keeps data outside itself: only in its own folder, in places that exist."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zoodiff.rules.security import climbs, refusal
+
+_DEPTH = 64
+"""Graphs within graphs."""
+
+
+def check(model: Any, path: Path) -> None:
+    """Raise RefusedError (SEC110, SEC111) where a tensor of an ``onnx.ModelProto`` lies elsewhere.
+
+    Nothing is opened: a name is judged by what it says and by what the file system says of it.
+    """
+    for tensor in tensors(model):
+        said = {one.key: one.value for one in tensor.external_data}
+        if said:
+            _check_place(said, tensor, path)
+
+
+def tensors(model: Any) -> Iterator[Any]:
+    """Every tensor of a model: of its graph, subgraphs, functions and training."""
+    waiting = [(model.graph, 0)]
+    for one in model.training_info:
+        waiting += [(one.initialization, 0), (one.algorithm, 0)]
+    waiting += [(function, 0) for function in model.functions]
+    while waiting:
+        graph, depth = waiting.pop()
+        if depth > _DEPTH:
+            raise refusal("SEC122", f"graphs are nested more than {_DEPTH} deep")
+        yield from getattr(graph, "initializer", ())
+        for sparse in getattr(graph, "sparse_initializer", ()):
+            yield from (sparse.values, sparse.indices)
+        for node in graph.node:
+            for one in node.attribute:
+                yield from (one.t, *one.tensors)
+                for sparse in (one.sparse_tensor, *one.sparse_tensors):
+                    yield from (sparse.values, sparse.indices)
+                waiting += [(g, depth + 1) for g in (one.g, *one.graphs) if g.node]
+
+
+def _check_place(said: dict[str, str], tensor: Any, path: Path) -> None:
+    location = said.get("location", "")
+    what = f"{path} keeps the weight {tensor.name!r} in {location!r}"
+    plain = unicodedata.normalize("NFKC", location)
+    if climbs(location) or climbs(plain):
+        raise refusal("SEC110", f"{what}, outside its own folder; such files are refused")
+    if not location or any(unicodedata.category(letter) in {"Cc", "Cf"} for letter in location):
+        raise refusal("SEC110", f"{what}, a name with letters that cannot be seen")
+    folder, place = path.parent, path.parent / location
+    for step in (place, *place.parents):
+        if step == folder:
+            break
+        if step.is_symlink():
+            raise refusal("SEC110", f"{what}, which is a link; copy the data there instead")
+    if not place.exists():
+        return  # the reader says what is missing
+    if not place.is_file():
+        raise refusal("SEC110", f"{what}, which is no plain file")
+    _check_span(said, what, place.stat().st_size)
+
+
+def _check_span(said: dict[str, str], what: str, size: int) -> None:
+    try:
+        offset = int(said.get("offset") or 0)
+        length = int(said["length"]) if said.get("length") else max(0, size - offset)
+    except ValueError:
+        raise refusal("SEC111", f"{what}, at a place that is no number") from None
+    if offset < 0 or length < 0 or offset + length > size:
+        raise refusal(
+            "SEC111", f"{what} at bytes {offset:,} to {offset + length:,}, which has {size:,}"
+        )

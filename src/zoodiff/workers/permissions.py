@@ -1,0 +1,69 @@
+"""Which files' code the user allowed to run: a list of hashes in zoodiff's home.
+
+A permission is for a content, not for a path: a file that changes is refused again. The list is
+plain text, a SHA-256 and a remark on each line; deleting a line takes the permission back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from zoodiff.errors import UsageError
+from zoodiff.workers import paths
+
+_LARGEST = 1 << 20
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def place() -> Path:
+    """Where the list is kept."""
+    return paths.home() / "allowed-code.txt"
+
+
+def allowed() -> frozenset[str]:
+    """SHA-256 of every file whose code may run; nothing where there is no list."""
+    try:
+        text = place().read_text(encoding="utf-8")[:_LARGEST]
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
+    firsts = (line.split(maxsplit=1)[0] for line in text.splitlines() if line.strip())
+    return frozenset(one for one in firsts if _HASH.fullmatch(one))
+
+
+def allow(path: Path) -> str:
+    """Allow the code of a file, as it is now; return its SHA-256.
+
+    Raises UsageError where the file cannot be read or the list not be written.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(
+            f"the code of {path} cannot be allowed, since it cannot be read ({error.strerror})"
+        ) from None
+    if digest in allowed():
+        return digest
+    try:
+        place().parent.mkdir(parents=True, exist_ok=True)
+        with place().open("a", encoding="utf-8") as file:
+            file.write(f"{digest}  {str(path.resolve())!r}\n")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {place()} ({error.strerror}); name another folder with ZOODIFF_HOME"
+        ) from None
+    return digest
+
+
+def digest_of(text: str) -> str:
+    """The hash of ``sha256:...``; raise ValueError where it is none.
+
+    >>> digest_of("sha256:" + "0" * 64)[:4]
+    '0000'
+    """
+    digest = text.removeprefix("sha256:").lower()
+    if not text.startswith("sha256:") or not _HASH.fullmatch(digest):
+        raise ValueError("write sha256: and 64 hexadecimal digits")
+    return digest

@@ -1,0 +1,7 @@
+"""What keeps a worker that opens a stranger's file from doing harm.
+
+``bubblewrap`` wraps the worker's command in namespaces of its own, where that works; ``confine``
+runs inside the worker before anything is imported and sets resource limits, Landlock and seccomp;
+``offered`` says, by trying, which of them are in force on this machine. ``confine`` uses the
+standard library and two small packages, each only where it is installed.
+"""

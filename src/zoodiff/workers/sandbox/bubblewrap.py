@@ -1,0 +1,84 @@
+"""The worker's command in namespaces of its own, by bubblewrap where it works.
+
+The worker sees the machine's files but cannot change them, has no network and no other process to
+talk to, and its own scratch folder is the only place that it can write to. Places where people
+keep keys are empty.
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+_SECRETS = (
+    ".ssh",
+    ".gnupg",
+    ".aws",
+    ".azure",
+    ".kube",
+    ".docker",
+    ".oci",
+    ".kaggle",
+    ".password-store",
+    ".config/gcloud",
+    ".config/gh",
+    ".config/rclone",
+    ".local/share/keyrings",
+    ".mozilla",
+    ".netrc",
+    ".pypirc",
+    ".npmrc",
+    ".git-credentials",
+    ".huggingface",
+    ".cache/huggingface/token",
+    ".cache/huggingface/stored_tokens",
+)
+"""Below the home folder."""
+_SECONDS = 10
+
+
+def wrapped(command: Sequence[str], scratch: Path) -> list[str]:
+    """The command inside bubblewrap, or as it is where bubblewrap does not work here."""
+    return [*_arguments(scratch), *command] if not missing() else list(command)
+
+
+@functools.cache
+def missing() -> str:
+    """Why bubblewrap cannot be used here, found out by using it; the empty string where it can."""
+    if sys.platform != "linux":
+        return "bubblewrap is Linux's"
+    if shutil.which("bwrap") is None:
+        return "bubblewrap is not installed (the command bwrap)"
+    with tempfile.TemporaryDirectory(prefix="zoodiff-try-") as folder:
+        # The worker's own interpreter is what must be seen inside.
+        command = [*_arguments(Path(folder)), sys.executable, "-S", "-E", "-c", "pass"]
+        try:
+            found = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"bubblewrap does not start ({error})"
+    if found.returncode == 0:
+        return ""
+    said = " ".join(found.stderr.decode(errors="replace").split())[:160]
+    return f"bubblewrap does not work here ({said or f'exit code {found.returncode}'})"
+
+
+def _arguments(scratch: Path) -> list[str]:
+    made = [shutil.which("bwrap") or "bwrap", "--unshare-user", "--unshare-ipc", "--unshare-pid"]
+    made += ["--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    made += ["--die-with-parent", "--cap-drop", "ALL"]
+    made += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    home = Path.home()
+    for name in _SECRETS:
+        place = home / name
+        if place.is_symlink():  # bubblewrap mounts over no link
+            place = place.resolve()
+        if place.is_dir():
+            made += ["--tmpfs", str(place)]
+        elif place.is_file():
+            made += ["--ro-bind", "/dev/null", str(place)]
+    return [*made, "--bind", str(scratch), str(scratch), "--chdir", str(scratch), "--"]

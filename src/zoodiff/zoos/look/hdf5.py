@@ -1,0 +1,78 @@
+"""HDF5: links and storage outside the file, and arrays larger than what is stored of them."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from zoodiff.errors import MeasurementError
+from zoodiff.rules.security import refusal
+
+_MOST = 1_000_000
+"""Groups and arrays; the largest networks have some ten thousand."""
+_HARMLESS = 64 * 2**20
+_RATIO = 200
+"""Bytes of an array for each byte that is stored of it, beyond the first 64 MB."""
+_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
+"""deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf: all others load a plug-in."""
+
+
+def check(file: IO[bytes], where: str) -> None:
+    """Raise RefusedError for what lies elsewhere (SEC110), plug-ins (SEC104) and bombs (SEC122).
+
+    Raises MeasurementError where the file cannot be read.
+    """
+    import h5py
+
+    try:
+        with h5py.File(file, "r") as opened:
+            _walk(opened, where)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise MeasurementError(f"{where} is no sound HDF5 file ({reason})") from None
+
+
+def _walk(root: Any, where: str) -> None:
+    import h5py
+
+    seen = set()
+    waiting = [root]
+    while waiting:
+        group = waiting.pop()
+        for name in group:
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise refusal(
+                    "SEC110", f"{where} has the external link {name!r} to {link.filename!r}"
+                )
+            if isinstance(link, h5py.SoftLink):
+                raise refusal("SEC110", f"{where} has the link {name!r} to {link.path!r}")
+            found = group[name]
+            address = h5py.h5o.get_info(found.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if len(seen) > _MOST:
+                raise refusal("SEC122", f"{where} has more than {_MOST:,} groups and arrays")
+            if isinstance(found, h5py.Group):
+                waiting.append(found)
+            elif isinstance(found, h5py.Dataset):
+                _check_array(found, name, where)
+
+
+def _check_array(array: Any, name: str, where: str) -> None:
+    if array.external:
+        raise refusal(
+            "SEC110", f"{where} keeps the array {name!r} in the file {array.external[0][0]!r}"
+        )
+    if array.is_virtual:
+        raise refusal("SEC110", f"{where} takes the array {name!r} from other files")
+    settings = array.id.get_create_plist()
+    for number in range(settings.get_nfilters()):
+        kind = settings.get_filter(number)[0]
+        if kind not in _FILTERS:
+            raise refusal("SEC104", f"{where} needs the plug-in {kind} to read {name!r}")
+    stored, wanted = int(array.id.get_storage_size()), int(array.nbytes)
+    if wanted > _HARMLESS and wanted > _RATIO * stored:
+        raise refusal(
+            "SEC122", f"{where} has {stored:,} bytes of the array {name!r} of {wanted:,} bytes"
+        )
