@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.output import Json, complete_entry, print_json, print_table, say
 from zoodiff.cli.run import Results
 
@@ -103,6 +104,7 @@ def accuracy(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Measure again what the results folder has.")
     ] = False,
+    allow_code: AllowCode = None,
     results: Results = Path("results"),
     json: Json = False,
 ) -> None:

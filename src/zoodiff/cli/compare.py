@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.output import Json, complete_architecture, print_json, print_table, say
 from zoodiff.cli.run import Results, print_failures
 
@@ -32,6 +33,7 @@ def compare(
     threads: Annotated[int, typer.Option(help="Threads for --latency.", min=1)] = 1,
     rounds: Annotated[int, typer.Option(help="Rounds for --latency.", min=3)] = 15,
     results: Results = Path("results"),
+    allow_code: AllowCode = None,
     json: Json = False,
 ) -> None:
     """Compare claims, architecture, preprocessing and, on request, latency, ranked.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.output import Json, billions, complete_entry, print_json
 from zoodiff.errors import UsageError
 
@@ -46,6 +47,7 @@ def diff(
             help="Compare how images are prepared instead, outside and inside.",
         ),
     ] = False,
+    allow_code: AllowCode = None,
     json: Json = False,
 ) -> None:
     """Name what differs between two networks: their structure, not their names.

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.output import Json, complete_entry, print_json
 
 
 def fingerprint(
     entries: Annotated[list[str], typer.Argument(help="Entries.", autocompletion=complete_entry)],
+    allow_code: AllowCode = None,
     json: Json = False,
 ) -> None:
     """Print the hash of each entry's canonical graph, without weights.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.output import RESULTS_HELP, Json, print_json, say
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def run(
         bool,
         typer.Option("--download", help="Fetch files that entries need even to be described."),
     ] = False,
+    allow_code: AllowCode = None,
     worker_seconds: Annotated[
         float, typer.Option(help="Longest time that a worker may take for one request.")
     ] = 900.0,

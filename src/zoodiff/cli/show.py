@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.output import Json, complete_entry, print_json, print_table
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def show(
         bool,
         typer.Option("--catalogue-only", help="Only what needs no framework; answers at once."),
     ] = False,
+    allow_code: AllowCode = None,
     json: Json = False,
 ) -> None:
     """Show an entry's counts, preprocessing, labels, weights and claims."""

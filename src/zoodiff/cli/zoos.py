@@ -6,9 +6,12 @@ from zoodiff.cli.output import Json, print_json, print_table
 
 
 def zoos(json: Json = False) -> None:
-    """Show the zoos, the versions of their frameworks, and what is missing."""
+    """Show the zoos, the versions of their frameworks, what is missing, and what protects you."""
+    from dataclasses import asdict
+
     from zoodiff.engines.local import usable
     from zoodiff.workers import environments
+    from zoodiff.workers.sandbox.offered import protections
     from zoodiff.zoos import registry
 
     found = []
@@ -25,8 +28,9 @@ def zoos(json: Json = False) -> None:
                 "versions": environments.versions(zoo),
             }
         )
+    guards = protections()
     if json:
-        print_json(found)
+        print_json({"zoos": found, "protections": [asdict(one) for one in guards]})
         return
     print_table(
         ["zoo", "title", ("models", "right"), "usable", "environment", "versions"],
@@ -47,6 +51,9 @@ def zoos(json: Json = False) -> None:
             print(f"{row['zoo']}: {row['reason']}")
     for sentence in registry.broken().values():
         print(sentence)
+    print("\nworkers that open files are confined by:")
+    for one in guards:
+        print(f"  {one.name}: {one.what if one.in_force else f'not in force, {one.reason}'}")
 
 
 def _versions(versions: object) -> str:

@@ -7,7 +7,7 @@ finished record in the store and does the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from zoodiff._version import __version__
@@ -22,6 +22,7 @@ from zoodiff.measure.study import LoadedStudy
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.store.records import Failure, Record
+from zoodiff.workers import permissions
 from zoodiff.workers.process import Limits
 from zoodiff.zoos.registry import Entry
 
@@ -83,7 +84,7 @@ def run(
     state.reused = len(state.records)
     observer.begin(len(tasks), len(tasks) - len(waiting))
     own = engine is None
-    engine = engine or LocalEngine(limits)
+    engine = engine or LocalEngine(_with_code(limits, loaded))
     try:
         state.save(engine, complete=False)
         for position, task in enumerate(waiting):
@@ -98,6 +99,12 @@ def run(
         if own:
             engine.close()
     return Outcome(manifest, state.reused, state.measured, tuple(store.damaged))
+
+
+def _with_code(limits: Limits | None, loaded: LoadedStudy) -> Limits:
+    """The limits, with the code that the study allows."""
+    code = frozenset(permissions.digest_of(one) for one in loaded.study.allow_code)
+    return replace(limits or Limits(), allowed_code=code)
 
 
 class _State:

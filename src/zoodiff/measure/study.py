@@ -13,12 +13,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from zoodiff.claims import table
 from zoodiff.claims.selection import ClaimsError
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError
+from zoodiff.workers import permissions
 
 Zoos = list[str]
 
@@ -95,8 +96,20 @@ class Study(_Table):
         description="whether entries that come in by their architecture may be fetched, where "
         "even describing them needs the zoo's file; entries named one by one always may",
     )
+    allow_code: list[str] = Field(
+        default=[],
+        description="files whose code may run (TorchScript, Keras Lambda layers), as sha256:...",
+    )
     not_run: list[str] = Field(default=[], description="what is left out on purpose, and why")
     claims: dict[str, Any] | None = None
+
+    @field_validator("allow_code")
+    @classmethod
+    def _hashes(cls, given: list[str]) -> list[str]:
+        for one in given:
+            permissions.digest_of(one)
+        return given
+
     architecture: ArchitectureTable | None = None
     latency: LatencyTable | None = None
     accuracy: AccuracyTable | None = None
