@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import hostile_archives
@@ -12,12 +13,16 @@ import hostile_onnx
 import hostile_pickles
 import hostile_programs
 import hostile_tensorflow
+import numpy as np
 import pytest
 from hostile import TRICKS, Trick
 
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import RefusedError, ZoodiffError
+from zoodiff.preprocessing.completed import completed
+from zoodiff.preprocessing.geometry import geometry
+from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.rules.base import find
 from zoodiff.workers import permissions
 from zoodiff.workers.process import Limits
@@ -41,12 +46,45 @@ def cases() -> Iterator[object]:
     # One kind of worker after the other, so that each framework starts once.
     for module, mark in MARKS.items():
         for one in TRICKS.values():
-            if one.write.__module__ == module.__name__:
+            if one.place[0] == module.__file__:
                 yield pytest.param(one, marks=mark, id=one.name)
 
 
+@dataclass(frozen=True)
+class Written:
+    """A hostile file, written and not yet opened."""
+
+    path: Path
+    mark: Path
+    around: Path
+    """The folder that holds the file's folder and would hold the mark, and nothing else."""
+    before: frozenset[str]
+
+
 @pytest.fixture(scope="module")
-def engine() -> Iterator[LocalEngine]:
+def written(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[dict[str, Written]]:
+    """All files that are to be tried: permissions are read when a worker starts, so before any."""
+    made = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOODIFF_HOME", str(tmp_path_factory.mktemp("home")))
+        for item in request.session.items:
+            one = item.callspec.params.get("one") if hasattr(item, "callspec") else None
+            if not isinstance(one, Trick):
+                continue
+            around = tmp_path_factory.mktemp("hostile")
+            (around / "files").mkdir()
+            path = one.write(around / "files", around / "mark")
+            if one.allowed:
+                permissions.allow(path)
+            before = frozenset(p.name for p in around.rglob("*"))
+            made[one.name] = Written(path, around / "mark", around, before)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def engine(written: dict[str, Written]) -> Iterator[LocalEngine]:
     with LocalEngine(Limits(seconds=120, memory_bytes=3 * 10**9)) as engine:
         yield engine
 
@@ -56,16 +94,15 @@ def opened(engine: LocalEngine, one: Trick, path: Path) -> None:
     if one.opened == "images":
         images = open_images(str(path))
         reader = engine.worker(decoding(("pillow",)), "decode")
-        for number in range(len(images.samples)):
-            import numpy as np
-
+        spec, _ = completed(Preprocessing(), (8, 8))
+        for number in range(len(images)):
             data = np.frombuffer(images.read(number) or b"\0", np.uint8)
             answer = reader.call(
                 "pixels",
                 doing="decoding",
                 data=reader.put_array(data),
                 sizes=[len(data)],
-                geometries=[{}],
+                geometries=[geometry(spec).to_dict()],
             )
             for reason in answer["failed"].values():
                 raise RefusedError(reason) if reason.startswith("SEC") else ZoodiffError(reason)
@@ -74,38 +111,33 @@ def opened(engine: LocalEngine, one: Trick, path: Path) -> None:
     entry = registry.resolve(text)
     worker = engine.worker(entry.zoo, "run")
     given = {"model": entry.model.name, "weights": entry.weights_name}
-    worker.call("load", doing="loading it", handle="h", seed=0, threads=1, **given)
-    if one.expected == "contained":
-        worker.call("time", doing="running it", handle="h", batch=1, seconds=0.01)
+    loaded = worker.call("load", doing="loading it", handle="h", seed=0, threads=1, **given)
+    shape = loaded["input_shape"]
+    if loaded["layout"] == "NHWC":
+        shape = [shape[0], shape[3], *shape[1:3]]
+    image = worker.put_array(np.zeros(shape, np.float32))
+    worker.call("run", doing="running it", handle="h", image=image)
 
 
 @pytest.mark.parametrize("one", cases())
 def test_a_hostile_file_does_nothing(
-    engine: LocalEngine, one: Trick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: LocalEngine, written: dict[str, Written], one: Trick
 ) -> None:
-    monkeypatch.setenv("ZOODIFF_HOME", str(tmp_path / "home"))
-    folder, mark = tmp_path / "files", tmp_path / "mark"
-    folder.mkdir()
-    path = one.write(folder, mark)
-    assert not mark.exists(), "writing the file must not be what sets it off"
-    before = sorted(p.name for p in tmp_path.iterdir())
-    if one.allowed:
-        permissions.allow(path)
-        engine.release(registry.resolve(str(path)).zoo, "run")  # permissions are read at the start
-        before = sorted({*before, "home"})
+    file = written[one.name]
+    assert not file.mark.exists(), "writing the file must not be what sets it off"
     if one.expected == "contained":
         try:
-            opened(engine, one, path)
+            opened(engine, one, file.path)
         except ZoodiffError as error:
             assert "\n" not in str(error)
     else:
         with pytest.raises(RefusedError) as caught:
-            opened(engine, one, path)
+            opened(engine, one, file.path)
         assert caught.value.code == one.expected, str(caught.value)
         assert find(caught.value.code).effect == "safety"
         assert "\n" not in str(caught.value)
-    assert not mark.exists()
-    assert sorted(p.name for p in tmp_path.iterdir()) == before
+    assert not file.mark.exists()
+    assert {p.name for p in file.around.rglob("*")} == file.before
 
 
 def test_there_are_at_least_sixty_tricks() -> None:

@@ -21,7 +21,7 @@ from zoodiff import errors
 from zoodiff.errors import WorkerError, ZoodiffError
 from zoodiff.workers import environments, paths, permissions, protocol
 from zoodiff.workers.sandbox import bubblewrap
-from zoodiff.zoos.base import ALLOWED_CODE, Zoo
+from zoodiff.zoos.base import ALLOWED_CODE, CONFINED, Zoo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -244,6 +244,7 @@ class Worker:
             command = bubblewrap.wrapped(
                 [*command, "--memory", str(self.limits.memory)], self.scratch
             )
+            environment[CONFINED] = "1"
             environment[ALLOWED_CODE] = ",".join(
                 sorted(self.limits.allowed_code | permissions.allowed())
             )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from zoodiff.graph.ir import Graph
 
+CONFINED = "ZOODIFF_CONFINED"
+"""The variable that is set in a worker that opens strangers' files."""
 ALLOWED_CODE = "ZOODIFF_ALLOWED_CODE"
 """The variable in which a worker is told, by SHA-256, which files' code the user allowed."""
 

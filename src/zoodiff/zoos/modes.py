@@ -6,11 +6,13 @@ imported inside; everything here runs in workers.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import MeasurementError, UnknownNameError
+from zoodiff.zoos.base import CONFINED
 
 EAGER, COMPILE = "eager", "compile"
 FUNCTION, XLA = "function", "xla"
@@ -60,6 +62,11 @@ def torch_forward(module: Any, mode: str) -> Callable[[Any], Any]:
     import torch
     import torch._dynamo
 
+    if CONFINED in os.environ:
+        raise MeasurementError(
+            "a worker that opens a file starts no programs, so no C++ compiler for torch.compile; "
+            "take the mode eager"
+        )
     _check_compiler()
     # A shape that changes would otherwise be compiled as an open one, and after a few of them
     # PyTorch would go on without compiling and say nothing.

@@ -38,7 +38,9 @@ def read(folder: Path, space: LabelSpace | None, truth: Path | None) -> ImageSet
 
 def _images(folder: Path) -> Iterator[tuple[str, int, int]]:
     with os.scandir(folder) as entries:
-        found = sorted((e for e in entries if is_image(e.name)), key=lambda e: e.name)
+        found = sorted(
+            (e for e in entries if is_image(e.name) and e.is_file()), key=lambda e: e.name
+        )
         for entry in found:
             facts = entry.stat()
             yield entry.name, facts.st_size, facts.st_mtime_ns

@@ -10,6 +10,7 @@ from pathlib import Path
 from zoodiff.data.images import ImageSet, Sample, is_image, stamp, stat_of
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
 from zoodiff.errors import UsageError
+from zoodiff.rules.security import climbs, refusal
 
 _LABELS = ("cls", "json", "label")
 _LARGEST_LABEL = 1 << 20
@@ -64,6 +65,8 @@ def _shard(path: Path) -> tuple[list[tuple[str, tuple[int, int], int | None]], b
                 end = member.offset_data + (member.size if member.isfile() else 0)
                 if end > size:
                     break
+                if climbs(member.name):
+                    raise refusal("SEC120", f"the shard {path} holds a file {member.name!r}")
                 if not member.isfile():
                     continue  # links and devices are nothing to read
                 folder, _, base = member.name.rpartition("/")
