@@ -170,7 +170,7 @@ def two_pickles_of_one_name(folder: Path, mark: Path) -> Path:
     return saved(folder, path.read_bytes().replace(b"datb.pkl", b"data.pkl"))
 
 
-@trick("SEC102", "checkpoint")
+@trick("contained", "checkpoint")
 def pickle_with_a_wrong_checksum(folder: Path, mark: Path) -> Path:
     path = archive(folder, {"a/data.pkl": state(Payload(mark))})
     data = path.read_bytes()
@@ -179,7 +179,7 @@ def pickle_with_a_wrong_checksum(folder: Path, mark: Path) -> Path:
     return saved(folder, data.replace(struct.pack("<L", right), wrong))
 
 
-@trick("SEC102", "checkpoint")
+@trick("contained", "checkpoint")
 def pickle_marked_as_encrypted(folder: Path, mark: Path) -> Path:
     data = bytearray(archive(folder, {"a/data.pkl": state(Payload(mark))}).read_bytes())
     data[6] |= 1

@@ -11,7 +11,8 @@ import pytest
 
 from zoodiff import api
 from zoodiff.engines.local import LocalEngine
-from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
+from zoodiff.errors import MeasurementError, RefusedError, UnknownNameError, UsageError
+from zoodiff.workers import permissions
 from zoodiff.zoos import registry
 from zoodiff.zoos.checkpoints import read
 
@@ -38,6 +39,12 @@ def module():
 
     torch.manual_seed(3)
     return torchvision.models.squeezenet1_1(weights=None, num_classes=7).eval()
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home without permissions."""
+    monkeypatch.setenv("ZOODIFF_HOME", str(tmp_path / "home"))
 
 
 def outputs(entry: str) -> np.ndarray:
@@ -112,7 +119,7 @@ def test_a_pickle_that_runs_something_is_not_loaded(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     path = tmp_path / "bad.pth"
     path.write_bytes(pickle.dumps({"weight": Payload(mark)}))
-    with pytest.raises(MeasurementError, match="is not loaded"):
+    with pytest.raises(RefusedError, match=r"SEC101: .* names"):
         read(path)
     assert not mark.exists()
 
@@ -149,7 +156,7 @@ def test_a_program_that_carries_a_payload_does_not_run_it(module, tmp_path: Path
     with only_weights(), pytest.raises(Exception):  # noqa: B017 - torch's own kinds
         torch.export.load(bad)
     assert not mark.exists()
-    with pytest.raises(MeasurementError, match="is no program that torch can load"):
+    with pytest.raises(MeasurementError, match=r"SEC101: the pickle .*sample_inputs/model\.pt"):
         api.describe(str(bad))
     assert not mark.exists()
 
@@ -165,6 +172,9 @@ def test_torchscript_is_described_and_run(module, tmp_path: Path, way: str) -> N
         else torch.jit.trace(module, torch.zeros(1, 3, 64, 64))
     )
     made.save(path)
+    with pytest.raises(RefusedError, match=r"SEC103: .* --allow-code a\.pt \(sha256:"):
+        outputs(f"{path}?size=64")
+    permissions.allow(path)
     np.testing.assert_allclose(outputs(f"{path}?size=64"), expected(module), rtol=1e-5, atol=1e-6)
     found = api.diff(str(path), "torchvision:squeezenet1_1@random")
     assert {one.code for one in found.findings} == {"ARC141"}  # the number of classes
@@ -177,6 +187,7 @@ def test_a_script_of_a_network_is_the_network(tmp_path: Path) -> None:
 
     network = import_torchvision().models.mobilenet_v3_small(weights=None).eval()
     torch.jit.script(network).save(tmp_path / "a.pt")
+    permissions.allow(tmp_path / "a.pt")
     found = api.diff(str(tmp_path / "a.pt"), "torchvision:mobilenet_v3_small@random")
     assert found.sameness == "same"
 

@@ -305,8 +305,11 @@ class Worker:
             for process in (parent, *parent.children(recursive=True)):
                 used += process.memory_info().rss
         # A scratch folder may lie in memory: what is written there is no process's own.
-        if used > limit or (self._confined and _size(self.scratch) > limit):
+        filled = self._confined and _size(self.scratch) > limit
+        if used > limit or filled:
             self._kill()
+            if filled:
+                _empty(self.scratch)
             raise WorkerError(
                 f"the worker of {self.zoo.name} used more than {limit / 1e9:.1f} GB of memory "
                 f"while {doing}; allow more with --worker-memory"
@@ -398,6 +401,13 @@ def _size(folder: Path) -> int:
                 else:
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
     return total
+
+
+def _empty(folder: Path) -> None:
+    """Remove what lies in a folder."""
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _in_memory() -> str | None:
