@@ -202,7 +202,7 @@ def branches_within_branches(folder: Path, mark: Path) -> Path:
 
     leaf = helper.make_node("Constant", [], ["z"], value_float=1.0)
     conv = helper.make_node("Conv", ["x", "kernel"], ["y"])
-    made = model(None, nodes=[conv, _branch(14, leaf)])
+    made = model(None, nodes=[conv, _branch(10, leaf)])
     return saved(folder, made)
 
 

@@ -117,6 +117,9 @@ def opened(engine: LocalEngine, one: Trick, path: Path) -> None:
     given = {"model": entry.model.name, "weights": entry.weights_name}
     loaded = worker.call("load", doing="loading it", handle="h", seed=0, threads=1, **given)
     shape = loaded["input_shape"]
+    if len(shape) != 4:  # a frozen graph is read, not run
+        worker.call("describe", doing="reading it", **given)
+        return
     if loaded["layout"] == "NHWC":
         shape = [shape[0], shape[3], *shape[1:3]]
     image = worker.put_array(np.zeros(shape, np.float32))

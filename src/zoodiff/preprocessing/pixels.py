@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoodiff.errors import ImageError
 from zoodiff.preprocessing.geometry import Geometry, steps
 from zoodiff.preprocessing.spec import Library
-from zoodiff.rules.security import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,12 +90,6 @@ def _taken(image: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArra
     first, second = max(-top, 0), max(-left, 0)
     made[first : first + inside.shape[0], second : second + inside.shape[1]] = inside
     return made
-
-
-def check_size(rows: int, columns: int) -> None:
-    """Raise ImageError for an image that would fill the memory, before it is decoded."""
-    if rows * columns > LARGEST:
-        raise ImageError(str(refusal("SEC121", f"it would unpack to {rows * columns:,} pixels")))
 
 
 def check_whole(data: bytes) -> None:

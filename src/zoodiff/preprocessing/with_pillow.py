@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, UsageError
 from zoodiff.preprocessing.geometry import Geometry
-from zoodiff.preprocessing.pixels import check_size
+from zoodiff.rules.security import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,12 +45,13 @@ class Pillow:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 image: Image.Image = self._image.open(io.BytesIO(data), formats=_FORMATS)
-                check_size(image.height, image.width)
                 if exif:
                     image = ImageOps.exif_transpose(image)
                 return image.convert("RGB")
-        except ImageError:
-            raise
+        except self._image.DecompressionBombError as error:
+            raise ImageError(
+                str(refusal("SEC121", f"it is refused by its size ({error})"))
+            ) from None
         except UnidentifiedImageError:
             raise ImageError("it is no image of a format that is read") from None
         except Exception as error:  # Pillow's plugins raise many kinds

@@ -96,7 +96,8 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
         if isinstance(one, dict):
             if "class_name" in one:
                 yield one
-            waiting += one.values()
+            if str(one.get("class_name")) not in _CODE:  # what is in code is code
+                waiting += one.values()
         elif isinstance(one, list):
             waiting += one
 
