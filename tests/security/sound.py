@@ -17,22 +17,24 @@ class Sound:
     kind: str
     """``checkpoint``, ``torch``, ``keras``, ``tensorflow``, ``onnx``, ``tflite``, ``images``."""
     allowed: bool = False
+    run: bool = True
+    """Whether it is run, or only described."""
 
 
 SOUND: dict[str, Sound] = {}
 
 
-def sound(kind: str, *, allowed: bool = False):
+def sound(kind: str, *, allowed: bool = False, run: bool = True):
     """Put a function into the list."""
 
     def keep(write: Callable[[Path], Path]) -> Callable[[Path], Path]:
         # Looking for doctests imports a file a second time.
-        SOUND.setdefault(write.__name__, Sound(write.__name__, write, kind, allowed))
+        SOUND.setdefault(write.__name__, Sound(write.__name__, write, kind, allowed, run))
         return write
 
     return keep
 
 
-def named(kind: str, name: str, write: Callable[[Path], Path], *, allowed: bool = False) -> None:
+def named(kind: str, name: str, write: Callable[[Path], Path], *, run: bool = True) -> None:
     """Put a function without a name of its own into the list."""
-    SOUND.setdefault(name, Sound(name, write, kind, allowed))
+    SOUND.setdefault(name, Sound(name, write, kind, run=run))

@@ -141,7 +141,7 @@ def saved_model_with_functions(folder: Path) -> Path:
     return saved_model(folder, lambda x: inner(tf.reduce_mean(x, (1, 2))))
 
 
-@sound("tensorflow")
+@sound("tensorflow", run=False)
 def frozen_graph(folder: Path) -> Path:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (

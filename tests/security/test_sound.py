@@ -87,15 +87,16 @@ def test_a_sound_file_is_opened_and_run(
     entry = registry.resolve(text)
     worker = engine.worker(entry.zoo, "run")
     given = {"model": entry.model.name, "weights": entry.weights_name}
+    if not one.run:
+        assert worker.call("describe", doing="describing it", **given)["graph"]["nodes"]
+        return
     loaded = worker.call("load", doing="loading it", handle="h", seed=0, threads=1, **given)
-    if path.suffix == ".pb":
-        return  # read, not run
     shape = loaded["input_shape"]
     if loaded["layout"] == "NHWC":
         shape = [shape[0], shape[3], *shape[1:3]]
     image = worker.put_array(np.zeros(shape, np.float32))
     outputs = worker.call("run", doing="running it", handle="h", image=image)["outputs"]
-    assert worker.get_array(outputs).size == 3
+    assert worker.get_array(outputs).size % 3 == 0
 
 
 def test_there_are_at_least_sixty_files() -> None:
