@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.output import Json, complete_entry, print_json, say
 from zoodiff.cli.run import Results
 
@@ -95,6 +96,7 @@ def latency(
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="For random weights and orders.")] = 0,
     results: Results = Path("results"),
+    allow_code: AllowCode = None,
     json: Json = False,
 ) -> None:
     """Time entries against each other, and say how sure the ratios are and why they differ.

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,31 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff import errors
 from zoodiff.errors import WorkerError, ZoodiffError
-from zoodiff.workers import environments, paths, permissions, protocol
+from zoodiff.workers import environments, permissions, protocol
+from zoodiff.workers.given import empty, in_memory, size_of, worker_environment
 from zoodiff.workers.sandbox import bubblewrap
 from zoodiff.zoos.base import ALLOWED_CODE, CONFINED, Zoo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_PACKAGE = Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.2
-_ROOM = 4 * 1024**3
-"""Bytes that must be free where arrays are shared in memory."""
-_SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
-_HARMLESS = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "USER")
-_HARMLESS_STARTS = (
-    "LC_",
-    "OMP_",
-    "KMP_",
-    "MKL_",
-    "OPENBLAS_",
-    "TF_",
-    "ONEDNN_",
-    "CUDA_",
-    "PYTHONHASH",
-)
-"""What a worker that opens a stranger's file may see of the user's environment."""
 _SIGNALLED = 128
 _HINTS = {
     int(signal.SIGKILL): ", perhaps for lack of memory",
@@ -110,7 +92,7 @@ class Worker:
         """The folder that this worker and its parent share arrays in."""
         if self._scratch is None:
             self._scratch = tempfile.TemporaryDirectory(
-                prefix=f"zoodiff-{self.zoo.name}-", dir=_in_memory()
+                prefix=f"zoodiff-{self.zoo.name}-", dir=in_memory()
             )
         return Path(self._scratch.name)
 
@@ -305,11 +287,11 @@ class Worker:
             for process in (parent, *parent.children(recursive=True)):
                 used += process.memory_info().rss
         # A scratch folder may lie in memory: what is written there is no process's own.
-        filled = self._confined and _size(self.scratch) > limit
+        filled = self._confined and size_of(self.scratch) > limit
         if used > limit or filled:
             self._kill()
             if filled:
-                _empty(self.scratch)
+                empty(self.scratch)
             raise WorkerError(
                 f"the worker of {self.zoo.name} used more than {limit / 1e9:.1f} GB of memory "
                 f"while {doing}; allow more with --worker-memory"
@@ -352,71 +334,6 @@ class Worker:
             with contextlib.suppress(OSError):
                 os.close(descriptor) if descriptor >= 0 else None
         self._to_child = self._from_child = -1
-
-
-def worker_environment(
-    outer: Mapping[str, str], threads: int, interpreter: Path, confined: Path | None = None
-) -> dict[str, str]:
-    """Environment variables of a worker: the user's, less secrets, with threads declared.
-
-    The thread variables are read once, when a framework's runtime starts, which is why a worker
-    is started for one number of threads. ``confined`` is the scratch folder of a worker that opens
-    a stranger's file: it sees none of the user's variables but those known to be harmless, and
-    writes what frameworks keep in home folders there.
-    """
-    inner = {
-        name: value
-        for name, value in outer.items()
-        if not any(word in name.upper() for word in _SECRET_WORDS) and name != "PYTHONPATH"
-    }
-    if confined is not None:
-        inner = {
-            name: value
-            for name, value in inner.items()
-            if name in _HARMLESS or name.startswith(_HARMLESS_STARTS)
-        }
-        for name in ("TMPDIR", "XDG_CACHE_HOME", "KERAS_HOME", "TORCHINDUCTOR_CACHE_DIR"):
-            inner[name] = str(confined)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        inner[name] = str(threads)
-    inner["TF_NUM_INTRAOP_THREADS"] = str(threads)
-    inner["TF_NUM_INTEROP_THREADS"] = "1"
-    inner["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    inner["PYTHONUNBUFFERED"] = "1"
-    inner["ZOODIFF_CACHE"] = str(paths.cache())
-    if interpreter != Path(sys.executable):
-        # A zoo's own environment has no zoodiff installed: it runs this very code, by a link.
-        inner["PYTHONPATH"] = str(environments.code_link(_PACKAGE))
-    return inner
-
-
-def _size(folder: Path) -> int:
-    """Bytes of the files in a folder and below; what goes away meanwhile counts nothing."""
-    total = 0
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if entry.is_dir(follow_symlinks=False):
-                    total += _size(Path(entry.path))
-                else:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-    return total
-
-
-def _empty(folder: Path) -> None:
-    """Remove what lies in a folder."""
-    for path in folder.iterdir():
-        with contextlib.suppress(OSError):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
-def _in_memory() -> str | None:
-    """A folder that is kept in memory, where there is one with room; else the usual place."""
-    shared = Path("/dev/shm")
-    with contextlib.suppress(OSError):
-        if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _ROOM:
-            return str(shared)
-    return None
 
 
 def _last_line(log: Path) -> str:
