@@ -10,24 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zoodiff.workers import environments, paths
+from zoodiff.workers.surroundings import variables
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _ROOM = 4 * 1024**3
 """Bytes that must be free where arrays are shared in memory."""
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
 _HARMLESS = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "USER")
-_HARMLESS_STARTS = (
-    "LC_",
-    "OMP_",
-    "KMP_",
-    "MKL_",
-    "OPENBLAS_",
-    "TF_",
-    "ONEDNN_",
-    "CUDA_",
-    "PYTHONHASH",
-)
-"""What a worker that opens a stranger's file may see of the user's environment."""
+_HARMLESS_STARTS = ("LC_", "PYTHONHASH")
+"""What a worker that opens a stranger's file may see of the user's environment, beside the variables
+that change how fast numerical libraries are."""
 
 
 def worker_environment(
@@ -46,7 +38,7 @@ def worker_environment(
         if not any(word in name.upper() for word in _SECRET_WORDS) and name != "PYTHONPATH"
     }
     if confined is not None:
-        inner = {
+        inner = variables(inner) | {
             name: value
             for name, value in inner.items()
             if name in _HARMLESS or name.startswith(_HARMLESS_STARTS)
