@@ -18,8 +18,10 @@ _ROOM = 4 * 1024**3
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
 _HARMLESS = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "USER")
 _HARMLESS_STARTS = ("LC_", "PYTHONHASH")
-"""What a worker that opens a stranger's file may see of the user's environment, beside the variables
-that change how fast numerical libraries are."""
+"""What a worker that opens a stranger's file may see of the user's environment.
+
+The variables that change how fast numerical libraries are, it sees too.
+"""
 
 
 def worker_environment(
