@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoodiff.graph.cost import count, macs_of
+from zoodiff.graph.cost import count, macs_of, traffic_of
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 
 
@@ -140,3 +140,27 @@ graphs = st.builds(
 @given(graphs)
 def test_a_graph_survives_its_json(graph: Graph) -> None:
     assert Graph.from_json(graph.to_json()) == graph
+
+
+def test_bytes_of_layers_that_run_as_one() -> None:
+    relu = Node("Relu", "r", ("c",), ("y",))
+    shapes = {"x": (1, 3, 8, 8), "c": (1, 16, 8, 8), "y": (1, 16, 8, 8)}
+    graph = chain(conv("c", "x", "c", 3, 16, 3), relu, shapes=shapes)
+    merged = traffic_of(graph, graph.nodes, batch=2)
+    assert merged.weights == 4 * 16 * 3 * 9
+    assert merged.activations == 2 * 4 * (3 * 64 + 16 * 64)
+    alone = [traffic_of(graph, [node], batch=2) for node in graph.nodes]
+    # One by one the result of the convolution is written and read again.
+    assert sum(t.activations for t in alone) == merged.activations + 2 * 4 * 2 * 16 * 64
+    assert merged.total == merged.weights + merged.activations
+
+
+def test_reshapes_move_nothing_and_slices_read_what_they_give() -> None:
+    shapes = {"x": (1, 16, 8, 8), "s": (1, 4, 8, 8), "y": (1, 256)}
+    graph = chain(
+        Node("Slice", "s", ("x",), ("s",), {"axis": 1, "start": 0, "end": 4}),
+        Node("Reshape", "f", ("s",), ("y",), {"shape": [1, 256]}),
+        shapes=shapes,
+    )
+    assert traffic_of(graph, graph.nodes[:1]).total == 2 * 4 * 256
+    assert traffic_of(graph, graph.nodes[1:]).total == 0

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from zoodiff.stats.intervals import Estimate
 
 _WIDEST = 40
+_OWN = "its own choice"
+"""TensorFlow's 0, until its runtime starts with the first network."""
 _VISIBLE = 5e-4
 """Relative; what is less does not show in three decimals."""
 
@@ -169,7 +171,7 @@ def print_environment(found: Environment) -> None:
         rows.append([name, ", ".join([f"python {one.python}", *libraries])])
         pools = [f"{p.get('internal_api')} {p.get('num_threads')}" for p in one.threading or ()]
         pools += [
-            f"{kind} {' and '.join(f'{n} {key}' for key, n in sizes.items())}"
+            f"{kind} {' and '.join(f'{n or _OWN} {key}' for key, n in sizes.items())}"
             for kind, sizes in one.frameworks.items()
         ]
         said = ", ".join(dict.fromkeys(pools))

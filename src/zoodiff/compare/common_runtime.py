@@ -7,7 +7,8 @@ No framework's exporter takes part, so no exporter's habits are compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from zoodiff.graph.lower import to_model
 from zoodiff.measure import architecture
 from zoodiff.measure.native import weights_and_outputs
 from zoodiff.zoos import registry
+from zoodiff.zoos.base import Zoo
 from zoodiff.zoos.files.formats import ONNX
 from zoodiff.zoos.registry import Entry
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _ROLE = "lower"
 _HANDLE = "lowered"
+_THREADS = 2
 _LARGEST = 2**31 - 2**20
 """Bytes of one ONNX file; a limit of its format."""
 _ALIKE = 1e-5
@@ -96,6 +99,8 @@ def prepared_all(
     weights. What cannot be lowered, or comes out otherwise, has a reason instead of files; nothing
     is raised for it, and the others are not affected.
     """
+    zoos = {one.name: one for one in (*(entry.zoo for entry in entries), ONNX)}
+    _start(engine, zoos.values())
     read = [_read(engine, entry, seed) for entry in entries]
     kinds = [{part.kind for part in one.parts} for one in read if isinstance(one, _Read)]
     shared = set.intersection(*kinds) if kinds else set()
@@ -106,9 +111,8 @@ def prepared_all(
         else:
             only = tuple(part for part in found.parts if part.kind not in shared)
             made.append(_written(engine, found, only, folder, number, batch))
-    for zoo in {one.zoo.name: one.zoo for one in entries}.values():
+    for zoo in zoos.values():
         engine.release(zoo, _ROLE)
-    engine.release(ONNX, _ROLE)
     return tuple(made)
 
 
@@ -125,9 +129,21 @@ def as_entry(path: Path) -> Entry:
     return registry.resolve(str(path))
 
 
+def _start(engine: LocalEngine, zoos: Iterable[Zoo]) -> None:
+    """Import frameworks side by side; whose import fails is told when it is used."""
+    waiting = []
+    for zoo in zoos:
+        with contextlib.suppress(ZoodiffError):
+            worker = engine.worker(zoo, _ROLE, threads=_THREADS)
+            waiting.append(worker.ask("hello", doing="importing its framework"))
+    for answer in waiting:
+        with contextlib.suppress(ZoodiffError):
+            answer()
+
+
 def _read(engine: LocalEngine, entry: Entry, seed: int) -> _Read | Prepared:
     try:
-        source = architecture.describe(engine, entry)[0]
+        source = architecture.describe(engine, entry, role=_ROLE, threads=_THREADS)[0]
         core = canonical(source)
         if len(core.inputs) != 1:
             raise MeasurementError(f"{entry.ref} has {len(core.inputs)} inputs; one is expected")
@@ -244,7 +260,7 @@ def _distance(x: NDArray[Any], y: NDArray[Any]) -> float | None:
 def _outputs(engine: LocalEngine, path: Path, images: NDArray[Any]) -> NDArray[Any]:
     """(batch, classes), run in a worker as it will be measured."""
     entry = as_entry(path)
-    worker = engine.worker(entry.zoo, _ROLE, threads=2)
+    worker = engine.worker(entry.zoo, _ROLE, threads=_THREADS)
     worker.call(
         "load",
         doing=f"loading {path.name}",
@@ -252,7 +268,7 @@ def _outputs(engine: LocalEngine, path: Path, images: NDArray[Any]) -> NDArray[A
         model=entry.model.name,
         weights=entry.weights_name,
         seed=0,
-        threads=2,
+        threads=_THREADS,
     )
     answer = worker.call(
         "run",

@@ -124,7 +124,7 @@ def _together(
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     if [x.shape for x in a] != [y.shape for y in b]:
         raise ValueError("parts of a ratio need all latencies in the same rounds")
-    return list(zip(a, b, strict=True))
+    return [(x, y) for x, y in zip(a, b, strict=True) if x.size]
 
 
 def _ratio(estimator: Estimator, logs: list[NDArray[np.float64]]) -> Estimate:

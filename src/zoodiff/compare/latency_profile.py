@@ -3,7 +3,8 @@
 The runtime's profiler times operators, after it merged some of them. Names lead each operator back
 to a node of the canonical graph and so to a layer, and layers of the two networks are aligned. A
 merged operator counts for the layer that has the weights. Nothing is left out: what leads nowhere,
-and the time between operators, has rows of its own, so rows add up to the whole.
+the time between operators, and what keeps medians from adding up have rows of their own, so rows
+add up to the median of whole runs.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.lower.emit import node_of
 
 Kind = Literal["both", "only a", "only b", "other"]
-BETWEEN = "between operators, and noise"
-"""The median of whole runs less the medians of all operators."""
-_FOLDED = frozenset({"items"})
+BETWEEN = "between operators"
+NOISE = "noise: medians do not add up"
+"""The median of whole runs less all other rows."""
+_FOLDED = frozenset({"center", "epsilon", "items", "momentum", "scale"})
 """What edits without any effect on the work are about: biases, norms and scales of a layer."""
 _WEIGHED = {
     "Conv": ("Conv", "Gemm"),
@@ -213,28 +215,39 @@ def profile_of(
 
 
 def _times(graph: Graph, layers: LayerGraph, answers: Sequence[Mapping[str, Any]]) -> _Times:
-    merged: dict[tuple[str, str], dict[str, Any]] = {}
+    """Medians over the runs of all blocks; operators of one layer are added up in each run."""
+    sums: dict[int | str, list[float]] = {}
     whole: list[float] = []
     for answer in answers:
-        whole += answer["runs_ms"]
-        for operator in answer["operators"]:
-            one = merged.setdefault((operator["name"], operator["op"]), {**operator, "ms": []})
-            one["ms"] = [*one["ms"], *operator["ms"]]
-    found: dict[int, float] = {}
-    others: dict[str, float] = {}
-    for operator, node in attributed(graph, merged.values()):
-        took = median(operator["ms"])
-        index = layers.layer_of(graph.nodes[node].outputs[0]) if node is not None else None
-        if index is None or index < 0:
-            name = f"the runtime's {operator['op']}"
-            if node is not None:
-                name = f"{graph.nodes[node].name} at the input"
-            others[name] = others.get(name, 0.0) + took
-        else:
-            found[index] = found.get(index, 0.0) + took
-    total = median(whole) if whole else 0.0
-    others[BETWEEN] = total - sum(found.values()) - sum(others.values())
-    return _Times(found, others)
+        before, whole = len(whole), [*whole, *answer["runs_ms"]]
+        for operator, node in attributed(graph, answer["operators"]):
+            column = sums.setdefault(_owner(graph, layers, operator, node), [])
+            column.extend([0.0] * (len(whole) - len(column)))
+            for run, took in enumerate(operator["ms"], start=before):
+                column[run] += took
+    for column in sums.values():
+        column.extend([0.0] * (len(whole) - len(column)))
+    if whole:
+        columns = zip(*sums.values(), strict=True) if sums else [()] * len(whole)
+        sums[BETWEEN] = [run - sum(parts) for run, parts in zip(whole, columns, strict=True)]
+        sums[NOISE] = [median(whole) - sum(map(median, sums.values()))]
+    medians = {key: median(column) for key, column in sums.items()}
+    return _Times(
+        {key: took for key, took in medians.items() if isinstance(key, int)},
+        {key: took for key, took in medians.items() if isinstance(key, str)},
+    )
+
+
+def _owner(
+    graph: Graph, layers: LayerGraph, operator: Mapping[str, Any], node: int | None
+) -> int | str:
+    """Index of the layer that an operator belongs to, or what to call it."""
+    if node is None:
+        return f"the runtime's {operator['op']}"
+    index = layers.layer_of(graph.nodes[node].outputs[0])
+    if index is None or index < 0:
+        return f"{graph.nodes[node].name} at the input"
+    return index
 
 
 def attributed(

@@ -11,9 +11,11 @@ from zoodiff.store.records import ArchitectureValues, Record, WeightsInfo
 from zoodiff.zoos.registry import Entry
 
 
-def describe(engine: LocalEngine, entry: Entry) -> tuple[Graph, dict[str, object]]:
+def describe(
+    engine: LocalEngine, entry: Entry, *, role: str = "describe", threads: int = 1
+) -> tuple[Graph, dict[str, object]]:
     """The entry's graph and the framework's own facts, from its worker."""
-    worker = engine.worker(entry.zoo, "describe")
+    worker = engine.worker(entry.zoo, role, threads=threads)
     answer = worker.call(
         "describe",
         doing=f"describing {entry.model.name}",
