@@ -3,8 +3,8 @@
     python benchmarks/confinement.py [--starts 20] [--rounds 40]
 
 A plain and a confined worker are started, and run the same small ONNX network, in turns, so that
-whatever else the machine does falls on both. Medians are shown, of differences between neighbours
-the median with its interval by the bootstrap, and the least times, which a busy machine spoils least.
+whatever else the machine does falls on both. Shown are medians, the median of differences between
+neighbours with its interval by the bootstrap, and the least times, which other work spoils least.
 """
 
 from __future__ import annotations

@@ -271,7 +271,8 @@ def script_that_never_ends_and_eats(folder: Path, mark: Path) -> Path:
         def forward(self, x):
             held = [torch.ones(1)]
             while len(held) > 0:
-                held.append(torch.ones(64 * 1024 * 1024))
+                # Of the input, or the compiler would make it once.
+                held.append(torch.ones(64 * 1024 * 1024) + x.sum())
             return x
 
     return scripted(folder / "a.pt", Eats())

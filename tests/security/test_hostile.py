@@ -89,7 +89,7 @@ def written(
 
 @pytest.fixture(scope="module")
 def engine(written: dict[str, Written]) -> Iterator[LocalEngine]:
-    with LocalEngine(Limits(seconds=60, memory_bytes=2 * 10**9)) as engine:
+    with LocalEngine(Limits(seconds=300, memory_bytes=2 * 10**9)) as engine:
         yield engine
 
 
