@@ -180,7 +180,6 @@ def test_a_payload_works_where_nothing_stops_it(name: str, tmp_path: Path) -> No
     "name",
     [
         "opaque_object_in_a_program",
-        "range_of_a_symbol_that_is_code",
         "symbolic_shape_that_is_code",
         "guard_that_is_code",
         "guard_that_breaks_out_of_its_quotes",
