@@ -164,7 +164,7 @@ def accuracy(
     changes = changes_of(preprocessing)
     meant = label_space(data_labels) if data_labels else None
     images = open_images(str(data), space=meant, truth=Path(truth) if truth else None)
-    store = Store(Path(results))
+    store = Store(results)
     store.prepare()
     settings = Settings(default_lanes(), limit=limit, decide=decide)
     with LocalEngine() as engine:
@@ -236,7 +236,7 @@ def run_study(
     Finished measurements are taken from the results folder unless ``fresh``.
     """
     loaded = studies.load_study(study) if isinstance(study, str) else study
-    store = Store(Path(results))
+    store = Store(results)
     outcome = run(loaded, store, observer or Silent(), fresh=fresh, limits=limits)
     return assemble(store, outcome.manifest)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from zoodiff.errors import StoreError
-from zoodiff.store.folder import Store, write_atomically
+from zoodiff.store.files import write_atomically
+from zoodiff.store.folder import Store
 from zoodiff.store.records import (
     ArchitectureValues,
     Hardware,

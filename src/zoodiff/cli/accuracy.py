@@ -105,7 +105,7 @@ def accuracy(
         bool, typer.Option("--fresh", help="Measure again what the results folder has.")
     ] = False,
     allow_code: AllowCode = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     json: Json = False,
 ) -> None:
     """Measure top-1 and top-5 of entries on the same images, and compare them.

@@ -21,6 +21,7 @@ from zoodiff.cli.report import report
 from zoodiff.cli.rules import rules
 from zoodiff.cli.run import run
 from zoodiff.cli.show import show
+from zoodiff.cli.store import store
 from zoodiff.cli.zoos import zoos
 from zoodiff.errors import ZoodiffError
 
@@ -47,6 +48,7 @@ app.command("run")(run)
 app.command("report")(report)
 app.command("rules")(rules)
 app.add_typer(env, name="env")
+app.add_typer(store, name="store")
 
 
 def _version(wanted: bool) -> None:

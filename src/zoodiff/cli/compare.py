@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,7 +31,7 @@ def compare(
     ] = False,
     threads: Annotated[int, typer.Option(help="Threads for --latency.", min=1)] = 1,
     rounds: Annotated[int, typer.Option(help="Rounds for --latency.", min=3)] = 15,
-    results: Results = Path("results"),
+    results: Results = "results",
     allow_code: AllowCode = None,
     json: Json = False,
 ) -> None:

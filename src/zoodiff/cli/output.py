@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-RESULTS_HELP = "The results folder, where records and runs are kept."
+RESULTS_HELP = (
+    "The results folder, or an address such as s3://bucket/study, where records and runs are kept."
+)
 
 
 def console() -> Console:

@@ -15,7 +15,7 @@ def report(
     run: Annotated[
         str | None, typer.Argument(help="The study whose run is meant [default: the latest].")
     ] = None,
-    results: Results = Path("results"),
+    results: Results = "results",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder to write [default: RESULTS/report/RUN]."),

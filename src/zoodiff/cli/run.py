@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zoodiff.store.records import Failure
 
 Results = Annotated[
-    Path, typer.Option("--results", help=RESULTS_HELP, envvar="ZOODIFF_RESULTS", show_default=True)
+    str, typer.Option("--results", help=RESULTS_HELP, envvar="ZOODIFF_RESULTS", show_default=True)
 ]
 
 
@@ -24,7 +24,7 @@ def run(
     study: Annotated[
         str, typer.Argument(help="A built-in study (quick, fse2022) or the path of a TOML file.")
     ],
-    results: Results = Path("results"),
+    results: Results = "results",
     report: Annotated[
         Path | None,
         typer.Option("--report", help="Folder of the report [default: RESULTS/report/STUDY]."),
@@ -92,9 +92,11 @@ def run(
         raise typer.Exit(3)
 
 
-def report_folder(results: Path, study: str) -> Path:
-    """Where a study's report goes unless the user says otherwise."""
-    return results / "report" / study
+def report_folder(results: str, study: str) -> Path:
+    """Where a study's report goes unless the user says otherwise: beside results in a folder."""
+    from zoodiff.store.files import is_address
+
+    return Path("report" if is_address(results) else f"{results}/report") / study
 
 
 def summary(outcome: Outcome) -> None:

@@ -24,7 +24,7 @@ from zoodiff.measure.evaluate import Evaluator, outward_of
 from zoodiff.measure.parts import Memory
 from zoodiff.preprocessing.alone import script
 from zoodiff.preprocessing.geometry import steps
-from zoodiff.store.folder import write_atomically
+from zoodiff.store.files import write_atomically
 from zoodiff.zoos.alone import alone
 
 if TYPE_CHECKING:

@@ -13,8 +13,14 @@ from zoodiff.errors import MeasurementError
 from zoodiff.measure.common import hardware, now
 from zoodiff.measure.plan import Task
 from zoodiff.stats import intervals
-from zoodiff.store.folder import Store, attachment_name
-from zoodiff.store.records import AccuracyValues, Interval, Record, WeightsInfo
+from zoodiff.store.folder import Store
+from zoodiff.store.records import (
+    AccuracyValues,
+    Interval,
+    Record,
+    WeightsInfo,
+    attachment_name,
+)
 from zoodiff.zoos.registry import Entry
 
 if TYPE_CHECKING:
@@ -90,7 +96,7 @@ def measure(engine: LocalEngine, task: Task, entry: Entry) -> tuple[Record, byte
             top1=_percent(int(right1.sum()), images),
             top5=_percent(int(right5.sum()), images),
             images=images,
-            predictions_file=attachment_name(key),
+            predictions_file=attachment_name(key, predictions),
             predictions_sha256=hashlib.sha256(predictions).hexdigest(),
             seconds=time.perf_counter() - begin,
         ),
@@ -144,27 +150,16 @@ def right_top1(store: Store, record: Record) -> NDArray[np.bool_] | None:
     import numpy as np
     import pyarrow.parquet as pq
 
-    if not intact(store, record):
+    if record.attachment is None or not store.intact(record):
         return None
-    if "rank" in pq.read_schema(store.attachment(record)).names:  # of images
-        rank = pq.read_table(store.attachment(record), columns=["rank"])["rank"].to_numpy()
+    content = io.BytesIO(store.read_attachment(record))
+    if "rank" in pq.read_schema(content).names:  # of images
+        rank = pq.read_table(content, columns=["rank"])["rank"].to_numpy()
         return np.asarray(rank == 1)
-    table = pq.read_table(store.attachment(record), columns=["label", "classes"])
+    table = pq.read_table(content, columns=["label", "classes"])
     labels = table["label"].to_numpy()
     first = np.array([classes[0] for classes in table["classes"].to_pylist()])
     return np.asarray(first == labels)
-
-
-def intact(store: Store, record: Record) -> bool:
-    """Whether the record's predictions are there and are the ones it was written with."""
-    values = record.values
-    if not isinstance(values, AccuracyValues):
-        return True
-    try:
-        content = store.attachment(record).read_bytes()
-    except OSError:
-        return False
-    return hashlib.sha256(content).hexdigest() == values.predictions_sha256
 
 
 def _percent(successes: int, trials: int) -> Interval:

@@ -116,6 +116,8 @@ class Evaluator:
         self._stop = threading.Event()
         self._enough = enough
         """Is shown each part in the order of the images; says whether no more are needed."""
+        self._begun: dict[int, Part] = {}
+        """Parts of an interrupted run that lack some contestants."""
         self._waiting: dict[int, Part] = {}
         self._shown = 0
         self._satisfied = threading.Event()
@@ -132,7 +134,7 @@ class Evaluator:
 
         begin = time.perf_counter()
         chunks = [self._numbers[k : k + CHUNK] for k in range(0, len(self._numbers), CHUNK)]
-        missing = [k for k in range(len(chunks)) if not self._parts.has(k)]
+        missing = [k for k in range(len(chunks)) if not self._kept(k)]
         before = sum(len(one) for k, one in enumerate(chunks) if k not in set(missing))
         self._done = before
         self._step(self._done, len(self._numbers))
@@ -145,6 +147,44 @@ class Evaluator:
         found = self._collect(count, time.perf_counter() - begin)
         found.done_now = self._done - before
         return found
+
+    def _kept(self, number: int) -> bool:
+        """Whether a part is finished for all contestants; takes over what it knows of them."""
+        if not self._parts.has(number):
+            return False
+        part = self._parts.get(number)
+        for one in self._contestants:
+            if one.name not in part.found or one.name not in part.facts:
+                continue
+            facts = part.facts[one.name]
+            self._loaded.setdefault(one.handle, facts["loaded"])
+            self._versions.setdefault(one.handle, facts["versions"])
+            self._versions.setdefault("decoder", facts["decoder"])
+            if facts["repeated"] is not None:
+                self._repeated.setdefault(one.name, Repeated(*facts["repeated"]))
+        names = {one.name for one in self._contestants}
+        if names <= part.found.keys():
+            return True
+        self._begun[number] = part
+        return False
+
+    def _before(self, chunk: _Chunk) -> Part | None:
+        """What an interrupted run kept of a chunk, where its images are the same still."""
+        part = self._begun.get(chunk.number)
+        left_out = {chunk.images[k] for k in chunk.failed}
+        same = part is not None and (
+            list(part.hashes) == chunk.hashes and part.left_out.keys() == left_out
+        )
+        return part if same else None
+
+    def _facts(self, one: Contestant) -> dict[str, Any]:
+        again = self._repeated.get(one.name)
+        return {
+            "loaded": self._loaded.get(one.handle, {}),
+            "versions": self._versions.get(one.handle, {}),
+            "decoder": self._versions.get("decoder", {}),
+            "repeated": None if again is None else [again.images, again.changed, again.deviation],
+        }
 
     def _show(self, part: Part) -> None:
         """Let the judge see all parts that have none missing before them."""
@@ -307,7 +347,10 @@ class Evaluator:
 
     def _answers(self, chunk: _Chunk, workers: dict[str, Worker]) -> dict[str, NDArray[Any]]:
         found: dict[str, NDArray[Any]] = {}
+        begun = self._before(chunk)
         for one in self._contestants:
+            if begun is not None and one.name in begun.found:
+                continue
             with self._lock:
                 if one.name in self._failed:
                     continue
@@ -346,6 +389,10 @@ class Evaluator:
         kept = np.array([k not in chunk.failed for k in range(len(chunk.images))])
         found: dict[str, Predictions] = {}
         whole: dict[str, NDArray[np.float32]] = {}
+        facts: dict[str, dict[str, Any]] = {}
+        begun = self._before(chunk)
+        if begun is not None:
+            found, facts = dict(begun.found), dict(begun.facts)
         for one in self._contestants:
             if one.name not in outputs:
                 continue
@@ -362,6 +409,7 @@ class Evaluator:
                 self._fail(one.name, str(error))
                 continue
             found[one.name] = predictions(values, labels[kept], outward)
+            facts[one.name] = self._facts(one)
             if self._parts.wants_outputs:
                 whole[one.name] = values
         part = Part(
@@ -372,6 +420,7 @@ class Evaluator:
             {chunk.images[k]: why for k, why in chunk.failed.items()},
             found,
             whole,
+            facts,
         )
         self._parts.put(part)
         with self._lock:

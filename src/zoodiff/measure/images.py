@@ -14,20 +14,21 @@ from zoodiff._version import __version__
 from zoodiff.data.images import ImageSet, content_hash
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
-from zoodiff.measure.accuracy import intact
 from zoodiff.measure.common import hardware, identity, installed_versions, now
 from zoodiff.measure.contestants import Contestant
 from zoodiff.measure.evaluate import Evaluation, Evaluator, Repeated
 from zoodiff.measure.parts import Part, Parts
 from zoodiff.measure.predictions import Predictions, Stored, from_parquet, to_parquet
 from zoodiff.stats import calibration, intervals, sequential
-from zoodiff.store.folder import Store, attachment_name
+from zoodiff.store.folder import Store
+from zoodiff.store.leases import waiting_for
 from zoodiff.store.records import (
     AccuracyValues,
     Failure,
     Interval,
     Record,
     WeightsInfo,
+    attachment_name,
     key_of,
 )
 
@@ -138,6 +139,24 @@ def measure(
     _check_labels(images)
     numbers = _numbers(len(images), settings)
     keys = {one.name: _key(one, images, settings, names) for one in contestants}
+    # By all entries, so that an interrupted run finds its parts, whichever were recorded already.
+    folder = key_of(keys=sorted(keys.values()))[:16]
+    with waiting_for(store.leases, f"pass-{folder}"):
+        return _measure(engine, contestants, images, store, settings, step, keys, numbers, folder)
+
+
+def _measure(
+    engine: LocalEngine,
+    contestants: Sequence[Contestant],
+    images: ImageSet,
+    store: Store,
+    settings: Settings,
+    step: Callable[[int, int], None],
+    keys: dict[str, str],
+    numbers: list[int],
+    folder: str,
+) -> Outcome:
+    store.look_again()  # another run may have finished it meanwhile
     known = {} if settings.fresh else _known(store, keys)
     if settings.decide is not None and len(known) < len(keys):
         known = {}  # how many images are needed depends on all entries
@@ -148,8 +167,7 @@ def measure(
     notes = list(images.notes)
     if missing:
         begun = now()
-        folder = key_of(keys=sorted(keys[one.name] for one in missing))[:16]
-        parts = Parts(store.root / "unfinished" / folder)
+        parts = Parts(store.files, f"unfinished/{folder}")
         found = Evaluator(
             engine,
             missing,
@@ -183,7 +201,8 @@ def measure(
                 known[one.name] = _record(
                     one, images, found, keys[one.name], settings, begun, numbers, store
                 )
-        parts.remove()
+        if not failures:  # else they save work when the failed ones are tried again
+            parts.remove()
         speed = found.done_now / found.seconds if found.seconds else None
         repeated = len(found.hashes) - len(set(found.hashes))
         if repeated:
@@ -194,11 +213,11 @@ def measure(
 
 def of_record(store: Store, record: Record) -> Stored:
     """A record's predictions; raise MeasurementError where they are missing or damaged."""
-    if not intact(store, record):
+    if not store.intact(record):
         raise MeasurementError(
             f"the predictions of {record.entry} are missing or damaged; measure anew with --fresh"
         )
-    return from_parquet(store.attachment(record).read_bytes())
+    return from_parquet(store.read_attachment(record))
 
 
 def _numbers(count: int, settings: Settings) -> list[int]:
@@ -233,7 +252,7 @@ def _known(store: Store, keys: dict[str, str]) -> dict[str, Record]:
     return {
         name: record
         for name, record in found.items()
-        if record is not None and intact(store, record)
+        if record is not None and store.intact(record)
     }
 
 
@@ -324,7 +343,7 @@ def _record(
             top1=_percent(int(top1.sum()), count),
             top5=_percent(int(top5.sum()), count),
             images=count,
-            predictions_file=attachment_name(key),
+            predictions_file=attachment_name(key, table),
             predictions_sha256=hashlib.sha256(table).hexdigest(),
             seconds=found.seconds,
             left_out=len(found.left_out),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zoodiff.measure.predictions import Predictions
-from zoodiff.store.folder import write_atomically
+from zoodiff.store.files import Files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +32,8 @@ class Part:
     found: dict[str, Predictions]
     outputs: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """(images, outputs), where they are wanted whole; they are not kept on the disk."""
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What workers said of the contestants: ``loaded``, ``versions`` and ``repeated``, by name."""
 
 
 class Keeps(Protocol):
@@ -79,15 +81,14 @@ class Parts:
 
     wants_outputs = False
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, files: Files, folder: str) -> None:
+        self._files, self._folder = files, folder
 
     def has(self, number: int) -> bool:
         """Whether a part is there and whole."""
         try:
             self.get(number)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError):
             return False
         return True
 
@@ -100,6 +101,7 @@ class Parts:
             "names": names,
             "left_out": {str(k): why for k, why in part.left_out.items()},
             "hashes": [one.hex() for one in part.hashes],
+            "facts": part.facts,
         }
         arrays: dict[str, Any] = {
             "facts": np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8),
@@ -110,13 +112,14 @@ class Parts:
             arrays |= {f"{k}/{key}": value for key, value in part.found[name].arrays().items()}
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
-        write_atomically(self._path(part.number), buffer.getvalue(), flush=False)
+        self._files.write(self._path(part.number), buffer.getvalue(), flush=False)
 
     def get(self, number: int) -> Part:
         """Read a part; raises OSError or ValueError where it is missing or damaged."""
         import numpy as np
 
-        with np.load(self._path(number), allow_pickle=False) as arrays:
+        content = io.BytesIO(self._files.read(self._path(number)))
+        with np.load(content, allow_pickle=False) as arrays:
             facts = json.loads(arrays["facts"].tobytes())
             found = {
                 name: Predictions.joined(
@@ -136,13 +139,13 @@ class Parts:
                 [bytes.fromhex(one) for one in facts["hashes"]],
                 {int(k): why for k, why in facts["left_out"].items()},
                 found,
+                facts=facts["facts"],
             )
 
     def remove(self) -> None:
         """Remove all parts."""
-        for path in self._folder.glob("*.npz"):
-            path.unlink(missing_ok=True)
-        self._folder.rmdir()
+        for name in self._files.names(self._folder):
+            self._files.remove(f"{self._folder}/{name}")
 
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{number:06d}.npz"
+    def _path(self, number: int) -> str:
+        return f"{self._folder}/{number:06d}.npz"

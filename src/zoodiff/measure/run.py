@@ -6,6 +6,8 @@ finished record in the store and does the rest.
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -21,10 +23,13 @@ from zoodiff.measure.plan import Task, plan
 from zoodiff.measure.study import LoadedStudy
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
-from zoodiff.store.records import Failure, Record
+from zoodiff.store.records import Failure, LatencyValues, Record, key_of
 from zoodiff.workers import permissions
 from zoodiff.workers.process import Limits
 from zoodiff.zoos.registry import Entry
+
+_POLL_SECONDS = 0.5
+"""How often a task is looked at that another run is at work on."""
 
 
 class Observer(Protocol):
@@ -87,13 +92,30 @@ def run(
     engine = engine or LocalEngine(_with_code(limits, loaded))
     try:
         state.save(engine, complete=False)
-        for position, task in enumerate(waiting):
-            observer.task(task.label)
-            before = len(state.failures)
-            _work(engine, store, task, state, observer.step)
-            state.save(engine, complete=False)
+        left = deque(waiting)
+        held = 0
+        while left:
+            task = left.popleft()
+            lease = store.leases.take(_lease_name(task))
+            if lease is None:  # another run is at work on it: the others first
+                left.append(task)
+                held += 1
+                if held >= len(left):
+                    who = store.leases.holder(_lease_name(task))
+                    observer.task(f"waiting for {who}: {task.label}")
+                    time.sleep(_POLL_SECONDS)
+                    held = 0
+                continue
+            held = 0
+            try:
+                observer.task(task.label)
+                before = len(state.failures)
+                _work_or_take(engine, store, task, state, observer.step)
+                state.save(engine, complete=False)
+            finally:
+                lease.release()
             observer.done(len(state.failures) - before)
-            _release_finished_zoos(engine, task, waiting[position + 1 :])
+            _release_finished_zoos(engine, task, list(left))
         manifest = state.save(engine, complete=True)
     finally:
         if own:
@@ -152,18 +174,53 @@ def _finished(store: Store, task: Task) -> list[Record] | None:
     """
     if task.on_images:
         return None  # it looks into the store itself, once the data set is open
+    if task.kind == "latency":
+        return _finished_latency(store, task)
     found = []
     for entry in task.entries:
         record = store.find(task.kind, task.key(entry))
-        if record is None:
+        if record is None or not store.intact(record):
             return None
         found.append(record)
-    if task.kind == "latency":
-        control = store.find(task.kind, task.key(task.entries[0], repeat=1))
-        found += [control] if control is not None else []
-    if task.kind == "accuracy" and not all(accuracy.intact(store, record) for record in found):
-        return None
     return found
+
+
+def _finished_latency(store: Store, task: Task) -> list[Record] | None:
+    """The newest records that were measured in one schedule, with its control if it had one."""
+
+    def by_group(entry: Entry, repeat: int = 0) -> dict[str, Record]:
+        found = store.find_all("latency", task.key(entry, repeat))
+        return {r.values.group: r for r in reversed(found) if isinstance(r.values, LatencyValues)}
+
+    groups = [by_group(entry) for entry in task.entries]
+    whole = set.intersection(*(set(one) for one in groups))
+    if not whole:
+        return None
+    newest = max(whole, key=lambda name: (groups[0][name].finished, name))
+    control = by_group(task.entries[0], repeat=1).get(newest)
+    return [one[newest] for one in groups] + ([] if control is None else [control])
+
+
+def _lease_name(task: Task) -> str:
+    """Names a task, so that another run on the same store leaves it alone."""
+    return key_of(task=[task.kind, *(task.key(entry) for entry in task.entries)])[:32]
+
+
+def _work_or_take(
+    engine: LocalEngine,
+    store: Store,
+    task: Task,
+    state: _State,
+    step: Callable[[int, int], None],
+) -> None:
+    """Measure, unless another run has finished it since this one looked."""
+    store.look_again()
+    found = None if state.fresh else _finished(store, task)
+    if found is None:
+        _work(engine, store, task, state, step)
+    else:
+        state.records += [store.name_of(record) for record in found]
+        state.reused += len(found)
 
 
 def _work(

@@ -1,194 +1,239 @@
-"""The store on disk.
+"""The store.
 
-Layout below the results folder::
+Layout below the results folder, or below an address (see ``files.py``)::
 
-    records/<kind>/<key, 16 digits>-<digest, 16 digits>.json    immutable
-    records/<kind>/<same stem>.parquet                          predictions, where there are any
-    set-aside/                                                  what was damaged, never deleted
-    runs/<study>/run.json                                       the manifest of a study's run
+    records/<kind>/<key, 16 digits>-<digest, 16 digits>.json      immutable
+    records/<kind>/<key>-<hash of content, 16 digits>.parquet     predictions, where there are any
+    set-aside/                                                    what was damaged, never deleted
+    unfinished/                                                   parts of passes over images
+    leases/                                                       who is at work on what
+    runs/<study>/run.json                                         the manifest of a study's run
 
 A file name holds the start of the record's key (what was asked) and of its digest (what was
-found), so a finished measurement is looked up by listing, and damage shows by hashing.
+found), so a finished measurement is looked up by listing, and damage shows by hashing. Nothing
+that is written twice can differ, so any number of runs may write at the same time.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
+import hashlib
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from zoodiff.errors import StoreError
-from zoodiff.store.manifest import Manifest
-from zoodiff.store.records import SCHEMA, Record
+from zoodiff.store.files import Files, LocalFiles, open_files
+from zoodiff.store.leases import Leases, leases_of
+from zoodiff.store.manifest import Manifest, read_manifest
+from zoodiff.store.records import OtherFormatError, Record, read_record
+from zoodiff.store.sealed import DamagedError
 
-_NAME = re.compile(r"(?P<key>[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.json")
 _DIGITS = 16
+_KIND = re.compile(r"[a-z]+")
 
 
-@dataclass
 class Store:
-    """A results folder. ``damaged`` collects one sentence for each record that was set aside."""
+    """Results in a folder or at an address. ``damaged`` collects a sentence for each record that
+    was set aside.
+    """
 
-    root: Path
-    damaged: list[str] = field(default_factory=list)
+    def __init__(self, root: Path | str) -> None:
+        self.root = root
+        self.files: Files = open_files(root)
+        self.leases: Leases = leases_of(self.files)
+        self.damaged: list[str] = []
+        self._listed: dict[str, dict[str, list[str]]] = {}
+        """By kind and start of the key, the names of records."""
+        self._named: dict[str, str] = {}
+        """Of records that an older zoodiff wrote with fewer fields: the name that they lie under,
+        by the name that they would have now."""
+
+    @property
+    def where(self) -> str:
+        """The folder or the address, for people."""
+        return self.files.where
 
     @property
     def records_folder(self) -> Path:
-        """The folder of the records."""
-        return self.root / "records"
+        """The folder of the records, of a store that is a folder."""
+        assert isinstance(self.files, LocalFiles)
+        return self.files.root / "records"
 
     def prepare(self) -> None:
         """Make the folder and prove that it can be written; raise StoreError otherwise."""
-        probe = self.root / f".probe-{secrets.token_hex(4)}"
-        with _clear_errors(self.root):
-            self.records_folder.mkdir(parents=True, exist_ok=True)
-            try:
-                probe.write_bytes(b"zoodiff")
-            finally:
-                with contextlib.suppress(OSError):
-                    probe.unlink()
+        with _clear_errors(self.where):
+            self.files.prepare()
 
     def put(self, record: Record, attachment: bytes | None = None) -> str:
         """Write a record (and its attachment first) and return its name below ``records``."""
-        stem = f"{record.key[:_DIGITS]}-{record.digest[:_DIGITS]}"
-        folder = self.records_folder / record.kind
-        with _clear_errors(self.root):
-            folder.mkdir(parents=True, exist_ok=True)
+        with _clear_errors(self.where):
             if attachment is not None:
-                # Named by the key alone inside the record, so it is there before the record is.
-                write_atomically(folder / attachment_name(record.key), attachment)
-            write_atomically(folder / f"{stem}.json", record.to_bytes())
-        return f"{record.kind}/{stem}.json"
+                assert record.attachment is not None
+                self.files.write(f"records/{record.kind}/{record.attachment}", attachment)
+            self.files.write(f"records/{record.kind}/{record.file_name}", record.to_bytes())
+        if record.kind in self._listed:
+            names = self._listed[record.kind].setdefault(record.key[:_DIGITS], [])
+            if record.file_name not in names:
+                names.append(record.file_name)
+        return f"{record.kind}/{record.file_name}"
 
     def find(self, kind: str, key: str) -> Record | None:
         """The intact record that answers ``key``, the newest where there are several."""
-        found = [
-            record
-            for path in sorted((self.records_folder / kind).glob(f"{key[:_DIGITS]}-*.json"))
-            if (record := self._read(path)) is not None and record.key == key
-        ]
-        return max(found, key=lambda r: r.finished, default=None)
+        return next(iter(self.find_all(kind, key)), None)
+
+    def find_all(self, kind: str, key: str) -> list[Record]:
+        """All intact records that answer ``key``, the newest first."""
+        if kind not in self._listed:
+            self._listed[kind] = self._list(kind)
+        names = self._listed[kind].get(key[:_DIGITS], [])
+        found = [self._read(f"{kind}/{name}") for name in names]
+        return sorted(
+            (record for record in found if record is not None and record.key == key),
+            key=lambda record: record.finished,
+            reverse=True,
+        )
+
+    def look_again(self) -> None:
+        """Let ``find`` see what other processes have written since it last listed the records."""
+        self._listed.clear()
 
     def name_of(self, record: Record) -> str:
         """The record's name below ``records``."""
-        return f"{record.kind}/{record.key[:_DIGITS]}-{record.digest[:_DIGITS]}.json"
+        name = f"{record.kind}/{record.file_name}"
+        return self._named.get(name, name)
 
     def get(self, name: str) -> Record | None:
         """The record of this name, or None where it is missing or damaged (see ``damaged``)."""
-        return self._read(self.records_folder / name)
+        return self._read(name)
 
-    def attachment(self, record: Record) -> Path:
-        """Path of a record's attachment."""
-        return self.records_folder / record.kind / attachment_name(record.key)
+    def read_attachment(self, record: Record) -> bytes:
+        """The predictions of a record; raises OSError where they cannot be read."""
+        if record.attachment is None:
+            raise FileNotFoundError(f"{record.entry} has no predictions")
+        return self.files.read(f"records/{record.kind}/{record.attachment}")
+
+    def intact(self, record: Record) -> bool:
+        """Whether the record's attachment, if it has one, is there and is what was written."""
+        if record.attachment is None:
+            return True
+        try:
+            content = self.read_attachment(record)
+        except OSError:
+            return False
+        return hashlib.sha256(content).hexdigest() == record.attachment_sha256
 
     def __iter__(self) -> Iterator[Record]:
         """All intact records, by kind and name."""
-        for path in sorted(self.records_folder.glob("*/*.json")):
-            record = self._read(path)
+        found = [one.name for one in self.files.walk("records")]
+        for name in sorted(name for name in found if name.endswith(".json")):
+            record = self._read(name.removeprefix("records/"))
             if record is not None:
                 yield record
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest of a study's run."""
-        path = self.manifest_path(manifest.study)
-        with _clear_errors(self.root):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, manifest.model_dump_json(indent=1).encode())
-
-    def manifest_path(self, study: str) -> Path:
-        """Where the manifest of a study's run lies."""
-        return self.root / "runs" / study / "run.json"
+        with _clear_errors(self.where):
+            self.files.write(manifest_name(manifest.study), manifest.to_bytes())
 
     def read_manifest(self, study: str) -> Manifest | None:
         """The manifest of a study's run; None where there is none or it is damaged."""
-        path = self.manifest_path(study)
+        name = manifest_name(study)
         try:
-            return Manifest.model_validate_json(path.read_bytes())
+            return read_manifest(self.files.read(name))
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreError(f"cannot read {path} ({error.strerror})") from None
+            raise StoreError(f"cannot read {self._path(name)} ({_reason(error)})") from None
+        except DamagedError as error:
+            self._set_aside(name, str(error))
         except ValidationError:
-            self._set_aside(path, "it is not a run manifest of this version")
-            return None
+            self._set_aside(name, "it is not a run manifest of this version")
+        return None
 
     def runs(self) -> list[str]:
         """Names of the studies that have a run here, the latest last."""
-        paths = sorted((self.root / "runs").glob("*/run.json"), key=lambda p: p.stat().st_mtime)
-        return [path.parent.name for path in paths]
+        found = [one for one in self.files.walk("runs") if one.name.endswith("/run.json")]
+        return [one.name.split("/")[-2] for one in sorted(found, key=lambda one: one.changed)]
 
-    def _read(self, path: Path) -> Record | None:
+    def _list(self, kind: str) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        with _clear_reads(self.where):
+            for name in self.files.names(f"records/{kind}"):
+                if name.endswith(".json"):
+                    names.setdefault(name[:_DIGITS], []).append(name)
+        return names
+
+    def _read(self, name: str) -> Record | None:
+        kind, _, file = name.partition("/")
+        if not _KIND.fullmatch(kind) or "/" in file:
+            return None
+        path = f"records/{name}"
         try:
-            raw = path.read_bytes()
+            record = read_record(self.files.read(path), file)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreError(f"cannot read {path} ({error.strerror})") from None
-        try:
-            record = Record.model_validate_json(raw)
-        except (ValidationError, ValueError):
-            self._set_aside(path, "it is not a record")
+            raise StoreError(f"cannot read {self._path(path)} ({_reason(error)})") from None
+        except OtherFormatError:
+            return None  # it is intact, and of use to the zoodiff that wrote it
+        except DamagedError as error:
+            self._set_aside(path, str(error))
             return None
-        if record.schema_version > SCHEMA:
-            raise StoreError(
-                f"{path} was written by a newer zoodiff (record format {record.schema_version}); "
-                "upgrade zoodiff to read it"
-            )
-        match = _NAME.fullmatch(path.name)
-        if match is None or not (
-            record.digest.startswith(match["digest"]) and record.key.startswith(match["key"])
-        ):
-            self._set_aside(path, "its content does not match its hash")
-            return None
+        own = f"{record.kind}/{record.file_name}"
+        if own != name:
+            self._named[own] = name
         return record
 
-    def _set_aside(self, path: Path, why: str) -> None:
-        target = self.root / "set-aside" / path.name
-        with _clear_errors(self.root):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
+    def _set_aside(self, name: str, why: str) -> None:
+        last = name.rpartition("/")[2]
+        target = f"set-aside/{last}"
+        try:
+            if last in self.files.names("set-aside"):
+                target += f".{secrets.token_hex(4)}"
+            self.files.move(name, target)
+        except FileNotFoundError:
+            return  # another run was faster
+        except OSError as error:
+            self.damaged.append(f"{name} is not used because {why} ({_reason(error)})")
+            return
         self.damaged.append(
-            f"{path.relative_to(self.root)} was set aside in {target.parent} because {why}; "
-            "it is measured again"
+            f"{name} was set aside in {self._path('set-aside')} because {why}; it is measured again"
         )
 
-
-def attachment_name(key: str) -> str:
-    """File name of the predictions that belong to the record with this key."""
-    return f"{key[:_DIGITS]}.parquet"
+    def _path(self, name: str) -> str:
+        return f"{self.where}/{name}"
 
 
-def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
-    """Write under a temporary name, flush to the disk, rename; a killed run leaves no half file.
+def manifest_name(study: str) -> str:
+    """Where the manifest of a study's run lies."""
+    return f"runs/{study}/run.json"
 
-    Without ``flush`` a machine that loses its power may, and the reader must check the content.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            if flush:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 @contextlib.contextmanager
-def _clear_errors(root: Path) -> Iterator[None]:
+def _clear_errors(where: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise StoreError(
-            f"cannot write the results folder {root} ({error.strerror}); "
+            f"cannot write the results folder {where} ({_reason(error)}); "
             "make room or permit writing there, or name another folder with --results"
+        ) from None
+
+
+@contextlib.contextmanager
+def _clear_reads(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot read the results in {where} ({_reason(error)}); "
+            "permit reading there, or name another folder with --results"
         ) from None

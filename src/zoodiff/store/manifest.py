@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from zoodiff.store.records import Failure, Hardware, Strict
+from zoodiff.store.sealed import parsed, sealed, unsealed
 
 
 class Manifest(Strict):
@@ -27,3 +29,19 @@ class Manifest(Strict):
     versions: dict[str, dict[str, str]]
     """Per zoo, the versions that its worker really imported."""
     options: dict[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """JSON that a person can read, with its own hash."""
+        return json.dumps(
+            sealed(self.model_dump(mode="json")), indent=1, ensure_ascii=False
+        ).encode()
+
+
+def read_manifest(raw: bytes) -> Manifest:
+    """The manifest in a file; those of older versions carry no hash.
+
+    Raises DamagedError where it is not what was written, pydantic's ValidationError where it is
+    of another format.
+    """
+    content, _, _ = unsealed(parsed(raw))
+    return Manifest.model_validate(content)

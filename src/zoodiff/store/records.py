@@ -3,19 +3,26 @@
 A record says what was measured (``values``), of what (``entry``, ``weights``), and everything
 needed to repeat it (``conditions``, ``versions``, ``hardware``). Two hashes name it: ``key`` over
 what was asked, so that a finished measurement is found again, and ``digest`` over the whole
-content, so that an edited or damaged record is noticed.
+content, so that an edited or damaged record is noticed. Since version 2 of the format the record
+carries its digest itself (``sha256``); in records of version 1 only the file name does.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-SCHEMA = 1
+from zoodiff.errors import StoreError
+from zoodiff.store.sealed import DamagedError, canonical_json, digest_of, parsed, sealed, unsealed
+
+SCHEMA = 2
 """Version of the record format; a reader refuses what is newer."""
+_NAME = re.compile(r"(?P<key>[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.json")
+_ATTACHMENT = re.compile(r"[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet")
+_DIGITS = 16
 
 
 class Strict(BaseModel):
@@ -164,14 +171,29 @@ class Record(Strict):
         """``architecture``, ``latency`` or ``accuracy``."""
         return self.values.kind
 
+    @property
+    def attachment(self) -> str | None:
+        """File name of the predictions beside the record, or None where it has none."""
+        return self.values.predictions_file if isinstance(self.values, AccuracyValues) else None
+
+    @property
+    def attachment_sha256(self) -> str | None:
+        """Hash of those predictions."""
+        return self.values.predictions_sha256 if isinstance(self.values, AccuracyValues) else None
+
     def to_bytes(self) -> bytes:
-        """Canonical JSON: sorted keys, no spaces; the digest is taken over these bytes."""
-        return canonical_json(self.model_dump(mode="json"))
+        """Canonical JSON with the digest: sorted keys, no spaces; what lies in the store."""
+        return canonical_json(sealed(self.model_dump(mode="json")))
 
     @property
     def digest(self) -> str:
-        """sha256 over the canonical JSON, hexadecimal."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+        """sha256 over the canonical JSON without it, hexadecimal."""
+        return digest_of(self.model_dump(mode="json"))
+
+    @property
+    def file_name(self) -> str:
+        """The record's file, in the folder of its kind."""
+        return f"{self.key[:_DIGITS]}-{self.digest[:_DIGITS]}.json"
 
 
 class Failure(Strict):
@@ -185,11 +207,51 @@ class Failure(Strict):
     """Nothing failed: it was left out for want of permission to fetch its file."""
 
 
-def canonical_json(value: Any) -> bytes:
-    """One byte string per value, whatever the order of its keys was."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
 def key_of(**asked: Any) -> str:
     """sha256 over what was asked."""
     return hashlib.sha256(canonical_json(asked)).hexdigest()
+
+
+class OtherFormatError(StoreError):
+    """An intact record that this version of zoodiff does not understand."""
+
+
+def read_record(raw: bytes, name: str) -> Record:
+    """The record in a file of this name.
+
+    Raises DamagedError where it is not what was written, OtherFormatError where it is intact and
+    of another format, StoreError where that is a newer zoodiff's.
+    """
+    named = _NAME.fullmatch(name)
+    if named is None:
+        raise DamagedError("its name is not that of a record")
+    found = parsed(raw)
+    content, digest, carried = unsealed(found)
+    version = content.get("schema_version")
+    if not isinstance(version, int):
+        raise DamagedError("it is not a record")
+    if (
+        not digest.startswith(named["digest"])
+        or not str(content.get("key")).startswith(named["key"])
+        or (version > 1 and not carried)
+        or canonical_json(found) != raw
+    ):
+        raise DamagedError("its content does not match its hash")
+    if version > SCHEMA:
+        raise StoreError(
+            f"{name} was written by a newer zoodiff (record format {version}); "
+            "upgrade zoodiff to read it"
+        )
+    try:
+        record = Record.model_validate(content)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise OtherFormatError(f"it is of another format ({where})") from None
+    if record.attachment is not None and not _ATTACHMENT.fullmatch(record.attachment):
+        raise DamagedError("it names an attachment outside its folder")
+    return record
+
+
+def attachment_name(key: str, content: bytes) -> str:
+    """File name of predictions: by the key of their record and by what they are."""
+    return f"{key[:_DIGITS]}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.parquet"

@@ -1,0 +1,267 @@
+"""A store, or the runs in it, as one file that can be carried to another machine.
+
+A bundle is a TAR archive. Its first member, ``bundle.json``, names every other with its length and
+sha256; they follow in that order. Records, attachments and manifests are checked by their own
+hashes too, so what is imported is what was measured, or nothing is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import tarfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from zoodiff.errors import StoreError, UsageError
+from zoodiff.store.files import Files
+from zoodiff.store.folder import Store, manifest_name
+from zoodiff.store.manifest import read_manifest
+from zoodiff.store.records import OtherFormatError, read_record
+from zoodiff.store.sealed import DamagedError
+
+CONTENTS = "bundle.json"
+FORMAT = 1
+_LARGEST = 2 * 2**30
+"""Bytes of one file; a record has some thousands, the predictions of 50,000 images 3 MB."""
+_LONGEST = 256 * 2**20
+"""Bytes of the table of contents: a million files."""
+_NAME = re.compile(
+    r"records/(architecture|latency|accuracy)/[0-9a-f]{16}-[0-9a-f]{16}\.json"
+    r"|records/(architecture|latency|accuracy)/[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet"
+    r"|runs/[A-Za-z0-9][A-Za-z0-9_.-]{0,200}/run\.json"
+)
+
+
+class Member(BaseModel):
+    """A file of a bundle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    name: str
+    bytes: int = Field(ge=0, le=_LARGEST)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Contents(BaseModel):
+    """The first member of a bundle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format: int
+    files: list[Member]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What went into a bundle."""
+
+    records: int
+    attachments: int
+    runs: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a bundle brought, and what was there before."""
+
+    new: tuple[str, ...]
+    known: tuple[str, ...]
+    """Files that the store had already, to the byte."""
+    kept: tuple[str, ...]
+    """Runs of which the store has its own, another one; that was kept."""
+
+
+def write_bundle(store: Store, target: Path, runs: Collection[str] | None = None) -> Exported:
+    """Write all intact records with their attachments and runs, or those of some runs only.
+
+    The same store gives the same bytes. Raises UsageError for a run that is none, StoreError for
+    a run whose records are not all intact and where the file cannot be written.
+    """
+    names = _chosen(store, runs)
+    members = []
+    for name in names:
+        content = store.files.read(name)
+        digest = hashlib.sha256(content).hexdigest()
+        members.append(Member(name=name, bytes=len(content), sha256=digest))
+    contents = Contents(format=FORMAT, files=members).model_dump_json(indent=1).encode()
+    temporary = target.with_name(f".{target.name}.tmp")
+    try:
+        with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as archive:
+            _add(archive, CONTENTS, contents)
+            for one in members:
+                content = store.files.read(one.name)
+                if hashlib.sha256(content).hexdigest() != one.sha256:
+                    raise StoreError(f"{one.name} changed while it was exported; try again")
+                _add(archive, one.name, content)
+        temporary.replace(target)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {target} ({error.strerror or error}); make room, or name another file"
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    kinds = [name.partition("/")[0] + name[name.rindex(".") :] for name in names]
+    return Exported(
+        kinds.count("records.json"),
+        kinds.count("records.parquet"),
+        kinds.count("runs.json"),
+        target.stat().st_size,
+    )
+
+
+def read_bundle(store: Store, source: Path) -> Imported:
+    """Import a bundle: verify all of it, then write what the store does not have.
+
+    Raises StoreError, before anything is written, where a file of the bundle is not what it says
+    or differs from one that the store has under the same name, and where it cannot be read.
+    """
+    new: list[str] = []
+    known: list[str] = []
+    kept: list[str] = []
+    try:
+        for name, content in _members(source, check=True):
+            have = _have(store.files, name)
+            if have is None:
+                new.append(name)
+            elif have == content:
+                known.append(name)
+            elif name.startswith("runs/"):
+                kept.append(name.split("/")[1])
+            else:
+                raise StoreError(
+                    f"{name} in {source} is another one than the store has under this name; one "
+                    "of them is damaged: see zoodiff store verify. Nothing was imported"
+                )
+        wanted = set(new)
+        store.prepare()
+        for name, content in _members(source, check=False):
+            if name in wanted:
+                store.files.write(name, content)
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise StoreError(f"cannot import {source} ({' '.join(str(error).split())[:200]})") from None
+    return Imported(tuple(new), tuple(known), tuple(kept))
+
+
+def _chosen(store: Store, runs: Collection[str] | None) -> list[str]:
+    there = store.runs()
+    for run in runs or ():
+        if run not in there:
+            raise UsageError(f'there is no run "{run}"; there are {", ".join(there) or "none"}')
+    chosen = there if runs is None else list(dict.fromkeys(runs))
+    wanted: set[str] = set()
+    for run in chosen:
+        manifest = store.read_manifest(run)
+        if manifest is None:
+            raise StoreError(f"the manifest of the run {run} is damaged; run the study again")
+        wanted |= set(manifest.records)
+    names: list[str] = []
+    found = set()
+    for record in store:
+        name = store.name_of(record)
+        if (runs is not None and name not in wanted) or not store.intact(record):
+            continue
+        found.add(name)
+        names.append(f"records/{name}")
+        if record.attachment is not None:
+            names.append(f"records/{record.kind}/{record.attachment}")
+    lost = wanted - found
+    if lost:
+        raise StoreError(
+            f"{len(lost)} records of these runs are missing or damaged, the first {min(lost)}; "
+            "run the study again to measure them"
+        )
+    return sorted({*names, *(manifest_name(run) for run in chosen)}, key=_order)
+
+
+def _order(name: str) -> tuple[int, str]:
+    """What is named comes before what names it, so that an import may end at any moment."""
+    if name.startswith("runs/"):
+        return 2, name
+    return int(name.endswith(".json")), name
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    facts = tarfile.TarInfo(name)
+    facts.size, facts.mode, facts.mtime = len(content), 0o644, 0
+    archive.addfile(facts, io.BytesIO(content))
+
+
+def _members(source: Path, *, check: bool) -> Iterator[tuple[str, bytes]]:
+    """Names and contents in order; each is what the table of contents says.
+
+    Raises StoreError for what is none of ours: other names, links, devices, surplus members.
+    """
+    with tarfile.open(source, "r:") as archive:
+        head = archive.next()
+        if head is None or head.name != CONTENTS or not head.isreg() or head.size > _LONGEST:
+            raise StoreError(f"{source} is no bundle of results; make one with zoodiff store export")
+        contents = _contents(source, _content(archive, head))
+        hashes: dict[str, str] = {}
+        last = (-1, "")
+        for said in contents.files:
+            member = archive.next()
+            if not _NAME.fullmatch(said.name) or said.name in hashes:
+                raise StoreError(f"{source} names {said.name[:200]!r}, which is no file of a store")
+            if _order(said.name) < last:
+                raise StoreError(f"{source} is not in order: {said.name} comes too late")
+            last = _order(said.name)
+            if member is None or member.name != said.name or not member.isreg():
+                raise StoreError(f"{source} is not whole: {said.name} is not where it should be")
+            if member.size != said.bytes:
+                raise StoreError(f"{said.name} in {source} is not as long as the bundle says")
+            content = _content(archive, member)
+            if hashlib.sha256(content).hexdigest() != said.sha256:
+                raise StoreError(f"{said.name} in {source} is damaged: its hash is another one")
+            if check:
+                _check(source, said.name, content, hashes)
+            hashes[said.name] = said.sha256
+            yield said.name, content
+        if archive.next() is not None:
+            raise StoreError(f"{source} holds more than it says")
+
+
+def _check(source: Path, name: str, content: bytes, before: dict[str, str]) -> None:
+    """Raise StoreError for a record or a manifest that is not sound by itself."""
+    folder, _, last = name.rpartition("/")
+    try:
+        if name.startswith("runs/"):
+            if read_manifest(content).study != name.split("/")[1]:
+                raise DamagedError("it is another study's")
+        elif name.endswith(".json"):
+            record = read_record(content, last)
+            attached = before.get(f"{folder}/{record.attachment}")
+            if folder != f"records/{record.kind}" or attached != record.attachment_sha256:
+                raise DamagedError("its predictions are not beside it")
+    except (DamagedError, OtherFormatError, ValidationError) as error:
+        why = str(error) if isinstance(error, StoreError) else "it is of another format"
+        raise StoreError(f"{name} in {source} cannot be taken: {why}. Nothing was imported") from None
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > _LARGEST:
+        raise StoreError(f"{member.name[:200]} is larger than any file of a store")
+    file: IO[bytes] | None = archive.extractfile(member)
+    return b"" if file is None else file.read()
+
+
+def _have(files: Files, name: str) -> bytes | None:
+    try:
+        return files.read(name)
+    except FileNotFoundError:
+        return None
+
+
+def _contents(source: Path, raw: bytes) -> Contents:
+    try:
+        found = Contents.model_validate_json(raw)
+    except ValidationError:
+        raise StoreError(f"{source} has no readable table of contents") from None
+    if found.format > FORMAT:
+        raise StoreError(f"{source} was written by a newer zoodiff; upgrade zoodiff to read it")
+    return found

@@ -1,0 +1,207 @@
+"""Where a store's files lie: a folder of this machine, or any path that fsspec knows.
+
+The store asks for few things, and both kinds give them: a file is written whole or not at all,
+read whole, listed, moved and removed. Names are relative to the store, with ``/`` between folders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from zoodiff.errors import UsageError
+
+TEMPORARY = ".tmp"
+"""How the names of files end that are being written; they begin with a dot."""
+
+
+class Found(NamedTuple):
+    """A file of a store."""
+
+    name: str
+    bytes: int
+    changed: float
+    """Seconds since 1970, by the clock of whoever keeps the file."""
+
+
+class Files(Protocol):
+    """The files of a store; every method raises OSError where the place refuses it."""
+
+    where: str
+    """The folder or the address, for people."""
+    remote: bool
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; raises FileNotFoundError where there is none."""
+        ...
+
+    def write(self, name: str, content: bytes, *, flush: bool = True) -> None:
+        """Write or replace a file: a reader sees the old content or all of the new."""
+        ...
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file that is not there yet; False where it is."""
+        ...
+
+    def move(self, name: str, target: str) -> None:
+        """Rename a file."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is no error."""
+        ...
+
+    def names(self, folder: str, prefix: str = "") -> list[str]:
+        """Names of the finished files in a folder, sorted; none where there is no folder."""
+        ...
+
+    def walk(self, folder: str = "") -> Iterator[Found]:
+        """All files below a folder, unfinished ones too."""
+        ...
+
+    def prepare(self) -> None:
+        """Make the place and prove that it can be written."""
+        ...
+
+
+class LocalFiles:
+    """A folder. Files are written under a temporary name, flushed to the disk and renamed."""
+
+    remote = False
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.where = str(root)
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; raises FileNotFoundError where there is none."""
+        return (self.root / name).read_bytes()
+
+    def write(self, name: str, content: bytes, *, flush: bool = True) -> None:
+        """Write or replace a file; without ``flush`` it may be damaged by a loss of power."""
+        path = self.root / name
+        try:
+            write_atomically(path, content, flush=flush)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, content, flush=flush)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file that is not there yet; False where it is."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(path)
+        try:
+            _fill(temporary, content, flush=True)
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        return True
+
+    def move(self, name: str, target: str) -> None:
+        """Rename a file."""
+        (self.root / target).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / name).replace(self.root / target)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, and the folder that it leaves empty."""
+        path = self.root / name
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir() if path.parent != self.root else None
+
+    def names(self, folder: str, prefix: str = "") -> list[str]:
+        """Names of the finished files in a folder, sorted; none where there is no folder."""
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return sorted(
+                    one.name
+                    for one in entries
+                    if one.name.startswith(prefix) and not one.name.startswith(".")
+                )
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def walk(self, folder: str = "") -> Iterator[Found]:
+        """All files below a folder, unfinished ones too; links are not followed."""
+        for place, folders, names in os.walk(self.root / folder):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(place) / name
+                with contextlib.suppress(FileNotFoundError):
+                    facts = path.lstat()
+                    relative = path.relative_to(self.root).as_posix()
+                    yield Found(relative, facts.st_size, facts.st_mtime)
+
+    def prepare(self) -> None:
+        """Make the folder and prove that it can be written."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        probe = self.root / f".probe-{secrets.token_hex(4)}{TEMPORARY}"
+        try:
+            probe.write_bytes(b"zoodiff")
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink()
+
+
+def open_files(location: str | Path) -> Files:
+    """The files of a folder, or of an address such as ``s3://bucket/study``.
+
+    Raises UsageError for an address that cannot be used, with what is missing.
+    """
+    text = str(location)
+    if isinstance(location, Path) or not is_address(text):
+        return LocalFiles(Path(location))
+    if text.startswith("file://"):
+        return LocalFiles(Path(text.removeprefix("file://")))
+    try:
+        from zoodiff.store.remote import RemoteFiles
+    except ImportError:
+        raise UsageError(
+            f'results at {text} need fsspec; install it with: pip install "zoodiff[remote]"'
+        ) from None
+    return RemoteFiles(text)
+
+
+def is_address(location: str) -> bool:
+    """Whether this is no path of the machine but an address for fsspec.
+
+    >>> is_address("s3://bucket/study"), is_address("results"), is_address("C:/results")
+    (True, False, False)
+    """
+    scheme, found, _ = location.partition("://")
+    return bool(found) and scheme.replace("+", "").replace("-", "").isalnum()
+
+
+def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Write under a temporary name, flush to the disk, rename; a killed run leaves no half file.
+
+    Without ``flush`` a machine that loses its power may, and the reader must check the content.
+    """
+    temporary = _temporary(path)
+    try:
+        _fill(temporary, content, flush=flush)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+
+
+def _fill(path: Path, content: bytes, *, flush: bool) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        if flush:
+            file.flush()
+            os.fsync(file.fileno())

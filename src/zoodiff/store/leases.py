@@ -1,0 +1,244 @@
+"""Who is at work on what, so that two runs on one store do not measure the same thing twice.
+
+A lease keeps nobody from writing: records cannot damage each other. It only saves work, so where
+a place gives no sure lock, a lease that fails costs a measurement done twice.
+
+In a folder a lease is a lock of the operating system, which ends with its process however that
+ends, and whatever clocks say. At an address it is an object that its owner rewrites at every beat:
+whoever sees it unchanged for some beats, by its own steady clock, takes it over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from zoodiff.errors import StoreError
+from zoodiff.store.files import Files, LocalFiles
+
+FOLDER = "leases"
+BEAT = 10.0
+"""Seconds between two signs of life at an address."""
+PATIENCE = 6
+"""Beats without a sign of life after which a lease is taken over."""
+_POLL = 0.5
+
+
+class Lease(Protocol):
+    """The right to work on something, until it is released."""
+
+    def release(self) -> None:
+        """Give it back; safe to call twice."""
+        ...
+
+
+class Leases(Protocol):
+    """Gives out leases by name."""
+
+    def take(self, name: str) -> Lease | None:
+        """A lease, or None where another process has it."""
+        ...
+
+    def holder(self, name: str) -> str:
+        """Who has it, in a few words."""
+        ...
+
+
+def leases_of(files: Files) -> Leases:
+    """The leases of a store."""
+    return LocalLeases(files.root) if isinstance(files, LocalFiles) else BeatingLeases(files)
+
+
+@contextlib.contextmanager
+def waiting_for(leases: Leases, name: str) -> Iterator[None]:
+    """Hold a lease for as long as the block lasts; wait for it where another process has it."""
+    while (lease := leases.take(name)) is None:
+        time.sleep(_POLL)
+    try:
+        yield
+    finally:
+        lease.release()
+
+
+class LocalLeases:
+    """Locks of the operating system on files in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / FOLDER
+
+    def take(self, name: str) -> Lease | None:
+        """A lease, or None where another process has it; raises StoreError for a read-only place.
+
+        Where the file system has no locks, filelock falls back to files with signs of life.
+        """
+        from filelock import FileLock, Timeout
+
+        path = self._folder / f"{name}.lock"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path, timeout=0, thread_local=False)
+            lock.acquire()
+            path.write_bytes(_owner())
+        except Timeout:
+            return None
+        except OSError as error:
+            raise StoreError(
+                f"cannot write the results folder {self._folder.parent} "
+                f"({error.strerror or error}); make room or permit writing there, or name another "
+                "folder with --results"
+            ) from None
+        return _Locked(lock, path)
+
+    def holder(self, name: str) -> str:
+        """Who has it, in a few words."""
+        with contextlib.suppress(OSError):
+            return _words((self._folder / f"{name}.lock").read_bytes())
+        return "another process"
+
+
+@dataclass
+class _Locked:
+    lock: Any
+    path: Path
+
+    def release(self) -> None:
+        if self.lock.is_locked:
+            # Removed while it is held: whoever has it open sees that it is gone, and begins anew.
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+            self.lock.release()
+
+
+class BeatingLeases:
+    """Objects that their owners rewrite at every beat."""
+
+    def __init__(self, files: Files, *, beat: float = BEAT) -> None:
+        self._files, self._beat = files, beat
+        self._seen: dict[str, tuple[bytes, float]] = {}
+        """What others' leases looked like, and since when they look so."""
+
+    def take(self, name: str) -> Lease | None:
+        """A lease, or None where another process has it and lives.
+
+        Of two that take over the same lease of the dead at once, the later one wins.
+        """
+        path = f"{FOLDER}/{name}.json"
+        mine = _Beating(self._files, path, self._beat)
+        try:
+            if self._files.create(path, mine.content()):
+                self._seen.pop(name, None)
+                return mine.start()
+            try:
+                found = self._files.read(path)
+            except FileNotFoundError:
+                return None  # just released: the next try gets it
+            before, since = self._seen.get(name, (b"", 0.0))
+            if found != before:
+                self._seen[name] = found, time.monotonic()
+                since = time.monotonic()
+            if time.monotonic() - since < PATIENCE * self._beat and not _is_dead(found):
+                return None
+            self._files.write(path, mine.content())
+            time.sleep(min(1.0, self._beat))
+            if self._files.read(path) != mine.content():
+                return None
+        except OSError as error:
+            raise StoreError(
+                f"cannot write at {self._files.where} ({error.strerror or error}); "
+                "permit writing there, or name another place with --results"
+            ) from None
+        self._seen.pop(name, None)
+        return mine.start()
+
+    def holder(self, name: str) -> str:
+        """Who has it, in a few words."""
+        with contextlib.suppress(OSError):
+            return _words(self._files.read(f"{FOLDER}/{name}.json"))
+        return "another process"
+
+
+@dataclass
+class _Beating:
+    files: Files
+    path: str
+    beat: float
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+    count: int = 0
+    _end: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def content(self) -> bytes:
+        return _owner(token=self.token, beat=self.count)
+
+    def start(self) -> _Beating:
+        self._thread = threading.Thread(target=self._go_on, daemon=True)
+        self._thread.start()
+        return self
+
+    def release(self) -> None:
+        if self._end.is_set():
+            return
+        self._end.set()
+        if self._thread is not None:
+            self._thread.join()
+        with contextlib.suppress(OSError):
+            if self._mine():
+                self.files.remove(self.path)
+
+    def _go_on(self) -> None:
+        while not self._end.wait(self.beat):
+            # A beat that fails is made up for by the next; one who was taken for dead stays so.
+            with contextlib.suppress(OSError):
+                if not self._mine():
+                    return
+                self.count += 1
+                self.files.write(self.path, self.content())
+
+    def _mine(self) -> bool:
+        with contextlib.suppress(ValueError, AttributeError, FileNotFoundError):
+            return bool(json.loads(self.files.read(self.path)).get("token") == self.token)
+        return False
+
+
+def _owner(**more: Any) -> bytes:
+    return json.dumps(
+        {"host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(), **more}
+    ).encode()
+
+
+def _boot() -> str:
+    """Names this start of this machine: numbers of processes mean something within it only."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
+def _is_dead(raw: bytes) -> bool:
+    """Whether an owner was a process of this machine that is gone."""
+    try:
+        owner = json.loads(raw)
+        if not owner["boot"] or owner["boot"] != _boot() or owner["host"] != socket.gethostname():
+            return False
+        os.kill(int(owner["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return False
+    return False
+
+
+def _words(raw: bytes) -> str:
+    try:
+        owner = json.loads(raw)
+        return f"process {owner['pid']} on {owner['host']}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,143 @@
+"""A store at an address that fsspec knows: object stores such as S3, and what else it reaches.
+
+Imported only where results are at an address. An object store writes an object whole or not at
+all, which is all that records need, since their names hold their content. On file systems behind
+fsspec (SFTP, SMB) a file is written under a temporary name and moved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import fsspec
+
+from zoodiff.errors import UsageError
+from zoodiff.store.files import TEMPORARY, Found
+
+_OBJECTS = frozenset(
+    {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss", "cos", "memory"}
+)
+"""Protocols whose writes are whole objects."""
+
+
+class RemoteFiles:
+    """The files below an address; see ``zoodiff.store.files.Files``."""
+
+    remote = True
+
+    def __init__(self, address: str) -> None:
+        self.where = address.rstrip("/")
+        scheme = address.partition("://")[0]
+        try:
+            # Another process may add records at any time, so listings are never kept.
+            self._system: Any = fsspec.filesystem(scheme, use_listings_cache=False)
+            self._root = str(self._system._strip_protocol(self.where))
+        except (ImportError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UsageError(
+                f"results cannot be kept at {address} ({reason}); for S3 install: "
+                'pip install "zoodiff[remote]"'
+            ) from None
+        self._whole = scheme in _OBJECTS
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; raises FileNotFoundError where there is none."""
+        with _os_errors():
+            return bytes(self._system.cat_file(self._path(name)))
+
+    def write(self, name: str, content: bytes, *, flush: bool = True) -> None:
+        """Write or replace a file whole."""
+        del flush  # a finished request is kept
+        path = self._path(name)
+        with _os_errors():
+            if self._whole:
+                self._system.pipe_file(path, content)
+                return
+            folder, _, last = path.rpartition("/")
+            temporary = f"{folder}/.{last}.{secrets.token_hex(4)}{TEMPORARY}"
+            self._system.makedirs(folder, exist_ok=True)
+            self._system.pipe_file(temporary, content)
+            self._system.mv(temporary, path)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file that is not there yet; False where it is.
+
+        On S3 this is one conditional request. Where a system has no such thing, two that ask at
+        the same moment may both be told that they were first.
+        """
+        try:
+            with _os_errors():
+                self._system.pipe_file(self._path(name), content, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def move(self, name: str, target: str) -> None:
+        """Rename a file: a copy that is whole before the original goes."""
+        with _os_errors():
+            if not self._whole:
+                self._system.makedirs(self._path(target).rpartition("/")[0], exist_ok=True)
+            self._system.mv(self._path(name), self._path(target))
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is no error."""
+        with contextlib.suppress(FileNotFoundError), _os_errors():
+            self._system.rm_file(self._path(name))
+
+    def names(self, folder: str, prefix: str = "") -> list[str]:
+        """Names of the finished files in a folder, sorted; none where there is no folder."""
+        options = {"prefix": prefix} if prefix and "s3" in self._system.protocol else {}
+        try:
+            with _os_errors():
+                found = self._system.find(self._path(folder), maxdepth=1, **options)
+        except FileNotFoundError:
+            return []
+        last = [str(path).rpartition("/")[2] for path in found]
+        return sorted(n for n in last if n.startswith(prefix) and not n.startswith("."))
+
+    def walk(self, folder: str = "") -> Iterator[Found]:
+        """All files below a folder."""
+        try:
+            with _os_errors():
+                found = self._system.find(self._path(folder), detail=True)
+        except FileNotFoundError:
+            return
+        for path, facts in sorted(found.items()):
+            name = str(path).removeprefix(self._root).lstrip("/")
+            yield Found(name, int(facts.get("size") or 0), _changed(facts))
+
+    def prepare(self) -> None:
+        """Prove that the place can be written."""
+        probe = f".probe-{secrets.token_hex(4)}{TEMPORARY}"
+        self.write(probe, b"zoodiff")
+        self.remove(probe)
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}" if name else self._root
+
+
+def _changed(facts: dict[str, Any]) -> float:
+    for key in ("LastModified", "last_modified", "mtime", "updated", "created"):
+        value = facts.get(key)
+        if isinstance(value, datetime.datetime):
+            aware = value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
+            return aware.timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+    return 0.0
+
+
+@contextlib.contextmanager
+def _os_errors() -> Iterator[None]:
+    """What a client raises besides OSError becomes one: no credentials, no such host."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise OSError(f"{type(error).__name__}: {reason}") from None

@@ -1,0 +1,124 @@
+"""Look at everything in a store and say what is not as it was written. Changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ValidationError
+
+from zoodiff.errors import StoreError
+from zoodiff.store.files import Files
+from zoodiff.store.manifest import Manifest, read_manifest
+from zoodiff.store.records import OtherFormatError, Record, read_record
+from zoodiff.store.sealed import DamagedError
+
+Fault = Literal["damaged", "missing", "unreadable"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in a store that is not as it was written."""
+
+    name: str
+    """The file, below the store."""
+    fault: Fault
+    """``damaged`` (cut off, edited, swapped), ``missing``, or ``unreadable`` (the disk's error, or
+    another format)."""
+    why: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was looked at, and what is wrong with it."""
+
+    records: int
+    attachments: int
+    runs: int
+    problems: tuple[Problem, ...]
+
+
+def verify(files: Files) -> Verified:
+    """Read and hash every record, attachment and manifest of a store.
+
+    Raises StoreError where the store cannot be listed.
+    """
+    try:
+        names = sorted(one.name for one in files.walk())
+    except OSError as error:
+        raise StoreError(f"cannot read the results in {files.where} ({error})") from None
+    problems: list[Problem] = []
+    there = set(names)
+    paths = [n for n in names if n.startswith("records/") and n.endswith(".json") and _plain(n)]
+    attachments: set[str] = set()
+    for name in paths:
+        record = _record(files, name, problems)
+        if record is None or record.attachment is None:
+            continue
+        attachment = f"{name.rpartition('/')[0]}/{record.attachment}"
+        attachments.add(attachment)
+        _check_attachment(files, record, attachment, there, problems)
+    runs = [n for n in names if n.startswith("runs/") and n.endswith("/run.json")]
+    for name in runs:
+        manifest = _manifest(files, name, problems)
+        for record_name in manifest.records if manifest is not None else ():
+            if f"records/{record_name}" not in there:
+                why = f"the run {manifest.study} names it" if manifest else ""
+                problems.append(Problem(f"records/{record_name}", "missing", why))
+    unique = dict.fromkeys(problems)
+    return Verified(len(paths), len(attachments), len(runs), tuple(unique))
+
+
+def _plain(name: str) -> bool:
+    return not name.rpartition("/")[2].startswith(".")
+
+
+def _record(files: Files, name: str, problems: list[Problem]) -> Record | None:
+    folder, _, last = name.rpartition("/")
+    try:
+        record = read_record(files.read(name), last)
+        if f"records/{record.kind}" != folder:
+            raise DamagedError(f"it is a record of {record.kind}")
+        return record
+    except DamagedError as error:
+        problems.append(Problem(name, "damaged", str(error)))
+    except OtherFormatError as error:
+        problems.append(Problem(name, "unreadable", str(error)))
+    except FileNotFoundError:
+        problems.append(Problem(name, "missing", "it went while it was looked at"))
+    except (OSError, StoreError) as error:
+        problems.append(Problem(name, "unreadable", str(error)))
+    return None
+
+
+def _check_attachment(
+    files: Files, record: Record, name: str, there: set[str], problems: list[Problem]
+) -> None:
+    if name not in there:
+        why = f"the record of {record.entry} names it"
+        problems.append(Problem(name, "missing", why))
+        return
+    try:
+        content = files.read(name)
+    except OSError as error:
+        problems.append(Problem(name, "unreadable", str(error)))
+        return
+    if hashlib.sha256(content).hexdigest() != record.attachment_sha256:
+        why = f"its content is not what the record of {record.entry} was written with"
+        problems.append(Problem(name, "damaged", why))
+
+
+def _manifest(files: Files, name: str, problems: list[Problem]) -> Manifest | None:
+    try:
+        manifest = read_manifest(files.read(name))
+        if name.split("/")[-2] != manifest.study:
+            raise DamagedError(f"it is the manifest of {manifest.study}")
+        return manifest
+    except DamagedError as error:
+        problems.append(Problem(name, "damaged", str(error)))
+    except ValidationError:
+        problems.append(Problem(name, "unreadable", "it is not a run manifest of this version"))
+    except OSError as error:
+        problems.append(Problem(name, "unreadable", str(error)))
+    return None
