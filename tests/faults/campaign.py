@@ -29,7 +29,7 @@ import world
 def schedule(count: int) -> list[str]:
     """Kinds in the order of the cases: by their shares, the rare ones early too."""
     whole = sum(share for _, share in kinds.KINDS.values())
-    due = {name: 0.0 for name in kinds.KINDS}
+    due = dict.fromkeys(kinds.KINDS, 0.0)
     order = []
     for _ in range(count):
         for name, (_, share) in kinds.KINDS.items():
@@ -113,7 +113,7 @@ class Campaign:
         if found:
             raise checks.Wrong(f"the store is not whole after all: {found}")
         records = checks.by_key(results)
-        if records.keys() != self.records.keys():
+        if not self.records.keys() <= records.keys():
             raise checks.Wrong(
                 f"{len(records)} things measured, {len(self.records)} without a fault"
             )

@@ -214,7 +214,7 @@ def _mount(folder: Path, options: str) -> bool:
 
 def unmount(folder: Path) -> None:
     """Undo ``with_mount``, where there was one."""
-    if os.path.ismount(folder):  # noqa: PTH114
+    if os.path.ismount(folder):
         subprocess.run(["umount", "-l", str(folder)], check=False)
 
 

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +17,9 @@ from zoodiff.store.records import (
     Record,
     WeightsInfo,
     key_of,
+    read_record,
 )
+from zoodiff.store.sealed import DamagedError
 
 
 def a_record(entry: str = "fake:small@w1", parameters: int = 12, **changes: object) -> Record:
@@ -87,6 +91,10 @@ def test_the_newest_of_several_answers_is_taken(tmp_path: Path) -> None:
         lambda raw: raw.replace(b'"parameters":12', b'"parameters":99'),
         lambda raw: b"\x00\xff" + raw,
         lambda raw: b"[]",
+        lambda raw: b"[" * 100_000,
+        lambda raw: raw.replace(b'"sha256":"', b'"sha256":"0', 1),
+        lambda raw: raw.replace(b":", b": ", 1),
+        lambda raw: bytes(len(raw)),
         lambda raw: raw[:-1] + b',"extra":1}',
     ],
 )
@@ -107,6 +115,99 @@ def test_a_record_of_a_newer_zoodiff_is_refused_and_kept(tmp_path: Path) -> None
     store.put(record)
     with pytest.raises(StoreError, match="newer zoodiff"):
         store.find("architecture", record.key)
+
+
+def test_a_record_carries_its_own_hash(tmp_path: Path) -> None:
+    record = a_record()
+    found = json.loads(record.to_bytes())
+    own = found.pop("sha256")
+    plain = json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert own == hashlib.sha256(plain.encode()).hexdigest() == record.digest
+    # An edit that mends the hash inside no longer fits the name.
+    edited = found | {"entry": "fake:other@w1"}
+    plain = json.dumps(edited, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    edited["sha256"] = hashlib.sha256(plain.encode()).hexdigest()
+    with pytest.raises(DamagedError, match="does not match its hash"):
+        read_record(json.dumps(edited, sort_keys=True).encode(), record.file_name)
+
+
+def test_a_record_of_version_1_is_read_and_keeps_its_name(tmp_path: Path) -> None:
+    """As zoodiff wrote them before records carried their hash: the name alone holds it."""
+    plain = a_record(schema_version=1).model_dump(mode="json")
+    raw = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    name = f"{plain['key'][:16]}-{hashlib.sha256(raw).hexdigest()[:16]}.json"
+    place = tmp_path / "records" / "architecture"
+    place.mkdir(parents=True)
+    (place / name).write_bytes(raw)
+    store = Store(tmp_path)
+    (record,) = store
+    assert record == a_record(schema_version=1)
+    assert store.name_of(record) == f"architecture/{name}"
+    assert store.find("architecture", plain["key"]) == record
+    (place / name).write_bytes(raw.replace(b'"parameters":12', b'"parameters":13'))
+    assert Store(tmp_path).find("architecture", plain["key"]) is None
+
+
+def test_a_record_with_fewer_fields_keeps_the_name_that_it_was_written_under(
+    tmp_path: Path,
+) -> None:
+    """A field that came later has a default; what was hashed is what lies there."""
+    plain = a_record(schema_version=1).model_dump(mode="json")
+    del plain["fingerprint"]
+    raw = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    name = f"{plain['key'][:16]}-{hashlib.sha256(raw).hexdigest()[:16]}.json"
+    place = tmp_path / "records" / "architecture"
+    place.mkdir(parents=True)
+    (place / name).write_bytes(raw)
+    store = Store(tmp_path)
+    (record,) = store
+    assert store.name_of(record) == f"architecture/{name}"
+    assert store.get(store.name_of(record)) == record
+
+
+def test_an_intact_record_of_another_format_is_left_where_it_is(tmp_path: Path) -> None:
+    plain = a_record(schema_version=1).model_dump(mode="json")
+    plain["values"]["since_removed"] = 1
+    raw = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    name = f"{plain['key'][:16]}-{hashlib.sha256(raw).hexdigest()[:16]}.json"
+    place = tmp_path / "records" / "architecture"
+    place.mkdir(parents=True)
+    (place / name).write_bytes(raw)
+    store = Store(tmp_path)
+    assert list(store) == []
+    assert store.damaged == []
+    assert (place / name).exists()
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "architecture/../../x.json", "/x", ""])
+def test_a_name_outside_the_store_is_no_record(tmp_path: Path, name: str) -> None:
+    assert Store(tmp_path).get(name) is None
+
+
+def test_a_damaged_record_in_a_place_that_cannot_be_written_is_said_and_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    path = store.records_folder / store.put(a_record())
+    path.write_bytes(b"{")
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(store.files, "move", refuse)
+    assert store.find("architecture", a_record().key) is None
+    assert "is not used because it is not whole" in store.damaged[0]
+    assert path.exists()
+
+
+def test_other_processes_records_are_seen_when_looked_for_again(tmp_path: Path) -> None:
+    store, other = Store(tmp_path), Store(tmp_path)
+    record = a_record()
+    assert store.find("architecture", record.key) is None
+    other.put(record)
+    assert store.find("architecture", record.key) is None
+    store.look_again()
+    assert store.find("architecture", record.key) == record
 
 
 def test_a_failing_write_leaves_the_old_file_and_no_rest(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -78,15 +78,14 @@ def run(
     tasks = planned.tasks
     old = store.read_manifest(loaded.study.name)
     state = _State(loaded, store, len(tasks), old, fresh)
-    state.failures += planned.left_out
-    waiting: list[Task] = []
-    for task in tasks:
+    state.left_out = planned.left_out
+    waiting: list[tuple[int, Task]] = []
+    for number, task in enumerate(tasks):
         found = None if fresh else _finished(store, task)
         if found is None:
-            waiting.append(task)
+            waiting.append((number, task))
         else:
-            state.records += [store.name_of(record) for record in found]
-    state.reused = len(state.records)
+            state.take(number, found)
     observer.begin(len(tasks), len(tasks) - len(waiting))
     own = engine is None
     engine = engine or LocalEngine(_with_code(limits, loaded))
@@ -95,10 +94,10 @@ def run(
         left = deque(waiting)
         held = 0
         while left:
-            task = left.popleft()
+            number, task = left.popleft()
             lease = store.leases.take(_lease_name(task))
             if lease is None:  # another run is at work on it: the others first
-                left.append(task)
+                left.append((number, task))
                 held += 1
                 if held >= len(left):
                     who = store.leases.holder(_lease_name(task))
@@ -109,13 +108,13 @@ def run(
             held = 0
             try:
                 observer.task(task.label)
-                before = len(state.failures)
+                state.at = number
                 _work_or_take(engine, store, task, state, observer.step)
                 state.save(engine, complete=False)
             finally:
                 lease.release()
-            observer.done(len(state.failures) - before)
-            _release_finished_zoos(engine, task, list(left))
+            observer.done(len(state.failures.get(number, ())))
+            _release_finished_zoos(engine, task, [later for _, later in left])
         manifest = state.save(engine, complete=True)
     finally:
         if own:
@@ -130,19 +129,34 @@ def _with_code(limits: Limits | None, loaded: LoadedStudy) -> Limits:
 
 
 class _State:
-    """The manifest in the making."""
+    """The manifest in the making, in the order of the tasks, whenever each was measured."""
 
     def __init__(
         self, loaded: LoadedStudy, store: Store, planned: int, old: Manifest | None, fresh: bool
     ) -> None:
         self.loaded, self.store, self.planned = loaded, store, planned
-        self.records: list[str] = []
-        self.failures: list[Failure] = []
+        self.records: dict[int, list[str]] = {}
+        self.failures: dict[int, list[Failure]] = {}
+        self.left_out: tuple[Failure, ...] = ()
+        self.at = 0
+        """Number of the task that is at work."""
         self.reused = self.measured = 0
         self.fresh = fresh
         same = old is not None and old.study_sha256 == loaded.sha256 and not fresh
         self.started = old.started if same and old is not None else now()
         self.versions = dict(old.versions) if same and old is not None else {}
+
+    def take(self, number: int, found: Sequence[Record]) -> None:
+        """A task is finished already."""
+        self.at = number
+        self.add(self.store.name_of(record) for record in found)
+        self.reused += len(found)
+
+    def add(self, names: Iterable[str]) -> None:
+        self.records.setdefault(self.at, []).extend(names)
+
+    def fail(self, failures: Iterable[Failure]) -> None:
+        self.failures.setdefault(self.at, []).extend(failures)
 
     def save(self, engine: LocalEngine, *, complete: bool) -> Manifest:
         self.versions |= engine.known_versions
@@ -154,8 +168,11 @@ class _State:
             started=self.started,
             updated=now(),
             complete=complete,
-            records=list(self.records),
-            failures=list(self.failures),
+            records=[name for at in sorted(self.records) for name in self.records[at]],
+            failures=[
+                *self.left_out,
+                *(one for at in sorted(self.failures) for one in self.failures[at]),
+            ],
             planned=self.planned,
             zoodiff_version=__version__,
             hardware=hardware(),
@@ -186,19 +203,21 @@ def _finished(store: Store, task: Task) -> list[Record] | None:
 
 
 def _finished_latency(store: Store, task: Task) -> list[Record] | None:
-    """The newest records that were measured in one schedule, with its control if it had one."""
+    """The newest records that were measured in one schedule, with its control.
+
+    Without a control no difference would count, so a schedule that lost it is not finished.
+    """
 
     def by_group(entry: Entry, repeat: int = 0) -> dict[str, Record]:
         found = store.find_all("latency", task.key(entry, repeat))
         return {r.values.group: r for r in reversed(found) if isinstance(r.values, LatencyValues)}
 
-    groups = [by_group(entry) for entry in task.entries]
+    groups = [by_group(entry) for entry in task.entries] + [by_group(task.entries[0], repeat=1)]
     whole = set.intersection(*(set(one) for one in groups))
     if not whole:
         return None
     newest = max(whole, key=lambda name: (groups[0][name].finished, name))
-    control = by_group(task.entries[0], repeat=1).get(newest)
-    return [one[newest] for one in groups] + ([] if control is None else [control])
+    return [one[newest] for one in groups]
 
 
 def _lease_name(task: Task) -> str:
@@ -219,8 +238,7 @@ def _work_or_take(
     if found is None:
         _work(engine, store, task, state, step)
     else:
-        state.records += [store.name_of(record) for record in found]
-        state.reused += len(found)
+        state.take(state.at, found)
 
 
 def _work(
@@ -233,14 +251,14 @@ def _work(
     try:
         if task.kind == "latency":
             records, failures = latency.measure(engine, task, step)
-            state.failures += failures
-            state.records += [store.put(record) for record in records]
+            state.fail(failures)
+            state.add([store.put(record) for record in records])
             state.measured += len(records)
             return
         if task.on_images:
             outcome = measure_task(engine, task, store, step, fresh=state.fresh)
-            state.failures += outcome.failures
-            state.records += [store.name_of(record) for record in outcome.records]
+            state.fail(outcome.failures)
+            state.add(store.name_of(record) for record in outcome.records)
             if outcome.images_per_second is None:
                 state.reused += len(outcome.records)
             else:
@@ -249,19 +267,19 @@ def _work(
         entry = task.entries[0]
         reason = usable(entry.zoo)
         if reason is not None:
-            state.failures.append(_failure(task, reason))
+            state.fail([_failure(task, reason)])
             return
         if task.kind == "architecture":
             name = store.put(architecture.measure(engine, entry, task.key(entry)))
         else:
             record, predictions = accuracy.measure(engine, task, entry)
             name = store.put(record, predictions)
-        state.records.append(name)
+        state.add([name])
         state.measured += 1
     except StoreError:
         raise  # nothing more can be recorded: the run ends, and what is finished stays
     except ZoodiffError as error:
-        state.failures += [_failure(task, str(error), entry) for entry in _blamed(task)]
+        state.fail(_failure(task, str(error), entry) for entry in _blamed(task))
 
 
 def _blamed(task: Task) -> tuple[Entry, ...]:

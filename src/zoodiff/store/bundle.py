@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 import tarfile
 from collections.abc import Collection, Iterator
@@ -200,7 +199,9 @@ def _members(source: Path, *, check: bool) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(source, "r:") as archive:
         head = archive.next()
         if head is None or head.name != CONTENTS or not head.isreg() or head.size > _LONGEST:
-            raise StoreError(f"{source} is no bundle of results; make one with zoodiff store export")
+            raise StoreError(
+                f"{source} is no bundle of results; make one with zoodiff store export"
+            )
         contents = _contents(source, _content(archive, head))
         hashes: dict[str, str] = {}
         last = (-1, "")
@@ -240,7 +241,9 @@ def _check(source: Path, name: str, content: bytes, before: dict[str, str]) -> N
                 raise DamagedError("its predictions are not beside it")
     except (DamagedError, OtherFormatError, ValidationError) as error:
         why = str(error) if isinstance(error, StoreError) else "it is of another format"
-        raise StoreError(f"{name} in {source} cannot be taken: {why}. Nothing was imported") from None
+        raise StoreError(
+            f"{name} in {source} cannot be taken: {why}. Nothing was imported"
+        ) from None
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

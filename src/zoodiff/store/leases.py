@@ -141,11 +141,11 @@ class BeatingLeases:
                 found = self._files.read(path)
             except FileNotFoundError:
                 return None  # just released: the next try gets it
-            before, since = self._seen.get(name, (b"", 0.0))
-            if found != before:
-                self._seen[name] = found, time.monotonic()
-                since = time.monotonic()
-            if time.monotonic() - since < PATIENCE * self._beat and not _is_dead(found):
+            now = time.monotonic()
+            before = self._seen.get(name)
+            since = now if before is None or before[0] != found else before[1]
+            self._seen[name] = found, since
+            if now - since < PATIENCE * self._beat and not _is_dead(found):
                 return None
             self._files.write(path, mine.content())
             time.sleep(min(1.0, self._beat))
