@@ -131,12 +131,16 @@ def import_results(
 
 def _there(results: str) -> Store:
     """The store, which must be one; raise UsageError otherwise."""
-    from zoodiff.errors import UsageError
+    from zoodiff.errors import StoreError, UsageError
     from zoodiff.store.collect import is_empty
     from zoodiff.store.folder import Store
 
     found = Store(results)
-    if is_empty(found.files):
+    try:
+        empty = is_empty(found.files)
+    except OSError as error:
+        raise StoreError(f"cannot read the results in {results} ({error})") from None
+    if empty:
         raise UsageError(f"there are no results in {results}; name the folder with --results")
     return found
 

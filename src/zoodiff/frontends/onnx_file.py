@@ -58,6 +58,17 @@ def load(path: Path) -> Any:
     return model
 
 
+def external_files(model: Any) -> list[str]:
+    """Names of the files beside a model that was loaded without values, in which weights lie."""
+    found = {
+        entry.value
+        for tensor in onnx_external.tensors(model)
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    return sorted(found)
+
+
 def graph_from_model(model: Any, source: str, *, extent: int = _DEFAULT_EXTENT) -> Graph:
     """Translate a model whose external data was not read. The model is changed: large values go.
 

@@ -45,7 +45,7 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
         zoo=entry.zoo.name,
         model=entry.model.name,
         architecture=entry.model.architecture,
-        weights=WeightsInfo(name=entry.weights_name, state="none"),
+        weights=WeightsInfo(name=entry.weights_name, state="none", sha256=facts.get("sha256")),
         preprocessing=entry.preprocessing.to_dict(),
         labels=entry.model.labels.name,
         conditions={},

@@ -38,6 +38,8 @@ class WeightsInfo(Strict):
     state: Literal["published", "random", "placeholder", "trained", "file", "none"]
     """``none``: the measurement needs no weights and none were allocated."""
     sha256: str | None = None
+    """Of the file that was read, also where only its graph was; None where none was. Of a folder,
+    and of a file that keeps weights in others, see ``zoodiff.zoos.digest``."""
 
 
 class Hardware(Strict):

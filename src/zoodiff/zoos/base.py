@@ -214,7 +214,10 @@ class Backend(Protocol):
         ...
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
-        """Return the framework's own figures, for cross-checks: ``parameters``, ``statistics``."""
+        """Return the framework's own figures, for cross-checks: ``parameters``, ``statistics``.
+
+        ``sha256`` is that of the file that was described, where there was one.
+        """
         ...
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -22,6 +21,7 @@ from zoodiff.errors import (
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Model, Network, WeightsState
+from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.onnx import ZOO
 from zoodiff.zoos.onnx_session import Session, open_file, precision
 
@@ -129,7 +129,8 @@ class OnnxBackend:
         from zoodiff.frontends.onnx_file import load
         from zoodiff.zoos.onnx_weights import counts
 
-        return counts(load(self.file(model, weights)).graph)
+        path = self.file(model, weights)
+        return {**counts(load(path).graph), "sha256": sha256_of(path)}
 
     def modes(self) -> Sequence[str]:
         """Levels of ONNX Runtime's graph optimisations."""
@@ -153,7 +154,7 @@ class OnnxBackend:
         shape = (1, height, width, channels) if layout == "NHWC" else (1, *entry.input_shape)
         state: WeightsState = "published" if entry.needs_file else "placeholder"
         with stages.stage(stages.CHECKS):
-            sha256 = None if weights == RANDOM else _sha256(path)
+            sha256 = None if weights == RANDOM else sha256_of(path)
             scope = session.scope(precision(path))
         return OnnxNetwork(
             weights_state="random" if weights == RANDOM else state,
@@ -217,15 +218,10 @@ def fetch(entry: Model) -> Path:
             f"onnx:{entry.name} cannot be had from {weights.url} "
             f"({type(error).__name__}: {reason}); try again with a network, or take a light graph"
         ) from None
-    size, digest = path.stat().st_size, _sha256(path)
+    size, digest = path.stat().st_size, sha256_of(path)
     if digest != weights.sha256 or size != weights.bytes:
         raise WeightsUnavailableError(
             f"{path} is not the file of the zoo's manifest: sha256 {digest} and {size} bytes, "
             f"expected {weights.sha256} and {weights.bytes}; delete it and fetch it again"
         )
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

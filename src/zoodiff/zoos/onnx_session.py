@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos import modes, stages
+from zoodiff.zoos.digest import sha256_of, sha256_of_all
 from zoodiff.zoos.held import Held
 
 if TYPE_CHECKING:
@@ -206,6 +207,24 @@ def _is_spread(path: Path) -> bool:
     from zoodiff.frontends.onnx_file import load
 
     return any(tensor.external_data for tensor in load(path).graph.initializer)
+
+
+def sha256_of_model(path: Path) -> str:
+    """sha256 of a file; where it keeps weights in others, that of the list of all of them.
+
+    Raises MeasurementError where one of them is missing.
+    """
+    from zoodiff.frontends.onnx_file import external_files, load
+
+    others = external_files(load(path))
+    if not others:
+        return sha256_of(path)
+    try:
+        return sha256_of_all(path.parent, [path.name, *others])
+    except OSError as error:
+        raise MeasurementError(
+            f"the weights of {path} cannot be read ({error.strerror}: {error.filename})"
+        ) from None
 
 
 def _holds_weights(kind: int) -> bool:

@@ -9,9 +9,9 @@ only the reading of the file is left out where no weights are wanted.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import importlib.metadata
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
 from zoodiff.torch_compat import import_torchvision
 from zoodiff.zoos import checkpoints, modes, stages
 from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.held import of_torch
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _SILENT_SECONDS = 10.0
 """How long a download may be silent before the weights count as not to be had."""
+_PUBLISHED = re.compile(r"-([0-9a-f]{8,64})\.")
+"""The start of the sha256, which torchvision publishes in the names of its files."""
 
 
 @dataclass
@@ -106,9 +109,11 @@ class TorchvisionBackend:
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the module's own parameters, and the floating-point values in its buffers."""
         module = self.structure(model, weights)
+        member = self._member(model, weights)
         return {
             "parameters": sum(p.numel() for p in module.parameters()),
             "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
+            "sha256": sha256_of(member) if isinstance(member, Path) else None,
         }
 
     def structure(self, model: str, weights: str | None) -> Any:
@@ -160,7 +165,7 @@ class TorchvisionBackend:
         with stages.stage(stages.COMPILE):
             forward = modes.torch_forward(module, mode)
         with stages.stage(stages.CHECKS):
-            sha256 = None if file is None else _sha256(file)
+            sha256 = None if file is None else sha256_of(file)
         return TorchvisionNetwork(
             weights_state=state,
             weights_sha256=sha256,
@@ -256,6 +261,14 @@ class TorchvisionBackend:
         """Have torch hub put the published file into its cache, checked; return the file."""
         import torch
 
+        path = Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
+        published = _PUBLISHED.search(path.name)
+        # torch hub checks what it downloads, and never again what it has.
+        if path.is_file() and published and not sha256_of(path).startswith(published[1]):
+            raise WeightsUnavailableError(
+                f"{path} is not the file that torchvision publishes: its sha256 does not begin "
+                f"with {published[1]}; delete it and try again"
+            )
         before = socket.getdefaulttimeout()
         socket.setdefaulttimeout(_SILENT_SECONDS)
         try:
@@ -267,7 +280,7 @@ class TorchvisionBackend:
             ) from error
         finally:
             socket.setdefaulttimeout(before)
-        return Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
+        return path
 
 
 @contextlib.contextmanager
@@ -292,8 +305,3 @@ def block_parameters_on_cpu() -> Iterator[None]:
         yield
     finally:
         regnet.BlockParams.from_init_params = original
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
+from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.keras_backend import KerasNetwork, import_keras
 from zoodiff.zoos.look import keras as look
@@ -46,7 +46,11 @@ class KerasFiles:
         """Return scalars in trainable weights and in all others, as Keras counts them."""
         network = self._open(model)
         trainable = sum(int(v.value.shape.num_elements()) for v in network.trainable_weights)
-        return {"parameters": trainable, "statistics": int(network.count_params()) - trainable}
+        return {
+            "parameters": trainable,
+            "statistics": int(network.count_params()) - trainable,
+            "sha256": sha256_of(opened(model)[0]),
+        }
 
     def modes(self) -> Sequence[str]:
         """As the zoo ``keras`` has them."""
@@ -69,8 +73,8 @@ class KerasFiles:
         def prepare(pixels: Any) -> Any:
             raise UsageError(f"{path.name} does not say how images are prepared")
 
-        with stages.stage(stages.CHECKS), path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with stages.stage(stages.CHECKS):
+            digest = sha256_of(path)
         return KerasNetwork(
             weights_state="random" if weights == RANDOM else "file",
             weights_sha256=None if weights == RANDOM else digest,

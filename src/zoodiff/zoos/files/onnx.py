@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.onnx_backend import OnnxNetwork
-from zoodiff.zoos.onnx_session import open_file, precision
+from zoodiff.zoos.onnx_session import open_file, precision, sha256_of_model
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
@@ -42,7 +41,8 @@ class OnnxFiles:
         from zoodiff.frontends.onnx_file import load
         from zoodiff.zoos.onnx_weights import counts
 
-        return counts(load(opened(model)[0]).graph)
+        path, _ = opened(model)
+        return {**counts(load(path).graph), "sha256": sha256_of_model(path)}
 
     def modes(self) -> Sequence[str]:
         """Levels of ONNX Runtime's graph optimisations."""
@@ -60,8 +60,8 @@ class OnnxFiles:
             n if isinstance(n, int) and n > 0 else (1 if axis == 0 else extent)
             for axis, n in enumerate(given)
         )
-        with stages.stage(stages.CHECKS), path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with stages.stage(stages.CHECKS):
+            digest = sha256_of_model(path)
             scope = session.scope(precision(path))
         return OnnxNetwork(
             weights_state="random" if weights == RANDOM else "file",

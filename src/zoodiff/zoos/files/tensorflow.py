@@ -12,6 +12,7 @@ from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.held import Held, of_tensorflow
 from zoodiff.zoos.keras_backend import import_keras
@@ -92,7 +93,11 @@ class TensorFlowFiles:
             graph = self._frozen(path, extent)
             found = {p.name: p for node in graph.nodes for p in node.parameters}.values()
             trainable = sum(p.size for p in found if p.trainable)
-            return {"parameters": trainable, "statistics": sum(p.size for p in found) - trainable}
+            return {
+                "parameters": trainable,
+                "statistics": sum(p.size for p in found) - trainable,
+                "sha256": sha256_of(path),
+            }
         loaded, function, _ = self._signature(path, extent)
         sizes = [
             (bool(v.trainable), int(v.shape.num_elements())) for v in _variables(loaded, function)
@@ -100,6 +105,7 @@ class TensorFlowFiles:
         return {
             "parameters": sum(n for trainable, n in sizes if trainable),
             "statistics": sum(n for trainable, n in sizes if not trainable),
+            "sha256": sha256_of(path),
         }
 
     def modes(self) -> Sequence[str]:
@@ -113,9 +119,13 @@ class TensorFlowFiles:
         path, extent = opened(model)
         mode = modes.choose(mode, modes.TENSORFLOW, "a SavedModel")
         if not path.is_dir():
-            return TensorFlowNetwork((), "NHWC", None, self._constants(path), {})
+            return TensorFlowNetwork(
+                (), "NHWC", None, self._constants(path), {}, weights_sha256=sha256_of(path)
+            )
         with stages.stage(stages.BUILD):
             loaded, function, shape = self._signature(path, extent, xla=mode == modes.XLA)
+        with stages.stage(stages.CHECKS):
+            digest = sha256_of(path)
         last = len(shape) == 4 and shape[-1] in {1, 3}
         return TensorFlowNetwork(
             input_shape=shape,
@@ -124,6 +134,7 @@ class TensorFlowFiles:
             _held=of_tensorflow(_variables(loaded, function)),
             scope=modes.tensorflow_scope(mode),
             weights_state="random" if weights == RANDOM else "file",
+            weights_sha256=None if weights == RANDOM else digest,
         )
 
     def _signature(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from zoodiff.errors import MeasurementError, MissingFrameworkError
 from zoodiff.frontends.tflite_reader import read
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.held import Held
 
@@ -119,7 +119,11 @@ class TFLiteFiles:
         path, _ = opened(model)
         held = [t for t in read(path).tensors if t.constant and prod(t.shape) > 1]
         real = [t for t in held if t.quantization or t.dtype.startswith(("float", "bfloat"))]
-        return {"parameters": sum(prod(t.shape) for t in real), "statistics": 0}
+        return {
+            "parameters": sum(prod(t.shape) for t in real),
+            "statistics": 0,
+            "sha256": sha256_of(path),
+        }
 
     def modes(self) -> Sequence[str]:
         """With the XNNPACK delegate, which LiteRT takes by itself, or without any."""
@@ -133,9 +137,9 @@ class TFLiteFiles:
         mode = modes.choose(mode, modes.TFLITE, "a TFLite file")
         if weights == RANDOM:
             raise MeasurementError(f"weights cannot be put into {path.name}, a TFLite file")
-        with stages.stage(stages.CHECKS), path.open("rb") as file:
+        with stages.stage(stages.CHECKS):
             read(path)  # LiteRT trusts the numbers in a file
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = sha256_of(path)
         try:
             with stages.stage(stages.IMPORT):
                 from ai_edge_litert.interpreter import Interpreter, OpResolverType

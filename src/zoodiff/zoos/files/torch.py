@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +11,7 @@ from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.held import of_torch
 from zoodiff.zoos.look import program as look
@@ -128,6 +128,7 @@ class TorchFiles:
         return {
             "parameters": sum(p.numel() for p in module.parameters()),
             "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
+            "sha256": sha256_of(opened(model)[0]),
         }
 
     def modes(self) -> Sequence[str]:
@@ -150,8 +151,8 @@ class TorchFiles:
             module = program.module()
         with stages.stage(stages.COMPILE):
             forward = modes.torch_forward(module, mode)
-        with stages.stage(stages.CHECKS), path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with stages.stage(stages.CHECKS):
+            digest = sha256_of(path)
         return ExportedNetwork(
             shape,
             module,

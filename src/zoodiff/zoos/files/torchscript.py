@@ -6,7 +6,6 @@ any of it runs, and a file that reaches beyond computing is refused in any case.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
+from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.torch import ExportedNetwork, program_scope
 from zoodiff.zoos.look import allowed, script
@@ -71,6 +71,7 @@ class TorchScriptFiles:
         return {
             "parameters": sum(p.numel() for p in module.parameters()),
             "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
+            "sha256": sha256_of(opened(model)[0]),
         }
 
     def modes(self) -> Sequence[str]:
@@ -90,8 +91,8 @@ class TorchScriptFiles:
             module = self._open(path)
         with stages.stage(stages.COMPILE):
             forward = modes.torch_forward(module, mode)
-        with stages.stage(stages.CHECKS), path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with stages.stage(stages.CHECKS):
+            digest = sha256_of(path)
         with stages.stage(stages.CHECKS):
             batch = self._batch(module, extent)
         return ExportedNetwork(

@@ -1,0 +1,37 @@
+"""The hash of a file, of a folder, and of a file that keeps weights in others.
+
+Standard library only: it runs in workers of any environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file; of a folder that of the list of its files.
+
+    The list is what ``sha256sum`` prints for all files below the folder in the order of their
+    names, so that anybody can repeat it::
+
+        find . -type f -printf '%P\\n' | LC_ALL=C sort | xargs -d '\\n' sha256sum | sha256sum
+
+    Links to files count as the files. Raises OSError where something cannot be read.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    names = []
+    for place, _, files in os.walk(path):
+        names += [(Path(place) / name).relative_to(path).as_posix() for name in files]
+    return sha256_of_all(path, names)
+
+
+def sha256_of_all(folder: Path, names: Iterable[str]) -> str:
+    """sha256 of the list of some files of a folder."""
+    ordered = sorted(set(names), key=os.fsencode)
+    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in ordered]
+    return hashlib.sha256("".join(lines).encode("utf-8", errors="surrogateescape")).hexdigest()
