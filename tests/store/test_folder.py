@@ -12,10 +12,13 @@ from zoodiff.errors import StoreError
 from zoodiff.store.files import write_atomically
 from zoodiff.store.folder import Store
 from zoodiff.store.records import (
+    AccuracyValues,
     ArchitectureValues,
     Hardware,
+    Interval,
     Record,
     WeightsInfo,
+    attachment_name,
     key_of,
     read_record,
 )
@@ -198,6 +201,33 @@ def test_a_damaged_record_in_a_place_that_cannot_be_written_is_said_and_left(
     assert store.find("architecture", a_record().key) is None
     assert "is not used because it is not whole" in store.damaged[0]
     assert path.exists()
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"other"])
+def test_a_record_whose_predictions_are_damaged_is_set_aside_with_them(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    content = b"predictions"
+    some = Interval(value=50, low=40, high=60)
+    base = a_record()
+    values = AccuracyValues(
+        top1=some,
+        top5=some,
+        images=1,
+        predictions_file=attachment_name(base.key, content),
+        predictions_sha256=hashlib.sha256(content).hexdigest(),
+        seconds=1.0,
+    )
+    record = base.model_copy(update={"values": values})
+    store = Store(tmp_path)
+    store.put(record, content)
+    assert store.intact(record)
+    (path,) = tmp_path.rglob("*.parquet")
+    path.unlink() if damage is None else path.write_bytes(damage)
+    assert not store.intact(record)
+    assert store.find("accuracy", record.key) is None
+    assert [p for p in (tmp_path / "records").rglob("*") if p.is_file()] == []
+    assert len(list((tmp_path / "set-aside").iterdir())) == (1 if damage is None else 2)
 
 
 def test_other_processes_records_are_seen_when_looked_for_again(tmp_path: Path) -> None:

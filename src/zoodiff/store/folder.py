@@ -117,14 +117,26 @@ class Store:
         return self.files.read(f"records/{record.kind}/{record.attachment}")
 
     def intact(self, record: Record) -> bool:
-        """Whether the record's attachment, if it has one, is there and is what was written."""
+        """Whether the record's attachment, if it has one, is there and is what was written.
+
+        A record that lost it is set aside, as a damaged one is, with what is left of it.
+        """
         if record.attachment is None:
             return True
+        name = f"records/{record.kind}/{record.attachment}"
         try:
-            content = self.read_attachment(record)
-        except OSError:
-            return False
-        return hashlib.sha256(content).hexdigest() == record.attachment_sha256
+            content = self.files.read(name)
+        except FileNotFoundError:
+            why = "its predictions are missing"
+        except OSError as error:
+            raise StoreError(f"cannot read {self._path(name)} ({_reason(error)})") from None
+        else:
+            if hashlib.sha256(content).hexdigest() == record.attachment_sha256:
+                return True
+            why = "its predictions are damaged"
+            self._set_aside(name, "it is not what its record was written with")
+        self._set_aside(f"records/{self.name_of(record)}", why)
+        return False
 
     def __iter__(self) -> Iterator[Record]:
         """All intact records, by kind and name."""
