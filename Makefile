@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install environments study test test-all test-fast lint bench clean
+.PHONY: help install environments study test test-all test-fast faults lint bench clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ test-all: install environments ## Run the full matrices too (about an hour).
 
 test-fast: install ## Run the tests that need no framework.
 	$(BIN)/python -m pytest -m "not torch and not keras and not onnx and not tfmg and not e2e and not browser and not slow" $(PYTEST_ARGS)
+
+faults: install ## Inject 200 faults into runs and compare what comes of them (about 15 minutes).
+	$(BIN)/python tests/faults/campaign.py --count 200
 
 lint: install ## Format check, lint, types, layers.
 	$(BIN)/ruff format --check src tests tools benchmarks

@@ -1,15 +1,11 @@
 import hashlib
 import io
 import json
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from test_folder import a_record
 from test_verify import accuracy_record, files, filled, manifest, place  # noqa: F401
 

@@ -12,12 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from test_folder import a_record
 from test_verify import accuracy_record, filled
+from typer.testing import CliRunner
 
 from zoodiff.cli.app import app
 from zoodiff.errors import StoreError, UsageError

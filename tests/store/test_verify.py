@@ -1,16 +1,12 @@
 import hashlib
 import json
 import os
-import sys
 import uuid
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from test_folder import a_record
+from typer.testing import CliRunner
 
 from zoodiff.cli.app import app
 from zoodiff.store.collect import remove, total, waste

@@ -70,16 +70,17 @@ class Store:
 
     def put(self, record: Record, attachment: bytes | None = None) -> str:
         """Write a record (and its attachment first) and return its name below ``records``."""
+        file, content = record.named_bytes()
         with _clear_errors(self.where):
             if attachment is not None:
                 assert record.attachment is not None
                 self.files.write(f"records/{record.kind}/{record.attachment}", attachment)
-            self.files.write(f"records/{record.kind}/{record.file_name}", record.to_bytes())
+            self.files.write(f"records/{record.kind}/{file}", content)
         if record.kind in self._listed:
             names = self._listed[record.kind].setdefault(record.key[:_DIGITS], [])
-            if record.file_name not in names:
-                names.append(record.file_name)
-        return f"{record.kind}/{record.file_name}"
+            if file not in names:
+                names.append(file)
+        return f"{record.kind}/{file}"
 
     def find(self, kind: str, key: str) -> Record | None:
         """The intact record that answers ``key``, the newest where there are several."""

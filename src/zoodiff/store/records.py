@@ -16,7 +16,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zoodiff.errors import StoreError
-from zoodiff.store.sealed import DamagedError, canonical_json, digest_of, parsed, sealed, unsealed
+from zoodiff.store.sealed import (
+    SEAL,
+    DamagedError,
+    canonical_json,
+    digest_of,
+    parsed,
+    sealed,
+    unsealed,
+)
 
 SCHEMA = 2
 """Version of the record format; a reader refuses what is newer."""
@@ -185,7 +193,12 @@ class Record(Strict):
 
     def to_bytes(self) -> bytes:
         """Canonical JSON with the digest: sorted keys, no spaces; what lies in the store."""
-        return canonical_json(sealed(self.model_dump(mode="json")))
+        return self.named_bytes()[1]
+
+    def named_bytes(self) -> tuple[str, bytes]:
+        """The record's file name, and what lies there."""
+        found = sealed(self.model_dump(mode="json"))
+        return self._name(found[SEAL]), canonical_json(found)
 
     @property
     def digest(self) -> str:
@@ -195,7 +208,10 @@ class Record(Strict):
     @property
     def file_name(self) -> str:
         """The record's file, in the folder of its kind."""
-        return f"{self.key[:_DIGITS]}-{self.digest[:_DIGITS]}.json"
+        return self._name(self.digest)
+
+    def _name(self, digest: str) -> str:
+        return f"{self.key[:_DIGITS]}-{digest[:_DIGITS]}.json"
 
 
 class Failure(Strict):

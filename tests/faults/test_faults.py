@@ -1,0 +1,193 @@
+"""The fault suite in its short form, and what its long form found, each as a test of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+
+import world
+from checks import comparable
+
+from zoodiff.measure import image_task, study
+from zoodiff.measure.run import run
+from zoodiff.store.folder import Store
+from zoodiff.store.records import Record
+from zoodiff.store.verify import verify
+from zoodiff.workers import process
+from zoodiff.zoos import registry
+
+FAULTS = 21
+"""One of each kind at least."""
+
+
+def campaign(count: int, tmp_path: Path, *more: str) -> None:
+    found = tmp_path / "found.json"
+    command = [
+        *(sys.executable, str(HERE / "campaign.py"), "--count", str(count)),
+        *("--json", str(found), *more),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    said = json.loads(found.read_text())
+    assert sum(said["faults"].values()) == count
+    assert said["wrong"] == {}
+
+
+def test_nothing_is_lost_wrong_or_doubled_after_any_fault(tmp_path: Path) -> None:
+    campaign(FAULTS, tmp_path)
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_wrong_or_doubled_after_two_hundred_faults(tmp_path: Path) -> None:
+    campaign(200, tmp_path, "--seed", "1")
+
+
+class Quiet:
+    def begin(self, tasks: int, finished: int) -> None: ...
+    def task(self, label: str) -> None: ...
+    def step(self, done: int, of: int) -> None: ...
+    def done(self, failures: int) -> None: ...
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The zoos of the suite in this process; what their workers do is written to the file."""
+    zoos = {"one": world.FaultZoo("one"), "two": world.FaultZoo("two")}
+    monkeypatch.setattr(registry, "zoos", lambda: zoos)
+    registry.models.cache_clear()
+    original, path = process.worker_environment, tmp_path / "calls"
+
+    def with_backend(*args: object, **kwargs: object) -> dict[str, str]:
+        inner = original(*args, **kwargs)  # type: ignore[arg-type]
+        return inner | {"PYTHONPATH": str(HERE), "FAULT_LOG": str(path)}
+
+    monkeypatch.setattr(process, "worker_environment", with_backend)
+    monkeypatch.setattr(image_task, "default_lanes", lambda: 1)
+    path.touch()
+    yield path
+    registry.models.cache_clear()
+
+
+def only(folder: Path, table: str) -> study.LoadedStudy:
+    """The suite's study with one of its tables."""
+    path = world.build(folder)
+    head, *tables = path.read_text().split("\n[")
+    kept = [one for one in tables if one.startswith(table)]
+    path.write_text("\n[".join([head, *kept]))
+    return study.load_study(str(path))
+
+
+@pytest.mark.parametrize("recorded", [0, 1, 2])
+def test_a_pass_that_ends_between_its_records_runs_no_image_again(
+    calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded: int
+) -> None:
+    """It did, for all entries that were not recorded yet, and forgot what their workers said."""
+    loaded = only(tmp_path, "accuracy")
+    run(loaded, Store(tmp_path / "truth"), Quiet())
+    original, count = Store.put, 0
+
+    def put(self: Store, record: Record, attachment: bytes | None = None) -> str:
+        nonlocal count
+        if count == recorded:
+            raise KeyboardInterrupt
+        count += 1
+        return original(self, record, attachment)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "put", put)
+        with pytest.raises(KeyboardInterrupt):
+            run(loaded, Store(tmp_path / "results"), Quiet())
+    calls.write_text("")
+    outcome = run(loaded, Store(tmp_path / "results"), Quiet())
+    assert calls.read_text() == ""
+    assert len(outcome.manifest.records) == 3
+    truth = {r.entry: comparable(r) for r in Store(tmp_path / "truth")}
+    assert {r.entry: comparable(r) for r in Store(tmp_path / "results")} == truth
+    assert all(one["weights"]["sha256"] for one in truth.values())
+    assert all("pillow" in one["versions"] for one in truth.values())
+    assert list((tmp_path / "results").glob("unfinished/*")) == []
+
+
+def test_an_entry_that_failed_in_a_pass_runs_only_the_images_it_lacks(
+    calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = only(tmp_path, "accuracy")
+    original, count = process.Worker.call, 0
+
+    def call(self: process.Worker, method: str, /, **more: object) -> object:
+        nonlocal count
+        if method == "classify" and more.get("handle") == "two:wide@w1":
+            count += 1
+            if count == 2:
+                self._kill()
+                raise process.WorkerError("the worker of two died")
+        return original(self, method, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process.Worker, "call", call)
+        first = run(loaded, Store(tmp_path / "results"), Quiet())
+    # The other network of that worker is lost with it.
+    assert {one.entry for one in first.manifest.failures} == {"two:wide@w1", "two:deep@w1"}
+    calls.write_text("")
+    second = run(loaded, Store(tmp_path / "results"), Quiet())
+    assert second.manifest.failures == []
+    seen = [line.split() for line in calls.read_text().splitlines() if line.startswith("classify")]
+    images = {name: sum(int(n) for _, one, n in seen if one == name) for name in ("small", "wide")}
+    assert images == {"small": 0, "wide": world.IMAGES - 64}
+    entries = [Store(tmp_path / "results").get(name) for name in second.manifest.records]
+    assert [one.entry for one in entries if one] == ["one:small@w1", "two:wide@w1", "two:deep@w1"]
+
+
+def test_a_resumed_run_lists_its_records_in_the_order_of_the_study(
+    calls: Path, tmp_path: Path
+) -> None:
+    """It listed those first that it found, and the report came in another order."""
+    loaded = only(tmp_path, "architecture")
+    store = Store(tmp_path / "results")
+    first = run(loaded, store, Quiet())
+    (store.records_folder / first.manifest.records[1]).unlink()
+    second = run(loaded, Store(tmp_path / "results"), Quiet())
+    records = [store.get(name) for name in second.manifest.records]
+    assert [one.entry for one in records if one] == [
+        *("one:small@w1", "one:wide@w1", "two:small@w1", "two:wide@w1", "two:deep@w1"),
+    ]
+
+
+def test_a_schedule_that_lost_its_control_is_measured_again_as_a_whole(
+    calls: Path, tmp_path: Path
+) -> None:
+    """Without a control no difference counts; the run called it finished."""
+    loaded = only(tmp_path, "latency")
+    store = Store(tmp_path / "results")
+    first = run(loaded, store, Quiet())
+    assert len(first.manifest.records) == 3
+    for name in first.manifest.records:
+        record = store.get(name)
+        if record is not None and getattr(record.values, "repeat", 0) == 1:
+            (store.records_folder / name).unlink()
+    second = run(loaded, Store(tmp_path / "results"), Quiet())
+    assert second.measured == 3
+    assert not set(second.manifest.records) & set(first.manifest.records)
+    groups = {getattr(store.get(name).values, "group", "") for name in second.manifest.records}  # type: ignore[union-attr]
+    assert len(groups) == 1
+
+
+def test_two_measurements_of_one_thing_keep_their_own_predictions(
+    calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Predictions were named by what was asked alone: the second replaced the first's."""
+    loaded = only(tmp_path, "accuracy")
+    store = Store(tmp_path / "results")
+    run(loaded, store, Quiet())
+    from zoodiff.measure import images
+
+    original = images.to_parquet
+    monkeypatch.setattr(images, "to_parquet", lambda stored: original(stored) + b" ")
+    run(loaded, store, Quiet(), fresh=True)
+    found = verify(store.files)
+    assert (found.records, found.attachments, found.problems) == (6, 6, ())
