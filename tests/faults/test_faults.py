@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).resolve().parent
-
 import world
 from checks import comparable
 
@@ -21,6 +18,7 @@ from zoodiff.store.verify import verify
 from zoodiff.workers import process
 from zoodiff.zoos import registry
 
+HERE = Path(__file__).resolve().parent
 FAULTS = 21
 """One of each kind at least."""
 
