@@ -201,7 +201,7 @@ def latency(
     that were loaded, of how many. Raises UsageError for a reference or a mode that is none and for
     entries that are not comparable, MeasurementError where nothing can be timed.
     """
-    store = Store(Path(results))
+    store = Store(results)
     store.prepare()
     asked = timed.Asked(
         scope=Scope(batch=batch, threads=threads),

@@ -95,7 +95,7 @@ def latency(
         bool, typer.Option("--environment", help="Print the machine, libraries and threads.")
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="For random weights and orders.")] = 0,
-    results: Results = Path("results"),
+    results: Results = "results",
     allow_code: AllowCode = None,
     json: Json = False,
 ) -> None:
