@@ -1,7 +1,7 @@
 """Inject faults into runs, resume them, and compare with an undisturbed run.
 
 ``python tests/faults/campaign.py --count 200`` prints what was injected and what was found, and
-ends with 1 where anything was wrong. A case is repeated by its number: ``--only 17``.
+ends with 1 where anything was wrong. A case is repeated by its number: ``--first 17 --count 1``.
 """
 
 from __future__ import annotations
@@ -130,20 +130,19 @@ def main() -> int:
     """Run a campaign; 1 where anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", type=int, help="the one case of this number")
     parser.add_argument("--json", type=Path, help="write what was found")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="zoodiff-faults-"))
     begin = time.monotonic()
     campaign = Campaign(folder, options.seed)
     print(f"an undisturbed run takes {campaign.seconds:.1f} s; cases in {folder}", flush=True)
-    order = schedule(max(options.count, (options.only or 0) + 1))[: options.count]
-    numbers = range(options.count) if options.only is None else [options.only]
+    order = schedule(options.first + options.count)
     done: Counter[str] = Counter()
     wrong: dict[int, str] = {}
-    for number in numbers:
-        kind = schedule(number + 1)[-1] if options.only is not None else order[number]
+    for number in range(options.first, len(order)):
+        kind = order[number]
         start = time.monotonic()
         reason, said = campaign.case(number, kind)
         done[kind] += 1

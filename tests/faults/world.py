@@ -35,7 +35,7 @@ entries = ["one:small", "two:wide", "two:deep"]
 data = "images"
 [latency]
 entries = ["one:small", "two:small"]
-processes = 2
+processes = 1
 rounds = 3
 block_seconds = 0.001
 """
