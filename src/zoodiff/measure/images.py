@@ -156,7 +156,6 @@ def _measure(
     numbers: list[int],
     folder: str,
 ) -> Outcome:
-    store.look_again()  # another run may have finished it meanwhile
     known = {} if settings.fresh else _known(store, keys)
     if settings.decide is not None and len(known) < len(keys):
         known = {}  # how many images are needed depends on all entries
@@ -248,7 +247,7 @@ def _key(one: Contestant, images: ImageSet, settings: Settings, names: Iterable[
 
 
 def _known(store: Store, keys: dict[str, str]) -> dict[str, Record]:
-    found = {name: store.find("accuracy", key) for name, key in keys.items()}
+    found = {name: store.find("accuracy", key, again=True) for name, key in keys.items()}
     return {
         name: record
         for name, record in found.items()

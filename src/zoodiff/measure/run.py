@@ -183,8 +183,8 @@ class _State:
         return manifest
 
 
-def _finished(store: Store, task: Task) -> list[Record] | None:
-    """The records of a finished task, or None where any is missing.
+def _finished(store: Store, task: Task, *, again: bool = False) -> list[Record] | None:
+    """The records of a finished task, or None where any is missing; ``again``: see ``find``.
 
     A latency run that lost an entry is not finished: it is measured again as a whole, since its
     entries are only comparable within one schedule.
@@ -192,24 +192,24 @@ def _finished(store: Store, task: Task) -> list[Record] | None:
     if task.on_images:
         return None  # it looks into the store itself, once the data set is open
     if task.kind == "latency":
-        return _finished_latency(store, task)
+        return _finished_latency(store, task, again)
     found = []
     for entry in task.entries:
-        record = store.find(task.kind, task.key(entry))
+        record = store.find(task.kind, task.key(entry), again=again)
         if record is None or not store.intact(record):
             return None
         found.append(record)
     return found
 
 
-def _finished_latency(store: Store, task: Task) -> list[Record] | None:
+def _finished_latency(store: Store, task: Task, again: bool) -> list[Record] | None:
     """The newest records that were measured in one schedule, with its control.
 
     Without a control no difference would count, so a schedule that lost it is not finished.
     """
 
     def by_group(entry: Entry, repeat: int = 0) -> dict[str, Record]:
-        found = store.find_all("latency", task.key(entry, repeat))
+        found = store.find_all("latency", task.key(entry, repeat), again=again)
         return {r.values.group: r for r in reversed(found) if isinstance(r.values, LatencyValues)}
 
     groups = [by_group(entry) for entry in task.entries] + [by_group(task.entries[0], repeat=1)]
@@ -233,8 +233,7 @@ def _work_or_take(
     step: Callable[[int, int], None],
 ) -> None:
     """Measure, unless another run has finished it since this one looked."""
-    store.look_again()
-    found = None if state.fresh else _finished(store, task)
+    found = None if state.fresh else _finished(store, task, again=True)
     if found is None:
         _work(engine, store, task, state, step)
     else:

@@ -82,25 +82,27 @@ class Store:
                 names.append(file)
         return f"{record.kind}/{file}"
 
-    def find(self, kind: str, key: str) -> Record | None:
-        """The intact record that answers ``key``, the newest where there are several."""
-        return next(iter(self.find_all(kind, key)), None)
+    def find(self, kind: str, key: str, *, again: bool = False) -> Record | None:
+        """The intact record that answers ``key``, the newest where there are several.
 
-    def find_all(self, kind: str, key: str) -> list[Record]:
-        """All intact records that answer ``key``, the newest first."""
+        Records are listed once; ``again`` looks for what others have written since.
+        """
+        return next(iter(self.find_all(kind, key, again=again)), None)
+
+    def find_all(self, kind: str, key: str, *, again: bool = False) -> list[Record]:
+        """All intact records that answer ``key``, the newest first; see ``find``."""
+        start = key[:_DIGITS]
         if kind not in self._listed:
             self._listed[kind] = self._list(kind)
-        names = self._listed[kind].get(key[:_DIGITS], [])
+        elif again:
+            self._listed[kind] |= {start: self._list(kind, start).get(start, [])}
+        names = self._listed[kind].get(start, [])
         found = [self._read(f"{kind}/{name}") for name in names]
         return sorted(
             (record for record in found if record is not None and record.key == key),
             key=lambda record: record.finished,
             reverse=True,
         )
-
-    def look_again(self) -> None:
-        """Let ``find`` see what other processes have written since it last listed the records."""
-        self._listed.clear()
 
     def name_of(self, record: Record) -> str:
         """The record's name below ``records``."""
@@ -172,10 +174,10 @@ class Store:
         found = [one for one in self.files.walk("runs") if one.name.endswith("/run.json")]
         return [one.name.split("/")[-2] for one in sorted(found, key=lambda one: one.changed)]
 
-    def _list(self, kind: str) -> dict[str, list[str]]:
+    def _list(self, kind: str, start: str = "") -> dict[str, list[str]]:
         names: dict[str, list[str]] = {}
         with _clear_reads(self.where):
-            for name in self.files.names(f"records/{kind}"):
+            for name in self.files.names(f"records/{kind}", start):
                 if name.endswith(".json"):
                     names.setdefault(name[:_DIGITS], []).append(name)
         return names
