@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import world
 from checks import comparable
 
-from zoodiff.measure import image_task, study
+from zoodiff.measure import evaluate, image_task, study
 from zoodiff.measure.run import run
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Record
@@ -139,6 +140,26 @@ def test_an_entry_that_failed_in_a_pass_runs_only_the_images_it_lacks(
     assert images == {"small": 0, "wide": world.IMAGES - 64}
     entries = [Store(tmp_path / "results").get(name) for name in second.manifest.records]
     assert [one.entry for one in entries if one] == ["one:small@w1", "two:wide@w1", "two:deep@w1"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_thread_that_cannot_begin_for_lack_of_memory_ends_the_pass(
+    calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python waits forever for such a thread, and so did the run."""
+    loaded = only(tmp_path, "accuracy")
+
+    def no_memory(self: threading.Thread) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(evaluate, "_START_SECONDS", 0.5)
+        patched.setattr(threading.Thread, "_bootstrap", no_memory)
+        first = run(loaded, Store(tmp_path / "results"), Quiet())
+    assert {"lack of memory" in one.reason for one in first.manifest.failures} == {True}
+    assert len(first.manifest.failures) == 3
+    second = run(loaded, Store(tmp_path / "results"), Quiet())
+    assert second.measured == 3
 
 
 def test_a_resumed_run_lists_its_records_in_the_order_of_the_study(

@@ -6,6 +6,7 @@ imported: it can be killed like any other, and starts in no time.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 import traceback
@@ -149,6 +150,7 @@ class Run:
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        faulthandler.enable(log)  # says where a run hangs that is ended
         self._patch()
         self._command()
         return 0

@@ -34,6 +34,8 @@ REPEATED = 8
 """Images that are run twice, to see that answers depend on the image alone."""
 CHUNK = 64
 """Images that are handed over and kept together."""
+_START_SECONDS = 60.0
+"""How long a thread may take to begin."""
 
 
 @dataclass
@@ -207,23 +209,20 @@ class Evaluator:
         ready: queue.Queue[_Chunk | None] = queue.Queue(maxsize=lanes + 1)
         self._decoding_lanes = lanes
         decoders = [
-            threading.Thread(target=self._guard, args=(self._decode, lane, chunks, todo, ready))
-            for lane in range(lanes)
+            _thread(self._guard, self._decode, lane, chunks, todo, ready) for lane in range(lanes)
         ]
-        runners = [
-            threading.Thread(target=self._guard, args=(self._classify, lane, ready))
-            for lane in range(lanes)
-        ]
-        for one in (*decoders, *runners):
-            one.start()
+        runners = [_thread(self._guard, self._classify, lane, ready) for lane in range(lanes)]
         try:
+            for one in (*decoders, *runners):
+                one.start()
             for one in (*decoders, *runners):
                 while one.is_alive():
                     one.join(0.5)
         finally:
             self._stop.set()
             for one in (*decoders, *runners):
-                one.join(60)
+                if one.is_alive():
+                    one.join(60)
             # Workers end with the thread that started them: none of these can be used again.
             self._engine.release(self._decoding, "decode")
             for zoo in {one.entry.zoo.name: one.entry.zoo for one in self._contestants}.values():
@@ -232,12 +231,16 @@ class Evaluator:
             raise self._error
 
     def _guard(self, work: Callable[..., None], *arguments: Any) -> None:
+        whole = False
         try:
             work(*arguments)
+            whole = True
         except BaseException as error:
             if self._error is None and not self._stop.is_set():
                 self._error = error
-            self._stop.set()
+        finally:
+            if not whole:  # also where there is no memory for the lines above
+                self._stop.set()
 
     # Decoding
 
@@ -460,6 +463,24 @@ class Evaluator:
             dict(self._repeated),
             seconds,
         )
+
+
+class _Started(threading.Event):
+    """What ``Thread.start`` waits for, which would be forever where no memory is left to begin."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if super().wait(_START_SECONDS if timeout is None else timeout):
+            return True
+        raise MeasurementError(
+            "a thread did not begin, most likely for lack of memory; free some, or measure fewer "
+            "entries at once"
+        )
+
+
+def _thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:
+    made = threading.Thread(target=work, args=arguments)
+    made._started = _Started()  # type: ignore[attr-defined]
+    return made
 
 
 def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int64]:
