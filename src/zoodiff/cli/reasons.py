@@ -40,12 +40,12 @@ def suggestions(name: str, found: Inference) -> list[str]:
     >>> from zoodiff.compare.infer import Inference
     >>> from zoodiff.preprocessing.spec import Preprocessing
     >>> suggestions("a.onnx", Inference(Preprocessing(), Preprocessing(), (), 70.0, 70.0, 250, 9))
-    ['a.onnx: its preprocessing and labels fit it best of 9 that were tried on 250 images']
+    ['a.onnx: none of 9 other preprocessings and labels, tried on 250 images, fits clearly better']
     """
     if not found.suggestions:
         return [
-            f"{name}: its preprocessing and labels fit it best of {found.trials} that were tried "
-            f"on {found.images} images"
+            f"{name}: none of {found.trials} other preprocessings and labels, tried on "
+            f"{found.images} images, fits clearly better"
         ]
     lines = []
     for one in found.suggestions:

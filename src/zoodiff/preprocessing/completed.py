@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from zoodiff.preprocessing.spec import Preprocessing
 
 CROP = 0.875
 """224 of 256 pixels: the usual share of the short side that a central crop keeps."""
+
+SMALL = 64
+"""Pixels of an input up to which the whole image is taken: CIFAR's and the like."""
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet in [0, 1], as PyTorch's zoos use them."""
 
 
 def completed(
@@ -17,42 +24,47 @@ def completed(
 
     The usual evaluation of ImageNet is taken: the short side to 256 for 224, bilinear by Pillow,
     a central crop; channels in the order RGB, mean and std of ImageNet in [0, 1] where nothing at
-    all is said of numbers.
+    all is said of numbers. For inputs of up to 64 pixels it is the whole image, since data sets of
+    small images are fed as they are.
     """
-    found, taken = published, list[str]()
-
-    def take(**values: object) -> None:
-        nonlocal found
-        taken.extend(values)
-        found = replace(found, **values)  # type: ignore[arg-type]
-
+    found = published
     if found.input_size is None:
         found = replace(found, input_size=input_size)
+    taken = _size(found) | _numbers(found)
+    return replace(found, **taken), tuple(taken)
+
+
+def _size(found: Preprocessing) -> dict[str, Any]:
+    """Which part of an image is taken and how it is resized, where that is open."""
+    assert found.input_size is not None
+    taken: dict[str, Any] = {}
+    short = round(min(found.input_size) / (found.crop_fraction or CROP))
     if found.resize_policy is None:
-        assert found.input_size is not None
         if isinstance(found.resize, int):
-            take(resize_policy="short_side")
+            taken["resize_policy"] = "short_side"
         elif found.resize is not None:
-            take(resize_policy="squash")
+            taken["resize_policy"] = "squash"
+        elif found.crop_fraction is None and max(found.input_size) <= SMALL:
+            taken |= {"resize_policy": "squash", "resize": found.input_size}
         else:
-            short = round(min(found.input_size) / (found.crop_fraction or CROP))
-            take(resize_policy="short_side", resize=short)
+            taken |= {"resize_policy": "short_side", "resize": short}
     elif found.resize_policy == "short_side" and found.resize is None:
-        assert found.input_size is not None
-        take(resize=round(min(found.input_size) / (found.crop_fraction or CROP)))
+        taken["resize"] = short
     if found.library is None:
-        take(library="pillow")
+        taken["library"] = "pillow"
     if found.interpolation is None:
-        take(interpolation="bilinear")
+        taken["interpolation"] = "bilinear"
+    return taken
+
+
+def _numbers(found: Preprocessing) -> dict[str, Any]:
+    """Channels and their values, where they are open."""
+    taken: dict[str, Any] = {}
     if found.channel_order is None:
-        take(channel_order="RGB")
+        taken["channel_order"] = "RGB"
     if found.value_range is None:
         if found.mean is None and not found.inside_network:
-            take(
-                value_range=(0.0, 1.0),
-                mean=(0.485, 0.456, 0.406),
-                std=(0.229, 0.224, 0.225),
-            )
+            taken |= {"value_range": (0.0, 1.0), "mean": MEAN, "std": STD}
         else:
-            take(value_range=(0.0, 255.0))
-    return found, tuple(taken)
+            taken["value_range"] = (0.0, 255.0)
+    return taken

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from zoodiff.preprocessing.completed import CROP
+from zoodiff.preprocessing.completed import CROP, MEAN, STD
 from zoodiff.preprocessing.spec import Preprocessing
 
 Factor = Literal["normalisation", "channel order", "crop", "interpolation", "library", "input size"]
@@ -24,8 +24,6 @@ FIELDS: Mapping[Factor, tuple[str, ...]] = {
 }
 """Which fields belong together."""
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet in [0, 1], as PyTorch's zoos use them."""
 NORMALISATIONS: Mapping[str, Mapping[str, Any]] = {
     "[0, 1] with ImageNet's mean and std": {"value_range": (0.0, 1.0), "mean": MEAN, "std": STD},
     "[-1, 1]": {"value_range": (-1.0, 1.0), "mean": None, "std": None},
