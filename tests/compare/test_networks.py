@@ -166,6 +166,45 @@ def test_a_real_network_with_a_planted_padding(tmp_path: Path) -> None:
     assert codes == {"ARC107", "ARC130"}
 
 
+@pytest.mark.slow
+@pytest.mark.onnx
+@pytest.mark.tflite
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not here")
+def test_two_real_networks_of_which_one_has_a_background_class(tmp_path: Path) -> None:
+    """1,001 outputs and 1,000: graph and weights are told apart all the same."""
+    usual = ["resize=256", "library=pillow", "channel_order=RGB"]
+    numbers = (
+        ["value_range=-1,1", "mean=0,0,0", "std=1,1,1"],
+        ["value_range=0,1", "mean=0.485,0.456,0.406", "std=0.229,0.224,0.225"],
+    )
+    names = ("mobilenet_v2_1.0_224_quant.edgetpu", "mobilenet_v2_1.0_224_int8.tflm")
+    images, settings = open_images(str(REAL / "images")), Settings(2, limit=125)
+    with LocalEngine() as engine:
+        sides = [
+            contestant(
+                engine,
+                registry.resolve(str(REAL / "models" / f"{name}.tflite")),
+                changes=changes_of([*usual, *own]),
+            )
+            for name, own in zip(names, numbers, strict=True)
+        ]
+        store = Store(tmp_path / "results")
+        store.prepare()
+        outcome = measure(engine, sides, images, store, settings)
+        reasons = Reasons(engine, images, settings, lambda done, of: None)
+        reasons.explain(sides, compare(outcome.records, store))
+    assert reasons.problems == []
+    (found,) = reasons.explanations
+    assert adds_up(found)
+    points = {part.kind: part.points.value for part in found.parts}
+    assert {"runtime", "weights", "graph"} <= set(points)
+    # Carried across, the weights see as well as at home: the classes are where they belong.
+    assert abs(points["weights"]) < 10
+    assert abs(points["graph"]) < 10
+    assert [part.code for part in found.parts if part.kind == "difference"] == ["ARC107"] * 2
+    assert any(note.startswith("1001 and 1000 classes") for note in found.notes)
+
+
 def damaged(node: Node) -> Node:
     """Unequal padding on the other side, and ReLU for ReLU6."""
     if node.op == "Clip":

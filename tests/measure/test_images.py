@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import signal
 import subprocess
@@ -28,8 +27,10 @@ from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues
 from zoodiff.zoos import registry
 
+sys.path.insert(0, str(Path(__file__).parent))
+from colours import COLOURS, PLAIN, network, painted
+
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
-COLOURS = np.array([[250, 5, 5], [5, 250, 5], [5, 5, 250], [240, 240, 10]], dtype=np.uint8)
 
 
 # Reading outputs
@@ -82,48 +83,6 @@ def test_parquet_keeps_everything_and_little_space(tmp_path: Path) -> None:
     assert np.array_equal(again.keys, keys)
     # Eight entries of 50,000 images are to take under 100 MB.
     assert len(data) * 8 < 100e6
-
-
-# A network whose answers are known
-
-
-def network(path: Path, order: tuple[int, ...] = (0, 1, 2, 3), extra: int = 0) -> str:
-    """The mean colour against four colours: the nearest one's class has the largest output."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    colours = COLOURS[list(order)].astype(np.float32) / 255
-    # -|x - c|^2 = 2 x.c - |c|^2 - |x|^2, and the last is the same for all.
-    weight = np.concatenate([np.zeros((extra, 3), np.float32), 2 * colours]).astype(np.float32)
-    bias = np.concatenate([np.full(extra, -9.0), -(colours**2).sum(1)]).astype(np.float32)
-    nodes = [
-        helper.make_node("GlobalAveragePool", ["x"], ["pooled"]),
-        helper.make_node("Flatten", ["pooled"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "w", "b"], ["y"], transB=1),
-    ]
-    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 16, 16])
-    scores = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", len(bias)])
-    weights = [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(bias, "b")]
-    graph = helper.make_graph(nodes, "colours", [image], [scores], weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    path.write_bytes(model.SerializeToString())
-    return str(path)
-
-
-def painted(folder: Path, each: int = 8, wrong: int = 1) -> Path:
-    """Images of four colours in four folders; of each, so many lie in the next one's folder."""
-    rng = np.random.default_rng(0)
-    for label, colour in enumerate(COLOURS):
-        for k in range(each):
-            place = folder / f"{(label + (k < wrong)) % 4}"
-            place.mkdir(parents=True, exist_ok=True)
-            pixels = np.clip(rng.normal(colour, 9, (20 + k, 30, 3)), 0, 255).astype(np.uint8)
-            buffer = io.BytesIO()
-            Image.fromarray(pixels).save(buffer, "PNG")
-            (place / f"{label}-{k}.png").write_bytes(buffer.getvalue())
-    return folder
-
-
-PLAIN = changes_of(["value_range=0,1", "mean=0,0,0", "std=1,1,1"])
 
 
 def run(folder: Path, data: Path, *paths: str, **settings: object):

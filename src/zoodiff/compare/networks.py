@@ -20,11 +20,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.compare.diff import Diff, diff
+from zoodiff.compare.matched import WIDTH, matched
 from zoodiff.compare.transplant import transplant
 from zoodiff.compare.undo import FROM_A, undone
-from zoodiff.compare.weights import canonical, compare_weights
+from zoodiff.compare.weights import canonical, compare_aligned
 from zoodiff.errors import MeasurementError
+from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph
+from zoodiff.graph.weights import Weights
 from zoodiff.rules.findings import Finding
 
 if TYPE_CHECKING:
@@ -75,8 +78,12 @@ def take_apart(
     second: Raw,
     native: tuple[NDArray[np.float64], NDArray[np.float64]],
     right: Right,
+    rows: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> Pieces:
     """Split the difference of two networks; ``native`` is who is right in its own framework.
+
+    ``rows`` is for networks with different numbers of outputs: for each output of the second the
+    output of the first that means the same, -1 for none, and the other way round.
 
     Raises MeasurementError where a network cannot be brought to the common runtime.
     """
@@ -89,21 +96,29 @@ def take_apart(
     words = _runtime(first.graph), _runtime(second.graph)
     pieces = [Piece("runtime", "runtime", None, words[0], words[1], runtime)]
     findings = [f for f in found.findings if f.effect == "function" and not _elsewhere(f)]
-    weighed = compare_weights(found, first.weights, second.weights)
+    fitted = matched(found, mine, rows[0]) if rows is not None else None
+    if fitted is not None:  # the classes are brought together, so they are no difference
+        findings = [f for f in findings if f.code != WIDTH]
+    alignment, moved = fitted or (found.alignment, mine)
+    weighed = compare_aligned(alignment, moved, theirs)
     differ = weighed.sameness == "differ"
     whole = own_first - own_second
     stored = ("", "") if differ else (weighed.sameness, "")
     none = whole * 0
     if not findings:
         pieces += [_graph(none, 0), Piece("weights", "weights", None, *stored, whole)]
-        return Pieces(tuple(pieces), ())
+        return Pieces(tuple(pieces), _classes(found, fitted is not None))
     if not differ:
         pieces += [_graph(whole, len(findings)), Piece("weights", "weights", None, *stored, none)]
-        graph, notes = whole, list[str]()
+        graph = whole
     else:
         turned = diff(second.graph, first.graph, second.name, first.name)
-        there = _with_weights(found, mine, theirs, lambda g, w: right(g, w, False))
-        here = _with_weights(turned, theirs, mine, lambda g, w: right(g, w, True))
+        back = (matched(turned, theirs, rows[1]) if rows is not None else None) or (
+            turned.alignment,
+            theirs,
+        )
+        there = _with_weights((alignment, moved), found, theirs, lambda g, w: right(g, w, False))
+        here = _with_weights(back, turned, mine, lambda g, w: right(g, w, True))
         if there is None or here is None:
             pieces.append(Piece("graph", "graph and weights", None, "", "", whole))
             note = "the weights of one network do not fit the other, so graph and weights are one"
@@ -111,10 +126,20 @@ def take_apart(
         graph = (own_first - there + here - own_second) / 2
         weights = (own_first - here + there - own_second) / 2
         pieces += [_graph(graph, len(findings)), Piece("weights", "weights", None, "", "", weights)]
-        notes = []
     given = {FROM_A + name: array for name, array in mine.items()} | theirs
     singles, more = _singles(found, findings, given, own_second, graph, right)
-    return Pieces((*pieces, *singles), (*notes, *more))
+    return Pieces((*pieces, *singles), (*_classes(found, fitted is not None), *more))
+
+
+def _classes(found: Diff, fitted: bool) -> tuple[str, ...]:
+    """What is done about classes that only one network has."""
+    (width,) = [f for f in found.findings if f.code == WIDTH] if fitted else [None]
+    if width is None:
+        return ()
+    return (
+        f"{width.left} and {width.right} classes are taken for each other by what they mean; one "
+        "that only one network has is never answered with the other's weights",
+    )
 
 
 def _named(one: Finding) -> str:
@@ -138,8 +163,8 @@ def _elsewhere(finding: Finding) -> bool:
 
 
 def _with_weights(
+    given: tuple[Alignment, Weights],
     found: Diff,
-    given: Mapping[str, Any],
     own: Mapping[str, Any],
     run: Callable[[Graph, Mapping[str, Any]], NDArray[np.float64]],
 ) -> NDArray[np.float64] | None:
@@ -147,7 +172,7 @@ def _with_weights(
 
     What only the second network has keeps its own weights.
     """
-    moved = transplant(found.alignment, dict(given))
+    moved = transplant(given[0], dict(given[1]))
     if moved.unfit:
         return None
     return run(found.b.canonical, {**own, **moved.weights})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoodiff.compare.evaluated import Comparison
 from zoodiff.compare.explain import Explanation, Networks
@@ -16,8 +16,9 @@ from zoodiff.compare.networks import take_apart as take_networks_apart
 from zoodiff.compare.prepared import doubt_of
 from zoodiff.compare.runtime import CommonRuntime
 from zoodiff.data.images import ImageSet
+from zoodiff.data.labels import mapping
 from zoodiff.engines.local import LocalEngine
-from zoodiff.errors import ZoodiffError
+from zoodiff.errors import UsageError, ZoodiffError
 from zoodiff.measure import architecture
 from zoodiff.measure.contestants import Contestant
 from zoodiff.measure.heads import with_head
@@ -26,8 +27,14 @@ from zoodiff.measure.native import weights_of
 from zoodiff.measure.trials import Trials
 from zoodiff.preprocessing.effective import effective
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 IMAGES = 300
 """Images on which conventions are tried."""
+UNTRAINED = ("random", "placeholder")
+"""States of weights that were never trained."""
 EXPLAINED = 1000
 """Images on which a difference is taken apart."""
 
@@ -61,11 +68,14 @@ class Reasons:
         return replace(one, spec=found.fits)
 
     def inference(self, one: Contestant) -> Inference | None:
-        """Try the conventions on an entry; None where it cannot be run."""
+        """Try the conventions on an entry; None where it cannot be run or its weights are none."""
         if one.name not in self.inferences:
             trials = self._of(one, IMAGES)
             try:
                 trials([one.spec])
+                if trials.weights_state in UNTRAINED:
+                    self._untrained(one.name, trials.weights_state)
+                    return None
                 assert trials.labels is not None
                 self.inferences[one.name] = infer(trials, one.spec, trials.labels, trials.outward)
             except ZoodiffError as error:
@@ -74,8 +84,17 @@ class Reasons:
         return self.inferences[one.name]
 
     def explain(self, contestants: Sequence[Contestant], found: Comparison) -> None:
-        """Take apart every pair that differs; of two entries, whatever they do."""
-        contestants = [with_head(self._engine, one) for one in contestants]
+        """Take apart every pair that differs; of two entries, whatever they do.
+
+        Entries whose weights were never trained are left out: their accuracy is chance.
+        """
+        for row in found.rows:
+            if row.weights in UNTRAINED:
+                self._untrained(row.entry, row.weights)
+        left_out = {row.entry for row in found.rows if row.weights in UNTRAINED}
+        contestants = [
+            with_head(self._engine, one) for one in contestants if one.name not in left_out
+        ]
         for one in contestants:
             doubt = doubt_of(effective(one.spec, one.head))
             if doubt is not None:
@@ -93,6 +112,12 @@ class Reasons:
             except ZoodiffError as error:
                 self.problems.append(f"{first.name} and {second.name}: {error}")
 
+    def _untrained(self, name: str, state: str) -> None:
+        """Say it once."""
+        problem = f"{name} has {state} weights, so its accuracy is chance and has no reasons"
+        if problem not in self.problems:
+            self.problems.append(problem)
+
     def _networks(self, first: Contestant, second: Contestant) -> Networks:
         """Takes two networks apart; says why where they cannot be."""
 
@@ -100,11 +125,24 @@ class Reasons:
             try:
                 with CommonRuntime(self._of, (first, second), recipes) as right:
                     raws = [self._raw(one) for one in (first, second)]
-                    return take_networks_apart(raws[0], raws[1], native, right)
+                    rows = self._rows(first, second)
+                    return take_networks_apart(raws[0], raws[1], native, right, rows)
             except ZoodiffError as error:
                 return Pieces(notes=(f"the networks were not taken apart: {error}",))
 
         return run
+
+    def _rows(
+        self, first: Contestant, second: Contestant
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Which outputs mean the same; None where there are as many, and where none do."""
+        one, other = (self._of(x).space for x in (first, second))
+        if one.classes == other.classes:
+            return None
+        try:
+            return mapping(one, other), mapping(other, one)
+        except UsageError:
+            return None
 
     def _raw(self, one: Contestant) -> Raw:
         graph, _ = architecture.describe(self._engine, one.entry)

@@ -17,6 +17,7 @@ import numpy as np
 from zoodiff.compare.diff import Diff
 from zoodiff.compare.transplant import AFFINE, folded, own_parameters, parts
 from zoodiff.errors import MeasurementError
+from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.weights import Weights, viewed
@@ -72,7 +73,12 @@ def compare_weights(diff: Diff, a: Mapping[str, Any], b: Mapping[str, Any]) -> W
     Raises MeasurementError where weights are missing or have other shapes than the graphs say.
     """
     mine, theirs = canonical(diff.a.canonical, a), canonical(diff.b.canonical, b)
-    alignment, found = diff.alignment, []
+    return compare_aligned(diff.alignment, mine, theirs)
+
+
+def compare_aligned(alignment: Alignment, mine: Weights, theirs: Weights) -> WeightsDiff:
+    """The same for weights that are in canonical order already."""
+    found = []
     for i, j in alignment.pairs:
         one, other = alignment.a.layers[i], alignment.b.layers[j]
         owned = own_parameters(one), own_parameters(other)

@@ -489,6 +489,14 @@ def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int6
     Raises MeasurementError where the number of outputs fits no label space, UsageError where two
     label spaces have no class in common.
     """
+    return mapping(space_of(one, images, width), images.space or LabelSpace("classes", width))
+
+
+def space_of(one: Contestant, images: ImageSet, width: int) -> LabelSpace:
+    """The label space of an entry with so many outputs; what it does not say, the images do.
+
+    Raises MeasurementError where the number of outputs fits no label space.
+    """
     space = images.space or LabelSpace("classes", width)
     own = one.labels
     if own.classes == 0:
@@ -505,7 +513,7 @@ def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int6
             f"{one.name} has {width} outputs, but its label space {own.name} has "
             f"{own.classes} classes"
         )
-    return mapping(own, space)
+    return own
 
 
 def _guess(width: int, space: LabelSpace) -> LabelSpace | None:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoodiff.data.images import ImageSet
+from zoodiff.data.labels import LabelSpace
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.head import Head
 from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.evaluate import CHUNK, Evaluator, outward_of
+from zoodiff.measure.evaluate import CHUNK, Evaluator, outward_of, space_of
 from zoodiff.measure.parts import Memory
 from zoodiff.measure.predictions import probabilities
 from zoodiff.preprocessing.spec import Preprocessing
@@ -63,6 +64,8 @@ class Trials:
         self._kept: list[int] | None = None
         self.labels: NDArray[np.int64] | None = None
         """(images,), classes of the data set; known after the first run."""
+        self.weights_state = ""
+        """Where its weights come from; known after the first run."""
 
     @property
     def name(self) -> str:
@@ -93,6 +96,12 @@ class Trials:
         """The output that means each class of the data set; -1 for none."""
         (answers,) = self([self._one.spec])
         return outward_of(self._one, self._images, answers.shape[1])
+
+    @property
+    def space(self) -> LabelSpace:
+        """What its outputs mean; raises MeasurementError where that is not known."""
+        (answers,) = self([self._one.spec])
+        return space_of(self._one, self._images, answers.shape[1])
 
     def _targets(self, outward: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """(images,), the output that each label means; -1 for none."""
@@ -137,6 +146,7 @@ class Trials:
         ).run()
         if found.failed:
             raise MeasurementError(next(iter(found.failed.values())))
+        self.weights_state = found.loaded.get(self._one.handle, {}).get("weights_state", "")
         seen = found.images.tolist()
         if self._kept is None:
             self._kept, self.labels = seen, found.labels
