@@ -12,6 +12,7 @@ from zoodiff.compare.diff import Diff
 from zoodiff.compare.diff import diff as compare_graphs
 from zoodiff.compare.evaluated import Comparison
 from zoodiff.compare.evaluated import compare as compare_accuracy
+from zoodiff.compare.explained import explain_run
 from zoodiff.compare.proof import Native, Proof
 from zoodiff.compare.proof import prove as prove_diff
 from zoodiff.compare.result import StudyResult
@@ -237,7 +238,9 @@ def run_study(
     """
     loaded = studies.load_study(study) if isinstance(study, str) else study
     store = Store(results)
-    outcome = run(loaded, store, observer or Silent(), fresh=fresh, limits=limits)
+    watching = observer or Silent()
+    outcome = run(loaded, store, watching, fresh=fresh, limits=limits)
+    outcome = explain_run(loaded, outcome, store, watching, fresh=fresh, limits=limits)
     return assemble(store, outcome.manifest)
 
 

@@ -24,22 +24,21 @@ from colours import network, painted
 def test_random_networks_are_not_explained(tmp_path: Path) -> None:
     """Their accuracy is chance, and what would change it is chance as well."""
     data = painted(tmp_path / "data")
-    paths = [network(tmp_path / f"{name}.onnx") for name in ("one", "two", "three")]
+    paths = [network(tmp_path / f"{name}.onnx") for name in ("one", "two")]
     images, settings = open_images(str(data)), Settings()
     store = Store(tmp_path / "results")
     store.prepare()
     with LocalEngine() as engine:
         sides = [
             contestant(engine, registry.resolve(path + weights))
-            for path, weights in zip(paths, ("", "@random", ""), strict=True)
+            for path, weights in zip(paths, ("", "@random"), strict=True)
         ]
         outcome = measure(engine, sides, images, store, settings)
-        assert [record.weights.state for record in outcome.records] == ["file", "random", "file"]
+        assert [record.weights.state for record in outcome.records] == ["file", "random"]
         reasons = Reasons(engine, images, settings, lambda done, of: None)
         assert reasons.fitted(sides[1]) is sides[1]
-        compared = compare(outcome.records, store)
-        reasons.explain(sides, compared)
+        reasons.explain(sides, compare(outcome.records, store))
         said = f"{sides[1].name} has random weights, so its accuracy is chance and has no reasons"
         assert reasons.problems == [said]
-        assert all(sides[1].name not in (x.first, x.second) for x in reasons.explanations)
-        assert sides[1].name not in reasons.inferences
+        assert reasons.explanations == []
+        assert reasons.inferences == {}

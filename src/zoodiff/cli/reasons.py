@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoodiff.cli.output import print_table
+from zoodiff.compare.infer import sentences
 
 if TYPE_CHECKING:
     from zoodiff.compare.explain import Explanation
@@ -47,17 +48,7 @@ def suggestions(name: str, found: Inference) -> list[str]:
             f"{name}: none of {found.trials} other preprocessings and labels, tried on "
             f"{found.images} images, fits clearly better"
         ]
-    lines = []
-    for one in found.suggestions:
-        gain = "" if one.points is None else f" gives {one.points:+.1f} points"
-        if one.factor == "labels":
-            lines.append(f"{one.code}  {name}: {one.fits}{gain and f'; reading them so{gain}'}")
-        else:
-            lines.append(
-                f"{one.code}  {name}: the preprocessing is not the one that it was trained with: "
-                f"{one.factor} {one.fits} instead of {one.given}{gain}"
-            )
-    return lines
+    return [f"{code}  {name}: {words}" for code, words in sentences(found)]
 
 
 def _print_explanation(found: Explanation) -> None:

@@ -57,6 +57,7 @@ def run(
     """
     from zoodiff.cli.progress import progress
     from zoodiff.compare.assemble import assemble
+    from zoodiff.compare.explained import explain_run
     from zoodiff.measure import study as studies
     from zoodiff.measure.run import run as run_study
     from zoodiff.report import write
@@ -70,6 +71,9 @@ def run(
     limits = Limits(worker_seconds, None if worker_memory is None else int(worker_memory * 1e9))
     with progress(loaded.study.title) as observer:
         outcome = run_study(loaded, store, observer, fresh=fresh or not resume, limits=limits)
+        outcome = explain_run(
+            loaded, outcome, store, observer, fresh=fresh or not resume, limits=limits
+        )
     for sentence in outcome.damaged:
         say(f"zoodiff: {sentence}")
     files = write(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from zoodiff.compare import accuracy, architecture, latency
 from zoodiff.compare.claimed import rank
-from zoodiff.compare.result import StudyResult
+from zoodiff.compare.result import Explained, StudyResult
 from zoodiff.measure import study as studies
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
-from zoodiff.store.records import AccuracyValues, ArchitectureValues, Failure, Record
+from zoodiff.store.records import (
+    AccuracyValues,
+    ArchitectureValues,
+    ExplanationValues,
+    Failure,
+    Record,
+)
 
 
 def assemble(store: Store, manifest: Manifest) -> StudyResult:
@@ -34,6 +40,17 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
             )
         else:
             records.append(record)
+    explanations = [
+        Explained(
+            architecture=record.architecture,
+            entry=record.entry,
+            values=record.values,
+            record=record.digest,
+        )
+        for record in records
+        if isinstance(record.values, ExplanationValues)
+    ]
+    records = [record for record in records if record.kind != "explanation"]
     pairs, controls = latency.compare(records)
     return StudyResult(
         study=manifest.study,
@@ -48,6 +65,7 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
         latency=pairs,
         controls=controls,
         mismatches=architecture.mismatches(records),
+        explanations=explanations,
         records=records,
         failures=[*manifest.failures, *lost],
         not_run=list(study.not_run),

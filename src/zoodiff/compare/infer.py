@@ -4,13 +4,14 @@ Wrong preprocessing raises no error, it costs accuracy. Here the conventions of 
 on the images at hand, one factor at a time, and a change is named where the answers say clearly
 that it is the better one. With labels the measure is the logarithm of the true class's
 probability, image by image, which shows a difference long before top-1 does; where labels do not
-fit the answers at all, it is how sure and how various the answers are.
+fit the answers at all, it is how sure and how various the answers are. Interpolations are told
+apart by how far the true class's logit stands out, over several sizes of each image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from zoodiff.preprocessing.conventions import Factor, alternatives, differing, with_factor, words
@@ -30,6 +31,12 @@ LEVEL = 1e-3
 tried, and their effect is small beside the noise of some hundred images."""
 _FLOOR = 1e-2
 """Where log probabilities are cut off: one image that is sure and wrong is one image."""
+_LEAST = 1e-30
+"""Where probabilities are cut off for logits."""
+_COARSE = 0.5
+"""Share of the classes that may be answered alike, with the least probability."""
+_SHARES = (1.0, 0.875, 0.78, 0.7)
+"""Parts of the short side that the crops keep on which interpolations are compared."""
 _ROUNDS = 5
 _HIDING = ("normalisation", "channel order")
 _SURE = 0.35
@@ -79,6 +86,22 @@ class Inference:
     trials: int
 
 
+def sentences(found: Inference) -> list[tuple[str, str]]:
+    """Code and words of each change that the answers ask for."""
+    lines = []
+    for one in found.suggestions:
+        gain = "" if one.points is None else f" gives {one.points:+.1f} points"
+        if one.factor == "labels":
+            words = f"{one.fits}{gain and f'; reading them so{gain}'}"
+        else:
+            words = (
+                "the preprocessing is not the one that it was trained with: "
+                f"{one.factor} {one.fits} instead of {one.given}{gain}"
+            )
+        lines.append((one.code, words))
+    return lines
+
+
 def infer(
     run: Run,
     given: Preprocessing,
@@ -106,17 +129,15 @@ def infer(
 
     def fit(spec: Preprocessing) -> NDArray[np.float64]:
         (found,) = scores([spec])
-        return _information(found) if target is None else _likelihood(found, target)
+        return _information(found) if target is None else likelihood(found, target)
 
     current = given
     for _ in range(_ROUNDS):
-        options = alternatives(current)
+        options = {key: x for key, x in alternatives(current).items() if key[0] != "interpolation"}
         scores(list(options.values()))
         base = fit(current)
         best = None
         for (factor, _), spec in options.items():
-            if target is None and factor == "interpolation":
-                continue  # sharper images make surer answers, right or wrong
             p = better(fit(spec), base)
             if p < LEVELS.get(factor, LEVEL) and (
                 best is None or fit(spec).mean() > fit(best).mean()
@@ -125,10 +146,16 @@ def infer(
         if best is None:
             break
         current = best
+    resized = _interpolation(scores, current, target)
+    if resized is not None:
+        current = resized[0]
     suggestions = []
     for factor in differing(given, current):
         without = with_factor(current, given, factor)
-        p = better(fit(current), fit(without))
+        if factor == "interpolation" and resized is not None:
+            p = resized[1]
+        else:
+            p = better(fit(current), fit(without))
         if p > LEVELS.get(factor, LEVEL):
             current = without
             continue
@@ -161,7 +188,60 @@ def infer(
     return Inference(given, current, tuple(suggestions), top1[0], top1[1], len(labels), len(tried))
 
 
-def _likelihood(answers: NDArray[np.float64], target: NDArray[np.int64]) -> NDArray[np.float64]:
+def _interpolation(
+    run: Run, spec: Preprocessing, target: NDArray[np.int64] | None
+) -> tuple[Preprocessing, float] | None:
+    """The interpolation that fits clearly better, and the p-value; None where none does.
+
+    Its effect is small, so every image is looked at in several sizes, as repeated measurements.
+    Without labels nothing is said: sharper images make surer answers, right or wrong.
+    """
+    import numpy as np
+
+    if target is None or spec.input_size is None:
+        return None
+    options = [x for (factor, _), x in alternatives(spec).items() if factor == "interpolation"]
+    shorts = [round(min(spec.input_size) / share) for share in _SHARES]
+    views = [
+        [replace(x, resize_policy="short_side", resize=s, crop_fraction=None) for s in shorts]
+        for x in (spec, *options)
+    ]
+    found = run([view for row in views for view in row])
+    if any(_coarse(answers) for answers in found):
+        return None
+    each = len(shorts)
+    standing = [
+        np.mean([standing_out(x, target) for x in found[k : k + each]], axis=0)
+        for k in range(0, len(found), each)
+    ]
+    best = max(range(1, len(standing)), key=lambda k: float(standing[k].mean()))
+    p = better(standing[best], standing[0])
+    return (options[best - 1], p) if p < LEVEL else None
+
+
+def standing_out(answers: NDArray[np.float64], target: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(images,), logit of the true class, less the mean and in deviations of the image's logits.
+
+    How sure an answer is, which sharper images raise by themselves, is no matter here.
+    """
+    import numpy as np
+
+    logits = np.log(np.clip(answers, _LEAST, 1))
+    rows = np.arange(len(logits))
+    spread = np.maximum(logits.std(1), 1e-9)
+    found: NDArray[np.float64] = (logits[rows, np.maximum(target, 0)] - logits.mean(1)) / spread
+    return np.where(target >= 0, found, 0.0)
+
+
+def _coarse(answers: NDArray[np.float64]) -> bool:
+    """Whether most classes get the same, least answer, as eight bits behind a softmax give."""
+    import numpy as np
+
+    least = answers <= np.maximum(answers.min(1, keepdims=True), _LEAST)
+    return bool(np.median(least.mean(1)) > _COARSE)
+
+
+def likelihood(answers: NDArray[np.float64], target: NDArray[np.int64]) -> NDArray[np.float64]:
     """(images,), log probability of the true class, cut off where it is next to nothing."""
     import numpy as np
 

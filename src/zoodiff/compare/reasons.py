@@ -74,7 +74,7 @@ class Reasons:
             try:
                 trials([one.spec])
                 if trials.weights_state in UNTRAINED:
-                    self._untrained(one.name, trials.weights_state)
+                    self.untrained(one.name, trials.weights_state)
                     return None
                 assert trials.labels is not None
                 self.inferences[one.name] = infer(trials, one.spec, trials.labels, trials.outward)
@@ -90,29 +90,45 @@ class Reasons:
         """
         for row in found.rows:
             if row.weights in UNTRAINED:
-                self._untrained(row.entry, row.weights)
+                self.untrained(row.entry, row.weights)
         left_out = {row.entry for row in found.rows if row.weights in UNTRAINED}
         contestants = [
             with_head(self._engine, one) for one in contestants if one.name not in left_out
         ]
         for one in contestants:
-            doubt = doubt_of(effective(one.spec, one.head))
-            if doubt is not None:
-                self.doubts[one.name] = doubt
+            self._doubt(one)
         verdicts = {(pair.first, pair.second): pair.verdict for pair in found.pairs}
         for first, second in combinations(contestants, 2):
             verdict = verdicts.get((first.name, second.name))
             if verdict is None or (verdict != "different" and len(verdicts) > 1):
                 continue
-            for one in (first, second):
-                self.inference(one)
-            try:
-                sides = self._of(first, EXPLAINED), self._of(second, EXPLAINED)
-                self.explanations.append(take_apart(*sides, self._networks(first, second)))
-            except ZoodiffError as error:
-                self.problems.append(f"{first.name} and {second.name}: {error}")
+            self._pair(first, second)
 
-    def _untrained(self, name: str, state: str) -> None:
+    def explain_pair(self, first: Contestant, second: Contestant) -> Explanation | None:
+        """Take two entries apart; None where it cannot be done, and ``problems`` says why."""
+        first, second = (with_head(self._engine, one) for one in (first, second))
+        for one in (first, second):
+            self._doubt(one)
+        return self._pair(first, second)
+
+    def _pair(self, first: Contestant, second: Contestant) -> Explanation | None:
+        for one in (first, second):
+            self.inference(one)
+        try:
+            sides = self._of(first, EXPLAINED), self._of(second, EXPLAINED)
+            found = take_apart(*sides, self._networks(first, second))
+        except ZoodiffError as error:
+            self.problems.append(f"{first.name} and {second.name}: {error}")
+            return None
+        self.explanations.append(found)
+        return found
+
+    def _doubt(self, one: Contestant) -> None:
+        doubt = doubt_of(effective(one.spec, one.head))
+        if doubt is not None:
+            self.doubts[one.name] = doubt
+
+    def untrained(self, name: str, state: str) -> None:
         """Say it once."""
         problem = f"{name} has {state} weights, so its accuracy is chance and has no reasons"
         if problem not in self.problems:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from zoodiff.store.records import Failure, Hardware, Interval, Record, Strict
+from zoodiff.store.records import ExplanationValues, Failure, Hardware, Interval, Record, Strict
 
 Verdict = Literal["discrepancy", "within noise", "no difference", "not comparable"]
 
@@ -52,6 +52,16 @@ class Mismatch(Strict):
     """Number of distinct values."""
 
 
+class Explained(Strict):
+    """Why two entries differ in measured accuracy: ``values`` speaks of ``entry`` and another."""
+
+    architecture: str
+    entry: str
+    values: ExplanationValues
+    record: str
+    """Digest of its record."""
+
+
 class Control(Strict):
     """The A/A control of a latency run: one entry loaded twice, measured as if it were two."""
 
@@ -91,6 +101,8 @@ class StudyResult(Strict):
     latency: list[Discrepancy]
     controls: list[Control]
     mismatches: list[Mismatch]
+    explanations: list[Explained] = Field(default_factory=list)
+    """Differences in measured accuracy, taken apart."""
     records: list[Record]
     failures: list[Failure]
     not_run: list[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine, usable
@@ -25,44 +26,57 @@ def measure_task(
     Entries that cannot be run are failures. Raises UsageError for a data set that cannot be
     opened, MeasurementError where too many images are damaged.
     """
-    asked = task.settings
-    truth, labels = asked["truth"], asked["labels"]
-    meant = label_space(asked["data_labels"]) if asked["data_labels"] else None
-    images = open_images(
-        asked["data"],
-        space=meant,
-        truth=Path(truth) if truth else None,
-        split=asked["split"] or "",
-    )
-    space = label_space(labels) if labels else None
+    images = images_of(task)
     ready: list[Contestant] = []
     failures: list[Failure] = []
     for entry in task.entries:
         reason = usable(entry.zoo)
         try:
             if reason is None:
-                ready.append(contestant(engine, entry, labels=space))
+                ready.append(contestant_of(engine, task, entry))
         except ZoodiffError as error:
             reason = str(error)
         if reason is not None:
             failures.append(failure(entry, reason))
     if not ready:
         return Outcome((), tuple(failures), {}, (), None)
-    settings = Settings(
-        default_lanes(),
-        asked["batch"],
-        asked["limit"],
-        asked["seed"],
-        asked["max_bad_percent"],
-        fresh,
-    )
-    found = measure(engine, ready, images, store, settings, step)
+    found = measure(engine, ready, images, store, settings_of(task, fresh=fresh), step)
     return Outcome(
         found.records,
         (*failures, *found.failures),
         found.left_out,
         found.notes,
         found.images_per_second,
+    )
+
+
+def images_of(task: Task) -> ImageSet:
+    """The data set of a task; raises UsageError where it cannot be opened."""
+    asked = task.settings
+    return open_images(
+        asked["data"],
+        space=label_space(asked["data_labels"]) if asked["data_labels"] else None,
+        truth=Path(asked["truth"]) if asked["truth"] else None,
+        split=asked["split"] or "",
+    )
+
+
+def contestant_of(engine: LocalEngine, task: Task, entry: Entry) -> Contestant:
+    """An entry as a task measures it; raises as ``contestant`` does."""
+    labels = task.settings["labels"]
+    return contestant(engine, entry, labels=label_space(labels) if labels else None)
+
+
+def settings_of(task: Task, *, fresh: bool = False) -> Settings:
+    """How a task's pass is made."""
+    asked = task.settings
+    return Settings(
+        default_lanes(),
+        asked["batch"],
+        asked["limit"],
+        asked["seed"],
+        asked["max_bad_percent"],
+        fresh,
     )
 
 

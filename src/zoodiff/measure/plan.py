@@ -101,6 +101,9 @@ def plan(loaded: LoadedStudy) -> Plan:
     if study.accuracy is not None:
         table = study.accuracy
         chosen = select("accuracy", table)
+        if table.explain and not table.on_images:
+            error = StudyError("digits are not prepared in any way; explain needs data of images")
+            raise studies.key_error(loaded, ("accuracy", "explain"), error)
         if table.on_images and chosen:
             tasks.append(Task("accuracy", tuple(chosen), _on_images(loaded, table)))
         elif not table.on_images:

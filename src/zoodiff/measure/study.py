@@ -76,6 +76,9 @@ class AccuracyTable(Entries):
     split: str | None = Field(default=None, description="word in the names of the shards to take")
     limit: Annotated[int, Field(ge=1)] | None = None
     max_bad_percent: Annotated[float, Field(ge=0, le=100)] = 1.0
+    explain: bool = Field(
+        default=False, description="whether differences are taken apart; on images only"
+    )
 
     @property
     def on_images(self) -> bool:

@@ -92,7 +92,7 @@ def _groups(records: Iterable[Record]) -> list[_Group]:
             counted.setdefault((record.zoo, record.model), []).append(record)
         elif isinstance(record.values, AccuracyValues):
             groups.setdefault(record.entry, _Group(record.entry)).accuracy.append(record)
-        elif record.values.repeat == 0:
+        elif isinstance(record.values, LatencyValues) and record.values.repeat == 0:
             groups.setdefault(record.entry, _Group(record.entry)).latency.append(record)
     models: dict[tuple[str, str], list[_Group]] = {}
     for group in groups.values():

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from zoodiff.compare.result import StudyResult
-from zoodiff.report import entries, mismatches, numbers, rankings, summary
+from zoodiff.report import entries, explanations, mismatches, numbers, rankings, summary
 from zoodiff.report.summary import Figure
 from zoodiff.store.records import Failure, Hardware
 
@@ -60,6 +60,7 @@ class Page:
     notes: tuple[str, ...]
     claimed: rankings.Ranking
     accuracy: rankings.Ranking
+    explanations: tuple[explanations.Pair, ...]
     latency: rankings.Ranking
     control_axis: Markup | None
     controls: tuple[rankings.ControlRow, ...]
@@ -95,6 +96,7 @@ def page(result: StudyResult) -> Page:
         notes=tuple(result.notes),
         claimed=claimed,
         accuracy=accuracy,
+        explanations=explanations.pairs(result),
         latency=latency,
         control_axis=control_axis,
         controls=controls,

@@ -340,6 +340,8 @@ def conditions(records: Iterable[Record]) -> tuple[str, ...]:
     seen: dict[str, set[str]] = {}
     for record in records:
         for name, value in record.conditions.items():
+            if value is None:  # nothing was asked for
+                continue
             seen.setdefault(name, set()).add(_condition(value))
     phrases = []
     for name, values in sorted(seen.items()):

@@ -119,6 +119,7 @@ def to_json(result: StudyResult) -> str:
         if claimed is None
         else {key: value for key, value in claimed.items() if key != "rows"},
         "mismatches": plain["mismatches"],
+        "explanations": plain["explanations"],
         "controls": plain["controls"],
         "failures": plain["failures"],
         "not_run": plain["not_run"],

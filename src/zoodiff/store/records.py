@@ -149,7 +149,55 @@ class AccuracyValues(Strict):
     """What makes the number doubtful, one sentence each; none where all guards held."""
 
 
-Values = Annotated[ArchitectureValues | LatencyValues | AccuracyValues, Field(discriminator="kind")]
+class PartValues(Strict):
+    """One line of an explanation: points of the difference that come from it."""
+
+    kind: str
+    what: str
+    code: str | None
+    first: str
+    second: str
+    """How the two entries have it."""
+    points: Interval
+
+
+class ConfirmationValues(Strict):
+    """The main cause, tried the other way round: on the second entry."""
+
+    what: str
+    code: str
+    points: Interval
+    confirmed: bool
+
+
+class NamedValues(Strict):
+    """What the answers of an entry ask for, or what is wrong with it by itself."""
+
+    code: str
+    entry: str
+    words: str
+
+
+class ExplanationValues(Strict):
+    """Where the difference in top-1 between the record's entry and ``other`` comes from."""
+
+    kind: Literal["explanation"] = "explanation"
+    other: str
+    images: int
+    total: Interval | None
+    """Points, the record's entry less the other; None where it could not be taken apart."""
+    parts: list[PartValues] = []
+    """They add up, level by level; see ``zoodiff.compare.explain``."""
+    confirmation: ConfirmationValues | None = None
+    named: list[NamedValues] = []
+    notes: list[str] = []
+    problems: list[str] = []
+
+
+Values = Annotated[
+    ArchitectureValues | LatencyValues | AccuracyValues | ExplanationValues,
+    Field(discriminator="kind"),
+]
 
 
 class Record(Strict):
@@ -178,7 +226,7 @@ class Record(Strict):
 
     @property
     def kind(self) -> str:
-        """``architecture``, ``latency`` or ``accuracy``."""
+        """``architecture``, ``latency``, ``accuracy`` or ``explanation``."""
         return self.values.kind
 
     @property

@@ -1,0 +1,145 @@
+"""Where differences in measured accuracy come from, as a page shows it: tables that add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from zoodiff.compare.result import Explained, StudyResult
+from zoodiff.report import charts, numbers
+from zoodiff.store.records import Interval
+
+_DEPTHS = {"preprocessing": 1, "network": 1, "difference": 3, "differences": 3}
+_DEPTH = 2
+_NAMED = ("factor", "difference")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One part of a difference; lines of one depth add up to the line of the depth above."""
+
+    depth: int
+    code: str
+    what: str
+    first: str
+    second: str
+    points: str
+    interval: str
+    shown: bool
+    """Whether the interval leaves 0 out."""
+    chart: Markup
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the answers of one entry ask for."""
+
+    code: str
+    entry: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two entries taken apart; without lines where that could not be done."""
+
+    architecture: str
+    first: str
+    second: str
+    summary: str
+    axis: Markup | None
+    lines: tuple[Line, ...]
+    named: tuple[Named, ...]
+    sentences: tuple[str, ...]
+
+
+def pairs(result: StudyResult) -> tuple[Pair, ...]:
+    """Print every explanation of a study."""
+    return tuple(_pair(one) for one in result.explanations)
+
+
+def _pair(found: Explained) -> Pair:
+    values = found.values
+    joint = next((part for part in values.parts if part.kind == "interaction"), None)
+    parts = [part for part in values.parts if part.kind != "interaction"]
+    axis = None
+    lines: list[Line] = []
+    summary = "not taken apart"
+    if values.total is not None:
+        bounds = [
+            b for one in (values.total, *(p.points for p in parts)) for b in (one.low, one.high)
+        ]
+        axis = charts.axis_over(bounds)
+        summary = (
+            f"{_signed(values.total.value)} percentage points on "
+            f"{numbers.plural(values.images, 'image')}"
+        )
+        lines.append(_line(axis, 0, "", "difference", ("", ""), values.total))
+        for part in parts:
+            named = part.kind in _NAMED or _shown(part.points)
+            lines.append(
+                _line(
+                    axis,
+                    _DEPTHS.get(part.kind, _DEPTH),
+                    part.code if part.code and named else "",
+                    part.what,
+                    (part.first, part.second),
+                    part.points,
+                )
+            )
+    return Pair(
+        architecture=found.architecture,
+        first=found.entry,
+        second=values.other,
+        summary=summary,
+        axis=None if axis is None else charts.axis_labels(axis, "percentage points"),
+        lines=tuple(lines),
+        named=tuple(Named(one.code, one.entry, one.words) for one in values.named),
+        sentences=_sentences(found, joint.points if joint else None),
+    )
+
+
+def _line(
+    axis: charts.Axis, depth: int, code: str, what: str, both: tuple[str, str], value: Interval
+) -> Line:
+    text, bounds = _signed(value.value), f"[{_signed(value.low)}, {_signed(value.high)}]"
+    shown = _shown(value)
+    chart = charts.dot(axis, value.value, value, f"{what}: {text} {bounds}", filled=shown)
+    return Line(depth, code, what, *both, text, bounds, shown, chart)
+
+
+def _sentences(found: Explained, joint: Interval | None) -> tuple[str, ...]:
+    """What is said below the table."""
+    values = found.values
+    said = []
+    if joint is not None and _shown(joint):
+        side = "gains" if joint.value > 0 else "loses"
+        size = numbers.fixed(abs(joint.value), 1)
+        said.append(
+            f"Each network {side} {size} points on average by its own preprocessing; this takes no "
+            "part in the sum."
+        )
+    one = values.confirmation
+    if one is not None:
+        word = "Confirmed" if one.confirmed else "Not confirmed"
+        bounds = f"[{_signed(one.points.low)}, {_signed(one.points.high)}]"
+        said.append(
+            f"{word}: {values.other} with the {one.what} of {found.entry} changes by "
+            f"{_signed(one.points.value)} {bounds} points."
+        )
+    return (
+        *said,
+        *(f"Note: {note}." for note in values.notes),
+        *(f"Not explained: {problem}." for problem in values.problems),
+    )
+
+
+def _shown(value: Interval) -> bool:
+    return value.low > 0 or value.high < 0
+
+
+def _signed(value: float) -> str:
+    """Two decimals with a sign, but for nothing."""
+    text = numbers.fixed(value, 2)
+    return f"+{text}" if value > 0 and float(f"{value:.2f}") > 0 else text
