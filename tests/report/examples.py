@@ -9,6 +9,7 @@ from zoodiff.compare.result import (
     ClaimedRanking,
     Control,
     Discrepancy,
+    Explained,
     Mismatch,
     StudyResult,
     Verdict,
@@ -16,10 +17,14 @@ from zoodiff.compare.result import (
 from zoodiff.store.records import (
     AccuracyValues,
     ArchitectureValues,
+    ConfirmationValues,
+    ExplanationValues,
     Failure,
     Hardware,
     Interval,
     LatencyValues,
+    NamedValues,
+    PartValues,
     Record,
     WeightsInfo,
 )
@@ -111,6 +116,52 @@ ACCURACIES = [
     ("mini-tfmg:digits@v1", 91.94, 99.44),
     ("mini-onnx:digits@v1", 96.94, 99.72),
 ]
+
+
+def explanations() -> list[Explained]:
+    """One that adds up, with a hostile name, and one that could not be made."""
+    parts = [
+        ("preprocessing", "preprocessing", None, "", "", (9.5, 7.2, 11.8)),
+        ("factor", "channel order", "PRE101", "RGB", "BGR", (9.0, 6.9, 11.1)),
+        ("together", "several of these together", None, "", "", (0.5, -0.4, 1.4)),
+        ("network", "network", "ACC101", "one", "<b>two</b>|", (0.5, -1.1, 2.1)),
+        ("runtime", "runtime", None, "its own", "its own, quantised", (0.2, -0.3, 0.7)),
+        ("weights", "weights", None, "identical", "", (0.0, 0.0, 0.0)),
+        ("graph", "graph", None, "1 difference", "", (0.3, -0.9, 1.5)),
+        ("difference", "padding", "ARC107", "0 before", "1 before", (0.3, -0.9, 1.5)),
+        ("interaction", "each by its own preprocessing", None, "", "", (4.0, 2.0, 6.0)),
+    ]
+    values = ExplanationValues(
+        other=HOSTILE,
+        images=500,
+        total=interval(10.0, 7.5, 12.5),
+        parts=[
+            PartValues(
+                kind=kind, what=what, code=code, first=one, second=two, points=interval(*points)
+            )
+            for kind, what, code, one, two, points in parts
+        ],
+        confirmation=ConfirmationValues(
+            what="channel order", code="PRE101", points=interval(8.8, 6.5, 11.1), confirmed=True
+        ),
+        named=[NamedValues(code="PRE101", entry=HOSTILE, words="channel order RGB, not BGR")],
+        notes=["the networks take <i>images</i> of different sizes"],
+    )
+    missing = ExplanationValues(
+        other="keras:ResNet50@random",
+        images=0,
+        total=None,
+        problems=["keras:ResNet50@random has random weights, so its accuracy is chance"],
+    )
+    return [
+        Explained(
+            architecture="resnet50",
+            entry="torchvision:resnet50@IMAGENET1K_V1",
+            values=one,
+            record="0" * 64,
+        )
+        for one in (values, missing)
+    ]
 
 
 def interval(value: float, low: float, high: float) -> Interval:
@@ -418,6 +469,7 @@ def example() -> StudyResult:
             )
         ],
         mismatches=mismatches(),
+        explanations=explanations(),
         records=[*architecture_records(), *latency_records(), *accuracy_records()],
         failures=failures(),
         not_run=[
@@ -446,6 +498,7 @@ def empty() -> StudyResult:
             "latency": [],
             "controls": [],
             "mismatches": [],
+            "explanations": [],
             "records": [],
             "failures": [],
             "not_run": [],
