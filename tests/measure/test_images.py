@@ -225,6 +225,29 @@ def test_guards_name_what_is_doubtful(tmp_path: Path) -> None:
 
 
 @pytest.mark.onnx
+def test_classes_that_an_entry_does_not_know_count_as_wrong_and_are_said(tmp_path: Path) -> None:
+    space = tmp_path / "labels.txt"
+    space.write_text("red\ngreen\nblue\nyellow\n")
+    for word, colour in (("red", 0), ("blue", 2), ("unicorn", 2)):
+        (tmp_path / "data" / word).mkdir(parents=True)
+        Image.fromarray(np.full((20, 20, 3), COLOURS[colour])).save(
+            tmp_path / "data" / word / "1.png"
+        )
+    path, store = network(tmp_path / "a.onnx"), Store(tmp_path / "results")
+    store.prepare()
+    with LocalEngine() as engine:
+        one = contestant(engine, registry.resolve(path), changes=PLAIN, labels=find(str(space)))
+        (record,) = measure(
+            engine, [one], open_images(str(tmp_path / "data")), store, Settings()
+        ).records
+    assert isinstance(record.values, AccuracyValues)
+    assert record.values.top1.value == pytest.approx(200 / 3)
+    assert record.values.guards == [
+        "it has no output for 1 of 3 classes, unicorn for one: 1 of 3 images count as wrong"
+    ]
+
+
+@pytest.mark.onnx
 def test_answers_that_depend_on_the_batch_are_doubtful(tmp_path: Path) -> None:
     import onnx
     from onnx import helper

@@ -204,6 +204,15 @@ def _print_agreement(found: Agreements, json: bool) -> None:
     if json:
         print_json(found.to_dict())
         return
+    if found.pairs:
+        _print_agreed(found)
+    for name, why in found.left_out.items():
+        print(f"{name} could not be decoded: {why}")
+    for name, why in found.failed.items():
+        say(f"zoodiff: {name}: {why}")
+
+
+def _print_agreed(found: Agreements) -> None:
     print_table(
         [
             "first",
@@ -230,10 +239,6 @@ def _print_agreement(found: Agreements, json: bool) -> None:
         if pair.worst and pair.worst[0][1] > 0:
             names = ", ".join(f"{name} ({value:.2f})" for name, value in pair.worst[:3])
             print(f"{pair.first} and {pair.second} diverge most on {names}")
-    for name, why in found.left_out.items():
-        print(f"{name} could not be decoded: {why}")
-    for name, why in found.failed.items():
-        say(f"zoodiff: {name}: {why}")
 
 
 def _as_json(images: ImageSet, outcome: Outcome, found: Comparison | None) -> dict[str, object]:

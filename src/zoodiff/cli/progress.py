@@ -51,11 +51,13 @@ def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Callable[
     """Give a function for (done, of) that shows how many are done, and the time left."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        last = time.monotonic()
+        last, whole = time.monotonic(), False
 
         def line(done: int, of: int) -> None:
-            nonlocal last
-            if time.monotonic() - last > 10 or done == of:
+            nonlocal last, whole
+            first = done == of and not whole  # what follows are trials with the same images
+            whole = whole or first
+            if time.monotonic() - last > 10 or first:
                 last = time.monotonic()
                 print(f"    {done:,} of {of:,} {noun}", file=sys.stderr, flush=True)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from zoodiff._version import __version__
 from zoodiff.data.images import ImageSet, content_hash
+from zoodiff.data.labels import mapping
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.measure.common import hardware, identity, installed_versions, now
@@ -205,7 +206,8 @@ def _measure(
         speed = found.done_now / found.seconds if found.seconds else None
         repeated = len(found.hashes) - len(set(found.hashes))
         if repeated:
-            notes.append(f"{repeated} images are copies of others, to the byte")
+            copies = "image is a copy" if repeated == 1 else "images are copies"
+            notes.append(f"{repeated} {copies} of others, to the byte")
     records = tuple(known[one.name] for one in contestants if one.name in known)
     return Outcome(records, tuple(failures), left_out, tuple(notes), speed)
 
@@ -353,6 +355,7 @@ def _record(
             guards=[
                 *_guards(mine, top1, images, loaded.get("weights_state") == "random"),
                 *_depends(found.repeated.get(one.name)),
+                *_without_output(one, images, found),
             ],
         ),
     )
@@ -387,6 +390,22 @@ def _depends(again: Repeated | None) -> list[str]:
     return [
         f"its answers depend on more than the image: run again one by one, {again.changed} of "
         f"{again.images} images get another class, outputs differ by {100 * again.deviation:.2g} %"
+    ]
+
+
+def _without_output(one: Contestant, images: ImageSet, found: Evaluation) -> list[str]:
+    """Said where images are of classes that the entry does not know; they count as wrong."""
+    if one.labels.classes == 0 or images.space is None:
+        return []
+    outward = mapping(one.labels, images.space)
+    lost = [label for label in found.labels.tolist() if label >= 0 and outward[label] < 0]
+    if not lost:
+        return []
+    count, space = len(set(lost)), images.space
+    names = f", {space.names[lost[0]]} for one" if lost[0] < len(space.names) else ""
+    return [
+        f"it has no output for {count} of {space.classes} classes{names}: {len(lost)} of "
+        f"{len(found.labels)} images count as wrong"
     ]
 
 
