@@ -210,6 +210,67 @@ def test_planted_faults_are_named_and_nothing_else(channels, crop, numbers, shif
     assert same(found.fits, replace(SPEC, resize=found.fits.resize))
 
 
+def test_labels_in_the_order_of_strings_are_named() -> None:
+    """Folders 0, 1, 10, 11, ..., 2, 20, ... counted in that order."""
+    strings = np.array(sorted(range(CLASSES), key=str))
+    network = Invented("a", SPEC, SPEC, 0.9, LOST)
+    place = np.argsort(strings)  # where each class stands among the sorted names
+    found = infer(network, SPEC, place[network.labels], np.arange(CLASSES))
+    assert [one.code for one in found.suggestions] == ["LAB102"]
+
+
+@dataclass
+class Sharpened:
+    """Logits that move with the interpolation: a little for the true class, for all with bicubic.
+
+    Every preprocessing adds its own noise, larger than the effect.
+    """
+
+    trained: str
+    effect: float = 0.15
+    bits: int = 0
+    seed: int = 0
+    labels: np.ndarray = field(default_factory=lambda: np.arange(IMAGES) % CLASSES)
+
+    def __call__(self, specs: Sequence[Preprocessing]) -> list[np.ndarray]:
+        return [self.answers(spec) for spec in specs]
+
+    def answers(self, spec: Preprocessing) -> np.ndarray:
+        logits = np.random.default_rng(self.seed).normal(size=(IMAGES, CLASSES))
+        logits[np.arange(IMAGES), self.labels] += 4
+        if spec.interpolation == self.trained:
+            logits[np.arange(IMAGES), self.labels] += self.effect
+        noise = np.random.default_rng([self.seed, *repr(spec).encode()])
+        logits += noise.normal(scale=0.3, size=logits.shape)
+        logits *= {"nearest": 0.9, "bicubic": 1.1}.get(str(spec.interpolation), 1.0)
+        shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        return np.round(shares * 2**self.bits) / 2**self.bits if self.bits else shares
+
+
+@pytest.mark.parametrize("trained", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("given", ["bilinear", "bicubic"])
+def test_the_interpolation_is_named_however_sure_sharper_images_make(trained, given) -> None:
+    network = Sharpened(trained)
+    spec = replace(SPEC, interpolation=given)
+    found = infer(network, spec, network.labels, np.arange(CLASSES))
+    assert [one.code for one in found.suggestions] == ([] if trained == given else ["PRE104"])
+    assert found.fits.interpolation == trained
+
+
+def test_no_interpolation_is_named_of_a_network_that_does_not_mind() -> None:
+    named = 0
+    for seed in range(20):
+        network = Sharpened("none", seed=seed)
+        named += len(infer(network, SPEC, network.labels, np.arange(CLASSES)).suggestions)
+    assert named == 0
+
+
+def test_no_interpolation_is_named_where_answers_are_too_coarse() -> None:
+    network = Sharpened("bicubic", effect=1.0, bits=5)
+    suggestions = infer(network, SPEC, network.labels, np.arange(CLASSES)).suggestions
+    assert "PRE104" not in {one.code for one in suggestions}
+
+
 def test_alternatives_change_one_factor_each() -> None:
     for (factor, _), spec in alternatives(SPEC).items():
         assert list(differing(SPEC, spec)) == [factor]
