@@ -4,9 +4,9 @@
 
 FOLDER holds ``images`` and ``models`` as the tests' real material does. Every image is resized by
 both at several sizes, which are repeated measurements of one difference: that of the true class's
-log probability, bilinear less bicubic, which is what inference tests. Printed are its mean, its
-deviation between images, Student's t, and the images that a test at 1 in 1,000 would need to show
-a mean of this size with a power of 80 %. A negative mean says that bicubic fits better.
+log probability, bilinear less bicubic, by which inference tests all other factors. Printed are its
+mean, its deviation between images, Student's t, and the images that a test at 1 in 1,000 would need
+to show a mean of this size with a power of 80 %. A negative mean says that bicubic fits better.
 """
 
 from __future__ import annotations
