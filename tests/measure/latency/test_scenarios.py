@@ -113,7 +113,7 @@ def test_a_trial_says_whether_its_number_of_queries_shows_it(line) -> None:
     )
     assert not any(one.shown for one in few.trials if one.held)
     many = scenarios.search(
-        line, Demand(server_seconds=1e9, server_queries=5000), bound_ms=40, most=100, alone=ALONE
+        line, Demand(server_seconds=1e9, server_queries=5000), bound_ms=80, most=100, alone=ALONE
     )
     assert many.trials[0].held
     assert many.trials[0].shown
