@@ -1,12 +1,16 @@
 """Execution modes of the small networks that are trained here: one function, run in other ways."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from zoodiff.errors import MeasurementError, UnknownNameError
+from zoodiff.workers import timing
 from zoodiff.workers.process import Worker
 from zoodiff.zoos import modes
 from zoodiff.zoos.mini import KERAS, ONNX, TORCH, MiniZoo
+from zoodiff.zoos.on_cuda import OnCuda
 
 
 def answers(zoo: MiniZoo, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -61,7 +65,7 @@ def test_keras_eager_and_xla_give_what_the_function_gives() -> None:
 def test_every_optimisation_level_of_onnx_runtime_gives_the_same() -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("torch")
-    agree(answers(ONNX, modes.ONNX))
+    agree(answers(ONNX, ("all", "extended", "basic", "off")))
 
 
 @pytest.mark.torch
@@ -77,9 +81,89 @@ def test_without_a_compiler_the_mode_compile_says_what_to_do(
         modes.torch_forward(torch.nn.Identity(), modes.COMPILE)
 
 
+@pytest.mark.torch
+def test_without_a_device_the_mode_cuda_says_so() -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    with pytest.raises(MeasurementError, match="the mode cuda needs a CUDA device"):
+        modes.torch_forward(torch.nn.Identity(), modes.CUDA)
+
+
+@pytest.mark.onnx
+def test_onnx_runtime_without_cuda_says_so(tmp_path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("ONNX Runtime is built for CUDA")
+    from zoodiff.zoos.onnx_session import Session
+
+    with pytest.raises(MeasurementError, match="no CUDAExecutionProvider here"):
+        Session(b"", lambda: None, name="net", threads=1, mode="cuda")
+
+
+class Recorded:
+    """What the clock on a device does, in order, without a device."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.cuda = self
+
+    def Event(self, enable_timing: bool) -> "Recorded":
+        assert enable_timing
+        return self
+
+    def record(self) -> None:
+        self.said.append("event")
+
+    def synchronize(self) -> None:
+        self.said.append("wait")
+
+    def elapsed_time(self, end: object) -> float:
+        self.said.append("read")
+        return 1.5
+
+    def from_numpy(self, batch: np.ndarray) -> "Recorded":
+        return self
+
+    def to(self, device: str) -> "Recorded":
+        self.said.append(f"copy to {device}")
+        return self
+
+    def inference_mode(self) -> contextlib.nullcontext[None]:
+        return contextlib.nullcontext()
+
+
+def test_the_clock_on_a_device_waits_before_it_reads_and_copies_only_once() -> None:
+    device, batch = Recorded(), np.zeros((1, 3), dtype=np.float32)
+    network = OnCuda(device, lambda given: device.said.append("network"))
+    timed = type("Network", (), {"device_clock": network.clock, "run": None})()
+    assert timing.timed_calls(timed, batch, 2) == [1.5, 1.5]
+    once = ["wait", "event", "network", "event", "wait", "read"]
+    assert device.said == ["copy to cuda", *once, *once]
+
+
 def test_an_unknown_mode_is_one_sentence() -> None:
     with pytest.raises(UnknownNameError, match=r'onnx has no mode "al"; did you mean all\?'):
         modes.choose("al", modes.ONNX, "onnx")
     with pytest.raises(UnknownNameError, match=r'one way of running networks, no mode "xla"'):
         modes.choose("xla", (), "this zoo")
     assert modes.choose("", (), "this zoo") == ""
+
+
+@pytest.mark.tflite
+@pytest.mark.parametrize("kind", ["float", "int8"])
+def test_xnnpack_takes_over_in_its_mode_alone(shared, kind: str) -> None:
+    """By LiteRT's own list of what it runs: a delegate, or the file's operators."""
+    pytest.importorskip("ai_edge_litert")
+    from zoodiff.zoos.files.tflite import TFLiteFiles
+
+    path = shared / "real" / "models" / f"resnet8_cifar10.{kind}.tflite"
+    image = np.random.default_rng(0).standard_normal((1, 32, 32, 3), dtype=np.float32)
+    outputs = {}
+    for mode in modes.TFLITE:
+        network = TFLiteFiles().load(str(path), None, seed=0, threads=1, mode=mode)
+        operators = {one["op_name"] for one in network._interpreter._get_ops_details()}
+        assert ("DELEGATE" in operators) == (mode == "xnnpack")
+        assert network.scope["precision"] == ("float32" if kind == "float" else "int8")
+        outputs[mode] = network.run(image)
+    np.testing.assert_allclose(outputs["plain"], outputs["xnnpack"], atol=0.05)

@@ -58,12 +58,15 @@ def print_sweep(found: Sweep) -> None:
                 cell.name,
                 str(cell.threads),
                 str(cell.batch),
-                _estimate(cell.latency_ms),
-                _estimate(cell.images_per_second),
+                *(
+                    _estimate(one) if cell.has_interval else _number(one.value)
+                    for one in (cell.latency_ms, cell.images_per_second)
+                ),
                 "; ".join(
                     [
                         *(["best throughput"] if cell.place in best else []),
                         *(["still drifting"] if cell.place in found.drifts else []),
+                        *(["too few rounds"] if not cell.has_interval else []),
                     ]
                 ),
             )

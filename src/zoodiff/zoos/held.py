@@ -72,7 +72,7 @@ def of_torch(module: Any) -> Held:
             own[name].copy_(torch.from_numpy(np.array(array)))
 
     def read(name: str) -> NDArray[Any]:
-        copied: NDArray[Any] = own[name].numpy().copy()
+        copied: NDArray[Any] = own[name].cpu().numpy().copy()
         return copied
 
     return Held({name: tensor.shape for name, tensor in own.items()}, read, write)

@@ -16,11 +16,14 @@ from zoodiff.zoos.base import CONFINED
 
 EAGER, COMPILE = "eager", "compile"
 FUNCTION, XLA = "function", "xla"
+CUDA, CUDA_COMPILE = "cuda", "cuda-compile"
 TORCH = (EAGER, COMPILE)
+TORCH_SCRIPT = ("script",)
+TORCH_ANYWHERE = (*TORCH, CUDA, CUDA_COMPILE)
 KERAS = (FUNCTION, EAGER, XLA)
 TENSORFLOW = (FUNCTION, XLA)
-ONNX = ("all", "extended", "basic", "off")
-"""Graph optimisation levels of ONNX Runtime, in its own words."""
+ONNX = ("all", "extended", "basic", "off", CUDA)
+"""Graph optimisation levels of ONNX Runtime, in its own words; and all of them on a CUDA device."""
 TFLITE = ("xnnpack", "plain")
 
 NOT_AT_ALL, AT_FIRST_CALL = "not at all", "at the first call of each shape"
@@ -55,19 +58,27 @@ def choose(mode: str, modes: Sequence[str], whose: str) -> str:
 def torch_forward(module: Any, mode: str) -> Callable[[Any], Any]:
     """A PyTorch module as it is called: itself, or compiled anew for each shape of input.
 
-    Raises MeasurementError where ``torch.compile`` finds no C++ compiler.
+    Raises MeasurementError where ``torch.compile`` finds no C++ compiler, and where there is no
+    CUDA device for a mode that needs one.
     """
-    if mode != COMPILE:
-        return module  # type: ignore[no-any-return]
+    import torch
+
+    if mode in {CUDA, CUDA_COMPILE}:
+        from zoodiff.zoos import on_cuda
+
+        on_cuda.check(torch, mode)
+        moved = module.to("cuda")
+        return on_cuda.OnCuda(torch, _compiled(moved) if mode == CUDA_COMPILE else moved)
+    if mode == COMPILE:
+        _check_compiler()
+        return _compiled(module)
+    return module  # type: ignore[no-any-return]
+
+
+def _compiled(module: Any) -> Callable[[Any], Any]:
     import torch
     import torch._dynamo
 
-    if CONFINED in os.environ:
-        raise MeasurementError(
-            "a worker that opens a file starts no programs, so no C++ compiler for torch.compile; "
-            "take the mode eager"
-        )
-    _check_compiler()
     # A shape that changes would otherwise be compiled as an open one, and after a few of them
     # PyTorch would go on without compiling and say nothing.
     config = torch._dynamo.config
@@ -80,6 +91,11 @@ def torch_forward(module: Any, mode: str) -> Callable[[Any], Any]:
 
 
 def _check_compiler() -> None:
+    if CONFINED in os.environ:
+        raise MeasurementError(
+            "a worker that opens a file starts no programs, so no C++ compiler for torch.compile; "
+            "take the mode eager"
+        )
     from torch._inductor.cpp_builder import get_cpp_compiler
 
     try:
@@ -100,12 +116,20 @@ def tensorflow_call(tf: Any, call: Callable[[Any], Any], mode: str) -> Callable[
 
 def torch_scope(mode: str) -> dict[str, str]:
     """What is measured when such a module is timed."""
-    called = "compiled module" if mode == COMPILE else "module"
-    return {
+    compiled = mode in {COMPILE, CUDA_COMPILE}
+    called = "compiled module" if compiled else "module"
+    found = {
         "entry_point": f"call of the {called} in inference mode",
         "mode": mode,
-        "compiles": AT_FIRST_CALL if mode == COMPILE else NOT_AT_ALL,
+        "compiles": NOT_AT_ALL if mode in {EAGER, CUDA} else AT_FIRST_CALL,
     }
+    if mode in {CUDA, CUDA_COMPILE}:
+        import torch
+
+        from zoodiff.zoos import on_cuda
+
+        found |= on_cuda.scope(torch)
+    return found
 
 
 def keras_scope(mode: str) -> dict[str, str]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
 class Session:
     """One call of a session for a batch, or one an image where the file fixes the batch size.
 
@@ -54,12 +57,16 @@ class Session:
         """What is measured when the session is timed."""
         batch = self.input_shape[0] if self.input_shape else None
         each = "one an image, as the file fixes it" if batch == 1 else "one a batch"
-        return {
+        found = {
             "entry_point": "InferenceSession.run",
             "mode": self._mode,
             "precision": precision,
             "calls": each,
         }
+        if self._mode == modes.CUDA:
+            found["device"] = "cuda"
+            found["clock"] = "the network, with copies to and from the device; no preprocessing"
+        return found
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[Any]:
         """The first output of a batch in the file's own layout."""
@@ -125,7 +132,14 @@ class Session:
             "extended": levels.ORT_ENABLE_EXTENDED,
             "basic": levels.ORT_ENABLE_BASIC,
             "off": levels.ORT_DISABLE_ALL,
+            modes.CUDA: levels.ORT_ENABLE_ALL,
         }[self._mode]
+        provider = _CUDA if self._mode == modes.CUDA else _CPU
+        if provider not in onnxruntime.get_available_providers():
+            raise MeasurementError(
+                f"ONNX Runtime has no {provider} here; install onnxruntime-gpu on a machine with "
+                "a CUDA device, or measure in the mode all"
+            )
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
@@ -133,12 +147,13 @@ class Session:
         try:
             # Reading the weights, optimising the graph and planning memory are one call.
             with stages.stage(stages.COMPILE):
-                self._session = onnxruntime.InferenceSession(
-                    given, options, providers=["CPUExecutionProvider"]
-                )
+                self._session = onnxruntime.InferenceSession(given, options, providers=[provider])
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"ONNX Runtime cannot run {self._name} ({reason})") from None
+        # Where a provider cannot start, ONNX Runtime goes on with the CPU and only logs it.
+        if self._session.get_providers()[0] != provider:
+            raise MeasurementError(f"ONNX Runtime could not start {provider} for {self._name}")
 
 
 def open_file(
@@ -150,7 +165,8 @@ def open_file(
     cannot be read or run, and where those other files are outside the file's own folder.
     """
     modes.choose(mode, modes.ONNX, name)
-    with stages.stage(stages.WEIGHTS):
+    # Nobody waits for random weights but zoodiff.
+    with stages.stage(stages.CHECKS if weights == RANDOM else stages.WEIGHTS):
         running = _running(path, weights, seed)
     return Session(
         running,

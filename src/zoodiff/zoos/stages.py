@@ -13,7 +13,8 @@ from typing import Any
 
 IMPORT, BUILD, WEIGHTS, COMPILE = "import", "build", "weights", "compile"
 CHECKS = "checks"
-"""What zoodiff adds: finding and hashing files. No part of the framework's own cold start."""
+"""What zoodiff adds: finding and hashing files, drawing random weights for a file. No part of the
+framework's own cold start."""
 OTHER = "other"
 
 _recordings: list[_Recording] = []

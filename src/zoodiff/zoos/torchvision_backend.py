@@ -60,6 +60,12 @@ class TorchvisionNetwork:
             result: NDArray[np.float32] = self._forward(torch.from_numpy(batch)).numpy()
         return result
 
+    @property
+    def device_clock(self) -> Callable[[Any], float] | None:
+        """A clock that the device holds, where the network runs on one."""
+        found: Callable[[Any], float] | None = getattr(self._forward, "clock", None)
+        return found
+
     def weights(self) -> Mapping[str, NDArray[Any]]:
         """Parameters and buffers by their names in the module."""
         return of_torch(self._module)
@@ -130,8 +136,8 @@ class TorchvisionBackend:
         return self._last[1]
 
     def modes(self) -> Sequence[str]:
-        """Eagerly, as torchvision's own examples do, or by ``torch.compile``."""
-        return modes.TORCH
+        """Eagerly, as torchvision's own examples do, or by ``torch.compile``, or on CUDA."""
+        return modes.TORCH_ANYWHERE
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
@@ -144,7 +150,7 @@ class TorchvisionBackend:
         """
         import torch
 
-        mode = modes.choose(mode, modes.TORCH, "torchvision")
+        mode = modes.choose(mode, modes.TORCH_ANYWHERE, "torchvision")
         torch.set_num_threads(threads)
         member = self._member(model, weights)
         own = member if isinstance(member, Path) else None

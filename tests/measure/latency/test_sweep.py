@@ -143,6 +143,14 @@ def test_ranks_within_the_noise_do_not_change() -> None:
     assert swept(cells).crossings == ()
 
 
+def test_single_rounds_of_one_process_change_no_ranks() -> None:
+    cells = [Cell("flat", 1, b, (np.array([10.0]),)) for b in (1, 4)]
+    cells += [Cell("steep", 1, b, (np.array([4.0 * b]),)) for b in (1, 4)]
+    found = swept(cells)
+    assert found.crossings == ()
+    assert not any(one.has_interval for one in found.cells)
+
+
 def test_a_tie_between_does_not_hide_a_change() -> None:
     cells = [cell("flat", b, 8.0) for b in (1, 2, 4)]
     cells += [cell("steep", 1, 4.0), cell("steep", 2, 8.0, 0.2), cell("steep", 4, 16.0)]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PROBE_CALLS = 3
 _SETTLE_MS = 1.0
+_LONG_MS = 100.0
+"""A call of this length says by itself how many make a block."""
 _MOST_CALLS = 200
 _LEAST_ROUNDS = 3
 _ALLOWED_OF_MEMORY = 0.8
@@ -209,7 +211,8 @@ def _try(server: _Server, state: _State, *, again: bool) -> None:
             try:
                 times = server.block(batch, 1, _SETTLE_MS)
                 if not again:
-                    times = server.block(batch, _PROBE_CALLS, 0.0)
+                    if times[0] < _LONG_MS:
+                        times = server.block(batch, _PROBE_CALLS, 0.0)
                     state.typical[place] = statistics.median(times)
                     wanted = math.ceil(state.grid.block_ms / max(state.typical[place], 1e-4))
                     state.calls[place] = min(max(wanted, 1), _MOST_CALLS)

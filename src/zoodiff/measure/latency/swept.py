@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_LEAST_ROUNDS = 6
 _FEW = 3
 """From so many cells on, what they have in common is the machine's."""
 
@@ -34,6 +35,11 @@ class Cell:
     def place(self) -> tuple[str, int, int]:
         """Name, threads and batch."""
         return self.name, self.threads, self.batch
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there are enough rounds for the intervals to mean something."""
+        return _has_interval(self.rounds)
 
     @cached_property
     def latency_ms(self) -> Estimate:
@@ -120,6 +126,7 @@ class Sweep:
                     "name": cell.name,
                     "threads": cell.threads,
                     "batch": cell.batch,
+                    "has_interval": cell.has_interval,
                     "latency_ms": vars(cell.latency_ms),
                     "images_per_second": vars(cell.images_per_second),
                     "rounds_ms": [series.tolist() for series in cell.rounds],
@@ -174,12 +181,18 @@ class Sweep:
                     pair = cells.get((one, number, batch)), cells.get((other, number, batch))
                     if pair[0] is None or pair[1] is None:
                         continue
-                    ratio = ratios.ratio(*_same_rounds(pair[0], pair[1]))
-                    if ratio.low <= 1 <= ratio.high:
+                    rounds = _same_rounds(pair[0], pair[1])
+                    ratio = ratios.ratio(*rounds)
+                    if not _has_interval(rounds[0]) or ratio.low <= 1 <= ratio.high:
                         continue  # not shown to differ
                     if last is not None and (last[1].value < 1) != (ratio.value < 1):
                         yield _crossing(one, other, number, last, (batch, ratio))
                     last = batch, ratio
+
+
+def _has_interval(rounds: Sequence[NDArray[np.float64]]) -> bool:
+    """Several processes, or enough rounds of one to be drawn from again."""
+    return len(rounds) > 1 or any(len(series) >= _LEAST_ROUNDS for series in rounds)
 
 
 def _same_rounds(

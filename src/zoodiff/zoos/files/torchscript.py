@@ -75,8 +75,8 @@ class TorchScriptFiles:
         }
 
     def modes(self) -> Sequence[str]:
-        """Eagerly, or by ``torch.compile``."""
-        return modes.TORCH
+        """TorchScript's own interpreter; ``torch.compile`` takes no such module."""
+        return modes.TORCH_SCRIPT
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
@@ -84,13 +84,11 @@ class TorchScriptFiles:
         """Load the module; the values of ``random`` weights are for ``assign`` to put in."""
         import torch
 
-        mode = modes.choose(mode, modes.TORCH, "a TorchScript file")
+        mode = modes.choose(mode, modes.TORCH_SCRIPT, "a TorchScript file")
         torch.set_num_threads(threads)
         path, extent = opened(model)
         with stages.stage(stages.WEIGHTS):
             module = self._open(path)
-        with stages.stage(stages.COMPILE):
-            forward = modes.torch_forward(module, mode)
         with stages.stage(stages.CHECKS):
             digest = sha256_of(path)
         with stages.stage(stages.CHECKS):
@@ -98,7 +96,7 @@ class TorchScriptFiles:
         return ExportedNetwork(
             (1, 3, extent, extent),
             module,
-            forward,
+            module,
             batch,
             scope=program_scope(mode, batch),
             weights_sha256=None if weights == RANDOM else digest,

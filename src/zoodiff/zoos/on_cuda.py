@@ -1,0 +1,64 @@
+"""A PyTorch module on the first CUDA device, and a clock that the device itself holds.
+
+Kernels run behind the program's back, so a wall clock around a call sees only how fast they are
+queued. Events are recorded on the device's own stream, before and behind the network, and read once
+everything has been done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.errors import MeasurementError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_DEVICE = "cuda"
+
+
+class OnCuda:
+    """Called with a tensor of the CPU it gives one of the CPU; ``clock`` leaves copies out."""
+
+    def __init__(self, torch: Any, module: Callable[[Any], Any]) -> None:
+        self._torch, self._module = torch, module
+        self._given: tuple[Any, Any] | None = None
+
+    def __call__(self, batch: Any) -> Any:
+        """The answer, copied back, which waits for the device."""
+        return self._module(batch.to(_DEVICE)).cpu()
+
+    def clock(self, batch: NDArray[Any]) -> float:
+        """Milliseconds of one inference on the device, without copies to and from it."""
+        torch = self._torch
+        if self._given is None or self._given[0] is not batch:
+            self._given = batch, torch.from_numpy(batch).to(_DEVICE)
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        with torch.inference_mode():
+            torch.cuda.synchronize()
+            begin.record()
+            self._module(self._given[1])
+            end.record()
+        torch.cuda.synchronize()
+        return float(begin.elapsed_time(end))
+
+
+def check(torch: Any, mode: str) -> None:
+    """Raise MeasurementError where there is no CUDA device."""
+    if not torch.cuda.is_available():
+        raise MeasurementError(
+            f"the mode {mode} needs a CUDA device and a torch that is built for it, and there is "
+            "none here; measure in the mode eager"
+        )
+
+
+def scope(torch: Any) -> dict[str, str]:
+    """What is measured when a module is timed on the device."""
+    short = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
+    return {
+        "device": str(torch.cuda.get_device_name(0)),
+        "binding": "tensors on the device",
+        "clock": "the network on the device, between CUDA events; no copies, no preprocessing",
+        "precision": "float32, TF32 allowed" if short else "float32",
+    }
