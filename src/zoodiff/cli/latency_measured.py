@@ -148,4 +148,4 @@ def _number(value: float) -> str:
 
 
 def _bytes(number: int | None) -> str:
-    return "unknown" if number is None else f"{number / 1e6:,.1f} MB"
+    return "unknown" if number is None else f"{_number(number / 1e6)} MB"

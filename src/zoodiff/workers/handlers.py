@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,6 +30,7 @@ class Handlers:
         self._make_backend = make_backend
         self._backend: Backend | None = None
         self._scratch = scratch
+        self._compiled: tempfile.TemporaryDirectory[str] | None = None
         self._networks: dict[str, tuple[Network, NDArray[np.float32] | None]] = {}
 
     def call(self, method: str, params: Mapping[str, Any]) -> Any:
@@ -65,6 +68,15 @@ class Handlers:
             "seconds": seconds,
             "peak_rss_bytes": peak_rss_bytes(),
         }
+
+    def on_forget(self) -> str:
+        """Let nothing be found that earlier processes compiled; return the new, empty folder.
+
+        PyTorch keeps what it compiles on the disk, and a second cold start is then none.
+        """
+        self._compiled = tempfile.TemporaryDirectory(prefix="zoodiff-compiled-")
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = self._compiled.name
+        return self._compiled.name
 
     def on_modes(self) -> list[str]:
         """Ways in which the backend can run networks, the default first; none for only one."""

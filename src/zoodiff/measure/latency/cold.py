@@ -1,6 +1,7 @@
 """Cold start taken apart: what a fresh process does until it has answered once.
 
-Every run is a process of its own, so nothing is warm but the system's cache of files. Contestants
+Every run is a process of its own, which finds nothing that an earlier one compiled, so nothing is
+warm but the system's cache of files. Contestants
 take turns in an order drawn afresh, so that a busy minute does not fall on one of them.
 """
 
@@ -208,6 +209,7 @@ def _run(
         began = time.perf_counter()
         before = peak()
         stages = {"process": time.perf_counter() - began}
+        worker.call("forget", doing=f"starting a process for {one.name}")
         answer = worker.call(
             "load",
             doing=f"loading {one.name}",
