@@ -119,6 +119,9 @@ class Pooled:
     def overhead(self) -> float:
         return 0.0
 
+    def surroundings(self) -> dict[str, Any]:
+        return {}
+
     def peak_rss_bytes(self) -> int:
         return 0
 

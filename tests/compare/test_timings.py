@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from zoodiff.compare import latency as latencies
 from zoodiff.compare import latency_findings, timed
 from zoodiff.compare.latency import judge
 from zoodiff.compare.timings import read, unsettled
@@ -81,11 +82,13 @@ def test_a_run_is_read_with_its_controls() -> None:
 
 
 def test_findings_name_pauses_threads_and_disturbances() -> None:
-    one = course("a", rounds(1.0), threads="8")
+    one = course("a", rounds(1.0))
+    pool = {"internal_api": "openmp", "num_threads": 4096}
+    one.surroundings = {"threading": [pool]}
     run = measured(one, disturbances=("the machine was swapping",))
-    found = latency_findings.find(read(run), run, {}, {}, cores=2)
+    found = latency_findings.find(read(run), run, {}, {})
     assert [(f.code, f.sentence) for f in found] == [
-        ("LAT104", "8 threads share 2 cores"),
+        ("LAT104", "a: torchvision: openmp uses 4096 threads, 1 are asked for"),
         ("LAT107", found[1].sentence),
         ("LAT109", "the machine was swapping"),
     ]
@@ -96,10 +99,10 @@ def test_fewer_multiply_accumulates_and_slower_is_out_of_step() -> None:
     copy = course("c", rounds(1.0), copy=1, of="b")
     run = measured(course("a", rounds(1.5)), course("b", rounds(1.0)), copy)
     macs = {"a": 10**8, "b": 10**9}
-    found = latency_findings.find(read(run), run, {}, macs, cores=2)
+    found = latency_findings.find(read(run), run, {}, macs)
     codes = [f.code for f in found if f.code in {"LAT101", "LAT103"}]
     assert codes == ["LAT101", "LAT103"]
-    turned = latency_findings.find(read(run), run, {}, {"a": 10**9, "b": 10**8}, cores=2)
+    turned = latency_findings.find(read(run), run, {}, {"a": 10**9, "b": 10**8})
     assert "LAT103" not in {f.code for f in turned}
 
 
@@ -111,7 +114,7 @@ def test_published_ratios_are_held_to_measured_ones() -> None:
     }
     for ratio, met in ((1.28, True), (3.0, False), (0.8, False)):
         run = measured(course("a", rounds(ratio)), course("b", rounds(1.0)))
-        found = latency_findings.find(read(run), run, entries, {}, cores=2)
+        found = latency_findings.find(read(run), run, entries, {})
         assert ("LAT102" not in {f.code for f in found}) == met
 
 
@@ -153,9 +156,8 @@ def test_entries_are_timed_and_recorded(fake_zoo, tmp_path) -> None:
     assert list(outcome.timings.failures) == ["fake:crashes@w1"]
     assert sorted(r.values.repeat for r in store if r.values.kind == "latency") == [0, 0, 1]
     record = next(iter(store))
-    assert record.values.kind == "latency" and record.values.scope["clock"].startswith(
-        "the network"
-    )
+    assert record.values.kind == "latency" and record.values.environment["machine"]["processors"]
+    assert record.values.scope["clock"].startswith("the network")
     assert outcome.timings.floor_percent is not None
 
 
@@ -173,3 +175,25 @@ def test_nothing_to_time_is_an_error(fake_zoo) -> None:
     asked = timed.Asked(effort=EFFORT)
     with LocalEngine() as engine, pytest.raises(MeasurementError, match="nothing could be timed"):
         timed.run(engine, timed.contestants_of([registry.resolve("fake:crashes")], asked), asked)
+
+
+def test_latencies_of_two_machines_are_not_compared(fake_zoo, tmp_path) -> None:
+    entries = [registry.resolve("fake:small"), registry.resolve("fake:small")]
+    asked = timed.Asked(effort=EFFORT)
+    store = Store(tmp_path)
+    store.prepare()
+    with LocalEngine() as engine:
+        outcome = timed.run(engine, timed.contestants_of(entries, asked), asked)
+    timed.record(outcome, asked, store)
+    first, copy = sorted(store, key=lambda record: record.values.repeat)
+    changed = copy.values.environment | {
+        "machine": copy.values.environment["machine"] | {"processor": "another"}
+    }
+    elsewhere = copy.model_copy(
+        update={"values": copy.values.model_copy(update={"repeat": 0, "environment": changed})}
+    )
+    (pair,), _ = latencies.compare([first, elsewhere])
+    assert pair.verdict == "not comparable" and "processor" in (pair.note or "")
+    here = copy.model_copy(update={"values": copy.values.model_copy(update={"repeat": 0})})
+    (pair,), _ = latencies.compare([first, here])
+    assert pair.verdict != "not comparable"

@@ -184,11 +184,10 @@ def _reasons(engine: LocalEngine, outcome: Outcome, found: Beside | None) -> Rea
 
 def _findings(outcome: Outcome, others: More, found: Beside | None) -> list[LatencyFinding]:
     from zoodiff.compare.latency_findings import find
-    from zoodiff.measure.common import hardware
 
     entries = {one.name: one.entry for one in outcome.contestants}
     macs = found.macs() if found else {}
-    said = find(outcome.timings, outcome.measured, entries, macs, hardware().cores)
+    said = find(outcome.timings, outcome.measured, entries, macs)
     return sorted([*said, *others.findings()], key=lambda one: one.code)
 
 

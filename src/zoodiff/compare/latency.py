@@ -9,6 +9,7 @@ from math import exp, log
 from typing import TYPE_CHECKING, Literal
 
 from zoodiff.compare.result import Control, Discrepancy, Verdict
+from zoodiff.measure.environment import Environment, comparable
 from zoodiff.measure.latency.scope import Stated, differences
 from zoodiff.stats import ratios
 from zoodiff.stats.intervals import Estimate
@@ -153,6 +154,12 @@ def _verdict(judged: Judged, floor: float | None) -> Verdict:
 
 
 def _unequal(slow: Record, fast: Record, allowed: Sequence[str]) -> list[str]:
+    places = [Environment.from_dict(raw) for r in (slow, fast) if (raw := _values(r).environment)]
+    if len(places) == 2:
+        # Libraries of two zoos differ, which is what is compared; the machine must be one.
+        apart = comparable(*(Environment(one.machine) for one in places))
+        if apart:
+            return apart
     sides = [Stated(r.entry, r.zoo, "", _values(r).scope) for r in (slow, fast) if _values(r).scope]
     if len(sides) < 2:
         return []

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from zoodiff.claims import latency as claimed
 from zoodiff.compare.timings import Pair, Row, Timings, unsettled
+from zoodiff.measure.environment import Environment, oversubscribed, surroundings_of
 from zoodiff.measure.latency.rounds import PAUSE_MS, Measured
+from zoodiff.measure.machine import machine
 from zoodiff.zoos.registry import Entry
 
 if TYPE_CHECKING:
@@ -38,18 +40,17 @@ def find(
     measured: Measured,
     entries: Mapping[str, Entry],
     macs: Mapping[str, int],
-    cores: int,
 ) -> list[LatencyFinding]:
     """All findings of a run, by code.
 
     ``entries`` are the contestants' entries by name, ``macs`` multiply-accumulates of one image as
-    far as they are known, ``cores`` those that this process may use.
+    far as they are known.
     """
     found = [
         *_slower(timings),
         *_claims(timings, entries),
         *_out_of_step(timings, macs),
-        *_threads(timings, cores),
+        *_threads(measured),
         *_pauses(timings.rows),
         *_settled(measured, timings.floor_percent),
         *_disturbed(timings),
@@ -113,15 +114,13 @@ def _out_of_step(timings: Timings, macs: Mapping[str, int]) -> Iterator[LatencyF
             )
 
 
-def _threads(timings: Timings, cores: int) -> Iterator[LatencyFinding]:
-    many = [row for row in timings.rows if int(row.aspects.get("threads", "1")) > cores]
-    if many:
-        threads = max(int(row.aspects["threads"]) for row in many)
-        yield LatencyFinding(
-            "LAT104",
-            tuple(row.name for row in many),
-            f"{threads} threads share {cores} core{'s' if cores != 1 else ''}",
-        )
+def _threads(measured: Measured) -> Iterator[LatencyFinding]:
+    place = machine()
+    for course in measured.courses:
+        one = course.contestant
+        found = Environment(place, {one.entry.zoo.name: surroundings_of(course.surroundings)})
+        for problem in () if one.copy else oversubscribed(found, one.scope.threads):
+            yield LatencyFinding("LAT104", (one.name,), f"{one.name}: {problem}")
 
 
 def _pauses(rows: Sequence[Row]) -> Iterator[LatencyFinding]:

@@ -122,6 +122,9 @@ class LatencyValues(Strict):
     """Why no more was measured: ``narrow enough``, ``time spent``, ``most processes``."""
     disturbances: list[str] = []
     """What the machine did besides, one sentence each."""
+    environment: dict[str, Any] = {}
+    """The machine, and libraries, threads and variables of the process: see
+    ``zoodiff.measure.environment``. Latencies of two environments are not compared."""
     group: str
     """Names the interleaved run that this entry was measured in, with all others of it."""
     repeat: int = 0

@@ -50,6 +50,9 @@ class Made:
     def overhead(self) -> float:
         return 0.001
 
+    def surroundings(self) -> dict[str, object]:
+        return {}
+
     def peak_rss_bytes(self) -> int:
         return 1000
 

@@ -122,6 +122,15 @@ class Timed:
         finally:
             self._worker.hold()
 
+    def surroundings(self) -> dict[str, Any]:
+        """What the process runs with: libraries, threads, environment variables."""
+        self._worker.release()
+        try:
+            answer = self._worker.call("environment", doing="asking what it runs with")
+            return dict(answer)
+        finally:
+            self._worker.hold()
+
     def overhead(self, calls: int = 200) -> float:
         """Milliseconds that the clock itself shows a call, by a network that does nothing."""
         self._worker.release()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from zoodiff.errors import ZoodiffError
 from zoodiff.measure.latency import disturbances
@@ -80,6 +80,10 @@ class Loads(Protocol):
         """Milliseconds of a call of nothing."""
         ...
 
+    def surroundings(self) -> dict[str, Any]:
+        """What the process runs with."""
+        ...
+
     def peak_rss_bytes(self) -> int:
         """Peak resident memory of the process."""
         ...
@@ -103,6 +107,8 @@ class Course:
     """One a process: median of calls with pauses between them."""
     overhead_ms: float = 0.0
     peak_rss_bytes: int = 0
+    surroundings: dict[str, Any] = field(default_factory=dict)
+    """What its first process ran with."""
 
 
 @dataclass(frozen=True)
@@ -275,6 +281,7 @@ class _State:
                     course.paused_ms.append(statistics.median(paused))
                 if number == 0:
                     course.overhead_ms = timed.overhead()
+                    course.surroundings = timed.surroundings()
                 course.peak_rss_bytes = max(course.peak_rss_bytes, timed.peak_rss_bytes())
             except ZoodiffError as error:
                 self._fail(one, error)

@@ -7,10 +7,12 @@ from typing import Any
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.measure.common import hardware, now
+from zoodiff.measure.environment import Environment, surroundings_of
 from zoodiff.measure.latency.contestant import Contestant, Timed
 from zoodiff.measure.latency.rounds import Course, Effort, Measured, with_controls
 from zoodiff.measure.latency.rounds import measure as measure_rounds
 from zoodiff.measure.latency.scope import Scope
+from zoodiff.measure.machine import machine
 from zoodiff.measure.plan import Task
 from zoodiff.stats import ratios
 from zoodiff.store.records import Failure, Interval, LatencyValues, Record, WeightsInfo
@@ -109,7 +111,14 @@ def _record(task: Task, course: Course, measured: Measured, started: str, finish
             scope=dict(loaded.stated.aspects),
             stopped=measured.stopped,
             disturbances=list(measured.disturbances),
+            environment=_environment(course).to_dict(),
             group=started,
             repeat=one.copy,
         ),
     )
+
+
+def _environment(course: Course) -> Environment:
+    """The machine, and what the contestant's own process ran with once its network was loaded."""
+    zoo = course.contestant.entry.zoo.name
+    return Environment(machine(), {zoo: surroundings_of(course.surroundings)})
