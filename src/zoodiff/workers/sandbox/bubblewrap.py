@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from zoodiff.workers.sandbox.confine import accelerators
+
 _SECRETS = (
     ".ssh",
     ".gnupg",
@@ -72,6 +74,8 @@ def _arguments(scratch: Path) -> list[str]:
     made += ["--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     made += ["--die-with-parent", "--cap-drop", "ALL"]
     made += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    for device in accelerators():
+        made += ["--dev-bind", str(device), str(device)]
     home = Path.home()
     for name in _SECRETS:
         place = home / name

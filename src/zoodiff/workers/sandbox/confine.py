@@ -84,6 +84,12 @@ def allow_cpu(seconds: float) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (value, hard))
 
 
+def accelerators() -> list[Path]:
+    """Devices of graphics processors, which networks may run on."""
+    found = [*Path("/dev").glob("nvidia*"), Path("/dev/dri"), Path("/dev/kfd")]
+    return [path for path in found if path.exists()]
+
+
 def landlock(writable: Path) -> str:
     """Forbid to write anywhere else, to use TCP and to signal others; return what is missing.
 
@@ -105,6 +111,7 @@ def landlock(writable: Path) -> str:
         rules.add_path_rule(
             *devices, access=AccessFs.READ_FILE | AccessFs.WRITE_FILE | AccessFs.TRUNCATE
         )
+        rules.add_path_rule(*accelerators(), access=everything)
         rules.apply()
     except Exception as error:  # the package's own kinds, and OSError
         return f"the kernel does not offer it ({' '.join(str(error).split())[:120]})"
