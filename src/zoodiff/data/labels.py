@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoodiff import filenames
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +45,20 @@ BY_NAME = {
     space.name: space
     for space in (IMAGENET_1K, IMAGENET_1001, DIGITS_10, MNIST_10, CIFAR_10, CIFAR_100)
 }
+MOST_CLASSES = 100_000
+_NUMBER = re.compile(r"[0-9]{1,12}")
 _SHORT = {"imagenet": IMAGENET_1K, "imagenet-1001": IMAGENET_1001}
+
+
+def number(text: str) -> int | None:
+    """The class that a text numbers, None for any other text.
+
+    Python takes more characters for digits than it turns into numbers, and long numbers not at all.
+
+    >>> number("012"), number("²"), number("1.0")
+    (12, None, None)
+    """
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def find(name_or_file: str) -> LabelSpace:
@@ -55,7 +70,7 @@ def find(name_or_file: str) -> LabelSpace:
     if name_or_file in known:
         return known[name_or_file]
     path = Path(name_or_file)
-    if not path.is_file():
+    if not filenames.is_file(path):
         raise UsageError(
             f'no label space "{name_or_file}"; there are {", ".join(known)}, or name a file with '
             "one class a line"
@@ -64,22 +79,19 @@ def find(name_or_file: str) -> LabelSpace:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the label file {path} ({error})") from None
-    names = tuple(_name(line, number) for number, line in enumerate(lines) if line.strip())
-    if not 2 <= len(names) <= 100_000:
+    names = tuple(_name(line, place) for place, line in enumerate(lines) if line.strip())
+    if not 2 <= len(names) <= MOST_CLASSES:
         raise UsageError(f"the label file {path} has {len(names)} lines; one class a line is meant")
     return LabelSpace(path.name, len(names), background=_is_background(names[0]), names=names)
 
 
-def _name(line: str, number: int) -> str:
+def _name(line: str, place: int) -> str:
     head, separator, rest = line.strip().partition(" ")
     head = head.rstrip(":,")
     if head.startswith("n") and head[1:].isdigit() and len(head) == 9:
         return head
-    return (
-        rest.strip()
-        if separator and head.isdigit() and int(head) in (number, number + 1)
-        else line.strip()
-    )
+    counted = separator and number(head) in (place, place + 1)
+    return rest.strip() if counted else line.strip()
 
 
 def _is_background(name: str) -> bool:
@@ -120,10 +132,10 @@ def _meanings(space: LabelSpace) -> list[str]:
         return ([""] if space.background else []) + list(imagenet.wnids())
     found = []
     for name in space.names:
-        number = imagenet.class_of(name)
-        known = number is not None and not _is_background(name)
+        place = imagenet.class_of(name)
+        known = place is not None and not _is_background(name)
         found.append(
-            imagenet.wnids()[number] if known and number is not None else imagenet.plain(name)
+            imagenet.wnids()[place] if known and place is not None else imagenet.plain(name)
         )
     if space.background and found:
         found[0] = ""

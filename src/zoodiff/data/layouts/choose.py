@@ -6,8 +6,10 @@ import glob
 import re
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 from pathlib import Path
 
+from zoodiff import filenames
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
 from zoodiff.data.layouts import cifar, folders, parquet, shards, tfrecord
@@ -45,6 +47,7 @@ def open_images(
     )
 
 
+_MOST_FILES = 100_000
 _KINDS = (
     (parquet.read, lambda name: name.endswith(".parquet")),
     (shards.read, lambda name: name.endswith(".tar")),
@@ -70,7 +73,7 @@ def _split(files: Sequence[Path], split: str) -> Sequence[Path]:
 
 
 def _files(path: str) -> list[Path]:
-    if Path(path).exists():
+    if filenames.exists(path):
         return [Path(path)]
     found = sorted({Path(name) for one in _braces(path) for name in glob.glob(one)})  # noqa: PTH207 - patterns may be absolute
     if not found:
@@ -82,14 +85,19 @@ def _braces(pattern: str) -> list[str]:
     """The patterns that WebDataset's ``{000..012}`` and ``{a,b}`` stand for."""
     parts: list[list[str]] = []
     for text in re.split(r"(\{[^{}]*\})", pattern):
-        span = re.fullmatch(r"\{(\d+)\.\.(\d+)\}", text)
+        span = re.fullmatch(r"\{([0-9]{1,9})\.\.([0-9]{1,9})\}", text)
         if span:
             low, high = int(span[1]), int(span[2])
-            if high - low > 100_000:
-                raise UsageError(f"{text} stands for more than 100,000 files")
+            _few(high - low, text)
             parts.append([f"{n:0{len(span[1])}d}" for n in range(low, high + 1)])
         elif text.startswith("{") and text.endswith("}"):
             parts.append(text[1:-1].split(","))
         else:
             parts.append([text])
+    _few(prod(map(len, parts)), pattern)
     return ["".join(one) for one in product(*parts)]
+
+
+def _few(count: int, pattern: str) -> None:
+    if count > _MOST_FILES:
+        raise UsageError(f"{pattern} stands for more than {_MOST_FILES:,} files")

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from zoodiff.data import imagenet
 from zoodiff.data.images import ImageSet, Sample, is_image, stamp
-from zoodiff.data.labels import IMAGENET_1K, LabelSpace
+from zoodiff.data.labels import IMAGENET_1K, MOST_CLASSES, LabelSpace
+from zoodiff.data.labels import number as class_number
 from zoodiff.errors import UsageError
 
 _WNID = re.compile(r"n\d{8}")
@@ -82,7 +83,7 @@ def _numbers(
         missing = [name for name in names if imagenet.plain(name) not in known]
         if not missing:
             return {name: known[imagenet.plain(name)] for name in names}, space, ()
-        if not all(name.isdigit() for name in names):
+        if any(class_number(name) is None for name in names):
             raise UsageError(f"the folder {missing[0]} is no class of the label space {space.name}")
     if all(_WNID.fullmatch(name) for name in names):
         foreign = [name for name in names if name not in imagenet.by_wnid()]
@@ -92,8 +93,13 @@ def _numbers(
                 "label space of its own with --labels"
             )
         return {name: imagenet.by_wnid()[name] for name in names}, IMAGENET_1K, ()
-    if all(name.isdigit() for name in names):
-        numbers = {name: int(name) for name in names}
+    numbers = {name: n for name in names if (n := class_number(name)) is not None}
+    if len(numbers) == len(names):
+        if max(numbers.values()) >= MOST_CLASSES:
+            raise UsageError(
+                f"the folder {max(names, key=numbers.__getitem__)} is no number of a class; "
+                f"classes are numbered up to {MOST_CLASSES - 1}"
+            )
         given = space or LabelSpace("numbered folders", max(numbers.values()) + 1)
         outside = [name for name in names if numbers[name] >= given.classes]
         if outside:
@@ -179,13 +185,16 @@ def _ground_truth(folder: Path) -> Path | None:
 def _of_kaggle(path: Path) -> dict[str, int]:
     """``ImageId,PredictionString`` with the id of the first box's class."""
     found = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            words = (row.get("PredictionString") or "").split()
-            image = row.get("ImageId")
-            if not image or not words or words[0] not in imagenet.by_wnid():
-                raise UsageError(f"{path} is not Kaggle's LOC_val_solution.csv (row {row})")
-            found[f"{image}.JPEG"] = imagenet.by_wnid()[words[0]]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                words = (row.get("PredictionString") or "").split()
+                image = row.get("ImageId")
+                if not image or not words or words[0] not in imagenet.by_wnid():
+                    raise UsageError(f"{path} is not Kaggle's LOC_val_solution.csv (row {row})")
+                found[f"{image}.JPEG"] = imagenet.by_wnid()[words[0]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"cannot read the labels {path} ({error})") from None
     return found
 
 
@@ -229,7 +238,8 @@ def _of_list(path: Path, space: LabelSpace | None) -> tuple[dict[str, int], Labe
             continue
         name, _, label = line.strip().replace(",", " ").replace("\t", " ").partition(" ")
         label = label.strip()
-        number = int(label) if label.isdigit() else imagenet.class_of(label)
+        number = class_number(label)
+        number = imagenet.class_of(label) if number is None else number
         if number is None or (space is not None and number >= space.classes):
             raise UsageError(f'{path} gives {name} the class "{label}", which there is not')
         found[Path(name).name] = number
