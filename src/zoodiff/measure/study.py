@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from zoodiff import filenames
 from zoodiff.claims import table
 from zoodiff.claims.selection import ClaimsError
 from zoodiff.entry import did_you_mean
@@ -142,7 +143,7 @@ def built_in() -> dict[str, Path]:
 def load_study(name_or_path: str) -> LoadedStudy:
     """Read a study by the name of a built-in one or by its path; raise StudyError otherwise."""
     path = Path(name_or_path)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not filenames.exists(path):
         known = built_in()
         if name_or_path not in known:
             hint = did_you_mean(name_or_path, known) or f"; there are {', '.join(known)}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoodiff import filenames
 from zoodiff.entry import ModelRef
 from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
 from zoodiff.zoos.base import Weights, Zoo
@@ -27,7 +28,7 @@ def weights_of(ref: ModelRef, zoo: Zoo) -> Weights:
     """The weights that a file means; raise UnknownNameError or UsageError where it means none."""
     assert ref.weights is not None
     path = Path(ref.weights)
-    if not path.is_file():
+    if not filenames.is_file(path):
         raise UnknownNameError(f"there is no file {path} with weights for {ref.zoo}:{ref.model}")
     if not getattr(zoo, "takes_checkpoints", False):
         raise UsageError(

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoodiff import filenames
 from zoodiff.entry import RANDOM, ModelRef
 from zoodiff.errors import UnknownNameError, UsageError
 from zoodiff.zoos.base import Entry, Model, Weights
@@ -53,13 +54,13 @@ def is_file(text: str) -> bool:
     if re.match(r"[A-Za-z0-9][A-Za-z0-9_.-]*:", text):
         return False
     name, _, _ = _parts(text)
-    return "/" in name or name.endswith(_SUFFIXES) or Path(name).exists()
+    return "/" in name or name.endswith(_SUFFIXES) or filenames.exists(name)
 
 
 def _parts(text: str) -> tuple[str, int | None, bool]:
     """Path, size, and whether random weights are wanted; a file may be called ``a@random``."""
     name, random = text.removeprefix(f"{FILE}:"), False
-    if name.endswith(f"@{RANDOM}") and not Path(name).exists():
+    if name.endswith(f"@{RANDOM}") and not filenames.exists(name):
         name, random = name.removesuffix(f"@{RANDOM}"), True
     size = _SIZE.search(name)
     return _SIZE.sub("", name), int(size["size"]) if size else None, random
@@ -73,7 +74,7 @@ def resolve(text: str) -> FileEntry:
     """
     name, size, random = _parts(text)
     path = Path(name)
-    if not path.exists():
+    if not filenames.exists(name):
         raise UnknownNameError(f"there is no file {name}; entries of zoos are written zoo:model")
     extent = _DEFAULT if size is None else size
     if not 1 <= extent <= _LARGEST:

@@ -48,6 +48,8 @@ class Sidecar:
 
 def read(file: Path) -> Sidecar:
     """The sidecar of a file; raise UsageError naming key and file where it is not valid."""
+    if not file.name:
+        return Sidecar()  # the root, or the folder that the command was called in
     for path in (file.with_name(f"{file.name}.toml"), file.with_suffix(".toml")):
         if path.is_file() and path != file:
             return _read(path)
