@@ -4,23 +4,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from zoodiff.errors import UsageError
-from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.preprocessing.spec import Interpolation, Preprocessing, Triple
+
+_Extent = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class _Config(BaseModel):
+    input_size: tuple[int, _Extent, _Extent]
+    mean: Triple
+    std: Triple
+    crop_pct: Annotated[float, Field(ge=1e-3, le=1e3)] | None = None
+    crop_mode: str | None = None
+    interpolation: Interpolation | None = None
 
 
 def from_timm(config: Mapping[str, Any]) -> Preprocessing:
     """Read what ``timm.data.resolve_data_config`` returns, or a model's ``pretrained_cfg``.
 
     Sizes are computed as ``timm.data.transforms_factory.transforms_imagenet_eval`` does. Raises
-    UsageError for the crop mode ``border``, which pads.
+    UsageError for the crop mode ``border``, which pads, and for what is no such configuration.
     """
-    channels, rows, columns = config["input_size"]
+    try:
+        given = _Config.model_validate(config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "its value"
+        reason = first["msg"][:1].lower() + first["msg"][1:]
+        raise UsageError(f"timm's configuration is not valid: {key} ({reason})") from None
+    channels, rows, columns = given.input_size
     if channels != 3:
         raise UsageError(f"timm's configuration is of images with {channels} channels, not 3")
-    fraction = config.get("crop_pct") or 0.875
-    mode = config.get("crop_mode") or "center"
+    fraction = given.crop_pct or 0.875
+    mode = given.crop_mode or "center"
     if mode == "border":
         raise UsageError("timm's crop mode border, which pads images, is not supported")
     target = math.floor(rows / fraction), math.floor(columns / fraction)
@@ -30,12 +50,12 @@ def from_timm(config: Mapping[str, Any]) -> Preprocessing:
         resize=target if squash else target[0],
         resize_policy="squash" if squash else "short_side",
         library="pillow",
-        interpolation=config.get("interpolation") or "bilinear",
+        interpolation=given.interpolation or "bilinear",
         antialias=True,
         channel_order="RGB",
         value_range=(0.0, 1.0),
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
+        mean=given.mean,
+        std=given.std,
         layout="NCHW",
         published="yes",
         source="timm's pretrained_cfg",
