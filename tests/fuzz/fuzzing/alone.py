@@ -1,0 +1,159 @@
+"""One target under atheris in a process of its own: ``python -m fuzzing.alone TARGET ...``.
+
+What the target raises is kept and fuzzing goes on; what ends the process (a segmentation fault,
+an abort, a hang) is left to libFuzzer, which writes the input down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+from pathlib import Path
+from random import Random
+
+import atheris
+
+with atheris.instrument_imports(include=["zoodiff", "tarfile", "tomllib"]):
+    from fuzzing.registry import TARGETS
+    from zoodiff.errors import ZoodiffError
+
+SLOW_SECONDS = 5.0
+"""Processor time of one input beyond which it counts as a hang."""
+LARGE = 1 << 30
+"""Bytes by which one input may let the process grow."""
+_ROOM = 2 << 30
+"""Bytes of address space beyond what the seeds need."""
+_CHANGES = (1, 1, 1, 2, 3, 5)
+
+
+def main() -> None:
+    """Fuzz until the time is over; libFuzzer ends the process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("target")
+    parser.add_argument("--seconds", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    target = TARGETS[options.target]
+    corpus, found = options.folder / "corpus" / target.name, options.folder / "found" / target.name
+    corpus.mkdir(parents=True, exist_ok=True)
+    found.mkdir(parents=True, exist_ok=True)
+    with atheris.instrument_imports(include=["zoodiff", "tarfile", "tomllib"]):
+        # Whatever a target imports when it is first used is imported here.
+        seeds = [*target.seeds(), *(target.more() if not any(corpus.iterdir()) else ())]
+        judge = Judge(target.parse, found, options.folder / f"{target.name}.stats")
+        for seed in seeds:
+            (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+            judge(seed)
+    limit_memory()
+    longest = max(len(path.read_bytes()) for path in corpus.iterdir())
+
+    def mutate(data: bytes, size: int, seed: int) -> bytes:
+        random = Random(seed)
+        if random.random() < 0.3:
+            return bytes(atheris.Mutate(data, size))
+        for _ in range(random.choice(_CHANGES)):
+            data = target.mutate(data, random)
+        return data[:size]
+
+    atheris.Setup(
+        [
+            sys.argv[0],
+            f"-max_total_time={options.seconds}",
+            f"-max_len={max(4096, 2 * longest)}",
+            f"-artifact_prefix={found}/",
+            f"-seed={options.seed or 1}",
+            "-timeout=60",
+            f"-rss_limit_mb={4096}",
+            "-print_final_stats=0",
+            "-verbosity=0",
+            "-len_control=0",
+            "-close_fd_mask=1",
+            str(corpus),
+        ],
+        judge,
+        custom_mutator=mutate,
+    )
+    judge.begin, judge.processor = time.monotonic(), time.process_time()
+    atheris.Fuzz()
+
+
+class Judge:
+    """Calls the parser, counts, and keeps the first input for each kind of failure."""
+
+    def __init__(self, parse: object, folder: Path, stats: Path) -> None:
+        self._parse, self._folder, self._stats = parse, folder, stats
+        self._kinds: dict[str, int] = {}
+        self._runs = self._refused = 0
+        self.begin = self._written = time.monotonic()
+        self.processor = time.process_time()
+        self._peak = _peak()
+
+    def __call__(self, data: bytes) -> None:
+        before = time.process_time()
+        try:
+            self._parse(data)  # type: ignore[operator]
+        except ZoodiffError:
+            self._refused += 1
+        except Exception as error:
+            self._keep(kind_of(error), data, traceback.format_exc())
+        took, peak = time.process_time() - before, _peak()
+        self._runs += 1
+        if took > SLOW_SECONDS:
+            self._keep("slow", data, f"{took:.1f} s of processor time")
+        if peak - self._peak > LARGE:
+            self._keep("large", data, f"{(peak - self._peak) / 2**30:.1f} GiB")
+        self._peak = max(peak, self._peak)
+        if time.monotonic() - self._written > 1:
+            self._write()
+
+    def _keep(self, kind: str, data: bytes, why: str) -> None:
+        self._kinds[kind] = self._kinds.get(kind, 0) + 1
+        name = hashlib.sha256(kind.encode()).hexdigest()[:12]
+        held = self._folder / f"{name}.input"
+        if not held.exists() or len(data) < held.stat().st_size:
+            held.write_bytes(data)
+            (self._folder / f"{name}.txt").write_text(f"{kind}\n{why}\n", errors="replace")
+            self._write()
+
+    def _write(self) -> None:
+        self._written = time.monotonic()
+        facts = {
+            "seconds": self._written - self.begin,
+            "processor": time.process_time() - self.processor,
+            "runs": self._runs,
+            "refused": self._refused,
+            "kinds": self._kinds,
+        }
+        temporary = self._stats.with_suffix(".tmp")
+        temporary.write_text(json.dumps(facts))
+        temporary.replace(self._stats)
+
+
+def kind_of(error: BaseException) -> str:
+    """The type of an error and the innermost places that it came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "/zoodiff/" in f.filename]
+    places = [f"{Path(f.filename).name}:{f.lineno}" for f in (*own[-1:], *frames[-1:])]
+    return " ".join([type(error).__name__, *dict.fromkeys(places)])
+
+
+def limit_memory() -> None:
+    """Let allocations fail that go far beyond what the seeds needed."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + _ROOM
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    main()
