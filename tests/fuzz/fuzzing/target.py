@@ -26,7 +26,7 @@ def nothing() -> Sequence[bytes]:
 
 @dataclass(frozen=True)
 class Target:
-    """One parser; ``parse`` raises ZoodiffError for what it refuses, and must raise nothing else."""
+    """One parser; ``parse`` raises ZoodiffError for what it refuses, and nothing else."""
 
     name: str
     parse: Callable[[bytes], object]
@@ -39,6 +39,8 @@ class Target:
     """Further seeds for the long form."""
     contained: str = ""
     """The foreign library whose faults end the worker and nothing else; empty for none."""
+    examples: int = 40
+    """Inputs of the short form."""
 
     @property
     def missing(self) -> str | None:

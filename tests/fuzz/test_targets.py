@@ -1,0 +1,35 @@
+"""Every parser of foreign bytes for a moment: what it refuses, it refuses in one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import pytest
+from fuzzing.registry import TARGETS
+from fuzzing.structured import inputs
+from hypothesis import HealthCheck, given, settings
+
+from zoodiff.errors import ZoodiffError
+
+TIMES = int(os.environ.get("ZOODIFF_FUZZ_TIMES", "1"))
+"""By how much there are more examples than continuous integration can afford."""
+
+
+@pytest.mark.parametrize("name", list(TARGETS))
+def test_a_parser_lets_nothing_pass_but_its_own_errors(name: str) -> None:
+    target = TARGETS[name]
+    if target.missing:
+        pytest.skip(f"needs {target.missing}")
+
+    @settings(
+        max_examples=target.examples * TIMES,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(inputs(target))
+    def parse(data: bytes) -> None:
+        with contextlib.suppress(ZoodiffError):
+            target.parse(data)
+
+    parse()
