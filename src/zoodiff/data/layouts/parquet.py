@@ -17,6 +17,8 @@ from zoodiff.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
+_DAMAGE = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
+"""What pyarrow and Python raise for columns that are not what they are called."""
 _IMAGES, _LABELS = ("image", "img", "jpg"), ("label", "fine_label", "labels", "cls")
 
 
@@ -37,6 +39,8 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
                 starts.append(len(samples))
                 groups.append((file, group))
                 rows = file.metadata.row_group(group).num_rows
+                if not 0 <= rows <= path.stat().st_size:
+                    raise ValueError(f"{rows} images in {path.stat().st_size} bytes")
                 labels: Sequence[Any] = [None] * rows
                 if label:
                     labels = file.read_row_group(group, columns=[label])[label].to_pylist()
@@ -46,7 +50,7 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
                     for k, v in enumerate(labels)
                 ]
         own = _space(files[0], pq.ParquetFile(files[0]))
-    except (pa.ArrowException, OSError, TypeError) as error:
+    except (pa.ArrowException, *_DAMAGE) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"the Parquet file {path} cannot be read ({reason})") from None
     if not samples:
@@ -61,7 +65,7 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
         group = bisect_right(starts, number) - 1
         try:
             value = rows_of(group)[number - starts[group]].as_py()
-        except pa.ArrowException as error:
+        except (pa.ArrowException, *_DAMAGE) as error:
             raise OSError(" ".join(str(error).split())[:200]) from None
         found = value.get("bytes") if isinstance(value, dict) else value
         if not isinstance(found, bytes):
@@ -94,7 +98,7 @@ def _space(path: Path, file: pq.ParquetFile) -> LabelSpace | None:
     try:
         features = json.loads(raw or b"{}")["info"]["features"]
         names = next(features[key]["names"] for key in _LABELS if key in features)
-    except (ValueError, KeyError, TypeError, StopIteration):
+    except (ValueError, KeyError, RecursionError, TypeError, StopIteration):
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return None

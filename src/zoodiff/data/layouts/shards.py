@@ -14,6 +14,11 @@ from zoodiff.rules.security import climbs, refusal
 
 _LABELS = ("cls", "json", "label")
 _LARGEST_LABEL = 1 << 20
+_DAMAGE = (
+    *(tarfile.TarError, OSError, EOFError),
+    # What tarfile raises for numbers that are none, and for headers behind a thousand others.
+    *(ArithmeticError, LookupError, RecursionError, TypeError, ValueError),
+)
 _BLOCK = 512
 """Bytes of a tar archive's blocks; one of zeros, at least, is its end mark."""
 
@@ -62,6 +67,9 @@ def _shard(path: Path) -> tuple[list[tuple[str, tuple[int, int], int | None]], b
         size = path.stat().st_size
         with tarfile.open(path, "r:") as archive:
             for member in archive:
+                if member.size < 0:
+                    # Python before 3.12.12 and 3.13.6 reads such an archive for ever.
+                    raise UsageError(f"the shard {path} holds a file of {member.size} bytes")
                 end = member.offset_data + (member.size if member.isfile() else 0)
                 if end > size:
                     break
@@ -79,7 +87,7 @@ def _shard(path: Path) -> tuple[list[tuple[str, tuple[int, int], int | None]], b
                     label = _label(file.read() if file else b"", ending)
                     if label is not None:
                         labels[key] = label
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except _DAMAGE as error:
         raise UsageError(f"the shard {path} cannot be read ({error})") from None
     rest = size - -(-end // _BLOCK) * _BLOCK
     if end > size or 0 < rest < _BLOCK:
@@ -94,7 +102,7 @@ def _shard(path: Path) -> tuple[list[tuple[str, tuple[int, int], int | None]], b
 def _label(data: bytes, ending: str) -> int | None:
     try:
         found = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if ending == "json" and isinstance(found, dict):
         found = next((found[k] for k in ("label", "cls", "class") if k in found), None)

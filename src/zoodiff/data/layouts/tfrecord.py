@@ -51,8 +51,10 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
         with path.open("rb") as file:
             file.seek(offset)
             features = _features(file.read(length), path)
-        found = next(features[key] for key in _IMAGES if key in features)
-        return bytes(found.bytes_list.value[0])
+        held = next(features[key] for key in _IMAGES if key in features).bytes_list.value
+        if not held:
+            raise OSError("the record's image holds no bytes")
+        return bytes(held[0])
 
     return ImageSet(
         files[0].name.split(".")[0].split("-")[0],
