@@ -170,7 +170,7 @@ def parse(text: str, path: str = "study") -> LoadedStudy:
     """Check a study's text; raise StudyError naming the line and the key."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise StudyError(f"study {path} is not TOML: {error}") from None
     try:
         study = Study.model_validate(raw)

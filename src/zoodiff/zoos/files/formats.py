@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,7 +131,7 @@ def _of_archive(path: Path) -> FileZoo:
         archive.check_directory(path)
         with zipfile.ZipFile(path) as opened:
             names = opened.namelist()[:10_000]
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile) as error:
         raise UsageError(f"{path} is a damaged archive ({error})") from None
     if "config.json" in names and "model.weights.h5" in names:
         return KERAS

@@ -19,8 +19,9 @@ For example::
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from zoodiff.rules.security import climbs, refusal
 
 _KEYS = ("architecture", "labels", "preprocessing")
 _LARGEST = 1 << 20
+LARGEST_EXTENT = 16_384
+"""Rows or columns that an image is resized to."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def _read(path: Path) -> Sidecar:
         if path.stat().st_size > _LARGEST:
             raise UsageError(f"{path} is too large to describe a file")
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, RecursionError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} cannot be read as TOML ({error})") from None
     unknown = [key for key in raw if key not in _KEYS]
     if unknown:
@@ -95,7 +98,7 @@ def specification(raw: Any, where: str) -> Preprocessing:
         hint = did_you_mean(unknown[0], known) or f"; there are {', '.join(known)}"
         raise UsageError(f'{where}: unknown key "preprocessing.{unknown[0]}"{hint}')
     try:
-        return TypeAdapter(Preprocessing).validate_python(dict(raw))
+        found = TypeAdapter(Preprocessing).validate_python(dict(raw))
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
@@ -103,3 +106,27 @@ def specification(raw: Any, where: str) -> Preprocessing:
         raise UsageError(
             f"{where}: preprocessing.{key} = {raw.get(key)!r} is not valid ({reason})"
         ) from None
+    for key, problem in _problems(found):
+        raise UsageError(
+            f"{where}: preprocessing.{key} = {raw.get(key)!r} is not valid ({problem})"
+        )
+    return found
+
+
+def _problems(found: Preprocessing) -> Iterator[tuple[str, str]]:
+    """Fields whose numbers no image can be prepared with, and why."""
+    for key, sizes in (("input_size", found.input_size), ("resize", found.resize)):
+        extents = (sizes,) if isinstance(sizes, int) else sizes or ()
+        if not all(1 <= extent <= LARGEST_EXTENT for extent in extents):
+            yield key, f"a size is from 1 to {LARGEST_EXTENT} pixels"
+    if found.crop_fraction is not None and not 0 < found.crop_fraction <= 1:
+        yield "crop_fraction", "it is a part of the image, from 0 to 1"
+    for key, values in (
+        ("value_range", found.value_range),
+        ("mean", found.mean),
+        ("std", found.std),
+    ):
+        if not all(map(math.isfinite, values or ())):
+            yield key, "numbers are finite"
+    if 0 in (found.std or ()):
+        yield "std", "nothing is divided by 0"
