@@ -65,6 +65,9 @@ def pixels(data: bytes, wanted: Sequence[Geometry]) -> list[NDArray[Any]]:
             images[key] = by.decode(data, exif=one.exif)
         image = images[key]
         todo = steps(one, *by.size(image))
+        if todo.size[0] * todo.size[1] > LARGEST:
+            # A strip one pixel wide is a small file and large once its short side is resized.
+            raise ImageError("it is too long and narrow to be resized")
         found.append(_taken(by.resized(image, todo.before, todo.size, one), todo.after))
     return found
 
@@ -90,6 +93,29 @@ def _taken(image: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArra
     first, second = max(-top, 0), max(-left, 0)
     made[first : first + inside.shape[0], second : second + inside.shape[1]] = inside
     return made
+
+
+def check_size(data: bytes) -> None:
+    """Raise ImageError for an image that is too large to be decoded, by what its head says.
+
+    For libraries that decode first; what Pillow does not know is left to them.
+    """
+    import io
+    import warnings
+
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                too_large = image.width * image.height > LARGEST
+        except Image.DecompressionBombError:
+            too_large = True
+        except Exception:  # Pillow's plugins raise many kinds
+            too_large = False
+    if too_large:
+        raise ImageError("it is too large")
 
 
 def check_whole(data: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, MissingFrameworkError, UsageError
 from zoodiff.preprocessing.geometry import Geometry
-from zoodiff.preprocessing.pixels import check_whole
+from zoodiff.preprocessing.pixels import check_size, check_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +38,7 @@ class OpenCV:
         import numpy as np
 
         check_whole(data)
+        check_size(data)
         flags = self._cv2.IMREAD_COLOR if exif else _unturned(self._cv2)
         try:
             image = self._cv2.imdecode(np.frombuffer(data, np.uint8), flags)

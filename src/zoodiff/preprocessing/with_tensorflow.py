@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, UsageError
 from zoodiff.preprocessing.geometry import Geometry
-from zoodiff.preprocessing.pixels import LARGEST
+from zoodiff.preprocessing.pixels import LARGEST, check_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class TensorFlow:
         """A tensor (rows, columns, 3) of uint8."""
         if exif:
             raise UsageError("TensorFlow does not know EXIF orientations; take exif = false")
+        check_size(data)
         try:
             image = self._tf.io.decode_image(data, channels=3, expand_animations=False)
         except (self._tf.errors.OpError, ValueError) as error:
