@@ -147,11 +147,18 @@ def to_parquet(
 
 def right_top1(store: Store, record: Record) -> NDArray[np.bool_] | None:
     """Per image whether the record's first class was right; None where the file is not intact."""
+    if record.attachment is None or not store.intact(record):
+        return None
+    try:
+        return _right_top1(store, record)
+    except (ArithmeticError, LookupError, OSError, TypeError, ValueError):
+        return None  # written by something else than zoodiff
+
+
+def _right_top1(store: Store, record: Record) -> NDArray[np.bool_]:
     import numpy as np
     import pyarrow.parquet as pq
 
-    if record.attachment is None or not store.intact(record):
-        return None
     content = io.BytesIO(store.read_attachment(record))
     if "rank" in pq.read_schema(content).names:  # of images
         rank = pq.read_table(content, columns=["rank"])["rank"].to_numpy()

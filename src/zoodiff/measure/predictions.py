@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.errors import MeasurementError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -153,7 +155,15 @@ def to_parquet(stored: Stored) -> bytes:
 
 
 def from_parquet(data: bytes) -> Stored:
-    """What ``to_parquet`` wrote."""
+    """What ``to_parquet`` wrote; raise MeasurementError for anything else."""
+    try:
+        return _read(data)
+    except Exception as error:  # pyarrow raises many kinds
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise MeasurementError(f"these are no predictions ({reason}); measure anew") from None
+
+
+def _read(data: bytes) -> Stored:
     import numpy as np
     import pyarrow.parquet as pq
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from zoodiff.store.records import Failure, Hardware, Strict
 from zoodiff.store.sealed import parsed, sealed, unsealed
+
+RecordName = Annotated[
+    str, Field(pattern=r"^(architecture|latency|accuracy)/[0-9a-f]{16}-[0-9a-f]{16}\.json$")
+]
+"""A manifest may come from somebody else: its names may not leave the folder of the records."""
 
 
 class Manifest(Strict):
@@ -19,7 +26,7 @@ class Manifest(Strict):
     started: str
     updated: str
     complete: bool
-    records: list[str]
+    records: list[RecordName]
     """File names of the records, relative to the store's ``records`` folder."""
     failures: list[Failure]
     planned: int
