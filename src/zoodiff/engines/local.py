@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import TracebackType
 
-from zoodiff.errors import ZoodiffError
+from zoodiff.errors import WorkerError, ZoodiffError
 from zoodiff.workers.process import Limits, Worker
 from zoodiff.zoos.base import Zoo
 
@@ -54,7 +54,11 @@ class LocalEngine:
         name = worker.zoo.name
         if name not in self._versions:
             answer = worker.call("hello", doing="importing its framework")
-            self._versions[name] = dict(answer["versions"])
+            try:
+                told = dict(answer["versions"])
+            except (KeyError, TypeError, ValueError):
+                raise WorkerError(f"the worker of {name} told no versions") from None
+            self._versions[name] = {str(one): str(version) for one, version in told.items()}
         return self._versions[name]
 
     @property

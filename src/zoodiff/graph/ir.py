@@ -135,38 +135,61 @@ class Graph:
     def from_dict(cls, raw: Mapping[str, Any]) -> Graph:
         """Read what ``to_dict`` wrote; raise KeyError or TypeError on anything else."""
         return cls(
-            source=raw["source"],
+            source=_text(raw["source"]),
             inputs=tuple(_tensor(t) for t in raw["inputs"]),
             outputs=tuple(_tensor(t) for t in raw["outputs"]),
             nodes=tuple(
                 Node(
-                    op=n["op"],
-                    name=n["name"],
-                    inputs=tuple(n["inputs"]),
-                    outputs=tuple(n["outputs"]),
-                    attributes=dict(n["attributes"]),
+                    op=_text(n["op"]),
+                    name=_text(n["name"]),
+                    inputs=tuple(_text(name) for name in n["inputs"]),
+                    outputs=tuple(_text(name) for name in n["outputs"]),
+                    attributes={_text(k): _attribute(v) for k, v in n["attributes"].items()},
                     parameters=tuple(_parameter(p) for p in n["parameters"]),
-                    notes=tuple(n.get("notes", ())),
+                    notes=tuple(_text(note) for note in n.get("notes", ())),
                 )
                 for n in raw["nodes"]
             ),
-            tensors={name: _tensor(t) for name, t in raw["tensors"].items()},
+            tensors={_text(name): _tensor(t) for name, t in raw["tensors"].items()},
             unused_parameters=tuple(_parameter(p) for p in raw["unused_parameters"]),
         )
 
 
 def _tensor(raw: Mapping[str, Any]) -> Tensor:
-    return Tensor(raw["name"], tuple(raw["shape"]), raw["dtype"])
+    return Tensor(_text(raw["name"]), _shape(raw["shape"]), _text(raw["dtype"]))
 
 
 def _parameter(raw: Mapping[str, Any]) -> Parameter:
     return Parameter(
-        raw["name"],
-        tuple(raw["shape"]),
-        raw["trainable"],
-        raw["dtype"],
-        raw.get("role", ""),
-        raw.get("layout", ""),
-        tuple((step, tuple(numbers)) for step, numbers in raw.get("view", ())),
-        raw.get("whole", ""),
+        _text(raw["name"]),
+        _shape(raw["shape"]),
+        bool(raw["trainable"]),
+        _text(raw["dtype"]),
+        _text(raw.get("role", "")),
+        _text(raw.get("layout", "")),
+        tuple((_text(step), _shape(numbers)) for step, numbers in raw.get("view", ())),
+        _text(raw.get("whole", "")),
     )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} is no text")
+    return value
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    found = tuple(value)
+    if not all(isinstance(extent, int) for extent in found):
+        raise TypeError(f"{found!r:.40} are no whole numbers")
+    return found
+
+
+def _attribute(value: Any) -> AttributeValue:
+    one = int | float | str | None
+    known = isinstance(value, one) or (
+        isinstance(value, list) and all(isinstance(part, one) for part in value)
+    )
+    if not known:
+        raise TypeError(f"{value!r:.40} is no attribute")
+    return value  # type: ignore[no-any-return]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import WorkerError
 from zoodiff.graph.cost import count
@@ -13,7 +16,7 @@ from zoodiff.zoos.registry import Entry
 
 def describe(
     engine: LocalEngine, entry: Entry, *, role: str = "describe", threads: int = 1
-) -> tuple[Graph, dict[str, object]]:
+) -> tuple[Graph, dict[str, Any]]:
     """The entry's graph and the framework's own facts, from its worker."""
     worker = engine.worker(entry.zoo, role, threads=threads)
     answer = worker.call(
@@ -24,7 +27,7 @@ def describe(
     )
     try:
         graph = Graph.from_dict(answer["graph"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkerError(
             f"the worker of {entry.zoo.name} sent no graph of {entry.model.name} ({error!r})"
         ) from None
@@ -35,10 +38,14 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
     """Describe and count one entry; raise a ZoodiffError where that fails."""
     started = now()
     graph, answer = describe(engine, entry)
-    counts = count(graph)
-    facts = answer["facts"]
-    if not isinstance(facts, dict):
-        raise WorkerError(f"the worker of {entry.zoo.name} sent no facts of {entry.model.name}")
+    try:
+        values = _values(graph, answer, entry)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise WorkerError(
+            f"the worker of {entry.zoo.name} sent no sound description of {entry.model.name} "
+            f"({reason})"
+        ) from error
     return Record(
         key=key,
         entry=str(entry.ref),
@@ -53,25 +60,30 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
         hardware=hardware(),
         started=started,
         finished=now(),
-        values=ArchitectureValues(
-            parameters=counts.parameters,
-            statistics=counts.statistics,
-            unused_parameters=counts.unused_parameters,
-            macs=counts.macs,
-            convolutions=counts.convolutions,
-            normalisations=counts.normalisations,
-            linear_layers=counts.linear_layers,
-            nodes=len(graph.nodes),
-            opaque_nodes=sum("::" in node.op for node in graph.nodes),
-            input_shape=list(graph.inputs[0].channels_first) if graph.inputs else [],
-            output_shape=list(graph.outputs[0].shape) if graph.outputs else [],
-            softmax_inside=counts.softmax_inside,
-            preprocessing_inside=counts.preprocessing_inside,
-            preprocessing_ops=list(counts.preprocessing_ops),
-            published_parameters=entry.weights.parameters if entry.weights else None,
-            framework_parameters=int(facts["parameters"]),
-            framework_statistics=int(facts["statistics"]),
-            peak_rss_bytes=int(answer["peak_rss_bytes"]),  # type: ignore[call-overload]
-            seconds=float(answer["seconds"]),  # type: ignore[arg-type]
-        ),
+        values=values,
+    )
+
+
+def _values(graph: Graph, answer: Mapping[str, Any], entry: Entry) -> ArchitectureValues:
+    counts, facts = count(graph), answer["facts"]
+    return ArchitectureValues(
+        parameters=counts.parameters,
+        statistics=counts.statistics,
+        unused_parameters=counts.unused_parameters,
+        macs=counts.macs,
+        convolutions=counts.convolutions,
+        normalisations=counts.normalisations,
+        linear_layers=counts.linear_layers,
+        nodes=len(graph.nodes),
+        opaque_nodes=sum("::" in node.op for node in graph.nodes),
+        input_shape=list(graph.inputs[0].channels_first) if graph.inputs else [],
+        output_shape=list(graph.outputs[0].shape) if graph.outputs else [],
+        softmax_inside=counts.softmax_inside,
+        preprocessing_inside=counts.preprocessing_inside,
+        preprocessing_ops=list(counts.preprocessing_ops),
+        published_parameters=entry.weights.parameters if entry.weights else None,
+        framework_parameters=int(facts["parameters"]),
+        framework_statistics=int(facts["statistics"]),
+        peak_rss_bytes=int(answer["peak_rss_bytes"]),
+        seconds=float(answer["seconds"]),
     )

@@ -151,6 +151,8 @@ class Worker:
             raise WorkerError(f"the worker of {self.zoo.name} answered out of turn while {doing}")
         if "error" in answer:
             raise self._error(answer["error"], doing)
+        if "result" not in answer:
+            raise WorkerError(f"the worker of {self.zoo.name} answered nothing while {doing}")
         return answer["result"]
 
     @contextlib.contextmanager
@@ -315,7 +317,8 @@ class Worker:
         said = f'; its last words: "{last}"' if last else ""
         return WorkerError(f"the worker of {self.zoo.name} died while {doing} ({how}){said}")
 
-    def _error(self, raw: Mapping[str, Any], doing: str) -> ZoodiffError:
+    def _error(self, raw: Any, doing: str) -> ZoodiffError:
+        raw = raw if isinstance(raw, Mapping) else {"message": raw}
         kind, message = str(raw.get("kind")), str(raw.get("message"))
         known = getattr(errors, kind, None)
         if isinstance(known, type) and issubclass(known, ZoodiffError):

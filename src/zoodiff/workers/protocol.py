@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import struct
+import tokenize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 MAX_FRAME = 256 * 1024 * 1024
 """Bytes; a longer frame is a broken or hostile peer."""
 _HEADER = struct.Struct(">I")
+_UNREADABLE = (
+    *(ArithmeticError, EOFError, LookupError, OSError, RecursionError, TypeError, ValueError),
+    tokenize.TokenError,
+)
+"""What numpy raises for a file that is no array; its header is read by Python's own parser."""
 _numbers = itertools.count()
 
 
@@ -48,7 +54,7 @@ def unpack(body: bytes) -> Any:
     """Read a frame's body; raise ProtocolError where it is not JSON."""
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a frame is not JSON: {error}") from None
 
 
@@ -73,15 +79,19 @@ def get_array(message: Any, scratch: Path, *, remove: bool = True) -> NDArray[np
     if not isinstance(name, str) or Path(name).name != name or not name.endswith(".npy"):
         raise ProtocolError(f"not an array of this scratch folder: {message!r}")
     path = scratch / name
-    if path.is_symlink():
-        raise ProtocolError(f"{name} is a link")
     try:
+        if path.is_symlink():
+            raise ProtocolError(f"{name} is a link")
+        if path.exists() and not path.is_file():
+            raise ProtocolError(f"{name} is no file")  # opening a pipe would wait for ever
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise ProtocolError(f"{name} cannot be read as an array: {error}") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biufcV" or array.dtype.names:
+        raise ProtocolError(f"{name} holds no numbers")
     if remove:
         path.unlink(missing_ok=True)
-    return array  # type: ignore[no-any-return]
+    return array
 
 
 def lend(message: Any, scratch: Path, other: Path) -> dict[str, str]:
@@ -89,11 +99,11 @@ def lend(message: Any, scratch: Path, other: Path) -> dict[str, str]:
     name = message.get("$array") if isinstance(message, dict) else None
     if not isinstance(name, str) or Path(name).name != name or not name.endswith(".npy"):
         raise ProtocolError(f"not an array of this scratch folder: {message!r}")
-    if (scratch / name).is_symlink():
-        raise ProtocolError(f"{name} is a link")
     lent = f"lent-{next(_numbers)}.npy"
     try:
+        if (scratch / name).is_symlink():
+            raise ProtocolError(f"{name} is a link")
         os.link(scratch / name, other / lent)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ProtocolError(f"{name} cannot be lent: {error}") from None
     return {"$array": lent}
