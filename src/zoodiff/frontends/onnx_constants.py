@@ -209,8 +209,9 @@ def written(value: float) -> float:
 
 
 def dtype(code: int) -> str:
-    """The name of an element type as numpy has it."""
+    """The name of an element type as numpy has it; ``undefined`` for a code that there is not."""
     from onnx import TensorProto
 
-    name = str(TensorProto.DataType.Name(code)).lower() if code else "undefined"
+    known = code in TensorProto.DataType.values()
+    name = str(TensorProto.DataType.Name(code)).lower() if known else "undefined"
     return {"float": "float32", "double": "float64"}.get(name, name)

@@ -97,7 +97,7 @@ def graph_from_model(model: Any, source: str, *, extent: int = _DEFAULT_EXTENT) 
             node.domain = ""  # two names of one domain, of which onnx infers shapes for this
         if any(a.HasField("g") or a.graphs for a in node.attribute):
             raise MeasurementError(
-                f"the node {node.name or node.output[0]} of {source} is control flow "
+                f"the node {node.name or next(iter(node.output), '?')} of {source} is control flow "
                 f"({node.op_type}), which no graph of layers can hold; export without it"
             )
     known = onnx_shapes.shapes(onnx_shapes.inferred(model, source, extent).graph)

@@ -11,6 +11,8 @@ import mmap
 from pathlib import Path
 from typing import Any
 
+from zoodiff import filenames
+
 _LIMIT = 32_768
 """Bytes of values up to which a tensor keeps them: 4096 numbers of 8 bytes."""
 _DEPTH = 100
@@ -68,7 +70,8 @@ def take_integers(tensor: Any, folder: Path) -> None:
         path = folder / said["location"]
     except (KeyError, ValueError):
         return
-    if not 0 < length <= _LIMIT or offset < 0 or path.is_symlink() or not path.is_file():
+    inside = 0 < length <= _LIMIT and 0 <= offset < 1 << 62
+    if not inside or path.is_symlink() or not filenames.is_file(path):
         return
     with path.open("rb") as file:
         file.seek(offset)

@@ -29,6 +29,8 @@ STANDARD: dict[str, tuple[str, Sequence[int] | None]] = {
 real numbers, and the inputs that are no scales and zero points
 (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md)."""
 
+_ROUNDS = 100
+"""Times that shapes are inferred anew; real files need a handful, each costs the whole graph."""
 _UNKNOWN_TO_ONNX = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
 """Standard operators without a shape inference of their own; the shape is their input's."""
 
@@ -81,7 +83,9 @@ def inferred(model: Any, source: str, extent: int) -> Any:
         onnx_old.renew(stand_in)
         found = shape_inference.infer_shapes(stand_in, data_prop=True)
         # ONNX follows few of the ways in which an exporter computes a shape from another.
-        while _unknown(found.graph) and _fold(stand_in, shapes(found.graph)):
+        for _ in range(_ROUNDS):
+            if not _unknown(found.graph) or not _fold(stand_in, shapes(found.graph)):
+                break
             found = shape_inference.infer_shapes(stand_in, data_prop=True)
         return found
     except Exception as error:

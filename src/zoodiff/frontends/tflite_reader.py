@@ -152,8 +152,19 @@ def read(path: Path) -> FileNetwork:
 def read_weight(path: Path, tensor: FileTensor) -> Any:
     """The values of a constant as real numbers in single precision, in its stored shape.
 
-    Raises MeasurementError for types that are not held in whole bytes, and sparse ones.
+    Raises MeasurementError for types that are not held in whole bytes, sparse ones, and scales
+    that do not fit the values.
     """
+    try:
+        return _weight(path, tensor)
+    except (AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
+        raise MeasurementError(
+            f"the weight {tensor.name} of {path} is malformed "
+            f"({' '.join(str(error).split())[:100]})"
+        ) from None
+
+
+def _weight(path: Path, tensor: FileTensor) -> Any:
     import tflite
 
     if tensor.dtype in {"int4", *_NO_WIDTH}:

@@ -11,6 +11,7 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.keras_backend import KerasNetwork, import_keras
 from zoodiff.zoos.look import keras as look
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
 
 
+@guarded
 class KerasFiles:
     """Files that ``Model.save`` writes; see ``zoodiff.zoos.base.Backend``.
 

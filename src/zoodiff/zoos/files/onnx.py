@@ -11,6 +11,7 @@ from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.onnx_backend import OnnxNetwork
 from zoodiff.zoos.onnx_session import open_file, precision, sha256_of_model
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
 
 
+@guarded
 class OnnxFiles:
     """ONNX files on ONNX Runtime; see ``zoodiff.zoos.base.Backend``."""
 

@@ -14,6 +14,7 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.held import Held, of_tensorflow
 from zoodiff.zoos.keras_backend import import_keras
 from zoodiff.zoos.look import graphs
@@ -60,6 +61,7 @@ class TensorFlowNetwork:
         raise MeasurementError("a SavedModel does not say how images are prepared")
 
 
+@guarded
 class TensorFlowFiles:
     """SavedModel folders and frozen graphs; see ``zoodiff.zoos.base.Backend``."""
 

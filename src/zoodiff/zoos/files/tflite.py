@@ -15,6 +15,7 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.held import Held
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def _to_real(values: NDArray[Any], details: Mapping[str, Any]) -> NDArray[np.flo
     return values.astype(np.float32)
 
 
+@guarded
 class TFLiteFiles:
     """TFLite files; see ``zoodiff.zoos.base.Backend``."""
 

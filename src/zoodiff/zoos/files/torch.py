@@ -13,6 +13,7 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.held import of_torch
 from zoodiff.zoos.look import program as look
 
@@ -96,6 +97,7 @@ def program_scope(mode: str, batch: int | None) -> dict[str, str]:
     return modes.torch_scope(mode) | {"calls": calls}
 
 
+@guarded
 class TorchFiles:
     """Programs of ``torch.export``; see ``zoodiff.zoos.base.Backend``."""
 

@@ -17,6 +17,7 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.files.torch import ExportedNetwork, program_scope
 from zoodiff.zoos.look import allowed, script
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
 
 
+@guarded
 class TorchScriptFiles:
     """Traced and scripted modules; see ``zoodiff.zoos.base.Backend``."""
 
