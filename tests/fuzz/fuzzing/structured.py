@@ -93,8 +93,10 @@ def _specification() -> dict[str, Any]:
     from zoodiff.preprocessing.spec import Preprocessing
 
     words = st.sampled_from(
-        ["short_side", "squash", "central_square", "bilinear", "nearest", "area", "pillow"]
-        + ["opencv", "torchvision", "RGB", "BGR", "NCHW", "yes"]
+        (
+            *("short_side", "squash", "central_square", "bilinear", "nearest", "area", "pillow"),
+            *("opencv", "torchvision", "RGB", "BGR", "NCHW", "yes"),
+        )
     )
     return {one.name: words | st.integers(-1, 400) for one in fields(Preprocessing)}
 
@@ -113,8 +115,9 @@ def _claims() -> dict[str, Any]:
 
     names = st.sampled_from(["torchvision", "keras", "slim", "2022-03-31", "best", "any", "zoos"])
     inner = dict.fromkeys(("top", "first", "name", "zoos", "as_of"), names)
-    found: dict[str, Any] = {option: names for option in OPTIONS}
-    return found | {"reasons": inner, "published": inner, "alternatives": inner, "notes": names}
+    found: dict[str, Any] = dict.fromkeys(OPTIONS, names)
+    found |= dict.fromkeys(("reasons", "published", "alternatives"), inner)
+    return found | {"notes": names}
 
 
 def graphs() -> Bytes:

@@ -1,0 +1,388 @@
+"""What fuzzing found in files and in what workers send, cut down to what matters."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fuzzing import kept
+from fuzzing.mutations import framed
+
+from zoodiff.data.layouts import open_images
+from zoodiff.errors import (
+    ImageError,
+    MeasurementError,
+    StudyError,
+    UsageError,
+    WorkerError,
+    ZoodiffError,
+)
+from zoodiff.measure import study
+from zoodiff.measure.parts import Parts
+from zoodiff.measure.predictions import from_parquet
+from zoodiff.preprocessing.geometry import Geometry
+from zoodiff.preprocessing.pixels import check_size, pixels
+from zoodiff.store.folder import Store
+from zoodiff.workers import protocol
+from zoodiff.zoos.files import formats, sidecar
+
+DEEP = 100_000
+"""Levels that no parser by recursive descent can go down."""
+
+
+def header(name: str, size: str, kind: bytes = b"0") -> bytes:
+    """One block of a tar archive, whose size is written as it is."""
+    made = bytearray(512)
+    for place, value in ((0, name.encode()), (100, b"0000644\0"), (124, size.encode())):
+        made[place : place + len(value)] = value
+    made[156:157], made[257:265] = kind, b"ustar\x0000"
+    made[148:156] = b" " * 8
+    made[148:156] = f"{sum(made):06o}\0 ".encode()
+    return bytes(made)
+
+
+def test_a_tar_shard_with_a_negative_size_is_refused(tmp_path: Path) -> None:
+    """Python's ``tarfile`` went round in it for ever."""
+    block = bytearray(header("a.jpg", "0"))
+    block[124:136] = b"\xff" * 10 + b"\xfe\x00"  # -512 in base 256
+    block[148:156] = b" " * 8
+    block[148:156] = f"{sum(block):06o}\0 ".encode()
+    (tmp_path / "a.tar").write_bytes(bytes(block) + bytes(1024))
+    with pytest.raises(UsageError):
+        open_images(str(tmp_path / "a.tar"))
+
+
+def test_a_tar_shard_of_headers_behind_headers_is_refused(tmp_path: Path) -> None:
+    """``tarfile`` calls itself for each name that is too long."""
+    long = header("././@LongLink", "00000000001\0", b"L") + b"a".ljust(512, b"\0")
+    (tmp_path / "a.tar").write_bytes(long * 2000 + bytes(1024))
+    with pytest.raises(UsageError, match="cannot be read"):
+        open_images(str(tmp_path / "a.tar"))
+
+
+def test_a_label_of_brackets_is_no_label(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, content in (("1.jpg", b"x"), ("1.json", b"[" * DEEP)):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    assert open_images(str(tmp_path / "a.tar")).samples[0].label is None
+
+
+def test_a_damaged_devkit_is_refused(tmp_path: Path) -> None:
+    """scipy hands on what zlib raises."""
+    (tmp_path / "ILSVRC2012_val_00000001.JPEG").write_bytes(b"x")
+    (tmp_path / "ILSVRC2012_validation_ground_truth.txt").write_text("1\n")
+    packed = zlib.compress(bytes(64))[:-8] + b"\xff" * 8
+    head = b"MATLAB 5.0 MAT-file".ljust(116) + bytes(8) + b"\x00\x01IM"
+    (tmp_path / "meta.mat").write_bytes(head + struct.pack("<II", 15, len(packed)) + packed)
+    with pytest.raises(UsageError, match="devkit"):
+        open_images(str(tmp_path))
+
+
+def test_a_tfrecord_without_an_images_bytes_is_damage_of_one_image(tmp_path: Path) -> None:
+    pytest.importorskip("crc32c")
+    example = b"\x0a\x0b\x0a\x09\x0a\x05image\x12\x00"
+    (tmp_path / "a.tfrecord").write_bytes(framed([example]))
+    found = open_images(str(tmp_path / "a.tfrecord"))
+    with pytest.raises(OSError, match="no bytes"):
+        found.read(0)
+
+
+@pytest.mark.parametrize("label", [float("nan"), float("inf"), "three", [1]])
+def test_labels_that_are_no_numbers_are_refused_in_parquet(tmp_path: Path, label: Any) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"image": [b"x"], "label": [label]}), tmp_path / "a.parquet")
+    with pytest.raises(UsageError, match="cannot be read"):
+        open_images(str(tmp_path / "a.parquet"))
+
+
+def test_more_images_than_a_parquet_file_has_bytes_are_refused(tmp_path: Path) -> None:
+    """A few hundred bytes stand for any number of equal rows, each of which takes memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = pa.nulls(3_000_000, pa.binary())
+    pq.write_table(pa.table({"image": rows}), tmp_path / "a.parquet", row_group_size=3_000_000)
+    with pytest.raises(UsageError, match="3000000 images in"):
+        open_images(str(tmp_path / "a.parquet"))
+
+
+def test_an_archive_of_a_future_version_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a", b"")
+    data = bytearray(buffer.getvalue())
+    data[data.index(b"PK\x01\x02") + 6] = 255  # version needed to extract
+    (tmp_path / "a.keras").write_bytes(bytes(data))
+    with pytest.raises(UsageError, match="damaged archive"):
+        formats.recognise(tmp_path / "a.keras")
+
+
+def test_toml_of_brackets_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="not TOML"):
+        study.parse("a = " + "[" * DEEP)
+    (tmp_path / "m.toml").write_text("a = " + "[" * DEEP)
+    with pytest.raises(UsageError, match="as TOML"):
+        sidecar.read(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("resize", size) for size in (0, -1, 10**9, [10**9, 3])),
+        *(("input_size", size) for size in ([0, 3], [10**9, 10**9])),
+        *(("crop_fraction", part) for part in (0, -1, 1.5, float("nan"))),
+        *(("std", std) for std in ([0, 1, 1], [float("nan"), 1, 1], [float("inf"), 1, 1])),
+        ("value_range", [0, float("inf")]),
+    ],
+)
+def test_numbers_that_prepare_no_image_are_refused(key: str, value: Any) -> None:
+    """They ended in arrays of all memory, in a division by 0 or in numbers that are none."""
+    with pytest.raises(UsageError, match=rf"preprocessing\.{key} ="):
+        sidecar.specification({key: value}, "here")
+
+
+def test_a_strip_is_not_resized() -> None:
+    """A file of a few kilobytes would have become 19 GB."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (1, 60_000)).save(buffer, "PNG")
+    how = Geometry("pillow", "short_side", (224, 224), 256, None, "bilinear", True, False, False)
+    with pytest.raises(ImageError, match="long and narrow"):
+        pixels(buffer.getvalue(), [how])
+
+
+def test_an_image_that_says_it_is_huge_is_not_decoded() -> None:
+    made = b"\x89PNG\r\n\x1a\n"
+    for kind, body in ((b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)),):
+        made += struct.pack(">I", len(body)) + kind + body
+        made += struct.pack(">I", zlib.crc32(kind + body))
+    with pytest.raises(ImageError, match="too large"):
+        check_size(made)
+
+
+def test_a_damaged_part_counts_as_missing(tmp_path: Path) -> None:
+    whole = kept.part_seeds()[0]
+    parts = Parts(tmp_path)
+    assert not parts.has(1)
+    for number, data in enumerate((b"", whole[:-30], kept.array_seeds()[0], b"PK\x03\x04")):
+        (tmp_path / f"{number:06d}.npz").write_bytes(data)
+        assert not parts.has(number)
+
+
+def test_what_is_no_predictions_is_refused() -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"image": [1]}), buffer)
+    for data in (b"", b"PAR1" * 4, buffer.getvalue()):
+        with pytest.raises(MeasurementError, match="no predictions"):
+            from_parquet(data)
+
+
+@pytest.mark.parametrize("name", ["../../mine.json", "/mine.json", "records/mine.json", "a/b"])
+def test_a_manifest_reaches_nothing_outside_the_records(tmp_path: Path, name: str) -> None:
+    """Files that are no records are set aside, so a manifest could move any file of the user's."""
+    (tmp_path / "mine.json").write_text("precious")
+    store = Store(tmp_path / "a" / "results")
+    raw = kept.manifest_of([]).model_dump(mode="json") | {"records": [name]}
+    folder = tmp_path / "a" / "results" / "runs" / "s"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps(raw))
+    assert store.read_manifest("s") is None
+    assert (tmp_path / "mine.json").read_text() == "precious"
+
+
+# What a worker sends
+
+
+def test_a_frame_of_brackets_is_no_frame() -> None:
+    with pytest.raises(protocol.ProtocolError, match="not JSON"):
+        protocol.unpack(b"[" * DEEP)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"id": 1}, {"id": 1, "error": None}, {"id": 1, "error": ["x"]}, {"id": 1, "error": 3}],
+)
+def test_answers_without_an_answer_are_the_workers_fault(answer: Any) -> None:
+    body = json.dumps(answer).encode()
+    with pytest.raises(WorkerError):
+        kept.frames(struct.pack(">I", len(body)) + body)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PK\x05\x06" + bytes(18),  # an empty archive
+        b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f4',",
+        b"\x93NUMPY\x01\x00\x0a\x00" + b"(((((((((\n",
+        b"",
+    ],
+)
+def test_what_is_no_array_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "1-0.npy").write_bytes(data)
+    with pytest.raises(protocol.ProtocolError):
+        protocol.get_array({"$array": "1-0.npy"}, tmp_path)
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.zeros(2, "f4,i4"), np.zeros(2, "M8[s]")])
+def test_arrays_of_anything_but_numbers_are_refused(tmp_path: Path, array: Any) -> None:
+    np.save(tmp_path / "1-0.npy", array)
+    with pytest.raises(protocol.ProtocolError, match="no numbers"):
+        protocol.get_array({"$array": "1-0.npy"}, tmp_path)
+
+
+def test_a_pipe_is_no_array(tmp_path: Path) -> None:
+    """Opening it would wait for a writer for ever."""
+    os.mkfifo(tmp_path / "1-0.npy")
+    with pytest.raises(protocol.ProtocolError, match="no file"):
+        protocol.get_array({"$array": "1-0.npy"}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000 + ".npy", "a\0.npy"])
+def test_names_that_no_array_has_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(protocol.ProtocolError):
+        protocol.get_array({"$array": name}, tmp_path)
+    with pytest.raises(protocol.ProtocolError):
+        protocol.lend({"$array": name}, tmp_path, tmp_path)
+
+
+GRAPH: dict[str, Any] = {
+    "source": "s",
+    "inputs": [{"name": "x", "shape": [1, 3, 4, 4], "dtype": "float32"}],
+    "outputs": [{"name": "x", "shape": [1, 3, 4, 4], "dtype": "float32"}],
+    "nodes": [],
+    "tensors": {},
+    "unused_parameters": [],
+}
+NODE = {"op": "Conv", "name": "n", "inputs": ["x"], "outputs": ["y"], "attributes": {}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"graph": None},
+        {"graph": {**GRAPH, "source": 3}},
+        {"graph": {**GRAPH, "inputs": [{"name": "x", "shape": ["a"], "dtype": "f"}]}},
+        {"graph": {**GRAPH, "nodes": [{**NODE, "parameters": []}]}},
+        {"graph": {**GRAPH, "nodes": [{**NODE, "parameters": [], "attributes": {"a": {}}}]}},
+        {"facts": None},
+        {"facts": {"parameters": "many", "statistics": 0}},
+        {"seconds": None},
+        {"peak_rss_bytes": float("inf")},
+    ],
+)
+def test_descriptions_that_are_none_are_the_workers_fault(changes: dict[str, Any]) -> None:
+    answer = {
+        "graph": GRAPH,
+        "facts": {"parameters": 3, "statistics": 0},
+        "seconds": 0.1,
+        "peak_rss_bytes": 1,
+    }
+    with pytest.raises(WorkerError):
+        kept.answers(json.dumps({**answer, **changes}).encode())
+
+
+# Networks
+
+
+def test_an_onnx_files_odd_types_and_nodes_are_refused(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    from fuzzing.networks import onnx as parse
+    from onnx import TensorProto, helper
+
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])
+    unknown = helper.make_model(
+        helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [value])
+    )
+    tensor = unknown.graph.initializer.add()
+    tensor.name, tensor.data_type = "w", 99
+    tensor.dims.append(2)
+    branch = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "b", [], [value])
+    nameless = helper.make_model(helper.make_graph([], "g", [value], [value]))
+    node = nameless.graph.node.add(op_type="If")
+    node.attribute.append(helper.make_attribute("then_branch", branch))
+    outside = onnx.ModelProto.FromString(unknown.SerializeToString())
+    held = outside.graph.initializer[0]
+    held.data_type, held.data_location = TensorProto.INT64, TensorProto.EXTERNAL
+    for key, said in (("location", "a" * 5000), ("offset", str(2**70)), ("length", "16")):
+        held.external_data.add(key=key, value=said)
+    for model in (unknown, nameless, outside):
+        try:
+            parse(model.SerializeToString())
+        except ZoodiffError as error:
+            assert str(error)
+    with pytest.raises(MeasurementError, match="control flow"):
+        parse(nameless.SerializeToString())
+
+
+def test_shapes_that_wait_for_each_other_are_inferred_a_hundred_times_at_most() -> None:
+    pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    from zoodiff.errors import MeasurementError
+    from zoodiff.frontends import onnx_shapes
+    from zoodiff.frontends.onnx_file import graph_from_model
+
+    nodes = []
+    for k in range(150):
+        nodes.append(helper.make_node("Shape", [f"x{k}"], [f"s{k}"]))
+        nodes.append(helper.make_node("Reshape", [f"x{k}", f"s{k}"], [f"x{k + 1}"]))
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [*nodes, helper.make_node("Mystery", [f"x{150}"], ["y"])],
+        "g",
+        [value("x0", TensorProto.FLOAT, [1, 3])],
+        [value("y", TensorProto.FLOAT, None)],
+    )
+    counted = 0
+
+    def once(*_: Any) -> bool:
+        nonlocal counted
+        counted += 1
+        return True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_shapes, "_fold", once)
+        try:
+            graph_from_model(helper.make_model(graph), "test")
+        except MeasurementError:
+            pass
+    assert 0 < counted <= 100
+
+
+def test_what_a_file_makes_a_frontend_raise_is_one_sentence(tmp_path: Path) -> None:
+    from zoodiff.zoos.files.guarded import guarded
+
+    @guarded
+    class Backend:
+        def describe(self, model: str, weights: str | None) -> None:
+            raise AttributeError("no such thing")
+
+        def facts(self, model: str, weights: str | None) -> None:
+            raise UsageError("said already")
+
+        def load(self, model: str, weights: str | None) -> None:
+            raise RecursionError
+
+    with pytest.raises(MeasurementError, match=r"m\.onnx cannot be described \(AttributeError"):
+        Backend().describe("/a/m.onnx?size=3", None)
+    with pytest.raises(UsageError, match="said already"):
+        Backend().facts("/a/m.onnx", None)
+    with pytest.raises(MeasurementError, match="cannot be loaded"):
+        Backend().load("/a/m.onnx", None)
