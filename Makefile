@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A file at a time on each of two processes; one by one with PYTEST_ARGS=.
 PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
+SECONDS ?= 3600
+FOLDER ?= fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help install environments study test test-all test-fast faults lint bench clean
+.PHONY: help install environments study test test-all test-fast faults fuzz lint bench clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -39,6 +41,10 @@ test-fast: install ## Run the tests that need no framework.
 
 faults: install ## Inject 200 faults into runs and compare what comes of them (about 15 minutes).
 	$(BIN)/python tests/faults/campaign.py --count 200
+
+fuzz: install ## Fuzz every parser of foreign bytes for SECONDS in all (3600), into FOLDER.
+	-$(PIP) install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	PYTHONPATH=tests/fuzz nice -n 19 $(BIN)/python -m fuzzing.run --seconds $(SECONDS) --folder $(FOLDER)
 
 lint: install ## Format check, lint, types, layers.
 	$(BIN)/ruff format --check src tests tools benchmarks

@@ -1,4 +1,4 @@
-"""One target under atheris in a process of its own: ``python -m fuzzing.alone TARGET ...``.
+"""Targets under atheris, each in a fork of its own: ``python -m fuzzing.alone TARGET ...``.
 
 What the target raises is kept and fuzzing goes on; what ends the process (a segmentation fault,
 an abort, a hang) is left to libFuzzer, which writes the input down.
@@ -7,10 +7,13 @@ an abort, a hang) is left to libFuzzer, which writes the input down.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import importlib
 import json
 import os
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -19,10 +22,16 @@ from random import Random
 
 import atheris
 
-with atheris.instrument_imports(include=["zoodiff", "tarfile", "tomllib"]):
+_INSTRUMENTED = ["zoodiff", "tarfile", "tomllib"]
+with atheris.instrument_imports(include=_INSTRUMENTED):
     from fuzzing.registry import TARGETS
+    from fuzzing.target import scratch
     from zoodiff.errors import ZoodiffError
 
+GRACE = 300
+"""Seconds that seeds may take beside fuzzing."""
+TOO_LATE = 1 << 20
+"""Added to the status of a fork that ran on after its time."""
 SLOW_SECONDS = 5.0
 """Processor time of one input beyond which it counts as a hang."""
 LARGE = 1 << 30
@@ -33,21 +42,61 @@ _CHANGES = (1, 1, 1, 2, 3, 5)
 
 
 def main() -> None:
-    """Fuzz until the time is over; libFuzzer ends the process."""
+    """Import what the targets need, once; then fuzz in a fork for each line of the input.
+
+    A line is target, seconds and seed; the answer is how the fork ended, as ``os.waitpid`` has it.
+    """
     parser = argparse.ArgumentParser()
-    parser.add_argument("target")
-    parser.add_argument("--seconds", type=int, required=True)
+    parser.add_argument("targets", nargs="+")
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    target = TARGETS[options.target]
-    corpus, found = options.folder / "corpus" / target.name, options.folder / "found" / target.name
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for name in options.targets:
+        target = TARGETS[name]
+        # TensorFlow's threads do not survive a fork, so there the first use comes behind it.
+        if "tensorflow" in target.needs:
+            importlib.import_module("tensorflow")
+            continue
+        with atheris.instrument_imports(include=_INSTRUMENTED), contextlib.suppress(Exception):
+            for seed in target.seeds():
+                target.parse(seed)
+    for line in sys.stdin:
+        name, seconds, number = line.split()
+        print(_forked(name, int(seconds), int(number), options.folder), file=answers, flush=True)
+
+
+def _forked(name: str, seconds: int, number: int, folder: Path) -> int:
+    child = os.fork()
+    if child == 0:
+        log = os.open(folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        try:
+            fuzz(name, seconds, number, folder)
+        finally:
+            os._exit(70)
+    end = time.monotonic() + seconds + GRACE
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(0.2)
+    os.kill(child, signal.SIGKILL)
+    return TOO_LATE + os.waitpid(child, 0)[1]
+
+
+def fuzz(name: str, seconds: int, number: int, folder: Path) -> None:
+    """Fuzz until the time is over; libFuzzer ends the process."""
+    scratch.cache_clear()  # the fork's own
+    target = TARGETS[name]
+    corpus, found = folder / "corpus" / target.name, folder / "found" / target.name
     corpus.mkdir(parents=True, exist_ok=True)
     found.mkdir(parents=True, exist_ok=True)
-    with atheris.instrument_imports(include=["zoodiff", "tarfile", "tomllib"]):
+    with atheris.instrument_imports(include=_INSTRUMENTED):
         # Whatever a target imports when it is first used is imported here.
         seeds = [*target.seeds(), *(target.more() if not any(corpus.iterdir()) else ())]
-        judge = Judge(target.parse, found, options.folder / f"{target.name}.stats")
+        judge = Judge(target.parse, found, folder / f"{target.name}.stats")
         for seed in seeds:
             (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
             judge(seed)
@@ -65,11 +114,11 @@ def main() -> None:
     atheris.Setup(
         [
             sys.argv[0],
-            f"-max_total_time={options.seconds}",
+            f"-max_total_time={seconds}",
             f"-max_len={max(4096, 2 * longest)}",
             f"-artifact_prefix={found}/",
-            f"-seed={options.seed or 1}",
-            "-timeout=60",
+            f"-seed={number or 1}",
+            "-timeout=300",  # of the wall: on a busy machine an input may wait for long
             f"-rss_limit_mb={4096}",
             "-print_final_stats=0",
             "-verbosity=0",

@@ -392,9 +392,13 @@ def references_seeds() -> Sequence[bytes]:
 
 
 TARGETS = (
-    Target("record", record, record_seeds, json_),
-    Target("manifest", manifest, manifest_seeds, json_),
-    Target("predictions", predictions, lambda: [predictions_bytes()], contained="pyarrow"),
+    Target("record", record, record_seeds, json_, examples=15),
+    Target("manifest", manifest, manifest_seeds, json_, examples=15),
+    Target(
+        *("predictions", predictions, lambda: [predictions_bytes()]),
+        contained="pyarrow",
+        examples=15,
+    ),
     Target("part", part, part_seeds, archive({"": bytes_})),
     Target("frames", frames, frames_seeds, frame),
     Target("answers", answers, answers_seeds, json_, ("onnx",)),

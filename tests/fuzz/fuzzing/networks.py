@@ -710,11 +710,25 @@ TARGETS = (
         *(("tflite", "flatbuffers", "ai_edge_litert"), tflite_real),
         contained="LiteRT",
     ),
-    Target("keras", keras, keras_seeds, _KERAS, _TENSORFLOW, contained="HDF5, TensorFlow"),
-    Target("frozen", frozen, frozen_seeds, protobuf, _TENSORFLOW, contained="TensorFlow"),
-    Target("saved", saved, saved_seeds, protobuf, _TENSORFLOW, contained="TensorFlow"),
+    Target(
+        "keras", keras, keras_seeds, _KERAS, _TENSORFLOW, contained="HDF5, TensorFlow", examples=8
+    ),
+    Target(
+        "frozen", frozen, frozen_seeds, protobuf, _TENSORFLOW, contained="TensorFlow", examples=12
+    ),
+    Target("saved", saved, saved_seeds, protobuf, _TENSORFLOW, contained="TensorFlow", examples=5),
     Target("checkpoint", checkpoint, checkpoint_seeds, _STATE, ("torchvision",), contained="torch"),
     Target("safetensors", safetensors, safetensors_seeds, header, ("torchvision", "safetensors")),
-    Target("exported", exported, exported_seeds, _PROGRAM, ("torchvision",), contained="torch"),
-    Target("scripted", scripted, scripted_seeds, _CODE, ("torchvision",), contained="torch"),
+    Target(
+        "exported",
+        exported,
+        exported_seeds,
+        _PROGRAM,
+        ("torchvision",),
+        contained="torch",
+        examples=3,
+    ),
+    Target(
+        "scripted", scripted, scripted_seeds, _CODE, ("torchvision",), contained="torch", examples=3
+    ),
 )

@@ -14,14 +14,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fuzzing.registry import TARGETS
 
-_GRACE = 300
-"""Seconds that imports and seeds may take beside fuzzing."""
+TOO_LATE = 1 << 20
+"""As in ``fuzzing.alone``, which cannot be imported without atheris."""
 _COUNTS = ("seconds", "processor", "runs", "refused")
 _RESTARTS = 12
 """Times that a target is started again in one turn after its process died."""
@@ -51,24 +51,33 @@ def main() -> int:
         if TARGETS[name].missing:
             print(f"{name}: left out, {TARGETS[name].missing} is not installed")
     names = [name for name in names if not TARGETS[name].missing]
-    left, extra = float(options.seconds), 1
-    while left > 0:
-        # In turn, those that had least first, so that a run that is stopped is fair.
-        had = done(options.folder)
-        name = min(names, key=lambda n: had.get(n, {}).get("seconds", 0.0))
-        seconds = min(options.turn, max(5, int(left)))
-        facts = turn(name, seconds, options.folder)
-        left -= max(facts["seconds"], 5)
-        if facts["new"] and extra:
-            extra -= 1
-            left -= max(turn(name, seconds, options.folder)["seconds"], 5)
-        else:
-            extra = 1
+    left = float(options.seconds)
+    servers = Servers(names, options.folder)
+    try:
+        while left > 0:
+            had = done(options.folder)
+            # Those of a group in a row, that of the least time first; and those with finds again.
+            groups = {_group(name): 0.0 for name in names}
+            for name in names:
+                groups[_group(name)] += had.get(name, {}).get("seconds", 0.0)
+            counts = {group: sum(_group(name) == group for name in names) for group in groups}
+            group = min(groups, key=lambda one: groups[one] / counts[one])
+            for name in names:
+                if _group(name) != group or left <= 0:
+                    continue
+                for _ in range(2):
+                    seconds = min(options.turn, max(5, int(left)))
+                    facts = turn(name, seconds, options.folder, servers)
+                    left -= max(facts["seconds"], 5)
+                    if not facts["new"]:
+                        break
+    finally:
+        servers.close()
     print(table(options.folder))
     return int(any(one["kinds"] for one in done(options.folder).values()))
 
 
-def turn(name: str, seconds: int, folder: Path) -> dict[str, Any]:
+def turn(name: str, seconds: int, folder: Path, servers: Servers) -> dict[str, Any]:
     """Fuzz one target for so long, started again where its process dies; returns what it did."""
     found = folder / "found" / name
     known = set(found.glob("*"))
@@ -79,7 +88,7 @@ def turn(name: str, seconds: int, folder: Path) -> dict[str, Any]:
         remaining = int(seconds - total["seconds"])
         if remaining < 2:
             break
-        why = _child(name, remaining, folder, attempt)
+        why = servers.fuzz(name, remaining, int(time.time()) + attempt)
         facts = json.loads(stats.read_text()) if stats.exists() else {}
         for key in _COUNTS:
             total[key] += facts.get(key, 0)
@@ -100,36 +109,73 @@ def turn(name: str, seconds: int, folder: Path) -> dict[str, Any]:
     return total
 
 
-def _child(name: str, seconds: int, folder: Path, attempt: int) -> str | None:
-    """None where the time was over, else how the process died."""
-    command = [sys.executable, "-m", "fuzzing.alone", name, "--folder", os.fspath(folder)]
-    command += ["--seconds", str(seconds), "--seed", str(int(time.time()) + attempt)]
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
-    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **quiet, "PYTHONPATH": path},
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(timeout=seconds + _GRACE)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+class Servers:
+    """Processes that have imported what a group of targets needs, and fork for each turn."""
+
+    def __init__(self, names: Sequence[str], folder: Path) -> None:
+        self._names, self._folder = names, folder
+        self._running: dict[str, subprocess.Popen[str]] = {}
+
+    def fuzz(self, name: str, seconds: int, number: int) -> str | None:
+        """None where the time was over, else how the process died."""
+        server = self._server(_group(name))
+        assert server.stdin and server.stdout
+        server.stdin.write(f"{name} {seconds} {number}\n")
+        server.stdin.flush()
+        line = server.stdout.readline()
+        log = self._folder / f"{name}.log"
+        said = log.read_text(errors="replace") if log.exists() else ""
+        if not line:
+            self._running.pop(_group(name)).wait()
+            return "ended the process that forks"
+        status = int(line)
+        if status == 0:
+            return None
+        (self._folder / f"{name}.died.log").write_text(said[-65536:])
+        if status >= TOO_LATE:
             return "ran on after its time"
-    if code == 0:
-        return None
-    (folder / f"{name}.died.log").write_bytes((folder / f"{name}.log").read_bytes()[-65536:])
-    said = (folder / f"{name}.log").read_text(errors="replace")
-    if "libFuzzer: timeout" in said or "ALARM" in said:
-        return "hang"
-    if "libFuzzer: out-of-memory" in said:
-        return "out of memory"
-    return f"died by {signal.Signals(-code).name}" if code < 0 else f"died with {code}"
+        if "libFuzzer: timeout" in said or "ALARM" in said:
+            return "hang"
+        if "libFuzzer: out-of-memory" in said:
+            return "out of memory"
+        code = os.waitstatus_to_exitcode(status)
+        return f"died by {signal.Signals(-code).name}" if code < 0 else f"died with {code}"
+
+    def _server(self, group: str) -> subprocess.Popen[str]:
+        if group not in self._running:
+            for other in list(self._running):
+                self._end(other)  # one at a time: they are large
+            names = [name for name in self._names if _group(name) == group]
+            command = [sys.executable, "-m", "fuzzing.alone", *names]
+            one = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1")
+            path = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+            quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(path)}
+            with (self._folder / f"{group}.server.log").open("wb") as log:
+                self._running[group] = subprocess.Popen(
+                    [*command, "--folder", os.fspath(self._folder)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    env={**os.environ, **one, **quiet},
+                )
+        return self._running[group]
+
+    def _end(self, group: str) -> None:
+        server = self._running.pop(group)
+        assert server.stdin
+        server.stdin.close()
+        server.wait()
+
+    def close(self) -> None:
+        """End them all."""
+        for group in list(self._running):
+            self._end(group)
+
+
+def _group(name: str) -> str:
+    needs = TARGETS[name].needs
+    return next((one for one in ("tensorflow", "torchvision") if one in needs), "plain")
 
 
 def done(folder: Path) -> dict[str, dict[str, Any]]:

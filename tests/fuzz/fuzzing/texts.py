@@ -329,7 +329,7 @@ def changes_seeds() -> Sequence[bytes]:
 
 
 TARGETS = (
-    Target("study", study, study_seeds, lines),
+    Target("study", study, study_seeds, lines, examples=15),
     Target("sidecar", sidecar, sidecar_seeds, lines),
     Target("specification", specification, specification_seeds, json_, ("torchvision", "cv2")),
     Target("timm", timm, timm_seeds, json_),
