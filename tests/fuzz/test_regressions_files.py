@@ -305,7 +305,7 @@ def test_descriptions_that_are_none_are_the_workers_fault(changes: dict[str, Any
 
 def test_an_onnx_files_odd_types_and_nodes_are_refused(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
-    from fuzzing.networks import onnx as parse
+    from fuzzing.onnx_files import onnx as parse
     from onnx import TensorProto, helper
 
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])

@@ -336,7 +336,7 @@ def answers(data: bytes) -> None:
 
 
 def answers_seeds() -> Sequence[bytes]:
-    from fuzzing.networks import small_graphs
+    from fuzzing.onnx_files import small_graphs
 
     return [
         json.dumps(

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from fuzzing import images, kept, networks, texts
+from fuzzing import (
+    images,
+    kept,
+    network,
+    onnx_files,
+    tensorflow_files,
+    texts,
+    tflite_files,
+    torch_files,
+)
 from fuzzing.target import Target
 
-TARGETS: dict[str, Target] = {
-    one.name: one for one in (*texts.TARGETS, *images.TARGETS, *kept.TARGETS, *networks.TARGETS)
-}
+_MODULES = (
+    *(texts, images, kept, network),
+    *(onnx_files, tflite_files, tensorflow_files, torch_files),
+)
+TARGETS: dict[str, Target] = {one.name: one for module in _MODULES for one in module.TARGETS}
