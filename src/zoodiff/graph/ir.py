@@ -188,7 +188,7 @@ def _shape(value: Any) -> tuple[int, ...]:
 def _attribute(value: Any) -> AttributeValue:
     one = int | float | str | None
     known = isinstance(value, one) or (
-        isinstance(value, list) and all(isinstance(part, one) for part in value)
+        isinstance(value, list | tuple) and all(isinstance(part, one) for part in value)
     )
     if not known:
         raise TypeError(f"{value!r:.40} is no attribute")
