@@ -32,6 +32,7 @@ from zoodiff.measure.parts import Parts
 from zoodiff.measure.predictions import from_parquet
 from zoodiff.preprocessing.geometry import Geometry
 from zoodiff.preprocessing.pixels import check_size, pixels
+from zoodiff.store.files import LocalFiles
 from zoodiff.store.folder import Store
 from zoodiff.workers import protocol
 from zoodiff.zoos.files import formats, sidecar
@@ -178,7 +179,7 @@ def test_an_image_that_says_it_is_huge_is_not_decoded() -> None:
 
 def test_a_damaged_part_counts_as_missing(tmp_path: Path) -> None:
     whole = kept.part_seeds()[0]
-    parts = Parts(tmp_path)
+    parts = Parts(LocalFiles(tmp_path.parent), tmp_path.name)
     assert not parts.has(1)
     for number, data in enumerate((b"", whole[:-30], kept.array_seeds()[0], b"PK\x03\x04")):
         (tmp_path / f"{number:06d}.npz").write_bytes(data)

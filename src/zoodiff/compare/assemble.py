@@ -30,6 +30,7 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
         record = store.get(name)
         if record is None:
             kind, _, file = name.partition("/")
+            kind = "accuracy" if kind == "explanation" else kind  # failures know what is measured
             lost.append(
                 Failure(
                     kind=kind,  # type: ignore[arg-type]

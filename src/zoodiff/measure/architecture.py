@@ -40,7 +40,9 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
     graph, answer = describe(engine, entry)
     try:
         values = _values(graph, answer, entry)
-        digest = answer["facts"].get("sha256")
+        weights = WeightsInfo(
+            name=entry.weights_name, state="none", sha256=answer["facts"].get("sha256")
+        )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise WorkerError(
@@ -53,7 +55,7 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
         zoo=entry.zoo.name,
         model=entry.model.name,
         architecture=entry.model.architecture,
-        weights=WeightsInfo(name=entry.weights_name, state="none", sha256=digest),
+        weights=weights,
         preprocessing=entry.preprocessing.to_dict(),
         labels=entry.model.labels.name,
         conditions={},

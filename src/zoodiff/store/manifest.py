@@ -11,7 +11,8 @@ from zoodiff.store.records import Failure, Hardware, Strict
 from zoodiff.store.sealed import parsed, sealed, unsealed
 
 RecordName = Annotated[
-    str, Field(pattern=r"^(architecture|latency|accuracy)/[0-9a-f]{16}-[0-9a-f]{16}\.json$")
+    str,
+    Field(pattern=r"^(architecture|latency|accuracy|explanation)/[0-9a-f]{16}-[0-9a-f]{16}\.json$"),
 ]
 """A manifest may come from somebody else: its names may not leave the folder of the records."""
 

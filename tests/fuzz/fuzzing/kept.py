@@ -16,6 +16,12 @@ from fuzzing.mutations import archive, bytes_, json_
 from fuzzing.target import Target, fresh, scratch
 
 
+def _attached(entry: str, content: bytes | None = None) -> str:
+    from zoodiff.store.records import attachment_name, key_of
+
+    return attachment_name(key_of(kind="accuracy", entry=entry), content or predictions_bytes())
+
+
 def record_of(kind: str, entry: str, **changes: Any) -> Any:
     """A valid record."""
     from zoodiff.store.records import Record, key_of
@@ -34,7 +40,7 @@ def record_of(kind: str, entry: str, **changes: Any) -> Any:
         | {"preprocessing_inside": False, "preprocessing_ops": []},
         "latency": {"median_ms": one, "p10_ms": 60.0, "p90_ms": 80.0, "calls": 9, "group": "g"}
         | {"round_medians_ms": [69.0, 70.0, 71.5]},
-        "accuracy": {"top1": one, "top5": one, "images": 3, "predictions_file": "x.parquet"}
+        "accuracy": {"top1": one, "top5": one, "images": 3, "predictions_file": _attached(entry)}
         | {"predictions_sha256": hashlib.sha256(predictions_bytes()).hexdigest(), "seconds": 1.0},
     }
     fields: dict[str, Any] = {
@@ -99,13 +105,15 @@ def record(data: bytes) -> None:
     """A record under a name of its own hash, beside two others, and the report of all three."""
     from zoodiff.store.folder import Store
     from zoodiff.store.records import Record
+    from zoodiff.store.sealed import SEAL, parsed
 
     store = Store(fresh("results"))
     named = ["architecture/0000000000000000-0000000000000000.json"]
     with contextlib.suppress(Exception):
-        # Otherwise the hash in the name keeps everything out that was changed.
-        found = Record.model_validate_json(data)
-        named = [store.name_of(found)]
+        # Otherwise the hashes in the file and in its name keep everything out that was changed.
+        content = {key: value for key, value in parsed(data).items() if key != SEAL}
+        file, data = Record.model_validate(content).named_bytes()
+        named = [f"{content['values']['kind']}/{file}"]
     for name in named:
         path = store.records_folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +124,6 @@ def record(data: bytes) -> None:
         named.append(store.put(other, attached))
     read = store.get(named[0])
     if read is not None:
-        store.attachment(read).write_bytes(predictions_bytes())
         assert store.find(read.kind, read.key) is not None
     list(store)
     _reported(store, manifest_of(named))
@@ -131,15 +138,18 @@ def record_seeds() -> Sequence[bytes]:
 
 def manifest(data: bytes) -> None:
     """A manifest, and the report of its run."""
-    from zoodiff.store.folder import Store
+    from zoodiff.store.folder import Store, manifest_name
+    from zoodiff.store.sealed import SEAL, parsed, sealed
 
     store = Store(fresh("results"))
     for kind in ("architecture", "latency", "accuracy"):
         one = record_of(kind, "torchvision:resnet18@w1")
         store.put(one, predictions_bytes() if kind == "accuracy" else None)
-    path = store.manifest_path("s")
-    path.parent.mkdir(parents=True)
-    path.write_bytes(data)
+    with contextlib.suppress(Exception):
+        # Otherwise its hash keeps everything out that was changed.
+        content = {key: value for key, value in parsed(data).items() if key != SEAL}
+        data = json.dumps(sealed(content)).encode()
+    store.files.write(manifest_name("s"), data)
     assert store.runs() == ["s"]
     read = store.read_manifest("s")
     if read is not None:
@@ -155,7 +165,7 @@ def manifest_seeds() -> Sequence[bytes]:
         store.name_of(record_of(kind, "torchvision:resnet18@w1"))
         for kind in ("architecture", "latency", "accuracy")
     ]
-    return [manifest_of(names).model_dump_json().encode()]
+    return [manifest_of(names).to_bytes()]
 
 
 @functools.cache
@@ -191,7 +201,9 @@ def predictions(data: bytes) -> None:
     mine = record_of(
         "accuracy",
         "torchvision:resnet18@w1",
-        values=values.model_dump() | {"predictions_sha256": digest},
+        values=values.model_dump()
+        | {"predictions_sha256": digest}
+        | {"predictions_file": _attached("torchvision:resnet18@w1", data or b"\0")},
     )
     other = record_of("accuracy", "keras:ResNet50")
     names = [store.put(mine, data), store.put(other, predictions_bytes())]
@@ -202,10 +214,11 @@ def predictions(data: bytes) -> None:
 def part(data: bytes) -> None:
     """A finished part of a pass over a data set: one that is not whole counts as missing."""
     from zoodiff.measure.parts import Parts
+    from zoodiff.store.files import LocalFiles
 
     folder = fresh("parts")
     (folder / "000003.npz").write_bytes(data)
-    parts = Parts(folder)
+    parts = Parts(LocalFiles(folder.parent), "parts")
     if parts.has(3):
         found = parts.get(3)
         assert all(len(one) == len(found.images) for one in found.found.values())
@@ -216,12 +229,13 @@ def part_seeds() -> Sequence[bytes]:
 
     from zoodiff.measure.parts import Part, Parts
     from zoodiff.measure.predictions import from_parquet
+    from zoodiff.store.files import LocalFiles
 
     folder = fresh("part")
     found = from_parquet(predictions_bytes()).found
     labels = np.array([0, 1, 0], dtype=np.int64)
     made = Part(3, [0, 1, 3], labels, [bytes(32)] * 4, {2: "damaged"}, {"a:b": found})
-    Parts(folder).put(made)
+    Parts(LocalFiles(folder.parent), "part").put(made)
     return [(folder / "000003.npz").read_bytes()]
 
 
