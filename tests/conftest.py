@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +80,48 @@ def fake_zoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeZoo]:
     monkeypatch.setattr(process, "worker_environment", with_fakes)
     yield zoo
     registry.models.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of a real S3 server, moto's, in a process of its own on this machine."""
+    pytest.importorskip("s3fs", reason="the remote extra")
+    pytest.importorskip("moto.server", reason="the dev extra")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            end = time.monotonic() + 120
+            while True:
+                try:
+                    with urllib.request.urlopen(address, timeout=5):
+                        break
+                except OSError:
+                    assert process.poll() is None, "the server ended"
+                    assert time.monotonic() < end, "the server does not answer"
+                    time.sleep(0.1)
+            yield address
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty bucket."""
+    import fsspec
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    name = f"results-{uuid.uuid4().hex[:12]}"
+    fsspec.filesystem("s3").mkdir(name)
+    return f"s3://{name}"
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from zoodiff.compare.timings import Timings
 from zoodiff.compare.weights import WeightsDiff, compare_weights
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
+from zoodiff.engines.choose import Choice
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.fingerprint import fingerprint
@@ -50,10 +51,13 @@ class Silent:
     def task(self, label: str) -> None:
         """Ignore a task."""
 
-    def step(self, done: int, of: int) -> None:
+    def step(self, label: str, done: int, of: int) -> None:
         """Ignore a step."""
 
-    def done(self, failures: int) -> None:
+    def waits(self, label: str, holder: str) -> None:
+        """Ignore that a task waits."""
+
+    def done(self, label: str, failures: int) -> None:
         """Ignore a task's end."""
 
 
@@ -231,15 +235,17 @@ def run_study(
     fresh: bool = False,
     limits: Limits | None = None,
     observer: Observer | None = None,
+    engine: Choice | None = None,
 ) -> StudyResult:
     """Run a study (a built-in name, a path, or a loaded one) and return what it found.
 
-    Finished measurements are taken from the results folder unless ``fresh``.
+    Finished measurements are taken from the results folder unless ``fresh``. ``engine`` says where
+    they are made and how many at a time; one after the other on this machine, unless it does.
     """
     loaded = studies.load_study(study) if isinstance(study, str) else study
     store = Store(results)
     watching = observer or Silent()
-    outcome = run(loaded, store, watching, fresh=fresh, limits=limits)
+    outcome = run(loaded, store, watching, fresh=fresh, limits=limits, engine=engine)
     outcome = explain_run(loaded, outcome, store, watching, fresh=fresh, limits=limits)
     return assemble(store, outcome.manifest)
 

@@ -40,10 +40,12 @@ class Watcher:
             raise KeyboardInterrupt
         self.labels.append(label)
 
-    def step(self, done: int, of: int) -> None:
+    def step(self, label: str, done: int, of: int) -> None:
         assert 0 < done <= of
 
-    def done(self, failures: int) -> None:
+    def waits(self, label: str, holder: str) -> None: ...
+
+    def done(self, label: str, failures: int) -> None:
         pass
 
 

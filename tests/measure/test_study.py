@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from zoodiff.errors import StudyError
 from zoodiff.measure import study
-from zoodiff.measure.plan import plan
+from zoodiff.measure.plan import TOGETHER, plan
+from zoodiff.zoos import registry
 
 GOOD = """\
 name = "mine"
@@ -117,3 +119,19 @@ def test_entries_that_need_a_file_wait_for_permission_unless_they_are_named(
 def test_a_typo_among_the_rules_for_claims_is_named_with_its_line() -> None:
     with pytest.raises(StudyError, match=r"line 12.*as_off.*did you mean as_of"):
         study.parse(GOOD + '\n[claims]\nas_off = "2022-03-31"\n')
+
+
+def test_many_entries_see_the_images_in_several_passes(tmp_path: Path) -> None:
+    place = tmp_path / "data" / "0" / "a.png"
+    place.parent.mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(place)
+    names = [f'"torchvision:{name}"' for name in list(registry.models("torchvision"))[:20]]
+    names.insert(3, '"keras:VGG16"')
+    path = tmp_path / "study.toml"
+    path.write_text(
+        f'name = "n"\ntitle = "t"\n[accuracy]\ndata = "data"\nentries = [{", ".join(names)}]\n'
+    )
+    tasks = plan(study.load_study(str(path))).tasks
+    assert [len(task.entries) for task in tasks] == [TOGETHER, 21 - TOGETHER]
+    assert str(tasks[0].entries[0].ref).startswith("keras:VGG16")  # zoo by zoo
+    assert len({task.label for task in tasks}) == 2

@@ -2,13 +2,8 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,44 +23,6 @@ from zoodiff.store.verify import verify
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto.server")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            end = time.monotonic() + 120
-            while True:
-                try:
-                    with urllib.request.urlopen(address, timeout=5):
-                        break
-                except OSError:
-                    assert process.poll() is None, "the server ended"
-                    assert time.monotonic() < end, "the server does not answer"
-                    time.sleep(0.1)
-            yield address
-        finally:
-            process.kill()
-
-
-@pytest.fixture
-def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    import fsspec
-
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    name = f"results-{uuid.uuid4().hex[:12]}"
-    fsspec.filesystem("s3").mkdir(name)
-    return f"s3://{name}"
 
 
 def test_records_and_predictions_come_back(bucket: str) -> None:
@@ -124,8 +81,9 @@ def test_a_study_is_run_into_it_resumed_and_reported(
     class Quiet:
         def begin(self, tasks: int, finished: int) -> None: ...
         def task(self, label: str) -> None: ...
-        def step(self, done: int, of: int) -> None: ...
-        def done(self, failures: int) -> None: ...
+        def step(self, label: str, done: int, of: int) -> None: ...
+        def waits(self, label: str, holder: str) -> None: ...
+        def done(self, label: str, failures: int) -> None: ...
 
     first = run(study.parse(text), Store(f"{bucket}/r"), Quiet())
     assert (first.measured, first.manifest.complete) == (2, True)

@@ -13,6 +13,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -84,23 +85,28 @@ def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Callable[
 
 
 class _Bars:
+    """A bar for the run, and one for each task under way."""
+
     def __init__(self, bars: Progress, title: str) -> None:
         self._bars = bars
         self._all = bars.add_task(title, total=None)
-        self._one = bars.add_task("", total=None, visible=False)
+        self._under_way: dict[str, TaskID] = {}
 
     def begin(self, tasks: int, finished: int) -> None:
         self._bars.update(self._all, total=tasks, completed=finished)
 
     def task(self, label: str) -> None:
-        self._bars.reset(self._one, description=label, total=None, visible=True)
+        self._under_way[label] = self._bars.add_task(label, total=None)
 
-    def step(self, done: int, of: int) -> None:
-        self._bars.update(self._one, completed=done, total=of)
+    def step(self, label: str, done: int, of: int) -> None:
+        self._bars.update(self._under_way[label], completed=done, total=of)
 
-    def done(self, failures: int) -> None:
+    def waits(self, label: str, holder: str) -> None:
+        self._bars.console.print(f"{label} waits for {holder}")
+
+    def done(self, label: str, failures: int) -> None:
         self._bars.advance(self._all)
-        self._bars.update(self._one, visible=False)
+        self._bars.remove_task(self._under_way.pop(label))
 
 
 class _Lines:
@@ -109,8 +115,8 @@ class _Lines:
     def __init__(self, title: str) -> None:
         self._say(title)
         self._tasks = self._finished = 0
-        self._label = ""
-        self._begin = self._last = time.monotonic()
+        self._begins: dict[str, float] = {}
+        self._last = time.monotonic()
 
     def begin(self, tasks: int, finished: int) -> None:
         self._tasks, self._finished = tasks, finished
@@ -118,19 +124,21 @@ class _Lines:
             self._say(f"{finished} of {tasks} tasks are in the store already")
 
     def task(self, label: str) -> None:
-        self._label = label
-        self._begin = self._last = time.monotonic()
+        self._begins[label] = self._last = time.monotonic()
 
-    def step(self, done: int, of: int) -> None:
+    def step(self, label: str, done: int, of: int) -> None:
         if time.monotonic() - self._last > 10:
             self._last = time.monotonic()
-            self._say(f"    {self._label}: {done}/{of}")
+            self._say(f"    {label}: {done}/{of}")
 
-    def done(self, failures: int) -> None:
+    def waits(self, label: str, holder: str) -> None:
+        self._say(f"    {label} waits for {holder}")
+
+    def done(self, label: str, failures: int) -> None:
         self._finished += 1
-        spent = time.monotonic() - self._begin
+        spent = time.monotonic() - self._begins.pop(label)
         trouble = f", {failures} not possible" if failures else ""
-        self._say(f"[{self._finished}/{self._tasks}] {self._label} {spent:.1f} s{trouble}")
+        self._say(f"[{self._finished}/{self._tasks}] {label} {spent:.1f} s{trouble}")
 
     @staticmethod
     def _say(text: str) -> None:

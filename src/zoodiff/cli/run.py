@@ -41,6 +41,23 @@ def run(
         typer.Option("--download", help="Fetch files that entries need even to be described."),
     ] = False,
     allow_code: AllowCode = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            min=1,
+            help="Tasks done at a time, latency excepted [default: 1; with ray one a processor].",
+        ),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="What does the tasks: local, or ray for a cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address", help="Address of a Ray cluster [default: one is started for the run]."
+        ),
+    ] = None,
     worker_seconds: Annotated[
         float, typer.Option(help="Longest time that a worker may take for one request.")
     ] = 900.0,
@@ -58,6 +75,7 @@ def run(
     from zoodiff.cli.progress import progress
     from zoodiff.compare.assemble import assemble
     from zoodiff.compare.explained import explain_run
+    from zoodiff.engines.choose import Choice
     from zoodiff.measure import study as studies
     from zoodiff.measure.run import run as run_study
     from zoodiff.report import write
@@ -69,8 +87,9 @@ def run(
         loaded = studies.with_download(loaded)
     store = Store(results)
     limits = Limits(worker_seconds, None if worker_memory is None else int(worker_memory * 1e9))
+    choice = Choice(engine, jobs, address, limits)
     with progress(loaded.study.title) as observer:
-        outcome = run_study(loaded, store, observer, fresh=fresh or not resume, limits=limits)
+        outcome = run_study(loaded, store, observer, fresh=fresh or not resume, engine=choice)
         outcome = explain_run(
             loaded, outcome, store, observer, fresh=fresh or not resume, limits=limits
         )

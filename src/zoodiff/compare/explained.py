@@ -52,9 +52,10 @@ def explain_run(
     table = loaded.study.accuracy
     if table is None or not table.explain:
         return outcome
-    task = next((one for one in plan(loaded).tasks if one.on_images), None)
-    if task is None:
+    passes = [one for one in plan(loaded).tasks if one.on_images]
+    if not passes:
         return outcome
+    task = replace(passes[0], entries=tuple(entry for one in passes for entry in one.entries))
     pairs = _pairs(task, outcome, store)
     found: list[str] = []
     waiting: list[tuple[str, Record, Record]] = []
@@ -72,9 +73,15 @@ def explain_run(
             found.append(store.name_of(known))
     if waiting:
         with LocalEngine(limits) as engine:
-            reasons = Reasons(engine, images_of(task), settings_of(task), observer.step)
+            label = ""
+
+            def step(done: int, of: int) -> None:
+                observer.step(label, done, of)
+
+            reasons = Reasons(engine, images_of(task), settings_of(task), step)
             for key, first, second in waiting:
-                observer.task(f"why {first.entry} and {second.entry} differ")
+                label = f"why {first.entry} and {second.entry} differ"
+                observer.task(label)
                 record = _explained(engine, task, reasons, key, (first, second))
                 found.append(store.put(record))
     records = [name for name in outcome.manifest.records if name not in found]

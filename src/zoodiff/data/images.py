@@ -62,12 +62,6 @@ def stamp(parts: Iterable[object]) -> str:
     return digest.hexdigest()
 
 
-def stat_of(path: Path) -> tuple[str, int, int]:
-    """Name, size and time of change."""
-    found = path.stat()
-    return path.name, found.st_size, found.st_mtime_ns
-
-
 def content_hash(images: Iterable[tuple[bytes, int | None]]) -> str:
     """sha256 of a data set, from the sha256 and the label of each image.
 

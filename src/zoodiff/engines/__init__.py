@@ -1,4 +1,5 @@
-"""Engines run tasks. ``local`` keeps one worker process per zoo on this machine.
+"""Engines do jobs in slots: ``local`` in threads of this process, ``ray`` in a cluster.
 
-May import ``workers`` and everything below.
+``base`` says what an engine is, ``schedule`` which job is done next, ``local`` holds the workers of
+one slot. May import ``workers`` and everything below.
 """

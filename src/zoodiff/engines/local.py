@@ -1,8 +1,8 @@
-"""The local engine: worker processes on this machine, started when first needed and kept."""
+"""The workers of one thread, started when first needed and kept; an engine's slot has one such."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import TracebackType
 
 from zoodiff.errors import WorkerError, ZoodiffError
@@ -21,6 +21,7 @@ class LocalEngine:
         self._limits = limits
         self._workers: dict[tuple[str, str, int, int], Worker] = {}
         self._versions: dict[str, dict[str, str]] = {}
+        self._interrupted = False
 
     def __enter__(self) -> LocalEngine:
         return self
@@ -39,15 +40,28 @@ class LocalEngine:
         Networks are described and run in processes of different roles: describing may start a
         framework's runtime, which fixes its number of threads for as long as the process lives.
         """
-        key = (_name(zoo), role, threads, copy)
+        if self._interrupted:
+            raise WorkerError("the run is being ended")
+        key = (worker_name(zoo), role, threads, copy)
         if key not in self._workers:
             self._workers[key] = Worker(zoo, threads=threads, limits=self._limits)
         return self._workers[key]
 
     def release(self, zoo: Zoo, role: str) -> None:
         """End the workers of a zoo in one role, so that their memory is free for others."""
-        for key in [key for key in self._workers if key[:2] == (_name(zoo), role)]:
+        for key in [key for key in self._workers if key[:2] == (worker_name(zoo), role)]:
             self._workers.pop(key).close()
+
+    def keep(self, needed: Collection[tuple[str, str]]) -> None:
+        """End all workers but those of these zoos in these roles."""
+        for key in [key for key in self._workers if key[:2] not in needed]:
+            self._workers.pop(key).close()
+
+    def interrupt(self) -> None:
+        """Kill what runs, from another thread: the one that waits for it gets a WorkerError."""
+        self._interrupted = True
+        for worker in list(self._workers.values()):
+            worker.interrupt()
 
     def versions(self, worker: Worker) -> dict[str, str]:
         """Versions that the worker really imported, asked once per zoo."""
@@ -82,7 +96,7 @@ class LocalEngine:
             worker.close()
 
 
-def _name(zoo: Zoo) -> str:
+def worker_name(zoo: Zoo) -> str:
     """What tells workers apart: one that opens strangers' files is another worker of a zoo."""
     return f"{zoo.name} confined" if getattr(zoo, "confined", False) else zoo.name
 

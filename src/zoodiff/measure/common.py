@@ -46,8 +46,16 @@ def _processor() -> str:
 
 def installed_versions(entry: Entry) -> dict[str, str]:
     """Versions of the entry's frameworks by their metadata, without starting a worker."""
-    found = environments.versions(entry.zoo)
-    return {name: version for name, version in found.items() if version is not None}
+    zoo = entry.zoo
+    place = environments.interpreter(zoo.environment.name) if zoo.environment else None
+    named = (zoo.name, tuple(zoo.distributions), place)
+    if named not in _INSTALLED:  # metadata is slow to read, and a study asks for every entry
+        found = environments.versions(zoo)
+        _INSTALLED[named] = {name: v for name, v in found.items() if v is not None}
+    return dict(_INSTALLED[named])
+
+
+_INSTALLED: dict[tuple[str, tuple[str, ...], Path | None], dict[str, str]] = {}
 
 
 def identity(entry: Entry) -> dict[str, Any]:

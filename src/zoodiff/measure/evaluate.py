@@ -13,7 +13,7 @@ import hashlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.data.images import ImageSet
@@ -21,6 +21,7 @@ from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.evaluation import Evaluation, Repeated, collect
 from zoodiff.measure.parts import Keeps, Part
 from zoodiff.measure.predictions import Predictions, predictions
 from zoodiff.workers.process import Worker
@@ -36,44 +37,6 @@ CHUNK = 64
 """Images that are handed over and kept together."""
 _START_SECONDS = 60.0
 """How long a thread may take to begin."""
-
-
-@dataclass
-class Evaluation:
-    """What came of a pass. Rows are images in the data set's order, less those left out."""
-
-    images: NDArray[np.int64]
-    """(n,), numbers of the images that all entries saw."""
-    labels: NDArray[np.int64]
-    """(n,), classes of the data set; -1 for none."""
-    hashes: list[bytes]
-    """sha256 of each image's bytes, of all images of the data set."""
-    found: dict[str, Predictions]
-    """By the names of the contestants."""
-    left_out: dict[int, str]
-    """Images that could not be decoded, and why."""
-    failed: dict[str, str]
-    """Contestants that could not be run, and why."""
-    loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What workers said when they loaded them, by handles."""
-    versions: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By contestant, with those of the decoder."""
-    repeated: dict[str, Repeated] = field(default_factory=dict)
-    """By contestant, what became of the images that were run twice."""
-    seconds: float = 0.0
-    done_now: int = 0
-    """Images of this run, without those that an interrupted one had finished."""
-
-
-@dataclass(frozen=True)
-class Repeated:
-    """Some images run a second time, one by one and the last first."""
-
-    images: int
-    changed: int
-    """How many have another best output then."""
-    deviation: float
-    """Largest difference over the spread of the outputs."""
 
 
 @dataclass
@@ -103,11 +66,14 @@ class Evaluator:
         numbers: Sequence[int] | None = None,
         step: Callable[[int, int], None] = lambda done, of: None,
         enough: Callable[[Part], bool] | None = None,
+        first: int = 0,
     ) -> None:
         self._engine, self._contestants, self._images = engine, list(contestants), images
         self._parts, self._lanes, self._batch, self._seed = parts, lanes, batch, seed
         self._numbers = list(range(len(images)) if numbers is None else numbers)
         self._step = step
+        self._first = first
+        """Number of the first part, where other parts of the data set are done elsewhere."""
         self._geometries = list(dict.fromkeys(one.geometry for one in contestants))
         self._decoding = decoding(list(dict.fromkeys(one.library for one in self._geometries)))
         self._lock = threading.Lock()
@@ -136,17 +102,18 @@ class Evaluator:
 
         begin = time.perf_counter()
         chunks = [self._numbers[k : k + CHUNK] for k in range(0, len(self._numbers), CHUNK)]
-        missing = [k for k in range(len(chunks)) if not self._kept(k)]
+        missing = [k for k in range(len(chunks)) if not self._kept(self._first + k)]
         before = sum(len(one) for k, one in enumerate(chunks) if k not in set(missing))
         self._done = before
         self._step(self._done, len(self._numbers))
         if self._enough is not None:
             for number in sorted(set(range(len(chunks))) - set(missing)):
-                self._show(self._parts.get(number))
+                self._show(self._parts.get(self._first + number))
         if missing and not self._satisfied.is_set():
             self._work(chunks, missing)
         count = self._shown if self._satisfied.is_set() else len(chunks)
-        found = self._collect(count, time.perf_counter() - begin)
+        parts = [self._parts.get(self._first + k) for k in range(count)]
+        found = collect(self._contestants, parts, self._failed, time.perf_counter() - begin)
         found.done_now = self._done - before
         return found
 
@@ -179,8 +146,8 @@ class Evaluator:
         )
         return part if same else None
 
-    def _facts(self, one: Contestant) -> dict[str, Any]:
-        again = self._repeated.get(one.name)
+    def _facts(self, one: Contestant, number: int) -> dict[str, Any]:
+        again = self._repeated.get(one.name) if number == 0 else None
         return {
             "loaded": self._loaded.get(one.handle, {}),
             "versions": self._versions.get(one.handle, {}),
@@ -192,7 +159,7 @@ class Evaluator:
         """Let the judge see all parts that have none missing before them."""
         if self._enough is None or self._satisfied.is_set():
             return
-        self._waiting[part.number] = part
+        self._waiting[part.number - self._first] = part
         while self._shown in self._waiting and not self._satisfied.is_set():
             seen = self._waiting.pop(self._shown)
             self._shown += 1
@@ -299,7 +266,7 @@ class Evaluator:
         )
         for position, why in answer["failed"].items():
             failed.setdefault(int(position), str(why))
-        return _Chunk(number, images, hashes, failed, answer["pixels"], worker)
+        return _Chunk(self._first + number, images, hashes, failed, answer["pixels"], worker)
 
     # Classifying
 
@@ -367,11 +334,12 @@ class Evaluator:
                     pixels=chunk.decoder.lend(pixels, worker),
                     preprocessing=one.spec.to_dict(),
                     batch=self._batch,
-                    repeat=0 if one.variant or one.name in self._repeated else REPEATED,
+                    # Always the same images, so that the same run makes the same record.
+                    repeat=0 if one.variant or chunk.number else REPEATED,
                 )
                 if "repeated" in answer:
                     again = answer["repeated"], answer["changed"], answer["deviation"]
-                    self._repeated.setdefault(one.name, Repeated(*again))
+                    self._repeated[one.name] = Repeated(*again)
                 found[one.name] = worker.get_array(answer["outputs"])
             except ZoodiffError as error:
                 self._fail(one.name, str(error))
@@ -412,7 +380,7 @@ class Evaluator:
                 self._fail(one.name, str(error))
                 continue
             found[one.name] = predictions(values, labels[kept], outward)
-            facts[one.name] = self._facts(one)
+            facts[one.name] = self._facts(one, chunk.number)
             if self._parts.wants_outputs:
                 whole[one.name] = values
         part = Part(
@@ -430,39 +398,6 @@ class Evaluator:
             self._show(part)
             self._done += len(chunk.images)
             self._step(self._done, len(self._numbers))
-
-    # Together
-
-    def _collect(self, chunks: int, seconds: float) -> Evaluation:
-        import numpy as np
-
-        parts = [self._parts.get(k) for k in range(chunks)]
-        names = [
-            one.name
-            for one in self._contestants
-            if one.name not in self._failed and all(one.name in part.found for part in parts)
-        ]
-        return Evaluation(
-            np.array([k for part in parts for k in part.images], dtype=np.int64),
-            np.concatenate([part.labels for part in parts]),
-            [one for part in parts for one in part.hashes],
-            {
-                name: Predictions.joined([part.found[name].arrays() for part in parts])
-                for name in names
-            },
-            {k: why for part in parts for k, why in part.left_out.items()},
-            dict(self._failed),
-            dict(self._loaded),
-            {
-                one.name: {
-                    **self._versions.get(one.handle, {}),
-                    **self._versions.get("decoder", {}),
-                }
-                for one in self._contestants
-            },
-            dict(self._repeated),
-            seconds,
-        )
 
 
 class _Started(threading.Event):

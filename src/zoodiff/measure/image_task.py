@@ -1,64 +1,283 @@
-"""A study's accuracy on a data set of images: one pass for all its entries."""
+"""A study's accuracy on a data set of images: one pass for all its entries, in shards.
+
+A shard is a run of consecutive parts of the data set. Shards are independent of each other, so
+they may be done side by side and on several machines; each part is kept in the store as it
+comes in, and the records are made here from all parts, whoever did them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
+from zoodiff.data.places import place
+from zoodiff.engines.base import Job, Partial, Step
 from zoodiff.engines.local import LocalEngine, usable
-from zoodiff.errors import ZoodiffError
+from zoodiff.errors import MeasurementError, ZoodiffError
+from zoodiff.measure import images as passes
+from zoodiff.measure import wire
+from zoodiff.measure.common import now
 from zoodiff.measure.contestants import Contestant, contestant
-from zoodiff.measure.images import Outcome, Settings, default_lanes, measure
+from zoodiff.measure.evaluate import CHUNK, Evaluator
+from zoodiff.measure.evaluation import collect
+from zoodiff.measure.images import Outcome, Settings, Todo, default_lanes
+from zoodiff.measure.parts import Part, from_bytes, to_bytes
 from zoodiff.measure.plan import Task
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Failure
+from zoodiff.workers.process import Limits
 from zoodiff.zoos.registry import Entry
 
+SHARD = 16
+"""Least parts in a shard, where there are so many: loading the networks takes its time."""
+_SHARDS_A_SLOT = 4
+"""So that slots end at about the same time, and a lost node costs little."""
 
-def measure_task(
-    engine: LocalEngine, task: Task, store: Store, step: Callable[[int, int], None], *, fresh: bool
-) -> Outcome:
-    """Measure all entries of a task; what the store has is not measured again.
 
-    Entries that cannot be run are failures. Raises UsageError for a data set that cannot be
-    opened, MeasurementError where too many images are damaged.
+class ImagePass:
+    """One pass over a data set, from what is missing to its records."""
+
+    def __init__(self, task: Task, store: Store, limits: Limits | None, *, fresh: bool) -> None:
+        """Open the data set and name what is asked.
+
+        Raises UsageError for a data set that cannot be opened.
+        """
+        self._task, self._store = task, store
+        self._images = images_of(task)
+        self._failures: list[Failure] = []
+        ready = self._ready(limits)
+        self._settings = settings_of(task, fresh=fresh)
+        self._asked = passes.prepare(ready, self._images, self._settings) if ready else None
+        self._todo: Todo | None = None
+        self._begun, self._begin = now(), time.perf_counter()
+        self._why: dict[str, str] = {}
+        self._came: dict[int, int] = {}
+        """Images of the parts that came in, by the parts' numbers."""
+        self._found = 0
+
+    def _ready(self, limits: Limits | None) -> list[Contestant]:
+        """Entries with a complete preprocessing; a file may be opened for its input size."""
+        ready: list[Contestant] = []
+        with LocalEngine(limits) as pool:
+            for entry in self._task.entries:
+                reason = usable(entry.zoo)
+                try:
+                    if reason is None:
+                        ready.append(contestant_of(pool, self._task, entry))
+                except ZoodiffError as error:
+                    reason = str(error)
+                if reason is not None:
+                    self._failures.append(failure(entry, reason))
+        return ready
+
+    @property
+    def lease(self) -> str | None:
+        """What is to be held while the pass is made; None where no entry can take part."""
+        return self._asked.lease if self._asked else None
+
+    def look(self) -> bool:
+        """See what is missing; whether anything is. The lease is held."""
+        if self._asked is not None:
+            self._todo = passes.look(self._asked, self._store, self._settings)
+        return self._todo is not None and bool(self._todo.missing)
+
+    def jobs(self, name: str, slots: int, lanes: int) -> list[Job]:
+        """The shards of what is missing, for so many slots of so many cores each."""
+        assert self._todo is not None
+        numbers = self._todo.asked.numbers
+        lacking = self._lacking()
+        self._found = -(-len(numbers) // CHUNK) - len(lacking)
+        common = {
+            "do": "shard",
+            "images": {
+                key: self._task.settings[key] for key in ("data", "truth", "data_labels", "split")
+            },
+            "stamp": self._images.stamp,
+            "batch": self._settings.batch,
+            "seed": self._settings.seed,
+            "lanes": min(lanes, self._settings.lanes),
+        }
+        return [
+            Job(
+                f"{name}, parts {shard[0]} to {shard[-1]}",
+                {
+                    **common,
+                    "contestants": [wire.of_contestant(one) for one in lacking[shard[0]]],
+                    "first": shard[0],
+                    "numbers": numbers[shard[0] * CHUNK : (shard[-1] + 1) * CHUNK],
+                },
+            )
+            for shard in shards(lacking, slots)
+        ]
+
+    def _lacking(self) -> dict[int, tuple[Contestant, ...]]:
+        """The entries that each part lacks, of parts that lack any."""
+        assert self._todo is not None
+        parts = self._todo.parts(self._store)
+        found: dict[int, tuple[Contestant, ...]] = {}
+        for number in range(-(-len(self._todo.asked.numbers) // CHUNK)):
+            there = parts.get(number).found if parts.has(number) else {}
+            lack = tuple(one for one in self._todo.missing if one.name not in there)
+            if lack:
+                found[number] = lack
+        return found
+
+    def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
+        """Keep a part that came in; return the images done, and of how many."""
+        assert self._todo is not None
+        parts = self._todo.parts(self._store)
+        part = from_bytes(data["number"], data["part"])
+        if parts.has(part.number):
+            part = merged(parts.get(part.number), part)
+        parts.put(part)
+        self._came[part.number] = len(part.hashes)
+        done, total = sum(self._came.values()), len(self._todo.asked.numbers)
+        return done + min(self._found * CHUNK, total - done), total
+
+    def end(self, data: Mapping[str, Any]) -> None:
+        """A shard is done; who failed in it has failed, for the first reason given."""
+        for name, why in data["failed"].items():
+            self._why.setdefault(name, why)
+
+    def finish(self) -> Outcome:
+        """Make the records; raises MeasurementError where too many images are damaged."""
+        if self._todo is None:
+            return Outcome((), tuple(self._failures), {}, (), None)
+        found = None
+        if self._todo.missing:
+            parts = self._todo.parts(self._store)
+            count = -(-len(self._todo.asked.numbers) // CHUNK)
+            found = collect(
+                self._todo.missing,
+                [parts.get(k) for k in range(count)],
+                self._why,
+                time.perf_counter() - self._begin,
+            )
+            found.done_now = sum(self._came.values())
+        made = passes.finish(
+            self._todo, self._images, self._store, self._settings, found, self._begun
+        )
+        return Outcome(
+            made.records,
+            (*self._failures, *made.failures),
+            made.left_out,
+            made.notes,
+            made.images_per_second,
+        )
+
+
+def merged(earlier: Part, later: Part) -> Part:
+    """One part of two over the same images; the later one alone where they are not the same."""
+    same = earlier.hashes == later.hashes and earlier.left_out.keys() == later.left_out.keys()
+    if not same:
+        return later
+    return replace(
+        later, found={**earlier.found, **later.found}, facts={**earlier.facts, **later.facts}
+    )
+
+
+def shards(lacking: Mapping[int, object], slots: int) -> list[list[int]]:
+    """Parts in runs of consecutive ones that lack the same; one long run for a single slot.
+
+    >>> shards(dict.fromkeys([0, 1, 2, 5, 6], "all"), 1)
+    [[0, 1, 2], [5, 6]]
+    >>> [len(one) for one in shards(dict.fromkeys(range(200), "all"), 2)]
+    [25, 25, 25, 25, 25, 25, 25, 25]
     """
-    images = images_of(task)
-    ready: list[Contestant] = []
-    failures: list[Failure] = []
-    for entry in task.entries:
-        reason = usable(entry.zoo)
-        try:
-            if reason is None:
-                ready.append(contestant_of(engine, task, entry))
-        except ZoodiffError as error:
-            reason = str(error)
-        if reason is not None:
-            failures.append(failure(entry, reason))
-    if not ready:
-        return Outcome((), tuple(failures), {}, (), None)
-    found = measure(engine, ready, images, store, settings_of(task, fresh=fresh), step)
-    return Outcome(
-        found.records,
-        (*failures, *found.failures),
-        found.left_out,
-        found.notes,
-        found.images_per_second,
+    longest = max(SHARD, -(-len(lacking) // (slots * _SHARDS_A_SLOT)))
+    if slots == 1:
+        longest = max(1, len(lacking))
+    found: list[list[int]] = []
+    for number, lack in lacking.items():
+        follows = bool(found) and found[-1][-1] == number - 1 and lacking[number - 1] == lack
+        if follows and len(found[-1]) < longest:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return found
+
+
+class _Sent:
+    """Parts that are sent away as they are finished."""
+
+    wants_outputs = False
+
+    def __init__(self, say: Callable[[Partial], None]) -> None:
+        self._say = say
+        self._parts: dict[int, Part] = {}
+
+    def has(self, number: int) -> bool:
+        """Whether a part is there."""
+        return number in self._parts
+
+    def put(self, part: Part) -> None:
+        """Send a part."""
+        self._parts[part.number] = part
+        self._say(Partial({"number": part.number, "part": to_bytes(part)}))
+
+    def get(self, number: int) -> Part:
+        """A part that was sent."""
+        return self._parts[number]
+
+
+def do_shard(
+    pool: LocalEngine, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
+) -> dict[str, Any]:
+    """Evaluate a shard in a slot; its parts are told of one by one.
+
+    Raises MeasurementError where no entry can be run, or where the data set is another one here.
+    """
+    images = _opened(data["images"], data["stamp"])
+    if images.stamp != data["stamp"]:
+        raise MeasurementError(
+            f"the data set {images.name} is not the same on all machines; names, sizes or times "
+            "of its files differ"
+        )
+    found = Evaluator(
+        pool,
+        [wire.contestant_of(one) for one in data["contestants"]],
+        images,
+        _Sent(say),
+        lanes=data["lanes"],
+        batch=data["batch"],
+        seed=data["seed"],
+        numbers=data["numbers"],
+        first=data["first"],
+    ).run()
+    return {"failed": found.failed}
+
+
+_LISTED: dict[str, ImageSet] = {}
+"""The data set that this process opened last: listing it anew for each shard may take long."""
+
+
+def _opened(asked: Mapping[str, Any], stamp: str) -> ImageSet:
+    name = repr(sorted(asked.items()))
+    found = _LISTED.get(name)
+    if found is None or found.stamp != stamp:
+        _LISTED.clear()
+        found = _LISTED[name] = _open(asked)
+    return found
+
+
+def _open(asked: Mapping[str, Any]) -> ImageSet:
+    truth = asked["truth"]
+    return open_images(
+        asked["data"],
+        space=label_space(asked["data_labels"]) if asked["data_labels"] else None,
+        truth=place(truth) if truth else None,
+        split=asked["split"] or "",
     )
 
 
 def images_of(task: Task) -> ImageSet:
     """The data set of a task; raises UsageError where it cannot be opened."""
-    asked = task.settings
-    return open_images(
-        asked["data"],
-        space=label_space(asked["data_labels"]) if asked["data_labels"] else None,
-        truth=Path(asked["truth"]) if asked["truth"] else None,
-        split=asked["split"] or "",
-    )
+    return _open(task.settings)
 
 
 def contestant_of(engine: LocalEngine, task: Task, entry: Entry) -> Contestant:

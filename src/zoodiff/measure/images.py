@@ -17,7 +17,8 @@ from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.measure.common import hardware, identity, installed_versions, now
 from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.evaluate import Evaluation, Evaluator, Repeated
+from zoodiff.measure.evaluate import Evaluator
+from zoodiff.measure.evaluation import Evaluation, Repeated
 from zoodiff.measure.parts import Part, Parts
 from zoodiff.measure.predictions import Predictions, Stored, from_parquet, to_parquet
 from zoodiff.stats import calibration, intervals, sequential
@@ -129,6 +130,67 @@ def measure(
     Raises UsageError for entries that are named twice and images without labels, MeasurementError
     where too many images are damaged or no entry could be run.
     """
+    asked = prepare(contestants, images, settings)
+    with waiting_for(store.leases, asked.lease):
+        todo = look(asked, store, settings)
+        if not todo.missing:
+            return finish(todo, images, store, settings, None)
+        begun = now()
+        found = Evaluator(
+            engine,
+            todo.missing,
+            images,
+            todo.parts(store),
+            lanes=settings.lanes,
+            batch=settings.batch,
+            seed=settings.seed,
+            numbers=todo.asked.numbers,
+            step=step,
+            enough=Judge([one.name for one in contestants], settings.decide)
+            if settings.decide is not None
+            else None,
+        ).run()
+        return finish(todo, images, store, settings, found, begun)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A pass over a data set before anything is looked up."""
+
+    contestants: tuple[Contestant, ...]
+    keys: dict[str, str]
+    """Of the records, by the contestants' names."""
+    numbers: list[int]
+    """Of the images that are to be seen, in the order of the parts."""
+
+    @property
+    def folder(self) -> str:
+        """Names the pass by all entries, so that an interrupted run finds its parts, whichever
+        were recorded already.
+        """
+        return key_of(keys=sorted(self.keys.values()))[:16]
+
+    @property
+    def lease(self) -> str:
+        """Of the whole pass."""
+        return f"pass-{self.folder}"
+
+
+@dataclass(frozen=True)
+class Todo:
+    """A pass over a data set, and what of it the store has."""
+
+    asked: Asked
+    known: dict[str, Record]
+    missing: tuple[Contestant, ...]
+
+    def parts(self, store: Store) -> Parts:
+        """Where what is finished of it lies."""
+        return Parts(store.files, f"unfinished/{self.asked.folder}")
+
+
+def prepare(contestants: Sequence[Contestant], images: ImageSet, settings: Settings) -> Asked:
+    """What a pass asks for; raises UsageError as ``measure`` does."""
     names = Counter(one.name for one in contestants)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
@@ -138,51 +200,38 @@ def measure(
             f"the images of {images.name} have no labels; name the file with them with --truth"
         )
     _check_labels(images)
-    numbers = _numbers(len(images), settings)
     keys = {one.name: _key(one, images, settings, names) for one in contestants}
-    # By all entries, so that an interrupted run finds its parts, whichever were recorded already.
-    folder = key_of(keys=sorted(keys.values()))[:16]
-    with waiting_for(store.leases, f"pass-{folder}"):
-        return _measure(engine, contestants, images, store, settings, step, keys, numbers, folder)
+    return Asked(tuple(contestants), keys, _numbers(len(images), settings))
 
 
-def _measure(
-    engine: LocalEngine,
-    contestants: Sequence[Contestant],
+def look(asked: Asked, store: Store, settings: Settings) -> Todo:
+    """What is missing; whoever asks holds the lease, so that nobody else is at work on it."""
+    known = {} if settings.fresh else _known(store, asked.keys)
+    if settings.decide is not None and len(known) < len(asked.keys):
+        known = {}  # how many images are needed depends on all entries
+    missing = tuple(one for one in asked.contestants if one.name not in known)
+    return Todo(asked, known, missing)
+
+
+def finish(
+    todo: Todo,
     images: ImageSet,
     store: Store,
     settings: Settings,
-    step: Callable[[int, int], None],
-    keys: dict[str, str],
-    numbers: list[int],
-    folder: str,
+    found: Evaluation | None,
+    begun: str = "",
 ) -> Outcome:
-    known = {} if settings.fresh else _known(store, keys)
-    if settings.decide is not None and len(known) < len(keys):
-        known = {}  # how many images are needed depends on all entries
-    missing = [one for one in contestants if one.name not in known]
+    """Record what was found, and remove the parts; ``found`` is None where nothing was missing.
+
+    Raises MeasurementError where too many images are damaged.
+    """
+    known = dict(todo.known)
     failures: list[Failure] = []
     left_out: dict[str, str] = {}
     speed = None
     notes = list(images.notes)
-    if missing:
-        begun = now()
-        parts = Parts(store.files, f"unfinished/{folder}")
-        found = Evaluator(
-            engine,
-            missing,
-            images,
-            parts,
-            lanes=settings.lanes,
-            batch=settings.batch,
-            seed=settings.seed,
-            numbers=numbers,
-            step=step,
-            enough=Judge([one.name for one in contestants], settings.decide)
-            if settings.decide is not None
-            else None,
-        ).run()
-        numbers = numbers[: len(found.hashes)]
+    if found is not None:
+        numbers = todo.asked.numbers[: len(found.hashes)]
         _check_counts(found, numbers)
         left_out = {images.samples[k].name: why for k, why in found.left_out.items()}
         _check_damage(left_out, len(numbers), settings)
@@ -193,22 +242,21 @@ def _measure(
                 architecture=one.entry.model.architecture,
                 reason=found.failed[one.name],
             )
-            for one in missing
+            for one in todo.missing
             if one.name in found.failed
         ]
-        for one in missing:
+        for one in todo.missing:
             if one.name in found.found:
-                known[one.name] = _record(
-                    one, images, found, keys[one.name], settings, begun, numbers, store
-                )
+                key = todo.asked.keys[one.name]
+                known[one.name] = _record(one, images, found, key, settings, begun, numbers, store)
         if not failures:  # else they save work when the failed ones are tried again
-            parts.remove()
+            todo.parts(store).remove()
         speed = found.done_now / found.seconds if found.seconds else None
         repeated = len(found.hashes) - len(set(found.hashes))
         if repeated:
             copies = "image is a copy" if repeated == 1 else "images are copies"
             notes.append(f"{repeated} {copies} of others, to the byte")
-    records = tuple(known[one.name] for one in contestants if one.name in known)
+    records = tuple(known[one.name] for one in todo.asked.contestants if one.name in known)
     return Outcome(records, tuple(failures), left_out, tuple(notes), speed)
 
 

@@ -92,53 +92,11 @@ class Parts:
 
     def put(self, part: Part) -> None:
         """Keep a part."""
-        import numpy as np
-
-        names = list(part.found)
-        facts = {
-            "names": names,
-            "left_out": {str(k): why for k, why in part.left_out.items()},
-            "hashes": [one.hex() for one in part.hashes],
-            "facts": part.facts,
-        }
-        arrays: dict[str, Any] = {
-            "facts": np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8),
-            "images": np.asarray(part.images, dtype=np.int64),
-            "labels": part.labels,
-        }
-        for k, name in enumerate(names):
-            arrays |= {f"{k}/{key}": value for key, value in part.found[name].arrays().items()}
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        self._files.write(self._path(part.number), buffer.getvalue(), flush=False)
+        self._files.write(self._path(part.number), to_bytes(part), flush=False)
 
     def get(self, number: int) -> Part:
         """Read a part; raises OSError or ValueError where it is missing or damaged."""
-        import numpy as np
-
-        content = io.BytesIO(self._files.read(self._path(number)))
-        with np.load(content, allow_pickle=False) as arrays:
-            facts = json.loads(arrays["facts"].tobytes())
-            found = {
-                name: Predictions.joined(
-                    [
-                        {
-                            key: arrays[f"{k}/{key}"]
-                            for key in ("classes", "probabilities", "rank", "probability")
-                        }
-                    ]
-                )
-                for k, name in enumerate(facts["names"])
-            }
-            return Part(
-                number,
-                arrays["images"].tolist(),
-                arrays["labels"],
-                [bytes.fromhex(one) for one in facts["hashes"]],
-                {int(k): why for k, why in facts["left_out"].items()},
-                found,
-                facts=facts["facts"],
-            )
+        return from_bytes(number, self._files.read(self._path(number)))
 
     def remove(self) -> None:
         """Remove all parts."""
@@ -147,3 +105,54 @@ class Parts:
 
     def _path(self, number: int) -> str:
         return f"{self._folder}/{number:06d}.npz"
+
+
+def to_bytes(part: Part) -> bytes:
+    """A part without the outputs as a whole, as it is kept and sent: numpy's ``.npz``."""
+    import numpy as np
+
+    names = list(part.found)
+    facts = {
+        "names": names,
+        "left_out": {str(k): why for k, why in part.left_out.items()},
+        "hashes": [one.hex() for one in part.hashes],
+        "facts": part.facts,
+    }
+    arrays: dict[str, Any] = {
+        "facts": np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8),
+        "images": np.asarray(part.images, dtype=np.int64),
+        "labels": part.labels,
+    }
+    for k, name in enumerate(names):
+        arrays |= {f"{k}/{key}": value for key, value in part.found[name].arrays().items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def from_bytes(number: int, content: bytes) -> Part:
+    """The part of a number; raises ValueError, KeyError or BadZipFile where it is damaged."""
+    import numpy as np
+
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        facts = json.loads(arrays["facts"].tobytes())
+        found = {
+            name: Predictions.joined(
+                [
+                    {
+                        key: arrays[f"{k}/{key}"]
+                        for key in ("classes", "probabilities", "rank", "probability")
+                    }
+                ]
+            )
+            for k, name in enumerate(facts["names"])
+        }
+        return Part(
+            number,
+            arrays["images"].tolist(),
+            arrays["labels"],
+            [bytes.fromhex(one) for one in facts["hashes"]],
+            {int(k): why for k, why in facts["left_out"].items()},
+            found,
+            facts=facts["facts"],
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 from zoodiff._version import __version__
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
+from zoodiff.data.places import is_address, place
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
 from zoodiff.measure import study as studies
@@ -18,6 +20,8 @@ from zoodiff.store.records import Failure, key_of
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
 
+TOGETHER = 12
+"""Entries that see the same decoded images in one pass, all of whose networks are in memory."""
 Kind = Literal["architecture", "latency", "accuracy"]
 
 
@@ -26,8 +30,8 @@ class Task:
     """One unit of work: it finishes whole or is done again.
 
     Architecture and accuracy on digits measure one entry; latency measures all entries of one
-    architecture, interleaved, since only these are compared; accuracy on images measures all
-    entries in one pass.
+    architecture, interleaved, since only these are compared; accuracy on images measures up to
+    ``TOGETHER`` entries in one pass.
     """
 
     kind: Kind
@@ -69,7 +73,8 @@ class Task:
         if len(self.entries) == 1:
             return f"{self.kind} {self.entries[0].ref}"
         if self.on_images:
-            return f"accuracy of {len(self.entries)} entries on images"
+            more = len(self.entries) - 1
+            return f"accuracy of {self.entries[0].ref} and {more} more on images"
         return f"{self.kind} of {len(self.entries)} x {self.entries[0].model.architecture}"
 
 
@@ -105,7 +110,8 @@ def plan(loaded: LoadedStudy) -> Plan:
             error = StudyError("digits are not prepared in any way; explain needs data of images")
             raise studies.key_error(loaded, ("accuracy", "explain"), error)
         if table.on_images and chosen:
-            tasks.append(Task("accuracy", tuple(chosen), _on_images(loaded, table)))
+            asked = _on_images(loaded, table)
+            tasks += [Task("accuracy", group, asked) for group in _together(chosen)]
         elif not table.on_images:
             conditions = (("data", table.data), ("batch", table.batch), ("seed", study.seed))
             tasks += [Task("accuracy", (entry,), conditions) for entry in chosen]
@@ -132,7 +138,7 @@ def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, An
     """Conditions of accuracy on a data set; raise StudyError where it cannot be opened."""
     folder = Path(loaded.path).parent if Path(loaded.path).is_file() else Path()
     paths = {
-        key: str((folder / value).absolute()) if value else None
+        key: _absolute(folder, value) if value else None
         for key, value in (("data", table.data), ("truth", table.truth))
     }
     labels, data_labels = (
@@ -140,7 +146,7 @@ def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, An
         for one in (table.labels, table.data_labels)
     )
     try:
-        truth = Path(paths["truth"]) if paths["truth"] else None
+        truth = place(paths["truth"]) if paths["truth"] else None
         space = label_space(data_labels) if data_labels else None
         images = open_images(str(paths["data"]), space=space, truth=truth, split=table.split or "")
         if not images.labelled:
@@ -158,6 +164,19 @@ def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, An
         ("batch", table.batch),
         ("seed", loaded.study.seed),
     )
+
+
+def _together(chosen: Sequence[Entry]) -> list[tuple[Entry, ...]]:
+    """Entries in passes of so many as may be in memory at once, zoo by zoo where they are more."""
+    if len(chosen) <= TOGETHER:
+        return [tuple(chosen)]
+    ordered = sorted(chosen, key=lambda entry: entry.zoo.name)
+    return [tuple(ordered[k : k + TOGETHER]) for k in range(0, len(ordered), TOGETHER)]
+
+
+def _absolute(folder: Path, name: str) -> str:
+    """A path from the study's folder; an address as it is."""
+    return name if is_address(name) else str((folder / name).absolute())
 
 
 def _left_out(kind: Kind, entry: Entry) -> Failure:

@@ -91,16 +91,20 @@ class Store:
 
     def find_all(self, kind: str, key: str, *, again: bool = False) -> list[Record]:
         """All intact records that answer ``key``, the newest first; see ``find``."""
+        return [record for _, record in self.find_named(kind, key, again=again)]
+
+    def find_named(self, kind: str, key: str, *, again: bool = False) -> list[tuple[str, Record]]:
+        """All intact records that answer ``key`` with their names, the newest first."""
         start = key[:_DIGITS]
         if kind not in self._listed:
             self._listed[kind] = self._list(kind)
         elif again:
             self._listed[kind] |= {start: self._list(kind, start).get(start, [])}
-        names = self._listed[kind].get(start, [])
-        found = [self._read(f"{kind}/{name}") for name in names]
+        names = [f"{kind}/{name}" for name in self._listed[kind].get(start, [])]
+        found = [(name, record) for name in names if (record := self._read(name)) is not None]
         return sorted(
-            (record for record in found if record is not None and record.key == key),
-            key=lambda record: record.finished,
+            (one for one in found if one[1].key == key),
+            key=lambda one: one[1].finished,
             reverse=True,
         )
 

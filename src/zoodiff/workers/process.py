@@ -195,6 +195,13 @@ class Worker:
         with contextlib.suppress(protocol.ProtocolError):
             protocol.get_array(message, self.scratch)
 
+    def interrupt(self) -> None:
+        """Kill the process from another thread than the one that waits for its answer."""
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+
     def close(self) -> None:
         """End the process and remove its scratch folder. Safe to call at any time."""
         if self._process is not None:

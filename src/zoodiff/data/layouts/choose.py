@@ -13,13 +13,14 @@ from zoodiff import filenames
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
 from zoodiff.data.layouts import cifar, folders, parquet, shards, tfrecord
+from zoodiff.data.places import Address, Place, files_in, is_address, place
 from zoodiff.errors import UsageError
 
 
 def open_images(
-    path: str, *, space: LabelSpace | None = None, truth: Path | None = None, split: str = ""
+    path: str, *, space: LabelSpace | None = None, truth: Place | None = None, split: str = ""
 ) -> ImageSet:
-    """List the images at a path, which may be a folder, a file or a pattern of files.
+    """List the images at a path or address: a folder, a file or a pattern of files.
 
     ``space`` says what numbers mean where the layout does not; ``truth`` is the file with the
     labels of a flat folder; ``split`` chooses files by their names. Raises UsageError in one
@@ -28,15 +29,14 @@ def open_images(
     found = _files(path)
     if len(found) == 1 and found[0].is_dir():
         folder = found[0]
-        inside = [p for p in sorted(folder.iterdir()) if p.is_file()]
+        inside = files_in(folder)
         for opener, match in _KINDS:
             chosen = [p for p in inside if match(p.name)]
             if chosen:
                 return opener(_split(chosen, split), space)
-        if (folder / "data").is_dir():
-            nested = sorted((folder / "data").glob("*.parquet"))
-            if nested:
-                return parquet.read(_split(nested, split), space)
+        nested = files_in(folder / "data", ".parquet")
+        if nested:
+            return parquet.read(_split(nested, split), space)
         return folders.read(folder, space, truth)
     for opener, match in _KINDS:
         if all(match(p.name) for p in found):
@@ -57,7 +57,7 @@ _KINDS = (
 )
 
 
-def _split(files: Sequence[Path], split: str) -> Sequence[Path]:
+def _split(files: Sequence[Place], split: str) -> Sequence[Place]:
     """The files of one split, of the test or validation split where there are several."""
     if split:
         chosen = [p for p in files if split in p.name]
@@ -72,13 +72,34 @@ def _split(files: Sequence[Path], split: str) -> Sequence[Path]:
     return files
 
 
-def _files(path: str) -> list[Path]:
+def _files(path: str) -> list[Place]:
+    if is_address(path):
+        return _behind(path)
     if filenames.exists(path):
         return [Path(path)]
     found = sorted({Path(name) for one in _braces(path) for name in glob.glob(one)})  # noqa: PTH207 - patterns may be absolute
     if not found:
         raise UsageError(f"there is no data set at {path}")
-    return found
+    return list(found)
+
+
+def _behind(address: str) -> list[Place]:
+    """Files or the one folder at an address, which may hold a pattern."""
+    try:
+        if not any(sign in address for sign in "*?[{"):
+            one = place(address)
+            if not isinstance(one, Address) or one.exists():
+                return [one]
+        found = {
+            str(file): file
+            for pattern in _braces(address)
+            for file in place(pattern.rpartition("/")[0]).glob(pattern.rpartition("/")[2])
+        }
+    except OSError as error:
+        raise UsageError(f"cannot look at {address} ({error.strerror or error})") from None
+    if not found:
+        raise UsageError(f"there is no data set at {address}")
+    return [found[name] for name in sorted(found)]
 
 
 def _braces(pattern: str) -> list[str]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
-from zoodiff.data.images import ImageSet, Sample, stamp, stat_of
+from zoodiff.data.images import ImageSet, Sample, stamp
 from zoodiff.data.labels import CIFAR_10, CIFAR_100, LabelSpace
+from zoodiff.data.places import Place, stat_of
 from zoodiff.errors import UsageError
 
 _TEN = ("test_batch.bin", *(f"data_batch_{k}.bin" for k in range(1, 6)))
@@ -20,7 +20,7 @@ FILES = frozenset([*_TEN, *_HUNDRED])
 _PIXELS = 3072
 
 
-def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
+def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
     """The test images, or those of the files that are there."""
     import numpy as np
 
@@ -30,7 +30,7 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
     width = _PIXELS + (2 if hundred else 1)
     parts = []
     for path in chosen:
-        raw = np.fromfile(path, dtype=np.uint8)
+        raw = np.frombuffer(path.read_bytes(), dtype=np.uint8)
         if len(raw) == 0 or len(raw) % width:
             raise UsageError(f"{path} is no CIFAR file: {len(raw)} bytes are not n x {width}")
         parts.append(raw.reshape(-1, width))

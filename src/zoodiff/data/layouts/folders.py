@@ -8,15 +8,16 @@ mistake that has cost people their accuracy.
 from __future__ import annotations
 
 import csv
-import os
+import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zoodiff.data import imagenet
 from zoodiff.data.images import ImageSet, Sample, is_image, stamp
 from zoodiff.data.labels import IMAGENET_1K, MOST_CLASSES, LabelSpace
 from zoodiff.data.labels import number as class_number
+from zoodiff.data.places import Place, tree
 from zoodiff.errors import UsageError
 
 _WNID = re.compile(r"n\d{8}")
@@ -24,12 +25,19 @@ _KAGGLE = "LOC_val_solution.csv"
 _DEVKIT = "ILSVRC2012_validation_ground_truth.txt"
 
 
-def read(folder: Path, space: LabelSpace | None, truth: Path | None) -> ImageSet:
+Found = tuple[str, int, object]
+"""Name, size and time of change."""
+
+
+def read(folder: Place, space: LabelSpace | None, truth: Place | None) -> ImageSet:
     """Images below a folder; raise UsageError where there are none."""
-    flat = list(_images(folder))
-    classes = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
-    nested = {p.name: sorted(_below(p)) for p in classes}
-    nested = {name: found for name, found in nested.items() if found}
+    try:
+        below = tree(folder)
+    except OSError as error:
+        raise UsageError(f"cannot list {folder} ({error.strerror or error})") from None
+    images = {top: [one for one in found if is_image(one[0])] for top, found in below.items()}
+    flat = images.pop("", [])
+    nested = {name: found for name, found in images.items() if found}
     if nested and not flat:
         return _by_class(folder, nested, space)
     if not flat:
@@ -37,25 +45,8 @@ def read(folder: Path, space: LabelSpace | None, truth: Path | None) -> ImageSet
     return _flat(folder, flat, space, truth)
 
 
-def _images(folder: Path) -> Iterator[tuple[str, int, int]]:
-    with os.scandir(folder) as entries:
-        found = sorted(
-            (e for e in entries if is_image(e.name) and e.is_file()), key=lambda e: e.name
-        )
-        for entry in found:
-            facts = entry.stat()
-            yield entry.name, facts.st_size, facts.st_mtime_ns
-
-
-def _below(folder: Path) -> Iterator[tuple[str, int, int]]:
-    for root, _, _ in os.walk(folder):
-        relative = Path(root).relative_to(folder)
-        for name, size, time in _images(Path(root)):
-            yield str(relative / name), size, time
-
-
 def _by_class(
-    folder: Path, nested: Mapping[str, Sequence[tuple[str, int, int]]], space: LabelSpace | None
+    folder: Place, nested: Mapping[str, Sequence[Found]], space: LabelSpace | None
 ) -> ImageSet:
     number, found, notes = _numbers(list(nested), space)
     samples, stamps = [], []
@@ -121,10 +112,10 @@ def _numbers(
 
 
 def _flat(
-    folder: Path,
-    images: Sequence[tuple[str, int, int]],
+    folder: Place,
+    images: Sequence[Found],
     space: LabelSpace | None,
-    truth: Path | None,
+    truth: Place | None,
 ) -> ImageSet:
     labels, found, layout, notes = _labels(folder, [name for name, _, _ in images], space, truth)
     samples = [Sample(name, labels.get(name)) for name, _, _ in images]
@@ -140,7 +131,7 @@ def _flat(
 
 
 def _labels(
-    folder: Path, names: Sequence[str], space: LabelSpace | None, truth: Path | None
+    folder: Place, names: Sequence[str], space: LabelSpace | None, truth: Place | None
 ) -> tuple[Mapping[str, int], LabelSpace | None, str, tuple[str, ...]]:
     place = truth or _ground_truth(folder)
     if place is not None:
@@ -171,7 +162,7 @@ def _labels(
     return {}, None, "a flat folder without labels", ("no image has a label",)
 
 
-def _ground_truth(folder: Path) -> Path | None:
+def _ground_truth(folder: Place) -> Place | None:
     """The file with the labels of the ILSVRC 2012 validation set, in its usual places."""
     for place in (folder, folder.parent, folder.parent.parent):
         for name in (_KAGGLE, _DEVKIT):
@@ -182,7 +173,7 @@ def _ground_truth(folder: Path) -> Path | None:
     return None
 
 
-def _of_kaggle(path: Path) -> dict[str, int]:
+def _of_kaggle(path: Place) -> dict[str, int]:
     """``ImageId,PredictionString`` with the id of the first box's class."""
     found = {}
     try:
@@ -198,7 +189,7 @@ def _of_kaggle(path: Path) -> dict[str, int]:
     return found
 
 
-def _of_devkit(path: Path, names: Sequence[str]) -> dict[str, int]:
+def _of_devkit(path: Place, names: Sequence[str]) -> dict[str, int]:
     """One ILSVRC2012_ID a line, in the order of the images; ``meta.mat`` says what they mean.
 
     The devkit's numbers follow no order of the WordNet ids.
@@ -211,7 +202,7 @@ def _of_devkit(path: Path, names: Sequence[str]) -> dict[str, int]:
     from scipy.io import loadmat
 
     try:
-        synsets = loadmat(meta, squeeze_me=True)["synsets"]
+        synsets = loadmat(io.BytesIO(meta.read_bytes()), squeeze_me=True)["synsets"]
         wnid = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
         numbers = [int(line) for line in path.read_text().split()]
         order = [imagenet.by_wnid()[wnid[number]] for number in numbers]
@@ -226,7 +217,7 @@ def _of_devkit(path: Path, names: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _of_list(path: Path, space: LabelSpace | None) -> tuple[dict[str, int], LabelSpace | None]:
+def _of_list(path: Place, space: LabelSpace | None) -> tuple[dict[str, int], LabelSpace | None]:
     """``name label`` a line; a label is a number, a WordNet id or a name of a class."""
     found: dict[str, int] = {}
     try:

@@ -6,12 +6,12 @@ import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.data import imagenet
-from zoodiff.data.images import ImageSet, Sample, stamp, stat_of
+from zoodiff.data.images import ImageSet, Sample, stamp
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
+from zoodiff.data.places import Address, Place, stat_of
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,10 +22,9 @@ _DAMAGE = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
 _IMAGES, _LABELS = ("image", "img", "jpg"), ("label", "fine_label", "labels", "cls")
 
 
-def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
+def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
     """Images of Parquet files; a group of rows is read when one of its images is asked for."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     samples: list[Sample] = []
     groups: list[tuple[pq.ParquetFile, int]] = []
@@ -33,7 +32,7 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
     image = ""
     try:
         for path in files:
-            file = pq.ParquetFile(path)
+            file = _opened(path)
             image, label = _columns(path, file)
             for group in range(file.num_row_groups):
                 starts.append(len(samples))
@@ -49,7 +48,7 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
                     Sample(f"{path.name}#{first + k}", None if v is None or v < 0 else int(v))
                     for k, v in enumerate(labels)
                 ]
-        own = _space(files[0], pq.ParquetFile(files[0]))
+        own = _space(files[0], _opened(files[0]))
     except (pa.ArrowException, *_DAMAGE) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"the Parquet file {path} cannot be read ({reason})") from None
@@ -84,7 +83,13 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
     )
 
 
-def _columns(path: Path, file: pq.ParquetFile) -> tuple[str, str | None]:
+def _opened(path: Place) -> pq.ParquetFile:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path.open("rb") if isinstance(path, Address) else path)
+
+
+def _columns(path: Place, file: pq.ParquetFile) -> tuple[str, str | None]:
     names = file.schema_arrow.names
     image = next((name for name in _IMAGES if name in names), None)
     if image is None:
@@ -92,7 +97,7 @@ def _columns(path: Path, file: pq.ParquetFile) -> tuple[str, str | None]:
     return image, next((name for name in _LABELS if name in names), None)
 
 
-def _space(path: Path, file: pq.ParquetFile) -> LabelSpace | None:
+def _space(path: Place, file: pq.ParquetFile) -> LabelSpace | None:
     """The names that Hugging Face keeps in the file's metadata."""
     raw = (file.schema_arrow.metadata or {}).get(b"huggingface")
     try:

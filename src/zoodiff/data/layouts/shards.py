@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Sequence
-from pathlib import Path
 
-from zoodiff.data.images import ImageSet, Sample, is_image, stamp, stat_of
+from zoodiff.data.images import ImageSet, Sample, is_image, stamp
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
+from zoodiff.data.places import Place, part_of, size_of, stat_of
 from zoodiff.errors import UsageError
 from zoodiff.rules.security import climbs, refusal
 
@@ -23,10 +23,10 @@ _BLOCK = 512
 """Bytes of a tar archive's blocks; one of zeros, at least, is its end mark."""
 
 
-def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
+def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
     """Images of tar shards; nothing is unpacked, each is read where it lies."""
     samples: list[Sample] = []
-    places: list[tuple[Path, int, int]] = []
+    places: list[tuple[Place, int, int]] = []
     notes: list[str] = []
     for path in files:
         found, whole = _shard(path)
@@ -43,9 +43,7 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
 
     def get(number: int) -> bytes:
         path, offset, size = places[number]
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(size)
+        return part_of(path, offset, size)
 
     return ImageSet(
         files[0].stem if len(files) == 1 else files[0].resolve().parent.name,
@@ -58,14 +56,14 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
     )
 
 
-def _shard(path: Path) -> tuple[list[tuple[str, tuple[int, int], int | None]], bool]:
+def _shard(path: Place) -> tuple[list[tuple[str, tuple[int, int], int | None]], bool]:
     """Name, place and label of each image, and whether the archive ends as it should."""
     images: dict[str, tuple[str, tuple[int, int]]] = {}
     labels: dict[str, int] = {}
     end = 0
     try:
-        size = path.stat().st_size
-        with tarfile.open(path, "r:") as archive:
+        size = size_of(path)
+        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
                 if member.size < 0:
                     # Python before 3.12.12 and 3.13.6 reads such an archive for ever.
@@ -83,8 +81,8 @@ def _shard(path: Path) -> tuple[list[tuple[str, tuple[int, int], int | None]], b
                 if is_image(member.name):
                     images.setdefault(key, (member.name, (member.offset_data, member.size)))
                 elif ending in _LABELS and member.size <= _LARGEST_LABEL:
-                    file = archive.extractfile(member)
-                    label = _label(file.read() if file else b"", ending)
+                    inside = archive.extractfile(member)
+                    label = _label(inside.read() if inside else b"", ending)
                     if label is not None:
                         labels[key] = label
     except _DAMAGE as error:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from zoodiff.data.images import ImageSet, Sample, stamp, stat_of
+from zoodiff.data.images import ImageSet, Sample, stamp
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
+from zoodiff.data.places import Place, part_of, size_of, stat_of
 from zoodiff.errors import MissingFrameworkError, UsageError
 
 _IMAGES = ("image", "image/encoded")
@@ -20,10 +20,10 @@ _LABELS = ("label", "image/class/label")
 _LARGEST = 1 << 30
 
 
-def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
+def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
     """Images of TFRecord files; raise UsageError for damage, naming file and place."""
     samples: list[Sample] = []
-    places: list[tuple[Path, int, int]] = []
+    places: list[tuple[Place, int, int]] = []
     one_based = False
     for path in files:
         for offset, data in _records(path):
@@ -48,9 +48,7 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
 
     def get(number: int) -> bytes:
         path, offset, length = places[number]
-        with path.open("rb") as file:
-            file.seek(offset)
-            features = _features(file.read(length), path)
+        features = _features(part_of(path, offset, length), path)
         held = next(features[key] for key in _IMAGES if key in features).bytes_list.value
         if not held:
             raise OSError("the record's image holds no bytes")
@@ -67,7 +65,7 @@ def read(files: Sequence[Path], space: LabelSpace | None) -> ImageSet:
     )
 
 
-def _records(path: Path) -> Iterator[tuple[int, bytes]]:
+def _records(path: Place) -> Iterator[tuple[int, bytes]]:
     """Each record's place and data."""
     crc32c, _ = _library()
 
@@ -77,7 +75,7 @@ def _records(path: Path) -> Iterator[tuple[int, bytes]]:
         return bool(masked == int.from_bytes(stored, "little"))
 
     with path.open("rb") as file:
-        size, offset = path.stat().st_size, 0
+        size, offset = size_of(path), 0
         while offset < size:
             head = file.read(12)
             if len(head) < 12:
@@ -92,7 +90,7 @@ def _records(path: Path) -> Iterator[tuple[int, bytes]]:
             offset += 12 + length + 4
 
 
-def _features(data: bytes, path: Path) -> Any:
+def _features(data: bytes, path: Place) -> Any:
     _, example = _library()
     found = example()
     try:

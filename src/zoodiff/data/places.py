@@ -1,0 +1,242 @@
+"""Where a data set lies: on this machine, or at an address that fsspec knows.
+
+An address, ``s3://bucket/imagenet/val``, is used like a path by the layouts: both have a name and a
+parent, list what is below them and are read whole, in parts or as a stream. Where the two differ
+in what is quick, there is a function here: an object store lists everything below a folder at once,
+and gives a part of a file without the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from zoodiff.errors import MissingFrameworkError, UsageError
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address and no path.
+
+    >>> is_address("s3://bucket/val"), is_address("imagenet/val"), is_address("C:/val")
+    (True, False, False)
+    """
+    return _SCHEME.match(text) is not None
+
+
+@dataclass(frozen=True)
+class Address:
+    """A file or folder behind fsspec. Everything may raise OSError."""
+
+    system: Any = field(compare=False, repr=False)
+    path: str
+    """Without the scheme, as the file system itself writes it."""
+    url: str
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return posixpath.basename(self.path.rstrip("/"))
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending."""
+        return posixpath.splitext(self.name)[0]
+
+    @property
+    def suffix(self) -> str:
+        """The ending, with its dot."""
+        return posixpath.splitext(self.name)[1]
+
+    @property
+    def parent(self) -> Address:
+        """The folder that it lies in; of the outermost one itself."""
+        above = posixpath.dirname(self.path.rstrip("/"))
+        return self._at(above or self.path)
+
+    def __truediv__(self, name: str) -> Address:
+        return self._at(f"{self.path.rstrip('/')}/{name}") if name else self
+
+    def __str__(self) -> str:
+        return self.url
+
+    def with_name(self, name: str) -> Address:
+        """Another file in the same folder."""
+        return self.parent / name
+
+    def resolve(self) -> Address:
+        """The same: there are no links."""
+        return self
+
+    def exists(self) -> bool:
+        """Whether something is there."""
+        with _os_errors():
+            return bool(self.system.exists(self.path))
+
+    def is_file(self) -> bool:
+        """Whether it is a file."""
+        with _os_errors():
+            return bool(self.system.isfile(self.path))
+
+    def is_dir(self) -> bool:
+        """Whether something lies below it."""
+        with _os_errors():
+            return bool(self.system.isdir(self.path))
+
+    def glob(self, pattern: str) -> Iterator[Address]:
+        """Files whose names match, in the order of their names."""
+        with _os_errors():
+            return iter([self._at(one) for one in self.system.glob(f"{self.path}/{pattern}")])
+
+    def open(self, mode: str = "r", *, newline: str | None = None, encoding: str = "") -> IO[Any]:
+        """A stream, of bytes or of text."""
+        more = {} if "b" in mode else {"newline": newline, "encoding": encoding or "utf-8"}
+        with _os_errors():
+            stream: IO[Any] = self.system.open(self.path, mode, **more)
+            return stream
+
+    def read_bytes(self) -> bytes:
+        """All of a file."""
+        with _os_errors():
+            return bytes(self.system.cat_file(self.path))
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """All of a file as text."""
+        return self.read_bytes().decode(encoding)
+
+    def _at(self, path: str) -> Address:
+        scheme = self.url.partition("://")[0]
+        return Address(self.system, path, f"{scheme}://{path.lstrip('/')}")
+
+
+Place = Path | Address
+
+
+def place(text: str) -> Place:
+    """The path or address that a text means; raises UsageError for an address that is none."""
+    if not is_address(text):
+        return Path(text)
+    try:
+        import fsspec
+    except ImportError:
+        raise MissingFrameworkError(
+            f'{text} needs fsspec; install it with: pip install "zoodiff[remote]"'
+        ) from None
+    try:
+        # Another program may change what is there, so listings are never kept.
+        system, path = fsspec.core.url_to_fs(text, use_listings_cache=False)
+    except (ImportError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"{text} cannot be opened ({reason})") from None
+    return Address(system, path, text)
+
+
+def size_of(place: Place) -> int:
+    """Bytes of a file."""
+    if isinstance(place, Path):
+        return place.stat().st_size
+    with _os_errors():
+        return int(place.system.size(place.path) or 0)
+
+
+def stat_of(place: Place) -> tuple[str, int, object]:
+    """Name, size and time of change; of an object what its store tells versions apart by."""
+    if isinstance(place, Path):
+        found = place.stat()
+        return place.name, found.st_size, found.st_mtime_ns
+    with _os_errors():
+        facts = place.system.info(place.path)
+    return place.name, int(facts.get("size") or 0), _version(facts)
+
+
+def part_of(place: Place, start: int, size: int) -> bytes:
+    """So many bytes of a file, and no others."""
+    if isinstance(place, Path):
+        with place.open("rb") as file:
+            file.seek(start)
+            return file.read(size)
+    with _os_errors():
+        return bytes(place.system.cat_file(place.path, start=start, end=start + size))
+
+
+def files_in(folder: Place, ending: str = "") -> list[Place]:
+    """The files that lie directly in a folder, by their names; none where there is no folder."""
+    if isinstance(folder, Path):
+        there = sorted(folder.iterdir()) if folder.is_dir() else []
+        return [one for one in there if one.is_file() and one.name.endswith(ending)]
+    try:
+        with _os_errors():
+            found = folder.system.ls(folder.path, detail=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    names = sorted(posixpath.basename(one["name"]) for one in found if one["type"] == "file")
+    return [folder / name for name in names if name and name.endswith(ending)]
+
+
+def tree(folder: Place) -> dict[str, list[tuple[str, int, object]]]:
+    """Files below a folder by the first folder that they lie in, "" for those that lie in none.
+
+    Of each the name below that folder, the size and the time of change, sorted. Hidden folders do
+    not count at the top.
+    """
+    found: dict[str, list[tuple[str, int, object]]] = {}
+    for name, size, changed in _files(folder):
+        top, slash, rest = name.partition("/")
+        if slash and not top.startswith("."):
+            found.setdefault(top, []).append((rest, size, changed))
+        elif not slash:
+            found.setdefault("", []).append((name, size, changed))
+    return {top: sorted(files) for top, files in sorted(found.items())}
+
+
+def _files(folder: Place) -> Iterator[tuple[str, int, object]]:
+    if isinstance(folder, Address):
+        with _os_errors():
+            below = folder.system.find(folder.path, detail=True)
+        for path, facts in below.items():
+            name = str(path)[len(folder.path.rstrip("/")) + 1 :]
+            yield name, int(facts.get("size") or 0), _version(facts)
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_file():
+                facts = entry.stat()
+                yield entry.name, facts.st_size, facts.st_mtime_ns
+            elif not entry.name.startswith("."):
+                yield from _walked(folder, Path(entry.path))
+
+
+def _walked(folder: Path, below: Path) -> Iterator[tuple[str, int, object]]:
+    for root, _, _ in os.walk(below):
+        relative = Path(root).relative_to(folder)
+        with os.scandir(root) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    facts = entry.stat()
+                    yield str(relative / entry.name), facts.st_size, facts.st_mtime_ns
+
+
+def _version(facts: dict[str, Any]) -> object:
+    for key in ("ETag", "etag", "md5", "LastModified", "last_modified", "mtime", "created"):
+        if facts.get(key) is not None:
+            return str(facts[key])
+    return None
+
+
+@contextlib.contextmanager
+def _os_errors() -> Iterator[None]:
+    """What a client raises besides OSError becomes one: no credentials, no such host."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise OSError(f"{type(error).__name__}: {reason}") from None

@@ -1,0 +1,47 @@
+"""Which engine a run is worked through with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from zoodiff.engines.base import Engine, Work
+from zoodiff.engines.threads import Threads
+from zoodiff.entry import did_you_mean
+from zoodiff.errors import UnknownNameError, UsageError
+from zoodiff.workers.process import Limits
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine by its name, and what it is to use."""
+
+    name: str = "local"
+    jobs: int | None = None
+    """How many jobs at a time; None for what the engine thinks best."""
+    address: str | None = None
+    """Of a cluster that runs already; None for one that is started for the run."""
+    limits: Limits | None = None
+
+
+def _local(choice: Choice, work: Work) -> Engine:
+    if choice.address:
+        raise UsageError("the engine local has no address; choose the cluster's with --engine ray")
+    return Threads(work, jobs=choice.jobs or 1, limits=choice.limits)
+
+
+def _ray(choice: Choice, work: Work) -> Engine:
+    from zoodiff.engines.ray import RayEngine
+
+    return RayEngine(work, jobs=choice.jobs, address=choice.address, limits=choice.limits)
+
+
+ENGINES: dict[str, Callable[[Choice, Work], Engine]] = {"local": _local, "ray": _ray}
+
+
+def open_engine(choice: Choice, work: Work) -> Engine:
+    """Start an engine; raise UnknownNameError for one that there is not, UsageError otherwise."""
+    if choice.name not in ENGINES:
+        hint = did_you_mean(choice.name, ENGINES) or f"; there are {', '.join(ENGINES)}"
+        raise UnknownNameError(f'no engine "{choice.name}"{hint}')
+    return ENGINES[choice.name](choice, work)

@@ -1,0 +1,69 @@
+"""A slot: a thread with workers of its own, in which one job is done after the other.
+
+Linux ends workers together with the thread that started them, so the thread lives as long as they
+are to be kept. Both engines use it: ``local`` has several in this process, ``ray`` one in each
+process of the cluster.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Collection
+
+from zoodiff.engines.base import Affinity, End, Job, Message, Partial, Step, Work
+from zoodiff.engines.local import LocalEngine
+from zoodiff.errors import WorkerError
+from zoodiff.workers.process import Limits
+
+
+class SlotThread:
+    """One thread that does jobs; ``say`` is called in it with everything that there is to say."""
+
+    def __init__(self, work: Work, limits: Limits | None, say: Callable[[Message], None]) -> None:
+        self._work, self._tell = work, say
+        self._ends = False
+        self._pool = LocalEngine(limits)
+        self._jobs: queue.SimpleQueue[tuple[Job, frozenset[Affinity]] | tuple[()] | None] = (
+            queue.SimpleQueue()
+        )
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def start(self, job: Job, keep: Collection[Affinity]) -> None:
+        """Hand a job in."""
+        self._jobs.put((job, frozenset(keep)))
+
+    def rest(self) -> None:
+        """End the workers of a slot that has nothing to do for a while."""
+        self._jobs.put(())
+
+    def close(self) -> None:
+        """End the workers, and with them the job that is being done; then the thread."""
+        self._ends = True
+        self._jobs.put(None)
+        self._pool.interrupt()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        try:
+            while (given := self._jobs.get()) is not None:
+                if not given:
+                    self._pool.keep(())
+                    continue
+                job, keep = given
+                try:
+                    self._pool.keep({*job.needs, *keep})
+                    data = self._work(self._pool, job.data, self._say)
+                except BaseException as error:
+                    self._tell(End({}, error))
+                else:
+                    self._tell(End(data))
+        finally:
+            self._pool.close()
+
+    def _say(self, message: Step | Partial) -> None:
+        """Pass on what a job says; one that is to end is told so then."""
+        if self._ends:
+            raise WorkerError("the run is being ended")
+        self._tell(message)

@@ -1,0 +1,66 @@
+"""The engine ``local``: slots in this process, each a thread with workers of its own."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable, Collection, Sequence
+
+from zoodiff.engines.base import Affinity, Job, Message, Slot, Work
+from zoodiff.engines.slot import SlotThread
+from zoodiff.workers.process import Limits
+
+_HERE = "this machine"
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Threads:
+    """So many slots on this machine."""
+
+    name = "local"
+
+    def __init__(self, work: Work, *, jobs: int = 1, limits: Limits | None = None) -> None:
+        self._said: queue.SimpleQueue[tuple[Slot, Message]] = queue.SimpleQueue()
+        self._threads: dict[Slot, SlotThread] = {}
+        jobs = max(1, jobs)
+        self.cores = max(1, usable_cores() // jobs)
+        for number in range(jobs):
+            slot = Slot(number, _HERE)
+            self._threads[slot] = SlotThread(work, limits, self._listen(slot))
+
+    def slots(self) -> Sequence[Slot]:
+        """The slots, which never change."""
+        return list(self._threads)
+
+    def start(self, slot: Slot, job: Job, keep: Collection[Affinity]) -> None:
+        """Begin a job; where it is to be alone, the others' workers end, for their memory."""
+        if job.alone:
+            for other, thread in self._threads.items():
+                if other != slot:
+                    thread.rest()
+        self._threads[slot].start(job, keep)
+
+    def wait(self, seconds: float) -> list[tuple[Slot, Message]]:
+        """What was said meanwhile."""
+        try:
+            found = [self._said.get(timeout=seconds)]
+        except queue.Empty:
+            return []
+        while not self._said.empty():
+            found.append(self._said.get())
+        return found
+
+    def close(self) -> None:
+        """End all threads and their workers."""
+        threads, self._threads = list(self._threads.values()), {}
+        for thread in threads:
+            thread.close()
+
+    def _listen(self, slot: Slot) -> Callable[[Message], None]:
+        return lambda message: self._said.put((slot, message))

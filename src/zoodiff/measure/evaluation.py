@@ -1,0 +1,95 @@
+"""What came of a pass over a data set, put together from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.parts import Part
+from zoodiff.measure.predictions import Predictions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Some images run a second time, one by one and the last first."""
+
+    images: int
+    changed: int
+    """How many have another best output then."""
+    deviation: float
+    """Largest difference over the spread of the outputs."""
+
+
+@dataclass
+class Evaluation:
+    """What came of a pass. Rows are images in the data set's order, less those left out."""
+
+    images: NDArray[np.int64]
+    """(n,), numbers of the images that all entries saw."""
+    labels: NDArray[np.int64]
+    """(n,), classes of the data set; -1 for none."""
+    hashes: list[bytes]
+    """sha256 of each image's bytes, of all images of the data set."""
+    found: dict[str, Predictions]
+    """By the names of the contestants."""
+    left_out: dict[int, str]
+    """Images that could not be decoded, and why."""
+    failed: dict[str, str]
+    """Contestants that could not be run, and why."""
+    loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What workers said when they loaded them, by handles."""
+    versions: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By contestant, with those of the decoder."""
+    repeated: dict[str, Repeated] = field(default_factory=dict)
+    """By contestant, what became of the images that were run twice."""
+    seconds: float = 0.0
+    done_now: int = 0
+    """Images of this run, without those that an interrupted one had finished."""
+
+
+def collect(
+    contestants: Sequence[Contestant],
+    parts: Sequence[Part],
+    failed: Mapping[str, str],
+    seconds: float,
+) -> Evaluation:
+    """All parts of a data set as one; ``failed`` says why some are not in each of them.
+
+    Versions, weights and repeated images are what the parts say, whoever made them.
+    """
+    import numpy as np
+
+    why = dict(failed)
+    loaded: dict[str, dict[str, Any]] = {}
+    versions: dict[str, dict[str, str]] = {}
+    repeated: dict[str, Repeated] = {}
+    for one in contestants:
+        if any(one.name not in part.found for part in parts):
+            why.setdefault(one.name, "it did not answer for all images")
+        for facts in (part.facts[one.name] for part in parts if one.name in part.facts):
+            loaded.setdefault(one.handle, facts["loaded"])
+            versions.setdefault(one.name, {**facts["versions"], **facts["decoder"]})
+            if facts["repeated"] is not None:
+                repeated.setdefault(one.name, Repeated(*facts["repeated"]))
+    return Evaluation(
+        np.array([k for part in parts for k in part.images], dtype=np.int64),
+        np.concatenate([part.labels for part in parts]),
+        [one for part in parts for one in part.hashes],
+        {
+            one.name: Predictions.joined([part.found[one.name].arrays() for part in parts])
+            for one in contestants
+            if one.name not in why
+        },
+        {k: reason for part in parts for k, reason in part.left_out.items()},
+        why,
+        loaded,
+        versions,
+        repeated,
+        seconds,
+    )

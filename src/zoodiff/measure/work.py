@@ -1,0 +1,74 @@
+"""What is done in a slot of an engine: one job, from plain data to plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from zoodiff.engines.base import Job, Partial, Step
+from zoodiff.engines.local import LocalEngine, usable, worker_name
+from zoodiff.errors import StoreError, ZoodiffError
+from zoodiff.measure import accuracy, architecture, wire
+from zoodiff.measure.image_task import do_shard
+from zoodiff.measure.latency import task as latency
+from zoodiff.measure.plan import Task
+from zoodiff.store.records import Failure, Record
+from zoodiff.zoos.registry import Entry
+
+ROLES = {"architecture": "describe", "latency": "run", "accuracy": "run"}
+"""Roles of the workers that kinds of tasks use."""
+
+
+def job_of(name: str, task: Task) -> Job:
+    """The job of a task that is one job; latency is measured while nothing else runs."""
+    zoos = dict.fromkeys(worker_name(entry.zoo) for entry in task.entries)
+    return Job(
+        name,
+        {"do": "task", "task": wire.of_task(task)},
+        tuple((zoo, ROLES[task.kind]) for zoo in zoos),
+        alone=task.kind == "latency",
+    )
+
+
+def work(
+    pool: LocalEngine, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
+) -> dict[str, Any]:
+    """Do a job; what cannot be measured is a failure with its reason."""
+    if data["do"] == "shard":
+        return do_shard(pool, data, say)
+    try:
+        task = wire.task_of(data["task"])
+    except ZoodiffError as error:
+        return wire.of_product([], _unknown(data["task"], str(error)))
+    try:
+        if task.kind == "latency":
+            records, failures = latency.measure(pool, task, lambda k, of: say(Step(k, of)))
+            return wire.of_product([(one, None) for one in records], failures, pool.known_versions)
+        entry = task.entries[0]
+        reason = usable(entry.zoo)
+        if reason is not None:
+            return wire.of_product([], [failure(task.kind, entry, reason)])
+        made: tuple[Record, bytes | None]
+        if task.kind == "architecture":
+            made = architecture.measure(pool, entry, task.key(entry)), None
+        else:
+            made = accuracy.measure(pool, task, entry)
+        return wire.of_product([made], (), pool.known_versions)
+    except StoreError:
+        raise
+    except ZoodiffError as error:
+        return wire.of_product([], [failure(task.kind, task.entries[0], str(error))])
+
+
+def failure(kind: Any, entry: Entry, reason: str) -> Failure:
+    """An entry that could not be measured, and why."""
+    return Failure(
+        kind=kind, entry=str(entry.ref), architecture=entry.model.architecture, reason=reason
+    )
+
+
+def _unknown(plain: Mapping[str, Any], reason: str) -> list[Failure]:
+    return [
+        Failure(kind=plain["kind"], entry=one["ref"], architecture=None, reason=reason)
+        for one in plain["entries"]
+    ]

@@ -1,0 +1,22 @@
+"""What of a record does not depend on how long things took: equal in two runs of one study."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoodiff.store.records import Record
+
+_TIMES = ("started", "finished")
+_MEASURED = ("seconds", "peak_rss_bytes")
+_KEPT_OF_LATENCY = ("kind", "scope", "repeat")
+
+
+def timeless(record: Record) -> dict[str, Any]:
+    """A record without times, memory and what else measures the machine and not the entry."""
+    plain = record.model_dump(mode="json", exclude=set(_TIMES))
+    values = plain["values"].items()
+    if record.kind == "latency":
+        plain["values"] = {k: v for k, v in values if k in _KEPT_OF_LATENCY}
+    else:
+        plain["values"] = {k: v for k, v in values if k not in _MEASURED}
+    return plain
