@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.data import imagenet
 from zoodiff.data.images import ImageSet, Sample, stamp
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
-from zoodiff.data.places import Address, Place, stat_of
+from zoodiff.data.places import Address, Place, size_of, stat_of
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
                 starts.append(len(samples))
                 groups.append((file, group))
                 rows = file.metadata.row_group(group).num_rows
-                if not 0 <= rows <= path.stat().st_size:
-                    raise ValueError(f"{rows} images in {path.stat().st_size} bytes")
+                if not 0 <= rows <= size_of(path):
+                    raise ValueError(f"{rows} images in {size_of(path)} bytes")
                 labels: Sequence[Any] = [None] * rows
                 if label:
                     labels = file.read_row_group(group, columns=[label])[label].to_pylist()
