@@ -56,6 +56,8 @@ class State:
         """A task is finished already, with these records by their names."""
         self.records[number] = [name for name, _ in found]
         self.reused += len(found)
+        for _, record in found:  # of another run's, this one has asked no worker
+            self.versions.setdefault(record.zoo, dict(record.versions))
 
     def save_now_and_then(self) -> None:
         """Write the manifest, unless it was written a moment ago."""
