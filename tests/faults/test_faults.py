@@ -11,12 +11,14 @@ import pytest
 import world
 from checks import comparable
 
-from zoodiff.measure import evaluate, image_task, study
+from zoodiff.engines.threads import Threads
+from zoodiff.errors import MeasurementError
+from zoodiff.measure import image_task, study
 from zoodiff.measure.run import run
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Record
 from zoodiff.store.verify import verify
-from zoodiff.workers import process
+from zoodiff.workers import process, threads
 from zoodiff.zoos import registry
 
 HERE = Path(__file__).resolve().parent
@@ -150,17 +152,36 @@ def test_a_thread_that_cannot_begin_for_lack_of_memory_ends_the_pass(
     """Python waits forever for such a thread, and so did the run."""
     loaded = only(tmp_path, "accuracy")
 
+    begin = threading.Thread._bootstrap  # type: ignore[attr-defined]
+
     def no_memory(self: threading.Thread) -> None:
-        raise MemoryError
+        if "SlotThread" in getattr(self._target, "__qualname__", ""):  # type: ignore[attr-defined]
+            begin(self)  # the engine's own thread was there before
+        else:
+            raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setattr(evaluate, "_START_SECONDS", 0.5)
+        patched.setattr(threads, "_START_SECONDS", 0.5)
         patched.setattr(threading.Thread, "_bootstrap", no_memory)
         first = run(loaded, Store(tmp_path / "results"), Quiet())
     assert {"lack of memory" in one.reason for one in first.manifest.failures} == {True}
     assert len(first.manifest.failures) == 3
     second = run(loaded, Store(tmp_path / "results"), Quiet())
     assert second.measured == 3
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_engine_whose_thread_cannot_begin_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(self: threading.Thread) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threads, "_START_SECONDS", 0.5)
+        patched.setattr(threading.Thread, "_bootstrap", no_memory)
+        with pytest.raises(MeasurementError, match="lack of memory"):
+            Threads(lambda pool, data, say: {})
 
 
 def test_a_resumed_run_lists_its_records_in_the_order_of_the_study(

@@ -8,13 +8,13 @@ process of the cluster.
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable, Collection
 
 from zoodiff.engines.base import Affinity, End, Job, Message, Partial, Step, Work
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import WorkerError
 from zoodiff.workers.process import Limits
+from zoodiff.workers.threads import thread
 
 
 class SlotThread:
@@ -27,7 +27,7 @@ class SlotThread:
         self._jobs: queue.SimpleQueue[tuple[Job, frozenset[Affinity]] | tuple[()] | None] = (
             queue.SimpleQueue()
         )
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = thread(self._run, daemon=True)
         self._thread.start()
 
     def start(self, job: Job, keep: Collection[Affinity]) -> None:

@@ -25,6 +25,7 @@ from zoodiff.measure.evaluation import Evaluation, Repeated, collect
 from zoodiff.measure.parts import Keeps, Part
 from zoodiff.measure.predictions import Predictions, predictions
 from zoodiff.workers.process import Worker
+from zoodiff.workers.threads import thread
 from zoodiff.zoos.decoding import decoding
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ REPEATED = 8
 """Images that are run twice, to see that answers depend on the image alone."""
 CHUNK = 64
 """Images that are handed over and kept together."""
-_START_SECONDS = 60.0
-"""How long a thread may take to begin."""
 
 
 @dataclass
@@ -176,9 +175,9 @@ class Evaluator:
         ready: queue.Queue[_Chunk | None] = queue.Queue(maxsize=lanes + 1)
         self._decoding_lanes = lanes
         decoders = [
-            _thread(self._guard, self._decode, lane, chunks, todo, ready) for lane in range(lanes)
+            thread(self._guard, self._decode, lane, chunks, todo, ready) for lane in range(lanes)
         ]
-        runners = [_thread(self._guard, self._classify, lane, ready) for lane in range(lanes)]
+        runners = [thread(self._guard, self._classify, lane, ready) for lane in range(lanes)]
         try:
             for one in (*decoders, *runners):
                 one.start()
@@ -398,24 +397,6 @@ class Evaluator:
             self._show(part)
             self._done += len(chunk.images)
             self._step(self._done, len(self._numbers))
-
-
-class _Started(threading.Event):
-    """What ``Thread.start`` waits for, which would be forever where no memory is left to begin."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        if super().wait(_START_SECONDS if timeout is None else timeout):
-            return True
-        raise MeasurementError(
-            "a thread did not begin, most likely for lack of memory; free some, or measure fewer "
-            "entries at once"
-        )
-
-
-def _thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:
-    made = threading.Thread(target=work, args=arguments)
-    made._started = _Started()  # type: ignore[attr-defined]
-    return made
 
 
 def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int64]:
