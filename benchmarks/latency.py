@@ -176,7 +176,7 @@ def ours(drawn: dict[str, list[Process]], seconds: float, trial: int) -> dict[st
         seconds=2 * len(NAMES) * seconds,  # a process gets half of its share at first
         processes=PROCESSES,
         most_processes=PROCESSES,
-        block_ms=2.0,
+        block_ms=1.0,
         pauses=False,
         seed=trial,
     )
@@ -295,16 +295,16 @@ def truth(pool: dict[str, list[Process]]) -> dict[str, float]:
     """Log ratios of the planted networks, measured long, in many processes, without neighbour."""
     rng = np.random.default_rng(99)
     logs: dict[str, list[float]] = {"2 %": [], "5 %": []}
-    for _ in range(12):
+    for _ in range(16):
         chosen = drawn(pool, rng)
         for pair, (first, second) in list(PAIRS.items())[1:]:
             rounds = []
-            for _ in range(20):
-                two = [
-                    float(np.median(chosen[n][0].ask("block", calls=8, settle_ms=1.0, pause_ms=0)))
-                    for n in (first, second)
-                ]
-                rounds.append(math.log(two[0] / two[1]))
+            for turn in range(80):
+                times = {}
+                for name in (first, second) if turn % 2 else (second, first):
+                    block = chosen[name][0].ask("block", calls=3, settle_ms=0.5, pause_ms=0)
+                    times[name] = float(np.median(block))
+                rounds.append(math.log(times[first] / times[second]))
             logs[pair].append(float(np.median(rounds)))
     return {pair: float(np.median(values)) for pair, values in logs.items()}
 
