@@ -4,3 +4,6 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# Programs of their own, which need atheris.
+collect_ignore_glob = ["fuzzing/*"]
