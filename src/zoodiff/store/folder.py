@@ -48,9 +48,6 @@ class Store:
         self.damaged: list[str] = []
         self._listed: dict[str, dict[str, list[str]]] = {}
         """By kind and start of the key, the names of records."""
-        self._named: dict[str, str] = {}
-        """Of records that an older zoodiff wrote with fewer fields: the name that they lie under,
-        by the name that they would have now."""
 
     @property
     def where(self) -> str:
@@ -95,12 +92,7 @@ class Store:
 
     def find_named(self, kind: str, key: str, *, again: bool = False) -> list[tuple[str, Record]]:
         """All intact records that answer ``key`` with their names, the newest first."""
-        start = key[:_DIGITS]
-        if kind not in self._listed:
-            self._listed[kind] = self._list(kind)
-        elif again:
-            self._listed[kind] |= {start: self._list(kind, start).get(start, [])}
-        names = [f"{kind}/{name}" for name in self._listed[kind].get(start, [])]
+        names = [f"{kind}/{name}" for name in self._names(kind, key, again=again)]
         found = [(name, record) for name in names if (record := self._read(name)) is not None]
         return sorted(
             (one for one in found if one[1].key == key),
@@ -109,9 +101,17 @@ class Store:
         )
 
     def name_of(self, record: Record) -> str:
-        """The record's name below ``records``."""
-        name = f"{record.kind}/{record.file_name}"
-        return self._named.get(name, name)
+        """The record's name below ``records``.
+
+        What an older zoodiff wrote, with fewer fields, lies under another name than it would get
+        now; it is found by what it says.
+        """
+        kind, key, own = record.kind, record.key, record.file_name
+        if own in self._names(kind, key) or own in self._names(kind, key, again=True):
+            return f"{kind}/{own}"
+        candidates = (f"{kind}/{other}" for other in self._names(kind, key))
+        same = (one for one in candidates if self._read(one) == record)
+        return next(same, f"{kind}/{own}")
 
     def get(self, name: str) -> Record | None:
         """The record of this name, or None where it is missing or damaged (see ``damaged``)."""
@@ -178,6 +178,15 @@ class Store:
         found = [one for one in self.files.walk("runs") if one.name.endswith("/run.json")]
         return [one.name.split("/")[-2] for one in sorted(found, key=lambda one: one.changed)]
 
+    def _names(self, kind: str, key: str, *, again: bool = False) -> list[str]:
+        """Files of records whose keys begin as this one; listed once, or ``again``."""
+        start = key[:_DIGITS]
+        if kind not in self._listed:
+            self._listed[kind] = self._list(kind)
+        elif again:
+            self._listed[kind] |= {start: self._list(kind, start).get(start, [])}
+        return self._listed[kind].get(start, [])
+
     def _list(self, kind: str, start: str = "") -> dict[str, list[str]]:
         names: dict[str, list[str]] = {}
         with _clear_reads(self.where):
@@ -192,7 +201,7 @@ class Store:
             return None
         path = f"records/{name}"
         try:
-            record = read_record(self.files.read(path), file)
+            return read_record(self.files.read(path), file)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -202,10 +211,6 @@ class Store:
         except DamagedError as error:
             self._set_aside(path, str(error))
             return None
-        own = f"{record.kind}/{record.file_name}"
-        if own != name:
-            self._named[own] = name
-        return record
 
     def _set_aside(self, name: str, why: str) -> None:
         last = name.rpartition("/")[2]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from zoodiff.store.records import Failure, Hardware, Strict
-from zoodiff.store.sealed import parsed, sealed, unsealed
+from zoodiff.store.sealed import sealed, unsealed
 
 RecordName = Annotated[
     str,
@@ -51,5 +51,5 @@ def read_manifest(raw: bytes) -> Manifest:
     Raises DamagedError where it is not what was written, pydantic's ValidationError where it is
     of another format.
     """
-    content, _, _ = unsealed(parsed(raw))
+    content, _, _ = unsealed(raw, canonical=False)
     return Manifest.model_validate(content)
