@@ -27,6 +27,8 @@ from zoodiff.errors import (
     WorkerError,
     ZoodiffError,
 )
+from zoodiff.graph.canonical import canonical
+from zoodiff.graph.ir import Graph
 from zoodiff.measure import study
 from zoodiff.measure.parts import Parts
 from zoodiff.measure.predictions import from_parquet
@@ -36,6 +38,7 @@ from zoodiff.store.files import LocalFiles
 from zoodiff.store.folder import Store
 from zoodiff.workers import protocol
 from zoodiff.zoos.files import formats, sidecar
+from zoodiff.zoos.look import tensors
 
 DEEP = 100_000
 """Levels that no parser by recursive descent can go down."""
@@ -270,10 +273,39 @@ GRAPH: dict[str, Any] = {
     "inputs": [{"name": "x", "shape": [1, 3, 4, 4], "dtype": "float32"}],
     "outputs": [{"name": "x", "shape": [1, 3, 4, 4], "dtype": "float32"}],
     "nodes": [],
-    "tensors": {},
+    "tensors": {
+        "x": {"name": "x", "shape": [1, 3, 4, 4], "dtype": "float32"},
+        "y": {"name": "y", "shape": [1, 2, 4, 4], "dtype": "float32"},
+    },
     "unused_parameters": [],
 }
-NODE = {"op": "Conv", "name": "n", "inputs": ["x"], "outputs": ["y"], "attributes": {}}
+WINDOW = {
+    "kernel_shape": [3, 3],
+    "strides": [1, 1],
+    "dilations": [1, 1],
+    "pads": [1, 1, 1, 1],
+    "group": 1,
+    "out_channels": 2,
+}
+NODE = {
+    "op": "Conv",
+    "name": "n",
+    "inputs": ["x"],
+    "outputs": ["y"],
+    "attributes": WINDOW,
+    "parameters": [],
+}
+
+
+def graph_of(**changes: Any) -> dict[str, Any]:
+    """The graph with one node, changed."""
+    return {"graph": {**GRAPH, "nodes": [{**NODE, **changes}]}}
+
+
+def test_the_graphs_that_are_changed_below_are_sound() -> None:
+    facts = {"facts": {"parameters": 3, "statistics": 0}, "seconds": 0.1, "peak_rss_bytes": 1}
+    kept.answers(json.dumps({**facts, **graph_of()}).encode())
+    kept.answers(json.dumps({**facts, "graph": GRAPH}).encode())
 
 
 @pytest.mark.parametrize(
@@ -282,8 +314,16 @@ NODE = {"op": "Conv", "name": "n", "inputs": ["x"], "outputs": ["y"], "attribute
         {"graph": None},
         {"graph": {**GRAPH, "source": 3}},
         {"graph": {**GRAPH, "inputs": [{"name": "x", "shape": ["a"], "dtype": "f"}]}},
-        {"graph": {**GRAPH, "nodes": [{**NODE, "parameters": []}]}},
-        {"graph": {**GRAPH, "nodes": [{**NODE, "parameters": [], "attributes": {"a": {}}}]}},
+        {"graph": {**GRAPH, "tensors": {}}},
+        {"graph": {**GRAPH, "outputs": [{"name": "z", "shape": [1], "dtype": "float32"}]}},
+        graph_of(attributes={}),
+        graph_of(attributes={"a": {}}),
+        graph_of(attributes={**WINDOW, "dilations": "k"}),
+        graph_of(attributes={**WINDOW, "group": 1.5}),
+        graph_of(attributes={**WINDOW, "kernel_shape": [3]}),
+        graph_of(inputs=["z"]),
+        graph_of(outputs=["x"]),
+        graph_of(outputs=["y", "y"]),
         {"facts": None},
         {"facts": {"parameters": "many", "statistics": 0}},
         {"seconds": None},
@@ -299,6 +339,33 @@ def test_descriptions_that_are_none_are_the_workers_fault(changes: dict[str, Any
     }
     with pytest.raises(WorkerError):
         kept.answers(json.dumps({**answer, **changes}).encode())
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes"),
+    [
+        ("Transpose", {"perm": [5, 4]}),
+        ("Gather", {"index": 1, "axis": 7}),
+        ("Slice", {"starts": [1], "ends": [2], "axes": [9]}),
+        ("ReduceMean", {"axes": [8]}),
+        ("MaxPool", {}),
+    ],
+)
+def test_a_graph_that_contradicts_itself_has_no_canonical_form(
+    op: str, attributes: dict[str, Any]
+) -> None:
+    raw = graph_of(op=op, attributes=attributes)["graph"]
+    raw["outputs"] = [{"name": "y", "shape": [1, 2, 4, 4], "dtype": "float32"}]
+    with pytest.raises(MeasurementError, match="contradicts itself"):
+        canonical(Graph.from_dict(raw))
+
+
+def test_offsets_without_end_are_no_offsets(tmp_path: Path) -> None:
+    header = b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [Infinity, 4]}}'
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    with pytest.raises(MeasurementError, match="no safetensors file"):
+        tensors.check(path)
 
 
 # Networks

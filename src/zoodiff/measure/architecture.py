@@ -7,6 +7,7 @@ from typing import Any
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import WorkerError
+from zoodiff.graph import sound
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
 from zoodiff.measure.common import hardware, now
@@ -27,6 +28,7 @@ def describe(
     )
     try:
         graph = Graph.from_dict(answer["graph"])
+        sound.check(graph)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkerError(
             f"the worker of {entry.zoo.name} sent no graph of {entry.model.name} ({error!r})"

@@ -33,7 +33,14 @@ def check(path: Path) -> None:
             for name, one in header.items()
             if name != "__metadata__"
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise MeasurementError(f"{path} is no safetensors file ({type(error).__name__})") from None
     _check_spans(spans, size - 8 - length, path)
 
