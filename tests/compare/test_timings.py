@@ -63,7 +63,7 @@ def course(
     entry = registry.resolve("torchvision:resnet18@random")
     one = Contestant(name, entry, copy=copy, of=of, scope=Scope(batch=4))
     loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", aspects), {}, 1, {})
-    return Course(one, loaded, values, values, [3.0], 0.001, 7)
+    return Course(one, loaded, values, values, values, [3.0], 0.001, 7)
 
 
 def measured(*courses: Course, disturbances: tuple[str, ...] = ()) -> Measured:

@@ -19,6 +19,29 @@ def test_interval_is_students_over_the_medians_of_processes() -> None:
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
+def test_of_many_processes_the_outermost_do_not_count() -> None:
+    """Against scipy's trimmed mean; its error leaves out that of a winsorised deviation."""
+    middles = np.array([0.3, 1.0, 0.2, -0.4, 40.0, 0.1, 0.5, -0.2, 0.0, 0.7, -30.0, 0.4])
+    found = ratios.interval([np.array([one]) for one in middles])
+    assert found.value == pytest.approx(stats.trim_mean(middles, 2 / 12))
+    error = stats.mstats.trimmed_stde(middles, limits=(2 / 12, 2 / 12))
+    error *= (8 / 12) * np.sqrt(12) * np.sqrt(11 / (8 * 7))
+    assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, 7) * error)
+    assert found.value - found.low == pytest.approx(found.high - found.value)
+
+
+def test_an_outlier_among_many_processes_changes_little() -> None:
+    rng = np.random.default_rng(8)
+    calm = [rng.normal(0, 0.01, 9) for _ in range(10)]
+    hit = [*calm[:-1], calm[-1] + 0.5]
+    assert abs(ratios.centre(hit) - ratios.centre(calm)) < 0.005
+
+
+def test_undisturbed_is_the_lower_quartile() -> None:
+    assert ratios.undisturbed([4.0]) == 4.0
+    assert ratios.undisturbed(range(1, 102)) == 26.0
+
+
 def test_a_ratio_and_its_inverse_agree() -> None:
     rng = np.random.default_rng(3)
     a = [rng.uniform(1, 2, 9) for _ in range(4)]
@@ -34,7 +57,7 @@ def test_what_is_common_to_a_round_cancels() -> None:
     assert (found.low, found.value, found.high) == pytest.approx((1.3, 1.3, 1.3))
 
 
-@pytest.mark.parametrize("processes", [3, 5, 10])
+@pytest.mark.parametrize("processes", [3, 5, 8, 15])
 @pytest.mark.parametrize("spread", [0.0, 1.0, 5.0])
 def test_the_interval_holds_the_truth_in_95_of_100(processes: int, spread: float) -> None:
     """Processes that differ by nothing, by as much as rounds do, and by five times that."""

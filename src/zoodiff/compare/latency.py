@@ -58,10 +58,10 @@ def judge(
 
 
 def by_process(values: LatencyValues) -> list[NDArray[np.float64]]:
-    """Processes -> (rounds,): the medians of rounds, milliseconds."""
+    """Processes -> (rounds,): what ratios are formed of, milliseconds: quartiles or medians."""
     import numpy as np
 
-    every = np.array(values.round_medians_ms)
+    every = np.array(values.round_quartiles_ms or values.round_medians_ms)
     ends = np.cumsum(values.process_rounds or [len(every)])
     return [one for one in np.split(every, ends[:-1]) if len(one)]
 

@@ -66,6 +66,10 @@ class Timings:
     processes: int
     stopped: str
     needed_seconds: float | None
+    seconds: float
+    """Measuring time, of all contestants together."""
+    loading_seconds: float
+    """Starting processes and loading networks, on top of it."""
     disturbances: tuple[str, ...]
     failures: dict[str, str]
 
@@ -108,6 +112,8 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
         processes=measured.processes,
         stopped=measured.stopped,
         needed_seconds=measured.needed_seconds,
+        seconds=measured.seconds,
+        loading_seconds=measured.loading_seconds,
         disturbances=measured.disturbances,
         failures={one.name: reason for one, reason in measured.failures},
     )
@@ -118,7 +124,7 @@ def _row(course: Course) -> Row:
 
     one = course.contestant
     calls = np.concatenate(course.calls)
-    median = ratios.latency(course.rounds)
+    median = ratios.latency(course.medians)
     p90, p99 = (float(q) for q in np.quantile(calls, [0.9, 0.99]))
     return Row(
         name=one.name,

@@ -168,4 +168,4 @@ def rooflines(
 
 def _milliseconds(measured: Measured, name: str) -> float | None:
     course = measured.course(name)
-    return ratios.latency(course.rounds).value if course else None
+    return ratios.latency(course.medians).value if course else None

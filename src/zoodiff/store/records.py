@@ -107,6 +107,8 @@ class LatencyValues(Strict):
     calls: int
     round_medians_ms: list[float]
     """One per round, in the order of the rounds; ratios are formed within a round."""
+    round_quartiles_ms: list[float] = []
+    """Lower quartiles of the same rounds, of which ratios are formed where they are there."""
     process_rounds: list[int] = []
     """How many of these rounds each fresh process had, in order; empty: all were of one."""
     p99_ms: float | None = None

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -67,6 +67,9 @@ class Worker:
         self.generation = 0
         """Number of processes started so far; handles belong to one generation."""
         self._process: subprocess.Popen[bytes] | None = None
+        self._members: list[int] | None = None
+        """The process and those below it, once somebody asked; it runs in one of its own where it
+        is confined."""
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._to_child = self._from_child = -1
         self._requests = 0
@@ -137,6 +140,25 @@ class Worker:
     def release(self) -> None:
         """Let a process go on that was held; it must be before it is asked anything."""
         self._signal(signal.SIGCONT)
+
+    def place(self, cores: Collection[int]) -> None:
+        """Let all threads of the process run on these cores only; does nothing without the right.
+
+        Threads that start later stay there too.
+        """
+        if self._process is None or not hasattr(os, "sched_setaffinity"):
+            return
+        if self._members is None:
+            import psutil
+
+            with contextlib.suppress(psutil.Error):
+                first = psutil.Process(self._process.pid)
+                inner = [one.pid for one in first.children(recursive=True)]
+                self._members = [first.pid, *inner]
+        for pid in self._members or ():
+            with contextlib.suppress(OSError):
+                for thread in Path(f"/proc/{pid}/task").iterdir():
+                    os.sched_setaffinity(int(thread.name), cores)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
@@ -336,6 +358,7 @@ class Worker:
 
     def _kill(self) -> None:
         process, self._process = self._process, None
+        self._members = None
         if process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)

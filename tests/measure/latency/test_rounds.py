@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zoodiff.errors import MeasurementError, UsageError, WorkerError
-from zoodiff.measure.latency import rounds
+from zoodiff.measure.latency import cores, rounds
 from zoodiff.measure.latency.contestant import Contestant, Loaded
 from zoodiff.measure.latency.rounds import Effort, measure, with_controls
 from zoodiff.measure.latency.schedule import orders
@@ -23,11 +23,11 @@ class Made:
 
     speeds: ClassVar[dict[str, float]] = {"a": 1.0, "b": 1.5}
     log: ClassVar[list[str]] = []
+    placed: ClassVar[list[tuple[str, frozenset[int]]]] = []
     alive: ClassVar[int] = 0
 
     def __init__(self, one: Contestant) -> None:
         self.name = one.name
-        self.calls = 1
         Made.alive += 1
 
     def load(self) -> Loaded:
@@ -36,8 +36,11 @@ class Made:
         stated = Stated(self.name, "fake", "", {"batch": "1"})
         return Loaded("random", None, (3, 8, 8), stated, {}, 1, {})
 
-    def calibrate(self, block_ms: float) -> None:
-        self.calls = 3
+    def fitting(self, block_ms: float) -> int:
+        return {"b": 3}.get(self.name, 5)
+
+    def place(self, cores: frozenset[int]) -> None:
+        Made.placed.append((self.name, cores))
 
     def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
         Made.log.append(self.name)
@@ -62,7 +65,7 @@ class Made:
 
 @pytest.fixture(autouse=True)
 def fresh() -> None:
-    Made.log, Made.alive = [], 0
+    Made.log, Made.placed, Made.alive = [], [], 0
 
 
 def contestants(*names: str) -> list[Contestant]:
@@ -163,3 +166,21 @@ def test_long_calls_are_not_preceded_by_untimed_ones() -> None:
     effort = Effort(processes=2, most_processes=2, rounds=6, seconds=1e9, pauses=False)
     measure(contestants("a"), effort, Watched)
     assert settled[0] > 0 and set(settled[6:]) == {0.0}
+
+
+def test_blocks_of_all_have_the_calls_that_fit_of_the_slowest() -> None:
+    """Lower quartiles of unequal numbers of calls would be different statistics."""
+    effort = Effort(processes=2, most_processes=2, rounds=4, seconds=1e9)
+    found = measure(contestants("a", "b"), effort, Made)
+    assert [len(calls) for one in found.courses for calls in one.calls] == [12] * 4
+
+
+@pytest.mark.skipif(len(cores.available()) < 2, reason="needs two cores that may be chosen")
+def test_all_contestants_of_a_process_run_on_one_core_and_the_next_elsewhere() -> None:
+    effort = Effort(processes=4, most_processes=4, rounds=2, seconds=1e9)
+    measure(contestants("a", "b", "c"), effort, Made)
+    assert [name for name, _ in Made.placed] == ["a", "b", "c"] * 4
+    where = [place for _, place in Made.placed]
+    assert all(len(place) == 1 for place in where)
+    assert where[0::3] == where[1::3] == where[2::3]
+    assert len(set(where)) == min(4, len(cores.available()))

@@ -58,8 +58,6 @@ class Timed:
         self.contestant = contestant
         self._seed = seed
         self._worker = Worker(contestant.entry.zoo, threads=contestant.scope.threads, limits=limits)
-        self.calls = 1
-        """Calls of a block."""
         # Frameworks are imported side by side: nothing is timed before all are loaded.
         self._versions = self._worker.ask("hello", doing="importing its framework")
 
@@ -101,10 +99,14 @@ class Timed:
             versions=versions,
         )
 
-    def calibrate(self, block_ms: float) -> None:
-        """Choose how many calls fill a block of about so many milliseconds."""
+    def fitting(self, block_ms: float) -> int:
+        """How many calls fill a block of about so many milliseconds."""
         typical = statistics.median(self.block(_WARM_UP_CALLS, 0.0))
-        self.calls = min(max(math.ceil(block_ms / max(typical, 1e-4)), 1), _MOST_CALLS)
+        return min(max(math.ceil(block_ms / max(typical, 1e-4)), 1), _MOST_CALLS)
+
+    def place(self, cores: frozenset[int]) -> None:
+        """Run on these cores only from now on."""
+        self._worker.place(cores)
 
     def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
         """Milliseconds of single calls; before them untimed ones for ``settle_ms``."""

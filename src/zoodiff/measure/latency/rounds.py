@@ -18,7 +18,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.measure.latency import disturbances
+from zoodiff.measure.latency import cores, disturbances
 from zoodiff.measure.latency.contestant import Contestant, Loaded
 from zoodiff.measure.latency.schedule import orders
 from zoodiff.stats import ratios
@@ -50,7 +50,8 @@ class Effort:
     rounds: int | None = None
     """Rounds in each process; None: as many as the time allows."""
     block_ms: float = 20.0
-    """A block has as many calls as fit, at least one."""
+    """A block has as many calls as fit of the slowest contestant, at least one; all contestants
+    make equally many, so that the lower quartile is the same statistic of each."""
     target_percent: float = 1.0
     """Half of the width of every ratio's interval at which measuring stops."""
     pauses: bool = True
@@ -61,15 +62,16 @@ class Effort:
 class Loads(Protocol):
     """A contestant in a process; see ``Timed``."""
 
-    calls: int
-    """Calls of a block."""
-
     def load(self) -> Loaded:
         """Load the network and warm it up."""
         ...
 
-    def calibrate(self, block_ms: float) -> None:
-        """Choose ``calls``."""
+    def fitting(self, block_ms: float) -> int:
+        """How many calls fill so many milliseconds."""
+        ...
+
+    def place(self, cores: frozenset[int]) -> None:
+        """Run on these cores only from now on."""
         ...
 
     def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
@@ -100,7 +102,9 @@ class Course:
     contestant: Contestant
     loaded: Loaded
     rounds: list[NDArray[np.float64]] = field(default_factory=list)
-    """Processes -> (rounds,): medians of blocks, milliseconds."""
+    """Processes -> (rounds,): lower quartiles of blocks, milliseconds, for ratios."""
+    medians: list[NDArray[np.float64]] = field(default_factory=list)
+    """Processes -> (rounds,): medians of blocks, milliseconds; the latency that is shown."""
     calls: list[NDArray[np.float64]] = field(default_factory=list)
     """Processes -> (calls,): single calls, milliseconds."""
     paused_ms: list[float] = field(default_factory=list)
@@ -157,7 +161,7 @@ def measure(
     import numpy as np
 
     rng = np.random.default_rng(effort.seed)
-    state = _State(list(contestants), effort, start, step)
+    state = _State(list(contestants), effort, start, step, rng)
     before = disturbances.read()
     stopped: Stopped = "most processes"
     for number in range(max(effort.most_processes, effort.processes)):
@@ -193,13 +197,18 @@ class _State:
         effort: Effort,
         start: Callable[[Contestant], Loads],
         step: Callable[[int, int], None],
+        rng: np.random.Generator,
     ) -> None:
         self.alive = contestants
+        threads = max((one.scope.threads for one in contestants), default=1)
+        self._places = cores.places(threads, rng)
         self.effort, self._start, self._step = effort, start, step
         self.courses: dict[str, Course] = {}
         self.failures: list[tuple[Contestant, str]] = []
         self.spent = self.loading = 0.0
         self._loads = 0
+        self._calls = 0
+        """Calls of every block."""
 
     def process(
         self, number: int, rng: np.random.Generator, check: Callable[[Sequence[Loaded]], None]
@@ -211,18 +220,24 @@ class _State:
             check([self.courses[one.name].loaded for one in self.alive])
             self.loading += time.perf_counter() - began
             began = time.perf_counter()
-            self._rounds(number, running, rng)
-            self._afterwards(number, running)
+            place = next(self._places)
+            with cores.off(place):
+                if place is not None:
+                    for one in self.alive:
+                        running[one.name].place(place)
+                self._rounds(number, running, rng)
+                self._afterwards(number, running)
             self.spent += time.perf_counter() - began
 
     def _load(self, stack: ExitStack) -> dict[str, Loads]:
         running: dict[str, Loads] = {}
+        fitting = []
         for one in list(self.alive):
             timed = self._start(one)
             stack.callback(timed.close)
             try:
                 loaded = timed.load()
-                timed.calibrate(self.effort.block_ms)
+                fitting.append(timed.fitting(self.effort.block_ms))
             except ZoodiffError as error:
                 self._fail(one, error)
                 continue
@@ -230,6 +245,7 @@ class _State:
             self.courses.setdefault(one.name, Course(one, loaded))
             self._loads += 1
             self._progress()
+        self._calls = self._calls or min(fitting, default=1)
         return running
 
     def _rounds(self, number: int, running: dict[str, Loads], rng: np.random.Generator) -> None:
@@ -247,7 +263,7 @@ class _State:
                     continue
                 timed = running[one.name]
                 try:
-                    blocks[one.name].append(timed.block(timed.calls, self._settle(one.name)))
+                    blocks[one.name].append(timed.block(self._calls, self._settle(one.name)))
                 except ZoodiffError as error:
                     self._fail(one, error)
             done += 1
@@ -256,7 +272,8 @@ class _State:
         for one in self.alive:
             course = self.courses[one.name]
             made = blocks[one.name]
-            course.rounds.append(np.array([statistics.median(block) for block in made]))
+            course.rounds.append(np.array([ratios.undisturbed(block) for block in made]))
+            course.medians.append(np.array([statistics.median(block) for block in made]))
             course.calls.append(np.concatenate([np.array(block) for block in made]))
 
     def _more(self, done: int, end: float) -> bool:

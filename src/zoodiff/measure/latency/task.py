@@ -74,7 +74,7 @@ def _record(task: Task, course: Course, measured: Measured, started: str, finish
     one, loaded = course.contestant, course.loaded
     calls = np.concatenate(course.calls)
     quantiles = [float(q) for q in np.quantile(calls, [0.1, 0.9, 0.99])]
-    centre = ratios.latency(course.rounds)
+    centre = ratios.latency(course.medians)
     return Record(
         key=task.key(one.entry, one.copy),
         entry=str(one.entry.ref),
@@ -103,7 +103,8 @@ def _record(task: Task, course: Course, measured: Measured, started: str, finish
             p90_ms=quantiles[1],
             p99_ms=quantiles[2],
             calls=len(calls),
-            round_medians_ms=[float(ms) for rounds in course.rounds for ms in rounds],
+            round_medians_ms=[float(ms) for rounds in course.medians for ms in rounds],
+            round_quartiles_ms=[float(ms) for rounds in course.rounds for ms in rounds],
             process_rounds=[len(rounds) for rounds in course.rounds],
             overhead_ms=course.overhead_ms,
             paused_ms=float(np.median(course.paused_ms)) if course.paused_ms else None,

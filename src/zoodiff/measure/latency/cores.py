@@ -1,0 +1,62 @@
+"""Which cores contestants run on: the same for all of them, in turn from process to process.
+
+Cores are not equally fast at any moment: neighbours, clocks and caches differ. Where every process
+wakes up on a core of the scheduler's choice, that difference is noise in every ratio; on one core
+it cancels within the round. On two cores of a virtual machine it was half of all noise. Moving from
+core to core between rounds costs as much as it gives, since the first to come finds a cold one; so
+a fresh process stays where it is put, and the next one is put elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Places = Iterator["frozenset[int] | None"]
+"""The cores of one set of processes after the other; None: wherever the system likes."""
+
+
+def available() -> list[int]:
+    """The cores that this process may run on; none where the system does not tell."""
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    return sorted(os.sched_getaffinity(0))
+
+
+def places(threads: int, rng: np.random.Generator) -> Places:
+    """As many neighbouring cores as threads, equally often each, without end.
+
+    None for as many threads as cores, or more.
+    """
+    cores = available()
+    while True:
+        if not 0 < threads < len(cores):
+            yield None
+            continue
+        for start in rng.permutation(len(cores)):
+            yield frozenset(cores[(start + k) % len(cores)] for k in range(threads))
+
+
+@contextmanager
+def off(place: frozenset[int] | None) -> Iterator[None]:
+    """Let the calling thread, which hands out the turns, run on other cores than these.
+
+    Where there are no others, or without permission, it stays where it is.
+    """
+    before = available()
+    others = set(before) - (place or set())
+    if place is None or not others:
+        yield
+        return
+    with suppress(OSError):
+        os.sched_setaffinity(0, others)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.sched_setaffinity(0, before)
