@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Processes = Sequence[NDArray[np.float64]]
-    """Processes -> (rounds,) medians of blocks, in milliseconds."""
+    """Processes -> (rounds,) lower quartiles of blocks, in milliseconds."""
     Sides = tuple[Processes, Processes]
     Estimator = Callable[[list[NDArray[np.float64]]], Estimate]
     """The centre of log ratios, processes -> (rounds,), with its interval."""
