@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# A file at a time on each of two processes; one by one with PYTEST_ARGS=.
+# A file at a time on each of two processes, since the tests of a file share their workers; one by
+# one with PYTEST_ARGS=.
 PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
 SECONDS ?= 3600
 FOLDER ?= fuzz
@@ -33,8 +34,9 @@ study: install environments ## Run the study `quick`; the last line names the re
 test: install environments ## Run all tests, of the full matrices a few networks.
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-all: install environments ## Run the full matrices too (about an hour).
-	$(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
+# Describing every network of a zoo is one test, so each has longer here.
+test-all: install environments ## Run the full matrices too (hours on two cores).
+	$(BIN)/python -m pytest -m "" --timeout 3600 -o faulthandler_timeout=3700 $(PYTEST_ARGS)
 
 test-fast: install ## Run the tests that need no framework.
 	$(BIN)/python -m pytest -m "not torch and not keras and not onnx and not tfmg and not e2e and not browser and not slow" $(PYTEST_ARGS)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from zoodiff.engines.local import LocalEngine
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Model, Weights
 
@@ -80,6 +81,23 @@ def fake_zoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeZoo]:
     monkeypatch.setattr(process, "worker_environment", with_fakes)
     yield zoo
     registry.models.cache_clear()
+
+
+class KeptEngine(LocalEngine):
+    """Workers that outlive the ``with`` they were started in: frameworks take seconds to start."""
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing; who made it closes it."""
+
+
+@pytest.fixture(scope="module")
+def kept_workers() -> Iterator[LocalEngine]:
+    """The functions of ``zoodiff.api`` share their workers within the module that asks for this."""
+    engine = KeptEngine()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoodiff.api.LocalEngine", lambda: engine)
+        yield engine
+    engine.close()
 
 
 @pytest.fixture(scope="session")

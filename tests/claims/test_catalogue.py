@@ -41,6 +41,7 @@ def test_the_build_tool_gives_the_shipped_files_byte_for_byte(shared: Path, tmp_
         [*command, str(shared / "claims" / "claims.csv"), str(tmp_path)],
         check=True,
         capture_output=True,
+        timeout=600,
     )
     for name in FILES:
         built, shipped = (tmp_path / name).read_bytes(), (catalogue.DATA / name).read_bytes()
@@ -336,5 +337,7 @@ def test_reading_the_catalogue_imports_nothing_heavy() -> None:
         "heavy = {'numpy', 'pydantic', 'pandas', 'pyarrow', 'scipy', 'torch', 'tensorflow'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=600
+    )
     assert done.stdout.strip() == "[]"

@@ -60,6 +60,7 @@ def test_two_real_files(tmp_path: Path) -> None:
         text=True,
         check=False,
         cwd=tmp_path,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "as stored" in done.stdout
@@ -71,6 +72,7 @@ def test_two_real_files(tmp_path: Path) -> None:
         text=True,
         check=False,
         cwd=tmp_path,
+        timeout=600,
     )
     assert done.returncode != 0
     assert "NOT as stored" in done.stdout
@@ -95,6 +97,7 @@ def test_two_zoos_with_random_weights(tmp_path: Path) -> None:
         text=True,
         check=False,
         cwd=tmp_path,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "as stored" in done.stdout

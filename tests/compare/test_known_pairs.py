@@ -20,7 +20,10 @@ needs = pytest.mark.skipif(
     any(importlib.util.find_spec(x) is None for x in ("torch", "tensorflow", "onnxruntime")),
     reason="needs the extras torch, keras and onnx",
 )
-pytestmark = [pytest.mark.torch, pytest.mark.keras, pytest.mark.onnx, needs]
+pytestmark = [
+    *(pytest.mark.torch, pytest.mark.keras, pytest.mark.onnx, needs),
+    pytest.mark.usefixtures("kept_workers"),
+]
 
 
 def places(found: Diff, code: str) -> int:

@@ -40,6 +40,7 @@ def imported(*arguments: str) -> set[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=600,
     )
     return {
         match[1].split(".")[0]

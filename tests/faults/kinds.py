@@ -207,7 +207,9 @@ def _mount(folder: Path, options: str) -> bool:
         pages = int(options.removeprefix("size=").removesuffix("p"))
         command[4] = f"size={pages * os.sysconf('SC_PAGE_SIZE')}"
     try:
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(command, capture_output=True, check=False, timeout=600).returncode == 0
+        )
     except OSError:
         return False
 
@@ -215,7 +217,7 @@ def _mount(folder: Path, options: str) -> bool:
 def unmount(folder: Path) -> None:
     """Undo ``with_mount``, where there was one."""
     if os.path.ismount(folder):
-        subprocess.run(["umount", "-l", str(folder)], check=False)
+        subprocess.run(["umount", "-l", str(folder)], check=False, timeout=600)
 
 
 def no_memory(case: Case) -> None:

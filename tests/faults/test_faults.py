@@ -1,6 +1,7 @@
 """The fault suite in its short form, and what its long form found, each as a test of its own."""
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -26,14 +27,23 @@ FAULTS = 21
 """One of each kind at least."""
 
 
-def campaign(count: int, tmp_path: Path, *more: str) -> None:
+def campaign(count: int, tmp_path: Path, *more: str, seconds: float = 800.0) -> None:
     found = tmp_path / "found.json"
     command = [
-        *(sys.executable, str(HERE / "campaign.py"), "--count", str(count)),
-        *("--json", str(found), *more),
+        *(sys.executable, "-X", "faulthandler", str(HERE / "campaign.py")),
+        *("--count", str(count), "--json", str(found), *more),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # it says where it hung
+            try:
+                out, err = process.communicate(timeout=30)
+            finally:
+                process.kill()
+    assert process.returncode == 0, out[-6000:] + err[-4000:]
     said = json.loads(found.read_text())
     assert sum(said["faults"].values()) == count
     assert said["wrong"] == {}
@@ -45,7 +55,7 @@ def test_nothing_is_lost_wrong_or_doubled_after_any_fault(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_nothing_is_lost_wrong_or_doubled_after_two_hundred_faults(tmp_path: Path) -> None:
-    campaign(200, tmp_path, "--seed", "1")
+    campaign(200, tmp_path, "--seed", "1", seconds=3500.0)
 
 
 class Quiet:

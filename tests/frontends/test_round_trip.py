@@ -84,6 +84,7 @@ def exported(script: str, names: list[str], folder: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(script), str(folder), *names],
         capture_output=True,
         text=True,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
@@ -103,22 +104,35 @@ def check(name: str, folder: Path) -> None:
     assert len(found.alignment.pairs) == found.a.layers == found.b.layers
 
 
-@pytest.mark.torch
-@pytest.mark.parametrize("name", SHORT_TORCH)
-def test_a_torchvision_network_comes_back(name: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def short_torch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of some networks, exported by one process: a framework takes long to start."""
     pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
-    exported(TORCH, [name], tmp_path)
-    check(name, tmp_path)
+    folder = tmp_path_factory.mktemp("torch")
+    exported(TORCH, list(SHORT_TORCH), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def short_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("keras")
+    pytest.importorskip("tf2onnx")
+    folder = tmp_path_factory.mktemp("keras")
+    exported(KERAS, list(SHORT_KERAS), folder)
+    return folder
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", SHORT_TORCH)
+def test_a_torchvision_network_comes_back(name: str, short_torch: Path) -> None:
+    check(name, short_torch)
 
 
 @pytest.mark.keras
 @pytest.mark.parametrize("name", SHORT_KERAS)
-def test_a_keras_network_comes_back(name: str, tmp_path: Path) -> None:
-    pytest.importorskip("keras")
-    pytest.importorskip("tf2onnx")
-    exported(KERAS, [name], tmp_path)
-    check(name, tmp_path)
+def test_a_keras_network_comes_back(name: str, short_keras: Path) -> None:
+    check(name, short_keras)
 
 
 def _models(zoo: str) -> list[str]:

@@ -1,9 +1,11 @@
 """The PyTorch frontend, in a process of its own: torch and TensorFlow must not share one."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -28,15 +30,53 @@ def ops(g):
 """
 
 
-def check(body: str) -> None:
-    script = HEAD + textwrap.dedent(body)
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+LOOP = """
+import json, os, sys, traceback
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what torch prints is no answer
+for line in sys.stdin:
+    try:
+        exec(compile(json.loads(line), "<test>", "exec"), {"__name__": "test"})
+        print(json.dumps(""), file=answers, flush=True)
+    except BaseException:
+        print(json.dumps(traceback.format_exc()), file=answers, flush=True)
+"""
+Check = Callable[[str], None]
 
 
-def test_convolutions_keep_every_attribute_and_pads_are_explicit() -> None:
+@pytest.fixture(scope="module")
+def check(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Check]:
+    """Runs a script, each in a namespace of its own of one process: torch takes long to start."""
+    log = tmp_path_factory.mktemp("torch") / "log"
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            [sys.executable, "-c", LOOP],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdin and process.stdout
+
+        def run(body: str) -> None:
+            assert process.stdin and process.stdout
+            process.stdin.write(json.dumps(HEAD + textwrap.dedent(body)) + "\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+            assert answer, log.read_text()[-2000:]
+            assert json.loads(answer) == ""
+
+        yield run
+        process.stdin.close()
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+
+
+def test_convolutions_keep_every_attribute_and_pads_are_explicit(check: Check) -> None:
     check(
         """
         g = graph(nn.Conv2d(3, 6, (3, 5), stride=(2, 1), padding=(1, 2), dilation=(1, 1), groups=3))
@@ -54,7 +94,7 @@ def test_convolutions_keep_every_attribute_and_pads_are_explicit() -> None:
     )
 
 
-def test_a_functional_pad_is_a_node_in_onnx_order() -> None:
+def test_a_functional_pad_is_a_node_in_onnx_order(check: Check) -> None:
     check(
         """
         class M(nn.Module):
@@ -66,7 +106,7 @@ def test_a_functional_pad_is_a_node_in_onnx_order() -> None:
     )
 
 
-def test_spellings_of_global_pooling_and_flattening() -> None:
+def test_spellings_of_global_pooling_and_flattening(check: Check) -> None:
     check(
         """
         class Mean(nn.Module):
@@ -82,7 +122,7 @@ def test_spellings_of_global_pooling_and_flattening() -> None:
     )
 
 
-def test_in_place_operations_replace_the_value_for_later_readers() -> None:
+def test_in_place_operations_replace_the_value_for_later_readers(check: Check) -> None:
     check(
         """
         class M(nn.Module):
@@ -99,7 +139,7 @@ def test_in_place_operations_replace_the_value_for_later_readers() -> None:
     )
 
 
-def test_batch_norm_keeps_its_statistics_apart_and_dropout_goes() -> None:
+def test_batch_norm_keeps_its_statistics_apart_and_dropout_goes(check: Check) -> None:
     check(
         """
         g = graph(nn.Sequential(nn.BatchNorm2d(3, eps=1e-3), nn.Dropout()))
@@ -112,7 +152,7 @@ def test_batch_norm_keeps_its_statistics_apart_and_dropout_goes() -> None:
     )
 
 
-def test_attention_is_two_products_and_a_softmax() -> None:
+def test_attention_is_two_products_and_a_softmax(check: Check) -> None:
     check(
         """
         m = nn.MultiheadAttention(8, 2, batch_first=True)
@@ -130,7 +170,7 @@ def test_attention_is_two_products_and_a_softmax() -> None:
     )
 
 
-def test_weights_computed_on_the_way_are_inputs_of_the_convolution() -> None:
+def test_weights_computed_on_the_way_are_inputs_of_the_convolution(check: Check) -> None:
     check(
         """
         class Standardised(nn.Conv2d):
@@ -146,7 +186,7 @@ def test_weights_computed_on_the_way_are_inputs_of_the_convolution() -> None:
     )
 
 
-def test_unknown_functions_are_opaque_and_unused_weights_are_listed() -> None:
+def test_unknown_functions_are_opaque_and_unused_weights_are_listed(check: Check) -> None:
     check(
         """
         class M(nn.Module):
@@ -160,7 +200,7 @@ def test_unknown_functions_are_opaque_and_unused_weights_are_listed() -> None:
     )
 
 
-def test_macs_equal_torchs_own_counter() -> None:
+def test_macs_equal_torchs_own_counter(check: Check) -> None:
     """torch counts two floating-point operations a MAC, over the same three kinds."""
     check(
         """
@@ -178,7 +218,7 @@ def test_macs_equal_torchs_own_counter() -> None:
     )
 
 
-def test_layers_equal_a_count_of_modules() -> None:
+def test_layers_equal_a_count_of_modules(check: Check) -> None:
     check(
         """
         from zoodiff.torch_compat import import_torchvision
@@ -196,7 +236,7 @@ def test_layers_equal_a_count_of_modules() -> None:
     )
 
 
-def test_names_are_the_modules_paths() -> None:
+def test_names_are_the_modules_paths(check: Check) -> None:
     check(
         """
         from zoodiff.torch_compat import import_torchvision
@@ -212,7 +252,7 @@ def test_names_are_the_modules_paths() -> None:
     )
 
 
-def test_what_cannot_be_traced_is_one_sentence() -> None:
+def test_what_cannot_be_traced_is_one_sentence(check: Check) -> None:
     check(
         """
         class M(nn.Module):
@@ -230,11 +270,18 @@ def test_what_cannot_be_traced_is_one_sentence() -> None:
 
 
 def test_torchvision_imports_where_its_operators_are_missing() -> None:
-    check(
-        """
+    """In a fresh process: the first import is the one that counts."""
+    body = """
         from zoodiff.torch_compat import import_torchvision
         first = import_torchvision()
         assert import_torchvision() is first
         assert len(first.models.list_models(module=first.models)) == 80
         """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(body)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr[-2000:]

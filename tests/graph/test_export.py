@@ -54,7 +54,9 @@ def test_graphviz_draws_every_node_and_edge(tmp_path: Path) -> None:
     assert len(re.findall(r"^  \w+ -> \w+;$", text, re.MULTILINE)) == edges
     assert len(re.findall(r"^  n\d+ \[label=", text, re.MULTILINE)) == len(graph.nodes)
     if shutil.which("dot"):
-        subprocess.run(["dot", "-Tsvg", str(tmp_path / "x.dot")], check=True, capture_output=True)
+        subprocess.run(
+            ["dot", "-Tsvg", str(tmp_path / "x.dot")], check=True, capture_output=True, timeout=600
+        )
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:

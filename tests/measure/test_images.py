@@ -320,7 +320,7 @@ def test_a_killed_run_goes_on_and_ends_alike(tmp_path: Path) -> None:
     assert kept >= 1
     # A part that the kill left damaged counts as missing.
     next(iter(sorted(parts.glob("*/0*.npz")))).write_bytes(b"half")
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     assert done.stdout
     (again,) = list(Store(tmp_path / "killed"))
     outcome, _ = run(tmp_path, data, path, lanes=1)

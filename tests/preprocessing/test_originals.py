@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import awkward
 
 IMAGES = {**awkward.awkward(), **awkward.real()}
-# Each library sees all of them once; its other settings see the awkward ones and some real ones.
+# Each library sees all of them once (TensorFlow among the slow tests); its other settings see the
+# awkward ones and some real ones.
 SOME = {**awkward.awkward(), **dict(list(awkward.real().items())[::10])}
 TFMG = environments.interpreter("tfmg")
 
@@ -175,10 +176,16 @@ def test_timm_as_its_transforms(mode: str, crop: float, interpolation: str) -> N
 
 @pytest.mark.tfmg
 @pytest.mark.skipif(TFMG is None, reason="the environment tfmg is not there")
-def test_model_garden_as_its_parser_and_slim_as_its_functions(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "images",
+    [pytest.param(SOME, id="some"), pytest.param(IMAGES, id="all", marks=pytest.mark.slow)],
+)
+def test_model_garden_as_its_parser_and_slim_as_its_functions(
+    tmp_path: Path, images: dict[str, bytes]
+) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
-    for name, data in IMAGES.items():
+    for name, data in images.items():
         (folder / name).write_bytes(data)
     probe = Path(__file__).with_name("tfmg_originals.py")
     done = subprocess.run(
@@ -186,9 +193,10 @@ def test_model_garden_as_its_parser_and_slim_as_its_functions(tmp_path: Path) ->
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)
     assert [name for each in found.values() for name in each["different"]] == []
-    assert all(each["same"] >= len(IMAGES) - 4 for each in found.values())
+    assert all(each["same"] >= len(images) - 4 for each in found.values())

@@ -170,6 +170,7 @@ def test_a_payload_works_where_nothing_stops_it(name: str, tmp_path: Path) -> No
             path,
         ],
         check=True,
+        timeout=600,
     )
     assert (tmp_path / "mark").exists()
 
@@ -192,7 +193,9 @@ def test_a_program_of_torch_runs_its_payload_where_nothing_stops_it(
     (tmp_path / "files").mkdir()
     path = TRICKS[name].write(tmp_path / "files", tmp_path / "mark")
     code = "import sys, torch; torch.export.load(sys.argv[1]).module()"
-    subprocess.run([sys.executable, "-c", code, path], check=False, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", code, path], check=False, capture_output=True, timeout=600
+    )
     assert (tmp_path / "mark").exists()
 
 

@@ -117,5 +117,6 @@ def test_an_address_imports_fsspec_and_a_folder_does_not(tmp_path: Path) -> None
             text=True,
             check=True,
             env=os.environ,
+            timeout=600,
         )
         assert done.stdout.strip() == expected

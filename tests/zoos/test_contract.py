@@ -63,7 +63,9 @@ def test_the_catalogue_needs_no_framework(zoo) -> None:
         "print([m for m in ('torch', 'torchvision', 'keras', 'tensorflow', 'onnx', "
         "'onnxruntime', 'sklearn') if m in sys.modules])"
     )
-    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=600
+    )
     assert out.stdout.strip() == "[]"
 
 

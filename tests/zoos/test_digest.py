@@ -33,7 +33,12 @@ def test_of_a_folder_it_is_what_the_documented_command_says(tmp_path: Path) -> N
         "find . -type f -printf '%P\\n' | LC_ALL=C sort | xargs -d '\\n' sha256sum | sha256sum"
     )
     done = subprocess.run(
-        ["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=True
+        ["bash", "-c", command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
     )
     assert sha256_of(folder) == done.stdout.split()[0]
     assert sha256_of(folder) == sha256_of(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
 from zoodiff.zoos import registry
 from zoodiff.zoos.files import FileEntry, is_file
@@ -172,6 +173,7 @@ def written(tmp_path_factory) -> dict[str, Path]:
 @pytest.mark.onnx
 @needs_all
 @pytest.mark.parametrize("name", ["saved", "x.onnx", "x.tflite", "x.pb"])
+@pytest.mark.usefixtures("kept_workers")
 def test_five_formats_are_one_network(written: dict[str, Path], name: str) -> None:
     from zoodiff import api
 
@@ -189,24 +191,25 @@ def test_five_formats_are_one_network(written: dict[str, Path], name: str) -> No
 @pytest.mark.onnx
 @needs_all
 @pytest.mark.parametrize("name", ["x.keras", "saved", "x.onnx", "x.tflite", "x.pb"])
-def test_the_hash_of_what_was_read_is_in_the_record(written: dict[str, Path], name: str) -> None:
-    from zoodiff.engines.local import LocalEngine
+def test_the_hash_of_what_was_read_is_in_the_record(
+    written: dict[str, Path], kept_workers: LocalEngine, name: str
+) -> None:
     from zoodiff.measure import architecture
     from zoodiff.zoos.digest import sha256_of
 
     expected = sha256_of(written[name])
     entry = registry.resolve(f"file:{written[name]}")
-    with LocalEngine() as engine:
-        assert architecture.measure(engine, entry, "0" * 64).weights.sha256 == expected
-        asked = {"handle": "x", "model": entry.model.name, "weights": entry.weights_name}
-        answer = engine.worker(entry.zoo).call(
-            "load", doing="loading it", **asked, seed=0, threads=1
-        )
+    assert architecture.measure(kept_workers, entry, "0" * 64).weights.sha256 == expected
+    asked = {"handle": "x", "model": entry.model.name, "weights": entry.weights_name}
+    answer = kept_workers.worker(entry.zoo).call(
+        "load", doing="loading it", **asked, seed=0, threads=1
+    )
     assert answer["weights_sha256"] == expected
 
 
 @pytest.mark.keras
 @needs_all
+@pytest.mark.usefixtures("kept_workers")
 def test_a_damaged_file_is_one_error(written: dict[str, Path], tmp_path: Path) -> None:
     from zoodiff import api
 

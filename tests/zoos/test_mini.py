@@ -196,7 +196,7 @@ with torch.inference_mode():
     data = mini_onnx.prepare(np.load({str(home / "images.npy")!r}))
     np.save({str(home / "torch.npy")!r}, module(torch.from_numpy(data)).numpy())
 """
-    subprocess.run([sys.executable, "-c", script], check=True)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=600)
     expected = np.load(home / "torch.npy")
     scale = np.abs(expected).max()
     assert np.abs(outputs["mini-onnx"] - expected).max() < 1e-5 * scale

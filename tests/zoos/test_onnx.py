@@ -56,6 +56,7 @@ def test_nine_light_graphs_and_every_file_of_the_manifest(shared: Path, tmp_path
             target,
         ],
         check=True,
+        timeout=600,
     )
     data = Path(__file__).parents[2] / "src/zoodiff/zoos/data/onnx.json"
     assert target.read_text() == data.read_text()
@@ -246,7 +247,12 @@ def test_without_a_network_the_real_client_says_so_within_seconds(tmp_path) -> N
     )
     variables = dict(os.environ, HF_HOME=str(tmp_path), HF_ENDPOINT="http://127.0.0.1:9")
     out = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=variables, check=True
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=variables,
+        check=True,
+        timeout=600,
     )
     assert out.stdout.split() == ["WeightsUnavailableError", "True"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,27 +43,37 @@ def module():
     return torchvision.models.squeezenet1_1(weights=None, num_classes=7).eval()
 
 
-@pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A home without permissions."""
-    monkeypatch.setenv("ZOODIFF_HOME", str(tmp_path / "home"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOODIFF_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
-def outputs(entry: str) -> np.ndarray:
+Outputs = Callable[[str], np.ndarray]
+
+
+def outputs_of(engine: LocalEngine, entry: str) -> np.ndarray:
     found = registry.resolve(entry)
-    with LocalEngine() as engine:
-        worker = engine.worker(found.zoo, "run")
-        worker.call(
-            "load",
-            doing="loading it",
-            handle="x",
-            model=found.model.name,
-            weights=found.weights_name,
-            seed=0,
-            threads=1,
-        )
-        answer = worker.call("run", doing="running it", handle="x", image=worker.put_array(IMAGE))
-        return np.array(worker.get_array(answer["outputs"]))
+    worker = engine.worker(found.zoo, "run")
+    worker.call(
+        "load",
+        doing="loading it",
+        handle="x",
+        model=found.model.name,
+        weights=found.weights_name,
+        seed=0,
+        threads=1,
+    )
+    answer = worker.call("run", doing="running it", handle="x", image=worker.put_array(IMAGE))
+    return np.array(worker.get_array(answer["outputs"]))
+
+
+@pytest.fixture
+def outputs(kept_workers: LocalEngine) -> Outputs:
+    """Of an entry, in workers that the tests of this file share, as do their calls of the API."""
+    return functools.partial(outputs_of, kept_workers)
 
 
 def expected(module) -> np.ndarray:
@@ -72,7 +84,9 @@ def expected(module) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["plain", "wrapped", "parallel", "safetensors"])
-def test_weights_of_a_file_go_into_the_network(module, tmp_path: Path, kind: str) -> None:
+def test_weights_of_a_file_go_into_the_network(
+    module, outputs: Outputs, tmp_path: Path, kind: str
+) -> None:
     import torch
     from safetensors.torch import save_file
 
@@ -92,7 +106,9 @@ def test_weights_of_a_file_go_into_the_network(module, tmp_path: Path, kind: str
     assert graph.outputs[0].shape == (1, 7)
 
 
-def test_a_checkpoint_that_does_not_fit_is_one_sentence(module, tmp_path: Path) -> None:
+def test_a_checkpoint_that_does_not_fit_is_one_sentence(
+    module, outputs: Outputs, tmp_path: Path
+) -> None:
     import torch
 
     state = dict(module.state_dict())
@@ -132,7 +148,7 @@ def exported(module, path: Path, size: int = 64) -> Path:
     return path
 
 
-def test_a_program_is_described_and_run(module, tmp_path: Path) -> None:
+def test_a_program_is_described_and_run(module, outputs: Outputs, tmp_path: Path) -> None:
     path = exported(module, tmp_path / "a.pt2")
     np.testing.assert_allclose(outputs(str(path)), expected(module), rtol=1e-5, atol=1e-6)
     found = api.diff(str(path), "torchvision:squeezenet1_1@random")
@@ -140,6 +156,7 @@ def test_a_program_is_described_and_run(module, tmp_path: Path) -> None:
     assert "ARC141" in {one.code for one in found.findings}
 
 
+@pytest.mark.usefixtures("kept_workers")
 def test_a_program_that_carries_a_payload_does_not_run_it(module, tmp_path: Path) -> None:
     import torch
 
@@ -162,7 +179,9 @@ def test_a_program_that_carries_a_payload_does_not_run_it(module, tmp_path: Path
 
 
 @pytest.mark.parametrize("way", ["trace", "script"])
-def test_torchscript_is_described_and_run(module, tmp_path: Path, way: str) -> None:
+def test_torchscript_is_described_and_run(
+    module, outputs: Outputs, tmp_path: Path, way: str
+) -> None:
     import torch
 
     path = tmp_path / "a.pt"
@@ -175,7 +194,9 @@ def test_torchscript_is_described_and_run(module, tmp_path: Path, way: str) -> N
     with pytest.raises(RefusedError, match=r"SEC103: .* --allow-code a\.pt \(sha256:"):
         outputs(f"{path}?size=64")
     permissions.allow(path)
-    np.testing.assert_allclose(outputs(f"{path}?size=64"), expected(module), rtol=1e-5, atol=1e-6)
+    with LocalEngine() as fresh:  # a worker is told what is allowed when it starts
+        found = outputs_of(fresh, f"{path}?size=64")
+    np.testing.assert_allclose(found, expected(module), rtol=1e-5, atol=1e-6)
     found = api.diff(str(path), "torchvision:squeezenet1_1@random")
     assert {one.code for one in found.findings} == {"ARC141"}  # the number of classes
 
@@ -192,7 +213,9 @@ def test_a_script_of_a_network_is_the_network(tmp_path: Path) -> None:
     assert found.sameness == "same"
 
 
-def test_torchscript_that_reaches_for_files_is_not_loaded(module, tmp_path: Path) -> None:
+def test_torchscript_that_reaches_for_files_is_not_loaded(
+    module, outputs: Outputs, tmp_path: Path
+) -> None:
     import torch
 
     class Reads(torch.nn.Module):

@@ -76,7 +76,7 @@ def describe(engine):
     scope="module",
     params=[
         pytest.param(SOME, id="some"),
-        pytest.param(ENTRIES, id="all", marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
+        pytest.param(ENTRIES, id="all", marks=pytest.mark.slow),
     ],
 )
 def described(describe, request) -> dict[tuple[str, str], tuple[Graph, dict]]:

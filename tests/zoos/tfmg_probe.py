@@ -231,7 +231,7 @@ _SEEDED: dict[str, Any] = {"seed": 1, "threads": 1}
 
 def _pack(folder: Path, url: str | None, content: Path) -> None:
     assert url is not None
-    with tarfile.open(folder / Path(url).name, "w:gz") as archive:
+    with tarfile.open(folder / Path(url).name, "w:gz", compresslevel=1) as archive:
         for path in sorted(content.iterdir()):
             archive.add(path, arcname=path.name)
 

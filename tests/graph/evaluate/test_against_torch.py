@@ -23,5 +23,5 @@ def test_the_interpreter_computes_what_pytorch_computes(name: str) -> None:
     """torch and TensorFlow must not share a process, and other tests load TensorFlow here."""
     file = Path(__file__).with_name(name)
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout[-6000:]
