@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A file at a time on each of two processes, since the tests of a file share their workers; one by
 # one with PYTEST_ARGS=.
-PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
+# A process that a hanging test ended is not started again: it would begin with the same test.
+PYTEST_ARGS ?= --numprocesses 2 --dist loadfile --max-worker-restart 0
 SECONDS ?= 3600
 FOLDER ?= fuzz
 

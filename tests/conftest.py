@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -90,14 +91,27 @@ class KeptEngine(LocalEngine):
         """Nothing; who made it closes it."""
 
 
-@pytest.fixture(scope="module")
-def kept_workers() -> Iterator[LocalEngine]:
-    """The functions of ``zoodiff.api`` share their workers within the module that asks for this."""
+@contextlib.contextmanager
+def keeping_workers() -> Iterator[LocalEngine]:
     engine = KeptEngine()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zoodiff.api.LocalEngine", lambda: engine)
         yield engine
     engine.close()
+
+
+@pytest.fixture(scope="module")
+def kept_workers() -> Iterator[LocalEngine]:
+    """The functions of ``zoodiff.api`` share their workers within the module that asks for this."""
+    with keeping_workers() as engine:
+        yield engine
+
+
+@pytest.fixture
+def fresh_workers(kept_workers: LocalEngine) -> Iterator[LocalEngine]:
+    """The same for one test whose workers must start after something that it does itself."""
+    with keeping_workers() as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")

@@ -180,8 +180,9 @@ def test_a_program_that_carries_a_payload_does_not_run_it(module, tmp_path: Path
 
 @pytest.mark.parametrize("way", ["trace", "script"])
 def test_torchscript_is_described_and_run(
-    module, outputs: Outputs, tmp_path: Path, way: str
+    module, outputs: Outputs, fresh_workers: LocalEngine, tmp_path: Path, way: str
 ) -> None:
+    """A worker is told what is allowed when it starts."""
     import torch
 
     path = tmp_path / "a.pt"
@@ -194,13 +195,13 @@ def test_torchscript_is_described_and_run(
     with pytest.raises(RefusedError, match=r"SEC103: .* --allow-code a\.pt \(sha256:"):
         outputs(f"{path}?size=64")
     permissions.allow(path)
-    with LocalEngine() as fresh:  # a worker is told what is allowed when it starts
-        found = outputs_of(fresh, f"{path}?size=64")
+    found = outputs_of(fresh_workers, f"{path}?size=64")
     np.testing.assert_allclose(found, expected(module), rtol=1e-5, atol=1e-6)
     found = api.diff(str(path), "torchvision:squeezenet1_1@random")
     assert {one.code for one in found.findings} == {"ARC141"}  # the number of classes
 
 
+@pytest.mark.usefixtures("fresh_workers")
 def test_a_script_of_a_network_is_the_network(tmp_path: Path) -> None:
     import torch
 
