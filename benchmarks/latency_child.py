@@ -55,7 +55,14 @@ class Child:
         return [1000 * one for one in found.times]
 
     def pytest_benchmark(self, seconds: float) -> list[float]:
-        """The fixture of pytest-benchmark, at its defaults but for the time; its rounds."""
+        """The fixture of pytest-benchmark at its defaults, until the time is spent; its rounds."""
+        found: list[float] = []
+        end = time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            found += self._fixture(left)
+        return found
+
+    def _fixture(self, seconds: float) -> list[float]:
         from pytest_benchmark.fixture import BenchmarkFixture
 
         quiet = SimpleNamespace(debug=lambda *_, **__: None)
@@ -85,10 +92,17 @@ class Child:
 
     def values(self, seconds: float, count: int) -> list[float]:
         """pyperf's way in one of its processes: a warm-up value, then means of equal loops."""
-        begin = time.perf_counter()
-        self.call()
         each = seconds / (count + 1)
-        loops = max(1, round(each / max(time.perf_counter() - begin, 1e-6)))
+        loops = 1
+        while True:  # as pyperf calibrates: twice as many until they take long enough
+            begin = time.perf_counter()
+            for _ in range(loops):
+                self.call()
+            spent = time.perf_counter() - begin
+            if spent >= each / 4:
+                break
+            loops *= 2
+        loops = max(1, round(loops * each / spent))
         found = []
         for _ in range(count + 1):
             begin = time.perf_counter()
