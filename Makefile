@@ -36,7 +36,7 @@ test: install environments ## Run all tests, of the full matrices a few networks
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # Describing every network of a zoo is one test, so each has longer here.
-test-all: install environments ## Run the full matrices too (hours on two cores).
+test-all: install environments ## Run the full matrices too (much longer).
 	$(BIN)/python -m pytest -m "" --timeout 3600 -o faulthandler_timeout=3700 $(PYTEST_ARGS)
 
 test-fast: install ## Run the tests that need no framework.

@@ -205,7 +205,7 @@ def ask(python: Path, home: Path, kind: str, *names: str) -> Any:
 
 
 class Answers:
-    """What the probe says, each question asked once and two at a time; the short ones first."""
+    """What the probe says, each question asked once and two at a time."""
 
     def __init__(self, python: Path, home: Path, pool: ThreadPoolExecutor) -> None:
         def later(kind: str, *names: str) -> Future[Any]:
