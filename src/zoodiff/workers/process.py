@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from zoodiff import errors
 from zoodiff.errors import WorkerError, ZoodiffError
 from zoodiff.workers import environments, permissions, protocol
-from zoodiff.workers.given import empty, in_memory, size_of, worker_environment
+from zoodiff.workers.given import empty, size_of, worker_environment
 from zoodiff.workers.sandbox import bubblewrap
+from zoodiff.workers.scratch import Scratch
 from zoodiff.zoos.base import ALLOWED_CODE, CONFINED, Zoo
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Worker:
         self._members: list[int] | None = None
         """The process and those below it, once somebody asked; it runs in one of its own where it
         is confined."""
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch: Scratch | None = None
         self._to_child = self._from_child = -1
         self._requests = 0
         self._confined = bool(getattr(zoo, "confined", False))
@@ -94,10 +94,8 @@ class Worker:
     def scratch(self) -> Path:
         """The folder that this worker and its parent share arrays in."""
         if self._scratch is None:
-            self._scratch = tempfile.TemporaryDirectory(
-                prefix=f"zoodiff-{self.zoo.name}-", dir=in_memory()
-            )
-        return Path(self._scratch.name)
+            self._scratch = Scratch(self.zoo.name)
+        return self._scratch.path
 
     @property
     def log(self) -> Path:
@@ -235,7 +233,7 @@ class Worker:
                 self._process.wait(timeout=2)
             self._kill()
         if self._scratch is not None:
-            self._scratch.cleanup()
+            self._scratch.close()
             self._scratch = None
 
     def _start(self) -> None:
