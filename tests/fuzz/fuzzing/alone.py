@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import hashlib
 import importlib
 import json
@@ -130,7 +131,15 @@ def fuzz(name: str, seconds: int, number: int, folder: Path) -> None:
         custom_mutator=mutate,
     )
     judge.begin, judge.processor = time.monotonic(), time.process_time()
+    # What libraries do at the exit they do for threads that a fork does not have, and crash.
+    ctypes.CDLL(None).on_exit(_END, None)
     atheris.Fuzz()
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
+def _END(status: int, _: int | None) -> None:
+    """End the process here and now."""
+    os._exit(status)
 
 
 class Judge:
