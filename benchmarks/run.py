@@ -5,6 +5,7 @@
 ``startup``   the command's own time, as whole processes, beside an empty Python process
 ``describe``  every network of the four zoos, each zoo in one worker: failures, time, parameters
 ``memory``    peak memory of a fresh worker that describes one of the largest networks
+``latency``   what `zoodiff latency` takes beside loading networks and timing them
 ``study``     the study ``quick`` from an empty results folder
 ``diff``      diffs of large graphs, and how their time grows
 ``ir``        the graph's own containers beside those of onnx-ir
@@ -269,10 +270,35 @@ def matrix() -> Iterator[Row]:
     )
 
 
+def latency() -> Iterator[Row]:
+    """Of two entries, in one framework and in two; the records go into a folder of its own."""
+    for entries in (
+        ("torchvision:squeezenet1_1", "torchvision:mobilenet_v3_small"),
+        ("torchvision:squeezenet1_1", "onnx:light_squeezenet"),
+    ):
+        spent = []
+        for _ in range(3):
+            with tempfile.TemporaryDirectory() as folder:
+                command = [COMMAND, "latency", *entries, "--no-why", "--json", "--results", folder]
+                command += ["--seconds", "4", "--processes", "2"]
+                begin = time.perf_counter()
+                done = subprocess.run(command, capture_output=True, text=True, check=True)
+                whole = time.perf_counter() - begin
+            found = json.loads(done.stdout)
+            spent.append(whole - found["loading_seconds"] - found["seconds"])
+        shown = ", ".join(f"{one:.2f}" for one in spent)
+        yield (
+            f"`zoodiff latency {' '.join(entries)}` beside loading and timing",
+            "2 s",
+            f"{shown} s",
+        )
+
+
 BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
     "startup": startup,
     "describe": describe,
     "memory": memory,
+    "latency": latency,
     "study": study,
     "diff": diff,
     "ir": ir,

@@ -74,6 +74,21 @@ def test_a_tar_shard_of_headers_behind_headers_is_refused(tmp_path: Path) -> Non
         open_images(str(tmp_path / "a.tar"))
 
 
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])
+def test_a_tar_header_takes_no_more_memory_than_the_file_has(tmp_path: Path, kind: bytes) -> None:
+    """Eight gigabytes were taken for what a header said of its own length."""
+    import tracemalloc
+
+    (tmp_path / "a.tar").write_bytes(header("a", "77777777777", kind) + bytes(2048))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError):
+            open_images(str(tmp_path / "a.tar"))
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_label_of_brackets_is_no_label(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         for name, content in (("1.jpg", b"x"), ("1.json", b"[" * DEEP)):

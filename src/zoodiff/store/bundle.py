@@ -24,6 +24,7 @@ from zoodiff.store.folder import Store, manifest_name
 from zoodiff.store.manifest import read_manifest
 from zoodiff.store.records import OtherFormatError, read_record
 from zoodiff.store.sealed import DamagedError
+from zoodiff.tars import Bounded
 
 CONTENTS = "bundle.json"
 FORMAT = 1
@@ -196,7 +197,11 @@ def _members(source: Path, *, check: bool) -> Iterator[tuple[str, bytes]]:
 
     Raises StoreError for what is none of ours: other names, links, devices, surplus members.
     """
-    with tarfile.open(source, "r:") as archive:
+    size = source.stat().st_size
+    with (
+        source.open("rb") as file,
+        tarfile.open(fileobj=Bounded(file, size), mode="r:") as archive,
+    ):
         head = archive.next()
         if head is None or head.name != CONTENTS or not head.isreg() or head.size > _LONGEST:
             raise StoreError(

@@ -11,6 +11,7 @@ from zoodiff.data.labels import IMAGENET_1K, LabelSpace
 from zoodiff.data.places import Place, part_of, size_of, stat_of
 from zoodiff.errors import UsageError
 from zoodiff.rules.security import climbs, refusal
+from zoodiff.tars import Bounded
 
 _LABELS = ("cls", "json", "label")
 _LARGEST_LABEL = 1 << 20
@@ -63,7 +64,10 @@ def _shard(path: Place) -> tuple[list[tuple[str, tuple[int, int], int | None]], 
     end = 0
     try:
         size = size_of(path)
-        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
+        with (
+            path.open("rb") as file,
+            tarfile.open(fileobj=Bounded(file, size), mode="r:") as archive,
+        ):
             for member in archive:
                 if member.size < 0:
                     # Python before 3.12.12 and 3.13.6 reads such an archive for ever.

@@ -8,6 +8,7 @@ the time is spent.
 
 from __future__ import annotations
 
+import importlib
 import math
 import statistics
 import time
@@ -235,6 +236,8 @@ class _State:
         for one in list(self.alive):
             timed = self._start(one)
             stack.callback(timed.close)
+            # Statistics take a second to import; the process imports its framework meanwhile.
+            importlib.import_module("scipy.stats")
             try:
                 loaded = timed.load()
                 fitting.append(timed.fitting(self.effort.block_ms))
