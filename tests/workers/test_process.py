@@ -144,3 +144,13 @@ def test_a_worker_dies_with_a_killed_parent(tmp_path) -> None:
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie":
         assert time.monotonic() < deadline, "the worker outlived its parent"
         time.sleep(0.05)
+
+
+def test_a_worker_that_ends_removes_its_temporary_folders(fake_zoo) -> None:
+    with Worker(fake_zoo) as worker:
+        folder = Path(worker.call("forget", doing="forgetting"))
+        (folder / "compiled").write_bytes(b"x")
+    deadline = time.monotonic() + 10
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not folder.exists()
