@@ -383,6 +383,26 @@ def test_offsets_without_end_are_no_offsets(tmp_path: Path) -> None:
         tensors.check(path)
 
 
+@pytest.mark.parametrize(
+    ("kind", "place", "value"),
+    [
+        ("accuracy", "conditions", {}),
+        ("accuracy", "conditions", {"data_sha256": None}),
+        ("latency", "environment", {"machine": 3, "workers": {}}),
+        ("latency", "environment", {"workers": {}}),
+        ("latency", "environment", {"machine": {}, "workers": {"keras": []}}),
+    ],
+)
+def test_records_that_leave_out_what_is_compared_are_reported(
+    kind: str, place: str, value: Any
+) -> None:
+    record = json.loads(kept.record_of(kind, "torchvision:resnet50").to_bytes())
+    where = record["values"] if place == "environment" else record
+    where[place] = value
+    record["architecture"] = "resnet18"  # as the other's
+    kept.record(json.dumps(record).encode())
+
+
 # Networks
 
 

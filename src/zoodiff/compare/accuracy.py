@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 SIGNIFICANCE = 0.05
 
 
+def _same_data(first: Record, second: Record) -> bool:
+    """Whether both say what data they are of, and say the same."""
+    sides = [one.conditions.get("data_sha256") for one in (first, second)]
+    return sides[0] is not None and sides[0] == sides[1]
+
+
 def compare(records: Iterable[Record], store: Store) -> list[Discrepancy]:
     """All pairs of one architecture on one data set, largest difference in top-1 first."""
     members = [r for r in records if isinstance(r.values, AccuracyValues)]
@@ -26,8 +32,7 @@ def compare(records: Iterable[Record], store: Store) -> list[Discrepancy]:
     pairs = [
         (first, second)
         for first, second in combinations(members, 2)
-        if first.architecture == second.architecture
-        and first.conditions["data_sha256"] == second.conditions["data_sha256"]
+        if first.architecture == second.architecture and _same_data(first, second)
     ]
     found: list[tuple[Discrepancy, float]] = []
     for first, second in pairs:

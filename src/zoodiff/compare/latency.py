@@ -153,8 +153,16 @@ def _verdict(judged: Judged, floor: float | None) -> Verdict:
     return "no difference" if inside and floor is not None else "within noise"
 
 
+def _environment(record: Record) -> Environment | None:
+    """Where it was measured; None where the record, which may be anybody's, does not say so."""
+    try:
+        return Environment.from_dict(_values(record).environment)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
+
+
 def _unequal(slow: Record, fast: Record, allowed: Sequence[str]) -> list[str]:
-    places = [Environment.from_dict(raw) for r in (slow, fast) if (raw := _values(r).environment)]
+    places = [one for r in (slow, fast) if (one := _environment(r)) is not None]
     if len(places) == 2:
         # Libraries of two zoos differ, which is what is compared; the machine must be one.
         apart = comparable(*(Environment(one.machine) for one in places))
