@@ -204,6 +204,16 @@ def test_a_damaged_part_counts_as_missing(tmp_path: Path) -> None:
         assert not parts.has(number)
 
 
+@pytest.mark.parametrize("member", ["images", "0/classes", "0/rank"])
+def test_a_part_with_an_answer_too_many_counts_as_missing(tmp_path: Path, member: str) -> None:
+    """Its members' checksums are right, since they were written with it."""
+    with np.load(io.BytesIO(kept.part_seeds()[0])) as found:
+        arrays = dict(found)
+    arrays[member] = np.concatenate([arrays[member], arrays[member][-1:]])
+    np.savez(tmp_path / "000000.npz", **arrays)
+    assert not Parts(LocalFiles(tmp_path.parent), tmp_path.name).has(0)
+
+
 def test_what_is_no_predictions_is_refused() -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -147,9 +147,13 @@ def from_bytes(number: int, content: bytes) -> Part:
             )
             for k, name in enumerate(facts["names"])
         }
+        images = arrays["images"].tolist()
+        for name, one in found.items():
+            if {len(values) for values in one.arrays().values()} != {len(images)}:
+                raise ValueError(f"the answers of {name} are not one an image")
         return Part(
             number,
-            arrays["images"].tolist(),
+            images,
             arrays["labels"],
             [bytes.fromhex(one) for one in facts["hashes"]],
             {int(k): why for k, why in facts["left_out"].items()},
