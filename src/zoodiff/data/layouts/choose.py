@@ -48,6 +48,8 @@ def open_images(
 
 
 _MOST_FILES = 100_000
+_MOST_SEARCHES = 1_000
+"""Of folders, for each of what a pattern in braces stands for, where that is a pattern itself."""
 _KINDS = (
     (parquet.read, lambda name: name.endswith(".parquet")),
     (shards.read, lambda name: name.endswith(".tar")),
@@ -115,7 +117,13 @@ def _braces(pattern: str) -> list[str]:
             parts.append(text[1:-1].split(","))
         else:
             parts.append([text])
-    _few(prod(map(len, parts)), pattern)
+    count = prod(map(len, parts))
+    _few(count, pattern)
+    if count > _MOST_SEARCHES and any(sign in pattern for sign in "*?["):
+        raise UsageError(
+            f"{pattern} stands for more than {_MOST_SEARCHES:,} patterns; name the files in braces "
+            "alone, or with * alone"
+        )
     return ["".join(one) for one in product(*parts)]
 
 
