@@ -13,6 +13,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -217,7 +218,9 @@ class _State:
         """One fresh process of each contestant, and rounds over all of them."""
         began = time.perf_counter()
         with ExitStack() as stack:
-            running = self._load(stack)
+            # They end side by side; leaving the pool waits for all.
+            ending = stack.enter_context(ThreadPoolExecutor(max(len(self.alive), 1)))
+            running = self._load(stack, ending)
             check([self.courses[one.name].loaded for one in self.alive])
             self.loading += time.perf_counter() - began
             began = time.perf_counter()
@@ -230,12 +233,12 @@ class _State:
                 self._afterwards(number, running)
             self.spent += time.perf_counter() - began
 
-    def _load(self, stack: ExitStack) -> dict[str, Loads]:
+    def _load(self, stack: ExitStack, ending: ThreadPoolExecutor) -> dict[str, Loads]:
         running: dict[str, Loads] = {}
         fitting = []
         for one in list(self.alive):
             timed = self._start(one)
-            stack.callback(timed.close)
+            stack.callback(ending.submit, timed.close)
             # Statistics take a second to import; the process imports its framework meanwhile.
             importlib.import_module("scipy.stats")
             try:
