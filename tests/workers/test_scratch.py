@@ -14,7 +14,6 @@ import pytest
 
 from zoodiff.workers.scratch import Scratch, sweep
 
-pytest.importorskip("fcntl")
 HOLDS = (
     "import sys, time; from zoodiff.workers.scratch import Scratch; s = Scratch('t'); "
     "print(s.path, flush=True); time.sleep(600)"

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 SIGNIFICANCE = 0.05
 
 
-def _same_data(first: Record, second: Record) -> bool:
-    """Whether both say what data they are of, and say the same."""
-    sides = [one.conditions.get("data_sha256") for one in (first, second)]
-    return sides[0] is not None and sides[0] == sides[1]
-
-
 def compare(records: Iterable[Record], store: Store) -> list[Discrepancy]:
     """All pairs of one architecture on one data set, largest difference in top-1 first."""
     members = [r for r in records if isinstance(r.values, AccuracyValues)]
@@ -45,6 +39,12 @@ def compare(records: Iterable[Record], store: Store) -> list[Discrepancy]:
         for (d, _), p in zip(found, corrected, strict=True)
     ]
     return sorted(done, key=lambda d: d.difference, reverse=True)
+
+
+def _same_data(first: Record, second: Record) -> bool:
+    """Whether both say what data they are of, and say the same."""
+    sides = [one.conditions.get("data_sha256") for one in (first, second)]
+    return sides[0] is not None and sides[0] == sides[1]
 
 
 def _pair(

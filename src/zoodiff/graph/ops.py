@@ -7,6 +7,8 @@
 ``MatMul``        a product of two computed tensors (attention); ``m``, ``k``, ``n``, ``batch``.
 ``BatchNormalization``, ``LayerNormalization``, ``GroupNormalization``,
 ``InstanceNormalization``, ``LRN``  normalisation; ``epsilon`` where there is one.
+
+``sound.py`` refuses descriptions that lack them.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ of one process are no independent repetitions, however many there are. The model
 Each process gives the median of its rounds, and these are independent, whatever the noise of
 rounds is: their mean has Student's t interval with one degree of freedom less than there are
 processes. From eight processes on a fifth of them is cut off on either side, because now and then
-something else runs beside one contestant of a process for most of its time: the trimmed mean varied
-a third less than the mean, and its interval is that of J. Tukey and D. McLaughlin ("Less vulnerable
-confidence and significance procedures for location", 1963).
+something else runs beside one contestant of a process for most of its time. The interval of the
+trimmed mean is that of J. Tukey and D. McLaughlin ("Less vulnerable confidence and significance
+procedures for location", 1963).
 
 A bootstrap on both levels was tried first. With the few processes that a measurement can afford its
 intervals hold the truth too rarely where processes differ (87 to 92 of 100 for 95, with three to
@@ -42,9 +42,8 @@ def undisturbed(calls: Sequence[float]) -> float:
     """What calls take where little comes between them: their lower quartile.
 
     Other work and caches that belong to others only ever add time, so the lower part of a block
-    says more of the network than its middle: ratios of lower quartiles varied half to two thirds as
-    much as those of medians. The smallest call would vary less still, but the more calls the
-    smaller it is.
+    says more of the network than its middle. The smallest call would vary less still, but it is the
+    smaller the more calls there are.
 
     >>> undisturbed([5.0, 1.0, 2.0, 3.0, 90.0])
     2.0

@@ -8,6 +8,7 @@ lock ends with its process, however that ends.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import os
 import shutil
@@ -72,11 +73,7 @@ def _remove(folder: Path) -> bool:
 
 
 def _locked(folder: Path) -> int | None:
-    """A descriptor with the folder's lock; None where somebody else has it, or without locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
+    """A descriptor with the folder's lock; None where somebody else has it."""
     found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)

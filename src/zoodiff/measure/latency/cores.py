@@ -2,9 +2,9 @@
 
 Cores are not equally fast at any moment: neighbours, clocks and caches differ. Where every process
 wakes up on a core of the scheduler's choice, that difference is noise in every ratio; on one core
-it cancels within the round. On two cores of a virtual machine it was half of all noise. Moving from
-core to core between rounds costs as much as it gives, since the first to come finds a cold one; so
-a fresh process stays where it is put, and the next one is put elsewhere.
+it cancels within the round. Moving from core to core between rounds would cost as much as it gives,
+since the first to come finds a cold one; so a fresh process stays where it is put, and the next one
+is put elsewhere.
 """
 
 from __future__ import annotations

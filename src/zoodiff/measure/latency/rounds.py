@@ -243,7 +243,8 @@ class _State:
             importlib.import_module("scipy.stats")
             try:
                 loaded = timed.load()
-                fitting.append(timed.fitting(self.effort.block_ms))
+                if not self._calls:
+                    fitting.append(timed.fitting(self.effort.block_ms))
             except ZoodiffError as error:
                 self._fail(one, error)
                 continue
