@@ -168,8 +168,9 @@ def _latency(result: StudyResult) -> Ranking:
         anchor="latency",
         heading="Latency",
         lead="Median milliseconds per batch; the difference is how much longer the slower entry "
-        "takes, from ratios formed within interleaved rounds. A difference counts as a "
-        "discrepancy only where its whole interval lies beyond the noise of the run.",
+        "takes, from ratios within interleaved rounds of the lower quartiles of blocks, so it is "
+        "not quite the quotient of the medians. It counts as a discrepancy where it is larger than "
+        "the noise of the run and its interval at 99 % excludes none.",
         sides_are="slower first",
         empty=_why_empty(
             result, "latency", records, "no two of them share an architecture and a run"
