@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from zoodiff.engines.base import End, Engine, Job, Partial, Step
+from zoodiff.engines.base import End, Engine, Job, Lost, Partial, Step
 from zoodiff.engines.choose import ENGINES, Choice, open_engine
 from zoodiff.engines.schedule import Run
 from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
@@ -114,6 +114,28 @@ def test_a_process_that_dies_costs_its_job_another_try(engine: Engine, tmp_path:
     found = dict(messages(engine, Job("a", {"die": str(died)}), *(Job(f"{k}", {}) for k in "bc")))
     assert died.exists()
     assert [end.error for end in found.values()] == [None] * 3
+
+
+@pytest.mark.ray
+def test_what_is_to_be_alone_is_done_after_a_process_died(engine: Engine, tmp_path: Path) -> None:
+    """The lost slot's successor is still on its way when it begins, and must not be in its way."""
+    if engine.name == "local":
+        pytest.skip("the slots of local are threads of this very process")
+    slot = engine.slots()[0]
+    engine.start(slot, Job("d", {"die": str(tmp_path / "died")}), ())
+    last = time.monotonic() + 60
+    while not any(isinstance(message, Lost) for _, message in engine.wait(0.5)):
+        assert time.monotonic() < last
+    other = engine.slots()[0]
+    engine.start(other, Job("l", {"mark": 1}, alone=True), ())
+    ends: list[Any] = []
+    while not ends:
+        assert time.monotonic() < last
+        ends = [message for _, message in engine.wait(0.5) if isinstance(message, End)]
+    assert ends[0].error is None
+    pair = [Job(f"{k}", {"meet": str(tmp_path / "pair")}) for k in range(2)]
+    (tmp_path / "pair").mkdir()
+    assert [m.data for _, m in messages(engine, *pair)] == [{"met": 2}] * 2
 
 
 def test_an_engine_that_there_is_not_is_one_sentence() -> None:
