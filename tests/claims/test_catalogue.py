@@ -341,3 +341,13 @@ def test_reading_the_catalogue_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=600
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("zoo", "model"), [("keras", "ResNet50"), ("torchvision", "resnet50"), ("keras", "nothing")]
+)
+def test_claims_of_a_model_are_those_of_all_that_name_it(zoo: str, model: str) -> None:
+    everything = [one for one in catalogue.load() if one.zoo == zoo]
+    expected = [one for one in everything if model in {one.model, one.entry_model}]
+    assert catalogue.claims_of(zoo, model) == expected
+    assert bool(expected) == (model != "nothing")

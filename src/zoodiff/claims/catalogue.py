@@ -167,6 +167,13 @@ def claims_for(
     return [_claim(row) for row in rows if not wanted or row[place] in wanted]
 
 
+def claims_of(zoo: str, model: str) -> list[Claim]:
+    """Claims of a zoo about a model, by its own name or the entry's; none of what it has not."""
+    of, *names = (_columns()[column] for column in ("zoo", "model", "entry_model"))
+    rows = (row for group in _rows_by_architecture().values() for row in group)
+    return [_claim(row) for row in rows if row[of] == zoo and any(row[at] == model for at in names)]
+
+
 def load() -> list[Claim]:
     """All claims, in the order of the file: by architecture, zoo, model."""
     return claims_for()

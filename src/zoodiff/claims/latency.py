@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from zoodiff.claims.catalogue import Claim, load
+from zoodiff.claims.catalogue import Claim, claims_of
 
 _CPU = re.compile(r"(?<![\w.])CPU (\d+(?:\.\d+)?) ?ms")
 
@@ -35,9 +35,7 @@ def cpu_milliseconds(published: str) -> float | None:
 def of_model(zoo: str, model: str) -> list[ClaimedLatency]:
     """What a zoo publishes of a model's latency on a processor."""
     found = []
-    for claim in load():
-        if claim.zoo != zoo or model not in {claim.model, claim.entry_model}:
-            continue
+    for claim in claims_of(zoo, model):
         if claim.latency_as_published is None:
             continue
         value = cpu_milliseconds(claim.latency_as_published)

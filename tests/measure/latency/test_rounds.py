@@ -85,6 +85,28 @@ def test_ratios_cancel_what_drifts_and_controls_are_one() -> None:
     assert Made.alive == 0, "every process was ended"
 
 
+def test_frameworks_are_imported_two_at_a_time_and_nothing_is_timed_meanwhile() -> None:
+    said: list[str] = []
+
+    class Told(Made):
+        def __init__(self, one: Contestant) -> None:
+            super().__init__(one)
+            said.append(f"begin {one.name}")
+
+        def load(self) -> Loaded:
+            said.append(f"load {self.name}")
+            return super().load()
+
+        def fitting(self, block_ms: float) -> int:
+            said.append("fit")
+            return super().fitting(block_ms)
+
+    effort = Effort(processes=2, most_processes=2, rounds=2, seconds=1e9)
+    measure(contestants("a", "b", "c"), effort, Told)
+    loading = ["begin a", "begin b", "load a", "begin c", "load b", "load c"]
+    assert said == [*loading, "fit", "fit", "fit", *loading]
+
+
 def test_one_round_times_each_contestant_once() -> None:
     effort = Effort(processes=2, most_processes=2, rounds=6, seconds=1e9, pauses=False)
     measure(contestants("a", "b", "c"), effort, Made)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from zoodiff.errors import ZoodiffError
@@ -36,6 +36,8 @@ gone down by then, and caches belong to others."""
 _PAUSED_CALLS = 4
 _LEAST_ROUNDS = 5
 _SETTLE_MS = 1.0
+_AHEAD = 2
+"""Processes that import their frameworks at a time: more would only be in each other's way."""
 _LONG_MS = 20.0
 """From here on no untimed call precedes a block: it would cost as much as it gives."""
 
@@ -163,20 +165,11 @@ def measure(
     import numpy as np
 
     rng = np.random.default_rng(effort.seed)
-    state = _State(list(contestants), effort, start, step, rng)
     before = disturbances.read()
-    stopped: Stopped = "most processes"
-    for number in range(max(effort.most_processes, effort.processes)):
-        state.process(number, rng, check if number == 0 else lambda loaded: None)
-        if not state.alive:
-            break
-        done = number + 1
-        if done >= effort.processes and state.reach() <= math.log1p(effort.target_percent / 100):
-            stopped = "narrow enough"
-            break
-        if done >= min(effort.processes, 2) and state.spent >= effort.seconds:
-            stopped = "time spent"
-            break
+    # Processes end side by side, while the next ones begin; leaving the pool waits for all.
+    with ThreadPoolExecutor(max(len(contestants), 1)) as ending:
+        state = _State(list(contestants), effort, start, step, rng, ending)
+        stopped = state.processes(rng, check)
     courses = tuple(state.courses[one.name] for one in state.alive)
     return Measured(
         courses=courses,
@@ -200,8 +193,9 @@ class _State:
         start: Callable[[Contestant], Loads],
         step: Callable[[int, int], None],
         rng: np.random.Generator,
+        ending: ThreadPoolExecutor,
     ) -> None:
-        self.alive = contestants
+        self.alive, self._ending = contestants, ending
         threads = max((one.scope.threads for one in contestants), default=1)
         self._places = cores.places(threads, rng)
         self.effort, self._start, self._step = effort, start, step
@@ -212,15 +206,30 @@ class _State:
         self._calls = 0
         """Calls of every block."""
 
+    def processes(
+        self, rng: np.random.Generator, check: Callable[[Sequence[Loaded]], None]
+    ) -> Stopped:
+        """Fresh processes until there is reason to stop, which is returned."""
+        effort = self.effort
+        enough = math.log1p(effort.target_percent / 100)
+        for number in range(max(effort.most_processes, effort.processes)):
+            self.process(number, rng, check if number == 0 else lambda loaded: None)
+            if not self.alive:
+                break
+            done = number + 1
+            if done >= effort.processes and self.reach() <= enough:
+                return "narrow enough"
+            if done >= min(effort.processes, 2) and self.spent >= effort.seconds:
+                return "time spent"
+        return "most processes"
+
     def process(
         self, number: int, rng: np.random.Generator, check: Callable[[Sequence[Loaded]], None]
     ) -> None:
         """One fresh process of each contestant, and rounds over all of them."""
         began = time.perf_counter()
         with ExitStack() as stack:
-            # They end side by side; leaving the pool waits for all.
-            ending = stack.enter_context(ThreadPoolExecutor(max(len(self.alive), 1)))
-            running = self._load(stack, ending)
+            running = self._load(stack)
             check([self.courses[one.name].loaded for one in self.alive])
             self.loading += time.perf_counter() - began
             began = time.perf_counter()
@@ -233,27 +242,45 @@ class _State:
                 self._afterwards(number, running)
             self.spent += time.perf_counter() - began
 
-    def _load(self, stack: ExitStack, ending: ThreadPoolExecutor) -> dict[str, Loads]:
+    def _load(self, stack: ExitStack) -> dict[str, Loads]:
+        started: list[Loads] = []
+        waiting = iter(list(self.alive))
+
+        def start() -> None:
+            """Begin the next process, which imports its framework by itself."""
+            for one in islice(waiting, 1):
+                started.append(self._start(one))
+                stack.callback(self._ending.submit, started[-1].close)
+
+        for _ in range(_AHEAD):
+            start()
+        # Statistics take a second to import; the processes import their frameworks meanwhile.
+        importlib.import_module("scipy.stats")
         running: dict[str, Loads] = {}
-        fitting = []
-        for one in list(self.alive):
-            timed = self._start(one)
-            stack.callback(ending.submit, timed.close)
-            # Statistics take a second to import; the process imports its framework meanwhile.
-            importlib.import_module("scipy.stats")
+        for number, one in enumerate(list(self.alive)):
             try:
-                loaded = timed.load()
-                if not self._calls:
-                    fitting.append(timed.fitting(self.effort.block_ms))
+                loaded = started[number].load()
             except ZoodiffError as error:
                 self._fail(one, error)
                 continue
-            running[one.name] = timed
+            finally:
+                start()
+            running[one.name] = started[number]
             self.courses.setdefault(one.name, Course(one, loaded))
             self._loads += 1
             self._progress()
-        self._calls = self._calls or min(fitting, default=1)
+        self._fit(running)
         return running
+
+    def _fit(self, running: dict[str, Loads]) -> None:
+        """Choose how many calls a block has, once for all."""
+        fitting = []
+        for one in [] if self._calls else list(self.alive):
+            try:
+                fitting.append(running[one.name].fitting(self.effort.block_ms))
+            except ZoodiffError as error:
+                self._fail(one, error)
+        self._calls = self._calls or min(fitting, default=1)
 
     def _rounds(self, number: int, running: dict[str, Loads], rng: np.random.Generator) -> None:
         import numpy as np
