@@ -51,6 +51,22 @@ def network(path: Path, layers: int, *, scaled: bool = False, softmax: bool = Fa
     return path
 
 
+def test_nothing_on_the_cpu_is_timed_beside_what_runs_on_a_device(tmp_path: Path) -> None:
+    here, there = (network(tmp_path / f"{name}.onnx", 2) for name in ("here", "there"))
+    asked = timed.Asked(effort=EFFORT, modes=(f"{there}=cuda",))
+    contestants = timed.contestants_of([timed.entry_of(str(x)) for x in (here, there)], asked)
+    with LocalEngine() as engine:
+        found = beside(engine, contestants, tmp_path, 0)
+    assert [one.name for one in found.companions] == [
+        f"{contestants[0].entry.ref} (common runtime)"
+    ]
+    assert found.prepared[0].reason == ""
+    assert found.prepared[1].reason.endswith(
+        "runs on a CUDA device, and the common runtime on the CPU"
+    )
+    assert list(found.macs()) == [contestants[0].name]
+
+
 def test_a_ratio_is_the_product_of_its_parts_and_layers_add_up(tmp_path: Path) -> None:
     small = network(tmp_path / "small.onnx", 2)
     large = network(tmp_path / "large.onnx", 8, scaled=True, softmax=True)

@@ -26,6 +26,7 @@ from zoodiff.measure.latency.contestant import Contestant
 from zoodiff.measure.latency.rounds import Measured
 from zoodiff.measure.roofline import Peaks, measure_peaks
 from zoodiff.stats import ratios
+from zoodiff.zoos.modes import on_device
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,25 @@ def beside(
 ) -> Beside:
     """Bring the entries of contestants to the common runtime, as files in a folder that exists.
 
-    What cannot be brought there has a reason in its ``Prepared``; nothing is raised for it.
+    What cannot be brought there has a reason in its ``Prepared``, as has what runs on a device: the
+    common runtime and the peaks are the CPU's. Nothing is raised for it.
     """
-    entries = {str(one.entry.ref): one.entry for one in contestants}
+    here = [one for one in contestants if not on_device(one.scope.mode)]
+    entries = {str(one.entry.ref): one.entry for one in here}
     batch = contestants[0].scope.batch
     made = prepared_all(engine, list(entries.values()), folder, batch=batch, seed=seed)
     by_entry = dict(zip(entries, made, strict=True))
-    return Beside(tuple(contestants), tuple(by_entry[str(one.entry.ref)] for one in contestants))
+    elsewhere = {
+        one.name: Prepared(
+            str(one.entry.ref),
+            batch,
+            reason=f"{one.name} runs on a CUDA device, and the common runtime on the CPU",
+        )
+        for one in contestants
+        if on_device(one.scope.mode)
+    }
+    found = (elsewhere.get(one.name) or by_entry[str(one.entry.ref)] for one in contestants)
+    return Beside(tuple(contestants), tuple(found))
 
 
 def explain(engine: LocalEngine, found: Beside, measured: Measured) -> Iterator[PairWhy]:

@@ -55,6 +55,11 @@ def choose(mode: str, modes: Sequence[str], whose: str) -> str:
     raise UnknownNameError(f'{whose} has no mode "{mode}"{hint}')
 
 
+def on_device(mode: str) -> bool:
+    """Whether a network runs on a CUDA device in this mode, and not on the CPU."""
+    return mode in {CUDA, CUDA_COMPILE}
+
+
 def torch_forward(module: Any, mode: str) -> Callable[[Any], Any]:
     """A PyTorch module as it is called: itself, or compiled anew for each shape of input.
 
@@ -63,7 +68,7 @@ def torch_forward(module: Any, mode: str) -> Callable[[Any], Any]:
     """
     import torch
 
-    if mode in {CUDA, CUDA_COMPILE}:
+    if on_device(mode):
         from zoodiff.zoos import on_cuda
 
         on_cuda.check(torch, mode)
@@ -123,7 +128,7 @@ def torch_scope(mode: str) -> dict[str, str]:
         "mode": mode,
         "compiles": NOT_AT_ALL if mode in {EAGER, CUDA} else AT_FIRST_CALL,
     }
-    if mode in {CUDA, CUDA_COMPILE}:
+    if on_device(mode):
         import torch
 
         from zoodiff.zoos import on_cuda
