@@ -81,7 +81,9 @@ def test_names_that_no_label_file_has_are_refused() -> None:
         find(LONG)
 
 
-@pytest.mark.parametrize("pattern", ["{0..99999}{0..99999}", "{1..99999999999999}", LONG, "\0"])
+@pytest.mark.parametrize(
+    "pattern", ["{0..99999}{0..99999}", "{1..99999999999999}", LONG, "\0", "{1..\0}-*"]
+)
 def test_patterns_of_too_many_files_are_refused(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(UsageError):
         open_images(f"{tmp_path}/{pattern}.tar")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LARGEST = 178_956_970
 """Pixels of an image that is decoded: twice what Pillow warns of, where it refuses."""
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Decoder(Protocol):
@@ -113,6 +114,9 @@ def check_size(data: bytes) -> None:
         except Image.DecompressionBombError:
             too_large = True
         except Exception:  # Pillow's plugins raise many kinds
+            if data.startswith(_PNG):
+                # OpenCV takes a gigabyte for some such before it gives up.
+                raise ImageError("its head is damaged") from None
             too_large = False
     if too_large:
         raise ImageError("it is too large")

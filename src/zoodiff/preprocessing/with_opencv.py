@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, MissingFrameworkError, UsageError
 from zoodiff.preprocessing.geometry import Geometry
-from zoodiff.preprocessing.pixels import check_size, check_whole
+from zoodiff.preprocessing.pixels import LARGEST, check_size, check_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +17,8 @@ class OpenCV:
     """See ``zoodiff.preprocessing.pixels.Decoder``."""
 
     def __init__(self) -> None:
+        # Read when it is imported. Files with a head that Pillow does not know come this far.
+        os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(LARGEST))
         try:
             import cv2
         except ImportError:

@@ -53,8 +53,12 @@ class Torchvision:
         if box is not None:
             image = self._functional.crop(image, *box)
         if tuple(image.shape[1:]) != size:
-            image = self._functional.resize(
-                image, list(size), self._modes[how.interpolation], antialias=how.antialias
-            )
+            method = self._modes[how.interpolation]
+            try:
+                image = self._functional.resize(image, list(size), method, antialias=how.antialias)
+            except RuntimeError as error:
+                if "allocate memory" in str(error):
+                    raise MemoryError(str(error).splitlines()[0]) from None
+                raise
         found: NDArray[Any] = image.permute(1, 2, 0).numpy()
         return found

@@ -75,6 +75,8 @@ def _split(files: Sequence[Place], split: str) -> Sequence[Place]:
 
 
 def _files(path: str) -> list[Place]:
+    if "\0" in path:
+        raise UsageError(f"there is no data set at {path!r}, a name that no file has")
     if is_address(path):
         return _behind(path)
     if filenames.exists(path):

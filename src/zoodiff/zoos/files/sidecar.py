@@ -26,6 +26,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from zoodiff import filenames
 from zoodiff.data.labels import UNKNOWN, LabelSpace
 from zoodiff.data.labels import find as find_labels
 from zoodiff.entry import did_you_mean
@@ -76,7 +77,7 @@ def _read(path: Path) -> Sidecar:
     for key in ("architecture", "labels"):
         if not isinstance(raw.get(key, ""), str):
             raise UsageError(f"{path}: {key} must be a text")
-    if isinstance(labels, str) and (path.parent / labels).is_file():
+    if isinstance(labels, str) and filenames.is_file(path.parent / labels):
         labels = str(path.parent / labels)
     return Sidecar(
         path,
@@ -119,8 +120,8 @@ def _problems(found: Preprocessing) -> Iterator[tuple[str, str]]:
         extents = (sizes,) if isinstance(sizes, int) else sizes or ()
         if not all(1 <= extent <= LARGEST_EXTENT for extent in extents):
             yield key, f"a size is from 1 to {LARGEST_EXTENT} pixels"
-    if found.crop_fraction is not None and not 0 < found.crop_fraction <= 1:
-        yield "crop_fraction", "it is a part of the image, from 0 to 1"
+    if found.crop_fraction is not None and not 0.01 <= found.crop_fraction <= 1:
+        yield "crop_fraction", "it is a part of the image, from 0.01 to 1"
     for key, values in (
         ("value_range", found.value_range),
         ("mean", found.mean),

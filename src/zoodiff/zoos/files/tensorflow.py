@@ -206,9 +206,19 @@ class TensorFlowFiles:
         def refuse(weights: Mapping[str, NDArray[Any]]) -> None:
             raise MeasurementError(f"weights cannot be put into {path.name}, a frozen graph")
 
+        def read(name: str) -> NDArray[Any]:
+            try:
+                found: NDArray[Any] = self._tf.make_ndarray(tensors[name])
+            except (TypeError, ValueError) as error:
+                reason = " ".join(str(error).split())[:200]
+                raise MeasurementError(
+                    f"{path.name}: the constant {name} is no tensor ({reason})"
+                ) from None
+            return found
+
         return Held(
             {name: [d.size for d in t.tensor_shape.dim] for name, t in tensors.items()},
-            lambda name: self._tf.make_ndarray(tensors[name]),
+            read,
             refuse,
         )
 
