@@ -213,7 +213,6 @@ def latency(
         effort=Effort(
             seconds=seconds,
             processes=processes,
-            most_processes=max(processes, 15),
             target_percent=target,
             seed=seed,
         ),
