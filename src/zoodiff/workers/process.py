@@ -222,13 +222,18 @@ class Worker:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
 
-    def close(self) -> None:
-        """End the process and remove its scratch folder. Safe to call at any time."""
+    def let_go(self) -> None:
+        """Tell the process to end, without waiting for it; ``close`` is all that is left to do."""
         if self._process is not None:
             self.release()
             with contextlib.suppress(OSError):
                 os.close(self._to_child)
-                self._to_child = -1
+            self._to_child = -1
+
+    def close(self) -> None:
+        """End the process and remove its scratch folder. Safe to call at any time."""
+        self.let_go()
+        if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=2)
             self._kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -24,6 +25,7 @@ class Made:
     speeds: ClassVar[dict[str, float]] = {"a": 1.0, "b": 1.5}
     log: ClassVar[list[str]] = []
     placed: ClassVar[list[tuple[str, frozenset[int]]]] = []
+    gone: ClassVar[list[str]] = []
     alive: ClassVar[int] = 0
 
     def __init__(self, one: Contestant) -> None:
@@ -59,13 +61,17 @@ class Made:
     def peak_rss_bytes(self) -> int:
         return 1000
 
+    def let_go(self) -> None:
+        Made.gone.append(self.name)
+
     def close(self) -> None:
+        assert self.name in Made.gone
         Made.alive -= 1
 
 
 @pytest.fixture(autouse=True)
 def fresh() -> None:
-    Made.log, Made.placed, Made.alive = [], [], 0
+    Made.log, Made.placed, Made.gone, Made.alive = [], [], [], 0
 
 
 def contestants(*names: str) -> list[Contestant]:
@@ -105,6 +111,18 @@ def test_frameworks_are_imported_two_at_a_time_and_nothing_is_timed_meanwhile() 
     measure(contestants("a", "b", "c"), effort, Told)
     loading = ["begin a", "begin b", "load a", "begin c", "load b", "load c"]
     assert said == [*loading, "fit", "fit", "fit", *loading]
+
+
+def test_no_thread_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no memory for one, Python waits for it forever."""
+
+    def refuse(self: threading.Thread) -> None:
+        raise AssertionError("a thread was begun")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    effort = Effort(processes=2, most_processes=2, rounds=2, seconds=1e9)
+    assert measure(contestants("a", "b"), effort, Made).processes == 2
+    assert Made.alive == 0
 
 
 def test_one_round_times_each_contestant_once() -> None:

@@ -67,6 +67,10 @@ class Timed:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def let_go(self) -> None:
+        """Tell the process to end, without waiting for it."""
+        self._worker.let_go()
+
     def close(self) -> None:
         """End the process."""
         self._worker.close()

@@ -13,7 +13,6 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import combinations, islice
@@ -94,6 +93,10 @@ class Loads(Protocol):
         """Peak resident memory of the process."""
         ...
 
+    def let_go(self) -> None:
+        """Tell the process to end, without waiting for it."""
+        ...
+
     def close(self) -> None:
         """End the process."""
         ...
@@ -166,10 +169,11 @@ def measure(
 
     rng = np.random.default_rng(effort.seed)
     before = disturbances.read()
-    # Processes end side by side, while the next ones begin; leaving the pool waits for all.
-    with ThreadPoolExecutor(max(len(contestants), 1)) as ending:
-        state = _State(list(contestants), effort, start, step, rng, ending)
+    state = _State(list(contestants), effort, start, step, rng)
+    try:
         stopped = state.processes(rng, check)
+    finally:
+        state.reap()
     courses = tuple(state.courses[one.name] for one in state.alive)
     return Measured(
         courses=courses,
@@ -193,9 +197,10 @@ class _State:
         start: Callable[[Contestant], Loads],
         step: Callable[[int, int], None],
         rng: np.random.Generator,
-        ending: ThreadPoolExecutor,
     ) -> None:
-        self.alive, self._ending = contestants, ending
+        self.alive = contestants
+        self._ending: list[Loads] = []
+        """Processes that were told to end, and not waited for."""
         threads = max((one.scope.threads for one in contestants), default=1)
         self._places = cores.places(threads, rng)
         self.effort, self._start, self._step = effort, start, step
@@ -228,8 +233,9 @@ class _State:
     ) -> None:
         """One fresh process of each contestant, and rounds over all of them."""
         began = time.perf_counter()
-        with ExitStack() as stack:
-            running = self._load(stack)
+        started: list[Loads] = []
+        try:
+            running = self._load(started)
             check([self.courses[one.name].loaded for one in self.alive])
             self.loading += time.perf_counter() - began
             began = time.perf_counter()
@@ -241,19 +247,29 @@ class _State:
                 self._rounds(number, running, rng)
                 self._afterwards(number, running)
             self.spent += time.perf_counter() - began
+        finally:
+            # They end side by side, while the next ones begin.
+            for process in started:
+                process.let_go()
+            self._ending += started
 
-    def _load(self, stack: ExitStack) -> dict[str, Loads]:
-        started: list[Loads] = []
+    def reap(self) -> None:
+        """Wait for the processes that were told to end."""
+        with ExitStack() as stack:
+            while self._ending:
+                stack.callback(self._ending.pop().close)
+
+    def _load(self, started: list[Loads]) -> dict[str, Loads]:
         waiting = iter(list(self.alive))
 
         def start() -> None:
             """Begin the next process, which imports its framework by itself."""
             for one in islice(waiting, 1):
                 started.append(self._start(one))
-                stack.callback(self._ending.submit, started[-1].close)
 
         for _ in range(_AHEAD):
             start()
+        self.reap()
         # Statistics take a second to import; the processes import their frameworks meanwhile.
         importlib.import_module("scipy.stats")
         running: dict[str, Loads] = {}
