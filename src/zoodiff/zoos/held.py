@@ -78,6 +78,14 @@ def of_torch(module: Any) -> Held:
     return Held({name: tensor.shape for name, tensor in own.items()}, read, write)
 
 
+def counts_of_torch(module: Any) -> dict[str, int]:
+    """A PyTorch module's own parameters, and the floating-point values in its buffers."""
+    return {
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
+    }
+
+
 def of_keras(model: Any) -> Held:
     """Variables of a Keras model, by the names that its graph gives them."""
     import numpy as np

@@ -7,16 +7,12 @@ or layers inside the network), never how to resize or crop, so every preprocessi
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any
 
-from zoodiff.data.labels import BY_NAME
-from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.base import Environment, Model, Weights
+from zoodiff.zoos import catalogues
+from zoodiff.zoos.base import Environment, Model
 
 
 @dataclass(frozen=True)
@@ -38,20 +34,7 @@ class KerasZoo:
 
 @cache
 def _models() -> tuple[Model, ...]:
-    text = files("zoodiff.zoos").joinpath("data/keras.json").read_text(encoding="utf-8")
-    return tuple(_model(raw) for raw in json.loads(text)["models"])
-
-
-def _model(raw: Mapping[str, Any]) -> Model:
-    return Model(
-        name=raw["name"],
-        architecture=raw["architecture"],
-        weights=tuple(Weights(**weights) for weights in raw["weights"]),
-        preprocessing=Preprocessing.from_dict(raw["preprocessing"]),
-        labels=BY_NAME[raw["labels"]],
-        input_shape=tuple(raw["input_shape"]),
-        note=raw["note"],
-    )
+    return tuple(map(catalogues.model, catalogues.read("keras")))
 
 
 ZOO = KerasZoo()

@@ -9,7 +9,7 @@ from zoodiff.data import digits
 from zoodiff.zoos import mini_common as common
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
-from zoodiff.zoos.held import of_torch
+from zoodiff.zoos.held import counts_of_torch, of_torch
 from zoodiff.zoos.mini import ARCHITECTURE
 
 if TYPE_CHECKING:
@@ -121,11 +121,7 @@ class Backend:
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the module's own counts."""
-        module = build()
-        return {
-            "parameters": sum(p.numel() for p in module.parameters()),
-            "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
-        }
+        return counts_of_torch(build())
 
     def modes(self) -> Sequence[str]:
         """Eagerly, or by ``torch.compile``."""

@@ -9,16 +9,13 @@ it is needed and checked against the sha256 of the zoo's own manifest. The catal
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any
 
 from zoodiff.data.labels import BY_NAME, LabelSpace
-from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.base import Environment, Model, Weights
+from zoodiff.zoos import catalogues
+from zoodiff.zoos.base import Environment, Model
 
 _LABELS = {**BY_NAME, "ilsvrc2013-detection": LabelSpace("ilsvrc2013-detection", 200)}
 """The zoo's R-CNN classifies regions into the 200 classes of the ILSVRC 2013 detection task."""
@@ -43,21 +40,7 @@ class OnnxZoo:
 
 @cache
 def _models() -> tuple[Model, ...]:
-    text = files("zoodiff.zoos").joinpath("data/onnx.json").read_text(encoding="utf-8")
-    return tuple(_model(raw) for raw in json.loads(text)["models"])
-
-
-def _model(raw: Mapping[str, Any]) -> Model:
-    return Model(
-        name=raw["name"],
-        architecture=raw["architecture"],
-        weights=tuple(Weights(**weights) for weights in raw["weights"]),
-        preprocessing=Preprocessing.from_dict(raw["preprocessing"]),
-        labels=_LABELS[raw["labels"]],
-        input_shape=tuple(raw["input_shape"]),
-        note=raw["note"],
-        needs_file=raw["needs_file"],
-    )
+    return tuple(catalogues.model(raw, _LABELS) for raw in catalogues.read("onnx"))
 
 
 ZOO = OnnxZoo()

@@ -7,16 +7,13 @@ is, with what changes, so that the worker builds what Model Garden would train.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from zoodiff.data.labels import BY_NAME
-from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.base import Environment, Model, Weights
+from zoodiff.zoos import catalogues
+from zoodiff.zoos.base import Environment, Model
 
 ENVIRONMENT = Environment(
     "tfmg",
@@ -57,36 +54,14 @@ class Recipe:
 @cache
 def recipes() -> Mapping[str, Recipe]:
     """How each model is built, by name."""
-    return {raw["name"]: Recipe(raw["experiment"], raw["overrides"]) for raw in _catalogue()}
-
-
-def _catalogue() -> list[dict[str, Any]]:
-    text = files("zoodiff.zoos").joinpath("data/tfmg.json").read_text(encoding="utf-8")
-    models: list[dict[str, Any]] = json.loads(text)["models"]
-    return models
+    return {
+        raw["name"]: Recipe(raw["experiment"], raw["overrides"]) for raw in catalogues.read("tfmg")
+    }
 
 
 @cache
 def _models() -> tuple[Model, ...]:
-    return tuple(_model(raw) for raw in _catalogue())
-
-
-def _model(raw: Mapping[str, Any]) -> Model:
-    return Model(
-        name=raw["name"],
-        architecture=raw["architecture"],
-        weights=tuple(_weights(weights) for weights in raw["weights"]),
-        preprocessing=Preprocessing.from_dict(raw["preprocessing"]),
-        labels=BY_NAME[raw["labels"]],
-        input_shape=tuple(raw["input_shape"]),
-        note=raw["note"],
-    )
-
-
-def _weights(raw: Mapping[str, Any]) -> Weights:
-    own = raw.get("preprocessing")
-    rest = {key: value for key, value in raw.items() if key != "preprocessing"}
-    return Weights(**rest, preprocessing=Preprocessing.from_dict(own) if own else None)
+    return tuple(map(catalogues.model, catalogues.read("tfmg")))
 
 
 ZOO = TfmgZoo()

@@ -7,15 +7,13 @@ preprocessing with every set of weights.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.base import Environment, Model, Weights
+from zoodiff.zoos import catalogues
+from zoodiff.zoos.base import Environment, Model
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,11 @@ class TorchvisionZoo:
 
 @cache
 def _models() -> tuple[Model, ...]:
-    text = files("zoodiff.zoos").joinpath("data/torchvision.json").read_text(encoding="utf-8")
-    return tuple(_model(raw) for raw in json.loads(text)["models"])
+    return tuple(map(_model, catalogues.read("torchvision")))
 
 
 def _model(raw: Mapping[str, Any]) -> Model:
-    weights = tuple(_weights(w) for w in raw["weights"])
+    weights = tuple(catalogues.weights(one) for one in raw["weights"])
     default = next(w for w in weights if w.default)
     assert default.preprocessing is not None and default.preprocessing.input_size is not None
     return Model(
@@ -54,10 +51,6 @@ def _model(raw: Mapping[str, Any]) -> Model:
         preprocessing=default.preprocessing,
         input_shape=(3, *default.preprocessing.input_size),
     )
-
-
-def _weights(raw: Mapping[str, Any]) -> Weights:
-    return Weights(**{**raw, "preprocessing": Preprocessing.from_dict(raw["preprocessing"])})
 
 
 ZOO = TorchvisionZoo()

@@ -24,7 +24,7 @@ from zoodiff.torch_compat import import_torchvision
 from zoodiff.zoos import checkpoints, modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
-from zoodiff.zoos.held import of_torch
+from zoodiff.zoos.held import counts_of_torch, of_torch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,8 +117,7 @@ class TorchvisionBackend:
         module = self.structure(model, weights)
         member = self._member(model, weights)
         return {
-            "parameters": sum(p.numel() for p in module.parameters()),
-            "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
+            **counts_of_torch(module),
             "sha256": sha256_of(member) if isinstance(member, Path) else None,
         }
 

@@ -14,7 +14,7 @@ from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
-from zoodiff.zoos.held import of_torch
+from zoodiff.zoos.held import counts_of_torch, of_torch
 from zoodiff.zoos.look import program as look
 
 if TYPE_CHECKING:
@@ -128,8 +128,7 @@ class TorchFiles:
         """Return the program's own parameters, and the floating-point values in its buffers."""
         module = self._open(model).module()
         return {
-            "parameters": sum(p.numel() for p in module.parameters()),
-            "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
+            **counts_of_torch(module),
             "sha256": sha256_of(opened(model)[0]),
         }
 

@@ -19,6 +19,7 @@ from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.files.torch import ExportedNetwork, program_scope
+from zoodiff.zoos.held import counts_of_torch
 from zoodiff.zoos.look import allowed, script
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ class TorchScriptFiles:
         """Return the module's own parameters, and the floating-point values in its buffers."""
         module = self._open(opened(model)[0])
         return {
-            "parameters": sum(p.numel() for p in module.parameters()),
-            "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
+            **counts_of_torch(module),
             "sha256": sha256_of(opened(model)[0]),
         }
 

@@ -1,0 +1,42 @@
+"""The catalogues of zoos: ``data/ZOO.json``, written by ``tools/refresh_ZOO.py``.
+
+They are read without any framework.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from zoodiff.data.labels import BY_NAME, LabelSpace
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos.base import Model, Weights
+
+
+def read(zoo: str) -> Sequence[Mapping[str, Any]]:
+    """The networks of a zoo as its catalogue has them."""
+    text = files("zoodiff.zoos").joinpath(f"data/{zoo}.json").read_text(encoding="utf-8")
+    models: Sequence[Mapping[str, Any]] = json.loads(text)["models"]
+    return models
+
+
+def model(raw: Mapping[str, Any], labels: Mapping[str, LabelSpace] = BY_NAME) -> Model:
+    """A network whose preprocessing is its own; weights may bring another."""
+    return Model(
+        name=raw["name"],
+        architecture=raw["architecture"],
+        weights=tuple(weights(one) for one in raw["weights"]),
+        preprocessing=Preprocessing.from_dict(raw["preprocessing"]),
+        labels=labels[raw["labels"]],
+        input_shape=tuple(raw["input_shape"]),
+        note=raw["note"],
+        needs_file=raw.get("needs_file", False),
+    )
+
+
+def weights(raw: Mapping[str, Any]) -> Weights:
+    """One set of weights, with a preprocessing where it has one of its own."""
+    own = raw.get("preprocessing")
+    return Weights(**{**raw, "preprocessing": Preprocessing.from_dict(own) if own else None})
