@@ -107,8 +107,9 @@ def beside(
     What cannot be brought there has a reason in its ``Prepared``, as has what runs on a device: the
     common runtime and the peaks are the CPU's. Nothing is raised for it.
     """
-    here = [one for one in contestants if not on_device(one.scope.mode)]
-    entries = {str(one.entry.ref): one.entry for one in here}
+    entries = {
+        str(one.entry.ref): one.entry for one in contestants if not on_device(one.scope.mode)
+    }
     batch = contestants[0].scope.batch
     made = prepared_all(engine, list(entries.values()), folder, batch=batch, seed=seed)
     by_entry = dict(zip(entries, made, strict=True))

@@ -250,17 +250,16 @@ class RayEngine:
                     f"the Ray cluster has zoodiff {version}, this machine {__version__}; install "
                     "the same on all machines"
                 )
-            actor: _Actor | None = _Actor(handle, whole_node=False)
-            if any(one.whole_node for one in self._on(node)):
-                # Whoever is to be alone there would wait forever for this one's processor.
-                self._end(_Actor(handle, whole_node=False))
-                actor = None
-            self._actors[Slot(self._count, node)] = actor
+            actor = _Actor(handle, whole_node=False)
+            taken = any(
+                one is not None and one.whole_node
+                for slot, one in self._actors.items()
+                if slot.node == node
+            )
+            if taken:  # whoever is to be alone there would wait forever for this one's processor
+                self._end(actor)
+            self._actors[Slot(self._count, node)] = None if taken else actor
             self._count += 1
-
-    def _on(self, node: str) -> list[_Actor]:
-        found = [actor for slot, actor in self._actors.items() if slot.node == node]
-        return [actor for actor in found if actor is not None]
 
     def _await(self, wanted: int) -> None:
         """Wait for the first slot, and for the others not so long."""

@@ -165,8 +165,8 @@ def _decoder(library: str) -> Callable[[bytes], None]:
         try:
             (found,) = pixels(data, [how])
         except MemoryError:
-            # A file of a hundred bytes may hold millions of pixels, each of which takes some twenty
-            # bytes until it is resized; ``LARGEST`` bounds them.
+            # A file of a hundred bytes may hold as many pixels as ``LARGEST`` allows, which take
+            # more memory than the fuzzer has.
             return
         assert found.shape == (16, 16, 3)
         assert extent(data, how)
