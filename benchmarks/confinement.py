@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from zoodiff.workers.process import Worker
-from zoodiff.workers.sandbox.offered import protections
+from zoodiff.workers.sandbox.available import protections
 from zoodiff.zoos.decoding import decoding
 from zoodiff.zoos.files.formats import ONNX
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,14 @@ def kills(pid: str) -> None:
     os.kill(int(pid), 0)
 
 
+def own(name: str) -> Path:
+    """In the only folder that is the worker's to write to."""
+    return Path(tempfile.gettempdir()) / name
+
+
 def links(path: str) -> None:
-    Path("way").symlink_to(path)
-    Path("way/x").write_text("x")
+    own("way").symlink_to(path)
+    own("way/x").write_text("x")
 
 
 def reads(path: str) -> None:
@@ -63,7 +69,7 @@ def reads(path: str) -> None:
 
 
 def keeps(path: str) -> None:
-    Path("own").write_text("x")
+    own("own").write_text("x")
 
 
 def eats(size: str) -> None:
@@ -77,7 +83,7 @@ def spins(seconds: str) -> None:
 
 
 def fills(size: str) -> None:
-    with Path("large").open("wb") as file:
+    with own("large").open("wb") as file:
         for _ in range(int(size) >> 20):
             file.write(bytes(1 << 20))
 

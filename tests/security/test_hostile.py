@@ -29,7 +29,7 @@ from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.rules.base import find
 from zoodiff.workers import permissions
 from zoodiff.workers.process import Limits
-from zoodiff.workers.sandbox.offered import protections
+from zoodiff.workers.sandbox.available import protections
 from zoodiff.zoos import registry
 from zoodiff.zoos.decoding import decoding
 

@@ -15,6 +15,7 @@ from zoodiff.errors import (
     WorkerError,
 )
 from zoodiff.graph.ir import Graph
+from zoodiff.workers.exchange import outgoing
 from zoodiff.workers.process import Limits, Worker, worker_environment
 
 
@@ -22,7 +23,7 @@ def test_describing_goes_through_although_the_framework_prints(fake_zoo) -> None
     with Worker(fake_zoo) as worker:
         answer = worker.call("describe", doing="describing small", model="small", weights="w1")
         assert Graph.from_dict(answer["graph"]).nodes[0].parameters[0].size == 12
-        assert "noise" in worker.log.read_text()
+        assert "noise" in worker.printed()
 
 
 def test_predictions_travel_as_arrays(fake_zoo) -> None:
@@ -93,7 +94,9 @@ def test_closing_leaves_neither_process_nor_folder(fake_zoo) -> None:
     worker = Worker(fake_zoo)
     worker.call("hello", doing="")
     assert worker._process is not None
-    pid, scratch = worker._process.pid, worker.scratch
+    assert worker._incoming is not None
+    pid, scratch = worker._process.pid, worker._incoming.path
+    assert scratch.is_dir()
     worker.close()
     assert not psutil.pid_exists(pid)
     assert not scratch.exists()
@@ -146,11 +149,50 @@ def test_a_worker_dies_with_a_killed_parent(tmp_path) -> None:
         time.sleep(0.05)
 
 
-def test_a_worker_that_ends_removes_its_temporary_folders(fake_zoo) -> None:
+@pytest.mark.parametrize("way", ["ends", "dies"])
+def test_what_a_worker_compiled_goes_with_it(fake_zoo, way: str) -> None:
     with Worker(fake_zoo) as worker:
-        folder = Path(worker.call("forget", doing="forgetting"))
+        worker.forget_compiled("forgetting")
+        (folder,) = [one.path for one in worker._caches]
         (folder / "compiled").write_bytes(b"x")
-    deadline = time.monotonic() + 10
-    while folder.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+        if way == "dies":
+            with pytest.raises(WorkerError):
+                worker.call("describe", doing="dying", model="crashes", weights=None)
+            assert not folder.exists()
     assert not folder.exists()
+
+
+def test_each_process_has_a_folder_of_its_own(fake_zoo) -> None:
+    """What one left behind, the next does not see."""
+    with Worker(fake_zoo) as worker:
+        folders = []
+        for _ in range(2):
+            worker.call("hello", doing="")
+            assert worker._incoming is not None
+            folders.append(worker._incoming.path)
+            with pytest.raises(WorkerError):
+                worker.call("describe", doing="dying", model="crashes", weights=None)
+    assert folders[0] != folders[1]
+    assert not folders[0].exists()
+
+
+def test_arrays_of_a_request_are_removed_when_it_is_answered(fake_zoo) -> None:
+    folder = outgoing().path
+    before = set(folder.iterdir())
+    with Worker(fake_zoo) as worker:
+        worker.call("load", doing="", handle="h", model="small", weights=None, seed=1, threads=1)
+        images = worker.put_array(np.zeros((1, 8, 8, 3), np.uint8))
+        assert set(folder.iterdir()) != before
+        worker.call("predict", doing="", handle="h", images=images, batch=1)
+        assert set(folder.iterdir()) == before
+        worker.put_array(np.zeros(3))
+    assert set(folder.iterdir()) == before
+
+
+def test_a_request_that_is_not_read_runs_out_of_its_time(fake_zoo) -> None:
+    """The pipe is full after some kilobytes; waiting for room would be for ever."""
+    with Worker(fake_zoo) as worker:
+        worker.call("hello", doing="")
+        worker.hold()
+        with pytest.raises(WorkerError, match="ran out of its time"):
+            worker.call("load_test", doing="", seconds=0.5, handle="h" * 10**7)

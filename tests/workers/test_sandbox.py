@@ -14,7 +14,7 @@ from zoodiff.errors import MeasurementError, UsageError, WorkerError
 from zoodiff.workers import permissions, process
 from zoodiff.workers.process import Limits, Worker
 from zoodiff.workers.sandbox import bubblewrap
-from zoodiff.workers.sandbox.offered import protections
+from zoodiff.workers.sandbox.available import protections
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the protections are Linux's")
 

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -35,13 +33,6 @@ def test_a_mode_is_taken_and_an_unknown_one_refused_with_a_suggestion(fake_zoo) 
         with pytest.raises(UnknownNameError, match=r'no mode "double"; did you mean doubled\?'):
             load(worker, mode="double")
         assert worker.generation == 1
-
-
-def test_a_worker_can_forget_what_others_compiled_and_leaves_no_folder(fake_zoo) -> None:
-    with Worker(fake_zoo) as worker:
-        folder = Path(worker.call("forget", doing=""))
-        assert list(folder.iterdir()) == []
-    assert not folder.exists()
 
 
 def test_the_identity_needs_no_loading_and_no_framework(fake_zoo) -> None:

@@ -11,7 +11,7 @@ def zoos(json: Json = False) -> None:
 
     from zoodiff.engines.local import usable
     from zoodiff.workers import environments
-    from zoodiff.workers.sandbox.offered import protections
+    from zoodiff.workers.sandbox.available import protections
     from zoodiff.zoos import registry
 
     found = []

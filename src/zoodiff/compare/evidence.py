@@ -144,7 +144,7 @@ def _pixels(
         sizes=[len(data)],
         geometries=[one.geometry.to_dict()],
     )
-    (found,) = (worker.get_array(array) for array in answer["pixels"])
+    (found,) = (worker.get_array(array, (1, *one.geometry.size, 3)) for array in answer["pixels"])
     (size,) = answer["extents"]
     return found, (int(size[0]), int(size[1]))
 

@@ -45,8 +45,8 @@ class _Chunk:
     hashes: list[bytes]
     failed: dict[int, str]
     """By position in the chunk."""
-    pixels: list[dict[str, str]]
-    decoder: Worker
+    pixels: list[dict[str, Any]]
+    """For each geometry an array that every worker can read."""
 
 
 class Evaluator:
@@ -265,7 +265,15 @@ class Evaluator:
         )
         for position, why in answer["failed"].items():
             failed.setdefault(int(position), str(why))
-        return _Chunk(self._first + number, images, hashes, failed, answer["pixels"], worker)
+        pixels = [
+            worker.share_array(
+                array,
+                (len(images), *one.size, 3),
+                most=len(images) * one.size[0] * one.size[1] * 3 * np.dtype(one.dtype).itemsize,
+            )
+            for one, array in zip(self._geometries, answer["pixels"], strict=True)
+        ]
+        return _Chunk(self._first + number, images, hashes, failed, pixels)
 
     # Classifying
 
@@ -330,7 +338,7 @@ class Evaluator:
                     "classify",
                     doing=f"running {one.name}",
                     handle=one.handle,
-                    pixels=chunk.decoder.lend(pixels, worker),
+                    pixels=pixels,
                     preprocessing=one.spec.to_dict(),
                     batch=self._batch,
                     # Always the same images, so that the same run makes the same record.
@@ -339,11 +347,11 @@ class Evaluator:
                 if "repeated" in answer:
                     again = answer["repeated"], answer["changed"], answer["deviation"]
                     self._repeated[one.name] = Repeated(*again)
-                found[one.name] = worker.get_array(answer["outputs"])
+                found[one.name] = worker.get_array(answer["outputs"], (len(chunk.images), None))
             except ZoodiffError as error:
                 self._fail(one.name, str(error))
         for array in chunk.pixels:
-            chunk.decoder.drop(array)
+            Worker.unshare(array)
         return found
 
     def _finish(self, chunk: _Chunk, outputs: dict[str, NDArray[Any]]) -> None:

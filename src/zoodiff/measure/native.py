@@ -9,13 +9,17 @@ import numpy as np
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
+from zoodiff.workers.exchange import LARGEST_REPLY
 from zoodiff.workers.process import Worker
+from zoodiff.zoos.files.entries import FileEntry
 from zoodiff.zoos.registry import Entry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HANDLE = "proof"
+_EXPANSION = 8
+"""Bytes of weights for each byte of a file: eight bits read as float64."""
 
 
 def run_with(
@@ -99,6 +103,20 @@ def _read(
     answer = worker.call(
         "weights", doing=f"reading the weights of {entry.model.name}", handle=_HANDLE
     )
-    found = {name: worker.get_array(array) for name, array in answer.items()}
+    left, found = _most_bytes(worker, entry), {}
+    for name, array in answer.items():
+        found[str(name)] = worker.get_array(array, most=left)
+        left -= found[str(name)].nbytes
     worker.call("unload", doing=f"dropping {entry.model.name}", handle=_HANDLE)
     return found, outputs
+
+
+def _most_bytes(worker: Worker, entry: Entry) -> int:
+    """How much memory an entry's weights may take here.
+
+    A file may hold them compressed, or as bytes that are read as float32, but not a few bytes that
+    become gigabytes; a zoo's own architecture says by itself how many weights it has.
+    """
+    if isinstance(entry, FileEntry):
+        return LARGEST_REPLY + _EXPANSION * entry.stamp[0]
+    return worker.limits.memory

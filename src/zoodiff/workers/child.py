@@ -1,4 +1,4 @@
-"""The worker's own main loop: ``python -m zoodiff.workers.child``.
+"""The worker's own main loop; ``bootstrap`` starts it in a process that is confined already.
 
 Standard library and numpy only. Anything a framework prints goes to the log, never into the
 protocol, because the two pipes are file descriptors of their own.
@@ -6,7 +6,6 @@ protocol, because the two pipes are file descriptors of their own.
 
 from __future__ import annotations
 
-import argparse
 import atexit
 import ctypes
 import importlib
@@ -14,45 +13,42 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from zoodiff.errors import ZoodiffError
 from zoodiff.workers import protocol
 from zoodiff.workers.handlers import Handlers
-from zoodiff.workers.sandbox.confine import allow_cpu, confine, no_core_dumps
+from zoodiff.workers.sandbox.confine import allow_cpu, no_core_dumps
+from zoodiff.workers.worker_arrays import WorkerArrays
 
 _SECONDS = 900.0
-"""Of a request that does not say how long it may take."""
+"""Time limit of a request that states none."""
 
 
-def main() -> NoReturn:
-    """Serve requests until the parent closes the pipe."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--requests", type=int, required=True)
-    parser.add_argument("--replies", type=int, required=True)
-    parser.add_argument("--backend", required=True)
-    parser.add_argument("--scratch", type=Path, required=True)
-    parser.add_argument(
-        "--memory", type=int, help="Bytes; the worker opens foreign files and confines itself."
-    )
-    options = parser.parse_args()
+def serve(start: Mapping[str, Any], requests: int, replies: int) -> NoReturn:
+    """Serve requests until the parent closes the pipe.
+
+    ``start`` is the parent's first message: ``backend``, ``scratch``, ``incoming`` and ``memory``
+    (bytes, None where the process is not confined). ``requests`` and ``replies`` are descriptors.
+    """
     _die_with_parent()
     # Ctrl-C is the parent's to handle: it finishes what is finished and closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if options.memory is None:
+    confined = start["memory"] is not None
+    if not confined:
         no_core_dumps()
-    else:
-        confine(options.scratch, options.memory)
-    handlers = Handlers(lambda: _backend(options.backend), options.scratch)
+    arrays = WorkerArrays(incoming=Path(start["incoming"]), scratch=Path(start["scratch"]))
+    handlers = Handlers(lambda: _backend(start["backend"]), arrays)
     with (
-        os.fdopen(options.requests, "rb", buffering=0) as requests,
-        os.fdopen(options.replies, "wb", buffering=0) as replies,
+        os.fdopen(requests, "rb", buffering=0) as asked,
+        os.fdopen(replies, "wb", buffering=0) as answered,
     ):
-        while (request := _read(requests)) is not None:
-            if options.memory is not None:
+        while (request := _read(asked)) is not None:
+            if confined:
                 allow_cpu(float(request.get("seconds", _SECONDS)))
-            replies.write(protocol.pack(_answer(handlers, request)))
+            _write(answered, protocol.pack(_answer(handlers, request)))
     _leave()
 
 
@@ -95,6 +91,12 @@ def _read(stream: BinaryIO) -> dict[str, Any] | None:
     return None if body is None else protocol.unpack(body)
 
 
+def _write(stream: BinaryIO, frame: bytes) -> None:
+    view = memoryview(frame)
+    while view:
+        view = view[stream.write(view) :]
+
+
 def _exactly(stream: BinaryIO, size: int) -> bytes | None:
     parts: list[bytes] = []
     while size:
@@ -111,7 +113,3 @@ def _die_with_parent() -> None:
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,31 +6,30 @@ import os
 import platform
 import resource
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, MeasurementError
-from zoodiff.workers import protocol, timing
+from zoodiff.workers import timing
 from zoodiff.zoos import stages
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoodiff.workers.worker_arrays import WorkerArrays
     from zoodiff.zoos.base import Backend, Network, TakesWeights
 
 
 class Handlers:
     """The requests of one worker. The backend is made at the first request that needs it."""
 
-    def __init__(self, make_backend: Callable[[], Backend], scratch: Path) -> None:
+    def __init__(self, make_backend: Callable[[], Backend], arrays: WorkerArrays) -> None:
         self._make_backend = make_backend
         self._backend: Backend | None = None
-        self._scratch = scratch
-        self._compiled: tempfile.TemporaryDirectory[str] | None = None
+        self._arrays = arrays
         self._networks: dict[str, tuple[Network, NDArray[np.float32] | None]] = {}
 
     def call(self, method: str, params: Mapping[str, Any]) -> Any:
@@ -69,14 +68,9 @@ class Handlers:
             "peak_rss_bytes": peak_rss_bytes(),
         }
 
-    def on_forget(self) -> str:
-        """Let nothing be found that earlier processes compiled; return the new, empty folder.
-
-        PyTorch keeps what it compiles on the disk, and a second cold start is then none.
-        """
-        self._compiled = tempfile.TemporaryDirectory(prefix="zoodiff-compiled-")
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = self._compiled.name
-        return self._compiled.name
+    def on_forget(self, folder: str) -> None:
+        """Look for what PyTorch compiled in this folder, which the parent made and removes."""
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
 
     def on_modes(self) -> list[str]:
         """Ways in which the backend can run networks, the default first; none for only one."""
@@ -183,12 +177,12 @@ class Handlers:
     def on_weights(self, handle: str) -> dict[str, dict[str, str]]:
         """Write a loaded network's weights out, one after the other; return them by name."""
         found = self._taking(handle).weights()
-        return {name: protocol.put_array(found[name], self._scratch) for name in found}
+        return {name: self._arrays.put(found[name]) for name in found}
 
     def on_assign(self, handle: str, weights: dict[str, dict[str, str]]) -> None:
         """Put values into a loaded network's weights; they are read from where they lie."""
         self._taking(handle).assign(
-            {name: protocol.get_array(array, self._scratch) for name, array in weights.items()}
+            {name: self._arrays.get(array) for name, array in weights.items()}
         )
 
     def _taking(self, handle: str) -> TakesWeights:
@@ -204,11 +198,11 @@ class Handlers:
         import numpy as np
 
         network, _ = self._networks[handle]
-        batch = protocol.get_array(image, self._scratch)
+        batch = self._arrays.get(image)
         if network.layout == "NHWC" and batch.ndim == 4:
             batch = batch.transpose(0, 2, 3, 1)
         outputs = network.run(np.ascontiguousarray(batch, dtype=np.float32))
-        return {"outputs": protocol.put_array(np.asarray(outputs), self._scratch)}
+        return {"outputs": self._arrays.put(np.asarray(outputs))}
 
     def on_pixels(
         self, data: dict[str, str], sizes: list[int], geometries: list[dict[str, Any]]
@@ -224,7 +218,7 @@ class Handlers:
         from zoodiff.preprocessing.geometry import Geometry
         from zoodiff.preprocessing.pixels import extent, pixels
 
-        encoded = protocol.get_array(data, self._scratch)
+        encoded = self._arrays.get(data)
         wanted = [Geometry.from_dict(raw) for raw in geometries]
         made: list[NDArray[Any]] = [
             np.zeros((len(sizes), *one.size, 3), dtype=one.dtype) for one in wanted
@@ -241,7 +235,7 @@ class Handlers:
                 failed[str(position)] = str(error)
                 for target in made:
                     target[position] = 0
-        arrays = [protocol.put_array(array, self._scratch) for array in made]
+        arrays = [self._arrays.put(array) for array in made]
         extents = []
         if len(sizes) == 1 and not failed:
             extents = [list(extent(encoded.tobytes(), one)) for one in wanted]
@@ -268,7 +262,7 @@ class Handlers:
 
         network, _ = self._networks[handle]
         spec = Preprocessing.from_dict(preprocessing)
-        images = protocol.get_array(pixels, self._scratch)
+        images = self._arrays.get(pixels)
 
         def run(chosen: NDArray[Any]) -> NDArray[np.float32]:
             given = to_input(chosen, spec, network.layout)
@@ -288,19 +282,19 @@ class Handlers:
                 "deviation": float(np.abs(alone - before).max() / max(np.ptp(before), 1e-30)),
                 "repeated": again,
             }
-        return {"outputs": protocol.put_array(outputs, self._scratch), **facts}
+        return {"outputs": self._arrays.put(outputs), **facts}
 
     def on_predict(self, handle: str, images: dict[str, str], batch: int) -> dict[str, Any]:
         """Preprocess and run decoded images; return the outputs, one row an image."""
         import numpy as np
 
         network, _ = self._networks[handle]
-        pixels = protocol.get_array(images, self._scratch, remove=False)
+        pixels = self._arrays.get(images)
         outputs = [
             network.run(network.prepare(np.asarray(pixels[first : first + batch])))
             for first in range(0, len(pixels), batch)
         ]
-        return {"outputs": protocol.put_array(np.concatenate(outputs), self._scratch)}
+        return {"outputs": self._arrays.put(np.concatenate(outputs))}
 
     def on_profile(
         self, path: str, runs: int, batch: int, seed: int, threads: int
@@ -309,7 +303,12 @@ class Handlers:
         from zoodiff.zoos.onnx_profile import profile
 
         return profile(
-            Path(path), runs=runs, batch=batch, seed=seed, threads=threads, folder=self._scratch
+            Path(path),
+            runs=runs,
+            batch=batch,
+            seed=seed,
+            threads=threads,
+            folder=self._arrays.scratch,
         )
 
     def on_environment(self) -> dict[str, Any]:

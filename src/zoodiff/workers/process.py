@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import select
 import signal
@@ -16,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff import errors
 from zoodiff.errors import WorkerError, ZoodiffError
-from zoodiff.workers import environments, permissions, protocol
-from zoodiff.workers.given import empty, size_of, worker_environment
-from zoodiff.workers.sandbox import bubblewrap
+from zoodiff.workers import bootstrap, environments, exchange, permissions, protocol
+from zoodiff.workers.exchange import Incoming, Log, outgoing
+from zoodiff.workers.sandbox import available, bubblewrap
+from zoodiff.workers.sandbox.sources import sources
 from zoodiff.workers.scratch import Scratch
+from zoodiff.workers.worker_env import worker_environment
 from zoodiff.zoos.base import ALLOWED_CODE, CONFINED, Zoo
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.2
 _SIGNALLED = 128
+_CHUNK = 2**20
+_LONGEST_MESSAGE = 2_000
+"""Characters of an error that a worker may send."""
 _HINTS = {
     int(signal.SIGKILL): ", perhaps for lack of memory",
     int(signal.SIGXCPU): ", since it used up its CPU time",
@@ -44,6 +50,8 @@ class Limits:
     """Resident memory of the worker and its children; None means 80 % of the machine's."""
     allowed_code: frozenset[str] = frozenset()
     """SHA-256 of files whose code may run, beside those that the user allowed for good."""
+    require_sandbox: bool = False
+    """Refuse to open a file where one of the sandbox's protections is not in force."""
 
     @property
     def memory(self) -> int:
@@ -70,9 +78,14 @@ class Worker:
         self._members: list[int] | None = None
         """The process and those below it, once somebody asked; it runs in one of its own where it
         is confined."""
-        self._scratch: Scratch | None = None
+        self._incoming: Incoming | None = None
+        self._log: Log | None = None
+        self._caches: list[Scratch] = []
+        self._sent: list[dict[str, Any]] = []
+        """Arrays of the request that is being made; they are removed when it is answered."""
         self._to_child = self._from_child = -1
         self._requests = 0
+        self._checked = 0.0
         self._confined = bool(getattr(zoo, "confined", False))
 
     def __enter__(self) -> Worker:
@@ -90,17 +103,9 @@ class Worker:
         """Whether the process of this generation still lives, and its handles with it."""
         return self._process is not None and self.generation == generation
 
-    @property
-    def scratch(self) -> Path:
-        """The folder that this worker and its parent share arrays in."""
-        if self._scratch is None:
-            self._scratch = Scratch(self.zoo.name)
-        return self._scratch.path
-
-    @property
-    def log(self) -> Path:
-        """What the worker and its framework printed."""
-        return self.scratch / "worker.log"
+    def printed(self) -> str:
+        """The last of what the worker and its framework printed; at most 64 KiB."""
+        return self._log.end() if self._log else ""
 
     def call(
         self, method: str, /, *, doing: str, seconds: float | None = None, **params: Any
@@ -128,7 +133,7 @@ class Worker:
         )
         deadline = time.monotonic() + allowed
         with self._failing(doing):
-            self._write(frame)
+            self._write(frame, deadline, doing)
         return lambda: self._answer(deadline, doing)
 
     def hold(self) -> None:
@@ -166,6 +171,7 @@ class Worker:
     def _answer(self, deadline: float, doing: str) -> Any:
         with self._failing(doing):
             answer = protocol.unpack(self._read(deadline, doing))
+        self._drop_sent()
         if not isinstance(answer, dict) or answer.get("id") != self._requests:
             self._kill()
             raise WorkerError(f"the worker of {self.zoo.name} answered out of turn while {doing}")
@@ -192,28 +198,71 @@ class Worker:
             self._kill()
             raise
 
-    def put_array(self, array: NDArray[Any]) -> dict[str, str]:
-        """Share an array with the worker; the result goes into ``call``'s parameters."""
-        return protocol.put_array(array, self.scratch)
+    def put_array(self, array: NDArray[Any]) -> dict[str, Any]:
+        """Share an array with the worker until it has answered its next request.
 
-    def get_array(self, message: Any) -> NDArray[Any]:
-        """Take an array out of an answer; raise WorkerError where there is none."""
+        The result goes into the request's parameters.
+        """
+        message = outgoing().put(array)
+        self._sent.append(message)
+        return message
+
+    def get_array(
+        self,
+        message: Any,
+        shape: tuple[int | None, ...] | None = None,
+        *,
+        most: int = exchange.LARGEST_REPLY,
+    ) -> NDArray[Any]:
+        """Copy an array out of an answer.
+
+        ``shape`` is what it must have, None standing for any length; ``most`` is how many bytes it
+        may have. Raises WorkerError for anything else than such an array.
+        """
+        with self._taking() as incoming:
+            return incoming.array(message, shape, most)
+
+    def share_array(
+        self,
+        message: Any,
+        shape: tuple[int | None, ...] | None = None,
+        *,
+        most: int = exchange.LARGEST_REPLY,
+    ) -> dict[str, Any]:
+        """Copy an array of an answer to where every worker can read it.
+
+        The result goes into requests to any worker, until ``unshare`` is called with it. The
+        arguments and errors are those of ``get_array``.
+        """
+        with self._taking() as incoming:
+            return incoming.pass_on(message, shape, most)
+
+    @staticmethod
+    def unshare(message: dict[str, Any]) -> None:
+        """Remove an array that ``share_array`` returned."""
+        outgoing().remove(message)
+
+    @contextlib.contextmanager
+    def _taking(self) -> Iterator[Incoming]:
+        if self._incoming is None:
+            raise WorkerError(f"the worker of {self.zoo.name} has ended, and its arrays with it")
         try:
-            return protocol.get_array(message, self.scratch)
+            yield self._incoming
         except protocol.ProtocolError as error:
-            raise WorkerError(f"the worker of {self.zoo.name} sent no array ({error})") from None
+            raise WorkerError(
+                f"the worker of {self.zoo.name} sent no usable array: {error}"
+            ) from None
 
-    def lend(self, message: Any, other: Worker) -> dict[str, str]:
-        """Give an array of this worker's answer to another one, without copying it."""
-        try:
-            return protocol.lend(message, self.scratch, other.scratch)
-        except protocol.ProtocolError as error:
-            raise WorkerError(f"the worker of {self.zoo.name} sent no array ({error})") from None
+    def forget_compiled(self, doing: str) -> None:
+        """Let the worker find nothing that earlier processes compiled.
 
-    def drop(self, message: Any) -> None:
-        """Remove an array of an answer that was lent and is not needed any more."""
-        with contextlib.suppress(protocol.ProtocolError):
-            protocol.get_array(message, self.scratch)
+        PyTorch keeps what it compiles on the disk, and a second cold start is then none. The new
+        folder is removed with the process.
+        """
+        if self._confined:  # its folder is fresh, and nothing compiles there
+            return
+        self._caches.append(Scratch("compiled", on_disk=True))
+        self.call("forget", doing=doing, folder=str(self._caches[-1].path))
 
     def interrupt(self) -> None:
         """Kill the process from another thread than the one that waits for its answer."""
@@ -236,55 +285,85 @@ class Worker:
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=2)
-            self._kill()
-        if self._scratch is not None:
-            self._scratch.close()
-            self._scratch = None
+        self._kill()
 
     def _start(self) -> None:
         interpreter = environments.interpreter_for(self.zoo)
+        if self._confined and self.limits.require_sandbox:
+            available.require(self.zoo.name)
+        shared = outgoing().path
+        self._incoming = Incoming(self.zoo.name)
+        scratch = self._incoming.path
+        self._log = Log()
         child_in, self._to_child = os.pipe()
         self._from_child, child_out = os.pipe()
-        command = [
-            str(interpreter),
-            *("-m", "zoodiff.workers.child"),
-            *("--requests", str(child_in)),
-            *("--replies", str(child_out)),
-            *("--backend", self.zoo.backend),
-            *("--scratch", str(self.scratch)),
-        ]
+        # Isolated: what lies in the current folder or in a worker's is never imported.
+        flags = ("-I", "-S", "-u", "-c", _bootstrap())
+        command = [str(interpreter), *flags, str(child_in), str(child_out)]
         environment = worker_environment(
-            os.environ, self.threads, interpreter, self.scratch if self._confined else None
+            os.environ, self.threads, interpreter, scratch if self._confined else None
         )
+        path = [place for place in environment.pop("PYTHONPATH", "").split(os.pathsep) if place]
         if self._confined:
-            command = bubblewrap.wrapped(
-                [*command, "--memory", str(self.limits.memory)], self.scratch
-            )
+            command = bubblewrap.wrapped(command, scratch, shared)
             environment[CONFINED] = "1"
             environment[ALLOWED_CODE] = ",".join(
                 sorted(self.limits.allowed_code | permissions.allowed())
             )
-        with self.log.open("ab") as log:
+        try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=self._log.descriptor,
+                stderr=self._log.descriptor,
                 pass_fds=(child_in, child_out),
                 start_new_session=True,
                 env=environment,
-                cwd=self.scratch,
+                cwd="/",
             )
-        os.close(child_in)
-        os.close(child_out)
+        except BaseException:
+            self._kill()
+            raise
+        finally:
+            os.close(child_in)
+            os.close(child_out)
         os.set_blocking(self._from_child, False)
+        os.set_blocking(self._to_child, False)
         self._requests = 0
         self.generation += 1
+        start = {
+            "backend": self.zoo.backend,
+            "scratch": str(scratch),
+            "incoming": str(shared),
+            "path": path,
+            "memory": self.limits.memory if self._confined else None,
+            "sources": sources() if self._confined else {},
+        }
+        doing = "starting"
+        with self._failing(doing):
+            self._write(protocol.pack(start), time.monotonic() + self.limits.seconds, doing)
 
-    def _write(self, frame: bytes) -> None:
+    def _write(self, frame: bytes, deadline: float, doing: str) -> None:
         view = memoryview(frame)
         while view:
-            view = view[os.write(self._to_child, view) :]
+            _, ready, _ = select.select([], [self._to_child], [], self._turn(deadline, doing))
+            if ready:
+                with contextlib.suppress(BlockingIOError):
+                    view = view[os.write(self._to_child, view) :]
+
+    def _turn(self, deadline: float, doing: str) -> float:
+        """How long to wait before the worker is looked at again; WorkerError where time is up."""
+        now = time.monotonic()
+        if now >= deadline:
+            self._kill()
+            raise WorkerError(
+                f"the worker of {self.zoo.name} ran out of its time while {doing}; "
+                "allow more with --worker-seconds"
+            )
+        if now - self._checked >= _POLL_SECONDS:
+            self._checked = now
+            self._check_memory(doing)
+        return min(deadline - now, _POLL_SECONDS)
 
     def _read(self, deadline: float, doing: str) -> bytes:
         header = self._exactly(4, deadline, doing)
@@ -293,18 +372,11 @@ class Worker:
     def _exactly(self, size: int, deadline: float, doing: str) -> bytes:
         parts = bytearray()
         while len(parts) < size:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                self._kill()
-                raise WorkerError(
-                    f"the worker of {self.zoo.name} ran out of its time while {doing}; "
-                    "allow more with --worker-seconds"
-                )
-            ready, _, _ = select.select([self._from_child], [], [], min(left, _POLL_SECONDS))
+            wait = self._turn(deadline, doing)
+            ready, _, _ = select.select([self._from_child], [], [], wait)
             if not ready:
-                self._check_memory(doing)
                 continue
-            part = os.read(self._from_child, size - len(parts))
+            part = os.read(self._from_child, min(size - len(parts), _CHUNK))
             if not part:
                 raise EOFError
             parts += part
@@ -315,17 +387,19 @@ class Worker:
 
         limit = self.limits.memory
         assert self._process is not None
-        used = 0
+        assert self._incoming is not None
+        used, members = 0, [self._process.pid]
         with contextlib.suppress(psutil.Error):
             parent = psutil.Process(self._process.pid)
             for process in (parent, *parent.children(recursive=True)):
+                members.append(process.pid)
                 used += process.memory_info().rss
-        # A scratch folder may lie in memory: what is written there is no process's own.
-        filled = self._confined and size_of(self.scratch) > limit
-        if used > limit or filled:
+        # Its folder may lie in memory: what is written there is in no process's own.
+        if self._confined and used <= limit:
+            used += self._incoming.size(limit)
+            used += exchange.hidden_bytes(members, self._incoming.path)
+        if used > limit:
             self._kill()
-            if filled:
-                empty(self.scratch)
             raise WorkerError(
                 f"the worker of {self.zoo.name} used more than {limit / 1e9:.1f} GB of memory "
                 f"while {doing}; allow more with --worker-memory"
@@ -340,26 +414,26 @@ class Worker:
         if self._confined and code > _SIGNALLED:
             code = _SIGNALLED - code  # bubblewrap's way of passing a signal on
         how = f"exit code {code}"
-        if code < 0:
-            name = signal.Signals(-code).name
-            hint = _HINTS.get(-code, "")
-            how = f"killed by {name}{hint}"
-        last = _last_line(self.log)
+        with contextlib.suppress(ValueError):  # a worker may end with any number
+            if code < 0:
+                how = f"killed by {signal.Signals(-code).name}{_HINTS.get(-code, '')}"
+        last = _last_line(self.printed())
         self._kill()
         said = f'; its last words: "{last}"' if last else ""
         return WorkerError(f"the worker of {self.zoo.name} died while {doing} ({how}){said}")
 
     def _error(self, raw: Any, doing: str) -> ZoodiffError:
         raw = raw if isinstance(raw, Mapping) else {"message": raw}
-        kind, message = str(raw.get("kind")), str(raw.get("message"))
+        kind, message = str(raw.get("kind")), str(raw.get("message"))[:_LONGEST_MESSAGE]
         known = getattr(errors, kind, None)
         if isinstance(known, type) and issubclass(known, ZoodiffError):
             return known(message)
         error = WorkerError(f"the worker of {self.zoo.name} failed while {doing}: {message}")
-        error.add_note(str(raw.get("traceback", "")))
+        error.add_note(str(raw.get("traceback", ""))[: 10 * _LONGEST_MESSAGE])
         return error
 
     def _kill(self) -> None:
+        """End the process for good, with everything that it wrote."""
         process, self._process = self._process, None
         self._members = None
         if process is not None:
@@ -370,10 +444,24 @@ class Worker:
             with contextlib.suppress(OSError):
                 os.close(descriptor) if descriptor >= 0 else None
         self._to_child = self._from_child = -1
+        self._drop_sent()
+        closing = [self._incoming, self._log, *self._caches]
+        self._incoming, self._log, self._caches = None, None, []
+        for place in closing:
+            if place is not None:
+                place.close()
+
+    def _drop_sent(self) -> None:
+        sent, self._sent = self._sent, []
+        for message in sent:
+            outgoing().remove(message)
 
 
-def _last_line(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        return lines[-1].strip()[:300] if lines else ""
-    return ""
+@functools.cache
+def _bootstrap() -> str:
+    return Path(bootstrap.__file__).read_text(encoding="utf-8")
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""

@@ -1,4 +1,4 @@
-"""The folder that a worker and its parent share arrays in, and what killed runs left of theirs.
+"""Temporary folders of workers and of their parent, and what killed runs left of theirs.
 
 A run that ends in any usual way removes its folders. One that is killed cannot; its folders lie in
 memory, so the next run removes them. A folder is in use as long as somebody holds its lock, and a
@@ -11,24 +11,28 @@ import contextlib
 import fcntl
 import functools
 import os
-import shutil
+import secrets
+import stat
 import tempfile
 import time
 from pathlib import Path
 
-from zoodiff.workers.given import in_memory
+from zoodiff.workers.worker_env import in_memory
 
 PREFIX = "zoodiff-worker-"
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How a folder is opened, so that a link in its place is refused."""
 _FRESH_SECONDS = 60.0
 """A younger folder may be about to be locked."""
 
 
 class Scratch:
-    """A folder of its own, in memory where there is room."""
+    """A folder of its own, in memory where there is room and ``on_disk`` is not asked for."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, on_disk: bool = False) -> None:
         sweep_once()
-        self._folder = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{name}-", dir=in_memory())
+        place = None if on_disk else in_memory()
+        self._folder = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{name}-", dir=place)
         self._lock = _locked(self.path)
 
     @property
@@ -37,8 +41,11 @@ class Scratch:
         return Path(self._folder.name)
 
     def close(self) -> None:
-        """Remove it with what lies in it."""
-        self._folder.cleanup()
+        """Remove it with what lies in it; nobody else may be writing to it."""
+        with contextlib.suppress(OSError):
+            _empty_folder(self.path)
+        with contextlib.suppress(OSError):
+            self._folder.cleanup()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -66,18 +73,70 @@ def _remove(folder: Path) -> bool:
             return False
         lock = _locked(folder)
         if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                empty(lock)
+                folder.rmdir()
             os.close(lock)
-            return True
+            return not folder.exists()
     return False
 
 
 def _locked(folder: Path) -> int | None:
     """A descriptor with the folder's lock; None where somebody else has it."""
-    found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    found = os.open(folder, FOLDER)
     try:
         fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(found)
         return None
     return found
+
+
+def _empty_folder(folder: Path) -> None:
+    descriptor = os.open(folder, FOLDER)
+    try:
+        empty(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def empty(folder: int) -> None:
+    """Remove what lies in a folder, given by its descriptor, however deeply it is nested.
+
+    Inner folders are moved up before they are removed, so that neither the stack of Python nor
+    the number of open files bounds the depth. Nobody else may be writing to it.
+    """
+    while True:
+        with os.scandir(folder) as listed:
+            names = [entry.name for entry in listed]
+        if not names:
+            return
+        removed = 0
+        for name in names:
+            with contextlib.suppress(OSError):
+                _remove_entry(name, folder)
+                removed += 1
+        if not removed:
+            return
+
+
+def _remove_entry(name: str, folder: int) -> None:
+    facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISDIR(facts.st_mode):
+        os.unlink(name, dir_fd=folder)
+        return
+    if facts.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        os.chmod(name, 0o700, dir_fd=folder)
+    inner = os.open(name, FOLDER, dir_fd=folder)
+    try:
+        with os.scandir(inner) as listed:
+            below = [entry.name for entry in listed]
+        for child in below:
+            try:
+                os.unlink(child, dir_fd=inner)
+            except OSError:
+                fresh = secrets.token_hex(16)
+                os.rename(child, fresh, src_dir_fd=inner, dst_dir_fd=folder)
+    finally:
+        os.close(inner)
+    os.rmdir(name, dir_fd=folder)

@@ -8,12 +8,14 @@ import hashlib
 import io
 import json
 import struct
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fuzzing.mutations import archive, bytes_, json_
 from fuzzing.target import Target, fresh, scratch
+from zoodiff.errors import WorkerError
+from zoodiff.workers.exchange import Incoming, outgoing
+from zoodiff.workers.protocol import ProtocolError
 
 
 def _attached(entry: str, content: bytes | None = None) -> str:
@@ -258,7 +260,7 @@ def _worker(read: Callable[[int], bytes]) -> Any:
             self._process = _Said()  # type: ignore[assignment]
             self._requests = 0
 
-        def _write(self, frame: bytes) -> None:
+        def _write(self, frame: bytes, deadline: float, doing: str) -> None:
             self.asked = frame
 
         def _exactly(self, size: int, deadline: float, doing: str) -> bytes:
@@ -366,43 +368,55 @@ def answers_seeds() -> Sequence[bytes]:
 
 
 def array(data: bytes) -> None:
-    """An array that a worker wrote."""
-    with _worker(lambda size: b"") as worker:
-        path: Path = worker.scratch / "1-0.npy"
-        path.write_bytes(data)
-        found = worker.get_array({"$array": "1-0.npy"})
-        assert found.nbytes >= 0
+    """An array that a worker wrote, of the length that it says or another."""
+    with _taking() as (incoming, write):
+        write("1.array", data)
+        found = incoming.array({"$array": "1.array", "dtype": "<f4", "shape": [len(data) // 4]})
+        assert found.nbytes == len(data)
         found.tobytes()
 
 
 def array_seeds() -> Sequence[bytes]:
-    import numpy as np
+    return [bytes(24), bytes(5), b""]
 
-    made = []
-    for value in (np.zeros((2, 3), np.float32), np.array(3), np.zeros(2, "U3"), np.zeros((0, 2))):
-        buffer = io.BytesIO()
-        np.save(buffer, value)
-        made.append(buffer.getvalue())
-    return made
+
+@contextlib.contextmanager
+def _taking() -> Iterator[tuple[Incoming, Callable[[str, bytes], object]]]:
+    """A worker's folder, and what writes into it as the worker does."""
+    incoming = Incoming("fuzz")
+    try:
+        with _as_worker_error():
+            yield incoming, lambda name, data: (incoming.path / name).write_bytes(data)
+    finally:
+        incoming.close()
+
+
+@contextlib.contextmanager
+def _as_worker_error() -> Iterator[None]:
+    """As ``Worker`` says what is no array."""
+    try:
+        yield
+    except ProtocolError as error:
+        raise WorkerError(str(error)) from None
 
 
 def references(data: bytes) -> None:
-    """What a worker says stands for an array, and for one that it lends."""
+    """What a worker says stands for an array, and for one that goes to other workers."""
     from zoodiff.errors import UsageError
 
     try:
         message = json.loads(data)
     except (ValueError, RecursionError):
         raise UsageError("not JSON") from None
-    with _worker(lambda size: b"") as one, _worker(lambda size: b"") as other:
-        (one.scratch / "1-0.npy").write_bytes(array_seeds()[0])
-        one.lend(message, other)
-        one.drop(message)
-        one.get_array(message)
+    with _taking() as (incoming, write):
+        write("1.array", bytes(24))
+        outgoing().remove(incoming.pass_on(message))
+        write("1.array", bytes(24))
+        incoming.array(message)
 
 
 def references_seeds() -> Sequence[bytes]:
-    return [b'{"$array": "1-0.npy"}']
+    return [b'{"$array": "1.array", "dtype": "<f4", "shape": [2, 3]}']
 
 
 TARGETS = (

@@ -209,7 +209,7 @@ def _run(
         began = time.perf_counter()
         before = peak()
         stages = {"process": time.perf_counter() - began}
-        worker.call("forget", doing=f"starting a process for {one.name}")
+        worker.forget_compiled(f"starting a process for {one.name}")
         answer = worker.call(
             "load",
             doing=f"loading {one.name}",

@@ -44,9 +44,13 @@ _SECRETS = (
 _SECONDS = 10
 
 
-def wrapped(command: Sequence[str], scratch: Path) -> list[str]:
-    """The command inside bubblewrap, or as it is where bubblewrap does not work here."""
-    return [*_arguments(scratch), *command] if not missing() else list(command)
+def wrapped(command: Sequence[str], scratch: Path, *shared: Path) -> list[str]:
+    """The command inside bubblewrap, or as it is where bubblewrap does not work here.
+
+    It can write to ``scratch`` and read the folders ``shared``, which may lie where nothing else
+    is seen (``/dev/shm``).
+    """
+    return [*_arguments(scratch, *shared), *command] if not missing() else list(command)
 
 
 @functools.cache
@@ -69,7 +73,7 @@ def missing() -> str:
     return f"bubblewrap does not work here ({said or f'exit code {found.returncode}'})"
 
 
-def _arguments(scratch: Path) -> list[str]:
+def _arguments(scratch: Path, *shared: Path) -> list[str]:
     made = [shutil.which("bwrap") or "bwrap", "--unshare-user", "--unshare-ipc", "--unshare-pid"]
     made += ["--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     made += ["--die-with-parent", "--cap-drop", "ALL"]
@@ -85,4 +89,6 @@ def _arguments(scratch: Path) -> list[str]:
             made += ["--tmpfs", str(place)]
         elif place.is_file():
             made += ["--ro-bind", "/dev/null", str(place)]
-    return [*made, "--bind", str(scratch), str(scratch), "--chdir", str(scratch), "--"]
+    for folder in shared:
+        made += ["--ro-bind", str(folder), str(folder)]
+    return [*made, "--bind", str(scratch), str(scratch), "--chdir", "/", "--"]

@@ -1,4 +1,7 @@
-"""Inside the worker: resource limits, Landlock and seccomp, before a framework is imported.
+"""Inside the worker: resource limits, Landlock and seccomp, before anything is imported.
+
+The text of this module is sent to the worker, so it uses the standard library, and two packages
+that are sent with it; see ``zoodiff.workers.bootstrap``.
 
 Each protection is applied where the kernel and its package are there and left out where not;
 ``confine`` returns what is in force, so that nobody has to believe a version number.
@@ -15,6 +18,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 LARGEST_FILE = 8 * 1024**3
 """Bytes of one file that a confined worker may write."""
@@ -27,18 +31,35 @@ _GRACE = 5
 
 _DENIED_TEXT = (
     "execve execveat fork vfork socket socketcall ptrace process_vm_readv process_vm_writev "
-    "process_madvise pidfd_open pidfd_send_signal pidfd_getfd mount umount2 pivot_root chroot "
-    "move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr unshare setns bpf "
-    "perf_event_open add_key request_key keyctl userfaultfd open_by_handle_at name_to_handle_at "
-    "init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff "
-    "quotactl acct settimeofday clock_settime adjtimex sethostname setdomainname mknod mknodat "
-    "chown fchown lchown fchownat chmod fchmod fchmodat fchmodat2 setxattr lsetxattr fsetxattr"
+    "process_madvise process_mrelease pidfd_open pidfd_send_signal pidfd_getfd kcmp mount umount2 "
+    "pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr unshare "
+    "setns bpf perf_event_open add_key request_key keyctl userfaultfd open_by_handle_at "
+    "name_to_handle_at init_module finit_module delete_module kexec_load kexec_file_load reboot "
+    "swapon swapoff quotactl quotactl_fd acct syslog settimeofday clock_settime clock_adjtime "
+    "adjtimex sethostname setdomainname mknod mknodat chown fchown lchown fchownat chmod fchmod "
+    "fchmodat fchmodat2 setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
+    "setxattrat removexattrat utime utimes utimensat futimesat file_setattr tkill vhangup "
+    "setpriority ioprio_set migrate_pages move_pages fanotify_init lookup_dcookie iopl ioperm "
+    "shmget semget msgget mq_open mq_unlink setsid setpgid"
 )
 _DENIED = frozenset(_DENIED_TEXT.split())
 """System calls that no framework needs to compute, and that reach beyond the process."""
-_ABSENT = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register")
-"""Said not to exist: glibc then takes ``clone``, whose flags a filter can see."""
+_ABSENT = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register", "flock")
+"""Said not to exist: glibc then takes ``clone``, whose flags a filter can see.
+
+A lock would let the worker make others wait; HDF5 does without where there are none.
+"""
 _CLONE_THREAD = 0x00010000
+_OWN_PROCESS_ONLY = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
+"""Calls whose first argument is a process, which may only be the worker itself."""
+_ZERO_ONLY = ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setattr")
+"""The same, where a thread or 0, which means the caller, may be named."""
+_FILE_CONTROLS = (1024, 1026, 8, 10, 15)
+"""``fcntl``: leases and notices (others would wait), and whom signals are sent to."""
+_TERMINAL_CONTROLS = (0x5412, 0x541C, 0x540E, 0x541D, 0x5423)
+"""``ioctl``: typing into a terminal, taking it over, changing its line discipline."""
+_PR_SET_DUMPABLE = 4
+_OPEN_FILES = 4096
 
 
 def limits(memory_bytes: int) -> list[str]:
@@ -57,6 +78,7 @@ def limits(memory_bytes: int) -> list[str]:
             "memory as allowed by --worker-memory",
         ),
         (resource.RLIMIT_NPROC, _tasks() + TASKS, f"{TASKS} threads and processes"),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES, f"{_OPEN_FILES} open files"),
     )
     for kind, value, sentence in wanted:
         with contextlib.suppress(ValueError, OSError):
@@ -90,11 +112,21 @@ def accelerators() -> list[Path]:
     return [path for path in found if path.exists()]
 
 
-def landlock(writable: Path) -> str:
-    """Forbid to write anywhere else, to use TCP and to signal others; return what is missing.
+_DEVICES = ("null", "zero", "full", "random", "urandom")
 
-    The empty string where it is in force. Reading stays allowed: where a framework reads its own
-    files from cannot be known.
+
+def _readable() -> list[str]:
+    """Where a worker may read: everywhere but among devices, terminals and disks for example."""
+    places = [str(path) for path in Path("/").iterdir() if path.name != "dev"]
+    places += [f"/dev/{name}" for name in (*_DEVICES, "shm")]
+    return [place for place in places if os.access(place, os.R_OK)]
+
+
+def landlock(writable: str) -> str:
+    """Forbid to write anywhere else, to use devices and TCP and to signal others.
+
+    Returns what is missing, the empty string where it is in force. Reading of files stays allowed:
+    where a framework reads its own files from cannot be known.
     """
     if sys.platform != "linux":
         return "Landlock is Linux's"
@@ -103,8 +135,11 @@ def landlock(writable: Path) -> str:
     except ImportError:
         return "the package py-landlock is not installed"
     try:
-        reading = AccessFs.READ_FILE | AccessFs.READ_DIR | AccessFs.EXECUTE
-        rules = Landlock(strict=False).add_path_rule("/", access=reading)
+        files = AccessFs.READ_FILE | AccessFs.EXECUTE
+        rules = Landlock(strict=False)
+        for place in _readable():
+            folder = AccessFs.READ_DIR if Path(place).is_dir() else AccessFs(0)
+            rules.add_path_rule(place, access=files | folder)
         everything = ~AccessFs(0)
         rules.add_path_rule(writable, access=everything)
         devices = [path for path in ("/dev/null", "/dev/zero") if Path(path).exists()]
@@ -130,21 +165,36 @@ def seccomp() -> str:
     except (RuntimeError, OSError):
         return "the library libseccomp is not installed"
     try:
-        refuse = pyseccomp.ERRNO(errno.EPERM)
-        rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
-        for names, action in ((_DENIED, refuse), (_ABSENT, pyseccomp.ERRNO(errno.ENOSYS))):
-            for name in names:
-                # What a processor or an old library does not know, cannot be called either.
-                with contextlib.suppress(OSError):
-                    rules.add_rule(action, name)
-        rules.add_rule(refuse, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, 0))
-        own = os.getpid()
-        for name in ("kill", "tgkill"):
-            rules.add_rule(refuse, name, pyseccomp.Arg(0, pyseccomp.NE, own))
-        rules.load()
+        _filter(pyseccomp).load()
     except Exception as error:  # OSError, and ctypes's own kinds
         return f"the kernel does not offer it ({' '.join(str(error).split())[:120]})"
     return ""
+
+
+def _filter(library: Any) -> Any:
+    """The filter of system calls; ``library`` is pyseccomp."""
+    refuse = library.ERRNO(errno.EPERM)
+    rules = library.SyscallFilter(library.ALLOW)
+    absent = [*_ABSENT, *(() if accelerators() else ("memfd_create", "memfd_secret"))]
+    for names, action in ((_DENIED, refuse), (absent, library.ERRNO(errno.ENOSYS))):
+        for name in names:
+            # What a processor or an old library does not know, cannot be called either.
+            with contextlib.suppress(OSError):
+                rules.add_rule(action, name)
+    rules.add_rule(refuse, "clone", library.Arg(0, library.MASKED_EQ, _CLONE_THREAD, 0))
+    own = os.getpid()
+    for name in _OWN_PROCESS_ONLY:
+        rules.add_rule(refuse, name, library.Arg(0, library.NE, own))
+    for name in _ZERO_ONLY:
+        with contextlib.suppress(OSError):
+            # Threads of the process have numbers of their own; those of others are higher or lower.
+            rules.add_rule(refuse, name, library.Arg(0, library.NE, 0))
+    for number in _FILE_CONTROLS:
+        rules.add_rule(refuse, "fcntl", library.Arg(1, library.EQ, number))
+    for number in _TERMINAL_CONTROLS:
+        rules.add_rule(refuse, "ioctl", library.Arg(1, library.MASKED_EQ, 0xFFFFFFFF, number))
+    rules.add_rule(refuse, "prctl", library.Arg(0, library.EQ, _PR_SET_DUMPABLE))
+    return rules
 
 
 @contextlib.contextmanager
@@ -159,8 +209,11 @@ def _sonames() -> Iterator[None]:
         ctypes.util.find_library = search
 
 
-def confine(scratch: Path, memory_bytes: int) -> dict[str, str]:
-    """Apply everything; return by protection what is missing, the empty string where nothing is."""
+def confine(scratch: str, memory_bytes: int) -> dict[str, str]:
+    """Apply everything; return by protection what is missing, the empty string where nothing is.
+
+    ``scratch`` is the only folder that may be written to.
+    """
     found = limits(memory_bytes)
     missing = {"resource limits": "" if found else "the system does not offer them"}
     # Seccomp last: it forbids calls that the others may need.

@@ -1,4 +1,4 @@
-"""What a worker is given: its environment variables, and where its scratch folder lies."""
+"""The environment variables of a worker, and where its scratch folder lies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROOM = 4 * 1024**3
 """Bytes that must be free where arrays are shared in memory."""
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
 _HARMLESS = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "USER")
-_HARMLESS_STARTS = ("LC_", "PYTHONHASH")
+_HARMLESS_STARTS = ("LC_",)
 """What a worker that opens a stranger's file may see of the user's environment.
 
 The variables that change how fast numerical libraries are, it sees too.
@@ -47,37 +47,19 @@ def worker_environment(
         }
         for name in ("TMPDIR", "XDG_CACHE_HOME", "KERAS_HOME", "TORCHINDUCTOR_CACHE_DIR"):
             inner[name] = str(confined)
+        # Locks reach beyond the process: whoever else uses the file would wait.
+        inner["HDF5_USE_FILE_LOCKING"] = "FALSE"
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         inner[name] = str(threads)
     inner["TF_NUM_INTRAOP_THREADS"] = str(threads)
     inner["TF_NUM_INTEROP_THREADS"] = "1"
     inner["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    inner["PYTHONUNBUFFERED"] = "1"
     inner["ZOODIFF_CACHE"] = str(paths.cache())
     if interpreter != Path(sys.executable):
         # A zoo's own environment has no zoodiff installed: it runs this very code, by a link.
+        # The interpreter itself is started isolated and reads no such variable.
         inner["PYTHONPATH"] = str(environments.code_link(_PACKAGE))
     return inner
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of the files in a folder and below; what goes away meanwhile counts nothing."""
-    total = 0
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if entry.is_dir(follow_symlinks=False):
-                    total += size_of(Path(entry.path))
-                else:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-    return total
-
-
-def empty(folder: Path) -> None:
-    """Remove what lies in a folder."""
-    for path in folder.iterdir():
-        with contextlib.suppress(OSError):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def in_memory() -> str | None:

@@ -1,0 +1,326 @@
+"""The parent's side of the folders that it shares with workers; nothing else may open them.
+
+Two kinds of folders, each written by one side only. ``Outgoing`` belongs to the parent: all workers
+of this process read from it and none can write to it. ``Scratch`` belongs to one worker process,
+which may be hostile: the parent opens what lies there relative to the folder's descriptor, never
+through a link, never waiting, and copies it before it looks at it, so that the worker cannot take
+away or change what the parent holds. Names are drawn at random and created exclusively.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import re
+import secrets
+import stat
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.workers.protocol import ProtocolError
+from zoodiff.workers.scratch import FOLDER, Scratch, empty
+from zoodiff.workers.worker_env import in_memory
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LARGEST_REPLY = 256 * 2**20
+"""Bytes of one array of a reply, where the caller does not expect more."""
+LARGEST_LOG = 64 * 1024
+"""Bytes of the end of a log that are read."""
+MOST_ENTRIES = 20_000
+"""Files and folders of a scratch folder; more are taken for an attack."""
+DEEPEST = 32
+"""Levels of folders in a scratch folder."""
+
+_NAME = re.compile(r"[0-9]{1,18}\.array")
+_DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16)|V[12])")
+_MOST_DIMENSIONS = 32
+_COPY = 8 * 2**20
+_LARGEST_MAPS = 4 * 2**20
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Outgoing:
+    """A folder of arrays that workers read; this process alone can write to it."""
+
+    def __init__(self) -> None:
+        self._scratch = Scratch("parent")
+        self._folder = os.open(self.path, FOLDER)
+        self._owner = os.getpid()
+
+    @property
+    def path(self) -> Path:
+        """Where it is; workers open it by this path."""
+        return self._scratch.path
+
+    def put(self, array: NDArray[Any]) -> dict[str, Any]:
+        """Write an array and return what stands for it in a request."""
+        import numpy as np
+
+        whole = np.asarray(array, order="C")
+        with self._created() as (name, file):
+            data = whole.reshape(-1).view(np.uint8).data
+            while data:
+                data = data[os.write(file, data) :]
+        return {"$array": name, "dtype": whole.dtype.str, "shape": list(whole.shape)}
+
+    def remove(self, message: Any) -> None:
+        """Remove an array that no worker needs any more; what a worker has mapped stays whole."""
+        with contextlib.suppress(OSError):
+            os.unlink(message["$array"], dir_fd=self._folder)
+
+    def copy(self, descriptor: int, size: int, shape: tuple[int, ...], dtype: str) -> Any:
+        """Copy ``size`` bytes of a file in; return what stands for them in a request.
+
+        Raises ProtocolError where the file has fewer.
+        """
+        with self._created() as (name, file):
+            left = size
+            while left:
+                part = os.read(descriptor, min(left, _COPY))
+                if not part:
+                    raise ProtocolError(f"an array ends {left} bytes early")
+                left -= len(part)
+                view = memoryview(part)
+                while view:
+                    view = view[os.write(file, view) :]
+        return {"$array": name, "dtype": dtype, "shape": list(shape)}
+
+    @contextlib.contextmanager
+    def _created(self) -> Iterator[tuple[str, int]]:
+        name = f"{secrets.token_hex(16)}.array"
+        file = os.open(name, _CREATE, 0o600, dir_fd=self._folder)
+        try:
+            yield name, file
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=self._folder)
+            raise
+        finally:
+            os.close(file)
+
+    def close(self) -> None:
+        """Remove the folder; does nothing in a process that was forked off the owner."""
+        if self._owner == os.getpid():
+            with contextlib.suppress(OSError):
+                os.close(self._folder)
+            self._scratch.close()
+
+
+_making = threading.Lock()
+_outgoing: list[Outgoing] = []
+
+
+def outgoing() -> Outgoing:
+    """The folder of this process; it is removed when the process ends."""
+    with _making:
+        if not _outgoing or _outgoing[0]._owner != os.getpid():
+            _outgoing[:] = [Outgoing()]
+            atexit.register(_outgoing[0].close)
+        return _outgoing[0]
+
+
+class Incoming:
+    """What one worker process wrote into its scratch folder; taken for hostile."""
+
+    def __init__(self, name: str) -> None:
+        self._scratch = Scratch(name)
+        self._folder = os.open(self.path, FOLDER)
+
+    @property
+    def path(self) -> Path:
+        """Where the worker finds it; the parent opens nothing by this path."""
+        return self._scratch.path
+
+    def array(
+        self, message: Any, shape: tuple[int | None, ...] | None = None, most: int = LARGEST_REPLY
+    ) -> NDArray[np.generic]:
+        """Copy an array out and remove its file.
+
+        ``shape`` is what the array must have, None standing for any length; ``most`` is how many
+        bytes it may have. Raises ProtocolError for anything else than such an array.
+        """
+        import numpy as np
+
+        with self._opened(message, shape, most) as (file, dtype, found, size):
+            copied = np.empty(size, np.uint8)
+            view, start = copied.data, 0
+            while start < size:
+                count = os.readv(file, [view[start : start + _COPY]])
+                if not count:
+                    raise ProtocolError(f"an array ends {size - start} bytes early")
+                start += count
+        return copied.view(np.dtype(dtype)).reshape(found) if size else np.empty(found, dtype)
+
+    def pass_on(
+        self, message: Any, shape: tuple[int | None, ...] | None = None, most: int = LARGEST_REPLY
+    ) -> dict[str, Any]:
+        """Copy an array to where all workers can read it; return what stands for it there.
+
+        The arguments and errors are those of ``array``.
+        """
+        with self._opened(message, shape, most) as (file, dtype, found, size):
+            copied: dict[str, Any] = outgoing().copy(file, size, found, dtype)
+        return copied
+
+    @contextlib.contextmanager
+    def _opened(
+        self, message: Any, shape: tuple[int | None, ...] | None, most: int
+    ) -> Iterator[tuple[int, str, tuple[int, ...], int]]:
+        name, dtype, found, size = _described(message, shape, most)
+        try:
+            file = os.open(name, _READ, dir_fd=self._folder)
+        except OSError as error:
+            raise ProtocolError(f"the array {name} cannot be opened ({error.strerror})") from None
+        try:
+            facts = os.fstat(file)
+            if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+                raise ProtocolError(f"{name} is no file of its own")
+            if facts.st_size != size:
+                raise ProtocolError(f"{name} has {facts.st_size} bytes where {size} were announced")
+            yield file, dtype, found, size
+        except OSError as error:
+            raise ProtocolError(f"the array {name} cannot be read ({error.strerror})") from None
+        finally:
+            os.close(file)
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=self._folder)
+
+    def size(self, most: int) -> int:
+        """Bytes of the files in the folder; more than ``most`` where it has too many or too deep.
+
+        No link is followed, also while the worker swaps folders for links.
+        """
+        return _size(self._folder, most)
+
+    def close(self) -> None:
+        """Remove the folder; the process that wrote to it must have ended."""
+        with contextlib.suppress(OSError):
+            empty(self._folder)
+        with contextlib.suppress(OSError):
+            os.close(self._folder)
+        self._scratch.close()
+
+
+class Log:
+    """What a worker prints: a file without a name, which the worker can only write to."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(dir=in_memory())  # noqa: SIM115 - closed by close()
+        os.set_inheritable(self.descriptor, False)
+
+    @property
+    def descriptor(self) -> int:
+        """To be handed to the process as its output."""
+        return self._file.fileno()
+
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return os.fstat(self.descriptor).st_blocks * 512
+
+    def end(self) -> str:
+        """The last of what was printed, at most ``LARGEST_LOG`` bytes."""
+        with contextlib.suppress(OSError):
+            start = max(0, os.fstat(self.descriptor).st_size - LARGEST_LOG)
+            return os.pread(self.descriptor, LARGEST_LOG, start).decode(errors="replace")
+        return ""
+
+    def close(self) -> None:
+        """Give its space back."""
+        self._file.close()
+
+
+def _described(
+    message: Any, shape: tuple[int | None, ...] | None, most: int
+) -> tuple[str, str, tuple[int, ...], int]:
+    """Name, type, shape and bytes of an array of a reply; raise ProtocolError where it is none."""
+    import numpy as np
+
+    parts = message if isinstance(message, dict) else {}
+    name, dtype, lengths = (parts.get(key) for key in ("$array", "dtype", "shape"))
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ProtocolError("it names no array")
+    if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype):
+        raise ProtocolError("an array does not hold numbers")
+    if not isinstance(lengths, list) or len(lengths) > _MOST_DIMENSIONS:
+        raise ProtocolError("an array has no shape")
+    if not all(type(length) is int and 0 <= length < 2**48 for length in lengths):
+        raise ProtocolError("an array has lengths that are none")
+    found = tuple(lengths)
+    if shape is not None and (
+        len(shape) != len(found)
+        or any(wanted not in {None, length} for wanted, length in zip(shape, found, strict=True))
+    ):
+        wanted = "x".join("?" if one is None else str(one) for one in shape)
+        raise ProtocolError(f"an array is {'x'.join(map(str, found))} where {wanted} was expected")
+    size = np.dtype(dtype).itemsize
+    for length in found:
+        size *= length  # Python's integers do not overflow
+    if size > most:
+        raise ProtocolError(f"an array has {size:,} bytes, more than the {most:,} that are taken")
+    return name, dtype, found, size
+
+
+def _size(folder: int, most: int) -> int:
+    total = entries = 0
+    waiting = [(os.dup(folder), 0)]
+    try:
+        while waiting:
+            current, depth = waiting.pop()
+            try:
+                with os.scandir(current) as listed:
+                    for entry in listed:
+                        entries += 1
+                        if entries > MOST_ENTRIES or depth >= DEEPEST:
+                            return most + 1
+                        with contextlib.suppress(OSError):
+                            facts = os.stat(entry.name, dir_fd=current, follow_symlinks=False)
+                            total += facts.st_blocks * 512
+                            if stat.S_ISDIR(facts.st_mode):
+                                inner = os.open(entry.name, FOLDER, dir_fd=current)
+                                waiting.append((inner, depth + 1))
+            except OSError:
+                continue
+            finally:
+                os.close(current)
+    finally:
+        for inner, _ in waiting:
+            os.close(inner)
+    return total
+
+
+def hidden_bytes(processes: Iterable[int], folder: Path) -> int:
+    """Bytes of files that processes hold open or mapped after their names were removed (Linux).
+
+    They take space, in memory where ``folder`` lies there, and no folder lists them.
+    """
+    held: dict[tuple[int, int], int] = {}
+    for process in processes:
+        with contextlib.suppress(OSError), os.scandir(f"/proc/{process}/fd") as listed:
+            for entry in listed:
+                with contextlib.suppress(OSError):
+                    facts = Path(entry.path).stat()
+                    if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0:
+                        held[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
+        with contextlib.suppress(OSError):
+            _add_mapped(Path(f"/proc/{process}/maps"), folder, held)
+    return sum(held.values())
+
+
+def _add_mapped(maps: Path, folder: Path, held: dict[tuple[int, int], int]) -> None:
+    with maps.open("rb") as file:
+        text = file.read(_LARGEST_MAPS).decode(errors="replace")
+    for line in text.splitlines():
+        if line.endswith(" (deleted)") and str(folder) in line:
+            with contextlib.suppress(ValueError):
+                span, _, _, device, inode = line.split(maxsplit=5)[:5]
+                first, last = (int(part, 16) for part in span.split("-"))
+                key = os.makedev(*(int(part, 16) for part in device.split(":"))), int(inode)
+                held[key] = max(held.get(key, 0), last - first)

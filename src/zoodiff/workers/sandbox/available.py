@@ -1,0 +1,97 @@
+"""Which protections are in force on this machine: each is tried in a process of its own."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoodiff.errors import MeasurementError
+from zoodiff.workers.sandbox import bubblewrap
+
+_SECONDS = 30
+_WHAT = {
+    "bubblewrap": "no network, no other processes, a read-only view of all but its own folder",
+    "resource limits": "memory, CPU time, threads and processes, size of files",
+    "landlock": "writing to its own folder only, no devices, no TCP, no signals to others",
+    "seccomp": "no sockets, no new processes, no calls that reach beyond the process",
+}
+_PROBE = """
+import json, sys
+sys.path[:0] = json.loads(sys.argv[2])
+from zoodiff.workers.sandbox.confine import confine
+print(json.dumps(confine(sys.argv[1], 1 << 36)))
+"""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """One protection of the workers that open files."""
+
+    name: str
+    what: str
+    in_force: bool
+    reason: str = ""
+    """Why it is not in force."""
+
+
+def protections() -> list[Protection]:
+    """Return all protections, tried by a process that confines itself as a worker does."""
+    missing = {"bubblewrap": bubblewrap.missing(), **_tried()}
+    return [
+        Protection(name, what, not missing[name], missing[name])
+        for name, what in _WHAT.items()
+        if name in missing
+    ]
+
+
+@functools.cache
+def _tried() -> dict[str, str]:
+    with tempfile.TemporaryDirectory(prefix="zoodiff-try-") as folder:
+        probe = [sys.executable, "-P", "-c", _PROBE, folder, json.dumps(sys.path)]
+        command = bubblewrap.wrapped(probe, Path(folder))
+        try:
+            said = subprocess.run(
+                command, capture_output=True, timeout=_SECONDS, check=True, text=True, cwd="/"
+            ).stdout
+            missing = json.loads(said)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            return dict.fromkeys(("resource limits", "landlock", "seccomp"), f"it failed ({error})")
+    return {str(name): str(reason) for name, reason in missing.items()}
+
+
+def summary(found: list[Protection]) -> str:
+    """Return one sentence on what an untrusted file can do here, for ``zoodiff zoos``."""
+    held = {one.name for one in found if one.in_force}
+    lacking = [one.name for one in found if not one.in_force]
+    if not lacking:
+        return "untrusted model files: fully sandboxed"
+    without = f"{' and '.join(lacking)} not in force"
+    if {"landlock", "seccomp"} <= held:
+        return (
+            f"untrusted model files: sandboxed, but they can read every file of yours ({without})"
+        )
+    if "bubblewrap" in held:
+        return f"untrusted model files: sandboxed by bubblewrap alone ({without})"
+    return (
+        f"untrusted model files: NOT sandboxed ({without}); open files that you do not trust in a "
+        "container, or refuse them with --require-sandbox"
+    )
+
+
+def require(name: str) -> None:
+    """Raise MeasurementError where a protection of untrusted files is not in force.
+
+    ``name`` is what was to be started.
+    """
+    lacking = [one for one in protections() if not one.in_force]
+    if lacking:
+        reasons = "; ".join(f"{one.name}: {one.reason}" for one in lacking)
+        raise MeasurementError(
+            f"{name} is not started, since --require-sandbox is set and not every protection is in "
+            f"force ({reasons}); see docs/security.md"
+        )

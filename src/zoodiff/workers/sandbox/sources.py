@@ -1,0 +1,37 @@
+"""The text of what confines a worker, for the parent to send to it.
+
+A worker may import nothing from a folder before it is confined, so the parent reads these modules
+and sends them through the pipe; see ``zoodiff.workers.bootstrap``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+from zoodiff.workers.sandbox import confine
+
+_PACKAGES = ("py_landlock", "pyseccomp")
+
+
+@functools.cache
+def sources() -> dict[str, str]:
+    """Return source text by module name; a package that is not installed is left out."""
+    found = {"confine": Path(confine.__file__).read_text(encoding="utf-8")}
+    for name in _PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if spec is not None:
+            found |= _texts(name, spec)
+    return found
+
+
+def _texts(name: str, spec: ModuleSpec) -> dict[str, str]:
+    if not spec.submodule_search_locations:
+        return {name: Path(str(spec.origin)).read_text(encoding="utf-8")}
+    texts = {}
+    for file in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
+        module = name if file.stem == "__init__" else f"{name}.{file.stem}"
+        texts[module] = file.read_text(encoding="utf-8")
+    return texts
