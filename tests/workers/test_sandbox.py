@@ -13,8 +13,8 @@ import pytest
 from zoodiff.errors import MeasurementError, UsageError, WorkerError
 from zoodiff.workers import permissions, process
 from zoodiff.workers.process import Limits, Worker
-from zoodiff.workers.sandbox import bubblewrap
-from zoodiff.workers.sandbox.available import protections
+from zoodiff.workers.sandbox import available, bubblewrap
+from zoodiff.workers.sandbox.available import Protection, protections
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the protections are Linux's")
 
@@ -110,6 +110,49 @@ def test_every_protection_says_whether_it_is_in_force() -> None:
     assert found["resource limits"].in_force
     for one in found.values():
         assert one.in_force != bool(one.reason)
+
+
+def lacking(*names: str) -> list[Protection]:
+    return [
+        Protection(name, "", name not in names, "not here" if name in names else "")
+        for name in ("bubblewrap", "resource limits", "landlock", "seccomp")
+    ]
+
+
+@pytest.mark.parametrize("way", ["variable", "limits"])
+def test_a_required_sandbox_that_is_not_whole_opens_nothing(fake_zoo, monkeypatch, way) -> None:
+    monkeypatch.setattr(available, "protections", lambda: lacking("landlock"))
+    monkeypatch.setattr(type(fake_zoo), "confined", True, raising=False)
+    if way == "variable":
+        monkeypatch.setenv("ZOODIFF_REQUIRE_SANDBOX", "1")
+    limits = Limits() if way == "variable" else Limits(require_sandbox=True)
+    with (
+        Worker(fake_zoo, limits=limits) as worker,
+        pytest.raises(MeasurementError, match=r"--require-sandbox.*landlock: not here"),
+    ):
+        worker.call("hello", doing="")
+    monkeypatch.setattr(available, "protections", lacking)
+    with Worker(fake_zoo, limits=limits) as worker:
+        assert worker.call("hello", doing="")
+
+
+def test_a_worker_that_opens_no_files_needs_no_sandbox(fake_zoo, monkeypatch) -> None:
+    monkeypatch.setattr(available, "protections", lambda: lacking("bubblewrap"))
+    with Worker(fake_zoo, limits=Limits(require_sandbox=True)) as worker:
+        assert worker.call("hello", doing="")
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ((), "fully sandboxed"),
+        (("bubblewrap",), "can read every file of yours (bubblewrap not in force)"),
+        (("landlock",), "by bubblewrap alone (landlock not in force)"),
+        (("bubblewrap", "seccomp"), "NOT sandboxed (bubblewrap and seccomp not in force)"),
+    ],
+)
+def test_one_sentence_says_what_a_file_can_do_here(missing: tuple[str, ...], said: str) -> None:
+    assert said in available.summary(lacking(*missing))
 
 
 def test_where_bubblewrap_fails_it_is_said_and_done_without(monkeypatch, tmp_path: Path) -> None:

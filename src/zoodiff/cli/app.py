@@ -62,6 +62,14 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks of errors.", envvar="ZOODIFF_DEBUG")
     ] = False,
+    require_sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--require-sandbox",
+            help="Open untrusted files only where every protection is in force (see zoodiff zoos).",
+            envvar="ZOODIFF_REQUIRE_SANDBOX",
+        ),
+    ] = False,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
@@ -70,6 +78,8 @@ def options(
     """Options that stand before the command."""
     if debug:
         os.environ["ZOODIFF_DEBUG"] = "1"
+    if require_sandbox:
+        os.environ["ZOODIFF_REQUIRE_SANDBOX"] = "1"
 
 
 def main() -> None:

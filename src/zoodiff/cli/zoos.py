@@ -11,7 +11,7 @@ def zoos(json: Json = False) -> None:
 
     from zoodiff.engines.local import usable
     from zoodiff.workers import environments
-    from zoodiff.workers.sandbox.available import protections
+    from zoodiff.workers.sandbox.available import protections, summary
     from zoodiff.zoos import registry
 
     found = []
@@ -30,7 +30,13 @@ def zoos(json: Json = False) -> None:
         )
     guards = protections()
     if json:
-        print_json({"zoos": found, "protections": [asdict(one) for one in guards]})
+        print_json(
+            {
+                "zoos": found,
+                "sandbox": summary(guards),
+                "protections": [asdict(one) for one in guards],
+            }
+        )
         return
     print_table(
         ["zoo", "title", ("models", "right"), "usable", "environment", "versions"],
@@ -51,7 +57,7 @@ def zoos(json: Json = False) -> None:
             print(f"{row['zoo']}: {row['reason']}")
     for sentence in registry.broken().values():
         print(sentence)
-    print("\nworkers that open files are confined by:")
+    print(f"\n{summary(guards)}")
     for one in guards:
         print(f"  {one.name}: {one.what if one.in_force else f'not in force, {one.reason}'}")
 

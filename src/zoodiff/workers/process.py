@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -50,8 +50,9 @@ class Limits:
     """Resident memory of the worker and its children; None means 80 % of the machine's."""
     allowed_code: frozenset[str] = frozenset()
     """SHA-256 of files whose code may run, beside those that the user allowed for good."""
-    require_sandbox: bool = False
-    """Refuse to open a file where one of the sandbox's protections is not in force."""
+    require_sandbox: bool = field(default_factory=available.required)
+    """Refuse to open a file where one of the sandbox's protections is not in force; the variable
+    ``ZOODIFF_REQUIRE_SANDBOX`` sets it for all workers."""
 
     @property
     def memory(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -83,6 +84,15 @@ def summary(found: list[Protection]) -> str:
     )
 
 
+REQUIRE = "ZOODIFF_REQUIRE_SANDBOX"
+"""The variable that says, with any value but 0, that ``require`` applies to every worker."""
+
+
+def required() -> bool:
+    """Return whether the user wants no file opened with less than the whole sandbox."""
+    return os.environ.get(REQUIRE, "0") not in {"", "0"}
+
+
 def require(name: str) -> None:
     """Raise MeasurementError where a protection of untrusted files is not in force.
 
@@ -92,6 +102,6 @@ def require(name: str) -> None:
     if lacking:
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in lacking)
         raise MeasurementError(
-            f"{name} is not started, since --require-sandbox is set and not every protection is in "
-            f"force ({reasons}); see docs/security.md"
+            f"no file is opened by the worker of {name}, since --require-sandbox is set and not "
+            f"every protection is in force ({reasons}); see docs/security.md"
         )
