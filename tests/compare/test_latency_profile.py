@@ -12,6 +12,7 @@ from zoodiff.compare.latency_profile import BETWEEN, NOISE, attributed, profile_
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 from zoodiff.graph.lower.emit import name_of
+from zoodiff.workers.messages import OperatorTime, Profiled
 from zoodiff.zoos.onnx_profile import read
 
 
@@ -53,7 +54,7 @@ def place(graph: Graph, name: str) -> int:
 def operator(graph: Graph, node: str, op: str, *ms: float, weight: list[int] | None = None) -> Any:
     """One that the runtime named after the result of a node."""
     name = f"{name_of(place(graph, node), node, 0)}:0_nchwc"
-    return {"name": name, "op": op, "outputs": [], "weight": weight, "ms": list(ms)}
+    return OperatorTime(name, op, [], weight, list(ms))
 
 
 def test_a_merged_operator_counts_for_the_layer_with_the_weights() -> None:
@@ -63,29 +64,23 @@ def test_a_merged_operator_counts_for_the_layer_with_the_weights() -> None:
         operator(graph, "relu", "Conv", 1.0, weight=weight),  # first and relu
         operator(graph, "shortcut", "Conv", 1.0, weight=weight),
         operator(graph, "last", "Conv", 1.0, weight=weight),  # second, the sum, and relu
-        {
-            "name": "ReorderOutput_3",
-            "op": "ReorderOutput",
-            "outputs": [],
-            "weight": None,
-            "ms": [1],
-        },
+        OperatorTime("ReorderOutput_3", "ReorderOutput", [], None, [1.0]),
     ]
     found = [place for _, place in attributed(graph, operators)]
     names = [None if k is None else graph.nodes[k].name for k in found]
     assert names == ["first", "shortcut", "second", None]
 
 
-def answer(graph: Graph, scale: float) -> dict[str, Any]:
-    return {
-        "operators": [
+def answer(graph: Graph, scale: float) -> Profiled:
+    return Profiled(
+        operators=[
             operator(graph, "relu", "Conv", 2 * scale, 2 * scale, 9 * scale, weight=[8, 8, 1, 1]),
             operator(graph, "shortcut", "Conv", 1.0, 1.5, 1.0, weight=[8, 8, 1, 1]),
             operator(graph, "last", "Conv", 1.0, 1.0, 1.0, weight=[8, 8, 1, 1]),
-            {"name": "R", "op": "ReorderInput", "outputs": [], "weight": None, "ms": [0.5] * 3},
+            OperatorTime("R", "ReorderInput", [], None, [0.5] * 3),
         ],
-        "runs_ms": [4.75 + 2 * scale, 4.5 + 2 * scale, 4.0 + 9 * scale],
-    }
+        runs_ms=[4.75 + 2 * scale, 4.5 + 2 * scale, 4.0 + 9 * scale],
+    )
 
 
 def test_rows_add_up_to_whole_runs() -> None:
@@ -93,8 +88,8 @@ def test_rows_add_up_to_whole_runs() -> None:
     lowered = canonical(graphs[0]), canonical(graphs[1])
     answers = [answer(lowered[0], 4.0)], [answer(lowered[1], 1.0)]
     found = profile_of(diff(*graphs, "a", "b"), lowered, answers)
-    assert found.a_ms == pytest.approx(median(answers[0][0]["runs_ms"]))
-    assert found.b_ms == pytest.approx(median(answers[1][0]["runs_ms"]))
+    assert found.a_ms == pytest.approx(median(answers[0][0].runs_ms))
+    assert found.b_ms == pytest.approx(median(answers[1][0].runs_ms))
     assert sum(a - b for _, a, b in found.grouped()) == pytest.approx(found.a_ms - found.b_ms)
     shares = [found.share(row) for row in found.rows]
     assert sum(x for x in shares if x is not None) == pytest.approx(1.0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from zoodiff.compare.roofline import roofline
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 from zoodiff.measure.roofline import Peaks, peaks_of
+from zoodiff.workers.messages import MeasuredPeaks
 
 PEAKS = Peaks(1, {"numpy": 1e9, "onnxruntime": 2e9}, {"copy": 1e8, "read": 5e7}, 2**27)
 
@@ -68,13 +71,13 @@ def test_the_ridge_parts_memory_from_arithmetic() -> None:
 
 
 def test_peaks_come_from_a_worker_and_missing_ones_are_said() -> None:
-    raw = {
-        "threads": 2,
-        "array_bytes": 4,
-        "macs_per_second": {"numpy": 3.0, "onnxruntime": None},
-        "bytes_per_second": {"copy": 2.0, "read": 1.0},
-    }
-    found = peaks_of(raw)
+    told = MeasuredPeaks(
+        threads=2,
+        macs_per_second={"numpy": 3.0, "onnxruntime": None},
+        bytes_per_second={"copy": 2.0, "read": 1.0},
+        array_bytes=4,
+    )
+    found = peaks_of(told)
     assert found.macs_by == {"numpy": 3.0} and found.bytes_per_second == 2.0
     with pytest.raises(MeasurementError, match="could not be measured"):
-        peaks_of({**raw, "bytes_per_second": {}})
+        peaks_of(replace(told, bytes_per_second={}))

@@ -7,8 +7,9 @@ import pytest
 
 from zoodiff.errors import MissingFrameworkError, UnknownNameError
 from zoodiff.workers import scenarios
+from zoodiff.workers.messages import LoadTested
+from zoodiff.workers.messages import ScenarioLoad as Load
 from zoodiff.workers.process import Worker
-from zoodiff.workers.scenarios import Load
 
 DATA = np.zeros((8, 3), dtype=np.float32)
 
@@ -41,27 +42,27 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Served:
     return network
 
 
-def own(network: Served, load: Load) -> dict:
+def own(network: Served, load: Load) -> LoadTested:
     return scenarios.run(network, DATA, load, "own")
 
 
 def test_a_single_stream_asks_again_when_it_is_answered(served) -> None:
     found = own(served, Load("single-stream", seconds=1.0, queries=10))
-    assert found["generator"] == "zoodiff"
-    assert found["queries"] == 100
-    assert found["latency_ms"]["p90"] == pytest.approx(10.0)
-    assert found["images_per_second"] == pytest.approx(100.0)
+    assert found.generator == "zoodiff"
+    assert found.queries == 100
+    assert found.latency_ms.p90 == pytest.approx(10.0)
+    assert found.images_per_second == pytest.approx(100.0)
 
 
 def test_a_single_stream_has_its_least_number_of_queries(served) -> None:
-    assert own(served, Load("single-stream", seconds=0.0, queries=7))["queries"] == 7
+    assert own(served, Load("single-stream", seconds=0.0, queries=7)).queries == 7
 
 
 def test_offline_images_are_all_there_from_the_beginning(served) -> None:
     found = own(served, Load("offline", seconds=0.1, queries=20, batch=8, rate=1.0))
     assert served.sizes[1:] == [8, 8, 4]  # after one call to warm up
-    assert found["images_per_second"] == pytest.approx(20 / 0.030)
-    assert found["latency_ms"]["p99"] == pytest.approx(30.0)
+    assert found.images_per_second == pytest.approx(20 / 0.030)
+    assert found.latency_ms.p99 == pytest.approx(30.0)
 
 
 def test_a_server_waits_as_queueing_theory_says(served) -> None:
@@ -69,11 +70,11 @@ def test_a_server_waits_as_queueing_theory_says(served) -> None:
     load = Load("server", seconds=0, queries=40_000, rate=60, bound_ms=1e9, seed=5)
     found = own(served, load)
     rho, service = 0.6, 10.0
-    assert found["latency_ms"]["mean"] == pytest.approx(
+    assert found.latency_ms.mean == pytest.approx(
         service + rho * service / (2 * (1 - rho)), rel=0.05
     )
-    assert found["late"] == 0
-    assert not found["given_up"]
+    assert found.late == 0
+    assert not found.given_up
 
 
 def test_who_waited_behind_a_stall_is_late_too(served) -> None:
@@ -81,15 +82,15 @@ def test_who_waited_behind_a_stall_is_late_too(served) -> None:
     served.stall_at = 101  # one call to warm up, then 100 queries
     load = Load("server", seconds=0, queries=400, rate=50, bound_ms=100, allowed=0.5, seed=1)
     found = own(served, load)
-    assert found["queries"] == 400
+    assert found.queries == 400
     # They arrive in 1 s and go at 100 a second, half of which new ones take: late until the queue
     # is shorter than 100 ms.
-    assert 50 < found["late"] < 130
+    assert 50 < found.late < 130
 
 
 def test_a_server_without_a_stall_is_not_late(served) -> None:
     load = Load("server", seconds=0, queries=400, rate=50, bound_ms=100, seed=1)
-    assert own(served, load)["late"] == 0
+    assert own(served, load).late == 0
 
 
 def test_waiting_queries_are_taken_together_up_to_the_batch(served) -> None:
@@ -97,16 +98,16 @@ def test_waiting_queries_are_taken_together_up_to_the_batch(served) -> None:
     found = own(served, load)
     sizes = served.sizes[4:]
     assert served.sizes[:4] == [1, 2, 3, 4]  # each size is compiled before the clock runs
-    assert sum(sizes) == found["images"] == 500
+    assert sum(sizes) == found.images == 500
     assert max(sizes) == 4
 
 
 def test_a_trial_that_cannot_hold_any_more_is_given_up(served) -> None:
     load = Load("server", seconds=0, queries=1000, rate=500, bound_ms=20, seed=3)
     found = own(served, load)
-    assert found["given_up"]
-    assert found["late"] == 11  # 10 of 1,000 may be late
-    assert found["queries"] < 200
+    assert found.given_up
+    assert found.late == 11  # 10 of 1,000 may be late
+    assert found.queries < 200
 
 
 def test_arrivals_are_a_poisson_process(served) -> None:

@@ -28,7 +28,7 @@ def test_loading_says_what_is_measured_and_where_the_seconds_went(fake_zoo) -> N
 
 def test_a_mode_is_taken_and_an_unknown_one_refused_with_a_suggestion(fake_zoo) -> None:
     with Worker(fake_zoo) as worker:
-        assert worker.call("modes", doing="") == ["plain", "doubled"]
+        assert worker.call("modes", doing="") == {"names": ["plain", "doubled"]}
         assert load(worker, mode="doubled")["scope"]["mode"] == "doubled"
         with pytest.raises(UnknownNameError, match=r'no mode "double"; did you mean doubled\?'):
             load(worker, mode="double")

@@ -63,7 +63,7 @@ def test_nine_light_graphs_and_every_file_of_the_manifest(shared: Path, tmp_path
 
 
 def test_the_catalogue_lists_the_installed_light_graphs(engine) -> None:
-    assert sorted(engine.worker(ZOO).call("models", doing="")) == sorted(LIGHT)
+    assert sorted(engine.worker(ZOO).call("models", doing="")["names"]) == sorted(LIGHT)
 
 
 def test_parameters_equal_a_plain_count_of_the_files_tensors(described) -> None:

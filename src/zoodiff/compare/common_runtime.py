@@ -22,6 +22,7 @@ from zoodiff.graph.ir import Graph
 from zoodiff.graph.lower import to_model
 from zoodiff.measure import architecture
 from zoodiff.measure.native import weights_and_outputs
+from zoodiff.workers.messages import Load
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Zoo
 from zoodiff.zoos.files.formats import ONNX
@@ -135,7 +136,7 @@ def _start(engine: LocalEngine, zoos: Iterable[Zoo]) -> None:
     for zoo in zoos:
         with contextlib.suppress(ZoodiffError):
             worker = engine.worker(zoo, _ROLE, threads=_THREADS)
-            waiting.append(worker.ask("hello", doing="importing its framework"))
+            waiting.append(worker.hello_later("importing its framework"))
     for answer in waiting:
         with contextlib.suppress(ZoodiffError):
             answer()
@@ -261,21 +262,10 @@ def _outputs(engine: LocalEngine, path: Path, images: NDArray[Any]) -> NDArray[A
     """(batch, classes), run in a worker as it will be measured."""
     entry = as_entry(path)
     worker = engine.worker(entry.zoo, _ROLE, threads=_THREADS)
-    worker.call(
-        "load",
+    worker.load(
+        Load(_HANDLE, entry.model.name, entry.weights_name, seed=0, threads=_THREADS),
         doing=f"loading {path.name}",
-        handle=_HANDLE,
-        model=entry.model.name,
-        weights=entry.weights_name,
-        seed=0,
-        threads=_THREADS,
     )
-    answer = worker.call(
-        "run",
-        doing=f"running {path.name}",
-        handle=_HANDLE,
-        image=worker.put_array(images),
-    )
-    outputs = worker.get_array(answer["outputs"])
-    worker.call("unload", doing=f"dropping {path.name}", handle=_HANDLE)
+    outputs = worker.run(_HANDLE, images, doing=f"running {path.name}")
+    worker.unload(_HANDLE, doing=f"dropping {path.name}")
     return outputs

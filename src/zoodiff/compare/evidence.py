@@ -131,22 +131,16 @@ def _pixels(
     engine: LocalEngine, one: Contestant, images: ImageSet, data: bytes
 ) -> tuple[NDArray[Any], tuple[int, int]]:
     """(1, rows, columns, 3) of the image, and its size before it was resized."""
-    import numpy as np
 
     from zoodiff.zoos.decoding import decoding
 
     zoo = decoding([one.geometry.library])
     worker = engine.worker(zoo, "decode")
-    answer = worker.call(
-        "pixels",
-        doing=f"decoding an image of {images.name}",
-        data=worker.put_array(np.frombuffer(data, dtype=np.uint8)),
-        sizes=[len(data)],
-        geometries=[one.geometry.to_dict()],
-    )
-    (found,) = (worker.get_array(array, (1, *one.geometry.size, 3)) for array in answer["pixels"])
-    (size,) = answer["extents"]
-    return found, (int(size[0]), int(size[1]))
+    answer = worker.decode([data], [one.geometry], doing=f"decoding an image of {images.name}")
+    if len(answer.extents) != 1:
+        reason = answer.failed.get("0", "its size is not known")
+        raise MeasurementError(f"an image of {images.name} cannot be decoded ({reason})")
+    return worker.pixels_of(answer.pixels[0], 1, one.geometry), answer.extents[0]
 
 
 def _named(first: str, second: str) -> str:

@@ -23,6 +23,7 @@ from zoodiff.graph.cost import macs_of
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.lower.emit import node_of
+from zoodiff.workers.messages import OperatorTime, Profile, Profiled
 
 Kind = Literal["both", "only a", "only b", "other"]
 BETWEEN = "between operators"
@@ -135,20 +136,15 @@ def profile_pair(
     for one in prepared:
         if one.full is None or one.graph is None:
             raise MeasurementError(f"{one.entry} has no profile: {one.reason}")
-    answers: tuple[list[Any], list[Any]] = ([], [])
+    answers: tuple[list[Profiled], list[Profiled]] = ([], [])
     for _ in range(blocks):
         for one, into in zip(prepared, answers, strict=True):
             assert one.full is not None
             worker = engine.worker(as_entry(one.full).zoo, "profile", threads=threads)
             into.append(
-                worker.call(
-                    "profile",
+                worker.profile(
+                    Profile(str(one.full), runs, one.batch, seed, threads),
                     doing=f"profiling {one.entry}",
-                    path=str(one.full),
-                    runs=runs,
-                    batch=one.batch,
-                    seed=seed,
-                    threads=threads,
                 )
             )
     graphs = [one.graph for one in prepared]
@@ -167,7 +163,7 @@ class _Times:
 def profile_of(
     diff: Diff,
     graphs: tuple[Graph, Graph],
-    answers: tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]],
+    answers: tuple[Sequence[Profiled], Sequence[Profiled]],
     *,
     batch: int = 1,
 ) -> LatencyProfile:
@@ -210,20 +206,20 @@ def profile_of(
         took, theirs = a.others.get(name, 0.0), b.others.get(name, 0.0)
         rows.append(Row("other", name, name, "", took, theirs))
     kept = tuple(row for row in rows if row.a_ms or row.b_ms or row.kind == "other")
-    runs = sum(len(answer["runs_ms"]) for answer in answers[0])
+    runs = sum(len(answer.runs_ms) for answer in answers[0])
     return LatencyProfile(diff.a.name, diff.b.name, kept, runs)
 
 
-def _times(graph: Graph, layers: LayerGraph, answers: Sequence[Mapping[str, Any]]) -> _Times:
+def _times(graph: Graph, layers: LayerGraph, answers: Sequence[Profiled]) -> _Times:
     """Medians over the runs of all blocks; operators of one layer are added up in each run."""
     sums: dict[int | str, list[float]] = {}
     whole: list[float] = []
     for answer in answers:
-        before, whole = len(whole), [*whole, *answer["runs_ms"]]
-        for operator, node in attributed(graph, answer["operators"]):
+        before, whole = len(whole), [*whole, *answer.runs_ms]
+        for operator, node in attributed(graph, answer.operators):
             column = sums.setdefault(_owner(graph, layers, operator, node), [])
             column.extend([0.0] * (len(whole) - len(column)))
-            for run, took in enumerate(operator["ms"], start=before):
+            for run, took in enumerate(operator.ms, start=before):
                 column[run] += took
     for column in sums.values():
         column.extend([0.0] * (len(whole) - len(column)))
@@ -238,12 +234,10 @@ def _times(graph: Graph, layers: LayerGraph, answers: Sequence[Mapping[str, Any]
     )
 
 
-def _owner(
-    graph: Graph, layers: LayerGraph, operator: Mapping[str, Any], node: int | None
-) -> int | str:
+def _owner(graph: Graph, layers: LayerGraph, operator: OperatorTime, node: int | None) -> int | str:
     """Index of the layer that an operator belongs to, or what to call it."""
     if node is None:
-        return f"the runtime's {operator['op']}"
+        return f"the runtime's {operator.op}"
     index = layers.layer_of(graph.nodes[node].outputs[0])
     if index is None or index < 0:
         return f"{graph.nodes[node].name} at the input"
@@ -251,8 +245,8 @@ def _owner(
 
 
 def attributed(
-    graph: Graph, operators: Iterable[Mapping[str, Any]]
-) -> list[tuple[Mapping[str, Any], int | None]]:
+    graph: Graph, operators: Iterable[OperatorTime]
+) -> list[tuple[OperatorTime, int | None]]:
     """Each operator that ran with the index of its node in the lowered graph, or None.
 
     Of an operator that was merged from several, the node with the weights, since the runtime
@@ -263,14 +257,14 @@ def attributed(
     taken = {
         node
         for one, node in named
-        if node is not None and graph.nodes[node].op in _WEIGHED.get(_plain(one["op"]), ())
+        if node is not None and graph.nodes[node].op in _WEIGHED.get(_plain(one.op), ())
     }
-    found: list[tuple[Mapping[str, Any], int | None]] = []
+    found: list[tuple[OperatorTime, int | None]] = []
     for one, node in named:
-        wanted = _WEIGHED.get(_plain(one["op"]), ())
+        wanted = _WEIGHED.get(_plain(one.op), ())
         place = node
         if node is not None and wanted and graph.nodes[node].op not in wanted:
-            place = _weighed(graph, producers, node, wanted, one.get("weight"), taken)
+            place = _weighed(graph, producers, node, wanted, one.weight, taken)
             taken.add(place)
         found.append((one, place))
     return found
@@ -280,11 +274,11 @@ def _plain(op: str) -> str:
     return op.removeprefix("Fused").removeprefix("QLinear")
 
 
-def _named(operator: Mapping[str, Any]) -> int | None:
+def _named(operator: OperatorTime) -> int | None:
     """The node that an operator's name or else its output leads to; none of changes of layout."""
-    if operator["op"].startswith("Reorder"):
+    if operator.op.startswith("Reorder"):
         return None
-    names = (operator["name"], *operator["outputs"])
+    names = (operator.name, *operator.outputs)
     return next((k for k in map(node_of, names) if k is not None), None)
 
 

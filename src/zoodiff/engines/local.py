@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from types import TracebackType
 
 from zoodiff.errors import WorkerError, ZoodiffError
-from zoodiff.workers.process import Limits, Worker
+from zoodiff.workers.client import WorkerClient
+from zoodiff.workers.process import Limits
 from zoodiff.zoos.base import Zoo
 
 
@@ -19,7 +20,7 @@ class LocalEngine:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits
-        self._workers: dict[tuple[str, str, int, int], Worker] = {}
+        self._workers: dict[tuple[str, str, int, int], WorkerClient] = {}
         self._versions: dict[str, dict[str, str]] = {}
         self._interrupted = False
 
@@ -34,7 +35,9 @@ class LocalEngine:
     ) -> None:
         self.close()
 
-    def worker(self, zoo: Zoo, role: str = "run", *, threads: int = 1, copy: int = 0) -> Worker:
+    def worker(
+        self, zoo: Zoo, role: str = "run", *, threads: int = 1, copy: int = 0
+    ) -> WorkerClient:
         """The worker of a zoo; ``copy`` 1 is a second process of the same zoo, the control.
 
         Networks are described and run in processes of different roles: describing may start a
@@ -44,7 +47,7 @@ class LocalEngine:
             raise WorkerError("the run is being ended")
         key = (worker_name(zoo), role, threads, copy)
         if key not in self._workers:
-            self._workers[key] = Worker(zoo, threads=threads, limits=self._limits)
+            self._workers[key] = WorkerClient(zoo, threads=threads, limits=self._limits)
         return self._workers[key]
 
     def release(self, zoo: Zoo, role: str) -> None:
@@ -63,16 +66,11 @@ class LocalEngine:
         for worker in list(self._workers.values()):
             worker.interrupt()
 
-    def versions(self, worker: Worker) -> dict[str, str]:
+    def versions(self, worker: WorkerClient) -> dict[str, str]:
         """Versions that the worker really imported, asked once per zoo."""
         name = worker.zoo.name
         if name not in self._versions:
-            answer = worker.call("hello", doing="importing its framework")
-            try:
-                told = dict(answer["versions"])
-            except (KeyError, TypeError, ValueError):
-                raise WorkerError(f"the worker of {name} told no versions") from None
-            self._versions[name] = {str(one): str(version) for one, version in told.items()}
+            self._versions[name] = worker.hello("importing its framework")
         return self._versions[name]
 
     @property

@@ -21,6 +21,7 @@ from zoodiff.store.records import (
     WeightsInfo,
     attachment_name,
 )
+from zoodiff.workers.messages import Load
 from zoodiff.zoos.registry import Entry
 
 if TYPE_CHECKING:
@@ -46,23 +47,14 @@ def measure(engine: LocalEngine, task: Task, entry: Entry) -> tuple[Record, byte
     started = now()
     begin = time.perf_counter()
     worker = engine.worker(entry.zoo)
-    loaded = worker.call(
-        "load",
+    handle, weights = str(entry.ref), entry.weights_name
+    loaded = worker.load(
+        Load(handle, entry.model.name, weights, seed=settings["seed"], threads=worker.threads),
         doing=f"loading {entry.ref}",
-        handle=str(entry.ref),
-        model=entry.model.name,
-        weights=entry.weights_name,
-        seed=settings["seed"],
-        threads=worker.threads,
     )
-    answer = worker.call(
-        "predict",
-        doing=f"running {entry.ref} on {data.name}",
-        handle=str(entry.ref),
-        images=worker.put_array(data.images),
-        batch=settings["batch"],
+    scores = worker.predict(
+        handle, data.images, settings["batch"], doing=f"running {entry.ref} on {data.name}"
     )
-    scores = worker.get_array(answer["outputs"])
     if scores.ndim != 2 or scores.shape != (len(data.labels), data.labels_space.classes):
         raise MeasurementError(
             f"{entry.ref} gave outputs of shape {scores.shape} for {len(data.labels)} images of "
@@ -72,7 +64,7 @@ def measure(engine: LocalEngine, task: Task, entry: Entry) -> tuple[Record, byte
     right1, right5 = hits(classes, data.labels)
     predictions = to_parquet(data.labels, classes, scores)
     images = len(data.labels)
-    worker.call("unload", doing=f"unloading {entry.ref}", handle=str(entry.ref))
+    worker.unload(handle, doing=f"unloading {entry.ref}")
     key = task.key(entry)
     record = Record(
         key=key,
@@ -82,8 +74,8 @@ def measure(engine: LocalEngine, task: Task, entry: Entry) -> tuple[Record, byte
         architecture=entry.model.architecture,
         weights=WeightsInfo(
             name=entry.weights_name,
-            state=loaded["weights_state"],
-            sha256=loaded["weights_sha256"],
+            state=loaded.weights_state,
+            sha256=loaded.weights_sha256,
         ),
         preprocessing=entry.preprocessing.to_dict(),
         labels=entry.model.labels.name,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import WorkerError
 from zoodiff.graph import sound
@@ -12,28 +9,28 @@ from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
 from zoodiff.measure.common import hardware, now
 from zoodiff.store.records import ArchitectureValues, Record, WeightsInfo
+from zoodiff.workers.messages import Described
 from zoodiff.zoos.registry import Entry
 
 
 def describe(
     engine: LocalEngine, entry: Entry, *, role: str = "describe", threads: int = 1
-) -> tuple[Graph, dict[str, Any]]:
-    """The entry's graph and the framework's own facts, from its worker."""
+) -> tuple[Graph, Described]:
+    """Return the entry's graph and what its worker told with it."""
     worker = engine.worker(entry.zoo, role, threads=threads)
-    answer = worker.call(
-        "describe",
+    answer = worker.describe(
+        entry.model.name,
+        entry.weights_name if entry.weights else "random",
         doing=f"describing {entry.model.name}",
-        model=entry.model.name,
-        weights=entry.weights_name if entry.weights else "random",
     )
     try:
-        graph = Graph.from_dict(answer["graph"])
+        graph = Graph.from_dict(answer.graph)
         sound.check(graph)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkerError(
             f"the worker of {entry.zoo.name} sent no graph of {entry.model.name} ({error!r})"
         ) from None
-    return graph, {key: value for key, value in answer.items() if key != "graph"}
+    return graph, answer
 
 
 def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
@@ -42,9 +39,7 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
     graph, answer = describe(engine, entry)
     try:
         values = _values(graph, answer, entry)
-        weights = WeightsInfo(
-            name=entry.weights_name, state="none", sha256=answer["facts"].get("sha256")
-        )
+        weights = WeightsInfo(name=entry.weights_name, state="none", sha256=answer.facts.sha256)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise WorkerError(
@@ -69,8 +64,8 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
     )
 
 
-def _values(graph: Graph, answer: Mapping[str, Any], entry: Entry) -> ArchitectureValues:
-    counts, facts = count(graph), answer["facts"]
+def _values(graph: Graph, answer: Described, entry: Entry) -> ArchitectureValues:
+    counts, facts = count(graph), answer.facts
     return ArchitectureValues(
         parameters=counts.parameters,
         statistics=counts.statistics,
@@ -87,8 +82,8 @@ def _values(graph: Graph, answer: Mapping[str, Any], entry: Entry) -> Architectu
         preprocessing_inside=counts.preprocessing_inside,
         preprocessing_ops=list(counts.preprocessing_ops),
         published_parameters=entry.weights.parameters if entry.weights else None,
-        framework_parameters=int(facts["parameters"]),
-        framework_statistics=int(facts["statistics"]),
-        peak_rss_bytes=int(answer["peak_rss_bytes"]),
-        seconds=float(answer["seconds"]),
+        framework_parameters=facts.parameters,
+        framework_statistics=facts.statistics,
+        peak_rss_bytes=answer.peak_rss_bytes,
+        seconds=answer.seconds,
     )

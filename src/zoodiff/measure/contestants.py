@@ -14,6 +14,7 @@ from zoodiff.graph.head import Head
 from zoodiff.preprocessing.completed import completed
 from zoodiff.preprocessing.geometry import Geometry, geometry
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.workers.messages import Load
 from zoodiff.zoos.base import Entry
 from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.files.sidecar import specification
@@ -77,21 +78,17 @@ def contestant(
 def _own_size(engine: LocalEngine, entry: FileEntry) -> tuple[int, int]:
     """Rows and columns of a file's input."""
     worker = engine.worker(entry.zoo, "describe")
-    loaded = worker.call(
-        "load",
+    handle = str(entry.ref)
+    loaded = worker.load(
+        Load(handle, entry.model.name, entry.weights_name, seed=0, threads=worker.threads),
         doing=f"opening {entry.ref}",
-        handle=str(entry.ref),
-        model=entry.model.name,
-        weights=entry.weights_name,
-        seed=0,
-        threads=worker.threads,
     )
-    worker.call("unload", doing=f"closing {entry.ref}", handle=str(entry.ref))
-    shape = loaded["input_shape"]
+    worker.unload(handle, doing=f"closing {entry.ref}")
+    shape = loaded.input_shape
     if len(shape) != 4:
-        raise MeasurementError(f"{entry.ref} takes no images but arrays of shape {tuple(shape)}")
-    rows, columns = shape[1:3] if loaded["layout"] == "NHWC" else shape[2:4]
-    return int(rows), int(columns)
+        raise MeasurementError(f"{entry.ref} takes no images but arrays of shape {shape}")
+    rows, columns = shape[1:3] if loaded.layout == "NHWC" else shape[2:4]
+    return rows, columns
 
 
 def changes_of(texts: Sequence[str]) -> dict[str, Any]:

@@ -68,10 +68,9 @@ def environment(engine: LocalEngine, zoos: Iterable[Zoo] = (), *, threads: int =
     workers: dict[str, Surroundings] = {}
     for zoo in zoos:
         if zoo.name not in workers:
-            answer = engine.worker(zoo, threads=threads).call(
-                "environment", doing="asking what it runs with"
-            )
-            workers[zoo.name] = surroundings_of(answer)
+            worker = engine.worker(zoo, threads=threads)
+            answer = worker.runtime_info(doing="asking what it runs with")
+            workers[zoo.name] = surroundings_of(asdict(answer))
     return Environment(machine(), workers)
 
 

@@ -10,10 +10,11 @@ What is finished is kept on disk, image by image, and a run that was killed goes
 from __future__ import annotations
 
 import hashlib
+import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.data.images import ImageSet
@@ -24,7 +25,8 @@ from zoodiff.measure.contestants import Contestant
 from zoodiff.measure.evaluation import Evaluation, Repeated, collect
 from zoodiff.measure.parts import Keeps, Part
 from zoodiff.measure.predictions import Predictions, predictions
-from zoodiff.workers.process import Worker
+from zoodiff.workers.client import WorkerClient
+from zoodiff.workers.messages import Array, Classify, Load
 from zoodiff.workers.threads import thread
 from zoodiff.zoos.decoding import decoding
 
@@ -45,7 +47,7 @@ class _Chunk:
     hashes: list[bytes]
     failed: dict[int, str]
     """By position in the chunk."""
-    pixels: list[dict[str, Any]]
+    pixels: list[Array]
     """For each geometry an array that every worker can read."""
 
 
@@ -219,15 +221,14 @@ class Evaluator:
     ) -> None:
         with self._lock:
             worker = self._engine.worker(self._decoding, "decode", copy=lane)
-        versions = worker.call("hello", doing="importing what decodes images")["versions"]
+        versions = worker.hello("importing what decodes images")
         with self._lock:
             self._versions["decoder"] = versions
-        geometries = [one.to_dict() for one in self._geometries]
         while not (self._stop.is_set() or self._satisfied.is_set()):
             number = todo.get()
             if number is None:
                 break
-            self._hand_on(self._decoded(worker, number, chunks[number], geometries), ready)
+            self._hand_on(self._decoded(worker, number, chunks[number]), ready)
         with self._lock:
             self._decoding_lanes -= 1
             last = self._decoding_lanes == 0
@@ -243,11 +244,7 @@ class Evaluator:
                 continue
             return
 
-    def _decoded(
-        self, worker: Worker, number: int, images: list[int], geometries: list[dict[str, Any]]
-    ) -> _Chunk:
-        import numpy as np
-
+    def _decoded(self, worker: WorkerClient, number: int, images: list[int]) -> _Chunk:
         data, failed = [], {}
         for position, image in enumerate(images):
             try:
@@ -256,29 +253,21 @@ class Evaluator:
                 data.append(b"")
                 failed[position] = f"it cannot be read ({error.strerror or error})"
         hashes = [hashlib.sha256(one).digest() for one in data]
-        answer = worker.call(
-            "pixels",
-            doing=f"decoding images of {self._images.name}",
-            data=worker.put_array(np.frombuffer(b"".join(data) or b"\0", dtype=np.uint8)),
-            sizes=[len(one) for one in data],
-            geometries=geometries,
+        answer = worker.decode(
+            data, self._geometries, doing=f"decoding images of {self._images.name}"
         )
-        for position, why in answer["failed"].items():
-            failed.setdefault(int(position), str(why))
+        for place, why in answer.failed.items():
+            failed.setdefault(int(place), why)
         pixels = [
-            worker.share_array(
-                array,
-                (len(images), *one.size, 3),
-                most=len(images) * one.size[0] * one.size[1] * 3 * np.dtype(one.dtype).itemsize,
-            )
-            for one, array in zip(self._geometries, answer["pixels"], strict=True)
+            worker.share_pixels(array, len(images), geometry)
+            for geometry, array in zip(self._geometries, answer.pixels, strict=True)
         ]
         return _Chunk(self._first + number, images, hashes, failed, pixels)
 
     # Classifying
 
     def _classify(self, lane: int, ready: queue.Queue[_Chunk | None]) -> None:
-        workers: dict[str, Worker] = {}
+        workers: dict[str, WorkerClient] = {}
         for one in self._contestants:
             if not self._stop.is_set() and one.handle not in workers:
                 self._load(one, lane, workers)
@@ -291,20 +280,14 @@ class Evaluator:
                 return
             self._finish(chunk, self._answers(chunk, workers))
 
-    def _load(self, one: Contestant, lane: int, workers: dict[str, Worker]) -> None:
+    def _load(self, one: Contestant, lane: int, workers: dict[str, WorkerClient]) -> None:
         with self._lock:
             worker = self._engine.worker(one.entry.zoo, "accuracy", copy=lane)
         try:
-            loaded = worker.call(
-                "load",
-                doing=f"loading {one.name}",
-                handle=one.handle,
-                model=one.entry.model.name,
-                weights=one.entry.weights_name,
-                seed=self._seed,
-                threads=worker.threads,
-            )
-            versions = worker.call("hello", doing="asking for versions")["versions"]
+            model, weights = one.entry.model.name, one.entry.weights_name
+            request = Load(one.handle, model, weights, self._seed, worker.threads)
+            loaded = asdict(worker.load(request, doing=f"loading {one.name}"))
+            versions = worker.hello("asking for versions")
         except ZoodiffError as error:
             for other in self._contestants:
                 if other.handle == one.handle:
@@ -322,7 +305,7 @@ class Evaluator:
                 first = next(iter(self._failed.values()))
                 raise MeasurementError(f"no entry could be run; the first: {first}")
 
-    def _answers(self, chunk: _Chunk, workers: dict[str, Worker]) -> dict[str, NDArray[Any]]:
+    def _answers(self, chunk: _Chunk, workers: dict[str, WorkerClient]) -> dict[str, NDArray[Any]]:
         found: dict[str, NDArray[Any]] = {}
         begun = self._before(chunk)
         for one in self._contestants:
@@ -334,24 +317,25 @@ class Evaluator:
             pixels = chunk.pixels[self._geometries.index(one.geometry)]
             worker = workers[one.handle]
             try:
-                answer = worker.call(
-                    "classify",
-                    doing=f"running {one.name}",
-                    handle=one.handle,
-                    pixels=pixels,
-                    preprocessing=one.spec.to_dict(),
-                    batch=self._batch,
+                request = Classify(
+                    one.handle,
+                    pixels,
+                    one.spec.to_dict(),
+                    self._batch,
                     # Always the same images, so that the same run makes the same record.
                     repeat=0 if one.variant or chunk.number else REPEATED,
                 )
-                if "repeated" in answer:
-                    again = answer["repeated"], answer["changed"], answer["deviation"]
-                    self._repeated[one.name] = Repeated(*again)
-                found[one.name] = worker.get_array(answer["outputs"], (len(chunk.images), None))
+                found[one.name], answer = worker.classify(
+                    request, len(chunk.images), doing=f"running {one.name}"
+                )
+                if answer.repeated:
+                    deviation = math.nan if answer.deviation is None else answer.deviation
+                    again = Repeated(answer.repeated, answer.changed, deviation)
+                    self._repeated[one.name] = again
             except ZoodiffError as error:
                 self._fail(one.name, str(error))
         for array in chunk.pixels:
-            Worker.unshare(array)
+            WorkerClient.unshare(array)
         return found
 
     def _finish(self, chunk: _Chunk, outputs: dict[str, NDArray[Any]]) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
+from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.exchange import LARGEST_REPLY
-from zoodiff.workers.process import Worker
+from zoodiff.workers.messages import Load
 from zoodiff.zoos.files.entries import FileEntry
 from zoodiff.zoos.registry import Entry
 
@@ -31,29 +32,14 @@ def run_with(
     height, width). Raises MeasurementError where the framework cannot.
     """
     worker = engine.worker(entry.zoo, "run", threads=2)
-    worker.call(
-        "load",
-        doing=f"building {entry.model.name} with random weights",
-        handle=_HANDLE,
-        model=entry.model.name,
-        weights="random",
-        seed=0,
-        threads=2,
+    name = entry.model.name
+    worker.load(
+        Load(_HANDLE, name, "random", seed=0, threads=2),
+        doing=f"building {name} with random weights",
     )
-    worker.call(
-        "assign",
-        doing=f"putting weights into {entry.model.name}",
-        handle=_HANDLE,
-        weights={name: worker.put_array(array) for name, array in weights.items()},
-    )
-    answer = worker.call(
-        "run",
-        doing=f"running {entry.model.name}",
-        handle=_HANDLE,
-        image=worker.put_array(image.astype(np.float32)),
-    )
-    outputs = worker.get_array(answer["outputs"])
-    worker.call("unload", doing=f"dropping {entry.model.name}", handle=_HANDLE)
+    worker.assign(_HANDLE, weights, doing=f"putting weights into {name}")
+    outputs = worker.run(_HANDLE, image.astype(np.float32), doing=f"running {name}")
+    worker.unload(_HANDLE, doing=f"dropping {name}")
     if not np.isfinite(outputs).all():
         raise MeasurementError(f"{entry.model.name} gives outputs that are no numbers")
     return outputs
@@ -80,38 +66,24 @@ def weights_and_outputs(
 
 
 def _read(
-    worker: Worker, entry: Entry, seed: int, image: NDArray[Any] | None
+    worker: WorkerClient, entry: Entry, seed: int, image: NDArray[Any] | None
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:
-    worker.call(
-        "load",
-        doing=f"loading the weights of {entry.model.name}",
-        handle=_HANDLE,
-        model=entry.model.name,
-        weights=entry.weights_name,
-        seed=seed,
-        threads=2,
+    name = entry.model.name
+    worker.load(
+        Load(_HANDLE, name, entry.weights_name, seed=seed, threads=2),
+        doing=f"loading the weights of {name}",
     )
     outputs = None
     if image is not None:
-        answer = worker.call(
-            "run",
-            doing=f"running {entry.model.name}",
-            handle=_HANDLE,
-            image=worker.put_array(image.astype(np.float32)),
-        )
-        outputs = worker.get_array(answer["outputs"])
-    answer = worker.call(
-        "weights", doing=f"reading the weights of {entry.model.name}", handle=_HANDLE
+        outputs = worker.run(_HANDLE, image.astype(np.float32), doing=f"running {name}")
+    weights = worker.weights(
+        _HANDLE, doing=f"reading the weights of {name}", most=_most_bytes(worker, entry)
     )
-    left, found = _most_bytes(worker, entry), {}
-    for name, array in answer.items():
-        found[str(name)] = worker.get_array(array, most=left)
-        left -= found[str(name)].nbytes
-    worker.call("unload", doing=f"dropping {entry.model.name}", handle=_HANDLE)
-    return found, outputs
+    worker.unload(_HANDLE, doing=f"dropping {name}")
+    return weights, outputs
 
 
-def _most_bytes(worker: Worker, entry: Entry) -> int:
+def _most_bytes(worker: WorkerClient, entry: Entry) -> int:
     """How much memory an entry's weights may take here.
 
     A file may hold them compressed, or as bytes that are read as float32, but not a few bytes that

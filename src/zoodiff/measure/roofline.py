@@ -15,6 +15,7 @@ from typing import Any
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
 from zoodiff.measure.machine import machine
+from zoodiff.workers import messages
 from zoodiff.zoos.files.formats import ONNX
 
 _KINDS = 4
@@ -63,23 +64,20 @@ def measure_peaks(engine: LocalEngine, *, threads: int = 1, seconds: float = 2.0
     machine peaks come out too low: pieces are short, and the fastest count.
     """
     worker = engine.worker(ONNX, "peaks", threads=threads)
-    answer = worker.call(
-        "peaks",
+    answer = worker.peaks(
+        messages.Peaks(threads, seconds / _KINDS, machine().last_level_cache),
         doing="measuring the peaks of this machine",
-        threads=threads,
-        each_seconds=seconds / _KINDS,
-        cache_bytes=machine().last_level_cache,
     )
     engine.release(ONNX, "peaks")
     return peaks_of(answer)
 
 
-def peaks_of(answer: Mapping[str, Any]) -> Peaks:
-    """What a worker answered to ``peaks``."""
+def peaks_of(answer: messages.MeasuredPeaks) -> Peaks:
+    """Return the peaks that a worker measured; MeasurementError where it measured none."""
     macs, moved = (
-        {name: float(rate) for name, rate in answer[key].items() if rate}
-        for key in ("macs_per_second", "bytes_per_second")
+        {name: rate for name, rate in rates.items() if rate}
+        for rates in (answer.macs_per_second, answer.bytes_per_second)
     )
     if not macs or not moved:
         raise MeasurementError("the peaks of this machine could not be measured")
-    return Peaks(int(answer["threads"]), macs, moved, int(answer["array_bytes"]))
+    return Peaks(answer.threads, macs, moved, answer.array_bytes)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, MeasurementError
-from zoodiff.workers import timing
+from zoodiff.workers import messages, timing
 from zoodiff.zoos import stages
 
 if TYPE_CHECKING:
@@ -34,10 +34,11 @@ class Handlers:
 
     def call(self, method: str, params: Mapping[str, Any]) -> Any:
         """Answer one request; raise LookupError for a method that there is not."""
-        handler = getattr(self, f"on_{method}", None)
-        if handler is None:
+        kind = messages.REQUESTS.get(method)
+        if kind is None:
             raise LookupError(f"a worker cannot {method}")
-        return handler(**params)
+        reply = getattr(self, f"on_{method}")(messages.decode(kind, params))
+        return messages.encode(reply)
 
     @property
     def backend(self) -> Backend:
@@ -47,90 +48,82 @@ class Handlers:
                 self._backend = self._make_backend()
         return self._backend
 
-    def on_hello(self) -> dict[str, Any]:
+    def on_hello(self, request: messages.Hello) -> messages.Versions:
         """Return versions; this imports the framework."""
-        return {"versions": {"python": platform.python_version(), **self.backend.versions()}}
+        return messages.Versions({"python": platform.python_version(), **self.backend.versions()})
 
-    def on_models(self) -> list[str]:
+    def on_models(self, request: messages.Models) -> messages.Names:
         """Names that the installed framework itself knows."""
-        return list(self.backend.models())
+        return messages.Names(list(self.backend.models()))
 
-    def on_describe(self, model: str, weights: str | None) -> dict[str, Any]:
+    def on_describe(self, request: messages.Describe) -> messages.Described:
         """Return the graph of a network, without weights, and the framework's own counts."""
         begin = time.perf_counter()
-        graph = self.backend.describe(model, weights)
+        graph = self.backend.describe(request.model, request.weights)
         seconds = time.perf_counter() - begin
-        facts = dict(self.backend.facts(model, weights))
-        return {
-            "graph": graph.to_dict(),
-            "facts": facts,
-            "seconds": seconds,
-            "peak_rss_bytes": peak_rss_bytes(),
-        }
+        facts = self.backend.facts(request.model, request.weights)
+        return messages.Described(
+            graph=graph.to_dict(),
+            facts=messages.Facts(
+                int(facts["parameters"]), int(facts["statistics"]), facts.get("sha256")
+            ),
+            seconds=seconds,
+            peak_rss_bytes=peak_rss_bytes(),
+        )
 
-    def on_forget(self, folder: str) -> None:
+    def on_forget(self, request: messages.Forget) -> messages.Done:
         """Look for what PyTorch compiled in this folder, which the parent made and removes."""
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = request.folder
+        return messages.Done()
 
-    def on_modes(self) -> list[str]:
+    def on_modes(self, request: messages.Modes) -> messages.Names:
         """Ways in which the backend can run networks, the default first; none for only one."""
         from zoodiff.zoos.base import HasModes
 
-        return list(self.backend.modes()) if isinstance(self.backend, HasModes) else []
+        known = self.backend.modes() if isinstance(self.backend, HasModes) else ()
+        return messages.Names(list(known))
 
-    def on_load(
-        self,
-        handle: str,
-        model: str,
-        weights: str | None,
-        seed: int,
-        threads: int,
-        mode: str = "",
-    ) -> dict[str, Any]:
+    def on_load(self, request: messages.Load) -> messages.Loaded:
         """Load a network under a handle; one loaded before under the same handle is dropped.
 
         ``scope`` says what is measured when it is timed. ``stages`` are seconds that add up to
         ``seconds``; ``import`` is among them where the framework was not imported before.
         """
-        self._networks.pop(handle, None)
+        self._networks.pop(request.handle, None)
         begin = time.perf_counter()
         with stages.recording() as parts:
-            network = self._load(model, weights, seed, threads, mode)
+            network = self._load(request)
         seconds = time.perf_counter() - begin
-        self._networks[handle] = (network, None)
-        return {
-            "seconds": seconds,
-            "weights_state": network.weights_state,
-            "weights_sha256": network.weights_sha256,
-            "input_shape": list(network.input_shape),
-            "layout": network.layout,
-            "peak_rss_bytes": peak_rss_bytes(),
-            "scope": timing.scope_of(network),
-            "stages": parts,
-        }
+        self._networks[request.handle] = (network, None)
+        return messages.Loaded(
+            seconds=seconds,
+            weights_state=network.weights_state,
+            weights_sha256=network.weights_sha256,
+            input_shape=tuple(int(length) for length in network.input_shape),
+            layout=network.layout,
+            peak_rss_bytes=peak_rss_bytes(),
+            scope={key: str(value) for key, value in timing.scope_of(network).items()},
+            stages=dict(parts),
+        )
 
-    def _load(self, model: str, weights: str | None, seed: int, threads: int, mode: str) -> Network:
+    def _load(self, asked: messages.Load) -> Network:
         from zoodiff.zoos.base import HasModes
         from zoodiff.zoos.modes import choose
 
+        seed, threads = asked.seed, asked.threads
         if isinstance(self.backend, HasModes):
-            return self.backend.load(model, weights, seed=seed, threads=threads, mode=mode)
-        choose(mode, (), "this zoo")
-        return self.backend.load(model, weights, seed=seed, threads=threads)
+            return self.backend.load(
+                asked.model, asked.weights, seed=seed, threads=threads, mode=asked.mode
+            )
+        choose(asked.mode, (), "this zoo")
+        return self.backend.load(asked.model, asked.weights, seed=seed, threads=threads)
 
-    def on_unload(self, handle: str) -> None:
+    def on_unload(self, request: messages.Unload) -> messages.Done:
         """Drop a network."""
-        self._networks.pop(handle, None)
+        self._networks.pop(request.handle, None)
+        return messages.Done()
 
-    def on_time(
-        self,
-        handle: str,
-        calls: int,
-        batch: int,
-        seed: int,
-        settle_ms: float = 0.0,
-        pause_ms: float = 0.0,
-    ) -> dict[str, Any]:
+    def on_time(self, request: messages.Time) -> messages.Times:
         """Time single inferences, in milliseconds, on one fixed standard-normal input.
 
         The clock holds the call into the framework with a numpy array in and a numpy array out:
@@ -138,9 +131,15 @@ class Handlers:
         until ``settle_ms`` have passed, and a sleep of ``pause_ms`` before each timed one. The
         handle ``identity`` is a network that returns its input, and needs no loading.
         """
-        network, data = self._fed(handle, batch, seed)
-        times = timing.timed_calls(network, data, calls, settle_ms=settle_ms, pause_ms=pause_ms)
-        return {"milliseconds": times}
+        network, data = self._fed(request.handle, request.batch, request.seed)
+        times = timing.timed_calls(
+            network,
+            data,
+            request.calls,
+            settle_ms=request.settle_ms,
+            pause_ms=request.pause_ms,
+        )
+        return messages.Times(tuple(times))
 
     def _fed(self, handle: str, batch: int, seed: int) -> tuple[Network, NDArray[np.float32]]:
         """A network and the input that it is timed on, made once for each batch size."""
@@ -155,35 +154,36 @@ class Handlers:
             self._networks[handle] = (network, data)
         return network, data
 
-    def on_memory(self) -> dict[str, int]:
+    def on_memory(self, request: messages.Memory) -> messages.PeakMemory:
         """Return the peak of resident memory so far, bytes."""
-        return {"peak_rss_bytes": peak_rss_bytes()}
+        return messages.PeakMemory(peak_rss_bytes())
 
-    def on_size(self, handle: str) -> dict[str, int | None]:
+    def on_size(self, request: messages.Size) -> messages.WeightsSize:
         """Return the bytes of a loaded network's weights as they are stored; None where unknown."""
-        network, _ = self._networks[handle]
-        return {"weights_bytes": timing.weights_bytes(network)}
+        network, _ = self._networks[request.handle]
+        return messages.WeightsSize(timing.weights_bytes(network))
 
-    def on_load_test(
-        self, handle: str, load: dict[str, Any], generator: str = ""
-    ) -> dict[str, Any]:
-        """Put one of MLPerf's loads on a network; see ``zoodiff.workers.scenarios``."""
+    def on_load_test(self, request: messages.LoadTest) -> messages.LoadTested:
+        """Run an MLPerf load test; see ``zoodiff.workers.scenarios``."""
         from zoodiff.workers import scenarios
 
-        asked = scenarios.Load(**load)
-        network, data = self._fed(handle, asked.batch, asked.seed)
-        return scenarios.run(network, data, asked, generator)
+        network, data = self._fed(request.handle, request.load.batch, request.load.seed)
+        return scenarios.run(network, data, request.load, request.generator)
 
-    def on_weights(self, handle: str) -> dict[str, dict[str, str]]:
+    def on_weights(self, request: messages.Weights) -> messages.Arrays:
         """Write a loaded network's weights out, one after the other; return them by name."""
-        found = self._taking(handle).weights()
-        return {name: self._arrays.put(found[name]) for name in found}
+        found = self._taking(request.handle).weights()
+        return messages.Arrays({name: self._put(found[name]) for name in found})
 
-    def on_assign(self, handle: str, weights: dict[str, dict[str, str]]) -> None:
+    def on_assign(self, request: messages.Assign) -> messages.Done:
         """Put values into a loaded network's weights; they are read from where they lie."""
-        self._taking(handle).assign(
-            {name: self._arrays.get(array) for name, array in weights.items()}
+        self._taking(request.handle).assign(
+            {name: self._arrays.get(array) for name, array in request.weights.items()}
         )
+        return messages.Done()
+
+    def _put(self, array: NDArray[Any]) -> messages.Array:
+        return messages.Array(self._arrays.put(array))
 
     def _taking(self, handle: str) -> TakesWeights:
         from zoodiff.zoos.base import TakesWeights
@@ -193,20 +193,18 @@ class Handlers:
             raise MeasurementError("this zoo's networks do not take weights")
         return network
 
-    def on_run(self, handle: str, image: dict[str, str]) -> dict[str, Any]:
+    def on_run(self, request: messages.Run) -> messages.Outputs:
         """Run one image, given channels first; return the raw outputs."""
         import numpy as np
 
-        network, _ = self._networks[handle]
-        batch = self._arrays.get(image)
+        network, _ = self._networks[request.handle]
+        batch = self._arrays.get(request.image)
         if network.layout == "NHWC" and batch.ndim == 4:
             batch = batch.transpose(0, 2, 3, 1)
         outputs = network.run(np.ascontiguousarray(batch, dtype=np.float32))
-        return {"outputs": self._arrays.put(np.asarray(outputs))}
+        return messages.Outputs(self._put(np.asarray(outputs)))
 
-    def on_pixels(
-        self, data: dict[str, str], sizes: list[int], geometries: list[dict[str, Any]]
-    ) -> dict[str, Any]:
+    def on_pixels(self, request: messages.Pixels) -> messages.Decoded:
         """Decode images, given one after the other, and bring them to each geometry.
 
         Returns for each geometry an array (images, rows, columns, 3), and why images failed, by
@@ -218,8 +216,8 @@ class Handlers:
         from zoodiff.preprocessing.geometry import Geometry
         from zoodiff.preprocessing.pixels import extent, pixels
 
-        encoded = self._arrays.get(data)
-        wanted = [Geometry.from_dict(raw) for raw in geometries]
+        encoded, sizes = self._arrays.get(request.data), request.sizes
+        wanted = [Geometry.from_dict(raw) for raw in request.geometries]
         made: list[NDArray[Any]] = [
             np.zeros((len(sizes), *one.size, 3), dtype=one.dtype) for one in wanted
         ]
@@ -235,20 +233,14 @@ class Handlers:
                 failed[str(position)] = str(error)
                 for target in made:
                     target[position] = 0
-        arrays = [self._arrays.put(array) for array in made]
-        extents = []
+        extents: list[tuple[int, int]] = []
         if len(sizes) == 1 and not failed:
-            extents = [list(extent(encoded.tobytes(), one)) for one in wanted]
-        return {"pixels": arrays, "failed": failed, "extents": extents}
+            for geometry in wanted:
+                rows, columns = extent(encoded.tobytes(), geometry)
+                extents.append((int(rows), int(columns)))
+        return messages.Decoded([self._put(array) for array in made], failed, extents)
 
-    def on_classify(
-        self,
-        handle: str,
-        pixels: dict[str, str],
-        preprocessing: dict[str, Any],
-        batch: int,
-        repeat: int = 0,
-    ) -> dict[str, Any]:
+    def on_classify(self, request: messages.Classify) -> messages.Classified:
         """Run pixels (images, rows, columns, 3) by a stated preprocessing; return the outputs.
 
         The first ``repeat`` images are run a second time, one by one and the last first;
@@ -260,9 +252,9 @@ class Handlers:
         from zoodiff.preprocessing.numbers import to_input
         from zoodiff.preprocessing.spec import Preprocessing
 
-        network, _ = self._networks[handle]
-        spec = Preprocessing.from_dict(preprocessing)
-        images = self._arrays.get(pixels)
+        network, _ = self._networks[request.handle]
+        spec, batch = Preprocessing.from_dict(request.preprocessing), request.batch
+        images = self._arrays.get(request.pixels)
 
         def run(chosen: NDArray[Any]) -> NDArray[np.float32]:
             given = to_input(chosen, spec, network.layout)
@@ -272,58 +264,57 @@ class Handlers:
         outputs = np.concatenate(
             [run(images[first : first + batch]) for first in range(0, len(images), batch)]
         )
-        again = min(repeat, len(images))
-        facts: dict[str, Any] = {}
-        if again:
-            alone = np.concatenate([run(images[k : k + 1]) for k in reversed(range(again))])[::-1]
-            before = outputs[:again]
-            facts = {
-                "changed": int((alone.argmax(1) != before.argmax(1)).sum()),
-                "deviation": float(np.abs(alone - before).max() / max(np.ptp(before), 1e-30)),
-                "repeated": again,
-            }
-        return {"outputs": self._arrays.put(outputs), **facts}
+        again = min(request.repeat, len(images))
+        if not again:
+            return messages.Classified(self._put(outputs))
+        alone = np.concatenate([run(images[k : k + 1]) for k in reversed(range(again))])[::-1]
+        before = outputs[:again]
+        deviation = float(np.abs(alone - before).max() / max(np.ptp(before), 1e-30))
+        return messages.Classified(
+            self._put(outputs),
+            repeated=again,
+            changed=int((alone.argmax(1) != before.argmax(1)).sum()),
+            deviation=deviation if np.isfinite(deviation) else None,
+        )
 
-    def on_predict(self, handle: str, images: dict[str, str], batch: int) -> dict[str, Any]:
+    def on_predict(self, request: messages.Predict) -> messages.Outputs:
         """Preprocess and run decoded images; return the outputs, one row an image."""
         import numpy as np
 
-        network, _ = self._networks[handle]
-        pixels = self._arrays.get(images)
+        network, _ = self._networks[request.handle]
+        pixels, batch = self._arrays.get(request.images), request.batch
         outputs = [
             network.run(network.prepare(np.asarray(pixels[first : first + batch])))
             for first in range(0, len(pixels), batch)
         ]
-        return {"outputs": self._arrays.put(np.concatenate(outputs))}
+        return messages.Outputs(self._put(np.concatenate(outputs)))
 
-    def on_profile(
-        self, path: str, runs: int, batch: int, seed: int, threads: int
-    ) -> dict[str, Any]:
+    def on_profile(self, request: messages.Profile) -> messages.Profiled:
         """How long each operator of an ONNX file takes; see ``zoodiff.zoos.onnx_profile``."""
         from zoodiff.zoos.onnx_profile import profile
 
-        return profile(
-            Path(path),
-            runs=runs,
-            batch=batch,
-            seed=seed,
-            threads=threads,
+        measured = profile(
+            Path(request.path),
+            runs=request.runs,
+            batch=request.batch,
+            seed=request.seed,
+            threads=request.threads,
             folder=self._arrays.scratch,
         )
+        return messages.decode(messages.Profiled, measured)
 
-    def on_environment(self) -> dict[str, Any]:
+    def on_environment(self, request: messages.Environment) -> messages.RuntimeInfo:
         """What this process runs with; the framework is imported, so that its threads count."""
         from zoodiff.workers.surroundings import surroundings
 
-        return surroundings(self.backend.versions())
+        return messages.decode(messages.RuntimeInfo, surroundings(self.backend.versions()))
 
-    def on_peaks(
-        self, threads: int, each_seconds: float, cache_bytes: int | None
-    ) -> dict[str, Any]:
+    def on_peaks(self, request: messages.Peaks) -> messages.MeasuredPeaks:
         """What this process reaches at best; see ``zoodiff.workers.peaks``."""
         from zoodiff.workers.peaks import peaks
 
-        return peaks(threads, each_seconds, cache_bytes)
+        measured = peaks(request.threads, request.each_seconds, request.cache_bytes)
+        return messages.decode(messages.MeasuredPeaks, measured)
 
 
 def peak_rss_bytes() -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from zoodiff import errors
 from zoodiff.errors import WorkerError, ZoodiffError
@@ -89,7 +89,7 @@ class Worker:
         self._checked = 0.0
         self._confined = bool(getattr(zoo, "confined", False))
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

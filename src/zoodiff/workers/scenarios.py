@@ -24,11 +24,11 @@ import queue
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import MeasurementError, MissingFrameworkError, UnknownNameError
+from zoodiff.workers.messages import LoadTested, ScenarioLoad, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from zoodiff.zoos.base import Network
 
-Scenario = Literal["single-stream", "offline", "server"]
 LOADGEN, OWN = "loadgen", "own"
 _DISTRIBUTION = "mlcommons-loadgen"
 _LOADGEN_NAMES = {"single-stream": "SingleStream", "offline": "Offline", "server": "Server"}
@@ -46,33 +45,12 @@ _OFFLINE_ROOM = 1.1
 """LoadGen asks for a tenth more images than the expected rate fills the time with."""
 
 
-@dataclass(frozen=True)
-class Load:
-    """What is asked of a network."""
+def run(
+    network: Network, data: NDArray[np.float32], load: ScenarioLoad, generator: str
+) -> LoadTested:
+    """Run an MLPerf load test; ``data`` holds at least ``load.batch`` inputs.
 
-    scenario: Scenario
-    seconds: float
-    """The least duration."""
-    queries: int
-    """The least number of queries (offline: of images)."""
-    batch: int = 1
-    """Offline: images of a call. Server: waiting queries that one call may take together."""
-    rate: float = 0.0
-    """Server: queries a second. Offline: images a second that are expected."""
-    bound_ms: float = 0.0
-    """Server: the latency that counts as too late."""
-    allowed: float = 0.01
-    """Server: the share of queries that may be too late."""
-    seed: int = 0
-
-
-def run(network: Network, data: NDArray[np.float32], load: Load, generator: str) -> dict[str, Any]:
-    """Put a load on a network; ``data`` holds at least ``load.batch`` inputs.
-
-    ``generator`` is ``loadgen``, ``own``, or empty for LoadGen where it is installed. Returns
-    ``generator``, ``queries``, ``images``, ``seconds``, ``images_per_second``, ``latency_ms``
-    (mean, p50, p90, p99), and for the server ``late``, the number of queries beyond the bound,
-    and ``given_up``: more were late than may be, so the rest was not waited for.
+    ``generator`` is ``loadgen``, ``own``, or empty for LoadGen where it is installed.
     """
     if generator not in {"", LOADGEN, OWN}:
         raise UnknownNameError(f'no load generator "{generator}"; there are {LOADGEN}, {OWN}')
@@ -88,18 +66,18 @@ def run(network: Network, data: NDArray[np.float32], load: Load, generator: str)
 
     _warm_up(answer, load)
     if there and generator != OWN:
-        return _with_loadgen(answer, load)
-    return {"generator": "zoodiff", **_OWN[load.scenario](answer, load)}
+        return decode(LoadTested, _with_loadgen(answer, load))
+    return decode(LoadTested, {"generator": "zoodiff", **_OWN[load.scenario](answer, load)})
 
 
-def _warm_up(answer: Callable[[int], None], load: Load) -> None:
+def _warm_up(answer: Callable[[int], None], load: ScenarioLoad) -> None:
     """Every size that a call may have, once: some frameworks compile for each."""
     sizes = range(1, load.batch + 1) if load.scenario == "server" else {load.batch}
     for size in sizes:
         answer(size)
 
 
-def _single_stream(answer: Callable[[int], None], load: Load) -> dict[str, Any]:
+def _single_stream(answer: Callable[[int], None], load: ScenarioLoad) -> dict[str, Any]:
     latencies: list[float] = []
     begin = time.perf_counter()
     last = begin
@@ -111,7 +89,7 @@ def _single_stream(answer: Callable[[int], None], load: Load) -> dict[str, Any]:
     return _outcome(latencies, len(latencies), last - begin)
 
 
-def _offline(answer: Callable[[int], None], load: Load) -> dict[str, Any]:
+def _offline(answer: Callable[[int], None], load: ScenarioLoad) -> dict[str, Any]:
     images = max(load.queries, math.ceil(load.rate * load.seconds * _OFFLINE_ROOM), 1)
     latencies: list[float] = []
     begin = time.perf_counter()
@@ -122,7 +100,7 @@ def _offline(answer: Callable[[int], None], load: Load) -> dict[str, Any]:
     return _outcome(latencies, images, time.perf_counter() - begin)
 
 
-def _server(answer: Callable[[int], None], load: Load) -> dict[str, Any]:
+def _server(answer: Callable[[int], None], load: ScenarioLoad) -> dict[str, Any]:
     import numpy as np
 
     count = max(load.queries, math.ceil(load.rate * load.seconds), 1)
@@ -171,7 +149,7 @@ def _outcome(latencies: Sequence[float], images: int, seconds: float) -> dict[st
     }
 
 
-def _with_loadgen(answer: Callable[[int], None], load: Load) -> dict[str, Any]:
+def _with_loadgen(answer: Callable[[int], None], load: ScenarioLoad) -> dict[str, Any]:
     import mlperf_loadgen as loadgen
 
     settings = loadgen.TestSettings()
@@ -220,7 +198,7 @@ class _Answering:
     go on bringing them in time.
     """
 
-    def __init__(self, loadgen: Any, answer: Callable[[int], None], load: Load) -> None:
+    def __init__(self, loadgen: Any, answer: Callable[[int], None], load: ScenarioLoad) -> None:
         self._loadgen, self._answer = loadgen, answer
         self._batch, self._apart = load.batch, load.scenario == "server"
         self._waiting: queue.SimpleQueue[list[int] | None] = queue.SimpleQueue()
@@ -282,7 +260,7 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _told(told: dict[str, Any], images: int, seconds: float, load: Load) -> dict[str, Any]:
+def _told(told: dict[str, Any], images: int, seconds: float, load: ScenarioLoad) -> dict[str, Any]:
     def milliseconds(name: str) -> float:
         key = f"result_{name}_latency_ns"
         if key not in told:

@@ -313,19 +313,15 @@ def frame(data: bytes, random: Any) -> bytes:
 def _answering(answer: Any) -> Any:
     """An engine whose only worker gives this answer to every question."""
     from zoodiff.engines.local import LocalEngine
+    from zoodiff.workers.client import WorkerClient
+
+    class Answerer(WorkerClient):
+        def ask(self, method: str, /, **_: Any) -> Any:
+            return lambda: {"versions": {"a": "1"}} if method == "hello" else answer
 
     class Answering(LocalEngine):
         def worker(self, zoo: Any, role: str = "run", **_: Any) -> Any:
-            class Worker:
-                """What the engine asks."""
-
-                def __init__(self) -> None:
-                    self.zoo = zoo
-
-                def call(self, method: str, /, **_: Any) -> Any:
-                    return {"versions": {"a": "1"}} if method == "hello" else answer
-
-            return Worker()
+            return Answerer(zoo)
 
     return Answering()
 

@@ -1,6 +1,4 @@
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +7,7 @@ from zoodiff.engines.local import usable
 from zoodiff.measure.latency import scenarios
 from zoodiff.measure.latency.contestant import Contestant
 from zoodiff.measure.latency.scenarios import Demand, Outcome
+from zoodiff.workers.messages import LoadTested, Percentiles, ScenarioLoad
 from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Entry, Model
@@ -25,28 +24,26 @@ class Queue:
         self.now = 0.0
         self.asked: list[float] = []
 
-    def __call__(self, **load: Any) -> Mapping[str, Any]:
-        rng = np.random.default_rng(load["seed"])
-        arrivals = np.cumsum(rng.exponential(1 / load["rate"], load["queries"]))
+    def __call__(self, load: ScenarioLoad) -> LoadTested:
+        rng = np.random.default_rng(load.seed)
+        arrivals = np.cumsum(rng.exponential(1 / load.rate, load.queries))
         free, latencies = 0.0, []
         for arrival in arrivals:
             free = max(free, arrival) + 0.010
             latencies.append((free - arrival) * 1e3)
         self.now += free
-        self.asked.append(load["rate"])
-        late = sum(one > load["bound_ms"] for one in latencies)
+        self.asked.append(load.rate)
+        late = sum(one > load.bound_ms for one in latencies)
         quantiles = np.quantile(latencies, (0.5, 0.9, 0.99))
-        return {
-            "generator": "simulated",
-            "queries": len(latencies),
-            "seconds": free,
-            "images_per_second": len(latencies) / free,
-            "latency_ms": {
-                "mean": float(np.mean(latencies)),
-                **dict(zip(("p50", "p90", "p99"), map(float, quantiles), strict=True)),
-            },
-            "late": late,
-        }
+        return LoadTested(
+            generator="simulated",
+            queries=len(latencies),
+            images=len(latencies),
+            seconds=free,
+            images_per_second=len(latencies) / free,
+            latency_ms=Percentiles(float(np.mean(latencies)), *map(float, quantiles)),
+            late=late,
+        )
 
 
 @pytest.fixture
@@ -65,8 +62,9 @@ def test_the_search_brackets_the_largest_rate_to_five_percent(line) -> None:
     assert found.percentile == pytest.approx(99)
 
     def share(rate: float) -> float:
-        answer = Queue()(rate=rate, queries=400_000, bound_ms=40, seed=99)
-        return answer["late"] / answer["queries"]
+        load = ScenarioLoad("server", 0.0, 400_000, rate=rate, bound_ms=40, seed=99)
+        answer = Queue()(load)
+        return answer.late / answer.queries
 
     assert share(found.rate * 0.92) < 0.01 < share(found.rate * 1.13)
     held = [one.rate for one in found.trials if one.held]

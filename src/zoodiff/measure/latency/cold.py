@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.measure.latency.contestant import Contestant
-from zoodiff.workers.process import Limits, Worker
+from zoodiff.measure.latency.contestant import Contestant, load_request
+from zoodiff.workers.client import WorkerClient
+from zoodiff.workers.messages import Time
+from zoodiff.workers.process import Limits
 
 STAGES = ("process", "import", "build", "weights", "compile", "other", "first")
 """In the order in which they pass; together they are the cold start.
@@ -188,42 +190,25 @@ def _run(
     one: Contestant, seed: int, limits: Limits | None
 ) -> tuple[ColdRun, Mapping[str, str], int | None]:
     """One fresh process; what it measured, the scope it stated and the bytes of the weights."""
-    with Worker(one.entry.zoo, threads=one.scope.threads, limits=limits) as worker:
+    with WorkerClient(one.entry.zoo, threads=one.scope.threads, limits=limits) as worker:
 
         def peak() -> int:
-            answer = worker.call("memory", doing=f"starting a process for {one.name}")
-            return int(answer["peak_rss_bytes"])
+            return worker.peak_memory(doing=f"starting a process for {one.name}")
 
         def timed(calls: int, settle_ms: float = 0.0) -> list[float]:
-            answer = worker.call(
-                "time",
-                doing=f"running {one.name} for the first time",
-                handle=one.name,
-                calls=calls,
-                batch=one.scope.batch,
-                seed=seed,
-                settle_ms=settle_ms,
-            )
-            return [float(value) / 1e3 for value in answer["milliseconds"]]
+            request = Time(one.name, calls, one.scope.batch, seed, settle_ms)
+            times = worker.time(request, doing=f"running {one.name} for the first time")
+            return [milliseconds / 1e3 for milliseconds in times]
 
         began = time.perf_counter()
         before = peak()
         stages = {"process": time.perf_counter() - began}
         worker.forget_compiled(f"starting a process for {one.name}")
-        answer = worker.call(
-            "load",
-            doing=f"loading {one.name}",
-            handle=one.name,
-            model=one.entry.model.name,
-            weights=one.entry.weights_name,
-            seed=seed,
-            threads=one.scope.threads,
-            mode=one.scope.mode,
-        )
-        parts = {name: float(value) for name, value in answer["stages"].items()}
+        answer = worker.load(load_request(one, seed), doing=f"loading {one.name}")
+        parts = dict(answer.stages)
         checks = parts.pop("checks", 0.0)
         loaded = peak()
-        compiling = str(answer["scope"].get("compiles", "")).startswith(_AT_FIRST_CALL)
+        compiling = answer.scope.get("compiles", "").startswith(_AT_FIRST_CALL)
         calls = timed(3 if compiling else 2)
         stages |= {name: parts.pop(name, 0.0) for name in STAGES if name not in stages}
         stages["other"] += sum(parts.values())
@@ -233,9 +218,9 @@ def _run(
         steady = statistics.median(timed(_STEADY_CALLS, _SETTLE_MS))
         after = peak()
         # Last, since reading the weights takes memory.
-        size = worker.call("size", doing=f"weighing {one.name}", handle=one.name)["weights_bytes"]
+        size = worker.weights_size(one.name, doing=f"weighing {one.name}")
     run = ColdRun(stages, calls[-1], steady, checks, before, loaded, after)
-    return run, answer["scope"], size
+    return run, answer.scope, size
 
 
 def _spread(values: Sequence[float]) -> Spread:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zoodiff.measure.latency.scope import Scope, Stated
-from zoodiff.workers.process import Limits, Worker
+from zoodiff.workers import messages
+from zoodiff.workers.client import WorkerClient
+from zoodiff.workers.process import Limits
 from zoodiff.zoos.registry import Entry
 
 _WARM_UP_CALLS = 3
@@ -45,6 +47,18 @@ class Loaded:
     versions: Mapping[str, str]
 
 
+def load_request(contestant: Contestant, seed: int) -> messages.Load:
+    """Return the request that loads a contestant under its own name."""
+    return messages.Load(
+        contestant.name,
+        contestant.entry.model.name,
+        contestant.entry.weights_name,
+        seed=seed,
+        threads=contestant.scope.threads,
+        mode=contestant.scope.mode,
+    )
+
+
 class Timed:
     """A contestant in a fresh process; a context manager.
 
@@ -57,9 +71,11 @@ class Timed:
     ) -> None:
         self.contestant = contestant
         self._seed = seed
-        self._worker = Worker(contestant.entry.zoo, threads=contestant.scope.threads, limits=limits)
+        self._worker = WorkerClient(
+            contestant.entry.zoo, threads=contestant.scope.threads, limits=limits
+        )
         # Frameworks are imported side by side: nothing is timed before all are loaded.
-        self._versions = self._worker.ask("hello", doing="importing its framework")
+        self._versions = self._worker.hello_later("importing its framework")
 
     def __enter__(self) -> Timed:
         return self
@@ -78,28 +94,19 @@ class Timed:
     def load(self) -> Loaded:
         """Build the network in its process and warm it up; raise a ZoodiffError otherwise."""
         one = self.contestant
-        versions = self._versions()["versions"]
-        answer = self._worker.call(
-            "load",
-            doing=f"loading {one.name}",
-            handle=one.name,
-            model=one.entry.model.name,
-            weights=one.entry.weights_name,
-            seed=self._seed,
-            threads=one.scope.threads,
-            mode=one.scope.mode,
-        )
+        versions = self._versions()
+        answer = self._worker.load(load_request(one, self._seed), doing=f"loading {one.name}")
         self._time(_WARM_UP_CALLS, 0.0)
         self._time(1, _WARM_UP_MS)
-        shape = tuple(answer["input_shape"][1:])
+        shape = answer.input_shape[1:]
         self._worker.hold()
         return Loaded(
-            weights_state=answer["weights_state"],
-            weights_sha256=answer["weights_sha256"],
+            weights_state=answer.weights_state,
+            weights_sha256=answer.weights_sha256,
             input_shape=shape,
-            stated=self._stated(answer["scope"], shape),
-            stages=answer["stages"],
-            peak_rss_bytes=answer["peak_rss_bytes"],
+            stated=self._stated(answer.scope, shape),
+            stages=answer.stages,
+            peak_rss_bytes=answer.peak_rss_bytes,
             versions=versions,
         )
 
@@ -124,7 +131,7 @@ class Timed:
         """Peak resident memory of the process so far."""
         self._worker.release()
         try:
-            return int(self._worker.call("memory", doing="asking for memory")["peak_rss_bytes"])
+            return self._worker.peak_memory(doing="asking for memory")
         finally:
             self._worker.hold()
 
@@ -132,8 +139,7 @@ class Timed:
         """What the process runs with: libraries, threads, environment variables."""
         self._worker.release()
         try:
-            answer = self._worker.call("environment", doing="asking what it runs with")
-            return dict(answer)
+            return asdict(self._worker.runtime_info(doing="asking what it runs with"))
         finally:
             self._worker.hold()
 
@@ -141,31 +147,23 @@ class Timed:
         """Milliseconds that the clock itself shows a call, by a network that does nothing."""
         self._worker.release()
         try:
-            answer = self._worker.call(
-                "time",
-                doing="timing nothing",
-                handle="identity",
-                calls=calls,
-                batch=self.contestant.scope.batch,
-                seed=self._seed,
-            )
-            return statistics.median(float(one) for one in answer["milliseconds"])
+            batch = self.contestant.scope.batch
+            request = messages.Time("identity", calls, batch, self._seed)
+            return statistics.median(self._worker.time(request, doing="timing nothing"))
         finally:
             self._worker.hold()
 
     def _time(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
         scope = self.contestant.scope
-        answer = self._worker.call(
-            "time",
-            doing=f"timing {self.contestant.name}",
-            handle=self.contestant.name,
-            calls=calls,
-            batch=scope.batch,
-            seed=self._seed,
+        request = messages.Time(
+            self.contestant.name,
+            calls,
+            scope.batch,
+            self._seed,
             settle_ms=settle_ms,
             pause_ms=scope.pause_ms if pause_ms is None else pause_ms,
         )
-        return [float(one) for one in answer["milliseconds"]]
+        return self._worker.time(request, doing=f"timing {self.contestant.name}")
 
     def _stated(self, told: Mapping[str, Any], shape: tuple[int, ...]) -> Stated:
         scope = self.contestant.scope

@@ -15,9 +15,12 @@ from math import log, log2, sqrt
 from typing import Any
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.measure.latency.contestant import Contestant
+from zoodiff.measure.latency.contestant import Contestant, load_request
 from zoodiff.stats.intervals import Estimate, proportion
-from zoodiff.workers.process import Limits, Worker
+from zoodiff.workers import messages
+from zoodiff.workers.client import WorkerClient
+from zoodiff.workers.messages import LoadTested, ScenarioLoad
+from zoodiff.workers.process import Limits
 
 _BOUND_TIMES = 3.0
 """The bound where none is given: so many times the 90th percentile of the single stream."""
@@ -151,8 +154,8 @@ class Scenarios:
         }
 
 
-Ask = Callable[..., Mapping[str, Any]]
-"""Puts a load on a contestant and returns what the worker answers."""
+Ask = Callable[[ScenarioLoad], LoadTested]
+"""Runs a load test of a contestant."""
 
 
 def measure(
@@ -208,7 +211,7 @@ class _Running:
     def __init__(self, contestant: Contestant, limits: Limits | None, demand: Demand) -> None:
         self._contestant, self._demand = contestant, demand
         scope = contestant.scope
-        self._worker = Worker(contestant.entry.zoo, threads=scope.threads, limits=limits)
+        self._worker = WorkerClient(contestant.entry.zoo, threads=scope.threads, limits=limits)
         self._generation = -1
         self.stated: Mapping[str, str] = {}
 
@@ -218,48 +221,41 @@ class _Running:
     def __exit__(self, *error: object) -> None:
         self._worker.close()
 
-    def ask(self, **load: Any) -> Mapping[str, Any]:
+    def ask(self, load: ScenarioLoad) -> LoadTested:
         """Put a load on the network, which is loaded first where it is not."""
         one, name = self._contestant, self._contestant.name
         self._worker.release()
         try:
             if not self._worker.holds(self._generation):
-                answer = self._worker.call(
-                    "load",
-                    doing=f"loading {name}",
-                    handle=name,
-                    model=one.entry.model.name,
-                    weights=one.entry.weights_name,
-                    seed=self._demand.seed,
-                    threads=one.scope.threads,
-                    mode=one.scope.mode,
+                loaded = self._worker.load(
+                    load_request(one, self._demand.seed), doing=f"loading {name}"
                 )
-                self.stated, self._generation = answer["scope"], self._worker.generation
-            found: Mapping[str, Any] = self._worker.call(
-                "load_test",
-                doing=f"measuring {name} in the scenario {load['scenario']}",
-                handle=name,
-                generator=self._demand.generator,
-                load={"seed": self._demand.seed, **load},
+                self.stated, self._generation = loaded.scope, self._worker.generation
+            return self._worker.load_test(
+                messages.LoadTest(name, load, self._demand.generator),
+                doing=f"measuring {name} in the scenario {load.scenario}",
             )
         finally:
             self._worker.hold()
-        return found
 
 
 def _single_stream(ask: Ask, demand: Demand, found: dict[str, Any]) -> None:
-    answer = ask(scenario="single-stream", seconds=demand.seconds, queries=demand.queries)
+    load = ScenarioLoad("single-stream", demand.seconds, demand.queries, seed=demand.seed)
+    answer = ask(load)
     found["single_stream"] = _outcome(answer)
 
 
 def _offline(ask: Ask, demand: Demand, found: dict[str, Any]) -> None:
     # The rate is only for choosing how many images there are.
     answer = ask(
-        scenario="offline",
-        seconds=demand.seconds,
-        queries=demand.offline_batch,
-        batch=demand.offline_batch,
-        rate=found["single_stream"].images_per_second,
+        ScenarioLoad(
+            "offline",
+            seconds=demand.seconds,
+            queries=demand.offline_batch,
+            batch=demand.offline_batch,
+            rate=found["single_stream"].images_per_second,
+            seed=demand.seed,
+        )
     )
     found["offline"] = _outcome(answer)
 
@@ -309,17 +305,19 @@ def search(ask: Ask, demand: Demand, *, bound_ms: float, most: float, alone: Out
 
 def _trial(ask: Ask, demand: Demand, bound_ms: float, rate: float, number: int) -> Trial:
     answer = ask(
-        scenario="server",
-        seed=demand.seed + number,
-        seconds=demand.server_queries / rate,
-        queries=demand.server_queries,
-        batch=demand.server_batch,
-        rate=rate,
-        bound_ms=bound_ms,
-        allowed=demand.allowed,
+        ScenarioLoad(
+            "server",
+            seconds=demand.server_queries / rate,
+            queries=demand.server_queries,
+            batch=demand.server_batch,
+            rate=rate,
+            bound_ms=bound_ms,
+            allowed=demand.allowed,
+            seed=demand.seed + number,
+        )
     )
-    late, queries = int(answer["late"]), int(answer["queries"])
-    return Trial(rate, _outcome(answer), late, proportion(late, queries), demand.allowed)
+    late_share = proportion(answer.late, answer.queries)
+    return Trial(rate, _outcome(answer), answer.late, late_share, demand.allowed)
 
 
 def _out_of_time(
@@ -339,12 +337,15 @@ def _out_of_time(
     )
 
 
-def _outcome(answer: Mapping[str, Any]) -> Outcome:
-    latency = answer["latency_ms"]
+def _outcome(answer: LoadTested) -> Outcome:
+    latency = answer.latency_ms
     return Outcome(
-        generator=str(answer["generator"]),
-        queries=int(answer["queries"]),
-        seconds=float(answer["seconds"]),
-        images_per_second=float(answer["images_per_second"]),
-        **{f"{name}_ms": float(latency[name]) for name in ("mean", "p50", "p90", "p99")},
+        generator=answer.generator,
+        queries=answer.queries,
+        seconds=answer.seconds,
+        images_per_second=answer.images_per_second,
+        mean_ms=latency.mean,
+        p50_ms=latency.p50,
+        p90_ms=latency.p90,
+        p99_ms=latency.p99,
     )

@@ -17,10 +17,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.measure.latency.contestant import Contestant
+from zoodiff.measure.latency.contestant import Contestant, load_request
 from zoodiff.measure.latency.schedule import orders
 from zoodiff.measure.latency.swept import Cell, LeftOut, Sweep
-from zoodiff.workers.process import Limits, Worker
+from zoodiff.workers.client import WorkerClient
+from zoodiff.workers.messages import Time
+from zoodiff.workers.process import Limits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,13 +76,13 @@ class _Server:
     contestant: Contestant
     limits: Limits | None
     seed: int
-    worker: Worker = field(init=False)
+    worker: WorkerClient = field(init=False)
     batches: list[int] = field(default_factory=list)
     """Batch sizes that it takes."""
     generation: int = -1
 
     def __post_init__(self) -> None:
-        self.worker = Worker(
+        self.worker = WorkerClient(
             self.contestant.entry.zoo, threads=self.contestant.scope.threads, limits=self.limits
         )
 
@@ -91,16 +93,7 @@ class _Server:
     def load(self) -> None:
         one = self.contestant
         self.worker.release()
-        self.worker.call(
-            "load",
-            doing=f"loading {one.name}",
-            handle=one.name,
-            model=one.entry.model.name,
-            weights=one.entry.weights_name,
-            seed=self.seed,
-            threads=one.scope.threads,
-            mode=one.scope.mode,
-        )
+        self.worker.load(load_request(one, self.seed), doing=f"loading {one.name}")
         self.generation = self.worker.generation
         self.worker.hold()
 
@@ -109,27 +102,18 @@ class _Server:
             self.load()
         self.worker.release()
         try:
-            answer = self.worker.call(
-                "time",
-                doing=f"timing {self.contestant.name} at batch {batch}",
-                handle=self.contestant.name,
-                calls=calls,
-                batch=batch,
-                seed=self.seed,
-                settle_ms=settle_ms,
-                pause_ms=self.contestant.scope.pause_ms,
-            )
+            name, pause_ms = self.contestant.name, self.contestant.scope.pause_ms
+            request = Time(name, calls, batch, self.seed, settle_ms, pause_ms)
+            return self.worker.time(request, doing=f"timing {name} at batch {batch}")
         finally:
             self.worker.hold()
-        return [float(value) for value in answer["milliseconds"]]
 
     def peak(self) -> int:
         self.worker.release()
         try:
-            answer = self.worker.call("memory", doing="asking for memory")
+            return self.worker.peak_memory(doing="asking for memory")
         finally:
             self.worker.hold()
-        return int(answer["peak_rss_bytes"])
 
     def restart(self) -> None:
         """Have clean memory again after what did not fit."""

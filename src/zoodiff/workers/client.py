@@ -1,0 +1,180 @@
+"""A worker with one typed method for each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from zoodiff.errors import WorkerError
+from zoodiff.workers import exchange, messages
+from zoodiff.workers.process import Worker
+from zoodiff.workers.protocol import ProtocolError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from zoodiff.preprocessing.geometry import Geometry
+
+T = TypeVar("T")
+
+
+class WorkerClient(Worker):
+    """A worker whose replies are checked and typed.
+
+    Every method takes ``doing``, which completes the sentence of an error: "... while describing
+    resnet50". Every method raises the ZoodiffError that the worker raised, and WorkerError where
+    the worker died, took too long or answered something else than what was asked for.
+    """
+
+    def hello(self, doing: str) -> dict[str, str]:
+        """Import the framework; return versions by name."""
+        return self.hello_later(doing)()
+
+    def hello_later(self, doing: str) -> Callable[[], dict[str, str]]:
+        """Begin to import the framework; what is returned waits and returns the versions."""
+        answer = self._asked(messages.Hello(), messages.Versions, doing)
+        return lambda: answer().versions
+
+    def describe(self, model: str, weights: str | None, *, doing: str) -> messages.Described:
+        """Return a network's graph, not yet validated, and the framework's own facts."""
+        return self._answered(messages.Describe(model, weights), messages.Described, doing)
+
+    def load(self, request: messages.Load, *, doing: str) -> messages.Loaded:
+        """Load a network under a handle."""
+        return self._answered(request, messages.Loaded, doing)
+
+    def unload(self, handle: str, *, doing: str) -> None:
+        """Drop a network."""
+        self._answered(messages.Unload(handle), messages.Done, doing)
+
+    def time(self, request: messages.Time, *, doing: str) -> list[float]:
+        """Return the milliseconds of each call."""
+        times = self._answered(request, messages.Times, doing).milliseconds
+        if len(times) != request.calls or min(times, default=0.0) < 0.0:
+            raise self._wrong(f"{len(times)} times for {request.calls} calls", doing)
+        return list(times)
+
+    def peak_memory(self, *, doing: str) -> int:
+        """Return the peak of resident memory so far, bytes."""
+        return self._answered(messages.Memory(), messages.PeakMemory, doing).peak_rss_bytes
+
+    def weights_size(self, handle: str, *, doing: str) -> int | None:
+        """Return the bytes of a network's weights; None where they cannot be read."""
+        return self._answered(messages.Size(handle), messages.WeightsSize, doing).weights_bytes
+
+    def load_test(self, request: messages.LoadTest, *, doing: str) -> messages.LoadTested:
+        """Run an MLPerf load test."""
+        return self._answered(request, messages.LoadTested, doing)
+
+    def weights(self, handle: str, *, doing: str, most: int) -> dict[str, NDArray[Any]]:
+        """Return all weights of a network by name; together they may have ``most`` bytes."""
+        answer = self._answered(messages.Weights(handle), messages.Arrays, doing)
+        found, left = {}, most
+        for name, array in answer.arrays.items():
+            found[name] = self.get_array(array, most=left)
+            left -= found[name].nbytes
+        return found
+
+    def assign(self, handle: str, weights: Mapping[str, NDArray[Any]], *, doing: str) -> None:
+        """Put values into a network's weights, by name."""
+        sent = {name: messages.Array(self.put_array(array)) for name, array in weights.items()}
+        self._answered(messages.Assign(handle, sent), messages.Done, doing)
+
+    def run(self, handle: str, images: NDArray[Any], *, doing: str) -> NDArray[Any]:
+        """Return the raw outputs for images (batch, channels, height, width)."""
+        request = messages.Run(handle, messages.Array(self.put_array(images)))
+        return self.get_array(self._answered(request, messages.Outputs, doing).outputs)
+
+    def decode(
+        self, images: Sequence[bytes], geometries: Sequence[Geometry], *, doing: str
+    ) -> messages.Decoded:
+        """Decode images and bring them to each geometry; the pixels are still the worker's.
+
+        ``pixels_of`` copies them, ``share_pixels`` passes them on.
+        """
+        import numpy as np
+
+        data = np.frombuffer(b"".join(images) or b"\0", dtype=np.uint8)
+        request = messages.Pixels(
+            messages.Array(self.put_array(data)),
+            [len(one) for one in images],
+            [one.to_dict() for one in geometries],
+        )
+        answer = self._answered(request, messages.Decoded, doing)
+        positions = {str(number) for number in range(len(images))}
+        if len(answer.pixels) != len(geometries) or not answer.failed.keys() <= positions:
+            raise self._wrong("pixels of other images", doing)
+        return answer
+
+    def pixels_of(self, array: messages.Array, images: int, geometry: Geometry) -> NDArray[Any]:
+        """Copy the pixels of so many images (images, rows, columns, 3)."""
+        shape, most = _pixels_shape(images, geometry)
+        return self.get_array(array, shape, most=most)
+
+    def share_pixels(
+        self, array: messages.Array, images: int, geometry: Geometry
+    ) -> messages.Array:
+        """Copy pixels to where every worker can read them, until ``unshare`` is called."""
+        shape, most = _pixels_shape(images, geometry)
+        return messages.Array(self.share_array(array, shape, most=most))
+
+    def classify(
+        self, request: messages.Classify, images: int, *, doing: str
+    ) -> tuple[NDArray[Any], messages.Classified]:
+        """Return the outputs of so many images, one row per image, and what repeating showed."""
+        answer = self._answered(request, messages.Classified, doing)
+        again = min(request.repeat, images)
+        if answer.repeated != again or not 0 <= answer.changed <= again:
+            raise self._wrong(f"{answer.changed} of {answer.repeated} images", doing)
+        return self.get_array(answer.outputs, (images, None)), answer
+
+    def predict(self, handle: str, images: NDArray[Any], batch: int, *, doing: str) -> NDArray[Any]:
+        """Return the outputs of decoded images by the zoo's own preprocessing."""
+        request = messages.Predict(handle, messages.Array(self.put_array(images)), batch)
+        return self.get_array(self._answered(request, messages.Outputs, doing).outputs)
+
+    def profile(self, request: messages.Profile, *, doing: str) -> messages.Profiled:
+        """Return how long each operator of an ONNX file takes."""
+        answer = self._answered(request, messages.Profiled, doing)
+        if any(len(one.ms) != len(answer.runs_ms) for one in answer.operators):
+            raise self._wrong("operators of other runs", doing)
+        return answer
+
+    def runtime_info(self, *, doing: str) -> messages.RuntimeInfo:
+        """Return what the process runs with."""
+        return self._answered(messages.Environment(), messages.RuntimeInfo, doing)
+
+    def peaks(self, request: messages.Peaks, *, doing: str) -> messages.MeasuredPeaks:
+        """Return what the process reaches at best."""
+        return self._answered(request, messages.MeasuredPeaks, doing)
+
+    def _answered(self, request: Any, reply: type[T], doing: str) -> T:
+        return self._asked(request, reply, doing)()
+
+    def _asked(self, request: Any, reply: type[T], doing: str) -> Callable[[], T]:
+        method = messages.METHODS[type(request)]
+        wait = self.ask(method, doing=doing, **messages.encode(request))
+
+        def answer() -> T:
+            raw = wait()
+            try:
+                return messages.decode(reply, raw)
+            except ProtocolError as error:
+                raise self._wrong(str(error), doing) from None
+
+        return answer
+
+    def _wrong(self, what: str, doing: str) -> WorkerError:
+        return WorkerError(
+            f"the worker of {self.zoo.name} gave an answer that makes no sense while {doing} "
+            f"({what})"
+        )
+
+
+def _pixels_shape(images: int, geometry: Geometry) -> tuple[tuple[int, ...], int]:
+    import numpy as np
+
+    rows, columns = geometry.size
+    shape = (images, rows, columns, 3)
+    most = int(np.prod(shape)) * np.dtype(geometry.dtype).itemsize
+    return shape, max(most, exchange.LARGEST_REPLY)
