@@ -10,9 +10,9 @@ neighbours with its interval by the bootstrap, and the least times, which other 
 from __future__ import annotations
 
 import argparse
-import copy
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +61,7 @@ def starts(number: int) -> tuple[list[float], list[float]]:
     found: tuple[list[float], list[float]] = ([], [])
     for _ in range(number):
         for kind, confined in enumerate((False, True)):
-            zoo = decoding(("pillow",))
-            zoo.confined = confined
-            with Worker(zoo) as worker:
+            with Worker(replace(decoding(("pillow",)), confined=confined)) as worker:
                 begin = time.perf_counter()
                 worker.call("hello", doing="starting")
                 found[kind].append((time.perf_counter() - begin) * 1e3)
@@ -77,9 +75,7 @@ def inferences(rounds: int) -> tuple[list[float], list[float]]:
         path = network(Path(folder) / "a.onnx")
         workers = []
         for confined in (False, True):
-            zoo = copy.copy(ONNX)
-            zoo.confined = confined
-            worker = Worker(zoo)
+            worker = Worker(replace(ONNX.worker, confined=confined))
             worker.call(
                 "load",
                 doing="loading",

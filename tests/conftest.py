@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.zoos import registry
-from zoodiff.zoos.base import Model, Weights
+from zoodiff.zoos.base import Model, Weights, WorkerSpec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -37,10 +37,22 @@ class FakeZoo:
     extra = None
     environment = None
     backend = "fake_backend:make"
+    confined = False
     listed = True
 
     def __init__(self, name: str = "fake") -> None:
         self.name = name
+
+    @property
+    def worker(self) -> WorkerSpec:
+        return WorkerSpec(
+            name=self.name,
+            backend=self.backend,
+            confined=self.confined,
+            distributions=self.distributions,
+            extra=self.extra,
+            environment=self.environment,
+        )
 
     def models(self) -> list[Model]:
         return [

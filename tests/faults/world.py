@@ -20,7 +20,7 @@ from PIL import Image
 from zoodiff.data.labels import UNKNOWN
 from zoodiff.workers.process import worker_environment as _worker_environment
 from zoodiff.zoos import registry
-from zoodiff.zoos.base import Model, Weights
+from zoodiff.zoos.base import Model, Weights, WorkerSpec
 
 HERE = Path(__file__).resolve().parent
 IMAGES = 140
@@ -49,11 +49,16 @@ class FaultZoo:
 
     name: str
     title: str = "a zoo for the fault suite"
-    distributions: tuple[str, ...] = ("numpy",)
-    extra: None = None
-    environment: None = None
-    backend: str = "fault_backend:make"
     listed: bool = True
+
+    @property
+    def worker(self) -> WorkerSpec:
+        return WorkerSpec(
+            name=self.name,
+            backend="fault_backend:make",
+            confined=False,
+            distributions=("numpy",),
+        )
 
     def models(self) -> list[Model]:
         return [

@@ -41,10 +41,10 @@ def engine():
 )
 def graphs(request: pytest.FixtureRequest, engine: LocalEngine) -> list[Graph]:
     zoo = registry.find_zoo(request.param)
-    reason = usable(zoo)
+    reason = usable(zoo.worker)
     if reason:
         pytest.skip(reason)
-    worker = engine.worker(zoo, "describe")
+    worker = engine.worker(zoo.worker, "describe")
     found = []
     for model in SAMPLE[request.param]:
         answer = worker.call("describe", doing=model, model=model, weights="random")

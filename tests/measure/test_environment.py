@@ -158,7 +158,7 @@ def test_only_variables_that_steer_libraries_are_kept() -> None:
 def test_a_worker_says_what_it_runs_with_and_what_it_reaches() -> None:
     pytest.importorskip("onnxruntime", reason="needs the onnx extra")
     with LocalEngine() as engine:
-        found = environment(engine, [ONNX], threads=1)
+        found = environment(engine, [ONNX.worker], threads=1)
         worker = found.workers["file-onnx"]
         assert worker.libraries.keys() >= {"numpy", "onnxruntime"}
         assert worker.variables["OMP_NUM_THREADS"] == "1"

@@ -113,7 +113,7 @@ def opened(engine: LocalEngine, one: Trick, path: Path) -> None:
         return
     text = f"{NETWORK}@{path}" if one.opened == "checkpoint" else str(path)
     entry = registry.resolve(text)
-    worker = engine.worker(entry.zoo, "run")
+    worker = engine.worker(entry.worker, "run")
     given = {"model": entry.model.name, "weights": entry.weights_name}
     loaded = worker.call("load", doing="loading it", handle="h", seed=0, threads=1, **given)
     shape = loaded["input_shape"]

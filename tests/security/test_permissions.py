@@ -58,7 +58,8 @@ def test_checkpoints_and_published_weights_share_no_worker(tmp_path: Path) -> No
     again = registry.resolve(f"torchvision:resnet18@{tmp_path / 'a.pth'}")
     assert other == again
     assert other.zoo.name == one.zoo.name == "torchvision"
-    assert not getattr(one.zoo, "confined", False)
+    assert other.worker.confined
+    assert not one.worker.confined
     with LocalEngine() as engine:
-        assert engine.worker(one.zoo) is not engine.worker(other.zoo)
-        assert engine.worker(other.zoo) is engine.worker(again.zoo)
+        assert engine.worker(one.worker) is not engine.worker(other.worker)
+        assert engine.worker(other.worker) is engine.worker(again.worker)

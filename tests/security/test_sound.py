@@ -85,7 +85,7 @@ def test_a_sound_file_is_opened_and_run(
         return
     text = f"torchvision:squeezenet1_1@{path}" if one.kind == "checkpoint" else f"{path}?size=16"
     entry = registry.resolve(text)
-    worker = engine.worker(entry.zoo, "run")
+    worker = engine.worker(entry.worker, "run")
     given = {"model": entry.model.name, "weights": entry.weights_name}
     if not one.run:
         assert worker.call("describe", doing="describing it", **given)["graph"]["nodes"]

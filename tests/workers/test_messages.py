@@ -162,7 +162,7 @@ class Answers(WorkerClient):
     ],
 )
 def test_an_answer_to_another_question_is_one_error(fake_zoo, ask: Any, answer: Any) -> None:
-    with Answers(fake_zoo) as worker:
+    with Answers(fake_zoo.worker) as worker:
         worker.answer = answer
         with pytest.raises(WorkerError):
             ask(worker)

@@ -20,7 +20,7 @@ from zoodiff.workers.process import Limits, Worker, worker_environment
 
 
 def test_describing_goes_through_although_the_framework_prints(fake_zoo) -> None:
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         answer = worker.call("describe", doing="describing small", model="small", weights="w1")
         assert Graph.from_dict(answer["graph"]).nodes[0].parameters[0].size == 12
         assert "noise" in worker.printed()
@@ -28,7 +28,7 @@ def test_describing_goes_through_although_the_framework_prints(fake_zoo) -> None
 
 def test_predictions_travel_as_arrays(fake_zoo) -> None:
     images = np.random.default_rng(0).integers(0, 255, (5, 8, 8, 3), dtype=np.uint8)
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         worker.call("load", doing="", handle="h", model="small", weights=None, seed=1, threads=1)
         answer = worker.call(
             "predict", doing="", handle="h", images=worker.put_array(images), batch=2
@@ -39,7 +39,7 @@ def test_predictions_travel_as_arrays(fake_zoo) -> None:
 
 
 def test_a_network_that_takes_no_weights_says_so(fake_zoo) -> None:
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         worker.call("load", doing="", handle="h", model="small", weights=None, seed=1, threads=1)
         for method, params in (("weights", {}), ("assign", {"weights": {}})):
             with pytest.raises(MeasurementError, match="do not take weights"):
@@ -47,7 +47,7 @@ def test_a_network_that_takes_no_weights_says_so(fake_zoo) -> None:
 
 
 def test_a_crash_is_one_sentence_and_the_next_request_works(fake_zoo) -> None:
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         with pytest.raises(WorkerError, match=r"died while describing crashes.*SIGSEGV"):
             worker.call("describe", doing="describing crashes", model="crashes", weights=None)
         assert worker.call("hello", doing="")["versions"]["numpy"] == np.__version__
@@ -55,12 +55,12 @@ def test_a_crash_is_one_sentence_and_the_next_request_works(fake_zoo) -> None:
 
 
 def test_an_exit_code_is_named(fake_zoo) -> None:
-    with Worker(fake_zoo) as worker, pytest.raises(WorkerError, match="exit code 7"):
+    with Worker(fake_zoo.worker) as worker, pytest.raises(WorkerError, match="exit code 7"):
         worker.call("load", doing="l", handle="h", model="crashes", weights=None, seed=0, threads=1)
 
 
 def test_a_hanging_worker_is_ended_at_its_time_limit(fake_zoo) -> None:
-    with Worker(fake_zoo, limits=Limits(seconds=60)) as worker:
+    with Worker(fake_zoo.worker, limits=Limits(seconds=60)) as worker:
         worker.call("hello", doing="")
         assert worker._process is not None
         pid = worker._process.pid
@@ -74,14 +74,14 @@ def test_a_hanging_worker_is_ended_at_its_time_limit(fake_zoo) -> None:
 def test_a_worker_that_eats_memory_is_ended(fake_zoo) -> None:
     limits = Limits(seconds=60, memory_bytes=400_000_000)
     with (
-        Worker(fake_zoo, limits=limits) as worker,
+        Worker(fake_zoo.worker, limits=limits) as worker,
         pytest.raises(WorkerError, match=r"more than 0\.4 GB.*--worker-memory"),
     ):
         worker.call("describe", doing="describing eats", model="eats", weights=None)
 
 
 def test_errors_of_the_backend_keep_their_kind(fake_zoo) -> None:
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         with pytest.raises(WeightsUnavailableError, match="not published"):
             worker.call("describe", doing="d", model="refuses", weights=None)
         with pytest.raises(WorkerError, match="ValueError: a bug in the backend") as caught:
@@ -91,7 +91,7 @@ def test_errors_of_the_backend_keep_their_kind(fake_zoo) -> None:
 
 
 def test_closing_leaves_neither_process_nor_folder(fake_zoo) -> None:
-    worker = Worker(fake_zoo)
+    worker = Worker(fake_zoo.worker)
     worker.call("hello", doing="")
     assert worker._process is not None
     assert worker._incoming is not None
@@ -114,7 +114,7 @@ def test_a_missing_framework_says_which_extra(fake_zoo, monkeypatch: pytest.Monk
     monkeypatch.setattr(type(fake_zoo), "distributions", ("no-such-distribution",))
     monkeypatch.setattr(type(fake_zoo), "extra", "torch")
     with (
-        Worker(fake_zoo) as worker,
+        Worker(fake_zoo.worker) as worker,
         pytest.raises(MissingFrameworkError, match=r'pip install "zoodiff\[torch\]"'),
     ):
         worker.call("hello", doing="")
@@ -132,7 +132,7 @@ def test_a_worker_dies_with_a_killed_parent(tmp_path) -> None:
         original = process.worker_environment
         fakes = {{"PYTHONPATH": {tests!r} + "/fakes"}}
         process.worker_environment = lambda *a: original(*a) | fakes
-        worker = process.Worker(conftest.FakeZoo())
+        worker = process.Worker(conftest.FakeZoo().worker)
         worker.call("hello", doing="")
         print(worker._process.pid, flush=True)
         time.sleep(60)
@@ -151,7 +151,7 @@ def test_a_worker_dies_with_a_killed_parent(tmp_path) -> None:
 
 @pytest.mark.parametrize("way", ["ends", "dies"])
 def test_what_a_worker_compiled_goes_with_it(fake_zoo, way: str) -> None:
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         worker.forget_compiled("forgetting")
         (folder,) = [one.path for one in worker._caches]
         (folder / "compiled").write_bytes(b"x")
@@ -164,7 +164,7 @@ def test_what_a_worker_compiled_goes_with_it(fake_zoo, way: str) -> None:
 
 def test_each_process_has_a_folder_of_its_own(fake_zoo) -> None:
     """What one left behind, the next does not see."""
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         folders = []
         for _ in range(2):
             worker.call("hello", doing="")
@@ -179,7 +179,7 @@ def test_each_process_has_a_folder_of_its_own(fake_zoo) -> None:
 def test_arrays_of_a_request_are_removed_when_it_is_answered(fake_zoo) -> None:
     folder = outgoing().path
     before = set(folder.iterdir())
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         worker.call("load", doing="", handle="h", model="small", weights=None, seed=1, threads=1)
         images = worker.put_array(np.zeros((1, 8, 8, 3), np.uint8))
         assert set(folder.iterdir()) != before
@@ -191,7 +191,7 @@ def test_arrays_of_a_request_are_removed_when_it_is_answered(fake_zoo) -> None:
 
 def test_a_request_that_is_not_read_runs_out_of_its_time(fake_zoo) -> None:
     """The pipe is full after some kilobytes; waiting for room would be for ever."""
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         worker.call("hello", doing="")
         worker.hold()
         with pytest.raises(WorkerError, match="ran out of its time"):

@@ -32,7 +32,7 @@ def worker(request, fake_zoo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worke
     monkeypatch.setattr(type(fake_zoo), "backend", "harmful_backend:make")
     monkeypatch.setattr(type(fake_zoo), "confined", True, raising=False)
     monkeypatch.setenv("MY_PRIVATE_SETTING", "x")
-    with Worker(fake_zoo, limits=Limits(seconds=60, memory_bytes=500_000_000)) as made:
+    with Worker(fake_zoo.worker, limits=Limits(seconds=60, memory_bytes=500_000_000)) as made:
         yield made
 
 
@@ -127,18 +127,18 @@ def test_a_required_sandbox_that_is_not_whole_opens_nothing(fake_zoo, monkeypatc
         monkeypatch.setenv("ZOODIFF_REQUIRE_SANDBOX", "1")
     limits = Limits() if way == "variable" else Limits(require_sandbox=True)
     with (
-        Worker(fake_zoo, limits=limits) as worker,
+        Worker(fake_zoo.worker, limits=limits) as worker,
         pytest.raises(MeasurementError, match=r"--require-sandbox.*landlock: not here"),
     ):
         worker.call("hello", doing="")
     monkeypatch.setattr(available, "protections", lacking)
-    with Worker(fake_zoo, limits=limits) as worker:
+    with Worker(fake_zoo.worker, limits=limits) as worker:
         assert worker.call("hello", doing="")
 
 
 def test_a_worker_that_opens_no_files_needs_no_sandbox(fake_zoo, monkeypatch) -> None:
     monkeypatch.setattr(available, "protections", lambda: lacking("bubblewrap"))
-    with Worker(fake_zoo, limits=Limits(require_sandbox=True)) as worker:
+    with Worker(fake_zoo.worker, limits=Limits(require_sandbox=True)) as worker:
         assert worker.call("hello", doing="")
 
 

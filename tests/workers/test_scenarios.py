@@ -140,7 +140,7 @@ def test_loadgen_that_is_not_there_says_how_to_have_it(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("scenario", ["single-stream", "offline", "server"])
 def test_loadgen_measures_in_a_worker(fake_zoo, scenario: str) -> None:
     pytest.importorskip("mlperf_loadgen")
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         worker.call("load", doing="", handle="h", model="small", weights=None, seed=1, threads=1)
         found = worker.call(
             "load_test",

@@ -14,7 +14,7 @@ def load(worker: Worker, model: str = "small", **more: object) -> dict:
 
 
 def test_loading_says_what_is_measured_and_where_the_seconds_went(fake_zoo) -> None:
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         answer = load(worker)
         again = load(worker)
     assert answer["scope"]["mode"] == "plain"  # the first one is the default
@@ -27,7 +27,7 @@ def test_loading_says_what_is_measured_and_where_the_seconds_went(fake_zoo) -> N
 
 
 def test_a_mode_is_taken_and_an_unknown_one_refused_with_a_suggestion(fake_zoo) -> None:
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         assert worker.call("modes", doing="") == {"names": ["plain", "doubled"]}
         assert load(worker, mode="doubled")["scope"]["mode"] == "doubled"
         with pytest.raises(UnknownNameError, match=r'no mode "double"; did you mean doubled\?'):
@@ -36,7 +36,7 @@ def test_a_mode_is_taken_and_an_unknown_one_refused_with_a_suggestion(fake_zoo) 
 
 
 def test_the_identity_needs_no_loading_and_no_framework(fake_zoo) -> None:
-    with Worker(fake_zoo) as worker:
+    with Worker(fake_zoo.worker) as worker:
         answer = worker.call("time", doing="", handle="identity", calls=5, batch=2, seed=0)
     assert len(answer["milliseconds"]) == 5
     assert all(0 <= value < 1000 for value in answer["milliseconds"])

@@ -201,7 +201,7 @@ def test_the_hash_of_what_was_read_is_in_the_record(
     entry = registry.resolve(f"file:{written[name]}")
     assert architecture.measure(kept_workers, entry, "0" * 64).weights.sha256 == expected
     asked = {"handle": "x", "model": entry.model.name, "weights": entry.weights_name}
-    answer = kept_workers.worker(entry.zoo).call(
+    answer = kept_workers.worker(entry.worker).call(
         "load", doing="loading it", **asked, seed=0, threads=1
     )
     assert answer["weights_sha256"] == expected

@@ -41,10 +41,10 @@ def engine(home: Path):
 
 def worker_of(engine: LocalEngine, name: str, **options):
     zoo = registry.find_zoo(name)
-    reason = usable(zoo)
+    reason = usable(zoo.worker)
     if reason:
         pytest.skip(reason)
-    return engine.worker(zoo, **options)
+    return engine.worker(zoo.worker, **options)
 
 
 def load(worker, weights: str = "trained", seed: int = 0):

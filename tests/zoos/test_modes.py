@@ -17,7 +17,7 @@ def answers(zoo: MiniZoo, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Outputs of one image in each mode, which the scope states, with the stages of loading."""
     image = np.random.default_rng(0).standard_normal((1, 1, 8, 8), dtype=np.float32)
     found = {}
-    with Worker(zoo) as worker:
+    with Worker(zoo.worker) as worker:
         for mode in wanted:
             loaded = worker.call(
                 "load",

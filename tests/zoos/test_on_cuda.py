@@ -65,7 +65,7 @@ def test_the_clock_grows_with_the_work_and_leaves_copies_out() -> None:
 def test_the_device_answers_as_the_cpu_does(model: str) -> None:
     image = np.random.default_rng(0).standard_normal((2, 3, 224, 224), dtype=np.float32)
     answers, scopes = {}, {}
-    with Worker(registry.zoos()["torchvision"]) as worker:
+    with Worker(registry.zoos()["torchvision"].worker) as worker:
         for mode in ("eager", "cuda", "cuda-compile"):
             loaded = worker.call(
                 "load",

@@ -32,7 +32,7 @@ def engine():
 
 @pytest.fixture(scope="module")
 def described(engine):
-    worker = engine.worker(ZOO)
+    worker = engine.worker(ZOO.worker)
     found = {}
     for name in LIGHT:
         answer = worker.call("describe", doing="", model=name, weights="placeholder")
@@ -63,7 +63,7 @@ def test_nine_light_graphs_and_every_file_of_the_manifest(shared: Path, tmp_path
 
 
 def test_the_catalogue_lists_the_installed_light_graphs(engine) -> None:
-    assert sorted(engine.worker(ZOO).call("models", doing="")["names"]) == sorted(LIGHT)
+    assert sorted(engine.worker(ZOO.worker).call("models", doing="")["names"]) == sorted(LIGHT)
 
 
 def test_parameters_equal_a_plain_count_of_the_files_tensors(described) -> None:
@@ -138,7 +138,7 @@ def test_the_light_graphs_compute_the_outputs_that_onnx_ships_for_them(name: str
 
 
 def test_the_light_graphs_run_with_random_weights_in_their_worker(engine, described) -> None:
-    worker = engine.worker(ZOO)
+    worker = engine.worker(ZOO.worker)
     for name in LIGHT:
         if count(described[name][0]).parameters > 30_000_000:
             continue  # a minute of drawing numbers that shows nothing new
@@ -152,7 +152,7 @@ def test_the_light_graphs_run_with_random_weights_in_their_worker(engine, descri
 
 
 def test_unknown_names_come_with_suggestions(engine) -> None:
-    worker = engine.worker(ZOO)
+    worker = engine.worker(ZOO.worker)
     with pytest.raises(UnknownNameError, match="did you mean light_resnet50"):
         worker.call("describe", doing="", model="light_resnet5", weights=None)
     with pytest.raises(UnknownNameError, match="there are placeholder, random"):

@@ -129,7 +129,7 @@ def test_constraints_name_exact_versions_and_no_paths() -> None:
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert all(line.count("==") == 1 and "/" not in line and "@" not in line for line in lines)
     pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
-    assert {name.lower() for name in ZOO.distributions} <= pinned
+    assert {name.lower() for name in ZOO.worker.distributions} <= pinned
 
 
 def test_every_official_entry_says_where_it_differs_from_what_is_published() -> None:

@@ -56,7 +56,7 @@ Outputs = Callable[[str], np.ndarray]
 
 def outputs_of(engine: LocalEngine, entry: str) -> np.ndarray:
     found = registry.resolve(entry)
-    worker = engine.worker(found.zoo, "run")
+    worker = engine.worker(found.worker, "run")
     worker.call(
         "load",
         doing="loading it",

@@ -64,7 +64,7 @@ def describe(engine):
 
     @functools.cache
     def one(model: str, weights: str) -> tuple[Graph, dict]:
-        answer = engine.worker(ZOO).call(
+        answer = engine.worker(ZOO.worker).call(
             "describe", doing=f"describing {model}", model=model, weights=weights
         )
         return Graph.from_dict(answer["graph"]), answer
@@ -151,7 +151,7 @@ def test_only_the_networks_with_transform_input_scale_pixels_inside(described) -
 
 
 def test_structure_depends_on_the_weights(engine) -> None:
-    worker = engine.worker(ZOO)
+    worker = engine.worker(ZOO.worker)
 
     def counts(model: str, weights: str):
         answer = worker.call("describe", doing="", model=model, weights=weights)
@@ -176,7 +176,7 @@ def test_the_largest_networks_are_described_in_little_memory() -> None:
 
 
 def test_random_weights_come_from_the_seed(engine) -> None:
-    worker = engine.worker(ZOO)
+    worker = engine.worker(ZOO.worker)
     images = np.random.default_rng(0).integers(0, 255, (2, 80, 100, 3), dtype=np.uint8)
 
     def outputs(seed: int):
@@ -214,7 +214,7 @@ def test_weights_that_cannot_be_fetched_are_one_sentence(engine, tmp_path, monke
 
 
 def test_bad_names_and_images_are_usage_errors(engine) -> None:
-    worker = engine.worker(ZOO)
+    worker = engine.worker(ZOO.worker)
     with pytest.raises(UnknownNameError, match="did you mean resnet50"):
         worker.call("describe", doing="", model="resnet5", weights=None)
     with pytest.raises(UnknownNameError, match="did you mean IMAGENET1K_V"):

@@ -84,10 +84,10 @@ def engine() -> Iterator[LocalEngine]:
 def loaded(request: pytest.FixtureRequest, engine: LocalEngine) -> Loaded:
     name, model = request.param
     zoo = registry.find_zoo(name)
-    reason = usable(zoo)
+    reason = usable(zoo.worker)
     if reason:
         pytest.skip(reason)
-    return Loaded(engine.worker(zoo), engine.worker(zoo, "describe"), model)
+    return Loaded(engine.worker(zoo.worker), engine.worker(zoo.worker, "describe"), model)
 
 
 @pytest.fixture(scope="module")

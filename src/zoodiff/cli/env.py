@@ -91,8 +91,10 @@ def _environments() -> dict[str, tuple[Environment, list[str]]]:
 
     found: dict[str, tuple[Environment, list[str]]] = {}
     for zoo in registry.zoos().values():
-        if zoo.environment is not None:
-            found.setdefault(zoo.environment.name, (zoo.environment, []))[1].append(zoo.name)
+        if zoo.worker.environment is not None:
+            found.setdefault(zoo.worker.environment.name, (zoo.worker.environment, []))[1].append(
+                zoo.name
+            )
     return found
 
 

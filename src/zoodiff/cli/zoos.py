@@ -16,7 +16,7 @@ def zoos(json: Json = False) -> None:
 
     found = []
     for zoo in registry.zoos().values():
-        reason = usable(zoo)
+        reason = usable(zoo.worker)
         found.append(
             {
                 "zoo": zoo.name,
@@ -24,8 +24,8 @@ def zoos(json: Json = False) -> None:
                 "entries": len(zoo.models()),
                 "usable": reason is None,
                 "reason": reason,
-                "environment": zoo.environment.name if zoo.environment else None,
-                "versions": environments.versions(zoo),
+                "environment": zoo.worker.environment.name if zoo.worker.environment else None,
+                "versions": environments.versions(zoo.worker),
             }
         )
     guards = protections()

@@ -24,7 +24,7 @@ from zoodiff.measure import architecture
 from zoodiff.measure.native import weights_and_outputs
 from zoodiff.workers.messages import Load
 from zoodiff.zoos import registry
-from zoodiff.zoos.base import Zoo
+from zoodiff.zoos.base import WorkerSpec
 from zoodiff.zoos.files.formats import ONNX
 from zoodiff.zoos.registry import Entry
 
@@ -100,7 +100,7 @@ def prepared_all(
     weights. What cannot be lowered, or comes out otherwise, has a reason instead of files; nothing
     is raised for it, and the others are not affected.
     """
-    zoos = {one.name: one for one in (*(entry.zoo for entry in entries), ONNX)}
+    zoos = {one.name: one for one in (*(entry.worker for entry in entries), ONNX.worker)}
     _start(engine, zoos.values())
     read = [_read(engine, entry, seed) for entry in entries]
     kinds = [{part.kind for part in one.parts} for one in read if isinstance(one, _Read)]
@@ -130,7 +130,7 @@ def as_entry(path: Path) -> Entry:
     return registry.resolve(str(path))
 
 
-def _start(engine: LocalEngine, zoos: Iterable[Zoo]) -> None:
+def _start(engine: LocalEngine, zoos: Iterable[WorkerSpec]) -> None:
     """Import frameworks side by side; whose import fails is told when it is used."""
     waiting = []
     for zoo in zoos:
@@ -261,7 +261,7 @@ def _distance(x: NDArray[Any], y: NDArray[Any]) -> float | None:
 def _outputs(engine: LocalEngine, path: Path, images: NDArray[Any]) -> NDArray[Any]:
     """(batch, classes), run in a worker as it will be measured."""
     entry = as_entry(path)
-    worker = engine.worker(entry.zoo, _ROLE, threads=_THREADS)
+    worker = engine.worker(entry.worker, _ROLE, threads=_THREADS)
     worker.load(
         Load(_HANDLE, entry.model.name, entry.weights_name, seed=0, threads=_THREADS),
         doing=f"loading {path.name}",

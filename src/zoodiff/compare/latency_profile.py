@@ -140,7 +140,7 @@ def profile_pair(
     for _ in range(blocks):
         for one, into in zip(prepared, answers, strict=True):
             assert one.full is not None
-            worker = engine.worker(as_entry(one.full).zoo, "profile", threads=threads)
+            worker = engine.worker(as_entry(one.full).worker, "profile", threads=threads)
             into.append(
                 worker.profile(
                     Profile(str(one.full), runs, one.batch, seed, threads),

@@ -97,6 +97,6 @@ def more(
         failures |= {one.name: reason for one, reason in failed}
     machine = None
     if wanted.environment:
-        zoos = [one.entry.zoo for one in contestants]
+        zoos = [one.entry.worker for one in contestants]
         machine = environment_of(engine, zoos, threads=contestants[0].scope.threads)
     return More(cold_starts, swept, served, machine, failures)

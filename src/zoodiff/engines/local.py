@@ -8,7 +8,7 @@ from types import TracebackType
 from zoodiff.errors import WorkerError, ZoodiffError
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.process import Limits
-from zoodiff.zoos.base import Zoo
+from zoodiff.zoos.base import WorkerSpec
 
 
 class LocalEngine:
@@ -36,23 +36,23 @@ class LocalEngine:
         self.close()
 
     def worker(
-        self, zoo: Zoo, role: str = "run", *, threads: int = 1, copy: int = 0
+        self, spec: WorkerSpec, role: str = "run", *, threads: int = 1, copy: int = 0
     ) -> WorkerClient:
-        """The worker of a zoo; ``copy`` 1 is a second process of the same zoo, the control.
+        """Return the worker of a spec; ``copy`` 1 is a second process of the same, the control.
 
         Networks are described and run in processes of different roles: describing may start a
         framework's runtime, which fixes its number of threads for as long as the process lives.
         """
         if self._interrupted:
             raise WorkerError("the run is being ended")
-        key = (worker_name(zoo), role, threads, copy)
+        key = (worker_name(spec), role, threads, copy)
         if key not in self._workers:
-            self._workers[key] = WorkerClient(zoo, threads=threads, limits=self._limits)
+            self._workers[key] = WorkerClient(spec, threads=threads, limits=self._limits)
         return self._workers[key]
 
-    def release(self, zoo: Zoo, role: str) -> None:
-        """End the workers of a zoo in one role, so that their memory is free for others."""
-        for key in [key for key in self._workers if key[:2] == (worker_name(zoo), role)]:
+    def release(self, spec: WorkerSpec, role: str) -> None:
+        """End the workers of a spec in one role, so that their memory is free for others."""
+        for key in [key for key in self._workers if key[:2] == (worker_name(spec), role)]:
             self._workers.pop(key).close()
 
     def keep(self, needed: Collection[tuple[str, str]]) -> None:
@@ -68,7 +68,7 @@ class LocalEngine:
 
     def versions(self, worker: WorkerClient) -> dict[str, str]:
         """Versions that the worker really imported, asked once per zoo."""
-        name = worker.zoo.name
+        name = worker.spec.name
         if name not in self._versions:
             self._versions[name] = worker.hello("importing its framework")
         return self._versions[name]
@@ -78,9 +78,9 @@ class LocalEngine:
         """What each worker may use."""
         return self._limits
 
-    def learn(self, zoo: Zoo, versions: Mapping[str, str]) -> None:
-        """Take versions to the known ones that a worker of this zoo told somebody else."""
-        self._versions.setdefault(zoo.name, dict(versions))
+    def learn(self, spec: WorkerSpec, versions: Mapping[str, str]) -> None:
+        """Add versions that a worker of this spec told somebody else."""
+        self._versions.setdefault(spec.name, dict(versions))
 
     @property
     def known_versions(self) -> dict[str, dict[str, str]]:
@@ -94,17 +94,17 @@ class LocalEngine:
             worker.close()
 
 
-def worker_name(zoo: Zoo) -> str:
-    """What tells workers apart: one that opens strangers' files is another worker of a zoo."""
-    return f"{zoo.name} confined" if getattr(zoo, "confined", False) else zoo.name
+def worker_name(spec: WorkerSpec) -> str:
+    """What tells workers apart: one that opens untrusted files is another worker of a zoo."""
+    return f"{spec.name} confined" if spec.confined else spec.name
 
 
-def usable(zoo: Zoo) -> str | None:
-    """None where the zoo's framework is there, else the reason, without starting anything."""
+def usable(spec: WorkerSpec) -> str | None:
+    """Return None where the worker's framework is installed, else the reason; starts nothing."""
     from zoodiff.workers import environments
 
     try:
-        environments.interpreter_for(zoo)
+        environments.interpreter_for(spec)
     except ZoodiffError as error:
         return str(error)
     return None

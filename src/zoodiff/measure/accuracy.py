@@ -46,7 +46,7 @@ def measure(engine: LocalEngine, task: Task, entry: Entry) -> tuple[Record, byte
         )
     started = now()
     begin = time.perf_counter()
-    worker = engine.worker(entry.zoo)
+    worker = engine.worker(entry.worker)
     handle, weights = str(entry.ref), entry.weights_name
     loaded = worker.load(
         Load(handle, entry.model.name, weights, seed=settings["seed"], threads=worker.threads),

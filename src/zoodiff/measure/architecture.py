@@ -17,7 +17,7 @@ def describe(
     engine: LocalEngine, entry: Entry, *, role: str = "describe", threads: int = 1
 ) -> tuple[Graph, Described]:
     """Return the entry's graph and what its worker told with it."""
-    worker = engine.worker(entry.zoo, role, threads=threads)
+    worker = engine.worker(entry.worker, role, threads=threads)
     answer = worker.describe(
         entry.model.name,
         entry.weights_name if entry.weights else "random",
@@ -56,7 +56,7 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
         preprocessing=entry.preprocessing.to_dict(),
         labels=entry.model.labels.name,
         conditions={},
-        versions=engine.versions(engine.worker(entry.zoo, "describe")),
+        versions=engine.versions(engine.worker(entry.worker, "describe")),
         hardware=hardware(),
         started=started,
         finished=now(),

@@ -46,11 +46,11 @@ def _processor() -> str:
 
 def installed_versions(entry: Entry) -> dict[str, str]:
     """Versions of the entry's frameworks by their metadata, without starting a worker."""
-    zoo = entry.zoo
-    place = environments.interpreter(zoo.environment.name) if zoo.environment else None
-    named = (zoo.name, tuple(zoo.distributions), place)
+    spec = entry.worker
+    place = environments.interpreter(spec.environment.name) if spec.environment else None
+    named = (spec.name, spec.distributions, place)
     if named not in _INSTALLED:  # metadata is slow to read, and a study asks for every entry
-        found = environments.versions(zoo)
+        found = environments.versions(spec)
         _INSTALLED[named] = {name: v for name, v in found.items() if v is not None}
     return dict(_INSTALLED[named])
 

@@ -77,7 +77,7 @@ def contestant(
 
 def _own_size(engine: LocalEngine, entry: FileEntry) -> tuple[int, int]:
     """Rows and columns of a file's input."""
-    worker = engine.worker(entry.zoo, "describe")
+    worker = engine.worker(entry.worker, "describe")
     handle = str(entry.ref)
     loaded = worker.load(
         Load(handle, entry.model.name, entry.weights_name, seed=0, threads=worker.threads),

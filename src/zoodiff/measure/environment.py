@@ -14,7 +14,7 @@ from typing import Any
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.measure.machine import Machine, machine
-from zoodiff.zoos.base import Zoo
+from zoodiff.zoos.base import WorkerSpec
 
 _STATE = frozenset({"affinity", "frequency_now", "memory"})
 """Facts of a machine that change from minute to minute, or do not matter."""
@@ -60,17 +60,19 @@ class Environment:
         return cls(Machine(**facts), workers)
 
 
-def environment(engine: LocalEngine, zoos: Iterable[Zoo] = (), *, threads: int = 1) -> Environment:
-    """The environment of measurements in workers of some zoos at a number of threads.
+def environment(
+    engine: LocalEngine, specs: Iterable[WorkerSpec] = (), *, threads: int = 1
+) -> Environment:
+    """Return the environment of measurements in some workers at a number of threads.
 
     Raises the ZoodiffError of a worker that cannot start.
     """
     workers: dict[str, Surroundings] = {}
-    for zoo in zoos:
-        if zoo.name not in workers:
-            worker = engine.worker(zoo, threads=threads)
+    for spec in specs:
+        if spec.name not in workers:
+            worker = engine.worker(spec, threads=threads)
             answer = worker.runtime_info(doing="asking what it runs with")
-            workers[zoo.name] = surroundings_of(asdict(answer))
+            workers[spec.name] = surroundings_of(asdict(answer))
     return Environment(machine(), workers)
 
 

@@ -193,8 +193,8 @@ class Evaluator:
                     one.join(60)
             # Workers end with the thread that started them: none of these can be used again.
             self._engine.release(self._decoding, "decode")
-            for zoo in {one.entry.zoo.name: one.entry.zoo for one in self._contestants}.values():
-                self._engine.release(zoo, "accuracy")
+            for spec in dict.fromkeys(one.entry.worker for one in self._contestants):
+                self._engine.release(spec, "accuracy")
         if self._error is not None:
             raise self._error
 
@@ -282,7 +282,7 @@ class Evaluator:
 
     def _load(self, one: Contestant, lane: int, workers: dict[str, WorkerClient]) -> None:
         with self._lock:
-            worker = self._engine.worker(one.entry.zoo, "accuracy", copy=lane)
+            worker = self._engine.worker(one.entry.worker, "accuracy", copy=lane)
         try:
             model, weights = one.entry.model.name, one.entry.weights_name
             request = Load(one.handle, model, weights, self._seed, worker.threads)

@@ -65,7 +65,7 @@ class ImagePass:
         ready: list[Contestant] = []
         with LocalEngine(limits) as pool:
             for entry in self._task.entries:
-                reason = usable(entry.zoo)
+                reason = usable(entry.worker)
                 try:
                     if reason is None:
                         ready.append(contestant_of(pool, self._task, entry))

@@ -31,7 +31,7 @@ def run_with(
     ``weights`` are by the names and in the shapes of the entry's graph, ``image`` is (1, channels,
     height, width). Raises MeasurementError where the framework cannot.
     """
-    worker = engine.worker(entry.zoo, "run", threads=2)
+    worker = engine.worker(entry.worker, "run", threads=2)
     name = entry.model.name
     worker.load(
         Load(_HANDLE, name, "random", seed=0, threads=2),
@@ -53,14 +53,14 @@ def weights_of(engine: LocalEngine, entry: Entry, seed: int = 0) -> dict[str, ND
     Raises WeightsUnavailableError where published weights cannot be had, MeasurementError where
     the framework cannot give them.
     """
-    return _read(engine.worker(entry.zoo, "run", threads=2), entry, seed, None)[0]
+    return _read(engine.worker(entry.worker, "run", threads=2), entry, seed, None)[0]
 
 
 def weights_and_outputs(
     engine: LocalEngine, entry: Entry, image: NDArray[Any], *, seed: int = 0, role: str = "run"
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     """As ``weights_of``, and what the network makes of one image, (1, channels, height, width)."""
-    found, outputs = _read(engine.worker(entry.zoo, role, threads=2), entry, seed, image)
+    found, outputs = _read(engine.worker(entry.worker, role, threads=2), entry, seed, image)
     assert outputs is not None
     return found, outputs
 

@@ -63,12 +63,12 @@ def measure_peaks(engine: LocalEngine, *, threads: int = 1, seconds: float = 2.0
     Needs the ``onnx`` extra, whose worker does it; raises MeasurementError without. On a busy
     machine peaks come out too low: pieces are short, and the fastest count.
     """
-    worker = engine.worker(ONNX, "peaks", threads=threads)
+    worker = engine.worker(ONNX.worker, "peaks", threads=threads)
     answer = worker.peaks(
         messages.Peaks(threads, seconds / _KINDS, machine().last_level_cache),
         doing="measuring the peaks of this machine",
     )
-    engine.release(ONNX, "peaks")
+    engine.release(ONNX.worker, "peaks")
     return peaks_of(answer)
 
 

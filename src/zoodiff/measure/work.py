@@ -21,7 +21,7 @@ ROLES = {"architecture": "describe", "latency": "run", "accuracy": "run"}
 
 def job_of(name: str, task: Task) -> Job:
     """The job of a task that is one job; latency is measured while nothing else runs."""
-    zoos = dict.fromkeys(worker_name(entry.zoo) for entry in task.entries)
+    zoos = dict.fromkeys(worker_name(entry.worker) for entry in task.entries)
     return Job(
         name,
         {"do": "task", "task": wire.of_task(task)},
@@ -45,7 +45,7 @@ def work(
             records, failures = latency.measure(pool, task, lambda k, of: say(Step(k, of)))
             return wire.of_product([(one, None) for one in records], failures, pool.known_versions)
         entry = task.entries[0]
-        reason = usable(entry.zoo)
+        reason = usable(entry.worker)
         if reason is not None:
             return wire.of_product([], [failure(task.kind, entry, reason)])
         made: tuple[Record, bytes | None]

@@ -166,7 +166,7 @@ class WorkerClient(Worker):
 
     def _wrong(self, what: str, doing: str) -> WorkerError:
         return WorkerError(
-            f"the worker of {self.zoo.name} gave an answer that makes no sense while {doing} "
+            f"the worker of {self.spec.name} gave an answer that makes no sense while {doing} "
             f"({what})"
         )
 

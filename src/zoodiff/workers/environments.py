@@ -17,7 +17,7 @@ from pathlib import Path
 
 from zoodiff.errors import MeasurementError, MissingFrameworkError, UsageError
 from zoodiff.workers import paths
-from zoodiff.zoos.base import Environment, Zoo
+from zoodiff.zoos.base import Environment, WorkerSpec
 
 _READY = "zoodiff-ready.json"
 """Written last: an environment without it is the rest of an interrupted installation."""
@@ -40,42 +40,42 @@ def interpreter(name: str) -> Path | None:
     return python if (folder(name) / _READY).is_file() and python.exists() else None
 
 
-def interpreter_for(zoo: Zoo) -> Path:
-    """Python that a zoo's worker runs under; raise MissingFrameworkError with the way out."""
-    if zoo.environment is not None:
-        found = interpreter(zoo.environment.name)
+def interpreter_for(spec: WorkerSpec) -> Path:
+    """Return Python that a worker runs under; raise MissingFrameworkError with the way out."""
+    if spec.environment is not None:
+        found = interpreter(spec.environment.name)
         if found is None:
             raise MissingFrameworkError(
-                f"the zoo {zoo.name} needs an environment of its own; make it with: "
-                f"zoodiff env create {zoo.environment.name}"
+                f"{spec.name} needs an environment of its own; make it with: "
+                f"zoodiff env create {spec.environment.name}"
             )
         if not found.exists():
-            raise MissingFrameworkError(f"the interpreter {found} of {zoo.name} does not exist")
+            raise MissingFrameworkError(f"the interpreter {found} of {spec.name} does not exist")
         return found
-    missing = [name for name in zoo.distributions if not _installed(name)]
+    missing = [name for name in spec.distributions if not _installed(name)]
     if missing:
         way = (
-            f'install it with: pip install "zoodiff[{zoo.extra}]"'
-            if zoo.extra
+            f'install it with: pip install "zoodiff[{spec.extra}]"'
+            if spec.extra
             else f"install it with: pip install {' '.join(missing)}"
         )
-        raise MissingFrameworkError(f"the zoo {zoo.name} needs {', '.join(missing)}; {way}")
+        raise MissingFrameworkError(f"{spec.name} needs {', '.join(missing)}; {way}")
     return Path(sys.executable)
 
 
-def versions(zoo: Zoo) -> dict[str, str | None]:
+def versions(spec: WorkerSpec) -> dict[str, str | None]:
     """Installed versions of a zoo's distributions, None where one is missing, by metadata only."""
-    if zoo.environment is None:
-        return {name: _version(name) for name in zoo.distributions}
-    site = interpreter(zoo.environment.name)
+    if spec.environment is None:
+        return {name: _version(name) for name in spec.distributions}
+    site = interpreter(spec.environment.name)
     if site is None:
-        return dict.fromkeys(zoo.distributions)
+        return dict.fromkeys(spec.distributions)
     folders = [str(p) for p in (site.parent.parent / "lib").glob("python3*/site-packages")]
     found = {
         (d.metadata["Name"] or "").lower().replace("_", "-"): d.version
         for d in importlib.metadata.distributions(path=folders)
     }
-    return {name: found.get(name.lower().replace("_", "-")) for name in zoo.distributions}
+    return {name: found.get(name.lower().replace("_", "-")) for name in spec.distributions}
 
 
 def create(environment: Environment, say: Callable[[str], None], *, again: bool = False) -> Path:

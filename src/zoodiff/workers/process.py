@@ -23,7 +23,7 @@ from zoodiff.workers.sandbox import available, bubblewrap
 from zoodiff.workers.sandbox.sources import sources
 from zoodiff.workers.scratch import Scratch
 from zoodiff.workers.worker_env import worker_environment
-from zoodiff.zoos.base import ALLOWED_CODE, CONFINED, Zoo
+from zoodiff.zoos.base import ALLOWED_CODE, CONFINED, WorkerSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,14 +63,14 @@ class Limits:
 
 
 class Worker:
-    """One worker process of one zoo; use it as a context manager.
+    """One worker process; use it as a context manager.
 
     A worker that dies, hangs or grows too large is ended and raises WorkerError, once; the next
     request starts a fresh process, which knows none of the handles of the old one.
     """
 
-    def __init__(self, zoo: Zoo, *, threads: int = 1, limits: Limits | None = None) -> None:
-        self.zoo = zoo
+    def __init__(self, spec: WorkerSpec, *, threads: int = 1, limits: Limits | None = None) -> None:
+        self.spec = spec
         self.threads = threads
         self.limits = limits or Limits()
         self.generation = 0
@@ -87,7 +87,6 @@ class Worker:
         self._to_child = self._from_child = -1
         self._requests = 0
         self._checked = 0.0
-        self._confined = bool(getattr(zoo, "confined", False))
 
     def __enter__(self) -> Self:
         return self
@@ -175,11 +174,11 @@ class Worker:
         self._drop_sent()
         if not isinstance(answer, dict) or answer.get("id") != self._requests:
             self._kill()
-            raise WorkerError(f"the worker of {self.zoo.name} answered out of turn while {doing}")
+            raise WorkerError(f"the worker of {self.spec.name} answered out of turn while {doing}")
         if "error" in answer:
             raise self._error(answer["error"], doing)
         if "result" not in answer:
-            raise WorkerError(f"the worker of {self.zoo.name} answered nothing while {doing}")
+            raise WorkerError(f"the worker of {self.spec.name} answered nothing while {doing}")
         return answer["result"]
 
     @contextlib.contextmanager
@@ -192,7 +191,7 @@ class Worker:
         except protocol.ProtocolError as error:
             self._kill()
             raise WorkerError(
-                f"the worker of {self.zoo.name} sent nonsense while {doing} ({error})"
+                f"the worker of {self.spec.name} sent nonsense while {doing} ({error})"
             ) from None
         except BaseException:
             # A request in flight cannot be taken back: the next answer would be the wrong one.
@@ -246,12 +245,12 @@ class Worker:
     @contextlib.contextmanager
     def _taking(self) -> Iterator[Incoming]:
         if self._incoming is None:
-            raise WorkerError(f"the worker of {self.zoo.name} has ended, and its arrays with it")
+            raise WorkerError(f"the worker of {self.spec.name} has ended, and its arrays with it")
         try:
             yield self._incoming
         except protocol.ProtocolError as error:
             raise WorkerError(
-                f"the worker of {self.zoo.name} sent no usable array: {error}"
+                f"the worker of {self.spec.name} sent no usable array: {error}"
             ) from None
 
     def forget_compiled(self, doing: str) -> None:
@@ -260,7 +259,7 @@ class Worker:
         PyTorch keeps what it compiles on the disk, and a second cold start is then none. The new
         folder is removed with the process.
         """
-        if self._confined:  # its folder is fresh, and nothing compiles there
+        if self.spec.confined:  # its folder is fresh, and nothing compiles there
             return
         self._caches.append(Scratch("compiled", on_disk=True))
         self.call("forget", doing=doing, folder=str(self._caches[-1].path))
@@ -289,11 +288,11 @@ class Worker:
         self._kill()
 
     def _start(self) -> None:
-        interpreter = environments.interpreter_for(self.zoo)
-        if self._confined and self.limits.require_sandbox:
-            available.require(self.zoo.name)
+        interpreter = environments.interpreter_for(self.spec)
+        if self.spec.confined and self.limits.require_sandbox:
+            available.require(self.spec.name)
         shared = outgoing().path
-        self._incoming = Incoming(self.zoo.name)
+        self._incoming = Incoming(self.spec.name)
         scratch = self._incoming.path
         self._log = Log()
         child_in, self._to_child = os.pipe()
@@ -302,10 +301,10 @@ class Worker:
         flags = ("-I", "-S", "-u", "-c", _bootstrap())
         command = [str(interpreter), *flags, str(child_in), str(child_out)]
         environment = worker_environment(
-            os.environ, self.threads, interpreter, scratch if self._confined else None
+            os.environ, self.threads, interpreter, scratch if self.spec.confined else None
         )
         path = [place for place in environment.pop("PYTHONPATH", "").split(os.pathsep) if place]
-        if self._confined:
+        if self.spec.confined:
             command = bubblewrap.wrapped(command, scratch, shared)
             environment[CONFINED] = "1"
             environment[ALLOWED_CODE] = ",".join(
@@ -333,12 +332,12 @@ class Worker:
         self._requests = 0
         self.generation += 1
         start = {
-            "backend": self.zoo.backend,
+            "backend": self.spec.backend,
             "scratch": str(scratch),
             "incoming": str(shared),
             "path": path,
-            "memory": self.limits.memory if self._confined else None,
-            "sources": sources() if self._confined else {},
+            "memory": self.limits.memory if self.spec.confined else None,
+            "sources": sources() if self.spec.confined else {},
         }
         doing = "starting"
         with self._failing(doing):
@@ -358,7 +357,7 @@ class Worker:
         if now >= deadline:
             self._kill()
             raise WorkerError(
-                f"the worker of {self.zoo.name} ran out of its time while {doing}; "
+                f"the worker of {self.spec.name} ran out of its time while {doing}; "
                 "allow more with --worker-seconds"
             )
         if now - self._checked >= _POLL_SECONDS:
@@ -396,13 +395,13 @@ class Worker:
                 members.append(process.pid)
                 used += process.memory_info().rss
         # Its folder may lie in memory: what is written there is in no process's own.
-        if self._confined and used <= limit:
+        if self.spec.confined and used <= limit:
             used += self._incoming.size(limit)
             used += exchange.hidden_bytes(members, self._incoming.path)
         if used > limit:
             self._kill()
             raise WorkerError(
-                f"the worker of {self.zoo.name} used more than {limit / 1e9:.1f} GB of memory "
+                f"the worker of {self.spec.name} used more than {limit / 1e9:.1f} GB of memory "
                 f"while {doing}; allow more with --worker-memory"
             )
 
@@ -412,7 +411,7 @@ class Worker:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             code = 0
-        if self._confined and code > _SIGNALLED:
+        if self.spec.confined and code > _SIGNALLED:
             code = _SIGNALLED - code  # bubblewrap's way of passing a signal on
         how = f"exit code {code}"
         with contextlib.suppress(ValueError):  # a worker may end with any number
@@ -421,7 +420,7 @@ class Worker:
         last = _last_line(self.printed())
         self._kill()
         said = f'; its last words: "{last}"' if last else ""
-        return WorkerError(f"the worker of {self.zoo.name} died while {doing} ({how}){said}")
+        return WorkerError(f"the worker of {self.spec.name} died while {doing} ({how}){said}")
 
     def _error(self, raw: Any, doing: str) -> ZoodiffError:
         raw = raw if isinstance(raw, Mapping) else {"message": raw}
@@ -429,7 +428,7 @@ class Worker:
         known = getattr(errors, kind, None)
         if isinstance(known, type) and issubclass(known, ZoodiffError):
             return known(message)
-        error = WorkerError(f"the worker of {self.zoo.name} failed while {doing}: {message}")
+        error = WorkerError(f"the worker of {self.spec.name} failed while {doing}: {message}")
         error.add_note(str(raw.get("traceback", ""))[: 10 * _LONGEST_MESSAGE])
         return error
 

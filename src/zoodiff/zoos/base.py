@@ -11,7 +11,7 @@ object with the attributes of ``Zoo``; nothing in this repository has to change.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
 
 CONFINED = "ZOODIFF_CONFINED"
-"""The variable that is set in a worker that opens strangers' files."""
+"""The variable that is set in a worker that opens untrusted files."""
 ALLOWED_CODE = "ZOODIFF_ALLOWED_CODE"
 """The variable in which a worker is told, by SHA-256, which files' code the user allowed."""
 
@@ -93,25 +93,36 @@ class Environment:
     """Disk space it takes, measured, to be said before it is made."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class WorkerSpec:
+    """What a worker is started for."""
+
+    name: str
+    """Of the zoo, or of what else the worker does; shown in errors."""
+    backend: str
+    """``package.module:attribute`` of a callable without arguments that returns a Backend."""
+    confined: bool = True
+    """Whether the worker is sandboxed: no network, and writing only to its scratch folder.
+
+    False is for zoos that fetch their own published weights; nothing else should say so.
+    """
+    distributions: tuple[str, ...] = ()
+    """Distributions that must be installed for the backend to work; their versions are shown."""
+    extra: str | None = None
+    """The extra of zoodiff that installs them (``torch``), if one does."""
+    environment: Environment | None = None
+    """The environment of its own, where the worker cannot share the command's."""
+
+
 class Zoo(Protocol):
     """The catalogue side. Every member answers without importing the zoo's framework."""
 
     name: str
     title: str
-    distributions: tuple[str, ...]
-    """Distributions that must be installed for the backend to work; their versions are shown."""
-    extra: str | None
-    """The extra of zoodiff that installs them (``torch``), if one does."""
-    environment: Environment | None
-    """The environment of its own, where the zoo cannot share the command's."""
-    backend: str
-    """``package.module:attribute`` of a callable without arguments that returns a Backend."""
+    worker: WorkerSpec
+    """What its workers are started for."""
     listed: bool
-    """Whether ``zoodiff list`` and studies over all zoos include it (the mini-zoo is not).
-
-    A zoo whose worker opens files of strangers has one attribute more, ``confined = True``: its
-    worker has no network and writes nowhere but to its scratch folder.
-    """
+    """Whether ``zoodiff list`` and studies over all zoos include it (the mini-zoo is not)."""
 
     def models(self) -> Sequence[Model]:
         """All models, ordered by name."""
@@ -126,6 +137,14 @@ class Entry:
     model: Model
     weights: Weights | None
     """None for random weights."""
+    foreign: bool = False
+    """Whether the weights are a file that nobody vouches for, put into the zoo's model."""
+
+    @property
+    def worker(self) -> WorkerSpec:
+        """What a worker is started for that loads it: confined where it opens a foreign file."""
+        spec = self.zoo.worker
+        return replace(spec, confined=True) if self.foreign else spec
 
     @property
     def ref(self) -> ModelRef:

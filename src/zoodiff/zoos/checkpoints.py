@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,18 +34,6 @@ def weights_of(ref: ModelRef, zoo: Zoo) -> Weights:
             f"weights of a file can be put into networks of torchvision, not of {ref.zoo}"
         )
     return Weights(str(path.resolve()))
-
-
-_CONFINED: dict[str, Zoo] = {}
-
-
-def confined(zoo: Zoo) -> Zoo:
-    """The same zoo, to be run in a worker that opens a stranger's file; one object a zoo."""
-    if zoo.name not in _CONFINED:
-        twin = copy.copy(zoo)
-        object.__setattr__(twin, "confined", True)
-        _CONFINED[zoo.name] = twin
-    return _CONFINED[zoo.name]
 
 
 def read(path: Path) -> Mapping[str, Tensor]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from zoodiff.preprocessing.spec import Library
-from zoodiff.zoos.base import Environment, Model
+from zoodiff.zoos.base import WorkerSpec
 
 _DISTRIBUTIONS: dict[Library, tuple[str, ...]] = {
     "pillow": ("pillow",),
@@ -23,32 +22,16 @@ _EXTRAS: dict[Library, str | None] = {
 }
 
 
-@dataclass
-class Decoding:
-    """Looks like a zoo without models to the worker that decodes images for all zoos."""
-
-    name: str
-    """For example ``images-pillow``."""
-    title: str
-    distributions: tuple[str, ...]
-    extra: str | None
-    backend: str = "zoodiff.zoos.decoding:Versions"
-    environment: Environment | None = None
-    listed: bool = False
-    confined: bool = True
-
-    def models(self) -> Sequence[Model]:
-        """None."""
-        return ()
-
-
-def decoding(libraries: Sequence[Library]) -> Decoding:
-    """What a worker is started for that decodes by these libraries."""
-    return Decoding(
-        "images-" + "-".join(libraries),
-        f"images by {', '.join(libraries)}",
-        tuple(dict.fromkeys(name for one in libraries for name in _DISTRIBUTIONS[one])),
-        next((_EXTRAS[one] for one in libraries if _EXTRAS[one]), None),
+def decoding(libraries: Sequence[Library]) -> WorkerSpec:
+    """Return what a worker is started for that decodes images by these libraries."""
+    return WorkerSpec(
+        name="images-" + "-".join(libraries),
+        backend="zoodiff.zoos.decoding:Versions",
+        confined=True,
+        distributions=tuple(
+            dict.fromkeys(name for one in libraries for name in _DISTRIBUTIONS[one])
+        ),
+        extra=next((_EXTRAS[one] for one in libraries if _EXTRAS[one]), None),
     )
 
 

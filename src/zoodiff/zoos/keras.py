@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from functools import cache
 
 from zoodiff.zoos import catalogues
-from zoodiff.zoos.base import Environment, Model
+from zoodiff.zoos.base import Model, WorkerSpec
+
+_WORKER = WorkerSpec(
+    name="keras",
+    backend="zoodiff.zoos.keras_backend:KerasBackend",
+    confined=False,  # it fetches the weights that it publishes
+    distributions=("keras", "tensorflow-cpu"),
+    extra="keras",
+)
 
 
 @dataclass(frozen=True)
@@ -21,10 +29,7 @@ class KerasZoo:
 
     name: str = "keras"
     title: str = "Keras Applications"
-    distributions: tuple[str, ...] = ("keras", "tensorflow-cpu")
-    extra: str | None = "keras"
-    environment: Environment | None = None
-    backend: str = "zoodiff.zoos.keras_backend:KerasBackend"
+    worker: WorkerSpec = _WORKER
     listed: bool = True
 
     def models(self) -> Sequence[Model]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from zoodiff.data.labels import DIGITS_10
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import tfmg
-from zoodiff.zoos.base import Environment, Model, Weights
+from zoodiff.zoos.base import Environment, Model, Weights, WorkerSpec
 
 ARCHITECTURE = "digits_cnn"
 
@@ -37,11 +37,8 @@ class MiniZoo:
 
     name: str
     title: str
-    distributions: tuple[str, ...]
-    backend: str
+    worker: WorkerSpec
     preprocessing: Preprocessing
-    extra: str | None
-    environment: Environment | None = None
     listed: bool = False
     """Left out of ``zoodiff list`` and of studies over all zoos, unless it is named."""
 
@@ -60,36 +57,52 @@ class MiniZoo:
         )
 
 
-TORCH = MiniZoo(
-    "mini-torch",
+def _zoo(
+    framework: str,
+    title: str,
+    distributions: tuple[str, ...],
+    preprocessing: Preprocessing,
+    extra: str | None,
+    environment: Environment | None = None,
+) -> MiniZoo:
+    name = f"mini-{framework}"
+    spec = WorkerSpec(
+        name=name,
+        backend=f"zoodiff.zoos.mini_{framework}:Backend",
+        confined=False,  # it keeps what it trains
+        distributions=distributions,
+        extra=extra,
+        environment=environment,
+    )
+    return MiniZoo(name, title, spec, preprocessing)
+
+
+TORCH = _zoo(
+    "torch",
     "Mini-zoo in PyTorch",
     ("torch", "scikit-learn"),
-    "zoodiff.zoos.mini_torch:Backend",
     _preprocessing("mini_torch", 0.0, 1.0, "NCHW"),
     "torch,mini",
 )
-KERAS = MiniZoo(
-    "mini-keras",
+KERAS = _zoo(
+    "keras",
     "Mini-zoo in Keras",
     ("keras", "tensorflow-cpu", "scikit-learn"),
-    "zoodiff.zoos.mini_keras:Backend",
     _preprocessing("mini_keras", -1.0, 1.0, "NHWC"),
     "keras,mini",
 )
-TFMG = MiniZoo(
-    "mini-tfmg",
+TFMG = _zoo(
+    "tfmg",
     "Mini-zoo in Model Garden layers",
     ("tf-models-official", "tensorflow", "scikit-learn"),
-    "zoodiff.zoos.mini_tfmg:Backend",
     _preprocessing("mini_tfmg", 0.0, 255.0, "NHWC"),
     None,
     environment=tfmg.ENVIRONMENT,
 )
-ONNX = MiniZoo(
-    "mini-onnx",
+ONNX = _zoo(
+    "onnx",
     "Mini-zoo exported to ONNX",
     ("onnx", "onnxruntime", "torch", "scikit-learn"),
-    "zoodiff.zoos.mini_onnx:Backend",
     _preprocessing("mini_onnx", 0.0, 1.0, "NCHW"),
     "onnx,torch,mini",
 )

@@ -15,10 +15,19 @@ from functools import cache
 
 from zoodiff.data.labels import BY_NAME, LabelSpace
 from zoodiff.zoos import catalogues
-from zoodiff.zoos.base import Environment, Model
+from zoodiff.zoos.base import Model, WorkerSpec
 
 _LABELS = {**BY_NAME, "ilsvrc2013-detection": LabelSpace("ilsvrc2013-detection", 200)}
 """The zoo's R-CNN classifies regions into the 200 classes of the ILSVRC 2013 detection task."""
+
+
+_WORKER = WorkerSpec(
+    name="onnx",
+    backend="zoodiff.zoos.onnx_backend:OnnxBackend",
+    confined=False,  # it fetches the weights that it publishes
+    distributions=("onnx", "onnxruntime", "huggingface-hub"),
+    extra="onnx",
+)
 
 
 @dataclass(frozen=True)
@@ -27,10 +36,7 @@ class OnnxZoo:
 
     name: str = "onnx"
     title: str = "ONNX Model Zoo"
-    distributions: tuple[str, ...] = ("onnx", "onnxruntime", "huggingface-hub")
-    extra: str | None = "onnx"
-    environment: Environment | None = None
-    backend: str = "zoodiff.zoos.onnx_backend:OnnxBackend"
+    worker: WorkerSpec = _WORKER
     listed: bool = True
 
     def models(self) -> Sequence[Model]:

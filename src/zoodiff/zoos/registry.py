@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from zoodiff.entry import RANDOM, ModelRef, did_you_mean
 from zoodiff.errors import UnknownNameError, ZoodiffError
 from zoodiff.zoos import checkpoints, files
 from zoodiff.zoos.base import Entry as Entry  # noqa: PLC0414
-from zoodiff.zoos.base import Model, Zoo
+from zoodiff.zoos.base import Model, WorkerSpec, Zoo
 
 GROUP = "zoodiff.zoos"
 
@@ -29,7 +31,7 @@ def _found() -> tuple[Mapping[str, Zoo], Mapping[str, str]]:
     broken: dict[str, str] = {}
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.name):
         try:
-            zoo: Zoo = point.load()
+            zoo = _adapted(point.load())
             good.setdefault(zoo.name, zoo)
         except Exception as error:
             broken[point.name] = (
@@ -37,6 +39,36 @@ def _found() -> tuple[Mapping[str, Zoo], Mapping[str, str]]:
                 "mend or uninstall the package that brings it"
             )
     return MappingProxyType(good), MappingProxyType(broken)
+
+
+@dataclass
+class _OldZoo:
+    """A plugin from before there was ``WorkerSpec``; its worker is confined whatever it says."""
+
+    name: str
+    title: str
+    worker: WorkerSpec
+    listed: bool
+    models: Callable[[], Sequence[Model]]
+
+
+def _adapted(plugin: Any) -> Zoo:
+    """Return a plugin as a zoo; what does not say how its worker is started is confined.
+
+    Raises AttributeError or TypeError where it has too little of a zoo.
+    """
+    if isinstance(getattr(plugin, "worker", None), WorkerSpec):
+        zoo: Zoo = plugin
+        return zoo
+    spec = WorkerSpec(
+        name=plugin.name,
+        backend=plugin.backend,
+        confined=True,
+        distributions=tuple(plugin.distributions),
+        extra=plugin.extra,
+        environment=plugin.environment,
+    )
+    return _OldZoo(plugin.name, plugin.title, spec, bool(plugin.listed), plugin.models)
 
 
 def zoos() -> Mapping[str, Zoo]:
@@ -99,7 +131,7 @@ def resolve(reference: ModelRef | str) -> Entry:
         if weights.name == ref.weights:
             return Entry(zoo, model, weights)
     if checkpoints.is_checkpoint(ref.weights):
-        return Entry(checkpoints.confined(zoo), model, checkpoints.weights_of(ref, zoo))
+        return Entry(zoo, model, checkpoints.weights_of(ref, zoo), foreign=True)
     names = [weights.name for weights in model.weights] + [RANDOM]
     hint = did_you_mean(ref.weights, names) or f"; there are {', '.join(names)}"
     raise UnknownNameError(f'{ref.zoo}:{ref.model} has no weights "{ref.weights}"{hint}')

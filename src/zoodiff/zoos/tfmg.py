@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from zoodiff.zoos import catalogues
-from zoodiff.zoos.base import Environment, Model
+from zoodiff.zoos.base import Environment, Model, WorkerSpec
 
 ENVIRONMENT = Environment(
     "tfmg",
@@ -24,16 +24,22 @@ ENVIRONMENT = Environment(
 )
 
 
+_WORKER = WorkerSpec(
+    name="tfmg",
+    backend="zoodiff.zoos.tfmg_backend:TfmgBackend",
+    confined=False,  # it fetches the weights that it publishes
+    distributions=("tf-models-official", "tf-slim", "tensorflow", "tf-keras"),
+    environment=ENVIRONMENT,
+)
+
+
 @dataclass(frozen=True)
 class TfmgZoo:
     """The catalogue side of TensorFlow Model Garden."""
 
     name: str = "tfmg"
     title: str = "TensorFlow Model Garden"
-    distributions: tuple[str, ...] = ("tf-models-official", "tf-slim", "tensorflow", "tf-keras")
-    extra: str | None = None
-    environment: Environment | None = ENVIRONMENT
-    backend: str = "zoodiff.zoos.tfmg_backend:TfmgBackend"
+    worker: WorkerSpec = _WORKER
     listed: bool = True
 
     def models(self) -> Sequence[Model]:

@@ -13,7 +13,15 @@ from functools import cache
 from typing import Any
 
 from zoodiff.zoos import catalogues
-from zoodiff.zoos.base import Environment, Model
+from zoodiff.zoos.base import Model, WorkerSpec
+
+_WORKER = WorkerSpec(
+    name="torchvision",
+    backend="zoodiff.zoos.torchvision_backend:TorchvisionBackend",
+    confined=False,  # it fetches the weights that it publishes
+    distributions=("torch", "torchvision"),
+    extra="torch",
+)
 
 
 @dataclass(frozen=True)
@@ -22,10 +30,7 @@ class TorchvisionZoo:
 
     name: str = "torchvision"
     title: str = "Torchvision"
-    distributions: tuple[str, ...] = ("torch", "torchvision")
-    extra: str | None = "torch"
-    environment: Environment | None = None
-    backend: str = "zoodiff.zoos.torchvision_backend:TorchvisionBackend"
+    worker: WorkerSpec = _WORKER
     takes_checkpoints: bool = True
     """Whether a file with weights can be put into its models: ``zoo:model@weights.pth``."""
     listed: bool = True

@@ -269,7 +269,7 @@ def _worker(read: Callable[[int], bytes]) -> Any:
         def _kill(self) -> None:
             self._process = None
 
-    return Fed(registry.find_zoo("torchvision"))
+    return Fed(registry.find_zoo("torchvision").worker)
 
 
 def frames(data: bytes) -> None:
@@ -320,8 +320,8 @@ def _answering(answer: Any) -> Any:
             return lambda: {"versions": {"a": "1"}} if method == "hello" else answer
 
     class Answering(LocalEngine):
-        def worker(self, zoo: Any, role: str = "run", **_: Any) -> Any:
-            return Answerer(zoo)
+        def worker(self, spec: Any, role: str = "run", **_: Any) -> Any:
+            return Answerer(spec)
 
     return Answering()
 

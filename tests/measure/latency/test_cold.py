@@ -73,7 +73,7 @@ def test_frameworks_tell_their_stages_apart() -> None:
     """Three real frameworks: importing takes time in each, compiling where there is something."""
     contestants = []
     for zoo in (TORCH, KERAS, ONNX):
-        if reason := usable(zoo):
+        if reason := usable(zoo.worker):
             pytest.skip(reason)
         entry = registry.resolve(f"{zoo.name}:digits_cnn@random")
         contestants.append(Contestant(zoo.name, entry))

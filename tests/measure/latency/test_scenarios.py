@@ -163,7 +163,7 @@ def test_a_network_that_hangs_offline_fails_with_its_reason(fake_zoo) -> None:
 
 @pytest.mark.torch
 def test_a_real_network_under_load() -> None:
-    if reason := usable(TORCH):
+    if reason := usable(TORCH.worker):
         pytest.skip(reason)
     entry = registry.resolve("mini-torch:digits_cnn@random")
     found, failures = scenarios.measure([Contestant("mini", entry)], QUICK)

@@ -180,7 +180,7 @@ def test_a_cell_that_keeps_getting_slower_is_flagged_and_a_slowing_machine_is_no
 def test_real_frameworks_are_swept() -> None:
     contestants = []
     for zoo in (TORCH, ONNX):
-        if reason := usable(zoo):
+        if reason := usable(zoo.worker):
             pytest.skip(reason)
         entry = registry.resolve(f"{zoo.name}:digits_cnn@random")
         contestants.append(Contestant(zoo.name, entry))

@@ -190,7 +190,7 @@ def _run(
     one: Contestant, seed: int, limits: Limits | None
 ) -> tuple[ColdRun, Mapping[str, str], int | None]:
     """One fresh process; what it measured, the scope it stated and the bytes of the weights."""
-    with WorkerClient(one.entry.zoo, threads=one.scope.threads, limits=limits) as worker:
+    with WorkerClient(one.entry.worker, threads=one.scope.threads, limits=limits) as worker:
 
         def peak() -> int:
             return worker.peak_memory(doing=f"starting a process for {one.name}")

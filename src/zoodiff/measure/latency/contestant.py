@@ -72,7 +72,7 @@ class Timed:
         self.contestant = contestant
         self._seed = seed
         self._worker = WorkerClient(
-            contestant.entry.zoo, threads=contestant.scope.threads, limits=limits
+            contestant.entry.worker, threads=contestant.scope.threads, limits=limits
         )
         # Frameworks are imported side by side: nothing is timed before all are loaded.
         self._versions = self._worker.hello_later("importing its framework")

@@ -211,7 +211,7 @@ class _Running:
     def __init__(self, contestant: Contestant, limits: Limits | None, demand: Demand) -> None:
         self._contestant, self._demand = contestant, demand
         scope = contestant.scope
-        self._worker = WorkerClient(contestant.entry.zoo, threads=scope.threads, limits=limits)
+        self._worker = WorkerClient(contestant.entry.worker, threads=scope.threads, limits=limits)
         self._generation = -1
         self.stated: Mapping[str, str] = {}
 

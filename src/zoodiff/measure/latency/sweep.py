@@ -83,7 +83,7 @@ class _Server:
 
     def __post_init__(self) -> None:
         self.worker = WorkerClient(
-            self.contestant.entry.zoo, threads=self.contestant.scope.threads, limits=self.limits
+            self.contestant.entry.worker, threads=self.contestant.scope.threads, limits=self.limits
         )
 
     @property

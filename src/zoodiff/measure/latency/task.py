@@ -36,7 +36,7 @@ def measure(
         step=on_step,
     )
     for course in measured.courses:
-        engine.learn(course.contestant.entry.zoo, course.loaded.versions)
+        engine.learn(course.contestant.entry.worker, course.loaded.versions)
     failures = [
         Failure(
             kind="latency",

@@ -93,7 +93,7 @@ def resolve(text: str) -> FileEntry:
         if said.path
         else "a file; preprocessing and labels are not known",
     )
-    return FileEntry(recognise(path), model, None if random else own, f"{name}{more}")
+    return FileEntry(recognise(path), model, None if random else own, named=f"{name}{more}")
 
 
 def opened(model: str) -> tuple[Path, int]:

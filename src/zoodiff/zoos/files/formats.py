@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoodiff.errors import UsageError
-from zoodiff.zoos.base import Environment, Model
+from zoodiff.zoos.base import Model, WorkerSpec
 from zoodiff.zoos.look import archive
 
 
@@ -19,62 +19,70 @@ class FileZoo:
 
     name: str
     title: str
-    distributions: tuple[str, ...]
-    extra: str | None
-    backend: str
-    environment: Environment | None = None
+    worker: WorkerSpec
     listed: bool = False
-    confined: bool = True
 
     def models(self) -> Sequence[Model]:
         """None: files are named, not listed."""
         return ()
 
 
-_BACKENDS = "zoodiff.zoos.files"
-ONNX = FileZoo(
+def _format(
+    name: str, title: str, distributions: tuple[str, ...], extra: str, backend: str
+) -> FileZoo:
+    spec = WorkerSpec(
+        name=name,
+        backend=f"zoodiff.zoos.files.{backend}",
+        confined=True,
+        distributions=distributions,
+        extra=extra,
+    )
+    return FileZoo(name, title, spec)
+
+
+ONNX = _format(
     "file-onnx",
     "ONNX file",
     ("onnx", "onnxruntime"),
     "onnx",
-    f"{_BACKENDS}.onnx:OnnxFiles",
+    "onnx:OnnxFiles",
 )
-TFLITE = FileZoo(
+TFLITE = _format(
     "file-tflite",
     "TFLite file",
     ("tflite", "ai-edge-litert"),
     "tflite",
-    f"{_BACKENDS}.tflite:TFLiteFiles",
+    "tflite:TFLiteFiles",
 )
-SAVED_MODEL = FileZoo(
+SAVED_MODEL = _format(
     "file-tensorflow",
     "TensorFlow SavedModel or frozen graph",
     ("tensorflow-cpu",),
     "keras",
-    f"{_BACKENDS}.tensorflow:TensorFlowFiles",
+    "tensorflow:TensorFlowFiles",
 )
-KERAS = FileZoo(
+KERAS = _format(
     "file-keras",
     "Keras file",
     ("keras", "tensorflow-cpu"),
     "keras",
-    f"{_BACKENDS}.keras:KerasFiles",
+    "keras:KerasFiles",
 )
 
-TORCH = FileZoo(
+TORCH = _format(
     "file-torch",
     "program of torch.export",
     ("torch",),
     "torch",
-    f"{_BACKENDS}.torch:TorchFiles",
+    "torch:TorchFiles",
 )
 
-TORCH_SCRIPT = FileZoo(
+TORCH_SCRIPT = _format(
     "file-torchscript",
     "TorchScript file",
     ("torch",),
     "torch",
-    f"{_BACKENDS}.torchscript:TorchScriptFiles",
+    "torchscript:TorchScriptFiles",
 )
 
 _READ = (
