@@ -13,9 +13,9 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-_MODULE = "zoodiff.workers.child"
+_NAME = "a worker"
 
 
 class Forked:
@@ -25,18 +25,18 @@ class Forked:
         self,
         command: Sequence[str],
         *,
-        stdout: IO[bytes],
+        stdout: int,
         pass_fds: Sequence[int],
         env: Mapping[str, str],
-        cwd: Path,
+        cwd: str,
         **others: Any,
     ) -> None:
-        arguments = list(command[command.index(_MODULE) + 1 :])
+        arguments = list(command[-2:])  # the descriptors of requests and replies
         self.returncode: int | None = None
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                self._become(arguments, stdout.fileno(), pass_fds, env, cwd)
+                self._become(arguments, stdout, pass_fds, env, cwd)
             finally:
                 os._exit(1)
 
@@ -46,7 +46,7 @@ class Forked:
         log: int,
         kept: Sequence[int],
         env: Mapping[str, str],
-        cwd: Path,
+        cwd: str,
     ) -> None:
         os.setsid()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,12 +63,10 @@ class Forked:
         os.environ.clear()
         os.environ.update(env)
         os.chdir(cwd)
-        sys.path[:0] = env.get("PYTHONPATH", "").split(os.pathsep)
-        sys.argv = [_MODULE, *arguments]
-        from zoodiff.workers import child
+        sys.argv = ["-c", *arguments]
+        from zoodiff.workers import bootstrap
 
-        code = child.main()
-        os._exit(code)
+        bootstrap.main()
 
     def poll(self) -> int | None:
         if self.returncode is None:
@@ -85,7 +83,7 @@ class Forked:
         end = None if timeout is None else time.monotonic() + timeout
         while self.poll() is None:
             if end is not None and time.monotonic() > end:
-                raise subprocess.TimeoutExpired(_MODULE, timeout or 0)
+                raise subprocess.TimeoutExpired(_NAME, timeout or 0)
             time.sleep(0.002)
         assert self.returncode is not None
         return self.returncode

@@ -129,9 +129,9 @@ def test_an_entry_that_failed_in_a_pass_runs_only_the_images_it_lacks(
     calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = only(tmp_path, "accuracy")
-    original, count = process.Worker.call, 0
+    original, count = process.Worker.ask, 0
 
-    def call(self: process.Worker, method: str, /, **more: object) -> object:
+    def ask(self: process.Worker, method: str, /, **more: object) -> object:
         nonlocal count
         if method == "classify" and more.get("handle") == "two:wide@w1":
             count += 1
@@ -141,7 +141,7 @@ def test_an_entry_that_failed_in_a_pass_runs_only_the_images_it_lacks(
         return original(self, method, **more)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(process.Worker, "call", call)
+        patched.setattr(process.Worker, "ask", ask)
         first = run(loaded, Store(tmp_path / "results"), Quiet())
     # The other network of that worker is lost with it.
     assert {one.entry for one in first.manifest.failures} == {"two:wide@w1", "two:deep@w1"}

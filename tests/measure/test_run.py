@@ -192,6 +192,12 @@ def test_a_worker_that_sends_no_graph_is_one_sentence(
     from zoodiff.workers.process import Worker
     from zoodiff.zoos import registry
 
-    monkeypatch.setattr(Worker, "call", lambda *a, **k: {"graph": {"nodes": 3}, "facts": {}})
+    answer = {
+        "graph": {"nodes": 3},
+        "facts": {"parameters": 1, "statistics": 0},
+        "seconds": 0.1,
+        "peak_rss_bytes": 1,
+    }
+    monkeypatch.setattr(Worker, "ask", lambda *a, **k: lambda: answer)
     with LocalEngine() as engine, pytest.raises(WorkerError, match="sent no graph of small"):
         architecture.measure(engine, registry.resolve("fake:small"), "k")
