@@ -58,17 +58,17 @@ class MiniZoo:
 
 
 def _zoo(
-    framework: str,
+    name: str,
     title: str,
     distributions: tuple[str, ...],
+    backend: str,
     preprocessing: Preprocessing,
     extra: str | None,
     environment: Environment | None = None,
 ) -> MiniZoo:
-    name = f"mini-{framework}"
     spec = WorkerSpec(
         name=name,
-        backend=f"zoodiff.zoos.mini_{framework}:Backend",
+        backend=backend,
         confined=False,  # it keeps what it trains
         distributions=distributions,
         extra=extra,
@@ -78,31 +78,35 @@ def _zoo(
 
 
 TORCH = _zoo(
-    "torch",
+    "mini-torch",
     "Mini-zoo in PyTorch",
     ("torch", "scikit-learn"),
+    "zoodiff.zoos.mini_torch:Backend",
     _preprocessing("mini_torch", 0.0, 1.0, "NCHW"),
     "torch,mini",
 )
 KERAS = _zoo(
-    "keras",
+    "mini-keras",
     "Mini-zoo in Keras",
     ("keras", "tensorflow-cpu", "scikit-learn"),
+    "zoodiff.zoos.mini_keras:Backend",
     _preprocessing("mini_keras", -1.0, 1.0, "NHWC"),
     "keras,mini",
 )
 TFMG = _zoo(
-    "tfmg",
+    "mini-tfmg",
     "Mini-zoo in Model Garden layers",
     ("tf-models-official", "tensorflow", "scikit-learn"),
+    "zoodiff.zoos.mini_tfmg:Backend",
     _preprocessing("mini_tfmg", 0.0, 255.0, "NHWC"),
     None,
     environment=tfmg.ENVIRONMENT,
 )
 ONNX = _zoo(
-    "onnx",
+    "mini-onnx",
     "Mini-zoo exported to ONNX",
     ("onnx", "onnxruntime", "torch", "scikit-learn"),
+    "zoodiff.zoos.mini_onnx:Backend",
     _preprocessing("mini_onnx", 0.0, 1.0, "NCHW"),
     "onnx,torch,mini",
 )
