@@ -107,6 +107,14 @@ def test_a_field_of_another_type_is_refused(change: dict[str, Any]) -> None:
         messages.decode(messages.Loaded, LOADED | change)
 
 
+def test_a_text_of_a_subclass_is_taken_as_a_text() -> None:
+    class Version(str):
+        """As torch has one."""
+
+    told = messages.decode(messages.Versions, {"versions": {"torch": Version("2.13.0")}})
+    assert type(told.versions["torch"]) is str
+
+
 @pytest.mark.parametrize("field", LOADED)
 def test_a_missing_field_is_refused_by_its_name(field: str) -> None:
     with pytest.raises(ProtocolError, match=field):

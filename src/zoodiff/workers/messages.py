@@ -468,7 +468,8 @@ def _decoded(kind: Any, raw: Any, where: str) -> Any:
     elif origin in {list, tuple} and isinstance(raw, list | tuple):
         value = _of_list(origin, typing.get_args(kind), list(raw), where)
     elif _fits(kind, raw):
-        value = float(raw) if kind is float else raw
+        # A worker's own values may be of a subclass, as torch's version is of str.
+        value = kind(raw) if kind in {float, str} else raw
     else:
         raise ProtocolError(f"{where[:200]} is {_short(raw)}")
     return value
@@ -484,7 +485,9 @@ def _fits(kind: Any, raw: Any) -> bool:
         return type(raw) is int and abs(raw) < _LARGEST_INTEGER
     if typing.get_origin(kind) is Literal:
         return isinstance(raw, str) and raw in typing.get_args(kind)
-    return kind in {str, bool, type(None)} and type(raw) is kind
+    if kind is str:
+        return isinstance(raw, str)
+    return kind in {bool, type(None)} and type(raw) is kind
 
 
 def _of_fields(kind: type[Any], raw: Any, where: str) -> Any:
