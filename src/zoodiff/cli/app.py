@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+import traceback
+import warnings
+from typing import Annotated, Any
 
 import typer
 
 from zoodiff._version import __version__
+from zoodiff.cli import streams
 from zoodiff.cli.accuracy import accuracy
 from zoodiff.cli.claims import claims
 from zoodiff.cli.compare import compare
 from zoodiff.cli.diff import diff
 from zoodiff.cli.env import env
+from zoodiff.cli.failures import explained
 from zoodiff.cli.fingerprint import fingerprint
 from zoodiff.cli.latency import latency
 from zoodiff.cli.list import list_entries
+from zoodiff.cli.output import print_line, say
 from zoodiff.cli.report import report
 from zoodiff.cli.rules import rules
 from zoodiff.cli.run import run
 from zoodiff.cli.show import show
 from zoodiff.cli.store import store
 from zoodiff.cli.zoos import zoos
-from zoodiff.errors import ZoodiffError
 
 app = typer.Typer(
     name="zoodiff",
@@ -53,7 +57,7 @@ app.add_typer(store, name="store")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"zoodiff {__version__}")
+        print_line(f"zoodiff {__version__}")
         raise typer.Exit
 
 
@@ -73,30 +77,56 @@ def options(
 
 
 def main() -> None:
-    """Run the command; every ZoodiffError is one sentence on standard error and an exit code."""
+    """Run the command; every failure is one sentence on standard error and an exit code."""
+    streams.guard()
+    warnings.showwarning = _warned
     try:
-        app(prog_name="zoodiff")
-    except ZoodiffError as error:
-        if _debugging():
-            raise
-        print(f"zoodiff: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        code = app(prog_name="zoodiff", standalone_mode=False)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        print("\nzoodiff: interrupted; what was finished is kept", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader (head, less) has gone; Python would complain once more while closing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        code = _INTERRUPTED
     except Exception as error:
-        if _debugging():
-            raise
-        print(
-            f"zoodiff: unexpected {type(error).__name__}: {error}; "
-            "run again with --debug before the command for the traceback, and report it",
-            file=sys.stderr,
-        )
-        sys.exit(1)
+        code = _failed(error)
+    if code == _INTERRUPTED:
+        say("")
+        say("zoodiff: interrupted; what was finished is kept")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+_INTERRUPTED = 130
+"""Exit code after Ctrl-C, which typer returns too."""
+
+
+def _failed(error: Exception) -> int:
+    """Say what happened, and return the exit code."""
+    if hasattr(error, "format_message"):
+        return _misused(error)
+    if _debugging():
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(line)
+    sentence, code = explained(error)
+    say(f"zoodiff: {sentence}")
+    return code
+
+
+def _misused(error: Any) -> int:
+    """Say what typer found wrong with the arguments, which may be names of a stranger's files."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        for line in error.format_message().splitlines():
+            say(line)
+        return int(error.exit_code)
+    if context is not None:
+        for line in context.get_usage().splitlines():
+            say(line)
+        say(f"Try '{context.command_path} {context.help_option_names[0]}' for help.")
+        say("")
+    say(f"Error: {error.format_message()}")
+    return int(error.exit_code)
+
+
+def _warned(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    say(f"zoodiff: {category.__name__}: {message}")
 
 
 def _debugging() -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.allow import AllowCode
-from zoodiff.cli.output import Json, complete_architecture, print_json, print_table, say
+from zoodiff.cli.output import Json, complete_architecture, print_json, print_line, print_table, say
 from zoodiff.cli.run import Results, print_failures
 
 if TYPE_CHECKING:
@@ -69,11 +69,12 @@ def _print(result: StudyResult) -> None:
         _print_ranking("claimed top-1", result.claimed.rows)
     _print_ranking("latency", result.latency)
     for control in result.controls:
-        print(
+        print_line(
             f"control: {control.entry} against itself {control.ratio.value:.3f} "
             f"[{control.ratio.low:.3f}, {control.ratio.high:.3f}]; "
-            f"noise floor {control.noise_percent:.1f} %\n"
+            f"noise floor {control.noise_percent:.1f} %"
         )
+        print_line()
     described = [r for r in result.records if isinstance(r.values, ArchitectureValues)]
     if described:
         rows = []
@@ -105,11 +106,12 @@ def _print(result: StudyResult) -> None:
             title="architecture",
         )
         differing = [m.property for m in result.mismatches]
-        print(
-            f"differ in: {', '.join(differing)}\n"
+        print_line(
+            f"differ in: {', '.join(differing)}"
             if differing
-            else "equal in every count, which does not prove that they are the same network\n"
+            else "equal in every count, which does not prove that they are the same network"
         )
+        print_line()
         print_table(
             ["entry", "published", "preprocessing"],
             [

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from zoodiff.cli.allow import AllowCode
-from zoodiff.cli.output import Json, complete_entry, print_json
+from zoodiff.cli.output import Json, complete_entry, print_json, print_line, status
 
 
 def fingerprint(
@@ -20,14 +20,12 @@ def fingerprint(
     Two entries have one fingerprint exactly where their networks are the same, whatever their
     names, frameworks and the order of their layers.
     """
-    from rich.console import Console
-
     from zoodiff import api
 
-    with Console(stderr=True).status("building without weights"):
+    with status("building without weights"):
         found = api.fingerprints(entries)
     if json:
         print_json(found)
         return
     for entry, text in found.items():
-        print(f"{text}  {entry}" if len(found) > 1 else text)
+        print_line(f"{text}  {entry}" if len(found) > 1 else text)

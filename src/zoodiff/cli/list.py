@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from zoodiff.cli.output import Json, complete_zoo, print_json, print_table
+from zoodiff.cli.output import Json, complete_zoo, console, print_json, print_line, print_table
 
 
 def list_entries(
@@ -67,21 +67,20 @@ def list_entries(
         ],
     )
     models = sum(len(found) for by_zoo in rows.values() for found in by_zoo.values())
-    print(f"{len(rows)} architectures, {models} models")
+    print_line(f"{len(rows)} architectures, {models} models")
 
 
 def _fingerprints(pattern: str, zoo: list[str] | None, json: bool) -> None:
     """Group entries by the hash of their canonical graph."""
     from fnmatch import fnmatch
 
-    from rich.console import Console
     from rich.progress import Progress
 
     from zoodiff import api
     from zoodiff.graph.fingerprint import fingerprint
 
     glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console(), transient=True) as progress:
         bar = progress.add_task("building networks", total=None)
         graphs, failures = api.survey(zoo, done=lambda *_: progress.advance(bar))
     groups: dict[str, list[str]] = {}
@@ -100,7 +99,7 @@ def _fingerprints(pattern: str, zoo: list[str] | None, json: bool) -> None:
         [[text, ", ".join(members)] for text, members in sorted(wanted.items(), key=_largest)],
     )
     shared = sum(len(members) > 1 for members in wanted.values())
-    print(
+    print_line(
         f"{sum(map(len, wanted.values()))} entries, {len(wanted)} networks, "
         f"{shared} of them under several names; {len(failures)} entries could not be described"
     )

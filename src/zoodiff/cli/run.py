@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.allow import AllowCode
-from zoodiff.cli.output import RESULTS_HELP, Json, print_json, say
+from zoodiff.cli.output import RESULTS_HELP, Json, print_json, print_line, say
 
 if TYPE_CHECKING:
     from zoodiff.measure.run import Outcome
@@ -110,7 +110,7 @@ def run(
         )
     else:
         summary(outcome)
-        print(f"report: {files.html}")
+        print_line(f"report: {files.html}")
     if any(not failure.declined for failure in outcome.manifest.failures):
         raise typer.Exit(3)
 
@@ -125,7 +125,7 @@ def report_folder(results: str, study: str) -> Path:
 def summary(outcome: Outcome) -> None:
     """Print what a run did, one line each."""
     manifest = outcome.manifest
-    print(
+    print_line(
         f"{manifest.study}: {outcome.measured} measurements made, {outcome.reused} taken from the "
         f"store, {len(manifest.failures)} not measured"
     )
@@ -135,6 +135,6 @@ def summary(outcome: Outcome) -> None:
 def print_failures(failures: Sequence[Failure], where: str) -> None:
     """Print up to ten failures, one line each, and where the others are."""
     for failure in failures[:10]:
-        print(f"  not measured: {failure.kind} of {failure.entry}: {failure.reason}")
+        print_line(f"  not measured: {failure.kind} of {failure.entry}: {failure.reason}")
     if len(failures) > 10:
-        print(f"  ... and {len(failures) - 10} more, {where}")
+        print_line(f"  ... and {len(failures) - 10} more, {where}")

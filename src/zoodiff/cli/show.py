@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoodiff.cli.allow import AllowCode
-from zoodiff.cli.output import Json, complete_entry, print_json, print_table
+from zoodiff.cli.output import Json, complete_entry, print_json, print_table, status
 
 if TYPE_CHECKING:
     from zoodiff.graph.cost import Counts
@@ -93,16 +93,11 @@ def _saved(graph: Graph, path: Path | None) -> str:
 
 
 def _describe(entry: Entry) -> tuple[Graph, Counts]:
-    from rich.console import Console
-
     from zoodiff.engines.local import LocalEngine
     from zoodiff.graph.cost import count
     from zoodiff.measure.architecture import describe
 
-    with (
-        LocalEngine() as engine,
-        Console(stderr=True).status(f"building {entry.ref} without weights"),
-    ):
+    with LocalEngine() as engine, status(f"building {entry.ref} without weights"):
         graph, _ = describe(engine, entry)
     return graph, count(graph)
 
