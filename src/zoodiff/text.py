@@ -11,7 +11,7 @@ Markdown            ``markdown``, ``markdown_code``, ``markdown_address``
 HTML                ``html`` (templates call it for every value)
 CSV                 ``csv_cell``
 JSON                ``json_text``
-records             ``well_formed``
+records             ``well_formed``, ``well_formed_values``
 Graphviz            ``graphviz``
 a file's name       ``file_name``
 ==================  ==========================================================
@@ -107,8 +107,19 @@ def well_formed(text: str) -> str:
     return _SURROGATE.sub(lambda match: _escape(match[0]), text)
 
 
+def well_formed_values(value: Any) -> Any:
+    """The same of every text in dictionaries, lists and tuples, keys included."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, dict):
+        return {well_formed_values(key): well_formed_values(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(well_formed_values, value))
+    return value
+
+
 _MARKS = re.compile(r"([\\`*_{\[\]|~#$])")
-_BLOCK_START = re.compile(r"^(?:([-+=])|(\d{1,9})([.)]))")
+_BLOCK_START = re.compile(r"^(?:([-+](?=[\s-]|$)|=)|(\d{1,9})([.)])(?=\s|$))")
 _LINKS = ((re.compile(r":(?=//)"), "&#58;"), (re.compile(r"(?<=\bwww)\.", re.IGNORECASE), "&#46;"))
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
