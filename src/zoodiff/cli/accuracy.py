@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.allow import AllowCode
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.output import Json, complete_entry, print_json, print_line, print_table, say
 from zoodiff.cli.run import Results
 
@@ -106,6 +107,8 @@ def accuracy(
     ] = False,
     allow_code: AllowCode = None,
     results: Results = "results",
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """Measure top-1 and top-5 of entries on the same images, and compare them.
@@ -137,7 +140,8 @@ def accuracy(
     say(f"{len(images)} images of {images.name}, {images.layout}")
     for note in images.notes:
         say(f"note: {note}")
-    with LocalEngine() as engine, images_progress(len(entries)) as step:
+    limits = limits_of(worker_seconds, worker_memory)
+    with LocalEngine(limits) as engine, images_progress(len(entries)) as step:
         contestants = [contestant(engine, entry, changes=changes, labels=space) for entry in chosen]
         if not images.labelled:
             agreed = agree(engine, contestants, images, settings, step)

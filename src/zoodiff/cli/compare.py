@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.allow import AllowCode
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.output import Json, complete_architecture, print_json, print_line, print_table, say
 from zoodiff.cli.run import Results, print_failures
 
@@ -33,6 +34,8 @@ def compare(
     rounds: Annotated[int, typer.Option(help="Rounds for --latency.", min=3)] = 15,
     results: Results = "results",
     allow_code: AllowCode = None,
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """Compare claims, architecture, preprocessing and, on request, latency, ranked.
@@ -48,7 +51,9 @@ def compare(
     loaded = study_of(names, latency=latency, threads=threads, rounds=rounds, download=download)
     store = Store(results)
     with progress(loaded.study.title) as observer:
-        outcome = run_study(loaded, store, observer)
+        outcome = run_study(
+            loaded, store, observer, limits=limits_of(worker_seconds, worker_memory)
+        )
     for sentence in outcome.damaged:
         say(f"zoodiff: {sentence}")
     result = assemble(store, outcome.manifest)

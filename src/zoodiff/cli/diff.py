@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoodiff.cli.allow import AllowCode
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.output import Json, billions, complete_entry, print_json, print_line, status
 from zoodiff.errors import UsageError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from zoodiff.compare.proof import Proof
     from zoodiff.compare.weights import LayerWeights, WeightsDiff
     from zoodiff.rules.findings import Finding
+    from zoodiff.workers.process import Limits
 
 
 def diff(
@@ -48,6 +50,8 @@ def diff(
         ),
     ] = False,
     allow_code: AllowCode = None,
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """Name what differs between two networks: their structure, not their names.
@@ -56,10 +60,11 @@ def diff(
     """
     from zoodiff import api
 
+    limits = limits_of(worker_seconds, worker_memory)
     if preprocessing:
         if without or prove or weights or places:
             raise UsageError("--preprocessing compares no architecture; ask for it by itself")
-        _preprocessing(a, b, json)
+        _preprocessing(a, b, limits, json)
         return
     if without and (prove or weights):
         raise UsageError("--prove and --weights take all passes; leave out --without")
@@ -69,11 +74,11 @@ def diff(
     held: WeightsDiff | None = None
     with status(f"building {a} and {b}"):
         if prove:
-            found, proof = api.prove(a, b)
+            found, proof = api.prove(a, b, limits=limits)
         elif weights:
-            found, held = api.diff_weights(a, b)
+            found, held = api.diff_weights(a, b, limits=limits)
         else:
-            found = api.diff(a, b, without=without or ())
+            found = api.diff(a, b, without=without or (), limits=limits)
     if json:
         more: dict[str, Any] = {"proof": asdict(proof)} if proof else {}
         if held is not None:
@@ -89,13 +94,13 @@ def diff(
             print_line(f"    {_weighed(layer)}")
 
 
-def _preprocessing(a: str, b: str, json: bool) -> None:
+def _preprocessing(a: str, b: str, limits: Limits, json: bool) -> None:
     from zoodiff.compare.prepared import compare_preprocessing
     from zoodiff.engines.local import LocalEngine
     from zoodiff.zoos import registry
 
     entries = [registry.resolve(name) for name in (a, b)]
-    with LocalEngine() as engine:
+    with LocalEngine(limits) as engine:
         found = compare_preprocessing(engine, entries[0], entries[1])
     if json:
         print_json(found.to_dict())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.output import Json, complete_zoo, console, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from zoodiff.workers.process import Limits
 
 
 def list_entries(
@@ -28,11 +32,13 @@ def list_entries(
             "(minutes).",
         ),
     ] = False,
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """List architectures and the entries that each zoo has of them."""
     if by_fingerprint:
-        _fingerprints(pattern, zoo, json)
+        _fingerprints(pattern, zoo, limits_of(worker_seconds, worker_memory), json)
         return
     from fnmatch import fnmatch
 
@@ -70,7 +76,7 @@ def list_entries(
     print_line(f"{len(rows)} architectures, {models} models")
 
 
-def _fingerprints(pattern: str, zoo: list[str] | None, json: bool) -> None:
+def _fingerprints(pattern: str, zoo: list[str] | None, limits: Limits, json: bool) -> None:
     """Group entries by the hash of their canonical graph."""
     from fnmatch import fnmatch
 
@@ -82,7 +88,7 @@ def _fingerprints(pattern: str, zoo: list[str] | None, json: bool) -> None:
     glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
     with Progress(console=console(), transient=True) as progress:
         bar = progress.add_task("building networks", total=None)
-        graphs, failures = api.survey(zoo, done=lambda *_: progress.advance(bar))
+        graphs, failures = api.survey(zoo, limits=limits, done=lambda *_: progress.advance(bar))
     groups: dict[str, list[str]] = {}
     for entry, graph in graphs.items():
         groups.setdefault(fingerprint(graph), []).append(entry)

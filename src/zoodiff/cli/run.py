@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.allow import AllowCode
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.output import RESULTS_HELP, Json, print_json, print_line, say
 
 if TYPE_CHECKING:
@@ -58,13 +59,8 @@ def run(
             "--address", help="Address of a Ray cluster [default: one is started for the run]."
         ),
     ] = None,
-    worker_seconds: Annotated[
-        float, typer.Option(help="Longest time that a worker may take for one request.")
-    ] = 900.0,
-    worker_memory: Annotated[
-        float | None,
-        typer.Option(help="Memory in GB that a worker may use [default: 80 % of the machine's]."),
-    ] = None,
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """Run a study: measure what is missing, then write the report.
@@ -80,13 +76,12 @@ def run(
     from zoodiff.measure.run import run as run_study
     from zoodiff.report import write
     from zoodiff.store.folder import Store
-    from zoodiff.workers.process import Limits
 
     loaded = studies.load_study(study)
     if download:
         loaded = studies.with_download(loaded)
     store = Store(results)
-    limits = Limits(worker_seconds, None if worker_memory is None else int(worker_memory * 1e9))
+    limits = limits_of(worker_seconds, worker_memory)
     choice = Choice(engine, jobs, address, limits)
     with progress(loaded.study.title) as observer:
         outcome = run_study(loaded, store, observer, fresh=fresh or not resume, engine=choice)
