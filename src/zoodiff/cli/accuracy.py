@@ -158,14 +158,15 @@ def accuracy(
         )
         if explain and found is not None:
             reasons.explain(contestants, found)
+        evident = True
         if evidence is not None and found is not None:
-            _write_evidence(evidence, engine, contestants, images, found, reasons, seed)
+            evident = _write_evidence(evidence, engine, contestants, images, found, reasons, seed)
     if json:
         print_json({**_as_json(images, outcome, found), **reasons.to_dict()})
     else:
         _print(images, outcome, found)
         print_reasons(reasons)
-    if outcome.failures:
+    if outcome.failures or not evident:
         raise typer.Exit(3)
 
 
@@ -177,11 +178,12 @@ def _write_evidence(
     found: Comparison,
     reasons: Reasons,
     seed: int,
-) -> None:
-    """Of every pair that differs; of two entries, whatever they do."""
+) -> bool:
+    """Of every pair that differs; of two entries, whatever they do. False where one is missing."""
     from zoodiff.compare.evidence import write
     from zoodiff.errors import ZoodiffError
 
+    complete = True
     sides = {one.name: one for one in contestants}
     explained = {(one.first, one.second): one for one in reasons.explanations}
     for pair in found.pairs:
@@ -199,9 +201,11 @@ def _write_evidence(
                 seed=seed,
             )
         except ZoodiffError as error:
+            complete = False
             say(f"zoodiff: no evidence of {pair.first} and {pair.second}: {error}")
         else:
             say(f"evidence: {target}")
+    return complete
 
 
 def _print_agreement(found: Agreements, json: bool) -> None:

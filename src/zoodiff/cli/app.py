@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
 import warnings
 from typing import Annotated, Any
@@ -80,6 +81,8 @@ def main() -> None:
     """Run the command; every failure is one sentence on standard error and an exit code."""
     streams.guard()
     warnings.showwarning = _warned
+    threading.excepthook = _failed_in_thread
+    sys.unraisablehook = _failed_in_cleanup
     try:
         code = app(prog_name="zoodiff", standalone_mode=False)
         sys.stdout.flush()
@@ -102,11 +105,15 @@ def _failed(error: Exception) -> int:
     if hasattr(error, "format_message"):
         return _misused(error)
     if _debugging():
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            say(line)
+        _trace(error)
     sentence, code = explained(error)
     say(f"zoodiff: {sentence}")
     return code
+
+
+def _trace(error: BaseException) -> None:
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        say(line)
 
 
 def _misused(error: Any) -> int:
@@ -123,6 +130,17 @@ def _misused(error: Any) -> int:
         say("")
     say(f"Error: {error.format_message()}")
     return int(error.exit_code)
+
+
+def _failed_in_thread(arguments: threading.ExceptHookArgs) -> None:
+    if isinstance(arguments.exc_value, Exception):
+        _failed(arguments.exc_value)
+
+
+def _failed_in_cleanup(arguments: Any) -> None:
+    """Python reports what destructors raise, with a traceback; no user can do anything about it."""
+    if _debugging() and arguments.exc_value is not None:
+        _trace(arguments.exc_value)
 
 
 def _warned(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:

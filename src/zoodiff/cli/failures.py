@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 
 from zoodiff.errors import ZoodiffError
@@ -32,6 +33,9 @@ _WAYS_OUT: dict[int, tuple[str, int]] = {
 _OTHER = ("see that it is there and can be used", INPUT)
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
 """What libraries wrap in errors of their own, some in texts alone: an ImportError's, for one."""
+
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+"""What numpy says of a disk that is full."""
 
 
 def explained(error: BaseException) -> tuple[str, int]:
@@ -69,6 +73,8 @@ def _shortage(error: BaseException) -> int | None:
         return errno.ENOMEM
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno if error.errno in _SHORTAGES else None
+    if isinstance(error, OSError) and _SHORT_WRITE.search(str(error)):
+        return errno.ENOSPC
     return next((number for number in _SHORTAGES if os.strerror(number) in str(error)), None)
 
 
@@ -78,7 +84,9 @@ def _of_system(error: BaseException, number: int) -> tuple[str, int]:
     if isinstance(error, OSError):
         reason = error.strerror or reason
         if number == errno.ENOENT and "temporary directory" in reason:
-            return f"{reason}; name a folder that can be written with TMPDIR", INPUT
+            # Python says so whatever the reason was.
+            way_out = "name a folder that can be written with TMPDIR, or allow more open files"
+            return f"{reason}; {way_out} with ulimit -n", INPUT
         if number == errno.ENOENT and error.filename is None and not _has_folder():
             return "the folder that the command was called in is gone; change to another", INPUT
         if error.filename is not None:

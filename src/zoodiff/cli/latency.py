@@ -147,7 +147,8 @@ def latency(
     )
     contestants = timed.contestants_of(chosen, asked)
     limits = limits_of(worker_seconds, worker_memory)
-    with tempfile.TemporaryDirectory(prefix="zoodiff-") as folder, LocalEngine(limits) as engine:
+    scratch = tempfile.TemporaryDirectory(prefix="zoodiff-", ignore_cleanup_errors=True)
+    with scratch as folder, LocalEngine(limits) as engine:
         found = None
         if why and len(contestants) > 1:
             say("bringing the networks to one common runtime (--no-why leaves it out)")

@@ -81,7 +81,10 @@ def write(
         write_atomically(target / "README.md", _readme(images, number, pair, shown).encode())
         write_atomically(target / "repeat.py", _program(name, shown).encode())
     except OSError as error:
-        raise UsageError(f"{target} cannot be written ({error.strerror})") from None
+        raise UsageError(
+            f"{target} cannot be written ({error.strerror}); make room or permit writing there, or "
+            "name another folder with --evidence"
+        ) from None
     return target
 
 

@@ -27,7 +27,10 @@ def save(graph: Graph, path: Path) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error.strerror})") from None
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); make room or permit writing there, or "
+            "name another file"
+        ) from None
 
 
 def _json(graph: Graph) -> bytes:
