@@ -27,6 +27,7 @@ This module is a leaf: it imports the standard library alone.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 LONGEST = 4000
@@ -60,10 +61,11 @@ def visible(text: object, *, lines: bool = False, most: int | None = LONGEST) ->
         return shown
     if lines:
         shown = shown.replace("\r\n", "\n")
-    return shortened(_escaped(shown, "\n\t" if lines else ""), most)
+    return shortened(_escaped(shown, "\n\t" if lines else "", _escape), most)
 
 
-def _escaped(text: str, keep: str) -> str:
+def _escaped(text: str, keep: str, escape: Callable[[str], str]) -> str:
+    """Text in which only characters to ``keep`` and those that can be seen are not escaped."""
     import unicodedata
 
     pieces: list[str] = []
@@ -73,7 +75,7 @@ def _escaped(text: str, keep: str) -> str:
         marks = marks + 1 if category[0] == "M" else 0
         seen = character.isprintable() or category == "Zs"
         harmless = seen and marks <= MOST_MARKS and not _BLANK.match(character)
-        pieces.append(character if harmless or character in keep else _escape(character))
+        pieces.append(character if harmless or character in keep else escape(character))
     return "".join(pieces)
 
 
@@ -175,6 +177,8 @@ def html(text: object, *, most: int | None = LONGEST) -> str:
     return entities.escape(visible(text, lines=True, most=most), quote=True)
 
 
+_LONGEST_CELL = 32_000
+"""Characters; spreadsheets take a few more."""
 _FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"
 _FORMULA = re.compile(rf"^\s*[{_FORMULA_STARTS}]|^[\t\r\n]")
 _FORMULA_BEHIND = re.compile(rf"(?<=;)(\s*)(?=[{_FORMULA_STARTS}])")
@@ -192,7 +196,7 @@ def csv_cell(value: Any) -> Any:
     """
     if not isinstance(value, str) or _NUMBER.fullmatch(value):
         return value
-    shown = _FORMULA_BEHIND.sub(r"\1'", visible(value, most=None))
+    shown = _FORMULA_BEHIND.sub(r"\1'", visible(value, most=_LONGEST_CELL))
     return f"'{shown}" if _FORMULA.match(value) else shown
 
 
@@ -210,16 +214,12 @@ def json_text(value: Any, *, indent: int | None = 2, strict: bool = False) -> st
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=str, allow_nan=not strict)
     if text.isascii() and "\x7f" not in text:
         return text
-    return "".join(map(_json_character, text))
+    return _escaped(text, "\n", _json_escape)
 
 
-def _json_character(character: str) -> str:
-    if " " <= character <= "~" or character == "\n":
-        return character  # what JSON is written with, and most of what it holds
+def _json_escape(character: str) -> str:
     if _SURROGATE.match(character):
         return "\\" + _escape(character)
-    if visible(character) == character:
-        return character
     units = character.encode("utf-16-be")
     pairs = (units[k : k + 2] for k in range(0, len(units), 2))
     return "".join(f"\\u{int.from_bytes(pair, 'big'):04x}" for pair in pairs)
@@ -257,4 +257,5 @@ def file_name(text: str, *, most: int = 80) -> str:
     if told and not _RESERVED.match(name):
         return name
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
-    return "_".join(part for part in (name[-most + 1 + _DIGITS :], digest) if part).lstrip("._-")
+    rest = name[-most + 1 + _DIGITS :].strip("._-")
+    return f"{digest}_{rest}" if rest else digest
