@@ -67,6 +67,8 @@ def suggest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     >>> suggest("torchvison", ["keras", "torchvision"])
     ['torchvision']
     """
+    if len(name) > _LONGEST_NAME:  # likeness takes time that grows with the square of the length
+        return []
     by_folded = {candidate.lower(): candidate for candidate in candidates}
     folded = name.lower()
     letters, number = _parts(folded)
@@ -86,6 +88,7 @@ def suggest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     return [by_folded[folded_name] for folded_name in ordered]
 
 
+_LONGEST_NAME = 200
 _SAME_LETTERS = 0.8
 
 

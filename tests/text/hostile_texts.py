@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 TERMINAL = {
     "sets the title": "a\x1b]0;owned\x07b",
     "sets the title, eight bits": "a\x9d0;owned\x9cb",
@@ -122,15 +124,18 @@ LONG = {"a million letters": "x" * 1_000_000, "a long line of marks": "e" + "\u0
 TEXTS = {**TERMINAL, **DIRECTION, **UNSEEN, **UNDECODABLE, **MARKUP, **FORMULAS, **LONG}
 
 
+def is_argument(text: str) -> bool:
+    """Whether a process can be given the text, of no more than a screen, as an argument."""
+    halves = any(0xD800 <= ord(c) < 0xDC80 or 0xDD00 <= ord(c) < 0xE000 for c in text)
+    return "\0" not in text and not halves and len(text) < 1000
+
+
 def file_names() -> list[str]:
-    """The texts that a file system takes as names, each once."""
+    """The texts that a file system takes as names."""
     return [
         text
         for text in TEXTS.values()
-        if "\0" not in text
-        and "/" not in text
-        and not any(0xD800 <= ord(c) < 0xDC80 or 0xDD00 <= ord(c) < 0xE000 for c in text)
-        and len(text.encode("utf-8", "surrogateescape")) < 200
+        if is_argument(text) and "/" not in text and len(os.fsencode(text)) < 200
     ]
 
 

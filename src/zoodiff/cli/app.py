@@ -10,6 +10,7 @@ import warnings
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from zoodiff._version import __version__
 from zoodiff.cli import streams
@@ -30,8 +31,26 @@ from zoodiff.cli.show import show
 from zoodiff.cli.store import store
 from zoodiff.cli.zoos import zoos
 
+
+class _Commands(TyperGroup):
+    """The commands; what is wrong with arguments is said by us, as they may be a stranger's."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run a command and end the process, or return its exit code."""
+        if not options.get("standalone_mode", True):
+            return super().main(*arguments, **options)
+        try:
+            code = super().main(*arguments, **{**options, "standalone_mode": False})
+        except Exception as error:
+            if not _is_misuse(error):
+                raise
+            code = _misused(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
 app = typer.Typer(
     name="zoodiff",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -102,7 +121,7 @@ _INTERRUPTED = 130
 
 def _failed(error: Exception) -> int:
     """Say what happened, and return the exit code."""
-    if hasattr(error, "format_message"):
+    if _is_misuse(error):
         return _misused(error)
     if _debugging():
         _trace(error)
@@ -114,6 +133,11 @@ def _failed(error: Exception) -> int:
 def _trace(error: BaseException) -> None:
     for line in "".join(traceback.format_exception(error)).splitlines():
         say(line)
+
+
+def _is_misuse(error: Exception) -> bool:
+    """Whether it is an error of typer, whose base class is not the same in all its versions."""
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
 
 
 def _misused(error: Any) -> int:
