@@ -29,7 +29,7 @@ def test_any_text_is_a_reference_or_a_usage_error(text: str) -> None:
     try:
         assert str(ModelRef.parse(text)) == text.strip()
     except UsageError as error:
-        assert text in str(error)
+        assert text in error.args[0]
 
 
 def test_suggestions_keep_case_and_know_sizes() -> None:

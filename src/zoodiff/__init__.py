@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from zoodiff.preprocessing.spec import Preprocessing as Preprocessing
     from zoodiff.store.folder import Store as Store
     from zoodiff.store.records import Record as Record
+    from zoodiff.workers.process import Limits as Limits
     from zoodiff.zoos.registry import Entry as Entry
     from zoodiff.zoos.registry import find_zoo as find_zoo
     from zoodiff.zoos.registry import resolve as resolve
@@ -51,6 +52,7 @@ _PUBLIC = {
     "Discrepancy": "zoodiff.compare.result",
     "Entry": "zoodiff.zoos.registry",
     "Graph": "zoodiff.graph.ir",
+    "Limits": "zoodiff.workers.process",
     "Mismatch": "zoodiff.compare.result",
     "ModelRef": "zoodiff.entry",
     "Preprocessing": "zoodiff.preprocessing.spec",

@@ -1,4 +1,8 @@
-"""The same things that the commands do, one call each, with typed results."""
+"""The same things that the commands do, one call each, with typed results.
+
+``limits`` say how long a worker may take for one request, and how much memory it may use: what
+``--worker-seconds`` and ``--worker-memory`` are to the commands.
+"""
 
 from __future__ import annotations
 
@@ -61,29 +65,29 @@ class Silent:
         """Ignore a task's end."""
 
 
-def describe(entry: str) -> Graph:
+def describe(entry: str, *, limits: Limits | None = None) -> Graph:
     """The canonical graph of an entry, built in its worker without allocating weights.
 
     Raises UsageError for a reference that is none, MeasurementError where it cannot be built.
     """
     found = registry.resolve(entry)
-    with LocalEngine() as engine:
+    with LocalEngine(limits) as engine:
         return architecture.describe(engine, found)[0]
 
 
-def diff(a: str, b: str, *, without: Collection[str] = ()) -> Diff:
+def diff(a: str, b: str, *, without: Collection[str] = (), limits: Limits | None = None) -> Diff:
     """Name what differs between the architectures of two entries.
 
     ``without`` names passes to leave out. Raises UsageError for a reference or a pass that is
     none, MeasurementError where an entry cannot be built.
     """
     first, second = registry.resolve(a), registry.resolve(b)
-    with LocalEngine() as engine:
+    with LocalEngine(limits) as engine:
         one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
     return compare_graphs(one, other, str(first.ref), str(second.ref), without=without)
 
 
-def prove(a: str, b: str, *, seed: int = 0) -> tuple[Diff, Proof]:
+def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tuple[Diff, Proof]:
     """The diff of two entries, and the proof by execution in their own frameworks.
 
     Networks whose structure depends on published weights are proved as they are with random ones.
@@ -93,7 +97,7 @@ def prove(a: str, b: str, *, seed: int = 0) -> tuple[Diff, Proof]:
     first, second = (
         registry.resolve(registry.resolve(x).ref.with_weights("random")) for x in (a, b)
     )
-    with LocalEngine() as engine:
+    with LocalEngine(limits) as engine:
         one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
         found = compare_graphs(one, other, a, b)
 
@@ -103,23 +107,23 @@ def prove(a: str, b: str, *, seed: int = 0) -> tuple[Diff, Proof]:
         return found, prove_diff(found, (runner(first), runner(second)), seed=seed)
 
 
-def diff_weights(a: str, b: str) -> tuple[Diff, WeightsDiff]:
+def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff, WeightsDiff]:
     """The diff of two entries, and whether they hold the same weights.
 
     Raises UsageError for a reference that is none, WeightsUnavailableError where weights cannot be
     had, MeasurementError where an entry cannot be built or gives no weights.
     """
     first, second = registry.resolve(a), registry.resolve(b)
-    with LocalEngine() as engine:
+    with LocalEngine(limits) as engine:
         one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
         found = compare_graphs(one, other, str(first.ref), str(second.ref))
         return found, compare_weights(found, weights_of(engine, first), weights_of(engine, second))
 
 
-def fingerprints(entries: Iterable[str]) -> dict[str, str]:
+def fingerprints(entries: Iterable[str], *, limits: Limits | None = None) -> dict[str, str]:
     """The fingerprint of each entry's architecture, by the entry's name."""
     found = [registry.resolve(entry) for entry in entries]
-    with LocalEngine() as engine:
+    with LocalEngine(limits) as engine:
         return {
             str(entry.ref): fingerprint(architecture.describe(engine, entry)[0]) for entry in found
         }
@@ -129,6 +133,7 @@ def survey(
     zoos: Collection[str] | None = None,
     *,
     jobs: int = 2,
+    limits: Limits | None = None,
     done: Callable[[registry.Entry, str | None], None] | None = None,
 ) -> tuple[dict[str, Graph], dict[str, str]]:
     """Graphs of every entry that can be described, and reasons for those that cannot.
@@ -138,7 +143,7 @@ def survey(
     groups = registry.by_architecture(list(zoos) if zoos else None)
     entries = [entry for members in groups.values() for entry in members]
     unique = list({str(entry.ref): entry for entry in entries}.values())
-    return describe_all(unique, jobs=jobs, done=done)
+    return describe_all(unique, jobs=jobs, limits=limits, done=done)
 
 
 def accuracy(
@@ -153,6 +158,7 @@ def accuracy(
     limit: int | None = None,
     decide: float | None = None,
     within: float = 0.5,
+    limits: Limits | None = None,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Comparison:
     """Top-1 and top-5 of entries on the same labelled images, and all pairs.
@@ -172,7 +178,7 @@ def accuracy(
     store = Store(results)
     store.prepare()
     settings = Settings(default_lanes(), limit=limit, decide=decide)
-    with LocalEngine() as engine:
+    with LocalEngine(limits) as engine:
         contestants = [contestant(engine, entry, changes=changes, labels=space) for entry in found]
         outcome = measure_images(engine, contestants, images, store, settings, step)
     if outcome.failures:
@@ -194,6 +200,7 @@ def latency(
     within: float = 5.0,
     allow: Sequence[str] = (),
     seed: int = 0,
+    limits: Limits | None = None,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Timings:
     """Latencies of entries, measured in turns in fresh processes, all pairs and the controls.
@@ -221,7 +228,7 @@ def latency(
         within_percent=within,
     )
     contestants = timed.contestants_of([timed.entry_of(entry) for entry in entries], asked)
-    with LocalEngine() as engine:
+    with LocalEngine(limits) as engine:
         outcome = timed.run(engine, contestants, asked, step=step)
     timed.record(outcome, asked, store)
     return outcome.timings
@@ -257,6 +264,7 @@ def compare_entries(
     threads: int = 1,
     rounds: int = 15,
     download: bool = False,
+    limits: Limits | None = None,
     observer: Observer | None = None,
 ) -> StudyResult:
     """Compare architectures or entries: claims, counts, preprocessing and, if asked, latency.
@@ -266,7 +274,7 @@ def compare_entries(
     loaded = study_of(
         list(names), latency=latency, threads=threads, rounds=rounds, download=download
     )
-    return run_study(loaded, results, observer=observer)
+    return run_study(loaded, results, limits=limits, observer=observer)
 
 
 def write_report(result: StudyResult, folder: str | Path) -> ReportFiles:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zoodiff.errors import UsageError
+from zoodiff.text import well_formed
 
 RANDOM = "random"
 """The weights name that asks for random initialisation, in every zoo."""
@@ -50,7 +51,8 @@ class ModelRef:
         return ModelRef(self.zoo, self.model, weights)
 
     def __str__(self) -> str:
-        return f"{self.zoo}:{self.model}" + (f"@{self.weights}" if self.weights else "")
+        text = f"{self.zoo}:{self.model}" + (f"@{self.weights}" if self.weights else "")
+        return well_formed(text)  # a file may have a name that is no UTF-8
 
 
 def suggest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
@@ -65,6 +67,8 @@ def suggest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     >>> suggest("torchvison", ["keras", "torchvision"])
     ['torchvision']
     """
+    if len(name) > _LONGEST_NAME:  # likeness takes time that grows with the square of the length
+        return []
     by_folded = {candidate.lower(): candidate for candidate in candidates}
     folded = name.lower()
     letters, number = _parts(folded)
@@ -84,6 +88,7 @@ def suggest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     return [by_folded[folded_name] for folded_name in ordered]
 
 
+_LONGEST_NAME = 200
 _SAME_LETTERS = 0.8
 
 

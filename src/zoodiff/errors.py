@@ -3,15 +3,23 @@
 The command prints the sentence and ends with ``exit_code``; a traceback appears only with
 ``--debug``. Exit codes are those of the design: 2 for usage or input, 3 for a measurement that
 could not be made.
+
+Sentences quote names and messages of strangers, so ``str`` of an error is harmless text (see
+``zoodiff.text``), wherever it is printed, logged or stored; ``args`` holds what was raised.
 """
 
 from __future__ import annotations
+
+from zoodiff.text import visible
 
 
 class ZoodiffError(Exception):
     """Something that the user can mend; the message says how."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class UsageError(ZoodiffError):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.allow import AllowCode
-from zoodiff.cli.output import Json, complete_entry, print_json, print_table, say
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
+from zoodiff.cli.output import Json, complete_entry, print_json, print_line, print_table, say
 from zoodiff.cli.run import Results
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ def accuracy(
     ] = False,
     allow_code: AllowCode = None,
     results: Results = "results",
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """Measure top-1 and top-5 of entries on the same images, and compare them.
@@ -137,7 +140,8 @@ def accuracy(
     say(f"{len(images)} images of {images.name}, {images.layout}")
     for note in images.notes:
         say(f"note: {note}")
-    with LocalEngine() as engine, images_progress(len(entries)) as step:
+    limits = limits_of(worker_seconds, worker_memory)
+    with LocalEngine(limits) as engine, images_progress(len(entries)) as step:
         contestants = [contestant(engine, entry, changes=changes, labels=space) for entry in chosen]
         if not images.labelled:
             agreed = agree(engine, contestants, images, settings, step)
@@ -154,14 +158,15 @@ def accuracy(
         )
         if explain and found is not None:
             reasons.explain(contestants, found)
+        evident = True
         if evidence is not None and found is not None:
-            _write_evidence(evidence, engine, contestants, images, found, reasons, seed)
+            evident = _write_evidence(evidence, engine, contestants, images, found, reasons, seed)
     if json:
         print_json({**_as_json(images, outcome, found), **reasons.to_dict()})
     else:
         _print(images, outcome, found)
         print_reasons(reasons)
-    if outcome.failures:
+    if outcome.failures or not evident:
         raise typer.Exit(3)
 
 
@@ -173,11 +178,12 @@ def _write_evidence(
     found: Comparison,
     reasons: Reasons,
     seed: int,
-) -> None:
-    """Of every pair that differs; of two entries, whatever they do."""
+) -> bool:
+    """Of every pair that differs; of two entries, whatever they do. False where one is missing."""
     from zoodiff.compare.evidence import write
     from zoodiff.errors import ZoodiffError
 
+    complete = True
     sides = {one.name: one for one in contestants}
     explained = {(one.first, one.second): one for one in reasons.explanations}
     for pair in found.pairs:
@@ -195,9 +201,11 @@ def _write_evidence(
                 seed=seed,
             )
         except ZoodiffError as error:
+            complete = False
             say(f"zoodiff: no evidence of {pair.first} and {pair.second}: {error}")
         else:
             say(f"evidence: {target}")
+    return complete
 
 
 def _print_agreement(found: Agreements, json: bool) -> None:
@@ -207,7 +215,7 @@ def _print_agreement(found: Agreements, json: bool) -> None:
     if found.pairs:
         _print_agreed(found)
     for name, why in found.left_out.items():
-        print(f"{name} could not be decoded: {why}")
+        print_line(f"{name} could not be decoded: {why}")
     for name, why in found.failed.items():
         say(f"zoodiff: {name}: {why}")
 
@@ -238,7 +246,7 @@ def _print_agreed(found: Agreements) -> None:
     for pair in found.pairs:
         if pair.worst and pair.worst[0][1] > 0:
             names = ", ".join(f"{name} ({value:.2f})" for name, value in pair.worst[:3])
-            print(f"{pair.first} and {pair.second} diverge most on {names}")
+            print_line(f"{pair.first} and {pair.second} diverge most on {names}")
 
 
 def _as_json(images: ImageSet, outcome: Outcome, found: Comparison | None) -> dict[str, object]:
@@ -288,15 +296,15 @@ def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None
         )
         for row in found.rows:
             for guard in row.guards:
-                print(f"doubtful: {row.entry}: {guard}")
+                print_line(f"doubtful: {row.entry}: {guard}")
         for remark in found.remarks:
-            print(f"note: {remark}")
+            print_line(f"note: {remark}")
     for note in outcome.notes[len(images.notes) :]:
-        print(f"note: {note}")
+        print_line(f"note: {note}")
     if outcome.left_out:
-        print(f"{len(outcome.left_out)} images could not be decoded and count for no entry:")
+        print_line(f"{len(outcome.left_out)} images could not be decoded and count for no entry:")
         for name, why in list(outcome.left_out.items())[:5]:
-            print(f"  {name}: {why}")
+            print_line(f"  {name}: {why}")
     for failure in outcome.failures:
         say(f"zoodiff: {failure.entry}: {failure.reason}")
     if outcome.images_per_second:
@@ -324,20 +332,20 @@ def _print_pairs(images: ImageSet, found: Comparison) -> None:
     for pair in found.pairs:
         if pair.verdict != "different" or not pair.flips:
             continue
-        print(
+        print_line(
             f"{pair.first} alone is right on {pair.only_first} images, {pair.second} alone on "
             f"{pair.only_second}; for example"
         )
         for flip in pair.flips[:3]:
             name = images.samples[flip.image].name
             words = [_class(images, k) for k in (flip.label, flip.first, flip.second)]
-            print(f"  {name}: {words[0]}, taken for {words[1]} | {words[2]}")
+            print_line(f"  {name}: {words[0]}, taken for {words[1]} | {words[2]}")
         for one in pair.classes[:3]:
-            print(
+            print_line(
                 f"  class {_class(images, one.label)}: {one.points:+.0f} points on {one.images} "
                 f"images (p {one.benjamini_hochberg:.2g} over all classes)"
             )
-        print()
+        print_line()
 
 
 def _points(pair: Pair) -> str:

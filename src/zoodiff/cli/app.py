@@ -4,29 +4,53 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+import threading
+import traceback
+import warnings
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from zoodiff._version import __version__
+from zoodiff.cli import streams
 from zoodiff.cli.accuracy import accuracy
 from zoodiff.cli.claims import claims
 from zoodiff.cli.compare import compare
 from zoodiff.cli.diff import diff
 from zoodiff.cli.env import env
+from zoodiff.cli.failures import explained
 from zoodiff.cli.fingerprint import fingerprint
 from zoodiff.cli.latency import latency
 from zoodiff.cli.list import list_entries
+from zoodiff.cli.output import print_line, say
 from zoodiff.cli.report import report
 from zoodiff.cli.rules import rules
 from zoodiff.cli.run import run
 from zoodiff.cli.show import show
 from zoodiff.cli.store import store
 from zoodiff.cli.zoos import zoos
-from zoodiff.errors import ZoodiffError
+
+
+class _Commands(TyperGroup):
+    """The commands; what is wrong with arguments is said by us, as they may be a stranger's."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run a command and end the process, or return its exit code."""
+        if not options.get("standalone_mode", True):
+            return super().main(*arguments, **options)
+        try:
+            code = super().main(*arguments, **{**options, "standalone_mode": False})
+        except Exception as error:
+            if not _is_misuse(error):
+                raise
+            code = _misused(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
 
 app = typer.Typer(
     name="zoodiff",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -53,7 +77,7 @@ app.add_typer(store, name="store")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"zoodiff {__version__}")
+        print_line(f"zoodiff {__version__}")
         raise typer.Exit
 
 
@@ -83,30 +107,78 @@ def options(
 
 
 def main() -> None:
-    """Run the command; every ZoodiffError is one sentence on standard error and an exit code."""
+    """Run the command; every failure is one sentence on standard error and an exit code."""
+    streams.guard()
+    warnings.showwarning = _warned
+    threading.excepthook = _failed_in_thread
+    sys.unraisablehook = _failed_in_cleanup
     try:
-        app(prog_name="zoodiff")
-    except ZoodiffError as error:
-        if _debugging():
-            raise
-        print(f"zoodiff: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        code = app(prog_name="zoodiff", standalone_mode=False)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        print("\nzoodiff: interrupted; what was finished is kept", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader (head, less) has gone; Python would complain once more while closing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        code = _INTERRUPTED
     except Exception as error:
-        if _debugging():
-            raise
-        print(
-            f"zoodiff: unexpected {type(error).__name__}: {error}; "
-            "run again with --debug before the command for the traceback, and report it",
-            file=sys.stderr,
-        )
-        sys.exit(1)
+        code = _failed(error)
+    if code == _INTERRUPTED:
+        say("")
+        say("zoodiff: interrupted; what was finished is kept")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+_INTERRUPTED = 130
+"""Exit code after Ctrl-C, which typer returns too."""
+
+
+def _failed(error: Exception) -> int:
+    """Say what happened, and return the exit code."""
+    if _is_misuse(error):
+        return _misused(error)
+    if _debugging():
+        _trace(error)
+    sentence, code = explained(error)
+    say(f"zoodiff: {sentence}")
+    return code
+
+
+def _trace(error: BaseException) -> None:
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        say(line)
+
+
+def _is_misuse(error: Exception) -> bool:
+    """Whether it is an error of typer, whose base class is not the same in all its versions."""
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def _misused(error: Any) -> int:
+    """Say what typer found wrong with the arguments, which may be names of a stranger's files."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        for line in error.format_message().splitlines():
+            say(line)
+        return int(error.exit_code)
+    if context is not None:
+        for line in context.get_usage().splitlines():
+            say(line)
+        say(f"Try '{context.command_path} {context.help_option_names[0]}' for help.")
+        say("")
+    say(f"Error: {error.format_message()}")
+    return int(error.exit_code)
+
+
+def _failed_in_thread(arguments: threading.ExceptHookArgs) -> None:
+    if isinstance(arguments.exc_value, Exception):
+        _failed(arguments.exc_value)
+
+
+def _failed_in_cleanup(arguments: Any) -> None:
+    """Python reports what destructors raise, with a traceback; no user can do anything about it."""
+    if _debugging() and arguments.exc_value is not None:
+        _trace(arguments.exc_value)
+
+
+def _warned(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    say(f"zoodiff: {category.__name__}: {message}")
 
 
 def _debugging() -> bool:

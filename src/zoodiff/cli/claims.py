@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoodiff.cli.output import Json, billions, millions, print_json, print_table
+from zoodiff.cli.output import Json, billions, millions, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from zoodiff.claims.catalogue import Claim
@@ -90,7 +90,9 @@ def claims(
         print_json([claim.to_dict() for claim in found])
         return
     if not found:
-        print(f"None of the {len(known)} claims about {architecture} is left by these options.")
+        print_line(
+            f"None of the {len(known)} claims about {architecture} is left by these options."
+        )
         return
     _print(architecture, found)
 
@@ -117,10 +119,10 @@ def _print(architecture: str, found: list[Claim]) -> None:
         title=architecture,
     )
     for line in _remarks(rows):
-        print(line)
-    print("Sources:")
+        print_line(line)
+    print_line("Sources:")
     for source, number in sources.items():
-        print(f"[{number}] {source}")
+        print_line(f"[{number}] {source}")
 
 
 def _distinct(rows: list[Claim]) -> list[str]:
@@ -215,7 +217,7 @@ def _list(chosen: Selection, json: bool) -> None:
             for row in rows
         ],
     )
-    print(
+    print_line(
         f"{len(rows)} architectures, {sum(row['claims'] for row in rows)} claims; "
         "zoodiff claims ARCHITECTURE shows those about one."
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.allow import AllowCode
-from zoodiff.cli.output import Json, complete_architecture, print_json, print_table, say
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
+from zoodiff.cli.output import Json, complete_architecture, print_json, print_line, print_table, say
 from zoodiff.cli.run import Results, print_failures
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def compare(
     rounds: Annotated[int, typer.Option(help="Rounds for --latency.", min=3)] = 15,
     results: Results = "results",
     allow_code: AllowCode = None,
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """Compare claims, architecture, preprocessing and, on request, latency, ranked.
@@ -48,7 +51,9 @@ def compare(
     loaded = study_of(names, latency=latency, threads=threads, rounds=rounds, download=download)
     store = Store(results)
     with progress(loaded.study.title) as observer:
-        outcome = run_study(loaded, store, observer)
+        outcome = run_study(
+            loaded, store, observer, limits=limits_of(worker_seconds, worker_memory)
+        )
     for sentence in outcome.damaged:
         say(f"zoodiff: {sentence}")
     result = assemble(store, outcome.manifest)
@@ -69,11 +74,12 @@ def _print(result: StudyResult) -> None:
         _print_ranking("claimed top-1", result.claimed.rows)
     _print_ranking("latency", result.latency)
     for control in result.controls:
-        print(
+        print_line(
             f"control: {control.entry} against itself {control.ratio.value:.3f} "
             f"[{control.ratio.low:.3f}, {control.ratio.high:.3f}]; "
-            f"noise floor {control.noise_percent:.1f} %\n"
+            f"noise floor {control.noise_percent:.1f} %"
         )
+        print_line()
     described = [r for r in result.records if isinstance(r.values, ArchitectureValues)]
     if described:
         rows = []
@@ -105,11 +111,12 @@ def _print(result: StudyResult) -> None:
             title="architecture",
         )
         differing = [m.property for m in result.mismatches]
-        print(
-            f"differ in: {', '.join(differing)}\n"
+        print_line(
+            f"differ in: {', '.join(differing)}"
             if differing
-            else "equal in every count, which does not prove that they are the same network\n"
+            else "equal in every count, which does not prove that they are the same network"
         )
+        print_line()
         print_table(
             ["entry", "published", "preprocessing"],
             [

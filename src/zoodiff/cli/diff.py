@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoodiff.cli.allow import AllowCode
-from zoodiff.cli.output import Json, billions, complete_entry, print_json
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
+from zoodiff.cli.output import Json, billions, complete_entry, print_json, print_line, status
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from zoodiff.compare.proof import Proof
     from zoodiff.compare.weights import LayerWeights, WeightsDiff
     from zoodiff.rules.findings import Finding
+    from zoodiff.workers.process import Limits
 
 
 def diff(
@@ -48,20 +50,21 @@ def diff(
         ),
     ] = False,
     allow_code: AllowCode = None,
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """Name what differs between two networks: their structure, not their names.
 
     Codes are explained by `zoodiff rules`. Besides entries, paths of model files are taken.
     """
-    from rich.console import Console
-
     from zoodiff import api
 
+    limits = limits_of(worker_seconds, worker_memory)
     if preprocessing:
         if without or prove or weights or places:
             raise UsageError("--preprocessing compares no architecture; ask for it by itself")
-        _preprocessing(a, b, json)
+        _preprocessing(a, b, limits, json)
         return
     if without and (prove or weights):
         raise UsageError("--prove and --weights take all passes; leave out --without")
@@ -69,13 +72,13 @@ def diff(
         raise UsageError("--prove puts random weights in; ask for --weights by itself")
     proof: Proof | None = None
     held: WeightsDiff | None = None
-    with Console(stderr=True).status(f"building {a} and {b}"):
+    with status(f"building {a} and {b}"):
         if prove:
-            found, proof = api.prove(a, b)
+            found, proof = api.prove(a, b, limits=limits)
         elif weights:
-            found, held = api.diff_weights(a, b)
+            found, held = api.diff_weights(a, b, limits=limits)
         else:
-            found = api.diff(a, b, without=without or ())
+            found = api.diff(a, b, without=without or (), limits=limits)
     if json:
         more: dict[str, Any] = {"proof": asdict(proof)} if proof else {}
         if held is not None:
@@ -84,51 +87,53 @@ def diff(
         return
     _print(found, places)
     if proof is not None:
-        print(proved(proof))
+        print_line(proved(proof))
     if held is not None:
-        print(weighed(held))
+        print_line(weighed(held))
         for layer in held.different if places else ():
-            print(f"    {_weighed(layer)}")
+            print_line(f"    {_weighed(layer)}")
 
 
-def _preprocessing(a: str, b: str, json: bool) -> None:
+def _preprocessing(a: str, b: str, limits: Limits, json: bool) -> None:
     from zoodiff.compare.prepared import compare_preprocessing
     from zoodiff.engines.local import LocalEngine
     from zoodiff.zoos import registry
 
     entries = [registry.resolve(name) for name in (a, b)]
-    with LocalEngine() as engine:
+    with LocalEngine(limits) as engine:
         found = compare_preprocessing(engine, entries[0], entries[1])
     if json:
         print_json(found.to_dict())
         return
     width = max((len(one.factor) for one in found.findings), default=0)
     for one in found.findings:
-        print(f"{one.code}  {one.factor:{width}}  {one.left} | {one.right}")
+        print_line(f"{one.code}  {one.factor:{width}}  {one.left} | {one.right}")
     if not found.findings:
-        print("the same preprocessing")
+        print_line("the same preprocessing")
     for side in found.sides:
         if side.taken:
-            print(f"{side.name} publishes nothing of {', '.join(side.taken)}: usual values taken")
+            print_line(
+                f"{side.name} publishes nothing of {', '.join(side.taken)}: usual values taken"
+            )
         if side.effective is None:
-            print(f"{side.name}: its network was not read ({side.problem})")
+            print_line(f"{side.name}: its network was not read ({side.problem})")
         elif side.effective.inside or side.effective.unread:
             steps = ", ".join((*side.effective.inside, *side.effective.unread))
-            print(f"{side.name} does {steps} inside the network; all together")
-            print(f"    {side.effective.sentence()}")
+            print_line(f"{side.name} does {steps} inside the network; all together")
+            print_line(f"    {side.effective.sentence()}")
         if side.doubt:
-            print(f"{side.doubt[0]}  {side.name}: {side.doubt[1]}")
+            print_line(f"{side.doubt[0]}  {side.name}: {side.doubt[1]}")
 
 
 def _print(found: Diff, places: bool) -> None:
     width = max((len(f.name) for f in found.findings), default=0)
     for finding in found.findings:
-        print(f"{finding.code}  {finding.name:{width}}  {sentence(finding)}")
+        print_line(f"{finding.code}  {finding.name:{width}}  {sentence(finding)}")
         if places:
             for one, other in _paired(finding):
-                print(f"    {one}" + (f"  |  {other}" if one != other else ""))
+                print_line(f"    {one}" + (f"  |  {other}" if one != other else ""))
     for left, right in _variants(found):
-        print(f"variant: {left} | {right}")
+        print_line(f"variant: {left} | {right}")
     a, b = found.a.counts, found.b.counts
     counted = f"parameters {a.parameters:,}"
     counted += f" | {b.parameters:,}" if a.parameters != b.parameters else " in both"
@@ -136,8 +141,8 @@ def _print(found: Diff, places: bool) -> None:
     if a.macs != b.macs and macs[0] == macs[1]:
         macs = [f"{n:,}" for n in (a.macs, b.macs)]
     counted += f"     MACs {macs[0]}" + (f" | {macs[1]}" if a.macs != b.macs else " in both")
-    print(counted)
-    print(verdict(found))
+    print_line(counted)
+    print_line(verdict(found))
 
 
 def sentence(finding: Finding) -> str:

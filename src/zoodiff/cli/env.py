@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.output import Json, print_json, print_table, say
+from zoodiff.cli.output import (
+    Json,
+    as_text,
+    console,
+    print_json,
+    print_line,
+    print_table,
+    say,
+    status,
+)
 
 if TYPE_CHECKING:
     from zoodiff.zoos.base import Environment
@@ -25,24 +34,23 @@ def create(
     """Make an environment; one that is finished and up to date is kept."""
     import time
 
-    from rich.console import Console
-
     from zoodiff.workers import environments
 
     wanted = _environment(name)
     size = f", about {wanted.megabytes / 1000:.1f} GB" if wanted.megabytes else ""
     begin = time.monotonic()
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(f"making the environment {name}{size}") as status:
+    if console().is_terminal:
+        with status(f"making the environment {name}{size}") as shown:
             python = environments.create(
-                wanted, lambda line: status.update(f"{name}{size}: {line[:100]}"), again=again
+                wanted,
+                lambda line: shown.update(as_text(f"{name}{size}: {line[:100]}")),
+                again=again,
             )
     else:
         say(f"making the environment {name}{size}; this takes a few minutes")
         python = environments.create(wanted, lambda _line: None, again=again)
     say(f"the environment {name} is ready ({time.monotonic() - begin:.0f} s)")
-    print(python)
+    print_line(str(python))
 
 
 @env.command("list")
@@ -83,7 +91,7 @@ def remove(name: Name) -> None:
 
     wanted = _environment(name)
     there = environments.remove(wanted.name)
-    print(f"{name} {'removed' if there else 'was not there'}")
+    print_line(f"{name} {'removed' if there else 'was not there'}")
 
 
 def _environments() -> dict[str, tuple[Environment, list[str]]]:

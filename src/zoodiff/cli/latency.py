@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.allow import AllowCode
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.output import Json, complete_entry, print_json, say
 from zoodiff.cli.run import Results
 
@@ -97,6 +98,8 @@ def latency(
     seed: Annotated[int, typer.Option("--seed", help="For random weights and orders.")] = 0,
     results: Results = "results",
     allow_code: AllowCode = None,
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """Time entries against each other, and say how sure the ratios are and why they differ.
@@ -143,7 +146,9 @@ def latency(
         seed=seed,
     )
     contestants = timed.contestants_of(chosen, asked)
-    with tempfile.TemporaryDirectory(prefix="zoodiff-") as folder, LocalEngine() as engine:
+    limits = limits_of(worker_seconds, worker_memory)
+    scratch = tempfile.TemporaryDirectory(prefix="zoodiff-", ignore_cleanup_errors=True)
+    with scratch as folder, LocalEngine(limits) as engine:
         found = None
         if why and len(contestants) > 1:
             say("bringing the networks to one common runtime (--no-why leaves it out)")

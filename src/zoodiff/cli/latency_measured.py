@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.output import console, print_table
+from zoodiff.cli.output import print_line, print_table
 
 if TYPE_CHECKING:
     from zoodiff.measure.latency.cold import Cold, Spread
@@ -89,7 +89,7 @@ def print_sweep(found: Sweep) -> None:
             f"the time allowed fewer rounds than are needed: allow {found.needed_seconds:.0f} s"
         )
     for line in lines:
-        console().print(line)
+        print_line(line)
 
 
 def print_scenarios(found: Sequence[Scenarios]) -> None:
@@ -117,10 +117,10 @@ def print_scenarios(found: Sequence[Scenarios]) -> None:
         title="Scenarios of MLPerf Inference",
     )
     for maker in sorted({one.single_stream.generator for one in found}):
-        console().print(f"load made by {maker}")
+        print_line(f"load made by {maker}")
     for one in found:
         if one.server.note:
-            console().print(f"{one.name}, server: {one.server.note}")
+            print_line(f"{one.name}, server: {one.server.note}")
 
 
 def _threads(number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.output import print_table
+from zoodiff.cli.output import print_line, print_table
 
 if TYPE_CHECKING:
     from zoodiff.compare.latency_findings import LatencyFinding
@@ -62,15 +62,15 @@ def print_timings(found: Timings) -> None:
             title="pairs",
         )
     for control in found.controls:
-        print(
+        print_line(
             f"control: {control.entry} against its own copy {control.ratio.value:.3f} "
             f"[{control.ratio.low:.3f}, {control.ratio.high:.3f}]; "
             f"noise floor {control.noise_percent:.1f} %"
         )
-    print(f"{found.processes} processes of each; ended because {_ENDED[found.stopped]}")
+    print_line(f"{found.processes} processes of each; ended because {_ENDED[found.stopped]}")
     if found.needed_seconds is not None and found.stopped != "narrow enough" and found.pairs:
-        print(f"the target would take about --seconds {found.needed_seconds:,.0f}")
-    print()
+        print_line(f"the target would take about --seconds {found.needed_seconds:,.0f}")
+    print_line()
 
 
 def print_scope(found: Timings) -> None:
@@ -80,18 +80,18 @@ def print_scope(found: Timings) -> None:
     for aspect in found.rows[0].aspects:
         values = [row.aspects.get(aspect, "") for row in found.rows]
         (shared if len(set(values)) == 1 else apart).append((aspect, values))
-    print("measured: " + "; ".join(f"{aspect} {values[0]}" for aspect, values in shared))
+    print_line("measured: " + "; ".join(f"{aspect} {values[0]}" for aspect, values in shared))
     for aspect, values in apart:
-        print(f"differs by zoo, declared: {aspect}: " + " | ".join(values))
+        print_line(f"differs by zoo, declared: {aspect}: " + " | ".join(values))
     overhead = max(row.overhead for row in found.rows)
-    print(f"the clock itself shows {1e6 * overhead:,.0f} ns a call")
-    print()
+    print_line(f"the clock itself shows {1e6 * overhead:,.0f} ns a call")
+    print_line()
 
 
 def print_findings(findings: Iterable[LatencyFinding]) -> None:
     """One line a finding, with its code."""
     for finding in findings:
-        print(f"{finding.code}  {finding.sentence}")
+        print_line(f"{finding.code}  {finding.sentence}")
 
 
 def _verdict(verdict: str, within: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.output import billions, print_table
+from zoodiff.cli.output import billions, print_line, print_table
 
 if TYPE_CHECKING:
     from zoodiff.compare.latency_parts import RatioParts
@@ -42,7 +42,7 @@ def print_parts(found: RatioParts, a: str, b: str) -> None:
         title=f"{a} takes {found.total.value:.3f} times as long as {b}",
     )
     if found.reason:
-        print(f"not taken apart: {found.reason}")
+        print_line(f"not taken apart: {found.reason}")
 
 
 def _inside(found: RatioParts) -> str:

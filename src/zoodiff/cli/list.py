@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.output import Json, complete_zoo, print_json, print_table
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
+from zoodiff.cli.output import Json, complete_zoo, console, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from zoodiff.workers.process import Limits
 
 
 def list_entries(
@@ -28,11 +32,13 @@ def list_entries(
             "(minutes).",
         ),
     ] = False,
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """List architectures and the entries that each zoo has of them."""
     if by_fingerprint:
-        _fingerprints(pattern, zoo, json)
+        _fingerprints(pattern, zoo, limits_of(worker_seconds, worker_memory), json)
         return
     from fnmatch import fnmatch
 
@@ -67,23 +73,22 @@ def list_entries(
         ],
     )
     models = sum(len(found) for by_zoo in rows.values() for found in by_zoo.values())
-    print(f"{len(rows)} architectures, {models} models")
+    print_line(f"{len(rows)} architectures, {models} models")
 
 
-def _fingerprints(pattern: str, zoo: list[str] | None, json: bool) -> None:
+def _fingerprints(pattern: str, zoo: list[str] | None, limits: Limits, json: bool) -> None:
     """Group entries by the hash of their canonical graph."""
     from fnmatch import fnmatch
 
-    from rich.console import Console
     from rich.progress import Progress
 
     from zoodiff import api
     from zoodiff.graph.fingerprint import fingerprint
 
     glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console(), transient=True) as progress:
         bar = progress.add_task("building networks", total=None)
-        graphs, failures = api.survey(zoo, done=lambda *_: progress.advance(bar))
+        graphs, failures = api.survey(zoo, limits=limits, done=lambda *_: progress.advance(bar))
     groups: dict[str, list[str]] = {}
     for entry, graph in graphs.items():
         groups.setdefault(fingerprint(graph), []).append(entry)
@@ -100,7 +105,7 @@ def _fingerprints(pattern: str, zoo: list[str] | None, json: bool) -> None:
         [[text, ", ".join(members)] for text, members in sorted(wanted.items(), key=_largest)],
     )
     shared = sum(len(members) > 1 for members in wanted.values())
-    print(
+    print_line(
         f"{sum(map(len, wanted.values()))} entries, {len(wanted)} networks, "
         f"{shared} of them under several names; {len(failures)} entries could not be described"
     )

@@ -1,16 +1,25 @@
-"""What the commands share in printing: tables for people, JSON for programs."""
+"""What the commands print with: lines and tables for people, JSON for programs.
+
+Nothing else in zoodiff writes to standard output or standard error. All text goes through
+``zoodiff.text`` here, since names and messages in it may be a stranger's.
+"""
 
 from __future__ import annotations
 
-import json
+import io
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from zoodiff.cli import streams
+from zoodiff.text import json_text, visible
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
+    from rich.text import Text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RESULTS_HELP = (
@@ -19,17 +28,42 @@ RESULTS_HELP = (
 
 
 def console() -> Console:
-    """A console on standard output; wide when it is not a terminal, so that nothing is cut."""
+    """A console on standard error, for bars and spinners; it takes text as it is.
+
+    There is no markup, no ``:emoji:`` and no colour by content.
+    """
+    return _console(streams.behind(sys.stderr), sys.stderr.isatty())
+
+
+def _console(file: TextIO, is_terminal: bool) -> Console:
+    """A console that writes to a file; wide when that is not shown by a terminal."""
     from rich.console import Console
 
     return Console(
-        width=None if sys.stdout.isatty() else 200, soft_wrap=not sys.stdout.isatty(), markup=False
+        file=file,
+        force_terminal=is_terminal or None,
+        width=None if is_terminal else 200,
+        soft_wrap=not is_terminal,
+        markup=False,
+        emoji=False,
+        highlight=False,
     )
+
+
+def print_line(text: str = "") -> None:
+    """Print one line on standard output; what would break or rewrite it is shown as an escape."""
+    sys.stdout.write(visible(text) + "\n")
+
+
+def say(text: str) -> None:
+    """One line for the user on standard error, so that standard output stays a result."""
+    sys.stderr.write(visible(text) + "\n")
+    sys.stderr.flush()
 
 
 def print_json(value: Any) -> None:
     """Print JSON, readable and complete."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    sys.stdout.write(json_text(value) + "\n")
 
 
 def print_table(
@@ -45,22 +79,33 @@ def print_table(
     named = any(columns)
     table = Table(
         box=box.SIMPLE_HEAD if named else None,
-        title=title,
+        title=None if title is None else as_text(title, style="table.title"),
         title_justify="left",
         pad_edge=False,
         show_header=named,
     )
     for column in columns:
         name, justify = (column, "left") if isinstance(column, str) else column
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+        table.add_column(
+            as_text(name), justify="right" if justify == "right" else "left", overflow="fold"
+        )
     for row in rows:
-        table.add_row(*row)
-    console().print(table)
+        table.add_row(*map(as_text, row))
+    printed = io.StringIO()
+    _console(printed, sys.stdout.isatty()).print(table)
+    streams.write_coloured(printed.getvalue())
 
 
-def say(text: str) -> None:
-    """One line for the user on standard error, so that standard output stays a result."""
-    print(text, file=sys.stderr)
+def as_text(text: str, style: str = "") -> Text:
+    """One harmless line for a table, a progress bar or a status of ``rich``, without markup."""
+    from rich.text import Text
+
+    return Text(visible(text), style=style)
+
+
+def status(text: str) -> Status:
+    """A context manager that shows what is being done, on a terminal."""
+    return console().status(as_text(text))
 
 
 def millions(number: int | None) -> str:

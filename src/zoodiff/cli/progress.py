@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskID,
     TextColumn,
@@ -19,26 +18,19 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from zoodiff.cli.output import as_text, console, say
 from zoodiff.measure.run import Observer
+from zoodiff.text import visible
 
 
 @contextlib.contextmanager
 def progress(title: str) -> Iterator[Observer]:
     """Give an observer that draws while the run goes on."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    screen = console()
+    if not screen.is_terminal:
         yield _Lines(title)
         return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*_columns(), console=screen, transient=True) as bars:
         yield _Bars(bars, title)
 
 
@@ -50,8 +42,8 @@ def images_progress(entries: int) -> contextlib.AbstractContextManager[Callable[
 @contextlib.contextmanager
 def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Give a function for (done, of) that shows how many are done, and the time left."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    screen = console()
+    if not screen.is_terminal:
         last, whole = time.monotonic(), False
 
         def line(done: int, of: int) -> None:
@@ -60,28 +52,31 @@ def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Callable[
             whole = whole or first
             if time.monotonic() - last > 10 or first:
                 last = time.monotonic()
-                print(f"    {done:,} of {of:,} {noun}", file=sys.stderr, flush=True)
+                say(f"    {done:,} of {of:,} {noun}")
 
         yield line
         return
-    columns = (
+    with Progress(*_columns(), console=screen, transient=True) as bars:
+        bar = bars.add_task(visible(title), total=None)
+
+        def step(done: int, of: int) -> None:
+            task = bars.tasks[0]
+            speed = f", {task.speed:.1f} {noun}/s" if rate and task.speed else ""
+            bars.update(bar, completed=done, total=of, description=visible(f"{title}{speed}"))
+
+        yield step
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    return (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bars:
-        bar = bars.add_task(title, total=None)
-
-        def step(done: int, of: int) -> None:
-            task = bars.tasks[0]
-            speed = f", {task.speed:.1f} {noun}/s" if rate and task.speed else ""
-            bars.update(bar, completed=done, total=of, description=f"{title}{speed}")
-
-        yield step
 
 
 class _Bars:
@@ -89,20 +84,20 @@ class _Bars:
 
     def __init__(self, bars: Progress, title: str) -> None:
         self._bars = bars
-        self._all = bars.add_task(title, total=None)
+        self._all = bars.add_task(visible(title), total=None)
         self._under_way: dict[str, TaskID] = {}
 
     def begin(self, tasks: int, finished: int) -> None:
         self._bars.update(self._all, total=tasks, completed=finished)
 
     def task(self, label: str) -> None:
-        self._under_way[label] = self._bars.add_task(label, total=None)
+        self._under_way[label] = self._bars.add_task(visible(label), total=None)
 
     def step(self, label: str, done: int, of: int) -> None:
         self._bars.update(self._under_way[label], completed=done, total=of)
 
     def waits(self, label: str, holder: str) -> None:
-        self._bars.console.print(f"{label} waits for {holder}")
+        self._bars.console.print(as_text(f"{label} waits for {holder}"))
 
     def done(self, label: str, failures: int) -> None:
         self._bars.advance(self._all)
@@ -113,7 +108,7 @@ class _Lines:
     """One line a task, and one every ten seconds of a long one."""
 
     def __init__(self, title: str) -> None:
-        self._say(title)
+        say(title)
         self._tasks = self._finished = 0
         self._begins: dict[str, float] = {}
         self._last = time.monotonic()
@@ -121,7 +116,7 @@ class _Lines:
     def begin(self, tasks: int, finished: int) -> None:
         self._tasks, self._finished = tasks, finished
         if finished:
-            self._say(f"{finished} of {tasks} tasks are in the store already")
+            say(f"{finished} of {tasks} tasks are in the store already")
 
     def task(self, label: str) -> None:
         self._begins[label] = self._last = time.monotonic()
@@ -129,17 +124,13 @@ class _Lines:
     def step(self, label: str, done: int, of: int) -> None:
         if time.monotonic() - self._last > 10:
             self._last = time.monotonic()
-            self._say(f"    {label}: {done}/{of}")
+            say(f"    {label}: {done}/{of}")
 
     def waits(self, label: str, holder: str) -> None:
-        self._say(f"    {label} waits for {holder}")
+        say(f"    {label} waits for {holder}")
 
     def done(self, label: str, failures: int) -> None:
         self._finished += 1
         spent = time.monotonic() - self._begins.pop(label)
         trouble = f", {failures} not possible" if failures else ""
-        self._say(f"[{self._finished}/{self._tasks}] {label} {spent:.1f} s{trouble}")
-
-    @staticmethod
-    def _say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        say(f"[{self._finished}/{self._tasks}] {label} {spent:.1f} s{trouble}")

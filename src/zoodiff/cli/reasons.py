@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.output import print_table
+from zoodiff.cli.output import print_line, print_table
 from zoodiff.compare.infer import sentences
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def print_reasons(reasons: Reasons) -> None:
         _print_explanation(explanation)
     for name, inference in reasons.inferences.items():
         for line in suggestions(name, inference):
-            print(line)
+            print_line(line)
     for name, (code, words) in reasons.doubts.items():
-        print(f"{code}  {name}: {words}")
+        print_line(f"{code}  {name}: {words}")
     for problem in reasons.problems:
-        print(f"not explained: {problem}")
+        print_line(f"not explained: {problem}")
 
 
 def suggestions(name: str, found: Inference) -> list[str]:
@@ -68,20 +68,20 @@ def _print_explanation(found: Explanation) -> None:
     (joint,) = [part for part in found.parts if part.kind == "interaction"]
     if joint.shown:
         side = "gains" if joint.points.value > 0 else "loses"
-        print(
+        print_line(
             f"each network {side} {abs(joint.points.value):.1f} points on average by its own "
             "preprocessing"
         )
     confirmation = found.confirmation
     if confirmation is not None:
         word = "confirmed" if confirmation.confirmed else "not confirmed"
-        print(
+        print_line(
             f"{word}: {found.second} with the {confirmation.what} of {found.first} changes by "
             f"{_points(confirmation.points)} points"
         )
     for note in found.notes:
-        print(f"note: {note}")
-    print()
+        print_line(f"note: {note}")
+    print_line()
 
 
 def _points(value: Estimate) -> str:

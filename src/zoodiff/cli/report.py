@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoodiff.cli.output import Json, print_json, say
+from zoodiff.cli.output import Json, print_json, print_line, say
 from zoodiff.cli.run import Results, report_folder
 
 
@@ -48,4 +48,4 @@ def report(
     if json:
         print_json({kind: str(path) for kind, path in vars(files).items()})
     else:
-        print(f"report: {files.html}")
+        print_line(f"report: {files.html}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from zoodiff.cli.output import Json, print_json, print_table
+from zoodiff.cli.output import Json, print_json, print_line, print_table
 
 
 def rules(
@@ -24,16 +24,18 @@ def rules(
         print_table(
             ["code", "name", "changes"], [[rule.code, rule.name, rule.effect] for rule in chosen]
         )
-        print("zoodiff rules CODE explains one")
+        print_line("zoodiff rules CODE explains one")
         return
     rule = chosen[0]
-    print(f"{rule.code} {rule.name} (changes: {rule.effect})\n")
+    print_line(f"{rule.code} {rule.name} (changes: {rule.effect})")
+    print_line()
     for title, text in (
         ("cause", rule.cause),
         ("effect", rule.consequence),
         ("what to do", rule.advice),
     ):
-        print(f"{title}: {text}\n")
+        print_line(f"{title}: {text}")
+        print_line()
 
 
 _FIELDS = ("code", "name", "effect", "cause", "consequence", "advice")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.allow import AllowCode
-from zoodiff.cli.output import RESULTS_HELP, Json, print_json, say
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
+from zoodiff.cli.output import RESULTS_HELP, Json, print_json, print_line, say
 
 if TYPE_CHECKING:
     from zoodiff.measure.run import Outcome
@@ -58,13 +59,8 @@ def run(
             "--address", help="Address of a Ray cluster [default: one is started for the run]."
         ),
     ] = None,
-    worker_seconds: Annotated[
-        float, typer.Option(help="Longest time that a worker may take for one request.")
-    ] = 900.0,
-    worker_memory: Annotated[
-        float | None,
-        typer.Option(help="Memory in GB that a worker may use [default: 80 % of the machine's]."),
-    ] = None,
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """Run a study: measure what is missing, then write the report.
@@ -80,13 +76,12 @@ def run(
     from zoodiff.measure.run import run as run_study
     from zoodiff.report import write
     from zoodiff.store.folder import Store
-    from zoodiff.workers.process import Limits
 
     loaded = studies.load_study(study)
     if download:
         loaded = studies.with_download(loaded)
     store = Store(results)
-    limits = Limits(worker_seconds, None if worker_memory is None else int(worker_memory * 1e9))
+    limits = limits_of(worker_seconds, worker_memory)
     choice = Choice(engine, jobs, address, limits)
     with progress(loaded.study.title) as observer:
         outcome = run_study(loaded, store, observer, fresh=fresh or not resume, engine=choice)
@@ -110,7 +105,7 @@ def run(
         )
     else:
         summary(outcome)
-        print(f"report: {files.html}")
+        print_line(f"report: {files.html}")
     if any(not failure.declined for failure in outcome.manifest.failures):
         raise typer.Exit(3)
 
@@ -125,7 +120,7 @@ def report_folder(results: str, study: str) -> Path:
 def summary(outcome: Outcome) -> None:
     """Print what a run did, one line each."""
     manifest = outcome.manifest
-    print(
+    print_line(
         f"{manifest.study}: {outcome.measured} measurements made, {outcome.reused} taken from the "
         f"store, {len(manifest.failures)} not measured"
     )
@@ -135,6 +130,6 @@ def summary(outcome: Outcome) -> None:
 def print_failures(failures: Sequence[Failure], where: str) -> None:
     """Print up to ten failures, one line each, and where the others are."""
     for failure in failures[:10]:
-        print(f"  not measured: {failure.kind} of {failure.entry}: {failure.reason}")
+        print_line(f"  not measured: {failure.kind} of {failure.entry}: {failure.reason}")
     if len(failures) > 10:
-        print(f"  ... and {len(failures) - 10} more, {where}")
+        print_line(f"  ... and {len(failures) - 10} more, {where}")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoodiff.cli.allow import AllowCode
-from zoodiff.cli.output import Json, complete_entry, print_json, print_table
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
+from zoodiff.cli.output import Json, complete_entry, print_json, print_table, status
 
 if TYPE_CHECKING:
     from zoodiff.graph.cost import Counts
     from zoodiff.graph.ir import Graph
+    from zoodiff.workers.process import Limits
     from zoodiff.zoos.registry import Entry
 
 
@@ -37,6 +39,8 @@ def show(
         typer.Option("--catalogue-only", help="Only what needs no framework; answers at once."),
     ] = False,
     allow_code: AllowCode = None,
+    worker_seconds: WorkerSeconds = SECONDS,
+    worker_memory: WorkerMemory = None,
     json: Json = False,
 ) -> None:
     """Show an entry's counts, preprocessing, labels, weights and claims."""
@@ -66,7 +70,7 @@ def show(
     facts["claims"] = [asdict(c) for c in claims]
     graph: Graph | None = None
     if not catalogue_only:
-        graph, counts = _describe(found)
+        graph, counts = _describe(found, limits_of(worker_seconds, worker_memory))
         facts["counts"] = asdict(counts)
         facts["input_shape"] = list(graph.inputs[0].shape)
         facts["fingerprint"] = _saved(graph, save)
@@ -92,17 +96,12 @@ def _saved(graph: Graph, path: Path | None) -> str:
     return fingerprint(clean, is_canonical=True)
 
 
-def _describe(entry: Entry) -> tuple[Graph, Counts]:
-    from rich.console import Console
-
+def _describe(entry: Entry, limits: Limits) -> tuple[Graph, Counts]:
     from zoodiff.engines.local import LocalEngine
     from zoodiff.graph.cost import count
     from zoodiff.measure.architecture import describe
 
-    with (
-        LocalEngine() as engine,
-        Console(stderr=True).status(f"building {entry.ref} without weights"),
-    ):
+    with LocalEngine(limits) as engine, status(f"building {entry.ref} without weights"):
         graph, _ = describe(engine, entry)
     return graph, count(graph)
 

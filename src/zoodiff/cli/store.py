@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.output import Json, print_json
+from zoodiff.cli.output import Json, print_json, print_line
 from zoodiff.cli.run import Results
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ def verify_results(results: Results = "results", json: Json = False) -> None:
         )
     else:
         for one in found.problems:
-            print(f"{one.fault}: {one.name}: {one.why}")
+            print_line(f"{one.fault}: {one.name}: {one.why}")
         count = len(found.problems)
         said = "all as written" if not count else f"{count} problem{'s' if count > 1 else ''}"
-        print(
+        print_line(
             f"{found.records} records, {found.attachments} attachments, {found.runs} runs: {said}"
         )
     if found.problems:
@@ -80,8 +80,10 @@ def collect(
         return
     for why in dict.fromkeys(one.why for one in gone):
         some = [one for one in gone if one.why == why]
-        print(f"{why}: {len(some)} files, {total(some):,} bytes")
-    print(f"{'would remove' if dry_run else 'removed'} {len(gone)} files, {total(gone):,} bytes")
+        print_line(f"{why}: {len(some)} files, {total(some):,} bytes")
+    print_line(
+        f"{'would remove' if dry_run else 'removed'} {len(gone)} files, {total(gone):,} bytes"
+    )
 
 
 @store.command("export")
@@ -101,7 +103,7 @@ def export_results(
     if json:
         print_json({"file": str(file), **vars(made)})
     else:
-        print(
+        print_line(
             f"{made.records} records, {made.attachments} attachments, {made.runs} runs, "
             f"{made.bytes:,} bytes: {file}"
         )
@@ -124,9 +126,9 @@ def import_results(
     if json:
         print_json({"new": found.new, "known": found.known, "kept": found.kept})
         return
-    print(f"{len(found.new)} files new, {len(found.known)} known")
+    print_line(f"{len(found.new)} files new, {len(found.known)} known")
     for run in found.kept:
-        print(f"the run {run} here is another one, and was kept")
+        print_line(f"the run {run} here is another one, and was kept")
 
 
 def _there(results: str) -> Store:

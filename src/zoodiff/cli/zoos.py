@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoodiff.cli.output import Json, print_json, print_table
+from zoodiff.cli.output import Json, print_json, print_line, print_table
 
 
 def zoos(json: Json = False) -> None:
@@ -54,12 +54,13 @@ def zoos(json: Json = False) -> None:
     )
     for row in found:
         if row["reason"]:
-            print(f"{row['zoo']}: {row['reason']}")
+            print_line(f"{row['zoo']}: {row['reason']}")
     for sentence in registry.broken().values():
-        print(sentence)
-    print(f"\n{summary(guards)}")
+        print_line(sentence)
+    print_line()
+    print_line(summary(guards))
     for one in guards:
-        print(f"  {one.name}: {one.what if one.in_force else f'not in force, {one.reason}'}")
+        print_line(f"  {one.name}: {one.what if one.in_force else f'not in force, {one.reason}'}")
 
 
 def _versions(versions: object) -> str:

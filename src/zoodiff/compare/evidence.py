@@ -6,8 +6,6 @@ repeats it with the zoos' own libraries alone. It can be attached to a bug repor
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from zoodiff.measure.parts import Memory
 from zoodiff.preprocessing.alone import script
 from zoodiff.preprocessing.geometry import steps
 from zoodiff.store.files import write_atomically
+from zoodiff.text import file_name, json_text, markdown, markdown_code, visible
 from zoodiff.zoos.alone import alone
 
 if TYPE_CHECKING:
@@ -78,11 +77,14 @@ def write(
             _save(target / f"{which}_input.npy", one.fed)
             _save(target / f"{which}_output.npy", one.answered)
         facts = _facts(images, number, pair, shown, explanation)
-        write_atomically(target / "facts.json", (json.dumps(facts, indent=2) + "\n").encode())
+        write_atomically(target / "facts.json", (json_text(facts) + "\n").encode())
         write_atomically(target / "README.md", _readme(images, number, pair, shown).encode())
         write_atomically(target / "repeat.py", _program(name, shown).encode())
     except OSError as error:
-        raise UsageError(f"{target} cannot be written ({error.strerror})") from None
+        raise UsageError(
+            f"{target} cannot be written ({error.strerror}); make room or permit writing there, or "
+            "name another folder with --evidence"
+        ) from None
     return target
 
 
@@ -144,7 +146,7 @@ def _pixels(
 
 
 def _named(first: str, second: str) -> str:
-    return "--".join(re.sub(r"[^A-Za-z0-9.]+", "_", x)[-80:].strip("_") for x in (first, second))
+    return "--".join(map(file_name, (first, second)))
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:
@@ -183,30 +185,33 @@ def _readme(images: ImageSet, number: int, pair: Pair, shown: Sequence[Shown]) -
     sample = images.samples[number]
     low, high = pair.difference.low, pair.difference.high
     lines = [
-        f"# {pair.first} and {pair.second}",
+        f"# {markdown(pair.first)} and {markdown(pair.second)}",
         "",
-        f"On {pair.images:,} images of {images.name} top-1 of the first less that of the second "
-        f"is {pair.difference.value:+.2f} points ({low:+.2f} to {high:+.2f} at 95 %); McNemar's "
-        "exact p-value is "
-        f"{pair.p_value:.2g}. The two give the same class to {pair.agreement:.1f} % of the images.",
+        f"On {pair.images:,} images of {markdown(images.name)} top-1 of the first less that of the "
+        f"second is {pair.difference.value:+.2f} points ({low:+.2f} to {high:+.2f} at 95 %); "
+        f"McNemar's exact p-value is {pair.p_value:.2g}. The two give the same class to "
+        f"{pair.agreement:.1f} % of the images.",
         "",
-        f"The image here is {sample.name}"
+        f"The image here is {markdown_code(sample.name)}"
         + (f", of class {sample.label}" if sample.label is not None else "")
         + ". The five best classes:",
         "",
     ]
     for one in shown:
-        lines.append(f"- {one.name}: {', '.join(map(str, one.best))}")
+        lines.append(f"- {markdown_code(one.name)}: {', '.join(map(str, one.best))}")
     lines += ["", "`*_input.npy` is what each network was fed, `*_output.npy` what it answered."]
     if all(one.script for one in shown):
         lines.append("`python repeat.py` does it again, without zoodiff, and compares.")
-    lines += [f"{one.problem}; `repeat.py` leaves it out." for one in shown if one.problem]
+    lines += [
+        f"{markdown(one.problem)}; `repeat.py` leaves it out." for one in shown if one.problem
+    ]
     for one in shown:
         versions = ", ".join(f"{name} {version}" for name, version in one.versions.items())
-        lines += ["", f"{one.name} was run with {versions}."]
+        lines += ["", f"{markdown_code(one.name)} was run with {markdown(versions)}."]
     return "\n".join(lines) + "\n"
 
 
+_COUNTS = ("nothing", "one network", "two networks")
 _HEAD = '''\
 """Runs one image through {count} and compares with what is stored here.
 
@@ -238,12 +243,12 @@ def compare(which, name, prepare, run):
 def _program(image: str, shown: Sequence[Shown]) -> str:
     """Each side in a function of its own: two frameworks in one process keep their names apart."""
     told = [(which, one) for which, one in zip(_SIDES, shown, strict=True) if one.script]
-    count = " and ".join(one.name for _, one in told) or "nothing"
-    text = _HEAD.format(count=count, image=image)
+    # Nothing but a literal may hold a name: what stands in a program is run.
+    text = _HEAD.format(count=_COUNTS[len(told)], image=image)
     for which, one in told:
         body = "\n".join(f"    {line}" if line else "" for line in one.script.splitlines())
         text += f"\n\ndef {which}():\n{body}\n"
-        text += f"\n    return compare({which!r}, {one.name!r}, prepare, run)\n"
+        text += f"\n    return compare({which!r}, {visible(one.name)!r}, prepare, run)\n"
     calls = ", ".join(which for which, _ in told)
     text += "\n\n"
     # In processes apart: TensorFlow and PyTorch in one process fight over their threads.

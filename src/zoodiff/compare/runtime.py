@@ -34,7 +34,7 @@ class CommonRuntime:
         recipes: tuple[Sequence[Recipe], Sequence[Recipe]],
     ) -> None:
         self._trials, self._contestants, self._recipes = trials, contestants, recipes
-        self._folder = tempfile.TemporaryDirectory(prefix="zoodiff-")
+        self._folder = tempfile.TemporaryDirectory(prefix="zoodiff-", ignore_cleanup_errors=True)
         self._count = 0
 
     def __enter__(self) -> CommonRuntime:

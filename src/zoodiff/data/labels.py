@@ -119,7 +119,8 @@ def mapping(outputs: LabelSpace, images: LabelSpace) -> NDArray[np.int64]:
     if len(found) == 0 or (found < 0).all():
         raise UsageError(
             f"the label spaces {outputs.name} and {images.name} have no class in common; give the "
-            "entry's label space with --labels, a name or a file with one class a line"
+            "entry's label space with --labels (labels in a study), a name or a file with one "
+            "class a line"
         )
     return found
 

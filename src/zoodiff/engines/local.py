@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping
 from types import TracebackType
 
@@ -88,10 +89,11 @@ class LocalEngine:
         return dict(self._versions)
 
     def close(self) -> None:
-        """End all workers."""
+        """End all workers; what the system does not let remove now, the next run removes."""
         workers, self._workers = list(self._workers.values()), {}
         for worker in workers:
-            worker.close()
+            with contextlib.suppress(OSError):
+                worker.close()
 
 
 def worker_name(spec: WorkerSpec) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from zoodiff.errors import MissingFrameworkError, UsageError
 from zoodiff.graph.ir import Graph, Node
+from zoodiff.text import graphviz, json_text, visible
 
 _TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float16": 10}
 """Numbers of ``onnx.TensorProto.DataType``."""
@@ -26,11 +27,14 @@ def save(graph: Graph, path: Path) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error.strerror})") from None
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); make room or permit writing there, or "
+            "name another file"
+        ) from None
 
 
 def _json(graph: Graph) -> bytes:
-    return (graph.to_json() + "\n").encode()
+    return (json_text(graph.to_dict(), indent=None) + "\n").encode()
 
 
 def to_onnx(graph: Graph) -> bytes:
@@ -46,27 +50,31 @@ def to_onnx(graph: Graph) -> bytes:
         raise MissingFrameworkError(
             'writing ONNX needs the onnx package; install it with: pip install "zoodiff[onnx]"'
         ) from None
+    named = _Shown()
     weights = {p.name: p for node in graph.nodes for p in node.parameters}
-    inputs = [_value(helper, t.name, t.shape, t.dtype) for t in graph.inputs]
-    inputs += [_value(helper, p.name, p.shape, p.dtype) for p in weights.values()]
-    outputs = [_value(helper, t.name, t.shape, t.dtype) for t in graph.outputs]
+    inputs = [_value(helper, named(t.name), t.shape, t.dtype) for t in graph.inputs]
+    inputs += [_value(helper, named(p.name), p.shape, p.dtype) for p in weights.values()]
+    outputs = [_value(helper, named(t.name), t.shape, t.dtype) for t in graph.outputs]
+    ends = {x.name for x in (*graph.inputs, *graph.outputs)}
     inner = [
-        _value(helper, t.name, t.shape, t.dtype)
+        _value(helper, named(name), t.shape, t.dtype)
         for name, t in graph.tensors.items()
-        if name not in {x.name for x in (*graph.inputs, *graph.outputs)}
+        if name not in ends
     ]
     nodes = [
         helper.make_node(
-            node.op.replace("::", "_"),
-            [*node.inputs, *(p.name for p in node.parameters)],
-            list(node.outputs),
-            name=node.name,
+            visible(node.op.replace("::", "_")),
+            [named(name) for name in (*node.inputs, *(p.name for p in node.parameters))],
+            [named(name) for name in node.outputs],
+            name=visible(node.name),
             domain="zoodiff",
-            **{k: v for k, v in node.attributes.items() if v is not None and v != []},
+            **{
+                visible(k): _attribute(v) for k, v in node.attributes.items() if v not in (None, [])
+            },
         )
         for node in graph.nodes
     ]
-    made = helper.make_graph(nodes, graph.source, inputs, outputs, value_info=inner)
+    made = helper.make_graph(nodes, visible(graph.source), inputs, outputs, value_info=inner)
     model = helper.make_model(
         made,
         producer_name="zoodiff",
@@ -74,6 +82,31 @@ def to_onnx(graph: Graph) -> bytes:
     )
     content: bytes = model.SerializeToString()
     return content
+
+
+class _Shown:
+    """Names of tensors as a viewer may show them; two names never become one."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def __call__(self, name: str) -> str:
+        if name not in self._shown:
+            plain = shown = visible(name)
+            number = 1
+            while shown in self._taken:
+                number += 1
+                shown = f"{plain} ({number})"
+            self._shown[name] = shown
+            self._taken.add(shown)
+        return self._shown[name]
+
+
+def _attribute(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_attribute(item) for item in value]
+    return visible(value) if isinstance(value, str) else value
 
 
 def _value(helper: Any, name: str, shape: tuple[int, ...], dtype: str) -> Any:
@@ -86,24 +119,24 @@ def _dot(graph: Graph) -> bytes:
     lines = ["digraph network {", "  node [shape=box, fontname=Helvetica, fontsize=10];"]
     source = {t.name: f"input{k}" for k, t in enumerate(graph.inputs)}
     for k, tensor in enumerate(graph.inputs):
-        lines.append(f"  input{k} [label={_quoted(_sized(tensor.name, tensor.shape))}];")
+        lines.append(f"  input{k} [label={graphviz(_sized(tensor.name, tensor.shape))}];")
     for k, node in enumerate(graph.nodes):
-        lines.append(f"  n{k} [label={_quoted(_described(graph, node))}];")
+        lines.append(f"  n{k} [label={graphviz(*_described(graph, node))}];")
         for tensor_name in node.inputs:
             if tensor_name in source:
                 lines.append(f"  {source[tensor_name]} -> n{k};")
         source |= dict.fromkeys(node.outputs, f"n{k}")
     for k, tensor in enumerate(graph.outputs):
-        lines.append(f"  output{k} [label={_quoted(_sized('output', tensor.shape))}];")
+        lines.append(f"  output{k} [label={graphviz(_sized('output', tensor.shape))}];")
         if tensor.name in source:
             lines.append(f"  {source[tensor.name]} -> output{k};")
     return ("\n".join([*lines, "}"]) + "\n").encode()
 
 
-def _described(graph: Graph, node: Node) -> str:
+def _described(graph: Graph, node: Node) -> list[str]:
     shape = graph.tensors[node.outputs[0]].shape if node.outputs[0] in graph.tensors else ()
     settings = [f"{k} {v}" for k, v in sorted(node.attributes.items()) if k in _SHOWN]
-    return "\n".join([_sized(node.op, shape), node.name, *settings])
+    return [_sized(node.op, shape), node.name, *settings]
 
 
 _SHOWN = frozenset({"kernel_shape", "strides", "pads", "group", "epsilon", "axis", "value"})
@@ -111,8 +144,3 @@ _SHOWN = frozenset({"kernel_shape", "strides", "pads", "group", "epsilon", "axis
 
 def _sized(name: str, shape: tuple[int, ...]) -> str:
     return f"{name} {'x'.join(str(n) for n in shape)}"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'

@@ -413,7 +413,7 @@ def space_of(one: Contestant, images: ImageSet, width: int) -> LabelSpace:
             raise MeasurementError(
                 f"{one.name} has {width} outputs, which fit no label space that the "
                 f"{space.classes} classes of {images.name} could be mapped to; name "
-                "its label space with --labels"
+                "its label space with --labels (labels in a study)"
             )
         own = guessed
     if own.classes != width:

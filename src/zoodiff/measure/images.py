@@ -335,7 +335,7 @@ def _check_damage(left_out: dict[str, str], total: int, settings: Settings) -> N
         name, why = next(iter(left_out.items()))
         raise MeasurementError(
             f"{len(left_out)} of {total} images could not be decoded, the first {name}: {why}; "
-            f"allow {percent:.1f} % with --max-bad"
+            f"allow {percent:.1f} % with --max-bad (max_bad_percent in a study)"
         )
 
 

@@ -9,6 +9,7 @@ from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.ir import Graph
 from zoodiff.measure.architecture import describe
+from zoodiff.workers.process import Limits
 from zoodiff.zoos.registry import Entry
 
 _CHUNK = 24
@@ -19,6 +20,7 @@ def describe_all(
     entries: Sequence[Entry],
     *,
     jobs: int = 2,
+    limits: Limits | None = None,
     done: Callable[[Entry, str | None], None] | None = None,
 ) -> tuple[dict[str, Graph], dict[str, str]]:
     """Graphs by entry, and reasons for those that could not be built.
@@ -39,7 +41,7 @@ def describe_all(
 
     def work(chunk: list[Entry]) -> None:
         # Workers must not outlive the thread that started them.
-        with LocalEngine() as engine:
+        with LocalEngine(limits) as engine:
             for entry in chunk:
                 reason: str | None = None
                 try:

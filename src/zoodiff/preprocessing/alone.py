@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoodiff.errors import UsageError
 from zoodiff.preprocessing.geometry import Geometry, Steps, geometry
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.text import visible
 
 
 def script(spec: Preprocessing, steps: Steps, layout: str) -> str:
@@ -16,7 +17,7 @@ def script(spec: Preprocessing, steps: Steps, layout: str) -> str:
     how = geometry(spec)
     lines = [*_decoded(how, steps), *_after(steps), *_numbers(spec, how, layout)]
     body = "\n".join(f"    {line}" for line in lines)
-    return f"def prepare(path):\n    # {spec.sentence()}\n{body}\n"
+    return f"def prepare(path):\n    # {visible(spec.sentence())}\n{body}\n"
 
 
 def _decoded(how: Geometry, steps: Steps) -> list[str]:

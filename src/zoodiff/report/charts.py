@@ -10,10 +10,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from zoodiff.report import numbers
 from zoodiff.store.records import Interval
+from zoodiff.text import html
 
 WIDTH = 180
 HEIGHT = 18
@@ -152,7 +153,7 @@ def _svg(title: str, description: str, parts: Iterable[Markup]) -> Markup:
     ).format(
         w=WIDTH,
         h=HEIGHT,
-        title=escape(title),
+        title=Markup(html(title)),
         described=described,
         body=Markup("").join(parts),
     )

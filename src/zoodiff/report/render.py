@@ -5,39 +5,74 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import html
 import re
+import shlex
+from collections.abc import Callable
 from importlib import resources
+from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from zoodiff import text
+from zoodiff.report import numbers
 from zoodiff.report.page import Page
 
+_FIGURES = re.compile(
+    rf"([^\W_]|[.,\[\] +%/∞{numbers.TIMES}{numbers.MINUS}{numbers.NOT_MEASURED}-])*"
+)
 _CODE_BREAKS = re.compile(r"([:/_]|(?=@))")
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def _html() -> jinja2.Environment:
+    environment = _environment(_for_html)
+    environment.filters["breakable"] = breakable
+    environment.filters["tied"] = tied
+    environment.filters["whole"] = lambda value: Markup(text.html(value, most=None))
+    return environment
+
+
+@functools.cache
+def _markdown() -> jinja2.Environment:
+    environment = _environment(_for_markdown)
+    environment.filters["code"] = lambda value: Markup(text.markdown_code(value))
+    environment.filters["url"] = lambda value: Markup(text.markdown_address(value))
+    environment.filters["figures"] = figures
+    return environment
+
+
+def _environment(finalize: Callable[[Any], Any]) -> jinja2.Environment:
+    """Templates in which every value is made harmless, unless a filter of ours has done so."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("zoodiff.report"),
-        autoescape=lambda name: name is not None and ".html" in name,
+        autoescape=True,
+        finalize=finalize,
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters["breakable"] = breakable
-    environment.filters["tied"] = tied
-    environment.filters["md"] = markdown_text
-    environment.filters["code"] = markdown_code
-    environment.filters["url"] = markdown_address
+    environment.filters["quoted"] = shlex.quote
     return environment
+
+
+def _for_html(value: Any) -> Any:
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return Markup(text.html(value))
+    return value
+
+
+def _for_markdown(value: Any) -> Any:
+    """The same for Markdown, to whose rules jinja's own escaping is blind."""
+    if isinstance(value, Markup | jinja2.Undefined | int):
+        return value
+    return Markup(text.markdown(value))
 
 
 def to_html(page: Page) -> str:
     """One page with its style and script inside; its policy lets it run and load nothing else."""
     style, script = _asset("style.css"), _asset("page.js")
     return (
-        _environment()
+        _html()
         .get_template("index.html.j2")
         .render(
             page=page,
@@ -51,15 +86,16 @@ def to_html(page: Page) -> str:
 
 def to_markdown(page: Page) -> str:
     """The same content for GitHub and for terminals."""
-    text = _environment().get_template("report.md.j2").render(page=page)
+    body = _markdown().get_template("report.md.j2").render(page=page)
     # The study's text is put behind, so that its own blank lines stay as they are.
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n" + _folded_study(page.study_text)
+    return re.sub(r"\n{3,}", "\n\n", body).strip() + "\n" + _folded_study(page.study_text)
 
 
-def _folded_study(text: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+def _folded_study(study: str) -> str:
+    shown = text.visible(study, lines=True, most=None)
+    longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
     fence = "`" * max(3, longest + 1)
-    body = text if text.endswith("\n") else text + "\n"
+    body = shown if shown.endswith("\n") else shown + "\n"
     return f"""
 <details><summary>The study file</summary>
 
@@ -74,24 +110,25 @@ def _asset(name: str) -> str:
     return (resources.files("zoodiff.report") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _policy_hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
+def _policy_hash(content: str) -> str:
+    digest = hashlib.sha256(content.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
-def tied(text: str) -> str:
+def tied(sentence: str) -> str:
     """Text in which a number and its unit stay on one line."""
-    return re.sub(r"(?<=\d) (?=%|percentage points)", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=\d) (?=%|percentage points)", "\N{NO-BREAK SPACE}", sentence)
 
 
-def breakable(text: str) -> Markup:
+def breakable(name: str) -> Markup:
     """A name that may be broken over lines at its separators."""
-    return Markup("<wbr>").join(escape(part) for part in _pieces(text))
+    pieces = _pieces(text.visible(name))
+    return Markup("<wbr>").join(Markup(text.html(piece)) for piece in pieces)
 
 
-def _pieces(text: str) -> list[str]:
+def _pieces(name: str) -> list[str]:
     pieces = [""]
-    for part in _CODE_BREAKS.split(text):
+    for part in _CODE_BREAKS.split(name):
         if len(part) == 1 and part in ":/_":
             pieces[-1] += part
             pieces.append("")
@@ -102,21 +139,11 @@ def _pieces(text: str) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def markdown_text(text: str) -> str:
-    """Text in which nothing is Markdown or HTML, on one line, fit for a table's cell."""
-    # Entities first: the backslashes put in front of marks then belong to the text's own marks.
-    plain = html.escape(" ".join(text.split()), quote=False)
-    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", plain)
+def figures(value: object) -> Markup:
+    """Numbers with their interval and unit, ``5.28 [2.9, 7.8] pp``; anything else is escaped.
 
-
-def markdown_code(text: str) -> str:
-    """A name as code, fit for a table's cell."""
-    line = " ".join(text.split())
-    if "`" in line or not line:
-        return markdown_text(line)
-    return f"`{line.replace('|', chr(92) + '|')}`"
-
-
-def markdown_address(url: str) -> str:
-    """An address fit for a link's round brackets and a table's cell."""
-    return url.replace("(", "%28").replace(")", "%29").replace("|", "%7C")
+    >>> figures("5.28 [2.9, 7.8] pp"), figures("[x](y)")
+    (Markup('5.28 [2.9, 7.8] pp'), Markup('\\\\[x\\\\](y)'))
+    """
+    shown = str(value)
+    return Markup(shown if _FIGURES.fullmatch(shown) else text.markdown(shown))

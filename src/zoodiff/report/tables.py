@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterator
 from typing import Any
 
 from zoodiff.compare.result import Discrepancy, StudyResult
+from zoodiff.text import csv_cell, json_text
 
 SCHEMA = 1
 """Version of both files; columns and keys are only ever added under one version."""
@@ -40,8 +40,6 @@ COLUMNS = (
     "note",
 )
 """One meaning and one unit each; empty (null) where a column is not of the row's metric."""
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def rows(result: StudyResult) -> Iterator[dict[str, Any]]:
@@ -85,15 +83,8 @@ def to_csv(result: StudyResult) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows(result):
-        writer.writerow([_inert(row[column]) for column in COLUMNS])
+        writer.writerow([csv_cell(row[column]) for column in COLUMNS])
     return buffer.getvalue()
-
-
-def _inert(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return value
 
 
 def to_json(result: StudyResult) -> str:
@@ -128,7 +119,7 @@ def to_json(result: StudyResult) -> str:
         "versions": plain["versions"],
         "hardware": plain["hardware"],
     }
-    return json.dumps(_finite(document), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return json_text(_finite(document), indent=1, strict=True) + "\n"
 
 
 def _finite(value: Any) -> Any:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from zoodiff.store.records import Failure, Hardware, Strict
 from zoodiff.store.sealed import sealed, unsealed
+from zoodiff.text import well_formed_values
 
 RecordName = Annotated[
     str,
@@ -40,9 +41,8 @@ class Manifest(Strict):
 
     def to_bytes(self) -> bytes:
         """JSON that a person can read, with its own hash."""
-        return json.dumps(
-            sealed(self.model_dump(mode="json")), indent=1, ensure_ascii=False
-        ).encode()
+        content = well_formed_values(sealed(self.model_dump(mode="json")))
+        return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 
 def read_manifest(raw: bytes) -> Manifest:

@@ -11,9 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 
 from zoodiff.errors import StoreError
 from zoodiff.store.sealed import (
@@ -24,6 +31,7 @@ from zoodiff.store.sealed import (
     sealed,
     unsealed,
 )
+from zoodiff.text import well_formed_values
 
 SCHEMA = 2
 """Version of the record format; a reader refuses what is newer."""
@@ -36,6 +44,17 @@ class Strict(BaseModel):
     """A value at the border: unknown keys are errors, instances do not change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _well_formed(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Names that are no UTF-8 are kept as the text of their escapes."""
+        try:
+            return handler(value)
+        except ValidationError as error:
+            if all(one["type"] != "string_unicode" for one in error.errors()):
+                raise
+        return handler(well_formed_values(value))
 
 
 class WeightsInfo(Strict):

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from zoodiff.errors import StoreError
+from zoodiff.text import well_formed_values
 
 SEAL = "sha256"
 """The key of the hash, which is over the canonical JSON of everything beside it."""
@@ -17,8 +18,18 @@ class DamagedError(StoreError):
 
 
 def canonical_json(value: Any) -> bytes:
-    """One byte string per value, whatever the order of its keys was."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """One byte string per value, whatever the order of its keys was.
+
+    Lone surrogates, from names that are no UTF-8, are written as the text of their escapes.
+    """
+    try:
+        return _canonical(value).encode()
+    except UnicodeEncodeError:
+        return _canonical(well_formed_values(value)).encode()
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest_of(content: dict[str, Any]) -> str:

@@ -139,7 +139,10 @@ def _run(command: list[str], name: str, say: Callable[[str], None]) -> None:
                 last = line.strip()
                 say(last)
     if process.returncode != 0:
-        raise MeasurementError(f'the environment {name} could not be made: "{last[:300]}"')
+        raise MeasurementError(
+            f'the environment {name} could not be made: "{last[:300]}"; see that there is a '
+            "network and room, or name another folder with ZOODIFF_HOME"
+        )
 
 
 def _constraints(environment: Environment) -> Path | None:

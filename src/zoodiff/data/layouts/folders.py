@@ -81,7 +81,7 @@ def _numbers(
         if foreign:
             raise UsageError(
                 f"the folder {foreign[0]} is no class of ImageNet-1k; leave it out, or give a "
-                "label space of its own with --labels"
+                "label space of its own with --data-labels (data_labels in a study)"
             )
         return {name: imagenet.by_wnid()[name] for name in names}, IMAGENET_1K, ()
     numbers = {name: n for name in names if (n := class_number(name)) is not None}

@@ -1,0 +1,105 @@
+"""What the command says and returns for an exception: one sentence and an exit code.
+
+A full disk, too many open files or a folder without permission is no bug of zoodiff, wherever it
+comes up. Libraries wrap such errors in errors of their own, so causes are looked through.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+
+from zoodiff.errors import ZoodiffError
+
+INPUT, NOT_MEASURED, BUG = 2, 3, 1
+"""Exit codes: usage or input, a measurement that could not be made, a bug of zoodiff."""
+
+_ROOM = "make room, or name a folder on another disk"
+_PERMIT = "permit it, or name another file or folder"
+_WAYS_OUT: dict[int, tuple[str, int]] = {
+    errno.ENOSPC: (_ROOM, INPUT),
+    errno.EDQUOT: (_ROOM, INPUT),
+    errno.EFBIG: ("allow larger files with ulimit -f, or name a folder on another disk", INPUT),
+    errno.EROFS: ("name a folder that can be written", INPUT),
+    errno.EACCES: (_PERMIT, INPUT),
+    errno.EPERM: (_PERMIT, INPUT),
+    errno.EMFILE: ("allow more with ulimit -n", NOT_MEASURED),
+    errno.ENFILE: ("end other programs, or allow more with sysctl fs.file-max", NOT_MEASURED),
+    errno.ENOMEM: ("end other programs, or allow more with ulimit -v", NOT_MEASURED),
+    errno.EAGAIN: ("end other programs, or allow more processes with ulimit -u", NOT_MEASURED),
+}
+_OTHER = ("see that it is there and can be used", INPUT)
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
+"""What libraries wrap in errors of their own, some in texts alone: an ImportError's, for one."""
+
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+"""What numpy says of a disk that is full."""
+
+
+def explained(error: BaseException) -> tuple[str, int]:
+    """One sentence that names the thing and the way out, and the exit code."""
+    if isinstance(error, ZoodiffError):
+        return str(error), error.exit_code
+    for cause in _causes(error):
+        number = _shortage(cause)
+        if number is not None:
+            return _of_system(cause, number)
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_system(error, error.errno)
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return "the home folder is not known; set HOME, or ZOODIFF_HOME for zoodiff's files", INPUT
+    return (
+        f"unexpected {type(error).__name__}: {error}; "
+        "run again with --debug before the command for the traceback, and report it",
+        BUG,
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it, from the last to the first."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _shortage(error: BaseException) -> int | None:
+    """The number of the system's error where something ran out, else None."""
+    if isinstance(error, MemoryError):
+        return errno.ENOMEM
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno if error.errno in _SHORTAGES else None
+    if isinstance(error, OSError) and _SHORT_WRITE.search(str(error)):
+        return errno.ENOSPC
+    return next((number for number in _SHORTAGES if os.strerror(number) in str(error)), None)
+
+
+def _of_system(error: BaseException, number: int) -> tuple[str, int]:
+    way_out, code = _WAYS_OUT.get(number, _OTHER)
+    reason = os.strerror(number)
+    if isinstance(error, OSError):
+        reason = error.strerror or reason
+        if number == errno.ENOENT and "temporary directory" in reason:
+            # Python says so whatever the reason was.
+            way_out = "name a folder that can be written with TMPDIR, or allow more open files"
+            return f"{reason}; {way_out} with ulimit -n", INPUT
+        if number == errno.ENOENT and error.filename is None and not _has_folder():
+            return "the folder that the command was called in is gone; change to another", INPUT
+        if error.filename is not None:
+            name = os.fsdecode(error.filename)
+            return f"cannot use {name} ({reason}); {way_out}", code
+    elif str(error) and number != errno.ENOMEM:
+        reason = str(error)
+    return f"the system refuses what zoodiff needs ({reason}); {way_out}", code
+
+
+def _has_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib would do the same
+    except OSError:
+        return False
+    return True

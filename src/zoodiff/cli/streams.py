@@ -1,0 +1,114 @@
+"""Standard output and standard error, guarded.
+
+``zoodiff.cli.output`` makes all text of the command harmless. What libraries, warnings and
+tracebacks write passes the guard here, which does the same to whatever is written. Only tables and
+progress bars, whose texts are harmless before ``rich`` adds its colours, are written behind it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from zoodiff.errors import UsageError
+from zoodiff.text import visible
+
+
+class Guarded(io.TextIOWrapper):
+    """A text stream on which nothing can be written but lines of visible characters.
+
+    Where nobody reads standard output any more (``| head``) writing ends the command quietly, and
+    where it cannot be written (a full disk) it raises UsageError. Standard error is left out then:
+    a run goes on without it.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper, *, is_error: bool) -> None:
+        # Both pass text on at once, so that what is written behind the guard keeps its place.
+        stream.reconfigure(errors="backslashreplace", write_through=True)
+        super().__init__(
+            stream.buffer, stream.encoding, "backslashreplace", write_through=True, newline=""
+        )
+        self.behind = stream
+        """The stream without the guard."""
+        self._is_error = is_error
+
+    def write(self, text: str, /) -> int:
+        """Write text, made harmless."""
+        if not isinstance(text, str):  # typer tries bytes, to know what stream this is
+            raise TypeError(f"this is a stream of text, not of {type(text).__name__}")
+        self._write(super(), visible(text, lines=True, most=None))
+        return len(text)
+
+    def write_coloured(self, text: str) -> None:
+        """Write text that is harmless and has the colours of ``rich``."""
+        self._write(self.behind, text)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        with self._failing():
+            super().flush()
+
+    def _write(self, stream: Any, text: str) -> None:
+        with self._failing():
+            if text:  # a full disk refuses to take nothing, too
+                stream.write(text)
+            if self.behind.line_buffering:
+                stream.flush()
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._lead_nowhere()
+            if self._is_error:
+                return
+            if isinstance(error, BrokenPipeError):
+                raise SystemExit(0) from None
+            raise UsageError(
+                f"standard output cannot be written ({error.strerror or error}); "
+                "make room, or write it somewhere else"
+            ) from None
+
+    def _lead_nowhere(self) -> None:
+        """Drop what comes, since Python would complain once more when it closes the stream."""
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+
+
+def guard() -> None:
+    """Put the guard before standard output and standard error of this process.
+
+    Streams that the caller closed lead nowhere: a file opened later must not take their number.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
+        elif isinstance(stream, io.TextIOWrapper) and not isinstance(stream, Guarded):
+            setattr(sys, name, Guarded(stream, is_error=name == "stderr"))
+
+
+def behind(stream: TextIO) -> TextIO:
+    """The stream without its guard, for what ``rich`` draws."""
+    return stream.behind if isinstance(stream, Guarded) else stream
+
+
+def write_coloured(text: str) -> None:
+    """Write text on standard output that is harmless and has the colours of ``rich``."""
+    if isinstance(sys.stdout, Guarded):
+        sys.stdout.write_coloured(text)
+    else:
+        sys.stdout.write(text)

@@ -1,0 +1,261 @@
+"""Makes text from outside harmless wherever it is shown or written.
+
+Names of files, of layers, of classes and of data sets, labels, titles, messages of workers and of
+libraries come from strangers. They may hold escape sequences that set a terminal's title, line
+breaks that forge lines, marks that turn the direction of writing, markup, or spreadsheet formulas.
+There is one function per place that text goes to:
+
+==================  ==========================================================
+terminal, log       ``visible``
+Markdown            ``markdown``, ``markdown_code``, ``markdown_address``
+HTML                ``html`` (templates call it for every value)
+CSV                 ``csv_cell``
+JSON                ``json_text``
+records             ``well_formed``, ``well_formed_values``
+Graphviz            ``graphviz``
+a file's name       ``file_name``
+==================  ==========================================================
+
+All of them but ``json_text`` and ``well_formed`` show what they take out as an escape that can be
+read: ``\\x1b``, ``\\u202e``. A backslash is left as it is, so calling a function twice changes
+nothing, and a name that holds the four characters ``\\x1b`` looks like one that holds an escape.
+JSON keeps the exact text.
+
+This module is a leaf: it imports the standard library alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+LONGEST = 4000
+"""Characters of a text that is shown; the middle of a longer one is left out."""
+MOST_MARKS = 4
+"""Combining marks on one letter; no language needs more, and floods cover other lines."""
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+"""Characters that show nothing although Unicode counts them as letters, marks or symbols."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def visible(text: object, *, lines: bool = False, most: int | None = LONGEST) -> str:
+    r"""Text for a terminal or a log: one line, nothing but characters that can be seen.
+
+    Escaped are controls, line breaks, format characters (marks of direction, zero-width and tag
+    characters), lone surrogates, characters for private use or without a meaning, characters that
+    show nothing, and more than four combining marks in a row. ``lines`` keeps line breaks and
+    tabs. The middle of a text that is longer than ``most`` characters is left out.
+
+    >>> visible("a\x1b]0;title\x07"), visible("report\u202egnp.exe"), visible("two\nlines")
+    ('a\\x1b]0;title\\x07', 'report\\u202egnp.exe', 'two\\nlines')
+    """
+    shown = shortened(str(text), most)
+    if shown.isascii() and shown.isprintable():
+        return shown
+    if lines:
+        shown = shown.replace("\r\n", "\n")
+    return shortened(_escaped(shown, "\n\t" if lines else "", _escape), most)
+
+
+def _escaped(text: str, keep: str, escape: Callable[[str], str]) -> str:
+    """Text in which only characters to ``keep`` and those that can be seen are not escaped."""
+    import unicodedata
+
+    pieces: list[str] = []
+    marks = 0
+    for character in text:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category[0] == "M" else 0
+        seen = character.isprintable() or category == "Zs"
+        harmless = seen and marks <= MOST_MARKS and not _BLANK.match(character)
+        pieces.append(character if harmless or character in keep else escape(character))
+    return "".join(pieces)
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    if character in _SHORT:
+        return _SHORT[character]
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def shortened(text: str, most: int | None) -> str:
+    """Text of at most so many characters: the middle gives way, since both ends say something.
+
+    >>> shortened("0123456789", 6)
+    '0123…9'
+    """
+    if most is None or len(text) <= most:
+        return text
+    end = (most - 1) // 3
+    return text[: most - 1 - end] + ELLIPSIS + text[len(text) - end :]
+
+
+def well_formed(text: str) -> str:
+    r"""Text that can be encoded: lone surrogates, from names that are no UTF-8, as escapes.
+
+    >>> well_formed("caf\udce9.onnx")
+    'caf\\udce9.onnx'
+    """
+    return _SURROGATE.sub(lambda match: _escape(match[0]), text)
+
+
+def well_formed_values(value: Any) -> Any:
+    """The same of every text in dictionaries, lists and tuples, keys included."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, dict):
+        return {well_formed_values(key): well_formed_values(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(well_formed_values, value))
+    return value
+
+
+_MARKS = re.compile(r"([\\`*_{\[\]|~#$])")
+_BLOCK_START = re.compile(r"^(?:([-+](?=[\s-]|$)|=)|(\d{1,9})([.)])(?=\s|$))")
+_LINKS = ((re.compile(r":(?=//)"), "&#58;"), (re.compile(r"(?<=\bwww)\.", re.IGNORECASE), "&#46;"))
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def markdown(text: object, *, most: int | None = LONGEST) -> str:
+    r"""Text in which nothing is Markdown, HTML, a formula or a link; fits a table's cell.
+
+    White space of any kind becomes one space.
+
+    >>> markdown("<b>|`x`| [a](b)"), markdown("- no list"), markdown("see http://a.example")
+    ('&lt;b&gt;\\|\\`x\\`\\| \\[a\\](b)', '\\- no list', 'see http&#58;//a.example')
+    """
+    plain = visible(" ".join(str(text).split()), most=most)
+    # Entities first: the backslashes put in front of marks then belong to the text's own marks.
+    plain = _MARKS.sub(r"\\\1", plain.translate(_ENTITIES))
+    plain = _BLOCK_START.sub(lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", plain)
+    for link, entity in _LINKS:
+        plain = link.sub(entity, plain)
+    return plain
+
+
+def markdown_code(text: object, *, most: int | None = LONGEST) -> str:
+    r"""A name as Markdown's code, fit for a table's cell; as plain text where it holds ` or |.
+
+    >>> markdown_code("zoo:net@v1"), markdown_code("a|b")
+    ('`zoo:net@v1`', 'a\\|b')
+    """
+    line = visible(" ".join(str(text).split()), most=most)
+    if "`" in line or "|" in line or not line:
+        return markdown(line, most=most)
+    return f"`{line}`"
+
+
+def markdown_address(url: str) -> str:
+    r"""An address fit for the round brackets of a Markdown link and for a table's cell.
+
+    >>> markdown_address("https://a.example/b(c)|d\x1b")
+    'https://a.example/b%28c%29%7Cd%1B'
+    """
+    from urllib.parse import quote
+
+    return quote(well_formed(url), safe="/:?#[]@!$&+,;=%~")
+
+
+def html(text: object, *, most: int | None = LONGEST) -> str:
+    r"""Text for HTML and SVG, between tags and in quoted attributes; line breaks stay.
+
+    >>> html('<b title="x">\u202e')
+    '&lt;b title=&quot;x&quot;&gt;\\u202e'
+    """
+    import html as entities
+
+    return entities.escape(visible(text, lines=True, most=most), quote=True)
+
+
+_LONGEST_CELL = 32_000
+"""Characters; spreadsheets take a few more."""
+_FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA = re.compile(rf"^\s*[{_FORMULA_STARTS}]|^[\t\r\n]")
+_FORMULA_BEHIND = re.compile(rf"(?<=;)(\s*)(?=[{_FORMULA_STARTS}])")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+
+def csv_cell(value: Any) -> Any:
+    """A value for ``csv.writer``: text that a spreadsheet would run gets an apostrophe in front.
+
+    Numbers, and texts that are numbers, stay what they are. Where a semicolon separates cells, in
+    many countries, what follows one is a cell of its own.
+
+    >>> csv_cell("=HYPERLINK(1)"), csv_cell(-0.5), csv_cell("-0.5"), csv_cell("a;@b")
+    ("'=HYPERLINK(1)", -0.5, '-0.5', "a;'@b")
+    """
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        return value
+    shown = _FORMULA_BEHIND.sub(r"\1'", visible(value, most=_LONGEST_CELL))
+    return f"'{shown}" if _FORMULA.match(value) else shown
+
+
+def json_text(value: Any, *, indent: int | None = 2, strict: bool = False) -> str:
+    r"""A value as JSON that can be printed: exact texts, with ``\\u`` escapes of what is not seen.
+
+    Lone surrogates, which strict readers of JSON refuse, become the text of their escape.
+    ``strict`` raises ValueError for infinite and undefined numbers, which JSON does not have.
+
+    >>> json_text({"name": "a\x1b\u202e"}, indent=None)
+    '{"name": "a\\u001b\\u202e"}'
+    """
+    import json
+
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str, allow_nan=not strict)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _escaped(text, "\n", _json_escape)
+
+
+def _json_escape(character: str) -> str:
+    if _SURROGATE.match(character):
+        return "\\" + _escape(character)
+    units = character.encode("utf-16-be")
+    pairs = (units[k : k + 2] for k in range(0, len(units), 2))
+    return "".join(f"\\u{int.from_bytes(pair, 'big'):04x}" for pair in pairs)
+
+
+def graphviz(*lines: object) -> str:
+    r"""A quoted label of Graphviz, which reads backslashes and HTML entities in it.
+
+    >>> graphviz('a"b', "&#27;")
+    '"a\\"b\\n&amp;#27;"'
+    """
+    shown = (visible(line).replace("&", "&amp;").replace("\\", "\\\\") for line in lines)
+    return '"{}"'.format("\\n".join(line.replace('"', '\\"') for line in shown))
+
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+_OF_REFERENCES = re.compile(r"[A-Za-z0-9._:/@-]+")
+_DIGITS = 8
+
+
+def file_name(text: str, *, most: int = 80) -> str:
+    """A name for a file or folder made from foreign text: letters, digits, ``.``, ``-``, ``_``.
+
+    It is no hidden file, no option, no path, and nothing that Windows reserves. Where text is cut
+    or holds more than references do, digits of its hash keep it apart from others.
+
+    >>> file_name("torchvision:resnet50@v1"), file_name("../../etc/passwd")
+    ('torchvision_resnet50_v1', 'etc_passwd')
+    """
+    import hashlib
+
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)
+    name = plain[-most:].strip("._-")
+    told = bool(name) and len(plain) <= most and _OF_REFERENCES.fullmatch(text) is not None
+    if told and not _RESERVED.match(name):
+        return name
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    rest = name[-most + 1 + _DIGITS :].strip("._-")
+    return f"{digest}_{rest}" if rest else digest

@@ -1,0 +1,42 @@
+"""Says whether a text is harmless, by other means than ``zoodiff.text``."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import hostile_texts
+
+_EMPTY = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
+_EMPTY |= {*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
+_RICH = re.compile(
+    r"\x1b\[(?:[0-9]|[34][0-7]|9[0-7]|38;5;\d+)(?:;(?:[0-9]|[34][0-7]|9[0-7]|38;5;\d+))*m"
+    r"|\x1b\[\?25[lh]|\x1b\[2K|\x1b\[1A|\x1b\[0m|\r"
+)
+"""What ``rich`` writes to a terminal."""
+_RAW = [
+    text
+    for text in (*hostile_texts.TERMINAL.values(), *hostile_texts.DIRECTION.values())
+    if text != hostile_texts.TERMINAL["tabs"]
+]
+
+
+def problems(text: str, *, allowed: str = "\n") -> list[str]:
+    """What is harmful in a text, in words; nothing where it is harmless."""
+    found = []
+    marks = 0
+    for place, character in enumerate(text):
+        category = unicodedata.category(character)
+        marks = marks + 1 if category.startswith("M") else 0
+        bad = category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") or ord(character) in _EMPTY
+        if (bad and character not in allowed) or marks > 8:
+            around = text[max(0, place - 30) : place + 30]
+            found.append(f"U+{ord(character):04X} at {place}: {around!r}")
+    return found
+
+
+def uncoloured(text: str) -> str:
+    """What a terminal got, without the sequences of ``rich``; raises where others are in it."""
+    for raw in _RAW:
+        assert raw not in text.replace("\r\n", "\n"), repr(raw)
+    return _RICH.sub("", text)

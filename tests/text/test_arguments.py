@@ -1,0 +1,111 @@
+"""Every hostile text in every argument and option of every command, as a shell's * may put it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import harmless
+import hostile_texts
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from zoodiff.cli.app import app
+from zoodiff.cli.failures import explained
+from zoodiff.text import visible
+
+REQUIRED = {
+    "accuracy": ["no.onnx", "--data", "nowhere"],
+    "claims": [],
+    "compare": ["no.onnx"],
+    "diff": ["no.onnx", "none.onnx"],
+    "env create": ["none"],
+    "env list": [],
+    "env remove": ["none"],
+    "fingerprint": ["no.onnx"],
+    "latency": ["no.onnx"],
+    "list": [],
+    "report": [],
+    "rules": [],
+    "run": ["no.toml"],
+    "show": ["no.onnx"],
+    "store export": ["none.tar"],
+    "store gc": [],
+    "store import": ["none.tar"],
+    "store verify": [],
+    "zoos": [],
+}
+"""What each command needs; nothing of it is there, so that no worker starts."""
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command with the words that call it."""
+
+    def below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield " ".join(words), command
+            return
+        for name, one in inner.items():
+            yield from below(one, (*words, name))
+
+    yield from below(typer.main.get_command(app), ())
+
+
+def parameters() -> Iterator[tuple[str, str, list[str]]]:
+    """Every argument and option that takes text: the command, its name, and how it is given."""
+    for words, command in commands():
+        needed = REQUIRED.get(words, [])
+        for one in command.params:
+            if getattr(one, "is_flag", False) or one.name == "help":
+                continue
+            if one.param_type_name == "argument":
+                place = [k for k in command.params if k.param_type_name == "argument"].index(one)
+                given = list(needed) or [""]
+                given[place] = "{}"
+                yield words, one.name, given
+            else:
+                yield words, one.name, [*needed, one.opts[0], "{}"]
+
+
+PARAMETERS = list(parameters())
+_SHORT = [text for text in hostile_texts.TEXTS.values() if hostile_texts.is_argument(text)]
+ALL = {f"each {k}. of four": " ".join(_SHORT[k::4]) for k in range(4)}
+ALL["a million letters"] = hostile_texts.LONG["a million letters"]
+"""Several tricks at a time: a command takes a tenth of a second."""
+
+
+def test_every_command_is_here() -> None:
+    assert {words for words, _ in commands()} == set(REQUIRED)
+    assert len(PARAMETERS) > 80
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ZOODIFF_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def said(arguments: list[str]) -> tuple[str, int]:
+    """What the command says, and its exit code; what ``main`` does with an exception included."""
+    done = CliRunner().invoke(app, arguments)
+    if done.exception is None or isinstance(done.exception, SystemExit):
+        return done.output, done.exit_code
+    sentence, code = explained(done.exception)
+    return f"{done.output}zoodiff: {visible(sentence)}\n", code
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "given"), PARAMETERS, ids=[f"{w} {n}" for w, n, _ in PARAMETERS]
+)
+def test_no_argument_breaks_a_line_or_the_terminal(words: str, name: str, given: list[str]) -> None:
+    for trick, hostile in ALL.items():
+        arguments = [one.replace("{}", hostile) for one in given]
+        text, code = said([*words.split(), *arguments])
+        assert not harmless.problems(text), (trick, text)
+        assert code in (0, 1, 2, 3), trick
+        assert "unexpected" not in text, (trick, text)
+        assert "Traceback" not in text, (trick, text)

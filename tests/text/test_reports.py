@@ -1,0 +1,227 @@
+"""A report whose every text is a stranger's: manifest, records, names, reasons, notes, versions."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import itertools
+import json
+import re
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import harmless
+import hostile_texts
+import pytest
+from markdown_it import MarkdownIt
+from pydantic import BaseModel
+
+from zoodiff.compare.result import StudyResult
+from zoodiff.report import render, tables, write
+from zoodiff.report.page import page
+from zoodiff.text import html as make_html
+
+_KEPT = {
+    *("metric", "verdict", "kind", "state", "unit", "difference_unit", "published", "key"),
+    *("started", "finished", "updated", "high_weights", "low_weights", "predictions_file"),
+}
+"""Fields that hold one of a few words, or a time, wherever they come from."""
+ROUNDS = 12
+
+
+def _examples() -> Any:
+    path = Path(__file__).parents[1] / "report" / "examples.py"
+    spec = importlib.util.spec_from_file_location("report_examples_for_text", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+EXAMPLE: StudyResult = _examples().example()
+
+
+def poisoned(value: Any, texts: Iterator[str]) -> Any:
+    """The value with another text in the place of every text; a text stays the same everywhere."""
+    seen: dict[str, str] = {}
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, BaseModel):
+            fields = {
+                name: field if name in _KEPT else replaced(field)
+                for name, field in ((n, getattr(value, n)) for n in type(value).model_fields)
+            }
+            return type(value).model_construct(**fields)
+        if isinstance(value, str):
+            if value not in seen:
+                seen[value] = next(texts)
+            return seen[value]
+        if isinstance(value, dict):
+            return {replaced(key): replaced(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(replaced(item) for item in value)
+        return value
+
+    return replaced(value)
+
+
+def hostile(offset: int) -> StudyResult:
+    texts = list(hostile_texts.TEXTS.values())
+    cycle = itertools.cycle(texts[offset:] + texts[:offset])
+    result = poisoned(EXAMPLE, cycle)
+    # A sensitivity's numbers are told from their names by the keys.
+    claimed = result.claimed.model_copy(
+        update={
+            "sensitivity": [
+                {"rules": next(cycle), "first": 1.0, "last": next(cycle), "top": [[next(cycle), 2]]}
+            ]
+        }
+    )
+    return result.model_copy(update={"claimed": claimed})
+
+
+@pytest.fixture(scope="module", params=range(ROUNDS))
+def result(request: pytest.FixtureRequest) -> StudyResult:
+    return hostile(request.param * len(hostile_texts.TEXTS) // ROUNDS)
+
+
+def test_markdown_holds_no_markup_of_strangers(result: StudyResult) -> None:
+    text = render.to_markdown(page(result))
+    assert not harmless.problems(text, allowed="\n\t")
+    blocks = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
+    inline = [c for b in blocks for c in b.children or ()]
+    kinds = {b.type for b in blocks} | {c.type for c in inline}
+    assert not kinds & {"image", "blockquote_open", "hr", "code_block", "strong_link"}
+    assert {c.content for c in inline if c.type == "html_inline"} <= {"<br>"}
+    details = [b.content for b in blocks if b.type == "html_block"]
+    assert details == ["<details><summary>The study file</summary>\n", "</details>\n"]
+    links = [c.attrs["href"] for c in inline if c.type == "link_open"]
+    for address in links:
+        assert re.fullmatch(r"discrepancies\.csv|https?://[!-~]+", str(address)), address
+    headings = [b for b in blocks if b.type == "heading_open"]
+    own = MarkdownIt("commonmark", {"html": True}).enable("table")
+    expected = own.parse(render.to_markdown(page(EXAMPLE)))
+    assert len(headings) == sum(b.type == "heading_open" for b in expected)
+
+
+def test_rows_of_markdown_have_the_cells_of_their_header(result: StudyResult) -> None:
+    blocks = MarkdownIt("commonmark").enable("table").parse(render.to_markdown(page(result)))
+    width, cells = 0, 0
+    for block in blocks:
+        if block.type == "thead_open":
+            width = 0
+        elif block.type == "tr_open":
+            cells = 0
+        elif block.type in ("th_open", "td_open"):
+            cells += 1
+        elif block.type == "tr_close":
+            width = width or cells
+            assert cells == width
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, frozenset[str]]] = []
+        self.links: list[str] = []
+        self.scripts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, frozenset(name for name, _ in attrs)))
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script":
+            self.scripts.append(data)
+
+
+def _tags(html: str) -> _Tags:
+    reader = _Tags()
+    reader.feed(html)
+    reader.close()
+    return reader
+
+
+def test_html_has_no_element_or_attribute_of_strangers(result: StudyResult) -> None:
+    html = render.to_html(page(result))
+    assert not harmless.problems(html, allowed="\n\t")
+    found, own = _tags(html), _tags(render.to_html(page(EXAMPLE)))
+    assert {tag for tag, _ in found.tags} <= {tag for tag, _ in own.tags}
+    names = {name for _, attributes in own.tags for name in attributes}
+    assert {name for _, attributes in found.tags for name in attributes} <= names
+    for tag in ("script", "style", "svg", "section", "table", "title"):
+        count = [sum(t == tag for t, _ in reader.tags) for reader in (found, own)]
+        assert tag in ("svg", "table", "title") or count[0] == count[1], tag
+    assert found.scripts[:1] == own.scripts[:1]
+    assert all(re.match(r"#|https?://|discrepancies\.|report\.md$", link) for link in found.links)
+
+
+def test_csv_holds_no_formula_and_no_broken_row(result: StudyResult) -> None:
+    rows = list(csv.reader(io.StringIO(tables.to_csv(result))))
+    assert {len(row) for row in rows} == {len(tables.COLUMNS)}
+    assert len(rows) == 1 + len(list(tables.rows(result)))
+    for cell in (cell for row in rows for cell in row):
+        assert not harmless.problems(cell, allowed="")
+        formula = re.match(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]", cell)
+        assert not formula or re.fullmatch(r"-?[\d.]+(e-?\d+)?", cell), cell
+
+
+def test_json_is_strict_and_visible(result: StudyResult) -> None:
+    text = tables.to_json(result)
+    assert not harmless.problems(text)
+    json.loads(text.encode(), parse_constant=pytest.fail)
+
+
+def test_all_four_files_are_written(result: StudyResult, tmp_path: Path) -> None:
+    files = write(result, tmp_path)
+    for path in (files.html, files.markdown, files.csv, files.json):
+        assert not harmless.problems(path.read_bytes().decode("utf-8"), allowed="\n\t")
+
+
+def test_the_command_to_copy_is_one_command() -> None:
+    study = "a; touch owned `touch owned` $(touch owned)"
+    result = EXAMPLE.model_copy(update={"study": study})
+    assert "zoodiff run 'a; touch owned" in render.to_markdown(page(result)).replace("\\", "")
+    assert "zoodiff run &#39;a; touch" in render.to_html(page(result)).replace("&#x27;", "&#39;")
+
+
+def test_manifests_version_is_escaped() -> None:
+    result = EXAMPLE.model_copy(update={"zoodiff_version": "<script>alert(1)</script>"})
+    assert "<script>alert" not in render.to_markdown(page(result))
+    assert "<script>alert" not in render.to_html(page(result))
+
+
+def test_every_template_escapes_by_default() -> None:
+    for environment in (render._html(), render._markdown()):
+        assert environment.autoescape is True
+        made = environment.from_string("{{ x }}").render(x="<b>\x1b\u202e")
+        assert "<b>" not in made
+        assert not harmless.problems(made)
+
+
+def test_the_study_stays_inside_its_fence() -> None:
+    study = "\n".join([*hostile_texts.unicode_texts(), "~~~", "````", "</pre></code>", "    "])
+    result = EXAMPLE.model_copy(update={"study_text": study})
+    text = render.to_markdown(page(result))
+    assert not harmless.problems(text, allowed="\n\t")
+    fences = [b for b in MarkdownIt("commonmark", {"html": True}).parse(text) if b.type == "fence"]
+    assert len(fences) == 1
+    assert text.endswith("\n</details>\n")
+    html = render.to_html(page(result))
+    assert _tags(html).tags == _tags(render.to_html(page(EXAMPLE))).tags
+    assert not harmless.problems(html, allowed="\n\t")
+
+
+def test_the_texts_do_reach_the_report() -> None:
+    """Else the tests above would test nothing."""
+    shown = set()
+    for offset in range(ROUNDS):
+        result = hostile(offset * len(hostile_texts.TEXTS) // ROUNDS)
+        html = render.to_html(page(result))
+        shown |= {name for name, t in hostile_texts.TEXTS.items() if make_html(t)[:3000] in html}
+    assert len(shown) > 0.95 * len(hostile_texts.TEXTS), set(hostile_texts.TEXTS) - shown
