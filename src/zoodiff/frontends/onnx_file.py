@@ -16,8 +16,8 @@ from zoodiff.frontends import onnx_constants, onnx_external, onnx_reader, onnx_s
 from zoodiff.frontends.onnx_call import Call, Value, Weight
 from zoodiff.frontends.onnx_ops import IDENTITIES, translate
 from zoodiff.frontends.roles import assigned
-from zoodiff.graph import ops
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
+from zoodiff.graph.operators import COUNTED
 
 _MAX_NODES = 200_000
 _DEFAULT_EXTENT = 224
@@ -306,7 +306,7 @@ class _Walk:
         """Add a node and return its outputs."""
         names = [f"{node.output[0]}/{step}"] if step else [n for n in node.output if n]
         extents = shapes or [self._shapes.get(n, ()) for n in names]
-        if op in _COUNTED and step == "" and not _closed([*inputs, *map(Value, names, extents)]):
+        if op in COUNTED and step == "" and not _closed([*inputs, *map(Value, names, extents)]):
             raise MeasurementError(
                 f"the shapes around {name} ({op}) of {self._source} cannot be inferred, so its "
                 "MACs cannot be counted; an operator before it is unknown to ONNX"
@@ -326,9 +326,6 @@ class _Walk:
             )
         )
         return made
-
-
-_COUNTED = ops.CONVOLUTIONS | ops.LINEAR | ops.PRODUCTS
 
 
 def _closed(values: Sequence[Value]) -> bool:

@@ -8,8 +8,9 @@ contradictory, ``canonical`` reports.
 from __future__ import annotations
 
 from zoodiff.graph.ir import Graph, Node
-from zoodiff.graph.ops import CONVOLUTIONS
+from zoodiff.graph.operators import of_family
 
+_CONVOLUTIONS = of_family("convolution")
 _WHOLE = (
     "axis", "batch", "end", "group", "in_features", "index", "k", "m", "n", "out_channels",
     "out_features", "start", "step",
@@ -44,7 +45,7 @@ def check(graph: Graph) -> None:
     _check_edges(graph)
     for node in graph.nodes:
         _check_attributes(node)
-        if node.op in CONVOLUTIONS:
+        if node.op in _CONVOLUTIONS:
             _check_window(graph, node)
 
 

@@ -15,19 +15,12 @@ from typing import Any
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.evaluate.shapes import slices
 from zoodiff.graph.ir import Graph, Node, Tensor
+from zoodiff.graph.operators import of_family
 
 _MOVING = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 _ALONG = frozenset({"Concat", "Gather", "LogSoftmax", "Softmax", "Split"})
-_REDUCING = frozenset(
-    {"ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"}
-    | {"ReduceSumSquare"}
-)
-_ELEMENTWISE = frozenset(
-    {"Abs", "Add", "Cast", "Ceil", "Clip", "Div", "Dropout", "Elu", "Erf", "Exp", "Floor", "Gelu"}
-    | {"HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Log", "Max", "Min", "Mish", "Mul"}
-    | {"Neg", "PRelu", "Pow", "Reciprocal", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign"}
-    | {"Sqrt", "Sub", "Sum", "Swish", "Tanh"}
-)
+_REDUCING = of_family("reduction")
+_ELEMENTWISE = of_family("elementwise", "arithmetic")
 _ONE_OF = frozenset({"BatchNormalization", "Gemm"})
 """Operators along one axis, by default the second or the last."""
 
