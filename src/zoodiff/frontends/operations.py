@@ -87,11 +87,8 @@ def max_pool(window: Window, *, ceil_mode: bool = False) -> Operation:
 
 def average_pool(window: Window, *, count_include_pad: bool, ceil_mode: bool = False) -> Operation:
     """The mean over each window."""
-    attributes = window.attributes
-    if set(window.dilations) <= {1}:
-        del attributes["dilations"]
     counted = {"ceil_mode": bool(ceil_mode), "count_include_pad": bool(count_include_pad)}
-    return Operation("AveragePool", attributes | counted)
+    return Operation("AveragePool", window.attributes | counted)
 
 
 GLOBAL_AVERAGE_POOL = Operation("GlobalAveragePool")

@@ -171,7 +171,7 @@ def _constant(call: Call) -> Array:
     a, rank = call.attributes, call.data.ndim
     if call.parameters:
         other = call.parameters[0]
-        if "divisor" in a:  # Keras's Normalization
+        if call.roles[0] == "variance":
             other = np.maximum(np.sqrt(other), a["epsilon"])
     else:
         other = np.asarray(constant_attribute(call.node), dtype=call.data.dtype)

@@ -82,7 +82,7 @@ def constant(e: Emit, call: Call) -> Any:
     a, rank = call.attributes, e.rank(call)
     if call.parameters:
         other = np.asarray(call.parameters[0])
-        if "divisor" in a:  # Keras's Normalization
+        if call.roles[0] == "variance":
             other = np.maximum(np.sqrt(other), a["epsilon"])
     else:
         other = np.asarray(constant_attribute(call.node), dtype=np.float64)
