@@ -8,10 +8,11 @@ default is left out where the function's own default is None or False.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from zoodiff.graph.ir import AttributeValue
+from zoodiff.graph.operators import OPERATORS
 
 Extremum = Literal["Max", "Min"]
 Arithmetic = Literal["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"]
@@ -24,6 +25,10 @@ class Operation:
 
     op: str
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+    def quantized(self, how: bool | str = True) -> Operation:
+        """The same on integers, or (``weights``) with weights stored as integers."""
+        return replace(self, attributes={**self.attributes, "quantized": how}) if how else self
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,15 @@ def _given(**attributes: AttributeValue) -> dict[str, AttributeValue]:
 def opaque(name: str, attributes: Mapping[str, AttributeValue] | None = None) -> Operation:
     """What is not understood, under its source's name: ``aten::roll``."""
     return Operation(name, dict(attributes or {}))
+
+
+def conforms(operation: Operation, inputs: int = 1) -> bool:
+    """Whether an operation of some computed inputs is what the schema of its operator says.
+
+    Of an operator that is not canonical nothing is known, and everything conforms.
+    """
+    schema = OPERATORS.get(operation.op)
+    return schema is None or schema.problem(operation.attributes, inputs) is None
 
 
 # Windows
@@ -133,8 +147,9 @@ def matmul(
     scale: float | None = None,
     constant_first: bool = False,
     equation: str | None = None,
+    bias: bool | None = None,
 ) -> Operation:
-    """A product of two tensors."""
+    """A product of two tensors; ``bias`` is said by operators that may have one."""
     sizes: dict[str, AttributeValue] = {
         "batch": int(extents.batch),
         "m": int(extents.m),
@@ -150,7 +165,8 @@ def matmul(
             scale=scale,
             constant_first=constant_first,
             equation=equation,
-        ),
+        )
+        | ({} if bias is None else {"bias": bias}),
     )
 
 
@@ -439,3 +455,14 @@ def resized(
             "half_pixel_centers": bool(half_pixel_centers),
         },
     )
+
+
+def quantisation(
+    op: Literal["QuantizeLinear", "DequantizeLinear"],
+    scale: float | None,
+    zero_point: float | None,
+    axis: int | None = None,
+) -> Operation:
+    """Real numbers as integers, or back; None for a scale per channel along an axis."""
+    stored: dict[str, AttributeValue] = {"scale": scale, "zero_point": zero_point}
+    return Operation(op, stored | _given(axis=axis))

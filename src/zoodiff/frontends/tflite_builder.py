@@ -154,9 +154,6 @@ class Builder:
         """
         made = [self.tensor(index) for index in operator.outputs]
         name = self._unique(made[0].name)
-        if quantized:
-            marked = {**operation.attributes, "quantized": quantized}
-            operation = replace(operation, attributes=marked)
         step = activation(operator, made[0])
         names = [self._unique(f"{t.name}/before" if step else f"{t.name}:0") for t in made]
         held = [
@@ -165,7 +162,7 @@ class Builder:
         ]
         given = [self.first(v) if image else self.last(v) for v in values]
         self._builder.add(
-            operation,
+            operation.quantized(quantized),
             name,
             inputs=given,
             outputs=held,

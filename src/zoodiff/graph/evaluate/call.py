@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from zoodiff.graph.ir import Node
@@ -67,8 +66,3 @@ def along(vector: Array, axis: int, rank: int) -> Array:
     shape = [1] * rank
     shape[axis] = vector.size
     return vector.reshape(shape)
-
-
-def as_list(value: Any) -> list[Any]:
-    """A list of one for a single number."""
-    return list(value) if isinstance(value, list | tuple | np.ndarray) else [value]

@@ -135,8 +135,7 @@ def _several(op: str) -> Handler:
         if len(call.inputs) > 1 and not call.parameters:
             return reduce(lambda x, y: function(*_together(call, x, y)), call.inputs)
         a, data, other = call.attributes, call.data, _constant(call)
-        first = a.get("constant_first") or ("input0" in a and "input1" not in a)
-        return function(other, data) if first else function(data, other)
+        return function(other, data) if a.get("constant_first") else function(data, other)
 
     return handler
 
@@ -159,14 +158,6 @@ def _together(call: Call, first: Array, second: Array) -> tuple[Array, Array]:
     return first, second
 
 
-def constant_attribute(node: Node) -> Any:
-    """The number or list that a node holds as its second operand; None where it holds none."""
-    for key in ("value", "input1", "input0"):
-        if key in node.attributes:
-            return node.attributes[key]
-    return None
-
-
 def _constant(call: Call) -> Array:
     a, rank = call.attributes, call.data.ndim
     if call.parameters:
@@ -174,7 +165,7 @@ def _constant(call: Call) -> Array:
         if call.roles[0] == "variance":
             other = np.maximum(np.sqrt(other), a["epsilon"])
     else:
-        other = np.asarray(constant_attribute(call.node), dtype=call.data.dtype)
+        other = np.asarray(a["value"], dtype=call.data.dtype)
     if "constant_shape" in a:
         return other.reshape(a["constant_shape"])
     if other.size == 1 and other.ndim <= 1:
@@ -200,7 +191,7 @@ def _one_operand(node: Node) -> bool:
 
 def _two_operands(node: Node) -> bool:
     """Of a constant that the graph knows only the shape of, there is no value."""
-    return not _one_operand(node) or constant_attribute(node) is not None
+    return not _one_operand(node) or node.attributes.get("value") is not None
 
 
 SUPPORTED: dict[str, Callable[[Node], bool]] = {

@@ -72,11 +72,9 @@ def factors(call: Call) -> list[Array]:
 
 
 def flips(call: Call) -> tuple[bool, bool]:
-    """Which factors are transposed: ``transposed`` is True for the second, or says it of both."""
+    """Which factors have their last two axes swapped first."""
     a = call.attributes
-    given = a.get("transposed", False)
-    first, second = given if isinstance(given, list | tuple) else (False, given)
-    return bool(first or a.get("transA")), bool(second or a.get("transB"))
+    return bool(a.get("transA")), bool(a.get("transB"))
 
 
 def einsum(equation: str, first: Array, second: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.graph.evaluate.call import Array, Call, Handler, as_list
+from zoodiff.graph.evaluate.call import Array, Call, Handler
 from zoodiff.graph.ir import Node
 
 _COORDINATES: dict[str, Callable[[Any, float, int, int], Any]] = {
@@ -63,18 +63,17 @@ def _supported(node: Node) -> bool:
     a, way = node.attributes, _way(node.attributes)
     known = way.coordinates in _COORDINATES and way.mode in {"nearest", "linear", "cubic"}
     plain = not a.get("antialias") and a.get("keep_aspect_ratio_policy", "stretch") == "stretch"
-    sized = any(a.get(key) for key in ("sizes", "scales", "input1", "input2", "input3"))
+    sized = bool(a.get("sizes") or a.get("scales"))
     return known and plain and sized and "axes" not in a and len(node.inputs) == 1
 
 
 def _scales(a: Mapping[str, Any], shape: tuple[int, ...]) -> list[tuple[int, float]]:
     """Extent and scale of every axis of the output."""
-    sizes = a.get("sizes") or a.get("input3")
+    sizes = a.get("sizes")
     if sizes:
         sizes = [*shape[: len(shape) - len(sizes)], *sizes]
         return [(int(m), m / n) for m, n in zip(sizes, shape, strict=True)]
-    scales = as_list(a.get("scales") or a.get("input2") or a["input1"])
-    return [(int(n * s), float(s)) for n, s in zip(shape, scales, strict=True)]
+    return [(int(n * s), float(s)) for n, s in zip(shape, a["scales"], strict=True)]
 
 
 def _matrix(n: int, m: int, scale: float, way: _Way) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoodiff.graph.evaluate.call import Call
-from zoodiff.graph.evaluate.elementwise import SELU, constant_attribute
+from zoodiff.graph.evaluate.elementwise import SELU
 from zoodiff.graph.lower.emit import Emit, Handler, Operand, data_of, wide
 
 F = np.float32
@@ -85,7 +85,7 @@ def constant(e: Emit, call: Call) -> Any:
         if call.roles[0] == "variance":
             other = np.maximum(np.sqrt(other), a["epsilon"])
     else:
-        other = np.asarray(constant_attribute(call.node), dtype=np.float64)
+        other = np.asarray(a["value"], dtype=np.float64)
     if "constant_shape" in a:
         return other.reshape(a["constant_shape"])
     if other.size == 1 and other.ndim <= 1:
@@ -101,7 +101,7 @@ def _several(kind: str) -> Handler:
             ]
             return str(reduce(lambda x, y: _together(e, kind, call, x, y), operands)[0])
         a, data, other = call.attributes, data_of(call), constant(e, call)
-        first = a.get("constant_first") or ("input0" in a and "input1" not in a)
+        first = a.get("constant_first")
         return e.op(kind, other, data) if first else e.op(kind, data, other)
 
     return handler

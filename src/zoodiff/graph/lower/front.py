@@ -187,7 +187,6 @@ def _further(axis: int) -> int:
 def _sliced(a: Any, rank: int) -> dict[str, Any]:
     columns = zip(*slices(a, rank), strict=True)
     axes, starts, ends, steps = (list(column) for column in columns)
-    a.pop("axis", None)
     return {"axes": [x + 1 for x in axes], "starts": starts, "ends": ends, "steps": steps}
 
 
@@ -210,7 +209,5 @@ _OVER: dict[str, Callable[[Any, int], dict[str, Any]]] = {
 
 
 def _axes(a: Any, rank: int) -> list[int]:
-    found = a.get("axes", a.get("input1"))
-    if found is None:
-        return list(range(rank))
-    return [axis % rank for axis in (found if isinstance(found, list) else [found])]
+    found = a.get("axes")
+    return list(range(rank)) if found is None else [axis % rank for axis in found]

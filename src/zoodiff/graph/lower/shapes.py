@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.evaluate.call import Call, as_list
+from zoodiff.graph.evaluate.call import Call
 from zoodiff.graph.evaluate.shapes import slices
 from zoodiff.graph.lower.emit import Emit, Handler, data_of, ints
 
@@ -57,7 +57,7 @@ def _slice(e: Emit, call: Call) -> str:
 
 
 def _split(e: Emit, call: Call) -> list[str]:
-    sizes = as_list(call.attributes["split"])
+    sizes = call.attributes["split"]
     return e.several(
         "Split", data_of(call), ints(sizes), outputs=len(sizes), axis=call.attributes["axis"]
     )
@@ -95,14 +95,12 @@ def _gather(e: Emit, call: Call) -> str:
 def _reduce(kind: str) -> Handler:
     def handler(e: Emit, call: Call) -> str:
         a = call.attributes
-        axes = a.get("axes", a.get("input1"))
-        if axes is None and a.get("noop_with_empty_axes"):
-            return str(data_of(call))
+        axes = a.get("axes")
         keep = int(bool(a.get("keepdims")))
         if kind == "ReduceSum":  # the one whose axes are an input at this opset
-            over = () if axes is None else (ints(as_list(axes)),)
+            over = () if axes is None else (ints(axes),)
             return e.op(kind, data_of(call), *over, keepdims=keep)
-        more: dict[str, Any] = {} if axes is None else {"axes": as_list(axes)}
+        more: dict[str, Any] = {} if axes is None else {"axes": list(axes)}
         return e.op(kind, data_of(call), keepdims=keep, **more)
 
     return handler

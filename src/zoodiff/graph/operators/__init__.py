@@ -52,7 +52,7 @@ def problem_of(node: Node) -> str | None:
     Of operators that are not canonical nothing is known, and nothing is wrong.
     """
     schema = OPERATORS.get(node.op)
-    return schema.problem(node.attributes, node.inputs) if schema else None
+    return schema.problem(node.attributes, len(node.inputs)) if schema else None
 
 
 def defaults_of(op: str) -> Mapping[str, AttributeValue]:

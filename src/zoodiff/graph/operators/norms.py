@@ -44,7 +44,12 @@ SCHEMAS = (
                 "statistics per channel; false: per element of the image (ONNX until opset 8)",
                 default=True,
             ),
-            Attribute("momentum", Kind.NUMBER, "weight of the old statistics in training"),
+            Attribute(
+                "momentum",
+                Kind.NUMBER,
+                "weight of the old statistics in training",
+                absent="the source does not say it",
+            ),
             Attribute(
                 "training", Kind.FLAG, "normalises with the statistics of the batch", default=False
             ),

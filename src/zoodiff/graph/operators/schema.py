@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -137,10 +137,11 @@ class OperatorSchema:
             if operand.role and (not operand.flag or settings.get(operand.flag))
         ]
 
-    def problem(
-        self, attributes: Mapping[str, AttributeValue], inputs: Sequence[str]
-    ) -> str | None:
-        """Why a node is none of this operator, in words; None where it is one."""
+    def problem(self, attributes: Mapping[str, AttributeValue], inputs: int) -> str | None:
+        """Why a node is none of this operator, in words; None where it is one.
+
+        ``inputs`` is the number of its computed operands.
+        """
         for name, value in attributes.items():
             known = self.by_name.get(name)
             if known is None:
@@ -152,8 +153,8 @@ class OperatorSchema:
             if attribute.required and attributes.get(attribute.name) is None:
                 return f"has no {attribute.name}"
         most = len(self.inputs)
-        if len(inputs) > most and not any(operand.many for operand in self.inputs):
-            return f"reads {len(inputs)} computed tensors, where {self.name} has {most}"
+        if inputs > most and not any(operand.many for operand in self.inputs):
+            return f"reads {inputs} computed tensors, where {self.name} has {most}"
         return None
 
 

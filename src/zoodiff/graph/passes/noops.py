@@ -20,7 +20,7 @@ def _shape_kept(net: Net, node: Op) -> bool:
 
 
 def _slice(net: Net, node: Op) -> bool:
-    steps = node.attributes.get("steps") or [node.attributes.get("step", 1)]
+    steps = node.attributes.get("steps") or []
     return _shape_kept(net, node) and all(step == 1 for step in steps)
 
 
