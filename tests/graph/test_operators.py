@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import runpy
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_entries_are_whole(schema) -> None:
             assert not attribute.required and attribute.problem(attribute.default) is None
     for operand in schema.inputs:
         assert not operand.flag or operand.flag in names
+
+
+def test_the_reference_page_is_up_to_date() -> None:
+    root = Path(__file__).resolve().parents[2]
+    made = runpy.run_path(str(root / "tools" / "write_operator_page.py"))["page"]()
+    page = (root / "docs" / "operators.md").read_text()
+    assert page == made, "run python tools/write_operator_page.py"
+    assert all(f"### {name}\n" in made for name in OPERATORS)
 
 
 def test_defaults_are_those_of_absent_attributes() -> None:
