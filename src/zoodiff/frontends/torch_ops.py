@@ -304,6 +304,13 @@ def _unary(op: str) -> Handler:
     return _plain(operations.unary(op))
 
 
+def _elu(call: Call) -> Value | None:
+    """PyTorch's may scale what goes in and what comes, as selu does."""
+    if call.arg(2, "scale", 1) != 1 or call.arg(3, "input_scale", 1) != 1:
+        return None
+    return call.node(operations.elu(call.arg(1, "alpha", 1.0)), inputs=[call.args[0]])
+
+
 def _clip(call: Call) -> Value:
     low, high = call.arg(1, "min", -1.0), call.arg(2, "max", 1.0)
     return call.node(operations.clip(low, high), inputs=[call.args[0]])
@@ -405,7 +412,7 @@ _HANDLERS: dict[str, Handler] = {
     "div": _arithmetic("Div"),
     "dropout": _same,
     "einsum": _einsum,
-    "elu": _plain(operations.elu()),
+    "elu": _elu,
     "exp": _unary("Exp"),
     "expand": _expand,
     "expand_as": _expand_as,
