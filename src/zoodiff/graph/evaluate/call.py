@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from zoodiff.graph.ir import Node
+from zoodiff.graph.operators import settings_of
 
 Array = NDArray[Any]
 
@@ -28,8 +29,8 @@ class Call:
 
     @property
     def attributes(self) -> Mapping[str, Any]:
-        """Of the node."""
-        return self.node.attributes
+        """Of the node; with the defaults of the operator's schema for what it leaves out."""
+        return settings_of(self.node)
 
     @property
     def data(self) -> Array:

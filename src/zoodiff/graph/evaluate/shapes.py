@@ -16,7 +16,7 @@ def _reshape(call: Call) -> Array:
 
 
 def _flatten(call: Call) -> Array:
-    axis = call.attributes.get("axis", 1)
+    axis = call.attributes["axis"]
     lead = call.data.shape[:axis]
     return call.data.reshape(int(np.prod(lead)), -1)
 
@@ -92,16 +92,16 @@ def _pad(call: Call) -> Array:
         ]
         data = data[tuple(cut)]
         widths = [(max(b, 0), max(e, 0)) for b, e in widths]
-    mode: Any = PAD_MODES[a.get("mode") or "constant"]
+    mode: Any = PAD_MODES[a["mode"]]
     if mode == "constant":
-        return np.pad(data, widths, constant_values=a.get("value") or 0.0)
+        return np.pad(data, widths, constant_values=a["value"])
     padded: Array = np.pad(data, widths, mode=mode)
     return padded
 
 
 def _gather(call: Call) -> Array:
     """One index takes its axis away; a table of indices puts its own axes there."""
-    a, axis = call.attributes, call.attributes.get("axis", 0)
+    a, axis = call.attributes, call.attributes["axis"]
     if "index" in a:
         return np.asarray(np.take(call.data, int(a["index"]), axis=axis))
     if "indices" in a:
@@ -117,7 +117,7 @@ def _reduce(function: Callable[..., Array]) -> Handler:
     def handler(call: Call) -> Array:
         a = call.attributes
         over = None if a.get("axes") is None else tuple(a["axes"])
-        return np.asarray(function(call.data, axis=over, keepdims=bool(a.get("keepdims"))))
+        return np.asarray(function(call.data, axis=over, keepdims=bool(a["keepdims"])))
 
     return handler
 

@@ -22,7 +22,7 @@ def _reshape(e: Emit, call: Call) -> str:
 
 
 def _flatten(e: Emit, call: Call) -> str:
-    return e.op("Flatten", data_of(call), axis=call.attributes.get("axis", 1))
+    return e.op("Flatten", data_of(call), axis=call.attributes["axis"])
 
 
 def _axes(kind: str) -> Handler:
@@ -68,7 +68,7 @@ _MODES = {"constant": "constant", "edge": "edge", "replicate": "edge", "reflect"
 
 def _pad(e: Emit, call: Call) -> str:
     a, rank = call.attributes, e.rank(call)
-    mode = _MODES.get(a.get("mode") or "constant")
+    mode = _MODES.get(a["mode"])
     if mode is None:
         raise MeasurementError(f"{call.node.name} pads in the mode {a['mode']}")
     axes = a.get("axes")
@@ -78,11 +78,11 @@ def _pad(e: Emit, call: Call) -> str:
         pads[axis % rank], pads[axis % rank + rank] = a["pads"][i], a["pads"][i + len(axes)]
     if mode != "constant":
         return e.op("Pad", data_of(call), ints(pads), mode=mode)
-    return e.op("Pad", data_of(call), ints(pads), np.float32(a.get("value") or 0.0), mode=mode)
+    return e.op("Pad", data_of(call), ints(pads), np.float32(a["value"]), mode=mode)
 
 
 def _gather(e: Emit, call: Call) -> str:
-    a, axis = call.attributes, call.attributes.get("axis", 0)
+    a, axis = call.attributes, call.attributes["axis"]
     if "index" in a:
         return e.op("Gather", data_of(call), np.asarray(int(a["index"])), axis=axis)
     if "indices" in a:
@@ -96,7 +96,7 @@ def _reduce(kind: str) -> Handler:
     def handler(e: Emit, call: Call) -> str:
         a = call.attributes
         axes = a.get("axes")
-        keep = int(bool(a.get("keepdims")))
+        keep = int(bool(a["keepdims"]))
         if kind == "ReduceSum":  # the one whose axes are an input at this opset
             over = () if axes is None else (ints(axes),)
             return e.op(kind, data_of(call), *over, keepdims=keep)

@@ -27,6 +27,7 @@ __all__ = [
     "defaults_of",
     "of_family",
     "problem_of",
+    "settings_of",
 ]
 
 OPERATORS: Mapping[str, OperatorSchema] = {
@@ -53,6 +54,12 @@ def problem_of(node: Node) -> str | None:
     """
     schema = OPERATORS.get(node.op)
     return schema.problem(node.attributes, len(node.inputs)) if schema else None
+
+
+def settings_of(node: Node) -> Mapping[str, AttributeValue]:
+    """The attributes of a node, and what those that it leaves out stand for."""
+    given = {name: value for name, value in node.attributes.items() if value is not None}
+    return {**defaults_of(node.op), **given}
 
 
 def defaults_of(op: str) -> Mapping[str, AttributeValue]:
