@@ -29,7 +29,7 @@ def assigned(
 ) -> tuple[Parameter, ...]:
     """The parameters of a node with their roles and layouts; a role that is given stays.
 
-    ``linear`` is the order of a linear layer's weight, unless ``weight_transposed`` turns it.
+    ``linear`` is the order of a linear layer's weight.
     ``seen`` holds, for weights that are not read as they are stored, the shape in which the
     operator sees them, and for each stored axis the axis of that shape (-1 for none).
     """
@@ -69,11 +69,10 @@ def _layout(
     linear: Literal["OI", "IO"],
 ) -> str:
     group, out = attributes.get("group", 1), attributes.get("out_channels")
-    turned = bool(attributes.get("weight_transposed"))
     if op == "Gemm":
-        wide = iter(linear[::-1] if turned else linear)
+        wide = iter(linear)
         if len(shape) == 2:
-            return "" if "equation" in attributes else "".join(wide)
+            return "" if "equation" in attributes else linear
         # Stored with more axes, all but two of extent 1.
         plain = sum(n != 1 for n in shape) == 2 and "equation" not in attributes
         return "".join(next(wide) if n != 1 else "1" for n in shape) if plain else ""
