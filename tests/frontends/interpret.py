@@ -149,14 +149,14 @@ def gemm(node: Node, given: Any, x: Any) -> Any:
     if "equation" in node.attributes:
         result = np.einsum(node.attributes["equation"], x, weight, optimize=True)
     else:
-        result = x @ (weight.T if node.attributes.get("weight_transposed") else weight)
+        result = x @ (weight.T if node.parameters[0].layout == "OI" else weight)
     return result + given[1] if node.attributes["bias"] else result
 
 
 def matmul(node: Node, given: Any, a: Any, b: Any) -> Any:
     if "equation" in node.attributes:
         return np.einsum(node.attributes["equation"], a, b, optimize=True)
-    first, second = node.attributes["transposed"]
+    first, second = (node.attributes.get(key, False) for key in ("transA", "transB"))
     return (np.swapaxes(a, -1, -2) if first else a) @ (np.swapaxes(b, -1, -2) if second else b)
 
 

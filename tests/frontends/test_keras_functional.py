@@ -123,7 +123,7 @@ def binary(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def run(node: Node, weights: list[Any], x: Any, *others: Any) -> Any:
         if others:
             return function(x, others[0])
-        if "divisor" in node.attributes:
+        if node.parameters and node.parameters[0].role == "variance":
             weights = [np.maximum(np.sqrt(weights[0]), node.attributes["epsilon"])]
         constant = weights[0] if weights else node.attributes["value"]
         if np.size(constant) > 1:

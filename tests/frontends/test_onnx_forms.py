@@ -233,7 +233,7 @@ def test_weights_are_no_attributes_and_settings_are_no_weights() -> None:
     assert (dict(slopes.nodes[0].attributes), count(slopes).parameters) == ({"axis": 1}, 3)
     scales = {"s": np.array([1, 1, 2, 2], dtype=np.float32)}
     larger = graph([NODE("Resize", ["x", "", "s"], ["y"], mode="linear")], scales)
-    assert larger.nodes[0].attributes["input2"] == [1.0, 1.0, 2.0, 2.0]
+    assert larger.nodes[0].attributes["scales"] == [1.0, 1.0, 2.0, 2.0]
     assert count(larger).parameters == 0
 
 

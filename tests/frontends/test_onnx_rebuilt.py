@@ -110,7 +110,7 @@ class Writer:
         self.add("MatMul", inputs, node)
 
     def prelu(self, node, graph, own, given) -> None:
-        slope = np.float32(own["input1"]) if "input1" in own else given[0]
+        slope = np.float32(own["value"]) if "value" in own else given[0]
         if "axis" in own:
             rank = len(graph.tensors[node.inputs[0]].shape)
             slope = slope.reshape([-1 if i == own["axis"] else 1 for i in range(rank)])

@@ -122,6 +122,18 @@ def test_spellings_of_global_pooling_and_flattening(check: Check) -> None:
     )
 
 
+def test_settings_of_an_exponential_unit_are_kept(check: Check) -> None:
+    check(
+        """
+        assert graph(nn.ELU(0.5)).nodes[0].attributes["alpha"] == 0.5
+        assert graph(nn.ELU()).nodes[0].attributes["alpha"] == 1.0
+        class M(nn.Module):
+            def forward(self, x): return torch.ops.aten.elu(x, 1.0, 2.0)
+        assert ops(graph(M())) == ["aten::elu"]
+        """
+    )
+
+
 def test_in_place_operations_replace_the_value_for_later_readers(check: Check) -> None:
     check(
         """

@@ -158,7 +158,7 @@ def test_bytes_of_layers_that_run_as_one() -> None:
 def test_reshapes_move_nothing_and_slices_read_what_they_give() -> None:
     shapes = {"x": (1, 16, 8, 8), "s": (1, 4, 8, 8), "y": (1, 256)}
     graph = chain(
-        Node("Slice", "s", ("x",), ("s",), {"axis": 1, "start": 0, "end": 4}),
+        Node("Slice", "s", ("x",), ("s",), {"axes": [1], "starts": [0], "ends": [4]}),
         Node("Reshape", "f", ("s",), ("y",), {"shape": [1, 256]}),
         shapes=shapes,
     )

@@ -6,14 +6,14 @@ a setting that it cannot express exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from zoodiff.graph.ir import AttributeValue
+from zoodiff.frontends import operations
+from zoodiff.frontends.operations import Arithmetic, Operation
 
 Shape = tuple[int, ...]
-Attributes = Mapping[str, AttributeValue]
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,19 @@ class Builder(Protocol):
 
     def emit(
         self,
-        op: str,
+        operation: Operation,
         name: str,
         *,
         inputs: Sequence[str],
         shapes: Sequence[Shape],
         dtypes: Sequence[str],
-        attributes: Attributes,
         variables: Iterable[Any],
+        roles: Sequence[str] = (),
     ) -> list[str]:
-        """Add a node and return the names of its outputs."""
+        """Add a node and return the names of its outputs.
+
+        ``roles`` are those of the variables, where the operator does not say them.
+        """
         ...
 
 
@@ -91,26 +94,26 @@ class Call:
 
     def emit(
         self,
-        op: str,
-        attributes: Attributes | None = None,
+        operation: Operation,
         *,
         inputs: Sequence[str] | None = None,
         step: str = "",
         shape: Shape | None = None,
         variables: Iterable[Any] = (),
+        roles: Sequence[str] = (),
     ) -> str:
         """Add a node with one output and return that output's name.
 
         ``inputs`` defaults to the layer's own, ``shape`` (canonical) to the layer's output.
         """
         return self.builder.emit(
-            op,
+            operation,
             f"{self.name}/{step}" if step else self.name,
             inputs=[value.name for value in self.inputs] if inputs is None else inputs,
             shapes=[self.output if shape is None else shape],
             dtypes=[self.dtypes[0]],
-            attributes=attributes or {},
             variables=[variable for variable in variables if variable is not None],
+            roles=roles,
         )[0]
 
 
@@ -124,7 +127,13 @@ def native_layout(call: Call) -> bool:
 
 
 def with_constant(
-    call: Call, op: str, data: str, constant: Any, *, step: str = "", constant_first: bool = False
+    call: Call,
+    op: Arithmetic,
+    data: str,
+    constant: Any,
+    *,
+    step: str = "",
+    constant_first: bool = False,
 ) -> str | None:
     """Combine a tensor with a scalar or with one number a channel; None for anything else."""
     import numpy as np
@@ -132,36 +141,36 @@ def with_constant(
     if constant is None or isinstance(constant, str):
         return None
     values = np.asarray(constant, dtype=np.float64)
-    attributes: dict[str, AttributeValue] = {}
     if values.size == 1:
-        attributes["value"] = float(values.reshape(()))
+        number = float(values.reshape(()))
+        combined = operations.arithmetic(op, value=number, constant_first=constant_first)
     elif values.ndim > 0 and values.size == values.shape[-1]:
-        attributes["value"] = [float(value) for value in values.reshape(-1)]
-        attributes["axis"] = call.axis(-1)
+        numbers = [float(value) for value in values.reshape(-1)]
+        combined = operations.arithmetic(
+            op, value=numbers, axis=call.axis(-1), constant_first=constant_first
+        )
     else:
         return None
-    if constant_first and op in {"Sub", "Div"}:
-        attributes["constant_first"] = True
-    return call.emit(op, attributes, inputs=[data], step=step)
+    return call.emit(combined, inputs=[data], step=step)
 
 
-ACTIVATIONS: dict[str, tuple[str, Attributes]] = {
-    "elu": ("Elu", {"alpha": 1.0}),
-    "exponential": ("Exp", {}),
-    "gelu": ("Gelu", {"approximate": "none"}),
-    "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
-    "hard_silu": ("HardSwish", {}),
-    "leaky_relu": ("LeakyRelu", {"alpha": 0.2}),
-    "mish": ("Mish", {}),
-    "relu": ("Relu", {}),
-    "relu6": ("Clip", {"min": 0.0, "max": 6.0}),
-    "sigmoid": ("Sigmoid", {}),
-    "silu": ("Swish", {"alpha": 1.0}),
-    "softplus": ("Softplus", {}),
-    "softsign": ("Softsign", {}),
-    "tanh": ("Tanh", {}),
+ACTIVATIONS: dict[str, Operation] = {
+    "elu": operations.elu(),
+    "exponential": operations.unary("Exp"),
+    "gelu": operations.gelu(tanh=False),
+    "hard_sigmoid": operations.hard_sigmoid(),
+    "hard_silu": operations.HARD_SWISH,
+    "leaky_relu": operations.leaky_relu(0.2),
+    "mish": operations.unary("Mish"),
+    "relu": operations.RELU,
+    "relu6": operations.RELU6,
+    "sigmoid": operations.unary("Sigmoid"),
+    "silu": operations.swish(),
+    "softplus": operations.unary("Softplus"),
+    "softsign": operations.unary("Softsign"),
+    "tanh": operations.unary("Tanh"),
 }
-"""Keras's activation functions at their default arguments, under ONNX's names."""
+"""Keras's activation functions at their default arguments."""
 
 
 def activate(call: Call, data: str, function: Any, *, step: bool = True) -> str:
@@ -171,11 +180,11 @@ def activate(call: Call, data: str, function: Any, *, step: bool = True) -> str:
         return data
     label = name if step else ""
     if name in {"softmax", "log_softmax"}:
-        op = "Softmax" if name == "softmax" else "LogSoftmax"
         axis = call.builder.axis(-1, len(call.shapes[0]))
-        return call.emit(op, {"axis": axis}, inputs=[data], step=label)
+        chances = operations.softmax(axis, log=name == "log_softmax")
+        return call.emit(chances, inputs=[data], step=label)
     if name in ACTIVATIONS:
-        op, attributes = ACTIVATIONS[name]
-        return call.emit(op, attributes, inputs=[data], step=label)
+        return call.emit(ACTIVATIONS[name], inputs=[data], step=label)
     variables = getattr(function, "weights", ())
-    return call.emit(f"keras::{name}", inputs=[data], step=label, variables=variables)
+    unknown = operations.opaque(f"keras::{name}")
+    return call.emit(unknown, inputs=[data], step=label, variables=variables)

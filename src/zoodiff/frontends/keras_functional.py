@@ -9,14 +9,16 @@ among its arguments, say) become nodes named ``layer/step``. What each layer bec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from zoodiff.errors import MeasurementError
+from zoodiff.frontends.builder import GraphBuilder
 from zoodiff.frontends.keras_call import Call, Value
 from zoodiff.frontends.keras_layers import translate
-from zoodiff.frontends.roles import assigned
-from zoodiff.graph.ir import AttributeValue, Graph, Node, Parameter, Tensor
+from zoodiff.frontends.operations import Operation
+from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 SOURCE = "keras"
 
@@ -48,8 +50,7 @@ class _Builder:
         self._model = model
         self._channels_last = keras.config.image_data_format() == "channels_last"
         self._values: dict[int, Value] = {}
-        self._tensors: dict[str, Tensor] = {}
-        self._nodes: list[Node] = []
+        self._builder = GraphBuilder("HWIO", "IO")
         self._names: set[str] = set()
         self.parameters: dict[int, Parameter] = {}
         self._parameter_names: set[str] = set()
@@ -66,19 +67,11 @@ class _Builder:
             shape = self._input_shape(tensor, input_shape)
             value = Value(self._unique(_input_name(tensor)), shape, tensor.dtype)
             self._values[id(tensor)] = value
-            inputs.append(self._declare(value.name, self.canonical(shape), value.dtype))
+            inputs.append(self._builder.declare(value.name, self.canonical(shape), value.dtype))
         self._walk(graph, prefix="")
-        outputs = [self._tensors[self._values[id(tensor)].name] for tensor in graph.outputs]
-        used = set(self.parameters)
-        unused = [self.parameter(v) for v in self._model.weights if id(v) not in used]
-        return Graph(
-            source=SOURCE,
-            inputs=tuple(inputs),
-            outputs=tuple(outputs),
-            nodes=tuple(self._nodes),
-            tensors=self._tensors,
-            unused_parameters=tuple(unused),
-        )
+        outputs = [self._builder.tensors[self._values[id(t)].name] for t in graph.outputs]
+        owned = [self.parameter(variable) for variable in self._model.weights]
+        return self._builder.graph(SOURCE, inputs, outputs, owned)
 
     def canonical(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Return an image-like shape channels first; any other as it is."""
@@ -112,31 +105,27 @@ class _Builder:
 
     def emit(
         self,
-        op: str,
+        operation: Operation,
         name: str,
         *,
         inputs: Sequence[str],
         shapes: Sequence[tuple[int, ...]],
         dtypes: Sequence[str],
-        attributes: Mapping[str, AttributeValue],
         variables: Iterable[Any],
+        roles: Sequence[str] = (),
     ) -> list[str]:
         """Add a node; ``shapes`` are canonical. Returns the names of its outputs."""
         unique = self._unique(name)
         outputs = [unique] if len(shapes) == 1 else [f"{unique}:{i}" for i in range(len(shapes))]
-        for output, shape, dtype in zip(outputs, shapes, dtypes, strict=True):
-            self._declare(output, shape, dtype)
-        self._nodes.append(
-            Node(
-                op=op,
-                name=unique,
-                inputs=tuple(inputs),
-                outputs=tuple(outputs),
-                attributes=dict(attributes),
-                parameters=assigned(
-                    op, attributes, [self.parameter(v) for v in variables], "HWIO", "IO"
-                ),
-            )
+        parameters = [self.parameter(variable) for variable in variables]
+        for position, role in enumerate(roles):
+            parameters[position] = replace(parameters[position], role=role)
+        self._builder.add(
+            operation,
+            unique,
+            inputs=inputs,
+            outputs=map(Tensor, outputs, shapes, dtypes),
+            parameters=parameters,
         )
         return outputs
 
@@ -203,11 +192,6 @@ class _Builder:
                 f"{declared}; give an input shape such as (224, 224, 3)"
             )
         return (1, *(int(n) for n in given))
-
-    def _declare(self, name: str, shape: tuple[int, ...], dtype: str) -> Tensor:
-        tensor = Tensor(name, shape, dtype)
-        self._tensors[name] = tensor
-        return tensor
 
     def _unique(self, name: str) -> str:
         unique, copy = name, 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from zoodiff.frontends import operations
 from zoodiff.frontends.keras_call import (
     ACTIVATIONS,
     Call,
@@ -30,6 +31,7 @@ from zoodiff.frontends.keras_windows import (
     separable_conv,
     zero_padding,
 )
+from zoodiff.frontends.operations import Arithmetic
 from zoodiff.graph.ir import AttributeValue
 
 
@@ -47,13 +49,9 @@ def translate(call: Call) -> list[str]:
 def _dense(call: Call) -> str | None:
     layer = call.operation
     output = call.emit(
-        "Gemm",
-        {
-            "in_features": int(call.inputs[0].shape[-1]),
-            "out_features": int(layer.units),
-            "bias": bool(layer.use_bias),
-            "axis": call.axis(-1),
-        },
+        operations.linear(
+            call.inputs[0].shape[-1], layer.units, bias=layer.use_bias, axis=call.axis(-1)
+        ),
         variables=[layer.kernel, layer.bias],
     )
     return activate(call, output, layer.activation)
@@ -64,14 +62,13 @@ def _batch_normalization(call: Call) -> str | None:
     if getattr(layer, "renorm", False):
         return None
     return call.emit(
-        "BatchNormalization",
-        {
-            "epsilon": float(layer.epsilon),
-            "momentum": float(layer.momentum),
-            "axis": call.axis(layer.axis),
-            "scale": bool(layer.scale),
-            "center": bool(layer.center),
-        },
+        operations.batch_norm(
+            epsilon=layer.epsilon,
+            momentum=float(layer.momentum),
+            axis=call.axis(layer.axis),
+            scale=layer.scale,
+            center=layer.center,
+        ),
         variables=[layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance],
     )
 
@@ -82,28 +79,26 @@ def _layer_normalization(call: Call) -> str | None:
         return None
     axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
     return call.emit(
-        "LayerNormalization",
-        {
-            "epsilon": float(layer.epsilon),
-            "axes": sorted(call.axis(axis) for axis in axes),
-            "scale": bool(layer.scale),
-            "center": bool(layer.center),
-        },
+        operations.layer_norm(
+            map(call.axis, axes), epsilon=layer.epsilon, scale=layer.scale, center=layer.center
+        ),
         variables=[layer.gamma, layer.beta],
     )
 
 
 def _layer_scale(call: Call) -> str | None:
-    return call.emit("Mul", {"axis": call.axis(-1)}, variables=[call.operation.gamma])
+    return call.emit(
+        operations.arithmetic("Mul", axis=call.axis(-1)), variables=[call.operation.gamma]
+    )
 
 
 def _custom_scale(call: Call) -> str | None:
     """``inputs[0] + inputs[1] * scale``, as Inception-ResNet's CustomScaleLayer computes it."""
     first, second = call.inputs
     shape = call.builder.canonical(second.shape)
-    value = float(call.operation.scale)
-    scaled = call.emit("Mul", {"value": value}, inputs=[second.name], step="mul", shape=shape)
-    return call.emit("Add", inputs=[first.name, scaled])
+    scale = operations.arithmetic("Mul", value=float(call.operation.scale))
+    scaled = call.emit(scale, inputs=[second.name], step="mul", shape=shape)
+    return call.emit(operations.arithmetic("Add"), inputs=[first.name, scaled])
 
 
 def _rescaling(call: Call) -> str | None:
@@ -123,20 +118,18 @@ def _normalization(call: Call) -> str | None:
     if layer.invert or tuple(a % call.rank for a in layer.axis) != (call.rank - 1,):
         return None
     data = call.inputs[0].name
-    axis: dict[str, AttributeValue] = {"axis": call.axis(-1)}
     if layer.input_mean is None:
-        # The layer's third variable, the count of adapt(), is state that inference does not use.
-        centred = call.emit("Sub", axis, step="sub", variables=[layer.adapt_mean])
+        # The count of adapt() is state of the layer that inference does not use.
+        axis = call.axis(-1)
+        centred = call.emit(
+            operations.arithmetic("Sub", axis=axis), step="sub", variables=[layer.adapt_mean]
+        )
         return call.emit(
-            "Div",
-            {
-                **axis,
-                "divisor": "max(sqrt(variance), epsilon)",
-                "epsilon": float(keras.config.epsilon()),
-            },
+            operations.divided_by_deviation(axis, keras.config.epsilon()),
             inputs=[centred],
             step="div",
             variables=[layer.adapt_variance, layer.count],
+            roles=["variance"],
         )
     deviation = np.maximum(np.sqrt(np.asarray(layer.input_variance)), keras.config.epsilon())
     difference = with_constant(call, "Sub", data, layer.input_mean, step="sub")
@@ -155,14 +148,14 @@ def _reshape(call: Call) -> str | None:
     canonical = call.builder.canonical
     data = call.inputs[0].name
     if call.channels_last and _order_matters(source):
-        data = call.emit("Transpose", {"perm": [0, 2, 3, 1]}, step="to_channels_last", shape=source)
+        data = call.emit(operations.transpose((0, 2, 3, 1)), step="to_channels_last", shape=source)
     if len(target) == 2:
-        return call.emit("Flatten", {"axis": 1}, inputs=[data])
+        return call.emit(operations.flatten(), inputs=[data])
     if call.channels_last and _order_matters(target):
-        reshaped = call.emit("Reshape", {"shape": list(target)}, inputs=[data], shape=target)
-        back: dict[str, AttributeValue] = {"perm": [0, 3, 1, 2]}
-        return call.emit("Transpose", back, inputs=[reshaped], step="to_channels_first")
-    return call.emit("Reshape", {"shape": list(canonical(target))}, inputs=[data])
+        reshaped = call.emit(operations.reshape(target), inputs=[data], shape=target)
+        back = operations.transpose((0, 3, 1, 2))
+        return call.emit(back, inputs=[reshaped], step="to_channels_first")
+    return call.emit(operations.reshape(canonical(target)), inputs=[data])
 
 
 def _order_matters(shape: Shape) -> bool:
@@ -170,10 +163,10 @@ def _order_matters(shape: Shape) -> bool:
 
 
 def _concatenate(call: Call) -> str | None:
-    return call.emit("Concat", {"axis": call.axis(call.operation.axis)})
+    return call.emit(operations.concat(call.axis(call.operation.axis)))
 
 
-def _arithmetic(op: str) -> Handler:
+def _arithmetic(op: Arithmetic) -> Handler:
     """Layers over a list of tensors, and operators over tensors and constants."""
 
     def handler(call: Call) -> str | None:
@@ -189,7 +182,7 @@ def _arithmetic(op: str) -> Handler:
     return handler
 
 
-def _chain(call: Call, op: str) -> str | None:
+def _chain(call: Call, op: Arithmetic) -> str | None:
     """Fold a list of tensors with a binary operator, from the left."""
     if len(call.inputs) < 2 or len({len(value.shape) for value in call.inputs}) != 1:
         return None
@@ -198,7 +191,7 @@ def _chain(call: Call, op: str) -> str | None:
         last = position == len(rest)
         shape = tuple(max(a, b) for a, b in zip(shape, other, strict=True))
         result = call.emit(
-            op,
+            operations.arithmetic(op),
             inputs=[result, name],
             step="" if last else str(position),
             shape=call.output if last else call.builder.canonical(shape),
@@ -229,13 +222,12 @@ def _activation(call: Call) -> str | None:
 
 def _named(name: str) -> Handler:
     """Return the handler of an operation that is one activation at its default arguments."""
-    op, attributes = ACTIVATIONS[name]
-    return lambda call: call.emit(op, attributes)
+    return lambda call: call.emit(ACTIVATIONS[name])
 
 
 def _unary(op: str) -> Handler:
     """Return the handler of an operation without settings."""
-    return lambda call: call.emit(op)
+    return lambda call: call.emit(operations.unary(op))
 
 
 def _relu(call: Call) -> str | None:
@@ -246,29 +238,29 @@ def _relu(call: Call) -> str | None:
     if slope and top is not None:
         return None
     if slope:
-        return call.emit("LeakyRelu", {"alpha": slope})
+        return call.emit(operations.leaky_relu(slope))
     if top is not None:
-        return call.emit("Clip", {"min": 0.0, "max": float(top)})
-    return call.emit("Relu")
+        return call.emit(operations.clip(0.0, top))
+    return call.emit(operations.RELU)
 
 
 def _leaky_relu(call: Call) -> str | None:
-    return call.emit("LeakyRelu", {"alpha": float(call.operation.negative_slope)})
+    return call.emit(operations.leaky_relu(call.operation.negative_slope))
 
 
 def _elu(call: Call) -> str | None:
-    return call.emit("Elu", {"alpha": float(call.operation.alpha)})
+    return call.emit(operations.elu(call.operation.alpha))
 
 
 def _gelu(call: Call) -> str | None:
-    return call.emit("Gelu", {"approximate": "tanh" if call.operation.approximate else "none"})
+    return call.emit(operations.gelu(tanh=call.operation.approximate))
 
 
 def _softmax(call: Call) -> str | None:
     axis = call.operation.axis
     if not isinstance(axis, int) or len(call.inputs) != 1:
         return None
-    return call.emit("Softmax", {"axis": call.axis(axis)})
+    return call.emit(operations.softmax(call.axis(axis)))
 
 
 def _nothing(call: Call) -> str | None:
@@ -279,12 +271,11 @@ def _nothing(call: Call) -> str | None:
 def _opaque(call: Call) -> list[str]:
     operation = call.operation
     return call.builder.emit(
-        f"keras::{type(operation).__name__}",
+        operations.opaque(f"keras::{type(operation).__name__}", _settings(operation)),
         call.name,
         inputs=[value.name for value in call.inputs],
         shapes=[call.builder.canonical(shape) for shape in call.shapes],
         dtypes=call.dtypes,
-        attributes=_settings(operation),
         variables=getattr(operation, "weights", ()),
     )
 
@@ -331,8 +322,8 @@ _HANDLERS: dict[str, Handler] = {
     "GaussianDropout": _nothing,
     "GaussianNoise": _nothing,
     "Gelu": _gelu,
-    "GlobalAveragePooling2D": global_pool("GlobalAveragePool"),
-    "GlobalMaxPooling2D": global_pool("GlobalMaxPool"),
+    "GlobalAveragePooling2D": global_pool(operations.GLOBAL_AVERAGE_POOL),
+    "GlobalMaxPooling2D": global_pool(operations.GLOBAL_MAX_POOL),
     "HardSigmoid": _named("hard_sigmoid"),
     "HardSilu": _named("hard_silu"),
     "Identity": _nothing,

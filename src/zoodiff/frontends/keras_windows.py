@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zoodiff.frontends import operations
 from zoodiff.frontends.keras_call import Call, Handler, activate, native_layout
+from zoodiff.frontends.operations import Cut, Operation, Window
 from zoodiff.frontends.same_padding import same_pads
-from zoodiff.graph.ir import AttributeValue
 
 
 def _window(
     call: Call, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-) -> dict[str, AttributeValue] | None:
-    """Return the attributes of a sliding window, or None where they are not two-dimensional."""
+) -> Window | None:
+    """Return where a window goes, or None where it is not two-dimensional."""
     layer = call.operation
     if len(kernel) != 2 or call.rank != 4 or layer.padding not in {"same", "valid"}:
         return None
@@ -25,12 +26,7 @@ def _window(
                 size, kernel[position], strides[position], dilations[position]
             )
             pads[position], pads[position + 2] = before, after
-    return {
-        "kernel_shape": [int(n) for n in kernel],
-        "strides": [int(n) for n in strides],
-        "dilations": [int(n) for n in dilations],
-        "pads": pads,
-    }
+    return Window(kernel, strides, pads, dilations)
 
 
 def conv(call: Call) -> str | None:
@@ -40,8 +36,9 @@ def conv(call: Call) -> str | None:
     if window is None:
         return None
     output = call.emit(
-        "Conv",
-        window | _channels(layer.groups, layer.filters, layer.use_bias),
+        operations.conv(
+            window, group=layer.groups, out_channels=layer.filters, bias=layer.use_bias
+        ),
         variables=[layer.kernel, layer.bias],
     )
     return activate(call, output, layer.activation)
@@ -55,8 +52,12 @@ def depthwise_conv(call: Call) -> str | None:
         return None
     channels = call.canonical_input[1]
     output = call.emit(
-        "Conv",
-        window | _channels(channels, channels * layer.depth_multiplier, layer.use_bias),
+        operations.conv(
+            window,
+            group=channels,
+            out_channels=channels * layer.depth_multiplier,
+            bias=layer.use_bias,
+        ),
         variables=[layer.kernel, layer.bias],
     )
     return activate(call, output, layer.activation)
@@ -71,15 +72,13 @@ def separable_conv(call: Call) -> str | None:
     channels = call.canonical_input[1]
     between = channels * int(layer.depth_multiplier)
     depthwise = call.emit(
-        "Conv",
-        window | _channels(channels, between, False),
+        operations.conv(window, group=channels, out_channels=between, bias=False),
         step="depthwise",
         shape=(1, between, *call.output[2:]),
         variables=[layer.depthwise_kernel],
     )
     output = call.emit(
-        "Conv",
-        _POINTWISE | _channels(1, layer.filters, layer.use_bias),
+        operations.conv(_POINTWISE, group=1, out_channels=layer.filters, bias=layer.use_bias),
         inputs=[depthwise],
         step="pointwise",
         variables=[layer.pointwise_kernel, layer.bias],
@@ -87,45 +86,39 @@ def separable_conv(call: Call) -> str | None:
     return activate(call, output, layer.activation)
 
 
-_POINTWISE: dict[str, AttributeValue] = {
-    "kernel_shape": [1, 1],
-    "strides": [1, 1],
-    "dilations": [1, 1],
-    "pads": [0, 0, 0, 0],
-}
+_POINTWISE = Window([1, 1], [1, 1], [0, 0, 0, 0], [1, 1])
 
 
-def _channels(group: int, out_channels: int, bias: bool) -> dict[str, AttributeValue]:
-    return {"group": int(group), "out_channels": int(out_channels), "bias": bool(bias)}
-
-
-def _pool(call: Call, op: str, attributes: dict[str, AttributeValue]) -> str | None:
+def _pool_window(call: Call) -> Window | None:
     layer = call.operation
-    window = _window(call, layer.pool_size, layer.strides, [1] * len(layer.pool_size))
-    return None if window is None else call.emit(op, window | attributes)
+    return _window(call, layer.pool_size, layer.strides, [1] * len(layer.pool_size))
 
 
 def max_pool(call: Call) -> str | None:
     """MaxPooling2D; padding never wins."""
-    return _pool(call, "MaxPool", {"ceil_mode": False})
+    window = _pool_window(call)
+    return None if window is None else call.emit(operations.max_pool(window))
 
 
 def average_pool(call: Call) -> str | None:
     """AveragePooling2D; TensorFlow divides by the number of elements that are not padding."""
-    return _pool(call, "AveragePool", {"ceil_mode": False, "count_include_pad": False})
+    window = _pool_window(call)
+    if window is None:
+        return None
+    return call.emit(operations.average_pool(window, count_include_pad=False))
 
 
-def global_pool(op: str) -> Handler:
+def global_pool(pool: Operation) -> Handler:
     """Return the handler of GlobalAveragePooling2D or GlobalMaxPooling2D."""
 
     def handler(call: Call) -> str | None:
         if not native_layout(call):
             return None
         kept = (*call.canonical_input[:2], 1, 1)
-        pooled = call.emit(op, shape=kept)
+        pooled = call.emit(pool, shape=kept)
         if call.operation.keepdims:
             return pooled
-        return call.emit("Flatten", {"axis": 1}, inputs=[pooled], step="flatten")
+        return call.emit(operations.flatten(), inputs=[pooled], step="flatten")
 
     return handler
 
@@ -135,8 +128,7 @@ def zero_padding(call: Call) -> str | None:
     if not native_layout(call):
         return None
     (top, bottom), (left, right) = call.operation.padding
-    pads = [int(n) for n in (top, left, bottom, right)]
-    return call.emit("Pad", {"pads": pads, "axes": [2, 3], "mode": "constant", "value": 0.0})
+    return call.emit(operations.pad((top, left, bottom, right), (2, 3)))
 
 
 def cropping(call: Call) -> str | None:
@@ -145,11 +137,5 @@ def cropping(call: Call) -> str | None:
         return None
     (top, bottom), (left, right) = call.operation.cropping
     height, width = call.canonical_input[2:]
-    return call.emit(
-        "Slice",
-        {
-            "axes": [2, 3],
-            "starts": [int(top), int(left)],
-            "ends": [height - int(bottom), width - int(right)],
-        },
-    )
+    rows, columns = Cut(2, top, height - bottom), Cut(3, left, width - right)
+    return call.emit(operations.sliced([rows, columns]))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from zoodiff.frontends.builder import LinearOrder
+from zoodiff.frontends.operations import Operation
 from zoodiff.graph.ir import AttributeValue, Parameter
 
 Shape = tuple[int, ...]
@@ -107,30 +109,34 @@ class Call:
         weight = self.weight(position)
         return weight.scalar if weight is not None else None
 
+    def unknown(self, name: str, position: int) -> bool:
+        """Whether a setting is given, but only known when the network runs."""
+        given = name in self.attributes or self.given(position) is not None
+        return given and self.number(name, position) is None
+
     def node(
         self,
-        op: str,
-        attributes: Mapping[str, Any] | None = None,
+        operation: Operation,
         *,
         inputs: Sequence[Value | Weight | None] | None = None,
         frozen: Sequence[Weight | None] = (),
         step: str = "",
         shape: Shape | None = None,
+        matrices: LinearOrder | None = None,
     ) -> Value:
         """Add a node with one output; inputs default to the node's own."""
         given = self.inputs if inputs is None else inputs
         parameters = [
-            w.parameter() for w in given if isinstance(w, Weight) and w.dtype.startswith(_WEIGHTS)
+            w.parameter() for w in given if isinstance(w, Weight) and w.dtype.startswith(WEIGHTS)
         ]
         parameters += [w.parameter(trainable=False) for w in frozen if w is not None]
         made = self.emit(
-            op,
+            operation.quantized(self.quantized),
             [value for value in given if isinstance(value, Value)],
-            {**(attributes or {}), **({"quantized": True} if self.quantized else {})},
             list({p.name: p for p in parameters}.values()),
-            name=self.name,
             step=step,
             shapes=None if shape is None else [shape],
+            matrices=matrices,
             seen={
                 w.origin: (w.shape, w.axes)
                 for w in given
@@ -140,5 +146,5 @@ class Call:
         return made[0]
 
 
-_WEIGHTS = ("float", "bfloat", "int8", "uint8", "int32")
+WEIGHTS = ("float", "bfloat", "int8", "uint8", "int32")
 """Types that weights come in, quantised ones and their biases included; int64 holds shapes."""

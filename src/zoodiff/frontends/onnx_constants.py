@@ -208,6 +208,15 @@ def written(value: float) -> float:
     return float(str(np.float32(value)))
 
 
+def type_code(given: int | str) -> int:
+    """The code of an element type, which old opsets give as a word; 0 for an unknown one."""
+    from onnx import TensorProto
+
+    if isinstance(given, int):
+        return given
+    return int(dict(TensorProto.DataType.items()).get(given.upper(), 0))
+
+
 def dtype(code: int) -> str:
     """The name of an element type as numpy has it; ``undefined`` for a code that there is not."""
     from onnx import TensorProto

@@ -13,11 +13,12 @@ from typing import Any
 
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends import onnx_constants, onnx_external, onnx_reader, onnx_shapes
+from zoodiff.frontends.builder import GraphBuilder, LinearOrder, Seen
 from zoodiff.frontends.onnx_call import Call, Value, Weight
 from zoodiff.frontends.onnx_ops import IDENTITIES, translate
-from zoodiff.frontends.roles import assigned
-from zoodiff.graph import ops
-from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
+from zoodiff.frontends.operations import Operation
+from zoodiff.graph.ir import Graph, Parameter, Tensor
+from zoodiff.graph.operators import COUNTED
 
 _MAX_NODES = 200_000
 _DEFAULT_EXTENT = 224
@@ -130,8 +131,7 @@ class _Walk:
             o.domain or "ai.onnx": o.version for o in model.opset_import
         }
         self._opsets.setdefault("ai.onnx", 1)
-        self._tensors: dict[str, Tensor] = {}
-        self._nodes: list[Node] = []
+        self._builder = GraphBuilder("OIHW", "IO")
         self._values: dict[str, Value | Weight] = {}
         self._shapes = {name: shape or () for name, (shape, _) in known.items()}
         self._types = {name: code for name, (_, code) in known.items() if code}
@@ -161,17 +161,9 @@ class _Walk:
                 raise MeasurementError(
                     f"the output {output.name} of {self._source} is not computed from its input"
                 )
-            outputs.append(self._tensors[value.name])
-        nodes, unused = _needed(self._nodes, [tensor.name for tensor in outputs])
-        made = {name for node in nodes for name in node.outputs} | {t.name for t in inputs}
-        return Graph(
-            source=self._source,
-            inputs=tuple(inputs),
-            outputs=tuple(outputs),
-            nodes=tuple(nodes),
-            tensors={name: tensor for name, tensor in self._tensors.items() if name in made},
-            unused_parameters=tuple(unused),
-        )
+            outputs.append(self._builder.tensors[value.name])
+        read = [parameter for node in self._builder.nodes for parameter in node.parameters]
+        return self._builder.graph(self._source, inputs, outputs, read)
 
     def _inputs(self) -> list[Tensor]:
         made = []
@@ -193,8 +185,7 @@ class _Walk:
 
     def _tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
         kind = onnx_constants.dtype(self._types[name]) if name in self._types else "float32"
-        self._tensors[name] = Tensor(name, shape, kind)
-        return self._tensors[name]
+        return self._builder.declare(name, shape, kind)
 
     def _guarded(self, node: Any, step: Any) -> None:
         try:
@@ -250,15 +241,16 @@ class _Walk:
             if shape is not None:
                 self._values[shape.name] = shape
                 return
+        label = self._name(node)
         call = Call(
             op=node.op_type,
             domain=node.domain or "ai.onnx",
             opset=self._opset(node),
-            name=self._name(node),
+            name=label,
             inputs=given,
             attributes=onnx_constants.attributes(node),
             outputs=tuple(self._shapes.get(name, ()) for name in node.output if name),
-            emit=lambda *args, **kwargs: self._emit(node, *args, **kwargs),
+            emit=lambda *args, **kwargs: self._emit(node, label, *args, **kwargs),
             bias_after=lambda width: self._bias_after(node, width),
             quantized=onnx_shapes.is_standard(node),
         )
@@ -293,58 +285,36 @@ class _Walk:
     def _emit(
         self,
         node: Any,
-        op: str,
+        label: str,
+        operation: Operation,
         inputs: Sequence[Value],
-        attributes: Mapping[str, Any],
         parameters: Sequence[Parameter],
         *,
-        name: str,
         step: str = "",
         shapes: Sequence[tuple[int, ...]] | None = None,
-        seen: Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]] | None = None,
+        matrices: LinearOrder | None = None,
+        seen: Seen | None = None,
     ) -> list[Value]:
         """Add a node and return its outputs."""
         names = [f"{node.output[0]}/{step}"] if step else [n for n in node.output if n]
         extents = shapes or [self._shapes.get(n, ()) for n in names]
-        if op in _COUNTED and step == "" and not _closed([*inputs, *map(Value, names, extents)]):
+        made = [Value(name, tuple(shape)) for name, shape in zip(names, extents, strict=False)]
+        if operation.op in COUNTED and step == "" and not _closed([*inputs, *made]):
             raise MeasurementError(
-                f"the shapes around {name} ({op}) of {self._source} cannot be inferred, so its "
-                "MACs cannot be counted; an operator before it is unknown to ONNX"
+                f"the shapes around {label} ({operation.op}) of {self._source} cannot be inferred, "
+                "so its MACs cannot be counted; an operator before it is unknown to ONNX"
             )
-        made = []
-        for output, shape in zip(names, extents, strict=False):
-            self._tensor(output, tuple(shape))
-            made.append(Value(output, tuple(shape)))
-        self._nodes.append(
-            Node(
-                op=op,
-                name=f"{name}/{step}" if step else name,
-                inputs=tuple(value.name for value in inputs),
-                outputs=tuple(value.name for value in made),
-                attributes=dict(attributes),
-                parameters=assigned(op, attributes, parameters, "OIHW", "IO", seen=seen or {}),
-            )
+        self._builder.add(
+            operation,
+            f"{label}/{step}" if step else label,
+            inputs=[value.name for value in inputs],
+            outputs=[self._tensor(value.name, value.shape) for value in made],
+            parameters=parameters,
+            matrices=matrices,
+            seen=seen,
         )
         return made
 
 
-_COUNTED = ops.CONVOLUTIONS | ops.LINEAR | ops.PRODUCTS
-
-
 def _closed(values: Sequence[Value]) -> bool:
     return all(value.shape and min(value.shape) > 0 for value in values)
-
-
-def _needed(nodes: Sequence[Node], outputs: Sequence[str]) -> tuple[list[Node], list[Parameter]]:
-    """Nodes that an output depends on, and the weights that only the others read."""
-    wanted, kept = set(outputs), []
-    unused: list[Parameter] = []
-    for node in reversed(nodes):
-        if wanted.isdisjoint(node.outputs):
-            unused += node.parameters
-        else:
-            wanted.update(node.inputs)
-            kept.append(node)
-    used = {p.name for node in kept for p in node.parameters}
-    rest = {p.name: p for p in unused if p.name not in used}
-    return kept[::-1], list(rest.values())

@@ -1,8 +1,7 @@
 """What each ONNX operator becomes in the canonical graph: normalised attributes, no defaults left.
 
 Operators and defaults are those of https://github.com/onnx/onnx/blob/main/docs/Operators.md, older
-forms those of its Changelog.md. An operator without a handler keeps its name and its attributes,
-completed from the operator's own schema; one of another domain is kept as ``domain::Name``.
+forms those of its Changelog.md. What has no handler is kept by ``onnx_kept``.
 """
 
 from __future__ import annotations
@@ -12,11 +11,15 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from zoodiff.frontends.onnx_call import Attributes, Call, Value, Weight
-from zoodiff.frontends.onnx_constants import written
+from zoodiff.frontends import operations
+from zoodiff.frontends.onnx_call import WEIGHTS, Attributes, Call, Value, Weight
+from zoodiff.frontends.onnx_constants import dtype, type_code
+from zoodiff.frontends.onnx_kept import defaults, kept
 from zoodiff.frontends.onnx_products import einsum, gemm, matmul
 from zoodiff.frontends.onnx_shapes import STANDARD, operands
 from zoodiff.frontends.onnx_windows import average_pool, conv, conv_transpose, max_pool
+from zoodiff.frontends.operations import Arithmetic, Cut, Operation
+from zoodiff.graph.operators import of_family
 
 Handler = Callable[[Call], Any]
 
@@ -27,91 +30,26 @@ IDENTITIES = frozenset({"Identity", "Dropout"})
 def translate(call: Call) -> Any:
     """Add the nodes of one ONNX node and return its output, or a list of them."""
     if call.quantized:
-        kept = [call.inputs[p] for p in operands(call.op, len(call.inputs))]
-        call = replace(call, op=STANDARD[call.op][0], domain="ai.onnx", opset=13, inputs=kept)
+        real = [call.inputs[p] for p in operands(call.op, len(call.inputs))]
+        call = replace(call, op=STANDARD[call.op][0], domain="ai.onnx", opset=13, inputs=real)
     handler = _HANDLERS.get(call.op) if call.domain == "ai.onnx" else None
     result = handler(call) if handler is not None else None
-    return _kept(call) if result is None else result
-
-
-def _kept(call: Call) -> list[Value]:
-    """The operator as it is: constants that its schema calls settings become attributes."""
-    known = call.domain == "ai.onnx"
-    attributes = dict(call.attributes)
-    settings: set[int] = set()
-    if known:
-        attributes = _defaults(call) | attributes
-        settings = _settings(call)
-    parameters = []
-    for position, value in enumerate(call.inputs):
-        if not isinstance(value, Weight):
-            continue
-        real = value.dtype.startswith(("float", "bfloat"))
-        if value.array is not None and (position in settings or not real or value.array.size == 1):
-            attributes[f"input{position}"] = value.array.reshape(-1).tolist()
-        elif real:
-            parameters.append(value.parameter())
-    if call.quantized:
-        attributes["quantized"] = True
-    return call.emit(
-        call.op if known else f"{call.domain}::{call.op}",
-        [value for value in call.inputs if isinstance(value, Value)],
-        attributes,
-        parameters,
-        name=call.name,
-    )
-
-
-def _settings(call: Call) -> set[int]:
-    """Positions of inputs with a type of their own: shapes, axes, scales of a Resize.
-
-    An input that may be a weight shares its type, ``T``, with the data.
-    """
-    from onnx import defs
-
-    try:
-        formal = defs.get_schema(call.op, call.opset).inputs
-    except defs.SchemaError:
-        return set()
-    return {position for position, one in enumerate(formal) if one.type_str.startswith("tensor(")}
-
-
-def _defaults(call: Call) -> Attributes:
-    """Attributes that the operator's schema gives where the file leaves them out."""
-    from onnx import AttributeProto, defs, helper
-
-    try:
-        schema = defs.get_schema(call.op, call.opset)
-    except defs.SchemaError:
-        return {}
-    found: Attributes = {}
-    for name, attribute in schema.attributes.items():
-        if attribute.default_value.type in {AttributeProto.INT, AttributeProto.FLOAT}:
-            value = helper.get_attribute_value(attribute.default_value)
-            found[name] = written(value) if isinstance(value, float) else value
-        elif attribute.default_value.type == AttributeProto.STRING:
-            found[name] = helper.get_attribute_value(attribute.default_value).decode()
-    return found
+    return kept(call) if result is None else result
 
 
 def _batch_normalization(call: Call) -> Value:
     """Every opset's form; what makes it another function than usual is an attribute."""
     data, scale, shift, mean, variance = (call.given(i) for i in range(5))
-    attributes: Attributes = {
-        "epsilon": float(call.attributes.get("epsilon", 1e-5)),
-        "axis": 1,
-        "scale": True,
-        "center": True,
-    }
-    if "momentum" in call.attributes:
-        attributes["momentum"] = float(call.attributes["momentum"])
-    if not call.attributes.get("spatial", 1):
-        attributes["spatial"] = False  # until opset 8: statistics of each place of the image
-    if call.attributes.get("training_mode", 0):
-        attributes["training"] = True
+    momentum = call.attributes.get("momentum")
     return call.node(
-        "BatchNormalization",
-        attributes,
+        operations.batch_norm(
+            epsilon=call.attributes.get("epsilon", 1e-5),
+            axis=1,
+            momentum=None if momentum is None else float(momentum),
+            # Until opset 8: statistics of each place of the image.
+            per_element=not call.attributes.get("spatial", 1),
+            training=bool(call.attributes.get("training_mode", 0)),
+        ),
         inputs=[data, scale, shift],
         frozen=[w for w in (mean, variance) if isinstance(w, Weight)],
     )
@@ -121,49 +59,63 @@ def _layer_normalization(call: Call) -> Value:
     rank = len(call.data.shape)
     first = int(call.attributes.get("axis", -1)) % rank
     return call.node(
-        "LayerNormalization",
-        {
-            "epsilon": float(call.attributes.get("epsilon", 1e-5)),
-            "axes": list(range(first, rank)),
-            "scale": call.given(1) is not None,
-            "center": call.given(2) is not None,
-        },
+        operations.layer_norm(
+            range(first, rank),
+            epsilon=call.attributes.get("epsilon", 1e-5),
+            scale=call.given(1) is not None,
+            center=call.given(2) is not None,
+        )
+    )
+
+
+def _group_normalization(call: Call) -> Value:
+    return call.node(
+        operations.group_norm(
+            call.attributes["num_groups"],
+            epsilon=call.attributes.get("epsilon", 1e-5),
+            scale=True,
+            center=True,
+        )
     )
 
 
 def _lrn(call: Call) -> Value:
     return call.node(
-        "LRN",
-        {
-            "alpha": float(call.attributes.get("alpha", 1e-4)),
-            "beta": float(call.attributes.get("beta", 0.75)),
-            "bias": float(call.attributes.get("bias", 1.0)),
-            "size": int(call.attributes["size"]),
-        },
+        operations.local_response_norm(
+            call.attributes["size"],
+            alpha=call.attributes.get("alpha", 1e-4),
+            beta=call.attributes.get("beta", 0.75),
+            bias=call.attributes.get("bias", 1.0),
+        )
     )
 
 
-def _arithmetic(op: str) -> Handler:
+def _arithmetic(op: Arithmetic) -> Handler:
     def handle(call: Call) -> Value | None:
         if len(call.inputs) != 2:
             return None
         for position, constant in enumerate(call.inputs):
-            if not isinstance(constant, Weight):
-                continue
-            attributes: Attributes = {}
-            if position == 0 and op in {"Sub", "Div"}:
-                attributes["constant_first"] = True
-            if constant.scalar is not None:
-                return call.node(op, attributes | {"value": constant.scalar}, inputs=[call.data])
-            return call.node(op, attributes | _broadcast(call, constant))
-        if call.opset < 7 and "axis" in call.attributes:
-            return call.node(op, {"axis": call.axis(0)})
-        return call.node(op)
+            if isinstance(constant, Weight):
+                return _with_constant(call, op, constant, first=position == 0)
+        old = call.opset < 7 and "axis" in call.attributes
+        return call.node(operations.arithmetic(op, axis=call.axis(0) if old else None))
 
     return handle
 
 
-def _broadcast(call: Call, constant: Weight) -> Attributes:
+def _with_constant(call: Call, op: Arithmetic, constant: Weight, *, first: bool) -> Value | None:
+    if constant.scalar is not None:
+        known = operations.arithmetic(op, value=constant.scalar, constant_first=first)
+        return call.node(known, inputs=[call.data])
+    if not constant.dtype.startswith(WEIGHTS):
+        return None  # a table of integers or flags is no weight
+    axis, shape = _broadcast(call, constant)
+    return call.node(
+        operations.arithmetic(op, axis=axis, constant_shape=shape, constant_first=first)
+    )
+
+
+def _broadcast(call: Call, constant: Weight) -> tuple[int | None, tuple[int, ...] | None]:
     """How a constant lies along the data: the axis of a vector, else the shape it was brought to.
 
     Until opset 6 an attribute says where it begins; since then it ends where the data ends.
@@ -175,10 +127,8 @@ def _broadcast(call: Call, constant: Weight) -> Attributes:
         shape = (*shape, *(1,) * (rank - first - len(shape)))
     wide = [i for i, extent in enumerate(shape) if extent != 1]
     if len(wide) == 1 and first >= 0:
-        return {"axis": first + wide[0]}
-    if shape != (constant.stored or constant.shape):
-        return {"constant_shape": list(shape)}
-    return {}
+        return first + wide[0], None
+    return None, shape if shape != (constant.stored or constant.shape) else None
 
 
 def _sum(call: Call) -> Value | None:
@@ -188,48 +138,47 @@ def _sum(call: Call) -> Value | None:
 def _prelu(call: Call) -> Value | None:
     """Until opset 6 a vector of slopes lies along axis 1, since then where numpy puts it."""
     slope = call.weight(1)
-    if slope is None or slope.shape == (1,):
+    if slope is None:
         return None
-    old = call.opset < 7 and len(slope.shape) == 1
-    return call.node("PRelu", {"axis": 1} if old else _broadcast(call, slope))
+    if slope.scalar is not None:
+        return call.node(operations.prelu(value=slope.scalar), inputs=[call.data])
+    if call.opset < 7 and len(slope.shape) == 1:
+        return call.node(operations.prelu(axis=1))
+    axis, shape = _broadcast(call, slope)
+    return call.node(operations.prelu(axis=axis, constant_shape=shape))
 
 
-def _clip(call: Call) -> Value:
-    bounds: Attributes = {"min": call.number("min", 1), "max": call.number("max", 2)}
-    return call.node("Clip", bounds, inputs=[call.data])
+def _clip(call: Call) -> Value | None:
+    if call.unknown("min", 1) or call.unknown("max", 2):
+        return None
+    bounds = operations.clip(call.number("min", 1), call.number("max", 2))
+    return call.node(bounds, inputs=[call.data])
 
 
 def _softmax(call: Call) -> Value:
     """Before opset 13 the axis defaults to 1 and everything behind it is one dimension."""
     axis = call.axis(-1 if call.opset >= 13 else 1)
-    attributes: Attributes = {"axis": axis}
-    if call.opset < 13 and prod(call.data.shape[axis + 1 :]) != 1:
-        attributes["flattened"] = True
-    return call.node(call.op, attributes)
+    flattened = call.opset < 13 and prod(call.data.shape[axis + 1 :]) != 1
+    return call.node(operations.softmax(axis, log=call.op == "LogSoftmax", flattened=flattened))
 
 
 def _reshape(call: Call) -> Value:
-    return call.node("Reshape", {"shape": list(call.outputs[0])}, inputs=[call.data])
+    return call.node(operations.reshape(call.outputs[0]), inputs=[call.data])
 
 
 def _flatten(call: Call) -> Value:
     axis = int(call.attributes.get("axis", 1))  # may be the rank itself, so no remainder
-    return call.node("Flatten", {"axis": axis + len(call.data.shape) if axis < 0 else axis})
+    return call.node(operations.flatten(axis + len(call.data.shape) if axis < 0 else axis))
 
 
 def _transpose(call: Call) -> Value:
     rank = len(call.data.shape)
-    return call.node(
-        "Transpose", {"perm": list(call.attributes.get("perm", reversed(range(rank))))}
-    )
+    return call.node(operations.transpose(call.attributes.get("perm", reversed(range(rank)))))
 
 
 def _concat(call: Call) -> Value:
-    attributes: Attributes = {"axis": call.axis(1)}
     constants = [i for i, value in enumerate(call.inputs) if isinstance(value, Weight)]
-    if constants:
-        attributes["parameters_at"] = constants
-    return call.node("Concat", attributes)
+    return call.node(operations.concat(call.axis(1), constants))
 
 
 def _axes(call: Call) -> Value:
@@ -237,7 +186,12 @@ def _axes(call: Call) -> Value:
     axes = call.integers("axes", 1)
     if axes is None:
         axes = [i for i, n in enumerate(call.data.shape) if n == 1]
-    return call.node(call.op, {"axes": [a % rank for a in axes]}, inputs=[call.data])
+    positive = [a % rank for a in axes]
+    squeezed = call.op == "Squeeze"
+    return call.node(
+        operations.squeeze(positive) if squeezed else operations.unsqueeze(positive),
+        inputs=[call.data],
+    )
 
 
 def _slice(call: Call) -> Value | None:
@@ -249,20 +203,20 @@ def _slice(call: Call) -> Value | None:
     rank = len(call.data.shape)
     axes = [a % rank for a in axes] if axes is not None else list(range(len(starts)))
     steps = steps if steps is not None else [1] * len(starts)
-    if min(steps) < 1 or any(call.data.shape[a] < 0 for a in axes):
+    if 0 in steps:
         return None
-    places = zip(starts, ends, steps, axes, strict=True)
-    bounds = [slice(a, b, s).indices(call.data.shape[axis])[:2] for a, b, s, axis in places]
-    return call.node(
-        "Slice",
-        {
-            "axes": axes,
-            "starts": [a for a, _ in bounds],
-            "ends": [b for _, b in bounds],
-            "steps": steps,
-        },
-        inputs=[call.data],
-    )
+    places = zip(axes, starts, ends, steps, strict=True)
+    cuts = [_cut(call.data.shape[axis], Cut(axis, *bounds)) for axis, *bounds in places]
+    return call.node(operations.sliced(cuts), inputs=[call.data])
+
+
+def _cut(extent: int, cut: Cut) -> Cut:
+    """Bounds within the data, where its extent is known."""
+    if extent < 0:
+        return cut
+    start, end, _ = slice(cut.start, cut.end, cut.step).indices(extent)
+    # Going down, the end behind the first element is none of its elements.
+    return Cut(cut.axis, start, end if end >= 0 else -extent - 1, cut.step)
 
 
 def _split(call: Call) -> list[Value] | None:
@@ -270,12 +224,12 @@ def _split(call: Call) -> list[Value] | None:
     if not call.data.shape or not all(call.outputs):
         return None
     sizes = [shape[axis] for shape in call.outputs]
-    return call.emit("Split", [call.data], {"axis": axis, "split": sizes}, [], name=call.name)
+    return call.emit(operations.split(axis, sizes), [call.data], [])
 
 
 def _pad(call: Call) -> Value | None:
     pads = call.integers("paddings" if "paddings" in call.attributes else "pads", 1)
-    if pads is None:
+    if pads is None or call.unknown("value", 2):
         return None
     rank = len(pads) // 2
     chosen = call.weight(3)
@@ -289,45 +243,41 @@ def _pad(call: Call) -> Value | None:
         pads = [table.get(a, (0, 0))[side] for side in (0, 1) for a in (2, 3)]
         axes = [2, 3]
     return call.node(
-        "Pad",
-        {
-            "pads": pads,
-            "axes": axes,
-            "mode": str(call.attributes.get("mode", "constant")),
-            "value": call.number("value", 2) or 0.0,
-        },
+        operations.pad(
+            pads,
+            axes,
+            mode=str(call.attributes.get("mode", "constant")),
+            value=call.number("value", 2) or 0.0,
+        ),
         inputs=[call.data],
     )
 
 
-def _reduce_mean(call: Call) -> Value | None:
-    rank = len(call.data.shape)
+def _reduce(call: Call) -> Value | None:
+    """A reduction; of height and width of an image, the mean is a global pool."""
+    rank, data = len(call.data.shape), call.data
     axes = call.integers("axes", 1)
-    if axes is None or not rank:
+    if not rank or (axes is None and call.given(1) is not None):
         return None
-    wanted = sorted(a % rank for a in axes)
+    if not axes and call.attributes.get("noop_with_empty_axes", 0):
+        return data
+    wanted = sorted(axis % rank for axis in axes) if axes else list(range(rank))
     keep = bool(call.attributes.get("keepdims", 1))
-    if rank == 4 and wanted == [2, 3]:
-        pooled = (*call.data.shape[:2], 1, 1)
-        step = "" if keep else "pool"
-        output = call.node("GlobalAveragePool", inputs=[call.data], shape=pooled, step=step)
-        return output if keep else call.node("Flatten", {"axis": 1}, inputs=[output])
-    return call.node("ReduceMean", {"axes": wanted, "keepdims": keep}, inputs=[call.data])
-
-
-def _reduce_l2(call: Call) -> Value | None:
-    axes, rank = call.integers("axes", 1), len(call.data.shape)
-    if axes is None or not rank:
-        return None
-    keep = bool(call.attributes.get("keepdims", 1))
-    wanted = sorted(a % rank for a in axes)
-    return call.node("ReduceL2", {"axes": wanted, "keepdims": keep}, inputs=[call.data])
+    if call.op != "ReduceMean" or rank != 4 or wanted != [2, 3]:
+        return call.node(operations.reduced(call.op, wanted, keepdims=keep), inputs=[data])
+    output = call.node(
+        operations.GLOBAL_AVERAGE_POOL,
+        inputs=[data],
+        shape=(*data.shape[:2], 1, 1),
+        step="" if keep else "pool",
+    )
+    return output if keep else call.node(operations.flatten(), inputs=[output])
 
 
 def _expand(call: Call) -> Value | None:
     if not call.outputs[0] or not isinstance(call.given(0), Value):
         return None
-    return call.node("Expand", {"shape": list(call.outputs[0])}, inputs=[call.data])
+    return call.node(operations.expand(call.outputs[0]), inputs=[call.data])
 
 
 def _gather(call: Call) -> Value | None:
@@ -335,40 +285,72 @@ def _gather(call: Call) -> Value | None:
     if not isinstance(call.given(0), Value) or index is None or index.array is None:
         return None
     chosen = [int(n) for n in index.array.reshape(-1)]
-    attributes: Attributes = {"axis": call.axis(0), "indices": chosen}
     if index.array.ndim == 0:
-        attributes = {"axis": call.axis(0), "index": chosen[0]}
-    elif index.array.ndim > 1:
-        attributes["indices_shape"] = list(index.array.shape)
-    return call.node("Gather", attributes, inputs=[call.data])
+        return call.node(operations.select(call.axis(0), chosen[0]), inputs=[call.data])
+    table = index.array.shape if index.array.ndim > 1 else None
+    return call.node(operations.gather(call.axis(0), chosen, table), inputs=[call.data])
 
 
-def _plain(op: str, attributes: Attributes | None = None) -> Handler:
-    return lambda call: call.node(op, dict(attributes or {}), inputs=[call.data])
+def _plain(operation: Operation) -> Handler:
+    return lambda call: call.node(operation, inputs=[call.data])
+
+
+def _unary(op: str) -> Handler:
+    return _plain(operations.unary(op))
 
 
 def _hard_sigmoid(call: Call) -> Value:
     slopes = {n: float(call.attributes.get(n, d)) for n, d in (("alpha", 0.2), ("beta", 0.5))}
-    return call.node("HardSigmoid", slopes)
+    return call.node(operations.hard_sigmoid(**slopes))
 
 
 def _gelu(call: Call) -> Value:
-    return call.node("Gelu", {"approximate": str(call.attributes.get("approximate", "none"))})
+    return call.node(operations.gelu(tanh=call.attributes.get("approximate") == "tanh"))
+
+
+def _cast(call: Call) -> Value:
+    """Until opset 5 the type was a word."""
+    to = call.attributes["to"]
+    return call.node(operations.cast(dtype(type_code(to))), inputs=[call.data])
 
 
 def _quantise(call: Call) -> Value:
     scale, zero = call.weight(1), call.weight(2)
-    attributes: Attributes = {"scale": scale.scalar if scale is not None else None}
-    attributes["zero_point"] = zero.scalar if zero is not None else 0.0
-    if attributes["scale"] is None:
-        attributes["axis"] = call.axis(1)
-    return call.node(call.op, attributes, inputs=[call.data])
+    step = scale.scalar if scale is not None else None
+    op: Any = call.op
+    return call.node(
+        operations.quantisation(
+            op,
+            step,
+            zero.scalar if zero is not None else 0.0,
+            call.axis(1) if step is None else None,
+        ),
+        inputs=[call.data],
+    )
+
+
+def _resize(call: Call) -> Value | None:
+    """Resize and Upsample: regions, factors and sizes are attributes or inputs, by the opset."""
+    names = ["roi", "scales", "sizes"] if call.op == "Resize" and call.opset >= 11 else ["scales"]
+    settings: Attributes = {**defaults(call), **call.attributes}
+    for position, name in enumerate(names, start=1):
+        given = call.given(position)
+        if given is None or given.shape == (0,):
+            continue
+        if not isinstance(given, Weight) or given.array is None:
+            return None
+        settings[name] = given.array.reshape(-1).tolist()
+    for flag in {"antialias", "exclude_outside"} & set(settings):
+        settings[flag] = bool(settings[flag])
+    resized = Operation(call.op, settings)
+    return call.node(resized, inputs=[call.data]) if operations.conforms(resized) else None
 
 
 _HANDLERS: dict[str, Handler] = {
     "Add": _arithmetic("Add"),
     "AveragePool": average_pool,
     "BatchNormalization": _batch_normalization,
+    "Cast": _cast,
     "Clip": _clip,
     "Concat": _concat,
     "Conv": conv,
@@ -382,34 +364,39 @@ _HANDLERS: dict[str, Handler] = {
     "Gather": _gather,
     "Gelu": _gelu,
     "Gemm": gemm,
-    "GlobalAveragePool": _plain("GlobalAveragePool"),
-    "GlobalMaxPool": _plain("GlobalMaxPool"),
+    "GlobalAveragePool": _unary("GlobalAveragePool"),
+    "GlobalMaxPool": _unary("GlobalMaxPool"),
+    "GroupNormalization": _group_normalization,
     "HardSigmoid": _hard_sigmoid,
-    "HardSwish": _plain("HardSwish"),
+    "HardSwish": _unary("HardSwish"),
     "LRN": _lrn,
     "LayerNormalization": _layer_normalization,
     "LogSoftmax": _softmax,
     "MatMul": matmul,
     "MatMulInteger": matmul,
+    "Max": _arithmetic("Max"),
     "MaxPool": max_pool,
+    "Min": _arithmetic("Min"),
     "Mul": _arithmetic("Mul"),
     "PRelu": _prelu,
     "Pad": _pad,
+    "Pow": _arithmetic("Pow"),
     "QLinearConv": conv,
     "QLinearMatMul": matmul,
     "QuantizeLinear": _quantise,
-    "ReduceL2": _reduce_l2,
-    "ReduceMean": _reduce_mean,
-    "Relu": _plain("Relu"),
+    **dict.fromkeys(of_family("reduction"), _reduce),
+    "Relu": _unary("Relu"),
     "Reshape": _reshape,
-    "Sigmoid": _plain("Sigmoid"),
+    "Resize": _resize,
+    "Sigmoid": _unary("Sigmoid"),
     "Slice": _slice,
     "Softmax": _softmax,
     "Split": _split,
     "Squeeze": _axes,
     "Sub": _arithmetic("Sub"),
     "Sum": _sum,
-    "Tanh": _plain("Tanh"),
+    "Tanh": _unary("Tanh"),
     "Transpose": _transpose,
     "Unsqueeze": _axes,
+    "Upsample": _resize,
 }

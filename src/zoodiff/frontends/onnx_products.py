@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from zoodiff.frontends.onnx_call import Attributes, Call, Value, Weight
+from zoodiff.frontends import operations
+from zoodiff.frontends.onnx_call import Call, Value, Weight
+from zoodiff.frontends.operations import Extents
 
 _SECOND = {"MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3}
 """Where each operator has its second factor."""
@@ -15,25 +17,22 @@ def gemm(call: Call) -> Value:
     """Gemm: a linear layer where its second factor is a weight, else a product."""
     first, second, bias = (call.given(i) for i in range(3))
     assert first is not None and second is not None
-    settings: Attributes = {"bias": bias is not None}
-    if call.attributes.get("transA", 0):
-        settings["transA"] = True
-    for name in ("alpha", "beta"):
-        if call.attributes.get(name, 1.0) != 1.0 and (name == "alpha" or bias is not None):
-            settings[name] = float(call.attributes[name])
-    turned = bool(call.attributes.get("transB", 0))
+    reversed_, turned = (bool(call.attributes.get(name, 0)) for name in ("transA", "transB"))
+    alpha = float(call.attributes.get("alpha", 1.0))
+    beta = float(call.attributes.get("beta", 1.0)) if bias is not None else 1.0
     rows, columns = second.shape[::-1] if turned else second.shape
     if isinstance(second, Weight):
-        sizes: Attributes = {"in_features": rows, "out_features": columns, "axis": 1}
-        if turned:
-            settings["weight_transposed"] = True
-        return call.node("Gemm", sizes | settings)
-    if turned:
-        settings["transB"] = True
-    if isinstance(first, Weight):
-        settings["constant_first"] = True
-    height = first.shape[1 if "transA" in settings else 0]
-    return call.node("MatMul", {"batch": 1, "m": height, "k": rows, "n": columns} | settings)
+        layer = operations.linear(rows, columns, bias=bias is not None, axis=1)
+        scaled = operations.scaled_product(layer, alpha=alpha, beta=beta, transposed=reversed_)
+        return call.node(scaled, matrices="OI" if turned else "IO")
+    product = operations.matmul(
+        Extents(1, first.shape[1 if reversed_ else 0], rows, columns),
+        first_transposed=reversed_,
+        second_transposed=turned,
+        constant_first=isinstance(first, Weight),
+        bias=bias is not None,
+    )
+    return call.node(operations.scaled_product(product, alpha=alpha, beta=beta))
 
 
 def matmul(call: Call) -> Value:
@@ -47,24 +46,13 @@ def matmul(call: Call) -> Value:
         bias = following[0] if following else None
         if following:
             call.merged.append(following[1])
-        sizes: Attributes = {
-            "in_features": rows,
-            "out_features": columns,
-            "bias": bias is not None,
-            "axis": len(first.shape) - 1,
-        }
-        return call.node("Gemm", sizes, inputs=[first, second, bias])
+        layer = operations.linear(rows, columns, bias=bias is not None, axis=len(first.shape) - 1)
+        return call.node(layer, inputs=[first, second, bias])
     left = first.shape if len(first.shape) > 1 else (1, *first.shape)
     right = second.shape if len(second.shape) > 1 else (*second.shape, 1)
-    products: Attributes = {
-        "batch": _batch(left[:-2], right[:-2]),
-        "m": left[-2],
-        "k": left[-1],
-        "n": right[-1],
-    }
-    if isinstance(first, Weight):
-        products["constant_first"] = True
-    return call.node("MatMul", products, inputs=[first, second])
+    extents = Extents(_batch(left[:-2], right[:-2]), left[-2], left[-1], right[-1])
+    product = operations.matmul(extents, constant_first=isinstance(first, Weight))
+    return call.node(product, inputs=[first, second])
 
 
 def einsum(call: Call) -> Value | None:
@@ -83,14 +71,13 @@ def einsum(call: Call) -> Value | None:
             return None
         sizes |= dict(zip(term, operand.shape, strict=True))
     one, other, kept = set(terms[0]), set(terms[1]), set(result)
-    products: Attributes = {
-        "batch": prod(sizes[i] for i in one & other & kept),
-        "m": prod(sizes[i] for i in one - other),
-        "k": prod(sizes[i] for i in (one & other) - kept),
-        "n": prod(sizes[i] for i in other - one),
-        "equation": equation,
-    }
-    return call.node("MatMul", products)
+    extents = Extents(
+        batch=prod(sizes[i] for i in one & other & kept),
+        m=prod(sizes[i] for i in one - other),
+        k=prod(sizes[i] for i in (one & other) - kept),
+        n=prod(sizes[i] for i in other - one),
+    )
+    return call.node(operations.matmul(extents, equation=equation))
 
 
 def _batch(first: Any, second: Any) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zoodiff.frontends.onnx_call import Attributes, Call, Value
+from zoodiff.frontends import operations
+from zoodiff.frontends.onnx_call import Call, Value
+from zoodiff.frontends.operations import Window
 
 
 def explicit_pads(
@@ -39,23 +41,19 @@ def explicit_pads(
     return before + after
 
 
-def _window(call: Call, kernel: Sequence[int]) -> Attributes:
+def _window(call: Call, kernel: Sequence[int]) -> Window:
     count = len(kernel)
     strides = [int(n) for n in call.attributes.get("strides", [1] * count)]
     dilations = [int(n) for n in call.attributes.get("dilations", [1] * count)]
-    return {
-        "kernel_shape": [int(n) for n in kernel],
-        "strides": strides,
-        "dilations": dilations,
-        "pads": explicit_pads(
-            str(call.attributes.get("auto_pad", "NOTSET")),
-            call.attributes.get("pads"),
-            call.data.shape[2:],
-            kernel,
-            strides,
-            dilations,
-        ),
-    }
+    pads = explicit_pads(
+        str(call.attributes.get("auto_pad", "NOTSET")),
+        call.attributes.get("pads"),
+        call.data.shape[2:],
+        kernel,
+        strides,
+        dilations,
+    )
+    return Window(kernel, strides, pads, dilations)
 
 
 _POSITIONS = {"Conv": (1, 2), "QLinearConv": (3, 8), "ConvInteger": (1, None)}
@@ -69,13 +67,16 @@ def conv(call: Call) -> Value | None:
     if weight is None or len(weight.shape) < 3:
         return None
     kernel = call.attributes.get("kernel_shape") or weight.shape[2:]
-    attributes = _window(call, kernel) | {
-        "group": int(call.attributes.get("group", 1)),
-        "out_channels": int(weight.shape[0]),
-        "bias": bias is not None,
-    }
     call.quantized = call.op != "Conv"
-    return call.node("Conv", attributes, inputs=[call.data, weight, bias])
+    return call.node(
+        operations.conv(
+            _window(call, kernel),
+            group=call.attributes.get("group", 1),
+            out_channels=weight.shape[0],
+            bias=bias is not None,
+        ),
+        inputs=[call.data, weight, bias],
+    )
 
 
 def conv_transpose(call: Call) -> Value | None:
@@ -107,17 +108,13 @@ def conv_transpose(call: Call) -> Value | None:
             after.append(large if auto == "SAME_UPPER" else small)
         pads = before + after
     return call.node(
-        "ConvTranspose",
-        {
-            "kernel_shape": kernel,
-            "strides": strides,
-            "dilations": dilations,
-            "pads": pads,
-            "group": group,
-            "out_channels": int(weight.shape[1]) * group,
-            "output_padding": extra,
-            "bias": bias is not None,
-        },
+        operations.conv_transpose(
+            Window(kernel, strides, pads, dilations),
+            group=group,
+            out_channels=weight.shape[1] * group,
+            bias=bias is not None,
+            output_padding=extra,
+        )
     )
 
 
@@ -125,24 +122,17 @@ def max_pool(call: Call) -> Value | None:
     """MaxPool; one that also gives indices is kept as it is."""
     if len(call.outputs) > 1:
         return None
-    kernel = call.attributes["kernel_shape"]
-    return call.node(
-        "MaxPool",
-        _window(call, kernel) | {"ceil_mode": bool(call.attributes.get("ceil_mode", 0))},
-    )
+    window = _window(call, call.attributes["kernel_shape"])
+    ceil = bool(call.attributes.get("ceil_mode", 0))
+    return call.node(operations.max_pool(window, ceil_mode=ceil))
 
 
 def average_pool(call: Call) -> Value:
     """AveragePool, in which padding does not count unless the file says so."""
-    kernel = call.attributes["kernel_shape"]
-    window = _window(call, kernel)
-    if set(window["dilations"] or []) == {1}:  # type: ignore[arg-type]
-        del window["dilations"]
     return call.node(
-        "AveragePool",
-        window
-        | {
-            "ceil_mode": bool(call.attributes.get("ceil_mode", 0)),
-            "count_include_pad": bool(call.attributes.get("count_include_pad", 0)),
-        },
+        operations.average_pool(
+            _window(call, call.attributes["kernel_shape"]),
+            ceil_mode=bool(call.attributes.get("ceil_mode", 0)),
+            count_include_pad=bool(call.attributes.get("count_include_pad", 0)),
+        )
     )

@@ -12,13 +12,10 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from zoodiff.graph.ir import Parameter
+from zoodiff.graph.operators import OPERATORS
 
 Store = Literal["OIHW", "HWIO", "OHWI"]
 """A framework's order for convolutions: PyTorch and ONNX, TensorFlow and Keras, TFLite."""
-
-_NORMS = frozenset(
-    {"BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization"}
-)
 
 
 def assigned(
@@ -30,25 +27,15 @@ def assigned(
     *,
     seen: Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]] | None = None,
 ) -> tuple[Parameter, ...]:
-    """The parameters of a node with their roles and layouts.
+    """The parameters of a node with their roles and layouts; a role that is given stays.
 
-    ``linear`` is the order of a linear layer's weight, unless ``weight_transposed`` turns it.
+    ``linear`` is the order of a linear layer's weight.
     ``seen`` holds, for weights that are not read as they are stored, the shape in which the
     operator sees them, and for each stored axis the axis of that shape (-1 for none).
     """
-    if op in {"Conv", "ConvTranspose", "Gemm"}:
-        names = ["weight", *(["bias"] if attributes.get("bias") else [])]
-    elif op in _NORMS:
-        names = [
-            role
-            for role, there in (
-                ("scale", attributes.get("scale", True)),
-                ("shift", attributes.get("center", True)),
-            )
-            if there
-        ]
-        names += ["mean", "variance"] if op == "BatchNormalization" else []
-    else:
+    schema = OPERATORS.get(op)
+    names = schema.roles(attributes) if schema else []
+    if not names:
         names = ["constant"] * len(parameters)
     if names[:1] == ["weight"] and len(parameters) == len(names) + 1:
         names = ["constant", *names]  # the layer is fed a table instead of something computed
@@ -56,7 +43,7 @@ def assigned(
         return tuple(replace(p, role=p.role or "constant") for p in parameters)
     found = [
         # A frozen graph does not say what was trained; statistics never are.
-        replace(p, role=name, trainable=p.trainable and name not in {"mean", "variance"})
+        replace(p, role=p.role or name, trainable=p.trainable and name not in {"mean", "variance"})
         for p, name in zip(parameters, names, strict=True)
     ]
     for at, one in enumerate(found):
@@ -82,11 +69,10 @@ def _layout(
     linear: Literal["OI", "IO"],
 ) -> str:
     group, out = attributes.get("group", 1), attributes.get("out_channels")
-    turned = bool(attributes.get("weight_transposed"))
     if op == "Gemm":
-        wide = iter(linear[::-1] if turned else linear)
+        wide = iter(linear)
         if len(shape) == 2:
-            return "" if "equation" in attributes else "".join(wide)
+            return "" if "equation" in attributes else linear
         # Stored with more axes, all but two of extent 1.
         plain = sum(n != 1 for n in shape) == 2 and "equation" not in attributes
         return "".join(next(wide) if n != 1 else "1" for n in shape) if plain else ""

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from zoodiff.frontends.roles import assigned
+from zoodiff.frontends import operations
+from zoodiff.frontends.builder import GraphBuilder, LinearOrder
+from zoodiff.frontends.operations import Operation
 from zoodiff.frontends.tensorflow_layout import Layouts
-from zoodiff.graph.ir import AttributeValue, Graph, Node, Parameter, Tensor
+from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 SOURCE = "tensorflow"
 Handler = Callable[["Builder", Any], bool]
@@ -57,8 +59,7 @@ class Builder:
                 self._consumers.setdefault(tensor.name, []).append(operation)
         self._names: dict[str, str] = {}
         self._constants: dict[str, Any] = {}
-        self._tensors: dict[str, Tensor] = {}
-        self._nodes: list[Node] = []
+        self._builder = GraphBuilder("HWIO", "IO")
         self._inputs = tuple(self._declare(t, self.shape(t)) for t in inputs)
         self._graph_outputs = outputs
 
@@ -137,45 +138,34 @@ class Builder:
 
     def emit(
         self,
-        op: str,
+        operation: Operation,
         name: str,
-        attributes: Mapping[str, AttributeValue] | None = None,
         *,
         inputs: Iterable[str],
         outputs: Iterable[tuple[str, tuple[int, ...], str]],
         parameters: Iterable[Parameter | None] = (),
+        matrices: LinearOrder | None = None,
     ) -> None:
         """Add a node; ``outputs`` are name, canonical shape and dtype."""
-        declared = [Tensor(*output) for output in outputs]
-        self._tensors.update((tensor.name, tensor) for tensor in declared)
-        self._nodes.append(
-            Node(
-                op=op,
-                name=name,
-                inputs=tuple(inputs),
-                outputs=tuple(tensor.name for tensor in declared),
-                attributes=dict(attributes or {}),
-                parameters=assigned(
-                    op,
-                    attributes or {},
-                    [p for p in parameters if p is not None],
-                    "HWIO",
-                    "IO",
-                ),
-            )
+        self._builder.add(
+            operation,
+            name,
+            inputs=inputs,
+            outputs=[Tensor(*output) for output in outputs],
+            parameters=[p for p in parameters if p is not None],
+            matrices=matrices,
         )
 
     def node(
         self,
-        op: str,
+        meaning: Operation,
         operation: Any,
-        attributes: Mapping[str, AttributeValue] | None = None,
         *,
         inputs: Sequence[Any] | None = None,
         outputs: Sequence[Any] | None = None,
         parameters: Iterable[Parameter | None] = (),
     ) -> bool:
-        """Add the node of an operation whose tensors are all canonical; always True.
+        """Add what an operation means to tensors that are all canonical; always True.
 
         ``inputs`` default to the first of the operation's, ``outputs`` to all of them.
         """
@@ -184,9 +174,8 @@ class Builder:
         names = [self.name(tensor) for tensor in taken]
         declared = [self._declare(tensor, self.shape(tensor)) for tensor in made]
         self.emit(
-            op,
+            meaning,
             operation.name,
-            attributes,
             inputs=names,
             outputs=[(t.name, t.shape, t.dtype) for t in declared],
             parameters=parameters,
@@ -202,21 +191,21 @@ class Builder:
         if not (self.image(tensor) and order_matters(own)):
             return name
         moved = f"{name}/channels_last"
-        if moved not in self._tensors:
-            output = (moved, own, self._tensors[name].dtype)
-            self.emit("Transpose", moved, {"perm": [0, 2, 3, 1]}, inputs=[name], outputs=[output])
+        if moved not in self._builder.tensors:
+            output = (moved, own, self._builder.tensors[name].dtype)
+            turn = operations.transpose((0, 2, 3, 1))
+            self.emit(turn, moved, inputs=[name], outputs=[output])
         return moved
 
     def own_order_node(
         self,
-        op: str,
+        meaning: Operation,
         operation: Any,
-        attributes: Mapping[str, AttributeValue] | None = None,
         *,
         inputs: Sequence[Any] | None = None,
         parameters: Iterable[Parameter | None] = (),
     ) -> bool:
-        """Add the node of an operation that works in TensorFlow's own order; always True."""
+        """Add what an operation means in TensorFlow's own order of elements; always True."""
         taken = operation.inputs[:1] if inputs is None else inputs
         names = [self.own_order(tensor) for tensor in taken]
         outputs, moves = [], []
@@ -229,14 +218,11 @@ class Builder:
                 moves.append((before[0], declared))
             else:
                 outputs.append((declared.name, declared.shape, declared.dtype))
-        self.emit(
-            op, operation.name, attributes, inputs=names, outputs=outputs, parameters=parameters
-        )
+        self.emit(meaning, operation.name, inputs=names, outputs=outputs, parameters=parameters)
         for before_name, after in moves:
             self.emit(
-                "Transpose",
+                operations.transpose((0, 3, 1, 2)),
                 f"{after.name}/channels_first",
-                {"perm": [0, 3, 1, 2]},
                 inputs=[before_name],
                 outputs=[(after.name, after.shape, after.dtype)],
             )
@@ -252,34 +238,15 @@ class Builder:
 
     def _declare(self, tensor: Any, shape: tuple[int, ...]) -> Tensor:
         name = tensor.name.removesuffix(":0")
-        declared = Tensor(name, shape, tensor.dtype.base_dtype.name)
-        self._tensors[name] = declared
         self._names[tensor.name] = name
-        return declared
+        return self._builder.declare(name, shape, tensor.dtype.base_dtype.name)
 
     # The finished graph
 
     def graph(self, source: str, owned: Iterable[Parameter]) -> Graph:
         """Return what the outputs depend on; other ``owned`` parameters count as unused."""
-        outputs = [self._tensors[self.name(tensor)] for tensor in self._graph_outputs]
-        needed = {tensor.name for tensor in outputs}
-        kept: list[Node] = []
-        for node in reversed(self._nodes):
-            if needed.intersection(node.outputs):
-                kept.append(node)
-                needed.update(node.inputs)
-        kept.reverse()
-        used = {p.name for node in kept for p in node.parameters}
-        seen = needed | {name for node in kept for name in node.outputs}
-        seen.update(tensor.name for tensor in self._inputs)
-        return Graph(
-            source=source,
-            inputs=self._inputs,
-            outputs=tuple(outputs),
-            nodes=tuple(kept),
-            tensors={name: t for name, t in self._tensors.items() if name in seen},
-            unused_parameters=tuple(p for p in owned if p.name not in used),
-        )
+        outputs = [self._builder.tensors[self.name(tensor)] for tensor in self._graph_outputs]
+        return self._builder.graph(source, self._inputs, outputs, owned)
 
 
 def own_shape(tensor: Any) -> tuple[int, ...]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from zoodiff.frontends import operations
 from zoodiff.frontends.tensorflow_builder import Builder, own_shape
-from zoodiff.graph.ir import AttributeValue, Parameter
+from zoodiff.graph.ir import Parameter
 
 _SUMS = frozenset({"Add", "AddV2"})
 
@@ -33,14 +34,13 @@ def fused_batch_norm(builder: Builder, operation: Any) -> bool:
     ):
         return False
     return builder.node(
-        "BatchNormalization",
+        operations.batch_norm(
+            epsilon=_epsilon(operation.get_attr("epsilon")),
+            axis=1,
+            scale=gamma is not None,
+            center=beta is not None,
+        ),
         operation,
-        {
-            "epsilon": _epsilon(operation.get_attr("epsilon")),
-            "axis": 1,
-            "scale": gamma is not None,
-            "center": beta is not None,
-        },
         inputs=[data],
         outputs=operation.outputs[:1],
         parameters=[gamma, beta, mean, variance],
@@ -71,17 +71,16 @@ def _moments(builder: Builder, operation: Any) -> bool:
     beta = None if affine.offset is None else builder.parameter(affine.offset)
     if affine.offset is not None and beta is None:
         return False
-    attributes: dict[str, AttributeValue] = {
-        "epsilon": inverse.epsilon,
-        "scale": inverse.gamma is not None,
-        "center": beta is not None,
-    }
     stored = builder.parameter(affine.mean), builder.parameter(inverse.variance)
     if stored[0] is not None and stored[1] is not None:
         return builder.node(
-            "BatchNormalization",
+            operations.batch_norm(
+                epsilon=inverse.epsilon,
+                axis=builder.axis(operation.outputs[0], -1),
+                scale=inverse.gamma is not None,
+                center=beta is not None,
+            ),
             operation,
-            {**attributes, "axis": builder.axis(operation.outputs[0], -1)},
             inputs=[affine.data],
             parameters=[inverse.gamma, beta, *stored],
         )
@@ -89,7 +88,8 @@ def _moments(builder: Builder, operation: Any) -> bool:
     rank = len(own_shape(affine.data))
     if axes is None or axes != tuple(range(rank - len(axes), rank)):
         return False
-    return _layer_norm(builder, operation, affine.data, axes, attributes, [inverse.gamma, beta])
+    affine_weights = inverse.gamma, beta
+    return _layer_norm(builder, operation, affine.data, axes, inverse.epsilon, affine_weights)
 
 
 @dataclass(frozen=True)
@@ -193,13 +193,9 @@ def _fused_layer_norm(builder: Builder, operation: Any) -> bool:
     first = next((i for i in range(len(shape)) if prod(shape[i:]) == rows[2]), None)
     if first is None or own_shape(result) != shape or rows[0] != 1 or rows[3] != 1:
         return False
-    attributes: dict[str, AttributeValue] = {
-        "epsilon": _epsilon(fused.get_attr("epsilon")),
-        "scale": gamma is not None,
-        "center": beta is not None,
-    }
     axes = tuple(range(first, len(shape)))
-    return _layer_norm(builder, operation, data, axes, attributes, [gamma, beta])
+    epsilon = _epsilon(fused.get_attr("epsilon"))
+    return _layer_norm(builder, operation, data, axes, epsilon, (gamma, beta))
 
 
 def _layer_norm(
@@ -207,17 +203,17 @@ def _layer_norm(
     operation: Any,
     data: Any,
     axes: tuple[int, ...],
-    attributes: dict[str, AttributeValue],
-    parameters: list[Parameter | None],
+    epsilon: float,
+    affine: tuple[Parameter | None, Parameter | None],
 ) -> bool:
-    canonical = sorted(builder.axis(data, axis) for axis in axes)
-    return builder.node(
-        "LayerNormalization",
-        operation,
-        {**attributes, "axes": canonical},
-        inputs=[data],
-        parameters=parameters,
+    gamma, beta = affine
+    norm = operations.layer_norm(
+        [builder.axis(data, axis) for axis in axes],
+        epsilon=epsilon,
+        scale=gamma is not None,
+        center=beta is not None,
     )
+    return builder.node(norm, operation, inputs=[data], parameters=affine)
 
 
 def _split(builder: Builder, operation: Any) -> tuple[Parameter | None, Any]:

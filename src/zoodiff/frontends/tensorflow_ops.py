@@ -7,10 +7,12 @@ plain attributes, as is every operation that has no handler.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
+from zoodiff.frontends import operations
+from zoodiff.frontends.operations import Arithmetic, Cut, Operation
 from zoodiff.frontends.tensorflow_builder import (
     PASSING,
     Builder,
@@ -20,7 +22,7 @@ from zoodiff.frontends.tensorflow_builder import (
 )
 from zoodiff.frontends.tensorflow_norms import fused_batch_norm, spelled_out
 from zoodiff.frontends.tensorflow_products import batch_matmul, einsum, matmul
-from zoodiff.frontends.tensorflow_windows import conv, pool
+from zoodiff.frontends.tensorflow_windows import average_pool, conv, max_pool
 from zoodiff.graph.ir import AttributeValue, Parameter
 
 _VALUES_LISTED = 4096
@@ -43,9 +45,8 @@ def translate(builder: Builder, operation: Any) -> None:
 def _opaque(builder: Builder, operation: Any) -> None:
     computed = [tensor for tensor in operation.inputs if builder.computed(tensor)]
     builder.own_order_node(
-        f"tf::{operation.type}",
+        operations.opaque(f"tf::{operation.type}", _plain_attributes(operation)),
         operation,
-        _plain_attributes(operation),
         inputs=computed,
         parameters=[builder.parameter(t) for t in operation.inputs],
     )
@@ -68,68 +69,77 @@ def _plain_attributes(operation: Any) -> dict[str, AttributeValue]:
     return found
 
 
-def _unary(op: str, attributes: dict[str, AttributeValue] | None = None) -> Handler:
-    return lambda builder, operation: builder.node(op, operation, attributes)
+def _plain(meaning: Operation) -> Handler:
+    return lambda builder, operation: builder.node(meaning, operation)
+
+
+def _unary(op: str) -> Handler:
+    return _plain(operations.unary(op))
 
 
 def _leaky_relu(builder: Builder, operation: Any) -> bool:
-    return builder.node("LeakyRelu", operation, {"alpha": operation.get_attr("alpha")})
+    return builder.node(operations.leaky_relu(operation.get_attr("alpha")), operation)
 
 
-def _softmax(op: str) -> Handler:
+def _softmax(*, log: bool) -> Handler:
     def handler(builder: Builder, operation: Any) -> bool:
-        return builder.node(op, operation, {"axis": builder.axis(operation.inputs[0], -1)})
+        axis = builder.axis(operation.inputs[0], -1)
+        return builder.node(operations.softmax(axis, log=log), operation)
 
     return handler
 
 
 def _cast(builder: Builder, operation: Any) -> bool:
-    return builder.node("Cast", operation, {"to": operation.outputs[0].dtype.name})
+    return builder.node(operations.cast(operation.outputs[0].dtype.name), operation)
 
 
-def _arithmetic(op: str) -> Handler:
+def _arithmetic(op: Arithmetic) -> Handler:
     """Operators of two operands, of which one may be a parameter or a constant."""
 
     def handler(builder: Builder, operation: Any) -> bool:
         output = operation.outputs[0]
         computed = [t for t in operation.inputs if builder.computed(t)]
         if len(computed) == 2:
+            both = operations.arithmetic(op)
             aligned = all(builder.image(t) == builder.image(output) for t in computed)
             if aligned or not builder.image(output):
-                return builder.node(op, operation, inputs=computed)
-            return builder.own_order_node(op, operation, inputs=computed)
+                return builder.node(both, operation, inputs=computed)
+            return builder.own_order_node(both, operation, inputs=computed)
         other = next(t for t in operation.inputs if not builder.computed(t))
         first = other.name == operation.inputs[0].name
-        attributes: dict[str, AttributeValue] = {}
-        if first and op in {"Sub", "Div", "Pow"}:
-            attributes["constant_first"] = True
         parameter = builder.parameter(other)
-        if parameter is None and not _constant_operand(builder, other, output, attributes):
-            return False
-        if parameter is not None and parameter.shape and parameter.size == parameter.shape[-1]:
-            attributes["axis"] = builder.axis(output, -1)
-        return builder.node(op, operation, attributes, inputs=computed, parameters=[parameter])
+        if parameter is None:
+            meaning = _with_constant(builder, op, other, output, first)
+            return meaning is not None and builder.node(meaning, operation, inputs=computed)
+        vector = bool(parameter.shape) and parameter.size == parameter.shape[-1]
+        axis = builder.axis(output, -1) if vector else None
+        return builder.node(
+            operations.arithmetic(op, axis=axis, constant_first=first),
+            operation,
+            inputs=computed,
+            parameters=[parameter],
+        )
 
     return handler
 
 
-def _constant_operand(
-    builder: Builder, other: Any, output: Any, attributes: dict[str, AttributeValue]
-) -> bool:
+def _with_constant(
+    builder: Builder, op: Arithmetic, other: Any, output: Any, first: bool
+) -> Operation | None:
     constant = builder.constant(other)
     if constant is None:
-        return False
+        return None
     if constant.size == 1:
-        attributes["value"] = float(constant.reshape(()))
-    elif constant.size == constant.shape[-1] and constant.size <= _VALUES_LISTED:
-        attributes["value"] = [float(value) for value in constant.reshape(-1)]
-        attributes["axis"] = builder.axis(output, -1)
-    else:
-        attributes["value_shape"] = list(constant.shape)
-    return True
+        number = float(constant.reshape(()))
+        return operations.arithmetic(op, value=number, constant_first=first)
+    if constant.size == constant.shape[-1] and constant.size <= _VALUES_LISTED:
+        numbers = [float(value) for value in constant.reshape(-1)]
+        axis = builder.axis(output, -1)
+        return operations.arithmetic(op, value=numbers, axis=axis, constant_first=first)
+    return operations.unknown_constant(op, constant.shape, constant_first=first)
 
 
-def _reduce(op: str, whole: str | None) -> Handler:
+def _reduce(op: str, whole: Operation | None) -> Handler:
     """Reductions; over height and width of an image they are global pooling."""
 
     def handler(builder: Builder, operation: Any) -> bool:
@@ -142,8 +152,7 @@ def _reduce(op: str, whole: str | None) -> Handler:
         axes = sorted(builder.axis(data, int(axis)) for axis in found.reshape(-1))
         if whole is None or rank != 4 or not builder.image(data) or axes != [2, 3]:
             own = sorted(int(axis) % rank for axis in found.reshape(-1))
-            attributes: dict[str, AttributeValue] = {"axes": list(own), "keepdims": keep}
-            return builder.own_order_node(op, operation, attributes)
+            return builder.own_order_node(operations.reduced(op, own, keepdims=keep), operation)
         if keep:
             return builder.node(whole, operation)
         name = operation.name
@@ -151,7 +160,7 @@ def _reduce(op: str, whole: str | None) -> Handler:
         pooled = (f"{name}/pool", (batch, channels, 1, 1), output.dtype.base_dtype.name)
         builder.emit(whole, name, inputs=[builder.name(data)], outputs=[pooled])
         flat = (f"{name}", (batch, channels), output.dtype.base_dtype.name)
-        builder.emit("Flatten", f"{name}/flatten", {"axis": 1}, inputs=[pooled[0]], outputs=[flat])
+        builder.emit(operations.flatten(), f"{name}/flatten", inputs=[pooled[0]], outputs=[flat])
         builder.bind(output, flat[0])
         return True
 
@@ -162,17 +171,17 @@ def _reshape(builder: Builder, operation: Any) -> bool:
     """Reshape and Squeeze, in TensorFlow's own order of elements."""
     target = own_shape(operation.outputs[0])
     if len(target) == 2 and target[0] == own_shape(operation.inputs[0])[0]:
-        return builder.own_order_node("Flatten", operation, {"axis": 1})
+        return builder.own_order_node(operations.flatten(), operation)
     # An image-like result is made in TensorFlow's own order and then moved, if it needs moving.
     shape = target if order_matters(target) else builder.shape(operation.outputs[0])
-    return builder.own_order_node("Reshape", operation, {"shape": list(shape)})
+    return builder.own_order_node(operations.reshape(shape), operation)
 
 
 def _transpose(builder: Builder, operation: Any) -> bool:
     perm = builder.constant(operation.inputs[1])
     if perm is None:
         return False
-    return builder.own_order_node("Transpose", operation, {"perm": [int(p) for p in perm]})
+    return builder.own_order_node(operations.transpose(perm), operation)
 
 
 def _concat(builder: Builder, operation: Any) -> bool:
@@ -183,11 +192,11 @@ def _concat(builder: Builder, operation: Any) -> bool:
     parameters: list[Parameter | None] = [builder.parameter(part) for part in others]
     if axis is None or None in parameters:
         return False
-    attributes: dict[str, AttributeValue] = {"axis": builder.axis(computed[0], int(axis))}
-    if others:
-        names = [part.name for part in parts]
-        attributes["parameters_at"] = [names.index(part.name) for part in others]
-    return builder.node("Concat", operation, attributes, inputs=computed, parameters=parameters)
+    names = [part.name for part in parts]
+    joined = operations.concat(
+        builder.axis(computed[0], int(axis)), [names.index(part.name) for part in others]
+    )
+    return builder.node(joined, operation, inputs=computed, parameters=parameters)
 
 
 def _split(builder: Builder, operation: Any) -> bool:
@@ -198,7 +207,7 @@ def _split(builder: Builder, operation: Any) -> bool:
         return False
     canonical = builder.axis(data, int(axis))
     sizes = [builder.shape(tensor)[canonical] for tensor in operation.outputs]
-    return builder.node("Split", operation, {"axis": canonical, "split": sizes}, inputs=[data])
+    return builder.node(operations.split(canonical, sizes), operation, inputs=[data])
 
 
 def _pad(builder: Builder, operation: Any) -> bool:
@@ -214,10 +223,10 @@ def _pad(builder: Builder, operation: Any) -> bool:
     by_axis = {builder.axis(data, i): [int(n) for n in amounts[i]] for i in range(len(amounts))}
     axes = sorted(axis for axis, pair in by_axis.items() if any(pair))
     pads = [by_axis[axis][0] for axis in axes] + [by_axis[axis][1] for axis in axes]
-    attributes: dict[str, AttributeValue] = {"pads": pads, "axes": list(axes), "mode": mode}
+    filler: float | None = None
     if mode == "constant":
-        attributes["value"] = 0.0 if value is None else float(value.reshape(()))
-    return builder.node("Pad", operation, attributes)
+        filler = 0.0 if value is None else float(value.reshape(()))
+    return builder.node(operations.pad(pads, axes, mode=mode, value=filler), operation)
 
 
 def _strided_slice(builder: Builder, operation: Any) -> bool:
@@ -229,7 +238,8 @@ def _strided_slice(builder: Builder, operation: Any) -> bool:
     if masked or any(bound is None for bound in bounds) or -1 in shape:
         return False
     begin, end, strides = ([int(n) for n in bound] for bound in bounds if bound is not None)
-    axes, starts, ends, steps, dropped = [], [], [], [], []
+    cuts: list[Cut] = []
+    dropped: list[int] = []
     for axis in range(len(begin)):
         bit = 1 << axis
         start = None if operation.get_attr("begin_mask") & bit else begin[axis]
@@ -242,30 +252,18 @@ def _strided_slice(builder: Builder, operation: Any) -> bool:
             return False
         first, last, _ = slice(start, stop, step).indices(shape[axis])
         if (first, last, step) != (0, shape[axis], 1):
-            axes.append(axis)
-            starts.append(first)
-            ends.append(last)
-            steps.append(step)
-    attributes: dict[str, AttributeValue] = {
-        "axes": axes,
-        "starts": starts,
-        "ends": ends,
-        "steps": steps,
-    }
+            cuts.append(Cut(axis, first, last, step))
     if not dropped:
-        canonical: dict[str, AttributeValue] = {
-            **attributes,
-            "axes": [builder.axis(data, axis) for axis in axes],
-        }
-        return builder.node("Slice", operation, canonical)
+        canonical = [replace(cut, axis=builder.axis(data, cut.axis)) for cut in cuts]
+        return builder.node(operations.sliced(canonical), operation)
     own, dtype = builder.own_order(data), output.dtype.base_dtype.name
     kept = list(shape)
-    for axis, first, last, step in zip(axes, starts, ends, steps, strict=True):
-        kept[axis] = len(range(first, last, step))
+    for cut in cuts:
+        kept[cut.axis] = len(range(cut.start, cut.end, cut.step))
     part = (f"{operation.name}/slice", tuple(kept), dtype)
-    builder.emit("Slice", part[0], attributes, inputs=[own], outputs=[part])
+    builder.emit(operations.sliced(cuts), part[0], inputs=[own], outputs=[part])
     squeezed = (operation.name, own_shape(output), dtype)
-    builder.emit("Squeeze", operation.name, {"axes": dropped}, inputs=[part[0]], outputs=[squeezed])
+    builder.emit(operations.squeeze(dropped), operation.name, inputs=[part[0]], outputs=[squeezed])
     builder.bind(output, squeezed[0])
     return True
 
@@ -274,14 +272,13 @@ def _lrn(builder: Builder, operation: Any) -> bool:
     """ONNX divides alpha by the window's size, TensorFlow does not."""
     size = 2 * operation.get_attr("depth_radius") + 1
     return builder.node(
-        "LRN",
+        operations.local_response_norm(
+            size,
+            alpha=operation.get_attr("alpha") * size,
+            beta=operation.get_attr("beta"),
+            bias=operation.get_attr("bias"),
+        ),
         operation,
-        {
-            "size": size,
-            "alpha": operation.get_attr("alpha") * size,
-            "beta": operation.get_attr("beta"),
-            "bias": operation.get_attr("bias"),
-        },
     )
 
 
@@ -292,7 +289,9 @@ def _bias_add(builder: Builder, operation: Any) -> bool:
         return False
     first = operation.get_attr("data_format") == b"NCHW"
     axis = 1 if first else builder.axis(data, -1)
-    return builder.node("Add", operation, {"axis": axis}, inputs=[data], parameters=[parameter])
+    return builder.node(
+        operations.arithmetic("Add", axis=axis), operation, inputs=[data], parameters=[parameter]
+    )
 
 
 def _resize(mode: str) -> Handler:
@@ -302,17 +301,10 @@ def _resize(mode: str) -> Handler:
             return False
         corners = bool(operation.get_attr("align_corners"))
         centres = bool(operation.get_attr("half_pixel_centers"))
-        sizes: Sequence[int] = output[2:]
-        return builder.node(
-            "Resize",
-            operation,
-            {
-                "mode": mode,
-                "sizes": list(sizes),
-                "align_corners": corners,
-                "half_pixel_centers": centres,
-            },
+        resized = operations.resized(
+            mode, output[2:], align_corners=corners, half_pixel_centers=centres
         )
+        return builder.node(resized, operation)
 
     return handler
 
@@ -321,7 +313,7 @@ _HANDLERS: dict[str, Handler] = {
     "Abs": _unary("Abs"),
     "Add": _arithmetic("Add"),
     "AddV2": _arithmetic("Add"),
-    "AvgPool": pool("AveragePool", {"ceil_mode": False, "count_include_pad": False}),
+    "AvgPool": average_pool,
     "BatchMatMul": batch_matmul,
     "BatchMatMulV2": batch_matmul,
     "BatchMatMulV3": batch_matmul,
@@ -331,7 +323,7 @@ _HANDLERS: dict[str, Handler] = {
     "Conv2D": conv,
     "DepthwiseConv2dNative": conv,
     "Einsum": einsum,
-    "Elu": _unary("Elu", {"alpha": 1.0}),
+    "Elu": _plain(operations.elu()),
     "Erf": _unary("Erf"),
     "Exp": _unary("Exp"),
     "ExpandDims": _reshape,
@@ -341,12 +333,12 @@ _HANDLERS: dict[str, Handler] = {
     "LRN": _lrn,
     "LeakyRelu": _leaky_relu,
     "Log": _unary("Log"),
-    "LogSoftmax": _softmax("LogSoftmax"),
+    "LogSoftmax": _softmax(log=True),
     "MatMul": matmul,
-    "Max": _reduce("ReduceMax", "GlobalMaxPool"),
-    "MaxPool": pool("MaxPool", {"ceil_mode": False}),
+    "Max": _reduce("ReduceMax", operations.GLOBAL_MAX_POOL),
+    "MaxPool": max_pool,
     "Maximum": _arithmetic("Max"),
-    "Mean": _reduce("ReduceMean", "GlobalAveragePool"),
+    "Mean": _reduce("ReduceMean", operations.GLOBAL_AVERAGE_POOL),
     "Minimum": _arithmetic("Min"),
     "MirrorPad": _pad,
     "Mul": _arithmetic("Mul"),
@@ -356,14 +348,14 @@ _HANDLERS: dict[str, Handler] = {
     "Pow": _arithmetic("Pow"),
     "RealDiv": _arithmetic("Div"),
     "Relu": _unary("Relu"),
-    "Relu6": _unary("Clip", {"min": 0.0, "max": 6.0}),
+    "Relu6": _plain(operations.RELU6),
     "Reshape": _reshape,
     "ResizeBicubic": _resize("cubic"),
     "ResizeBilinear": _resize("linear"),
     "ResizeNearestNeighbor": _resize("nearest"),
     "Selu": _unary("Selu"),
     "Sigmoid": _unary("Sigmoid"),
-    "Softmax": _softmax("Softmax"),
+    "Softmax": _softmax(log=False),
     "Softplus": _unary("Softplus"),
     "Softsign": _unary("Softsign"),
     "Split": _split,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from zoodiff.frontends import operations
+from zoodiff.frontends.builder import LinearOrder
+from zoodiff.frontends.operations import Extents
 from zoodiff.frontends.tensorflow_builder import Builder, own_shape
 from zoodiff.frontends.tensorflow_windows import added_bias
-from zoodiff.graph.ir import AttributeValue, Parameter
+from zoodiff.graph.ir import Parameter
 
 
 def matmul(builder: Builder, operation: Any) -> bool:
@@ -28,19 +31,16 @@ def _product(builder: Builder, operation: Any, transposed: tuple[bool, bool]) ->
     columns = shapes[1][-2:][0] if transposed[1] else shapes[1][-1]
     weight = builder.parameter(right)
     if weight is not None and not transposed[0] and builder.computed(left):
-        layout: dict[str, AttributeValue] = {"weight_transposed": True} if transposed[1] else {}
-        return _linear(builder, operation, left, weight, inner, (columns,), layout)
+        order: LinearOrder = "OI" if transposed[1] else "IO"
+        return _linear(builder, operation, left, weight, (inner, (columns,)), matrices=order)
     if not (builder.computed(left) and builder.computed(right)):
         return False
-    output = own_shape(operation.outputs[0])
-    attributes: dict[str, AttributeValue] = {
-        "batch": prod(output[:-2]),
-        "m": rows,
-        "k": inner,
-        "n": columns,
-        "transposed": [int(flag) for flag in transposed],
-    }
-    return builder.own_order_node("MatMul", operation, attributes, inputs=[left, right])
+    product = operations.matmul(
+        Extents(prod(own_shape(operation.outputs[0])[:-2]), rows, inner, columns),
+        first_transposed=transposed[0],
+        second_transposed=transposed[1],
+    )
+    return builder.own_order_node(product, operation, inputs=[left, right])
 
 
 def einsum(builder: Builder, operation: Any) -> bool:
@@ -54,10 +54,10 @@ def einsum(builder: Builder, operation: Any) -> bool:
     repeated = any(len(set(term)) != len(term) for term in (*operands, result))
     if len(operands) != 2 or "..." in equation or not result or repeated:
         return False
-    extents: dict[str, int] = {}
+    extents_of: dict[str, int] = {}
     for term, tensor in zip(operands, operation.inputs, strict=True):
-        extents.update(zip(term, own_shape(tensor), strict=True))
-    inner = prod(extents[i] for i in set(operands[0]) | set(operands[1]) if i not in result)
+        extents_of.update(zip(term, own_shape(tensor), strict=True))
+    inner = prod(extents_of[i] for i in set(operands[0]) | set(operands[1]) if i not in result)
     weights = [builder.parameter(tensor) for tensor in operation.inputs]
     for position, weight in enumerate(weights):
         data = operation.inputs[1 - position]
@@ -66,26 +66,21 @@ def einsum(builder: Builder, operation: Any) -> bool:
         made = [i for i in result if i not in operands[1 - position]]
         if not result.endswith("".join(made)):
             return False
-        features = tuple(extents[i] for i in made)
+        features = tuple(extents_of[i] for i in made)
         # The data's term comes first, whatever their order was.
         ordered = f"{operands[1 - position]},{operands[position]}->{result}"
-        attributes: dict[str, AttributeValue] = {"equation": ordered}
-        return _linear(builder, operation, data, weight, inner, features, attributes)
+        return _linear(builder, operation, data, weight, (inner, features), equation=ordered)
     if not all(builder.computed(tensor) for tensor in operation.inputs):
         return False
     first, second = (set(term) for term in operands)
-    return builder.own_order_node(
-        "MatMul",
-        operation,
-        {
-            "batch": prod(extents[i] for i in result if i in first and i in second),
-            "m": prod(extents[i] for i in result if i not in second),
-            "k": inner,
-            "n": prod(extents[i] for i in result if i not in first),
-            "equation": equation,
-        },
-        inputs=list(operation.inputs),
+    extents = Extents(
+        batch=prod(extents_of[i] for i in result if i in first and i in second),
+        m=prod(extents_of[i] for i in result if i not in second),
+        k=inner,
+        n=prod(extents_of[i] for i in result if i not in first),
     )
+    product = operations.matmul(extents, equation=equation)
+    return builder.own_order_node(product, operation, inputs=list(operation.inputs))
 
 
 def _linear(
@@ -93,28 +88,27 @@ def _linear(
     operation: Any,
     data: Any,
     weight: Parameter,
-    in_features: int,
-    out_features: tuple[int, ...],
-    attributes: dict[str, AttributeValue],
+    features: tuple[int, tuple[int, ...]],
+    *,
+    matrices: LinearOrder | None = None,
+    equation: str | None = None,
 ) -> bool:
     """Add a linear layer with the bias that is added right after.
 
-    Works on the last axes, which canonical tensors have elsewhere; image-like ones are moved.
+    ``features`` are those that go in and those that come, which may have several axes. Works on
+    the last axes, which canonical tensors have elsewhere; image-like ones are moved.
     """
-    bias, output = added_bias(builder, operation.outputs[0], out_features)
+    inside, outside = features
+    bias, output = added_bias(builder, operation.outputs[0], outside)
     name = output.name.removesuffix(":0")
+    layer = operations.linear(inside, prod(outside), bias=bias is not None, equation=equation)
     builder.emit(
-        "Gemm",
+        layer,
         operation.name,
-        {
-            "in_features": in_features,
-            "out_features": prod(out_features),
-            "bias": bias is not None,
-            **attributes,
-        },
         inputs=[builder.own_order(data)],
         outputs=[(name, own_shape(output), output.dtype.base_dtype.name)],
         parameters=[weight, bias],
+        matrices=matrices,
     )
     builder.bind(output, name)
     return True

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from zoodiff.frontends import operations
+from zoodiff.frontends.operations import Window
 from zoodiff.frontends.same_padding import same_pads
-from zoodiff.frontends.tensorflow_builder import Builder, Handler, own_shape
-from zoodiff.graph.ir import AttributeValue, Parameter
+from zoodiff.frontends.tensorflow_builder import Builder, own_shape
+from zoodiff.graph.ir import Parameter
 
 _ADDITIONS = frozenset({"Add", "AddV2", "BiasAdd"})
 
@@ -33,19 +35,15 @@ def conv(builder: Builder, operation: Any) -> bool:
     output = operation.outputs[0] if block is None else block[3]
     out_channels = shape[2] * shape[3] if depthwise else shape[3]
     bias, output = added_bias(builder, output, (out_channels,))
-    attributes: dict[str, AttributeValue] = {
-        "kernel_shape": list(shape[:2]),
-        "strides": list(_spatial(operation, "strides")),
-        "dilations": list(dilations),
-        "pads": list(pads),
-        "group": channels if depthwise else channels // shape[2],
-        "out_channels": out_channels,
-        "bias": bias is not None,
-    }
+    window = Window(shape[:2], _spatial(operation, "strides"), pads, dilations)
     return builder.node(
-        "Conv",
+        operations.conv(
+            window,
+            group=channels if depthwise else channels // shape[2],
+            out_channels=out_channels,
+            bias=bias is not None,
+        ),
         operation,
-        attributes,
         inputs=[data],
         outputs=[output],
         parameters=[weight, bias],
@@ -90,24 +88,27 @@ def _batched_dilation(
     return (before.inputs[0], dilations, pads, after.outputs[0]) if min(pads) >= 0 else None
 
 
-def pool(op: str, attributes: dict[str, AttributeValue]) -> Handler:
-    """Return the handler of MaxPool or AvgPool."""
+def max_pool(builder: Builder, operation: Any) -> bool:
+    """MaxPool; padding never wins."""
+    window = _pool_window(operation)
+    return window is not None and builder.node(operations.max_pool(window), operation)
 
-    def handler(builder: Builder, operation: Any) -> bool:
-        kernel, strides = _spatial(operation, "ksize"), _spatial(operation, "strides")
-        whole = operation.get_attr("ksize")
-        pads = _pads(operation, kernel, strides, (1, 1))
-        if pads is None or whole[0] != 1 or whole[3 if _channels_last(operation) else 1] != 1:
-            return False
-        window: dict[str, AttributeValue] = {
-            "kernel_shape": list(kernel),
-            "strides": list(strides),
-            "dilations": [1, 1],
-            "pads": list(pads),
-        }
-        return builder.node(op, operation, window | attributes)
 
-    return handler
+def average_pool(builder: Builder, operation: Any) -> bool:
+    """AvgPool; elements of the padding do not count."""
+    window = _pool_window(operation)
+    return window is not None and builder.node(
+        operations.average_pool(window, count_include_pad=False), operation
+    )
+
+
+def _pool_window(operation: Any) -> Window | None:
+    kernel, strides = _spatial(operation, "ksize"), _spatial(operation, "strides")
+    whole = operation.get_attr("ksize")
+    pads = _pads(operation, kernel, strides, (1, 1))
+    if pads is None or whole[0] != 1 or whole[3 if _channels_last(operation) else 1] != 1:
+        return None
+    return Window(kernel, strides, pads, (1, 1))
 
 
 def _pads(

@@ -7,18 +7,19 @@ form that is asked for is not there yet. So the graph always means what the file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.roles import assigned
+from zoodiff.frontends import operations
+from zoodiff.frontends.builder import GraphBuilder, LinearOrder
+from zoodiff.frontends.operations import Operation
 from zoodiff.frontends.tflite_reader import QUANTIZED, FileNetwork, FileOperator, FileTensor
-from zoodiff.graph.ir import AttributeValue, Graph, Node, Parameter, Tensor
+from zoodiff.graph.ir import Graph, Parameter, Tensor
 from zoodiff.graph.passes.quantisation import rectifier
 
 SOURCE = "tflite"
-_TO_FIRST, _TO_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
+_TO_FIRST, _TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 @dataclass
@@ -55,8 +56,7 @@ class Builder:
         """Tensors that do not depend on the input."""
         self._origins: dict[int, FileTensor] = {}
         """A weight that was dequantised or reshaped -> the weight in the file."""
-        self._tensors: dict[str, Tensor] = {}
-        self._nodes: list[Node] = []
+        self._builder = GraphBuilder("OHWI", "OI")
         self._names: dict[str, int] = {}
         self.weights: dict[int, str] = {}
         """Names of the weights that nodes read, by their place in the file."""
@@ -66,7 +66,7 @@ class Builder:
             first = index in set(images)
             name = self._unique(tensor.name)
             shape = channels_first(tensor.shape) if first else tensor.shape
-            self._inputs.append(self._declare(name, shape, tensor.dtype))
+            self._inputs.append(self._builder.declare(name, shape, tensor.dtype))
             self._values[index] = Value(tensor, first=name) if first else Value(tensor, last=name)
 
     # What is known about a tensor
@@ -127,25 +127,26 @@ class Builder:
             value.last = self._moved(value.first, "channels_last", _TO_LAST)
         return value.last
 
-    def _moved(self, name: str, suffix: str, perm: list[int]) -> str:
-        held = self._tensors[name]
+    def _moved(self, name: str, suffix: str, perm: tuple[int, ...]) -> str:
+        held = self._builder.tensors[name]
         moved = self._unique(f"{name}/{suffix}")
         shape = tuple(held.shape[axis] for axis in perm)
-        self._add("Transpose", moved, {"perm": list(perm)}, [name], [(moved, shape, held.dtype)])
+        turned = Tensor(moved, shape, held.dtype)
+        self._builder.add(operations.transpose(perm), moved, inputs=[name], outputs=[turned])
         return moved
 
     # Adding nodes
 
     def node(
         self,
-        op: str,
+        operation: Operation,
         operator: FileOperator,
-        attributes: Mapping[str, Any] | None = None,
         *,
         values: Sequence[Value],
         parameters: Sequence[Parameter] = (),
         image: bool = False,
         quantized: bool | str = False,
+        matrices: LinearOrder | None = None,
     ) -> None:
         """Add the node of an operator, and of the activation that it carries.
 
@@ -153,23 +154,25 @@ class Builder:
         """
         made = [self.tensor(index) for index in operator.outputs]
         name = self._unique(made[0].name)
-        settings = dict(attributes or {})
-        if quantized:
-            settings["quantized"] = quantized
         step = activation(operator, made[0])
         names = [self._unique(f"{t.name}/before" if step else f"{t.name}:0") for t in made]
         held = [
-            (n, channels_first(t.shape) if image else t.shape, t.dtype)
+            Tensor(n, channels_first(t.shape) if image else t.shape, t.dtype)
             for n, t in zip(names, made, strict=True)
         ]
         given = [self.first(v) if image else self.last(v) for v in values]
-        self._add(op, name, settings, given, held, parameters)
+        self._builder.add(
+            operation.quantized(quantized),
+            name,
+            inputs=given,
+            outputs=held,
+            parameters=parameters,
+            matrices=matrices,
+        )
         if step:
-            after = self._unique(f"{made[0].name}:0")
-            self._add(
-                step[0], f"{name}/{step[0].lower()}", step[1], [names[0]], [(after, *held[0][1:])]
-            )
-            names[0] = after
+            after = replace(held[0], name=self._unique(f"{made[0].name}:0"))
+            self._builder.add(step, f"{name}/{step.op.lower()}", inputs=[names[0]], outputs=[after])
+            names[0] = after.name
         for tensor, own in zip(made, names, strict=True):
             self._values[tensor.index] = (
                 Value(tensor, first=own) if image else Value(tensor, last=own)
@@ -177,47 +180,20 @@ class Builder:
 
     def step(
         self,
-        op: str,
+        operation: Operation,
         name: str,
-        attributes: Mapping[str, Any],
         inputs: Sequence[str],
         shape: tuple[int, ...],
         dtype: str,
     ) -> str:
         """Add a node between operators and return its output."""
-        made = self._unique(name)
-        self._add(op, made, attributes, inputs, [(made, shape, dtype)])
-        return made
+        made = Tensor(self._unique(name), shape, dtype)
+        self._builder.add(operation, made.name, inputs=inputs, outputs=[made])
+        return made.name
 
     def bind(self, index: int, *, last: str | None = None, first: str | None = None) -> None:
         """Say that a tensor of the file is one that is there already."""
         self._values[index] = Value(self.tensor(index), last, first)
-
-    def _add(
-        self,
-        op: str,
-        name: str,
-        attributes: Mapping[str, AttributeValue],
-        inputs: Sequence[str],
-        outputs: Sequence[tuple[str, tuple[int, ...], str]],
-        parameters: Sequence[Parameter] = (),
-    ) -> None:
-        for output in outputs:
-            self._declare(*output)
-        self._nodes.append(
-            Node(
-                op,
-                name,
-                tuple(inputs),
-                tuple(output[0] for output in outputs),
-                dict(attributes),
-                assigned(op, attributes, parameters, "OHWI", "OI"),
-            )
-        )
-
-    def _declare(self, name: str, shape: tuple[int, ...], dtype: str) -> Tensor:
-        self._tensors[name] = Tensor(name, tuple(shape), dtype)
-        return self._tensors[name]
 
     def _unique(self, name: str) -> str:
         count = self._names[name] = self._names.get(name, 0) + 1
@@ -237,26 +213,11 @@ class Builder:
                 )
             name = value.last or value.first
             assert name is not None
-            outputs.append(self._tensors[name])
-        wanted, kept = {tensor.name for tensor in outputs}, []
-        for node in reversed(self._nodes):
-            if wanted.intersection(node.outputs):
-                wanted.update(node.inputs)
-                kept.append(node)
-        kept.reverse()
-        made = wanted | {name for node in kept for name in node.outputs}
-        return Graph(
-            source=self._source,
-            inputs=tuple(self._inputs),
-            outputs=tuple(outputs),
-            nodes=tuple(kept),
-            tensors={n: t for n, t in self._tensors.items() if n in made},
-        )
+            outputs.append(self._builder.tensors[name])
+        return self._builder.graph(self._source, self._inputs, outputs)
 
 
-def activation(
-    operator: FileOperator, output: FileTensor
-) -> tuple[str, Mapping[str, AttributeValue]] | None:
+def activation(operator: FileOperator, output: FileTensor) -> Operation | None:
     """The activation that an operator applies to its result, by its setting or by saturation.
 
     A quantised result cannot leave the range of its integers; see the pass ``quantisation``.
@@ -265,15 +226,16 @@ def activation(
     q, bounds = output.quantization, _BOUNDS.get(output.dtype)
     if fused is not None or operator.name not in _SATURATING or q is None or bounds is None:
         return fused
-    return rectifier(q.scale[0], q.zero_point[0], bounds) if len(q.scale) == 1 else None
+    found = rectifier(q.scale[0], q.zero_point[0], bounds) if len(q.scale) == 1 else None
+    return None if found is None else Operation(*found)
 
 
-_FUSED: dict[int, tuple[str, Mapping[str, AttributeValue]]] = {
-    1: ("Relu", {}),
-    2: ("Clip", {"min": -1.0, "max": 1.0}),
-    3: ("Clip", {"min": 0.0, "max": 6.0}),
-    4: ("Tanh", {}),
-    5: ("tflite::SIGN_BIT", {}),
+_FUSED: dict[int, Operation] = {
+    1: operations.RELU,
+    2: operations.clip(-1.0, 1.0),
+    3: operations.RELU6,
+    4: operations.unary("Tanh"),
+    5: operations.opaque("tflite::SIGN_BIT"),
 }
 """``ActivationFunctionType`` of the schema, by value."""
 _SATURATING = frozenset({"ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "SUB"})

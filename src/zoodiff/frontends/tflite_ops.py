@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
+from zoodiff.frontends import operations
+from zoodiff.frontends.builder import LinearOrder
+from zoodiff.frontends.operations import Arithmetic, Cut, Extents, Operation
 from zoodiff.frontends.tflite_builder import Builder, Value, channels_first
 from zoodiff.frontends.tflite_reader import FileOperator
-from zoodiff.frontends.tflite_windows import conv, pool, quantized
-from zoodiff.graph.ir import AttributeValue
+from zoodiff.frontends.tflite_windows import average_pool, conv, max_pool, quantized
 
 Handler = Callable[[Builder, FileOperator], bool]
 
@@ -42,7 +44,8 @@ def _opaque(builder: Builder, operator: FileOperator) -> None:
         if i >= 0 and builder.fixed(i) and builder.origin(i).dtype.startswith(("float", "int8"))
     ]
     plain = {k: v for k, v in operator.options.items() if k != "FusedActivationFunction"}
-    builder.node(name, operator, plain, values=_computed(builder, operator), parameters=weights)
+    unknown = operations.opaque(name, plain)
+    builder.node(unknown, operator, values=_computed(builder, operator), parameters=weights)
 
 
 def _computed(builder: Builder, operator: FileOperator) -> list[Value]:
@@ -62,15 +65,19 @@ def _held_first(values: Sequence[Value]) -> bool:
     return all(len(v.shape) == 4 and v.first is not None for v in values)
 
 
-def _elementwise(op: str, attributes: dict[str, AttributeValue] | None = None) -> Handler:
+def _plain(operation: Operation) -> Handler:
     def handler(builder: Builder, operator: FileOperator) -> bool:
         value = builder.value(operator.inputs[0])
         if value is None:
             return False
-        builder.node(op, operator, attributes, values=[value], image=_held_first([value]))
+        builder.node(operation, operator, values=[value], image=_held_first([value]))
         return True
 
     return handler
+
+
+def _unary(op: str) -> Handler:
+    return _plain(operations.unary(op))
 
 
 def _identity(builder: Builder, operator: FileOperator) -> bool:
@@ -83,14 +90,13 @@ def _identity(builder: Builder, operator: FileOperator) -> bool:
 
 
 def _leaky_relu(builder: Builder, operator: FileOperator) -> bool:
-    return _elementwise("LeakyRelu", {"alpha": _number(operator.options["Alpha"])})(
-        builder, operator
-    )
+    leaky = operations.leaky_relu(_number(operator.options["Alpha"]))
+    return _plain(leaky)(builder, operator)
 
 
 def _gelu(builder: Builder, operator: FileOperator) -> bool:
-    approximate = "tanh" if operator.options.get("Approximate") else "none"
-    return _elementwise("Gelu", {"approximate": approximate})(builder, operator)
+    gelu = operations.gelu(tanh=bool(operator.options.get("Approximate")))
+    return _plain(gelu)(builder, operator)
 
 
 def _number(value: float) -> float:
@@ -100,47 +106,51 @@ def _number(value: float) -> float:
     return float(str(np.float32(value)))
 
 
-def _softmax(op: str) -> Handler:
+def _softmax(*, log: bool) -> Handler:
     def handler(builder: Builder, operator: FileOperator) -> bool:
         value = builder.value(operator.inputs[0])
         if value is None or operator.options.get("Beta", 1.0) not in {1.0, 0.0}:
             return False
-        axis = len(value.shape) - 1
-        builder.node(op, operator, {"axis": axis}, values=[value])
+        chances = operations.softmax(len(value.shape) - 1, log=log)
+        builder.node(chances, operator, values=[value])
         return True
 
     return handler
 
 
-def _arithmetic(op: str) -> Handler:
+def _arithmetic(op: Arithmetic) -> Handler:
     """Operators of two operands, of which one may be a constant."""
 
     def handler(builder: Builder, operator: FileOperator) -> bool:
         values = _computed(builder, operator)
         image = _held_first(values)
         if len(values) == 2:
-            builder.node(op, operator, values=values, image=image)
+            builder.node(operations.arithmetic(op), operator, values=values, image=image)
             return True
         at = 0 if builder.value(operator.inputs[0]) is None else 1
-        other = operator.inputs[at]
-        shape, rank = builder.tensor(other).shape, len(builder.tensor(operator.outputs[0]).shape)
-        attributes: dict[str, AttributeValue] = {}
-        if at == 0 and op in {"Sub", "Div", "Pow"}:
-            attributes["constant_first"] = True
+        other, output = operator.inputs[at], builder.tensor(operator.outputs[0]).shape
+        shape, first = builder.tensor(other).shape, at == 0
         size = prod(shape)
         if size == 1:
             real = builder.tensor(other).real
             if real is None:
                 return False
-            attributes["value"] = _number(real.reshape(-1)[0])
-            builder.node(op, operator, attributes, values=values, image=image)
+            number = _number(real.reshape(-1)[0])
+            scaled = operations.arithmetic(op, value=number, constant_first=first)
+            builder.node(scaled, operator, values=values, image=image)
             return True
-        if size == shape[-1] == builder.tensor(operator.outputs[0]).shape[-1]:
-            attributes["axis"] = 1 if image else rank - 1
+        axis: int | None = None
+        if size == shape[-1] == output[-1]:
+            axis = 1 if image else len(output) - 1
         elif image:
             image = False  # the constant lies in the file's order
-        weight = builder.parameter(other)
-        builder.node(op, operator, attributes, values=values, parameters=[weight], image=image)
+        builder.node(
+            operations.arithmetic(op, axis=axis, constant_first=first),
+            operator,
+            values=values,
+            parameters=[builder.parameter(other)],
+            image=image,
+        )
         return True
 
     return handler
@@ -155,9 +165,8 @@ def _prelu(builder: Builder, operator: FileOperator) -> bool:
         return False
     image = _held_first([value])
     builder.node(
-        "PRelu",
+        operations.prelu(axis=1 if image else len(value.shape) - 1),
         operator,
-        {"axis": 1 if image else len(value.shape) - 1},
         values=[value],
         parameters=[builder.parameter(slope)],
         image=image,
@@ -183,18 +192,16 @@ def _linear(builder: Builder, operator: FileOperator) -> bool:
     ):
         rows = (size // shape[1], shape[1])
         flat = builder.step(
-            "Reshape",
+            operations.reshape(rows),
             f"{builder.tensor(operator.outputs[0]).name}/rows",
-            {"shape": list(rows)},
             [builder.last(value)],
             rows,
             value.tensor.dtype,
         )
         value = Value(value.tensor, last=flat)
     builder.node(
-        "Gemm",
+        operations.linear(shape[1], shape[0], bias=bias >= 0),
         operator,
-        {"in_features": shape[1], "out_features": shape[0], "bias": bias >= 0},
         values=[value],
         parameters=[builder.parameter(i) for i in (kernel, bias) if i >= 0],
         quantized=quantized(builder, value, kernel),
@@ -211,11 +218,11 @@ def _batch_matmul(builder: Builder, operator: FileOperator) -> bool:
         if len(shape) != 2:
             return False
         inner, columns = shape[::-1] if flags[1] else shape
-        turned = {} if flags[1] else {"weight_transposed": True}
+        order: LinearOrder = "OI" if flags[1] else "IO"
         builder.node(
-            "Gemm",
+            operations.linear(inner, columns, bias=False),
             operator,
-            {"in_features": inner, "out_features": columns, "bias": False, **turned},
+            matrices=order,
             values=[left],
             parameters=[builder.parameter(kernel)],
             quantized=quantized(builder, left, kernel),
@@ -227,22 +234,19 @@ def _batch_matmul(builder: Builder, operator: FileOperator) -> bool:
     columns = right.shape[-2] if flags[1] else right.shape[-1]
     output = builder.tensor(operator.outputs[0]).shape
     builder.node(
-        "MatMul",
+        operations.matmul(
+            Extents(prod(output[:-2]), rows, inner, columns),
+            first_transposed=flags[0],
+            second_transposed=flags[1],
+        ),
         operator,
-        {
-            "batch": prod(output[:-2]),
-            "m": rows,
-            "k": inner,
-            "n": columns,
-            "transposed": [int(flag) for flag in flags],
-        },
         values=[left, right],
         quantized=left.quantized,
     )
     return True
 
 
-def _reduce(op: str, whole: str | None) -> Handler:
+def _reduce(op: str, whole: Operation | None) -> Handler:
     """Reductions; over height and width of an image they are global pooling."""
 
     def handler(builder: Builder, operator: FileOperator) -> bool:
@@ -253,8 +257,7 @@ def _reduce(op: str, whole: str | None) -> Handler:
         own = sorted({axis % rank for axis in axes})
         keep = bool(operator.options.get("KeepDims"))
         if whole is None or own != [1, 2] or not _held_first([value]):
-            attributes: dict[str, AttributeValue] = {"axes": list(own), "keepdims": keep}
-            builder.node(op, operator, attributes, values=[value])
+            builder.node(operations.reduced(op, own, keepdims=keep), operator, values=[value])
             return True
         if keep:
             builder.node(whole, operator, values=[value], image=True)
@@ -264,13 +267,12 @@ def _reduce(op: str, whole: str | None) -> Handler:
         pooled = builder.step(
             whole,
             f"{output.name}/pool",
-            {},
             [builder.first(value)],
             (batch, channels, 1, 1),
             output.dtype,
         )
         flat = builder.step(
-            "Flatten", output.name, {"axis": 1}, [pooled], (batch, channels), output.dtype
+            operations.flatten(), output.name, [pooled], (batch, channels), output.dtype
         )
         builder.bind(output.index, last=flat)
         return True
@@ -289,9 +291,9 @@ def _reshape(builder: Builder, operator: FileOperator) -> bool:
     if target == value.shape:
         return _identity(builder, operator)
     if len(target) == 2 and target[0] == value.shape[0]:
-        builder.node("Flatten", operator, {"axis": 1}, values=[value])
+        builder.node(operations.flatten(), operator, values=[value])
     else:
-        builder.node("Reshape", operator, {"shape": list(target)}, values=[value])
+        builder.node(operations.reshape(target), operator, values=[value])
     return True
 
 
@@ -307,7 +309,7 @@ def _transpose(builder: Builder, operator: FileOperator) -> bool:
     elif perm == [0, 3, 1, 2] and value.first is not None:
         builder.bind(operator.outputs[0], last=value.first)
     else:
-        builder.node("Transpose", operator, {"perm": perm}, values=[value])
+        builder.node(operations.transpose(perm), operator, values=[value])
     return True
 
 
@@ -323,13 +325,9 @@ def _concat(builder: Builder, operator: FileOperator) -> bool:
     image = _held_first(values) and not fixed
     rank = len(values[0].shape)
     axis = _axis(int(operator.options["Axis"]), rank, image)
-    attributes: dict[str, AttributeValue] = {"axis": axis}
-    if fixed:
-        attributes["parameters_at"] = [operator.inputs.index(i) for i in fixed]
     builder.node(
-        "Concat",
+        operations.concat(axis, [operator.inputs.index(i) for i in fixed]),
         operator,
-        attributes,
         values=values,
         parameters=[builder.parameter(i) for i in fixed],
         image=image,
@@ -345,11 +343,8 @@ def _split(builder: Builder, operator: FileOperator) -> bool:
         return False
     image, own = _held_first([value]), axes[0] % len(value.shape)
     sizes = [builder.tensor(i).shape[own] for i in operator.outputs]
-    attributes: dict[str, AttributeValue] = {
-        "axis": _axis(own, len(value.shape), image),
-        "split": sizes,
-    }
-    builder.node("Split", operator, attributes, values=[value], image=image)
+    pieces = operations.split(_axis(own, len(value.shape), image), sizes)
+    builder.node(pieces, operator, values=[value], image=image)
     return True
 
 
@@ -374,10 +369,8 @@ def _pad(builder: Builder, operator: FileOperator) -> bool:
     mode = "constant"
     if operator.name == "MIRROR_PAD":
         mode = "symmetric" if operator.options.get("Mode") else "reflect"
-    attributes: dict[str, AttributeValue] = {"pads": pads, "axes": list(axes), "mode": mode}
-    if mode == "constant":
-        attributes["value"] = filler
-    builder.node("Pad", operator, attributes, values=[value], image=image)
+    padded = operations.pad(pads, axes, mode=mode, value=filler if mode == "constant" else None)
+    builder.node(padded, operator, values=[value], image=image)
     return True
 
 
@@ -427,9 +420,8 @@ def _cut(
         for axis, (start, end, step) in enumerate(zip(starts, ends, steps, strict=True))
         if (start, end, step) != (0, value.shape[axis], 1)
     )
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
-    attributes = dict(zip(("axes", "starts", "ends", "steps"), columns, strict=True))
-    builder.node("Slice", operator, attributes, values=[value], image=image)
+    part = operations.sliced(Cut(*row) for row in rows)
+    builder.node(part, operator, values=[value], image=image)
     return True
 
 
@@ -439,14 +431,13 @@ def _resize(mode: str) -> Handler:
         if value is None or len(value.shape) != 4:
             return False
         builder.node(
-            "Resize",
+            operations.resized(
+                mode,
+                builder.tensor(operator.outputs[0]).shape[1:3],
+                align_corners=bool(operator.options.get("AlignCorners")),
+                half_pixel_centers=bool(operator.options.get("HalfPixelCenters")),
+            ),
             operator,
-            {
-                "mode": mode,
-                "sizes": list(builder.tensor(operator.outputs[0]).shape[1:3]),
-                "align_corners": bool(operator.options.get("AlignCorners")),
-                "half_pixel_centers": bool(operator.options.get("HalfPixelCenters")),
-            },
             values=[value],
             image=True,
         )
@@ -462,14 +453,13 @@ def _lrn(builder: Builder, operator: FileOperator) -> bool:
         return False
     size = 2 * int(options["Radius"]) + 1
     builder.node(
-        "LRN",
+        operations.local_response_norm(
+            size,
+            alpha=_number(options["Alpha"]) * size,
+            beta=_number(options["Beta"]),
+            bias=_number(options["Bias"]),
+        ),
         operator,
-        {
-            "size": size,
-            "alpha": _number(options["Alpha"]) * size,
-            "beta": _number(options["Beta"]),
-            "bias": _number(options["Bias"]),
-        },
         values=[value],
         image=True,
     )
@@ -478,7 +468,7 @@ def _lrn(builder: Builder, operator: FileOperator) -> bool:
 
 def _rsqrt(builder: Builder, operator: FileOperator) -> bool:
     """One over the square root."""
-    return _in_two(builder, operator, "Sqrt", "Reciprocal")
+    return _in_two(builder, operator, operations.unary("Sqrt"), operations.unary("Reciprocal"))
 
 
 def _square(builder: Builder, operator: FileOperator) -> bool:
@@ -486,7 +476,9 @@ def _square(builder: Builder, operator: FileOperator) -> bool:
     value = builder.value(operator.inputs[0])
     if value is None:
         return False
-    builder.node("Mul", operator, values=[value, value], image=_held_first([value]))
+    builder.node(
+        operations.arithmetic("Mul"), operator, values=[value, value], image=_held_first([value])
+    )
     return True
 
 
@@ -494,29 +486,30 @@ def _squared_difference(builder: Builder, operator: FileOperator) -> bool:
     """(a - b) times itself."""
     if len(_computed(builder, operator)) != 2:
         return False
-    return _in_two(builder, operator, "Sub", "Mul")
+    return _in_two(builder, operator, operations.arithmetic("Sub"), operations.arithmetic("Mul"))
 
 
-def _in_two(builder: Builder, operator: FileOperator, first: str, second: str) -> bool:
+def _in_two(builder: Builder, operator: FileOperator, first: Operation, second: Operation) -> bool:
     values = _computed(builder, operator)
     image, output = _held_first(values), builder.tensor(operator.outputs[0])
     shape = channels_first(output.shape) if image else output.shape
     names = [builder.first(v) if image else builder.last(v) for v in values]
-    between = builder.step(first, f"{output.name}/{first.lower()}", {}, names, shape, output.dtype)
+    between = builder.step(first, f"{output.name}/{first.op.lower()}", names, shape, output.dtype)
     value = Value(output, first=between) if image else Value(output, last=between)
-    builder.node(second, operator, values=[value] * (2 if second == "Mul" else 1), image=image)
+    operands = [value] * (2 if second.op == "Mul" else 1)
+    builder.node(second, operator, values=operands, image=image)
     return True
 
 
 def _cast(builder: Builder, operator: FileOperator) -> bool:
     kind = builder.tensor(operator.outputs[0]).dtype
-    return _elementwise("Cast", {"to": kind})(builder, operator)
+    return _plain(operations.cast(kind))(builder, operator)
 
 
 _HANDLERS: dict[str, Handler] = {
-    "ABS": _elementwise("Abs"),
+    "ABS": _unary("Abs"),
     "ADD": _arithmetic("Add"),
-    "AVERAGE_POOL_2D": pool("AveragePool", {"ceil_mode": False, "count_include_pad": False}),
+    "AVERAGE_POOL_2D": average_pool,
     "BATCH_MATMUL": _batch_matmul,
     "CAST": _cast,
     "CONCATENATION": _concat,
@@ -524,34 +517,34 @@ _HANDLERS: dict[str, Handler] = {
     "DEPTHWISE_CONV_2D": conv,
     "DEQUANTIZE": _identity,
     "DIV": _arithmetic("Div"),
-    "ELU": _elementwise("Elu", {"alpha": 1.0}),
-    "EXP": _elementwise("Exp"),
+    "ELU": _plain(operations.elu()),
+    "EXP": _unary("Exp"),
     "EXPAND_DIMS": _reshape,
     "FULLY_CONNECTED": _linear,
     "GELU": _gelu,
-    "HARD_SWISH": _elementwise("HardSwish"),
+    "HARD_SWISH": _plain(operations.HARD_SWISH),
     "LEAKY_RELU": _leaky_relu,
     "LOCAL_RESPONSE_NORMALIZATION": _lrn,
-    "LOG": _elementwise("Log"),
-    "LOGISTIC": _elementwise("Sigmoid"),
-    "LOG_SOFTMAX": _softmax("LogSoftmax"),
+    "LOG": _unary("Log"),
+    "LOGISTIC": _unary("Sigmoid"),
+    "LOG_SOFTMAX": _softmax(log=True),
     "MAXIMUM": _arithmetic("Max"),
-    "MAX_POOL_2D": pool("MaxPool", {"ceil_mode": False}),
-    "MEAN": _reduce("ReduceMean", "GlobalAveragePool"),
+    "MAX_POOL_2D": max_pool,
+    "MEAN": _reduce("ReduceMean", operations.GLOBAL_AVERAGE_POOL),
     "MINIMUM": _arithmetic("Min"),
     "MIRROR_PAD": _pad,
     "MUL": _arithmetic("Mul"),
-    "NEG": _elementwise("Neg"),
+    "NEG": _unary("Neg"),
     "PAD": _pad,
     "PADV2": _pad,
     "POW": _arithmetic("Pow"),
     "PRELU": _prelu,
     "QUANTIZE": _identity,
-    "REDUCE_MAX": _reduce("ReduceMax", "GlobalMaxPool"),
-    "RELU": _elementwise("Relu"),
-    "RELU6": _elementwise("Clip", {"min": 0.0, "max": 6.0}),
-    "RELU_0_TO_1": _elementwise("Clip", {"min": 0.0, "max": 1.0}),
-    "RELU_N1_TO_1": _elementwise("Clip", {"min": -1.0, "max": 1.0}),
+    "REDUCE_MAX": _reduce("ReduceMax", operations.GLOBAL_MAX_POOL),
+    "RELU": _unary("Relu"),
+    "RELU6": _plain(operations.RELU6),
+    "RELU_0_TO_1": _plain(operations.clip(0.0, 1.0)),
+    "RELU_N1_TO_1": _plain(operations.clip(-1.0, 1.0)),
     "RESHAPE": _reshape,
     "RSQRT": _rsqrt,
     "SQUARE": _square,
@@ -559,15 +552,15 @@ _HANDLERS: dict[str, Handler] = {
     "RESIZE_BILINEAR": _resize("linear"),
     "RESIZE_NEAREST_NEIGHBOR": _resize("nearest"),
     "SLICE": _slice,
-    "SOFTMAX": _softmax("Softmax"),
+    "SOFTMAX": _softmax(log=False),
     "SPLIT": _split,
     "SPLIT_V": _split,
-    "SQRT": _elementwise("Sqrt"),
+    "SQRT": _unary("Sqrt"),
     "SQUEEZE": _reshape,
     "STRIDED_SLICE": _strided_slice,
     "SUB": _arithmetic("Sub"),
     "SUM": _reduce("ReduceSum", None),
-    "TANH": _elementwise("Tanh"),
+    "TANH": _unary("Tanh"),
     "TRANSPOSE": _transpose,
 }
 """Name of an operator in the schema -> its handler; anything else is opaque."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from zoodiff.frontends import operations
+from zoodiff.frontends.operations import Window
 from zoodiff.frontends.same_padding import same_pads
 from zoodiff.frontends.tflite_builder import Builder, Value
 from zoodiff.frontends.tflite_reader import QUANTIZED, FileOperator
-from zoodiff.graph.ir import AttributeValue
 
 
 def conv(builder: Builder, operator: FileOperator) -> bool:
@@ -29,9 +29,8 @@ def conv(builder: Builder, operator: FileOperator) -> bool:
     window = _window(operator, data, shape[1:3])
     weights = [builder.parameter(i) for i in (kernel, bias) if i >= 0]
     builder.node(
-        "Conv",
+        operations.conv(window, group=group, out_channels=out, bias=bias >= 0),
         operator,
-        {**window, "group": group, "out_channels": out, "bias": bias >= 0},
         values=[data],
         parameters=weights,
         image=True,
@@ -47,22 +46,37 @@ def quantized(builder: Builder, data: Value, weight: int) -> bool | str:
     return "weights" if builder.origin(weight).dtype in QUANTIZED else False
 
 
-def pool(op: str, attributes: dict[str, AttributeValue]) -> Any:
-    """Return the handler of MAX_POOL_2D or AVERAGE_POOL_2D."""
-
-    def handler(builder: Builder, operator: FileOperator) -> bool:
-        data = builder.value(operator.inputs[0])
-        if data is None or len(data.shape) != 4:
-            return False
-        kernel = [int(operator.options[f"Filter{side}"]) for side in ("Height", "Width")]
-        window = _window(operator, data, kernel)
-        builder.node(op, operator, {**window, **attributes}, values=[data], image=True)
-        return True
-
-    return handler
+def max_pool(builder: Builder, operator: FileOperator) -> bool:
+    """MAX_POOL_2D; padding never wins."""
+    data = _pooled(builder, operator)
+    if data is None:
+        return False
+    pool = operations.max_pool(_pool_window(operator, data))
+    builder.node(pool, operator, values=[data], image=True)
+    return True
 
 
-def _window(operator: FileOperator, data: Value, kernel: Sequence[int]) -> dict[str, Any]:
+def average_pool(builder: Builder, operator: FileOperator) -> bool:
+    """AVERAGE_POOL_2D; elements of the padding do not count."""
+    data = _pooled(builder, operator)
+    if data is None:
+        return False
+    pool = operations.average_pool(_pool_window(operator, data), count_include_pad=False)
+    builder.node(pool, operator, values=[data], image=True)
+    return True
+
+
+def _pooled(builder: Builder, operator: FileOperator) -> Value | None:
+    data = builder.value(operator.inputs[0])
+    return data if data is not None and len(data.shape) == 4 else None
+
+
+def _pool_window(operator: FileOperator, data: Value) -> Window:
+    kernel = [int(operator.options[f"Filter{side}"]) for side in ("Height", "Width")]
+    return _window(operator, data, kernel)
+
+
+def _window(operator: FileOperator, data: Value, kernel: Sequence[int]) -> Window:
     """Kernel, strides, dilations and explicit pads, in ONNX's order."""
     options = operator.options
     strides = [int(options["StrideH"]), int(options["StrideW"])]
@@ -74,12 +88,7 @@ def _window(operator: FileOperator, data: Value, kernel: Sequence[int]) -> dict[
         for axis, size in enumerate(data.shape[1:3]):
             before, after = same_pads(size, kernel[axis], strides[axis], dilations[axis])
             pads[axis], pads[axis + 2] = before, after
-    return {
-        "kernel_shape": [int(n) for n in kernel],
-        "strides": strides,
-        "dilations": dilations,
-        "pads": pads,
-    }
+    return Window(kernel, strides, pads, dilations)
 
 
 _SAME = 0

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zoodiff.graph.ir import AttributeValue, Parameter
+from zoodiff.frontends.builder import LinearOrder
+from zoodiff.frontends.operations import Operation
+from zoodiff.graph.ir import Parameter
 
 Shape = tuple[int, ...]
-Attributes = dict[str, AttributeValue]
 
 
 @dataclass(frozen=True)
@@ -48,26 +49,37 @@ class Call:
 
     def node(
         self,
-        op: str,
-        attributes: Attributes | None = None,
+        operation: Operation,
         *,
         inputs: Sequence[Any] | None = None,
-        parameters: Sequence[Any] = (),
         shape: Shape | None = None,
         step: str = "",
+        matrices: LinearOrder | None = None,
     ) -> Value:
         """Add a node with one output; inputs default to every tensor among the arguments."""
+        shapes = [self.outputs[0] if shape is None else shape]
+        return self.nodes(operation, shapes, inputs=inputs, step=step, matrices=matrices)[0]
+
+    def nodes(
+        self,
+        operation: Operation,
+        shapes: Sequence[Shape],
+        *,
+        inputs: Sequence[Any] | None = None,
+        step: str = "",
+        matrices: LinearOrder | None = None,
+    ) -> list[Value]:
+        """Add a node with an output for each shape."""
         given = self.tensors if inputs is None else inputs
-        owned = [p for p in [*given, *parameters] if isinstance(p, Parameter)]
+        owned = {p.name: p for p in given if isinstance(p, Parameter)}
         return self.emit(
-            op,
+            operation,
             [value for value in given if isinstance(value, Value)],
-            [self.outputs[0] if shape is None else shape],
-            attributes or {},
-            list({p.name: p for p in owned}.values()),
-            name=self.name,
+            shapes,
+            list(owned.values()),
             step=step,
-        )[0]
+            matrices=matrices,
+        )
 
     @property
     def tensors(self) -> list[Any]:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.roles import assigned
+from zoodiff.frontends.builder import GraphBuilder, LinearOrder
+from zoodiff.frontends.operations import Operation
 from zoodiff.frontends.torch_call import Call, Constant, Value
 from zoodiff.frontends.torch_ops import translate
-from zoodiff.graph.ir import AttributeValue, Graph, Node, Parameter, Tensor
+from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 
 def to_graph(module: Any, input_shape: Sequence[int], source: str) -> Graph:
@@ -43,8 +44,7 @@ class _Walk:
     def __init__(self, module: Any, program: Any, source: str) -> None:
         self._program = program
         self._source = source
-        self._nodes: list[Node] = []
-        self._tensors: dict[str, Tensor] = {}
+        self._builder = GraphBuilder("OIHW", "OI")
         self._values: dict[str, Any] = {}
         """What each node of the program stands for: a Value, a Parameter, or a list of Values."""
         self._names: dict[str, int] = {}
@@ -65,19 +65,11 @@ class _Walk:
                 self._values[node.name] = self._call(node)
             elif node.op == "output":
                 outputs += [
-                    self._tensors[value.name]
+                    self._builder.tensors[value.name]
                     for value in map(self._resolve, node.args[0])
                     if isinstance(value, Value)
                 ]
-        used = {p.name for n in self._nodes for p in n.parameters}
-        return Graph(
-            source=self._source,
-            inputs=tuple(inputs),
-            outputs=tuple(outputs),
-            nodes=tuple(self._nodes),
-            tensors=self._tensors,
-            unused_parameters=tuple(p for name, p in self._owned.items() if name not in used),
-        )
+        return self._builder.graph(self._source, inputs, outputs, self._owned.values())
 
     def _placeholder(self, node: Any) -> list[Tensor]:
         signature = self._program.graph_signature
@@ -95,8 +87,7 @@ class _Walk:
             shape = tuple(int(n) for n in getattr(value, "shape", ()))
             self._values[node.name] = Constant(node.name, shape)
             return []
-        tensor = Tensor(node.name, tuple(int(n) for n in value.shape), _dtype(value))
-        self._tensors[node.name] = tensor
+        tensor = self._builder.declare(node.name, value.shape, _dtype(value))
         self._values[node.name] = Value(tensor.name, tensor.shape)
         return [tensor]
 
@@ -106,14 +97,15 @@ class _Walk:
             return self._resolve(node.args[0])[node.args[1]]
         overload = target.split(".")
         function = overload[1] if len(overload) > 1 else overload[0]
+        name = self._name(node)
         call = Call(
             function=function.rstrip("_"),
             overload=target,
-            name=self._name(node),
+            name=name,
             args=tuple(self._resolve(argument) for argument in node.args),
             kwargs={key: self._resolve(value) for key, value in node.kwargs.items()},
             outputs=_outputs(node),
-            emit=lambda *args, **kwargs: self._emit(node, *args, **kwargs),
+            emit=lambda *args, **kwargs: self._emit(node, name, *args, **kwargs),
         )
         result = translate(call)
         if function.endswith("_") and not function.endswith("__") and hasattr(node.args[0], "name"):
@@ -141,35 +133,33 @@ class _Walk:
     def _emit(
         self,
         node: Any,
-        op: str,
+        name: str,
+        operation: Operation,
         inputs: Sequence[Value],
         shapes: Sequence[Sequence[int]],
-        attributes: dict[str, AttributeValue],
         parameters: Sequence[Parameter],
         *,
-        name: str,
-        step: str = "",
+        step: str,
+        matrices: LinearOrder | None,
     ) -> list[Value]:
         """Add a node and return its outputs, one for each shape."""
-        made: list[Value] = []
         base = f"{node.name}/{step}" if step else node.name
         first = node.meta.get("val")
         dtype = _dtype(first[0] if isinstance(first, list | tuple) else first)
-        for position, shape in enumerate(shapes):
-            tensor = base if len(shapes) == 1 else f"{base}:{position}"
-            self._tensors[tensor] = Tensor(tensor, tuple(int(n) for n in shape), dtype)
-            made.append(Value(tensor, self._tensors[tensor].shape))
-        self._nodes.append(
-            Node(
-                op=op,
-                name=f"{name}/{step}" if step else name,
-                inputs=tuple(value.name for value in inputs),
-                outputs=tuple(value.name for value in made),
-                attributes=attributes,
-                parameters=assigned(op, attributes, parameters, "OIHW", "OI"),
-            )
+        names = [base] if len(shapes) == 1 else [f"{base}:{i}" for i in range(len(shapes))]
+        made = [
+            Tensor(tensor, tuple(int(n) for n in shape), dtype)
+            for tensor, shape in zip(names, shapes, strict=True)
+        ]
+        self._builder.add(
+            operation,
+            f"{name}/{step}" if step else name,
+            inputs=[value.name for value in inputs],
+            outputs=made,
+            parameters=parameters,
+            matrices=matrices,
         )
-        return made
+        return [Value(tensor.name, tensor.shape) for tensor in made]
 
 
 def _parameter(name: str, tensor: Any, trainable: bool) -> Parameter:

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from math import prod
 from typing import Any
 
+from zoodiff.frontends import operations
+from zoodiff.frontends.operations import Arithmetic, Cut, Extents, Operation
 from zoodiff.frontends.torch_call import (
-    Attributes,
     Call,
     Constant,
     Handler,
@@ -29,7 +30,7 @@ from zoodiff.frontends.torch_windows import (
     convolution,
     max_pool,
 )
-from zoodiff.graph.ir import Parameter
+from zoodiff.graph.ir import AttributeValue, Parameter
 
 
 def translate(call: Call) -> Any:
@@ -59,7 +60,7 @@ _WITH_CONSTANTS = frozenset({"add", "mul", "sub"})
 
 def _opaque(call: Call) -> Any:
     """Keep a function under its own name, with the arguments that are plain numbers."""
-    plain: Attributes = {}
+    plain: dict[str, AttributeValue] = {}
     for position, argument in enumerate(call.args):
         numbers = isinstance(argument, list) and all(isinstance(i, int | float) for i in argument)
         if numbers or isinstance(argument, bool | int | float | str):
@@ -67,28 +68,16 @@ def _opaque(call: Call) -> Any:
     for key, argument in call.kwargs.items():
         if isinstance(argument, bool | int | float | str):
             plain[key] = argument
-    tensors = call.tensors
-    made = call.emit(
-        f"aten::{call.function}",
-        [value for value in tensors if isinstance(value, Value)],
-        call.outputs,
-        plain,
-        [p for p in tensors if isinstance(p, Parameter)],
-        name=call.name,
-    )
+    made = call.nodes(operations.opaque(f"aten::{call.function}", plain), call.outputs)
     return made[0] if len(made) == 1 else made
 
 
 def _linear(call: Call) -> Value:
     data, weight, bias = call.arg(0, "input"), call.arg(1, "weight"), call.arg(2, "bias")
     return call.node(
-        "Gemm",
-        {
-            "in_features": int(weight.shape[1]),
-            "out_features": int(weight.shape[0]),
-            "bias": bias is not None,
-            "axis": len(data.shape) - 1,
-        },
+        operations.linear(
+            weight.shape[1], weight.shape[0], bias=bias is not None, axis=len(data.shape) - 1
+        ),
         inputs=weights(data, weight, bias),
     )
 
@@ -96,24 +85,13 @@ def _linear(call: Call) -> Value:
 def _matmul(call: Call) -> Value | None:
     first, second = call.args[0], call.args[1]
     if isinstance(second, Parameter) and isinstance(first, Value) and len(second.shape) == 2:
-        return call.node(
-            "Gemm",
-            {
-                "in_features": int(second.shape[0]),
-                "out_features": int(second.shape[1]),
-                "bias": False,
-                "weight_transposed": True,
-                "axis": len(first.shape) - 1,
-            },
-        )
+        layer = operations.linear(*second.shape, bias=False, axis=len(first.shape) - 1)
+        return call.node(layer, matrices="IO")
     if len(first.shape) < 2 or len(second.shape) < 2:
         return None
     output = call.outputs[0]
-    return call.node("MatMul", _product(prod(output[:-2]), output[-2], first.shape[-1], output[-1]))
-
-
-def _product(batch: int, m: int, k: int, n: int) -> Attributes:
-    return {"batch": int(batch), "m": int(m), "k": int(k), "n": int(n)}
+    extents = Extents(prod(output[:-2]), output[-2], first.shape[-1], output[-1])
+    return call.node(operations.matmul(extents))
 
 
 def _attention(call: Call) -> Value | None:
@@ -130,24 +108,29 @@ def _attention(call: Call) -> Value | None:
     scale = call.kwargs.get("scale")
     chances_shape: Shape = (*lead, length, keys)
     scores = call.node(
-        "MatMul",
-        _product(prod(lead), length, width, keys)
-        | {"transposed": True, "scale": float(scale if scale is not None else width**-0.5)},
+        operations.matmul(
+            Extents(prod(lead), length, width, keys),
+            second_transposed=True,
+            scale=float(scale if scale is not None else width**-0.5),
+        ),
         inputs=[query, key],
         shape=chances_shape,
         step="scores",
     )
     mask = call.arg(3, "attn_mask")
     if mask is not None:
-        scores = call.node("Add", inputs=[scores, mask], shape=chances_shape, step="mask")
+        scores = call.node(
+            operations.arithmetic("Add"), inputs=[scores, mask], shape=chances_shape, step="mask"
+        )
     chances = call.node(
-        "Softmax",
-        {"axis": len(chances_shape) - 1},
+        operations.softmax(len(chances_shape) - 1),
         inputs=[scores],
         shape=chances_shape,
         step="softmax",
     )
-    return call.node("MatMul", _product(prod(lead), length, keys, depth), inputs=[chances, value])
+    return call.node(
+        operations.matmul(Extents(prod(lead), length, keys, depth)), inputs=[chances, value]
+    )
 
 
 def _einsum(call: Call) -> Value | None:
@@ -163,11 +146,8 @@ def _einsum(call: Call) -> Value | None:
     first, second = set(terms[0]), set(terms[1])
     kept = set(result)
     groups = (first & second & kept, first - second, (first & second) - kept, second - first)
-    return call.node(
-        "MatMul",
-        _product(*(prod(sizes[axis] for axis in group) for group in groups))
-        | {"equation": equation},
-    )
+    extents = Extents(*(prod(sizes[axis] for axis in group) for group in groups))
+    return call.node(operations.matmul(extents, equation=equation))
 
 
 def _batch_norm(call: Call) -> Value | None:
@@ -175,15 +155,14 @@ def _batch_norm(call: Call) -> Value | None:
     if call.arg(5, "training", False):
         return None
     return call.node(
-        "BatchNormalization",
-        {
-            "epsilon": float(call.arg(7, "eps")),
+        operations.batch_norm(
+            epsilon=call.arg(7, "eps"),
             # PyTorch's is the share of the new value, ONNX's that of the old one.
-            "momentum": 1.0 - float(call.arg(6, "momentum")),
-            "axis": 1,
-            "scale": owned[0] is not None,
-            "center": owned[1] is not None,
-        },
+            momentum=1.0 - float(call.arg(6, "momentum")),
+            axis=1,
+            scale=owned[0] is not None,
+            center=owned[1] is not None,
+        ),
         inputs=weights(data, *owned),
     )
 
@@ -192,13 +171,12 @@ def _layer_norm(call: Call) -> Value:
     data, shape, weight, bias = (call.arg(i, "") for i in range(4))
     rank = len(data.shape)
     return call.node(
-        "LayerNormalization",
-        {
-            "epsilon": float(call.arg(4, "eps", 1e-5)),
-            "axes": list(range(rank - len(shape), rank)),
-            "scale": weight is not None,
-            "center": bias is not None,
-        },
+        operations.layer_norm(
+            range(rank - len(shape), rank),
+            epsilon=call.arg(4, "eps", 1e-5),
+            scale=weight is not None,
+            center=bias is not None,
+        ),
         inputs=weights(data, weight, bias),
     )
 
@@ -206,13 +184,12 @@ def _layer_norm(call: Call) -> Value:
 def _group_norm(call: Call) -> Value:
     data, groups, weight, bias = (call.arg(i, "") for i in range(4))
     return call.node(
-        "GroupNormalization",
-        {
-            "epsilon": float(call.arg(4, "eps", 1e-5)),
-            "num_groups": int(groups),
-            "scale": weight is not None,
-            "center": bias is not None,
-        },
+        operations.group_norm(
+            groups,
+            epsilon=call.arg(4, "eps", 1e-5),
+            scale=weight is not None,
+            center=bias is not None,
+        ),
         inputs=weights(data, weight, bias),
     )
 
@@ -225,26 +202,26 @@ def _mean(call: Call) -> Value | None:
     if rank == 4 and wanted == [2, 3]:
         pooled: Shape = (*data.shape[:2], 1, 1)
         step = "" if keep else "pool"
-        output = call.node("GlobalAveragePool", inputs=[data], shape=pooled, step=step)
-        return output if keep else call.node("Flatten", {"axis": 1}, inputs=[output])
-    return call.node("ReduceMean", {"axes": wanted, "keepdims": keep})
+        output = call.node(operations.GLOBAL_AVERAGE_POOL, inputs=[data], shape=pooled, step=step)
+        return output if keep else call.node(operations.flatten(), inputs=[output])
+    return call.node(operations.reduced("ReduceMean", wanted, keepdims=keep))
 
 
 def _flatten(call: Call) -> Value:
     rank = len(call.args[0].shape)
     start, end = (int(call.arg(i, "", d)) % rank for i, d in ((1, 0), (2, -1)))
     if start == 1 and end == rank - 1:
-        return call.node("Flatten", {"axis": 1})
+        return call.node(operations.flatten())
     return _reshape(call)
 
 
 def _reshape(call: Call) -> Value:
-    return call.node("Reshape", {"shape": list(call.outputs[0])}, inputs=[call.args[0]])
+    return call.node(operations.reshape(call.outputs[0]), inputs=[call.args[0]])
 
 
 def _permute(call: Call) -> Value:
     rank = len(call.args[0].shape)
-    return call.node("Transpose", {"perm": [int(a) % rank for a in call.args[1]]})
+    return call.node(operations.transpose(int(a) % rank for a in call.args[1]))
 
 
 def _transpose(call: Call) -> Value:
@@ -252,17 +229,17 @@ def _transpose(call: Call) -> Value:
     order = list(range(rank))
     a, b = (int(axis) % rank for axis in call.args[1:3])
     order[a], order[b] = order[b], order[a]
-    return call.node("Transpose", {"perm": order})
+    return call.node(operations.transpose(order))
 
 
 def _cat(call: Call) -> Value:
     rank = len(call.outputs[0])
-    return call.node("Concat", {"axis": int(call.arg(1, "dim", 0)) % rank})
+    return call.node(operations.concat(int(call.arg(1, "dim", 0)) % rank))
 
 
 def _select(call: Call) -> Value:
     rank = len(call.args[0].shape)
-    return call.node("Gather", {"axis": int(call.args[1]) % rank, "index": int(call.args[2])})
+    return call.node(operations.select(int(call.args[1]) % rank, call.args[2]))
 
 
 def _slice(call: Call) -> Any:
@@ -271,29 +248,17 @@ def _slice(call: Call) -> Any:
         return data
     start, end = call.arg(2, "start"), call.arg(3, "end")
     axis = int(call.arg(1, "dim", 0)) % len(data.shape)
-    return call.node(
-        "Slice",
-        {
-            "axis": axis,
-            "start": int(start or 0),
-            "end": min(int(end), int(data.shape[axis])) if end is not None else data.shape[axis],
-            "step": int(call.arg(4, "step", 1)),
-        },
-    )
+    extent = int(data.shape[axis])
+    last = min(int(end), extent) if end is not None else extent
+    cut = Cut(axis, int(start or 0), last, int(call.arg(4, "step", 1)))
+    return call.node(operations.sliced([cut]))
 
 
 def _chunk(call: Call) -> list[Value]:
     data = call.args[0]
     axis = int(call.arg(2, "dim", 0)) % len(data.shape)
     sizes = [shape[axis] for shape in call.outputs]
-    return call.emit(
-        "Split",
-        [data],
-        call.outputs,
-        {"axis": axis, "split": sizes},
-        [],
-        name=call.name,
-    )
+    return call.nodes(operations.split(axis, sizes), call.outputs, inputs=[data])
 
 
 def _pad(call: Call) -> Value | None:
@@ -302,71 +267,80 @@ def _pad(call: Call) -> Value | None:
     rank = len(call.args[0].shape)
     before, after = pads[0::2][::-1], pads[1::2][::-1]
     return call.node(
-        "Pad",
-        {
-            "pads": before + after,
-            "axes": list(range(rank - len(before), rank)),
-            "mode": str(call.arg(2, "mode", "constant")),
-            "value": float(call.arg(3, "value") or 0.0),
-        },
+        operations.pad(
+            before + after,
+            range(rank - len(before), rank),
+            mode=str(call.arg(2, "mode", "constant")),
+            value=float(call.arg(3, "value") or 0.0),
+        )
     )
 
 
-def _arithmetic(op: str) -> Handler:
+def _arithmetic(op: Arithmetic) -> Handler:
     def handle(call: Call) -> Value | None:
         first, second = call.args[0], call.arg(1, "other")
         if call.kwargs.get("alpha", 1) != 1 or call.kwargs.get("rounding_mode"):
             return None
         if isinstance(second, bool | int | float):
-            return call.node(op, {"value": float(second)}, inputs=[first])
+            return call.node(operations.arithmetic(op, value=float(second)), inputs=[first])
         if isinstance(first, bool | int | float):
-            return call.node(op, {"value": float(first), "constant_first": True}, inputs=[second])
+            reverse = operations.arithmetic(op, value=float(first), constant_first=True)
+            return call.node(reverse, inputs=[second])
         if isinstance(second, Constant) and isinstance(first, Value):
-            return call.node(op, {"constant_shape": list(second.shape)}, inputs=[first])
+            return call.node(operations.arithmetic(op, constant_shape=second.shape), inputs=[first])
         if not all(isinstance(v, Value | Parameter) for v in (first, second)):
             return None
-        first_weight = isinstance(first, Parameter) and op in {"Sub", "Div"}
-        return call.node(op, {"constant_first": True} if first_weight else {})
+        weight_first = isinstance(first, Parameter)
+        return call.node(operations.arithmetic(op, constant_first=weight_first))
 
     return handle
 
 
-def _plain(op: str, attributes: Attributes | None = None) -> Handler:
-    return lambda call: call.node(op, dict(attributes or {}), inputs=[call.args[0]])
+def _plain(operation: Operation) -> Handler:
+    return lambda call: call.node(operation, inputs=[call.args[0]])
+
+
+def _unary(op: str) -> Handler:
+    return _plain(operations.unary(op))
+
+
+def _elu(call: Call) -> Value | None:
+    """PyTorch's may scale what goes in and what comes, as selu does."""
+    if call.arg(2, "scale", 1) != 1 or call.arg(3, "input_scale", 1) != 1:
+        return None
+    return call.node(operations.elu(call.arg(1, "alpha", 1.0)), inputs=[call.args[0]])
 
 
 def _clip(call: Call) -> Value:
     low, high = call.arg(1, "min", -1.0), call.arg(2, "max", 1.0)
-    bounds: Attributes = {"min": None if low is None else float(low)}
-    bounds["max"] = None if high is None else float(high)
-    return call.node("Clip", bounds, inputs=[call.args[0]])
+    return call.node(operations.clip(low, high), inputs=[call.args[0]])
 
 
 def _softmax(call: Call) -> Value:
-    return call.node(
-        "Softmax", {"axis": int(call.args[1]) % len(call.outputs[0])}, inputs=[call.args[0]]
-    )
+    axis = int(call.args[1]) % len(call.outputs[0])
+    return call.node(operations.softmax(axis), inputs=[call.args[0]])
 
 
 def _gelu(call: Call) -> Value:
-    return call.node("Gelu", {"approximate": str(call.kwargs.get("approximate", "none"))})
+    return call.node(operations.gelu(tanh=call.kwargs.get("approximate") == "tanh"))
 
 
-def _axes(op: str) -> Handler:
-    """Unsqueeze counts its axis in the output, Squeeze in the input."""
+def _squeeze(call: Call) -> Value:
+    axis = int(call.args[1]) % len(call.args[0].shape)
+    return call.node(operations.squeeze([axis]), inputs=[call.args[0]])
 
-    def handle(call: Call) -> Value:
-        rank = len(call.outputs[0]) if op == "Unsqueeze" else len(call.args[0].shape)
-        return call.node(op, {"axes": [int(call.args[1]) % rank]}, inputs=[call.args[0]])
 
-    return handle
+def _unsqueeze(call: Call) -> Value:
+    """The axis counts in the output."""
+    axis = int(call.args[1]) % len(call.outputs[0])
+    return call.node(operations.unsqueeze([axis]), inputs=[call.args[0]])
 
 
 def _expand(call: Call) -> Any:
     data = call.args[0]
     if isinstance(data, Value) and data.shape == call.outputs[0]:
         return data
-    return call.node("Expand", {"shape": list(call.outputs[0])})
+    return call.node(operations.expand(call.outputs[0]))
 
 
 def _roll(call: Call) -> Value | None:
@@ -380,11 +354,14 @@ def _roll(call: Call) -> Value | None:
         parts = []
         for name, start, end in (("last", cut, shape[along]), ("first", 0, cut)):
             piece = (*shape[:along], end - start, *shape[along + 1 :])
-            bounds: Attributes = {"axis": along, "start": start, "end": end, "step": 1}
-            parts.append(call.node("Slice", bounds, inputs=[data], shape=piece, step=f"{name}{k}"))
+            part = operations.sliced([Cut(along, start, end)])
+            parts.append(call.node(part, inputs=[data], shape=piece, step=f"{name}{k}"))
         last = k == len(axes) - 1
         data = call.node(
-            "Concat", {"axis": along}, inputs=parts, shape=shape, step="" if last else f"roll{k}"
+            operations.concat(along),
+            inputs=parts,
+            shape=shape,
+            step="" if last else f"roll{k}",
         )
     return data
 
@@ -395,18 +372,18 @@ def _vector_norm(call: Call) -> Value | None:
         return None
     rank = len(call.args[0].shape)
     wanted = sorted(int(a) % rank for a in (axes if isinstance(axes, list) else [axes]))
-    return call.node("ReduceL2", {"axes": wanted, "keepdims": bool(call.arg(3, "keepdim", False))})
+    return call.node(operations.reduced("ReduceL2", wanted, keepdims=call.arg(3, "keepdim", False)))
 
 
 def _at_least(call: Call) -> Value:
-    return call.node("Clip", {"min": float(call.args[1]), "max": None}, inputs=[call.args[0]])
+    return call.node(operations.clip(call.args[1], None), inputs=[call.args[0]])
 
 
 def _expand_as(call: Call) -> Any:
     data = call.args[0]
     if isinstance(data, Value) and data.shape == call.outputs[0]:
         return data
-    return call.node("Expand", {"shape": list(call.outputs[0])}, inputs=[data])
+    return call.node(operations.expand(call.outputs[0]), inputs=[data])
 
 
 def _same(call: Call) -> Any:
@@ -435,16 +412,16 @@ _HANDLERS: dict[str, Handler] = {
     "div": _arithmetic("Div"),
     "dropout": _same,
     "einsum": _einsum,
-    "elu": _plain("Elu", {"alpha": 1.0}),
-    "exp": _plain("Exp"),
+    "elu": _elu,
+    "exp": _unary("Exp"),
     "expand": _expand,
     "expand_as": _expand_as,
     "feature_dropout": _same,
     "flatten": _flatten,
     "gelu": _gelu,
     "group_norm": _group_norm,
-    "hardsigmoid": _plain("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
-    "hardswish": _plain("HardSwish"),
+    "hardsigmoid": _plain(operations.hard_sigmoid()),
+    "hardswish": _plain(operations.HARD_SWISH),
     "hardtanh": _clip,
     "layer_norm": _layer_norm,
     "linalg_vector_norm": _vector_norm,
@@ -455,23 +432,23 @@ _HANDLERS: dict[str, Handler] = {
     "mul": _arithmetic("Mul"),
     "pad": _pad,
     "permute": _permute,
-    "relu": _plain("Relu"),
-    "relu6": _plain("Clip", {"min": 0.0, "max": 6.0}),
+    "relu": _unary("Relu"),
+    "relu6": _plain(operations.RELU6),
     "reshape": _reshape,
     "roll": _roll,
     "scaled_dot_product_attention": _attention,
     "select": _select,
-    "sigmoid": _plain("Sigmoid"),
-    "silu": _plain("Swish", {"alpha": 1.0}),
+    "sigmoid": _unary("Sigmoid"),
+    "silu": _plain(operations.swish()),
     "slice": _slice,
     "softmax": _softmax,
     "split": _chunk,
-    "squeeze": _axes("Squeeze"),
+    "squeeze": _squeeze,
     "sub": _arithmetic("Sub"),
     "swapaxes": _transpose,
-    "tanh": _plain("Tanh"),
+    "tanh": _unary("Tanh"),
     "transpose": _transpose,
     "unflatten": _reshape,
-    "unsqueeze": _axes("Unsqueeze"),
+    "unsqueeze": _unsqueeze,
     "view": _reshape,
 }

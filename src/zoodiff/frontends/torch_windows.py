@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from zoodiff.frontends import operations
+from zoodiff.frontends.operations import Window
 from zoodiff.frontends.torch_call import Call, Value, weights
 
 
@@ -31,16 +33,12 @@ def conv(call: Call) -> Value | None:
     else:
         pads = _pair(padding) * 2
     return call.node(
-        "Conv",
-        {
-            "kernel_shape": kernel,
-            "strides": _pair(call.arg(3, "stride", 1)),
-            "dilations": dilations,
-            "group": int(call.arg(6, "groups", 1)),
-            "pads": pads,
-            "out_channels": int(weight.shape[0]),
-            "bias": bias is not None,
-        },
+        operations.conv(
+            Window(kernel, _pair(call.arg(3, "stride", 1)), pads, dilations),
+            group=call.arg(6, "groups", 1),
+            out_channels=weight.shape[0],
+            bias=bias is not None,
+        ),
         inputs=weights(data, weight, bias),
     )
 
@@ -70,51 +68,46 @@ def conv_transpose(call: Call) -> Value | None:
     """conv_transpose2d."""
     data, weight, bias = call.arg(0, "input"), call.arg(1, "weight"), call.arg(2, "bias")
     group = int(call.arg(6, "groups", 1))
+    window = Window(
+        weight.shape[2:],
+        _pair(call.arg(3, "stride", 1)),
+        _pair(call.arg(4, "padding", 0)) * 2,
+        _pair(call.arg(7, "dilation", 1)),
+    )
     return call.node(
-        "ConvTranspose",
-        {
-            "kernel_shape": list(weight.shape[2:]),
-            "strides": _pair(call.arg(3, "stride", 1)),
-            "pads": _pair(call.arg(4, "padding", 0)) * 2,
-            "output_padding": _pair(call.arg(5, "output_padding", 0)),
-            "dilations": _pair(call.arg(7, "dilation", 1)),
-            "group": group,
-            "out_channels": int(weight.shape[1]) * group,
-            "bias": bias is not None,
-        },
+        operations.conv_transpose(
+            window,
+            group=group,
+            out_channels=weight.shape[1] * group,
+            bias=bias is not None,
+            output_padding=_pair(call.arg(5, "output_padding", 0)),
+        ),
         inputs=weights(data, weight, bias),
     )
 
 
 def max_pool(call: Call) -> Value | None:
     """max_pool2d."""
+    window = _pool_window(call, call.arg(4, "dilation", 1))
+    return call.node(operations.max_pool(window, ceil_mode=call.arg(5, "ceil_mode", False)))
+
+
+def _pool_window(call: Call, dilation: Any = 1) -> Window:
     kernel = _pair(call.arg(1, "kernel_size"))
-    return call.node(
-        "MaxPool",
-        {
-            "kernel_shape": kernel,
-            "strides": _pair(call.arg(2, "stride") or kernel),
-            "pads": _pair(call.arg(3, "padding", 0)) * 2,
-            "dilations": _pair(call.arg(4, "dilation", 1)),
-            "ceil_mode": bool(call.arg(5, "ceil_mode", False)),
-        },
-    )
+    strides = _pair(call.arg(2, "stride") or kernel)
+    return Window(kernel, strides, _pair(call.arg(3, "padding", 0)) * 2, _pair(dilation))
 
 
 def avg_pool(call: Call) -> Value | None:
     """avg_pool2d."""
     if call.arg(6, "divisor_override") is not None:
         return None
-    kernel = _pair(call.arg(1, "kernel_size"))
     return call.node(
-        "AveragePool",
-        {
-            "kernel_shape": kernel,
-            "strides": _pair(call.arg(2, "stride") or kernel),
-            "pads": _pair(call.arg(3, "padding", 0)) * 2,
-            "ceil_mode": bool(call.arg(4, "ceil_mode", False)),
-            "count_include_pad": bool(call.arg(5, "count_include_pad", True)),
-        },
+        operations.average_pool(
+            _pool_window(call),
+            ceil_mode=call.arg(4, "ceil_mode", False),
+            count_include_pad=call.arg(5, "count_include_pad", True),
+        )
     )
 
 
@@ -123,19 +116,12 @@ def adaptive_avg_pool(call: Call) -> Value | None:
     data, size = call.args[0], _pair(call.args[1])
     spatial = list(data.shape[-2:])
     if size == [1, 1]:
-        return call.node("GlobalAveragePool")
+        return call.node(operations.GLOBAL_AVERAGE_POOL)
     if size == spatial:
         return data if isinstance(data, Value) else None
     if any(extent % wanted for extent, wanted in zip(spatial, size, strict=True)):
         return None
     window = [extent // wanted for extent, wanted in zip(spatial, size, strict=True)]
     return call.node(
-        "AveragePool",
-        {
-            "kernel_shape": window,
-            "strides": list(window),
-            "pads": [0, 0, 0, 0],
-            "ceil_mode": False,
-            "count_include_pad": True,
-        },
+        operations.average_pool(Window(window, window, [0] * 4, [1, 1]), count_include_pad=True)
     )

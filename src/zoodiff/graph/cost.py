@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import NewType
 
-from zoodiff.graph import ops
 from zoodiff.graph.ir import Graph, Node
+from zoodiff.graph.operators import of_family
 
 Macs = NewType("Macs", int)
 Bytes = NewType("Bytes", int)
@@ -42,6 +42,10 @@ class Counts:
     """The operators in question, in order, under their source's names."""
 
 
+_CONVOLUTIONS = of_family("convolution")
+_LINEAR = of_family("linear")
+_PRODUCTS = of_family("product")
+_NORMALISATIONS = of_family("normalisation")
 _PREPROCESSING = frozenset({"Add", "Sub", "Mul", "Div", "Sqrt", "Pad", "Resize", "Cast", "Concat"})
 """Operators that may stand between the input and the first layer with weights."""
 _PASSING = frozenset(
@@ -57,7 +61,7 @@ def macs_of(graph: Graph, node: Node) -> Macs:
     Convolution: output elements times ``in_channels / group`` times kernel area (Sze et al.,
     "Efficient Processing of Deep Neural Networks", 2020, section 2.2).
     """
-    if node.op in ops.CONVOLUTIONS:
+    if node.op in _CONVOLUTIONS:
         kernel = node.attributes["kernel_shape"]
         group = node.attributes["group"]
         data = graph.tensors[node.inputs[0]]
@@ -67,12 +71,12 @@ def macs_of(graph: Graph, node: Node) -> Macs:
             out_channels = output.shape[1]
             return Macs(prod(data.shape) * (out_channels // group) * int(prod(kernel)))
         return Macs(prod(output.shape) * (data.shape[1] // group) * int(prod(kernel)))
-    if node.op in ops.LINEAR:
+    if node.op in _LINEAR:
         output = graph.tensors[node.outputs[0]]
         in_features = node.attributes["in_features"]
         assert isinstance(in_features, int)
         return Macs(prod(output.shape) * in_features)
-    if node.op in ops.PRODUCTS:
+    if node.op in _PRODUCTS:
         sizes = [node.attributes[key] for key in ("batch", "m", "k", "n")]
         return Macs(prod(int(size) for size in sizes if isinstance(size, int)))
     return Macs(0)
@@ -142,9 +146,9 @@ def count(graph: Graph) -> Counts:
         statistics=sum(p.size for p in owned if not p.trainable),
         unused_parameters=sum(p.size for p in unused.values() if p.trainable),
         macs=Macs(sum(macs_of(graph, node) for node in graph.nodes)),
-        convolutions=sum(kinds[op] for op in ops.CONVOLUTIONS),
-        normalisations=sum(kinds[op] for op in ops.NORMALISATIONS),
-        linear_layers=sum(kinds[op] for op in ops.LINEAR),
+        convolutions=sum(kinds[op] for op in _CONVOLUTIONS),
+        normalisations=sum(kinds[op] for op in _NORMALISATIONS),
+        linear_layers=sum(kinds[op] for op in _LINEAR),
         softmax_inside=_ends_in_softmax(graph),
         preprocessing_inside=bool(inside),
         preprocessing_ops=inside,

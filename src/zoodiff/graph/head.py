@@ -113,7 +113,8 @@ def _permutation(node: Node, channels: int) -> Sequence[int] | None:
     if node.op == "Gather" and a.get("axis") == 1 and isinstance(a.get("indices"), list):
         indices = [int(k) for k in a["indices"]]  # type: ignore[union-attr]
         return indices if sorted(indices) == list(range(channels)) else None
-    if node.op == "Slice" and a.get("axes") == [1] and a.get("steps") == [-1]:
+    whole = a.get("starts") == [channels - 1] and a.get("ends") == [-channels - 1]
+    if node.op == "Slice" and a.get("axes") == [1] and a.get("steps") == [-1] and whole:
         return list(reversed(range(channels)))
     return None
 

@@ -55,7 +55,7 @@ def test_as_onnx_says(mode: str, coordinates: str) -> None:
         node = helper.make_node("Resize", ["x", "", "", "s"], ["y"], **attributes)
         sizes = np.array([1, 2, *size], dtype=np.int64)
         (expected,) = ReferenceEvaluator(node).run(None, {"x": x, "s": sizes})
-        found = resize(x, **attributes, input3=sizes.tolist())
+        found = resize(x, **attributes, sizes=sizes.tolist())
         # The reference takes cubic weights from a single-precision coefficient.
         close = 1e-5 if mode == "cubic" else 1e-10
         np.testing.assert_allclose(found, expected, rtol=0, atol=close, err_msg=str(attributes))
@@ -72,7 +72,7 @@ def test_scales_count_as_they_are_given() -> None:
     attributes = {"mode": "linear", "coordinate_transformation_mode": "asymmetric"}
     node = helper.make_node("Resize", ["x", "", "s"], ["y"], **attributes)
     (expected,) = ReferenceEvaluator(node).run(None, {"x": x, "s": scales})
-    found = resize(x, **attributes, input2=scales.tolist())
+    found = resize(x, **attributes, scales=scales.tolist())
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 

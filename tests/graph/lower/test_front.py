@@ -73,7 +73,7 @@ def attention() -> Graph:
         Node("MatMul", "scores", ("q", "k"), ("s",), a),  # type: ignore[arg-type]
         Node("Softmax", "weights", ("s",), ("p",), {"axis": 2}),
         Node("MatMul", "values", ("p", "q"), ("v",), {**a, "k": 5, "n": 4}),  # type: ignore[arg-type]
-        Node("Slice", "cut", ("v",), ("w",), {"axis": 0, "start": 1, "end": 3}),
+        Node("Slice", "cut", ("v",), ("w",), {"axes": [0], "starts": [1], "ends": [3]}),
         Node("ReduceMean", "mean", ("w",), ("m",), {"axes": [0]}),
         Node("Flatten", "flat", ("m",), ("y",), {"axis": 0}),
     ]

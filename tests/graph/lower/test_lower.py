@@ -110,7 +110,7 @@ CASES = [
     ("Softmax", IMAGE, {"axis": 1, "flattened": True}),
     ("LogSoftmax", IMAGE, {"axis": 1}),
     ("Slice", IMAGE, {"axes": [2, 3], "starts": [-1, 1], "ends": [-100, 6], "steps": [-2, 2]}),
-    ("Slice", IMAGE, {"axis": 1, "start": 1, "end": 3}),
+    ("Slice", IMAGE, {"axes": [1], "starts": [1], "ends": [3]}),
     ("Gather", IMAGE, {"axis": 1, "index": 2}),
     ("Gather", IMAGE, {"axis": 1, "indices": [2, 1, 0]}),
     ("Pad", IMAGE, {"pads": [1, 0, 2, -1], "axes": [2, 3], "value": 1.5}),

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from zoodiff.graph.ir import Node
+from zoodiff.graph.operators import settings_of
 
 Array = NDArray[Any]
 
@@ -29,8 +29,8 @@ class Call:
 
     @property
     def attributes(self) -> Mapping[str, Any]:
-        """Of the node."""
-        return self.node.attributes
+        """Of the node; with the defaults of the operator's schema for what it leaves out."""
+        return settings_of(self.node)
 
     @property
     def data(self) -> Array:
@@ -67,8 +67,3 @@ def along(vector: Array, axis: int, rank: int) -> Array:
     shape = [1] * rank
     shape[axis] = vector.size
     return vector.reshape(shape)
-
-
-def as_list(value: Any) -> list[Any]:
-    """A list of one for a single number."""
-    return list(value) if isinstance(value, list | tuple | np.ndarray) else [value]

@@ -37,7 +37,7 @@ def _erf(x: Array) -> Array:
 
 
 def _gelu(x: Array, a: Mapping[str, Any]) -> Array:
-    if a.get("approximate") == "tanh":
+    if a["approximate"] == "tanh":
         inner = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
     else:
         inner = _erf(x * math.sqrt(0.5))
@@ -60,13 +60,13 @@ def _exponential(x: Array, alpha: float, gamma: float = 1.0) -> Array:
 
 
 def _hard_swish(x: Array, a: Mapping[str, Any]) -> Array:
-    result = _hard_sigmoid(x, a.get("alpha", 1 / 6), a.get("beta", 0.5))
+    result = _hard_sigmoid(x, a["alpha"], a["beta"])
     result *= x
     return result
 
 
 def _swish(x: Array, a: Mapping[str, Any]) -> Array:
-    alpha = a.get("alpha", 1.0)
+    alpha = a["alpha"]
     result = sigmoid(x if alpha == 1.0 else alpha * x)
     result *= x
     return result
@@ -78,16 +78,13 @@ def _cast(x: Array, a: Mapping[str, Any]) -> Array:
     return np.trunc(x) if to.startswith(("int", "uint")) else x
 
 
-SELU = (1.6732632423543772, 1.0507009873554805)
-"""alpha and gamma of G. Klambauer et al., "Self-normalizing neural networks", 2017."""
-
 UNARY: dict[str, Unary] = {
     "Abs": lambda x, a: np.abs(x),
     "Cast": _cast,
     "Ceil": lambda x, a: np.ceil(x),
     "Clip": _clip,
     "Dropout": lambda x, a: x,
-    "Elu": lambda x, a: _exponential(x, a.get("alpha", 1.0)),
+    "Elu": lambda x, a: _exponential(x, a["alpha"]),
     "Erf": lambda x, a: _erf(x),
     "Exp": lambda x, a: np.exp(x),
     "Floor": lambda x, a: np.floor(x),
@@ -101,7 +98,7 @@ UNARY: dict[str, Unary] = {
     "Neg": lambda x, a: np.negative(x),
     "Reciprocal": lambda x, a: np.reciprocal(x),
     "Relu": lambda x, a: np.maximum(x, 0),
-    "Selu": lambda x, a: _exponential(x, a.get("alpha", SELU[0]), a.get("gamma", SELU[1])),
+    "Selu": lambda x, a: _exponential(x, a["alpha"], a["gamma"]),
     "Sigmoid": lambda x, a: sigmoid(x),
     "Softplus": lambda x, a: np.logaddexp(0, x),
     "Softsign": lambda x, a: x / (1 + np.abs(x)),
@@ -135,8 +132,7 @@ def _several(op: str) -> Handler:
         if len(call.inputs) > 1 and not call.parameters:
             return reduce(lambda x, y: function(*_together(call, x, y)), call.inputs)
         a, data, other = call.attributes, call.data, _constant(call)
-        first = a.get("constant_first") or ("input0" in a and "input1" not in a)
-        return function(other, data) if first else function(data, other)
+        return function(other, data) if a["constant_first"] else function(data, other)
 
     return handler
 
@@ -159,22 +155,14 @@ def _together(call: Call, first: Array, second: Array) -> tuple[Array, Array]:
     return first, second
 
 
-def constant_attribute(node: Node) -> Any:
-    """The number or list that a node holds as its second operand; None where it holds none."""
-    for key in ("value", "input1", "input0"):
-        if key in node.attributes:
-            return node.attributes[key]
-    return None
-
-
 def _constant(call: Call) -> Array:
     a, rank = call.attributes, call.data.ndim
     if call.parameters:
         other = call.parameters[0]
-        if "divisor" in a:  # Keras's Normalization
+        if call.roles[0] == "variance":
             other = np.maximum(np.sqrt(other), a["epsilon"])
     else:
-        other = np.asarray(constant_attribute(call.node), dtype=call.data.dtype)
+        other = np.asarray(a["value"], dtype=call.data.dtype)
     if "constant_shape" in a:
         return other.reshape(a["constant_shape"])
     if other.size == 1 and other.ndim <= 1:
@@ -200,7 +188,7 @@ def _one_operand(node: Node) -> bool:
 
 def _two_operands(node: Node) -> bool:
     """Of a constant that the graph knows only the shape of, there is no value."""
-    return not _one_operand(node) or constant_attribute(node) is not None
+    return not _one_operand(node) or node.attributes.get("value") is not None
 
 
 SUPPORTED: dict[str, Callable[[Node], bool]] = {

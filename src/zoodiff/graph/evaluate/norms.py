@@ -47,10 +47,10 @@ def batch_norm_affine(call: Call) -> tuple[Array, Array]:
 def _batch_norm(call: Call) -> Array:
     a, data = call.attributes, call.data
     factor, offset = batch_norm_affine(call)
-    if not a.get("spatial", True):  # until opset 8: statistics of each place of the image
+    if not a["spatial"]:  # until opset 8: statistics of each place of the image
         shape = (1, *factor.shape)
     else:
-        axis = a.get("axis", 1)
+        axis = a["axis"]
         shape = tuple(-1 if i == axis % data.ndim else 1 for i in range(data.ndim))
     result: Array = data * factor.reshape(shape)
     result += offset.reshape(shape)
@@ -89,7 +89,7 @@ def _group_norm(call: Call) -> Array:
     a, data = call.attributes, call.data
     groups = data.shape[1] if call.node.op == "InstanceNormalization" else a["num_groups"]
     parts = data.reshape(data.shape[0], groups, -1)
-    result = _normalised(parts, [2], a.get("epsilon", 1e-5)).reshape(data.shape)
+    result = _normalised(parts, [2], a["epsilon"]).reshape(data.shape)
     scale, shift = scale_and_shift(call)
     for value, apply in ((scale, np.multiply), (shift, np.add)):
         if value is not None:  # until ONNX's opset 20 there is one a group
@@ -118,7 +118,7 @@ def _softmax(call: Call) -> Array:
     """Along an axis; ``flattened`` (until opset 12) takes all axes from there as one."""
     shape, axis = call.data.shape, call.attributes["axis"] % call.data.ndim
     data = call.data
-    if call.attributes.get("flattened"):
+    if call.attributes["flattened"]:
         data = data.reshape(*shape[:axis], -1)
     result: Array = data - data.max(axis=axis, keepdims=True)
     if call.node.op == "LogSoftmax":

@@ -20,14 +20,14 @@ def _gemm(call: Call) -> Array:
     if "equation" in a:
         result = einsum(a["equation"], call.data, weight)
         return result if bias is None else result + bias
-    data = call.data.T if a.get("transA") else call.data
+    data = call.data.T if a["transA"] else call.data
     axis = a.get("axis", data.ndim - 1) % data.ndim
     weight = weight.reshape(len(weight), -1)
     result = _linear(data, weight, axis)
-    if a.get("alpha", 1.0) != 1.0:
+    if a["alpha"] != 1.0:
         result *= a["alpha"]
     if bias is not None:
-        bias = bias * a.get("beta", 1.0)
+        bias = bias * a["beta"]
         result += along(bias, axis, result.ndim) if bias.size == len(weight) else bias
     return result
 
@@ -54,29 +54,27 @@ def _matmul(call: Call) -> Array:
         first = np.swapaxes(first, -1, -2) if turned[0] else first
         second = np.swapaxes(second, -1, -2) if turned[1] else second
         result = np.matmul(first, second)
-    for key in ("scale", "alpha"):
-        if a.get(key, 1.0) != 1.0:
-            result = result * a[key]
-    if a.get("bias") and rest:
-        result = result + rest[0] * a.get("beta", 1.0)
+    factor = a["scale"] * a["alpha"]
+    if factor != 1.0:
+        result = result * factor
+    if a["bias"] and rest:
+        result = result + rest[0] * a["beta"]
     return result
 
 
 def factors(call: Call) -> list[Array]:
     """The factors of a product in their order, computed or weights, and what is behind them."""
     inputs, weights = list(call.inputs), list(call.parameters)
-    if call.attributes.get("constant_first") and weights:
+    if call.attributes["constant_first"] and weights:
         return [weights[0], *inputs, *weights[1:]]
     found = [*inputs, *weights]
     return found * 2 if len(found) == 1 else found  # a tensor with itself
 
 
 def flips(call: Call) -> tuple[bool, bool]:
-    """Which factors are transposed: ``transposed`` is True for the second, or says it of both."""
+    """Which factors have their last two axes swapped first."""
     a = call.attributes
-    given = a.get("transposed", False)
-    first, second = given if isinstance(given, list | tuple) else (False, given)
-    return bool(first or a.get("transA")), bool(second or a.get("transB"))
+    return bool(a["transA"]), bool(a["transB"])
 
 
 def einsum(equation: str, first: Array, second: Array) -> Array:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.graph.evaluate.call import Array, Call, Handler, as_list
+from zoodiff.graph.evaluate.call import Array, Call, Handler
 from zoodiff.graph.ir import Node
+from zoodiff.graph.operators import settings_of
 
 _COORDINATES: dict[str, Callable[[Any, float, int, int], Any]] = {
     "align_corners": lambda x, scale, n, m: x * (n - 1) / max(m - 1, 1),
@@ -41,11 +42,11 @@ class _Way:
 
 
 def _way(a: Mapping[str, Any]) -> _Way:
-    mode = a.get("mode", "nearest")
+    mode = a["mode"]
     if "half_pixel_centers" in a:  # TensorFlow
         centres = bool(a["half_pixel_centers"])
         coordinates = "half_pixel" if centres else "asymmetric"
-        coordinates = "align_corners" if a.get("align_corners") else coordinates
+        coordinates = "align_corners" if a["align_corners"] else coordinates
         rounding = "floor" if coordinates == "asymmetric" else "round_prefer_ceil"
         return _Way(mode, coordinates, rounding, -0.5 if centres else -0.75, centres)
     old = "coordinate_transformation_mode" not in a  # until opset 10
@@ -53,28 +54,28 @@ def _way(a: Mapping[str, Any]) -> _Way:
         mode,
         "asymmetric" if old else a["coordinate_transformation_mode"],
         "floor" if old else a.get("nearest_mode", "round_prefer_floor"),
-        a.get("cubic_coeff_a", -0.75),
-        bool(a.get("exclude_outside")),
+        a["cubic_coeff_a"],
+        bool(a["exclude_outside"]),
     )
 
 
 def _supported(node: Node) -> bool:
     """Whether the node's way of resampling is known."""
-    a, way = node.attributes, _way(node.attributes)
+    a: Mapping[str, Any] = settings_of(node)
+    way = _way(a)
     known = way.coordinates in _COORDINATES and way.mode in {"nearest", "linear", "cubic"}
-    plain = not a.get("antialias") and a.get("keep_aspect_ratio_policy", "stretch") == "stretch"
-    sized = any(a.get(key) for key in ("sizes", "scales", "input1", "input2", "input3"))
+    plain = not a["antialias"] and a["keep_aspect_ratio_policy"] == "stretch"
+    sized = bool(a.get("sizes") or a.get("scales"))
     return known and plain and sized and "axes" not in a and len(node.inputs) == 1
 
 
 def _scales(a: Mapping[str, Any], shape: tuple[int, ...]) -> list[tuple[int, float]]:
     """Extent and scale of every axis of the output."""
-    sizes = a.get("sizes") or a.get("input3")
+    sizes = a.get("sizes")
     if sizes:
         sizes = [*shape[: len(shape) - len(sizes)], *sizes]
         return [(int(m), m / n) for m, n in zip(sizes, shape, strict=True)]
-    scales = as_list(a.get("scales") or a.get("input2") or a["input1"])
-    return [(int(n * s), float(s)) for n, s in zip(shape, scales, strict=True)]
+    return [(int(n * s), float(s)) for n, s in zip(shape, a["scales"], strict=True)]
 
 
 def _matrix(n: int, m: int, scale: float, way: _Way) -> Array:

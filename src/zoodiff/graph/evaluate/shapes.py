@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.graph.evaluate.call import Array, Call, Handler, as_list
+from zoodiff.graph.evaluate.call import Array, Call, Handler
 from zoodiff.graph.ir import Node
 
 
@@ -16,7 +16,7 @@ def _reshape(call: Call) -> Array:
 
 
 def _flatten(call: Call) -> Array:
-    axis = call.attributes.get("axis", 1)
+    axis = call.attributes["axis"]
     lead = call.data.shape[:axis]
     return call.data.reshape(int(np.prod(lead)), -1)
 
@@ -56,19 +56,14 @@ def _slice(call: Call) -> Array:
 
 def slices(a: Mapping[str, Any], rank: int) -> list[tuple[int, int, int, int]]:
     """Axis, start, end and step of each sliced axis; ONNX's own counting for negative steps."""
-    if "axis" in a:
-        rows = [(a["axis"], a["start"], a["end"], a.get("step", 1))]
-    else:
-        starts = as_list(a["starts"] if "starts" in a else a["input1"])
-        ends = as_list(a["ends"] if "ends" in a else a["input2"])
-        axes = as_list(a.get("axes", a.get("input3", list(range(len(starts))))))
-        steps = as_list(a.get("steps", a.get("input4", [1] * len(starts))))
-        rows = list(zip(axes, starts, ends, steps, strict=True))
+    axes, starts, ends = a["axes"], a["starts"], a["ends"]
+    steps = a.get("steps") or [1] * len(axes)
+    rows = zip(axes, starts, ends, steps, strict=True)
     return [(axis % rank, start, end, step) for axis, start, end, step in rows]
 
 
 def _split(call: Call) -> list[Array]:
-    sizes = as_list(call.attributes["split"])
+    sizes = call.attributes["split"]
     return list(np.split(call.data, np.cumsum(sizes)[:-1], axis=call.attributes["axis"]))
 
 
@@ -97,16 +92,16 @@ def _pad(call: Call) -> Array:
         ]
         data = data[tuple(cut)]
         widths = [(max(b, 0), max(e, 0)) for b, e in widths]
-    mode: Any = PAD_MODES[a.get("mode") or "constant"]
+    mode: Any = PAD_MODES[a["mode"]]
     if mode == "constant":
-        return np.pad(data, widths, constant_values=a.get("value") or 0.0)
+        return np.pad(data, widths, constant_values=a["value"])
     padded: Array = np.pad(data, widths, mode=mode)
     return padded
 
 
 def _gather(call: Call) -> Array:
     """One index takes its axis away; a table of indices puts its own axes there."""
-    a, axis = call.attributes, call.attributes.get("axis", 0)
+    a, axis = call.attributes, call.attributes["axis"]
     if "index" in a:
         return np.asarray(np.take(call.data, int(a["index"]), axis=axis))
     if "indices" in a:
@@ -121,11 +116,8 @@ def _reduce(function: Callable[..., Array]) -> Handler:
 
     def handler(call: Call) -> Array:
         a = call.attributes
-        axes = a.get("axes", a.get("input1"))
-        if axes is None and a.get("noop_with_empty_axes"):
-            return call.data
-        over = None if axes is None else tuple(as_list(axes))
-        return np.asarray(function(call.data, axis=over, keepdims=bool(a.get("keepdims"))))
+        over = None if a.get("axes") is None else tuple(a["axes"])
+        return np.asarray(function(call.data, axis=over, keepdims=bool(a["keepdims"])))
 
     return handler
 

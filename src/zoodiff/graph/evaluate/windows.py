@@ -198,7 +198,7 @@ def _overhang(window: Window, size: Sequence[int]) -> tuple[int, ...]:
 def _pool_window(call: Call) -> tuple[Window, tuple[int, ...]]:
     a, size = call.attributes, call.data.shape[2:]
     window = Window.of(a)
-    extra = _overhang(window, size) if a.get("ceil_mode") else (0,) * len(size)
+    extra = _overhang(window, size) if a["ceil_mode"] else (0,) * len(size)
     return window, extra
 
 
@@ -233,7 +233,7 @@ def _average_pool(call: Call) -> Array:
     for axis, places in enumerate(sizes):
         n, before = call.data.shape[2 + axis], window.before[axis]
         counted = np.zeros(data.shape[2 + axis], dtype=data.dtype)
-        if call.attributes.get("count_include_pad"):
+        if call.attributes["count_include_pad"]:
             counted[: n + before + window.after[axis]] = 1
         else:
             counted[max(before, 0) : n + before] = 1

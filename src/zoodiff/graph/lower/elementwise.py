@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from zoodiff.graph.evaluate.call import Call
-from zoodiff.graph.evaluate.elementwise import SELU, constant_attribute
 from zoodiff.graph.lower.emit import Emit, Handler, Operand, data_of, wide
 
 F = np.float32
@@ -40,7 +39,7 @@ def _cast(e: Emit, call: Call) -> str:
 
 def _gelu(e: Emit, call: Call) -> str:
     x = data_of(call)
-    if call.attributes.get("approximate") == "tanh":
+    if call.attributes["approximate"] == "tanh":
         cubed = e.op("Mul", e.op("Mul", x, x), x)
         inner = e.op("Add", x, e.op("Mul", cubed, F(0.044715)))
         grown = e.op("Tanh", e.op("Mul", inner, F(np.sqrt(2 / np.pi))))
@@ -52,9 +51,7 @@ def _gelu(e: Emit, call: Call) -> str:
 
 def _hard_sigmoid(e: Emit, call: Call) -> str:
     a = call.attributes
-    return e.op(
-        "HardSigmoid", data_of(call), alpha=float(a.get("alpha", 1 / 6)), beta=a.get("beta", 0.5)
-    )
+    return e.op("HardSigmoid", data_of(call), alpha=float(a["alpha"]), beta=a["beta"])
 
 
 def _hard_swish(e: Emit, call: Call) -> str:
@@ -62,7 +59,7 @@ def _hard_swish(e: Emit, call: Call) -> str:
 
 
 def _swish(e: Emit, call: Call) -> str:
-    x, alpha = data_of(call), call.attributes.get("alpha", 1.0)
+    x, alpha = data_of(call), call.attributes["alpha"]
     scaled = x if alpha == 1.0 else e.op("Mul", x, F(alpha))
     return e.op("Mul", x, e.op("Sigmoid", scaled))
 
@@ -73,7 +70,7 @@ def _mish(e: Emit, call: Call) -> str:
 
 def _selu(e: Emit, call: Call) -> str:
     a = call.attributes
-    alpha, gamma = a.get("alpha", SELU[0]), a.get("gamma", SELU[1])
+    alpha, gamma = a["alpha"], a["gamma"]
     return e.op("Selu", data_of(call), alpha=alpha, gamma=gamma)
 
 
@@ -82,10 +79,10 @@ def constant(e: Emit, call: Call) -> Any:
     a, rank = call.attributes, e.rank(call)
     if call.parameters:
         other = np.asarray(call.parameters[0])
-        if "divisor" in a:  # Keras's Normalization
+        if call.roles[0] == "variance":
             other = np.maximum(np.sqrt(other), a["epsilon"])
     else:
-        other = np.asarray(constant_attribute(call.node), dtype=np.float64)
+        other = np.asarray(a["value"], dtype=np.float64)
     if "constant_shape" in a:
         return other.reshape(a["constant_shape"])
     if other.size == 1 and other.ndim <= 1:
@@ -101,7 +98,7 @@ def _several(kind: str) -> Handler:
             ]
             return str(reduce(lambda x, y: _together(e, kind, call, x, y), operands)[0])
         a, data, other = call.attributes, data_of(call), constant(e, call)
-        first = a.get("constant_first") or ("input0" in a and "input1" not in a)
+        first = a["constant_first"]
         return e.op(kind, other, data) if first else e.op(kind, data, other)
 
     return handler

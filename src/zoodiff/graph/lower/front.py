@@ -15,19 +15,12 @@ from typing import Any
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.evaluate.shapes import slices
 from zoodiff.graph.ir import Graph, Node, Tensor
+from zoodiff.graph.operators import of_family
 
 _MOVING = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 _ALONG = frozenset({"Concat", "Gather", "LogSoftmax", "Softmax", "Split"})
-_REDUCING = frozenset(
-    {"ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"}
-    | {"ReduceSumSquare"}
-)
-_ELEMENTWISE = frozenset(
-    {"Abs", "Add", "Cast", "Ceil", "Clip", "Div", "Dropout", "Elu", "Erf", "Exp", "Floor", "Gelu"}
-    | {"HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Log", "Max", "Min", "Mish", "Mul"}
-    | {"Neg", "PRelu", "Pow", "Reciprocal", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign"}
-    | {"Sqrt", "Sub", "Sum", "Swish", "Tanh"}
-)
+_REDUCING = of_family("reduction")
+_ELEMENTWISE = of_family("elementwise", "arithmetic")
 _ONE_OF = frozenset({"BatchNormalization", "Gemm"})
 """Operators along one axis, by default the second or the last."""
 
@@ -194,7 +187,6 @@ def _further(axis: int) -> int:
 def _sliced(a: Any, rank: int) -> dict[str, Any]:
     columns = zip(*slices(a, rank), strict=True)
     axes, starts, ends, steps = (list(column) for column in columns)
-    a.pop("axis", None)
     return {"axes": [x + 1 for x in axes], "starts": starts, "ends": ends, "steps": steps}
 
 
@@ -217,7 +209,5 @@ _OVER: dict[str, Callable[[Any, int], dict[str, Any]]] = {
 
 
 def _axes(a: Any, rank: int) -> list[int]:
-    found = a.get("axes", a.get("input1"))
-    if found is None:
-        return list(range(rank))
-    return [axis % rank for axis in (found if isinstance(found, list) else [found])]
+    found = a.get("axes")
+    return list(range(rank)) if found is None else [axis % rank for axis in found]

@@ -75,13 +75,13 @@ def _max_pool(e: Emit, call: Call) -> str:
         strides=list(window.strides),
         dilations=list(window.dilations),
         pads=pads,
-        ceil_mode=int(bool(call.attributes.get("ceil_mode"))),
+        ceil_mode=int(bool(call.attributes["ceil_mode"])),
     )
 
 
 def _average_pool(e: Emit, call: Call) -> str:
     a, window = call.attributes, Window.of(call.attributes)
-    counted = bool(a.get("count_include_pad"))
+    counted = bool(a["count_include_pad"])
     if any(d != 1 for d in window.dilations):
         raise MeasurementError(f"{call.node.name} is a dilated average pooling")
     if counted:
@@ -96,7 +96,7 @@ def _average_pool(e: Emit, call: Call) -> str:
         kernel_shape=list(window.kernel),
         strides=list(window.strides),
         pads=pads,
-        ceil_mode=int(bool(a.get("ceil_mode"))),
+        ceil_mode=int(bool(a["ceil_mode"])),
         count_include_pad=int(counted),
     )
 
@@ -115,10 +115,10 @@ def _gemm(e: Emit, call: Call) -> str:
     if isinstance(weight, str):
         raise MeasurementError(f"{call.node.name} has computed weights")
     rank = e.rank(call)
-    if a.get("transA"):
+    if a["transA"]:
         data = e.op("Transpose", data, perm=list(reversed(range(rank))))
     axis = a.get("axis", rank - 1) % rank
-    matrix = np.asarray(weight).reshape(len(weight), -1) * a.get("alpha", 1.0)
+    matrix = np.asarray(weight).reshape(len(weight), -1) * a["alpha"]
     if axis == rank - 1:
         result = e.op("MatMul", data, matrix.T)
     elif axis == 1 and 3 <= rank <= 5:
@@ -131,7 +131,7 @@ def _gemm(e: Emit, call: Call) -> str:
         result = e.op("Einsum", data, matrix, equation=f"{letters},y{letters[axis]}->{made}")
     if bias is None:
         return result
-    bias = np.asarray(bias) * a.get("beta", 1.0)
+    bias = np.asarray(bias) * a["beta"]
     return e.op("Add", result, wide(bias, axis, rank) if bias.size == len(weight) else bias)
 
 
@@ -146,11 +146,11 @@ def _matmul(e: Emit, call: Call) -> str:
         for number, (operand, flip) in enumerate(zip((first, second), turned, strict=True)):
             sides.append(_turned(e, call, operand, number) if flip else operand)
         result = e.op("MatMul", *sides)
-    scale = a.get("scale", 1.0) * a.get("alpha", 1.0)
+    scale = a["scale"] * a["alpha"]
     if scale != 1.0:
         result = e.op("Mul", result, F(scale))
-    if a.get("bias") and rest:
-        result = e.op("Add", result, np.asarray(rest[0]) * a.get("beta", 1.0))
+    if a["bias"] and rest:
+        result = e.op("Add", result, np.asarray(rest[0]) * a["beta"])
     return result
 
 
@@ -165,10 +165,10 @@ def _turned(e: Emit, call: Call, operand: Any, number: int) -> Any:
 def _batch_norm(e: Emit, call: Call) -> str:
     a, rank = call.attributes, e.rank(call)
     factor, offset = batch_norm_affine(call)
-    if not a.get("spatial", True):
+    if not a["spatial"]:
         factor, offset = factor[None], offset[None]
     else:
-        axis = a.get("axis", 1) % rank
+        axis = a["axis"] % rank
         factor, offset = wide(factor, axis, rank), wide(offset, axis, rank)
     return e.op("Add", e.op("Mul", data_of(call), factor), offset)
 
@@ -222,9 +222,7 @@ def _group_norm(e: Emit, call: Call) -> str:
     a, shape = call.attributes, e.shape(call)
     groups = shape[1] if call.node.op == "InstanceNormalization" else a["num_groups"]
     parts = e.op("Reshape", data_of(call), ints([0, groups, -1]))
-    back = e.op(
-        "Reshape", _normalised(e, parts, [2], a.get("epsilon", 1e-5)), ints([0, *shape[1:]])
-    )
+    back = e.op("Reshape", _normalised(e, parts, [2], a["epsilon"]), ints([0, *shape[1:]]))
     values = [
         None if v is None else wide(np.repeat(v, shape[1] // np.size(v)), 1, len(shape))
         for v in scale_and_shift(call)
@@ -260,7 +258,7 @@ def _even_lrn(e: Emit, call: Call) -> str:
 def _softmax(e: Emit, call: Call) -> str:
     rank = e.rank(call)
     axis = call.attributes["axis"] % rank
-    if call.attributes.get("flattened") and axis != rank - 1:
+    if call.attributes["flattened"] and axis != rank - 1:
         shape = e.op("Shape", computed(data_of(call)))
         flat = e.op("Flatten", data_of(call), axis=axis)
         return e.op("Reshape", e.op(call.node.op, flat, axis=1), shape)

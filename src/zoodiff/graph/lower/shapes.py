@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.evaluate.call import Call, as_list
+from zoodiff.graph.evaluate.call import Call
 from zoodiff.graph.evaluate.shapes import slices
 from zoodiff.graph.lower.emit import Emit, Handler, data_of, ints
 
@@ -22,7 +22,7 @@ def _reshape(e: Emit, call: Call) -> str:
 
 
 def _flatten(e: Emit, call: Call) -> str:
-    return e.op("Flatten", data_of(call), axis=call.attributes.get("axis", 1))
+    return e.op("Flatten", data_of(call), axis=call.attributes["axis"])
 
 
 def _axes(kind: str) -> Handler:
@@ -57,7 +57,7 @@ def _slice(e: Emit, call: Call) -> str:
 
 
 def _split(e: Emit, call: Call) -> list[str]:
-    sizes = as_list(call.attributes["split"])
+    sizes = call.attributes["split"]
     return e.several(
         "Split", data_of(call), ints(sizes), outputs=len(sizes), axis=call.attributes["axis"]
     )
@@ -68,7 +68,7 @@ _MODES = {"constant": "constant", "edge": "edge", "replicate": "edge", "reflect"
 
 def _pad(e: Emit, call: Call) -> str:
     a, rank = call.attributes, e.rank(call)
-    mode = _MODES.get(a.get("mode") or "constant")
+    mode = _MODES.get(a["mode"])
     if mode is None:
         raise MeasurementError(f"{call.node.name} pads in the mode {a['mode']}")
     axes = a.get("axes")
@@ -78,11 +78,11 @@ def _pad(e: Emit, call: Call) -> str:
         pads[axis % rank], pads[axis % rank + rank] = a["pads"][i], a["pads"][i + len(axes)]
     if mode != "constant":
         return e.op("Pad", data_of(call), ints(pads), mode=mode)
-    return e.op("Pad", data_of(call), ints(pads), np.float32(a.get("value") or 0.0), mode=mode)
+    return e.op("Pad", data_of(call), ints(pads), np.float32(a["value"]), mode=mode)
 
 
 def _gather(e: Emit, call: Call) -> str:
-    a, axis = call.attributes, call.attributes.get("axis", 0)
+    a, axis = call.attributes, call.attributes["axis"]
     if "index" in a:
         return e.op("Gather", data_of(call), np.asarray(int(a["index"])), axis=axis)
     if "indices" in a:
@@ -95,14 +95,12 @@ def _gather(e: Emit, call: Call) -> str:
 def _reduce(kind: str) -> Handler:
     def handler(e: Emit, call: Call) -> str:
         a = call.attributes
-        axes = a.get("axes", a.get("input1"))
-        if axes is None and a.get("noop_with_empty_axes"):
-            return str(data_of(call))
-        keep = int(bool(a.get("keepdims")))
+        axes = a.get("axes")
+        keep = int(bool(a["keepdims"]))
         if kind == "ReduceSum":  # the one whose axes are an input at this opset
-            over = () if axes is None else (ints(as_list(axes)),)
+            over = () if axes is None else (ints(axes),)
             return e.op(kind, data_of(call), *over, keepdims=keep)
-        more: dict[str, Any] = {} if axes is None else {"axes": as_list(axes)}
+        more: dict[str, Any] = {} if axes is None else {"axes": list(axes)}
         return e.op(kind, data_of(call), keepdims=keep, **more)
 
     return handler

@@ -3,7 +3,7 @@
 The list of passes *is* the definition of "the same architecture". Each pass is one module whose
 docstring gives the mathematics; each takes a ``Net`` and rewrites it in place. A node remembers
 the passes that made it what it is, so that a comparison can say what it needed. A new pass is a
-module with ``run`` and a line in ``PASSES``.
+module with ``run`` and an entry in ``PASSES``, which says what it requires and ensures.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from zoodiff.errors import MeasurementError
 from zoodiff.graph.net import Net
 from zoodiff.graph.passes import (
     activations,
@@ -29,19 +30,39 @@ from zoodiff.graph.passes import (
     pooling,
     preprocessing,
     products,
+    properties,
     quantisation,
     shapes,
     weights,
+)
+from zoodiff.graph.passes.properties import (
+    CHANNELS_FIRST,
+    LINEAR_AXES,
+    NO_NEGATIONS,
+    NO_SPLITS,
+    NO_STORED_INTEGERS,
+    ONE_RESHAPE,
+    SLICES_IN_ORDER,
+    SUMS_AND_PRODUCTS,
+    TRUE_FLAGS,
+    WEIGHTS_IN_ORDER,
+    Property,
 )
 
 
 @dataclass(frozen=True)
 class Pass:
-    """A rewrite by its name, what it does in a few words, and the function."""
+    """A rewrite by its name, what it does in a few words, and the function.
+
+    ``requires`` are properties that the network has when it starts, ``ensures`` those that it has
+    afterwards.
+    """
 
     name: str
     title: str
     run: Callable[[Net], None]
+    requires: tuple[Property, ...] = ()
+    ensures: tuple[Property, ...] = ()
 
     @property
     def mathematics(self) -> str:
@@ -52,26 +73,113 @@ class Pass:
 
 
 PASSES: tuple[Pass, ...] = (
-    Pass("parameters", "weights in one order of axes", parameters.run),
+    Pass(
+        "parameters",
+        "weights in one order of axes",
+        parameters.run,
+        ensures=(WEIGHTS_IN_ORDER, LINEAR_AXES),
+    ),
     Pass("weights", "what is computed from weights alone is a weight", weights.run),
-    Pass("quantisation", "integers as the real numbers that they stand for", quantisation.run),
+    Pass(
+        "quantisation",
+        "integers as the real numbers that they stand for",
+        quantisation.run,
+        ensures=(NO_STORED_INTEGERS,),
+    ),
     Pass("noops", "what changes nothing is dropped", noops.run),
-    Pass("arithmetic", "one spelling for arithmetic with constants", arithmetic.run),
-    Pass("einsums", "products with indices as products of matrices", einsums.run),
-    Pass("norms", "layer norms that are written out", norms.run),
-    Pass("shapes", "one spelling for reshapes, slices and splits", shapes.run),
-    Pass("layout", "channels first everywhere", layout.run),
-    Pass("reshapes", "reshapes that the layout left", shapes.after_layout),
-    Pass("pooling", "one spelling for global pooling", pooling.run),
-    Pass("flat", "reshapes behind global pooling", shapes.run),
-    Pass("scales", "numbers that multiply a factor multiply the product", products.scales),
-    Pass("movements", "reshapes, transpositions and slices in their shortest form", movements.run),
-    Pass("parts", "linear layers that are cut apart are several", parts.run),
-    Pass("activations", "one spelling for every activation", activations.run),
-    Pass("padding", "explicit padding merged, pads as they take effect", padding.run),
-    Pass("linear", "linear layers and 1x1 convolutions are one", linear.run),
-    Pass("products", "one spelling for products and their scale", products.run),
-    Pass("preprocessing", "a stated preprocessing head", preprocessing.run),
+    Pass(
+        "arithmetic",
+        "one spelling for arithmetic with constants",
+        arithmetic.run,
+        ensures=(SUMS_AND_PRODUCTS, NO_NEGATIONS),
+    ),
+    Pass(
+        "einsums",
+        "products with indices as products of matrices",
+        einsums.run,
+        requires=(WEIGHTS_IN_ORDER,),
+    ),
+    Pass(
+        "norms",
+        "layer norms that are written out",
+        norms.run,
+        requires=(SUMS_AND_PRODUCTS, NO_NEGATIONS),
+    ),
+    Pass(
+        "shapes",
+        "one spelling for reshapes, slices and splits",
+        shapes.run,
+        ensures=(SLICES_IN_ORDER, NO_SPLITS, ONE_RESHAPE),
+    ),
+    Pass(
+        "layout",
+        "channels first everywhere",
+        layout.run,
+        requires=(NO_SPLITS, ONE_RESHAPE),
+        ensures=(CHANNELS_FIRST,),
+    ),
+    Pass(
+        "reshapes",
+        "reshapes that the layout left",
+        shapes.after_layout,
+        requires=(CHANNELS_FIRST,),
+        ensures=(SLICES_IN_ORDER, ONE_RESHAPE),
+    ),
+    Pass("pooling", "one spelling for global pooling", pooling.run, requires=(CHANNELS_FIRST,)),
+    Pass("flat", "reshapes behind global pooling", shapes.run, ensures=(ONE_RESHAPE,)),
+    Pass(
+        "scales",
+        "numbers that multiply a factor multiply the product",
+        products.scales,
+        requires=(SUMS_AND_PRODUCTS,),
+    ),
+    Pass(
+        "movements",
+        "reshapes, transpositions and slices in their shortest form",
+        movements.run,
+        requires=(ONE_RESHAPE, NO_SPLITS, SLICES_IN_ORDER),
+        ensures=(SLICES_IN_ORDER,),
+    ),
+    Pass(
+        "parts",
+        "linear layers that are cut apart are several",
+        parts.run,
+        requires=(WEIGHTS_IN_ORDER, LINEAR_AXES, SLICES_IN_ORDER),
+        ensures=(WEIGHTS_IN_ORDER, LINEAR_AXES),
+    ),
+    Pass(
+        "activations",
+        "one spelling for every activation",
+        activations.run,
+        requires=(SUMS_AND_PRODUCTS, NO_NEGATIONS),
+    ),
+    Pass(
+        "padding",
+        "explicit padding merged, pads as they take effect",
+        padding.run,
+        requires=(CHANNELS_FIRST,),
+    ),
+    Pass(
+        "linear",
+        "linear layers and 1x1 convolutions are one",
+        linear.run,
+        requires=(WEIGHTS_IN_ORDER, LINEAR_AXES, CHANNELS_FIRST, ONE_RESHAPE),
+        ensures=(WEIGHTS_IN_ORDER, LINEAR_AXES),
+    ),
+    Pass(
+        "products",
+        "one spelling for products and their scale",
+        products.run,
+        requires=(SUMS_AND_PRODUCTS,),
+        ensures=(TRUE_FLAGS,),
+    ),
+    Pass(
+        "preprocessing",
+        "a stated preprocessing head",
+        preprocessing.run,
+        requires=(CHANNELS_FIRST, SUMS_AND_PRODUCTS, SLICES_IN_ORDER),
+        ensures=(CHANNELS_FIRST,),
+    ),
     Pass("concatenations", "nested concatenations flattened", concats.run),
     Pass("duplicates", "what is computed twice is computed once", duplicates.run),
     Pass("leftovers", "what changes nothing any more is dropped", noops.run),
@@ -79,8 +187,36 @@ PASSES: tuple[Pass, ...] = (
 
 
 def apply(net: Net, without: Collection[str] = ()) -> None:
-    """Run all passes in order, but for those named in ``without``."""
+    """Run all passes in order, but for those named in ``without``.
+
+    Raises MeasurementError, which names the pass and the network, where a pass fails because the
+    graph contradicts itself, or where a sound network has come out of a pass malformed.
+    """
+    source = net.graph
+    sound = properties.malformed(net) is None
+    _run(net, without, look=False)
+    if sound and properties.malformed(net):
+        _run(Net(source), without, look=True)
+
+
+def _run(net: Net, without: Collection[str], *, look: bool) -> None:
     for one in PASSES:
-        if one.name not in without:
+        if one.name in without:
+            continue
+        try:
             one.run(net)
             net.prune()
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # Passes read shapes and attributes as ONNX defines them; checking every operator's
+            # before them would be a second shape inference. A graph may come from anybody's file.
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise MeasurementError(
+                f"the graph from {net.graph.source} contradicts itself and has no canonical form "
+                f'(the pass "{one.name}" fails: {reason})'
+            ) from error
+        problem = properties.malformed(net) if look else None
+        if problem:
+            raise MeasurementError(
+                f'the pass "{one.name}" leaves the graph from {net.graph.source} malformed: '
+                f"{problem}; please report this"
+            )

@@ -36,18 +36,9 @@ def close(a: Any, b: float) -> bool:
     return isinstance(a, int | float) and abs(a - b) <= _CLOSE * max(1.0, abs(b))
 
 
-def _number(node: Op) -> Any:
-    """The one number that a node holds as its other operand, under the name its source gives it."""
-    for key in ("value", "input1", "input0"):
-        value: Any = node.attributes.get(key)
-        if value is not None:
-            return value[0] if isinstance(value, list) and len(value) == 1 else value
-    return None
-
-
 def _bounds(net: Net) -> None:
     for node in net.of("Max", "Min"):
-        value = _number(node)
+        value = node.attributes.get("value")
         if len(node.inputs) == 1 and not node.parameters and isinstance(value, float | int):
             low, high = (float(value), None) if node.op == "Max" else (None, float(value))
             net.become(node, "Clip", {"min": low, "max": high}, NOTE)
@@ -251,7 +242,8 @@ def _tanh_gelu(net: Net, tanh: Op) -> None:
 
 def _is_cube(net: Net, node: Op, source: str) -> bool:
     if node.op == "Pow":
-        return node.inputs[0] == source and close(node.attributes.get("value"), 3.0)
+        cubed = not node.attributes.get("constant_first")
+        return cubed and node.inputs == [source] and close(node.attributes.get("value"), 3.0)
     if node.op != "Mul" or len(node.inputs) != 2:
         return False
     for one, other in (node.inputs, node.inputs[::-1]):

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from math import prod
 
 from zoodiff.graph.net import Net, Op
-from zoodiff.graph.passes.products import flags
 
 NOTE = "movements"
 _OPS = frozenset({"Reshape", "Slice", "Transpose"})
@@ -212,7 +211,6 @@ class _Walk:
         if not any(tensor in self._known for tensor in node.inputs):
             return
         if node.op == "MatMul" and len(node.inputs) == 2 and "equation" not in node.attributes:
-            flags(node)
             found = [self._factor(node, position) for position in (0, 1)]
         else:
             found = [self.tensor(tensor, node.order) for tensor in node.inputs]

@@ -20,7 +20,7 @@ def _shape_kept(net: Net, node: Op) -> bool:
 
 
 def _slice(net: Net, node: Op) -> bool:
-    steps = node.attributes.get("steps") or [node.attributes.get("step", 1)]
+    steps = node.attributes.get("steps") or []
     return _shape_kept(net, node) and all(step == 1 for step in steps)
 
 
@@ -44,13 +44,9 @@ def _value(neutral: float) -> Any:
 
 
 def _cast(net: Net, node: Op) -> bool:
-    source, target = net.tensors.get(node.inputs[0]), net.tensors.get(node.output)
-    return (
-        source is not None
-        and target is not None
-        and source.dtype.startswith(("float", "bfloat"))
-        and target.dtype.startswith(("float", "bfloat"))
-    )
+    source, real = net.tensors.get(node.inputs[0]), ("float", "bfloat")
+    to = str(node.attributes["to"])
+    return source is not None and source.dtype.startswith(real) and to.startswith(real)
 
 
 def _rectifier(net: Net, node: Op) -> bool:

@@ -60,7 +60,8 @@ def _squared(net: Net, variance: Op | None) -> Op | None:
     if square is None:
         return None
     squared = square.op == "Mul" and len(square.inputs) == 2 and len(set(square.inputs)) == 1
-    squared |= square.op == "Pow" and square.attributes.get("value") == 2.0
+    a = square.attributes
+    squared |= square.op == "Pow" and a.get("value") == 2.0 and not a.get("constant_first")
     difference = net.before(square) if squared else None
     fits = difference is not None and difference.op == "Sub" and len(difference.inputs) == 2
     return difference if fits else None

@@ -26,7 +26,6 @@ def run(net: Net) -> None:
         node.parameters = [
             canonical(p, target) if p.role == "weight" and p.layout else p for p in node.parameters
         ]
-        node.attributes.pop("weight_transposed", None)
         if node.op == "Gemm" and "axis" not in node.attributes and node.inputs:
             node.attributes["axis"] = max(len(net.shape(node.inputs[0])) - 1, 0)
 

@@ -20,7 +20,9 @@ def run(net: Net) -> None:
     for node in net.of("MatMul"):
         if "equation" in node.attributes or len(node.inputs) != 2 or node.parameters:
             continue
-        flags(node)
+        for key in ("transA", "transB"):
+            if not node.attributes.get(key):
+                node.attributes.pop(key, None)
         for position in (0, 1):
             _scaled_factor(net, node, position)
             _turned_factor(net, node, position)
@@ -36,19 +38,6 @@ def scales(net: Net) -> None:
         if "equation" not in node.attributes and len(node.inputs) == 2 and not node.parameters:
             for position in (0, 1):
                 _scaled_factor(net, node, position)
-
-
-def flags(node: Op) -> None:
-    """Say which factors are transposed by ``transA`` and ``transB``, present only where true."""
-    a = node.attributes
-    turned = a.pop("transposed", None)
-    if turned is True:
-        a["transB"] = True
-    elif isinstance(turned, list):
-        a |= {key: True for key, flag in zip(("transA", "transB"), turned, strict=True) if flag}
-    for key in ("transA", "transB"):
-        if not a.get(key):
-            a.pop(key, None)
 
 
 def _number(node: Op | None) -> float | None:

@@ -142,21 +142,15 @@ def _split(net: Net, node: Op) -> None:
 
 def _bounds(net: Net, node: Op) -> None:
     a, shape = node.attributes, net.shape(node.inputs[0])
-    if "axis" in a:
-        a = {
-            "axes": [a["axis"]],
-            "starts": [a["start"]],
-            "ends": [a["end"]],
-            "steps": [a.get("step", 1)],
-        }
     if not shape or -1 in shape or "axes" not in a or node.parameters:
         return
     steps = a.get("steps") or [1] * len(a["axes"])
     rows = []
     for axis, *given in zip(a["axes"], a["starts"], a["ends"], steps, strict=True):
-        bounds = slice(*given).indices(shape[axis])
-        if bounds != (0, shape[axis], 1):
-            rows.append((axis, *bounds))
+        start, end, step = slice(*given).indices(shape[axis])
+        if (start, end, step) != (0, shape[axis], 1):
+            # Going down, an end of -1 would be counted from the end: it lies before the first.
+            rows.append((axis, start, end if end >= 0 else -shape[axis] - 1, step))
     rows.sort()
     columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
     node.attributes = dict(zip(("axes", "starts", "ends", "steps"), columns, strict=True))

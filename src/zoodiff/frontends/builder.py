@@ -1,0 +1,104 @@
+"""The canonical graph under construction; every frontend adds its nodes here.
+
+What an operator is called and which attributes it has is said by ``operations``; which weight is
+for what, by ``roles``. A node that is not what the schema of its operator says is refused where it
+is added, so that a frontend cannot write a spelling of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from zoodiff.frontends.operations import Operation
+from zoodiff.frontends.roles import Store, assigned
+from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
+from zoodiff.graph.operators import problem_of
+
+LinearOrder = Literal["OI", "IO"]
+Seen = Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]]
+
+
+class GraphBuilder:
+    """Collects nodes and tensors of one network.
+
+    ``kernels`` and ``matrices`` are the orders in which the framework stores the weights of
+    convolutions and linear layers.
+    """
+
+    def __init__(self, kernels: Store, matrices: LinearOrder) -> None:
+        self._kernels: Store = kernels
+        self._matrices: LinearOrder = matrices
+        self.nodes: list[Node] = []
+        self.tensors: dict[str, Tensor] = {}
+
+    def declare(self, name: str, shape: Iterable[int], dtype: str = "float32") -> Tensor:
+        """Say what a tensor is."""
+        self.tensors[name] = Tensor(name, tuple(int(extent) for extent in shape), dtype)
+        return self.tensors[name]
+
+    def add(
+        self,
+        operation: Operation,
+        name: str,
+        *,
+        inputs: Iterable[str],
+        outputs: Iterable[Tensor],
+        parameters: Sequence[Parameter] = (),
+        matrices: LinearOrder | None = None,
+        seen: Seen | None = None,
+    ) -> Node:
+        """Add a node and return it; raise ValueError for one that its operator's schema refuses.
+
+        ``matrices`` is the order of this node's matrix, where it is not the framework's; ``seen``
+        is that of ``roles.assigned``.
+        """
+        made = tuple(outputs)
+        self.tensors.update((tensor.name, tensor) for tensor in made)
+        node = Node(
+            op=operation.op,
+            name=name,
+            inputs=tuple(inputs),
+            outputs=tuple(tensor.name for tensor in made),
+            attributes=dict(operation.attributes),
+            parameters=assigned(
+                operation.op,
+                operation.attributes,
+                parameters,
+                self._kernels,
+                matrices or self._matrices,
+                seen=seen,
+            ),
+        )
+        problem = problem_of(node)
+        if problem:
+            raise ValueError(f"{node.op} {node.name!r:.40} {problem}")
+        self.nodes.append(node)
+        return node
+
+    def graph(
+        self,
+        source: str,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        owned: Iterable[Parameter] = (),
+    ) -> Graph:
+        """What the outputs depend on; of ``owned`` weights, others count as unused."""
+        wanted, kept = {tensor.name for tensor in outputs}, []
+        for node in reversed(self.nodes):
+            if not wanted.isdisjoint(node.outputs):
+                wanted.update(node.inputs)
+                kept.append(node)
+        kept.reverse()
+        known = wanted | {name for node in kept for name in node.outputs}
+        known.update(tensor.name for tensor in inputs)
+        used = {parameter.name for node in kept for parameter in node.parameters}
+        unused = {p.name: p for p in owned if p.name not in used}
+        return Graph(
+            source=source,
+            inputs=tuple(inputs),
+            outputs=tuple(outputs),
+            nodes=tuple(kept),
+            tensors={name: tensor for name, tensor in self.tensors.items() if name in known},
+            unused_parameters=tuple(unused.values()),
+        )

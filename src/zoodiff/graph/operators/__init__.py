@@ -1,0 +1,68 @@
+"""The canonical operators: for each its operands and its attributes with type and default.
+
+Frontends write nodes of these operators, ``validate`` holds foreign graphs against them, and
+counting, interpreter and ONNX export read them. Names are ONNX's where ONNX has the operator. What
+a frontend does not understand is no canonical operator: it keeps its source's name, with the
+source as prefix (``aten::roll``) or as ONNX's own name (``TopK``), and any attributes.
+
+A new operator is an entry in ``SCHEMAS`` of the module of its family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from zoodiff.graph.ir import AttributeValue, Node
+from zoodiff.graph.operators import elementwise, movements, norms, products, windows
+from zoodiff.graph.operators.schema import Attribute, Family, Kind, Operand, OperatorSchema
+
+__all__ = [
+    "COUNTED",
+    "OPERATORS",
+    "Attribute",
+    "Family",
+    "Kind",
+    "Operand",
+    "OperatorSchema",
+    "defaults_of",
+    "of_family",
+    "problem_of",
+    "settings_of",
+]
+
+OPERATORS: Mapping[str, OperatorSchema] = {
+    schema.name: schema
+    for module in (windows, products, norms, elementwise, movements)
+    for schema in module.SCHEMAS
+}
+"""Every canonical operator by its name."""
+
+
+def of_family(*families: Family) -> frozenset[str]:
+    """Names of the operators of some families."""
+    return frozenset(name for name, schema in OPERATORS.items() if schema.family in families)
+
+
+COUNTED = of_family("convolution", "linear", "product")
+"""Operators that have multiply-accumulates."""
+
+
+def problem_of(node: Node) -> str | None:
+    """Why a node is not what its operator's name says, in words; None where nothing is wrong.
+
+    Of operators that are not canonical nothing is known, and nothing is wrong.
+    """
+    schema = OPERATORS.get(node.op)
+    return schema.problem(node.attributes, len(node.inputs)) if schema else None
+
+
+def settings_of(node: Node) -> Mapping[str, AttributeValue]:
+    """The attributes of a node, and what those that it leaves out stand for."""
+    given = {name: value for name, value in node.attributes.items() if value is not None}
+    return {**defaults_of(node.op), **given}
+
+
+def defaults_of(op: str) -> Mapping[str, AttributeValue]:
+    """What attributes that a node leaves out stand for, where that is a value."""
+    schema = OPERATORS.get(op)
+    return schema.defaults if schema else {}

@@ -1,0 +1,169 @@
+"""What an operator is: its operands, its attributes, and how a node is held against them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Literal
+
+from zoodiff.graph.ir import AttributeValue
+
+Family = Literal[
+    "convolution",
+    "linear",
+    "product",
+    "pooling",
+    "normalisation",
+    "softmax",
+    "elementwise",
+    "arithmetic",
+    "movement",
+    "reduction",
+    "resampling",
+    "quantisation",
+]
+"""Operators of one family are counted, lowered and shown alike."""
+
+
+class Kind(Enum):
+    """The type of an attribute; the value is how a message names it."""
+
+    WHOLE = "a whole number"
+    WHOLES = "whole numbers"
+    NUMBER = "a number"
+    NUMBERS = "a number or a list of numbers"
+    TEXT = "text"
+    FLAG = "true or false"
+    FLAG_OR_TEXT = "true, false or text"
+
+    def holds(self, value: object) -> bool:
+        """Whether a value is of this kind.
+
+        >>> Kind.WHOLES.holds([1, 2]), Kind.WHOLES.holds("k"), Kind.WHOLE.holds(True)
+        (True, False, False)
+        """
+        if self is Kind.WHOLE:
+            return _is_whole(value)
+        if self is Kind.WHOLES:
+            return isinstance(value, list | tuple) and all(_is_whole(part) for part in value)
+        if self is Kind.NUMBERS and isinstance(value, list | tuple):
+            return all(_is_number(part) for part in value)
+        if self in {Kind.NUMBER, Kind.NUMBERS}:
+            return _is_number(value)
+        if self is Kind.TEXT:
+            return isinstance(value, str)
+        return isinstance(value, bool) or (self is Kind.FLAG_OR_TEXT and isinstance(value, str))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A setting of an operator.
+
+    A node may leave an attribute out unless it is ``required``; then it stands for ``default``.
+    ``None`` as a default is no value, and ``absent`` says what that means.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    default: AttributeValue = None
+    required: bool = False
+    absent: str = ""
+    choices: tuple[str, ...] = ()
+
+    def problem(self, value: object) -> str | None:
+        """What is wrong with a value, in words; None for nothing."""
+        if value is None:
+            return f"is not given, but must be {self.kind.value}" if self.required else None
+        if not self.kind.holds(value):
+            return f"is {value!r:.40} and not {self.kind.value}"
+        if self.choices and isinstance(value, str) and value not in self.choices:
+            return f"is {value!r:.40} and not one of {', '.join(self.choices)}"
+        return None
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor that an operator reads, computed or a weight.
+
+    ``role`` is ``ir.Parameter.role`` of a weight that stands here. ``flag`` names the attribute
+    that says whether the operand is there. ``many`` operands may be any number.
+    """
+
+    name: str
+    meaning: str
+    role: str = ""
+    flag: str = ""
+    many: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class OperatorSchema:
+    """One canonical operator."""
+
+    name: str
+    family: Family
+    summary: str
+    inputs: tuple[Operand, ...]
+    attributes: tuple[Attribute, ...] = ()
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Attribute]:
+        """The attributes, those of every operator included."""
+        return {attribute.name: attribute for attribute in (*self.attributes, QUANTIZED)}
+
+    @cached_property
+    def defaults(self) -> Mapping[str, AttributeValue]:
+        """What attributes that a node leaves out stand for, where that is a value."""
+        return {a.name: a.default for a in self.attributes if a.default is not None}
+
+    def roles(self, attributes: Mapping[str, AttributeValue]) -> list[str]:
+        """The roles of a node's weights, in order, for operands that the node has."""
+        settings = {**self.defaults, **attributes}
+        return [
+            operand.role
+            for operand in self.inputs
+            if operand.role and (not operand.flag or settings.get(operand.flag))
+        ]
+
+    def problem(self, attributes: Mapping[str, AttributeValue], inputs: int) -> str | None:
+        """Why a node is none of this operator, in words; None where it is one.
+
+        ``inputs`` is the number of its computed operands.
+        """
+        for name, value in attributes.items():
+            known = self.by_name.get(name)
+            if known is None:
+                return f"has an attribute {name!r:.40}, which {self.name} has not"
+            problem = known.problem(value)
+            if problem:
+                return f"is malformed: {name} {problem}"
+        for attribute in self.attributes:
+            if attribute.required and attributes.get(attribute.name) is None:
+                return f"has no {attribute.name}"
+        most = len(self.inputs)
+        if inputs > most and not any(operand.many for operand in self.inputs):
+            return f"reads {inputs} computed tensors, where {self.name} has {most}"
+        return None
+
+
+QUANTIZED = Attribute(
+    "quantized",
+    Kind.FLAG_OR_TEXT,
+    "the framework computes it on integers that stand for real numbers; ``weights``: on real "
+    "numbers, with weights stored as integers",
+    default=False,
+    choices=("weights",),
+)
+"""The one attribute that every operator may have."""

@@ -1,0 +1,128 @@
+"""What a pass relies on and what it leaves behind: properties that can be looked up in a network.
+
+A pass ``requires`` properties that passes before it ensured, and ``ensures`` others. Tests hold
+both around every pass of every network; at work, a network that a pass has broken is run once more
+with a look at it after each pass, so that the error names the pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from zoodiff.graph.net import Net, Op
+from zoodiff.graph.operators import OPERATORS
+
+_ORDERS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
+
+
+@dataclass(frozen=True)
+class Property:
+    """Something that holds of every node of a network, or does not."""
+
+    says: str
+    broken: Callable[[Net, Op], bool]
+    """Whether a node breaks it."""
+
+    def breaks(self, net: Net) -> str | None:
+        """The first node that breaks it, in words; None where it holds."""
+        for node in net.nodes.values():
+            if self.broken(net, node):
+                return f"{node.op} {node.name!r:.40} breaks: {self.says}"
+        return None
+
+
+def malformed(net: Net) -> str | None:
+    """What is wrong with the nodes or edges of a network, in words; None for nothing.
+
+    Every node is what the schema of its operator says, and reads what an input or a node makes.
+    """
+    known = {*net.inputs, *net.producer}
+    for node in net.nodes.values():
+        schema = OPERATORS.get(node.op)
+        problem = schema.problem(node.attributes, len(node.inputs)) if schema else None
+        if problem is None and not known.issuperset(node.inputs):
+            problem = "reads what nothing makes"
+        if problem:
+            return f"{node.op} {node.name!r:.40} {problem}"
+    loose = next((tensor for tensor in net.outputs if tensor not in known), None)
+    return None if loose is None else f"nothing makes the output {loose!r:.40}"
+
+
+def _known(shape: Iterable[int]) -> bool:
+    extents = tuple(shape)
+    return bool(extents) and -1 not in extents
+
+
+def _out_of_order(net: Net, node: Op) -> bool:
+    target = _ORDERS.get(node.op)
+    if target is None:
+        return False
+    weights = (p for p in node.parameters if p.role == "weight" and p.layout != target)
+    return any(
+        len(p.layout) == len(p.shape) and set(p.layout) <= {*target, "M", "1"}
+        for p in weights
+        if p.layout
+    )
+
+
+def _by_number(net: Net, node: Op) -> bool:
+    value = node.attributes.get("value")
+    if node.op not in {"Sub", "Div"} or value is None or node.parameters or len(node.inputs) != 1:
+        return False
+    zero = node.op == "Div" and 0.0 in (value if isinstance(value, list) else [value])
+    return not zero and not node.attributes.get("constant_first")
+
+
+def _unnamed_slice(net: Net, node: Op) -> bool:
+    if node.op != "Slice" or node.parameters or not node.inputs:
+        return False
+    axes, steps = node.attributes["axes"], node.attributes.get("steps")
+    tidy = steps is not None and axes == sorted(set(axes))
+    return _known(net.shape(node.inputs[0])) and not tidy
+
+
+def _unsplit(net: Net, node: Op) -> bool:
+    sizes = node.attributes.get("split")
+    whole = isinstance(sizes, list) and len(sizes) == len(node.outputs)
+    return node.op == "Split" and whole and len(node.inputs) == 1
+
+
+def _special_reshape(net: Net, node: Op) -> bool:
+    special = node.op in {"Flatten", "Squeeze", "Unsqueeze"}
+    plain = len(node.inputs) == 1 and not node.parameters
+    return special and plain and _known(net.shape(node.output))
+
+
+def _stored(net: Net, node: Op) -> bool:
+    between = node.op in {"QuantizeLinear", "DequantizeLinear"} and bool(node.inputs)
+    return between and node.attributes.get("scale") is not None
+
+
+def _reads_channels_last(net: Net, node: Op) -> bool:
+    inputs = (net.tensors[name] for name in node.inputs if name in net.inputs)
+    return any(tensor.channels_last for tensor in inputs)
+
+
+WEIGHTS_IN_ORDER = Property("weights have one order of axes", _out_of_order)
+LINEAR_AXES = Property(
+    "linear layers say their axis",
+    lambda net, node: node.op == "Gemm" and bool(node.inputs) and "axis" not in node.attributes,
+)
+NO_STORED_INTEGERS = Property("integers are the numbers that they stand for", _stored)
+SUMS_AND_PRODUCTS = Property("differences and quotients with numbers are sums", _by_number)
+NO_NEGATIONS = Property("negations are products", lambda net, node: node.op == "Neg")
+SLICES_IN_ORDER = Property("slices name axes in order, with steps", _unnamed_slice)
+NO_SPLITS = Property("splits are slices", _unsplit)
+ONE_RESHAPE = Property("what only changes the shape is a Reshape", _special_reshape)
+CHANNELS_FIRST = Property("images enter channels first", _reads_channels_last)
+TRUE_FLAGS = Property(
+    "products name transposed factors only",
+    lambda net, node: (
+        node.op == "MatMul"
+        and "equation" not in node.attributes
+        and len(node.inputs) == 2
+        and not node.parameters
+        and False in (node.attributes.get("transA"), node.attributes.get("transB"))
+    ),
+)
