@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.difference import Edit, Pair, Scene, plural, shown
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, plural, shown
 
 Item = tuple[Any, ...]
 
@@ -15,9 +15,9 @@ def _norm(items: Sequence[Item]) -> Item | None:
     return next((item for item in items if item[0] == "norm"), None)
 
 
-def _chains(pair: Pair, scene: Scene) -> Iterable[Edit]:
+def _chains(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     """Name every difference between two affine chains."""
-    found = pair.take("items")
+    found = pair.claim("items")
     if found is None:
         return
     left, right = found
@@ -40,21 +40,23 @@ def _chains(pair: Pair, scene: Scene) -> Iterable[Edit]:
         yield _edit(pair, "ARC113" if equal else "ARC111", _written(left), _written(right))
 
 
-def _bias_before(pair: Pair, left: Sequence[Item], right: Sequence[Item]) -> Iterable[Edit]:
+def _bias_before(
+    pair: LayerPair, left: Sequence[Item], right: Sequence[Item]
+) -> Iterable[Difference]:
     before = [bool(items) and items[0] == ("bias",) for items in (left, right)]
     if before[0] != before[1]:
         words = ["bias before the norm" if flag else "none" for flag in before]
         yield _edit(pair, "ARC110", *words)
 
 
-def _norms(pair: Pair, one: Item, other: Item) -> Iterable[Edit]:
+def _norms(pair: LayerPair, one: Item, other: Item) -> Iterable[Difference]:
     if one[1] != other[1]:
         yield _edit(pair, "ARC120", shown(one[1]), shown(other[1]), noun="batch norms")
     if one[2:] != other[2:]:
         yield _edit(pair, "ARC123", _learned(one), _learned(other), noun="batch norms")
 
 
-def _folded(pair: Pair, left: Sequence[Item], right: Sequence[Item]) -> Iterable[Edit]:
+def _folded(pair: LayerPair, left: Sequence[Item], right: Sequence[Item]) -> Iterable[Difference]:
     """A batch norm here, none there: folded into a bias, or really missing."""
     bare = left if _norm(left) is None else right
     code = "ARC112" if ("bias",) in bare or ("shift",) in bare else "ARC122"
@@ -71,12 +73,12 @@ def _learned(norm: Item) -> str:
     return " and ".join(words) or "neither scale nor shift"
 
 
-def _edit(pair: Pair, code: str, left: str, right: str, *, noun: str = "") -> Edit:
+def _edit(pair: LayerPair, code: str, left: str, right: str, *, noun: str = "") -> Difference:
     owned = [
         sum(p.size for p in layer.node.parameters if p.role == "bias" and p.trainable)
         for layer in (pair.a, pair.b)
     ]
-    return Edit(
+    return Difference(
         code,
         left,
         right,
@@ -168,12 +170,12 @@ register(
 )
 
 
-def _norm_attributes(pair: Pair, scene: Scene) -> Iterable[Edit]:
+def _norm_attributes(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     if pair.a.op not in _NORMS:
         return
-    if found := pair.take("epsilon"):
-        yield pair.edit("ARC120", found[0], found[1], "epsilon")
-    flags = [pair.take("scale"), pair.take("center")]
+    if found := pair.claim("epsilon"):
+        yield pair.difference("ARC120", found[0], found[1], "epsilon")
+    flags = [pair.claim("scale"), pair.claim("center")]
     if any(flags):
         words = [
             _learned(
@@ -186,15 +188,15 @@ def _norm_attributes(pair: Pair, scene: Scene) -> Iterable[Edit]:
             )
             for x in (pair.a, pair.b)
         ]
-        yield pair.edit("ARC123", *words, "scale", "center")
-    if pair.a.op == "LRN" and pair.differences:
-        keys = tuple(pair.differences)
-        left = ", ".join(f"{key} {shown(pair.differences[key][0])}" for key in keys)
-        right = ", ".join(f"{key} {shown(pair.differences[key][1])}" for key in keys)
-        pair.take(*keys)
-        yield pair.edit("ARC124", left, right, *keys)
-    elif found := pair.take("axes", "num_groups", "axis"):
-        yield pair.edit("ARC122", found[0], found[1], "axes", "num_groups", "axis")
+        yield pair.difference("ARC123", *words, "scale", "center")
+    if pair.a.op == "LRN" and pair.unclaimed:
+        keys = tuple(pair.unclaimed)
+        left = ", ".join(f"{key} {shown(pair.unclaimed[key][0])}" for key in keys)
+        right = ", ".join(f"{key} {shown(pair.unclaimed[key][1])}" for key in keys)
+        pair.claim(*keys)
+        yield pair.difference("ARC124", left, right, *keys)
+    elif found := pair.claim("axes", "num_groups", "axis"):
+        yield pair.difference("ARC122", found[0], found[1], "axes", "num_groups", "axis")
 
 
 _NORMS = frozenset(
@@ -221,9 +223,9 @@ register(
 )
 
 
-def _momentum(scene: Scene) -> Iterable[Edit]:
-    for i, j in scene.alignment.pairs:
-        one, other = scene.a.layers[i], scene.b.layers[j]
+def _momentum(networks: AlignedPair) -> Iterable[Difference]:
+    for i, j in networks.alignment.pairs:
+        one, other = networks.a.layers[i], networks.b.layers[j]
         values = []
         for layer in (one, other):
             norms = [n for n in (layer.node, *layer.chain) if n.op == "BatchNormalization"]
@@ -232,7 +234,7 @@ def _momentum(scene: Scene) -> Iterable[Edit]:
         if not isinstance(left, float) or not isinstance(right, float):
             continue
         if abs(left - right) > 1e-6:
-            yield Edit(
+            yield Difference(
                 "ARC121", shown(left), shown(right), (i,), (j,), ("momentum",), "batch norms"
             )
 
@@ -246,6 +248,6 @@ register(
         "the old value that is kept; PyTorch's own momentum is one minus it.",
         "None at inference. Fine-tuning ends in other statistics.",
         "Set it as the original has it before fine-tuning.",
-        scene=_momentum,
+        networks=_momentum,
     )
 )

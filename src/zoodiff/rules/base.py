@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoodiff.errors import UnknownNameError
-from zoodiff.rules.difference import Edit, Pair, Region, Scene
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, Region
 
 Effect = Literal["function", "parametrisation", "output", "training", "measurement", "safety"]
 """What a difference changes.
@@ -33,11 +33,11 @@ class Rule:
     cause: str
     consequence: str
     advice: str
-    pair: Callable[[Pair, Scene], Iterable[Edit]] | None = None
+    pair: Callable[[LayerPair, AlignedPair], Iterable[Difference]] | None = None
     """Looks at two aligned layers."""
-    region: Callable[[Region, Scene], Iterable[Edit]] | None = None
+    region: Callable[[Region, AlignedPair], Iterable[Difference]] | None = None
     """Looks at layers that only one network has."""
-    scene: Callable[[Scene], Iterable[Edit]] | None = None
+    networks: Callable[[AlignedPair], Iterable[Difference]] | None = None
     """Looks at the networks as a whole."""
 
 

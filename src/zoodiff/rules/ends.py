@@ -6,34 +6,34 @@ from collections.abc import Iterable
 
 from zoodiff.graph.layers import LayerGraph
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.difference import Edit, Pair, Scene
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair
 from zoodiff.rules.layers import arithmetic
 
 _PASSING = frozenset({"LogSoftmax", "Reshape", "Sigmoid", "Softmax", "Squeeze"})
 
 
-def _classes(pair: Pair, scene: Scene) -> Iterable[Edit]:
+def _classes(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     if pair.a.op not in {"Conv", "Gemm"} or not (
-        _last(scene.a, pair.a.index) and _last(scene.b, pair.b.index)
+        _last(networks.a, pair.a.index) and _last(networks.b, pair.b.index)
     ):
         return
-    found = pair.take("out_features", "out_channels")
+    found = pair.claim("out_features", "out_channels")
     if found is not None:
-        yield pair.edit("ARC141", found[0], found[1], "out_features", "out_channels")
+        yield pair.difference("ARC141", found[0], found[1], "out_features", "out_channels")
 
 
-def _pixels(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    found = pair.take("pixels")
+def _pixels(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    found = pair.claim("pixels")
     if found is None:
         return
     sides = [[x.node, *x.chain] for x in found]
     kept = [any(node.parameters for node in nodes) for nodes in sides]
     if kept[0] != kept[1]:
         words = ["numbers kept as weights" if k else "numbers kept as constants" for k in kept]
-        yield pair.edit("ARC152", words[0], words[1], "pixels", noun="places")
+        yield pair.difference("ARC152", words[0], words[1], "pixels", noun="places")
     else:
         left, right = ("; ".join(map(arithmetic, nodes)) for nodes in sides)
-        yield pair.edit("ARC150", left, right, "pixels", noun="places")
+        yield pair.difference("ARC150", left, right, "pixels", noun="places")
 
 
 register(
@@ -77,16 +77,16 @@ register(
 )
 
 
-def _inputs(scene: Scene) -> Iterable[Edit]:
-    for k, (one, other) in enumerate(zip(scene.a.inputs, scene.b.inputs, strict=False)):
+def _inputs(networks: AlignedPair) -> Iterable[Difference]:
+    for k, (one, other) in enumerate(zip(networks.a.inputs, networks.b.inputs, strict=False)):
         if one != other:
             left, right = ("x".join(str(n) for n in shape[1:]) for shape in (one, other))
-            yield Edit("ARC151", left, right, keys=(f"input {k}",), noun="inputs")
-    if len(scene.a.inputs) != len(scene.b.inputs):
-        yield Edit(
+            yield Difference("ARC151", left, right, keys=(f"input {k}",), noun="inputs")
+    if len(networks.a.inputs) != len(networks.b.inputs):
+        yield Difference(
             "ARC151",
-            f"{len(scene.a.inputs)} inputs",
-            f"{len(scene.b.inputs)} inputs",
+            f"{len(networks.a.inputs)} inputs",
+            f"{len(networks.b.inputs)} inputs",
             noun="inputs",
         )
 
@@ -99,22 +99,22 @@ register(
         "The networks take images of another size, or another number of channels.",
         "MACs, latency and accuracy differ; padding may fall on other sides.",
         "Accuracies at two sizes are not one figure: state the size beside each.",
-        scene=_inputs,
+        networks=_inputs,
     )
 )
 
 
-def _auxiliary(scene: Scene) -> Iterable[Edit]:
+def _auxiliary(networks: AlignedPair) -> Iterable[Difference]:
     unused = [
         sum(p.size for p in graph.graph.unused_parameters if p.trainable)
-        for graph in (scene.a, scene.b)
+        for graph in (networks.a, networks.b)
     ]
-    outputs = [len(graph.outputs) for graph in (scene.a, scene.b)]
+    outputs = [len(graph.outputs) for graph in (networks.a, networks.b)]
     if bool(unused[0]) != bool(unused[1]) or outputs[0] != outputs[1]:
         words = [f"{n:,} parameters that inference does not use" if n else "none" for n in unused]
         if outputs[0] != outputs[1]:
             words = [f"{n} outputs" for n in outputs]
-        yield Edit(
+        yield Difference(
             "ARC143",
             words[0],
             words[1],
@@ -134,7 +134,7 @@ register(
         "More parameters and larger files; the same function at inference where the first output "
         "is taken.",
         "Take the first output; drop the others.",
-        scene=_auxiliary,
+        networks=_auxiliary,
     )
 )
 

@@ -9,7 +9,7 @@ from zoodiff.graph.align import family
 from zoodiff.graph.ir import Node
 from zoodiff.graph.layers import Layer
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.difference import Edit, Pair, Scene, shown, window
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, shown, window
 
 
 def called(layer: Layer) -> str:
@@ -68,15 +68,15 @@ _CALLED = {
 }
 
 
-def _replaced(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    if pair.take("op") is None:
+def _replaced(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if pair.claim("op") is None:
         return
     kinds = family(pair.a), family(pair.b)
     code = "ARC195"
     if kinds[0] == kinds[1]:
         code = {"activation": "ARC130", "norm": "ARC122", "pool": "ARC131"}.get(kinds[0], code)
     noun = {"ARC130": "activations", "ARC131": "pools", "ARC122": "norms"}.get(code, "")
-    yield pair.edit(code, called(pair.a), called(pair.b), "op", noun=noun)
+    yield pair.difference(code, called(pair.a), called(pair.b), "op", noun=noun)
 
 
 register(
@@ -92,11 +92,11 @@ register(
 )
 
 
-def _activation(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    if family(pair.a) == "activation" and pair.differences:
-        keys = tuple(pair.differences)
-        pair.take(*keys)
-        yield pair.edit("ARC130", called(pair.a), called(pair.b), *keys, noun="activations")
+def _activation(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if family(pair.a) == "activation" and pair.unclaimed:
+        keys = tuple(pair.unclaimed)
+        pair.claim(*keys)
+        yield pair.difference("ARC130", called(pair.a), called(pair.b), *keys, noun="activations")
 
 
 register(
@@ -123,18 +123,18 @@ register(
 )
 
 
-def _attention(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    if pair.a.op == "MatMul" and (found := pair.take("scale")):
+def _attention(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if pair.a.op == "MatMul" and (found := pair.claim("scale")):
         left, right = (1.0 if value is None else value for value in found)
-        yield pair.edit("ARC170", left, right, "scale")
-    if pair.a.op == "MatMul" and {"batch", "k"} <= set(pair.differences):
-        batches, widths = pair.differences["batch"], pair.differences["k"]
-        rows = [pair.differences.get(key, (0, 0)) for key in ("m", "n")]
+        yield pair.difference("ARC170", left, right, "scale")
+    if pair.a.op == "MatMul" and {"batch", "k"} <= set(pair.unclaimed):
+        batches, widths = pair.unclaimed["batch"], pair.unclaimed["k"]
+        rows = [pair.unclaimed.get(key, (0, 0)) for key in ("m", "n")]
         same_rows = all(one == other for one, other in rows)
         if same_rows and batches[0] * widths[0] == batches[1] * widths[1]:
-            pair.take("batch", "k")
+            pair.claim("batch", "k")
             words = [f"{width} channels a head" for width in widths]
-            yield pair.edit("ARC172", *words, "batch", "k")
+            yield pair.difference("ARC172", *words, "batch", "k")
 
 
 register(
@@ -162,11 +162,11 @@ register(
 )
 
 
-def _quantised(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    found = pair.take("quantized")
+def _quantised(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    found = pair.claim("quantized")
     if found:
         left, right = (_NUMBERS[value or False] for value in found)
-        yield pair.edit("ARC171", left, right, "quantized", noun="layers with weights")
+        yield pair.difference("ARC171", left, right, "quantized", noun="layers with weights")
 
 
 _NUMBERS: dict[bool | str, str] = {
@@ -188,23 +188,23 @@ register(
 )
 
 
-def _rest(pair: Pair, scene: Scene) -> Iterable[Edit]:
+def _rest(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     """What no other rule has taken; registered last by its code, so it sees the rest."""
-    for key in list(pair.differences):
-        left, right = pair.differences.pop(key)
+    for key in list(pair.unclaimed):
+        left, right = pair.unclaimed.pop(key)
         if key in {"axis", "shape", "perm"} and _follows(pair):
             continue
         if key in _EXTENTS and pair.a.op == "MatMul":
             continue  # follow from what comes in
-        if key == "constant_shape" and scene.a.inputs != scene.b.inputs:
+        if key == "constant_shape" and networks.a.inputs != networks.b.inputs:
             continue  # one weight a place of the image
-        yield pair.edit("ARC180", f"{key} {shown(left)}", f"{key} {shown(right)}", key)
+        yield pair.difference("ARC180", f"{key} {shown(left)}", f"{key} {shown(right)}", key)
 
 
 _EXTENTS = frozenset({"batch", "k", "m", "n"})
 
 
-def _follows(pair: Pair) -> bool:
+def _follows(pair: LayerPair) -> bool:
     """Shapes follow from sizes and channels, which have rules of their own."""
     return pair.a.op == "Reshape"
 

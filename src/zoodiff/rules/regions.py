@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from zoodiff.graph.align import family
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.difference import Edit, Region, Scene
+from zoodiff.rules.context import AlignedPair, Difference, Region
 from zoodiff.rules.layers import called
 
 
@@ -29,10 +29,10 @@ def listed(layers: Sequence[Layer]) -> str:
     return ", ".join(parts) + (f" and {more} more kinds" if more else "")
 
 
-def _classified(region: Region, scene: Scene) -> Iterable[Edit]:
+def _classified(region: Region, networks: AlignedPair) -> Iterable[Difference]:
     """Name a region by what it consists of and where it lies."""
-    sides = ((scene.a, region.a), (scene.b, region.b))
-    code = _code(region, scene)
+    sides = ((networks.a, region.a), (networks.b, region.b))
+    code = _code(region, networks)
     left, right = (listed(_layers(graph, indices)) for graph, indices in sides)
     sizes = [
         sum(
@@ -44,13 +44,13 @@ def _classified(region: Region, scene: Scene) -> Iterable[Edit]:
         )
         for graph, indices in sides
     ]
-    yield Edit(code, left, right, region.a, region.b, (), "places", sizes[1] - sizes[0])
+    yield Difference(code, left, right, region.a, region.b, (), "places", sizes[1] - sizes[0])
 
 
-def _code(region: Region, scene: Scene) -> str:
+def _code(region: Region, networks: AlignedPair) -> str:
     parts = [
         _one_side(graph, indices)
-        for graph, indices in ((scene.a, region.a), (scene.b, region.b))
+        for graph, indices in ((networks.a, region.a), (networks.b, region.b))
         if indices
     ]
     if len(set(parts)) == 1:
@@ -207,24 +207,24 @@ _rule(
 )
 
 
-def _connections(scene: Scene) -> Iterable[Edit]:
+def _connections(networks: AlignedPair) -> Iterable[Difference]:
     """Aligned layers that read other layers than their counterparts do."""
-    for i, j in scene.alignment.pairs:
-        one, other = scene.a.layers[i], scene.b.layers[j]
-        wanted = [scene.to_b.get(x) for x in one.inputs]
+    for i, j in networks.alignment.pairs:
+        one, other = networks.a.layers[i], networks.b.layers[j]
+        wanted = [networks.to_b.get(x) for x in one.inputs]
         if len(wanted) == len(other.inputs):
             if wanted == other.inputs:
                 continue
             known = [x for x in wanted if x is not None]
             if one.commutative and sorted(known) == sorted(other.inputs):
                 continue
-        if _explained(scene, one, other):
+        if _explained(networks, one, other):
             continue
         if None not in wanted and sorted(wanted) == sorted(other.inputs):  # type: ignore[type-var]
             left, right = "in this order", "in another order"
         else:
-            left, right = (_read(g, x) for g, x in ((scene.a, one), (scene.b, other)))
-        yield Edit("ARC162", left, right, (i,), (j,), ("inputs",), "layers")
+            left, right = (_read(g, x) for g, x in ((networks.a, one), (networks.b, other)))
+        yield Difference("ARC162", left, right, (i,), (j,), ("inputs",), "layers")
 
 
 def _read(graph: LayerGraph, layer: Layer) -> str:
@@ -235,14 +235,18 @@ def _read(graph: LayerGraph, layer: Layer) -> str:
     )
 
 
-def _explained(scene: Scene, one: Layer, other: Layer) -> bool:
+def _explained(networks: AlignedPair, one: Layer, other: Layer) -> bool:
     """Whether what is between is a region of its own: looking through it, both read the same."""
-    left = {scene.to_b[i] for source in one.inputs for i in _through(scene.a, source, scene.to_b)}
-    right = {i for source in other.inputs for i in _through(scene.b, source, scene.to_a)}
-    direct_a = {scene.to_b[i] for i in one.inputs if i in scene.to_b}
-    direct_b = {i for i in other.inputs if i in scene.to_a}
-    missing = {i for i in one.inputs if i not in scene.to_b} | {
-        i for i in other.inputs if i not in scene.to_a
+    left = {
+        networks.to_b[i]
+        for source in one.inputs
+        for i in _through(networks.a, source, networks.to_b)
+    }
+    right = {i for source in other.inputs for i in _through(networks.b, source, networks.to_a)}
+    direct_a = {networks.to_b[i] for i in one.inputs if i in networks.to_b}
+    direct_b = {i for i in other.inputs if i in networks.to_a}
+    missing = {i for i in one.inputs if i not in networks.to_b} | {
+        i for i in other.inputs if i not in networks.to_a
     }
     if not missing:
         return False
@@ -276,6 +280,6 @@ register(
         "connection that is there or not.",
         "Another function; weights may fit and give wrong results.",
         "Look at the layers that are listed.",
-        scene=_connections,
+        networks=_connections,
     )
 )

@@ -6,31 +6,31 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.difference import Edit, Pair, Scene, plural, shown, window
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, plural, shown, window
 
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 _POOLS = frozenset({"AveragePool", "MaxPool"})
 
 
-def _strides(scene: Scene) -> Iterable[Edit]:
+def _strides(networks: AlignedPair) -> Iterable[Difference]:
     """Stride differences, together where they make up for each other."""
-    moved = {p.a.index: p for p in scene.pairs if "strides" in p.differences}
+    moved = {p.a.index: p for p in networks.pairs if "strides" in p.unclaimed}
     if not moved:
         return
-    off = _off_size(scene)
-    for group in _connected(scene, set(moved) | off, set(moved)):
+    off = _off_size(networks)
+    for group in _connected(networks, set(moved) | off, set(moved)):
         pairs = [moved[i] for i in sorted(group & set(moved))]
         for pair in pairs:
             for key in ("strides", "pads"):
-                pair.take(key)
+                pair.claim(key)
         # The stride was moved, not changed, where nothing of another size leaves the group.
         moved_only = len(pairs) > 1 and not any(
-            i in off and any(user not in group for user, _ in scene.a.layers[i].users)
+            i in off and any(user not in group for user, _ in networks.a.layers[i].users)
             for i in group
         )
         code = "ARC101" if moved_only else "ARC102"
         if code == "ARC101":
-            yield Edit(
+            yield Difference(
                 code,
                 _where(pairs, 0),
                 _where(pairs, 1),
@@ -42,7 +42,7 @@ def _strides(scene: Scene) -> Iterable[Edit]:
         else:
             for pair in pairs:
                 one, other = (x.node.attributes["strides"] for x in (pair.a, pair.b))
-                yield Edit(
+                yield Difference(
                     code,
                     window(one),
                     window(other),
@@ -53,16 +53,17 @@ def _strides(scene: Scene) -> Iterable[Edit]:
                 )
 
 
-def _off_size(scene: Scene) -> set[int]:
+def _off_size(networks: AlignedPair) -> set[int]:
     """Aligned layers whose results have different height or width, relative to the input's."""
     ratios = [
-        (one[2:], other[2:]) for one, other in zip(scene.a.inputs, scene.b.inputs, strict=False)
+        (one[2:], other[2:])
+        for one, other in zip(networks.a.inputs, networks.b.inputs, strict=False)
     ]
     same_input = all(one == other for one, other in ratios)
     found = set()
-    for i, j in scene.alignment.pairs:
-        one = scene.a.shape(scene.a.layers[i])[2:]
-        other = scene.b.shape(scene.b.layers[j])[2:]
+    for i, j in networks.alignment.pairs:
+        one = networks.a.shape(networks.a.layers[i])[2:]
+        other = networks.b.shape(networks.b.layers[j])[2:]
         if len(one) != 2 or len(other) != 2 or one == other:
             continue
         if same_input or not _in_proportion(one, other, ratios[0]):
@@ -77,7 +78,7 @@ def _in_proportion(one: Any, other: Any, inputs: Any) -> bool:
     )
 
 
-def _connected(scene: Scene, members: set[int], seeds: set[int]) -> list[set[int]]:
+def _connected(networks: AlignedPair, members: set[int], seeds: set[int]) -> list[set[int]]:
     """Groups of layers that hang together through layers of different size.
 
     Two stride differences belong together where the results in between have different sizes.
@@ -90,10 +91,10 @@ def _connected(scene: Scene, members: set[int], seeds: set[int]) -> list[set[int
             i = parent[i]
         return i
 
-    off = _off_size(scene)
+    off = _off_size(networks)
     for i in members:
         if i in off:
-            for user, _ in scene.a.layers[i].users:
+            for user, _ in networks.a.layers[i].users:
                 if user in members:
                     parent[root(user)] = root(i)
     groups: dict[int, set[int]] = {}
@@ -102,7 +103,7 @@ def _connected(scene: Scene, members: set[int], seeds: set[int]) -> list[set[int
     return [group for _, group in sorted(groups.items()) if group & seeds]
 
 
-def _where(pairs: list[Pair], side: int) -> str:
+def _where(pairs: list[LayerPair], side: int) -> str:
     """Which layers have the stride: "2 on the 3x3"."""
     found: list[str] = []
     for pair in pairs:
@@ -124,7 +125,7 @@ register(
         "half a point of top-1 for 12 % more MACs), while parameters are equal. Weights trained "
         "for one give wrong results in the other, without any error.",
         "Take weights and graph from one source. When porting weights, move the stride.",
-        scene=_strides,
+        networks=_strides,
     )
 )
 register(
@@ -139,10 +140,10 @@ register(
 )
 
 
-def _kernel(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    if pair.a.op in _CONVOLUTIONS and (found := pair.take("kernel_shape")):
-        pair.take("pads")
-        yield pair.edit("ARC103", window(found[0]), window(found[1]), "kernel_shape", "pads")
+def _kernel(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if pair.a.op in _CONVOLUTIONS and (found := pair.claim("kernel_shape")):
+        pair.claim("pads")
+        yield pair.difference("ARC103", window(found[0]), window(found[1]), "kernel_shape", "pads")
 
 
 register(
@@ -158,10 +159,10 @@ register(
 )
 
 
-def _dilation(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    if found := pair.take("dilations"):
-        pair.take("pads")
-        yield pair.edit(
+def _dilation(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if found := pair.claim("dilations"):
+        pair.claim("pads")
+        yield pair.difference(
             "ARC104", window(found[0] or [1]), window(found[1] or [1]), "dilations", "pads"
         )
 
@@ -179,17 +180,17 @@ register(
 )
 
 
-def _group(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    found = pair.take("group")
+def _group(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    found = pair.claim("group")
     if found is None:
         return
-    if _depthwise(pair, 0, scene) and _depthwise(pair, 1, scene):
+    if _depthwise(pair, 0, networks) and _depthwise(pair, 1, networks):
         return  # as many groups as channels, which the rule of channels names
-    yield pair.edit("ARC105", found[0], found[1], "group")
+    yield pair.difference("ARC105", found[0], found[1], "group")
 
 
-def _depthwise(pair: Pair, side: int, scene: Scene) -> bool:
-    layer, graph = (pair.a, scene.a) if side == 0 else (pair.b, scene.b)
+def _depthwise(pair: LayerPair, side: int, networks: AlignedPair) -> bool:
+    layer, graph = (pair.a, networks.a) if side == 0 else (pair.b, networks.b)
     data = graph.graph.tensors.get(layer.node.inputs[0]) if layer.node.inputs else None
     group = layer.node.attributes.get("group", 1)
     return data is not None and len(data.shape) > 1 and group == data.shape[1] != 1
@@ -209,19 +210,19 @@ register(
 )
 
 
-def _channels(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    if pair.a.op in _CONVOLUTIONS and (found := pair.take("out_channels")):
-        if _depthwise(pair, 0, scene) and _depthwise(pair, 1, scene):
-            sources = [_channels_in(pair, side, scene) for side in (0, 1)]
+def _channels(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if pair.a.op in _CONVOLUTIONS and (found := pair.claim("out_channels")):
+        if _depthwise(pair, 0, networks) and _depthwise(pair, 1, networks):
+            sources = [_channels_in(pair, side, networks) for side in (0, 1)]
             if sources[0] != sources[1] and found[0] * sources[1] == found[1] * sources[0]:
                 return  # follows from the layer before
-        yield pair.edit("ARC106", found[0], found[1], "out_channels")
-    elif pair.a.op == "Gemm" and (found := pair.take("out_features")):
-        yield pair.edit("ARC106", found[0], found[1], "out_features")
+        yield pair.difference("ARC106", found[0], found[1], "out_channels")
+    elif pair.a.op == "Gemm" and (found := pair.claim("out_features")):
+        yield pair.difference("ARC106", found[0], found[1], "out_features")
 
 
-def _channels_in(pair: Pair, side: int, scene: Scene) -> int:
-    layer, graph = (pair.a, scene.a) if side == 0 else (pair.b, scene.b)
+def _channels_in(pair: LayerPair, side: int, networks: AlignedPair) -> int:
+    layer, graph = (pair.a, networks.a) if side == 0 else (pair.b, networks.b)
     return graph.graph.tensors[layer.node.inputs[0]].shape[1]
 
 
@@ -239,19 +240,19 @@ register(
 )
 
 
-def _padding(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    if "pads" not in pair.differences:
+def _padding(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if "pads" not in pair.unclaimed:
         return
-    left, right = pair.differences["pads"]
-    one, other = scene.sizes(pair)
+    left, right = pair.unclaimed["pads"]
+    one, other = networks.sizes(pair)
     if one != other and all(abs(x - y) <= 1 for x, y in zip(left, right, strict=False)):
-        pair.take("pads")  # both follow from the size of the map, which differs for a reason named
+        pair.claim("pads")  # both follow from the size of the map, which differs for a reason named
         return
-    pair.take("pads")
+    pair.claim("pads")
     code = "ARC107" if pair.a.op in _CONVOLUTIONS else "ARC133"
     if code == "ARC133":
-        pair.take("ceil_mode")
-    yield pair.edit(code, sides(left), sides(right), "pads", "ceil_mode")
+        pair.claim("ceil_mode")
+    yield pair.difference(code, sides(left), sides(right), "pads", "ceil_mode")
 
 
 def sides(pads: Any) -> str:
@@ -295,10 +296,10 @@ register(
 )
 
 
-def _pool_window(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    if pair.a.op in _POOLS and (found := pair.take("kernel_shape")):
-        pair.take("pads")
-        yield pair.edit("ARC132", window(found[0]), window(found[1]), "kernel_shape", "pads")
+def _pool_window(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if pair.a.op in _POOLS and (found := pair.claim("kernel_shape")):
+        pair.claim("pads")
+        yield pair.difference("ARC132", window(found[0]), window(found[1]), "kernel_shape", "pads")
 
 
 register(
@@ -314,9 +315,9 @@ register(
 )
 
 
-def _counting(pair: Pair, scene: Scene) -> Iterable[Edit]:
-    if found := pair.take("count_include_pad"):
-        yield pair.edit(
+def _counting(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if found := pair.claim("count_include_pad"):
+        yield pair.difference(
             "ARC134",
             "counted" if found[0] else "not counted",
             "counted" if found[1] else "not counted",

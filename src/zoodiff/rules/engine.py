@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from zoodiff.graph.align import Alignment
 from zoodiff.rules.base import rules
-from zoodiff.rules.difference import Edit, Pair, Region, Scene, compared
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, Region, compared
 
 _FIRST = ("ARC101", "ARC132", "ARC141")
 """Rules that must see a difference before others take it."""
 
 
-def edits(alignment: Alignment) -> list[Edit]:
+def differences(alignment: Alignment) -> list[Difference]:
     """Every local difference, named; what fits no rule is named ARC180, ARC190 or ARC195."""
-    scene = Scene(alignment)
+    networks = AlignedPair(alignment)
     for i, j in alignment.pairs:
         one, other = alignment.a.layers[i], alignment.b.layers[j]
         differences = compared(one, other)
         if differences:
-            scene.pairs.append(Pair(one, other, differences))
-    found: list[Edit] = []
+            networks.pairs.append(LayerPair(one, other, differences))
+    found: list[Difference] = []
     known = sorted(rules(), key=lambda rule: (rule.code not in _FIRST, rule.code))
     last = [rule for rule in known if rule.code == "ARC180"]
     for rule in [*(rule for rule in known if rule not in last), *last]:
-        if rule.scene is not None:
-            found += rule.scene(scene)
+        if rule.networks is not None:
+            found += rule.networks(networks)
         if rule.pair is not None:
-            for pair in scene.pairs:
-                if pair.differences:
-                    found += rule.pair(pair, scene)
+            for pair in networks.pairs:
+                if pair.unclaimed:
+                    found += rule.pair(pair, networks)
         if rule.region is not None:
             for region in regions(alignment):
-                found += rule.region(region, scene)
+                found += rule.region(region, networks)
     return found
 
 

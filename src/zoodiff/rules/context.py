@@ -12,7 +12,7 @@ from zoodiff.graph.layers import Layer, LayerGraph, rounded
 
 
 @dataclass(frozen=True)
-class Edit:
+class Difference:
     """One local difference, named."""
 
     code: str
@@ -31,21 +31,23 @@ class Edit:
 
 
 @dataclass
-class Pair:
+class LayerPair:
     """Two aligned layers, and what about them differs and no rule has named yet."""
 
     a: Layer
     b: Layer
-    differences: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    unclaimed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
-    def take(self, *keys: str) -> tuple[Any, Any] | None:
+    def claim(self, *keys: str) -> tuple[Any, Any] | None:
         """Take a difference out, so that no other rule names it; None where there is none."""
-        found = [self.differences.pop(key) for key in keys if key in self.differences]
+        found = [self.unclaimed.pop(key) for key in keys if key in self.unclaimed]
         return found[0] if found else None
 
-    def edit(self, code: str, left: Any, right: Any, *keys: str, noun: str = "") -> Edit:
+    def difference(
+        self, code: str, left: Any, right: Any, *keys: str, noun: str = ""
+    ) -> Difference:
         """A named difference of this pair."""
-        return Edit(
+        return Difference(
             code,
             shown(left),
             shown(right),
@@ -65,11 +67,11 @@ class Region:
 
 
 @dataclass
-class Scene:
+class AlignedPair:
     """Two networks, aligned."""
 
     alignment: Alignment
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: list[LayerPair] = field(default_factory=list)
     """Those that differ."""
 
     @property
@@ -92,7 +94,7 @@ class Scene:
         """The other way round."""
         return self.alignment.to_a
 
-    def sizes(self, pair: Pair) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def sizes(self, pair: LayerPair) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Height and width that go into two aligned layers."""
         return _spatial(self.a, pair.a), _spatial(self.b, pair.b)
 
