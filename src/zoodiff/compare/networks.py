@@ -28,6 +28,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.weights import Weights
+from zoodiff.rules.context import Undo
 from zoodiff.rules.findings import Finding
 
 if TYPE_CHECKING:
@@ -159,7 +160,10 @@ def _runtime(graph: Graph) -> str:
 def _elsewhere(finding: Finding) -> bool:
     """Whether it counts elsewhere: what a network does to its pixels is preprocessing, and in the
     common runtime no layer is quantised."""
-    return any({"pixels", "quantized"} & set(difference.keys) for difference in finding.differences)
+    return any(
+        difference.undo is Undo.PIXELS or "quantized" in difference.keys
+        for difference in finding.differences
+    )
 
 
 def _with_weights(

@@ -15,11 +15,11 @@ from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.net import Net, Op
-from zoodiff.rules.context import Difference
+from zoodiff.rules.context import Difference, Undo
 
-_SHAPING = frozenset({"group", "kernel_shape", "op", "out_channels", "out_features"})
+_SHAPING = frozenset({"group", "kernel_shape", "out_channels", "out_features"})
 """Attributes from which the shape of a layer's weights follows."""
-_SIZING = frozenset({"ceil_mode", "dilations", "kernel_shape", "op", "pads", "strides"})
+_SIZING = frozenset({"ceil_mode", "dilations", "kernel_shape", "pads", "strides"})
 """Attributes from which the height and width of later maps follow."""
 FROM_A = "first:"
 """Stands before the names of parameters that are the first network's."""
@@ -34,13 +34,13 @@ def undone(
     get the first network's weights, unless a difference of their own is left.
     """
     chosen, everything = list(differences), list(everything)
-    work = _Work(alignment, {i for e in chosen if e.code == "ARC120" for i in e.a})
-    left = {i for e in everything if e not in chosen and _SHAPING & set(e.keys) for i in e.a}
+    work = _Work(alignment, {i for e in chosen if e.undo is Undo.EPSILON for i in e.a})
+    left = {i for e in everything if e not in chosen and _reshapes(e) for i in e.a}
     for difference in chosen:
-        if difference.keys:
-            work.attributes(difference)
+        if difference.undo is not Undo.LAYERS:
+            work.layer_by_layer(difference)
     for difference in chosen:
-        if not difference.keys:
+        if difference.undo is Undo.LAYERS:
             work.layers(difference)
     work.follow(left)
     work.follow_sizes(chosen, [e for e in everything if e not in chosen])
@@ -60,22 +60,28 @@ class _Work:
         self._added: dict[int, str] = {}
         """Layers of the first network that were put in -> their result."""
 
-    def attributes(self, difference: Difference) -> None:
+    def layer_by_layer(self, difference: Difference) -> None:
+        """Undo a difference of aligned layers."""
         for i, j in zip(difference.a, difference.b, strict=True):
             a, b = self._alignment.a.layers[i], self._alignment.b.layers[j]
             node = self._node(b)
-            if "items" in difference.keys:
-                self._chain(difference, a, b)
-            elif "op" in difference.keys:
-                node.op, node.attributes = a.op, dict(a.node.attributes)
-                node.parameters = _marked(a.node.parameters)
-            elif "pixels" in difference.keys:
-                node.op, node.attributes = a.op, dict(a.node.attributes)
-                self._replace_chain(a, b)
-            elif "inputs" in difference.keys:
-                self._rewire(a, node)
-            else:
-                self._copy(difference, a, node)
+            match difference.undo:
+                case Undo.ATTRIBUTES:
+                    self._copy(difference, a, node)
+                case Undo.EPSILON:
+                    self._epsilon(a, b)
+                case Undo.CHAIN:
+                    self._replace_chain(a, b)
+                case Undo.OPERATOR:
+                    node.op, node.attributes = a.op, dict(a.node.attributes)
+                    node.parameters = _marked(a.node.parameters)
+                case Undo.PIXELS:
+                    node.op, node.attributes = a.op, dict(a.node.attributes)
+                    self._replace_chain(a, b)
+                case Undo.INPUTS:
+                    self._rewire(a, node)
+                case Undo.NOTHING | Undo.LAYERS:
+                    pass
 
     def _copy(self, difference: Difference, a: Layer, node: Op) -> None:
         """Single attributes; weights of another shape come along."""
@@ -88,8 +94,8 @@ class _Work:
             next((p for p in ps if p.role == "weight"), None)
             for ps in (a.node.parameters, node.parameters)
         )
-        shaping = bool(_SHAPING & set(difference.keys))
-        if shaping and one is not None and other is not None and one.shape != other.shape:
+        fits = one is None or other is None or one.shape == other.shape
+        if _reshapes(difference) and not fits:
             self._replace_chain(a, self._alignment.b.layers[self._to_b[a.index]])
 
     def follow(self, left: set[int]) -> None:
@@ -116,7 +122,7 @@ class _Work:
         They are the first network's again where everything before them that sets sizes is undone.
         """
         named = {j for e in (*chosen, *left) if "pads" in e.keys for j in e.b}
-        still = [j for e in left if _SIZING & set(e.keys) or not e.keys for j in e.b or (0,)]
+        still = [j for e in left if _resizes(e) for j in e.b or (0,)]
         first = min(still, default=len(self._alignment.b.layers))
         for i, j in self._alignment.pairs:
             a, b = self._alignment.a.layers[i], self._alignment.b.layers[j]
@@ -126,14 +132,12 @@ class _Work:
             if node.op == a.op and "pads" in node.attributes:
                 node.attributes["pads"] = a.node.attributes["pads"]
 
-    def _chain(self, difference: Difference, a: Layer, b: Layer) -> None:
+    def _epsilon(self, a: Layer, b: Layer) -> None:
         norms = [[n for n in (x.node, *x.chain) if n.op == "BatchNormalization"] for x in (a, b)]
-        if difference.code == "ARC120" and norms[0] and norms[1]:
+        if norms[0] and norms[1]:
             norm = self._of(norms[1][0])
             if id(norm) in self.net.nodes:
                 norm.attributes["epsilon"] = norms[0][0].attributes["epsilon"]
-        elif difference.code in {"ARC111", "ARC122"}:
-            self._replace_chain(a, b)
 
     def _replace_chain(self, a: Layer, b: Layer) -> None:
         """The first network's weights with their whole chain, in the place of the second's."""
@@ -238,6 +242,17 @@ class _Work:
 
     def _of(self, node: Any) -> Op:
         return self._by_output[node.outputs[0]]
+
+
+def _reshapes(difference: Difference) -> bool:
+    """Whether weights have another shape for it."""
+    return difference.undo is Undo.OPERATOR or bool(_SHAPING & set(difference.keys))
+
+
+def _resizes(difference: Difference) -> bool:
+    """Whether later maps may have another height or width for it."""
+    whole = difference.undo in {Undo.LAYERS, Undo.OPERATOR}
+    return whole or bool(_SIZING & set(difference.keys))
 
 
 def _marked(parameters: Iterable[Parameter]) -> list[Parameter]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.context import AlignedPair, Difference, LayerPair, plural, shown
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, Undo, plural, shown
 
 Item = tuple[Any, ...]
 
@@ -84,10 +84,14 @@ def _edit(pair: LayerPair, code: str, left: str, right: str, *, noun: str = "") 
         right,
         (pair.a.index,),
         (pair.b.index,),
+        _UNDO.get(code, Undo.NOTHING),
         ("items",),
         noun or plural(pair.a),
         owned[1] - owned[0] if code == "ARC110" else 0,
     )
+
+
+_UNDO = {"ARC111": Undo.CHAIN, "ARC120": Undo.EPSILON, "ARC122": Undo.CHAIN}
 
 
 register(
@@ -235,7 +239,14 @@ def _momentum(networks: AlignedPair) -> Iterable[Difference]:
             continue
         if abs(left - right) > 1e-6:
             yield Difference(
-                "ARC121", shown(left), shown(right), (i,), (j,), ("momentum",), "batch norms"
+                "ARC121",
+                shown(left),
+                shown(right),
+                (i,),
+                (j,),
+                Undo.NOTHING,
+                ("momentum",),
+                "batch norms",
             )
 
 

@@ -4,11 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.layers import Layer, LayerGraph, rounded
+
+
+class Undo(Enum):
+    """How a difference is taken back in the second network, for a counterfactual."""
+
+    ATTRIBUTES = "attributes"
+    """Copy the attributes that it explains; weights of another shape come along."""
+    EPSILON = "epsilon"
+    """Copy the epsilon of the batch norm behind the layer."""
+    CHAIN = "chain"
+    """Copy the weights and all per-channel arithmetic behind them."""
+    OPERATOR = "operator"
+    """Copy the operator with its attributes and weights."""
+    PIXELS = "pixels"
+    """Copy the arithmetic on pixels as a whole."""
+    INPUTS = "inputs"
+    """Read the same layers."""
+    LAYERS = "layers"
+    """Put in the layers of the first network, and leave out those of the second."""
+    NOTHING = "nothing"
+    """Leave the network as it is: inference does not depend on it, or the input has to change."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +44,9 @@ class Difference:
     a: tuple[int, ...] = ()
     """Layers of the first network that it is about."""
     b: tuple[int, ...] = ()
+    undo: Undo = Undo.LAYERS
     keys: tuple[str, ...] = ()
-    """Attributes of aligned layers that it explains; empty for layers that only one side has."""
+    """Attributes of aligned layers that it explains."""
     noun: str = ""
     """What the places are, in the plural: "convolutions"."""
     parameters: int = 0
@@ -44,7 +67,13 @@ class LayerPair:
         return found[0] if found else None
 
     def difference(
-        self, code: str, left: Any, right: Any, *keys: str, noun: str = ""
+        self,
+        code: str,
+        left: Any,
+        right: Any,
+        *keys: str,
+        noun: str = "",
+        undo: Undo = Undo.ATTRIBUTES,
     ) -> Difference:
         """A named difference of this pair."""
         return Difference(
@@ -53,6 +82,7 @@ class LayerPair:
             shown(right),
             (self.a.index,),
             (self.b.index,),
+            undo,
             keys,
             noun or plural(self.a),
         )

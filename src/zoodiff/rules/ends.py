@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from zoodiff.graph.layers import LayerGraph
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.context import AlignedPair, Difference, LayerPair
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, Undo
 from zoodiff.rules.layers import arithmetic
 
 _PASSING = frozenset({"LogSoftmax", "Reshape", "Sigmoid", "Softmax", "Squeeze"})
@@ -30,10 +30,12 @@ def _pixels(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     kept = [any(node.parameters for node in nodes) for nodes in sides]
     if kept[0] != kept[1]:
         words = ["numbers kept as weights" if k else "numbers kept as constants" for k in kept]
-        yield pair.difference("ARC152", words[0], words[1], "pixels", noun="places")
+        yield pair.difference(
+            "ARC152", words[0], words[1], "pixels", noun="places", undo=Undo.PIXELS
+        )
     else:
         left, right = ("; ".join(map(arithmetic, nodes)) for nodes in sides)
-        yield pair.difference("ARC150", left, right, "pixels", noun="places")
+        yield pair.difference("ARC150", left, right, "pixels", noun="places", undo=Undo.PIXELS)
 
 
 register(
@@ -78,15 +80,16 @@ register(
 
 
 def _inputs(networks: AlignedPair) -> Iterable[Difference]:
-    for k, (one, other) in enumerate(zip(networks.a.inputs, networks.b.inputs, strict=False)):
+    for one, other in zip(networks.a.inputs, networks.b.inputs, strict=False):
         if one != other:
             left, right = ("x".join(str(n) for n in shape[1:]) for shape in (one, other))
-            yield Difference("ARC151", left, right, keys=(f"input {k}",), noun="inputs")
+            yield Difference("ARC151", left, right, undo=Undo.NOTHING, noun="inputs")
     if len(networks.a.inputs) != len(networks.b.inputs):
         yield Difference(
             "ARC151",
             f"{len(networks.a.inputs)} inputs",
             f"{len(networks.b.inputs)} inputs",
+            undo=Undo.NOTHING,
             noun="inputs",
         )
 
@@ -118,7 +121,7 @@ def _auxiliary(networks: AlignedPair) -> Iterable[Difference]:
             "ARC143",
             words[0],
             words[1],
-            keys=("unused",),
+            undo=Undo.NOTHING,
             noun="heads",
             parameters=unused[1] - unused[0],
         )

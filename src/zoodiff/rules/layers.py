@@ -9,7 +9,7 @@ from zoodiff.graph.align import family
 from zoodiff.graph.ir import Node
 from zoodiff.graph.layers import Layer
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.context import AlignedPair, Difference, LayerPair, shown, window
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, Undo, shown, window
 
 
 def called(layer: Layer) -> str:
@@ -76,7 +76,7 @@ def _replaced(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     if kinds[0] == kinds[1]:
         code = {"activation": "ARC130", "norm": "ARC122", "pool": "ARC131"}.get(kinds[0], code)
     noun = {"ARC130": "activations", "ARC131": "pools", "ARC122": "norms"}.get(code, "")
-    yield pair.difference(code, called(pair.a), called(pair.b), "op", noun=noun)
+    yield pair.difference(code, called(pair.a), called(pair.b), "op", noun=noun, undo=Undo.OPERATOR)
 
 
 register(
@@ -96,7 +96,9 @@ def _activation(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     if family(pair.a) == "activation" and pair.unclaimed:
         keys = tuple(pair.unclaimed)
         pair.claim(*keys)
-        yield pair.difference("ARC130", called(pair.a), called(pair.b), *keys, noun="activations")
+        undo = Undo.OPERATOR if "op" in keys else Undo.ATTRIBUTES
+        words = called(pair.a), called(pair.b)
+        yield pair.difference("ARC130", *words, *keys, noun="activations", undo=undo)
 
 
 register(

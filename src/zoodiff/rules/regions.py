@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from zoodiff.graph.align import family
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.context import AlignedPair, Difference, Region
+from zoodiff.rules.context import AlignedPair, Difference, Region, Undo
 from zoodiff.rules.layers import called
 
 
@@ -44,7 +44,9 @@ def _classified(region: Region, networks: AlignedPair) -> Iterable[Difference]:
         )
         for graph, indices in sides
     ]
-    yield Difference(code, left, right, region.a, region.b, (), "places", sizes[1] - sizes[0])
+    yield Difference(
+        code, left, right, region.a, region.b, Undo.LAYERS, (), "places", sizes[1] - sizes[0]
+    )
 
 
 def _code(region: Region, networks: AlignedPair) -> str:
@@ -224,7 +226,7 @@ def _connections(networks: AlignedPair) -> Iterable[Difference]:
             left, right = "in this order", "in another order"
         else:
             left, right = (_read(g, x) for g, x in ((networks.a, one), (networks.b, other)))
-        yield Difference("ARC162", left, right, (i,), (j,), ("inputs",), "layers")
+        yield Difference("ARC162", left, right, (i,), (j,), Undo.INPUTS, ("inputs",), "layers")
 
 
 def _read(graph: LayerGraph, layer: Layer) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoodiff.rules.base import Rule, register
-from zoodiff.rules.context import AlignedPair, Difference, LayerPair, plural, shown, window
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, Undo, plural, shown, window
 
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 _POOLS = frozenset({"AveragePool", "MaxPool"})
@@ -36,6 +36,7 @@ def _strides(networks: AlignedPair) -> Iterable[Difference]:
                 _where(pairs, 1),
                 tuple(p.a.index for p in pairs),
                 tuple(p.b.index for p in pairs),
+                Undo.ATTRIBUTES,
                 ("strides", "pads"),
                 "blocks",
             )
@@ -48,6 +49,7 @@ def _strides(networks: AlignedPair) -> Iterable[Difference]:
                     window(other),
                     (pair.a.index,),
                     (pair.b.index,),
+                    Undo.ATTRIBUTES,
                     ("strides", "pads"),
                     plural(pair.a),
                 )
