@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoodiff.rules.base import Rule, rules
+from zoodiff.rules.catalogue import rules
+from zoodiff.rules.rule import Rule
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "rules"
 EFFECTS = {

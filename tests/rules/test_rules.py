@@ -12,7 +12,7 @@ from zoodiff.cli.diff import sentence, verdict
 from zoodiff.compare.diff import Diff, diff
 from zoodiff.errors import UnknownNameError
 from zoodiff.graph.ir import Graph
-from zoodiff.rules.base import find, rules
+from zoodiff.rules.catalogue import find, rules
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ROOT / "tests" / "graph" / "networks"

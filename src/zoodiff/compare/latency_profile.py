@@ -23,12 +23,13 @@ from zoodiff.graph.cost import macs_of
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.lower.emit import node_of
+from zoodiff.rules.context import AFFINE
 
 Kind = Literal["both", "only a", "only b", "other"]
 BETWEEN = "between operators"
 NOISE = "noise: medians do not add up"
 """The median of whole runs less all other rows."""
-_FOLDED = frozenset({"center", "epsilon", "items", "momentum", "scale"})
+_FOLDED = frozenset({"center", "epsilon", "momentum", "scale", *AFFINE})
 """What differences without effect on the work are about: biases, norms, scales."""
 _WEIGHED = {
     "Conv": ("Conv", "Gemm"),
@@ -332,7 +333,7 @@ def _codes(diff: Diff) -> tuple[dict[int, tuple[str, ...]], dict[int, tuple[str,
     found: tuple[dict[int, tuple[str, ...]], dict[int, tuple[str, ...]]] = ({}, {})
     for finding in diff.findings:
         for difference in finding.differences:
-            if difference.keys and _FOLDED.issuperset(difference.keys):
+            if difference.explains and _FOLDED.issuperset(difference.explains):
                 continue
             for side, indices in zip(found, (difference.a, difference.b), strict=True):
                 for index in indices:

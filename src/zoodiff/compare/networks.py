@@ -161,7 +161,7 @@ def _elsewhere(finding: Finding) -> bool:
     """Whether it counts elsewhere: what a network does to its pixels is preprocessing, and in the
     common runtime no layer is quantised."""
     return any(
-        difference.undo is Undo.PIXELS or "quantized" in difference.keys
+        difference.undo is Undo.PIXELS or "quantized" in difference.attributes
         for difference in finding.differences
     )
 

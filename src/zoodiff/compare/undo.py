@@ -85,7 +85,7 @@ class _Work:
 
     def _copy(self, difference: Difference, a: Layer, node: Op) -> None:
         """Single attributes; weights of another shape come along."""
-        for key in difference.keys:
+        for key in difference.attributes:
             if key in a.node.attributes:
                 node.attributes[key] = a.node.attributes[key]
             else:
@@ -121,7 +121,7 @@ class _Work:
 
         They are the first network's again where everything before them that sets sizes is undone.
         """
-        named = {j for e in (*chosen, *left) if "pads" in e.keys for j in e.b}
+        named = {j for e in (*chosen, *left) if "pads" in e.attributes for j in e.b}
         still = [j for e in left if _resizes(e) for j in e.b or (0,)]
         first = min(still, default=len(self._alignment.b.layers))
         for i, j in self._alignment.pairs:
@@ -246,13 +246,13 @@ class _Work:
 
 def _reshapes(difference: Difference) -> bool:
     """Whether weights have another shape for it."""
-    return difference.undo is Undo.OPERATOR or bool(_SHAPING & set(difference.keys))
+    return difference.undo is Undo.OPERATOR or bool(_SHAPING & set(difference.attributes))
 
 
 def _resizes(difference: Difference) -> bool:
     """Whether later maps may have another height or width for it."""
     whole = difference.undo in {Undo.LAYERS, Undo.OPERATOR}
-    return whole or bool(_SIZING & set(difference.keys))
+    return whole or bool(_SIZING & set(difference.attributes))
 
 
 def _marked(parameters: Iterable[Parameter]) -> list[Parameter]:

@@ -1,15 +1,57 @@
-"""What rules look at: two aligned networks, pair by pair and region by region."""
+"""What rules look at: two aligned networks, and what differs between their layers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from zoodiff.graph.align import Alignment
-from zoodiff.graph.layers import Layer, LayerGraph, rounded
+from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.rules.wording import plural, shown
+
+
+class Aspect(Enum):
+    """What can differ between two aligned layers besides the attributes of their nodes.
+
+    A layer is a node with the per-channel arithmetic behind it, its affine chain.
+    """
+
+    OPERATOR = "operator"
+    """The two layers: they compute different things."""
+    PIXELS = "pixels"
+    """The two layers: arithmetic on pixels."""
+    PARAMETERS = "parameters"
+    """Shapes of the weights, where all attributes agree."""
+    BIAS_BEFORE_NORM = "bias before the norm"
+    """Whether there is one."""
+    NORM_EPSILON = "epsilon of the norm"
+    NORM_TERMS = "learned terms of the norm"
+    """Whether there are a scale and a shift."""
+    AFTER_NORM = "arithmetic behind the norm"
+    """What follows the batch norm in the two chains."""
+    NORM = "batch norm"
+    """The two chains, one of which has a batch norm."""
+    TERMS = "bias, scale and shift"
+    """The two chains, neither of which has a batch norm."""
+
+
+AFFINE = frozenset(
+    {
+        Aspect.AFTER_NORM,
+        Aspect.BIAS_BEFORE_NORM,
+        Aspect.NORM,
+        Aspect.NORM_EPSILON,
+        Aspect.NORM_TERMS,
+        Aspect.TERMS,
+    }
+)
+"""Aspects of the affine chain."""
+
+Key = str | Aspect
+"""What differs: an attribute of a node, by its name, or an aspect of a layer."""
 
 
 class Undo(Enum):
@@ -45,35 +87,45 @@ class Difference:
     """Layers of the first network that it is about."""
     b: tuple[int, ...] = ()
     undo: Undo = Undo.LAYERS
-    keys: tuple[str, ...] = ()
-    """Attributes of aligned layers that it explains."""
+    explains: tuple[Key, ...] = ()
+    """What of the aligned layers it explains."""
     noun: str = ""
     """What the places are, in the plural: "convolutions"."""
     parameters: int = 0
     """How many more parameters the second network has for it."""
 
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Attributes of nodes that it explains."""
+        return tuple(key for key in self.explains if isinstance(key, str))
+
 
 @dataclass
 class LayerPair:
-    """Two aligned layers, and what about them differs and no rule has named yet."""
+    """Two aligned layers, and what about them differs and no rule has claimed yet."""
 
     a: Layer
     b: Layer
-    unclaimed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    unclaimed: dict[Key, tuple[Any, Any]] = field(default_factory=dict)
 
-    def claim(self, *keys: str) -> tuple[Any, Any] | None:
-        """Take a difference out, so that no other rule names it; None where there is none."""
-        found = [self.unclaimed.pop(key) for key in keys if key in self.unclaimed]
-        return found[0] if found else None
+    def claim(self, *keys: Key) -> tuple[Any, Any] | None:
+        """Take differences out, so that no other rule names them.
+
+        Returns the first network's and the second's value for the first of the keys that differs,
+        None where none does.
+        """
+        claimed = [self.unclaimed.pop(key) for key in keys if key in self.unclaimed]
+        return claimed[0] if claimed else None
 
     def difference(
         self,
         code: str,
         left: Any,
         right: Any,
-        *keys: str,
+        *explains: Key,
         noun: str = "",
         undo: Undo = Undo.ATTRIBUTES,
+        parameters: int = 0,
     ) -> Difference:
         """A named difference of this pair."""
         return Difference(
@@ -83,8 +135,9 @@ class LayerPair:
             (self.a.index,),
             (self.b.index,),
             undo,
-            keys,
+            explains,
             noun or plural(self.a),
+            parameters,
         )
 
 
@@ -101,8 +154,10 @@ class AlignedPair:
     """Two networks, aligned."""
 
     alignment: Alignment
-    pairs: list[LayerPair] = field(default_factory=list)
-    """Those that differ."""
+    layers: tuple[LayerPair, ...]
+    """Aligned layers that differ."""
+    regions: dict[str, tuple[Region, ...]]
+    """Layers that only one network has, by the code of the rule that names them."""
 
     @property
     def a(self) -> LayerGraph:
@@ -121,118 +176,30 @@ class AlignedPair:
 
     @cached_property
     def to_a(self) -> Mapping[int, int]:
-        """The other way round."""
+        """Layers of the second network -> layers of the first."""
         return self.alignment.to_a
 
-    def sizes(self, pair: LayerPair) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Height and width that go into two aligned layers."""
-        return _spatial(self.a, pair.a), _spatial(self.b, pair.b)
+
+Check = Callable[[AlignedPair], Iterable[Difference]]
+"""Yields the differences that a rule names, and claims what they explain."""
 
 
-def _spatial(graph: LayerGraph, layer: Layer) -> tuple[int, ...]:
-    if not layer.node.inputs:
-        return ()
-    tensor = graph.graph.tensors.get(layer.node.inputs[0])
-    return tensor.shape[2:] if tensor is not None and len(tensor.shape) == 4 else ()
+def for_layers(look: Callable[[LayerPair, AlignedPair], Iterable[Difference]]) -> Check:
+    """Return a check that looks at two aligned layers at a time."""
+
+    def check(networks: AlignedPair) -> Iterable[Difference]:
+        for pair in networks.layers:
+            if pair.unclaimed:
+                yield from look(pair, networks)
+
+    return check
 
 
-def compared(a: Layer, b: Layer) -> dict[str, tuple[Any, Any]]:
-    """What differs between two aligned layers: key -> (first, second)."""
-    if a.label == b.label:
-        return {}
-    mine, theirs = a.node.attributes, b.node.attributes
-    if {a.op, b.op} == {"Conv", "Gemm"}:
-        mine, theirs = (_as_convolution(x) for x in (mine, theirs))
-        if mine["kernel_shape"] != theirs["kernel_shape"]:
-            return {"op": (a, b)}
-    elif a.pixels and b.pixels:
-        return {"pixels": (a, b)}
-    elif a.affine and b.affine:
-        return {"items": (a.items, b.items)}
-    elif a.op != b.op:
-        return {"op": (a, b)}
-    found: dict[str, tuple[Any, Any]] = {}
-    for key in sorted(set(mine) | set(theirs)):
-        if key in _CHAIN and (key not in _OWN or a.op == "BatchNormalization"):
-            continue
-        one, other = rounded(mine.get(key)), rounded(theirs.get(key))
-        if one != other and not (key in _FLAGS and bool(one) == bool(other)):
-            found[key] = (mine.get(key), theirs.get(key))
-    if a.items != b.items and (a.chain or b.chain or "bias" in mine or "bias" in theirs):
-        found["items"] = (a.items, b.items)
-    if not found:
-        one_shapes, other_shapes = ([p.shape for p in x.node.parameters] for x in (a, b))
-        if one_shapes != other_shapes:
-            found["parameters"] = (one_shapes, other_shapes)
-    return found
+def in_order(*checks: Check) -> Check:
+    """Return a check that runs several, one after the other."""
 
+    def check(networks: AlignedPair) -> Iterable[Difference]:
+        for each in checks:
+            yield from each(networks)
 
-def _as_convolution(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A linear layer as the 1x1 convolution of a map of one pixel; a convolution as it is."""
-    if "out_features" not in a:
-        return {**a, "out_features": None}
-    return {
-        "kernel_shape": [1, 1],
-        "strides": [1, 1],
-        "dilations": [1, 1],
-        "group": 1,
-        "pads": [0, 0, 0, 0],
-        "out_channels": a["out_features"],
-        "out_features": None,
-        "bias": a.get("bias"),
-    }
-
-
-_CHAIN = frozenset({"bias", "center", "epsilon", "in_features", "momentum", "scale", "training"})
-"""Attributes that are compared as part of the affine chain, or follow from others."""
-_OWN = frozenset({"center", "epsilon", "scale"})
-"""Attributes that other norms than batch norms have by themselves."""
-_FLAGS = frozenset({"ceil_mode", "count_include_pad", "transA", "transB"})
-
-
-def shown(value: Any) -> str:
-    """A value as a person writes it."""
-    if isinstance(value, str):
-        return value
-    if value is None or value is False:
-        return "none" if value is None else "no"
-    if value is True:
-        return "yes"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list | tuple):
-        return "(" + ", ".join(shown(v) for v in value) + ")"
-    return str(value)
-
-
-def window(kernel: Any) -> str:
-    """A kernel as a person writes it: 3x3."""
-    return "x".join(str(n) for n in kernel)
-
-
-def plural(layer: Layer) -> str:
-    """What layers of this operator are called."""
-    if layer.op == "Conv":
-        group = layer.node.attributes.get("group", 1)
-        depthwise = group == layer.node.attributes.get("out_channels") and group != 1
-        return "depthwise convolutions" if depthwise else "convolutions"
-    return _PLURALS.get(layer.op, f"{layer.op} layers")
-
-
-_PLURALS = {
-    "Add": "additions",
-    "AveragePool": "average pools",
-    "BatchNormalization": "batch norms",
-    "Concat": "concatenations",
-    "ConvTranspose": "transposed convolutions",
-    "Gemm": "linear layers",
-    "GlobalAveragePool": "global average pools",
-    "GroupNormalization": "group norms",
-    "LRN": "local response norms",
-    "LayerNormalization": "layer norms",
-    "MatMul": "matrix products",
-    "MaxPool": "maximum pools",
-    "Mul": "multiplications",
-    "Relu": "activations",
-    "Softmax": "softmaxes",
-}
+    return check

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zoodiff.graph.layers import LayerGraph
-from zoodiff.rules.base import Effect, find
+from zoodiff.rules.catalogue import find
 from zoodiff.rules.context import Difference
+from zoodiff.rules.rule import Effect
 
 
 @dataclass(frozen=True)
