@@ -140,7 +140,6 @@ RESPONSE_NORM = Rule(
     ),
     check=in_order(for_layers(_constants), for_regions("ARC124")),
     describes=Description(_only_response_norms),
-    after=("ARC120", "ARC123"),
     example=Example(
         networks=lambda: (_network("LRN"), _network()),
         twin=lambda: (_network("LRN"), _network("GroupNormalization")),

@@ -52,7 +52,6 @@ QUANTISATION = Rule(
         "tensorflow/tensorflow#34537",
     ),
     check=for_layers(_quantised),
-    after=("ARC130",),
     example=Example(
         networks=lambda: (_rounded(), _rounded(convolution=True)),
         twin=lambda: (_rounded(), _rounded(result=True)),

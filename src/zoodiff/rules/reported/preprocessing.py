@@ -85,7 +85,7 @@ LIBRARY = Rule(
         "PaddlePaddle/PaddleClas#592",
         "tensorflow/tensorflow#11623",
     ),
-    raised_by=_TRIED,
+    raised_by=_COMPARED,
 )
 INPUT_SIZE = Rule(
     code="PRE106",
@@ -100,7 +100,7 @@ INPUT_SIZE = Rule(
         "arXiv:1906.06423",
         "pytorch/vision#4936",
     ),
-    raised_by=_TRIED,
+    raised_by="`zoodiff diff --preprocessing`",
 )
 SCALED_TWICE = Rule(
     code="PRE107",
