@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoodiff.compare.diff import diff
+from zoodiff.graph import sound
 from zoodiff.rules.catalogue import find, rules
 from zoodiff.rules.rule import Example
 
@@ -36,6 +37,12 @@ def test_the_twin_of_an_example_gives_none(code: str) -> None:
     assert a != b, "the twin has to look alike, not to be the same"
     for first, second in ((a, b), (b, a)):
         assert code not in {f.code for f in diff(first, second, "a", "b").findings}
+
+
+@pytest.mark.parametrize("code", CHECKED)
+def test_networks_of_an_example_are_sound(code: str) -> None:
+    for graph in (*example(code).networks(), *example(code).twin()):
+        sound.check(graph)
 
 
 @pytest.mark.parametrize("code", REPORTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ class TinyNetwork:
         self._tensors = {image.name: image}
         self._inputs = (image,)
         self._nodes: list[Node] = []
+        self._count: Counter[str] = Counter()
 
     def add(
         self,
@@ -32,14 +34,17 @@ class TinyNetwork:
         shape: Shape | None = None,
         *,
         parameters: Sequence[Parameter] = (),
+        name: str = "",
         **attributes: AttributeValue,
     ) -> str:
         """Add an operator; its result has the shape of the first input unless ``shape`` is given.
 
-        Parameters are renamed after the layer.
+        Without a name it is called after its operator and counted. Parameters are renamed after it.
         """
         sources = (inputs,) if isinstance(inputs, str) else tuple(inputs)
-        name = f"{op.lower()}{1 + sum(node.op == op for node in self._nodes)}"
+        if not name:
+            self._count[op] += 1
+            name = f"{op.lower()}{self._count[op]}"
         result = shape or self.shape(sources[0])
         if op == "Reshape":
             attributes["shape"] = list(result)
@@ -60,6 +65,7 @@ class TinyNetwork:
         *,
         stride: int = 1,
         bias: bool = False,
+        name: str = "",
         **attributes: Any,
     ) -> str:
         """Add a convolution, padded by half its kernel on all sides unless ``pads`` are given."""
@@ -78,7 +84,8 @@ class TinyNetwork:
             "weight", (out, channels // a["group"], kernel, kernel), role="weight", layout="OIHW"
         )
         shape = (n, out, *_windows(extents, a))
-        return self.add("Conv", data, shape, parameters=(weight, *_bias(out, bias)), **a)
+        weights = (weight, *_bias(out, bias))
+        return self.add("Conv", data, shape, parameters=weights, name=name, **a)
 
     def linear(self, data: str, out: int, *, bias: bool = True) -> str:
         """Add a linear layer behind maps of one pixel, or behind another linear layer."""
@@ -142,10 +149,10 @@ class TinyNetwork:
         }
         return self.add(op, data, (n, channels, *_windows(extents, a)), **a)
 
-    def means(self, data: str) -> str:
+    def means(self, data: str, *, name: str = "") -> str:
         """Add a global average pool."""
         n, channels, *_ = self.shape(data)
-        return self.add("GlobalAveragePool", data, (n, channels, 1, 1))
+        return self.add("GlobalAveragePool", data, (n, channels, 1, 1), name=name)
 
     def graph(self, *outputs: str, unused: Sequence[Parameter] = ()) -> Graph:
         """The network with these results; it owns ``unused`` without computing with them."""

@@ -64,10 +64,11 @@ def _squeezing(*, pooled: bool, gated: bool = True) -> Graph:
     net = TinyNetwork()
     x = net.add("Relu", net.conv("image", 8))
     if gated:
-        gate = net.means(x) if pooled else x
+        gate = net.means(x, name="means") if pooled else x
         if pooled:
-            gate = net.add("Relu", net.conv(gate, 2, 1, bias=True))
-            gate = net.conv(gate, 8, 1, bias=True)
+            gate = net.conv(gate, 2, 1, bias=True, name="squeeze")
+            gate = net.add("Relu", gate, name="squeeze/relu")
+            gate = net.conv(gate, 8, 1, bias=True, name="excite")
         x = net.add("Mul", (x, net.add("Sigmoid", gate)), net.shape(x))
     return net.classifier(net.add("Relu", net.conv(x, 8)))
 
@@ -76,8 +77,8 @@ def _residual(*, projected: bool = False, longer: bool = False) -> Graph:
     net = TinyNetwork()
     x = net.add("Relu", net.conv("image", 8))
     y = net.add("Relu", net.conv(x, 8))
-    y = net.add("Relu", net.conv(y, 8, 5)) if longer else y
-    shortcut = net.conv(x, 8, 1) if projected else x
+    y = net.add("Relu", net.conv(y, 8, 5, name="more"), name="more/relu") if longer else y
+    shortcut = net.conv(x, 8, 1, name="projection") if projected else x
     return net.classifier(net.add("Relu", net.add("Add", (net.conv(y, 8), shortcut))))
 
 

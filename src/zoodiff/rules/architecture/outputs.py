@@ -57,7 +57,7 @@ def _features(*, longer: bool = False, classifier: bool = False) -> Graph:
     """A body that ends in features, or in a classifier behind them."""
     net = TinyNetwork()
     x = net.add("Relu", net.conv("image", 8))
-    x = net.add("Relu", net.conv(x, 8, 5)) if longer else x
+    x = net.add("Relu", net.conv(x, 8, 5, name="more"), name="more/relu") if longer else x
     x = net.means(net.add("Relu", net.conv(x, 8)))
     return net.graph(net.linear(x, 10) if classifier else x)
 

@@ -57,7 +57,7 @@ def _longer(*, convolution: bool = False, activation: bool = False) -> Graph:
     net = TinyNetwork()
     x = net.add("Relu", net.conv("image", 8))
     if convolution:
-        x = net.add("Relu", net.conv(x, 8, 5))
+        x = net.add("Relu", net.conv(x, 8, 5, name="more"), name="more/relu")
     if activation:
         x = net.add("Tanh", x)
     return net.classifier(net.conv(x, 8))
