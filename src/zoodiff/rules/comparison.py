@@ -29,7 +29,11 @@ def compared(a: Layer, b: Layer) -> Differing:
     if replaced:
         return {Aspect.OPERATOR: (a, b)}
     differing = _attributes(a.op, mine, theirs)
-    if a.items != b.items and (a.chain or b.chain or "bias" in mine or "bias" in theirs):
+    if (
+        a.op != "LRN"
+        and a.items != b.items
+        and (a.chain or b.chain or "bias" in mine or "bias" in theirs)
+    ):
         return differing | _affine(a.items, b.items)
     shapes = [[p.shape for p in layer.node.parameters] for layer in (a, b)]
     if not differing and shapes[0] != shapes[1]:
@@ -40,7 +44,7 @@ def compared(a: Layer, b: Layer) -> Differing:
 def _attributes(op: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> Differing:
     differing: Differing = {}
     for key in sorted(set(mine) | set(theirs)):
-        if key in _CHAIN and (key not in _OWN or op == "BatchNormalization"):
+        if key in _CHAIN - _OWN.get(op, _TERMS):
             continue
         left, right = rounded(mine.get(key)), rounded(theirs.get(key))
         if left != right and not (key in _FLAGS and bool(left) == bool(right)):
@@ -85,6 +89,8 @@ def _as_convolution(a: Mapping[str, Any]) -> Mapping[str, Any]:
 
 _CHAIN = frozenset({"bias", "center", "epsilon", "in_features", "momentum", "scale", "training"})
 """Attributes that are compared as part of the affine chain, or follow from others."""
-_OWN = frozenset({"center", "epsilon", "scale"})
-"""Attributes that other norms than batch norms have by themselves."""
+_TERMS = frozenset({"center", "epsilon", "scale"})
+"""Those that operators other than batch norms have by themselves."""
+_OWN = {"BatchNormalization": frozenset[str](), "LRN": _TERMS | {"bias"}}
+"""The bias of a local response norm is the number that it adds to its sum of squares."""
 _FLAGS = frozenset({"ceil_mode", "count_include_pad", "transA", "transB"})
