@@ -42,3 +42,17 @@ def test_the_constant_of_a_response_norm_is_no_bias_of_a_layer(first: float, sec
     """A. Krizhevsky et al. (2012) have k = 2, Caffe and PyTorch have 1 by default."""
     a, b = network(add("Relu"), response_norm(first)), network(add("Relu"), response_norm(second))
     assert said(a, b) == [("ARC124", f"bias {first:g}", f"bias {second:g}")]
+
+
+def scaled(net: TinyNetwork, x: str) -> str:
+    return net.per_channel("Mul", x)
+
+
+def test_a_scale_before_a_norm_is_a_scale_layer() -> None:
+    before, without = network(scaled, TinyNetwork.norm), network(TinyNetwork.norm)
+    assert said(without, before) == [("ARC113", "none", "scale before the norm")]
+    both = network(scaled, TinyNetwork.norm, scaled)
+    assert said(without, both) == [
+        ("ARC113", "none", "scale before the norm"),
+        ("ARC113", "none", "scale"),
+    ]

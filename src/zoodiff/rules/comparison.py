@@ -62,8 +62,10 @@ def _affine(left: Sequence[Item], right: Sequence[Item]) -> Differing:
     if norms[0] is None or norms[1] is None:
         return {Aspect.NORM: (left, right)}
     places = [chain.index(norm) for chain, norm in zip((left, right), norms, strict=True)]
+    biased = left[0] == ("bias",), right[0] == ("bias",)
     values: Differing = {
-        Aspect.BIAS_BEFORE_NORM: (left[0] == ("bias",), right[0] == ("bias",)),
+        Aspect.BIAS_BEFORE_NORM: biased,
+        Aspect.BEFORE_NORM: (left[biased[0] : places[0]], right[biased[1] : places[1]]),
         Aspect.NORM_EPSILON: (norms[0][1], norms[1][1]),
         Aspect.NORM_TERMS: (norms[0][2:], norms[1][2:]),
         Aspect.AFTER_NORM: (left[places[0] + 1 :], right[places[1] + 1 :]),

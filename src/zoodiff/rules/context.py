@@ -27,6 +27,8 @@ class Aspect(Enum):
     """Shapes of the weights, where all attributes agree."""
     BIAS_BEFORE_NORM = "bias before the norm"
     """Whether there is one."""
+    BEFORE_NORM = "arithmetic before the norm"
+    """What stands between the bias and the batch norm in the two chains."""
     NORM_EPSILON = "epsilon of the norm"
     NORM_TERMS = "learned terms of the norm"
     """Whether there are a scale and a shift."""
@@ -41,6 +43,7 @@ class Aspect(Enum):
 AFFINE = frozenset(
     {
         Aspect.AFTER_NORM,
+        Aspect.BEFORE_NORM,
         Aspect.BIAS_BEFORE_NORM,
         Aspect.NORM,
         Aspect.NORM_EPSILON,

@@ -30,12 +30,18 @@ def _folded(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
 
 
 def _scaled(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
-    aspect = Aspect.AFTER_NORM
+    aspects = [Aspect.BEFORE_NORM, Aspect.AFTER_NORM]
     if Aspect.TERMS in pair.unclaimed and absorbs_scales(pair):
-        aspect = Aspect.TERMS
-    if chains := pair.claim(aspect):
-        left, right = map(chain, chains)
-        yield pair.difference("ARC113", left, right, aspect, undo=Undo.NOTHING)
+        aspects.append(Aspect.TERMS)
+    for aspect in aspects:
+        if chains := pair.claim(aspect):
+            left, right = (chain(items) for items in chains)
+            if aspect is Aspect.BEFORE_NORM:
+                left, right = (
+                    f"{words} before the norm" if items else words
+                    for words, items in zip((left, right), chains, strict=True)
+                )
+            yield pair.difference("ARC113", left, right, aspect, undo=Undo.NOTHING)
 
 
 def _epsilon_of_chain(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
@@ -132,8 +138,9 @@ SCALE_LAYERS = Rule(
     code="ARC113",
     name="scale layers",
     effect="parametrisation",
-    cause="A scale and a shift per channel follow the batch norm as layers of their own, as in "
-    "Caffe, on top of the norm's own terms or instead of them.",
+    cause="A scale and a shift per channel stand behind the batch norm as layers of their own, as "
+    "in Caffe, on top of the norm's own terms or instead of them; or they stand before it, where "
+    "the norm takes them out again.",
     consequence="The network has more parameters and expresses the same functions.",
     advice="Nothing to do.",
     references=(
