@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from zoodiff.compare.diff import diff
+from zoodiff.compare.undo import undone
 from zoodiff.graph import sound
 from zoodiff.rules.catalogue import find, rules
+from zoodiff.rules.context import Undo
 from zoodiff.rules.rule import Example
 
 REPORTED = runpy.run_path(str(Path(__file__).with_name("reported.py")))["EXAMPLES"]
@@ -37,6 +39,16 @@ def test_the_twin_of_an_example_gives_none(code: str) -> None:
     assert a != b, "the twin has to look alike, not to be the same"
     for first, second in ((a, b), (b, a)):
         assert code not in {f.code for f in diff(first, second, "a", "b").findings}
+
+
+@pytest.mark.parametrize("code", CHECKED)
+def test_the_finding_of_an_example_can_be_undone(code: str) -> None:
+    a, b = example(code).networks()
+    found = diff(a, b, "a", "b")
+    every = found.findings[0].differences
+    left = diff(a, undone(found.alignment, every, every), "a", "b").findings
+    kept = all(difference.undo is Undo.NOTHING for difference in every)
+    assert (code in {f.code for f in left}) == kept
 
 
 @pytest.mark.parametrize("code", CHECKED)
