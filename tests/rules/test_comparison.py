@@ -56,3 +56,9 @@ def test_a_scale_before_a_norm_is_a_scale_layer() -> None:
         ("ARC113", "none", "scale before the norm"),
         ("ARC113", "none", "scale"),
     ]
+
+
+def test_a_response_norm_in_the_place_of_another_norm_is_named_alike_from_both_sides() -> None:
+    group = add("GroupNormalization", num_groups=2, axis=1, epsilon=1e-5, scale=False, center=False)
+    a, b = network(add("Relu"), response_norm(1.0)), network(add("Relu"), group)
+    assert said(a, b) == [("ARC122", "local response norm", "group norm")]
