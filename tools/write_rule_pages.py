@@ -1,31 +1,52 @@
-"""Write docs/rules: one page a rule and a table of all. Run after changing a rule's text."""
+"""Write docs/rules: one page per rule and a table of all. Run after changing a rule.
+
+Examples are run for it, so a page shows what the tool really says.
+"""
 
 from __future__ import annotations
 
+import difflib
+import re
+import runpy
 from pathlib import Path
 
-from zoodiff.rules.base import Rule, rules
+from zoodiff.cli.diff import sentence, verdict
+from zoodiff.compare.diff import diff
+from zoodiff.graph.ir import Graph, Node
+from zoodiff.rules.catalogue import rules
+from zoodiff.rules.rule import Example, Rule
+from zoodiff.rules.wording import shown, window
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "rules"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "rules"
+REPORTED = runpy.run_path(str(ROOT / "tests" / "rules" / "reported.py"))["EXAMPLES"]
+"""Examples of the rules that measurements report: given data and lines, and those of the twin."""
 EFFECTS = {
     "function": "the function: outputs differ for equal weights",
     "parametrisation": "how the function is expressed: other weights, the same functions",
     "output": "the scale of the output: the same ranking of classes",
     "training": "nothing at inference",
-    "measurement": "what is measured: not the network, but what it is fed or compared with",
+    "measurement": "what is measured: what the network is fed or compared with",
     "safety": "nothing: the file is refused before it is loaded",
 }
+_FOLLOWS = frozenset({"in_features", "axis", "ceil_mode"})
+"""Attributes that a page leaves out."""
 
 
 def page(rule: Rule) -> str:
     """The page of one rule, in Markdown."""
-    return (
-        f"# {rule.code} {rule.name}\n\n"
-        f"Changes {EFFECTS[rule.effect]}.\n\n"
-        f"## Cause\n\n{rule.cause}\n\n"
-        f"## Effect\n\n{rule.consequence}\n\n"
-        f"## What to do\n\n{rule.advice}\n"
-    )
+    parts = [
+        f"# {rule.code} {rule.name}",
+        f"Changes {EFFECTS[rule.effect]}.",
+        *(["This rule is a preview: it may still change."] * (rule.lifecycle == "preview")),
+        *([f"Reported by {rule.raised_by}."] * bool(rule.raised_by)),
+        f"## Cause\n\n{rule.cause}",
+        f"## Effect\n\n{rule.consequence}",
+        f"## What to do\n\n{rule.advice}",
+        *_example(rule),
+        "## References\n\n" + "\n".join(f"- {_linked(text)}" for text in rule.references),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def index(known: list[Rule]) -> str:
@@ -34,11 +55,87 @@ def index(known: list[Rule]) -> str:
     return (
         "# Findings\n\n"
         "What `zoodiff diff` (ARC), `zoodiff accuracy` (PRE, LAB, ACC) and `zoodiff latency`\n"
-        "(LAT) can say, and why a file is refused (SEC), by code.\n"
-        "A code never changes its meaning and is never used again.\n"
-        "`zoodiff rules CODE` prints the same.\n\n"
+        "(LAT) report, and why a file is refused (SEC), by code.\n"
+        "A code keeps its meaning and is never used again.\n"
+        "`zoodiff rules CODE` prints cause, effect and what to do. Each page has an example, with "
+        "the\noutput of the tool.\n\n"
         "| code | name | changes |\n|---|---|---|\n" + "\n".join(rows) + "\n"
     )
+
+
+def _example(rule: Rule) -> list[str]:
+    if rule.example is not None:
+        return _networks(rule.example)
+    if rule.code not in REPORTED:
+        return []
+    given, lines, twin, twin_lines = REPORTED[rule.code]
+    return [
+        f"## Example\n\n{given}",
+        _block("text", lines()),
+        f"Not this finding: {twin[0].lower()}{twin[1:]}",
+        _block("text", twin_lines() or ["(nothing)"]),
+    ]
+
+
+def _networks(example: Example) -> list[str]:
+    (a, b), twin = example.networks(), example.twin()
+    return [
+        "## Example\n\nThe first network has the lines with `-`, the second those with `+`.",
+        _block("diff", _compared(a, b)),
+        _block("text", _said(a, b)),
+        f"Not this finding: {example.twin_shows[0].lower()}{example.twin_shows[1:]}",
+        _block("diff", _compared(*twin)),
+        _block("text", _said(*twin)),
+    ]
+
+
+def _said(a: Graph, b: Graph) -> list[str]:
+    """What `zoodiff diff` prints: findings and verdict."""
+    found = diff(a, b, "a", "b")
+    return [*(f"{f.code}  {f.name}  {sentence(f)}" for f in found.findings), verdict(found)]
+
+
+def _compared(a: Graph, b: Graph) -> list[str]:
+    lines = difflib.ndiff(_listed(a), _listed(b))
+    return [line.rstrip() for line in lines if not line.startswith("?")]
+
+
+def _listed(graph: Graph) -> list[str]:
+    """A network, one line per layer."""
+    inputs = [f"{x.name}: {window(x.shape[1:])}" for x in graph.inputs]
+    unused = [f"unused: {p.name} {window(p.shape)}" for p in graph.unused_parameters]
+    return [*inputs, *map(_line, graph.nodes), *unused]
+
+
+def _line(node: Node) -> str:
+    said = [f"{key} {shown(value)}" for key, value in node.attributes.items() if _tells(key, value)]
+    if node.op in {"Add", "Mul"}:
+        said += [f"{p.size} learned numbers" for p in node.parameters if p.trainable]
+        said += [f"{p.size} stored numbers" for p in node.parameters if not p.trainable]
+    more = f"; {', '.join(said)}" if said else ""
+    return f"{node.name} = {node.op}({', '.join(node.inputs)}{more})"
+
+
+def _tells(key: str, value: object) -> bool:
+    """Whether an attribute says more than that nothing special is done."""
+    if key in _FOLLOWS or value is None or value is False:
+        return False
+    usual = {"dilations": {1}, "pads": {0}, "strides": {1}}
+    if isinstance(value, list):
+        return set(value) != usual.get(key)
+    return (key, value) != ("group", 1)
+
+
+def _block(language: str, lines: list[str]) -> str:
+    return "\n".join((f"```{language}", *lines, "```"))
+
+
+def _linked(text: str) -> str:
+    """A reference with links to the thread, the preprint or the page."""
+    if thread := re.fullmatch(r"([\w.-]+/[\w.-]+)#(\d+)", text):
+        return f"[{text}](https://github.com/{thread[1]}/issues/{thread[2]})"
+    text = re.sub(r"(https://\S+)", r"<\1>", text)
+    return re.sub(r"arXiv:(\d+\.\d+)", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from zoodiff.errors import RefusedError, ZoodiffError
 from zoodiff.preprocessing.completed import completed
 from zoodiff.preprocessing.geometry import geometry
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.rules.base import find
+from zoodiff.rules.catalogue import find
 from zoodiff.workers import permissions
 from zoodiff.workers.process import Limits
 from zoodiff.workers.sandbox.available import protections

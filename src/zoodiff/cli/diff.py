@@ -184,9 +184,9 @@ _WIDEST = 60
 
 def _common(index: int, finding: Finding) -> str:
     """The part of the names that the layers of one place share."""
-    size = len(finding.edits[0].a)
-    offset = sum(len(edit.a) for edit in finding.edits[:index])
-    names = finding.places_a[offset : offset + (len(finding.edits[index].a) or size)]
+    size = len(finding.differences[0].a)
+    offset = sum(len(difference.a) for difference in finding.differences[:index])
+    names = finding.places_a[offset : offset + (len(finding.differences[index].a) or size)]
     letters = zip(*names, strict=False)
     prefix = "".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, letters))
     for separator in "./_":

@@ -14,9 +14,9 @@ def rules(
     json: Json = False,
 ) -> None:
     """Explain what findings mean, and what to do about them."""
-    from zoodiff.rules import base
+    from zoodiff.rules import catalogue
 
-    chosen = [base.find(code)] if code else base.rules()
+    chosen = [catalogue.find(code)] if code else catalogue.rules()
     if json:
         print_json([{key: getattr(rule, key) for key in _FIELDS} for rule in chosen])
         return

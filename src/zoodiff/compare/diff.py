@@ -15,7 +15,7 @@ from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.passes import PASSES
-from zoodiff.rules.check import edits
+from zoodiff.rules.engine import differences
 from zoodiff.rules.findings import Finding, grouped
 from zoodiff.rules.variants import variants
 
@@ -73,7 +73,7 @@ class Diff:
             "passes_needed": list(self.passes),
             "aligned_layers": len(self.alignment.pairs),
             "findings": [
-                {key: value for key, value in asdict(f).items() if key != "edits"}
+                {key: value for key, value in asdict(f).items() if key != "differences"}
                 for f in self.findings
             ],
         }
@@ -108,7 +108,7 @@ def _diff(a: Graph, b: Graph, name_a: str, name_b: str, without: Collection[str]
     sides = [canonical(graph, without) for graph in (a, b)]
     layers = [LayerGraph(graph) for graph in sides]
     alignment = align(layers[0], layers[1])
-    found = grouped(edits(alignment), layers[0], layers[1])
+    found = grouped(differences(alignment), layers[0], layers[1])
     one, other = (
         Side(name, raw, clean, count(raw), len(graph.layers), tuple(variants(graph)))
         for name, raw, clean, graph in zip((name_a, name_b), (a, b), sides, layers, strict=True)

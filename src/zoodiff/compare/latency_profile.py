@@ -23,14 +23,15 @@ from zoodiff.graph.cost import macs_of
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.lower.emit import node_of
+from zoodiff.rules.context import AFFINE
 from zoodiff.workers.messages import OperatorTime, Profile, Profiled
 
 Kind = Literal["both", "only a", "only b", "other"]
 BETWEEN = "between operators"
 NOISE = "noise: medians do not add up"
 """The median of whole runs less all other rows."""
-_FOLDED = frozenset({"center", "epsilon", "items", "momentum", "scale"})
-"""What edits without any effect on the work are about: biases, norms and scales of a layer."""
+_FOLDED = frozenset({"center", "epsilon", "momentum", "scale", *AFFINE})
+"""What differences without effect on the work are about: biases, norms, scales."""
 _WEIGHED = {
     "Conv": ("Conv", "Gemm"),
     "ConvTranspose": ("ConvTranspose",),
@@ -325,10 +326,10 @@ def _codes(diff: Diff) -> tuple[dict[int, tuple[str, ...]], dict[int, tuple[str,
     """Codes of the findings about each layer that are about more than its folded arithmetic."""
     found: tuple[dict[int, tuple[str, ...]], dict[int, tuple[str, ...]]] = ({}, {})
     for finding in diff.findings:
-        for edit in finding.edits:
-            if edit.keys and _FOLDED.issuperset(edit.keys):
+        for difference in finding.differences:
+            if difference.explains and _FOLDED.issuperset(difference.explains):
                 continue
-            for side, indices in zip(found, (edit.a, edit.b), strict=True):
+            for side, indices in zip(found, (difference.a, difference.b), strict=True):
                 for index in indices:
                     side[index] = tuple(dict.fromkeys((*side.get(index, ()), finding.code)))
     return found

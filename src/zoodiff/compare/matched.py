@@ -36,10 +36,12 @@ def matched(
     ``rows`` is (outputs of the second,), the output of the first that means the same, -1 for none.
     None where the classifiers are no two layers with weights of so many classes.
     """
-    edits = [edit for one in found.findings if one.code == WIDTH for edit in one.edits]
-    if len(edits) != 1 or len(edits[0].a) != 1 or len(edits[0].b) != 1:
+    differences = [
+        difference for one in found.findings if one.code == WIDTH for difference in one.differences
+    ]
+    if len(differences) != 1 or len(differences[0].a) != 1 or len(differences[0].b) != 1:
         return None
-    (i,), (j,) = edits[0].a, edits[0].b
+    (i,), (j,) = differences[0].a, differences[0].b
     layer = found.alignment.a.layers[i]
     mine, theirs = parts(layer), parts(found.alignment.b.layers[j])
     if mine is None or mine.weight is None or theirs is None or theirs.weight is None:

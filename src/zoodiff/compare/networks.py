@@ -28,6 +28,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.weights import Weights
+from zoodiff.rules.context import Undo
 from zoodiff.rules.findings import Finding
 
 if TYPE_CHECKING:
@@ -159,7 +160,10 @@ def _runtime(graph: Graph) -> str:
 def _elsewhere(finding: Finding) -> bool:
     """Whether it counts elsewhere: what a network does to its pixels is preprocessing, and in the
     common runtime no layer is quantised."""
-    return any({"pixels", "quantized"} & set(edit.keys) for edit in finding.edits)
+    return any(
+        difference.undo is Undo.PIXELS or "quantized" in difference.attributes
+        for difference in finding.differences
+    )
 
 
 def _with_weights(
@@ -192,10 +196,10 @@ def _singles(
         return [Piece("difference", _named(only), only.code, only.left, only.right, graph)], []
     pieces: list[Piece] = []
     notes: list[str] = []
-    every = [edit for one in found.findings for edit in one.edits]
+    every = [difference for one in found.findings for difference in one.differences]
     for one in findings[:_MOST]:
         try:
-            changed = undone(found.alignment, one.edits, every)
+            changed = undone(found.alignment, one.differences, every)
             values = right(changed, given, False) - before
         except (ValueError, KeyError, IndexError, MeasurementError):
             notes.append(f"{one.code} {one.name} cannot be undone by itself")

@@ -85,7 +85,13 @@ def compare_preprocessing(engine: LocalEngine, a: Entry, b: Entry) -> Preprocess
 
     Raises UsageError where fields of a preprocessing do not fit together.
     """
-    one, other = _prepared(engine, contestant(engine, a)), _prepared(engine, contestant(engine, b))
+    return compare_prepared(
+        _prepared(engine, contestant(engine, a)), _prepared(engine, contestant(engine, b))
+    )
+
+
+def compare_prepared(one: Prepared, other: Prepared) -> PreprocessingDiff:
+    """Compare two preprocessings, what the networks do by themselves included."""
     words = differing(one.spec, other.spec)
     if one.effective and other.effective:
         left, right = one.effective, other.effective

@@ -21,7 +21,7 @@ from zoodiff.errors import MeasurementError, MissingFrameworkError
 from zoodiff.graph.evaluate.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.weights import Drawn, Weights, as_stored
-from zoodiff.rules.difference import Edit
+from zoodiff.rules.context import Difference
 from zoodiff.rules.findings import Finding
 
 Verdict = Literal["same function", "different function", "not proved"]
@@ -118,7 +118,7 @@ class _Experiment:
         self._reference = self._run(diff.a.canonical, dict(self._weights))
         self._given = {**moved.weights}
         self._given |= {FROM_A + name: array for name, array in self._weights.items()}
-        self._always = [e for f in diff.findings if f.effect == "output" for e in f.edits]
+        self._always = [e for f in diff.findings if f.effect == "output" for e in f.differences]
         self._tolerance = max(_MARGIN * self.control, _ROUNDING)
 
     def _run(self, graph: Graph, known: Weights, dtype: type = np.float64) -> Any:
@@ -139,11 +139,11 @@ class _Experiment:
                 break
         return control
 
-    def _difference(self, edits: Iterable[Edit]) -> float | None:
+    def _difference(self, differences: Iterable[Difference]) -> float | None:
         """With some findings undone; None where the weights or shapes do not fit."""
-        chosen = [*self._always, *edits]
+        chosen = [*self._always, *differences]
         try:
-            everything = [e for f in self._diff.findings for e in f.edits]
+            everything = [e for f in self._diff.findings for e in f.differences]
             graph = undone(self._diff.alignment, chosen, everything)
             fitting = {
                 p.name: self._given[p.name]
@@ -177,7 +177,7 @@ class _Experiment:
             return self._proof("same function", "", measured, plain, (), (), agreement, own)
         tried = [self._counterfactual(f, findings) for f in findings]
         matter = [f for f, c in zip(findings, tried, strict=True) if c.matters]
-        rest = self._difference(e for f in matter for e in f.edits)
+        rest = self._difference(e for f in matter for e in f.differences)
         codes = tuple(dict.fromkeys(f.code for f in matter))
         verdict: Verdict = "different function"
         reason = ""
@@ -186,14 +186,14 @@ class _Experiment:
         elif measured is None and not matter:
             verdict, reason = "not proved", "the weights do not fit, and no finding says why"
         elif rest is None or rest > self._tolerance:
-            everything = self._difference(e for f in findings for e in f.edits)
+            everything = self._difference(e for f in findings for e in f.differences)
             if everything is None or everything > self._tolerance:
                 reason = "the findings together do not explain all of it"
             rest = everything
         return self._proof(verdict, reason, measured, rest, codes, tuple(tried), agreement, own)
 
     def _counterfactual(self, finding: Finding, findings: Sequence[Finding]) -> Counterfactual:
-        others = [e for f in findings if f is not finding for e in f.edits]
+        others = [e for f in findings if f is not finding for e in f.differences]
         left = self._difference(others)
         matters = left is None or left > self._tolerance
         return Counterfactual(finding.code, finding.left, finding.right, left, matters)

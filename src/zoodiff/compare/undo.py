@@ -15,31 +15,33 @@ from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.net import Net, Op
-from zoodiff.rules.difference import Edit
+from zoodiff.rules.context import Difference, Undo
 
-_SHAPING = frozenset({"group", "kernel_shape", "op", "out_channels", "out_features"})
+_SHAPING = frozenset({"group", "kernel_shape", "out_channels", "out_features"})
 """Attributes from which the shape of a layer's weights follows."""
-_SIZING = frozenset({"ceil_mode", "dilations", "kernel_shape", "op", "pads", "strides"})
+_SIZING = frozenset({"ceil_mode", "dilations", "kernel_shape", "pads", "strides"})
 """Attributes from which the height and width of later maps follow."""
 FROM_A = "first:"
 """Stands before the names of parameters that are the first network's."""
 
 
-def undone(alignment: Alignment, edits: Iterable[Edit], everything: Iterable[Edit] = ()) -> Graph:
+def undone(
+    alignment: Alignment, differences: Iterable[Difference], everything: Iterable[Difference] = ()
+) -> Graph:
     """The second network with some of all differences undone.
 
     Parameters of the first network are marked. Layers whose width follows from another layer's
     get the first network's weights, unless a difference of their own is left.
     """
-    chosen, everything = list(edits), list(everything)
-    work = _Work(alignment, {i for e in chosen if e.code == "ARC120" for i in e.a})
-    left = {i for e in everything if e not in chosen and _SHAPING & set(e.keys) for i in e.a}
-    for edit in chosen:
-        if edit.keys:
-            work.attributes(edit)
-    for edit in chosen:
-        if not edit.keys:
-            work.layers(edit)
+    chosen, everything = list(differences), list(everything)
+    work = _Work(alignment, {i for e in chosen if e.undo is Undo.EPSILON for i in e.a})
+    left = {i for e in everything if e not in chosen and _reshapes(e) for i in e.a}
+    for difference in chosen:
+        if difference.undo is not Undo.LAYERS:
+            work.layer_by_layer(difference)
+    for difference in chosen:
+        if difference.undo is Undo.LAYERS:
+            work.layers(difference)
     work.follow(left)
     work.follow_sizes(chosen, [e for e in everything if e not in chosen])
     return work.net.freeze()
@@ -58,26 +60,32 @@ class _Work:
         self._added: dict[int, str] = {}
         """Layers of the first network that were put in -> their result."""
 
-    def attributes(self, edit: Edit) -> None:
-        for i, j in zip(edit.a, edit.b, strict=True):
+    def layer_by_layer(self, difference: Difference) -> None:
+        """Undo a difference of aligned layers."""
+        for i, j in zip(difference.a, difference.b, strict=True):
             a, b = self._alignment.a.layers[i], self._alignment.b.layers[j]
             node = self._node(b)
-            if "items" in edit.keys:
-                self._chain(edit, a, b)
-            elif "op" in edit.keys:
-                node.op, node.attributes = a.op, dict(a.node.attributes)
-                node.parameters = _marked(a.node.parameters)
-            elif "pixels" in edit.keys:
-                node.op, node.attributes = a.op, dict(a.node.attributes)
-                self._replace_chain(a, b)
-            elif "inputs" in edit.keys:
-                self._rewire(a, node)
-            else:
-                self._copy(edit, a, node)
+            match difference.undo:
+                case Undo.ATTRIBUTES:
+                    self._copy(difference, a, node)
+                case Undo.EPSILON:
+                    self._epsilon(a, b)
+                case Undo.CHAIN:
+                    self._replace_chain(a, b)
+                case Undo.OPERATOR:
+                    node.op, node.attributes = a.op, dict(a.node.attributes)
+                    node.parameters = _marked(a.node.parameters)
+                case Undo.PIXELS:
+                    node.op, node.attributes = a.op, dict(a.node.attributes)
+                    self._replace_chain(a, b)
+                case Undo.INPUTS:
+                    self._rewire(a, node)
+                case Undo.NOTHING | Undo.LAYERS:
+                    pass
 
-    def _copy(self, edit: Edit, a: Layer, node: Op) -> None:
+    def _copy(self, difference: Difference, a: Layer, node: Op) -> None:
         """Single attributes; weights of another shape come along."""
-        for key in edit.keys:
+        for key in difference.attributes:
             if key in a.node.attributes:
                 node.attributes[key] = a.node.attributes[key]
             else:
@@ -86,8 +94,8 @@ class _Work:
             next((p for p in ps if p.role == "weight"), None)
             for ps in (a.node.parameters, node.parameters)
         )
-        shaping = bool(_SHAPING & set(edit.keys))
-        if shaping and one is not None and other is not None and one.shape != other.shape:
+        fits = one is None or other is None or one.shape == other.shape
+        if _reshapes(difference) and not fits:
             self._replace_chain(a, self._alignment.b.layers[self._to_b[a.index]])
 
     def follow(self, left: set[int]) -> None:
@@ -108,13 +116,13 @@ class _Work:
                 if key in a.node.attributes:
                     node.attributes[key] = a.node.attributes[key]
 
-    def follow_sizes(self, chosen: Iterable[Edit], left: Iterable[Edit]) -> None:
+    def follow_sizes(self, chosen: Iterable[Difference], left: Iterable[Difference]) -> None:
         """Pads that no difference names follow from the size of the map that comes in.
 
         They are the first network's again where everything before them that sets sizes is undone.
         """
-        named = {j for e in (*chosen, *left) if "pads" in e.keys for j in e.b}
-        still = [j for e in left if _SIZING & set(e.keys) or not e.keys for j in e.b or (0,)]
+        named = {j for e in (*chosen, *left) if "pads" in e.attributes for j in e.b}
+        still = [j for e in left if _resizes(e) for j in e.b or (0,)]
         first = min(still, default=len(self._alignment.b.layers))
         for i, j in self._alignment.pairs:
             a, b = self._alignment.a.layers[i], self._alignment.b.layers[j]
@@ -124,14 +132,12 @@ class _Work:
             if node.op == a.op and "pads" in node.attributes:
                 node.attributes["pads"] = a.node.attributes["pads"]
 
-    def _chain(self, edit: Edit, a: Layer, b: Layer) -> None:
+    def _epsilon(self, a: Layer, b: Layer) -> None:
         norms = [[n for n in (x.node, *x.chain) if n.op == "BatchNormalization"] for x in (a, b)]
-        if edit.code == "ARC120" and norms[0] and norms[1]:
+        if norms[0] and norms[1]:
             norm = self._of(norms[1][0])
             if id(norm) in self.net.nodes:
                 norm.attributes["epsilon"] = norms[0][0].attributes["epsilon"]
-        elif edit.code in {"ARC111", "ARC122"}:
-            self._replace_chain(a, b)
 
     def _replace_chain(self, a: Layer, b: Layer) -> None:
         """The first network's weights with their whole chain, in the place of the second's."""
@@ -167,11 +173,11 @@ class _Work:
             self.net.outputs = [result if t == node.output else t for t in self.net.outputs]
         self._result[b.index] = result
 
-    def layers(self, edit: Edit) -> None:
+    def layers(self, difference: Difference) -> None:
         """Put in the first network's layers, and let readers read what they read there."""
-        for i in edit.a:
+        for i in difference.a:
             self._insert(i)
-        region = set(edit.b)
+        region = set(difference.b)
         readers = {
             self._alignment.to_a[user]
             for j in region
@@ -180,7 +186,7 @@ class _Work:
         }
         readers |= {
             user
-            for i in edit.a
+            for i in difference.a
             for user, _ in self._alignment.a.layers[i].users
             if user in self._to_b
         }
@@ -189,7 +195,8 @@ class _Work:
             self._rewire(layer, self._node(self._alignment.b.layers[self._to_b[i]]))
         ends = [self._source(i) for i in self._alignment.a.outputs]
         if None not in ends and (
-            region & set(self._alignment.b.outputs) or set(edit.a) & set(self._alignment.a.outputs)
+            region & set(self._alignment.b.outputs)
+            or set(difference.a) & set(self._alignment.a.outputs)
         ):
             self.net.outputs = [end for end in ends if end is not None]
 
@@ -235,6 +242,17 @@ class _Work:
 
     def _of(self, node: Any) -> Op:
         return self._by_output[node.outputs[0]]
+
+
+def _reshapes(difference: Difference) -> bool:
+    """Whether weights have another shape for it."""
+    return difference.undo is Undo.OPERATOR or bool(_SHAPING & set(difference.attributes))
+
+
+def _resizes(difference: Difference) -> bool:
+    """Whether later maps may have another height or width for it."""
+    whole = difference.undo in {Undo.LAYERS, Undo.OPERATOR}
+    return whole or bool(_SIZING & set(difference.attributes))
 
 
 def _marked(parameters: Iterable[Parameter]) -> list[Parameter]:

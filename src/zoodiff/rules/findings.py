@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zoodiff.graph.layers import LayerGraph
-from zoodiff.rules.base import Effect, find
-from zoodiff.rules.difference import Edit
+from zoodiff.rules.catalogue import find
+from zoodiff.rules.context import Difference
+from zoodiff.rules.rule import Effect
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Finding:
     """Names of the layers of the second network."""
     parameters: int
     """How many more parameters the second network has for it."""
-    edits: tuple[Edit, ...]
+    differences: tuple[Difference, ...]
 
     @property
     def same_function(self) -> bool:
@@ -39,11 +40,13 @@ class Finding:
         return self.effect != "function"
 
 
-def grouped(edits: Iterable[Edit], a: LayerGraph, b: LayerGraph) -> list[Finding]:
+def grouped(differences: Iterable[Difference], a: LayerGraph, b: LayerGraph) -> list[Finding]:
     """Findings in the order of their codes, then of their first place."""
-    groups: dict[tuple[str, str, str, str], list[Edit]] = {}
-    for edit in edits:
-        groups.setdefault((edit.code, edit.left, edit.right, edit.noun), []).append(edit)
+    groups: dict[tuple[str, str, str, str], list[Difference]] = {}
+    for difference in differences:
+        groups.setdefault(
+            (difference.code, difference.left, difference.right, difference.noun), []
+        ).append(difference)
     found = []
     for (code, left, right, noun), members in groups.items():
         rule = find(code)
@@ -56,9 +59,9 @@ def grouped(edits: Iterable[Edit], a: LayerGraph, b: LayerGraph) -> list[Finding
                 right,
                 len(members),
                 noun,
-                tuple(a.layers[i].name for edit in members for i in edit.a),
-                tuple(b.layers[j].name for edit in members for j in edit.b),
-                sum(edit.parameters for edit in members),
+                tuple(a.layers[i].name for difference in members for i in difference.a),
+                tuple(b.layers[j].name for difference in members for j in difference.b),
+                sum(difference.parameters for difference in members),
                 tuple(members),
             )
         )
@@ -66,5 +69,5 @@ def grouped(edits: Iterable[Edit], a: LayerGraph, b: LayerGraph) -> list[Finding
 
 
 def _first(finding: Finding) -> int:
-    edit = finding.edits[0]
-    return min((*edit.a, *edit.b), default=-1)
+    difference = finding.differences[0]
+    return min((*difference.a, *difference.b), default=-1)

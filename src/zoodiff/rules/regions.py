@@ -1,281 +1,141 @@
-"""Rules about layers that only one network has, and about connections."""
+"""Connected layers that only one network has: where they are, and which rule names them."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from zoodiff.graph.align import family
+from zoodiff.graph.align import Alignment
 from zoodiff.graph.layers import Layer, LayerGraph
-from zoodiff.rules.base import Rule, register
-from zoodiff.rules.difference import Edit, Region, Scene
-from zoodiff.rules.layers import called
+from zoodiff.rules.context import AlignedPair, Check, Difference, Region
+from zoodiff.rules.rule import Rule
+from zoodiff.rules.wording import listed
+
+Border = frozenset[tuple[str, int]]
+"""Aligned layers around a region: on which side, and the index in the second network."""
+_OTHERWISE = "ARC190"
+"""Names regions whose two sides are described by different rules."""
 
 
-def _layers(graph: LayerGraph, indices: Sequence[int]) -> list[Layer]:
+def regions(alignment: Alignment) -> list[Region]:
+    """Return connected layers without counterpart, together with those in the same place."""
+    groups_a = _groups(alignment, 0)
+    groups_b = _groups(alignment, 1)
+    joined: list[Region] = []
+    left = list(groups_b)
+    for members, border in groups_a:
+        partner = next((g for g in left if g[1] & border and _same_place(g[1], border)), None)
+        if partner is not None:
+            left.remove(partner)
+        joined.append(Region(members, partner[0] if partner else ()))
+    return [*joined, *(Region((), members) for members, _ in left)]
+
+
+def named(
+    every: Iterable[Region], alignment: Alignment, rules: Sequence[Rule]
+) -> dict[str, tuple[Region, ...]]:
+    """Return regions by the code of the rule that names them.
+
+    ``rules`` are in the order in which they may describe layers.
+    """
+    describing = [rule for rule in rules if rule.describes is not None]
+    by_code: dict[str, tuple[Region, ...]] = {}
+    for region in every:
+        code = _code(region, alignment, describing)
+        by_code[code] = (*by_code.get(code, ()), region)
+    return by_code
+
+
+def for_regions(code: str) -> Check:
+    """Return a check that yields the regions which the rule with this code names."""
+
+    def check(networks: AlignedPair) -> Iterable[Difference]:
+        for region in networks.regions.get(code, ()):
+            yield _difference(code, region, networks)
+
+    return check
+
+
+def layers_of(graph: LayerGraph, indices: Sequence[int]) -> list[Layer]:
+    """Return the layers with these indices."""
     return [graph.layers[i] for i in indices]
 
 
-def listed(layers: Sequence[Layer]) -> str:
-    """Layers as a person lists them: "average pool, 1x1 convolution"; many are counted."""
-    if not layers:
-        return "none"
-    names = [called(layer) for layer in layers]
-    if len(names) <= 6:
-        return ", ".join(names)
-    counts = Counter(names)
-    parts = [f"{n} x {name}" if n > 1 else name for name, n in counts.most_common(5)]
-    more = len(counts) - len(parts)
-    return ", ".join(parts) + (f" and {more} more kinds" if more else "")
+def _code(region: Region, alignment: Alignment, describing: Sequence[Rule]) -> str:
+    sides = ((alignment.a, region.a), (alignment.b, region.b))
+    chosen = {
+        rule.code: rule
+        for graph, indices in sides
+        if indices
+        for rule in [_describing(graph, layers_of(graph, indices), describing)]
+        if rule is not None
+    }
+    if len(chosen) == 1:
+        return next(iter(chosen))
+    ranks = {rule.describes.rank: code for code, rule in chosen.items() if rule.describes}
+    highest = max(ranks, default=0)
+    return ranks[highest] if highest else _OTHERWISE
 
 
-def _classified(region: Region, scene: Scene) -> Iterable[Edit]:
-    """Name a region by what it consists of and where it lies."""
-    sides = ((scene.a, region.a), (scene.b, region.b))
-    code = _code(region, scene)
-    left, right = (listed(_layers(graph, indices)) for graph, indices in sides)
+def _describing(
+    graph: LayerGraph, layers: Sequence[Layer], describing: Sequence[Rule]
+) -> Rule | None:
+    fitting = (r for r in describing if r.describes is not None and r.describes.fits(graph, layers))
+    return next(fitting, None)
+
+
+def _difference(code: str, region: Region, networks: AlignedPair) -> Difference:
+    sides = [layers_of(networks.a, region.a), layers_of(networks.b, region.b)]
     sizes = [
         sum(
             p.size
-            for layer in _layers(graph, indices)
+            for layer in layers
             for node in (layer.node, *layer.chain)
             for p in node.parameters
             if p.trainable
         )
-        for graph, indices in sides
+        for layers in sides
     ]
-    yield Edit(code, left, right, region.a, region.b, (), "places", sizes[1] - sizes[0])
-
-
-def _code(region: Region, scene: Scene) -> str:
-    parts = [
-        _one_side(graph, indices)
-        for graph, indices in ((scene.a, region.a), (scene.b, region.b))
-        if indices
-    ]
-    if len(set(parts)) == 1:
-        return parts[0]
-    if "ARC142" in parts:
-        return "ARC142"
-    if "ARC161" in parts:
-        return "ARC161"
-    return "ARC190"
-
-
-def _one_side(graph: LayerGraph, indices: Sequence[int]) -> str:
-    """The first description that fits."""
-    layers = _layers(graph, indices)
-    kinds = {family(layer) for layer in layers}
-    inside = set(indices)
-    at_end = _behind_everything(graph, inside)
-    only_lrn = {layer.op for layer in layers} == {"LRN"}
-    fits = (
-        ("ARC150", _at_input(graph, layers)),
-        ("ARC140", at_end and (kinds == {"output"} or _gates(layers))),
-        ("ARC160", _squeezes(layers)),
-        ("ARC124", only_lrn),
-        ("ARC122", "norm" in kinds and kinds <= {"norm", "activation"}),
-        ("ARC130", kinds == {"activation"}),
-        ("ARC161", _shortcut(graph, inside)),
-        ("ARC163", _whole_block(graph, layers, inside)),
-        ("ARC142", at_end),
-        ("ARC131", kinds == {"pool"}),
-        ("ARC133", kinds == {"Pad"} and _feeds(graph, inside, {"pool"})),
-        ("ARC107", kinds == {"Pad"} and _feeds(graph, inside, {"linear"})),
-    )
-    return next((code for code, fit in fits if fit), "ARC190")
-
-
-def _feeds(graph: LayerGraph, inside: set[int], kinds: set[str]) -> bool:
-    readers = {u for i in inside for u, _ in graph.layers[i].users if u not in inside}
-    return {family(graph.layers[u]) for u in readers} <= kinds
-
-
-def _gates(layers: Sequence[Layer]) -> bool:
-    return all(layer.op == "Sigmoid" for layer in layers)
-
-
-_PIXELS = frozenset({"Add", "Cast", "Concat", "Div", "Mul", "Reshape", "Slice", "Sub", "Transpose"})
-
-
-def _at_input(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
-    """Arithmetic on pixels, right behind the input."""
-    inside = {layer.index for layer in layers}
-    return all(
-        layer.op in _PIXELS and all(i < 0 or i in inside for i in layer.inputs) for layer in layers
+    return Difference(
+        code,
+        listed(sides[0]),
+        listed(sides[1]),
+        region.a,
+        region.b,
+        noun="places",
+        parameters=sizes[1] - sizes[0],
     )
 
 
-def _behind_everything(graph: LayerGraph, inside: set[int]) -> bool:
-    """Whether nothing but the region is computed from it."""
-    reaches = any(index in inside for index in graph.outputs)
-    return reaches and all(
-        user in inside for index in inside for user, _ in graph.layers[index].users
-    )
+def _same_place(one: Border, other: Border) -> bool:
+    """Whether both hang on the same aligned layers on the same sides."""
+    sides = [{side for side, _ in border} for border in (one, other)]
+    common = {side for side, _ in one & other}
+    return common == sides[0] | sides[1]
 
 
-def _squeezes(layers: Sequence[Layer]) -> bool:
-    """Squeeze-and-excitation (J. Hu et al., 2018): pool, two layers, a gate, a product."""
-    ops = Counter(layer.op for layer in layers)
-    gates = ops["Sigmoid"] + ops["HardSigmoid"] + ops["Clip"]
-    pools = ops["GlobalAveragePool"] + ops["ReduceMean"]
-    products = sum(layer.op == "Mul" and len(layer.inputs) == 2 for layer in layers)
-    return bool(pools and gates and products)
-
-
-def _shortcut(graph: LayerGraph, inside: set[int]) -> bool:
-    """Layers between a fork and an addition, beside the main branch."""
-    users = {u for i in inside for u, _ in graph.layers[i].users if u not in inside}
-    sources = {s for i in inside for s in graph.layers[i].inputs if s not in inside}
-    if len(users) != 1 or len(sources) != 1:
-        return False
-    join, source = graph.layers[users.pop()], sources.pop()
-    if join.op != "Add" or source < 0:
-        return False
-    others = [i for i in join.inputs if i not in inside]
-    return len(graph.layers[source].users) > 1 and all(_descends(graph, i, source) for i in others)
-
-
-def _descends(graph: LayerGraph, index: int, source: int) -> bool:
-    """Whether a layer is computed from another, looking back a block's length."""
-    seen: set[int] = set()
-    waiting = [index]
-    while waiting and len(seen) < 64:
-        i = waiting.pop()
-        if i == source:
-            return True
-        if i >= 0 and i not in seen:
-            seen.add(i)
-            waiting += graph.layers[i].inputs
-    return False
-
-
-def _whole_block(graph: LayerGraph, layers: Sequence[Layer], inside: set[int]) -> bool:
-    """Layers with their own addition or concatenation, whose like stands elsewhere too."""
-    joins = [x for x in layers if x.op in {"Add", "Concat"} and len(x.inputs) > 1]
-    if not joins or len(layers) < 3:
-        return False
-    cores = Counter(str(layer.core) for layer in layers)
-    rest = Counter(str(x.core) for x in graph.layers if x.index not in inside)
-    return all(rest[core] >= count for core, count in cores.items())
-
-
-def _rule(code: str, name: str, cause: str, consequence: str, advice: str) -> None:
-    register(
-        Rule(
-            code,
-            name,
-            "function",
-            cause,
-            consequence,
-            advice,
-            region=_classified if code == "ARC190" else None,
-        )
-    )
-
-
-_CHOOSE = "Two networks under one name: choose by the claim that you rely on."
-
-_rule(
-    "ARC190",
-    "layers in one network only",
-    "Layers that one network has and the other lacks, and that fit no other rule.",
-    "Another function.",
-    "Look at the layers that are listed.",
-)
-_rule(
-    "ARC160",
-    "squeeze-and-excitation",
-    "A block weighs its channels by a gate that is computed from their means, in one network only.",
-    "Parameters and accuracy differ; weights do not fit.",
-    _CHOOSE,
-)
-_rule(
-    "ARC161",
-    "shortcut kind",
-    "The branch around a residual block is an identity in one network, and a projection, a pool "
-    "or something else in the other (K. He et al., 2016, options A to C).",
-    "Another function; with a projection more parameters.",
-    _CHOOSE,
-)
-_rule(
-    "ARC163",
-    "number of blocks",
-    "One network repeats a block more often.",
-    "Parameters, MACs and accuracy differ.",
-    _CHOOSE,
-)
-
-
-def _connections(scene: Scene) -> Iterable[Edit]:
-    """Aligned layers that read other layers than their counterparts do."""
-    for i, j in scene.alignment.pairs:
-        one, other = scene.a.layers[i], scene.b.layers[j]
-        wanted = [scene.to_b.get(x) for x in one.inputs]
-        if len(wanted) == len(other.inputs):
-            if wanted == other.inputs:
-                continue
-            known = [x for x in wanted if x is not None]
-            if one.commutative and sorted(known) == sorted(other.inputs):
-                continue
-        if _explained(scene, one, other):
-            continue
-        if None not in wanted and sorted(wanted) == sorted(other.inputs):  # type: ignore[type-var]
-            left, right = "in this order", "in another order"
-        else:
-            left, right = (_read(g, x) for g, x in ((scene.a, one), (scene.b, other)))
-        yield Edit("ARC162", left, right, (i,), (j,), ("inputs",), "layers")
-
-
-def _read(graph: LayerGraph, layer: Layer) -> str:
-    return (
-        "reads "
-        + ", ".join(graph.layers[i].name if i >= 0 else "the input" for i in layer.inputs[:4])
-        + (" and others" if len(layer.inputs) > 4 else "")
-    )
-
-
-def _explained(scene: Scene, one: Layer, other: Layer) -> bool:
-    """Whether what is between is a region of its own: looking through it, both read the same."""
-    left = {scene.to_b[i] for source in one.inputs for i in _through(scene.a, source, scene.to_b)}
-    right = {i for source in other.inputs for i in _through(scene.b, source, scene.to_a)}
-    direct_a = {scene.to_b[i] for i in one.inputs if i in scene.to_b}
-    direct_b = {i for i in other.inputs if i in scene.to_a}
-    missing = {i for i in one.inputs if i not in scene.to_b} | {
-        i for i in other.inputs if i not in scene.to_a
-    }
-    if not missing:
-        return False
-    return direct_a <= right and direct_b <= left
-
-
-def _through(graph: LayerGraph, source: int, aligned: object) -> set[int]:
-    """Aligned layers that are reached backwards through layers that are not."""
-    found: set[int] = set()
-    seen: set[int] = set()
-    waiting = [source]
-    while waiting:
-        i = waiting.pop()
-        if i in seen:
-            continue
-        seen.add(i)
-        if i in aligned:  # type: ignore[operator]
-            found.add(i)
-        elif i >= 0:
-            waiting += graph.layers[i].inputs
-    return found
-
-
-register(
-    Rule(
-        "ARC162",
-        "connections",
-        "function",
-        "A layer reads another layer than its counterpart: branches in another order, another "
-        "order within a block (norm and activation before or behind the convolution), a "
-        "connection that is there or not.",
-        "Another function; weights may fit and give wrong results.",
-        "Look at the layers that are listed.",
-        scene=_connections,
-    )
-)
+def _groups(alignment: Alignment, side: int) -> list[tuple[tuple[int, ...], Border]]:
+    """Connected layers of one side without counterpart, and the aligned layers around them."""
+    graph = alignment.b if side else alignment.a
+    alone = set(alignment.only_b if side else alignment.only_a)
+    across = None if side else alignment.to_b
+    groups = []
+    while alone:
+        start = min(alone)
+        alone.remove(start)
+        members, waiting = {start}, [start]
+        border: set[tuple[str, int]] = set()
+        while waiting:
+            layer = graph.layers[waiting.pop()]
+            edges = [("before", i) for i in layer.inputs]
+            edges += [("after", user) for user, _ in layer.users]
+            if layer.index in graph.outputs:
+                border.add(("after", -1000 - graph.outputs.index(layer.index)))
+            for where, i in edges:
+                if i in alone:
+                    alone.remove(i)
+                    members.add(i)
+                    waiting.append(i)
+                elif i not in members:
+                    border.add((where, i if across is None else across[i]))
+        groups.append((tuple(sorted(members)), frozenset(border)))
+    return groups

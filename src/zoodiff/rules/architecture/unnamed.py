@@ -1,0 +1,130 @@
+"""What no other rule names: an attribute (ARC180), layers (ARC190), an operator (ARC195)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from zoodiff.graph.ir import Graph
+from zoodiff.rules.context import (
+    AlignedPair,
+    Aspect,
+    Difference,
+    LayerPair,
+    Undo,
+    for_layers,
+)
+from zoodiff.rules.example import TinyNetwork
+from zoodiff.rules.regions import for_regions
+from zoodiff.rules.rule import Description, Example, Rule
+from zoodiff.rules.wording import called, shown
+
+_EXTENTS = frozenset({"batch", "k", "m", "n"})
+_SHAPES = frozenset({"axis", "perm", "shape"})
+
+
+def _attributes(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    for key, (left, right) in list(pair.unclaimed.items()):
+        pair.claim(key)
+        if not _follows(key, pair, networks):
+            name = key.value if isinstance(key, Aspect) else key
+            yield pair.difference("ARC180", f"{name} {shown(left)}", f"{name} {shown(right)}", key)
+
+
+def _follows(key: str | Aspect, pair: LayerPair, networks: AlignedPair) -> bool:
+    """Whether it follows from sizes and numbers of channels, which have rules of their own."""
+    return (
+        (pair.a.op == "Reshape" and key in _SHAPES)
+        or (pair.a.op == "MatMul" and key in _EXTENTS)
+        # One weight per place of the image.
+        or (key == "constant_shape" and networks.a.inputs != networks.b.inputs)
+    )
+
+
+def _operator(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if pair.claim(Aspect.OPERATOR):
+        left, right = called(pair.a), called(pair.b)
+        yield pair.difference("ARC195", left, right, Aspect.OPERATOR, undo=Undo.OPERATOR)
+
+
+def _with_operator(op: str, **attributes: Any) -> Graph:
+    net = TinyNetwork()
+    x = net.add("Relu", net.conv("image", 8))
+    return net.classifier(net.conv(net.add(op, x, **attributes), 8))
+
+
+def _longer(*, convolution: bool = False, activation: bool = False) -> Graph:
+    net = TinyNetwork()
+    x = net.add("Relu", net.conv("image", 8))
+    if convolution:
+        x = net.add("Relu", net.conv(x, 8, 5, name="more"), name="more/relu")
+    if activation:
+        x = net.add("Tanh", x)
+    return net.classifier(net.conv(x, 8))
+
+
+def _joined(op: str) -> Graph:
+    net = TinyNetwork()
+    x = net.add("Relu", net.conv("image", 8))
+    return net.classifier(net.add("Relu", net.add(op, (net.conv(x, 8), net.conv(x, 8, 5)))))
+
+
+OTHER_ATTRIBUTE = Rule(
+    code="ARC180",
+    name="other attribute",
+    effect="function",
+    cause="Two layers with the same operator differ in an attribute for which there is no rule.",
+    consequence="Outputs probably differ.",
+    advice="Look at the attribute that is shown.",
+    references=("ONNX operators, https://onnx.ai/onnx/operators/",),
+    check=for_layers(_attributes),
+    after=("ARC195",),
+    fallback=True,
+    example=Example(
+        networks=lambda: (
+            _with_operator("custom::Wobble", rate=0.1),
+            _with_operator("custom::Wobble", rate=0.2),
+        ),
+        twin=lambda: (
+            _with_operator("LeakyRelu", alpha=0.1),
+            _with_operator("LeakyRelu", alpha=0.2),
+        ),
+        twin_shows="There is a rule for activations and their attributes.",
+    ),
+)
+OTHER_LAYERS = Rule(
+    code="ARC190",
+    name="layers in one network only",
+    effect="function",
+    cause="One network has layers that the other lacks, and no other rule describes them.",
+    consequence="Outputs differ.",
+    advice="Look at the layers that are listed.",
+    references=("ONNX operators, https://onnx.ai/onnx/operators/",),
+    check=for_regions("ARC190"),
+    describes=Description(lambda graph, layers: True),
+    fallback=True,
+    example=Example(
+        networks=lambda: (_longer(), _longer(convolution=True)),
+        twin=lambda: (_longer(), _longer(activation=True)),
+        twin_shows="There is a rule for an activation in one network only.",
+    ),
+)
+OTHER_OPERATOR = Rule(
+    code="ARC195",
+    name="other operator",
+    effect="function",
+    cause="Two layers in the same place compute different things.",
+    consequence="Outputs differ.",
+    advice="Look at the places. No rule knows this difference.",
+    references=("ONNX operators, https://onnx.ai/onnx/operators/",),
+    check=for_layers(_operator),
+    fallback=True,
+    example=Example(
+        networks=lambda: (_joined("Add"), _joined("Max")),
+        twin=lambda: (
+            _with_operator("LeakyRelu", alpha=0.1),
+            _with_operator("Elu", alpha=1.0),
+        ),
+        twin_shows="There is a rule for activations in the place of each other.",
+    ),
+)

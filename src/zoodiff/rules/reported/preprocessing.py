@@ -1,0 +1,128 @@
+"""Preprocessing: what a network is fed differs from what it was trained with (PRE101 to PRE108)."""
+
+from __future__ import annotations
+
+from zoodiff.rules.rule import Rule
+
+_OWN = "Feed the network what it was trained with: its zoo's own preprocessing, or what fits it."
+_COMPARED = "`zoodiff diff --preprocessing`, `zoodiff accuracy --explain`"
+_TRIED = f"{_COMPARED} and `--infer-preprocessing`"
+
+CHANNEL_ORDER = Rule(
+    code="PRE101",
+    name="channel order",
+    effect="measurement",
+    cause="The network expects its channels in another order. OpenCV reads BGR, and networks that "
+    "came from Caffe want BGR; nearly all others want RGB.",
+    consequence="It costs 5 to 30 points of top-1, less for networks that rely on shapes, and no "
+    "error is raised.",
+    advice=f"{_OWN} Set channel_order.",
+    references=(
+        "qubvel/classification_models#4",
+        "opencv/opencv#9625",
+        "openvinotoolkit/openvino#181",
+    ),
+    raised_by=_TRIED,
+)
+NORMALISATION = Rule(
+    code="PRE102",
+    name="normalisation",
+    effect="measurement",
+    cause="Pixels are brought to another range, or by another mean and standard deviation, than "
+    "the network was trained with. They may also be scaled twice, or not at all, where the network "
+    "scales them itself.",
+    consequence="It costs from a fraction of a point to all of the accuracy.",
+    advice=f"{_OWN} Set value_range, mean and std. `zoodiff diff` shows what is inside a network.",
+    references=(
+        "tensorflow/tensorflow#46105",
+        "mseitzer/pytorch-fid#3",
+        "wang-xinyu/tensorrtx#100",
+    ),
+    raised_by=_TRIED,
+)
+CROP = Rule(
+    code="PRE103",
+    name="crop",
+    effect="measurement",
+    cause="Another part of the image is taken: it is squashed to the input size instead of "
+    "cropped, or the crop keeps another share of the short side.",
+    consequence="It costs some points of top-1, because objects have other proportions and sizes "
+    "than in training.",
+    advice=f"{_OWN} Set resize, resize_policy and crop_fraction.",
+    references=(
+        "huggingface/pytorch-image-models#1383",
+        "yhhhli/BRECQ#7",
+        "mlcommons/training#48",
+    ),
+    raised_by=_TRIED,
+)
+INTERPOLATION = Rule(
+    code="PRE104",
+    name="interpolation",
+    effect="measurement",
+    cause="Images are resized with another kernel, or with antialiasing on one side only.",
+    consequence="Bilinear against bicubic mostly costs less than half a point. Nearest, or no "
+    "antialiasing where images are made much smaller, costs several points.",
+    advice=f"{_OWN} Set interpolation and antialias.",
+    references=(
+        "pytorch/vision#6506",
+        "shift-happens-benchmark/icml-2022#62",
+        "mlcommons/inference#555",
+    ),
+    raised_by=_TRIED,
+)
+LIBRARY = Rule(
+    code="PRE105",
+    name="library",
+    effect="measurement",
+    cause="Another library decodes and resizes. Libraries differ in the arithmetic of the JPEG "
+    "decoder, in rounding, in where pixels have their centres, and in antialiasing.",
+    consequence="It mostly costs less than half a point; more if one of them does not antialias.",
+    advice="Use the library that the zoo evaluates with. Set library.",
+    references=(
+        "mlcommons/inference#201",
+        "mlcommons/inference#304",
+        "PaddlePaddle/PaddleClas#592",
+        "tensorflow/tensorflow#11623",
+    ),
+    raised_by=_COMPARED,
+)
+INPUT_SIZE = Rule(
+    code="PRE106",
+    name="input size",
+    effect="measurement",
+    cause="The network is fed images of another size than it was evaluated with.",
+    consequence="Objects appear larger or smaller than in training. It costs a point or more in "
+    "both directions.",
+    advice="Use the published input size.",
+    references=(
+        "H. Touvron et al., Fixing the train-test resolution discrepancy, NeurIPS 2019, "
+        "arXiv:1906.06423",
+        "pytorch/vision#4936",
+    ),
+    raised_by="`zoodiff diff --preprocessing`",
+)
+SCALED_TWICE = Rule(
+    code="PRE107",
+    name="scaled twice",
+    effect="measurement",
+    cause="Pixels are brought to a small range before the network, which scales them again. Its "
+    "first layer sees nearly the same value everywhere.",
+    consequence="Accuracy is near chance, or some tens of points below the published figure.",
+    advice="Feed the network pixels in [0, 255]: leave value_range, mean and std out, and set "
+    "inside_network = true.",
+    references=("tensorflow/tensorflow#48066", "keras-team/keras#16982"),
+    raised_by=_COMPARED,
+)
+NOT_SCALED = Rule(
+    code="PRE108",
+    name="not scaled",
+    effect="measurement",
+    cause="The network is said to scale its pixels itself, but its graph does not: it was saved or "
+    "exported without its preprocessing layers.",
+    consequence="Values a hundred times larger than in training reach the first layer. Accuracy is "
+    "lost.",
+    advice="Scale outside the network: set value_range, mean and std.",
+    references=("keras-team/keras#16982", "tensorflow/tensorflow#48412"),
+    raised_by=_COMPARED,
+)

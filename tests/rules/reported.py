@@ -1,0 +1,345 @@
+"""Examples of the rules that are reported by measurements: data in, lines as they are printed out.
+
+``tools/write_rule_pages.py`` shows them on the rules' pages, ``test_examples.py`` runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zoodiff.compare import latency_findings
+from zoodiff.compare.explain import explain
+from zoodiff.compare.infer import infer, sentences
+from zoodiff.compare.prepared import Prepared, compare_prepared, doubt_of
+from zoodiff.compare.timings import read
+from zoodiff.graph.head import Head
+from zoodiff.measure.latency.cold import Cold, ColdRun
+from zoodiff.measure.latency.contestant import Contestant, Loaded
+from zoodiff.measure.latency.rounds import Course, Measured
+from zoodiff.measure.latency.scope import Scope, Stated
+from zoodiff.measure.latency.swept import Cell, Sweep
+from zoodiff.measure.trials import Recipe
+from zoodiff.preprocessing.conventions import differing
+from zoodiff.preprocessing.effective import effective
+from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.zoos import registry
+
+Lines = list[str]
+
+
+class Reported(NamedTuple):
+    """Data that gives a finding, and data that looks alike and does not, each with its lines."""
+
+    given: str
+    lines: Callable[[], Lines]
+    twin: str
+    twin_lines: Callable[[], Lines]
+
+
+# Preprocessing
+
+_SPEC = Preprocessing(
+    input_size=(224, 224),
+    resize=256,
+    resize_policy="short_side",
+    library="pillow",
+    interpolation="bilinear",
+    channel_order="RGB",
+    value_range=(0.0, 1.0),
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+_SIGNED = replace(_SPEC, value_range=(-1.0, 1.0), mean=None, std=None)
+_RAW = replace(_SPEC, value_range=(0.0, 255.0), mean=None, std=None, inside_network=True)
+_NONE = Head((1.0,) * 3, (0.0,) * 3, (0, 1, 2))
+_RESCALING = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
+
+
+def _prepared(name: str, spec: Preprocessing, head: Head = _NONE) -> Prepared:
+    return Prepared(name, spec, (), effective(spec, head), "")
+
+
+def _preprocessings(second: Preprocessing, head: Head = _NONE, *, first: Any = _SPEC) -> Lines:
+    """What `zoodiff diff --preprocessing` prints of two preprocessings."""
+    found = compare_prepared(_prepared("a", first), _prepared("b", second, head))
+    return [f"{x.code}  {x.factor}  {x.left} | {x.right}" for x in found.findings]
+
+
+def _scaling(spec: Preprocessing, head: Head) -> Lines:
+    """What is printed of a scaling that is done twice, or never."""
+    doubt = doubt_of(effective(spec, head))
+    return [] if doubt is None else [f"{doubt[0]}  a: {doubt[1]}"]
+
+
+# Labels and networks
+
+_IMAGES, _CLASSES = 400, 40
+_TRUE = np.arange(_IMAGES) % _CLASSES
+_HARDNESS = np.random.default_rng(1).uniform(size=_IMAGES)
+
+
+class _Network:
+    """A network that is right on a share of the images, less where channels are swapped."""
+
+    head = None
+    meaning = None
+
+    def __init__(self, name: str, share: float) -> None:
+        self.name, self.spec, self._share = name, _SPEC, share
+
+    def _right(self, spec: Preprocessing) -> np.ndarray:
+        return self._share - 0.2 * len(differing(spec, _SPEC)) > _HARDNESS
+
+    def right(self, recipes: Sequence[Recipe]) -> list[np.ndarray]:
+        return [self._right(recipe.spec) for recipe in recipes]
+
+    def __call__(self, specs: Sequence[Preprocessing]) -> list[np.ndarray]:
+        every = []
+        for spec in specs:
+            right = self._right(spec)
+            best = np.where(right, _TRUE, (_TRUE + 7) % _CLASSES)
+            probabilities = np.full((_IMAGES, _CLASSES), 0.1 / (_CLASSES - 1))
+            probabilities[np.arange(_IMAGES), best] = 0.3 + 0.6 * right.mean()
+            every.append(probabilities)
+        return every
+
+
+def _labelled(labels: np.ndarray, share: float = 0.9) -> Lines:
+    """What `zoodiff accuracy --infer-preprocessing` prints of these labels."""
+    found = infer(_Network("a", share), _SPEC, labels, np.arange(_CLASSES))
+    return [f"{code}  a: {words}" for code, words in sentences(found)]
+
+
+_AS_STRINGS = np.argsort(np.array(sorted(range(_CLASSES), key=str)))
+_PERMUTED = np.random.default_rng(3).permutation(_CLASSES)
+
+
+def _on_the_same_pixels(first: float, second: float) -> Lines:
+    """Lines of `zoodiff accuracy --explain` whose interval leaves 0 out."""
+    found = explain(_Network("a", first), _Network("b", second))
+    return [
+        f"{part.code}  {part.what}  {part.first} | {part.second}  {part.points.value:+.2f} "
+        f"[{part.points.low:+.2f}, {part.points.high:+.2f}]"
+        for part in found.parts
+        if part.code and part.shown
+    ]
+
+
+# Latency
+
+
+def _rounds(
+    milliseconds: float, *, growth: float = 0.0, processes: int = 8, seed: int = 0
+) -> list[np.ndarray]:
+    """Rounds of several processes, with a noise of 1 % between processes and 0.2 % between rounds.
+
+    By ``growth`` the last round of a process is slower than the first.
+    """
+    rng = np.random.default_rng([round(1000 * milliseconds), seed])
+    trend = milliseconds * np.linspace(1.0, 1.0 + growth, 30)
+    noise = 0.01 * rng.standard_normal((processes, 1)) + 0.002 * rng.standard_normal(
+        (processes, 30)
+    )
+    return list(trend * np.exp(noise))
+
+
+def _course(name: str, rounds: list[np.ndarray], paused: float = 1.0, of: str = "") -> Course:
+    entry = registry.resolve("torchvision:resnet18@random")
+    one = Contestant(name, entry, copy=int(bool(of)), of=of, scope=Scope())
+    loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", {}), {}, 1, {})
+    return Course(one, loaded, rounds, rounds, rounds, [paused], 0.001, 7)
+
+
+def _latencies(
+    *courses: Course,
+    entries: Mapping[str, str] = {},
+    macs: Mapping[str, int] = {},
+    disturbances: tuple[str, ...] = (),
+) -> Lines:
+    """What `zoodiff latency` prints beside its numbers."""
+    run = Measured(courses, (), "time spent", 8, 1.0, 1.0, None, disturbances)
+    resolved = {name: registry.resolve(entry) for name, entry in entries.items()}
+    found = latency_findings.find(read(run), run, resolved, macs)
+    return [f"{x.code}  {x.sentence}" for x in found]
+
+
+def _two(a: float, b: float, **more: Any) -> Lines:
+    """Two entries with these milliseconds, and a copy of the second as control."""
+    courses = (
+        _course("a", _rounds(a)),
+        _course("b", _rounds(b)),
+        _course("b (control)", _rounds(b, seed=1), of="b"),
+    )
+    return _latencies(*courses, **more)
+
+
+def _threads(number: int) -> Lines:
+    course = _course("a", _rounds(1.0))
+    course.surroundings = {"threading": [{"internal_api": "openmp", "num_threads": number}]}
+    return _latencies(course)
+
+
+def _cold(start: float, inference: float) -> Lines:
+    run = ColdRun({"import": 0.75 * start, "build": 0.25 * start}, inference, inference, 0, 1, 1, 1)
+    found = latency_findings.cold_starts([Cold("a", "a", 1, 1, {}, None, (run,) * 3)])
+    return [f"{x.code}  {x.sentence}" for x in found]
+
+
+def _sweep(**milliseconds: tuple[float, float]) -> Lines:
+    """Entries with their milliseconds at batch 1 and at batch 8."""
+    cells = tuple(
+        Cell(name, 1, batch, tuple(_rounds(ms, processes=3)))
+        for name, both in milliseconds.items()
+        for batch, ms in zip((1, 8), both, strict=True)
+    )
+    found = latency_findings.rank_changes(Sweep(tuple(milliseconds), cells, (), 1.0, None))
+    return [f"{x.code}  {x.sentence}" for x in found]
+
+
+_PUBLISHED = {"a": "keras:ResNet50@random", "b": "keras:ResNet50V2@random"}
+
+EXAMPLES: dict[str, Reported] = {
+    "PRE101": Reported(
+        "One entry takes RGB, the other BGR, with ImageNet's mean and std in that order.",
+        lambda: _preprocessings(
+            replace(_SPEC, channel_order="BGR", mean=_SPEC.mean[::-1], std=_SPEC.std[::-1])  # type: ignore[index]
+        ),
+        "One entry states RGB, the other says nothing of the order, which means RGB.",
+        lambda: _preprocessings(replace(_SPEC, channel_order=None)),
+    ),
+    "PRE102": Reported(
+        "One entry takes [0, 1] with ImageNet's mean and std, the other [-1, 1].",
+        lambda: _preprocessings(_SIGNED),
+        "One entry is fed [-1, 1]; the other is fed [0, 255] and brings it to [-1, 1] itself.",
+        lambda: _preprocessings(_RAW, _RESCALING, first=_SIGNED),
+    ),
+    "PRE103": Reported(
+        "One entry crops the centre, the other squashes the image.",
+        lambda: _preprocessings(replace(_SPEC, resize_policy="squash", resize=(224, 224))),
+        "Both entries squash; one does not repeat the size, which is the input's.",
+        lambda: _preprocessings(
+            replace(_SPEC, resize_policy="squash", resize=None),
+            first=replace(_SPEC, resize_policy="squash", resize=(224, 224)),
+        ),
+    ),
+    "PRE104": Reported(
+        "One entry resizes bilinearly, the other bicubically.",
+        lambda: _preprocessings(replace(_SPEC, interpolation="bicubic")),
+        "One entry states that Pillow antialiases, as it always does; the other says nothing of "
+        "it.",
+        lambda: _preprocessings(replace(_SPEC, antialias=True)),
+    ),
+    "PRE105": Reported(
+        "One entry decodes and resizes with Pillow, the other with OpenCV (both antialias).",
+        lambda: _preprocessings(
+            replace(_SPEC, library="opencv", antialias=True, exif=False),
+            first=replace(_SPEC, antialias=True, exif=False),
+        ),
+        "Both use Pillow, with another interpolation.",
+        lambda: _preprocessings(replace(_SPEC, interpolation="bicubic")),
+    ),
+    "PRE106": Reported(
+        "One entry is fed 224x224 pixels, the other 256x256, from the same resized image.",
+        lambda: _preprocessings(replace(_SPEC, input_size=(256, 256))),
+        "Both are fed 224x224 pixels, of images that were resized to another size.",
+        lambda: _preprocessings(replace(_SPEC, resize=288)),
+    ),
+    "PRE107": Reported(
+        "Pixels are brought to [-1, 1], and the network multiplies them by 1 / 127.5 again.",
+        lambda: _scaling(_SIGNED, _RESCALING),
+        "The same network is fed pixels in [0, 255].",
+        lambda: _scaling(_RAW, _RESCALING),
+    ),
+    "PRE108": Reported(
+        "The network is said to scale its pixels, and its graph has no step for it.",
+        lambda: _scaling(_RAW, _NONE),
+        "The graph brings [0, 255] to [-1, 1].",
+        lambda: _scaling(_RAW, _RESCALING),
+    ),
+    "LAB101": Reported(
+        "Each label is one too high.",
+        lambda: _labelled(np.clip(_TRUE + 1, 0, _CLASSES - 1)),
+        "The labels are right, the network is right on 60 % of the images.",
+        lambda: _labelled(_TRUE, share=0.6),
+    ),
+    "LAB102": Reported(
+        "The folders 0 to 39 are counted in the order 0, 1, 10, 11, ..., 2, 20, ...",
+        lambda: _labelled(_AS_STRINGS[_TRUE]),
+        "Each label is one too high.",
+        lambda: _labelled(np.clip(_TRUE + 1, 0, _CLASSES - 1)),
+    ),
+    "LAB103": Reported(
+        "The classes are in a random order.",
+        lambda: _labelled(_PERMUTED[_TRUE]),
+        "The folders are counted in the order of strings, which is known.",
+        lambda: _labelled(_AS_STRINGS[_TRUE]),
+    ),
+    "ACC101": Reported(
+        "With the same preprocessing one network is right on 90 % of 400 images, the other on 80 "
+        "%.",
+        lambda: _on_the_same_pixels(0.9, 0.8),
+        "Both are right on the same images.",
+        lambda: _on_the_same_pixels(0.9, 0.9),
+    ),
+    "LAT101": Reported(
+        "In eight processes one entry takes 1.2 ms and the other 1 ms, with a noise of 1 %.",
+        lambda: _two(1.2, 1.0),
+        "One takes 0.5 % longer, which may be noise.",
+        lambda: _two(1.005, 1.0),
+    ),
+    "LAT102": Reported(
+        "Keras publishes 58.2 ms for ResNet50 and 45.6 ms for ResNet50V2; here one takes three "
+        "times as long as the other.",
+        lambda: _two(3.0, 1.0, entries=_PUBLISHED),
+        "Here one takes 1.28 times as long, as published.",
+        lambda: _two(1.28, 1.0, entries=_PUBLISHED),
+    ),
+    "LAT103": Reported(
+        "The slower entry has a tenth of the multiply-accumulates.",
+        lambda: _two(1.5, 1.0, macs={"a": 10**8, "b": 10**9}),
+        "The slower entry has ten times as many.",
+        lambda: _two(1.5, 1.0, macs={"a": 10**9, "b": 10**8}),
+    ),
+    "LAT104": Reported(
+        "One thread is asked for, and OpenMP's pool has 4096.",
+        lambda: _threads(4096),
+        "The pool has one.",
+        lambda: _threads(1),
+    ),
+    "LAT105": Reported(
+        "A start takes 30 s and an inference 10 ms.",
+        lambda: _cold(30.0, 0.01),
+        "A start takes 30 s and an inference 100 ms.",
+        lambda: _cold(30.0, 0.1),
+    ),
+    "LAT106": Reported(
+        "One entry takes 1 ms at batch 1 and 8 ms at batch 8, the other 1.5 ms and 4 ms.",
+        lambda: _sweep(a=(1.0, 8.0), b=(1.5, 4.0)),
+        "The other takes 1.5 ms and 12 ms.",
+        lambda: _sweep(a=(1.0, 8.0), b=(1.5, 12.0)),
+    ),
+    "LAT107": Reported(
+        "A call takes 1 ms back to back and 3 ms after idle time.",
+        lambda: _latencies(_course("a", _rounds(1.0), paused=3.0)),
+        "A call takes 1.05 ms after idle time.",
+        lambda: _latencies(_course("a", _rounds(1.0), paused=1.05)),
+    ),
+    "LAT108": Reported(
+        "In all processes the last round takes 40 % longer than the first.",
+        lambda: _latencies(_course("a", _rounds(1.0, growth=0.4), paused=1.0)),
+        "That is so in one process of eight.",
+        lambda: _latencies(
+            _course("a", [*_rounds(1.0, growth=0.4, processes=1), *_rounds(1.0, processes=7)])
+        ),
+    ),
+    "LAT109": Reported(
+        "The machine swapped during the run.",
+        lambda: _latencies(_course("a", _rounds(1.0)), disturbances=("the machine was swapping",)),
+        "It did not.",
+        lambda: _latencies(_course("a", _rounds(1.0))),
+    ),
+}

@@ -1,0 +1,64 @@
+"""Differences that are easily overlooked, or named by the side on which they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from zoodiff.compare.diff import diff
+from zoodiff.graph.ir import Graph
+from zoodiff.rules.example import TinyNetwork
+
+Step = Callable[[TinyNetwork, str], str]
+
+
+def network(*steps: Step) -> Graph:
+    net = TinyNetwork()
+    x = net.conv("image", 8)
+    for step in steps:
+        x = step(net, x)
+    return net.classifier(net.conv(net.add("Relu", x), 8))
+
+
+def add(op: str, **attributes: Any) -> Step:
+    return lambda net, x: net.add(op, x, **attributes)
+
+
+def response_norm(bias: float) -> Step:
+    return add("LRN", size=5, alpha=1e-4, beta=0.75, bias=bias)
+
+
+def said(a: Graph, b: Graph) -> list[tuple[str, str, str]]:
+    """Findings, which have to be the same the other way round."""
+    there, back = diff(a, b, "a", "b").findings, diff(b, a, "b", "a").findings
+    assert [(f.code, f.left, f.right) for f in there] == [(f.code, f.right, f.left) for f in back]
+    return [(f.code, f.left, f.right) for f in there]
+
+
+@pytest.mark.parametrize(("first", "second"), [(1.0, 2.0), (0.0, 1.0)])
+def test_the_constant_of_a_response_norm_is_no_bias_of_a_layer(first: float, second: float) -> None:
+    """A. Krizhevsky et al. (2012) have k = 2, Caffe and PyTorch have 1 by default."""
+    a, b = network(add("Relu"), response_norm(first)), network(add("Relu"), response_norm(second))
+    assert said(a, b) == [("ARC124", f"bias {first:g}", f"bias {second:g}")]
+
+
+def scaled(net: TinyNetwork, x: str) -> str:
+    return net.per_channel("Mul", x)
+
+
+def test_a_scale_before_a_norm_is_a_scale_layer() -> None:
+    before, without = network(scaled, TinyNetwork.norm), network(TinyNetwork.norm)
+    assert said(without, before) == [("ARC113", "none", "scale before the norm")]
+    both = network(scaled, TinyNetwork.norm, scaled)
+    assert said(without, both) == [
+        ("ARC113", "none", "scale before the norm"),
+        ("ARC113", "none", "scale"),
+    ]
+
+
+def test_a_response_norm_in_the_place_of_another_norm_is_named_alike_from_both_sides() -> None:
+    group = add("GroupNormalization", num_groups=2, axis=1, epsilon=1e-5, scale=False, center=False)
+    a, b = network(add("Relu"), response_norm(1.0)), network(add("Relu"), group)
+    assert said(a, b) == [("ARC122", "local response norm", "group norm")]
