@@ -46,7 +46,7 @@ for code, name, cause, consequence, advice in (
         "SEC104",
         "operators that reach beyond",
         "The network has operators that read or write files, run Python or commands, talk to a "
-        "network or load libraries.",
+        "network, wait for others or load libraries, or that zoodiff does not know.",
         "Running the network would do these things; reading a file is enough to give it away in "
         "an output.",
         "A network for inference needs none of them: export it without its input pipeline and "
