@@ -139,6 +139,97 @@ def layer_that_reads_its_vocabulary(folder: Path, mark: Path) -> Path:
     return _with_layer(folder, lambda one: one.update(layer))
 
 
+def _function(module: str, name: str, **more: Any) -> dict[str, Any]:
+    said = {"module": module, "class_name": "function", "config": name, "registered_name": name}
+    return {**said, **more}
+
+
+def _activation(name: str, function: dict[str, Any], code: str = "SEC105") -> None:
+    """A function that the convolution would call with its output."""
+
+    def write(folder: Path, mark: Path) -> Path:
+        return _with_layer(folder, lambda one: one["config"].update(activation=function))
+
+    write.__name__ = name
+    trick(code)(write)
+
+
+_activation("function_that_builds_what_a_text_says", _function("keras.models", "model_from_json"))
+_activation(
+    "function_that_builds_a_network_of_the_zoo",
+    _function("keras.applications.resnet50", "ResNet50"),
+)
+_activation("function_that_fetches_a_data_set", _function("keras.datasets.mnist", "load_data"))
+_activation(
+    "function_under_the_name_of_another",
+    _function("keras.activations", "relu", registered_name="deserialize"),
+)
+_activation("function_without_a_module", _function("", "deserialize"))
+_activation(
+    "specification_that_is_a_function",
+    {
+        "module": "keras.layers",
+        "class_name": "__typespec__",
+        "spec_name": "deserialize",
+        "config": [],
+    },
+)
+
+
+@trick("SEC105")
+def function_among_the_branches_of_an_operation(folder: Path, mark: Path) -> Path:
+    """Keras gives functions to operations, which call them with what else they are given."""
+    text = '{"class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}'
+    branch = _function("keras.models", "model_from_json")
+
+    def change(one: dict[str, Any]) -> None:
+        one.update(module="keras.src.ops.core", class_name="Switch", config={"name": "switch"})
+        one["inbound_nodes"] = [{"args": [0, [branch], text], "kwargs": {}}]
+
+    return _with_layer(folder, change)
+
+
+@trick("SEC105")
+def layer_of_the_old_form_that_is_a_function(folder: Path, mark: Path) -> Path:
+    """Without a module a name is looked up among all that Keras's layers import."""
+    inner = {"config": {"class_name": "Dense", "config": {"units": 1}}}
+
+    def change(one: dict[str, Any]) -> None:
+        one.pop("module")
+        one.pop("registered_name", None)
+        one.update(class_name="deserialize", config=inner)
+
+    return _with_layer(folder, change)
+
+
+@trick("SEC105")
+def class_whose_name_holds_a_package(folder: Path, mark: Path) -> Path:
+    def change(one: dict[str, Any]) -> None:
+        one.pop("registered_name", None)
+        one.update(class_name="stranger>Conv")
+
+    return _with_layer(folder, change)
+
+
+@trick("SEC105")
+def callback_that_writes(folder: Path, mark: Path) -> Path:
+    layer = {"module": "keras.callbacks", "class_name": "CSVLogger"}
+    return _with_layer(folder, lambda one: one.update(layer, config={"filename": str(mark)}))
+
+
+@trick("SEC103")
+def code_by_the_module_that_defines_it(folder: Path, mark: Path) -> Path:
+    layer = {"module": "keras.src.utils.jax_layer", "class_name": "JaxLayer", "config": {}}
+    return _with_layer(folder, lambda one: one.update(layer))
+
+
+@trick("SEC110")
+def vocabulary_that_is_a_path_in_disguise(folder: Path, mark: Path) -> Path:
+    path = {"class_name": "__bytes__", "config": {"value": "/etc/passwd"}}
+    layer = {"class_name": "TextVectorization", "config": {"vocabulary": path, "name": "x"}}
+    return _with_layer(folder, lambda one: one.update(layer))
+
+
 @trick("contained")
 def configuration_nested_without_end(folder: Path, mark: Path) -> Path:
     return written(folder, {**sound(), "config.json": b'{"config":' * 100_000})

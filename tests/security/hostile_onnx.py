@@ -63,6 +63,38 @@ _weights_at("of_a_terabyte", "SEC111", offset="0", length=str(1 << 40))
 _weights_at("before_the_start", "SEC111", offset="-8", length="432")
 _weights_at("at_no_number", "SEC111", offset="0x10; rm", length="432")
 _weights_at("in_a_folder", "SEC110", location=".")
+_weights_at(
+    "at_an_address_in_memory",
+    "SEC110",
+    location="*/_ORT_MEM_ADDR_/*",
+    offset=str(1 << 32),
+    length="432",
+)
+
+
+@trick("SEC110")
+def weights_at_two_places(folder: Path, mark: Path) -> Path:
+    """Readers differ in which of the two they take."""
+    made = model({"location": "../../../../../../etc/passwd"})
+    made.graph.initializer[0].external_data.add(key="location", value="weights.bin")
+    return saved(folder, made)
+
+
+@trick("SEC110")
+def weights_outside_in_the_default_of_a_function(folder: Path, mark: Path) -> Path:
+    from onnx import TensorProto, helper
+
+    body = [helper.make_node("Constant", [], ["w"]), helper.make_node("Conv", ["x", "w"], ["y"])]
+    body[0].attribute.add(name="value", ref_attr_name="weights", type=4)
+    opset = [helper.make_opsetid("", 17)]
+    function = helper.make_function("own", "Layer", ["x"], ["y"], body, opset)
+    default = function.attribute_proto.add(name="weights", type=4)
+    default.t.MergeFrom(TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4, 3, 3, 3]))
+    default.t.data_location = TensorProto.EXTERNAL
+    default.t.external_data.add(key="location", value="/etc/passwd")
+    nodes = [helper.make_node("Layer", ["x"], ["y"], domain="own")]
+    made = model(None, nodes=nodes, functions=[function], opsets=[helper.make_opsetid("own", 1)])
+    return saved(folder, made)
 
 
 @trick("SEC110")
@@ -137,7 +169,7 @@ def weights_outside_in_a_sparse_tensor(folder: Path, mark: Path) -> Path:
     return saved(folder, made)
 
 
-@trick("contained")
+@trick("SEC104")
 def operator_of_a_foreign_library(folder: Path, mark: Path) -> Path:
     from onnx import helper
 
@@ -145,13 +177,72 @@ def operator_of_a_foreign_library(folder: Path, mark: Path) -> Path:
     return saved(folder, model(None, nodes=nodes, opsets=[helper.make_opsetid("strange", 1)]))
 
 
-@trick("contained")
+@trick("SEC104")
 def operator_of_python(folder: Path, mark: Path) -> Path:
     from onnx import helper
 
     nodes = [helper.make_node("PyOp", ["x"], ["y"], domain="pyopmulti_1", module="os")]
     opsets = [helper.make_opsetid("pyopmulti_1", 1)]
     return saved(folder, model(None, nodes=nodes, opsets=opsets))
+
+
+def _operator(name: str, domain: str, kind: str, **attributes: Any) -> None:
+    """A network of one operator."""
+
+    def write(folder: Path, mark: Path) -> Path:
+        from onnx import helper
+
+        nodes = [helper.make_node(kind, ["x"], ["y"], domain=domain, **attributes)]
+        return saved(folder, model(None, nodes=nodes, opsets=[helper.make_opsetid(domain, 1)]))
+
+    write.__name__ = f"operator_{name}"
+    trick("SEC104")(write)
+
+
+_operator(
+    "that_takes_a_compiled_network_from_a_file",
+    "com.microsoft",
+    "EPContext",
+    embed_mode=0,
+    ep_cache_context="../../etc/passwd",
+)
+_operator("that_is_a_compiled_network", "com.microsoft", "Snpe", DLC="program")
+_operator("of_torch", "org.pytorch.aten", "ATen", operator="aten::from_file", overload_name="")
+_operator("of_an_extension", "ai.onnx.contrib", "PyOp", id=1)
+_operator("of_a_domain_that_looks_like_the_standard", "ai.onnx ", "Relu")
+_operator("that_onnx_runtime_does_not_have", "com.microsoft", "LoadLibrary")
+
+
+@trick("SEC104")
+def foreign_operator_in_a_branch(folder: Path, mark: Path) -> Path:
+    from onnx import helper
+
+    conv = helper.make_node("Conv", ["x", "kernel"], ["y"])
+    leaf = helper.make_node("Run", ["x"], ["z"], domain="strange")
+    opsets = [helper.make_opsetid("strange", 1)]
+    return saved(folder, model(None, nodes=[conv, _branch(2, leaf)], opsets=opsets))
+
+
+@trick("SEC104")
+def compiled_network_under_the_name_of_a_function(folder: Path, mark: Path) -> Path:
+    """A file's own functions may have any name but those that are refused."""
+    from onnx import helper
+
+    opset = [helper.make_opsetid("", 17)]
+    body = [helper.make_node("Relu", ["x"], ["y"])]
+    function = helper.make_function("com.microsoft", "EPContext", ["x"], ["y"], body, opset)
+    nodes = [helper.make_node("EPContext", ["x"], ["y"], domain="com.microsoft")]
+    opsets = [helper.make_opsetid("com.microsoft", 1)]
+    return saved(folder, model(None, nodes=nodes, functions=[function], opsets=opsets))
+
+
+@trick("contained")
+def settings_of_a_session_in_a_file(folder: Path, mark: Path) -> Path:
+    """ONNX Runtime takes settings from a file if a variable of the environment says so."""
+    made = model(None)
+    settings = '{"session_options": {"enable_profiling": 1, "graph_optimization_level": 0}}'
+    made.metadata_props.add(key="ort_config", value=settings)
+    return saved(folder, made)
 
 
 @trick("contained")

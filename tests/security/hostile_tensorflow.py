@@ -122,6 +122,183 @@ _with(_lines, "reads_lines")
 _with(_summary, "writes_summaries")
 
 
+def _after(tf: Any, x: Any, done: Any) -> Any:
+    with tf.control_dependencies([done]):
+        return tf.identity(x)
+
+
+def _made(tf: Any, operator: str, inputs: list[Any], outputs: list[Any], **attributes: Any) -> Any:
+    """The outputs of an operator that has no function in Python."""
+    made = {key: tf.compat.v1.AttrValue(**value) for key, value in attributes.items()}
+    graph = tf.compat.v1.get_default_graph()
+    return graph.create_op(operator, inputs, outputs, attrs=made)
+
+
+def _text(tf: Any, variant: Any) -> Any:
+    """The only element of a data set of texts."""
+    shapes = {"output_types": [tf.string], "output_shapes": [()]}
+    return tf.raw_ops.DatasetToSingleElement(dataset=variant, **shapes)[0]
+
+
+def _records(tf: Any, x: Any, mark: Path, operator: str) -> Any:
+    texts = tf.data.Dataset.from_tensors(tf.constant("x"))._variant_tensor
+    write = getattr(tf.raw_ops, operator)
+    return _after(tf, x, write(input_dataset=texts, filename=str(mark), compression_type=""))
+
+
+def _saved_data_set(tf: Any, x: Any, mark: Path) -> Any:
+    texts = tf.data.Dataset.from_tensors(tf.constant("x"))
+    shard = tf.function(lambda text: tf.constant(0, tf.int64)).get_concrete_function(
+        tf.TensorSpec((), tf.string)
+    )
+    saved = tf.raw_ops.SaveDataset(
+        input_dataset=texts._variant_tensor,
+        path=str(mark),
+        shard_func_other_args=[],
+        shard_func=shard,
+        compression="",
+        use_shard_func=False,
+    )
+    return _after(tf, x, saved)
+
+
+def _in_a_map(tf: Any, x: Any, mark: Path) -> Any:
+    """The operator is in a function that only an attribute names."""
+
+    def write(number: Any) -> Any:
+        with tf.control_dependencies([tf.io.write_file(str(mark), "x")]):
+            return tf.identity(number)
+
+    total = tf.data.Dataset.range(1).map(write).reduce(tf.constant(0, tf.int64), lambda n, m: n + m)
+    return x + tf.cast(total, tf.float32)
+
+
+def _data_set_of_a_text(tf: Any, x: Any, mark: Path) -> Any:
+    """The graph is a text among the constants."""
+    with tf.init_scope():
+        lines = tf.data.TextLineDataset("/etc/passwd").take(1)
+        graph = tf.raw_ops.DatasetToGraphV2(input_dataset=lines._variant_tensor).numpy()
+    graph = tf.strings.join(
+        [tf.constant(graph), tf.strings.substr(tf.strings.as_string(x[0, 0]), 0, 0)]
+    )
+    return _length(tf, x, _text(tf, tf.raw_ops.DatasetFromGraph(graph_def=graph)))
+
+
+def _candidates(tf: Any, x: Any, mark: Path) -> Any:
+    found = tf.raw_ops.FixedUnigramCandidateSampler(
+        true_classes=tf.constant([[0]], tf.int64),
+        num_true=1,
+        num_sampled=1,
+        unique=False,
+        range_max=10,
+        vocab_file="/etc/passwd",
+    )
+    return x + found.true_expected_count[0]
+
+
+def _records_read(tf: Any, x: Any, mark: Path) -> Any:
+    found = tf.raw_ops.RecordInput(file_pattern="/etc/pass*", batch_size=1, file_parallelism=1)
+    return _length(tf, x, found[0])
+
+
+def _listed(tf: Any, x: Any, mark: Path) -> Any:
+    found = tf.raw_ops.ExperimentalMatchingFilesDataset(patterns=["/etc/passw?"])
+    return _length(tf, x, _text(tf, found))
+
+
+def _chunk(tf: Any, x: Any, mark: Path) -> Any:
+    found = tf.raw_ops.SnapshotChunkDataset(
+        chunk_file="/etc/passwd", output_types=[tf.string], output_shapes=[()], compression=""
+    )
+    return _length(tf, x, _text(tf, found))
+
+
+def _service(tf: Any, x: Any, mark: Path) -> Any:
+    texts = tf.data.Dataset.from_tensors(tf.constant("x"))._variant_tensor
+    saved = tf.raw_ops.DistributedSave(
+        dataset=texts, directory=str(mark), address="127.0.0.1:9", metadata=""
+    )
+    return _after(tf, x, saved)
+
+
+def _protobuf(tf: Any, x: Any, mark: Path) -> Any:
+    found = tf.raw_ops.DecodeProtoV2(
+        bytes=tf.constant(["x"]),
+        message_type="x.X",
+        field_names=["a"],
+        output_types=[tf.float32],
+        descriptor_source="/etc/passwd",
+    )
+    return x + tf.cast(found.sizes[0, 0], tf.float32)
+
+
+def _statistics(tf: Any, x: Any, mark: Path) -> Any:
+    args = [x[0, 0], x[0, 0], tf.constant([1], tf.int64)]
+    kinds = [one.dtype.as_datatype_enum for one in args]
+    given = {
+        "Tin": {"list": tf.compat.v1.AttrValue.ListValue(type=kinds)},
+        "ids": {"list": tf.compat.v1.AttrValue.ListValue(s=[b"a"])},
+        "calibration_methods": {"list": tf.compat.v1.AttrValue.ListValue(i=[1])},
+        "output_file_path": {"s": str(mark).encode()},
+    }
+    return _after(tf, x, _made(tf, "CalibrationStatisticsSaver", args, [], **given))
+
+
+def _queue(tf: Any, x: Any, mark: Path) -> Any:
+    """Nobody puts anything in, so whoever takes something out waits for ever."""
+    queue = tf.raw_ops.FIFOQueueV2(component_types=[tf.float32])
+    return x + tf.raw_ops.QueueDequeueV2(handle=queue, component_types=[tf.float32])[0]
+
+
+def _stage(tf: Any, x: Any, mark: Path) -> Any:
+    return x + tf.raw_ops.Unstage(dtypes=[tf.float32])[0]
+
+
+def _remote(tf: Any, x: Any, mark: Path) -> Any:
+    double = tf.function(lambda y: y * 2.0).get_concrete_function(tf.TensorSpec(x.shape))
+    target = "/job:worker/replica:0/task:0/device:CPU:0"
+    found = tf.raw_ops.RemoteCall(target=target, args=[x], Tout=[tf.float32], f=double)[0]
+    found.set_shape(x.shape)
+    return found
+
+
+def _machine_code(tf: Any, x: Any, mark: Path) -> Any:
+    """Asks XLA to call a function of the process by its name."""
+    given = {
+        "target_name": {"s": b"system"},
+        "backend_config": {"s": f"touch {mark}".encode()},
+        "T": {"list": tf.compat.v1.AttrValue.ListValue(type=[x.dtype.as_datatype_enum])},
+        "dtype": {"type": x.dtype.as_datatype_enum},
+        "shape": {"shape": tf.TensorShape(()).as_proto()},
+    }
+    return x + _made(tf, "XlaCustomCall", [x], [x.dtype], **given).outputs[0]
+
+
+_with(lambda tf, x, mark: _records(tf, x, mark, "DatasetToTFRecord"), "writes_records")
+_with(
+    lambda tf, x, mark: _records(tf, x, mark, "ExperimentalDatasetToTFRecord"),
+    "writes_records_by_an_experiment",
+)
+_with(_saved_data_set, "saves_a_data_set")
+_with(_in_a_map, "writes_in_the_function_of_a_data_set")
+_with(_data_set_of_a_text, "makes_a_data_set_of_a_text")
+_with(_candidates, "reads_a_vocabulary")
+_with(_records_read, "reads_records")
+_with(_listed, "lists_files_as_a_data_set")
+_with(_chunk, "reads_a_snapshot")
+_with(_service, "asks_a_service_to_save")
+_with(_protobuf, "reads_a_descriptor")
+_with(_statistics, "writes_statistics")
+_with(_queue, "waits_for_a_queue")
+_with(_stage, "waits_for_a_stage")
+_with(_remote, "calls_another_machine")
+_with(_machine_code, "calls_machine_code")
+_with(
+    lambda tf, x, mark: _after(tf, x, tf.raw_ops.Abort(error_msg="x", exit_without_error=True)),
+    "ends_the_process",
+)
+
+
 def _changed(folder: Path, change: Callable[[Any], None]) -> Path:
     """A sound SavedModel whose protobuf was edited."""
     from tensorflow.core.protobuf import saved_model_pb2
@@ -214,6 +391,6 @@ def frozen_graph_that_restores(folder: Path, mark: Path) -> Path:
     return frozen(folder, {"name": "y", "op": "RestoreV2", "input": ["x"]})
 
 
-@trick("contained")
+@trick("SEC104")
 def frozen_graph_with_a_foreign_operator(folder: Path, mark: Path) -> Path:
     return frozen(folder, {"name": "y", "op": "StrangeRun", "input": ["x"]})

@@ -61,6 +61,20 @@ def _operators(of: Any, x: Any) -> Any:
     return keras.ops.relu(of.Conv2D(4, 3)(x) * 2.0 + 1.0)
 
 
+def _rare_operators(of: Any, x: Any) -> Any:
+    import keras
+
+    small = keras.ops.image.resize(x, (8, 8))
+    words = keras.ops.einsum("bhwc,dc->bhwd", small, keras.ops.ones((4, 3)))
+    return keras.ops.where(words > 0, keras.ops.clip(words, 0, 6), keras.ops.roll(words, 1, 1))
+
+
+def _recurrent(of: Any, x: Any) -> Any:
+    words = of.TimeDistributed(of.Dense(8))(of.Reshape((16, 48))(x))
+    made = of.Bidirectional(of.LSTM(4, return_sequences=True))(words)
+    return of.RNN(of.StackedRNNCells([of.GRUCell(4), of.SimpleRNNCell(4)]))(made)
+
+
 _saved("convolution", lambda of, x: of.Conv2D(4, 3)(x))
 _saved("residual", lambda of, x: of.Add()([of.Conv2D(3, 3, padding="same")(x), x]))
 _saved("depthwise", lambda of, x: of.DepthwiseConv2D(3)(of.ZeroPadding2D(1)(x)))
@@ -75,6 +89,8 @@ _saved("attention", _attention)
 _saved("regularised", _regular)
 _saved("nested", _nested)
 _saved("operators", _operators)
+_saved("rare_operators", _rare_operators)
+_saved("recurrent", _recurrent)
 
 
 @sound("keras", allowed=True)
@@ -110,6 +126,27 @@ def keras_compiled_and_trained(folder: Path) -> Path:
     )
     model.fit(np.zeros((4, 16, 16, 3)), np.zeros(4), verbose=0)
     model.save(folder / "a.keras")
+    return folder / "a.keras"
+
+
+@sound("keras")
+def keras_compiled_with_functions(folder: Path) -> Path:
+    import keras
+
+    model = _network(lambda of, x: of.Conv2D(4, 3, activation=keras.activations.mish)(x))
+    model.compile("sgd", keras.losses.mean_squared_error, [keras.metrics.binary_accuracy])
+    model.save(folder / "a.keras")
+    return folder / "a.keras"
+
+
+@sound("keras")
+def keras_with_layers_of_its_applications(folder: Path) -> Path:
+    """Their classes have no public name, so the file names the module that defines them."""
+    from keras.src.applications.convnext import ConvNeXt
+
+    sizes = {"depths": [1, 1, 1, 1], "projection_dims": [8, 8, 8, 8]}
+    options = {"weights": None, "classes": 3, "drop_path_rate": 0.1}
+    ConvNeXt(**sizes, **options, input_shape=(32, 32, 3), name="small").save(folder / "a.keras")
     return folder / "a.keras"
 
 

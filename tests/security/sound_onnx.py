@@ -129,6 +129,44 @@ def onnx_quantised(folder: Path) -> Path:
 
 
 @sound("onnx")
+def onnx_optimised_by_its_runtime(folder: Path) -> Path:
+    """ONNX Runtime writes operators and layouts of its own."""
+    import onnx
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "a.onnx")
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(model().SerializeToString(), options)
+    domains = {node.domain for node in onnx.load(folder / "a.onnx").graph.node}
+    assert domains & {"com.microsoft", "com.microsoft.nchwc"}
+    return folder / "a.onnx"
+
+
+@sound("onnx")
+def onnx_with_functions_of_its_own(folder: Path) -> Path:
+    from onnx import helper
+
+    opset = [helper.make_opsetid("", 17)]
+    body = [helper.make_node("Mul", ["a", "a"], ["b"])]
+    made = model(extra=[helper.make_node("Square", ["6"], ["7"], domain="own")])
+    made.functions.append(helper.make_function("own", "Square", ["a"], ["b"], body, opset))
+    made.opset_import.append(helper.make_opsetid("own", 1))
+    (folder / "a.onnx").write_bytes(made.SerializeToString())
+    return folder / "a.onnx"
+
+
+@sound("onnx")
+def onnx_with_operators_of_its_runtime(folder: Path) -> Path:
+    from onnx import helper
+
+    made = model(extra=[helper.make_node("QuickGelu", ["6"], ["7"], domain="com.microsoft")])
+    made.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    (folder / "a.onnx").write_bytes(made.SerializeToString())
+    return folder / "a.onnx"
+
+
+@sound("onnx")
 def onnx_with_what_is_said_of_it(folder: Path) -> Path:
     (folder / "a.onnx").write_bytes(model().SerializeToString())
     (folder / "labels.txt").write_text("one\ntwo\nthree\n")

@@ -15,6 +15,7 @@ import hostile_keras
 import hostile_onnx
 import hostile_pickles
 import hostile_programs
+import hostile_saved_models
 import hostile_tensorflow
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ MARKS = {
     hostile_programs: pytest.mark.torch,
     hostile_keras: pytest.mark.keras,
     hostile_tensorflow: pytest.mark.keras,
+    hostile_saved_models: pytest.mark.keras,
     hostile_onnx: pytest.mark.onnx,
     hostile_data: pytest.mark.onnx,
 }

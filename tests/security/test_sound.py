@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sound_keras
 import sound_onnx
+import sound_tensorflow
 import sound_torch
 from sound import SOUND, Sound
 
@@ -21,7 +22,7 @@ from zoodiff.workers import permissions
 from zoodiff.zoos import registry
 from zoodiff.zoos.decoding import decoding
 
-assert sound_torch and sound_keras and sound_onnx  # they fill the list
+assert sound_torch and sound_keras and sound_onnx and sound_tensorflow  # they fill the list
 MARKS = {
     "checkpoint": pytest.mark.torch,
     "torch": pytest.mark.torch,

@@ -11,6 +11,8 @@ from zoodiff.rules.security import climbs, refusal
 
 _DEPTH = 64
 """Graphs within graphs."""
+_MEMORY = "*/_ORT_MEM_ADDR_/"
+"""How ONNX Runtime marks tensors of its own process; some versions take the mark from a file."""
 
 
 def check(model: Any, path: Path) -> None:
@@ -20,12 +22,32 @@ def check(model: Any, path: Path) -> None:
     """
     for tensor in tensors(model):
         said = {one.key: one.value for one in tensor.external_data}
+        if len(said) < len(tensor.external_data):
+            raise refusal("SEC110", f"{path} says twice where the weight {tensor.name!r} lies")
         if said:
             _check_place(said, tensor, path)
 
 
 def tensors(model: Any) -> Iterator[Any]:
     """Every tensor of a model: of its graph, subgraphs, functions and training."""
+    for graph in _graphs(model):
+        yield from getattr(graph, "initializer", ())
+        for sparse in getattr(graph, "sparse_initializer", ()):
+            yield from (sparse.values, sparse.indices)
+        for one in _attributes(graph):
+            yield from (one.t, *one.tensors)
+            for sparse in (one.sparse_tensor, *one.sparse_tensors):
+                yield from (sparse.values, sparse.indices)
+
+
+def nodes(model: Any) -> Iterator[Any]:
+    """Every node of a model: of its graph, subgraphs, functions and training."""
+    for graph in _graphs(model):
+        yield from graph.node
+
+
+def _graphs(model: Any) -> Iterator[Any]:
+    """Every graph and function; raise RefusedError (SEC122) where they are nested without end."""
     waiting = [(model.graph, 0)]
     for one in model.training_info:
         waiting += [(one.initialization, 0), (one.algorithm, 0)]
@@ -34,15 +56,16 @@ def tensors(model: Any) -> Iterator[Any]:
         graph, depth = waiting.pop()
         if depth > _DEPTH:
             raise refusal("SEC122", f"graphs are nested more than {_DEPTH} deep")
-        yield from getattr(graph, "initializer", ())
-        for sparse in getattr(graph, "sparse_initializer", ()):
-            yield from (sparse.values, sparse.indices)
-        for node in graph.node:
-            for one in node.attribute:
-                yield from (one.t, *one.tensors)
-                for sparse in (one.sparse_tensor, *one.sparse_tensors):
-                    yield from (sparse.values, sparse.indices)
-                waiting += [(g, depth + 1) for g in (one.g, *one.graphs) if g.node]
+        yield graph
+        for one in _attributes(graph):
+            waiting += [(g, depth + 1) for g in (one.g, *one.graphs) if g.node or g.initializer]
+
+
+def _attributes(graph: Any) -> Iterator[Any]:
+    """The attributes of a graph's nodes, and the defaults that a function gives to its own."""
+    for node in graph.node:
+        yield from node.attribute
+    yield from getattr(graph, "attribute_proto", ())
 
 
 def _check_place(said: dict[str, str], tensor: Any, path: Path) -> None:
@@ -51,6 +74,8 @@ def _check_place(said: dict[str, str], tensor: Any, path: Path) -> None:
     plain = unicodedata.normalize("NFKC", location)
     if climbs(location) or climbs(plain):
         raise refusal("SEC110", f"{what}, outside its own folder; such files are refused")
+    if location.startswith(_MEMORY):
+        raise refusal("SEC110", f"{what}, a place in memory")
     if not location or any(unicodedata.category(letter) in {"Cc", "Cf"} for letter in location):
         raise refusal("SEC110", f"{what}, a name with letters that cannot be seen")
     folder, place = path.parent, path.parent / location

@@ -55,7 +55,7 @@ OPERATORS = Rule(
     name="operators that reach beyond",
     effect="safety",
     cause="The network has operators that read or write files, run Python or commands, talk to a "
-    "network or load libraries.",
+    "network, wait for others or load libraries, or that zoodiff does not know.",
     consequence="Running the network would do these things. Reading a file is enough to give it "
     "away in an output.",
     advice="A network for inference needs none of them: export it without its input pipeline and "

@@ -91,7 +91,8 @@ class KerasFiles:
 
     def _open(self, model: str) -> Any:
         path, extent = opened(model)
-        carries_code = look.check(path)
+        with stages.stage(stages.CHECKS):
+            carries_code = look.check(path)
         self._keras.utils.clear_session(free_memory=False)
         try:
             found = self._keras.saving.load_model(path, compile=False, safe_mode=not carries_code)

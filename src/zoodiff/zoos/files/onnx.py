@@ -12,6 +12,7 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
+from zoodiff.zoos.look import onnx as look
 from zoodiff.zoos.onnx_backend import OnnxNetwork
 from zoodiff.zoos.onnx_session import open_file, precision, sha256_of_model
 
@@ -53,8 +54,12 @@ class OnnxFiles:
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
-        """Start a session; ``random`` fills every weight from ``seed``."""
+        """Start a session of known operators; ``random`` fills every weight from ``seed``."""
+        from zoodiff.frontends.onnx_file import load
+
         path, extent = opened(model)
+        with stages.stage(stages.CHECKS):
+            look.check(load(path), path)
         session = open_file(path, weights, seed, name=path.name, threads=threads, mode=mode)
         given = session.input_shape
         last = len(given) == 4 and given[-1] in {1, 3} and given[1] not in {1, 3}

@@ -144,7 +144,8 @@ class TensorFlowFiles:
     ) -> tuple[Any, Any, tuple[int, ...]]:
         """The loaded model, its signature traced at batch size 1, and the input's shape."""
         tf = self._tf
-        graphs.check_saved_model(path)
+        with stages.stage(stages.CHECKS):
+            graphs.check_saved_model(path)
         try:
             loaded = tf.saved_model.load(os.fspath(path))
         except Exception as error:

@@ -1,129 +1,73 @@
-"""TensorFlow's graphs: operators that touch files, run Python or talk to a network.
+"""TensorFlow's SavedModels and frozen graphs: nothing in them may do more than compute.
 
-Every SavedModel has functions that save and restore its own variables. TensorFlow's loader reads
-the variables by itself, so these functions stay unused; there alone, saving and restoring are let
-pass.
+The other files of a SavedModel are harmless: of ``keras_metadata.pb`` nothing is read, of
+``fingerprint.pb`` and ``debug/`` numbers and names of places in source code.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import climbs, refusal
+from zoodiff.zoos.look import graph_nodes, graph_saving
 
-_SAVING_TEXT = (
-    "SaveV2 RestoreV2 MergeV2Checkpoints Save SaveSlices Restore RestoreSlice ShardedFilename "
-    "ShardedFilespec"
-)
-_SAVING = frozenset(_SAVING_TEXT.split())
-_BEYOND = re.compile(
-    r"""
-    (Read|Write|Matching|Delete|Copy|Rename)\w*File\w* | WholeFileReader\w* | \w*LineReader\w*
-    | \w*RecordReader\w* | \w*LMDB\w*
-    | \w*(TextLine|TFRecord|FixedLengthRecord|Csv|CSV|Sql)Dataset\w*
-    | (Save|Load|Snapshot|Cache|Assert.*File)Dataset\w* | SnapshotDatasetReader | DatasetFromFile\w*
-    | InitializeTableFromTextFile\w* | (Load|GenerateVocab)\w*(Matrix|Remapping)\w*
-    | ImmutableConst | PrintV2 | .*PyFunc.* | NumpyFunction
-    | \w*Summary(Writer|FileWriter|DbWriter|Events|V2)\w*
-    | (Write|Create|Flush|Close|Import)\w*Summary\w*
-    | DebugIdentity\w* | DebugNanCount\w* | DebugNumericSummary\w* | FileSystemSetConfiguration
-    | LoadLibrary\w* | LoadKernels\w* | CustomCall | XlaCustomCall\w* | RemoteCall | \w*Rpc\w*
-    | RemoteFusedGraphExecute | DataServiceDataset\w* | RegisterDataset\w* | \w*Socket\w*
-    | _Send | _Recv | _HostSend | _HostRecv | ConfigureDistributed\w* | Kafka\w* | Bigtable\w*
-    | \w*(GCS|BigQuery)\w*
-    """,
-    re.VERBOSE,
-)
+_CLASSES = frozenset({"", "tf.StaticHashTable", "tf.TrackableConstant"})
+"""Classes of objects in a SavedModel that TensorFlow itself registers."""
+_ASSETS = "saved_model_assets"
 _LARGEST = 2**31 - 1
 """Bytes of a protobuf that TensorFlow parses."""
 
 
-def beyond(names: Iterable[str]) -> list[str]:
-    """Which operators reach beyond computing, saving and restoring aside."""
-    return sorted({name for name in names if _BEYOND.fullmatch(name)})
-
-
 def check_saved_model(path: Path) -> None:
-    """Look at a SavedModel folder; raise RefusedError (SEC104, SEC110) for what reaches beyond."""
+    """Raise RefusedError (SEC104, SEC105, SEC110) where a SavedModel could do more than compute.
+
+    Raises MeasurementError where it cannot be read.
+    """
     _check_folder(path)
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel()
     _parse(saved, path / "saved_model.pb")
     for meta in saved.meta_graphs:
-        for asset in meta.asset_file_def:
-            if climbs(asset.filename):
-                raise refusal("SEC110", f"{path} takes an asset from {asset.filename!r}")
-        _check_meta(meta, path)
+        for asset in _assets(meta):
+            if climbs(asset):
+                raise refusal("SEC110", f"{path} takes an asset from {asset!r}")
+        graph_nodes.check_graph(meta.graph_def, path)
+        graph_saving.check_meta_graph(meta, path)
+        _check_objects(meta.object_graph_def, path)
 
 
 def check_graph(definition: Any, path: Path) -> None:
-    """Look at a frozen graph; raise RefusedError (SEC104) for operators that reach beyond."""
-    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
-    # What froze a graph may have left its saver behind, which nothing calls.
-    names = {n.op for n in nodes if not (n.op in _SAVING and n.name.startswith("save/"))}
-    _refuse(beyond(names) + sorted(names & _SAVING), path)
+    """Raise RefusedError (SEC104) where a frozen graph could do more than compute."""
+    graph_nodes.check_graph(definition, path)
+    graph_saving.check_frozen(definition, path)
 
 
-def _refuse(found: list[str], path: Path) -> None:
-    if found:
-        raise refusal(
-            "SEC104",
-            f"{path} is not loaded: its operators {', '.join(found)} reach for files, Python or a "
-            "network",
-        )
+def _check_objects(objects: Any, path: Path) -> None:
+    """Objects are plain ones, lists and dictionaries, or of classes that are registered by name."""
+    for one in objects.nodes:
+        if one.registered_name not in _CLASSES:
+            raise refusal(
+                "SEC105",
+                f"{path} needs the class {one.registered_name!r}, which TensorFlow does not have",
+            )
+        graph_nodes.check_devices((one.variable.device, one.resource.device), path)
 
 
-def _check_meta(meta: Any, path: Path) -> None:
-    functions = {f.signature.name: f for f in meta.graph_def.library.function}
-    saver = meta.saver_def
-    own = {
-        name.split(":")[0]
-        for name in (saver.save_tensor_name, saver.restore_op_name, saver.filename_tensor_name)
-    }
-    own = {name for name in own if name}
-    main = list(meta.graph_def.node)
-    saving = [node for node in main if node.name in own or node.name.startswith("save/")]
-    others = [node for node in main if node not in saving]
-    named = [
-        name for name in functions if re.match(r"__inference__traced_(save|restore)_\d+", name)
-    ]
-    by_saver = _reached(saving, functions) | set(named)
-    by_others = _reached(others, functions)
-    # Functions that nothing in the graph calls are called by name from the object graph.
-    free = set(functions) - by_saver
-    by_others |= free | _reached(
-        [node for name in free for node in functions[name].node_def], functions
-    )
-    everything = {node.op for node in main} | {
-        node.op for f in functions.values() for node in f.node_def
-    }
-    found = beyond(everything)
-    unsaved = {node.op for node in others}
-    unsaved |= {node.op for name in by_others for node in functions[name].node_def}
-    _refuse(found + sorted(unsaved & _SAVING), path)
+def _assets(meta: Any) -> Iterator[str]:
+    """Names of the files that a SavedModel takes from its folder of assets."""
+    from tensorflow.core.protobuf import meta_graph_pb2
 
-
-def _reached(nodes: Iterable[Any], functions: dict[str, Any]) -> set[str]:
-    """Functions that nodes call, directly or through others."""
-    found: set[str] = set()
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        for value in node.attr.values():
-            for one in (value.func, *value.list.func):
-                if one.name in functions and one.name not in found:
-                    found.add(one.name)
-                    waiting += functions[one.name].node_def
-        if node.op in functions and node.op not in found:
-            found.add(node.op)
-            waiting += functions[node.op].node_def
-    return found
+    yield from (asset.filename for asset in meta.asset_file_def)
+    packs = meta.collection_def[_ASSETS].any_list.value if _ASSETS in meta.collection_def else ()
+    for packed in packs:
+        asset = meta_graph_pb2.AssetFileDef()
+        packed.Unpack(asset)
+        yield asset.filename
 
 
 def _check_folder(path: Path) -> None:

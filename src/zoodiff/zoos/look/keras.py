@@ -1,7 +1,8 @@
 """Keras files: what their configuration names, and what their weights point at.
 
-Keras's own safe mode refuses Lambda layers; it imports other modules and opens the files that some
-layers name, so both are looked at here.
+Keras's own safe mode refuses Lambda layers; it finds any other function and class of Keras, calls
+functions that layers are given, and opens the files that some layers name. So a configuration may
+name what is allowed in ``keras_objects.toml``, and no paths.
 """
 
 from __future__ import annotations
@@ -10,19 +11,15 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import refusal
 from zoodiff.zoos.look import allowed, archive, hdf5
+from zoodiff.zoos.look.judged import UNKNOWN, judged
 
-_PARTS_TEXT = (
-    "activations backend constraints dtype_policies initializers layers legacy losses metrics "
-    "models ops optimizers quantizers random regularizers"
-)
-_PARTS = frozenset(_PARTS_TEXT.split())
-"""Of the package keras, what a network may be made of: nothing there fetches or runs."""
 _CODE = {
     "Lambda": "a Lambda layer",
     "__lambda__": "a lambda function",
@@ -31,6 +28,12 @@ _CODE = {
     "FlaxLayer": "a module of Flax",
 }
 _READS = frozenset({"TFSMLayer"})
+_PLAIN = frozenset(
+    {"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__"}
+)
+"""What Keras writes for values that are no objects of its own."""
+_BARE = ("activations", "constraints", "initializers", "losses", "metrics", "regularizers")
+"""Parts of Keras in which it looks for a function that is named without its module."""
 _PATHS = frozenset({"vocabulary", "idf_weights", "filepath", "filename", "path", "url", "origin"})
 _LARGEST = 64 * 2**20
 
@@ -103,27 +106,52 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
 
 
 def _check_origin(one: dict[str, Any], path: Path) -> None:
-    module, kind = one.get("module"), one.get("class_name")
-    registered = one.get("registered_name")
-    if kind in _READS:
-        raise refusal("SEC110", f"{path} has a {kind}, which loads another model from a path")
-    if isinstance(registered, str) and ">" in registered:
-        raise refusal("SEC105", f"{path} needs the class {registered!r}, which Keras does not have")
-    if module in {None, "", "builtins"}:
-        inner = one.get("config")
-        if module == "builtins" and kind == "function":
-            raise refusal("SEC105", f"{path} needs the function {inner!r} of a stranger")
+    module, kind, registered = (one.get(k) for k in ("module", "class_name", "registered_name"))
+    function = kind == "function"
+    name = one.get("config") if function else kind
+    if not isinstance(name, str) or not isinstance(module or "", str):
+        raise refusal("SEC105", f"{path} needs an object whose class is {name!r} of {module!r}")
+    if name in _READS:
+        raise refusal("SEC110", f"{path} has a {name}, which loads another model from a path")
+    if kind in _PLAIN:
         return
-    parts = str(module).split(".")
-    inside = parts[2:] if parts[:2] == ["keras", "src"] else parts[1:]
-    if parts[0] != "keras" or (inside and inside[0] not in _PARTS):
-        raise refusal(
-            "SEC105",
-            f"{path} needs {kind!r} of the module {module!r}, which is no part of a network",
-        )
+    # Some parts of Keras take the function of this name instead.
+    if registered and registered not in (kind, name):
+        raise refusal("SEC105", f"{path} needs the class {registered!r}, which Keras does not have")
+    bare = module in {None, "", "builtins"}
+    if why := _why_not_bare(name) if bare else _why_not(str(module), name, function=function):
+        where = "" if bare else f" of the module {module!r}"
+        raise refusal("SEC105", f"{path} needs {name!r}{where}, which {why}")
+
+
+def _why_not(module: str, name: str, *, function: bool) -> str | None:
+    """Why an object may not be named; its module may be the one that defines it."""
+    objects, full = judged("keras_objects"), f"{module}.{name}"
+    if full in objects.allowed:
+        return None
+    if why := objects.because(full) or objects.because(full.replace("keras.src.", "keras.", 1)):
+        return why
+    inside = module == "keras" or module.startswith("keras.")
+    return None if inside and not function and name in _classes() else UNKNOWN
+
+
+def _why_not_bare(name: str) -> str | None:
+    """Why an object may not be named without its module."""
+    objects = judged("keras_objects")
+    found = name in _classes() or any(f"keras.{part}.{name}" in objects.allowed for part in _BARE)
+    return None if found else UNKNOWN
+
+
+@cache
+def _classes() -> frozenset[str]:
+    """Names of the classes that are allowed, without their modules; functions are in lower case."""
+    names = (full.rpartition(".")[2] for full in judged("keras_objects").allowed)
+    return frozenset(name for name in names if name[:1].isupper())
 
 
 def _check_paths(kind: str, inner: dict[str, Any], path: Path) -> None:
     for key in sorted(_PATHS & inner.keys()):
-        if isinstance(inner[key], str):
-            raise refusal("SEC110", f"{path} has a {kind} whose {key} is the file {inner[key]!r}")
+        value = inner[key]
+        array = isinstance(value, dict) and value.get("class_name") in {"__numpy__", "__tensor__"}
+        if not array and isinstance(value, (str, dict)):
+            raise refusal("SEC110", f"{path} has a {kind} whose {key} is the file {value!r}")

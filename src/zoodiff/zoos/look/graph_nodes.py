@@ -1,0 +1,152 @@
+"""The nodes of TensorFlow's graphs: operators, functions that they call, attributes, devices."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Container, Iterable
+from pathlib import Path
+from typing import Any
+
+from zoodiff.errors import RefusedError
+from zoodiff.rules.security import refusal
+from zoodiff.zoos.look.judged import judged, sentence
+
+SAVING = frozenset(
+    {
+        *("Save", "SaveSlices", "SaveV2", "Restore", "RestoreSlice", "RestoreV2"),
+        *("MergeV2Checkpoints", "ShardedFilename", "ShardedFilespec"),
+    }
+)
+"""Refused operators that a file may hold where nothing runs them; see ``graph_saving``."""
+_RESOURCE = 20
+_OPAQUE = frozenset({_RESOURCE, 21})
+"""Types of tensors whose values are objects of the process: DT_RESOURCE and DT_VARIANT."""
+_LISTS = "tensorflow::TensorList"
+_REMOTE = re.compile(r"/job:(?!localhost(?:/|$))([^/]*)")
+_CODEC = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.:+-]*")
+_CODECS = frozenset({"UnicodeDecode", "UnicodeDecodeWithOffsets", "UnicodeTranscode"})
+
+
+def check_graph(definition: Any, path: Path) -> None:
+    """Raise RefusedError (SEC104) where a graph or its functions do more than compute.
+
+    Saving and restoring are let pass here.
+    """
+    functions = names_of_functions(definition, path)
+    nodes = list(definition.node)
+    for function in definition.library.function:
+        nodes += function.node_def
+        defaults = [one.default_value for one in function.signature.attr]
+        where = f"the function {function.signature.name!r}"
+        _check_values([*function.attr.values(), *defaults], functions, where, path)
+    _check_operators({node.op for node in nodes}, functions, path)
+    for node in nodes:
+        _check_node(node, functions, path)
+    check_devices({node.device for node in nodes}, path)
+
+
+def names_of_functions(definition: Any, path: Path) -> frozenset[str]:
+    """Return the names of a graph's functions; raise RefusedError where two have the same."""
+    names = Counter(function.signature.name for function in definition.library.function)
+    if twice := [name for name, times in names.items() if times > 1]:
+        raise _refused(f"it has two functions {twice[0]!r}", path)
+    return frozenset(names)
+
+
+def functions_of(attributes: Iterable[Any]) -> list[str]:
+    """Return the functions that attributes name, those among the attributes of others too."""
+    names = []
+    for one in _within(attributes):
+        if one.WhichOneof("value") == "func":
+            names.append(one.func.name)
+        else:
+            names += [function.name for function in one.list.func]
+    return names
+
+
+def check_devices(devices: Iterable[str], path: Path) -> None:
+    """Raise RefusedError (SEC104) for a device of another process than TensorFlow's own."""
+    for device in sorted(set(devices)):
+        if found := _REMOTE.search(device):
+            raise _refused(
+                f"it places operators on the job {found[1]!r} of another process ({device!r}); "
+                "export it without devices",
+                path,
+            )
+
+
+def _check_operators(operators: set[str], functions: Container[str], path: Path) -> None:
+    known = judged("tensorflow_operators")
+    reasons = {}
+    for name in operators - SAVING:
+        if (why := known.why_not(name)) and (name in known.refused or name not in functions):
+            reasons[name] = why
+    if reasons:
+        raise _refused(
+            f"it has operators that do more than compute, or may: {sentence(reasons)}", path
+        )
+
+
+def _check_node(node: Any, functions: frozenset[str], path: Path) -> None:
+    _check_values(node.attr.values(), functions, f"the node {node.name!r}", path)
+    if node.op in _CODECS and not _CODEC.fullmatch(node.attr["input_encoding"].s):
+        encoding = node.attr["input_encoding"].s
+        raise _refused(f"{node.op} takes the encoding {encoding!r}, which is no name of one", path)
+    if node.op == "ParseTensor" and node.attr["out_type"].type in {0, *_OPAQUE}:
+        raise _refused(f"the node {node.name!r} makes something other than numbers of text", path)
+
+
+def _check_values(
+    attributes: Iterable[Any], functions: frozenset[str], where: str, path: Path
+) -> None:
+    for one in _within(attributes):
+        kind = one.WhichOneof("value")
+        if kind == "tensor":
+            _check_tensor(one.tensor, where, path)
+            continue
+        if kind == "list":
+            for tensor in one.list.tensor:
+                _check_tensor(tensor, where, path)
+        for function in [one.func] if kind == "func" else one.list.func:
+            if function.name not in functions:
+                what = f"{where} calls the function {function.name!r}, which is not in the file"
+                raise _refused(what, path)
+
+
+def _check_tensor(tensor: Any, where: str, path: Path) -> None:
+    waiting = [tensor]
+    while waiting:
+        one = waiting.pop()
+        if one.dtype % 100 not in _OPAQUE:  # references count from 100
+            continue
+        for inner in one.variant_val:
+            if inner.type_name != _LISTS:
+                raise _refused(f"{where} holds an object of the kind {inner.type_name!r}", path)
+            waiting += inner.tensors
+        if one.dtype % 100 == _RESOURCE:
+            raise _refused(f"{where} holds the handle of a resource", path)
+
+
+def _within(attributes: Iterable[Any]) -> list[Any]:
+    """The attributes that hold functions or tensors, and those among what they give functions."""
+    found, waiting = [], list(attributes)
+    while waiting:
+        one = waiting.pop()
+        kind = one.WhichOneof("value")
+        if kind == "list":
+            functions = one.list.func
+            if functions or one.list.tensor:
+                found.append(one)
+        elif kind in {"func", "tensor"}:
+            found.append(one)
+            functions = [one.func] if kind == "func" else ()
+        else:
+            continue
+        for function in functions:
+            waiting += function.attr.values()
+    return found
+
+
+def _refused(what: str, path: Path) -> RefusedError:
+    return refusal("SEC104", f"{path} is not loaded: {what}")

@@ -1,0 +1,208 @@
+"""Saving and restoring in TensorFlow's graphs: let pass where nothing runs it.
+
+Every SavedModel has functions and nodes that save and restore its own variables. The loader of
+TensorFlow 2 reads the variables by itself and calls none of them. That of TensorFlow 1 runs the
+node that the saver names, which may restore from the place that the loader gives it.
+What saves is found by its operators, not by its name, and so is whatever depends on it. A file is
+refused if anything that is run could reach it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoodiff.errors import RefusedError
+from zoodiff.rules.security import refusal
+from zoodiff.zoos.look.graph_nodes import SAVING, functions_of
+
+_RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
+_SCOPE = re.compile(r"save(_\d+)?/.*")
+"""Where the savers of TensorFlow 1 put their nodes."""
+_SAVERS = "savers"
+"""The collection of savers, which nothing runs; their messages look like those of variables."""
+_VARIABLES = ("variable_name", "initializer_name", "snapshot_name", "initial_value_name")
+
+
+def check_meta_graph(meta: Any, path: Path) -> None:
+    """Raise RefusedError (SEC104) where a signature, an object or a start could save or restore."""
+    graph = meta.graph_def
+    functions = saving_functions(graph.library, path)
+    for name in _called_by_objects(meta.object_graph_def):
+        if name in functions:
+            raise _refused(f"an object calls the function {name!r}", functions[name], path)
+    nodes = _Nodes(graph.node)
+    saving = _saving_nodes(graph.node, functions)
+    touched = nodes.after(saving)
+    for name in _run_by_name(meta):
+        if name in touched:
+            raise _refused(f"a signature or a start runs the node {name!r}", touched[name], path)
+    if not meta.HasField("object_graph_def"):
+        _check_restoring(meta.saver_def, nodes, saving, path)
+
+
+def check_frozen(definition: Any, path: Path) -> None:
+    """Raise RefusedError (SEC104) unless all that saves is what a saver of TensorFlow 1 left."""
+    functions = saving_functions(definition.library, path)
+    saving = _saving_nodes(definition.node, functions)
+    for name, operator in sorted(_Nodes(definition.node).after(saving).items()):
+        if not _SCOPE.fullmatch(name):
+            raise _refused(f"the network has the node {name!r}", operator, path)
+
+
+def saving_functions(library: Any, path: Path) -> dict[str, str]:
+    """Return the functions that save or restore, themselves or by what they call, and by which
+    operator.
+
+    Raises RefusedError where one of them may stand in for another function.
+    """
+    callers: dict[str, set[str]] = {}
+    for function in library.function:
+        for name in _called(function):
+            callers.setdefault(name, set()).add(function.signature.name)
+    found = _closure(
+        {
+            function.signature.name: node.op
+            for function in library.function
+            for node in function.node_def
+            if node.op in SAVING
+        },
+        callers,
+    )
+    for function in library.function:
+        name = function.signature.name
+        # Grappler puts functions in the places of others that implement the same (api_implements).
+        if name in found and any(not key.startswith("_") for key in function.attr):
+            raise _refused(
+                f"the function {name!r} may be put in the place of another", found[name], path
+            )
+    for one in (*library.gradient, *library.registered_gradients):
+        if one.gradient_func in found:
+            name = one.gradient_func
+            raise _refused(f"a gradient is the function {name!r}", found[name], path)
+    return found
+
+
+class _Nodes:
+    """Which nodes of a graph take something from which others, by name."""
+
+    def __init__(self, nodes: Iterable[Any]) -> None:
+        self.by_name: dict[str, list[Any]] = {}
+        self._takers: dict[str, set[str]] = {}
+        for node in nodes:
+            self.by_name.setdefault(node.name, []).append(node)
+            for given in node.input:
+                self._takers.setdefault(_plain(given), set()).add(node.name)
+
+    def after(self, operators: Mapping[str, str]) -> dict[str, str]:
+        """Nodes and all that need them, with the operator of the first."""
+        return _closure(operators, self._takers)
+
+    def before(self, name: str) -> set[str]:
+        """The node itself and all that it needs."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found.add(one)
+                for node in self.by_name.get(one, ()):
+                    waiting += map(_plain, node.input)
+        return found
+
+
+def _check_restoring(saver: Any, nodes: _Nodes, saving: Mapping[str, str], path: Path) -> None:
+    """What the loader of TensorFlow 1 runs: it may restore from the name that it is given."""
+    filename = _plain(saver.filename_tensor_name)
+    for name in sorted(nodes.before(_plain(saver.restore_op_name)) & saving.keys()):
+        for node in nodes.by_name[name]:
+            given = _plain(node.input[0]) if node.input else ""
+            if node.op not in _RESTORING or given != filename:
+                raise _refused(f"its saver runs the node {name!r}", saving[name], path)
+
+
+def _called_by_objects(objects: Any) -> Iterator[str]:
+    """The functions that objects of a SavedModel call."""
+    yield from sorted(objects.concrete_functions)
+    for one in objects.nodes:
+        yield from one.function.concrete_functions
+        yield one.bare_concrete_function.concrete_function_name
+        yield one.captured_tensor.concrete_function
+
+
+def _run_by_name(meta: Any) -> Iterator[str]:
+    """The nodes that signatures, variables and collections name, such as what runs at the start."""
+    for signature in meta.signature_def.values():
+        for tensor in signature.outputs.values():
+            yield _plain(tensor.name)
+            coo = tensor.coo_sparse
+            for name in (
+                coo.values_tensor_name,
+                coo.indices_tensor_name,
+                coo.dense_shape_tensor_name,
+            ):
+                yield _plain(name)
+            yield from (_plain(part.name) for part in tensor.composite_tensor.components)
+    for key, collection in meta.collection_def.items():
+        yield from map(_plain, collection.node_list.value)
+        if key != _SAVERS:
+            for content in collection.bytes_list.value:
+                yield from _of_variable(content)
+
+
+def _of_variable(content: bytes) -> Iterator[str]:
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.framework import variable_pb2
+
+    try:
+        variable = variable_pb2.VariableDef.FromString(content)
+    except DecodeError:
+        return  # text, or another message that names no variable
+    yield from (_plain(getattr(variable, field)) for field in _VARIABLES)
+
+
+def _saving_nodes(nodes: Iterable[Any], functions: Mapping[str, str]) -> dict[str, str]:
+    """The nodes that save or restore, themselves or by functions, and by which operator."""
+    found = {}
+    for node in nodes:
+        if node.op in SAVING:
+            found[node.name] = node.op
+        for name in (node.op, *functions_of(node.attr.values())):
+            if name in functions:
+                found[node.name] = functions[name]
+    return found
+
+
+def _called(function: Any) -> Iterator[str]:
+    for node in function.node_def:
+        yield node.op
+        yield from functions_of(node.attr.values())
+    yield from functions_of(function.attr.values())
+    yield from functions_of(one.default_value for one in function.signature.attr)
+
+
+def _closure(start: Mapping[str, str], following: Mapping[str, set[str]]) -> dict[str, str]:
+    """What is given and all that follows it, with the value of what it follows."""
+    found, waiting = dict(start), list(start)
+    while waiting:
+        one = waiting.pop()
+        for name in following.get(one, ()):
+            if name not in found:
+                found[name] = found[one]
+                waiting.append(name)
+    return found
+
+
+def _plain(name: str) -> str:
+    """The node of a tensor or of a control input."""
+    return name.removeprefix("^").split(":")[0]
+
+
+def _refused(what: str, operator: str, path: Path) -> RefusedError:
+    return refusal(
+        "SEC104",
+        f"{path} is not loaded: it saves or restores more than its own variables, by {operator}; "
+        + what,
+    )

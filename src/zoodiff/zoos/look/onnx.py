@@ -1,0 +1,44 @@
+"""ONNX files that are to be run: operators of known domains only.
+
+Where data lies outside a file is looked at whenever a file is read, by
+``zoodiff.frontends.onnx_external``. Operators are looked at here, before ONNX Runtime gets the
+file; a file that is only described may hold unknown ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from zoodiff.frontends.onnx_external import nodes
+from zoodiff.rules.security import refusal
+from zoodiff.zoos.look.judged import UNKNOWN, judged, sentence
+
+
+def check(model: Any, path: Path) -> None:
+    """Raise RefusedError (SEC104) for an operator of an unknown domain, or that reaches beyond."""
+    own = {(function.domain, function.name) for function in model.functions}
+    reasons = {}
+    for domain, operator in {(node.domain, node.op_type) for node in nodes(model)}:
+        why = why_not(domain, operator)
+        # A function of the file's own stands for what is unknown, not for what is refused.
+        if why and not (why == UNKNOWN and (domain, operator) in own):
+            reasons[_name(domain, operator)] = why
+    if reasons:
+        raise refusal(
+            "SEC104",
+            f"{path} is not loaded: it has operators that do more than compute, or may: "
+            + sentence(reasons),
+        )
+
+
+def why_not(domain: str, operator: str) -> str | None:
+    """Return why an operator is refused, as a verb phrase; None if it is allowed."""
+    operators = judged("onnx_operators")
+    if _name(domain, "*") in operators.allowed:
+        return None
+    return operators.why_not(_name(domain, operator))
+
+
+def _name(domain: str, operator: str) -> str:
+    return f"{domain or 'ai.onnx'}::{operator}"
