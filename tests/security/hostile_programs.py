@@ -107,7 +107,7 @@ def custom_object_in_a_program(folder: Path, mark: Path) -> Path:
     return changed(folder, lambda m: m.update({"data/constants/custom_obj_0": data}))
 
 
-@trick("contained")
+@trick("SEC101")
 def pickled_weight_in_a_program(folder: Path, mark: Path) -> Path:
     def change(members: dict[str, bytes]) -> None:
         config = json.loads(members["data/weights/model_weights_config.json"])
@@ -148,7 +148,8 @@ def guard_that_is_code(folder: Path, mark: Path) -> Path:
 
 @trick("SEC106")
 def guard_that_breaks_out_of_its_quotes(folder: Path, mark: Path) -> Path:
-    text = repr('", ' + _code(mark) + ', "')
+    # No sign in it may need a backslash, which would end the text of the check.
+    text = f"""'", __import__("os").system("touch {mark}"), "'"""
     return _edited(folder, lambda p: p.update({"guards_code": [f"{text} == {text}"]}))
 
 
@@ -197,6 +198,124 @@ def program_of_a_foreign_library(folder: Path, mark: Path) -> Path:
 @trick("SEC104")
 def program_with_an_extension(folder: Path, mark: Path) -> Path:
     return _with_target(folder, "#strange:run")
+
+
+def _target(name: str, target: str) -> None:
+    def write(folder: Path, mark: Path) -> Path:
+        return _with_target(folder, target)
+
+    write.__name__ = f"program_{name}"
+    trick("SEC104")(write)
+
+
+_target("that_reads_what_a_tool_wrote", "torch.ops.debugprims.load_tensor.default")
+_target("that_reads_a_file_of_images", "torch.ops.image.read_file.default")
+_target("that_talks_to_other_processes", "torch.ops.c10d.send.default")
+_target("that_profiles", "torch.ops.profiler._record_function_enter.default")
+_target("that_writes_text", "torch.ops.higher_order.print")
+_target("with_a_kernel", "torch.ops.higher_order.triton_kernel_wrapper_mutation")
+_target("with_a_method_of_an_object", "torch.ops.higher_order.call_torchbind")
+_target("with_effects", "torch.ops.higher_order.with_effects")
+_target("with_compiled_code_of_a_backend", "torch.ops.higher_order.executorch_call_delegate")
+_target("that_walks_from_an_operator", "torch.ops.aten.add.__class__")
+_target("with_an_operator_without_overload", "torch.ops.aten.add")
+_target("with_an_overload_that_is_none", "torch.ops.aten.add.decompose")
+
+
+def _renamed(folder: Path, name: str, code: str) -> Path:
+    """The program with a value called otherwise wherever it is named."""
+
+    def change(members: dict[str, bytes]) -> None:
+        for member in [m for m in members if m.endswith(".json")]:
+            text = members[member].decode()
+            members[member] = text.replace(json.dumps(name), json.dumps(code)).encode()
+
+    return changed(folder, change)
+
+
+@trick("SEC104")
+def input_whose_name_is_code(folder: Path, mark: Path) -> Path:
+    """Inputs become the arguments of a function that is written as text."""
+    return _renamed(folder, "x", f"x, y={_code(mark)}")
+
+
+@trick("SEC104")
+def value_whose_name_is_code(folder: Path, mark: Path) -> Path:
+    return _renamed(folder, "relu", f"relu = {_code(mark)}; y")
+
+
+@trick("SEC104")
+def weight_whose_name_is_code(folder: Path, mark: Path) -> Path:
+    call = f'getattr(__import__("os"), "system")("touch {shlex.quote(str(mark))}")'
+    name = f'_is_full_backward_hook") or {call} or getattr(self, "training'
+    return _renamed(folder, "linear.bias", name)
+
+
+@trick("SEC104")
+def operator_that_is_given_as_an_argument(folder: Path, mark: Path) -> Path:
+    def edit(program: dict) -> None:
+        node = program["graph_module"]["graph"]["nodes"][0]
+        node["target"] = "torch.ops.higher_order.out_dtype"
+        node["inputs"][0] = {"name": "", "arg": {"as_operator": "torch.hub.load"}, "kind": 1}
+
+    return _edited(folder, edit)
+
+
+def _with_tree(folder: Path, kind: str, context: object, field: str = "in_spec") -> Path:
+    def edit(program: dict) -> None:
+        signature = program["graph_module"]["module_call_graph"][0]["signature"]
+        version, tree = json.loads(signature[field])
+        tree |= {"type": kind, "context": context}
+        signature[field] = json.dumps([version, tree])
+
+    return _edited(folder, edit)
+
+
+@trick("SEC105")
+def structure_that_imports_a_module(folder: Path, mark: Path) -> Path:
+    names = {"default_factory_module": "antigravity", "default_factory_name": "x"}
+    return _with_tree(folder, "collections.defaultdict", names | {"dict_context": []})
+
+
+@trick("SEC105")
+def key_of_a_structure_that_imports_a_module(folder: Path, mark: Path) -> Path:
+    context = json.dumps([{"__enum__": True, "fqn": "antigravity:x", "name": "x"}])
+    return _with_tree(folder, "builtins.dict", context, "out_spec")
+
+
+@trick("SEC104")
+def argument_whose_name_is_code(folder: Path, mark: Path) -> Path:
+    return _with_tree(folder, "builtins.dict", json.dumps(["x", f"y={_code(mark)}"]))
+
+
+@trick("SEC104")
+def program_that_is_not_called_json(folder: Path, mark: Path) -> Path:
+    """PyTorch reads all below models/, whatever its ending."""
+
+    def change(members: dict[str, bytes]) -> None:
+        members["models/model.jsom"] = members.pop("models/model.json")
+
+    return changed(folder, change)
+
+
+@trick("SEC104")
+def program_with_a_field_of_tomorrow(folder: Path, mark: Path) -> Path:
+    return _edited(folder, lambda program: program.update({"run_this": "torch.load"}))
+
+
+@trick("SEC104")
+def compiled_library_in_capitals(folder: Path, mark: Path) -> Path:
+    return changed(folder, lambda m: m.update({"data/AOTInductor/model/a.SO": b"\x7fELF"}))
+
+
+@trick("SEC120")
+def program_beside_one_without_a_folder(folder: Path, mark: Path) -> Path:
+    """PyTorch reads the folder of the first member, and takes the rest for an older form."""
+    path = changed(folder, lambda members: None)
+    with zipfile.ZipFile(path, "a") as target:
+        target.writestr("serialized_exported_program.json", "{}")
+        target.writestr("version", "8.8")
+    return path
 
 
 @trick("contained")

@@ -19,6 +19,8 @@ class Sound:
     allowed: bool = False
     run: bool = True
     """Whether it is run, or only described."""
+    size: int = 16
+    """Height and width of the image, where the file leaves them open."""
 
 
 SOUND: dict[str, Sound] = {}

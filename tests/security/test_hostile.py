@@ -16,6 +16,7 @@ import hostile_onnx
 import hostile_pickles
 import hostile_programs
 import hostile_saved_models
+import hostile_scripts
 import hostile_tensorflow
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ MARKS = {
     hostile_pickles: pytest.mark.torch,
     hostile_archives: pytest.mark.torch,
     hostile_programs: pytest.mark.torch,
+    hostile_scripts: pytest.mark.torch,
     hostile_keras: pytest.mark.keras,
     hostile_tensorflow: pytest.mark.keras,
     hostile_saved_models: pytest.mark.keras,
@@ -186,6 +188,8 @@ def test_a_payload_works_where_nothing_stops_it(name: str, tmp_path: Path) -> No
         "symbolic_shape_that_is_code",
         "guard_that_is_code",
         "guard_that_breaks_out_of_its_quotes",
+        "input_whose_name_is_code",
+        "weight_whose_name_is_code",
     ],
 )
 def test_a_program_of_torch_runs_its_payload_where_nothing_stops_it(
@@ -194,11 +198,26 @@ def test_a_program_of_torch_runs_its_payload_where_nothing_stops_it(
     """If this fails, torch has become safer: the look may be needed no more."""
     (tmp_path / "files").mkdir()
     path = TRICKS[name].write(tmp_path / "files", tmp_path / "mark")
-    code = "import sys, torch; torch.export.load(sys.argv[1]).module()"
+    code = "import sys, torch\ntorch.export.load(sys.argv[1]).module()(torch.zeros(2, 3, 8, 8))"
     subprocess.run(
         [sys.executable, "-c", code, path], check=False, capture_output=True, timeout=600
     )
     assert (tmp_path / "mark").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_scripts_run_their_payloads_where_nothing_stops_them(tmp_path: Path) -> None:
+    """What the tests above refuse is armed: PyTorch's own loader and interpreter run it."""
+    arguments, marks = [], {}
+    for name in hostile_scripts.ARMED:
+        (tmp_path / name / "files").mkdir(parents=True)
+        marks[name] = tmp_path / name / "mark"
+        arguments.append(str(TRICKS[name].write(tmp_path / name / "files", marks[name])))
+    code = "import sys, torch\nfor path in sys.argv[1:]:\n"
+    code += "    torch.jit.load(path)(torch.zeros(1, 3, 8, 8))"
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, timeout=600)
+    assert not [name for name, mark in marks.items() if not mark.exists()]
 
 
 def test_there_are_at_least_sixty_tricks() -> None:

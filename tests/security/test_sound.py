@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sound_keras
 import sound_onnx
+import sound_scripts
 import sound_tensorflow
 import sound_torch
 from sound import SOUND, Sound
@@ -22,7 +23,7 @@ from zoodiff.workers import permissions
 from zoodiff.zoos import registry
 from zoodiff.zoos.decoding import decoding
 
-assert sound_torch and sound_keras and sound_onnx and sound_tensorflow  # they fill the list
+assert sound_torch and sound_scripts and sound_keras and sound_onnx and sound_tensorflow
 MARKS = {
     "checkpoint": pytest.mark.torch,
     "torch": pytest.mark.torch,
@@ -84,7 +85,11 @@ def test_a_sound_file_is_opened_and_run(
         )
         assert images.layout.startswith("CIFAR") or not answer["failed"]
         return
-    text = f"torchvision:squeezenet1_1@{path}" if one.kind == "checkpoint" else f"{path}?size=16"
+    text = (
+        f"torchvision:squeezenet1_1@{path}"
+        if one.kind == "checkpoint"
+        else f"{path}?size={one.size}"
+    )
     entry = registry.resolve(text)
     worker = engine.worker(entry.worker, "run")
     given = {"model": entry.model.name, "weights": entry.weights_name}

@@ -11,9 +11,9 @@ from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
-from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
+from zoodiff.zoos.files.steady import steady
 from zoodiff.zoos.held import counts_of_torch, of_torch
 from zoodiff.zoos.look import program as look
 
@@ -126,11 +126,9 @@ class TorchFiles:
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the program's own parameters, and the floating-point values in its buffers."""
-        module = self._open(model).module()
-        return {
-            **counts_of_torch(module),
-            "sha256": sha256_of(opened(model)[0]),
-        }
+        with steady(opened(model)[0]) as file:
+            module = self._open(model).module()
+        return {**counts_of_torch(module), "sha256": file.digest}
 
     def modes(self) -> Sequence[str]:
         """Eagerly, or by ``torch.compile``."""
@@ -145,22 +143,20 @@ class TorchFiles:
         mode = modes.choose(mode, modes.TORCH, "a program of torch.export")
         torch.set_num_threads(threads)
         path, _ = opened(model)
-        with stages.stage(stages.WEIGHTS):
+        with stages.stage(stages.CHECKS), steady(path) as file, stages.stage(stages.WEIGHTS):
             program = self._open(model)
         shape, batch = self._shape(model, program)
         with stages.stage(stages.BUILD):
             module = program.module()
         with stages.stage(stages.COMPILE):
             forward = modes.torch_forward(module, mode)
-        with stages.stage(stages.CHECKS):
-            digest = sha256_of(path)
         return ExportedNetwork(
             shape,
             module,
             forward,
             batch,
             scope=program_scope(mode, batch),
-            weights_sha256=None if weights == RANDOM else digest,
+            weights_sha256=None if weights == RANDOM else file.digest,
             weights_state="random" if weights == RANDOM else "file",
         )
 

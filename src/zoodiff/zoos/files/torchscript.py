@@ -15,9 +15,9 @@ from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
-from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
+from zoodiff.zoos.files.steady import steady
 from zoodiff.zoos.files.torch import ExportedNetwork, program_scope
 from zoodiff.zoos.held import counts_of_torch
 from zoodiff.zoos.look import allowed, script
@@ -53,7 +53,8 @@ class TorchScriptFiles:
 
         path, extent = opened(model)
         shape = (1, 3, extent, extent)
-        module = self._open(path)
+        with steady(path) as file:
+            module = self._open(path, file.digest)
         try:
             from torch._export.converter import TS2EPConverter
 
@@ -70,11 +71,9 @@ class TorchScriptFiles:
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the module's own parameters, and the floating-point values in its buffers."""
-        module = self._open(opened(model)[0])
-        return {
-            **counts_of_torch(module),
-            "sha256": sha256_of(opened(model)[0]),
-        }
+        with steady(opened(model)[0]) as file:
+            module = self._open(file.path, file.digest)
+        return {**counts_of_torch(module), "sha256": file.digest}
 
     def modes(self) -> Sequence[str]:
         """TorchScript's own interpreter; ``torch.compile`` takes no such module."""
@@ -89,10 +88,8 @@ class TorchScriptFiles:
         mode = modes.choose(mode, modes.TORCH_SCRIPT, "a TorchScript file")
         torch.set_num_threads(threads)
         path, extent = opened(model)
-        with stages.stage(stages.WEIGHTS):
-            module = self._open(path)
-        with stages.stage(stages.CHECKS):
-            digest = sha256_of(path)
+        with stages.stage(stages.CHECKS), steady(path) as file, stages.stage(stages.WEIGHTS):
+            module = self._open(path, file.digest)
         with stages.stage(stages.CHECKS):
             batch = self._batch(module, extent)
         return ExportedNetwork(
@@ -101,15 +98,16 @@ class TorchScriptFiles:
             module,
             batch,
             scope=program_scope(mode, batch),
-            weights_sha256=None if weights == RANDOM else digest,
+            weights_sha256=None if weights == RANDOM else file.digest,
             weights_state="random" if weights == RANDOM else "file",
         )
 
-    def _open(self, path: Path) -> Any:
+    def _open(self, path: Path, digest: str) -> Any:
         import torch
 
-        script.check(path)
-        allowed.demand(path, "TorchScript")
+        with stages.stage(stages.CHECKS):
+            script.check(path)
+            allowed.demand(path, "TorchScript", digest)
         try:
             return torch.jit.load(path, map_location="cpu").eval()
         except Exception as error:  # torch raises many kinds

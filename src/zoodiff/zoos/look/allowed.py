@@ -16,17 +16,20 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def is_allowed(path: Path) -> bool:
-    """Whether the file as it is now is one of those that the user allowed."""
+def is_allowed(path: Path, sha256: str | None = None) -> bool:
+    """Whether the file as it is now, or was when it was hashed, is one that the user allowed."""
     permitted = os.environ.get(ALLOWED_CODE, "").split(",")
-    return any(permitted) and digest(path) in permitted
+    return any(permitted) and (sha256 or digest(path)) in permitted
 
 
-def demand(path: Path, what: str) -> None:
-    """Raise RefusedError (SEC103) where the user did not allow the code of a file."""
-    if not is_allowed(path):
+def demand(path: Path, what: str, sha256: str | None = None) -> None:
+    """Raise RefusedError (SEC103) where the user did not allow the code of a file.
+
+    ``sha256`` is that of the file where it was hashed already.
+    """
+    if not is_allowed(path, sha256):
         raise refusal(
             "SEC103",
             f"{path} carries code ({what}) that nobody allowed to run; if you trust who made it, "
-            f"add --allow-code {path.name} (sha256:{digest(path)})",
+            f"add --allow-code {path.name} (sha256:{sha256 or digest(path)})",
         )

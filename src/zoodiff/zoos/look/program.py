@@ -1,102 +1,300 @@
-"""Programs of torch.export: operators, expressions, pickled objects and compiled libraries.
+"""Programs of torch.export: operators, names, expressions, pickled objects, compiled libraries.
 
-``torch.export.load`` looks up operators by walking names from ``torch``, evaluates symbolic shapes
-as Python, unpickles opaque constants, and loads compiled libraries; each is looked at here first.
+``torch.export.load`` writes Python text from the names in a program and runs it, looks up operators
+by walking names from ``torch``, evaluates symbolic shapes, unpickles opaque constants, and loads
+compiled libraries; each is looked at here first. What is not known is refused.
 """
 
 from __future__ import annotations
 
 import json
+import keyword
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from zoodiff.errors import MeasurementError
+from zoodiff.errors import MeasurementError, RefusedError
 from zoodiff.rules.security import climbs, refusal
-from zoodiff.zoos.look import archive, expressions, pickles
+from zoodiff.zoos.look import archive, expressions, pickles, torch_archive
+from zoodiff.zoos.look.program_schema import RECORDS, UNIONS
+from zoodiff.zoos.look.torch_operators import (
+    judgements,
+    objection,
+    objection_to_higher_order,
+    overloads,
+)
 
-_SPACES = frozenset({"aten", "prim", "prims", "torchvision", "quantized", "quantized_decomposed"})
-_HIGHER = frozenset({"cond", "wrap_with_set_grad_enabled", "wrap_with_autocast", "scan"})
-_FILES = frozenset({"from_file", "save", "load"})
-_PYTHON_TEXT = (
-    "getitem add sub mul truediv floordiv mod pow neg pos abs eq ne lt le gt ge and_ or_ not_ "
-    "ceil floor trunc sqrt round"
-)
-_PYTHON = frozenset(_PYTHON_TEXT.split())
-"""Of the modules operator and math."""
-_SYMBOLIC = frozenset(
-    {"sym_int", "sym_float", "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_ite"}
-)
 _OBJECTS = re.compile(r"(custom_obj|opaque_obj)", re.IGNORECASE)
-_LIBRARIES = re.compile(r"(^|/)(aotinductor|executorch|mtia)/|\.(so|dll|dylib|cubin|o)$")
+_LIBRARIES = re.compile(
+    r"(^|/)(aotinductor|executorch|mtia)/|\.(so|dll|dylib|cubin|o|cpp|ptx)$", re.IGNORECASE
+)
+_PROGRAM = re.compile(r"models/\w[\w.-]*\.json", re.ASCII)
+_PAYLOADS = re.compile(
+    r"data/(weights/\w[\w.-]*_weights_config|constants/\w[\w.-]*_constants_config)\.json", re.ASCII
+)
+_PLAIN = re.compile(
+    r"archive_format|archive_version|version|byteorder|\.format_version|\.storage_alignment"
+    r"|\.data/(version|serialization_id)|data/weights/weight_[0-9]+|data/constants/tensor_[0-9]+"
+    r"|data/(weights|constants|sample_inputs)/\w[\w.-]*\.pt|extra/.+",
+    re.ASCII | re.DOTALL,
+)
+_FLAT = re.compile(
+    r"version|serialized_(state_dict|constants|example_inputs)\.pt|extra_files/.+", re.DOTALL
+)
+"""Members as PyTorch 2.6 and 2.7 wrote them, in no folder."""
+_FLAT_PROGRAM = "serialized_exported_program.json"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_WORD = re.compile(r"[\w.:<=>+-]*", re.ASCII)
+_OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)(?:\.(\w+))?", re.ASCII)
+_LOOKED_UP = ("torch", "math", "_operator", "#")
+"""Only what begins like this is looked up by PyTorch; everything else stays a text."""
+_ARGUMENT = re.compile(r"[^\x00-\x1f\x7f\"'\\()=:,;#*]*")
+"""The name of an input within a structure, which becomes that of an argument."""
+_TREES = re.compile(
+    r"builtins\.(tuple|list|dict)|collections\.(OrderedDict|deque)|torch\.return_types\.\w+"
+    r"|torch\.fx\.immutable_collections\.immutable_(list|dict)",
+    re.ASCII,
+)
+_NAMED_TUPLE = "collections.namedtuple"
 _LARGEST = 256 * 2**20
 
 
 def check(path: Path) -> None:
     """Raise RefusedError for a program that could do more than compute."""
-    members = archive.check(path)
-    for one in members:
-        if _LIBRARIES.search(one.filename):
-            raise refusal("SEC104", f"{path} holds compiled code, {one.filename!r}")
-        if _OBJECTS.search(one.filename.rpartition("/")[2]):
-            raise refusal("SEC101", f"{path} holds a pickled object, {one.filename!r}")
-    pickles.check_members(path, members)
+    listed = archive.check(path)
+    for member in listed:
+        if _LIBRARIES.search(member.filename):
+            raise refusal("SEC104", f"{path} holds compiled code, {member.filename!r}")
+        if _OBJECTS.search(member.filename.rpartition("/")[2]):
+            raise refusal("SEC101", f"{path} holds a pickled object, {member.filename!r}")
+    # Where the first member lies in a folder, PyTorch reads nothing but that folder.
+    flat = bool(listed) and "/" not in listed[0].filename
+    members = torch_archive.flat_members(path) if flat else torch_archive.members(path)
+    pickles.check_members(path, listed)
     with zipfile.ZipFile(path) as opened:
-        for one in members:
-            if one.filename.endswith(".json"):
-                _check_json(opened, one, path)
+        for name, member in members.items():
+            record = _kind_of_member(name, flat=flat)
+            if record is None:
+                raise refusal("SEC104", f"{path} holds {name!r}, which no program has")
+            if record:
+                _check_json(torch_archive.read(opened, member, path, _LARGEST), record, path)
 
 
-def _check_json(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
-    if member.file_size > _LARGEST:
-        raise refusal("SEC122", f"{member.filename!r} in {path} has {member.file_size:,} bytes")
+def _kind_of_member(name: str, *, flat: bool) -> str | None:
+    """The record that a member holds as JSON, "" for none, None for a member that is not known."""
+    if flat:
+        return "ExportedProgram" if name == _FLAT_PROGRAM else "" if _FLAT.fullmatch(name) else None
+    if _PROGRAM.fullmatch(name):
+        return "ExportedProgram"
+    if _PAYLOADS.fullmatch(name):
+        return "PayloadConfig"
+    return "" if _PLAIN.fullmatch(name) else None
+
+
+def _check_json(content: bytes, record: str, path: Path) -> None:
     try:
-        content = json.loads(opened.read(member))
-    except (ValueError, RecursionError, zipfile.BadZipFile) as error:
+        value = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise MeasurementError(f"{path} is damaged ({type(error).__name__})") from None
-    for key, value in _strings(content):
-        if key == "target":
-            _check_target(value, path)
-        elif key == "expr_str":
-            if not expressions.is_arithmetic(value):
-                raise refusal("SEC106", f"{path} holds the expression {value[:60]!r}")
-        elif key == "path_name" and (climbs(value) or _OBJECTS.search(value)):
-            raise refusal("SEC101", f"{path} takes a constant from {value!r}")
-        elif key == "guards_code" and not expressions.is_guard(value):
-            raise refusal("SEC106", f"{path} holds the condition {value[:60]!r}")
+    try:
+        check_record(value, record)
+    except RefusedError as error:
+        code, _, sentence = str(error).partition(": ")
+        raise refusal(code, f"{path} is not loaded: it {sentence}") from None
 
 
-def _strings(content: Any) -> Iterator[tuple[str, str]]:
-    """Every text with the key under which it stands."""
-    waiting: list[tuple[str, Any]] = [("", content)]
+def check_record(value: Any, record: str) -> None:
+    """Raise RefusedError for a value that is not of the form of a record, or reaches beyond it.
+
+    >>> check_record({"name": "x"}, "NamedValue")
+    >>> check_record({"name": "x=evil()"}, "NamedValue")
+    Traceback (most recent call last):
+    zoodiff.errors.RefusedError: SEC104: calls a value 'x=evil()'
+    """
+    waiting: list[tuple[str, Any]] = [(record, value)]
     while waiting:
-        key, one = waiting.pop()
-        if isinstance(one, dict):
-            if "inputs" not in one and isinstance(one.get("target"), str):
-                one = {**one, "target": None}  # a weight of the signature, not an operator
-            waiting += [(str(name), value) for name, value in one.items()]
-            if key == "range_constraints":  # its keys are evaluated as well
-                waiting += [("expr_str", str(name)) for name in one]
-        elif isinstance(one, list):
-            waiting += [(key, value) for value in one]
-        elif isinstance(one, str):
-            yield key, one
+        kind, value = waiting.pop()
+        first, _, rest = kind.partition(" ")
+        if first == "optional":
+            if value is not None:
+                waiting.append((rest, value))
+        elif first == "list":
+            waiting += [(rest, one) for one in _expect(value, list, kind)]
+        elif first == "map":
+            keys, _, values = rest.partition(" ")
+            for key, one in _expect(value, dict, kind).items():
+                waiting += [(keys, key), (values, one)]
+        elif first in RECORDS or first in UNIONS:
+            fields = RECORDS.get(first) or UNIONS[first]
+            if first in UNIONS and len(_expect(value, dict, kind)) != 1:
+                raise refusal("SEC104", f"holds no {first}")
+            for name, one in _expect(value, dict, kind).items():
+                if name not in fields:
+                    raise refusal(
+                        "SEC104", f"holds a {first} with the unknown field {_short(name)}"
+                    )
+                waiting.append((fields[name], one))
+        else:
+            _CHECKS[first](value)
 
 
-def _check_target(target: str, path: Path) -> None:
-    """Only what begins like this is looked up; everything else stays a text."""
-    if not target.startswith(("torch", "math", "_operator", "#")):
+def _expect(value: Any, kind: type | tuple[type, ...], what: str) -> Any:
+    if not isinstance(value, kind):
+        raise refusal("SEC104", f"holds {_short(value)} in place of {what}")
+    return value
+
+
+def _short(value: Any) -> str:
+    return ascii(value)[:60]
+
+
+def _check_name(value: Any) -> None:
+    """What becomes a variable in the text that PyTorch runs."""
+    text = _expect(value, str, "a name")
+    if not _NAME.fullmatch(text) or (text.startswith("__") and text.endswith("__")):
+        raise refusal("SEC104", f"calls a value {_short(text)}")
+
+
+def _check_parameter(value: Any) -> None:
+    if value != "" and not keyword.iskeyword(value):
+        _check_name(value)
+
+
+def _check_path(value: Any) -> None:
+    """Names of modules and of their parameters, with dots; pasted between quotes."""
+    text = _expect(value, str, "a name")
+    plain = text.isprintable() and not any(mark in text for mark in "\"'\\")
+    if not plain or any(part.startswith("__") for part in text.split(".")):
+        raise refusal("SEC104", f"calls a weight or a module {_short(text)}")
+
+
+def _check_word(value: Any) -> None:
+    text = _expect(value, str, "a word")
+    if _OBJECTS.search(text):
+        raise refusal("SEC101", f"takes a constant from {_short(text)}")
+    if climbs(text) or not _WORD.fullmatch(text):
+        raise refusal("SEC101" if climbs(text) or "/" in text else "SEC104", f"says {_short(text)}")
+
+
+def _check_expression(value: Any) -> None:
+    if not expressions.is_arithmetic(_expect(value, str, "an expression")):
+        raise refusal("SEC106", f"holds the expression {_short(value)}")
+
+
+def _check_guard(value: Any) -> None:
+    if not expressions.is_guard(_expect(value, str, "a condition")):
+        raise refusal("SEC106", f"holds the condition {_short(value)}")
+
+
+def _check_operator(value: Any) -> None:
+    target = _expect(value, str, "an operator")
+    if not target.startswith(_LOOKED_UP):
         return
-    parts = target.split(".")
-    known = False
-    if parts[:2] == ["torch", "ops"] and len(parts) in {4, 5}:
-        known = parts[2] in _SPACES and parts[3] not in _FILES
-        known |= parts[2] == "higher_order" and parts[3] in _HIGHER
-    elif parts[0] in {"_operator", "math"} and len(parts) == 2:
-        known = parts[1] in _PYTHON
-    elif parts[0] == "torch" and len(parts) == 2:
-        known = parts[1] in _SYMBOLIC
-    if not known:
-        raise refusal("SEC104", f"{path} calls {target!r}, which may do more than compute")
+    found = _OPERATOR.fullmatch(target)
+    if found is None:
+        reason = None if target in judgements().python else "is no operator"
+    elif found[1] == "higher_order":
+        reason = "is no operator" if found[3] else objection_to_higher_order(found[2])
+    else:
+        operator = f"{found[1]}::{found[2]}"
+        known = {name or "default" for name in overloads(operator)}
+        reason = objection(operator)
+        if reason is None and (found[3] is None or (known and found[3] not in known)):
+            reason = "is no operator by its full name"
+    if reason:
+        raise refusal("SEC104", f"calls {_short(target)}, which {reason}")
+
+
+def _check_inputs(value: Any) -> None:
+    for key in _keys_of_tree(value):
+        if isinstance(key, str) and not _ARGUMENT.fullmatch(key):
+            raise refusal("SEC104", f"calls an argument {_short(key)}")
+
+
+def _check_outputs(value: Any) -> None:
+    for _ in _keys_of_tree(value):
+        pass
+
+
+def _keys_of_tree(value: Any) -> Iterator[Any]:
+    """The keys in a structure of inputs or outputs.
+
+    Raises RefusedError for a structure that is more than tuples, lists and dictionaries with plain
+    keys: PyTorch imports the modules that others name.
+    """
+    version, root = _pair(_json(value))
+    if version != 1:
+        raise refusal("SEC104", f"holds a structure of the unknown version {_short(version)}")
+    waiting = [root]
+    while waiting:
+        node = _expect(waiting.pop(), dict, "a structure")
+        kind, context = node.get("type"), node.get("context")
+        if set(node) != {"type", "context", "children_spec"}:
+            raise refusal("SEC104", "holds an unknown structure")
+        waiting += _expect(node["children_spec"], list, "a structure")
+        if kind == _NAMED_TUPLE:
+            _expect(context, str, "the name of a class")  # that PyTorch must know already
+        elif kind is not None:
+            if not (isinstance(kind, str) and _TREES.fullmatch(kind)):
+                raise refusal("SEC105", f"builds a structure of the type {_short(kind)}")
+            keys = _json(context)
+            for key in keys if isinstance(keys, list) else [keys]:
+                if not isinstance(key, str | bool | int | float | None):
+                    raise refusal("SEC105", f"has the key {_short(key)} in a structure")
+                yield key
+
+
+def _json(text: Any) -> Any:
+    try:
+        return json.loads(_expect(text, str, "a structure"))
+    except (ValueError, RecursionError):
+        raise refusal("SEC104", f"holds {_short(text)} in place of a structure") from None
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise refusal("SEC104", f"holds {_short(value)} in place of a structure")
+    return value[0], value[1]
+
+
+def _check_object(value: Any) -> None:
+    raise refusal("SEC101", f"holds an object, {_short(value)}")
+
+
+def _check_pickled(value: Any) -> None:
+    if _expect(value, bool, "yes or no"):
+        raise refusal("SEC101", "holds weights or constants as pickled objects")
+
+
+def _of_type(*types: type) -> Callable[[Any], None]:
+    def check_type(value: Any) -> None:
+        _expect(value, types, " or ".join(one.__name__ for one in types))
+
+    return check_type
+
+
+def _check_float(value: Any) -> None:
+    if value not in {"Infinity", "-Infinity", "NaN"}:
+        _expect(value, (int, float), "a number")
+
+
+_CHECKS: dict[str, Callable[[Any], None]] = {
+    "bool": _of_type(bool),
+    "expression": _check_expression,
+    "float": _check_float,
+    "guard": _check_guard,
+    "inputs": _check_inputs,
+    "int": _of_type(int),
+    "name": _check_name,
+    "none": _of_type(bool, type(None)),
+    "object": _check_object,
+    "operator": _check_operator,
+    "outputs": _check_outputs,
+    "parameter": _check_parameter,
+    "path": _check_path,
+    "pickled": _check_pickled,
+    "text": _of_type(str),
+    "word": _check_word,
+}

@@ -1,52 +1,174 @@
-"""TorchScript: what its code names, read without running it.
+"""TorchScript archives: their code, their pickles and what else they hold, without running any.
 
-TorchScript has no access to Python. What it does have are a few operators that read and write
-files, and classes and operators that a library may register.
+``torch.jit.load`` runs code before it returns: ``__setstate__`` of classes and defaults. So all of
+an archive is looked at first, and what is not known is refused.
 """
 
 from __future__ import annotations
 
+import pickletools
 import re
 import zipfile
 from pathlib import Path
 
 from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import refusal
-from zoodiff.zoos.look import archive
+from zoodiff.zoos.look import torch_archive
+from zoodiff.zoos.look.script_code import Definitions, ReachingError, check_class_name
+from zoodiff.zoos.look.script_code import check as check_code
+from zoodiff.zoos.look.script_language import NotTorchScriptError, parse
+from zoodiff.zoos.look.torch_operators import described, objection
 
-_FILES = re.compile(r"\b(?:torch|ops\.\w+)\.(from_file|save|load|_load\w*|open\w*)\s*\(")
-_SPACES = re.compile(r"(?<![\w.])ops\.(\w+)\.")
-_KNOWN_SPACES = frozenset({"aten", "prim", "quantized", "torchvision", "prepacked"})
-_CLASSES = re.compile(r"__torch__\.torch\.classes\.(\w+)")
-_KNOWN_CLASSES = frozenset({"quantized", "xnnpack"})
-_LARGEST = 1 << 26
-"""Bytes of code that are read."""
+_CODE = re.compile(r"code/(__torch__(?:/\w+)*)\.py", re.ASCII)
+_DEBUG = re.compile(rf"{_CODE.pattern}\.debug_pkl", re.ASCII)
+_PICKLE = re.compile(r"(data|constants|traced_inputs|bytecode|mobile_debug_handles)\.pkl")
+_HARMLESS = re.compile(
+    r"version|byteorder|\.format_version|\.storage_alignment|\.data/(version|serialization_id)"
+    r"|(data|constants|traced_inputs|bytecode)/[0-9]+|extra/.+",
+    re.ASCII | re.DOTALL,
+)
+_LEGACY = re.compile(r"model\.json|attributes\.pkl|(.*/)?tensors/.*|states?\.pkl", re.DOTALL)
+_LARGEST_CODE = 8 * 2**20
+"""Bytes of all code; that of the largest network of torchvision has half a megabyte."""
+_LARGEST_PICKLE = 64 * 2**20
+_PLAIN = frozenset(
+    {
+        "collections OrderedDict",
+        "builtins complex",
+        "torch device",
+        "torch._utils _rebuild_tensor_v2",
+        "torch._utils _rebuild_qtensor",
+        "torch._utils _rebuild_sparse_tensor",
+        "torch._tensor _rebuild_from_type_v2",
+        "torch Tensor",
+        "torch.nn.parameter Parameter",
+    }
+)
+_BUILDING = re.compile(r"torch\.jit\._pickle (build_\w+|restore_type_tag)", re.ASCII)
+_OF_TORCH = re.compile(r"torch (\w+Storage|per_(tensor|channel)_\w+)", re.ASCII)
+_OPCODES_TEXT = (
+    "APPENDS BINFLOAT BINGET BININT BININT1 BININT2 BINPERSID BINPUT BINUNICODE BUILD DICT "
+    "EMPTY_DICT EMPTY_LIST EMPTY_TUPLE GLOBAL LIST LONG1 LONG_BINGET LONG_BINPUT MARK NEWFALSE "
+    "NEWOBJ NEWTRUE NONE PROTO REDUCE SETITEM SETITEMS STOP TUPLE TUPLE1 TUPLE2 TUPLE3"
+)
+_OPCODES = frozenset(_OPCODES_TEXT.split())
+"""All that TorchScript's own reader of pickles knows."""
+_OPERATOR = re.compile(r"\w+::\w+", re.ASCII)
 
 
 def check(path: Path) -> None:
     """Look at the code of a TorchScript file.
 
-    Raises RefusedError (SEC104) where it reaches for files, for operators of unknown libraries or
-    for classes of them, also where the user allowed its code; MeasurementError where it cannot be
-    read.
+    Raises RefusedError where it reaches for files, for operators of unknown libraries or for
+    classes of them (SEC104), where its pickles name more than that (SEC101, SEC102), and for
+    archives that two readers may read differently (SEC120), also where the user allowed its code;
+    MeasurementError where it cannot be read.
     """
-    files = [one for one in archive.check(path) if one.filename.endswith(".py")]
-    if sum(one.file_size for one in files) > _LARGEST:
-        raise MeasurementError(f"{path} holds too much code to be looked at")
+    members = torch_archive.members(path)
+    _check_names(members, path)
     try:
-        with zipfile.ZipFile(path) as opened:
-            code = "\n".join(opened.read(one).decode("utf-8", "replace") for one in files)
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        opened = zipfile.ZipFile(path)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise MeasurementError(f"{path} is a damaged archive ({error})") from None
-    reaching = _FILES.search(code)
-    unknown = {one for one in _SPACES.findall(code) if one not in _KNOWN_SPACES}
-    classes = {one for one in _CLASSES.findall(code) if one not in _KNOWN_CLASSES}
-    what = [f"the operator {reaching[1]}"] if reaching else []
-    what += [f"operators of {one}" for one in sorted(unknown)]
-    what += [f"classes of {one}" for one in sorted(classes)]
-    if what:
+    with opened:
+        definitions = _check_code(opened, members, path)
+        seen: set[bytes] = set()  # classes that are alike have pickles that are the same
+        for name, member in members.items():
+            if _PICKLE.fullmatch(name) or _DEBUG.fullmatch(name):
+                content = torch_archive.read(opened, member, path, _LARGEST_PICKLE)
+                if content not in seen:
+                    _check_pickle(content, f"{name!r} in {path}", definitions)
+                seen.add(content)
+                if name == "bytecode.pkl":
+                    _check_bytecode(content, path)
+
+
+def _check_names(members: dict[str, zipfile.ZipInfo], path: Path) -> None:
+    for name in members:
+        if _LEGACY.fullmatch(name):
+            raise refusal(
+                "SEC104",
+                f"{path} is of a form of TorchScript from before 2020 ({name!r}), which is not "
+                "looked at; load it and save it anew where you trust it",
+            )
+    for name in members:
+        if not any(kind.fullmatch(name) for kind in (_CODE, _DEBUG, _PICKLE, _HARMLESS)):
+            raise refusal("SEC104", f"{path} holds {name!r}, which no TorchScript file has")
+
+
+def _check_code(
+    opened: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path: Path
+) -> Definitions:
+    """Look at all code, and return what it defines."""
+    files = {found[1]: members[name] for name in members if (found := _CODE.fullmatch(name))}
+    if sum(member.file_size for member in files.values()) > _LARGEST_CODE:
+        raise MeasurementError(f"{path} holds too much code to be looked at")
+    definitions = Definitions()
+    trees = {}
+    for name, member in files.items():
+        module = name.replace("/", ".")
+        try:
+            trees[module] = parse(torch_archive.read(opened, member, path, _LARGEST_CODE))
+            definitions.add(module, trees[module])
+        except NotTorchScriptError as error:
+            raise _odd(error, module, path) from None
+    for module, tree in trees.items():
+        try:
+            check_code(module, tree, definitions)
+        except ReachingError as error:
+            raise refusal("SEC104", f"{path} is not loaded: its code names {error}") from None
+        except NotTorchScriptError as error:
+            raise _odd(error, module, path) from None
+    return definitions
+
+
+def _odd(error: NotTorchScriptError, module: str, path: Path) -> Exception:
+    return refusal(
+        "SEC104",
+        f"{path} is not loaded: its code is nothing that PyTorch writes ({module}: {error})",
+    )
+
+
+def _check_pickle(content: bytes, where: str, definitions: Definitions) -> None:
+    """Raise RefusedError for a pickle that names more than tensors and classes of the file."""
+    end = -1
+    try:
+        for opcode, argument, place in pickletools.genops(content):
+            end = place or 0
+            if opcode.name not in _OPCODES:
+                raise refusal("SEC102", f"the pickle {where} holds {opcode.name}")
+            if opcode.name == "GLOBAL":
+                _check_global(str(argument), where, definitions)
+    except (ValueError, IndexError, EOFError, UnicodeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise refusal("SEC102", f"the pickle {where} cannot be followed ({reason})") from None
+    if end + 1 != len(content):
+        raise refusal("SEC102", f"the pickle {where} goes on behind its end")
+
+
+def _check_global(name: str, where: str, definitions: Definitions) -> None:
+    if name in _PLAIN or _BUILDING.fullmatch(name) or _OF_TORCH.fullmatch(name):
+        return
+    if not name.startswith("__torch__"):
         raise refusal(
-            "SEC104",
-            f"{path} is not loaded: its code names {', '.join(what)}, which may do more than "
-            "compute",
+            "SEC101",
+            f"the pickle {where} names {ascii(name)[:100]}, which is more than tensors and plain "
+            "values",
         )
+    try:
+        check_class_name(name.replace(" ", "."), definitions)
+    except ReachingError as error:
+        raise refusal("SEC104", f"the pickle {where} names {error}") from None
+
+
+def _check_bytecode(content: bytes, path: Path) -> None:
+    """The same network for phones: torch.jit.load passes over it, other readers do not."""
+    for _, argument, _ in pickletools.genops(content):
+        if isinstance(argument, str) and _OPERATOR.fullmatch(argument):
+            reason = objection(argument)
+            if reason:
+                raise refusal(
+                    "SEC104",
+                    f"{path} is not loaded: its bytecode names {described(argument)}, which "
+                    f"{reason}",
+                )
