@@ -13,8 +13,12 @@ MOST_VALUES = 500_000
 _SIGNS = (b",", b"[", b"{")
 
 
+class TooManyError(ValueError):
+    """More values than any such text holds."""
+
+
 def parse(raw: bytes, *, values: int = MOST_VALUES) -> Any:
-    """The value of a JSON text; raises ValueError where it is none, or holds more values.
+    """The value of a JSON text; raises ValueError where it is none, TooManyError for more.
 
     Signs inside texts count as values too: what is counted is an upper bound.
 
@@ -23,10 +27,10 @@ def parse(raw: bytes, *, values: int = MOST_VALUES) -> Any:
     >>> parse(b"[" + b"[]," * 100 + b"[]]", values=50)
     Traceback (most recent call last):
         ...
-    ValueError: it holds more than 50 values
+    zoodiff.bounded.json.TooManyError: it holds more than 50 values
     """
     if sum(raw.count(sign) for sign in _SIGNS) > values:
-        raise ValueError(f"it holds more than {values:,} values")
+        raise TooManyError(f"it holds more than {values:,} values")
     try:
         return json.loads(raw)
     except RecursionError:

@@ -171,10 +171,10 @@ def content_of(place: Place, most: int) -> bytes:
     """All of a file; raises OSError where it has more than ``most`` bytes or is no regular file."""
     if isinstance(place, Path):
         return bounded.read_bytes(place, most)
-    size = size_of(place)
-    if size > most:
-        raise bounded.too_large(size, most)
-    return place.read_bytes()
+    content = part_of(place, 0, most + 1)  # one request: the size would be a second
+    if len(content) > most:
+        raise bounded.too_large(None, most)
+    return content
 
 
 def lines_of(place: Place, most: int) -> Iterator[str]:

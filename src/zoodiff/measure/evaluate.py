@@ -21,6 +21,7 @@ from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.encoded import EncodedImages
 from zoodiff.measure.evaluation import Evaluation, Repeated, collect
 from zoodiff.measure.parts import Keeps, Part
 from zoodiff.measure.predictions import Predictions, predictions
@@ -45,7 +46,8 @@ class _Chunk:
     hashes: list[bytes]
     failed: dict[int, str]
     """By position in the chunk."""
-    pixels: list[dict[str, str]]
+    pixels: list[list[dict[str, str]]]
+    """Of each piece of the chunk, for each geometry; almost always there is one piece."""
     decoder: Worker
 
 
@@ -71,6 +73,7 @@ class Evaluator:
         self._parts, self._lanes, self._batch, self._seed = parts, lanes, batch, seed
         self._numbers = list(range(len(images)) if numbers is None else numbers)
         self._step = step
+        self._encoded = EncodedImages(images, lanes)
         self._first = first
         """Number of the first part, where other parts of the data set are done elsewhere."""
         self._geometries = list(dict.fromkeys(one.geometry for one in contestants))
@@ -248,24 +251,23 @@ class Evaluator:
     ) -> _Chunk:
         import numpy as np
 
-        data, failed = [], {}
-        for position, image in enumerate(images):
-            try:
-                data.append(self._images.read(image))
-            except OSError as error:
-                data.append(b"")
-                failed[position] = f"it cannot be read ({error.strerror or error})"
-        hashes = [hashlib.sha256(one).digest() for one in data]
-        answer = worker.call(
-            "pixels",
-            doing=f"decoding images of {self._images.name}",
-            data=worker.put_array(np.frombuffer(b"".join(data) or b"\0", dtype=np.uint8)),
-            sizes=[len(one) for one in data],
-            geometries=geometries,
-        )
-        for position, why in answer["failed"].items():
-            failed.setdefault(int(position), str(why))
-        return _Chunk(self._first + number, images, hashes, failed, answer["pixels"], worker)
+        failed: dict[int, str] = {}
+        hashes: list[bytes] = []
+        pixels: list[list[dict[str, str]]] = []
+        for data in self._encoded.pieces(images, failed):
+            first = len(hashes)
+            hashes += [hashlib.sha256(one).digest() for one in data]
+            answer = worker.call(
+                "pixels",
+                doing=f"decoding images of {self._images.name}",
+                data=worker.put_array(np.frombuffer(b"".join(data) or b"\0", dtype=np.uint8)),
+                sizes=[len(one) for one in data],
+                geometries=geometries,
+            )
+            for position, why in answer["failed"].items():
+                failed.setdefault(first + int(position), str(why))
+            pixels.append(answer["pixels"])
+        return _Chunk(self._first + number, images, hashes, failed, pixels, worker)
 
     # Classifying
 
@@ -323,28 +325,36 @@ class Evaluator:
             with self._lock:
                 if one.name in self._failed:
                     continue
-            pixels = chunk.pixels[self._geometries.index(one.geometry)]
-            worker = workers[one.handle]
             try:
-                answer = worker.call(
-                    "classify",
-                    doing=f"running {one.name}",
-                    handle=one.handle,
-                    pixels=chunk.decoder.lend(pixels, worker),
-                    preprocessing=one.spec.to_dict(),
-                    batch=self._batch,
-                    # Always the same images, so that the same run makes the same record.
-                    repeat=0 if one.variant or chunk.number else REPEATED,
-                )
-                if "repeated" in answer:
-                    again = answer["repeated"], answer["changed"], answer["deviation"]
-                    self._repeated[one.name] = Repeated(*again)
-                found[one.name] = worker.get_array(answer["outputs"])
+                found[one.name] = self._classified(one, chunk, workers[one.handle])
             except ZoodiffError as error:
                 self._fail(one.name, str(error))
-        for array in chunk.pixels:
-            chunk.decoder.drop(array)
+        for piece in chunk.pixels:
+            for array in piece:
+                chunk.decoder.drop(array)
         return found
+
+    def _classified(self, one: Contestant, chunk: _Chunk, worker: Worker) -> NDArray[Any]:
+        """(images, outputs) of a chunk."""
+        import numpy as np
+
+        found = []
+        for number, piece in enumerate(chunk.pixels):
+            answer = worker.call(
+                "classify",
+                doing=f"running {one.name}",
+                handle=one.handle,
+                pixels=chunk.decoder.lend(piece[self._geometries.index(one.geometry)], worker),
+                preprocessing=one.spec.to_dict(),
+                batch=self._batch,
+                # Always the same images, so that the same run makes the same record.
+                repeat=0 if one.variant or chunk.number or number else REPEATED,
+            )
+            if "repeated" in answer:
+                again = answer["repeated"], answer["changed"], answer["deviation"]
+                self._repeated[one.name] = Repeated(*again)
+            found.append(worker.get_array(answer["outputs"]))
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def _finish(self, chunk: _Chunk, outputs: dict[str, NDArray[Any]]) -> None:
         import numpy as np

@@ -170,14 +170,14 @@ class _Rows:
 _rows: dict[int, _Rows] = {}
 
 
-def image(file: Any, column: str, row: int) -> tuple[dict[str, Any], bytes]:
-    """The encoded bytes of one image."""
+def image(file: Any, column: str, row: int, most: int) -> tuple[dict[str, Any], bytes]:
+    """How many bytes an encoded image has, and the bytes unless they are more than ``most``."""
     rows = _rows.pop(file.number, None)
     _rows.clear()
     rows = _Rows(file, column) if rows is None else rows
     content = rows.get(row)
     _rows[file.number] = rows  # not where reading failed: its place is not known then
-    return {}, content
+    return ({"size": len(content)}, content if len(content) <= most else b"")
 
 
 _PREDICTED = {
@@ -192,7 +192,7 @@ _PREDICTED = {
 
 
 def predictions(file: Any, most: int, wanted: Sequence[str]) -> tuple[dict[str, Any], bytes]:
-    """Columns of per-image predictions: their rows and widths, and the numbers one by one.
+    """Columns of per-image predictions: rows, widths and kinds, and the numbers one by one.
 
     A column that is not there is left out. Raises any error for what are no numbers.
     """
@@ -201,20 +201,21 @@ def predictions(file: Any, most: int, wanted: Sequence[str]) -> tuple[dict[str, 
     count = opened.metadata.num_rows
     if not 0 <= count <= most:
         raise ValueError(f"{count:,} rows, and {most:,} are read at most")
-    widths, contents = {}, []
+    columns, contents = {}, []
     for name in names:
-        parts, rows, width = [], 0, 0
+        parts, rows, width, before = [], 0, 0, -1
         for batch in opened.iter_batches(_LABELS_BATCH, columns=[name], use_threads=False):
             values, width = _numbers(batch.column(0), _PREDICTED[name])
             rows += len(batch)
-            if rows > count or width > _WIDEST:
+            if rows > count or width > _WIDEST or before not in {-1, width}:
                 raise ValueError(f"{name} is not what predictions are")
             parts.append(values)
+            before = width
         if rows != count:
             raise ValueError(f"{rows:,} rows of {name} instead of {count:,}")
-        widths[name] = width
+        columns[name] = [width, _PREDICTED[name]]
         contents.append(b"".join(parts))
-    return {"rows": count, "widths": widths}, b"".join(contents)
+    return {"rows": count, "columns": columns}, b"".join(contents)
 
 
 def _numbers(column: Any, kind: str) -> tuple[bytes, int]:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from zoodiff.bounded.files import too_large
 from zoodiff.data import imagenet
 from zoodiff.data.containers.process import Container, ContainerError
 from zoodiff.data.images import LARGEST_IMAGE, MOST_IMAGES, ImageSet, Samples, stamp
@@ -69,9 +70,12 @@ def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
         file = bisect_right(starts, number) - 1
         row = number - starts[file]
         try:
-            return container.ask("image", file, column=columns[file], row=row, longest=most)[1]
+            said, content = container.ask("image", file, column=columns[file], row=row, most=most)
         except ContainerError as error:
             raise OSError(str(error)) from None
+        if said["size"] > most:
+            raise too_large(said["size"], most)
+        return content
 
     labelled = None not in labels
     return ImageSet(
