@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from zoodiff.data.images import LARGEST_IMAGE, ImageSet, Samples, stamp
+from zoodiff.data.images import LARGEST_IMAGE, MOST_IMAGES, ImageSet, Samples, stamp
 from zoodiff.data.labels import CIFAR_10, CIFAR_100, LabelSpace
 from zoodiff.data.layouts.extents import Extents
 from zoodiff.data.places import Place, opened, size_of, stat_of
@@ -33,6 +33,8 @@ def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
         size = size_of(path)
         if size == 0 or size % width:
             raise UsageError(f"{path} is no CIFAR file: {size} bytes are not n x {width}")
+        if size // width > MOST_IMAGES:
+            raise UsageError(f"{path} is no CIFAR file: it has {size // width:,} images")
         with opened(path) as file:
             for start in range(0, size, width):
                 record = file.read(width)
