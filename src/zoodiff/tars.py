@@ -1,32 +1,88 @@
-"""Tar archives from strangers, read with Python's ``tarfile``."""
+"""Tar archives from strangers, read with Python's ``tarfile``.
+
+``tarfile`` reads extended headers and long names in one piece, of whatever size the archive says,
+follows them through any number of blocks, and keeps every member that it has seen. Here the bytes
+of headers that belong to one member are limited, and so are the members.
+"""
 
 from __future__ import annotations
 
 import tarfile
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
-LARGEST_READ = 64 << 20
-"""Bytes; headers and names are far smaller, and contents are read in pieces."""
+LARGEST_HEADER = 1 << 20
+"""Bytes of all headers of one member: its name, and what a file system says of it beside."""
+MOST_MEMBERS = 500_000
+_MOST_GLOBAL = 64
+"""Facts that hold for all members that follow."""
 
 
 class Bounded:
-    """A file in which no read takes more memory than it has bytes left.
+    """A file of which no more is read for one header than a header has.
 
-    ``tarfile`` reads extended headers and long names in one piece, of whatever size the archive
-    says, and memory for it is taken before the file turns out to be shorter.
+    Memory for a header would be taken before the file turns out to be shorter.
     """
 
     def __init__(self, file: Any, size: int) -> None:
         self._file, self._size = file, size
+        self._left = LARGEST_HEADER
+
+    def begin(self) -> None:
+        """The header of another member is read now."""
+        self._left = LARGEST_HEADER
 
     def read(self, size: int = -1) -> bytes:
         """At most so many bytes; raises ReadError for more than any header has."""
         left = max(self._size - self._file.tell(), 0)
         wanted = left if size is None or size < 0 else min(size, left)
-        if wanted > LARGEST_READ:
-            raise tarfile.ReadError(f"a header of {wanted:,} bytes")
+        self._left -= wanted
+        if self._left < 0:
+            raise tarfile.ReadError(f"a header of more than {LARGEST_HEADER:,} bytes")
         found: bytes = self._file.read(wanted)
         return found
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+
+def members(file: BinaryIO, size: int, most: int = MOST_MEMBERS) -> Iterator[tarfile.TarInfo]:
+    """The members of an archive of ``size`` bytes one after the other; none of them is kept.
+
+    Raises ReadError for more than ``most`` of them, for headers that are too large and for files
+    with holes in them, and the other errors of ``tarfile`` for what is no archive.
+    """
+    bounded: Any = Bounded(file, size)
+    archive: Any
+    with tarfile.open(fileobj=bounded, mode="r:") as archive:
+        count = 0
+        while True:
+            bounded.begin()
+            member: tarfile.TarInfo | None = archive.next()
+            if member is None:
+                return
+            archive.members.clear()
+            count += 1
+            if count > most:
+                raise tarfile.ReadError(f"it has more than {most:,} members")
+            if member.size < 0:
+                # Python before 3.12.12 and 3.13.6 reads such an archive for ever.
+                raise tarfile.ReadError(f"it holds a file of {member.size} bytes")
+            if len(archive.pax_headers) > _MOST_GLOBAL:
+                raise tarfile.ReadError("it says too much of all its members")
+            if member.issparse():
+                raise tarfile.ReadError(f"{member.name[:200]!r} is a file with holes")
+            yield member
+
+
+def content(file: BinaryIO, member: tarfile.TarInfo, most: int) -> bytes:
+    """The bytes of a member; raises ReadError where they are more than ``most`` or not there."""
+    if member.size > most:
+        raise tarfile.ReadError(f"{member.name[:200]!r} has {member.size:,} bytes")
+    before = file.tell()
+    file.seek(member.offset_data)
+    found = file.read(member.size)
+    file.seek(before)
+    if len(found) < member.size:
+        raise tarfile.ReadError("it is cut off")
+    return found

@@ -131,7 +131,7 @@ def test_more_images_than_a_parquet_file_has_bytes_are_refused(tmp_path: Path) -
 
     rows = pa.nulls(3_000_000, pa.binary())
     pq.write_table(pa.table({"image": rows}), tmp_path / "a.parquet", row_group_size=3_000_000)
-    with pytest.raises(UsageError, match="3000000 images in"):
+    with pytest.raises(UsageError, match="3,000,000 images in"):
         open_images(str(tmp_path / "a.parquet"))
 
 

@@ -61,7 +61,11 @@ def test_onnx_weights_beside_the_file_count(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper, numpy_helper
 
-    from zoodiff.zoos.onnx_session import sha256_of_model
+    from zoodiff.zoos.onnx_session import steady_model
+
+    def sha256_of_model(path: Path) -> str:
+        with steady_model(path) as file:
+            return file.digest
 
     weight = np.ones((64, 64), np.float32)
     graph = helper.make_graph(

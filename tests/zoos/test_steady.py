@@ -1,122 +1,112 @@
-"""A file's hash is that of what was loaded, or there is none."""
+"""A file that changes while it is read is not loaded under the hash of another."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from zoodiff.errors import MeasurementError, RefusedError
-from zoodiff.zoos.base import ALLOWED_CODE
-from zoodiff.zoos.files.steady import steady
+from zoodiff.errors import MeasurementError
+from zoodiff.zoos.digest import sha256_of
+from zoodiff.zoos.files.steady import Followed, steady
+
+
+def _rewritten(path: Path) -> None:
+    path.write_bytes(b"B" * 100)
+
+
+def _rewritten_with_its_old_time(path: Path) -> None:
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    path.write_bytes(b"B" * 100)
+    os.utime(path, ns=times)
 
 
 def _replaced(path: Path) -> None:
-    other = path.with_name("other")
-    other.write_bytes(b"other")
-    other.rename(path)
+    (path.parent / "other").write_bytes(b"A" * 100)
+    (path.parent / "other").replace(path)
 
 
-def _replaced_and_back(path: Path) -> None:
-    path.rename(path.with_name("aside"))
-    path.write_bytes(b"other")
-    path.with_name("aside").rename(path)
+def _removed(path: Path) -> None:
+    path.unlink()
 
 
-def _written_under_the_same_time(path: Path) -> None:
-    before = path.stat()
-    path.write_bytes(b"other")
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+def _linked(path: Path) -> None:
+    path.rename(path.parent / "moved")
+    path.symlink_to(path.parent / "moved")
+    os.utime(path.parent / "moved")
 
 
-CHANGES: list[Callable[[Path], object]] = [
-    _replaced,
-    _replaced_and_back,
-    _written_under_the_same_time,
-    Path.unlink,
-    lambda path: path.write_bytes(b"longer than before"),
-]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "a.pt"
-    path.write_bytes(b"first")
-    os.utime(path, ns=(10**18, 10**18))
-    return path
-
-
-def test_the_hash_is_taken_before_the_file_is_read(path: Path) -> None:
-    with steady(path) as file:
-        assert file.path == path
-        assert file.digest == hashlib.sha256(b"first").hexdigest()
-        assert path.read_bytes() == b"first"
+CHANGES = (_rewritten, _rewritten_with_its_old_time, _replaced, _removed, _linked)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_file_that_changes_while_it_is_read_is_one_sentence(
-    path: Path, change: Callable[[Path], object]
-) -> None:
-    with pytest.raises(MeasurementError, match=r"a\.pt changed while it was read$"), steady(path):
+def test_a_file_that_changes_is_an_error(change: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"A" * 100)
+    with pytest.raises(MeasurementError, match="changed while it was read"), steady(path):
         change(path)
 
 
-def test_an_error_of_the_body_is_kept(path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), steady(path):
-        path.unlink()
-        raise ZeroDivisionError
+def test_a_file_that_stays_has_its_hash(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"A" * 100)
+    with steady(path) as file:
+        path.read_bytes()
+    assert (file.digest, file.path) == (sha256_of(path), path)
+    file.check()
+    _rewritten(path)
+    with pytest.raises(MeasurementError, match=r"model\.onnx changed"):
+        file.check()
 
 
-@pytest.mark.torch
-@pytest.mark.parametrize("ending", ["pt", "pt2"])
-def test_a_network_that_is_swapped_while_it_is_loaded_is_not_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
-) -> None:
-    """The file is looked at and loaded, and then another lies there."""
-    import torch
-
-    from zoodiff.zoos.files.torch import TorchFiles
-    from zoodiff.zoos.files.torchscript import TorchScriptFiles
-
-    module, image = torch.nn.Flatten().eval(), torch.zeros(1, 3, 4, 4)
-    path = tmp_path / f"a.{ending}"
-    torch.jit.save(torch.jit.trace(module, image), tmp_path / "a.pt")
-    torch.export.save(torch.export.export(module, (image,)), tmp_path / "a.pt2")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setenv(ALLOWED_CODE, digest)
-    backend = TorchScriptFiles() if ending == "pt" else TorchFiles()
-    name = f"{path}?size=4"
-    assert backend.load(name, "file", seed=0, threads=1).weights_sha256 == digest
-    assert backend.facts(name, "file")["sha256"] == digest
-
-    library = torch.jit if ending == "pt" else torch.export
-    load = library.load
-
-    def swap(*arguments: object, **options: object) -> object:
-        found = load(*arguments, **options)
-        _replaced(path)
-        return found
-
-    monkeypatch.setattr(library, "load", swap)
-    with pytest.raises(MeasurementError, match="changed while it was read"):
-        backend.load(name, "file", seed=0, threads=1)
-    with pytest.raises(MeasurementError):
-        backend.facts(name, "file")
+@pytest.mark.parametrize("change", ["rewritten", "added", "removed"])
+def test_a_folder_that_changes_is_an_error(change: str, tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"a")
+    (folder / "variables" / "v").write_bytes(b"b")
+    with steady(folder) as file:
+        assert file.digest == sha256_of(folder)
+    with pytest.raises(MeasurementError, match="saved changed"), steady(folder):
+        if change == "rewritten":
+            (folder / "variables" / "v").write_bytes(b"c")
+        elif change == "added":
+            (folder / "variables" / "w").write_bytes(b"c")
+        else:
+            (folder / "variables" / "v").unlink()
 
 
-@pytest.mark.torch
-def test_a_permission_is_for_what_was_hashed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import torch
+def test_files_beside_it_count(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"a")
+    (tmp_path / "weights.bin").write_bytes(b"b")
+    with pytest.raises(MeasurementError, match="changed"), steady(path, beside=["weights.bin"]):
+        (tmp_path / "weights.bin").write_bytes(b"c")
+    with (
+        pytest.raises(MeasurementError, match=r"cannot be read .*other\.bin"),
+        steady(path, beside=["other.bin"]),
+    ):
+        pass
 
-    from zoodiff.zoos.files.torchscript import TorchScriptFiles
 
-    path = tmp_path / "a.pt"
-    torch.jit.save(torch.jit.trace(torch.nn.Flatten(), torch.zeros(1, 3, 4, 4)), path)
-    monkeypatch.setenv(ALLOWED_CODE, hashlib.sha256(b"another").hexdigest())
-    with pytest.raises(RefusedError, match=hashlib.sha256(path.read_bytes()).hexdigest()):
-        TorchScriptFiles().facts(str(path), "file")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.onnx")
+    with pytest.raises(MeasurementError, match="a pipe"), steady(tmp_path / "model.onnx"):
+        pass
+
+
+def test_what_is_described_twice_is_one_and_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"a")
+    followed = Followed()
+    with followed.first(path) as file:
+        pass
+    with followed.again(path) as same:
+        assert same is file
+    path.write_bytes(b"b")
+    with pytest.raises(MeasurementError, match="changed"), followed.again(path):
+        pass
+    with followed.first(path) as other:
+        assert other.digest != file.digest

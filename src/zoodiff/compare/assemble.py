@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from zoodiff.compare import accuracy, architecture, latency
 from zoodiff.compare.claimed import rank
 from zoodiff.compare.result import Explained, StudyResult
+from zoodiff.errors import StoreError
 from zoodiff.measure import study as studies
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
@@ -21,13 +24,13 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
     """Compare everything that a run measured.
 
     A record that the manifest names and the store no longer holds intact is listed among the
-    failures, not left out. Raises StudyError where the manifest's study no longer reads.
+    failures, not left out. Raises StudyError where the manifest's study no longer reads, StoreError
+    where its records are more than runs have, or more than can be compared in pairs.
     """
     study = studies.parse(manifest.study_text, f"{manifest.study} (in its run)").study
     records: list[Record] = []
     lost: list[Failure] = []
-    for name in manifest.records:
-        record = store.get(name)
+    for name, record in store.get_all(manifest.records).items():
         if record is None:
             kind, _, file = name.partition("/")
             kind = "accuracy" if kind == "explanation" else kind  # failures know what is measured
@@ -52,6 +55,7 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
         if isinstance(record.values, ExplanationValues)
     ]
     records = [record for record in records if record.kind != "explanation"]
+    _check_pairs(records, manifest.study)
     pairs, controls = latency.compare(records)
     return StudyResult(
         study=manifest.study,
@@ -77,6 +81,21 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
         study_sha256=manifest.study_sha256,
         notes=_notes(records),
     )
+
+
+_MOST_PAIRS = {"accuracy": 15_000, "latency": 4_000}
+"""Pairs of entries of one architecture: those of 170 entries, and of 90."""
+
+
+def _check_pairs(records: list[Record], study: str) -> None:
+    counts = Counter((record.kind, record.architecture) for record in records)
+    for kind, most in _MOST_PAIRS.items():
+        pairs = sum(n * (n - 1) // 2 for (of, _), n in counts.items() if of == kind)
+        if pairs > most:
+            raise StoreError(
+                f"the run {study} has {pairs:,} pairs of entries to compare in {kind}, and a "
+                f"report holds {most:,}; measure fewer entries of one architecture in one study"
+            )
 
 
 def _notes(records: list[Record]) -> list[str]:

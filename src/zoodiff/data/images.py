@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, overload
 
 from zoodiff.data.labels import LabelSpace
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2")
 """Endings of the files that are taken for images."""
+LARGEST_IMAGE = 128 << 20
+"""Bytes of one encoded image: 45 megapixels without any compression."""
+MOST_IMAGES = 1_500_000
+"""ImageNet's training set has 1,281,167."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,38 @@ class Sample:
 
     name: str
     label: int | None
+
+
+class Samples(Sequence[Sample]):
+    """Names and labels of images; a sample is made of them when it is asked for.
+
+    A million samples that were objects would take three times as much memory.
+    """
+
+    def __init__(self, names: Sequence[str], labels: Sequence[int | None]) -> None:
+        self._names, self._labels = names, labels
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, number: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Samples: ...
+
+    def __getitem__(self, number: int | slice) -> Sample | Samples:
+        if isinstance(number, slice):
+            return Samples(self._names[number], self._labels[number])
+        return Sample(self._names[number], self._labels[number])
+
+
+class ReadImage(Protocol):
+    """Reads the encoded bytes of an image by its number."""
+
+    def __call__(self, number: int, most: int = LARGEST_IMAGE) -> bytes:
+        """Its bytes; raises OSError where they cannot be had, or are more than ``most``."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +68,7 @@ class ImageSet:
     samples: Sequence[Sample]
     space: LabelSpace | None
     """What the labels mean; None without labels."""
-    read: Callable[[int], bytes]
+    read: ReadImage
     """The encoded bytes of one image; raises OSError where they cannot be had."""
     stamp: str
     """Changes whenever names, sizes, times or labels do; nothing is read for it."""
@@ -53,13 +90,29 @@ def is_image(path: Path | str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
+class Stamp:
+    """sha256 over what a listing says, one file after the other."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+
+    def add(self, part: object) -> None:
+        """What is said of one file."""
+        self._sha256.update(repr(part).encode())
+        self._sha256.update(b"\0")
+
+    @property
+    def digest(self) -> str:
+        """Over all that were added."""
+        return self._sha256.hexdigest()
+
+
 def stamp(parts: Iterable[object]) -> str:
     """sha256 over what a listing says."""
-    digest = hashlib.sha256()
+    made = Stamp()
     for part in parts:
-        digest.update(repr(part).encode())
-        digest.update(b"\0")
-    return digest.hexdigest()
+        made.add(part)
+    return made.digest
 
 
 def content_hash(images: Iterable[tuple[bytes, int | None]]) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from zoodiff import filenames
+from zoodiff.bounded import files
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,8 +47,10 @@ BY_NAME = {
     for space in (IMAGENET_1K, IMAGENET_1001, DIGITS_10, MNIST_10, CIFAR_10, CIFAR_100)
 }
 MOST_CLASSES = 100_000
+_LARGEST_FILE = 16 << 20
+"""Bytes of a file with one class a line."""
 _NUMBER = re.compile(r"[0-9]{1,12}")
-_SHORT = {"imagenet": IMAGENET_1K, "imagenet-1001": IMAGENET_1001}
+_KNOWN = {**BY_NAME, "imagenet": IMAGENET_1K, "imagenet-1001": IMAGENET_1001}
 
 
 def number(text: str) -> int | None:
@@ -66,23 +69,40 @@ def find(name_or_file: str) -> LabelSpace:
 
     A line is a WordNet id, a name, or a number and a name. Raises UsageError for neither.
     """
-    known = {**BY_NAME, **_SHORT}
-    if name_or_file in known:
-        return known[name_or_file]
     path = Path(name_or_file)
-    if not filenames.is_file(path):
-        raise UsageError(
-            f'no label space "{name_or_file}"; there are {", ".join(known)}, or name a file with '
-            "one class a line"
-        )
+    if name_or_file in _KNOWN or not filenames.is_file(path):
+        return known(name_or_file)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return of_file(path.name, files.open_regular(path))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the label file {path} ({error})") from None
-    names = tuple(_name(line, place) for place, line in enumerate(lines) if line.strip())
-    if not 2 <= len(names) <= MOST_CLASSES:
-        raise UsageError(f"the label file {path} has {len(names)} lines; one class a line is meant")
-    return LabelSpace(path.name, len(names), background=_is_background(names[0]), names=names)
+
+
+def known(name: str) -> LabelSpace:
+    """A label space by its name; raises UsageError for a name that it does not know."""
+    if name not in _KNOWN:
+        raise UsageError(
+            f'no label space "{name}"; there are {", ".join(_KNOWN)}, or name a file with one '
+            "class a line"
+        )
+    return _KNOWN[name]
+
+
+def of_file(name: str, file: BinaryIO) -> LabelSpace:
+    """The label space of an open file with one class a line, which is closed.
+
+    Raises UsageError for less than two classes or more than there are, OSError and
+    UnicodeDecodeError where it cannot be read.
+    """
+    names: list[str] = []
+    for place, line in enumerate(files.lines(file, _LARGEST_FILE)):
+        if line.strip():
+            names.append(_name(line, place))
+        if len(names) > MOST_CLASSES:
+            raise UsageError(f"the label file {name} has more than {MOST_CLASSES:,} classes")
+    if len(names) < 2:
+        raise UsageError(f"the label file {name} has {len(names)} lines; one class a line is meant")
+    return LabelSpace(name, len(names), background=_is_background(names[0]), names=tuple(names))
 
 
 def _name(line: str, place: int) -> str:

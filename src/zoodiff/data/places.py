@@ -12,13 +12,17 @@ import contextlib
 import os
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 
+from zoodiff.bounded import files as bounded
 from zoodiff.errors import MissingFrameworkError, UsageError
 
+MOST_FILES = 100_000
+"""Shards of one data set."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -77,34 +81,34 @@ class Address:
 
     def exists(self) -> bool:
         """Whether something is there."""
-        with _os_errors():
+        with os_errors():
             return bool(self.system.exists(self.path))
 
     def is_file(self) -> bool:
         """Whether it is a file."""
-        with _os_errors():
+        with os_errors():
             return bool(self.system.isfile(self.path))
 
     def is_dir(self) -> bool:
         """Whether something lies below it."""
-        with _os_errors():
+        with os_errors():
             return bool(self.system.isdir(self.path))
 
     def glob(self, pattern: str) -> Iterator[Address]:
         """Files whose names match, in the order of their names."""
-        with _os_errors():
+        with os_errors():
             return iter([self._at(one) for one in self.system.glob(f"{self.path}/{pattern}")])
 
     def open(self, mode: str = "r", *, newline: str | None = None, encoding: str = "") -> IO[Any]:
         """A stream, of bytes or of text."""
         more = {} if "b" in mode else {"newline": newline, "encoding": encoding or "utf-8"}
-        with _os_errors():
+        with os_errors():
             stream: IO[Any] = self.system.open(self.path, mode, **more)
             return stream
 
     def read_bytes(self) -> bytes:
         """All of a file."""
-        with _os_errors():
+        with os_errors():
             return bytes(self.system.cat_file(self.path))
 
     def read_text(self, encoding: str = "utf-8") -> str:
@@ -142,7 +146,7 @@ def size_of(place: Place) -> int:
     """Bytes of a file."""
     if isinstance(place, Path):
         return place.stat().st_size
-    with _os_errors():
+    with os_errors():
         return int(place.system.size(place.path) or 0)
 
 
@@ -151,79 +155,82 @@ def stat_of(place: Place) -> tuple[str, int, object]:
     if isinstance(place, Path):
         found = place.stat()
         return place.name, found.st_size, found.st_mtime_ns
-    with _os_errors():
+    with os_errors():
         facts = place.system.info(place.path)
-    return place.name, int(facts.get("size") or 0), _version(facts)
+    return place.name, int(facts.get("size") or 0), version_of(facts)
+
+
+def opened(place: Place) -> BinaryIO:
+    """A stream of the bytes of a file; raises OSError for what is no regular file."""
+    if isinstance(place, Path):
+        return bounded.open_regular(place)
+    return cast(BinaryIO, place.open("rb"))
+
+
+def content_of(place: Place, most: int) -> bytes:
+    """All of a file; raises OSError where it has more than ``most`` bytes or is no regular file."""
+    if isinstance(place, Path):
+        return bounded.read_bytes(place, most)
+    content = part_of(place, 0, most + 1)  # one request: the size would be a second
+    if len(content) > most:
+        raise bounded.too_large(None, most)
+    return content
+
+
+def lines_of(place: Place, most: int) -> Iterator[str]:
+    """The lines of a text of at most ``most`` bytes, one after the other; raises as ``lines``."""
+    return bounded.lines(opened(place), most)
 
 
 def part_of(place: Place, start: int, size: int) -> bytes:
     """So many bytes of a file, and no others."""
     if isinstance(place, Path):
-        with place.open("rb") as file:
+        with bounded.open_regular(place) as file:
             file.seek(start)
             return file.read(size)
-    with _os_errors():
+    with os_errors():
         return bytes(place.system.cat_file(place.path, start=start, end=start + size))
 
 
-def files_in(folder: Place, ending: str = "") -> list[Place]:
-    """The files that lie directly in a folder, by their names; none where there is no folder."""
-    if isinstance(folder, Path):
-        there = sorted(folder.iterdir()) if folder.is_dir() else []
-        return [one for one in there if one.is_file() and one.name.endswith(ending)]
-    try:
-        with _os_errors():
-            found = folder.system.ls(folder.path, detail=True)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    names = sorted(posixpath.basename(one["name"]) for one in found if one["type"] == "file")
-    return [folder / name for name in names if name and name.endswith(ending)]
+def files_in(folder: Place, wanted: Callable[[str], bool]) -> list[Place]:
+    """The files that lie directly in a folder and whose names are wanted, by their names.
 
-
-def tree(folder: Place) -> dict[str, list[tuple[str, int, object]]]:
-    """Files below a folder by the first folder that they lie in, "" for those that lie in none.
-
-    Of each the name below that folder, the size and the time of change, sorted. Hidden folders do
-    not count at the top.
+    None where there is no folder. Raises UsageError for more files than a data set has.
     """
-    found: dict[str, list[tuple[str, int, object]]] = {}
-    for name, size, changed in _files(folder):
-        top, slash, rest = name.partition("/")
-        if slash and not top.startswith("."):
-            found.setdefault(top, []).append((rest, size, changed))
-        elif not slash:
-            found.setdefault("", []).append((name, size, changed))
-    return {top: sorted(files) for top, files in sorted(found.items())}
+    if isinstance(folder, Path):
+        names = sorted(islice(_names_in(folder, wanted), MOST_FILES + 1))
+    else:
+        try:
+            with os_errors():
+                found = folder.system.ls(folder.path, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        last = [posixpath.basename(one["name"]) for one in found if one["type"] == "file"]
+        names = sorted(name for name in last if name and wanted(name))
+    if len(names) > MOST_FILES:
+        raise UsageError(f"{folder} holds more than {MOST_FILES:,} files of images")
+    return [folder / name for name in names]
 
 
-def _files(folder: Place) -> Iterator[tuple[str, int, object]]:
-    if isinstance(folder, Address):
-        with _os_errors():
-            below = folder.system.find(folder.path, detail=True)
-        for path, facts in below.items():
-            name = str(path)[len(folder.path.rstrip("/")) + 1 :]
-            yield name, int(facts.get("size") or 0), _version(facts)
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_file():
-                facts = entry.stat()
-                yield entry.name, facts.st_size, facts.st_mtime_ns
-            elif not entry.name.startswith("."):
-                yield from _walked(folder, Path(entry.path))
-
-
-def _walked(folder: Path, below: Path) -> Iterator[tuple[str, int, object]]:
-    for root, _, _ in os.walk(below):
-        relative = Path(root).relative_to(folder)
-        with os.scandir(root) as entries:
+def _names_in(folder: Path, wanted: Callable[[str], bool]) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_file():
-                    facts = entry.stat()
-                    yield str(relative / entry.name), facts.st_size, facts.st_mtime_ns
+                if wanted(entry.name) and _is_file(entry):
+                    yield entry.name
+    except (FileNotFoundError, NotADirectoryError):
+        return
 
 
-def _version(facts: dict[str, Any]) -> object:
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # links that lead in a circle
+        return False
+
+
+def version_of(facts: dict[str, Any]) -> object:
+    """What an object store tells versions of an object apart by, None where it does not."""
     for key in ("ETag", "etag", "md5", "LastModified", "last_modified", "mtime", "created"):
         if facts.get(key) is not None:
             return str(facts[key])
@@ -231,7 +238,7 @@ def _version(facts: dict[str, Any]) -> object:
 
 
 @contextlib.contextmanager
-def _os_errors() -> Iterator[None]:
+def os_errors() -> Iterator[None]:
     """What a client raises besides OSError becomes one: no credentials, no such host."""
     try:
         yield

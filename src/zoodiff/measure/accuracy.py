@@ -12,6 +12,7 @@ from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
 from zoodiff.measure.common import hardware, now
 from zoodiff.measure.plan import Task
+from zoodiff.measure.predictions import read_columns
 from zoodiff.stats import intervals
 from zoodiff.store.folder import Store
 from zoodiff.store.records import (
@@ -139,26 +140,21 @@ def to_parquet(
 
 def right_top1(store: Store, record: Record) -> NDArray[np.bool_] | None:
     """Per image whether the record's first class was right; None where the file is not intact."""
+    import numpy as np
+
     if record.attachment is None or not store.intact(record):
         return None
     try:
-        return _right_top1(store, record)
-    except (ArithmeticError, LookupError, OSError, TypeError, ValueError):
+        content = store.read_attachment(record)
+        columns = read_columns(content, ("rank",))
+        if "rank" in columns:  # of images
+            return np.asarray(columns["rank"] == 1)
+        columns = read_columns(content, ("label", "classes"))
+    except (MeasurementError, OSError):
         return None  # written by something else than zoodiff
-
-
-def _right_top1(store: Store, record: Record) -> NDArray[np.bool_]:
-    import numpy as np
-    import pyarrow.parquet as pq
-
-    content = io.BytesIO(store.read_attachment(record))
-    if "rank" in pq.read_schema(content).names:  # of images
-        rank = pq.read_table(content, columns=["rank"])["rank"].to_numpy()
-        return np.asarray(rank == 1)
-    table = pq.read_table(content, columns=["label", "classes"])
-    labels = table["label"].to_numpy()
-    first = np.array([classes[0] for classes in table["classes"].to_pylist()])
-    return np.asarray(first == labels)
+    if "label" not in columns or "classes" not in columns or columns["classes"].ndim < 2:
+        return None
+    return np.asarray(columns["label"] == columns["classes"][:, 0])
 
 
 def _percent(successes: int, trials: int) -> Interval:

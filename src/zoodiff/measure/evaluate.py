@@ -22,6 +22,7 @@ from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.measure.contestants import Contestant
+from zoodiff.measure.encoded import EncodedImages
 from zoodiff.measure.evaluation import Evaluation, Repeated, collect
 from zoodiff.measure.parts import Keeps, Part
 from zoodiff.measure.predictions import Predictions, predictions
@@ -47,8 +48,9 @@ class _Chunk:
     hashes: list[bytes]
     failed: dict[int, str]
     """By position in the chunk."""
-    pixels: list[Array]
-    """For each geometry an array that every worker can read."""
+    pixels: list[tuple[int, list[Array]]]
+    """Of each piece of the chunk its number of images, and for each geometry an array that every
+    worker can read; almost always there is one piece."""
 
 
 class Evaluator:
@@ -73,6 +75,7 @@ class Evaluator:
         self._parts, self._lanes, self._batch, self._seed = parts, lanes, batch, seed
         self._numbers = list(range(len(images)) if numbers is None else numbers)
         self._step = step
+        self._encoded = EncodedImages(images, lanes)
         self._first = first
         """Number of the first part, where other parts of the data set are done elsewhere."""
         self._geometries = list(dict.fromkeys(one.geometry for one in contestants))
@@ -245,23 +248,22 @@ class Evaluator:
             return
 
     def _decoded(self, worker: WorkerClient, number: int, images: list[int]) -> _Chunk:
-        data, failed = [], {}
-        for position, image in enumerate(images):
-            try:
-                data.append(self._images.read(image))
-            except OSError as error:
-                data.append(b"")
-                failed[position] = f"it cannot be read ({error.strerror or error})"
-        hashes = [hashlib.sha256(one).digest() for one in data]
-        answer = worker.decode(
-            data, self._geometries, doing=f"decoding images of {self._images.name}"
-        )
-        for place, why in answer.failed.items():
-            failed.setdefault(int(place), why)
-        pixels = [
-            worker.share_pixels(array, len(images), geometry)
-            for geometry, array in zip(self._geometries, answer.pixels, strict=True)
-        ]
+        failed: dict[int, str] = {}
+        hashes: list[bytes] = []
+        pixels: list[tuple[int, list[Array]]] = []
+        for data in self._encoded.pieces(images, failed):
+            first = len(hashes)
+            hashes += [hashlib.sha256(one).digest() for one in data]
+            answer = worker.decode(
+                data, self._geometries, doing=f"decoding images of {self._images.name}"
+            )
+            for place, why in answer.failed.items():
+                failed.setdefault(first + int(place), why)
+            shared = [
+                worker.share_pixels(array, len(data), geometry)
+                for geometry, array in zip(self._geometries, answer.pixels, strict=True)
+            ]
+            pixels.append((len(data), shared))
         return _Chunk(self._first + number, images, hashes, failed, pixels)
 
     # Classifying
@@ -314,29 +316,35 @@ class Evaluator:
             with self._lock:
                 if one.name in self._failed:
                     continue
-            pixels = chunk.pixels[self._geometries.index(one.geometry)]
-            worker = workers[one.handle]
             try:
-                request = Classify(
-                    one.handle,
-                    pixels,
-                    one.spec.to_dict(),
-                    self._batch,
-                    # Always the same images, so that the same run makes the same record.
-                    repeat=0 if one.variant or chunk.number else REPEATED,
-                )
-                found[one.name], answer = worker.classify(
-                    request, len(chunk.images), doing=f"running {one.name}"
-                )
-                if answer.repeated:
-                    deviation = math.nan if answer.deviation is None else answer.deviation
-                    again = Repeated(answer.repeated, answer.changed, deviation)
-                    self._repeated[one.name] = again
+                found[one.name] = self._classified(one, chunk, workers[one.handle])
             except ZoodiffError as error:
                 self._fail(one.name, str(error))
-        for array in chunk.pixels:
-            WorkerClient.unshare(array)
+        for _, piece in chunk.pixels:
+            for array in piece:
+                WorkerClient.unshare(array)
         return found
+
+    def _classified(self, one: Contestant, chunk: _Chunk, worker: WorkerClient) -> NDArray[Any]:
+        """(images, outputs) of a chunk."""
+        import numpy as np
+
+        found = []
+        for number, (images, piece) in enumerate(chunk.pixels):
+            request = Classify(
+                one.handle,
+                piece[self._geometries.index(one.geometry)],
+                one.spec.to_dict(),
+                self._batch,
+                # Always the same images, so that the same run makes the same record.
+                repeat=0 if one.variant or chunk.number or number else REPEATED,
+            )
+            outputs, answer = worker.classify(request, images, doing=f"running {one.name}")
+            if answer.repeated:
+                deviation = math.nan if answer.deviation is None else answer.deviation
+                self._repeated[one.name] = Repeated(answer.repeated, answer.changed, deviation)
+            found.append(outputs)
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def _finish(self, chunk: _Chunk, outputs: dict[str, NDArray[Any]]) -> None:
         import numpy as np

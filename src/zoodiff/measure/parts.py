@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from zoodiff.bounded import json as bounded
+from zoodiff.bounded import zips
 from zoodiff.measure.predictions import Predictions
 from zoodiff.store.files import Files
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+_LARGEST = 32 << 20
+"""Bytes of a part: 64 images have 3,000 for each contestant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +104,7 @@ class Parts:
 
     def get(self, number: int) -> Part:
         """Read a part; raises OSError or ValueError where it is missing or damaged."""
-        return from_bytes(number, self._files.read(self._path(number)))
+        return from_bytes(number, self._files.read(self._path(number), _LARGEST))
 
     def remove(self) -> None:
         """Remove all parts."""
@@ -130,12 +138,39 @@ def to_bytes(part: Part) -> bytes:
     return buffer.getvalue()
 
 
+def _check(content: bytes) -> None:
+    """Raise ValueError or BadZipFile for an archive that would grow when it is read.
+
+    ``numpy.savez`` compresses nothing, so what is compressed is none of ours.
+    """
+    size, file = len(content), io.BytesIO(content)
+    zips.check(file, size)
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size > size:
+                raise ValueError(f"{member.filename[:200]} is compressed")
+            with archive.open(member) as array:
+                _check_header(array, member.file_size)
+
+
+def _check_header(file: IO[bytes], size: int) -> None:
+    """Raise ValueError for an array that says that it has more values than bytes."""
+    from numpy.lib import format as npy
+
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, kind = read(file)
+    if kind.hasobject or kind.itemsize * math.prod(shape) > size:
+        raise ValueError(f"an array of {shape} in {size:,} bytes")
+
+
 def from_bytes(number: int, content: bytes) -> Part:
     """The part of a number; raises ValueError, KeyError or BadZipFile where it is damaged."""
     import numpy as np
 
+    _check(content)
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        facts = json.loads(arrays["facts"].tobytes())
+        facts = bounded.parse(arrays["facts"].tobytes())
         found = {
             name: Predictions.joined(
                 [

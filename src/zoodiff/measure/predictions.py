@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.data.containers.process import Container, ContainerError, Held
+from zoodiff.data.images import MOST_IMAGES
 from zoodiff.errors import MeasurementError
 
 if TYPE_CHECKING:
@@ -156,34 +159,43 @@ def to_parquet(stored: Stored) -> bytes:
 
 def from_parquet(data: bytes) -> Stored:
     """What ``to_parquet`` wrote; raise MeasurementError for anything else."""
-    try:
-        return _read(data)
-    except Exception as error:  # pyarrow raises many kinds
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
-        raise MeasurementError(f"these are no predictions ({reason}); measure anew") from None
-
-
-def _read(data: bytes) -> Stored:
-    import numpy as np
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(io.BytesIO(data))
-    count = table.num_rows
-
-    def listed(name: str, dtype: Any) -> NDArray[Any]:
-        column = table[name].combine_chunks()
-        values: NDArray[Any] = column.flatten().to_numpy().reshape(count, -1).astype(dtype)
-        return values
-
+    names = ("image", "key", "label", "classes", "scores", "rank", "probability")
+    columns = read_columns(data, names)
+    missing = [name for name in names if name not in columns]
+    if missing:
+        raise MeasurementError(f"these are no predictions (no {missing[0]}); measure anew")
     found = Predictions(
-        listed("classes", np.int32),
-        listed("scores", np.float32),
-        table["rank"].to_numpy().astype(np.int32),
-        table["probability"].to_numpy().astype(np.float32),
+        columns["classes"], columns["scores"], columns["rank"], columns["probability"]
     )
-    return Stored(
-        found,
-        table["image"].to_numpy().astype(np.int32),
-        table["label"].to_numpy().astype(np.int64),
-        table["key"].to_numpy(),
-    )
+    if found.classes.ndim != 2 or found.classes.shape != found.probabilities.shape:
+        raise MeasurementError("these are no predictions (classes without scores); measure anew")
+    return Stored(found, columns["image"], columns["label"], columns["key"])
+
+
+def read_columns(data: bytes, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Columns of predictions in a Parquet file by their names, those of ``names`` that it has.
+
+    (images,), or (images, classes) of lists. The file is parsed in a process of its own. Raises
+    MeasurementError for what are no predictions.
+    """
+    import numpy as np
+
+    try:
+        said, content = _parser().ask(
+            "predictions", sources=[Held(data)], most=MOST_IMAGES, wanted=list(names)
+        )
+    except ContainerError as error:
+        raise MeasurementError(f"these are no predictions ({error}); measure anew") from None
+    found: dict[str, NDArray[Any]] = {}
+    start, rows = 0, int(said["rows"])
+    for name, (width, kind) in said["columns"].items():
+        values = np.frombuffer(content, kind, rows * max(width, 1), start)
+        found[name] = values.reshape(rows, width) if width else values
+        start += values.nbytes
+    return found
+
+
+@cache
+def _parser() -> Container:
+    """One process for all files: to start it takes longer than to read one."""
+    return Container()

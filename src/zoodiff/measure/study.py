@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from zoodiff import filenames
+from zoodiff.bounded import files, toml
 from zoodiff.claims import table
 from zoodiff.claims.selection import ClaimsError
 from zoodiff.entry import did_you_mean
@@ -23,6 +23,7 @@ from zoodiff.errors import StudyError, UnknownNameError
 from zoodiff.workers import permissions
 
 Zoos = list[str]
+_LONGEST_HEADER = 500
 
 
 class _Table(BaseModel):
@@ -150,7 +151,7 @@ def load_study(name_or_path: str) -> LoadedStudy:
             raise StudyError(f'no study "{name_or_path}"{hint}, or give the path of a .toml file')
         path = known[name_or_path]
     try:
-        text = path.read_text(encoding="utf-8")
+        text = files.read_text(path, toml.LARGEST)
     except FileNotFoundError:
         raise StudyError(
             f"no study file {path}; built-in studies are {', '.join(built_in())}"
@@ -169,8 +170,8 @@ def with_download(loaded: LoadedStudy) -> LoadedStudy:
 def parse(text: str, path: str = "study") -> LoadedStudy:
     """Check a study's text; raise StudyError naming the line and the key."""
     try:
-        raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raw = toml.parse(text)
+    except toml.TomlError as error:
         raise StudyError(f"study {path} is not TOML: {error}") from None
     try:
         study = Study.model_validate(raw)
@@ -231,7 +232,8 @@ def line_of(text: str, location: tuple[str, ...]) -> int | None:
     current: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
-        header = re.fullmatch(r"\[+\s*([^\]]+?)\s*\]+\s*(#.*)?", stripped)
+        # Longer lines are no headers, and matching them takes the square of their length.
+        header = re.fullmatch(r"\[+\s*([^\]]+?)\s*\]+\s*(#.*)?", stripped[:_LONGEST_HEADER])
         if header:
             current = [part.strip().strip("\"'") for part in header[1].split(".")]
             if [*table, key] == current:

@@ -14,24 +14,23 @@ import tarfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from zoodiff import tars
+from zoodiff.bounded import json as bounded
+from zoodiff.bounded.files import open_regular, size_of
 from zoodiff.errors import StoreError, UsageError
-from zoodiff.store.files import Files
+from zoodiff.store.files import LARGEST_FILE, LARGEST_TEXT, Files
 from zoodiff.store.folder import Store, manifest_name
 from zoodiff.store.manifest import read_manifest
 from zoodiff.store.records import OtherFormatError, read_record
 from zoodiff.store.sealed import DamagedError
-from zoodiff.tars import Bounded
 
 CONTENTS = "bundle.json"
 FORMAT = 1
-_LARGEST = 2 * 2**30
-"""Bytes of one file; a record has some thousands, the predictions of 50,000 images 3 MB."""
-_LONGEST = 256 * 2**20
-"""Bytes of the table of contents: a million files."""
+_LONGEST = 16 * 2**20
+"""Bytes of the table of contents: 70,000 files."""
 _NAME = re.compile(
     r"records/(architecture|latency|accuracy)/[0-9a-f]{16}-[0-9a-f]{16}\.json"
     r"|records/(architecture|latency|accuracy)/[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet"
@@ -44,7 +43,7 @@ class Member(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     name: str
-    bytes: int = Field(ge=0, le=_LARGEST)
+    bytes: int = Field(ge=0, le=LARGEST_FILE)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
@@ -90,6 +89,8 @@ def write_bundle(store: Store, target: Path, runs: Collection[str] | None = None
         digest = hashlib.sha256(content).hexdigest()
         members.append(Member(name=name, bytes=len(content), sha256=digest))
     contents = Contents(format=FORMAT, files=members).model_dump_json(indent=1).encode()
+    if len(contents) > _LONGEST:
+        raise StoreError(f"{len(names):,} files are too many for one bundle; export run by run")
     temporary = target.with_name(f".{target.name}.tmp")
     try:
         with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as archive:
@@ -197,21 +198,18 @@ def _members(source: Path, *, check: bool) -> Iterator[tuple[str, bytes]]:
 
     Raises StoreError for what is none of ours: other names, links, devices, surplus members.
     """
-    size = source.stat().st_size
-    with (
-        source.open("rb") as file,
-        tarfile.open(fileobj=Bounded(file, size), mode="r:") as archive,
-    ):
-        head = archive.next()
+    with open_regular(source) as file:
+        archive = tars.members(file, size_of(file))
+        head = next(archive, None)
         if head is None or head.name != CONTENTS or not head.isreg() or head.size > _LONGEST:
             raise StoreError(
                 f"{source} is no bundle of results; make one with zoodiff store export"
             )
-        contents = _contents(source, _content(archive, head))
+        contents = _contents(source, tars.content(file, head, _LONGEST))
         hashes: dict[str, str] = {}
         last = (-1, "")
         for said in contents.files:
-            member = archive.next()
+            member = next(archive, None)
             if not _NAME.fullmatch(said.name) or said.name in hashes:
                 raise StoreError(f"{source} names {said.name[:200]!r}, which is no file of a store")
             if _order(said.name) < last:
@@ -221,15 +219,19 @@ def _members(source: Path, *, check: bool) -> Iterator[tuple[str, bytes]]:
                 raise StoreError(f"{source} is not whole: {said.name} is not where it should be")
             if member.size != said.bytes:
                 raise StoreError(f"{said.name} in {source} is not as long as the bundle says")
-            content = _content(archive, member)
+            content = tars.content(file, member, _longest(said.name))
             if hashlib.sha256(content).hexdigest() != said.sha256:
                 raise StoreError(f"{said.name} in {source} is damaged: its hash is another one")
             if check:
                 _check(source, said.name, content, hashes)
             hashes[said.name] = said.sha256
             yield said.name, content
-        if archive.next() is not None:
+        if next(archive, None) is not None:
             raise StoreError(f"{source} holds more than it says")
+
+
+def _longest(name: str) -> int:
+    return LARGEST_TEXT if name.endswith(".json") else LARGEST_FILE
 
 
 def _check(source: Path, name: str, content: bytes, before: dict[str, str]) -> None:
@@ -251,13 +253,6 @@ def _check(source: Path, name: str, content: bytes, before: dict[str, str]) -> N
         ) from None
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    if member.size > _LARGEST:
-        raise StoreError(f"{member.name[:200]} is larger than any file of a store")
-    file: IO[bytes] | None = archive.extractfile(member)
-    return b"" if file is None else file.read()
-
-
 def _have(files: Files, name: str) -> bytes | None:
     try:
         return files.read(name)
@@ -267,8 +262,8 @@ def _have(files: Files, name: str) -> bytes | None:
 
 def _contents(source: Path, raw: bytes) -> Contents:
     try:
-        found = Contents.model_validate_json(raw)
-    except ValidationError:
+        found = Contents.model_validate(bounded.parse(raw))
+    except (ValueError, ValidationError):
         raise StoreError(f"{source} has no readable table of contents") from None
     if found.format > FORMAT:
         raise StoreError(f"{source} was written by a newer zoodiff; upgrade zoodiff to read it")

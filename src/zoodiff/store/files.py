@@ -9,12 +9,19 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
-from zoodiff.errors import UsageError
+from zoodiff.bounded import files as bounded
+from zoodiff.errors import StoreError, UsageError
 
+LARGEST_FILE = 96 << 20
+"""Bytes of one file of a store: the predictions for 1,500,000 images have as many."""
+LARGEST_TEXT = 16 << 20
+"""Bytes of a record or a manifest; most records have some thousands."""
+MOST_FILES = 300_000
+"""Files of a store; to measure all known networks in all ways takes 20,000."""
 TEMPORARY = ".tmp"
 """How the names of files end that are being written; they begin with a dot."""
 
@@ -35,8 +42,11 @@ class Files(Protocol):
     """The folder or the address, for people."""
     remote: bool
 
-    def read(self, name: str) -> bytes:
-        """The content of a file; raises FileNotFoundError where there is none."""
+    def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
+        """The content of a file; raises FileNotFoundError where there is none.
+
+        What is no regular file, or has more than ``most`` bytes, is an OSError too.
+        """
         ...
 
     def write(self, name: str, content: bytes, *, flush: bool = True) -> None:
@@ -56,11 +66,14 @@ class Files(Protocol):
         ...
 
     def names(self, folder: str, prefix: str = "") -> list[str]:
-        """Names of the finished files in a folder, sorted; none where there is no folder."""
+        """Names of the finished files in a folder, sorted; none where there is no folder.
+
+        Raises StoreError for more files than a store has.
+        """
         ...
 
     def walk(self, folder: str = "") -> Iterator[Found]:
-        """All files below a folder, unfinished ones too."""
+        """All files below a folder, unfinished ones too; raises StoreError as ``names``."""
         ...
 
     def prepare(self) -> None:
@@ -77,9 +90,9 @@ class LocalFiles:
         self.root = root
         self.where = str(root)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
         """The content of a file; raises FileNotFoundError where there is none."""
-        return (self.root / name).read_bytes()
+        return bounded.read_bytes(self.root / name, most)
 
     def write(self, name: str, content: bytes, *, flush: bool = True) -> None:
         """Write or replace a file; without ``flush`` it may be damaged by a loss of power."""
@@ -121,24 +134,36 @@ class LocalFiles:
         """Names of the finished files in a folder, sorted; none where there is no folder."""
         try:
             with os.scandir(self.root / folder) as entries:
-                return sorted(
+                found = (
                     one.name
                     for one in entries
                     if one.name.startswith(prefix) and not one.name.startswith(".")
                 )
+                return sorted(_few(found, self.root / folder))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def walk(self, folder: str = "") -> Iterator[Found]:
         """All files below a folder, unfinished ones too; links are not followed."""
-        for place, folders, names in os.walk(self.root / folder):
-            folders.sort()
-            for name in sorted(names):
-                path = Path(place) / name
-                with contextlib.suppress(FileNotFoundError):
-                    facts = path.lstat()
-                    relative = path.relative_to(self.root).as_posix()
-                    yield Found(relative, facts.st_size, facts.st_mtime)
+        yield from _few(self._walk(folder), self.root / folder)
+
+    def _walk(self, folder: str) -> Iterator[Found]:
+        waiting = [folder]
+        while waiting:
+            below = waiting.pop()
+            try:
+                with os.scandir(self.root / below) as entries:
+                    there = sorted(_few(entries, self.root / below), key=lambda one: one.name)
+            except OSError:
+                continue  # it went, or may not be read
+            prefix = f"{below}/" if below else ""
+            folders = [one.name for one in there if one.is_dir(follow_symlinks=False)]
+            waiting += [f"{prefix}{name}" for name in reversed(folders)]
+            for one in there:
+                with contextlib.suppress(OSError):  # it went, or its links lead in a circle
+                    if not one.is_dir():
+                        facts = one.stat(follow_symlinks=False)
+                        yield Found(f"{prefix}{one.name}", facts.st_size, facts.st_mtime)
 
     def prepare(self) -> None:
         """Make the folder and prove that it can be written."""
@@ -149,6 +174,17 @@ class LocalFiles:
         finally:
             with contextlib.suppress(OSError):
                 probe.unlink()
+
+
+_Item = TypeVar("_Item")
+
+
+def _few(items: Iterable[_Item], folder: Path) -> Iterator[_Item]:
+    """The same; raises StoreError for more files than a store has."""
+    for count, item in enumerate(items):
+        if count >= MOST_FILES:
+            raise StoreError(f"{folder} holds more than {MOST_FILES:,} files, which no store does")
+        yield item
 
 
 def open_files(location: str | Path) -> Files:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from zoodiff.bounded.files import read_bytes
 from zoodiff.errors import StoreError
 from zoodiff.store.files import Files, LocalFiles
 
@@ -31,6 +32,8 @@ BEAT = 10.0
 PATIENCE = 6
 """Beats without a sign of life after which a lease is taken over."""
 _POLL = 0.5
+_LARGEST = 4096
+"""Bytes of what an owner says of itself."""
 
 
 class Lease(Protocol):
@@ -87,7 +90,7 @@ class LocalLeases:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path, timeout=0, thread_local=False)
             lock.acquire()
-            path.write_bytes(_owner())
+            _write(path, _owner())
         except Timeout:
             return None
         except OSError as error:
@@ -101,8 +104,16 @@ class LocalLeases:
     def holder(self, name: str) -> str:
         """Who has it, in a few words."""
         with contextlib.suppress(OSError):
-            return _words((self._folder / f"{name}.lock").read_bytes())
+            return _words(read_bytes(self._folder / f"{name}.lock", _LARGEST, follow=False))
         return "another process"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write into a file that is there, and into nothing that a link leads to."""
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK), "wb"
+    ) as file:
+        file.write(content)
 
 
 @dataclass
@@ -138,7 +149,7 @@ class BeatingLeases:
                 self._seen.pop(name, None)
                 return mine.start()
             try:
-                found = self._files.read(path)
+                found = self._files.read(path, _LARGEST)
             except FileNotFoundError:
                 return None  # just released: the next try gets it
             now = time.monotonic()
@@ -149,7 +160,7 @@ class BeatingLeases:
                 return None
             self._files.write(path, mine.content())
             time.sleep(min(1.0, self._beat))
-            if self._files.read(path) != mine.content():
+            if self._files.read(path, _LARGEST) != mine.content():
                 return None
         except OSError as error:
             raise StoreError(
@@ -162,7 +173,7 @@ class BeatingLeases:
     def holder(self, name: str) -> str:
         """Who has it, in a few words."""
         with contextlib.suppress(OSError):
-            return _words(self._files.read(f"{FOLDER}/{name}.json"))
+            return _words(self._files.read(f"{FOLDER}/{name}.json", _LARGEST))
         return "another process"
 
 
@@ -205,7 +216,7 @@ class _Beating:
 
     def _mine(self) -> bool:
         with contextlib.suppress(ValueError, AttributeError, FileNotFoundError):
-            return bool(json.loads(self.files.read(self.path)).get("token") == self.token)
+            return bool(json.loads(self.files.read(self.path, _LARGEST)).get("token") == self.token)
         return False
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import fsspec
 
+from zoodiff.bounded.files import too_large
 from zoodiff.errors import UsageError
-from zoodiff.store.files import TEMPORARY, Found
+from zoodiff.store.files import LARGEST_FILE, TEMPORARY, Found
 
 _OBJECTS = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss", "cos", "memory"}
@@ -44,10 +45,14 @@ class RemoteFiles:
             ) from None
         self._whole = scheme in _OBJECTS
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
         """The content of a file; raises FileNotFoundError where there is none."""
         with _os_errors():
-            return bytes(self._system.cat_file(self._path(name)))
+            # One request: to ask for the size first would be a second.
+            content = bytes(self._system.cat_file(self._path(name), start=0, end=most + 1))
+        if len(content) > most:
+            raise too_large(None, most)
+        return content
 
     def write(self, name: str, content: bytes, *, flush: bool = True) -> None:
         """Write or replace a file whole."""

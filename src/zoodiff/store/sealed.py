@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+from zoodiff.bounded import json as bounded
 from zoodiff.errors import StoreError
 from zoodiff.text import well_formed_values
 
@@ -45,9 +46,10 @@ def sealed(content: dict[str, Any]) -> dict[str, Any]:
 def parsed(raw: bytes) -> dict[str, Any]:
     """The object in a JSON file; raises DamagedError where there is none."""
     try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise DamagedError("it is not whole") from None
+        found = bounded.parse(raw)
+    except ValueError as error:
+        reason = f": {error}" if isinstance(error, bounded.TooManyError) else ""
+        raise DamagedError(f"it is not whole{reason}") from None
     if not isinstance(found, dict):
         raise DamagedError("it is not whole")
     return found

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from zoodiff.errors import StoreError
-from zoodiff.store.files import Files
+from zoodiff.store.files import LARGEST_TEXT, Files
 from zoodiff.store.manifest import Manifest, read_manifest
 from zoodiff.store.records import OtherFormatError, Record, read_record
 from zoodiff.store.sealed import DamagedError
@@ -77,7 +77,7 @@ def _plain(name: str) -> bool:
 def _record(files: Files, name: str, problems: list[Problem]) -> Record | None:
     folder, _, last = name.rpartition("/")
     try:
-        record = read_record(files.read(name), last)
+        record = read_record(files.read(name, LARGEST_TEXT), last)
         if f"records/{record.kind}" != folder:
             raise DamagedError(f"it is a record of {record.kind}")
         return record
@@ -111,7 +111,7 @@ def _check_attachment(
 
 def _manifest(files: Files, name: str, problems: list[Problem]) -> Manifest | None:
     try:
-        manifest = read_manifest(files.read(name))
+        manifest = read_manifest(files.read(name, LARGEST_TEXT))
         if name.split("/")[-2] != manifest.study:
             raise DamagedError(f"it is the manifest of {manifest.study}")
         return manifest

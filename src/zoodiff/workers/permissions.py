@@ -10,6 +10,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from zoodiff.bounded import files
 from zoodiff.errors import UsageError
 from zoodiff.workers import paths
 
@@ -25,7 +26,7 @@ def place() -> Path:
 def allowed() -> frozenset[str]:
     """SHA-256 of every file whose code may run; nothing where there is no list."""
     try:
-        text = place().read_text(encoding="utf-8")[:_LARGEST]
+        text = files.read_text(place(), _LARGEST)
     except (OSError, UnicodeDecodeError):
         return frozenset()
     firsts = (line.split(maxsplit=1)[0] for line in text.splitlines() if line.strip())
@@ -38,7 +39,7 @@ def allow(path: Path) -> str:
     Raises UsageError where the file cannot be read or the list not be written.
     """
     try:
-        with path.open("rb") as file:
+        with files.open_regular(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff import filenames
+from zoodiff.bounded.files import open_regular
 from zoodiff.entry import ModelRef
 from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
 from zoodiff.zoos.base import Weights, Zoo
@@ -77,7 +78,7 @@ def _look(path: Path) -> None:
     if path.suffix == ".safetensors":
         tensors.check(path)
         return
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(4)
     if head == b"PK\x03\x04":
         pickles.check_members(path, archive.check(path))

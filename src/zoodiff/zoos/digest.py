@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from zoodiff.bounded.files import open_regular
+
 
 def sha256_of(path: Path) -> str:
     """sha256 of a file; of a folder that of the list of its files.
@@ -21,10 +23,10 @@ def sha256_of(path: Path) -> str:
 
     Links to files count as the files. Raises OSError where something cannot be read.
     """
-    if path.is_file():
-        with path.open("rb") as file:
+    if not path.is_dir():
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    names = []
+    names: list[str] = []
     for place, _, files in os.walk(path):
         names += [(Path(place) / name).relative_to(path).as_posix() for name in files]
     return sha256_of_all(path, names)

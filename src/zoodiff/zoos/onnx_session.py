@@ -6,7 +6,8 @@ into the model and to start again. The model is read for that when it is first n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos import modes, stages
-from zoodiff.zoos.digest import sha256_of, sha256_of_all
+from zoodiff.zoos.files.steady import SteadyFile, steady
 from zoodiff.zoos.held import Held
 
 if TYPE_CHECKING:
@@ -157,20 +158,34 @@ class Session:
 
 
 def open_file(
-    path: Path, weights: str | None, seed: int, *, name: str, threads: int, mode: str = ""
+    path: Path,
+    weights: str | None,
+    seed: int,
+    *,
+    name: str,
+    threads: int,
+    mode: str = "",
+    check: Callable[[], None] = lambda: None,
 ) -> Session:
     """Start a session of a file as it is, or with every weight drawn from ``seed``.
 
-    Weights that lie in other files are read from there. Raises MeasurementError for a file that
+    Weights that lie in other files are read from there. ``check`` is called whenever the file was
+    read once more, and raises where it has changed. Raises MeasurementError for a file that
     cannot be read or run, and where those other files are outside the file's own folder.
     """
     modes.choose(mode, modes.ONNX, name)
     # Nobody waits for random weights but zoodiff.
     with stages.stage(stages.CHECKS if weights == RANDOM else stages.WEIGHTS):
         running = _running(path, weights, seed)
+
+    def read() -> Any:
+        found = model(path, weights, seed)
+        check()
+        return found
+
     return Session(
         running,
-        lambda: model(path, weights, seed),
+        read,
         name=name,
         threads=threads,
         mode=mode,
@@ -225,22 +240,21 @@ def _is_spread(path: Path) -> bool:
     return any(tensor.external_data for tensor in load(path).graph.initializer)
 
 
-def sha256_of_model(path: Path) -> str:
-    """sha256 of a file; where it keeps weights in others, that of the list of all of them.
+@contextlib.contextmanager
+def steady_model(path: Path) -> Iterator[SteadyFile]:
+    """A file that does not change while it is read, together with those that its weights lie in.
 
-    Raises MeasurementError where one of them is missing.
+    Raises MeasurementError where one of them changes or is missing.
     """
     from zoodiff.frontends.onnx_file import external_files, load
 
-    others = external_files(load(path))
-    if not others:
-        return sha256_of(path)
-    try:
-        return sha256_of_all(path.parent, [path.name, *others])
-    except OSError as error:
-        raise MeasurementError(
-            f"the weights of {path} cannot be read ({error.strerror}: {error.filename})"
-        ) from None
+    with steady(path) as alone:
+        others = sorted(external_files(load(path)))
+        if not others:
+            yield alone
+            return
+        with steady(path, beside=others) as file:
+            yield file
 
 
 def _holds_weights(kind: int) -> bool:

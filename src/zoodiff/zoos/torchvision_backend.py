@@ -24,6 +24,7 @@ from zoodiff.torch_compat import import_torchvision
 from zoodiff.zoos import checkpoints, modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
+from zoodiff.zoos.files.steady import steady
 from zoodiff.zoos.held import counts_of_torch, of_torch
 
 if TYPE_CHECKING:
@@ -159,18 +160,23 @@ class TorchvisionBackend:
         with stages.stage(stages.BUILD), self._weights_apart():
             module = self._build(model, member).eval()
         state: WeightsState = "random" if member is None else "published"
+        sha256 = None
         if own is not None:
             member, state = None, "file"
-            with stages.stage(stages.WEIGHTS):
-                found = checkpoints.read(own)
-                checkpoints.check(own, found, module.state_dict(), f"torchvision:{model}")
-                module.load_state_dict(found, strict=False)
+            with contextlib.ExitStack() as stack:
+                with stages.stage(stages.CHECKS):
+                    sha256 = stack.enter_context(steady(own)).digest
+                with stages.stage(stages.WEIGHTS):
+                    found = checkpoints.read(own)
+                    checkpoints.check(own, found, module.state_dict(), f"torchvision:{model}")
+                    module.load_state_dict(found, strict=False)
         shape = (1, 3, *self._size(model, member))
         published = member or self._enum(model).DEFAULT
         with stages.stage(stages.COMPILE):
             forward = modes.torch_forward(module, mode)
-        with stages.stage(stages.CHECKS):
-            sha256 = None if file is None else sha256_of(file)
+        if file is not None and own is None:
+            with stages.stage(stages.CHECKS):
+                sha256 = sha256_of(file)
         return TorchvisionNetwork(
             weights_state=state,
             weights_sha256=sha256,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Sequence
 from itertools import product
@@ -13,7 +12,8 @@ from zoodiff import filenames
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
 from zoodiff.data.layouts import cifar, folders, parquet, shards, tfrecord
-from zoodiff.data.places import Address, Place, files_in, is_address, place
+from zoodiff.data.listing import matching
+from zoodiff.data.places import MOST_FILES, Address, Place, files_in, is_address, place
 from zoodiff.errors import UsageError
 
 
@@ -27,14 +27,23 @@ def open_images(
     sentence where there is nothing, or nothing that is known.
     """
     found = _files(path)
+    try:
+        return _opened(path, found, space, truth, split)
+    except OSError as error:
+        raise UsageError(f"cannot read {path} ({error.strerror or error})") from None
+
+
+def _opened(
+    path: str, found: Sequence[Place], space: LabelSpace | None, truth: Place | None, split: str
+) -> ImageSet:
     if len(found) == 1 and found[0].is_dir():
         folder = found[0]
-        inside = files_in(folder)
+        inside = files_in(folder, lambda name: any(match(name) for _, match in _KINDS))
         for opener, match in _KINDS:
             chosen = [p for p in inside if match(p.name)]
             if chosen:
                 return opener(_split(chosen, split), space)
-        nested = files_in(folder / "data", ".parquet")
+        nested = files_in(folder / "data", lambda name: name.endswith(".parquet"))
         if nested:
             return parquet.read(_split(nested, split), space)
         return folders.read(folder, space, truth)
@@ -47,7 +56,6 @@ def open_images(
     )
 
 
-_MOST_FILES = 100_000
 _MOST_SEARCHES = 1_000
 """Of folders, for each of what a pattern in braces stands for, where that is a pattern itself."""
 _KINDS = (
@@ -81,7 +89,7 @@ def _files(path: str) -> list[Place]:
         return _behind(path)
     if filenames.exists(path):
         return [Path(path)]
-    found = sorted({Path(name) for one in _braces(path) for name in glob.glob(one)})  # noqa: PTH207 - patterns may be absolute
+    found = matching(_braces(path))
     if not found:
         raise UsageError(f"there is no data set at {path}")
     return list(found)
@@ -130,5 +138,5 @@ def _braces(pattern: str) -> list[str]:
 
 
 def _few(count: int, pattern: str) -> None:
-    if count > _MOST_FILES:
-        raise UsageError(f"{pattern} stands for more than {_MOST_FILES:,} files")
+    if count > MOST_FILES:
+        raise UsageError(f"{pattern} stands for more than {MOST_FILES:,} files")

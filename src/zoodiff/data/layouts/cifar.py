@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from zoodiff.data.images import ImageSet, Sample, stamp
+from zoodiff.data.images import LARGEST_IMAGE, MOST_IMAGES, ImageSet, Samples, stamp
 from zoodiff.data.labels import CIFAR_10, CIFAR_100, LabelSpace
-from zoodiff.data.places import Place, stat_of
+from zoodiff.data.layouts.extents import Extents
+from zoodiff.data.places import Place, opened, size_of, stat_of
 from zoodiff.errors import UsageError
 
 _TEN = ("test_batch.bin", *(f"data_batch_{k}.bin" for k in range(1, 6)))
@@ -21,39 +22,47 @@ _PIXELS = 3072
 
 
 def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
-    """The test images, or those of the files that are there."""
-    import numpy as np
-
+    """The test images, or those of the files that are there; of each the label is read at once."""
     tests = [path for path in files if path.name in {"test_batch.bin", "test.bin"}]
     chosen = tests or list(files)
     hundred = chosen[0].name in _HUNDRED
     width = _PIXELS + (2 if hundred else 1)
-    parts = []
-    for path in chosen:
-        raw = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-        if len(raw) == 0 or len(raw) % width:
-            raise UsageError(f"{path} is no CIFAR file: {len(raw)} bytes are not n x {width}")
-        parts.append(raw.reshape(-1, width))
-    rows = np.concatenate(parts)
-    labels = rows[:, width - _PIXELS - 1]
+    labels: list[int | None] = []
+    places = Extents(chosen)
+    for number, path in enumerate(chosen):
+        size = size_of(path)
+        if size == 0 or size % width:
+            raise UsageError(f"{path} is no CIFAR file: {size} bytes are not n x {width}")
+        if size // width > MOST_IMAGES:
+            raise UsageError(f"{path} is no CIFAR file: it has {size // width:,} images")
+        with opened(path) as file:
+            for start in range(0, size, width):
+                record = file.read(width)
+                if len(record) < width:
+                    raise UsageError(f"{path} is no CIFAR file: it ends in the middle of an image")
+                labels.append(record[width - _PIXELS - 1])
+                places.add(number, start + width - _PIXELS, _PIXELS)
     meaning = CIFAR_100 if hundred else CIFAR_10
-    if int(labels.max()) >= meaning.classes:
-        raise UsageError(f"{chosen[0]} has the label {labels.max()}, which {meaning.name} has not")
-    samples = [Sample(f"{k}", int(label)) for k, label in enumerate(labels)]
-
-    def get(number: int) -> bytes:
-        from PIL import Image
-
-        image = rows[number, -_PIXELS:].reshape(3, 32, 32).transpose(1, 2, 0)
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "PNG", compress_level=1)
-        return buffer.getvalue()
-
+    largest = max(label for label in labels if label is not None)
+    if largest >= meaning.classes:
+        raise UsageError(f"{chosen[0]} has the label {largest}, which {meaning.name} has not")
     return ImageSet(
         meaning.name,
         "CIFAR binaries",
-        samples,
+        Samples([f"{k}" for k in range(len(labels))], labels),
         space or meaning,
-        get,
-        stamp([stat_of(path) for path in chosen]),
+        lambda number, most=LARGEST_IMAGE: _png(places.read(number)),
+        stamp(stat_of(path) for path in chosen),
     )
+
+
+def _png(pixels: bytes) -> bytes:
+    import numpy as np
+    from PIL import Image
+
+    if len(pixels) < _PIXELS:
+        raise OSError("the file has become shorter")
+    image = np.frombuffer(pixels, np.uint8).reshape(3, 32, 32).transpose(1, 2, 0)
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

@@ -8,60 +8,61 @@ mistake that has cost people their accuracy.
 from __future__ import annotations
 
 import csv
-import io
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from zoodiff.data import imagenet
-from zoodiff.data.images import ImageSet, Sample, is_image, stamp
+from zoodiff.data.containers.process import Container, ContainerError, Held
+from zoodiff.data.images import LARGEST_IMAGE, ImageSet, Samples, Stamp, is_image
 from zoodiff.data.labels import IMAGENET_1K, MOST_CLASSES, LabelSpace
 from zoodiff.data.labels import number as class_number
-from zoodiff.data.places import Place, tree
+from zoodiff.data.listing import Tree, name_of, tree, unpacked
+from zoodiff.data.places import Place, content_of, lines_of
 from zoodiff.errors import UsageError
 
 _WNID = re.compile(r"n\d{8}")
 _KAGGLE = "LOC_val_solution.csv"
 _DEVKIT = "ILSVRC2012_validation_ground_truth.txt"
-
-
-Found = tuple[str, int, object]
-"""Name, size and time of change."""
+LARGEST_TRUTH = 128 << 20
+"""Bytes of a file with the labels of a flat folder."""
+_LARGEST_DEVKIT = 8 << 20
 
 
 def read(folder: Place, space: LabelSpace | None, truth: Place | None) -> ImageSet:
     """Images below a folder; raise UsageError where there are none."""
     try:
-        below = tree(folder)
+        below = tree(folder, is_image)
     except OSError as error:
         raise UsageError(f"cannot list {folder} ({error.strerror or error})") from None
-    images = {top: [one for one in found if is_image(one[0])] for top, found in below.items()}
-    flat = images.pop("", [])
-    nested = {name: found for name, found in images.items() if found}
-    if nested and not flat:
-        return _by_class(folder, nested, space)
+    flat = below.files.pop("", [])
+    if below.files and not flat:
+        return _by_class(folder, below, space)
     if not flat:
         raise UsageError(f"there is no image in {folder}")
-    return _flat(folder, flat, space, truth)
+    below.files = {"": flat}
+    return _flat(folder, below, space, truth)
 
 
-def _by_class(
-    folder: Place, nested: Mapping[str, Sequence[Found]], space: LabelSpace | None
-) -> ImageSet:
-    number, found, notes = _numbers(list(nested), space)
-    samples, stamps = [], []
-    for name, images in nested.items():
-        for image, size, time in images:
-            samples.append(Sample(f"{name}/{image}", number[name]))
-            stamps.append((name, image, size, time, number[name]))
+def _by_class(folder: Place, below: Tree, space: LabelSpace | None) -> ImageSet:
+    number, found, notes = _numbers(list(below.files), space)
+    names: list[str] = []
+    labels: list[int] = []
+    stamps = Stamp()
+    for top in list(below.files):
+        for entry in below.files.pop(top):  # while names are made of them, to hold them once
+            image, size, changed = unpacked(entry)
+            names.append(f"{top}/{image}")
+            labels.append(number[top])
+            stamps.add((top, image, size, changed, number[top]))
     return ImageSet(
         folder.name,
         "a folder for each class",
-        samples,
+        Samples(names, labels),
         found,
-        lambda k: (folder / samples[k].name).read_bytes(),
-        stamp(stamps),
-        notes,
+        lambda k, most=LARGEST_IMAGE: content_of(folder / names[k], most),
+        stamps.digest,
+        (*notes, *below.notes),
     )
 
 
@@ -113,20 +114,24 @@ def _numbers(
 
 def _flat(
     folder: Place,
-    images: Sequence[Found],
+    below: Tree,
     space: LabelSpace | None,
     truth: Place | None,
 ) -> ImageSet:
-    labels, found, layout, notes = _labels(folder, [name for name, _, _ in images], space, truth)
-    samples = [Sample(name, labels.get(name)) for name, _, _ in images]
+    entries = below.files[""]
+    names = [name_of(entry) for entry in entries]
+    labels, found, layout, notes = _labels(folder, names, space, truth)
+    stamps = Stamp()
+    for name, entry in zip(names, entries, strict=True):
+        stamps.add((unpacked(entry), labels.get(name)))
     return ImageSet(
         folder.name,
         layout,
-        samples,
+        Samples(names, [labels.get(name) for name in names]),
         found,
-        lambda k: (folder / samples[k].name).read_bytes(),
-        stamp([(image, labels.get(image[0])) for image in images]),
-        notes,
+        lambda k, most=LARGEST_IMAGE: content_of(folder / names[k], most),
+        stamps.digest,
+        (*notes, *below.notes),
     )
 
 
@@ -136,13 +141,13 @@ def _labels(
     place = truth or _ground_truth(folder)
     if place is not None:
         if place.suffix == ".csv":
-            labels = _of_kaggle(place)
+            labels = _of_kaggle(place, names)
             layout = "a flat folder with Kaggle's solution file"
         elif place.name == _DEVKIT:
             labels = _of_devkit(place, names)
             layout = "a flat folder with the devkit's ground truth"
         else:
-            labels, space = _of_list(place, space)
+            labels, space = _of_list(place, names, space)
             layout = f"a flat folder with the labels of {place.name}"
         missing = [name for name in names if name not in labels]
         if missing:
@@ -173,41 +178,51 @@ def _ground_truth(folder: Place) -> Place | None:
     return None
 
 
-def _of_kaggle(path: Place) -> dict[str, int]:
-    """``ImageId,PredictionString`` with the id of the first box's class."""
-    found = {}
+def _of_kaggle(path: Place, names: Sequence[str]) -> dict[str, int]:
+    """``ImageId,PredictionString`` with the id of the first box's class, for these images."""
+    wanted = set(names)
+    labels = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                words = (row.get("PredictionString") or "").split()
-                image = row.get("ImageId")
-                if not image or not words or words[0] not in imagenet.by_wnid():
-                    raise UsageError(f"{path} is not Kaggle's LOC_val_solution.csv (row {row})")
-                found[f"{image}.JPEG"] = imagenet.by_wnid()[words[0]]
+        rows = (next(csv.reader([line])) for line in lines_of(path, LARGEST_TRUTH) if line)
+        keys = next(rows, [])
+        for values in rows:
+            row = dict(zip(keys, values, strict=False))
+            image, words = row.get("ImageId"), row.get("PredictionString", "").split()
+            if not image or not words or words[0] not in imagenet.by_wnid():
+                raise UsageError(
+                    f"{path} is not Kaggle's LOC_val_solution.csv (row {str(row)[:200]})"
+                )
+            if f"{image}.JPEG" in wanted:
+                labels[f"{image}.JPEG"] = imagenet.by_wnid()[words[0]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"cannot read the labels {path} ({error})") from None
-    return found
+    return labels
 
 
 def _of_devkit(path: Place, names: Sequence[str]) -> dict[str, int]:
     """One ILSVRC2012_ID a line, in the order of the images; ``meta.mat`` says what they mean.
 
-    The devkit's numbers follow no order of the WordNet ids.
+    The devkit's numbers follow no order of the WordNet ids. MATLAB's format is parsed in a process
+    of its own.
     """
     meta = path.with_name("meta.mat")
     if not meta.is_file():
         raise UsageError(
             f"{path.name} numbers classes as the devkit does; its meta.mat must lie beside it"
         )
-    from scipy.io import loadmat
-
+    devkit = Container([Held(b"")])
     try:
-        synsets = loadmat(io.BytesIO(meta.read_bytes()), squeeze_me=True)["synsets"]
-        wnid = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
-        numbers = [int(line) for line in path.read_text().split()]
-        order = [imagenet.by_wnid()[wnid[number]] for number in numbers]
-    except Exception as error:  # scipy raises many kinds for a damaged file
+        held = Held(content_of(meta, _LARGEST_DEVKIT))
+        wnid = devkit.ask("devkit", sources=[held])[0]["ids"]
+        order = [
+            imagenet.by_wnid()[wnid[str(class_number(line.strip()))]]
+            for line in lines_of(path, _LARGEST_DEVKIT)
+            if line.strip()
+        ]
+    except (OSError, ValueError, KeyError, TypeError, ContainerError) as error:
         raise UsageError(f"cannot read the devkit beside {path} ({error!r})") from None
+    finally:
+        devkit.close()
     found = {}
     for name in names:
         match = re.search(r"_(\d{8})\.", name)
@@ -217,21 +232,30 @@ def _of_devkit(path: Place, names: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _of_list(path: Place, space: LabelSpace | None) -> tuple[dict[str, int], LabelSpace | None]:
-    """``name label`` a line; a label is a number, a WordNet id or a name of a class."""
+def _of_list(
+    path: Place, names: Sequence[str], space: LabelSpace | None
+) -> tuple[dict[str, int], LabelSpace | None]:
+    """``name label`` a line, for these images.
+
+    A label is a number, a WordNet id or a name of a class.
+    """
+    wanted = set(names)
     found: dict[str, int] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        for line in lines_of(path, LARGEST_TRUTH):
+            if not line.strip():
+                continue
+            name, _, label = line.strip().replace(",", " ").replace("\t", " ").partition(" ")
+            label = label.strip()
+            number = class_number(label)
+            number = imagenet.class_of(label) if number is None else number
+            if number is None or (space is not None and number >= space.classes):
+                raise UsageError(
+                    f'{path} gives {name[:200]} the class "{label[:200]}", which there is not'
+                )
+            last = posixpath.basename(name)
+            if last in wanted:
+                found[last] = number
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the labels {path} ({error})") from None
-    for line in lines:
-        if not line.strip():
-            continue
-        name, _, label = line.strip().replace(",", " ").replace("\t", " ").partition(" ")
-        label = label.strip()
-        number = class_number(label)
-        number = imagenet.class_of(label) if number is None else number
-        if number is None or (space is not None and number >= space.classes):
-            raise UsageError(f'{path} gives {name} the class "{label}", which there is not')
-        found[Path(name).name] = number
     return found, space

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from zoodiff.data.images import ImageSet, Sample, is_image, stamp
+from zoodiff.data.images import ImageSet, Samples, is_image, stamp
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
-from zoodiff.data.places import Place, part_of, size_of, stat_of
+from zoodiff.data.layouts.extents import Extents
+from zoodiff.data.places import Place, opened, size_of, stat_of
 from zoodiff.errors import UsageError
 from zoodiff.rules.security import climbs, refusal
-from zoodiff.tars import Bounded
+from zoodiff.tars import content, members
 
 _LABELS = ("cls", "json", "label")
 _LARGEST_LABEL = 1 << 20
+_LONGEST_NAME = 1_000
 _DAMAGE = (
     *(tarfile.TarError, OSError, EOFError),
     # What tarfile raises for numbers that are none, and for headers behind a thousand others.
@@ -26,52 +28,43 @@ _BLOCK = 512
 
 def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
     """Images of tar shards; nothing is unpacked, each is read where it lies."""
-    samples: list[Sample] = []
-    places: list[tuple[Place, int, int]] = []
+    names: list[str] = []
+    labels: list[int | None] = []
+    places = Extents(files)
     notes: list[str] = []
-    for path in files:
+    for number, path in enumerate(files):
         found, whole = _shard(path)
         if not whole:
             notes.append(f"the shard {path} has no end mark, so images may be missing")
-        for name, place, label in found:
-            samples.append(Sample(f"{path.name}/{name}", label))
-            places.append((path, *place))
-    if not samples:
+        for name, start, size, label in found:
+            names.append(f"{path.name}/{name}")
+            labels.append(label)
+            places.add(number, start, size)
+    if not names:
         raise UsageError(f"there is no image in {files[0]}")
-    labelled = all(sample.label is not None for sample in samples)
+    labelled = None not in labels
     if not labelled:
         notes.append("not every image has a label")
-
-    def get(number: int) -> bytes:
-        path, offset, size = places[number]
-        return part_of(path, offset, size)
-
     return ImageSet(
         files[0].stem if len(files) == 1 else files[0].resolve().parent.name,
         f"{len(files)} tar shards" if len(files) > 1 else "a tar shard",
-        samples,
+        Samples(names, labels),
         (space or IMAGENET_1K) if labelled else None,
-        get,
-        stamp([stat_of(path) for path in files]),
+        places.read,
+        stamp(stat_of(path) for path in files),
         tuple(notes),
     )
 
 
-def _shard(path: Place) -> tuple[list[tuple[str, tuple[int, int], int | None]], bool]:
-    """Name, place and label of each image, and whether the archive ends as it should."""
-    images: dict[str, tuple[str, tuple[int, int]]] = {}
+def _shard(path: Place) -> tuple[Iterator[tuple[str, int, int, int | None]], bool]:
+    """Name, first byte, bytes and label of each image; whether the archive ends as it should."""
+    images: dict[str, tuple[str, int, int]] = {}
     labels: dict[str, int] = {}
     end = 0
     try:
-        size = size_of(path)
-        with (
-            path.open("rb") as file,
-            tarfile.open(fileobj=Bounded(file, size), mode="r:") as archive,
-        ):
-            for member in archive:
-                if member.size < 0:
-                    # Python before 3.12.12 and 3.13.6 reads such an archive for ever.
-                    raise UsageError(f"the shard {path} holds a file of {member.size} bytes")
+        with opened(path) as file:
+            size = size_of(path)
+            for member in members(file, size):
                 end = member.offset_data + (member.size if member.isfile() else 0)
                 if end > size:
                     break
@@ -79,14 +72,18 @@ def _shard(path: Place) -> tuple[list[tuple[str, tuple[int, int], int | None]], 
                     raise refusal("SEC120", f"the shard {path} holds a file {member.name!r}")
                 if not member.isfile():
                     continue  # links and devices are nothing to read
+                if len(member.name) > _LONGEST_NAME:
+                    raise UsageError(
+                        f"the shard {path} holds a file whose name has {len(member.name):,} "
+                        "characters"
+                    )
                 folder, _, base = member.name.rpartition("/")
                 key, _, ending = base.partition(".")
                 key = f"{folder}/{key}" if folder else key
                 if is_image(member.name):
-                    images.setdefault(key, (member.name, (member.offset_data, member.size)))
+                    images.setdefault(key, (member.name, member.offset_data, member.size))
                 elif ending in _LABELS and member.size <= _LARGEST_LABEL:
-                    inside = archive.extractfile(member)
-                    label = _label(inside.read() if inside else b"", ending)
+                    label = _label(content(file, member, _LARGEST_LABEL), ending)
                     if label is not None:
                         labels[key] = label
     except _DAMAGE as error:
@@ -97,8 +94,7 @@ def _shard(path: Place) -> tuple[list[tuple[str, tuple[int, int], int | None]], 
             f"the shard {path} is cut off at {size:,} bytes, in the middle of a file; fetch it "
             "again"
         )
-    found = [(name, place, labels.get(key)) for key, (name, place) in images.items()]
-    return found, rest >= _BLOCK
+    return ((*image, labels.get(key)) for key, image in images.items()), rest >= _BLOCK
 
 
 def _label(data: bytes, ending: str) -> int | None:

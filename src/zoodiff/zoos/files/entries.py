@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,8 @@ OWN = "file"
 """Name of the weights that a file holds."""
 _SUFFIXES = (".onnx", ".tflite", ".keras", ".pb", ".pt2", ".pt", ".pth", ".h5", ".safetensors")
 _SIZE = re.compile(r"\?size=(?P<size>[0-9]{1,5})$")
+_MOST_FILES = 100_000
+"""Files of a SavedModel's folder; it has a handful."""
 _DEFAULT, _LARGEST = 224, 16_384
 """Sizes of an input that the file leaves open."""
 
@@ -42,9 +46,25 @@ class FileEntry(Entry):
     def stamp(self) -> tuple[int, int]:
         """Size and time of change of the file, so that another content is another entry."""
         path, _ = opened(self.model.name)
-        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-        facts = [one.stat() for one in files]
-        return sum(one.st_size for one in facts), max((one.st_mtime_ns for one in facts), default=0)
+        size = newest = 0
+        try:
+            for count, name in enumerate(_files(path)):
+                if count >= _MOST_FILES:
+                    raise UsageError(f"{path} holds more than {_MOST_FILES:,} files")
+                facts = name.stat()
+                size, newest = size + facts.st_size, max(newest, facts.st_mtime_ns)
+        except OSError as error:
+            raise UsageError(f"cannot look at {path} ({error.strerror})") from None
+        return size, newest
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """The file itself, or all files below a folder; links to folders are not followed."""
+    if not path.is_dir():
+        yield path
+    for place, _, names in os.walk(path):
+        below = (Path(place) / name for name in names)
+        yield from (one for one in below if one.is_file())
 
 
 def is_file(text: str) -> bool:

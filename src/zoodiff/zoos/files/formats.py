@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoodiff.bounded.files import NotRegularError, open_regular
 from zoodiff.errors import UsageError
 from zoodiff.zoos.base import Model, WorkerSpec
 from zoodiff.zoos.look import archive
@@ -97,11 +98,11 @@ def recognise(path: Path) -> FileZoo:
         if (path / "saved_model.pb").is_file():
             return SAVED_MODEL
         raise UsageError(f"{path} is a folder without saved_model.pb; {_READ}")
-    if not path.is_file():
-        raise UsageError(f"{path} is a pipe or a device, not a file; {_READ}")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(32)
+    except NotRegularError as error:
+        raise UsageError(f"{path} cannot be read: {error}; {_READ}") from None
     except OSError as error:
         raise UsageError(f"cannot read {path} ({error.strerror})") from None
     if head[4:8] == b"TFL3":
@@ -136,9 +137,7 @@ _OTHERS = (
 
 def _of_archive(path: Path) -> FileZoo:
     try:
-        archive.check_directory(path)
-        with zipfile.ZipFile(path) as opened:
-            names = opened.namelist()[:10_000]
+        names = set(archive.names(path))
     except (OSError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile) as error:
         raise UsageError(f"{path} is a damaged archive ({error})") from None
     if "config.json" in names and "model.weights.h5" in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,9 @@ from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
-from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
+from zoodiff.zoos.files.steady import Followed, steady
 from zoodiff.zoos.keras_backend import KerasNetwork, import_keras
 from zoodiff.zoos.look import keras as look
 
@@ -29,6 +30,7 @@ class KerasFiles:
 
     def __init__(self) -> None:
         self._keras, self._tf = import_keras()
+        self._followed = Followed()
 
     def versions(self) -> Mapping[str, str]:
         """Versions of the frameworks that are really imported."""
@@ -42,16 +44,18 @@ class KerasFiles:
         """Return the graph of the model in the file."""
         from zoodiff.frontends.keras_functional import to_graph
 
-        return to_graph(self._open(model))
+        with self._followed.first(opened(model)[0]):
+            return to_graph(self._open(model))
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return scalars in trainable weights and in all others, as Keras counts them."""
-        network = self._open(model)
+        with self._followed.again(opened(model)[0]) as file:
+            network = self._open(model)
         trainable = sum(int(v.value.shape.num_elements()) for v in network.trainable_weights)
         return {
             "parameters": trainable,
             "statistics": int(network.count_params()) - trainable,
-            "sha256": sha256_of(opened(model)[0]),
+            "sha256": file.digest,
         }
 
     def modes(self) -> Sequence[str]:
@@ -63,9 +67,12 @@ class KerasFiles:
     ) -> Network:
         """Load the model; the values of ``random`` weights are for ``assign`` to put in."""
         mode = modes.choose(mode, modes.KERAS, "a Keras file")
-        with stages.stage(stages.BUILD):
-            network = self._open(model)
         path, _ = opened(model)
+        with contextlib.ExitStack() as stack:
+            with stages.stage(stages.CHECKS):
+                file = stack.enter_context(steady(path))
+            with stages.stage(stages.BUILD):
+                network = self._open(model)
 
         def compiled() -> Any:
             return modes.tensorflow_call(
@@ -75,11 +82,9 @@ class KerasFiles:
         def prepare(pixels: Any) -> Any:
             raise UsageError(f"{path.name} does not say how images are prepared")
 
-        with stages.stage(stages.CHECKS):
-            digest = sha256_of(path)
         return KerasNetwork(
             weights_state="random" if weights == RANDOM else "file",
-            weights_sha256=None if weights == RANDOM else digest,
+            weights_sha256=None if weights == RANDOM else file.digest,
             input_shape=(1, *network.input_shape[1:]),
             layout="NHWC",
             _call=compiled(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,10 @@ from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
+from zoodiff.zoos.files.steady import Followed
 from zoodiff.zoos.look import onnx as look
 from zoodiff.zoos.onnx_backend import OnnxNetwork
-from zoodiff.zoos.onnx_session import open_file, precision, sha256_of_model
+from zoodiff.zoos.onnx_session import open_file, precision, steady_model
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 @guarded
 class OnnxFiles:
     """ONNX files on ONNX Runtime; see ``zoodiff.zoos.base.Backend``."""
+
+    def __init__(self) -> None:
+        self._followed = Followed(steady_model)
 
     def versions(self) -> Mapping[str, str]:
         """Versions of the packages that read and run the files."""
@@ -37,7 +42,8 @@ class OnnxFiles:
         from zoodiff.frontends.onnx_file import graph_from_file
 
         path, extent = opened(model)
-        return graph_from_file(path, path.name, extent=extent)
+        with self._followed.first(path):
+            return graph_from_file(path, path.name, extent=extent)
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Count the file's own tensors."""
@@ -45,7 +51,8 @@ class OnnxFiles:
         from zoodiff.zoos.onnx_weights import counts
 
         path, _ = opened(model)
-        return {**counts(load(path).graph), "sha256": sha256_of_model(path)}
+        with self._followed.again(path) as file:
+            return {**counts(load(path).graph), "sha256": file.digest}
 
     def modes(self) -> Sequence[str]:
         """Levels of ONNX Runtime's graph optimisations."""
@@ -58,21 +65,30 @@ class OnnxFiles:
         from zoodiff.frontends.onnx_file import load
 
         path, extent = opened(model)
-        with stages.stage(stages.CHECKS):
-            look.check(load(path), path)
-        session = open_file(path, weights, seed, name=path.name, threads=threads, mode=mode)
+        with contextlib.ExitStack() as stack:
+            with stages.stage(stages.CHECKS):
+                file = stack.enter_context(steady_model(path))
+                look.check(load(path), path)
+            session = open_file(
+                path,
+                weights,
+                seed,
+                name=path.name,
+                threads=threads,
+                mode=mode,
+                check=file.check,
+            )
+            with stages.stage(stages.CHECKS):
+                scope = session.scope(precision(path))
         given = session.input_shape
         last = len(given) == 4 and given[-1] in {1, 3} and given[1] not in {1, 3}
         shape = tuple(
             n if isinstance(n, int) and n > 0 else (1 if axis == 0 else extent)
             for axis, n in enumerate(given)
         )
-        with stages.stage(stages.CHECKS):
-            digest = sha256_of_model(path)
-            scope = session.scope(precision(path))
         return OnnxNetwork(
             weights_state="random" if weights == RANDOM else "file",
-            weights_sha256=None if weights == RANDOM else digest,
+            weights_sha256=None if weights == RANDOM else file.digest,
             input_shape=(1, *shape[1:]),
             layout="NHWC" if last else "NCHW",
             _call=session,

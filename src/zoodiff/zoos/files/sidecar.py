@@ -20,22 +20,21 @@ For example::
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from zoodiff import filenames
-from zoodiff.data.labels import UNKNOWN, LabelSpace
-from zoodiff.data.labels import find as find_labels
+from zoodiff.bounded import files, toml
+from zoodiff.data.labels import UNKNOWN, LabelSpace, of_file
+from zoodiff.data.labels import known as known_labels
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import UsageError
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.rules.security import climbs, refusal
 
 _KEYS = ("architecture", "labels", "preprocessing")
-_LARGEST = 1 << 20
 LARGEST_EXTENT = 16_384
 """Rows or columns that an image is resized to."""
 
@@ -62,29 +61,39 @@ def read(file: Path) -> Sidecar:
 
 def _read(path: Path) -> Sidecar:
     try:
-        if path.stat().st_size > _LARGEST:
-            raise UsageError(f"{path} is too large to describe a file")
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, RecursionError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raw = toml.parse(files.read_text(path, toml.LARGEST))
+    except (OSError, UnicodeDecodeError, toml.TomlError) as error:
         raise UsageError(f"{path} cannot be read as TOML ({error})") from None
     unknown = [key for key in raw if key not in _KEYS]
     if unknown:
         hint = did_you_mean(unknown[0], _KEYS) or f"; there are {', '.join(_KEYS)}"
         raise UsageError(f'{path}: unknown key "{unknown[0]}"{hint}')
-    labels = raw.get("labels")
-    if isinstance(labels, str) and climbs(labels):
-        raise refusal("SEC110", f"{path} takes its labels from {labels!r}, outside its own folder")
     for key in ("architecture", "labels"):
         if not isinstance(raw.get(key, ""), str):
             raise UsageError(f"{path}: {key} must be a text")
-    if isinstance(labels, str) and filenames.is_file(path.parent / labels):
-        labels = str(path.parent / labels)
     return Sidecar(
         path,
         raw.get("architecture"),
-        find_labels(labels) if labels else UNKNOWN,
+        _labels(path, raw["labels"]) if raw.get("labels") else UNKNOWN,
         specification(raw.get("preprocessing", {}), str(path)),
     )
+
+
+def _labels(path: Path, named: str) -> LabelSpace:
+    """The label space that a sidecar names: a known one, or a file in its own folder.
+
+    Raises RefusedError (SEC110) for a file elsewhere and for a link, which may lead elsewhere.
+    """
+    if climbs(named):
+        raise refusal("SEC110", f"{path} takes its labels from {named!r}, outside its own folder")
+    if not filenames.exists(path.parent / named):
+        return known_labels(named)
+    try:
+        return of_file(Path(named).name, files.open_beneath(path.parent, named))
+    except files.NotRegularError as error:
+        raise refusal("SEC110", f"{path} takes its labels from {named!r}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot read the labels {named} ({error})") from None
 
 
 def specification(raw: Any, where: str) -> Preprocessing:

@@ -1,43 +1,129 @@
-"""A file that stays the same while it is looked at, hashed and loaded."""
+"""A file that must stay as it is while it is read, so that its hash is that of what was loaded.
+
+The hash is taken first. Whoever exchanges the file afterwards changes what the file system says of
+it, and at the least the time of that change, which nobody can set.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoodiff.errors import MeasurementError
+from zoodiff.zoos.digest import sha256_of, sha256_of_all
+
+_TICK_NS = 20_000_000
+"""Two changes within so short a time may be given the same time by the file system."""
+_MOST_FILES = 100_000
+
+_Identity = dict[str, tuple[int, int, int, int, int]]
 
 
 @dataclass(frozen=True)
 class SteadyFile:
-    """A path and the sha256 of what was there before it was read."""
+    """A file or folder, and the hash that it had when it was opened."""
 
     path: Path
     digest: str
+    """sha256, hexadecimal; see ``zoodiff.zoos.digest``."""
+    _beside: tuple[str, ...] = field(repr=False, default=())
+    _identity: _Identity = field(repr=False, default_factory=dict)
+
+    def check(self) -> None:
+        """Raise MeasurementError where the file is not what it was when the hash was taken."""
+        if _identity_of(self.path, self._beside) != self._identity:
+            raise MeasurementError(f"{self.path.name} changed while it was read; load it again")
 
 
 @contextlib.contextmanager
-def steady(path: Path) -> Iterator[SteadyFile]:
-    """Yield a file with its hash; raise MeasurementError where it changed in the meantime.
+def steady(path: Path, *, beside: Sequence[str] = ()) -> Iterator[SteadyFile]:
+    """Hash a file or folder, and raise MeasurementError at the end where it has changed since.
 
-    The hash is taken first, so that it is never that of another file than the one that was loaded:
-    a file that was replaced or written to since has another identity when the body ends.
+    ``beside`` names files in the same folder that belong to it and are hashed with it. Raises
+    MeasurementError too where it cannot be read.
     """
-    with path.open("rb") as file:
-        before = _identity(os.fstat(file.fileno()))
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        yield SteadyFile(path, digest)
-        try:  # the file is still open, so no other can have its number
-            after = _identity(path.stat())
-        except OSError:
-            after = ()
-        if after != before:
-            raise MeasurementError(f"{path} changed while it was read")
+    try:
+        identity = _identity_of(path, beside)
+        newest = max((changed for *_, changed in identity.values()), default=0)
+        if 0 <= time.time_ns() - newest < _TICK_NS:
+            time.sleep(_TICK_NS / 1e9)
+            identity = _identity_of(path, beside)
+        names = [path.name, *beside]
+        digest = sha256_of_all(path.parent, names) if beside else sha256_of(path)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        raise MeasurementError(
+            f"{path.name} cannot be read ({error.strerror or error}{where})"
+        ) from None
+    file = SteadyFile(path, digest, tuple(beside), identity)
+    file.check()
+    yield file
+    file.check()
 
 
-def _identity(facts: os.stat_result) -> tuple[int, ...]:
-    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+class Followed:
+    """The file that a backend described last, so that what it says of it next is of the same."""
+
+    def __init__(
+        self, opened: Callable[[Path], AbstractContextManager[SteadyFile]] = steady
+    ) -> None:
+        self._opened = opened
+        self._last: SteadyFile | None = None
+
+    @contextlib.contextmanager
+    def first(self, path: Path) -> Iterator[SteadyFile]:
+        """Open a file, as ``steady`` does."""
+        self._last = None
+        with self._opened(path) as file:
+            yield file
+        self._last = file
+
+    @contextlib.contextmanager
+    def again(self, path: Path) -> Iterator[SteadyFile]:
+        """The file that was opened first, hashed already; raises MeasurementError as ``steady``."""
+        file = self._last
+        if file is None or file.path != path:
+            with self._opened(path) as file:
+                yield file
+            return
+        file.check()
+        yield file
+        file.check()
+
+
+def _identity_of(path: Path, beside: Sequence[str]) -> _Identity:
+    """What the file system says of each file: device, number, bytes, and times of changes."""
+    found: _Identity = {}
+    for name in _names(path, beside):
+        try:
+            facts = Path(name).stat()
+        except FileNotFoundError:
+            continue  # missing: hashing says so, and one that comes later is a change
+        found[name] = (
+            facts.st_dev,
+            facts.st_ino,
+            facts.st_size,
+            facts.st_mtime_ns,
+            facts.st_ctime_ns,
+        )
+    return found
+
+
+def _names(path: Path, beside: Sequence[str]) -> Iterator[str]:
+    yield str(path)
+    yield from (str(path.parent / name) for name in beside)
+    if not path.is_dir():
+        return
+    count = 0
+    for place, _, files in os.walk(path):
+        yield place
+        for name in files:
+            count += 1
+            if count > _MOST_FILES:
+                raise MeasurementError(f"{path.name} holds more than {_MOST_FILES:,} files")
+            yield str(Path(place) / name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
-from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
+from zoodiff.zoos.files.steady import Followed, steady
 from zoodiff.zoos.held import Held, of_tensorflow
 from zoodiff.zoos.keras_backend import import_keras
 from zoodiff.zoos.look import graphs
@@ -67,6 +68,7 @@ class TensorFlowFiles:
 
     def __init__(self) -> None:
         _, self._tf = import_keras()
+        self._followed = Followed()
 
     def versions(self) -> Mapping[str, str]:
         """Version of TensorFlow."""
@@ -79,36 +81,37 @@ class TensorFlowFiles:
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph of the only signature, or of the frozen graph, at batch size 1."""
         path, extent = opened(model)
-        if path.is_dir():
+        with self._followed.first(path):
+            if not path.is_dir():
+                return self._frozen(path, extent)
             from zoodiff.frontends.tensorflow_graph import graph_from_concrete_function
 
             loaded, function, _ = self._signature(path, extent)
             return graph_from_concrete_function(
                 function, variables=_variables(loaded, function), source=path.name
             )
-        return self._frozen(path, extent)
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Count the variables that the signature uses, or the constants of a frozen graph."""
         path, extent = opened(model)
-        if not path.is_dir():
-            graph = self._frozen(path, extent)
-            found = {p.name: p for node in graph.nodes for p in node.parameters}.values()
-            trainable = sum(p.size for p in found if p.trainable)
-            return {
-                "parameters": trainable,
-                "statistics": sum(p.size for p in found) - trainable,
-                "sha256": sha256_of(path),
-            }
-        loaded, function, _ = self._signature(path, extent)
-        sizes = [
-            (bool(v.trainable), int(v.shape.num_elements())) for v in _variables(loaded, function)
-        ]
+        with self._followed.again(path) as file:
+            sizes = self._sizes(path, extent)
         return {
             "parameters": sum(n for trainable, n in sizes if trainable),
             "statistics": sum(n for trainable, n in sizes if not trainable),
-            "sha256": sha256_of(path),
+            "sha256": file.digest,
         }
+
+    def _sizes(self, path: Path, extent: int) -> list[tuple[bool, int]]:
+        """Of each variable or constant whether it is trained, and how many values it has."""
+        if not path.is_dir():
+            graph = self._frozen(path, extent)
+            found = {p.name: p for node in graph.nodes for p in node.parameters}.values()
+            return [(p.trainable, p.size) for p in found]
+        loaded, function, _ = self._signature(path, extent)
+        return [
+            (bool(v.trainable), int(v.shape.num_elements())) for v in _variables(loaded, function)
+        ]
 
     def modes(self) -> Sequence[str]:
         """The signature as it was saved, or given to XLA."""
@@ -120,14 +123,16 @@ class TensorFlowFiles:
         """Load a SavedModel; the values of ``random`` weights are for ``assign`` to put in."""
         path, extent = opened(model)
         mode = modes.choose(mode, modes.TENSORFLOW, "a SavedModel")
-        if not path.is_dir():
-            return TensorFlowNetwork(
-                (), "NHWC", None, self._constants(path), {}, weights_sha256=sha256_of(path)
-            )
-        with stages.stage(stages.BUILD):
-            loaded, function, shape = self._signature(path, extent, xla=mode == modes.XLA)
-        with stages.stage(stages.CHECKS):
-            digest = sha256_of(path)
+        with contextlib.ExitStack() as stack:
+            with stages.stage(stages.CHECKS):
+                file = stack.enter_context(steady(path))
+            if not path.is_dir():
+                constants = self._constants(path)
+                return TensorFlowNetwork(
+                    (), "NHWC", None, constants, {}, weights_sha256=file.digest
+                )
+            with stages.stage(stages.BUILD):
+                loaded, function, shape = self._signature(path, extent, xla=mode == modes.XLA)
         last = len(shape) == 4 and shape[-1] in {1, 3}
         return TensorFlowNetwork(
             input_shape=shape,
@@ -136,7 +141,7 @@ class TensorFlowFiles:
             _held=of_tensorflow(_variables(loaded, function)),
             scope=modes.tensorflow_scope(mode),
             weights_state="random" if weights == RANDOM else "file",
-            weights_sha256=None if weights == RANDOM else digest,
+            weights_sha256=None if weights == RANDOM else file.digest,
         )
 
     def _signature(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,9 +14,9 @@ from zoodiff.errors import MeasurementError, MissingFrameworkError
 from zoodiff.frontends.tflite_reader import read
 from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
-from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
+from zoodiff.zoos.files.steady import Followed, steady
 from zoodiff.zoos.held import Held
 
 if TYPE_CHECKING:
@@ -96,6 +97,9 @@ def _to_real(values: NDArray[Any], details: Mapping[str, Any]) -> NDArray[np.flo
 class TFLiteFiles:
     """TFLite files; see ``zoodiff.zoos.base.Backend``."""
 
+    def __init__(self) -> None:
+        self._followed = Followed()
+
     def versions(self) -> Mapping[str, str]:
         """Versions of the packages that read and run the files."""
         return {name: importlib.metadata.version(name) for name in ("tflite", "ai-edge-litert")}
@@ -109,7 +113,8 @@ class TFLiteFiles:
         from zoodiff.frontends.tflite_file import graph_from_file
 
         path, _ = opened(model)
-        return graph_from_file(path, path.name)
+        with self._followed.first(path):
+            return graph_from_file(path, path.name)
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Count what the file holds: constants of more than one element that are no integers.
@@ -119,12 +124,13 @@ class TFLiteFiles:
         from math import prod
 
         path, _ = opened(model)
-        held = [t for t in read(path).tensors if t.constant and prod(t.shape) > 1]
+        with self._followed.again(path) as file:
+            held = [t for t in read(path).tensors if t.constant and prod(t.shape) > 1]
         real = [t for t in held if t.quantization or t.dtype.startswith(("float", "bfloat"))]
         return {
             "parameters": sum(prod(t.shape) for t in real),
             "statistics": 0,
-            "sha256": sha256_of(path),
+            "sha256": file.digest,
         }
 
     def modes(self) -> Sequence[str]:
@@ -139,47 +145,54 @@ class TFLiteFiles:
         mode = modes.choose(mode, modes.TFLITE, "a TFLite file")
         if weights == RANDOM:
             raise MeasurementError(f"weights cannot be put into {path.name}, a TFLite file")
-        with stages.stage(stages.CHECKS):
-            read(path)  # LiteRT trusts the numbers in a file
-            digest = sha256_of(path)
-        try:
-            with stages.stage(stages.IMPORT):
-                from ai_edge_litert.interpreter import Interpreter, OpResolverType
-        except ImportError:
-            raise MissingFrameworkError(
-                "TFLite files are run by ai-edge-litert; install it with: "
-                'pip install "zoodiff[tflite]"'
-            ) from None
-        try:
-            with stages.stage(stages.BUILD):
-                interpreter = Interpreter(
-                    model_path=str(path),
-                    num_threads=threads,
-                    experimental_op_resolver_type=OpResolverType.AUTO
-                    if mode == "xnnpack"
-                    else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                )
-            with stages.stage(stages.COMPILE):
-                interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise MeasurementError(f"LiteRT cannot run {path.name} ({reason})") from None
+        with contextlib.ExitStack() as stack:
+            with stages.stage(stages.CHECKS):
+                file = stack.enter_context(steady(path))
+                read(path)  # LiteRT trusts the numbers in a file
+            interpreter = _interpreter(path, threads, mode)
+            with stages.stage(stages.CHECKS):
+                sizes = _stored(path)
+                own = held(path, file.check)
+        scope = {
+            "entry_point": "Interpreter.invoke",
+            "mode": mode,
+            "precision": max(sizes, key=sizes.__getitem__) if sizes else "float32",
+            "calls": "one an image",
+        }
+        stored = sum(n * _bits(dtype) for dtype, n in sizes.items()) // 8
         given = interpreter.get_input_details()
         if len(given) != 1:
             raise MeasurementError(f"{path.name} has {len(given)} inputs; one is needed")
         shape = tuple(int(n) for n in given[0]["shape"])
         first = len(shape) == 4 and shape[1] in {1, 3} and shape[3] not in {1, 3}
-        with stages.stage(stages.CHECKS):
-            sizes = _stored(path)
-            scope = {
-                "entry_point": "Interpreter.invoke",
-                "mode": mode,
-                "precision": max(sizes, key=sizes.__getitem__) if sizes else "float32",
-                "calls": "one an image",
-            }
-            own, stored = held(path), sum(n * _bits(dtype) for dtype, n in sizes.items()) // 8
         layout: Literal["NCHW", "NHWC"] = "NCHW" if first else "NHWC"
-        return TFLiteNetwork(digest, shape, layout, own, interpreter, scope, stored)
+        return TFLiteNetwork(file.digest, shape, layout, own, interpreter, scope, stored)
+
+
+def _interpreter(path: Path, threads: int, mode: str) -> Any:
+    """LiteRT's interpreter of a file; raises MeasurementError where LiteRT cannot run it."""
+    try:
+        with stages.stage(stages.IMPORT):
+            from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    except ImportError:
+        raise MissingFrameworkError(
+            'TFLite files are run by ai-edge-litert; install it with: pip install "zoodiff[tflite]"'
+        ) from None
+    try:
+        with stages.stage(stages.BUILD):
+            interpreter = Interpreter(
+                model_path=str(path),
+                num_threads=threads,
+                experimental_op_resolver_type=OpResolverType.AUTO
+                if mode == "xnnpack"
+                else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
+        with stages.stage(stages.COMPILE):
+            interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise MeasurementError(f"LiteRT cannot run {path.name} ({reason})") from None
+    return interpreter
 
 
 def _stored(path: Path) -> dict[str, int]:
@@ -200,8 +213,8 @@ def _bits(dtype: str) -> int:
     return int("".join(c for c in dtype if c.isdigit()) or 8)
 
 
-def held(path: Path) -> Held:
-    """The weights of a file by their names in its graph."""
+def held(path: Path, check: Callable[[], None] = lambda: None) -> Held:
+    """The weights of a file by their names in its graph; ``check`` is called when one was read."""
     from zoodiff.frontends.tflite_file import weights_of
 
     found = weights_of(path)
@@ -209,8 +222,9 @@ def held(path: Path) -> Held:
     def refuse(weights: Mapping[str, NDArray[Any]]) -> None:
         raise MeasurementError("weights cannot be put into a TFLite file")
 
-    return Held(
-        {name: weight.shape for name, weight in found.items()},
-        lambda name: found[name].read(),
-        refuse,
-    )
+    def value(name: str) -> NDArray[Any]:
+        values: NDArray[Any] = found[name].read()
+        check()
+        return values
+
+    return Held({name: weight.shape for name, weight in found.items()}, value, refuse)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import os
 import stat
 import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from zoodiff.bounded import zips
+from zoodiff.bounded.files import open_regular, size_of
 from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import climbs, refusal
 
-_DIRECTORY = 64 * 2**20
-"""Bytes of an archive's directory; a million members need about as much."""
 _HARMLESS = 64 * 2**20
 """Bytes that may come out of any archive, however small it is."""
 _RATIO = 200
 """Bytes that may come out for each byte of the archive, beyond that."""
 _DEPTH = 3
 """Archives within archives: a program of torch holds saved tensors, and these nothing more."""
-_END = b"PK\x05\x06"
-_LOCATOR = b"PK\x06\x07"
 
 
 def check(path: Path) -> list[zipfile.ZipInfo]:
@@ -31,8 +30,8 @@ def check(path: Path) -> list[zipfile.ZipInfo]:
     Raises MeasurementError where it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            members = _checked(file, str(path), os.fstat(file.fileno()).st_size, 0)
+        with open_regular(path) as file:
+            members = _checked(file, str(path), size_of(file), 0)
     except (OSError, ValueError, EOFError, RuntimeError, NotImplementedError) as error:
         raise MeasurementError(f"{path} is a damaged archive ({error})") from None
     except (zipfile.BadZipFile, struct.error) as error:
@@ -40,16 +39,20 @@ def check(path: Path) -> list[zipfile.ZipInfo]:
     return members
 
 
-def check_directory(path: Path) -> None:
-    """Raise RefusedError (SEC121) for an archive whose directory alone would fill the memory."""
-    with path.open("rb") as file:
-        _check_directory(file, str(path), os.fstat(file.fileno()).st_size)
+def names(path: Path) -> list[str]:
+    """The names of an archive's members; raise RefusedError (SEC111, SEC121) for a dangerous one.
+
+    Raises BadZipFile or OSError where it cannot be read. Of its members nothing is read.
+    """
+    with open_regular(path) as file, _refusals(str(path)):
+        return list(zips.names(file, zips.directory(file, size_of(file))))
 
 
 def _checked(file: IO[bytes], name: str, size: int, depth: int) -> list[zipfile.ZipInfo]:
     if depth >= _DEPTH:
         raise refusal("SEC121", f"{name} holds archives within archives, {_DEPTH} deep")
-    _check_directory(file, name, size)
+    with _refusals(name):
+        zips.check(file, size)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         _check_names(members, name)
@@ -65,24 +68,15 @@ def _checked(file: IO[bytes], name: str, size: int, depth: int) -> list[zipfile.
     return members
 
 
-def _check_directory(file: IO[bytes], name: str, size: int) -> None:
-    file.seek(max(0, size - 65_557 - 20))
-    tail = file.read()
-    end = tail.rfind(_END)
-    if end < 0 or len(tail) < end + 22:
-        raise zipfile.BadZipFile("it has no directory")
-    length = struct.unpack("<L", tail[end + 12 : end + 16])[0]
-    if length == 0xFFFFFFFF or tail[end - 20 : end - 16] == _LOCATOR:
-        offset = struct.unpack("<Q", tail[end - 12 : end - 4])[0]
-        if offset + 56 > size:
-            raise refusal("SEC111", f"the directory of {name} lies beyond its end")
-        file.seek(offset)
-        length = struct.unpack("<Q", file.read(56)[40:48])[0]
-    if length > size:
-        raise refusal("SEC111", f"the directory of {name} is longer than the whole file")
-    if length > _DIRECTORY:
-        raise refusal("SEC121", f"the directory of {name} alone has {length:,} bytes")
-    file.seek(0)
+@contextlib.contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    """What a directory lies about, or what it has too much of, as what is refused."""
+    try:
+        yield
+    except zips.OutsideError as error:
+        raise refusal("SEC111", f"{name} is an archive that lies: {error}") from None
+    except zips.TooLargeError as error:
+        raise refusal("SEC121", f"{name} has {error}") from None
 
 
 def _check_names(members: list[zipfile.ZipInfo], name: str) -> None:

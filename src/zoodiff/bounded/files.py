@@ -1,0 +1,169 @@
+"""Open regular files only, and read no more of them than is asked for.
+
+Opening a pipe waits until somebody writes into it, reading a device may never end, and a file of a
+terabyte takes no room on the disk where it is made of zeros. So a file is opened without waiting,
+looked at while it is open, and read up to a limit. What this cannot bound is a network file system
+that does not answer: the kernel waits for it, whoever asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+LONGEST_LINE = 1 << 16
+"""Characters of one line of a text that is read line by line."""
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class _SaidError(OSError):
+    """An OSError whose text is a sentence, without its number and the file's name."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class NotRegularError(_SaidError):
+    """A pipe, a device, a socket or a folder where a file was expected."""
+
+
+class TooLargeError(_SaidError):
+    """A file with more bytes than its kind ever has."""
+
+
+def too_large(size: int | None, most: int) -> TooLargeError:
+    """The error for something of ``size`` bytes where at most ``most`` are read."""
+    has = f"it has {size:,} bytes" if size is not None else "it goes on"
+    return TooLargeError(errno.EFBIG, f"{has}, and {most:,} are read at most")
+
+
+def open_regular(path: Path | str, *, follow: bool = True) -> io.BufferedReader:
+    """Open a regular file for reading, without waiting for anybody.
+
+    Raises NotRegularError, an OSError, for anything else, with ``follow=False`` for a link too.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS | (0 if follow else _NO_LINK))
+    except ValueError:  # a NUL in the name
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
+    except OSError as error:
+        raise _explained(error, follow) from None
+    return _checked(descriptor)
+
+
+def open_beneath(folder: Path, name: str) -> io.BufferedReader:
+    """Open a regular file inside a folder, following no link on the way from there.
+
+    Raises NotRegularError where a part of the name is a link, or where it leaves the folder.
+    """
+    *above, last = Path(name).parts or ("",)
+    if Path(name).is_absolute() or ".." in (*above, last):
+        raise NotRegularError(errno.EXDEV, "it is outside its folder")
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in above:
+            below = os.open(part, _FLAGS | os.O_DIRECTORY | _NO_LINK, dir_fd=held)
+            os.close(held)
+            held = below
+        return _checked(os.open(last, _FLAGS | _NO_LINK, dir_fd=held))
+    except OSError as error:
+        raise _explained(error, False) from None
+    finally:
+        os.close(held)
+
+
+def size_of(file: BinaryIO) -> int:
+    """Bytes of an open file, as its file system says."""
+    return os.fstat(file.fileno()).st_size
+
+
+def read_bytes(path: Path | str, most: int, *, follow: bool = True) -> bytes:
+    """All of a regular file; raises TooLargeError, an OSError, where that is more than ``most``."""
+    with open_regular(path, follow=follow) as file:
+        return read_all(file, most)
+
+
+def read_all(file: BinaryIO, most: int) -> bytes:
+    """The rest of an open file; raises TooLargeError where that is more than ``most``."""
+    size = size_of(file)
+    if size > most:
+        raise too_large(size, most)
+    # One byte more than there should be shows a file that grows; those of /proc say that they are
+    # empty, and are read up to the limit.
+    content = file.read(size + 1)
+    if len(content) > size:
+        content += file.read(most + 1 - len(content))
+        if len(content) > most:
+            raise too_large(None, most)
+    return content or b""
+
+
+def read_text(path: Path | str, most: int, *, follow: bool = True) -> str:
+    """All of a regular file as UTF-8, with lines that end in a line feed alone.
+
+    Raises OSError as ``read_bytes``, and UnicodeDecodeError.
+    """
+    text = read_bytes(path, most, follow=follow).decode("utf-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def lines(file: BinaryIO, most: int) -> Iterator[str]:
+    """The lines of an open UTF-8 text, without their ends, one after the other.
+
+    Raises TooLargeError for more than ``most`` bytes and for a line of more than LONGEST_LINE
+    characters, UnicodeDecodeError where it is not UTF-8. Closes the file.
+    """
+    text = io.TextIOWrapper(file, encoding="utf-8", newline=None)
+    left = most
+    with contextlib.closing(text):
+        while line := text.readline(LONGEST_LINE + 1):
+            if len(line) > LONGEST_LINE:
+                raise TooLargeError(
+                    errno.EFBIG, f"it has a line of more than {LONGEST_LINE:,} characters"
+                )
+            left -= len(line)
+            if left < 0:
+                raise too_large(None, most)
+            yield line.removesuffix("\n")
+
+
+def _checked(descriptor: int) -> io.BufferedReader:
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise NotRegularError(errno.EINVAL, f"it is {kind_of(mode)}, not a file")
+    return os.fdopen(descriptor, "rb")
+
+
+def kind_of(mode: int) -> str:
+    """What a file of this mode is, in a word."""
+    return next((name for test, name in _KINDS if test(mode)), "no file")
+
+
+def _explained(error: OSError, follow: bool) -> OSError:
+    """The error of opening, in the words of this module where the kernel's say little."""
+    if error.errno == errno.ELOOP:
+        why = "its links lead in a circle" if follow else "it is a link"
+        return NotRegularError(errno.ELOOP, why)
+    if error.errno == errno.ENXIO:  # a socket
+        return NotRegularError(errno.ENXIO, "it is a socket or a device, not a file")
+    if error.errno in {errno.EWOULDBLOCK, errno.EAGAIN}:
+        return NotRegularError(errno.EAGAIN, "another process holds it")
+    if error.errno == errno.ENOTDIR and not follow:
+        return NotRegularError(errno.ENOTDIR, "a part of its path is a link or no folder")
+    return error

@@ -1,0 +1,106 @@
+"""Parse TOML of bounded size.
+
+``tomllib`` takes time that grows with the square of a dotted key's length, and with other texts
+that nobody writes. So the text is looked at first, in one pass, for more keys, levels and values
+than a person writes down.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+LARGEST = 1 << 18
+"""Bytes of a TOML; a study that names 4,000 entries one by one has fewer."""
+MOST_KEYS = 5_000
+MOST_LEVELS = 32
+MOST_VALUES = 20_000
+LONGEST_WORD = 2_000
+"""Characters of a name or a number; texts in quotes may have more."""
+
+_SIGN = re.compile(r"""["'#\[\]{}=.,\n]""")
+_BASIC = re.compile(r'"(?:[^"\\\n]++|\\.)*+"?')
+_LITERAL = re.compile(r"'[^'\n]*+'?")
+_LONG_BASIC = re.compile(r'"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5})?', re.DOTALL)
+_LONG_LITERAL = re.compile(r"'''(?:[^']++|'(?!''))*+(?:'{3,5})?")
+_COMMENT = re.compile(r"#[^\n]*+")
+
+
+class TomlError(ValueError):
+    """A text that is no TOML, or one with more in it than anybody writes."""
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The tables of a TOML; raises TomlError, also for one that is too large to be read.
+
+    >>> parse('a.b = 1')
+    {'a': {'b': 1}}
+    >>> parse('a' + '.a' * 99 + ' = 1')
+    Traceback (most recent call last):
+        ...
+    zoodiff.bounded.toml.TomlError: it is nested more than 32 levels deep, in line 1
+    """
+    _look(text)
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise TomlError("it is nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, and what Python says of a number's digits
+        raise TomlError(" ".join(str(error).split())[:300]) from None
+
+
+def _look(text: str) -> None:
+    """Raise TomlError for more than the limits; texts in quotes and comments do not count."""
+    if len(text) > LARGEST:
+        raise TomlError(f"it has {len(text):,} characters, and {LARGEST:,} are read at most")
+    keys = values = brackets = dots = position = 0
+    while (sign := _SIGN.search(text, position)) is not None:
+        start = sign.start()
+        _check_word(text, position, start)
+        position = sign.end()
+        match sign[0]:
+            case '"' | "'" | "#":
+                position = _end(text, start)
+            case ".":
+                dots += 1
+            case "=":
+                keys, dots = keys + 1, 0
+            case "[" | "{":
+                brackets, keys, dots = brackets + 1, keys + 1, 0
+            case "]" | "}":
+                brackets, dots = max(0, brackets - 1), 0
+            case _:
+                values, dots = values + 1, 0
+        if max(dots, brackets) >= MOST_LEVELS:
+            _refuse("is nested more than", MOST_LEVELS, "levels deep", text, start)
+        if keys > MOST_KEYS:
+            _refuse("has more than", MOST_KEYS, "keys", text, start)
+        if values > MOST_VALUES:
+            _refuse("has more than", MOST_VALUES, "values and lines", text, start)
+    _check_word(text, position, len(text))
+
+
+def _check_word(text: str, start: int, end: int) -> None:
+    if end - start > LONGEST_WORD and len(text[start:end].strip()) > LONGEST_WORD:
+        _refuse("has a name or number of more than", LONGEST_WORD, "characters", text, start)
+
+
+def _end(text: str, start: int) -> int:
+    """Where a text in quotes or a comment ends that begins here."""
+    for begin, whole in (
+        ('"""', _LONG_BASIC),
+        ("'''", _LONG_LITERAL),
+        ('"', _BASIC),
+        ("'", _LITERAL),
+        ("#", _COMMENT),
+    ):
+        if text.startswith(begin, start):
+            found = whole.match(text, start)
+            return found.end() if found else len(text)
+    return start + 1
+
+
+def _refuse(what: str, most: int, of: str, text: str, at: int) -> None:
+    line = text.count("\n", 0, at) + 1
+    raise TomlError(f"it {what} {most:,} {of}, in line {line}")

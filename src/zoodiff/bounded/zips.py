@@ -1,0 +1,112 @@
+"""The directory of a ZIP archive, looked at before anything is made of it.
+
+``zipfile`` reads the whole directory and makes an object of half a kilobyte for each of its
+entries, which may be 46 bytes long. APPNOTE.TXT of PKWARE, sections 4.3.12 to 4.3.16.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+LARGEST = 32 << 20
+"""Bytes of a directory."""
+MOST_MEMBERS = 200_000
+"""An archive of the images of ImageNet's validation set has 50,000."""
+LONGEST_NAME = 4_096
+
+_END = b"PK\x05\x06"
+_LOCATOR = b"PK\x06\x07"
+_END_64 = b"PK\x06\x06"
+_ENTRY = b"PK\x01\x02"
+_COMMENT = 65_535
+_FIXED = 46
+
+
+class TooLargeError(ValueError):
+    """A directory with more in it than any archive of weights or images has."""
+
+
+class OutsideError(zipfile.BadZipFile):
+    """A directory that its file cannot hold."""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Where the directory of an archive lies, and what its end record says of it."""
+
+    offset: int
+    """From the beginning of the file."""
+    length: int
+    members: int
+
+
+def directory(file: IO[bytes], size: int) -> Directory:
+    """The place of the directory in an archive of ``size`` bytes.
+
+    Raises BadZipFile where there is none, OutsideError, which is one, where it lies outside the
+    file, TooLargeError where it is larger than the limits.
+    """
+    begin = max(0, size - _COMMENT - 22 - 20)
+    file.seek(begin)
+    tail = file.read(size - begin)
+    at = tail.rfind(_END)
+    if at < 0 or len(tail) < at + 22:
+        raise zipfile.BadZipFile("it has no directory")
+    members, length = struct.unpack("<HL", tail[at + 10 : at + 16])
+    end = begin + at
+    # Where zipfile looks for the record of a large archive, whatever its locator says.
+    if at >= 20 and tail[at - 20 : at - 16] == _LOCATOR and end >= 76:
+        file.seek(end - 76)
+        record = file.read(56)
+        if record.startswith(_END_64):
+            members, length = struct.unpack("<2Q", record[32:48])
+            end -= 76
+    if length > end:
+        raise OutsideError("its directory is longer than the whole file")
+    if length > LARGEST or members > MOST_MEMBERS:
+        raise TooLargeError(f"a directory of {members:,} members and {length:,} bytes")
+    # What comes before an archive, as in a program that unpacks itself, moves the directory.
+    return Directory(end - length, length, members)
+
+
+def names(file: IO[bytes], found: Directory) -> Iterator[str]:
+    """The names of the members, as the directory has them, one after the other.
+
+    Raises BadZipFile where an entry is none or there are others than the end record says,
+    TooLargeError for more members or longer names than the limits.
+    """
+    file.seek(found.offset)
+    left, count = found.length, 0
+    while left:
+        head = file.read(_FIXED)
+        if len(head) < _FIXED or left < _FIXED or not head.startswith(_ENTRY):
+            raise zipfile.BadZipFile("its directory is damaged")
+        version, flags = struct.unpack("<2H", head[6:10])
+        if version > zipfile.MAX_EXTRACT_VERSION:
+            raise zipfile.BadZipFile(f"it is of version {version / 10:.1f} of the format")
+        name, extra, comment = struct.unpack("<3H", head[28:34])
+        left -= _FIXED + name + extra + comment
+        if left < 0:
+            raise zipfile.BadZipFile("its directory is damaged")
+        if name > LONGEST_NAME:
+            raise TooLargeError(f"a name of {name:,} bytes")
+        count += 1
+        if count > MOST_MEMBERS:
+            raise TooLargeError(f"a directory of more than {MOST_MEMBERS:,} members")
+        raw = file.read(name)
+        file.seek(extra + comment, os.SEEK_CUR)
+        yield raw.decode("utf-8" if flags & 0x800 else "cp437", errors="replace")
+    file.seek(0)
+
+
+def check(file: IO[bytes], size: int) -> Directory:
+    """The directory of an archive whose entries were counted; raises as ``names`` does."""
+    found = directory(file, size)
+    for _ in names(file, found):
+        continue
+    return found

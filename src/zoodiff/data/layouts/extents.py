@@ -1,0 +1,39 @@
+"""Where images lie inside files: a file, a first byte and a number of bytes for each."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from zoodiff.bounded.files import too_large
+from zoodiff.data.images import LARGEST_IMAGE, MOST_IMAGES
+from zoodiff.data.places import Place, part_of
+from zoodiff.errors import UsageError
+
+
+class Extents:
+    """Images of several files; twenty bytes of memory for each."""
+
+    def __init__(self, files: Sequence[Place]) -> None:
+        self._files = files
+        self._numbers, self._starts, self._sizes = array("l"), array("q"), array("q")
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def add(self, file: int, start: int, size: int) -> None:
+        """Another image; raises UsageError where these are more than a data set has."""
+        if len(self) >= MOST_IMAGES:
+            raise UsageError(f"{self._files[file]} holds more than {MOST_IMAGES:,} images")
+        self._numbers.append(file)
+        self._starts.append(start)
+        self._sizes.append(size)
+
+    def read(self, number: int, most: int = LARGEST_IMAGE) -> bytes:
+        """The bytes of an image; raises OSError where they are more than ``most`` or none."""
+        size = self._sizes[number]
+        if size > most:
+            raise too_large(size, most)
+        if size < 0:
+            raise OSError("the record's image holds no bytes")
+        return part_of(self._files[self._numbers[number]], self._starts[number], size)
