@@ -10,6 +10,8 @@ Everything below is loaded when first used, so that importing zoodiff costs noth
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from zoodiff._version import __version__
@@ -92,3 +94,21 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return list(__all__)
+
+
+class _Package(ModuleType):
+    """The package ``zoodiff``, whose functions keep their names beside folders of the same name.
+
+    Importing a module of the folder ``latency`` makes Python set the folder as an attribute of this
+    package, where ``zoodiff.latency`` must stay the function. Modules of such a folder are imported
+    with ``from zoodiff.latency import session``; ``import zoodiff.latency.session as s`` finds the
+    function and fails.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _PUBLIC and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
