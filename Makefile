@@ -43,11 +43,11 @@ test-fast: install ## Run the tests that need no framework.
 	$(BIN)/python -m pytest -m "not torch and not keras and not onnx and not tfmg and not e2e and not browser and not slow" $(PYTEST_ARGS)
 
 faults: install ## Inject 200 faults into runs and compare what comes of them (about 15 minutes).
-	$(BIN)/python tests/faults/campaign.py --count 200
+	PYTHONPATH=tests $(BIN)/python -m support.faults.campaign --count 200
 
 fuzz: install ## Fuzz every parser of foreign bytes for SECONDS in all (3600), into FOLDER.
 	-$(PIP) install --quiet --constraint constraints.txt --editable '.[fuzz]'
-	PYTHONPATH=tests/fuzz nice -n 19 $(BIN)/python -m fuzzing.run --seconds $(SECONDS) --folder $(FOLDER)
+	PYTHONPATH=tests nice -n 19 $(BIN)/python -m support.fuzzing.run --seconds $(SECONDS) --folder $(FOLDER)
 
 lint: install ## Format check, lint, types, layers.
 	$(BIN)/ruff format --check src tests tools benchmarks

@@ -39,7 +39,7 @@ from zoodiff.graph.cost import count
 from zoodiff.preprocessing.geometry import geometry
 from zoodiff.preprocessing.pixels import pixels
 from zoodiff.zoos import registry
-from zoodiff.zoos.torchvision_backend import TorchvisionBackend
+from zoodiff.zoos.torchvision.backend import TorchvisionBackend
 
 names, files = sys.argv[2:], [p.read_bytes() for p in sorted(Path(sys.argv[1]).rglob("*.JPEG"))]
 spec = registry.resolve("torchvision:resnet50").preprocessing

@@ -20,11 +20,11 @@ import numpy as np
 from planted import FILES
 from scipy.stats import norm
 
-from zoodiff.compare.infer import LEVEL, likelihood
+from zoodiff.accuracy.attribution.inference import LEVEL, likelihood
+from zoodiff.accuracy.preprocessing_runs import Trials
+from zoodiff.accuracy.subject import contestant
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
-from zoodiff.measure.contestants import contestant
-from zoodiff.measure.trials import Trials
 from zoodiff.zoos import registry
 
 SIZES = (224, 240, 256, 272, 288, 320)

@@ -31,10 +31,10 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.compare.timings import read
-from zoodiff.measure.latency.contestant import Contestant, Loaded
-from zoodiff.measure.latency.rounds import Effort, measure, with_controls
-from zoodiff.measure.latency.scope import Stated
+from zoodiff.latency.benchmark import Effort, measure, with_controls
+from zoodiff.latency.comparison import read
+from zoodiff.latency.conditions import Stated
+from zoodiff.latency.subject import Contestant, Loaded
 from zoodiff.zoos import registry
 
 LAYERS = {"A": [9] * 20, "B2": [9] * 20 + [3], "B5": [9] * 20 + [9]}

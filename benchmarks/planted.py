@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.compare.infer import infer
+from zoodiff.accuracy.attribution.inference import infer
+from zoodiff.accuracy.preprocessing_runs import Trials
+from zoodiff.accuracy.subject import contestant
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
-from zoodiff.measure.contestants import contestant
-from zoodiff.measure.trials import Trials
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import registry
 

@@ -70,10 +70,10 @@ def startup() -> list[Row]:
 
 
 def describe() -> Iterator[Row]:
+    from zoodiff.architecture.describe import describe as describe_entry
     from zoodiff.engines.local import LocalEngine
     from zoodiff.errors import ZoodiffError
     from zoodiff.graph.cost import count
-    from zoodiff.measure.architecture import describe as describe_entry
     from zoodiff.zoos import registry
 
     for zoo in (z for z in registry.zoos().values() if z.listed):
@@ -118,8 +118,8 @@ def describe() -> Iterator[Row]:
 
 
 def memory() -> Iterator[Row]:
+    from zoodiff.architecture.describe import describe as describe_entry
     from zoodiff.engines.local import LocalEngine
-    from zoodiff.measure.architecture import describe as describe_entry
     from zoodiff.zoos import registry
 
     for name in LARGEST:
@@ -159,7 +159,7 @@ def diff() -> Iterator[Row]:
     """Whole diffs: passes, alignment, rules. Growth is the time for ten times the nodes."""
     from graphs import dilated, residual
 
-    from zoodiff.compare.diff import diff as compare
+    from zoodiff.architecture.diff import diff as compare
 
     goals = {1_000: 0.2, 10_000: 2.0}
     kinds = {
@@ -248,7 +248,7 @@ def matrix() -> Iterator[Row]:
     from itertools import combinations
 
     from zoodiff import api
-    from zoodiff.compare.diff import diff as compare
+    from zoodiff.architecture.diff import diff as compare
     from zoodiff.graph.fingerprint import fingerprint
     from zoodiff.zoos import registry
 

@@ -70,7 +70,8 @@ def overhead() -> None:
 
 def mini_files(folder: Path, count: int) -> list[str]:
     """Networks of the mini-zoo as ONNX files, each with weights of its own."""
-    from zoodiff.zoos import mini_onnx, mini_torch
+    from zoodiff.zoos.mini import onnx as mini_onnx
+    from zoodiff.zoos.mini import torch as mini_torch
 
     names = []
     state = {name: value.numpy() for name, value in mini_torch.build().state_dict().items()}
@@ -118,10 +119,10 @@ class Watcher:
 def study_run(text: str, results: Path, name: str, watcher: Watcher) -> tuple[float, dict, int]:
     """Seconds of a run from nothing, its records without times, and its failures."""
     from zoodiff.engines.choose import Choice
-    from zoodiff.measure import study
-    from zoodiff.measure.run import run
+    from zoodiff.store.comparable import timeless
     from zoodiff.store.folder import Store
-    from zoodiff.store.timeless import timeless
+    from zoodiff.study import config as study
+    from zoodiff.study.run import run
 
     store = Store(results)
     begin = time.perf_counter()
@@ -178,9 +179,9 @@ MANY_SCRIPT = """
 import json, os, resource, sys, time
 from zoodiff.api import Silent
 from zoodiff.engines.choose import Choice
-from zoodiff.measure import study
-from zoodiff.measure.plan import plan
-from zoodiff.measure.run import run
+from zoodiff.study import config as study
+from zoodiff.study.plan import plan
+from zoodiff.study.run import run
 from zoodiff.store.folder import Store
 
 loaded = study.load_study(sys.argv[1])

@@ -19,12 +19,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from zoodiff.accuracy.checkpoints import Memory
+from zoodiff.accuracy.evaluator import Evaluator
+from zoodiff.accuracy.measure import default_lanes
+from zoodiff.accuracy.subject import contestant
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
-from zoodiff.measure.contestants import contestant
-from zoodiff.measure.evaluate import Evaluator
-from zoodiff.measure.images import default_lanes
-from zoodiff.measure.parts import Memory
 from zoodiff.zoos import registry
 
 BATCH = 16
@@ -38,7 +38,7 @@ ALONE = """
 import json, sys, time
 import numpy as np
 from pathlib import Path
-from zoodiff.zoos.torchvision_backend import TorchvisionBackend
+from zoodiff.zoos.torchvision.backend import TorchvisionBackend
 from zoodiff.preprocessing.geometry import geometry
 from zoodiff.preprocessing.numbers import to_input
 from zoodiff.preprocessing.pixels import pixels

@@ -22,6 +22,9 @@ from zoodiff.zoos.base import Model, Weights, WorkerSpec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# No tests; the fuzzing programs in it need atheris.
+collect_ignore = ["support"]
+
 # On a busy machine a slow example says nothing about the code.
 settings.register_profile(
     "zoodiff", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

@@ -19,7 +19,7 @@ import numpy as np
 
 from zoodiff.graph.cost import count
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.keras_backend import (
+from zoodiff.zoos.keras.backend import (
     KerasBackend,
     applications,
     import_keras,

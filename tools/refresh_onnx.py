@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos.onnx_backend import light_folder
+from zoodiff.zoos.onnx.backend import light_folder
 
 TARGET = Path(__file__).resolve().parents[1] / "src/zoodiff/zoos/data/onnx.json"
 REPOSITORY = "https://huggingface.co/onnxmodelzoo/legacy_models/resolve/main/"

@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from zoodiff.zoos import tfmg_official, tfmg_slim
+from zoodiff.zoos.tfmg import official as tfmg_official
+from zoodiff.zoos.tfmg import slim as tfmg_slim
 
 TARGET = Path(__file__).resolve().parents[1] / "src" / "zoodiff" / "zoos" / "data" / "tfmg.json"
 

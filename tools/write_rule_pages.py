@@ -10,8 +10,8 @@ import re
 import runpy
 from pathlib import Path
 
-from zoodiff.cli.diff import sentence, verdict
-from zoodiff.compare.diff import diff
+from zoodiff.architecture.diff import diff
+from zoodiff.cli.commands.diff import sentence, verdict
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.rules.catalogue import rules
 from zoodiff.rules.rule import Example, Rule

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from zoodiff._version import __version__
 
 if TYPE_CHECKING:
+    from zoodiff.accuracy.comparison import Comparison as Comparison
     from zoodiff.api import accuracy as accuracy
     from zoodiff.api import compare_entries as compare_entries
     from zoodiff.api import describe as describe
@@ -30,19 +31,18 @@ if TYPE_CHECKING:
     from zoodiff.api import write_report as write_report
     from zoodiff.claims.catalogue import Claim as Claim
     from zoodiff.claims.catalogue import claims_for as claims_for
-    from zoodiff.compare.evaluated import Comparison as Comparison
-    from zoodiff.compare.result import Discrepancy as Discrepancy
-    from zoodiff.compare.result import Mismatch as Mismatch
-    from zoodiff.compare.result import StudyResult as StudyResult
-    from zoodiff.compare.timings import Timings as Timings
     from zoodiff.entry import ModelRef as ModelRef
     from zoodiff.errors import ZoodiffError as ZoodiffError
     from zoodiff.graph.cost import count as count
     from zoodiff.graph.ir import Graph as Graph
-    from zoodiff.measure.study import load_study as load_study
+    from zoodiff.latency.comparison import Timings as Timings
     from zoodiff.preprocessing.spec import Preprocessing as Preprocessing
     from zoodiff.store.folder import Store as Store
     from zoodiff.store.records import Record as Record
+    from zoodiff.study.config import load_study as load_study
+    from zoodiff.study.result import Discrepancy as Discrepancy
+    from zoodiff.study.result import Mismatch as Mismatch
+    from zoodiff.study.result import StudyResult as StudyResult
     from zoodiff.workers.process import Limits as Limits
     from zoodiff.zoos.registry import Entry as Entry
     from zoodiff.zoos.registry import find_zoo as find_zoo
@@ -50,18 +50,18 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "Claim": "zoodiff.claims.catalogue",
-    "Comparison": "zoodiff.compare.evaluated",
-    "Discrepancy": "zoodiff.compare.result",
+    "Comparison": "zoodiff.accuracy.comparison",
+    "Discrepancy": "zoodiff.study.result",
     "Entry": "zoodiff.zoos.registry",
     "Graph": "zoodiff.graph.ir",
     "Limits": "zoodiff.workers.process",
-    "Mismatch": "zoodiff.compare.result",
+    "Mismatch": "zoodiff.study.result",
     "ModelRef": "zoodiff.entry",
     "Preprocessing": "zoodiff.preprocessing.spec",
     "Record": "zoodiff.store.records",
     "Store": "zoodiff.store.folder",
-    "StudyResult": "zoodiff.compare.result",
-    "Timings": "zoodiff.compare.timings",
+    "StudyResult": "zoodiff.study.result",
+    "Timings": "zoodiff.latency.comparison",
     "ZoodiffError": "zoodiff.errors",
     "accuracy": "zoodiff.api",
     "claims_for": "zoodiff.claims.catalogue",
@@ -73,7 +73,7 @@ _PUBLIC = {
     "fingerprints": "zoodiff.api",
     "latency": "zoodiff.api",
     "prove": "zoodiff.api",
-    "load_study": "zoodiff.measure.study",
+    "load_study": "zoodiff.study.config",
     "find_zoo": "zoodiff.zoos.registry",
     "resolve": "zoodiff.zoos.registry",
     "run_study": "zoodiff.api",

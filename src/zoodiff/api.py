@@ -9,39 +9,39 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
-from zoodiff.compare import timed
-from zoodiff.compare.assemble import assemble
-from zoodiff.compare.chosen import study_of
-from zoodiff.compare.diff import Diff
-from zoodiff.compare.diff import diff as compare_graphs
-from zoodiff.compare.evaluated import Comparison
-from zoodiff.compare.evaluated import compare as compare_accuracy
-from zoodiff.compare.explained import explain_run
-from zoodiff.compare.proof import Native, Proof
-from zoodiff.compare.proof import prove as prove_diff
-from zoodiff.compare.result import StudyResult
-from zoodiff.compare.timings import Timings
-from zoodiff.compare.weights import WeightsDiff, compare_weights
+from zoodiff.accuracy.comparison import Comparison
+from zoodiff.accuracy.comparison import compare as compare_accuracy
+from zoodiff.accuracy.measure import Settings, default_lanes
+from zoodiff.accuracy.measure import measure as measure_images
+from zoodiff.accuracy.subject import changes_of, contestant
+from zoodiff.architecture import describe as architecture
+from zoodiff.architecture.diff import Diff
+from zoodiff.architecture.diff import diff as compare_graphs
+from zoodiff.architecture.survey import describe_all
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.choose import Choice
 from zoodiff.engines.local import LocalEngine
+from zoodiff.equivalence.native_run import run_with, weights_of
+from zoodiff.equivalence.proof import Native, Proof
+from zoodiff.equivalence.proof import prove as prove_diff
+from zoodiff.equivalence.weight_diff import WeightsDiff, compare_weights
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph
-from zoodiff.measure import architecture
-from zoodiff.measure import study as studies
-from zoodiff.measure.contestants import changes_of, contestant
-from zoodiff.measure.images import Settings, default_lanes
-from zoodiff.measure.images import measure as measure_images
-from zoodiff.measure.latency.rounds import Effort
-from zoodiff.measure.latency.scope import Scope
-from zoodiff.measure.native import run_with, weights_of
-from zoodiff.measure.run import Observer, run
-from zoodiff.measure.study import LoadedStudy
-from zoodiff.measure.survey import describe_all
+from zoodiff.latency import session
+from zoodiff.latency.benchmark import Effort
+from zoodiff.latency.comparison import Timings
+from zoodiff.latency.conditions import Scope
 from zoodiff.report import ReportFiles, write
 from zoodiff.store.folder import Store
+from zoodiff.study import config as studies
+from zoodiff.study.adhoc import study_of
+from zoodiff.study.assemble import assemble
+from zoodiff.study.config import LoadedStudy
+from zoodiff.study.explanations import explain_run
+from zoodiff.study.result import StudyResult
+from zoodiff.study.run import Observer, run
 from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
 
@@ -215,7 +215,7 @@ def latency(
     """
     store = Store(results)
     store.prepare()
-    asked = timed.Asked(
+    asked = session.Asked(
         scope=Scope(batch=batch, threads=threads),
         effort=Effort(
             seconds=seconds,
@@ -227,10 +227,10 @@ def latency(
         allowed=tuple(allow),
         within_percent=within,
     )
-    contestants = timed.contestants_of([timed.entry_of(entry) for entry in entries], asked)
+    contestants = session.contestants_of([session.entry_of(entry) for entry in entries], asked)
     with LocalEngine(limits) as engine:
-        outcome = timed.run(engine, contestants, asked, step=step)
-    timed.record(outcome, asked, store)
+        outcome = session.run(engine, contestants, asked, step=step)
+    session.record(outcome, asked, store)
     return outcome.timings
 
 

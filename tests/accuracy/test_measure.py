@@ -15,20 +15,24 @@ import pytest
 from PIL import Image
 
 import zoodiff
-from zoodiff.compare.evaluated import compare
+from support.colours import COLOURS, PLAIN, network, painted
+from zoodiff.accuracy.comparison import compare
+from zoodiff.accuracy.measure import Settings, measure, of_record
+from zoodiff.accuracy.predictions import (
+    Stored,
+    from_parquet,
+    predictions,
+    probabilities,
+    to_parquet,
+)
+from zoodiff.accuracy.subject import changes_of, contestant
 from zoodiff.data.labels import find
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, StudyError, UsageError
-from zoodiff.measure.contestants import changes_of, contestant
-from zoodiff.measure.images import Settings, measure, of_record
-from zoodiff.measure.predictions import Stored, from_parquet, predictions, probabilities, to_parquet
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues
 from zoodiff.zoos import registry
-
-sys.path.insert(0, str(Path(__file__).parent))
-from colours import COLOURS, PLAIN, network, painted
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
 
@@ -405,7 +409,7 @@ def test_what_is_not_decided_sees_all_images(tmp_path: Path) -> None:
 
 @pytest.mark.onnx
 def test_agreement_without_labels_by_hand(tmp_path: Path) -> None:
-    from zoodiff.compare.agreement import agree
+    from zoodiff.accuracy.agreement import agree
 
     data = tmp_path / "flat"
     data.mkdir()

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.compare.evaluated import compare
-from zoodiff.compare.evidence import write
+from zoodiff.accuracy.comparison import compare
+from zoodiff.accuracy.measure import Settings, measure
+from zoodiff.accuracy.reproducer import write
+from zoodiff.accuracy.subject import changes_of, contestant
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import UsageError
-from zoodiff.measure.contestants import changes_of, contestant
-from zoodiff.measure.images import Settings, measure
 from zoodiff.store.folder import Store
 from zoodiff.zoos import registry
 

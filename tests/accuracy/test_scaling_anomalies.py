@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoodiff.compare.classes import per_class
-from zoodiff.compare.families import inversions, member
+from zoodiff.accuracy.per_class import per_class
+from zoodiff.accuracy.scaling_anomalies import inversions, member
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from zoodiff.compare.diff import diff
+from zoodiff.architecture.diff import diff
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph, Node, Tensor

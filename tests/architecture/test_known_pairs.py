@@ -14,7 +14,7 @@ from collections import Counter
 import pytest
 
 from zoodiff import api
-from zoodiff.compare.diff import Diff
+from zoodiff.architecture.diff import Diff
 
 needs = pytest.mark.skipif(
     any(importlib.util.find_spec(x) is None for x in ("torch", "tensorflow", "onnxruntime")),

@@ -12,10 +12,10 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-import plants
 import pytest
 
-from zoodiff.compare.diff import diff
+from support import plants
+from zoodiff.architecture.diff import diff
 from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoodiff import api
-from zoodiff.measure.survey import describe_all
+from zoodiff.architecture.survey import describe_all
 from zoodiff.zoos import registry
 
 

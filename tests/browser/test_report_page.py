@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import struct
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from support import chromium, report_examples
 from zoodiff.report import write
 
 pytestmark = pytest.mark.browser
 
-
-def _load(name: str, path: Path) -> ModuleType:
-    # Tests are no package (import mode importlib), so a module beside them is loaded by its path.
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_here = Path(__file__).parent
-chromium = _load("browser_chromium", _here / "chromium.py")
 
 ENTRIES = "[...document.querySelectorAll('#entries-table tbody tr')]"
 VISIBLE = f"{ENTRIES}.filter((row) => row.offsetParent !== null)"
@@ -41,9 +26,8 @@ def column(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    examples = _load("browser_examples", _here.parent / "report" / "examples.py")
     folder = tmp_path_factory.mktemp("report with a space")
-    return write(examples.example(), folder).html.as_uri()
+    return write(report_examples.example(), folder).html.as_uri()
 
 
 @pytest.fixture(scope="module")

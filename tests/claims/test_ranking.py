@@ -12,10 +12,10 @@ import pytest
 
 from zoodiff.claims import catalogue, discrepancies
 from zoodiff.claims import table as tables
-from zoodiff.compare.claimed import rank
-from zoodiff.compare.result import ClaimedRanking
+from zoodiff.claims.ranking import rank
 from zoodiff.errors import UsageError
-from zoodiff.measure import study as studies
+from zoodiff.study import config as studies
+from zoodiff.study.result import ClaimedRanking
 from zoodiff.zoos import registry
 
 REPOSITORY = Path(__file__).resolve().parents[2]

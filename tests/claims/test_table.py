@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from zoodiff.claims import discrepancies, table
+from zoodiff.claims.ranking import rank
 from zoodiff.claims.selection import ClaimsError
-from zoodiff.compare.claimed import rank
-from zoodiff.measure.study import load_study
+from zoodiff.study.config import load_study
 
 CLAIMS = load_study("fse2022").study.claims
 assert CLAIMS is not None

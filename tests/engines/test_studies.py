@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from zoodiff.accuracy import sharding
 from zoodiff.engines.choose import Choice
-from zoodiff.measure import image_task, study
-from zoodiff.measure.run import run
+from zoodiff.store.comparable import timeless
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues
-from zoodiff.store.timeless import timeless
+from zoodiff.study import config
+from zoodiff.study.run import run
 
 pytestmark = pytest.mark.onnx
 onnx = pytest.importorskip("onnx", reason="the onnx extra")
@@ -106,7 +107,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def records(folder: Path, results: Path, choice: Choice, watcher: Watcher) -> dict[str, Any]:
     """What a run leaves, by key; times left out, predictions put in."""
     store = Store(results)
-    outcome = run(study.load_study(str(folder / "study.toml")), store, watcher, engine=choice)
+    outcome = run(config.load_study(str(folder / "study.toml")), store, watcher, engine=choice)
     assert outcome.manifest.failures == []
     assert watcher.done_tasks == watcher.tasks - watcher.finished == 5
     found = {}
@@ -143,7 +144,7 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_task, "SHARD", 1)
+    monkeypatch.setattr(sharding, "SHARD", 1)
 
 
 def test_two_slots_find_what_one_finds(
@@ -196,7 +197,7 @@ def test_an_interrupted_pass_goes_on_with_what_its_parts_say(
     kept = list((tmp_path / "unfinished").glob("*/*.npz"))
     assert len(kept) == 3
     store = Store(tmp_path)
-    outcome = run(study.load_study(str(material / "study.toml")), store, Watcher())
+    outcome = run(config.load_study(str(material / "study.toml")), store, Watcher())
     found = [store.get(name) for name in outcome.manifest.records]
     again = {one.key: timeless(one) for one in found if one is not None}
     without_files = {

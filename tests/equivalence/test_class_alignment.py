@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from zoodiff.compare.diff import diff
-from zoodiff.compare.matched import matched
-from zoodiff.compare.networks import Raw, take_apart
-from zoodiff.compare.transplant import transplant
-from zoodiff.compare.weights import canonical
-from zoodiff.graph.evaluate.run import evaluate
+from support.small import Draft
+from zoodiff.accuracy.attribution.network import Raw, take_apart
+from zoodiff.architecture.diff import diff
+from zoodiff.equivalence.class_alignment import matched
+from zoodiff.equivalence.weight_diff import canonical
+from zoodiff.equivalence.weight_transfer import transplant
+from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.weights import Weights
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "graph"))
-from small import Draft
 
 CLASSES = 6
 IMAGES = np.random.default_rng(0).normal(size=(60, 3, 9, 9))

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import gzip
 import random
-import sys
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from support import plants
+from support.small import Draft
+from zoodiff.architecture.diff import Diff, diff
+from zoodiff.equivalence.proof import Proof, prove, relative
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.canonical import canonical
+from zoodiff.graph.interpreter.run import evaluate
+from zoodiff.graph.ir import Graph
+from zoodiff.graph.weights import Drawn
+
 FOLDER = Path(__file__).resolve().parents[1] / "graph"
-sys.path.insert(0, str(FOLDER))
-
-import plants  # noqa: E402
-from small import Draft  # noqa: E402
-
-from zoodiff.compare.diff import Diff, diff  # noqa: E402
-from zoodiff.compare.proof import Proof, prove, relative  # noqa: E402
-from zoodiff.errors import MeasurementError  # noqa: E402
-from zoodiff.graph.canonical import canonical  # noqa: E402
-from zoodiff.graph.evaluate.run import evaluate  # noqa: E402
-from zoodiff.graph.ir import Graph  # noqa: E402
-from zoodiff.graph.weights import Drawn  # noqa: E402
 
 
 @cache

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from zoodiff.compare.common_runtime import SAME, prepared_all, prepared_pair
-from zoodiff.compare.diff import diff
-from zoodiff.compare.latency_profile import BETWEEN, profile_pair
+from zoodiff.architecture.diff import diff
 from zoodiff.engines.local import LocalEngine
+from zoodiff.equivalence.reference_runtime import SAME, prepared_all, prepared_pair
+from zoodiff.latency.attribution.layer_profile import BETWEEN, profile_pair
 from zoodiff.zoos import registry
 
 ort = pytest.importorskip("onnxruntime", reason="needs the onnx extra")
 pytestmark = pytest.mark.onnx
 
-_SPEC = importlib.util.spec_from_file_location("little", Path(__file__).with_name("little.py"))
-assert _SPEC is not None and _SPEC.loader is not None
-little = importlib.util.module_from_spec(_SPEC)
-sys.modules["little"] = little
-_SPEC.loader.exec_module(little)
+little = pytest.importorskip("support.onnx_networks")
 
 
 def run(path: Path, images: np.ndarray) -> np.ndarray:

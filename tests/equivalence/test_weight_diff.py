@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoodiff.compare.diff import diff
-from zoodiff.compare.weights import WeightsDiff, compare_weights
+from zoodiff.architecture.diff import diff
+from zoodiff.equivalence.weight_diff import WeightsDiff, compare_weights
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 

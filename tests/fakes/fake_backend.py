@@ -11,7 +11,7 @@ import numpy as np
 
 from zoodiff.errors import WeightsUnavailableError
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
-from zoodiff.zoos import modes, stages
+from zoodiff.zoos.runtime import load_stages, modes
 
 
 class Network:
@@ -94,7 +94,7 @@ class Backend:
         if model == "crashes":
             os._exit(7)
         mode = modes.choose(mode, self.modes(), "the fake zoo")
-        with stages.stage(stages.BUILD), stages.stage(stages.WEIGHTS):
+        with load_stages.stage(load_stages.BUILD), load_stages.stage(load_stages.WEIGHTS):
             network = Network(1.0 + seed, 2 if mode == "doubled" else 1, model)
         network.scope = {"mode": mode, "entry_point": "run"}
         return network

@@ -9,20 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import world
-from checks import comparable
 
+from support.faults import world
+from support.faults.checks import comparable
+from zoodiff.accuracy import sharding
 from zoodiff.engines.threads import Threads
 from zoodiff.errors import MeasurementError
-from zoodiff.measure import image_task, study
-from zoodiff.measure.run import run
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Record
 from zoodiff.store.verify import verify
+from zoodiff.study import config
+from zoodiff.study.run import run
 from zoodiff.workers import process, threads
 from zoodiff.zoos import registry
 
-HERE = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 FAULTS = 21
 """One of each kind at least."""
 
@@ -30,11 +31,11 @@ FAULTS = 21
 def campaign(count: int, tmp_path: Path, *more: str, seconds: float = 800.0) -> None:
     found = tmp_path / "found.json"
     command = [
-        *(sys.executable, "-X", "faulthandler", str(HERE / "campaign.py")),
+        *(sys.executable, "-X", "faulthandler", "-m", "support.faults.campaign"),
         *("--count", str(count), "--json", str(found), *more),
     ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:
+    with subprocess.Popen(command, text=True, cwd=TESTS, **pipes) as process:
         try:
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -76,22 +77,22 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
     def with_backend(*args: object, **kwargs: object) -> dict[str, str]:
         inner = original(*args, **kwargs)  # type: ignore[arg-type]
-        return inner | {"PYTHONPATH": str(HERE), "FAULT_LOG": str(path)}
+        return inner | {"PYTHONPATH": str(TESTS / "fakes"), "FAULT_LOG": str(path)}
 
     monkeypatch.setattr(process, "worker_environment", with_backend)
-    monkeypatch.setattr(image_task, "default_lanes", lambda: 1)
+    monkeypatch.setattr(sharding, "default_lanes", lambda: 1)
     path.touch()
     yield path
     registry.models.cache_clear()
 
 
-def only(folder: Path, table: str) -> study.LoadedStudy:
+def only(folder: Path, table: str) -> config.LoadedStudy:
     """The suite's study with one of its tables."""
     path = world.build(folder)
     head, *tables = path.read_text().split("\n[")
     kept = [one for one in tables if one.startswith(table)]
     path.write_text("\n[".join([head, *kept]))
-    return study.load_study(str(path))
+    return config.load_study(str(path))
 
 
 @pytest.mark.parametrize("recorded", [0, 1, 2])
@@ -235,7 +236,7 @@ def test_two_measurements_of_one_thing_keep_their_own_predictions(
     loaded = only(tmp_path, "accuracy")
     store = Store(tmp_path / "results")
     run(loaded, store, Quiet())
-    from zoodiff.measure import images
+    from zoodiff.accuracy import measure as images
 
     original = images.to_parquet
     monkeypatch.setattr(images, "to_parquet", lambda stored: original(stored) + b" ")

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from checks import by_key, comparable_report, no_wrong_record, nothing_doubled, problems
+
+from support.faults.checks import (
+    by_key,
+    comparable_report,
+    no_wrong_record,
+    nothing_doubled,
+    problems,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.torch, pytest.mark.onnx]
 

@@ -156,7 +156,7 @@ def test_an_onnx_weight_that_is_moved_before_it_is_read_says_how_it_is_stored() 
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
-    from zoodiff.frontends.onnx_file import graph_from_model
+    from zoodiff.frontends.onnx.file import graph_from_model
 
     def weight(nodes: list[object], shapes: dict[str, tuple[int, ...]], given=(1, 4)) -> Parameter:
         weights = [

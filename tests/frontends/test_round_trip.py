@@ -29,7 +29,7 @@ from pathlib import Path
 warnings.filterwarnings("ignore"); logging.disable(logging.WARNING)
 import torch
 from zoodiff.torch_compat import import_torchvision
-from zoodiff.frontends.torch_export import to_graph
+from zoodiff.frontends.torch.export import to_graph
 torchvision = import_torchvision()
 folder = Path(sys.argv[1])
 for name in sys.argv[2:]:
@@ -44,7 +44,7 @@ for name in sys.argv[2:]:
     (folder / f"{name}.json").write_text(to_graph(module, (1, 3, size, size), name).to_json())
     torch.onnx.export(module, (torch.zeros(1, 3, size, size),), folder / f"{name}.onnx",
                       dynamo=True, external_data=True, verbose=False)
-    from zoodiff.frontends.onnx_file import graph_from_file
+    from zoodiff.frontends.onnx.file import graph_from_file
     back = graph_from_file(folder / f"{name}.onnx", name)
     (folder / f"{name}.back.json").write_text(back.to_json())
     for path in folder.glob(f"{name}.onnx*"):
@@ -57,8 +57,8 @@ import logging, os, sys
 from pathlib import Path
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"; logging.disable(logging.WARNING)
 import keras, numpy
-from zoodiff.frontends.keras_functional import to_graph
-from zoodiff.frontends.onnx_file import graph_from_file
+from zoodiff.frontends.keras.functional import to_graph
+from zoodiff.frontends.onnx.file import graph_from_file
 from zoodiff.zoos.registry import find_model
 folder = Path(sys.argv[1])
 for name in sys.argv[2:]:
@@ -91,7 +91,7 @@ def exported(script: str, names: list[str], folder: Path) -> None:
 
 
 def check(name: str, folder: Path) -> None:
-    from zoodiff.compare.diff import diff
+    from zoodiff.architecture.diff import diff
     from zoodiff.graph.ir import Graph
 
     graphs = [

@@ -9,9 +9,9 @@ import pytest
 from zoodiff.data.labels import IMAGENET_1K, find, mapping
 from zoodiff.data.layouts import open_images
 from zoodiff.errors import StudyError, UsageError, ZoodiffError
-from zoodiff.measure.plan import plan
-from zoodiff.measure.study import parse
 from zoodiff.preprocessing.timm import from_timm
+from zoodiff.study.config import parse
+from zoodiff.study.plan import plan
 from zoodiff.zoos import registry
 
 LONG = "a" * 5000

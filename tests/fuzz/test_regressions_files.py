@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fuzzing import kept
-from fuzzing.mutations import framed
 
+from support.fuzzing import kept
+from support.fuzzing.mutations import framed
+from zoodiff.accuracy.checkpoints import Parts
+from zoodiff.accuracy.predictions import from_parquet
 from zoodiff.data.layouts import open_images
 from zoodiff.errors import (
     MeasurementError,
@@ -27,14 +29,12 @@ from zoodiff.errors import (
 )
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph
-from zoodiff.measure import study
-from zoodiff.measure.parts import Parts
-from zoodiff.measure.predictions import from_parquet
 from zoodiff.store.files import LocalFiles
 from zoodiff.store.folder import Store
+from zoodiff.study import config
 from zoodiff.workers import protocol
 from zoodiff.zoos.files import formats, sidecar
-from zoodiff.zoos.look import tensors
+from zoodiff.zoos.scan import tensors
 
 DEEP = 100_000
 """Levels that no parser by recursive descent can go down."""
@@ -148,7 +148,7 @@ def test_an_archive_of_a_future_version_is_refused(tmp_path: Path) -> None:
 
 def test_toml_of_brackets_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="not TOML"):
-        study.parse("a = " + "[" * DEEP)
+        config.parse("a = " + "[" * DEEP)
     (tmp_path / "m.toml").write_text("a = " + "[" * DEEP)
     with pytest.raises(UsageError, match="as TOML"):
         sidecar.read(tmp_path / "m.onnx")
@@ -164,8 +164,7 @@ def test_labels_of_a_name_that_no_file_has_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["type", "size"])
 def test_a_constant_that_is_no_tensor_is_refused(tmp_path: Path, damage: str) -> None:
     tf = pytest.importorskip("tensorflow")
-    from fuzzing.tensorflow_files import frozen_seeds
-
+    from support.fuzzing.tensorflow_files import frozen_seeds
     from zoodiff.zoos.files.tensorflow import TensorFlowFiles
 
     definition = tf.compat.v1.GraphDef.FromString(frozen_seeds()[0])
@@ -368,8 +367,9 @@ def test_records_that_leave_out_what_is_compared_are_reported(
 
 def test_an_onnx_files_odd_types_and_nodes_are_refused(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
-    from fuzzing.onnx_files import onnx as parse
     from onnx import TensorProto, helper
+
+    from support.fuzzing.onnx_files import onnx as parse
 
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])
     unknown = helper.make_model(
@@ -400,8 +400,8 @@ def test_shapes_that_wait_for_each_other_are_inferred_a_hundred_times_at_most() 
     pytest.importorskip("onnx")
     from onnx import TensorProto, helper
 
-    from zoodiff.frontends import onnx_shapes
-    from zoodiff.frontends.onnx_file import graph_from_model
+    from zoodiff.frontends.onnx import shapes
+    from zoodiff.frontends.onnx.file import graph_from_model
 
     nodes = []
     for k in range(150):
@@ -422,7 +422,7 @@ def test_shapes_that_wait_for_each_other_are_inferred_a_hundred_times_at_most() 
         return True
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnx_shapes, "_fold", once)
+        patch.setattr(shapes, "_fold", once)
         with contextlib.suppress(MeasurementError):
             graph_from_model(helper.make_model(graph), "test")
     assert 0 < counted <= 100

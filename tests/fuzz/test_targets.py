@@ -6,10 +6,10 @@ import contextlib
 import os
 
 import pytest
-from fuzzing.registry import TARGETS
-from fuzzing.structured import inputs
 from hypothesis import HealthCheck, given, settings
 
+from support.fuzzing.registry import TARGETS
+from support.fuzzing.structured import inputs
 from zoodiff.errors import ZoodiffError
 
 TIMES = int(os.environ.get("ZOODIFF_FUZZ_TIMES", "1"))

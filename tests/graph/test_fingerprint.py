@@ -10,9 +10,9 @@ import networkx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import Draft
 from test_mutations import NETWORKS, network
 
+from support.small import Draft
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.fingerprint import SCHEME, fingerprint
 from zoodiff.graph.ir import Graph, Parameter

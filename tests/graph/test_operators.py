@@ -7,13 +7,13 @@ import runpy
 from pathlib import Path
 
 import pytest
-from small import Draft
 
-from zoodiff.graph import sound
+from support.small import Draft
+from zoodiff.graph import validate
 from zoodiff.graph.canonical import canonical
-from zoodiff.graph.evaluate.run import _HANDLERS as RUN
+from zoodiff.graph.interpreter.run import _HANDLERS as RUN
 from zoodiff.graph.ir import Graph, Node, Tensor
-from zoodiff.graph.lower.model import _HANDLERS as LOWERED
+from zoodiff.graph.onnx_export.model import _HANDLERS as LOWERED
 from zoodiff.graph.operators import OPERATORS, Kind, defaults_of, problem_of
 
 NETWORKS = sorted((Path(__file__).parent / "networks").glob("*.json.gz"))
@@ -22,8 +22,8 @@ NETWORKS = sorted((Path(__file__).parent / "networks").glob("*.json.gz"))
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.name.split(".")[0])
 def test_networks_conform_before_the_passes_and_after(path: Path) -> None:
     graph = Graph.from_json(gzip.decompress(path.read_bytes()).decode())
-    sound.check(graph)
-    sound.check(canonical(graph))
+    validate.check(graph)
+    validate.check(canonical(graph))
 
 
 def test_what_is_run_or_lowered_is_in_the_schema() -> None:
@@ -83,7 +83,7 @@ def test_what_does_not_conform_is_refused_in_words(bad: Node, says: str) -> None
     given = tuple(tensors[name] for name in bad.inputs)
     graph = Graph("test", given, (tensors["y"],), (bad,), tensors)
     with pytest.raises(ValueError, match=bad.op):
-        sound.check(graph)
+        validate.check(graph)
 
 
 def test_what_is_not_canonical_may_have_any_attributes() -> None:
@@ -100,4 +100,4 @@ def test_kinds() -> None:
 
 def test_a_small_network_conforms() -> None:
     d = Draft()
-    sound.check(d.graph(d.add("Relu", d.norm(d.conv("x")))))
+    validate.check(d.graph(d.add("Relu", d.norm(d.conv("x")))))

@@ -6,13 +6,13 @@ import gzip
 from pathlib import Path
 
 import pytest
-from small import Draft
 
+from support.small import Draft
 from zoodiff.errors import MeasurementError
 from zoodiff.graph import passes
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph, Parameter
-from zoodiff.graph.net import Net
+from zoodiff.graph.mutable import Net
 from zoodiff.graph.passes import PASSES, Pass, properties
 
 NETWORKS = sorted((Path(__file__).parent / "networks").glob("*.json.gz"))

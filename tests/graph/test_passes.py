@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import plants
 import pytest
-from small import Draft
 from test_mutations import NETWORKS, network, trials
 
+from support import plants
+from support.small import Draft
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.graph.canonical import canonical
-from zoodiff.graph.evaluate.run import evaluate, unsupported
 from zoodiff.graph.fingerprint import fingerprint
+from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 from zoodiff.graph.layers import LayerGraph
 from zoodiff.graph.passes import PASSES
@@ -477,7 +477,7 @@ def test_attention_computes_the_same(how: str) -> None:
 
 
 def test_attention_has_one_form() -> None:
-    from zoodiff.compare.diff import diff
+    from zoodiff.architecture.diff import diff
 
     found = diff(attention("at once"), attention("one by one"), "a", "b")
     assert found.sameness == "same", [(f.code, f.left, f.right) for f in found.findings]

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from zoodiff.engines.local import LocalEngine
-from zoodiff.measure.environment import (
+from zoodiff.host.environment import (
     Environment,
     Surroundings,
     comparable,
     environment,
     oversubscribed,
 )
-from zoodiff.measure.machine import Machine, machine
-from zoodiff.measure.roofline import measure_peaks
-from zoodiff.workers.surroundings import variables
+from zoodiff.host.machine import Machine, machine
+from zoodiff.host.peaks import measure_peaks
+from zoodiff.workers.runtime_info import variables
 from zoodiff.zoos.files.formats import ONNX
 
 CPUINFO = """processor : 0

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from zoodiff.errors import MeasurementError, UsageError, WorkerError
-from zoodiff.measure.latency import cores, rounds
-from zoodiff.measure.latency.contestant import Contestant, Loaded
-from zoodiff.measure.latency.rounds import Effort, measure, with_controls
-from zoodiff.measure.latency.schedule import orders
-from zoodiff.measure.latency.scope import Stated
+from zoodiff.latency import benchmark
+from zoodiff.latency import cpu_affinity as cores
+from zoodiff.latency.benchmark import Effort, measure, with_controls
+from zoodiff.latency.conditions import Stated
+from zoodiff.latency.ordering import orders
+from zoodiff.latency.subject import Contestant, Loaded
 from zoodiff.stats import ratios
 from zoodiff.zoos.registry import Entry
 
@@ -201,7 +202,7 @@ def test_long_calls_are_not_preceded_by_untimed_ones() -> None:
 
         def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
             settled.append(settle_ms)
-            return [rounds._LONG_MS * 2] * calls
+            return [benchmark._LONG_MS * 2] * calls
 
     effort = Effort(processes=2, most_processes=2, rounds=6, seconds=1e9, pauses=False)
     measure(contestants("a"), effort, Watched)

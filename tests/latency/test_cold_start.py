@@ -3,13 +3,13 @@ import json
 import pytest
 
 from zoodiff.engines.local import usable
-from zoodiff.measure.latency import cold
-from zoodiff.measure.latency.contestant import Contestant
-from zoodiff.measure.latency.scope import Scope
+from zoodiff.latency import cold_start
+from zoodiff.latency.conditions import Scope
+from zoodiff.latency.subject import Contestant
 from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Entry, Model
-from zoodiff.zoos.mini import KERAS, ONNX, TORCH
+from zoodiff.zoos.mini.catalogue import KERAS, ONNX, TORCH
 
 
 def fake(zoo, model: str, **scope) -> Contestant:
@@ -18,7 +18,7 @@ def fake(zoo, model: str, **scope) -> Contestant:
 
 def test_stages_of_a_fresh_process_add_up_and_memory_grows(fake_zoo) -> None:
     steps: list[tuple[int, int]] = []
-    found, failures = cold.measure(
+    found, failures = cold_start.measure(
         [fake(fake_zoo, "small", batch=2), fake(fake_zoo, "wide", mode="doubled")],
         processes=2,
         step=lambda done, of: steps.append((done, of)),
@@ -29,7 +29,7 @@ def test_stages_of_a_fresh_process_add_up_and_memory_grows(fake_zoo) -> None:
     for one in found:
         assert len(one.runs) == 2
         for run in one.runs:
-            assert tuple(run.seconds) == cold.STAGES
+            assert tuple(run.seconds) == cold_start.STAGES
             assert all(value >= 0 for value in run.seconds.values())
             assert run.total == pytest.approx(sum(run.seconds.values()))
             assert run.seconds["process"] > 0
@@ -39,11 +39,11 @@ def test_stages_of_a_fresh_process_add_up_and_memory_grows(fake_zoo) -> None:
     assert found[1].stated["mode"] == "doubled"
     told = json.loads(json.dumps(found[0].to_dict()))
     assert told["batch"] == 2
-    assert told["stages_seconds"].keys() == set(cold.STAGES)
+    assert told["stages_seconds"].keys() == set(cold_start.STAGES)
 
 
 def test_what_fails_is_named_once_and_the_others_go_on(fake_zoo) -> None:
-    found, failures = cold.measure(
+    found, failures = cold_start.measure(
         [fake(fake_zoo, "crashes"), fake(fake_zoo, "small")], processes=2
     )
     assert [(one.name, "exit code 7" in reason) for one, reason in failures] == [("crashes", True)]
@@ -52,7 +52,7 @@ def test_what_fails_is_named_once_and_the_others_go_on(fake_zoo) -> None:
 
 @pytest.mark.slow
 def test_a_worker_that_hangs_is_a_failure_with_its_reason(fake_zoo) -> None:
-    found, failures = cold.measure(
+    found, failures = cold_start.measure(
         [fake(fake_zoo, "sticks", batch=2)], processes=3, limits=Limits(seconds=15)
     )
     assert found == []
@@ -60,7 +60,7 @@ def test_a_worker_that_hangs_is_a_failure_with_its_reason(fake_zoo) -> None:
 
 
 def test_time_that_is_spent_ends_the_measurement_after_a_whole_round(fake_zoo) -> None:
-    found, _ = cold.measure(
+    found, _ = cold_start.measure(
         [fake(fake_zoo, "small"), fake(fake_zoo, "wide")], processes=50, seconds=0.0
     )
     assert [len(one.runs) for one in found] == [1, 1]
@@ -77,7 +77,7 @@ def test_frameworks_tell_their_stages_apart() -> None:
             pytest.skip(reason)
         entry = registry.resolve(f"{zoo.name}:digits_cnn@random")
         contestants.append(Contestant(zoo.name, entry))
-    found, failures = cold.measure(contestants, processes=1)
+    found, failures = cold_start.measure(contestants, processes=1)
     assert failures == []
     stages = {one.name: one.runs[0].seconds for one in found}
     assert all(one["import"] > 0 for one in stages.values())

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoodiff.compare import latency as latencies
-from zoodiff.compare import latency_findings, timed
-from zoodiff.compare.latency import judge
-from zoodiff.compare.timings import read, unsettled
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
-from zoodiff.measure.latency.contestant import Contestant, Loaded
-from zoodiff.measure.latency.rounds import Course, Effort, Measured
-from zoodiff.measure.latency.scope import Scope, Stated
+from zoodiff.latency import findings, session
+from zoodiff.latency import verdicts as latencies
+from zoodiff.latency.benchmark import Course, Effort, Measured
+from zoodiff.latency.comparison import read, unsettled
+from zoodiff.latency.conditions import Scope, Stated
+from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.verdicts import judge
 from zoodiff.store.folder import Store
 from zoodiff.zoos import registry
 
@@ -86,7 +86,7 @@ def test_findings_name_pauses_threads_and_disturbances() -> None:
     pool = {"internal_api": "openmp", "num_threads": 4096}
     one.surroundings = {"threading": [pool]}
     run = measured(one, disturbances=("the machine was swapping",))
-    found = latency_findings.find(read(run), run, {}, {})
+    found = findings.find(read(run), run, {}, {})
     assert [(f.code, f.sentence) for f in found] == [
         ("LAT104", "a: torchvision: openmp uses 4096 threads, 1 are asked for"),
         ("LAT107", found[1].sentence),
@@ -99,10 +99,10 @@ def test_fewer_multiply_accumulates_and_slower_is_out_of_step() -> None:
     copy = course("c", rounds(1.0), copy=1, of="b")
     run = measured(course("a", rounds(1.5)), course("b", rounds(1.0)), copy)
     macs = {"a": 10**8, "b": 10**9}
-    found = latency_findings.find(read(run), run, {}, macs)
+    found = findings.find(read(run), run, {}, macs)
     codes = [f.code for f in found if f.code in {"LAT101", "LAT103"}]
     assert codes == ["LAT101", "LAT103"]
-    turned = latency_findings.find(read(run), run, {}, {"a": 10**9, "b": 10**8})
+    turned = findings.find(read(run), run, {}, {"a": 10**9, "b": 10**8})
     assert "LAT103" not in {f.code for f in turned}
 
 
@@ -114,7 +114,7 @@ def test_published_ratios_are_held_to_measured_ones() -> None:
     }
     for ratio, met in ((1.28, True), (3.0, False), (0.8, False)):
         run = measured(course("a", rounds(ratio)), course("b", rounds(1.0)))
-        found = latency_findings.find(read(run), run, entries, {})
+        found = findings.find(read(run), run, entries, {})
         assert ("LAT102" not in {f.code for f in found}) == met
 
 
@@ -128,17 +128,17 @@ def test_what_gets_steadily_slower_is_not_settled() -> None:
 
 def test_a_mode_must_name_somebody(fake_zoo) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("other:small")]
-    asked = timed.Asked(modes=("fake=fast", "fake=slow"))
-    names = [one.name for one in timed.contestants_of(entries, asked)]
+    asked = session.Asked(modes=("fake=fast", "fake=slow"))
+    names = [one.name for one in session.contestants_of(entries, asked)]
     assert names == ["fake:small@w1 [fast]", "fake:small@w1 [slow]", "other:small@w1"]
     with pytest.raises(UsageError, match="names none of the entries"):
-        timed.contestants_of(entries, timed.Asked(modes=("kears=xla",)))
+        session.contestants_of(entries, session.Asked(modes=("kears=xla",)))
 
 
 def test_weights_that_take_a_download_are_random_unless_named() -> None:
-    assert str(timed.entry_of("torchvision:resnet18").ref) == "torchvision:resnet18@random"
+    assert str(session.entry_of("torchvision:resnet18").ref) == "torchvision:resnet18@random"
     named = "torchvision:resnet18@IMAGENET1K_V1"
-    assert str(timed.entry_of(named).ref) == named
+    assert str(session.entry_of(named).ref) == named
 
 
 EFFORT = Effort(seconds=0.2, processes=2, most_processes=2, block_ms=1.0)
@@ -146,12 +146,12 @@ EFFORT = Effort(seconds=0.2, processes=2, most_processes=2, block_ms=1.0)
 
 def test_entries_are_timed_and_recorded(fake_zoo, tmp_path) -> None:
     entries = [registry.resolve(x) for x in ("fake:small", "other:small", "fake:crashes")]
-    asked = timed.Asked(effort=EFFORT)
+    asked = session.Asked(effort=EFFORT)
     store = Store(tmp_path)
     store.prepare()
     with LocalEngine() as engine:
-        outcome = timed.run(engine, timed.contestants_of(entries, asked), asked)
-    timed.record(outcome, asked, store)
+        outcome = session.run(engine, session.contestants_of(entries, asked), asked)
+    session.record(outcome, asked, store)
     assert [row.entry for row in outcome.timings.rows] == ["fake:small@w1", "other:small@w1"]
     assert list(outcome.timings.failures) == ["fake:crashes@w1"]
     assert sorted(r.values.repeat for r in store if r.values.kind == "latency") == [0, 0, 1]
@@ -168,23 +168,25 @@ def test_unequal_entries_are_refused_before_timing(fake_zoo) -> None:
         Contestant("b", entries[1], Scope(batch=4)),
     ]
     with LocalEngine() as engine, pytest.raises(UsageError, match=r"batch 1 \| 4"):
-        timed.run(engine, contestants, timed.Asked(effort=EFFORT))
+        session.run(engine, contestants, session.Asked(effort=EFFORT))
 
 
 def test_nothing_to_time_is_an_error(fake_zoo) -> None:
-    asked = timed.Asked(effort=EFFORT)
+    asked = session.Asked(effort=EFFORT)
     with LocalEngine() as engine, pytest.raises(MeasurementError, match="nothing could be timed"):
-        timed.run(engine, timed.contestants_of([registry.resolve("fake:crashes")], asked), asked)
+        session.run(
+            engine, session.contestants_of([registry.resolve("fake:crashes")], asked), asked
+        )
 
 
 def test_latencies_of_two_machines_are_not_compared(fake_zoo, tmp_path) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("fake:small")]
-    asked = timed.Asked(effort=EFFORT)
+    asked = session.Asked(effort=EFFORT)
     store = Store(tmp_path)
     store.prepare()
     with LocalEngine() as engine:
-        outcome = timed.run(engine, timed.contestants_of(entries, asked), asked)
-    timed.record(outcome, asked, store)
+        outcome = session.run(engine, session.contestants_of(entries, asked), asked)
+    session.record(outcome, asked, store)
     first, copy = sorted(store, key=lambda record: record.values.repeat)
     changed = copy.values.environment | {
         "machine": copy.values.environment["machine"] | {"processor": "another"}

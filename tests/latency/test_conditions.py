@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoodiff.errors import UsageError
-from zoodiff.measure.latency.scope import Stated, check, differences
+from zoodiff.latency.conditions import Stated, check, differences
 
 BASE = {
     "batch": "1",

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from zoodiff.engines.local import usable
-from zoodiff.measure.latency import scenarios
-from zoodiff.measure.latency.contestant import Contestant
-from zoodiff.measure.latency.scenarios import Demand, Outcome
+from zoodiff.latency import mlperf_scenarios
+from zoodiff.latency.mlperf_scenarios import Demand, Outcome
+from zoodiff.latency.subject import Contestant
 from zoodiff.workers.messages import LoadTested, Percentiles, ScenarioLoad
 from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Entry, Model
-from zoodiff.zoos.mini import TORCH
+from zoodiff.zoos.mini.catalogue import TORCH
 
 ALONE = Outcome("x", 100, 1.0, 100.0, 10.0, 10.0, 10.0, 10.0)
 """A network that takes 10 ms."""
@@ -49,14 +49,14 @@ class Queue:
 @pytest.fixture
 def line(monkeypatch: pytest.MonkeyPatch) -> Queue:
     found = Queue()
-    monkeypatch.setattr(scenarios.time, "monotonic", lambda: found.now)
+    monkeypatch.setattr(mlperf_scenarios.time, "monotonic", lambda: found.now)
     return found
 
 
 def test_the_search_brackets_the_largest_rate_to_five_percent(line) -> None:
     """The truth by simulation of 400,000 queries on both sides of what is found."""
     demand = Demand(server_seconds=1e9, server_queries=20_000)
-    found = scenarios.search(line, demand, bound_ms=40, most=100, alone=ALONE)
+    found = mlperf_scenarios.search(line, demand, bound_ms=40, most=100, alone=ALONE)
     assert found.rate is not None
     assert found.note == ""
     assert found.percentile == pytest.approx(99)
@@ -73,7 +73,7 @@ def test_the_search_brackets_the_largest_rate_to_five_percent(line) -> None:
 
 
 def test_a_bound_below_a_single_query_holds_at_no_rate(line) -> None:
-    found = scenarios.search(line, Demand(), bound_ms=5, most=100, alone=ALONE)
+    found = mlperf_scenarios.search(line, Demand(), bound_ms=5, most=100, alone=ALONE)
     assert found.rate is None
     assert found.trials == ()
     assert found.note == "a single query takes 10 ms, longer than 5 ms"
@@ -81,14 +81,14 @@ def test_a_bound_below_a_single_query_holds_at_no_rate(line) -> None:
 
 def test_a_bound_that_any_waiting_breaks_ends_the_search(line) -> None:
     demand = Demand(server_seconds=1e9, server_queries=2000)
-    found = scenarios.search(line, demand, bound_ms=10.001, most=100, alone=ALONE)
+    found = mlperf_scenarios.search(line, demand, bound_ms=10.001, most=100, alone=ALONE)
     assert found.rate is None
     assert "queries a second are answered in time" in found.note
 
 
 def test_too_little_time_for_one_trial_says_what_it_would_take(line) -> None:
     demand = Demand(server_seconds=2, server_queries=400)
-    found = scenarios.search(line, demand, bound_ms=40, most=100, alone=ALONE)
+    found = mlperf_scenarios.search(line, demand, bound_ms=40, most=100, alone=ALONE)
     assert found.rate is None
     assert found.note == (
         "one trial of 400 queries takes 8.0 s, more than the 2 s that the search may; "
@@ -99,18 +99,18 @@ def test_too_little_time_for_one_trial_says_what_it_would_take(line) -> None:
 
 def test_time_that_ends_the_search_is_said_with_what_more_would_give(line) -> None:
     demand = Demand(server_seconds=20, server_queries=400)
-    found = scenarios.search(line, demand, bound_ms=40, most=100, alone=ALONE)
+    found = mlperf_scenarios.search(line, demand, bound_ms=40, most=100, alone=ALONE)
     assert found.rate is not None
     assert found.note.startswith("time spent; between ")
     assert "more trials of" in found.note
 
 
 def test_a_trial_says_whether_its_number_of_queries_shows_it(line) -> None:
-    few = scenarios.search(
+    few = mlperf_scenarios.search(
         line, Demand(server_seconds=1e9, server_queries=50), bound_ms=40, most=100, alone=ALONE
     )
     assert not any(one.shown for one in few.trials if one.held)
-    many = scenarios.search(
+    many = mlperf_scenarios.search(
         line, Demand(server_seconds=1e9, server_queries=5000), bound_ms=80, most=100, alone=ALONE
     )
     assert many.trials[0].held
@@ -134,7 +134,7 @@ QUICK = Demand(
 
 def test_all_scenarios_of_all_contestants(fake_zoo) -> None:
     steps: list[int] = []
-    found, failures = scenarios.measure(
+    found, failures = mlperf_scenarios.measure(
         [fake(fake_zoo, "small"), fake(fake_zoo, "crashes"), fake(fake_zoo, "wide")],
         QUICK,
         step=lambda done, of: steps.append(done),
@@ -154,7 +154,7 @@ def test_all_scenarios_of_all_contestants(fake_zoo) -> None:
 
 @pytest.mark.slow
 def test_a_network_that_hangs_offline_fails_with_its_reason(fake_zoo) -> None:
-    found, failures = scenarios.measure(
+    found, failures = mlperf_scenarios.measure(
         [fake(fake_zoo, "sticks")], QUICK, limits=Limits(seconds=15)
     )
     assert found == []
@@ -166,7 +166,7 @@ def test_a_real_network_under_load() -> None:
     if reason := usable(TORCH.worker):
         pytest.skip(reason)
     entry = registry.resolve("mini-torch:digits_cnn@random")
-    found, failures = scenarios.measure([Contestant("mini", entry)], QUICK)
+    found, failures = mlperf_scenarios.measure([Contestant("mini", entry)], QUICK)
     assert failures == []
     (one,) = found
     assert one.single_stream.p50_ms <= one.single_stream.p90_ms <= one.single_stream.p99_ms

@@ -6,14 +6,14 @@ import psutil
 import pytest
 
 from zoodiff.engines.local import usable
-from zoodiff.measure.latency.contestant import Contestant
-from zoodiff.measure.latency.scope import Scope
-from zoodiff.measure.latency.sweep import Grid, batches_up_to, measure
-from zoodiff.measure.latency.swept import Cell, Sweep
+from zoodiff.latency.conditions import Scope
+from zoodiff.latency.subject import Contestant
+from zoodiff.latency.sweep import Grid, batches_up_to, measure
+from zoodiff.latency.sweep_result import Cell, Sweep
 from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Entry, Model
-from zoodiff.zoos.mini import ONNX, TORCH
+from zoodiff.zoos.mini.catalogue import ONNX, TORCH
 
 
 def fake(zoo, model: str) -> Contestant:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.measure.latency import disturbances
-from zoodiff.measure.latency.disturbances import Reading, between
+from zoodiff.latency import system_noise
+from zoodiff.latency.system_noise import Reading, between
 
 QUIET = Reading(
     seconds=0, stolen=0, busy=0, own=0, swapped=0, throttled=0, megahertz=2000, waited=0
@@ -42,15 +42,15 @@ def test_each_disturbance_is_named(changes: dict[str, float], said: str) -> None
 def test_without_proc_and_sys_nothing_is_told_and_nothing_fails(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(disturbances, "_PROC", tmp_path)
-    monkeypatch.setattr(disturbances, "_SYS", tmp_path)
-    reading = disturbances.read()
+    monkeypatch.setattr(system_noise, "_PROC", tmp_path)
+    monkeypatch.setattr(system_noise, "_SYS", tmp_path)
+    reading = system_noise.read()
     assert (reading.stolen, reading.busy, reading.swapped, reading.megahertz) == (None,) * 4
-    assert between(reading, disturbances.read(), 1) == []
+    assert between(reading, system_noise.read(), 1) == []
 
 
 def test_real_counters_do_not_go_backwards() -> None:
-    before = disturbances.read()
+    before = system_noise.read()
     sum(range(200_000))
-    after = disturbances.read()
+    after = system_noise.read()
     assert after.seconds > before.seconds and after.own >= before.own

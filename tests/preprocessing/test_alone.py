@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from support import awkward
 from zoodiff.preprocessing.alone import script
 from zoodiff.preprocessing.geometry import geometry, steps
 from zoodiff.preprocessing.numbers import to_input
 from zoodiff.preprocessing.pixels import extent, pixels
 from zoodiff.preprocessing.spec import Preprocessing
-
-sys.path.insert(0, str(Path(__file__).parent))
-import awkward
 
 SPEC = Preprocessing(
     input_size=(64, 48),

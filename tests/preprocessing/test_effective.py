@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoodiff.compare.prepared import compare_preprocessing
+from zoodiff.accuracy.attribution.preprocessing_diff import compare_preprocessing
 from zoodiff.engines.local import LocalEngine
-from zoodiff.graph.head import Head, head
+from zoodiff.graph.input_stage import Head, head
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 from zoodiff.preprocessing.effective import effective, fed_alike, outside
 from zoodiff.preprocessing.numbers import to_input

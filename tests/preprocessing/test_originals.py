@@ -6,7 +6,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,15 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from support import awkward
 from zoodiff.preprocessing.geometry import geometry
 from zoodiff.preprocessing.numbers import to_input
 from zoodiff.preprocessing.pixels import pixels
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.workers import environments
 from zoodiff.zoos import registry
-
-sys.path.insert(0, str(Path(__file__).parent))
-import awkward
 
 IMAGES = {**awkward.awkward(), **awkward.real()}
 # Each library sees all of them once (TensorFlow among the slow tests); its other settings see the

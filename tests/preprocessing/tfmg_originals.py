@@ -15,8 +15,8 @@ import tensorflow as tf
 from zoodiff.preprocessing.geometry import geometry
 from zoodiff.preprocessing.numbers import to_input
 from zoodiff.preprocessing.pixels import pixels
-from zoodiff.zoos.tfmg import ZOO
-from zoodiff.zoos.tfmg_preprocessing import prepare
+from zoodiff.zoos.tfmg.catalogue import ZOO
+from zoodiff.zoos.tfmg.preprocessing import prepare
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.compare.result import StudyResult
 from zoodiff.errors import StoreError
 from zoodiff.report import write
+from zoodiff.study.result import StudyResult
 
 NAMES = ["discrepancies.csv", "discrepancies.json", "index.html", "report.md"]
 

@@ -10,9 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from zoodiff.compare.result import StudyResult
 from zoodiff.report import render
 from zoodiff.report.page import page
+from zoodiff.study.result import StudyResult
 
 _VOID = {"meta", "br", "wbr", "input", "img", "link", "hr"}
 _SECTIONS = (

@@ -5,9 +5,9 @@ from types import ModuleType
 
 from syrupy.assertion import SnapshotAssertion
 
-from zoodiff.compare.result import StudyResult
 from zoodiff.report import render
 from zoodiff.report.page import page
+from zoodiff.study.result import StudyResult
 
 _CODE = re.compile(r"(`+).*?\1", re.DOTALL)
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from zoodiff.compare.result import StudyResult
 from zoodiff.report import mismatches
 from zoodiff.report.entries import EntryRow, entry_rows
 from zoodiff.report.page import page
 from zoodiff.report.rankings import conditions
+from zoodiff.study.result import StudyResult
 
 
 def _row(result: StudyResult, entry: str) -> EntryRow:

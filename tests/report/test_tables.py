@@ -8,8 +8,8 @@ from types import ModuleType
 
 from syrupy.assertion import SnapshotAssertion
 
-from zoodiff.compare.result import StudyResult
 from zoodiff.report import tables
+from zoodiff.study.result import StudyResult
 
 
 def _rows(result: StudyResult) -> list[dict[str, str]]:

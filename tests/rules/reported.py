@@ -11,18 +11,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoodiff.compare import latency_findings
-from zoodiff.compare.explain import explain
-from zoodiff.compare.infer import infer, sentences
-from zoodiff.compare.prepared import Prepared, compare_prepared, doubt_of
-from zoodiff.compare.timings import read
-from zoodiff.graph.head import Head
-from zoodiff.measure.latency.cold import Cold, ColdRun
-from zoodiff.measure.latency.contestant import Contestant, Loaded
-from zoodiff.measure.latency.rounds import Course, Measured
-from zoodiff.measure.latency.scope import Scope, Stated
-from zoodiff.measure.latency.swept import Cell, Sweep
-from zoodiff.measure.trials import Recipe
+from zoodiff.accuracy.attribution.inference import infer, sentences
+from zoodiff.accuracy.attribution.preprocessing import explain
+from zoodiff.accuracy.attribution.preprocessing_diff import Prepared, compare_prepared, doubt_of
+from zoodiff.accuracy.preprocessing_runs import Recipe
+from zoodiff.graph.input_stage import Head
+from zoodiff.latency import findings
+from zoodiff.latency.benchmark import Course, Measured
+from zoodiff.latency.cold_start import Cold, ColdRun
+from zoodiff.latency.comparison import read
+from zoodiff.latency.conditions import Scope, Stated
+from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.sweep_result import Cell, Sweep
 from zoodiff.preprocessing.conventions import differing
 from zoodiff.preprocessing.effective import effective
 from zoodiff.preprocessing.spec import Preprocessing
@@ -163,7 +163,7 @@ def _latencies(
     """What `zoodiff latency` prints beside its numbers."""
     run = Measured(courses, (), "time spent", 8, 1.0, 1.0, None, disturbances)
     resolved = {name: registry.resolve(entry) for name, entry in entries.items()}
-    found = latency_findings.find(read(run), run, resolved, macs)
+    found = findings.find(read(run), run, resolved, macs)
     return [f"{x.code}  {x.sentence}" for x in found]
 
 
@@ -185,7 +185,7 @@ def _threads(number: int) -> Lines:
 
 def _cold(start: float, inference: float) -> Lines:
     run = ColdRun({"import": 0.75 * start, "build": 0.25 * start}, inference, inference, 0, 1, 1, 1)
-    found = latency_findings.cold_starts([Cold("a", "a", 1, 1, {}, None, (run,) * 3)])
+    found = findings.cold_starts([Cold("a", "a", 1, 1, {}, None, (run,) * 3)])
     return [f"{x.code}  {x.sentence}" for x in found]
 
 
@@ -196,7 +196,7 @@ def _sweep(**milliseconds: tuple[float, float]) -> Lines:
         for name, both in milliseconds.items()
         for batch, ms in zip((1, 8), both, strict=True)
     )
-    found = latency_findings.rank_changes(Sweep(tuple(milliseconds), cells, (), 1.0, None))
+    found = findings.rank_changes(Sweep(tuple(milliseconds), cells, (), 1.0, None))
     return [f"{x.code}  {x.sentence}" for x in found]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from zoodiff.compare.diff import diff
+from zoodiff.architecture.diff import diff
 from zoodiff.graph.ir import Graph
 from zoodiff.rules.example import TinyNetwork
 

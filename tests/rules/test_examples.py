@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.compare.diff import diff
-from zoodiff.compare.undo import undone
-from zoodiff.graph import sound
+from zoodiff.architecture.diff import diff
+from zoodiff.equivalence.counterfactual import undone
+from zoodiff.graph import validate
 from zoodiff.rules.catalogue import find, rules
 from zoodiff.rules.context import Undo
 from zoodiff.rules.rule import Example
@@ -54,7 +54,7 @@ def test_the_finding_of_an_example_can_be_undone(code: str) -> None:
 @pytest.mark.parametrize("code", CHECKED)
 def test_networks_of_an_example_are_sound(code: str) -> None:
     for graph in (*example(code).networks(), *example(code).twin()):
-        sound.check(graph)
+        validate.check(graph)
 
 
 @pytest.mark.parametrize("code", REPORTED)

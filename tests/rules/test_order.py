@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.compare.diff import diff
+from zoodiff.architecture.diff import diff
 from zoodiff.graph.align import Alignment, align
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.cli.diff import sentence, verdict
-from zoodiff.compare.diff import Diff, diff
+from zoodiff.architecture.diff import Diff, diff
+from zoodiff.cli.commands.diff import sentence, verdict
 from zoodiff.errors import UnknownNameError
 from zoodiff.graph.ir import Graph
 from zoodiff.rules.catalogue import find, rules

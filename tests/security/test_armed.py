@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import hostile_saved_models
-import hostile_tensorflow
 import pytest
-from hostile import TRICKS
+
+from support.security import hostile_tensorflow
+from support.security.hostile import TRICKS
 
 assert hostile_saved_models and hostile_tensorflow  # they fill the list
 WRITE_WHEN_RUN = [

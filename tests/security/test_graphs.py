@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from zoodiff.errors import RefusedError
-from zoodiff.zoos.look import graphs
+from zoodiff.zoos.scan import graphs
 
 pytestmark = pytest.mark.keras
 FILE = Path("a.pb")

@@ -9,19 +9,21 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import hostile_archives
-import hostile_data
-import hostile_keras
-import hostile_onnx
-import hostile_pickles
-import hostile_programs
 import hostile_saved_models
 import hostile_scripts
-import hostile_tensorflow
 import numpy as np
 import pytest
-from hostile import TRICKS, Trick
 
+from support.security import (
+    hostile_archives,
+    hostile_data,
+    hostile_keras,
+    hostile_onnx,
+    hostile_pickles,
+    hostile_programs,
+    hostile_tensorflow,
+)
+from support.security.hostile import TRICKS, Trick
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import RefusedError, ZoodiffError

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from zoodiff.workers import environments
-from zoodiff.zoos.look import graph_nodes, judged
-from zoodiff.zoos.look import keras as keras_look
-from zoodiff.zoos.tfmg import ENVIRONMENT
+from zoodiff.zoos.scan import graph_nodes, judged
+from zoodiff.zoos.scan import keras as keras_look
+from zoodiff.zoos.tfmg.catalogue import ENVIRONMENT
 
 LISTS = ("keras_objects", "onnx_operators", "tensorflow_operators")
 REGISTERED = """
@@ -117,7 +117,7 @@ def test_every_operator_of_onnx_runtime_is_judged() -> None:
     import onnx
     from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-    from zoodiff.zoos.look.onnx import why_not
+    from zoodiff.zoos.scan.onnx import why_not
 
     known = {(one.domain, one.name) for one in onnx.defs.get_all_schemas()}
     known |= {(one.domain, one.name) for one in runtime.get_all_operator_schema()}

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from zoodiff.cli.app import app
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import StudyError
-from zoodiff.measure import study as studies
-from zoodiff.measure.run import _with_code
+from zoodiff.study import config as studies
+from zoodiff.study.run import _with_code
 from zoodiff.workers import permissions
 from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry

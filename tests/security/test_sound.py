@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sound_keras
-import sound_onnx
 import sound_scripts
 import sound_tensorflow
-import sound_torch
-from sound import SOUND, Sound
 
+from support.security import sound_keras, sound_onnx, sound_torch
+from support.security.sound import SOUND, Sound
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.preprocessing.completed import completed

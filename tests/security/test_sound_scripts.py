@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sound_scripts import cases, example, export, quantized, recurrent, resnet, write
 
-from zoodiff.zoos.look import program, script
+from zoodiff.zoos.scan import program, script
 
 pytestmark = pytest.mark.torch
 

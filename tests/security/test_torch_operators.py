@@ -14,7 +14,7 @@ from importlib import resources
 
 import pytest
 
-from zoodiff.zoos.look.torch_operators import (
+from zoodiff.zoos.scan.torch_operators import (
     judgements,
     objection,
     objection_to_class,
@@ -100,7 +100,7 @@ def test_every_class_of_cpp_is_judged(torch) -> None:
 
 
 def test_no_operator_is_judged_twice() -> None:
-    text = resources.files("zoodiff.zoos.look").joinpath("torch_operators.toml").read_text("utf-8")
+    text = resources.files("zoodiff.zoos.scan").joinpath("torch_operators.toml").read_text("utf-8")
     read = tomllib.loads(text)
     for library, names in read["allowed"].items():
         refused = " ".join(read["refused"].get(library, {}).values())

@@ -22,7 +22,7 @@ from zoodiff.store.records import (
     key_of,
     read_record,
 )
-from zoodiff.store.sealed import DamagedError
+from zoodiff.store.self_hashed import DamagedError
 
 
 def a_record(entry: str = "fake:small@w1", parameters: int = 12, **changes: object) -> Record:

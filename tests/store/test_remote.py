@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from zoodiff.cli.app import app
 from zoodiff.errors import StoreError, UsageError
-from zoodiff.measure import study
-from zoodiff.measure.run import run
 from zoodiff.store.bundle import read_bundle, write_bundle
 from zoodiff.store.collect import remove, waste
 from zoodiff.store.files import open_files
 from zoodiff.store.folder import Store
 from zoodiff.store.verify import verify
+from zoodiff.study import config
+from zoodiff.study.run import run
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto.server")
@@ -85,9 +85,9 @@ def test_a_study_is_run_into_it_resumed_and_reported(
         def waits(self, label: str, holder: str) -> None: ...
         def done(self, label: str, failures: int) -> None: ...
 
-    first = run(study.parse(text), Store(f"{bucket}/r"), Quiet())
+    first = run(config.parse(text), Store(f"{bucket}/r"), Quiet())
     assert (first.measured, first.manifest.complete) == (2, True)
-    second = run(study.parse(text), Store(f"{bucket}/r"), Quiet())
+    second = run(config.parse(text), Store(f"{bucket}/r"), Quiet())
     assert (second.measured, second.reused) == (0, 2)
     done = CliRunner().invoke(
         app, ["report", "--results", f"{bucket}/r", "-o", str(tmp_path / "report")]

@@ -4,8 +4,8 @@ import pytest
 from PIL import Image
 
 from zoodiff.errors import StudyError
-from zoodiff.measure import study
-from zoodiff.measure.plan import TOGETHER, plan
+from zoodiff.study import config
+from zoodiff.study.plan import TOGETHER, plan
 from zoodiff.zoos import registry
 
 GOOD = """\
@@ -22,10 +22,10 @@ threads = 2
 
 
 def test_a_good_study_is_read_and_hashed() -> None:
-    loaded = study.parse(GOOD)
+    loaded = config.parse(GOOD)
     assert loaded.study.latency is not None
     assert loaded.study.latency.threads == 2
-    assert loaded.sha256 != study.parse(GOOD + "\n").sha256
+    assert loaded.sha256 != config.parse(GOOD + "\n").sha256
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_good_study_is_read_and_hashed() -> None:
 )
 def test_a_typo_is_named_with_its_line(change: tuple[str, str], sentence: str) -> None:
     with pytest.raises(StudyError, match=sentence):
-        study.parse(GOOD.replace(*change))
+        config.parse(GOOD.replace(*change))
 
 
 @pytest.mark.parametrize(
@@ -63,34 +63,34 @@ def test_an_unknown_name_is_found_when_planning(
     fake_zoo, change: tuple[str, str], sentence: str
 ) -> None:
     with pytest.raises(StudyError, match=sentence):
-        plan(study.parse(GOOD.replace(*change)))
+        plan(config.parse(GOOD.replace(*change)))
 
 
 def test_unknown_studies_are_named_with_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"no study file .*quick"):
-        study.load_study(str(tmp_path / "none.toml"))
+        config.load_study(str(tmp_path / "none.toml"))
     with pytest.raises(StudyError, match=r'no study "quik"; did you mean quick'):
-        study.load_study("quik")
+        config.load_study("quik")
 
 
 def test_bytes_that_are_no_text_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes(b"\xff\xfe\x00name")
     with pytest.raises(StudyError, match="must be UTF-8"):
-        study.load_study(str(tmp_path / "x.toml"))
+        config.load_study(str(tmp_path / "x.toml"))
 
 
 def test_every_built_in_study_reads_and_plans() -> None:
-    assert {"quick", "fse2022"} <= set(study.built_in())
-    for name in study.built_in():
-        assert study.load_study(name).study.name == name
+    assert {"quick", "fse2022"} <= set(config.built_in())
+    for name in config.built_in():
+        assert config.load_study(name).study.name == name
 
 
 def test_a_plan_takes_every_entry_once_and_its_keys_tell_conditions_apart(fake_zoo) -> None:
-    loaded = study.parse(GOOD)
+    loaded = config.parse(GOOD)
     tasks = plan(loaded).tasks
     assert [t.kind for t in tasks] == ["architecture", "latency"]
     assert [str(e.ref) for e in tasks[1].entries] == ["fake:small@w1", "other:small@w1"]
-    other = plan(study.parse(GOOD.replace("threads = 2", "threads = 1"))).tasks
+    other = plan(config.parse(GOOD.replace("threads = 2", "threads = 1"))).tasks
     entry = tasks[1].entries[0]
     assert tasks[1].key(entry) != other[1].key(entry)
     assert tasks[1].key(entry) != tasks[1].key(entry, repeat=1)
@@ -105,20 +105,20 @@ def test_entries_that_need_a_file_wait_for_permission_unless_they_are_named(
     models = [replace(m, needs_file=m.name == "small") for m in fake_zoo.models()]
     monkeypatch.setattr(type(fake_zoo), "models", lambda self: models)
     text = 'name = "n"\ntitle = "t"\n[architecture]\narchitectures = ["small_net", "wide_net"]\n'
-    found = plan(study.parse(text))
+    found = plan(config.parse(text))
     assert [str(t.entries[0].ref) for t in found.tasks] == ["fake:wide@w1", "other:wide@w1"]
     assert [f.entry for f in found.left_out] == ["fake:small@w1", "other:small@w1"]
     assert "--download" in found.left_out[0].reason
-    allowed = plan(study.with_download(study.parse(text)))
+    allowed = plan(config.with_download(config.parse(text)))
     assert len(allowed.tasks) == 4
     assert allowed.left_out == ()
-    named = plan(study.parse(text + 'entries = ["fake:small"]\n'))
+    named = plan(config.parse(text + 'entries = ["fake:small"]\n'))
     assert [f.entry for f in named.left_out] == ["other:small@w1"]
 
 
 def test_a_typo_among_the_rules_for_claims_is_named_with_its_line() -> None:
     with pytest.raises(StudyError, match=r"line 12.*as_off.*did you mean as_of"):
-        study.parse(GOOD + '\n[claims]\nas_off = "2022-03-31"\n')
+        config.parse(GOOD + '\n[claims]\nas_off = "2022-03-31"\n')
 
 
 def test_many_entries_see_the_images_in_several_passes(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_many_entries_see_the_images_in_several_passes(tmp_path: Path) -> None:
     path.write_text(
         f'name = "n"\ntitle = "t"\n[accuracy]\ndata = "data"\nentries = [{", ".join(names)}]\n'
     )
-    tasks = plan(study.load_study(str(path))).tasks
+    tasks = plan(config.load_study(str(path))).tasks
     assert [len(task.entries) for task in tasks] == [TOGETHER, 21 - TOGETHER]
     assert str(tasks[0].entries[0].ref).startswith("keras:VGG16")  # zoo by zoo
     assert len({task.label for task in tasks}) == 2

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 import zoodiff
+from support.colours import network, painted
 from zoodiff.errors import StudyError
-from zoodiff.measure import plan, study
 from zoodiff.store.folder import Store
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "measure"))
-from colours import network, painted
+from zoodiff.study import config, plan
 
 SIDECAR = """
 architecture = "colours"
@@ -74,4 +71,4 @@ def test_a_study_says_why_two_files_differ(tmp_path: Path) -> None:
 def test_digits_have_nothing_to_explain() -> None:
     text = 'name = "x"\ntitle = "x"\n\n[accuracy]\nexplain = true\n'
     with pytest.raises(StudyError, match="line 5: digits are not prepared in any way"):
-        plan.plan(study.parse(text, "s.toml"))
+        plan.plan(config.parse(text, "s.toml"))

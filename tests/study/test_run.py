@@ -2,13 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.compare import architecture as architectures
-from zoodiff.compare import latency as latencies
+from zoodiff.architecture import describe as architecture
+from zoodiff.architecture import mismatches as architectures
 from zoodiff.errors import StoreError
-from zoodiff.measure import architecture, study
-from zoodiff.measure.run import run
+from zoodiff.latency import verdicts as latencies
 from zoodiff.store.folder import Store
 from zoodiff.store.records import LatencyValues
+from zoodiff.study import config
+from zoodiff.study.run import run
 from zoodiff.workers.process import Limits
 
 STUDY = """\
@@ -51,7 +52,7 @@ class Watcher:
 
 def test_a_run_measures_what_it_can_and_lists_what_it_cannot(fake_zoo, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    outcome = run(study.parse(STUDY), store, Watcher())
+    outcome = run(config.parse(STUDY), store, Watcher())
     assert outcome.manifest.complete
     records = [store.get(name) for name in outcome.manifest.records]
     assert all(record is not None for record in records)
@@ -73,9 +74,9 @@ def test_a_run_measures_what_it_can_and_lists_what_it_cannot(fake_zoo, tmp_path:
 def test_a_second_run_measures_only_what_failed(fake_zoo, tmp_path: Path) -> None:
     text = STUDY.replace(', "fake:crashes"]\nprocesses', "]\nprocesses")
     store = Store(tmp_path)
-    first = run(study.parse(text), store, Watcher())
+    first = run(config.parse(text), store, Watcher())
     watcher = Watcher()
-    second = run(study.parse(text), store, watcher)
+    second = run(config.parse(text), store, watcher)
     assert watcher.labels == ["architecture fake:crashes@w1", "architecture fake:refuses@w1"]
     assert sorted(second.manifest.records) == sorted(first.manifest.records)
     assert second.measured == 0
@@ -85,9 +86,9 @@ def test_a_second_run_measures_only_what_failed(fake_zoo, tmp_path: Path) -> Non
 
 def test_fresh_measures_everything_again(fake_zoo, tmp_path: Path) -> None:
     text = STUDY.partition("[latency]")[0]
-    run(study.parse(text), Store(tmp_path), Watcher())
+    run(config.parse(text), Store(tmp_path), Watcher())
     watcher = Watcher()
-    run(study.parse(text), Store(tmp_path), watcher, fresh=True)
+    run(config.parse(text), Store(tmp_path), watcher, fresh=True)
     assert len(watcher.labels) == 5
 
 
@@ -98,13 +99,13 @@ def test_an_interrupted_run_loses_nothing_and_goes_on(
     text = STUDY.replace(', "fake:crashes", "fake:refuses"', "").replace(', "fake:crashes"', "")
     store = Store(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        run(study.parse(text), store, Watcher(interrupt_before=moment))
+        run(config.parse(text), store, Watcher(interrupt_before=moment))
     manifest = store.read_manifest("fakes")
     assert manifest is not None
     assert not manifest.complete
     kept = list(store)
     watcher = Watcher()
-    outcome = run(study.parse(text), Store(tmp_path), watcher)
+    outcome = run(config.parse(text), Store(tmp_path), watcher)
     assert outcome.manifest.complete
     assert outcome.reused == len(kept)
     assert len(outcome.manifest.records) == 6
@@ -114,10 +115,10 @@ def test_an_interrupted_run_loses_nothing_and_goes_on(
 def test_a_damaged_record_is_measured_again(fake_zoo, tmp_path: Path) -> None:
     text = STUDY.partition("[latency]")[0].replace(', "fake:crashes", "fake:refuses"', "")
     store = Store(tmp_path)
-    first = run(study.parse(text), store, Watcher())
+    first = run(config.parse(text), store, Watcher())
     (store.records_folder / first.manifest.records[0]).write_text("{")
     watcher = Watcher()
-    second = run(study.parse(text), Store(tmp_path), watcher)
+    second = run(config.parse(text), Store(tmp_path), watcher)
     assert len(watcher.labels) == 1
     assert len(second.damaged) == 1
     assert len(second.manifest.records) == 3
@@ -137,7 +138,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_finished(
 
     monkeypatch.setattr(Store, "put", filling)
     with pytest.raises(StoreError, match="No space"):
-        run(study.parse(text), Store(tmp_path), Watcher())
+        run(config.parse(text), Store(tmp_path), Watcher())
     assert len(list(Store(tmp_path))) == 2
 
 
@@ -148,14 +149,14 @@ title = "t"
 [architecture]
 entries = ["fake:hangs", "fake:small"]
 """
-    outcome = run(study.parse(text), Store(tmp_path), Watcher(), limits=Limits(seconds=1.5))
+    outcome = run(config.parse(text), Store(tmp_path), Watcher(), limits=Limits(seconds=1.5))
     assert [f.entry for f in outcome.manifest.failures] == ["fake:hangs@w1"]
     assert len(outcome.manifest.records) == 1
 
 
 def test_latency_is_interleaved_and_ratios_are_within_rounds(fake_zoo, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    run(study.parse(STUDY), store, Watcher())
+    run(config.parse(STUDY), store, Watcher())
     values = [r.values for r in store if isinstance(r.values, LatencyValues)]
     assert {tuple(v.process_rounds) for v in values} == {(4, 4)}
     assert {len(v.round_medians_ms) for v in values} == {8}
@@ -171,7 +172,7 @@ def test_latency_is_interleaved_and_ratios_are_within_rounds(fake_zoo, tmp_path:
 def test_mismatches_name_what_differs_and_only_that(fake_zoo, tmp_path: Path, monkeypatch) -> None:
     text = STUDY.partition("[latency]")[0].replace(', "fake:crashes", "fake:refuses"', "")
     store = Store(tmp_path)
-    run(study.parse(text), store, Watcher())
+    run(config.parse(text), store, Watcher())
     assert architectures.mismatches(store) == []
     changed = [
         r.model_copy(update={"values": r.values.model_copy(update={"macs": 99})})

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from zoodiff.accuracy import sharding
+from zoodiff.accuracy.subject import Contestant
 from zoodiff.errors import MeasurementError
-from zoodiff.measure import image_task, wire
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.plan import Task
+from zoodiff.study import serialization
+from zoodiff.study.plan import Task
 from zoodiff.zoos import registry
 
 
@@ -27,9 +28,9 @@ def test_an_entry_comes_back(name: str, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     entry = registry.resolve(name.format("./a.onnx"))
     task = Task("architecture", (entry,), (("batch", 3),))
-    plain, key = wire.of_task(task), task.key(entry)
+    plain, key = serialization.of_task(task), task.key(entry)
     monkeypatch.chdir(tmp_path / "elsewhere")  # a worker of a cluster may be anywhere
-    again = wire.task_of(sent(plain))
+    again = serialization.task_of(sent(plain))
     assert again == task
     assert str(again.entries[0].ref) == str(entry.ref)
     assert again.key(again.entries[0]) == key
@@ -38,14 +39,14 @@ def test_an_entry_comes_back(name: str, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_contestant_comes_back() -> None:
     entry = registry.resolve("torchvision:resnet50")
     one = Contestant(entry, entry.preprocessing, ("library",), entry.model.labels)
-    assert wire.contestant_of(sent(wire.of_contestant(one))) == one
+    assert serialization.contestant_of(sent(serialization.of_contestant(one))) == one
 
 
 def test_a_machine_with_another_version_is_refused_by_name() -> None:
-    plain = wire.of_entry(registry.resolve("torchvision:resnet50"))
+    plain = serialization.of_entry(registry.resolve("torchvision:resnet50"))
     plain["installed"]["torch"] = "1.0"
     with pytest.raises(MeasurementError, match=r"has torch .*, this one 1.0; install the same"):
-        wire.entry_of(plain)
+        serialization.entry_of(plain)
 
 
 def test_a_data_set_that_is_another_one_elsewhere_is_refused(tmp_path: Path) -> None:
@@ -55,20 +56,20 @@ def test_a_data_set_that_is_another_one_elsewhere_is_refused(tmp_path: Path) -> 
     asked = {"data": str(tmp_path), "truth": None, "data_labels": None, "split": None}
     data = {"images": asked, "stamp": "of another machine"}
     with pytest.raises(MeasurementError, match="is not the same on all machines"):
-        image_task.do_shard(None, data, print)  # type: ignore[arg-type]
+        sharding.do_shard(None, data, print)  # type: ignore[arg-type]
 
 
 def test_parts_of_an_interrupted_pass_are_completed_not_replaced() -> None:
     import numpy as np
 
-    from zoodiff.measure.parts import Part
-    from zoodiff.measure.predictions import predictions
+    from zoodiff.accuracy.checkpoints import Part
+    from zoodiff.accuracy.predictions import predictions
 
     def part(*names: str, hashes: tuple[bytes, ...] = (b"1", b"2")) -> Part:
         found = predictions(np.eye(2, 3), np.arange(2), np.arange(3))
         facts = {name: {"loaded": {}} for name in names}
         return Part(4, [0, 1], np.arange(2), hashes, {}, dict.fromkeys(names, found), facts=facts)
 
-    both = image_task.merged(part("a"), part("b"))
+    both = sharding.merged(part("a"), part("b"))
     assert both.found.keys() == both.facts.keys() == {"a", "b"}
-    assert image_task.merged(part("a", hashes=(b"1", b"3")), part("b")).found.keys() == {"b"}
+    assert sharding.merged(part("a", hashes=(b"1", b"3")), part("b")).found.keys() == {"b"}

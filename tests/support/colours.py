@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zoodiff.measure.contestants import changes_of
+from zoodiff.accuracy.subject import changes_of
 
 COLOURS = np.array([[250, 5, 5], [5, 250, 5], [5, 5, 250], [240, 240, 10]], dtype=np.uint8)
 

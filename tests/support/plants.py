@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reshaping import Unsound, reshape
-
+from support.reshaping import Unsound, reshape
 from zoodiff.graph.ir import Graph, Parameter
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from zoodiff.compare.result import (
-    ClaimedRanking,
-    Control,
-    Discrepancy,
-    Explained,
-    Mismatch,
-    StudyResult,
-    Verdict,
-)
 from zoodiff.store.records import (
     AccuracyValues,
     ArchitectureValues,
@@ -27,6 +18,15 @@ from zoodiff.store.records import (
     PartValues,
     Record,
     WeightsInfo,
+)
+from zoodiff.study.result import (
+    ClaimedRanking,
+    Control,
+    Discrepancy,
+    Explained,
+    Mismatch,
+    StudyResult,
+    Verdict,
 )
 
 HOSTILE_MODEL = "<script>alert(document.cookie)</script>|`x`"

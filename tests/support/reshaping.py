@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 
 Shape = tuple[int, ...]
 

@@ -20,9 +20,9 @@ import pytest
 from markdown_it import MarkdownIt
 from pydantic import BaseModel
 
-from zoodiff.compare.result import StudyResult
 from zoodiff.report import render, tables, write
 from zoodiff.report.page import page
+from zoodiff.study.result import StudyResult
 from zoodiff.text import html as make_html
 
 _KEPT = {

@@ -4,7 +4,7 @@ import pytest
 from zoodiff.errors import UnknownNameError
 from zoodiff.workers import timing
 from zoodiff.workers.process import Worker
-from zoodiff.zoos import stages
+from zoodiff.zoos.runtime import load_stages
 
 
 def load(worker: Worker, model: str = "small", **more: object) -> dict:
@@ -96,16 +96,16 @@ def test_a_pause_stands_before_every_timed_call_and_outside_the_clock(counted) -
 
 def test_stages_are_exclusive_and_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(stages.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(load_stages.time, "perf_counter", lambda: now[0])
 
     class Reader:
         def read(self) -> str:
             now[0] += 5
             return "read"
 
-    with stages.recording() as seconds:
+    with load_stages.recording() as seconds:
         now[0] += 1
-        with stages.stage("build"), stages.calls_are("weights", (Reader, "read")):
+        with load_stages.stage("build"), load_stages.calls_are("weights", (Reader, "read")):
             now[0] += 2
             assert Reader().read() == "read"
         now[0] += 3

@@ -61,7 +61,7 @@ def test_onnx_weights_beside_the_file_count(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper, numpy_helper
 
-    from zoodiff.zoos.onnx_session import steady_model
+    from zoodiff.zoos.runtime.onnx_session import steady_model
 
     def sha256_of_model(path: Path) -> str:
         with steady_model(path) as file:
@@ -93,7 +93,7 @@ def test_a_cached_torchvision_file_that_is_another_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """torch hub itself never looks at it again."""
-    from zoodiff.zoos.torchvision_backend import TorchvisionBackend
+    from zoodiff.zoos.torchvision.backend import TorchvisionBackend
 
     backend = TorchvisionBackend()
     member = backend._enum("alexnet").DEFAULT

@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.accuracy.checkpoints import Part
+from zoodiff.accuracy.evaluator import Evaluator, outward_of
+from zoodiff.accuracy.measure import Settings
+from zoodiff.accuracy.predictions import probabilities
+from zoodiff.accuracy.subject import Contestant
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import UsageError
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.evaluate import Evaluator, outward_of
-from zoodiff.measure.images import Settings
-from zoodiff.measure.parts import Part
-from zoodiff.measure.predictions import probabilities
 from zoodiff.stats import intervals
 from zoodiff.store.records import Interval
 
@@ -71,7 +71,7 @@ class _Sums:
 
 
 class _Comparing:
-    """Takes parts in, compares, and keeps no outputs; see ``zoodiff.measure.parts.Memory``."""
+    """Takes parts in, compares, and keeps no outputs; see ``accuracy.checkpoints.Memory``."""
 
     wants_outputs = True
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from zoodiff.accuracy.predictions import Predictions
 from zoodiff.bounded import json as bounded
 from zoodiff.bounded import zips
-from zoodiff.measure.predictions import Predictions
 from zoodiff.store.files import Files
 
 if TYPE_CHECKING:

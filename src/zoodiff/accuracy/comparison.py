@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
+from zoodiff.accuracy.measure import of_record, pair_level
+from zoodiff.accuracy.per_class import ClassDifference, per_class
+from zoodiff.accuracy.predictions import Stored
+from zoodiff.accuracy.scaling_anomalies import inversions
 from zoodiff.claims import catalogue
-from zoodiff.compare.classes import ClassDifference, per_class
-from zoodiff.compare.families import inversions
 from zoodiff.errors import MeasurementError
-from zoodiff.measure.images import of_record, pair_level
-from zoodiff.measure.predictions import Stored
 from zoodiff.stats import paired, sequential
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues, Interval, Record

@@ -7,12 +7,11 @@ import io
 import time
 from typing import TYPE_CHECKING
 
+from zoodiff.accuracy.predictions import read_columns
 from zoodiff.data import datasets
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
-from zoodiff.measure.common import hardware, now
-from zoodiff.measure.plan import Task
-from zoodiff.measure.predictions import read_columns
+from zoodiff.host.provenance import hardware, now
 from zoodiff.stats import intervals
 from zoodiff.store.folder import Store
 from zoodiff.store.records import (
@@ -22,6 +21,7 @@ from zoodiff.store.records import (
     WeightsInfo,
     attachment_name,
 )
+from zoodiff.study.plan import Task
 from zoodiff.workers.messages import Load
 from zoodiff.zoos.registry import Entry
 

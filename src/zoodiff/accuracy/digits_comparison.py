@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from zoodiff.compare.result import Discrepancy, Verdict
+from zoodiff.accuracy.digits import right_top1
 from zoodiff.errors import StoreError
-from zoodiff.measure.accuracy import right_top1
 from zoodiff.stats import paired
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues, Interval, Record
+from zoodiff.study.result import Discrepancy, Verdict
 
 if TYPE_CHECKING:
     import numpy as np

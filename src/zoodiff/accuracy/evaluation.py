@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.parts import Part
-from zoodiff.measure.predictions import Predictions
+from zoodiff.accuracy.checkpoints import Part
+from zoodiff.accuracy.predictions import Predictions
+from zoodiff.accuracy.subject import Contestant
 
 if TYPE_CHECKING:
     import numpy as np

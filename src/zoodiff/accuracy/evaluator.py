@@ -17,15 +17,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.accuracy.checkpoints import Keeps, Part
+from zoodiff.accuracy.encoded import EncodedImages
+from zoodiff.accuracy.evaluation import Evaluation, Repeated, collect
+from zoodiff.accuracy.predictions import Predictions, predictions
+from zoodiff.accuracy.subject import Contestant
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, ZoodiffError
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.encoded import EncodedImages
-from zoodiff.measure.evaluation import Evaluation, Repeated, collect
-from zoodiff.measure.parts import Keeps, Part
-from zoodiff.measure.predictions import Predictions, predictions
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.messages import Array, Classify, Load
 from zoodiff.workers.threads import thread

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from zoodiff.accuracy.subject import Contestant
+from zoodiff.architecture import describe as architecture
 from zoodiff.engines.local import LocalEngine
+from zoodiff.equivalence.native_run import weights_of
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.canonical import canonical
-from zoodiff.graph.head import Head, head
-from zoodiff.measure import architecture
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.native import weights_of
+from zoodiff.graph.input_stage import Head, head
 from zoodiff.zoos.registry import Entry
 
 

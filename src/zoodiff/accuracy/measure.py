@@ -11,16 +11,16 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from zoodiff._version import __version__
+from zoodiff.accuracy.checkpoints import Part, Parts
+from zoodiff.accuracy.evaluation import Evaluation, Repeated
+from zoodiff.accuracy.evaluator import Evaluator
+from zoodiff.accuracy.predictions import Predictions, Stored, from_parquet, to_parquet
+from zoodiff.accuracy.subject import Contestant
 from zoodiff.data.images import ImageSet, content_hash
 from zoodiff.data.labels import mapping
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
-from zoodiff.measure.common import hardware, identity, installed_versions, now
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.evaluate import Evaluator
-from zoodiff.measure.evaluation import Evaluation, Repeated
-from zoodiff.measure.parts import Part, Parts
-from zoodiff.measure.predictions import Predictions, Stored, from_parquet, to_parquet
+from zoodiff.host.provenance import hardware, identity, installed_versions, now
 from zoodiff.stats import calibration, intervals, sequential
 from zoodiff.store.folder import Store
 from zoodiff.store.leases import waiting_for

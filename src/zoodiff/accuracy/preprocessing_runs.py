@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from zoodiff.accuracy.checkpoints import Memory
+from zoodiff.accuracy.evaluator import CHUNK, Evaluator, outward_of, space_of
+from zoodiff.accuracy.predictions import probabilities
+from zoodiff.accuracy.subject import Contestant
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.head import Head
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.evaluate import CHUNK, Evaluator, outward_of, space_of
-from zoodiff.measure.parts import Memory
-from zoodiff.measure.predictions import probabilities
+from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.spec import Preprocessing
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff._version import __version__
-from zoodiff.compare.evaluated import Pair
-from zoodiff.compare.explain import Explanation
+from zoodiff.accuracy.attribution.preprocessing import Explanation
+from zoodiff.accuracy.checkpoints import Memory
+from zoodiff.accuracy.comparison import Pair
+from zoodiff.accuracy.evaluator import Evaluator, outward_of
+from zoodiff.accuracy.subject import Contestant
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.evaluate import Evaluator, outward_of
-from zoodiff.measure.parts import Memory
 from zoodiff.preprocessing.alone import script
 from zoodiff.preprocessing.geometry import steps
 from zoodiff.store.files import write_atomically

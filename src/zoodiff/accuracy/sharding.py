@@ -12,6 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from zoodiff.accuracy import measure as passes
+from zoodiff.accuracy.checkpoints import Part, from_bytes, to_bytes
+from zoodiff.accuracy.evaluation import collect
+from zoodiff.accuracy.evaluator import CHUNK, Evaluator
+from zoodiff.accuracy.measure import Outcome, Settings, Todo, default_lanes
+from zoodiff.accuracy.subject import Contestant, contestant
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
@@ -19,17 +25,11 @@ from zoodiff.data.places import place
 from zoodiff.engines.base import Job, Partial, Step
 from zoodiff.engines.local import LocalEngine, usable
 from zoodiff.errors import MeasurementError, ZoodiffError
-from zoodiff.measure import images as passes
-from zoodiff.measure import wire
-from zoodiff.measure.common import now
-from zoodiff.measure.contestants import Contestant, contestant
-from zoodiff.measure.evaluate import CHUNK, Evaluator
-from zoodiff.measure.evaluation import collect
-from zoodiff.measure.images import Outcome, Settings, Todo, default_lanes
-from zoodiff.measure.parts import Part, from_bytes, to_bytes
-from zoodiff.measure.plan import Task
+from zoodiff.host.provenance import now
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Failure
+from zoodiff.study import serialization
+from zoodiff.study.plan import Task
 from zoodiff.workers.process import Limits
 from zoodiff.zoos.registry import Entry
 
@@ -107,7 +107,7 @@ class ImagePass:
                 f"{name}, parts {shard[0]} to {shard[-1]}",
                 {
                     **common,
-                    "contestants": [wire.of_contestant(one) for one in lacking[shard[0]]],
+                    "contestants": [serialization.of_contestant(one) for one in lacking[shard[0]]],
                     "first": shard[0],
                     "numbers": numbers[shard[0] * CHUNK : (shard[-1] + 1) * CHUNK],
                 },
@@ -240,7 +240,7 @@ def do_shard(
         )
     found = Evaluator(
         pool,
-        [wire.contestant_of(one) for one in data["contestants"]],
+        [serialization.contestant_of(one) for one in data["contestants"]],
         images,
         _Sent(say),
         lanes=data["lanes"],

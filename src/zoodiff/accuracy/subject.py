@@ -10,7 +10,7 @@ from typing import Any
 from zoodiff.data.labels import LabelSpace
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
-from zoodiff.graph.head import Head
+from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.completed import completed
 from zoodiff.preprocessing.geometry import Geometry, geometry
 from zoodiff.preprocessing.spec import Preprocessing

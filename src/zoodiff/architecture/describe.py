@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import WorkerError
-from zoodiff.graph import sound
+from zoodiff.graph import validate
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
-from zoodiff.measure.common import hardware, now
+from zoodiff.host.provenance import hardware, now
 from zoodiff.store.records import ArchitectureValues, Record, WeightsInfo
 from zoodiff.workers.messages import Described
 from zoodiff.zoos.registry import Entry
@@ -25,7 +25,7 @@ def describe(
     )
     try:
         graph = Graph.from_dict(answer.graph)
-        sound.check(graph)
+        validate.check(graph)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkerError(
             f"the worker of {entry.zoo.name} sent no graph of {entry.model.name} ({error!r})"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from zoodiff.architecture.describe import describe
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.ir import Graph
-from zoodiff.measure.architecture import describe
 from zoodiff.workers.process import Limits
 from zoodiff.zoos.registry import Entry
 

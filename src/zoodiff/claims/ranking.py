@@ -11,8 +11,8 @@ from zoodiff.claims.catalogue import Claim
 from zoodiff.claims.discrepancies import Ranking
 from zoodiff.claims.selection import Selection
 from zoodiff.claims.table import ClaimsTable, Published
-from zoodiff.compare.result import ClaimedRanking, Discrepancy
 from zoodiff.entry import did_you_mean
+from zoodiff.study.result import ClaimedRanking, Discrepancy
 
 _FIGURE_DIGITS = 2
 """The paper prints its two figures with two decimals."""

@@ -14,22 +14,22 @@ from typer.core import TyperGroup
 
 from zoodiff._version import __version__
 from zoodiff.cli import streams
-from zoodiff.cli.accuracy import accuracy
-from zoodiff.cli.claims import claims
-from zoodiff.cli.compare import compare
-from zoodiff.cli.diff import diff
-from zoodiff.cli.env import env
+from zoodiff.cli.commands.accuracy import accuracy
+from zoodiff.cli.commands.claims import claims
+from zoodiff.cli.commands.compare import compare
+from zoodiff.cli.commands.diff import diff
+from zoodiff.cli.commands.env import env
+from zoodiff.cli.commands.fingerprint import fingerprint
+from zoodiff.cli.commands.latency import latency
+from zoodiff.cli.commands.list import list_entries
+from zoodiff.cli.commands.report import report
+from zoodiff.cli.commands.rules import rules
+from zoodiff.cli.commands.run import run
+from zoodiff.cli.commands.show import show
+from zoodiff.cli.commands.store import store
+from zoodiff.cli.commands.zoos import zoos
 from zoodiff.cli.failures import explained
-from zoodiff.cli.fingerprint import fingerprint
-from zoodiff.cli.latency import latency
-from zoodiff.cli.list import list_entries
-from zoodiff.cli.output import print_line, say
-from zoodiff.cli.report import report
-from zoodiff.cli.rules import rules
-from zoodiff.cli.run import run
-from zoodiff.cli.show import show
-from zoodiff.cli.store import store
-from zoodiff.cli.zoos import zoos
+from zoodiff.cli.render.console import print_line, say
 
 
 class _Commands(TyperGroup):

@@ -1,6 +1,6 @@
 """Standard output and standard error, guarded.
 
-``zoodiff.cli.output`` makes all text of the command harmless. What libraries, warnings and
+``zoodiff.cli.render.console`` makes all text of the command harmless. What libraries, warnings and
 tracebacks write passes the guard here, which does the same to whatever is written. Only tables and
 progress bars, whose texts are harmless before ``rich`` adds its colours, are written behind it.
 """

@@ -11,8 +11,8 @@ import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zoodiff.compare.diff import Diff
-from zoodiff.compare.transplant import AffineParts, own_parameters, parts
+from zoodiff.architecture.diff import Diff
+from zoodiff.equivalence.weight_transfer import AffineParts, own_parameters, parts
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Node
 from zoodiff.graph.layers import Layer

@@ -14,7 +14,7 @@ from typing import Any
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.graph.layers import Layer
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 from zoodiff.rules.context import Difference, Undo
 
 _SHAPING = frozenset({"group", "kernel_shape", "out_channels", "out_features"})

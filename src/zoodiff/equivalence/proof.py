@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zoodiff.compare.diff import Diff, Side
-from zoodiff.compare.transplant import transplant
-from zoodiff.compare.undo import FROM_A, undone
+from zoodiff.architecture.diff import Diff, Side
+from zoodiff.equivalence.counterfactual import FROM_A, undone
+from zoodiff.equivalence.weight_transfer import transplant
 from zoodiff.errors import MeasurementError, MissingFrameworkError
-from zoodiff.graph.evaluate.run import evaluate, unsupported
+from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.weights import Drawn, Weights, as_stored
 from zoodiff.rules.context import Difference

@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.compare.weights import canonical as canonical_weights
+from zoodiff.architecture import describe as architecture
 from zoodiff.engines.local import LocalEngine
+from zoodiff.equivalence.native_run import weights_and_outputs
+from zoodiff.equivalence.weight_diff import canonical as canonical_weights
 from zoodiff.errors import MeasurementError, ZoodiffError
+from zoodiff.graph.boundary import Part, parts_inside, with_layout, without
 from zoodiff.graph.canonical import canonical
-from zoodiff.graph.inside import Part, parts_inside, with_layout, without
 from zoodiff.graph.ir import Graph
-from zoodiff.graph.lower import to_model
-from zoodiff.measure import architecture
-from zoodiff.measure.native import weights_and_outputs
+from zoodiff.graph.onnx_export import to_model
 from zoodiff.workers.messages import Load
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import WorkerSpec

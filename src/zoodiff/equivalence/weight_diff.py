@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zoodiff.compare.diff import Diff
-from zoodiff.compare.transplant import AFFINE, folded, own_parameters, parts
+from zoodiff.architecture.diff import Diff
+from zoodiff.equivalence.weight_transfer import AFFINE, folded, own_parameters, parts
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph, Parameter

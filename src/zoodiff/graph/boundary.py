@@ -11,9 +11,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from zoodiff.graph.head import head_nodes
+from zoodiff.graph.input_stage import head_nodes
 from zoodiff.graph.ir import Graph, Node, Tensor
-from zoodiff.graph.net import Net
+from zoodiff.graph.mutable import Net
 
 Kind = Literal["preprocessing", "output activation", "layout"]
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from zoodiff.errors import UsageError
 from zoodiff.graph.ir import Graph
-from zoodiff.graph.net import Net
+from zoodiff.graph.mutable import Net
 from zoodiff.graph.passes import PASSES, apply
 
 

@@ -129,7 +129,7 @@ def _affine(
     """Scale and offset of a step, from what it makes of 1 and of 2; None where it is not affine."""
     import numpy as np
 
-    from zoodiff.graph.evaluate.run import evaluate
+    from zoodiff.graph.interpreter.run import evaluate
 
     (name,), (result,) = node.inputs, node.outputs
     shape = (1, channels, 1, 1)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from zoodiff.engines.local import LocalEngine
-from zoodiff.measure.machine import Machine, machine
+from zoodiff.host.machine import Machine, machine
 from zoodiff.zoos.base import WorkerSpec
 
 _STATE = frozenset({"affinity", "frequency_now", "memory"})
@@ -22,7 +22,7 @@ _STATE = frozenset({"affinity", "frequency_now", "memory"})
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the workers of one zoo run with; see ``zoodiff.workers.surroundings``."""
+    """What the workers of one zoo run with; see ``zoodiff.workers.runtime_info``."""
 
     python: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)

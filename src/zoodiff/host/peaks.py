@@ -14,7 +14,7 @@ from typing import Any
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
-from zoodiff.measure.machine import machine
+from zoodiff.host.machine import machine
 from zoodiff.workers import messages
 from zoodiff.zoos.files.formats import ONNX
 

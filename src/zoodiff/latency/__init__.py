@@ -1,6 +1,8 @@
 """Latency as a comparison: interleaved rounds in fresh processes, with A/A controls.
 
-``rounds.py`` measures contestants against each other, ``task.py`` makes records of what a study
-asks for. The modules beside them say what is inside the clock (``scope.py``), in which order
-(``schedule.py``), and what disturbed the machine meanwhile (``disturbances.py``).
+``benchmark`` measures entries against each other, ``comparison`` and ``verdicts`` judge the
+ratios, ``study_task`` makes records of what a study asks for, ``attribution`` says where a
+difference comes from. ``conditions`` says what is inside the clock, ``ordering`` in which order
+entries take turns, ``system_noise`` what disturbed the machine meanwhile. May import
+``equivalence`` and everything below, never ``accuracy``.
 """

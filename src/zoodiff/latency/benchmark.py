@@ -19,9 +19,10 @@ from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.measure.latency import cores, disturbances
-from zoodiff.measure.latency.contestant import Contestant, Loaded
-from zoodiff.measure.latency.schedule import orders
+from zoodiff.latency import cpu_affinity as cores
+from zoodiff.latency import system_noise as disturbances
+from zoodiff.latency.ordering import orders
+from zoodiff.latency.subject import Contestant, Loaded
 from zoodiff.stats import ratios
 
 if TYPE_CHECKING:
@@ -397,6 +398,6 @@ def originals(measured: Iterable[Course]) -> list[Course]:
 
 
 def _cores() -> int:
-    from zoodiff.measure.common import hardware
+    from zoodiff.host.provenance import hardware
 
     return hardware().cores

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.measure.latency.contestant import Contestant, load_request
+from zoodiff.latency.subject import Contestant, load_request
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.messages import Time
 from zoodiff.workers.process import Limits

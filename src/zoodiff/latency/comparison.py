@@ -7,12 +7,12 @@ from itertools import combinations
 from math import exp
 from typing import Any
 
-from zoodiff.compare.latency import Judged, PairVerdict, control, judge
-from zoodiff.compare.result import Control
-from zoodiff.measure.latency.rounds import Course, Measured, originals
+from zoodiff.latency.benchmark import Course, Measured, originals
+from zoodiff.latency.verdicts import Judged, PairVerdict, control, judge
 from zoodiff.stats import ratios
 from zoodiff.stats.drift import drift
 from zoodiff.stats.intervals import Estimate
+from zoodiff.study.result import Control
 
 
 @dataclass(frozen=True)

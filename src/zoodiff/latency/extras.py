@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoodiff.compare import latency_findings
-from zoodiff.compare.latency_findings import LatencyFinding
 from zoodiff.engines.local import LocalEngine
-from zoodiff.measure.environment import Environment
-from zoodiff.measure.environment import environment as environment_of
-from zoodiff.measure.latency import cold, scenarios, sweep
-from zoodiff.measure.latency.contestant import Contestant
-from zoodiff.measure.latency.swept import Sweep
+from zoodiff.host.environment import Environment
+from zoodiff.host.environment import environment as environment_of
+from zoodiff.latency import cold_start as cold
+from zoodiff.latency import findings as latency_findings
+from zoodiff.latency import mlperf_scenarios as scenarios
+from zoodiff.latency import sweep
+from zoodiff.latency.findings import LatencyFinding
+from zoodiff.latency.subject import Contestant
+from zoodiff.latency.sweep_result import Sweep
 
 
 @dataclass(frozen=True)

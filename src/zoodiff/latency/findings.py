@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoodiff.claims import latency as claimed
-from zoodiff.compare.timings import Pair, Row, Timings, unsettled
-from zoodiff.measure.environment import Environment, oversubscribed, surroundings_of
-from zoodiff.measure.latency.rounds import PAUSE_MS, Measured
-from zoodiff.measure.machine import machine
+from zoodiff.host.environment import Environment, oversubscribed, surroundings_of
+from zoodiff.host.machine import machine
+from zoodiff.latency.benchmark import PAUSE_MS, Measured
+from zoodiff.latency.comparison import Pair, Row, Timings, unsettled
 from zoodiff.zoos.registry import Entry
 
 if TYPE_CHECKING:
-    from zoodiff.measure.latency.cold import Cold
-    from zoodiff.measure.latency.swept import Sweep
+    from zoodiff.latency.cold_start import Cold
+    from zoodiff.latency.sweep_result import Sweep
 
 _OUT_OF_STEP = 1.25
 """How many times a ratio may differ from the published one before it is said: tables round, and

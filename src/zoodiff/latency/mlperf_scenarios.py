@@ -15,7 +15,7 @@ from math import log, log2, sqrt
 from typing import Any
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.measure.latency.contestant import Contestant, load_request
+from zoodiff.latency.subject import Contestant, load_request
 from zoodiff.stats.intervals import Estimate, proportion
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient

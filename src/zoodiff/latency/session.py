@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from zoodiff.compare.timings import Timings, read
 from zoodiff.engines.local import LocalEngine
 from zoodiff.entry import RANDOM, ModelRef
 from zoodiff.errors import MeasurementError, UsageError
-from zoodiff.measure.common import now
-from zoodiff.measure.latency import task as records
-from zoodiff.measure.latency.contestant import Contestant, Loaded, Timed
-from zoodiff.measure.latency.rounds import Effort, Measured, with_controls
-from zoodiff.measure.latency.rounds import measure as measure_rounds
-from zoodiff.measure.latency.scope import Scope, check
-from zoodiff.measure.plan import Task
+from zoodiff.host.provenance import now
+from zoodiff.latency import study_task as records
+from zoodiff.latency.benchmark import Effort, Measured, with_controls
+from zoodiff.latency.benchmark import measure as measure_rounds
+from zoodiff.latency.comparison import Timings, read
+from zoodiff.latency.conditions import Scope, check
+from zoodiff.latency.subject import Contestant, Loaded, Timed
 from zoodiff.store.folder import Store
+from zoodiff.study.plan import Task
 from zoodiff.zoos import files, registry
 from zoodiff.zoos.registry import Entry
 

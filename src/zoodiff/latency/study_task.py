@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from zoodiff.engines.local import LocalEngine
-from zoodiff.measure.common import hardware, now
-from zoodiff.measure.environment import Environment, surroundings_of
-from zoodiff.measure.latency.contestant import Contestant, Timed
-from zoodiff.measure.latency.rounds import Course, Effort, Measured, with_controls
-from zoodiff.measure.latency.rounds import measure as measure_rounds
-from zoodiff.measure.latency.scope import Scope
-from zoodiff.measure.machine import machine
-from zoodiff.measure.plan import Task
+from zoodiff.host.environment import Environment, surroundings_of
+from zoodiff.host.machine import machine
+from zoodiff.host.provenance import hardware, now
+from zoodiff.latency.benchmark import Course, Effort, Measured, with_controls
+from zoodiff.latency.benchmark import measure as measure_rounds
+from zoodiff.latency.conditions import Scope
+from zoodiff.latency.subject import Contestant, Timed
 from zoodiff.stats import ratios
 from zoodiff.store.records import Failure, Interval, LatencyValues, Record, WeightsInfo
+from zoodiff.study.plan import Task
 
 
 def measure(

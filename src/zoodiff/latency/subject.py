@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from zoodiff.measure.latency.scope import Scope, Stated
+from zoodiff.latency.conditions import Scope, Stated
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.process import Limits

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.measure.latency.contestant import Contestant, load_request
-from zoodiff.measure.latency.schedule import orders
-from zoodiff.measure.latency.swept import Cell, LeftOut, Sweep
+from zoodiff.latency.ordering import orders
+from zoodiff.latency.subject import Contestant, load_request
+from zoodiff.latency.sweep_result import Cell, LeftOut, Sweep
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.messages import Time
 from zoodiff.workers.process import Limits

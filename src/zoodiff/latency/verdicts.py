@@ -8,12 +8,12 @@ from itertools import combinations
 from math import exp, log
 from typing import TYPE_CHECKING, Literal
 
-from zoodiff.compare.result import Control, Discrepancy, Verdict
-from zoodiff.measure.environment import Environment, comparable
-from zoodiff.measure.latency.scope import Stated, differences
+from zoodiff.host.environment import Environment, comparable
+from zoodiff.latency.conditions import Stated, differences
 from zoodiff.stats import ratios
 from zoodiff.stats.intervals import Estimate
 from zoodiff.store.records import Interval, LatencyValues, Record
+from zoodiff.study.result import Control, Discrepancy, Verdict
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from zoodiff.graph.head import Head
+from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.spec import Preprocessing, Triple
 
 Doubt = Literal["scaled twice", "not scaled"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from zoodiff.compare.result import StudyResult
 from zoodiff.report import numbers
 from zoodiff.report.numbers import Number
 from zoodiff.report.weights import Weights, weights
@@ -16,6 +15,7 @@ from zoodiff.store.records import (
     LatencyValues,
     Record,
 )
+from zoodiff.study.result import StudyResult
 
 KINDS = ("architecture", "latency", "accuracy")
 _MISSING = Number(numbers.NOT_MEASURED, "not measured")

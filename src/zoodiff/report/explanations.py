@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from zoodiff.compare.result import Explained, StudyResult
 from zoodiff.report import charts, numbers
 from zoodiff.store.records import Interval
+from zoodiff.study.result import Explained, StudyResult
 
 _DEPTHS = {"preprocessing": 1, "network": 1, "difference": 3, "differences": 3}
 _DEPTH = 2

@@ -8,10 +8,10 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoodiff.compare.result import StudyResult
 from zoodiff.errors import StoreError
 from zoodiff.report import render, tables
 from zoodiff.report.page import page
+from zoodiff.study.result import StudyResult
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zoodiff.compare.result import Mismatch, StudyResult
 from zoodiff.report import numbers
 from zoodiff.store.records import ArchitectureValues
+from zoodiff.study.result import Mismatch, StudyResult
 
 _OPEN = 4
 """So many architectures are unfolded at first; the others open by a click."""

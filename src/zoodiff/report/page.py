@@ -9,10 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from zoodiff.compare.result import StudyResult
 from zoodiff.report import entries, explanations, mismatches, numbers, rankings, summary
 from zoodiff.report.summary import Figure
 from zoodiff.store.records import Failure, Hardware
+from zoodiff.study.result import StudyResult
 
 _INFERRED = re.compile(r"\binferred\b", re.IGNORECASE)
 _SAID_TWICE = re.compile(r"^inferred\s*[:,]\s*|\s*\(inferred\)", re.IGNORECASE)

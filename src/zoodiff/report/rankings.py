@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from zoodiff.compare.result import Control, Discrepancy, StudyResult, Verdict
 from zoodiff.report import charts, links, numbers
 from zoodiff.report.links import Source
 from zoodiff.report.weights import Weights, weights
 from zoodiff.store.records import AccuracyValues, LatencyValues, Record
+from zoodiff.study.result import Control, Discrepancy, StudyResult, Verdict
 
 _CLASSES: dict[Verdict, str] = {
     "discrepancy": "found",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zoodiff.compare.result import Discrepancy, StudyResult
 from zoodiff.report import mismatches, numbers
 from zoodiff.store.records import Record
+from zoodiff.study.result import Discrepancy, StudyResult
 
 _ORDINALS = {3: "third", 4: "fourth", 5: "fifth", 10: "tenth", 20: "twentieth"}
 

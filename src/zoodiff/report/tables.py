@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from zoodiff.compare.result import Discrepancy, StudyResult
+from zoodiff.study.result import Discrepancy, StudyResult
 from zoodiff.text import csv_cell, json_text
 
 SCHEMA = 1

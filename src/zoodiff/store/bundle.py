@@ -25,7 +25,7 @@ from zoodiff.store.files import LARGEST_FILE, LARGEST_TEXT, Files
 from zoodiff.store.folder import Store, manifest_name
 from zoodiff.store.manifest import read_manifest
 from zoodiff.store.records import OtherFormatError, read_record
-from zoodiff.store.sealed import DamagedError
+from zoodiff.store.self_hashed import DamagedError
 
 CONTENTS = "bundle.json"
 FORMAT = 1

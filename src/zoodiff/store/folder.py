@@ -30,7 +30,7 @@ from zoodiff.store.files import LARGEST_TEXT, Files, LocalFiles, open_files
 from zoodiff.store.leases import Leases, leases_of
 from zoodiff.store.manifest import Manifest, read_manifest
 from zoodiff.store.records import OtherFormatError, Record, read_record
-from zoodiff.store.sealed import DamagedError
+from zoodiff.store.self_hashed import DamagedError
 
 _DIGITS = 16
 _MOST_RECORDS = 20_000

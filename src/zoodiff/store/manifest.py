@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from zoodiff.store.records import Failure, Hardware, Strict
-from zoodiff.store.sealed import sealed, unsealed
+from zoodiff.store.self_hashed import sealed, unsealed
 from zoodiff.text import well_formed_values
 
 RecordName = Annotated[

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from zoodiff.errors import StoreError
-from zoodiff.store.sealed import (
+from zoodiff.store.self_hashed import (
     SEAL,
     DamagedError,
     canonical_json,
@@ -144,7 +144,7 @@ class LatencyValues(Strict):
     """What the machine did besides, one sentence each."""
     environment: dict[str, Any] = {}
     """The machine, and libraries, threads and variables of the process: see
-    ``zoodiff.measure.environment``. Latencies of two environments are not compared."""
+    ``zoodiff.host.environment``. Latencies of two environments are not compared."""
     group: str
     """Names the interleaved run that this entry was measured in, with all others of it."""
     repeat: int = 0
@@ -210,7 +210,7 @@ class ExplanationValues(Strict):
     total: Interval | None
     """Points, the record's entry less the other; None where it could not be taken apart."""
     parts: list[PartValues] = []
-    """They add up, level by level; see ``zoodiff.compare.explain``."""
+    """They add up, level by level; see ``zoodiff.accuracy.attribution.preprocessing``."""
     confirmation: ConfirmationValues | None = None
     named: list[NamedValues] = []
     notes: list[str] = []

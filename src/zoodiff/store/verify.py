@@ -12,7 +12,7 @@ from zoodiff.errors import StoreError
 from zoodiff.store.files import LARGEST_TEXT, Files
 from zoodiff.store.manifest import Manifest, read_manifest
 from zoodiff.store.records import OtherFormatError, Record, read_record
-from zoodiff.store.sealed import DamagedError
+from zoodiff.store.self_hashed import DamagedError
 
 Fault = Literal["damaged", "missing", "unreadable"]
 

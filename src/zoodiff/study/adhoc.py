@@ -7,9 +7,9 @@ import json
 from zoodiff.claims import catalogue
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import UnknownNameError, UsageError
-from zoodiff.measure import study as studies
-from zoodiff.measure.study import LoadedStudy
 from zoodiff.store.records import key_of
+from zoodiff.study import config as studies
+from zoodiff.study.config import LoadedStudy
 from zoodiff.text import well_formed, well_formed_values
 from zoodiff.zoos import files, registry
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from zoodiff.compare import accuracy, architecture, latency
-from zoodiff.compare.claimed import rank
-from zoodiff.compare.result import Explained, StudyResult
+from zoodiff.accuracy import digits_comparison
+from zoodiff.architecture import mismatches
+from zoodiff.claims.ranking import rank
 from zoodiff.errors import StoreError
-from zoodiff.measure import study as studies
+from zoodiff.latency import verdicts
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.store.records import (
@@ -18,6 +18,8 @@ from zoodiff.store.records import (
     Failure,
     Record,
 )
+from zoodiff.study import config as studies
+from zoodiff.study.result import Explained, StudyResult
 
 
 def assemble(store: Store, manifest: Manifest) -> StudyResult:
@@ -56,7 +58,7 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
     ]
     records = [record for record in records if record.kind != "explanation"]
     _check_pairs(records, manifest.study)
-    pairs, controls = latency.compare(records)
+    pairs, controls = verdicts.compare(records)
     return StudyResult(
         study=manifest.study,
         title=study.title,
@@ -66,10 +68,10 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
         finished=manifest.updated,
         top=study.top,
         claimed=None if study.claims is None else rank(study.claims),
-        measured_accuracy=accuracy.compare(records, store),
+        measured_accuracy=digits_comparison.compare(records, store),
         latency=pairs,
         controls=controls,
-        mismatches=architecture.mismatches(records),
+        mismatches=mismatches.mismatches(records),
         explanations=explanations,
         records=records,
         failures=[*manifest.failures, *lost],

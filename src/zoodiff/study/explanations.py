@@ -10,17 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from zoodiff._version import __version__
-from zoodiff.compare.accuracy import compare
-from zoodiff.compare.explain import Explanation
-from zoodiff.compare.infer import sentences
-from zoodiff.compare.reasons import EXPLAINED, UNTRAINED, Reasons
+from zoodiff.accuracy.attribution.inference import sentences
+from zoodiff.accuracy.attribution.preprocessing import Explanation
+from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Reasons
+from zoodiff.accuracy.digits_comparison import compare
+from zoodiff.accuracy.sharding import contestant_of, images_of, settings_of
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import ZoodiffError
-from zoodiff.measure.common import hardware, now
-from zoodiff.measure.image_task import contestant_of, images_of, settings_of
-from zoodiff.measure.plan import Task, plan
-from zoodiff.measure.run import Observer, Outcome
-from zoodiff.measure.study import LoadedStudy
+from zoodiff.host.provenance import hardware, now
 from zoodiff.stats.intervals import Estimate
 from zoodiff.store.folder import Store
 from zoodiff.store.records import (
@@ -32,6 +29,9 @@ from zoodiff.store.records import (
     Record,
     key_of,
 )
+from zoodiff.study.config import LoadedStudy
+from zoodiff.study.plan import Task, plan
+from zoodiff.study.run import Observer, Outcome
 from zoodiff.workers.process import Limits
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from zoodiff.accuracy import digits
+from zoodiff.accuracy.sharding import do_shard
+from zoodiff.architecture import describe as architecture
 from zoodiff.engines.base import Job, Partial, Step
 from zoodiff.engines.local import LocalEngine, usable, worker_name
 from zoodiff.errors import StoreError, ZoodiffError
-from zoodiff.measure import accuracy, architecture, wire
-from zoodiff.measure.image_task import do_shard
-from zoodiff.measure.latency import task as latency
-from zoodiff.measure.plan import Task
+from zoodiff.latency import study_task as latency
 from zoodiff.store.records import Failure, Record
+from zoodiff.study import serialization
+from zoodiff.study.plan import Task
 from zoodiff.zoos.registry import Entry
 
 ROLES = {"architecture": "describe", "latency": "run", "accuracy": "run"}
@@ -24,7 +26,7 @@ def job_of(name: str, task: Task) -> Job:
     zoos = dict.fromkeys(worker_name(entry.worker) for entry in task.entries)
     return Job(
         name,
-        {"do": "task", "task": wire.of_task(task)},
+        {"do": "task", "task": serialization.of_task(task)},
         tuple((zoo, ROLES[task.kind]) for zoo in zoos),
         alone=task.kind == "latency",
     )
@@ -37,27 +39,29 @@ def work(
     if data["do"] == "shard":
         return do_shard(pool, data, say)
     try:
-        task = wire.task_of(data["task"])
+        task = serialization.task_of(data["task"])
     except ZoodiffError as error:
-        return wire.of_product([], _unknown(data["task"], str(error)))
+        return serialization.of_product([], _unknown(data["task"], str(error)))
     try:
         if task.kind == "latency":
             records, failures = latency.measure(pool, task, lambda k, of: say(Step(k, of)))
-            return wire.of_product([(one, None) for one in records], failures, pool.known_versions)
+            return serialization.of_product(
+                [(one, None) for one in records], failures, pool.known_versions
+            )
         entry = task.entries[0]
         reason = usable(entry.worker)
         if reason is not None:
-            return wire.of_product([], [failure(task.kind, entry, reason)])
+            return serialization.of_product([], [failure(task.kind, entry, reason)])
         made: tuple[Record, bytes | None]
         if task.kind == "architecture":
             made = architecture.measure(pool, entry, task.key(entry)), None
         else:
-            made = accuracy.measure(pool, task, entry)
-        return wire.of_product([made], (), pool.known_versions)
+            made = digits.measure(pool, task, entry)
+        return serialization.of_product([made], (), pool.known_versions)
     except StoreError:
         raise
     except ZoodiffError as error:
-        return wire.of_product([], [failure(task.kind, task.entries[0], str(error))])
+        return serialization.of_product([], [failure(task.kind, task.entries[0], str(error))])
 
 
 def failure(kind: Any, entry: Entry, reason: str) -> Failure:

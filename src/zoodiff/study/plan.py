@@ -13,10 +13,10 @@ from zoodiff.data.layouts import open_images
 from zoodiff.data.places import is_address, place
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
-from zoodiff.measure import study as studies
-from zoodiff.measure.common import hardware, identity, installed_versions
-from zoodiff.measure.study import AccuracyTable, Entries, LoadedStudy
+from zoodiff.host.provenance import hardware, identity, installed_versions
 from zoodiff.store.records import Failure, key_of
+from zoodiff.study import config as studies
+from zoodiff.study.config import AccuracyTable, Entries, LoadedStudy
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from zoodiff.engines.choose import Choice
-from zoodiff.measure.plan import plan
-from zoodiff.measure.state import State
-from zoodiff.measure.study import LoadedStudy
-from zoodiff.measure.working import Observer as Observer  # noqa: PLC0414
-from zoodiff.measure.working import Working
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
+from zoodiff.study.config import LoadedStudy
+from zoodiff.study.plan import plan
+from zoodiff.study.scheduler import Observer as Observer  # noqa: PLC0414
+from zoodiff.study.scheduler import Working
+from zoodiff.study.state import State
 from zoodiff.workers import permissions
 from zoodiff.workers.process import Limits
 

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from zoodiff.accuracy.sharding import ImagePass
 from zoodiff.engines.base import End, Engine, Job, Partial, Step
 from zoodiff.engines.choose import Choice, open_engine
 from zoodiff.engines.schedule import Answer, Run
 from zoodiff.errors import StoreError, ZoodiffError
-from zoodiff.measure import wire
-from zoodiff.measure.image_task import ImagePass
-from zoodiff.measure.plan import Task
-from zoodiff.measure.state import State, finished
-from zoodiff.measure.work import failure, job_of, work
 from zoodiff.store.leases import Lease
 from zoodiff.store.records import Failure, key_of
+from zoodiff.study import serialization
+from zoodiff.study.jobs import failure, job_of, work
+from zoodiff.study.plan import Task
+from zoodiff.study.state import State, finished
 
 
 class Observer(Protocol):
@@ -203,7 +203,7 @@ class Working:
 
     def _record(self, one: _UnderWay, data: Mapping[str, Any]) -> None:
         """Write what a task brought; nothing else writes records."""
-        product, state = wire.product_of(data), self._state
+        product, state = serialization.product_of(data), self._state
         state.records[one.number] = [
             state.store.put(record, attachment) for record, attachment in product.records
         ]

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from zoodiff.accuracy.subject import Contestant
 from zoodiff.data.labels import LabelSpace
 from zoodiff.errors import MeasurementError
-from zoodiff.measure.common import installed_versions
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.plan import Task
+from zoodiff.host.provenance import installed_versions
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.store.records import Failure, Record
+from zoodiff.study.plan import Task
 from zoodiff.zoos import registry
 from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.registry import Entry

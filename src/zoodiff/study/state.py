@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from zoodiff._version import __version__
 from zoodiff.errors import StoreError
-from zoodiff.measure.common import hardware, now
-from zoodiff.measure.plan import Task
-from zoodiff.measure.study import LoadedStudy
+from zoodiff.host.provenance import hardware, now
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.store.records import Failure, LatencyValues, Record
+from zoodiff.study.config import LoadedStudy
+from zoodiff.study.plan import Task
 from zoodiff.zoos.registry import Entry
 
 _SAVE_SECONDS = 2.0

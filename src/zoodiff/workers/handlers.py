@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, MeasurementError
 from zoodiff.workers import messages, timing
-from zoodiff.zoos import stages
+from zoodiff.zoos.runtime import load_stages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,7 @@ class Handlers:
     def backend(self) -> Backend:
         """The zoo's backend; making it may import the framework, which takes seconds."""
         if self._backend is None:
-            with stages.stage(stages.IMPORT):
+            with load_stages.stage(load_stages.IMPORT):
                 self._backend = self._make_backend()
         return self._backend
 
@@ -91,7 +91,7 @@ class Handlers:
         """
         self._networks.pop(request.handle, None)
         begin = time.perf_counter()
-        with stages.recording() as parts:
+        with load_stages.recording() as parts:
             network = self._load(request)
         seconds = time.perf_counter() - begin
         self._networks[request.handle] = (network, None)
@@ -108,7 +108,7 @@ class Handlers:
 
     def _load(self, asked: messages.Load) -> Network:
         from zoodiff.zoos.base import HasModes
-        from zoodiff.zoos.modes import choose
+        from zoodiff.zoos.runtime.modes import choose
 
         seed, threads = asked.seed, asked.threads
         if isinstance(self.backend, HasModes):
@@ -290,8 +290,8 @@ class Handlers:
         return messages.Outputs(self._put(np.concatenate(outputs)))
 
     def on_profile(self, request: messages.Profile) -> messages.Profiled:
-        """How long each operator of an ONNX file takes; see ``zoodiff.zoos.onnx_profile``."""
-        from zoodiff.zoos.onnx_profile import profile
+        """How long each operator of an ONNX file takes; see ``zoos.runtime.onnx_profile``."""
+        from zoodiff.zoos.runtime.onnx_profile import profile
 
         measured = profile(
             Path(request.path),
@@ -305,13 +305,13 @@ class Handlers:
 
     def on_environment(self, request: messages.Environment) -> messages.RuntimeInfo:
         """What this process runs with; the framework is imported, so that its threads count."""
-        from zoodiff.workers.surroundings import surroundings
+        from zoodiff.workers.runtime_info import surroundings
 
         return messages.decode(messages.RuntimeInfo, surroundings(self.backend.versions()))
 
     def on_peaks(self, request: messages.Peaks) -> messages.MeasuredPeaks:
-        """What this process reaches at best; see ``zoodiff.workers.peaks``."""
-        from zoodiff.workers.peaks import peaks
+        """What this process reaches at best; see ``zoodiff.workers.peak_probe``."""
+        from zoodiff.workers.peak_probe import peaks
 
         measured = peaks(request.threads, request.each_seconds, request.cache_bytes)
         return messages.decode(messages.MeasuredPeaks, measured)

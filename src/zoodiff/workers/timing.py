@@ -70,7 +70,7 @@ def timed_calls(
 
     Untimed runs come first until ``settle_ms`` have passed (at least one where that is not 0).
     Every timed run comes after a sleep of ``pause_ms``. A network on a device may bring a
-    ``device_clock`` (``zoodiff.zoos.on_cuda``), which then times the runs.
+    ``device_clock`` (``zoodiff.zoos.runtime.cuda``), which then times the runs.
     """
     if settle_ms > 0:
         end = time.perf_counter() + settle_ms / 1e3

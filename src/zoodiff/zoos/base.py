@@ -189,8 +189,8 @@ class TakesWeights(Protocol):
     """A network whose weights can be read and set, as the proof by execution needs it.
 
     Names are those of the parameters in the entry's graph with the same weights, arrays are as
-    the framework stores them: no layout is changed. ``zoodiff.zoos.held`` does it for PyTorch,
-    Keras and TensorFlow, ``zoodiff.zoos.onnx_session`` for ONNX.
+    the framework stores them: no layout is changed. ``zoodiff.zoos.runtime.weights_access`` does
+    it for PyTorch, Keras and TensorFlow, ``zoodiff.zoos.runtime.onnx_session`` for ONNX.
     """
 
     def weights(self) -> Mapping[str, NDArray[Any]]:

@@ -11,7 +11,7 @@ from zoodiff.bounded.files import open_regular
 from zoodiff.entry import ModelRef
 from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
 from zoodiff.zoos.base import Weights, Zoo
-from zoodiff.zoos.look import archive, pickles, tensors
+from zoodiff.zoos.scan import archive, pickles, tensors
 
 if TYPE_CHECKING:
     from torch import Tensor

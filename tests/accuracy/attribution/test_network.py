@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,28 +10,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoodiff.compare.evaluated import compare
-from zoodiff.compare.explain import adds_up
-from zoodiff.compare.networks import Pieces, Raw, take_apart
-from zoodiff.compare.reasons import Reasons
-from zoodiff.compare.weights import canonical as in_canonical_order
+from support.small import Draft
+from zoodiff.accuracy.attribution.network import Pieces, Raw, take_apart
+from zoodiff.accuracy.attribution.preprocessing import adds_up
+from zoodiff.accuracy.attribution.session import Reasons
+from zoodiff.accuracy.comparison import compare
+from zoodiff.accuracy.measure import Settings, measure
+from zoodiff.accuracy.subject import changes_of, contestant
+from zoodiff.architecture import describe as architecture
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
+from zoodiff.equivalence.native_run import weights_of
+from zoodiff.equivalence.weight_diff import canonical as in_canonical_order
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph, Node
-from zoodiff.graph.lower import to_model
-from zoodiff.measure import architecture
-from zoodiff.measure.contestants import changes_of, contestant
-from zoodiff.measure.images import Settings, measure
-from zoodiff.measure.native import weights_of
+from zoodiff.graph.onnx_export import to_model
 from zoodiff.store.folder import Store
 from zoodiff.zoos import registry
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "graph"))
-from small import Draft
-
-REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
+REAL = Path(__file__).resolve().parents[4] / "shared" / "real"
 IMAGES = 1000
 NOISE = np.random.default_rng(0).uniform(size=IMAGES)
 BAD_PADS, BAD_EPSILON, BAD_WEIGHTS = 0.2, 0.1, 0.3

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.compare.explain import adds_up, explain
-from zoodiff.compare.infer import infer
+from zoodiff.accuracy.attribution.inference import infer
+from zoodiff.accuracy.attribution.preprocessing import adds_up, explain
+from zoodiff.accuracy.preprocessing_runs import Meaning, Recipe, Trials
+from zoodiff.accuracy.subject import contestant
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
-from zoodiff.graph.head import Head
-from zoodiff.measure.contestants import contestant
-from zoodiff.measure.trials import Meaning, Recipe, Trials
+from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.conventions import alternatives, differing, same, with_factor
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import registry
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
+REAL = Path(__file__).resolve().parents[4] / "shared" / "real"
 SPEC = Preprocessing(
     input_size=(8, 8),
     resize=9,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from zoodiff.compare.evaluated import compare
-from zoodiff.compare.reasons import Reasons
+from support.colours import network, painted
+from zoodiff.accuracy.attribution.session import Reasons
+from zoodiff.accuracy.comparison import compare
+from zoodiff.accuracy.measure import Settings, measure
+from zoodiff.accuracy.subject import contestant
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
-from zoodiff.measure.contestants import contestant
-from zoodiff.measure.images import Settings, measure
 from zoodiff.store.folder import Store
 from zoodiff.zoos import registry
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "measure"))
-from colours import network, painted
 
 
 @pytest.mark.onnx

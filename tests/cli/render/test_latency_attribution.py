@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from zoodiff.cli.latency_why import print_environment, print_parts, print_profile, print_roofline
-from zoodiff.compare.latency_parts import RatioParts
-from zoodiff.compare.latency_profile import LatencyProfile, Row
-from zoodiff.compare.roofline import LayerRoof, Roofline
-from zoodiff.measure.environment import Environment, Surroundings
-from zoodiff.measure.machine import Machine
-from zoodiff.measure.roofline import Peaks
+from zoodiff.cli.render.latency_attribution import (
+    print_environment,
+    print_parts,
+    print_profile,
+    print_roofline,
+)
+from zoodiff.host.environment import Environment, Surroundings
+from zoodiff.host.machine import Machine
+from zoodiff.host.peaks import Peaks
+from zoodiff.latency.attribution.decomposition import RatioParts
+from zoodiff.latency.attribution.layer_profile import LatencyProfile, Row
+from zoodiff.latency.attribution.roofline import LayerRoof, Roofline
 from zoodiff.stats.intervals import Estimate
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.keras_functional import to_graph
+from zoodiff.frontends.keras.functional import to_graph
 from zoodiff.frontends.same_padding import same_pads
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph, Node
@@ -28,7 +28,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def keras() -> Any:
-    from zoodiff.zoos.keras_backend import import_keras
+    from zoodiff.zoos.keras.backend import import_keras
 
     return import_keras()[0]
 
@@ -271,7 +271,7 @@ def test_graph_computes_what_the_model_computes(keras: Any, size: tuple[int, int
     "name", ["MobileNetV3Small", "EfficientNetB0", "NASNetMobile", "ConvNeXtTiny"]
 )
 def test_graph_of_a_whole_application_computes_what_it_computes(keras: Any, name: str) -> None:
-    from zoodiff.zoos.keras_backend import without_weights
+    from zoodiff.zoos.keras.backend import without_weights
 
     keras.utils.set_random_seed(0)
     with without_weights(keras):  # the structure of the published network

@@ -11,7 +11,7 @@ from zoodiff.graph.cost import count
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from zoodiff.frontends.onnx_file import graph_from_file, graph_from_model  # noqa: E402
+from zoodiff.frontends.onnx.file import graph_from_file, graph_from_model  # noqa: E402
 
 pytestmark = pytest.mark.onnx
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64

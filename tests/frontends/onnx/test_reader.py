@@ -10,9 +10,9 @@ from zoodiff.errors import MeasurementError
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from zoodiff.frontends import onnx_reader  # noqa: E402
-from zoodiff.frontends.onnx_file import graph_from_file, load  # noqa: E402
-from zoodiff.zoos.onnx_backend import light_folder  # noqa: E402
+from zoodiff.frontends.onnx import reader  # noqa: E402
+from zoodiff.frontends.onnx.file import graph_from_file, load  # noqa: E402
+from zoodiff.zoos.onnx.backend import light_folder  # noqa: E402
 
 pytestmark = pytest.mark.onnx
 
@@ -47,7 +47,7 @@ def a_weight(*shape: int):
 @pytest.mark.parametrize("raw", [True, False])
 def test_values_of_large_tensors_are_left_out_and_nothing_else(tmp_path: Path, raw: bool) -> None:
     path = saved(tmp_path, a_weight(64, 64, 3, 3), raw=raw)
-    whole, read = onnx.load(str(path)), onnx_reader.read(path)
+    whole, read = onnx.load(str(path)), reader.read(path)
     assert read.ByteSize() < 1000 < whole.ByteSize()
     for tensor in (whole.graph.initializer[0], whole.graph.node[0].attribute[0].t):
         tensor.ClearField("raw_data")
@@ -57,12 +57,12 @@ def test_values_of_large_tensors_are_left_out_and_nothing_else(tmp_path: Path, r
 
 def test_small_tensors_keep_their_values(tmp_path: Path) -> None:
     path = saved(tmp_path, a_weight(8, 64, 2, 1))
-    assert onnx_reader.read(path) == onnx.load(str(path))
+    assert reader.read(path) == onnx.load(str(path))
 
 
 @pytest.mark.parametrize("path", sorted(light_folder().glob("*.onnx")), ids=lambda p: p.stem)
 def test_light_graphs_are_read_as_onnx_reads_them(path: Path) -> None:
-    assert onnx_reader.read(path) == onnx.load(str(path))
+    assert reader.read(path) == onnx.load(str(path))
 
 
 def test_every_truncation_of_a_large_weight_is_noticed(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_external_data_of_a_constant_is_checked_too(tmp_path: Path, place: str) 
 
 def test_a_file_that_is_large_beside_its_weights_is_refused(tmp_path: Path, monkeypatch) -> None:
     path = saved(tmp_path, a_weight(64, 64, 3, 3))
-    monkeypatch.setattr(onnx_reader, "_MOST", 2 * 2**20)
+    monkeypatch.setattr(reader, "_MOST", 2 * 2**20)
     assert load(path).graph.node
     made = onnx.load(str(path))
     made.graph.doc_string = "x" * (3 * 2**20)

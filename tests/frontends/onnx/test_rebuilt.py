@@ -14,9 +14,9 @@ onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from zoodiff.frontends.onnx_file import graph_from_model  # noqa: E402
-from zoodiff.zoos.onnx_backend import light_folder  # noqa: E402
-from zoodiff.zoos.onnx_session import content  # noqa: E402
+from zoodiff.frontends.onnx.file import graph_from_model  # noqa: E402
+from zoodiff.zoos.onnx.backend import light_folder  # noqa: E402
+from zoodiff.zoos.runtime.onnx_session import content  # noqa: E402
 
 pytestmark = pytest.mark.onnx
 NODE = helper.make_node

@@ -10,10 +10,10 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 from zoodiff.errors import MeasurementError  # noqa: E402
-from zoodiff.frontends.onnx_file import graph_from_model  # noqa: E402
-from zoodiff.graph import sound  # noqa: E402
+from zoodiff.frontends.onnx.file import graph_from_model  # noqa: E402
+from zoodiff.graph import validate  # noqa: E402
 from zoodiff.graph.canonical import canonical  # noqa: E402
-from zoodiff.graph.evaluate.run import evaluate, unsupported  # noqa: E402
+from zoodiff.graph.interpreter.run import evaluate, unsupported  # noqa: E402
 
 pytestmark = pytest.mark.onnx
 NODE = helper.make_node
@@ -110,7 +110,7 @@ def test_one_spelling_computes_what_onnx_says(name: str) -> None:
     if attributes is not None:
         assert dict(found.nodes[0].attributes) == attributes
     for form in (found, canonical(found), canonical(canonical(found))):
-        sound.check(form)
+        validate.check(form)
         assert unsupported(form) == []
         values = {n: np.asarray(v) for n, v in weights.items()}
         (result,) = evaluate(form, {"x": image}, values).values()
@@ -134,7 +134,7 @@ def test_what_is_not_understood_is_kept_with_all_that_the_file_says(node, weight
     if node.op_type == "Add":  # whole numbers are added to whole numbers
         first, node = NODE("Cast", ["x"], ["z"], to=7), NODE("Add", ["z", "c"], ["y"])
     found = graph([first, node], weights)
-    sound.check(found)
+    validate.check(found)
     last = next(n for n in found.nodes if "y" in n.outputs)
     assert last.op == f"onnx::{node.op_type}"
     assert len(last.inputs) == sum(name not in weights for name in node.input)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from support.interpret import interpret
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.same_padding import same_pads
-from zoodiff.frontends.tensorflow_graph import (
+from zoodiff.frontends.tensorflow.graph import (
     graph_from_concrete_function,
     graph_from_graph_def,
     graph_from_tensors,
@@ -31,19 +32,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def tf() -> Any:
-    from zoodiff.zoos.keras_backend import import_keras
+    from zoodiff.zoos.keras.backend import import_keras
 
     return import_keras()[1]
-
-
-@pytest.fixture(scope="module")
-def interpret() -> Any:
-    path = Path(__file__).with_name("interpret.py")
-    spec = importlib.util.spec_from_file_location("interpret", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.interpret
 
 
 class Network:
@@ -91,7 +82,7 @@ def json_round(graph: Graph) -> Graph:
     return Graph.from_dict(json.loads(json.dumps(graph.to_dict())))
 
 
-def agree(interpret: Any, network: Network, *, image_out: bool) -> Graph:
+def agree(network: Network, *, image_out: bool) -> Graph:
     """Check that the graph computes what TensorFlow computes, and return it."""
     graph = network.graph()
     actual = interpret(graph, network.weights(), network.image)
@@ -105,15 +96,13 @@ def agree(interpret: Any, network: Network, *, image_out: bool) -> Graph:
 @pytest.mark.parametrize("size", [7, 8])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 7])
 @pytest.mark.parametrize("stride", [1, 2, 3])
-def test_same_padding_is_made_explicit(
-    tf: Any, interpret: Any, size: int, kernel: int, stride: int
-) -> None:
+def test_same_padding_is_made_explicit(tf: Any, size: int, kernel: int, stride: int) -> None:
     def body(net: Network, x: Any) -> Any:
         x = tf.nn.conv2d(x, net.variable("kernel", kernel, kernel, 3, 4), stride, "SAME")
         return tf.nn.max_pool2d(x, 3, 2, "SAME") + tf.nn.avg_pool2d(x, 3, 2, "SAME")
 
     network = Network(tf, body, (1, size, size + 1, 3))
-    graph = agree(interpret, network, image_out=True)
+    graph = agree(network, image_out=True)
     top, bottom = same_pads(size, kernel, stride, 1)
     left, right = same_pads(size + 1, kernel, stride, 1)
     assert graph.nodes[0].attributes["pads"] == [top, left, bottom, right]
@@ -126,7 +115,7 @@ def test_an_odd_total_of_padding_goes_behind() -> None:
     assert same_pads(8, 1, 2, 1) == (0, 0)
 
 
-def test_macs_and_parameters_by_hand(tf: Any, interpret: Any) -> None:
+def test_macs_and_parameters_by_hand(tf: Any) -> None:
     def body(net: Network, x: Any) -> Any:
         x = tf.nn.conv2d(x, net.variable("conv/kernel", 3, 3, 3, 8), 2, "VALID")
         x = tf.nn.relu(tf.nn.bias_add(x, net.variable("conv/bias", 8)))
@@ -158,35 +147,33 @@ def test_macs_and_parameters_by_hand(tf: Any, interpret: Any) -> None:
     ]
 
 
-def test_a_bias_that_others_read_stays_apart(tf: Any, interpret: Any) -> None:
+def test_a_bias_that_others_read_stays_apart(tf: Any) -> None:
     def body(net: Network, x: Any) -> Any:
         y = tf.nn.conv2d(x, net.variable("kernel", 1, 1, 3, 4), 1, "SAME")
         return tf.nn.bias_add(y, net.variable("bias", 4)) * tf.sigmoid(y)
 
-    graph = agree(interpret, Network(tf, body, (1, 4, 5, 3)), image_out=True)
+    graph = agree(Network(tf, body, (1, 4, 5, 3)), image_out=True)
     assert [node.op for node in graph.nodes] == ["Conv", "Sigmoid", "Add", "Mul"] or [
         node.op for node in graph.nodes
     ] == ["Conv", "Add", "Sigmoid", "Mul"]
     assert graph.nodes[0].attributes["bias"] is False
 
 
-def test_a_dilated_convolution_through_the_batch_is_one_convolution(
-    tf: Any, interpret: Any
-) -> None:
+def test_a_dilated_convolution_through_the_batch_is_one_convolution(tf: Any) -> None:
     def body(net: Network, x: Any) -> Any:
         kernel = net.variable("kernel", 3, 3, 3, 4)
         inner = lambda data, **_: tf.nn.conv2d(data, kernel, 1, "VALID")  # noqa: E731
         batched = tf.space_to_batch(x, [2, 2], [[2, 3], [2, 2]])
         return tf.batch_to_space(inner(batched), [2, 2], [[0, 1], [0, 0]])
 
-    graph = agree(interpret, Network(tf, body, (1, 7, 8, 3)), image_out=True)
+    graph = agree(Network(tf, body, (1, 7, 8, 3)), image_out=True)
     (node,) = graph.nodes
     assert node.op == "Conv"
     assert node.attributes["dilations"] == [2, 2]
     assert node.attributes["pads"] == [2, 2, 2, 2]
 
 
-def test_batch_normalisation_fused_and_spelled_out_are_the_same(tf: Any, interpret: Any) -> None:
+def test_batch_normalisation_fused_and_spelled_out_are_the_same(tf: Any) -> None:
     def fused(net: Network, x: Any) -> Any:
         gamma, beta = net.variable("gamma", 3), net.variable("beta", 3)
         mean = net.variable("mean", 3, trainable=False)
@@ -201,10 +188,7 @@ def test_batch_normalisation_fused_and_spelled_out_are_the_same(tf: Any, interpr
         variance = net.variable("variance", 3, low=0.5, trainable=False)
         return tf.nn.batch_normalization(x, mean, variance, beta, gamma, 1e-3)
 
-    found = [
-        agree(interpret, Network(tf, body, (1, 4, 5, 3)), image_out=True)
-        for body in (fused, spelled)
-    ]
+    found = [agree(Network(tf, body, (1, 4, 5, 3)), image_out=True) for body in (fused, spelled)]
     (one,), (other,) = (graph.nodes for graph in found)
     assert one.op == "BatchNormalization"
     assert (one.attributes, one.parameters) == (other.attributes, other.parameters)
@@ -212,7 +196,7 @@ def test_batch_normalisation_fused_and_spelled_out_are_the_same(tf: Any, interpr
     assert (count(found[0]).parameters, count(found[0]).statistics) == (6, 6)
 
 
-def test_batch_normalisation_without_scale_says_so(tf: Any, interpret: Any) -> None:
+def test_batch_normalisation_without_scale_says_so(tf: Any) -> None:
     def body(net: Network, x: Any) -> Any:
         mean = net.variable("mean", 3, trainable=False)
         variance = net.variable("variance", 3, low=0.5, trainable=False)
@@ -221,7 +205,7 @@ def test_batch_normalisation_without_scale_says_so(tf: Any, interpret: Any) -> N
             x, tf.ones(3), beta, mean, variance, is_training=False
         )[0]
 
-    (node,) = agree(interpret, Network(tf, body, (1, 4, 5, 3)), image_out=True).nodes
+    (node,) = agree(Network(tf, body, (1, 4, 5, 3)), image_out=True).nodes
     assert (node.attributes["scale"], node.attributes["center"]) == (False, True)
     assert [parameter.name for parameter in node.parameters] == ["beta", "mean", "variance"]
 
@@ -240,14 +224,14 @@ def fused_layer_norm(tf: Any, x: Any, gamma: Any, beta: Any, epsilon: float) -> 
 
 
 @pytest.mark.parametrize("affine", [True, False])
-def test_layer_normalisation_by_moments(tf: Any, interpret: Any, affine: bool) -> None:
+def test_layer_normalisation_by_moments(tf: Any, affine: bool) -> None:
     def body(net: Network, x: Any) -> Any:
         gamma = net.variable("gamma", 6) if affine else None
         beta = net.variable("beta", 6) if affine else None
         mean, variance = tf.nn.moments(x, [-1], keepdims=True)
         return tf.nn.batch_normalization(x, mean, variance, beta, gamma, 1e-6)
 
-    (node,) = agree(interpret, Network(tf, body, (1, 5, 6)), image_out=False).nodes
+    (node,) = agree(Network(tf, body, (1, 5, 6)), image_out=False).nodes
     assert node.op == "LayerNormalization"
     assert (node.attributes["axes"], node.attributes["epsilon"]) == ([2], 1e-6)
     assert len(node.parameters) == (2 if affine else 0)
@@ -277,7 +261,7 @@ def test_moments_over_space_are_no_layer_normalisation(tf: Any) -> None:
     assert "LayerNormalization" not in ops
 
 
-def test_attention_is_linear_layers_and_products(tf: Any, interpret: Any) -> None:
+def test_attention_is_linear_layers_and_products(tf: Any) -> None:
     def body(net: Network, x: Any) -> Any:
         heads = [
             tf.einsum("abc,cde->abde", x, net.variable(f"{name}/kernel", 6, 2, 3))
@@ -288,7 +272,7 @@ def test_attention_is_linear_layers_and_products(tf: Any, interpret: Any) -> Non
         mixed = tf.einsum("acbe,aecd->abcd", weights, heads[2])
         return tf.einsum("abcd,cde->abe", mixed, net.variable("output/kernel", 2, 3, 6))
 
-    graph = agree(interpret, Network(tf, body, (1, 5, 6)), image_out=False)
+    graph = agree(Network(tf, body, (1, 5, 6)), image_out=False)
     linear = [node for node in graph.nodes if node.op == "Gemm"]
     assert [(n.attributes["in_features"], n.attributes["out_features"]) for n in linear] == [
         (6, 6)
@@ -302,7 +286,7 @@ def test_attention_is_linear_layers_and_products(tf: Any, interpret: Any) -> Non
     assert counts.softmax_inside is False
 
 
-def test_tokens_of_an_image_keep_tensorflows_order(tf: Any, interpret: Any) -> None:
+def test_tokens_of_an_image_keep_tensorflows_order(tf: Any) -> None:
     def body(net: Network, x: Any) -> Any:
         x = tf.nn.conv2d(x, net.variable("patch/kernel", 2, 2, 3, 4), 2, "VALID")
         tokens = tf.reshape(x, [1, 6, 4])
@@ -311,12 +295,12 @@ def test_tokens_of_an_image_keep_tensorflows_order(tf: Any, interpret: Any) -> N
         back = tf.reshape(tokens[:, 1:], [1, 2, 3, 4])
         return tf.nn.conv2d(back, net.variable("back/kernel", 2, 2, 4, 2), 1, "SAME")
 
-    graph = agree(interpret, Network(tf, body, (1, 4, 6, 3)), image_out=True)
+    graph = agree(Network(tf, body, (1, 4, 6, 3)), image_out=True)
     assert [n.op for n in graph.nodes].count("Transpose") == 2
     assert count(graph).parameters == 48 + 4 + 28 + 32
 
 
-def test_splits_slices_pads_and_concatenations(tf: Any, interpret: Any) -> None:
+def test_splits_slices_pads_and_concatenations(tf: Any) -> None:
     def body(net: Network, x: Any) -> Any:
         left, right = tf.split(x, 2, axis=-1)
         left = tf.pad(left, [[0, 0], [1, 0], [0, 2], [0, 0]])[:, 1:, ::2, :]
@@ -324,7 +308,7 @@ def test_splits_slices_pads_and_concatenations(tf: Any, interpret: Any) -> None:
         wide = tf.concat([left[:, :, :3], right], axis=-1)
         return tf.pow(tf.nn.relu6(wide * 3.0), 2.0) / 6.0 - 1.0 + (2.0 - wide)
 
-    graph = agree(interpret, Network(tf, body, (1, 4, 6, 4)), image_out=True)
+    graph = agree(Network(tf, body, (1, 4, 6, 4)), image_out=True)
     assert count(graph).parameters == 0
     assert "Clip" in {node.op for node in graph.nodes}
 
@@ -339,14 +323,14 @@ def test_preprocessing_and_softmax_inside_are_seen(tf: Any) -> None:
     assert counts.softmax_inside and counts.preprocessing_inside
 
 
-def test_variables_of_one_name_stay_apart_and_unused_ones_count(tf: Any, interpret: Any) -> None:
+def test_variables_of_one_name_stay_apart_and_unused_ones_count(tf: Any) -> None:
     def body(net: Network, x: Any) -> Any:
         net.variable("auxiliary/kernel", 7, 7)
         shared = net.variable("kernel", 4, 4)
         other = net.variable("kernel", 4, 4)
         return tf.matmul(tf.matmul(tf.matmul(x, shared), other), shared)
 
-    graph = agree(interpret, Network(tf, body, (1, 4)), image_out=False)
+    graph = agree(Network(tf, body, (1, 4)), image_out=False)
     assert [node.parameters[0].name for node in graph.nodes] == ["kernel", "kernel:2", "kernel"]
     assert [p.name for p in graph.unused_parameters] == ["auxiliary/kernel"]
     counts = count(graph)
@@ -354,7 +338,7 @@ def test_variables_of_one_name_stay_apart_and_unused_ones_count(tf: Any, interpr
     assert (counts.parameters, counts.unused_parameters) == (16 + 16 + 49, 49)
 
 
-def test_calls_of_functions_are_written_out(tf: Any, interpret: Any) -> None:
+def test_calls_of_functions_are_written_out(tf: Any) -> None:
     def body(net: Network, x: Any) -> Any:
         kernel, bias = net.variable("kernel", 3, 3, 3, 4), net.variable("bias", 4)
 
@@ -364,12 +348,12 @@ def test_calls_of_functions_are_written_out(tf: Any, interpret: Any) -> None:
 
         return layer(x) * 2.0
 
-    graph = agree(interpret, Network(tf, body, (1, 5, 5, 3)), image_out=True)
+    graph = agree(Network(tf, body, (1, 5, 5, 3)), image_out=True)
     assert [node.op for node in graph.nodes] == ["Conv", "Relu", "Mul"]
     assert [p.name for p in graph.nodes[0].parameters] == ["kernel", "bias"]
 
 
-def test_a_saved_model_reads_as_the_network_it_was(tf: Any, interpret: Any, tmp_path: Path) -> None:
+def test_a_saved_model_reads_as_the_network_it_was(tf: Any, tmp_path: Path) -> None:
     def body(net: Network, x: Any) -> Any:
         x = tf.nn.conv2d(x, net.variable("kernel", 3, 3, 3, 4), 1, "SAME")
         return tf.reduce_max(tf.nn.relu(x), [1, 2], keepdims=True)
@@ -384,7 +368,7 @@ def test_a_saved_model_reads_as_the_network_it_was(tf: Any, interpret: Any, tmp_
     assert count(graph).parameters == 108
 
 
-def test_a_frozen_graph_reads_with_its_constants_as_weights(tf: Any, interpret: Any) -> None:
+def test_a_frozen_graph_reads_with_its_constants_as_weights(tf: Any) -> None:
     values = np.random.default_rng(3).uniform(0.5, 1.5, (3, 3, 3, 4)).astype(np.float32)
     with tf.Graph().as_default() as plain:
         image = tf.compat.v1.placeholder(tf.float32, [None, None, None, 3], name="image")

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 pytest.importorskip("tflite")
 
-from zoodiff.compare.diff import diff
+from zoodiff.architecture.diff import diff
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.tflite_file import graph_from_file
+from zoodiff.frontends.tflite.file import graph_from_file
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.cost import count
-from zoodiff.graph.evaluate.run import evaluate
+from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph
 
 needs_keras = [
@@ -61,7 +61,7 @@ def cell(keras: Any) -> Any:
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory) -> dict[str, Path]:
     """The network in float, with integer weights, and in integers."""
-    from zoodiff.zoos.keras_backend import import_keras
+    from zoodiff.zoos.keras.backend import import_keras
 
     keras, tf = import_keras()
     keras.utils.set_random_seed(0)
@@ -80,7 +80,7 @@ def converted(tmp_path_factory) -> dict[str, Path]:
         found[form] = folder / f"{form}.tflite"
         found[form].write_bytes(converter.convert())
     found["keras"] = folder / "keras.json"
-    from zoodiff.frontends.keras_functional import to_graph
+    from zoodiff.frontends.keras.functional import to_graph
 
     found["keras"].write_text(to_graph(model).to_json())
     return found
@@ -140,8 +140,8 @@ class TestConverted:
     @pytest.mark.parametrize("name", ["MobileNetV2", "ConvNeXtTiny"])
     @pytest.mark.slow
     def test_whole_networks_are_what_they_were(self, name: str, tmp_path: Path) -> None:
-        from zoodiff.frontends.keras_functional import to_graph
-        from zoodiff.zoos.keras_backend import import_keras
+        from zoodiff.frontends.keras.functional import to_graph
+        from zoodiff.zoos.keras.backend import import_keras
 
         keras, tf = import_keras()
         model = random_weights(getattr(keras.applications, name)(weights=None))

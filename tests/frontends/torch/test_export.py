@@ -18,7 +18,7 @@ HEAD = """
 import torch
 from torch import nn
 import torch.nn.functional as F
-from zoodiff.frontends.torch_export import to_graph
+from zoodiff.frontends.torch.export import to_graph
 from zoodiff.graph.cost import count
 from zoodiff.errors import MeasurementError
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoodiff.graph.evaluate.run import evaluate, unsupported
+from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph, Node, Tensor
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.evaluate import run as module
-from zoodiff.graph.evaluate.run import evaluate, unsupported
+from zoodiff.graph.interpreter import run as module
+from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
-from zoodiff.graph.net import Net
+from zoodiff.graph.mutable import Net
 from zoodiff.graph.passes import parameters
 from zoodiff.graph.weights import viewed
 

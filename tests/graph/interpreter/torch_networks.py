@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from zoodiff.frontends.torch_export import to_graph
+from zoodiff.frontends.torch.export import to_graph
 from zoodiff.graph.canonical import canonical
-from zoodiff.graph.evaluate.run import evaluate, unsupported
+from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.torch_compat import import_torchvision
 
 

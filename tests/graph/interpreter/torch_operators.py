@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from zoodiff.graph.evaluate.products import einsum
-from zoodiff.graph.evaluate.run import evaluate, unsupported
+from zoodiff.graph.interpreter.products import einsum
+from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 
 
@@ -116,7 +116,7 @@ def test_convolution_with_uneven_pads() -> None:
 
 def test_convolution_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lowered input that may take two rows at once gives what the whole gives."""
-    from zoodiff.graph.evaluate import windows
+    from zoodiff.graph.interpreter import windows
 
     x, weight = noise(1, 4, 21, 10), noise(6, 2, 3, 3)
     monkeypatch.setattr(windows, "_BUFFER", 2 * 4 * 9 * 8 * 8)

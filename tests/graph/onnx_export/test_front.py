@@ -10,11 +10,11 @@ import pytest
 
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.canonical import canonical
-from zoodiff.graph.evaluate.run import evaluate
+from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
-from zoodiff.graph.lower import to_model
-from zoodiff.graph.lower.emit import node_of
-from zoodiff.graph.lower.front import in_front
+from zoodiff.graph.onnx_export import to_model
+from zoodiff.graph.onnx_export.emit import node_of
+from zoodiff.graph.onnx_export.front import in_front
 
 ort = pytest.importorskip("onnxruntime", reason="needs the onnx extra")
 pytestmark = pytest.mark.onnx

@@ -10,9 +10,9 @@ import pytest
 
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.canonical import canonical
-from zoodiff.graph.evaluate.run import evaluate, unsupported
+from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
-from zoodiff.graph.lower import to_model
+from zoodiff.graph.onnx_export import to_model
 from zoodiff.graph.weights import Drawn
 
 ort = pytest.importorskip("onnxruntime", reason="needs the onnx extra")

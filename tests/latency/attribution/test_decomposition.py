@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoodiff.compare.latency_parts import parts
+from zoodiff.latency.attribution.decomposition import parts
 from zoodiff.stats.intervals import Estimate
 
 SHAPES = st.lists(st.integers(2, 6), min_size=2, max_size=4)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.compare import timed
-from zoodiff.compare.timed_more import Wanted, more
-from zoodiff.compare.why import beside, reasons
 from zoodiff.engines.local import LocalEngine
-from zoodiff.measure.latency.rounds import Effort
+from zoodiff.latency import session
+from zoodiff.latency.attribution.explain import beside, reasons
+from zoodiff.latency.benchmark import Effort
+from zoodiff.latency.extras import Wanted, more
 
 pytestmark = pytest.mark.onnx
 EFFORT = Effort(seconds=0.4, processes=2, most_processes=2, block_ms=1.0)
@@ -53,8 +53,8 @@ def network(path: Path, layers: int, *, scaled: bool = False, softmax: bool = Fa
 
 def test_nothing_on_the_cpu_is_timed_beside_what_runs_on_a_device(tmp_path: Path) -> None:
     here, there = (network(tmp_path / f"{name}.onnx", 2) for name in ("here", "there"))
-    asked = timed.Asked(effort=EFFORT, modes=(f"{there}=cuda",))
-    contestants = timed.contestants_of([timed.entry_of(str(x)) for x in (here, there)], asked)
+    asked = session.Asked(effort=EFFORT, modes=(f"{there}=cuda",))
+    contestants = session.contestants_of([session.entry_of(str(x)) for x in (here, there)], asked)
     with LocalEngine() as engine:
         found = beside(engine, contestants, tmp_path, 0)
     assert [one.name for one in found.companions] == [
@@ -70,11 +70,11 @@ def test_nothing_on_the_cpu_is_timed_beside_what_runs_on_a_device(tmp_path: Path
 def test_a_ratio_is_the_product_of_its_parts_and_layers_add_up(tmp_path: Path) -> None:
     small = network(tmp_path / "small.onnx", 2)
     large = network(tmp_path / "large.onnx", 8, scaled=True, softmax=True)
-    asked = timed.Asked(effort=EFFORT)
-    contestants = timed.contestants_of([timed.entry_of(str(x)) for x in (large, small)], asked)
+    asked = session.Asked(effort=EFFORT)
+    contestants = session.contestants_of([session.entry_of(str(x)) for x in (large, small)], asked)
     with LocalEngine() as engine:
         found = beside(engine, contestants, tmp_path, 0)
-        outcome = timed.run(engine, contestants, asked, companions=found.companions)
+        outcome = session.run(engine, contestants, asked, companions=found.companions)
         why = reasons(engine, found, outcome.measured)
     assert outcome.timings.failures == {}
     assert [row.entry for row in outcome.timings.rows] == [str(c.entry.ref) for c in contestants]
@@ -96,12 +96,12 @@ def test_a_ratio_is_the_product_of_its_parts_and_layers_add_up(tmp_path: Path) -
 
 
 def test_what_cannot_be_lowered_has_a_reason_and_the_rest_stands(fake_zoo, tmp_path: Path) -> None:
-    asked = timed.Asked(effort=EFFORT)
-    entries = [timed.entry_of(x) for x in ("fake:small", "fake:wide")]
-    contestants = timed.contestants_of(entries, asked)
+    asked = session.Asked(effort=EFFORT)
+    entries = [session.entry_of(x) for x in ("fake:small", "fake:wide")]
+    contestants = session.contestants_of(entries, asked)
     with LocalEngine() as engine:
         found = beside(engine, contestants, tmp_path, 0)
-        outcome = timed.run(engine, contestants, asked, companions=found.companions)
+        outcome = session.run(engine, contestants, asked, companions=found.companions)
         (pair,) = reasons(engine, found, outcome.measured).pairs
     assert found.companions == ()
     assert pair.parts.architecture is None and pair.parts.reason
@@ -109,9 +109,9 @@ def test_what_cannot_be_lowered_has_a_reason_and_the_rest_stands(fake_zoo, tmp_p
 
 
 def test_cold_starts_sweeps_and_the_environment_are_measured_where_asked(tmp_path: Path) -> None:
-    asked = timed.Asked(effort=EFFORT)
+    asked = session.Asked(effort=EFFORT)
     path = network(tmp_path / "net.onnx", 2)
-    contestants = timed.contestants_of([timed.entry_of(str(path))], asked)
+    contestants = session.contestants_of([session.entry_of(str(path))], asked)
     wanted = Wanted(cold=True, batches=(1, 2), environment=True, processes=1, seconds=0.5)
     with LocalEngine() as engine:
         found = more(engine, contestants, wanted)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from zoodiff.compare.diff import diff
-from zoodiff.compare.latency_profile import BETWEEN, NOISE, attributed, profile_of
+from zoodiff.architecture.diff import diff
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
-from zoodiff.graph.lower.emit import name_of
+from zoodiff.graph.onnx_export.emit import name_of
+from zoodiff.latency.attribution.layer_profile import BETWEEN, NOISE, attributed, profile_of
 from zoodiff.workers.messages import OperatorTime, Profiled
-from zoodiff.zoos.onnx_profile import read
+from zoodiff.zoos.runtime.onnx_profile import read
 
 
 def residual(stride: int = 1) -> Graph:

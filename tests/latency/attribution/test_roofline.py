@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from zoodiff.compare.roofline import roofline
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
-from zoodiff.measure.roofline import Peaks, peaks_of
+from zoodiff.host.peaks import Peaks, peaks_of
+from zoodiff.latency.attribution.roofline import roofline
 from zoodiff.workers.messages import MeasuredPeaks
 
 PEAKS = Peaks(1, {"numpy": 1e9, "onnxruntime": 2e9}, {"copy": 1e8, "read": 5e7}, 2**27)

@@ -1,7 +1,8 @@
 """Inject faults into runs, resume them, and compare with an undisturbed run.
 
-``python tests/faults/campaign.py --count 200`` prints what was injected and what was found, and
-ends with 1 where anything was wrong. A case is repeated by its number: ``--first 17 --count 1``.
+``PYTHONPATH=tests python -m support.faults.campaign --count 200`` prints what was injected and what
+was found, and ends with 1 where anything was wrong. A case is repeated by its number: ``--first 17
+--count 1``.
 """
 
 from __future__ import annotations
@@ -18,12 +19,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import checks
-import forked
-import kinds
-import world
+from support.faults import checks, forked, kinds, world
 
 
 def schedule(count: int) -> list[str]:

@@ -11,9 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from world import IMAGES, Run
-
-from zoodiff.measure.parts import Parts
+from support.faults.world import IMAGES, Run
+from zoodiff.accuracy.checkpoints import Parts
 from zoodiff.store.collect import remove, waste
 from zoodiff.store.files import LocalFiles
 from zoodiff.store.folder import Store

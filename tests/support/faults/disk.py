@@ -13,7 +13,7 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 
-from zoodiff.measure import common
+from zoodiff.host import provenance
 from zoodiff.store import files
 
 Step = Callable[[], None]
@@ -143,7 +143,7 @@ def jumping_clock(seed: int) -> Step:
                 return real.now(tz) + datetime.timedelta(seconds=jump())
 
         time.time = lambda: real_time() + jump()
-        common.datetime = types.SimpleNamespace(  # type: ignore[assignment]
+        provenance.datetime = types.SimpleNamespace(  # type: ignore[assignment]
             datetime=Jumping, UTC=datetime.UTC
         )
 

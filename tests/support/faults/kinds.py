@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import disk
-import forked
 import psutil
-from checks import Wrong
-from world import Run
+
+from support.faults import disk, forked
+from support.faults.checks import Wrong
+from support.faults.world import Run
 
 LIMIT = 120.0
 """Seconds after which a run counts as hanging."""

@@ -22,7 +22,7 @@ from zoodiff.workers.process import worker_environment as _worker_environment
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Model, Weights, WorkerSpec
 
-HERE = Path(__file__).resolve().parent
+BACKENDS = Path(__file__).resolve().parents[2] / "fakes"
 IMAGES = 140
 """Three parts of a pass: two of 64 and a rest."""
 STUDY = """\
@@ -161,7 +161,7 @@ class Run:
         return 0
 
     def _patch(self) -> None:
-        from zoodiff.measure import image_task
+        from zoodiff.accuracy import sharding
         from zoodiff.workers import process
 
         (self.work / "scratch").mkdir(exist_ok=True)
@@ -173,10 +173,10 @@ class Run:
 
         def with_backend(*args: object, **kwargs: object) -> dict[str, str]:
             inner = _worker_environment(*args, **kwargs)  # type: ignore[arg-type]
-            return inner | {"PYTHONPATH": str(HERE), "FAULT_LOG": calls}
+            return inner | {"PYTHONPATH": str(BACKENDS), "FAULT_LOG": calls}
 
         process.worker_environment = with_backend  # type: ignore[assignment]
-        image_task.default_lanes = lambda: 1
+        sharding.default_lanes = lambda: 1
         for patch in self.patches:
             patch()
 

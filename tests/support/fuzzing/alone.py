@@ -1,4 +1,4 @@
-"""Targets under atheris, each in a fork of its own: ``python -m fuzzing.alone TARGET ...``.
+"""Targets under atheris, each in a fork of its own: ``python -m support.fuzzing.alone TARGET ...``.
 
 What the target raises is kept and fuzzing goes on; what ends the process (a segmentation fault,
 an abort, a hang) is left to libFuzzer, which writes the input down.
@@ -25,8 +25,8 @@ import atheris
 
 _INSTRUMENTED = ["zoodiff", "tarfile", "tomllib"]
 with atheris.instrument_imports(include=_INSTRUMENTED):
-    from fuzzing.registry import TARGETS
-    from fuzzing.target import scratch
+    from support.fuzzing.registry import TARGETS
+    from support.fuzzing.target import scratch
     from zoodiff.errors import ZoodiffError
 
 GRACE = 300

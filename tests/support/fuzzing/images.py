@@ -8,8 +8,8 @@ import json
 import tarfile
 from collections.abc import Callable, Sequence
 
-from fuzzing.mutations import bytes_, image, records, tar
-from fuzzing.target import SHARED, Target, fresh
+from support.fuzzing.mutations import bytes_, image, records, tar
+from support.fuzzing.target import SHARED, Target, fresh
 
 
 @functools.cache
@@ -77,7 +77,7 @@ def tfrecord(data: bytes) -> None:
 
 
 def tfrecord_seeds() -> Sequence[bytes]:
-    from fuzzing.mutations import framed
+    from support.fuzzing.mutations import framed
 
     def field(number: int, content: bytes) -> bytes:
         return bytes([number << 3 | 2, len(content)]) + content

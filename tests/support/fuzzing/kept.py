@@ -11,8 +11,8 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from fuzzing.mutations import archive, bytes_, json_
-from fuzzing.target import Target, fresh, scratch
+from support.fuzzing.mutations import archive, bytes_, json_
+from support.fuzzing.target import Target, fresh, scratch
 from zoodiff.errors import WorkerError
 from zoodiff.workers.exchange import Incoming, outgoing
 from zoodiff.workers.protocol import ProtocolError
@@ -91,9 +91,9 @@ def manifest_of(records: Sequence[str]) -> Any:
 
 
 def _reported(store: Any, manifest: Any) -> None:
-    from zoodiff.compare.assemble import assemble
     from zoodiff.report import render, tables
     from zoodiff.report.page import page
+    from zoodiff.study.assemble import assemble
 
     result = assemble(store, manifest)
     printed = page(result)
@@ -107,7 +107,7 @@ def record(data: bytes) -> None:
     """A record under a name of its own hash, beside two others, and the report of all three."""
     from zoodiff.store.folder import Store
     from zoodiff.store.records import Record
-    from zoodiff.store.sealed import SEAL, parsed
+    from zoodiff.store.self_hashed import SEAL, parsed
 
     store = Store(fresh("results"))
     named = ["architecture/0000000000000000-0000000000000000.json"]
@@ -141,7 +141,7 @@ def record_seeds() -> Sequence[bytes]:
 def manifest(data: bytes) -> None:
     """A manifest, and the report of its run."""
     from zoodiff.store.folder import Store, manifest_name
-    from zoodiff.store.sealed import SEAL, parsed, sealed
+    from zoodiff.store.self_hashed import SEAL, parsed, sealed
 
     store = Store(fresh("results"))
     for kind in ("architecture", "latency", "accuracy"):
@@ -175,7 +175,7 @@ def predictions_bytes() -> bytes:
     """The predictions of three images."""
     import numpy as np
 
-    from zoodiff.measure.predictions import Predictions, Stored, to_parquet
+    from zoodiff.accuracy.predictions import Predictions, Stored, to_parquet
 
     return to_parquet(
         Stored(
@@ -194,7 +194,7 @@ def predictions_bytes() -> bytes:
 
 def predictions(data: bytes) -> None:
     """The predictions of a record that has their hash, compared with those of another."""
-    from zoodiff.compare.evaluated import compare
+    from zoodiff.accuracy.comparison import compare
     from zoodiff.store.folder import Store
 
     store = Store(fresh("results"))
@@ -215,7 +215,7 @@ def predictions(data: bytes) -> None:
 
 def part(data: bytes) -> None:
     """A finished part of a pass over a data set: one that is not whole counts as missing."""
-    from zoodiff.measure.parts import Parts
+    from zoodiff.accuracy.checkpoints import Parts
     from zoodiff.store.files import LocalFiles
 
     folder = fresh("parts")
@@ -229,8 +229,8 @@ def part(data: bytes) -> None:
 def part_seeds() -> Sequence[bytes]:
     import numpy as np
 
-    from zoodiff.measure.parts import Part, Parts
-    from zoodiff.measure.predictions import from_parquet
+    from zoodiff.accuracy.checkpoints import Part, Parts
+    from zoodiff.accuracy.predictions import from_parquet
     from zoodiff.store.files import LocalFiles
 
     folder = fresh("part")
@@ -328,11 +328,11 @@ def _answering(answer: Any) -> Any:
 
 def answers(data: bytes) -> None:
     """A worker's description of a network, counted, brought to one form and compared."""
-    from zoodiff.compare.diff import diff
+    from zoodiff.architecture import describe as architecture
+    from zoodiff.architecture.diff import diff
     from zoodiff.errors import UsageError
     from zoodiff.graph.canonical import canonical
     from zoodiff.graph.fingerprint import fingerprint
-    from zoodiff.measure import architecture
     from zoodiff.zoos import registry
 
     try:
@@ -348,7 +348,7 @@ def answers(data: bytes) -> None:
 
 
 def answers_seeds() -> Sequence[bytes]:
-    from fuzzing.onnx_files import small_graphs
+    from support.fuzzing.onnx_files import small_graphs
 
     return [
         json.dumps(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fuzzing.target import Target, placed
+from support.fuzzing.target import Target, placed
 
 
 def counted(graph: Any) -> None:
     """What becomes of a description: counts, one form, a fingerprint, a diff with itself."""
-    from zoodiff.compare.diff import diff
+    from zoodiff.architecture.diff import diff
     from zoodiff.graph.canonical import canonical
     from zoodiff.graph.cost import count
     from zoodiff.graph.ir import Graph
@@ -29,7 +29,7 @@ def recognised(data: bytes) -> None:
 
 
 def recognised_seeds() -> Sequence[bytes]:
-    from fuzzing.mutations import packed
+    from support.fuzzing.mutations import packed
 
     return [
         packed({"config.json": b"{}", "model.weights.h5": b""}),

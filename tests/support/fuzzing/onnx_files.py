@@ -6,9 +6,9 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fuzzing.mutations import protobuf
-from fuzzing.network import counted
-from fuzzing.target import Target, placed
+from support.fuzzing.mutations import protobuf
+from support.fuzzing.network import counted
+from support.fuzzing.target import Target, placed
 
 
 @functools.cache
@@ -202,7 +202,7 @@ def onnx_seeds() -> Sequence[bytes]:
 
 def small_graphs() -> Iterable[Any]:
     """Graphs as frontends make them."""
-    from zoodiff.frontends.onnx_file import graph_from_model
+    from zoodiff.frontends.onnx.file import graph_from_model
 
     for model in onnx_models()[:4]:
         copied = type(model)()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzzing import (
+from support.fuzzing import (
     images,
     kept,
     network,
@@ -12,7 +12,7 @@ from fuzzing import (
     tflite_files,
     torch_files,
 )
-from fuzzing.target import Target
+from support.fuzzing.target import Target
 
 _MODULES = (
     *(texts, images, kept, network),

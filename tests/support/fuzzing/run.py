@@ -1,4 +1,4 @@
-"""Fuzz all targets in turn: ``python -m fuzzing.run --seconds 3600``.
+"""Fuzz all targets in turn: ``python -m support.fuzzing.run --seconds 3600``.
 
 Each target runs in a process of its own, a part of the time at once; those that find something
 get more. What was found lies in ``FOLDER/found``, what every target had in ``FOLDER/log.jsonl``.
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fuzzing.registry import TARGETS
+from support.fuzzing.registry import TARGETS
 
 TOO_LATE = 1 << 20
 """As in ``fuzzing.alone``, which cannot be imported without atheris."""
@@ -146,9 +146,9 @@ class Servers:
             for other in list(self._running):
                 self._end(other)  # one at a time: they are large
             names = [name for name in self._names if _group(name) == group]
-            command = [sys.executable, "-m", "fuzzing.alone", *names]
+            command = [sys.executable, "-m", "support.fuzzing.alone", *names]
             one = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1")
-            path = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+            path = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
             quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(path)}
             with (self._folder / f"{group}.server.log").open("wb") as log:
                 self._running[group] = subprocess.Popen(

@@ -11,8 +11,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fuzzing.mutations import VALUES
-from fuzzing.target import Target
+from support.fuzzing.mutations import VALUES
+from support.fuzzing.target import Target
 
 Bytes = st.SearchStrategy[bytes]
 
@@ -102,7 +102,7 @@ def _specification() -> dict[str, Any]:
 
 
 def _study() -> dict[str, Any]:
-    from zoodiff.measure.study import AccuracyTable, LatencyTable, Study
+    from zoodiff.study.config import AccuracyTable, LatencyTable, Study
 
     names = st.sampled_from(["torchvision", "resnet18", "torchvision:alexnet", "all", "a:b@c"])
     inner = {"accuracy": AccuracyTable, "latency": LatencyTable, "architecture": AccuracyTable}

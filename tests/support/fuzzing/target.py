@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzzing.mutations import Mutation, bytes_
+from support.fuzzing.mutations import Mutation, bytes_
 
 SHARED = Path(
     os.environ.get("ZOODIFF_SHARED", Path(__file__).resolve().parents[3].parent / "shared")

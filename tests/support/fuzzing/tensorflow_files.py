@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fuzzing.mutations import archive, bytes_, json_, protobuf
-from fuzzing.network import counted
-from fuzzing.target import Target, fresh, placed
+from support.fuzzing.mutations import archive, bytes_, json_, protobuf
+from support.fuzzing.network import counted
+from support.fuzzing.target import Target, fresh, placed
 
 
 @functools.cache
@@ -30,7 +30,7 @@ def keras(data: bytes) -> None:
 
 @functools.cache
 def keras_seeds() -> Sequence[bytes]:
-    from zoodiff.zoos.keras_backend import import_keras
+    from zoodiff.zoos.keras.backend import import_keras
 
     library, _ = import_keras()
     layers = library.layers

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fuzzing.mutations import json_, lines, words_of_text
-from fuzzing.target import Target, fresh, placed, scratch
+from support.fuzzing.mutations import json_, lines, words_of_text
+from support.fuzzing.target import Target, fresh, placed, scratch
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -17,8 +17,8 @@ def study(data: bytes) -> None:
     """A study file, and what is planned from it; data sets are not opened."""
     from zoodiff.claims.discrepancies import rank
     from zoodiff.claims.table import parse
-    from zoodiff.measure.plan import plan
-    from zoodiff.measure.study import load_study, with_download
+    from zoodiff.study.config import load_study, with_download
+    from zoodiff.study.plan import plan
 
     loaded = with_download(load_study(str(placed("study.toml", data))))
     if loaded.study.claims is not None:
@@ -126,7 +126,7 @@ def specification(data: bytes) -> None:
 
 
 def _picture() -> bytes:
-    from fuzzing.images import picture
+    from support.fuzzing.images import picture
 
     return picture("PNG")
 
@@ -319,7 +319,7 @@ def pattern_seeds() -> Sequence[bytes]:
 
 def changes(data: bytes) -> None:
     """Changes of a preprocessing as the command takes them."""
-    from zoodiff.measure.contestants import changes_of
+    from zoodiff.accuracy.subject import changes_of
 
     changes_of(data.decode("utf-8", "surrogateescape").split("\n"))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fuzzing.mutations import words
-from fuzzing.network import counted
-from fuzzing.target import SHARED, Target, placed
+from support.fuzzing.mutations import words
+from support.fuzzing.network import counted
+from support.fuzzing.target import SHARED, Target, placed
 
 
 def tflite_seeds() -> Sequence[bytes]:
@@ -146,7 +146,7 @@ def tflite_real() -> Sequence[bytes]:
 
 
 def _converted() -> Sequence[bytes]:
-    from zoodiff.zoos.keras_backend import import_keras
+    from zoodiff.zoos.keras.backend import import_keras
 
     keras, tf = import_keras()
     layers = keras.layers

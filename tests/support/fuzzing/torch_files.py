@@ -9,9 +9,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from fuzzing.mutations import archive, bytes_, json_
-from fuzzing.network import counted
-from fuzzing.target import Target, placed
+from support.fuzzing.mutations import archive, bytes_, json_
+from support.fuzzing.network import counted
+from support.fuzzing.target import Target, placed
 
 
 def _torch() -> Any:

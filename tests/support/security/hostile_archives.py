@@ -9,8 +9,8 @@ import struct
 import zipfile
 from pathlib import Path
 
-from hostile import trick
-from hostile_pickles import archive, saved, state
+from support.security.hostile import trick
+from support.security.hostile_pickles import archive, saved, state
 
 
 @trick("SEC120", "checkpoint")

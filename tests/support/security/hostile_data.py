@@ -9,7 +9,7 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from hostile import trick
+from support.security.hostile import trick
 
 
 def _shard(folder: Path, *members: tuple[str, bytes, bytes]) -> Path:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hostile import trick
+from support.security.hostile import trick
 
 
 @cache

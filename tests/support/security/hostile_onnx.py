@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hostile import trick
+from support.security.hostile import trick
 
 
 def model(weights: dict[str, str] | None, **more: Any) -> Any:

@@ -12,7 +12,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from hostile import Payload, trick
+
+from support.security.hostile import Payload, trick
 
 
 def saved(folder: Path, data: bytes, name: str = "a.pth") -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from hostile import Payload, trick
+from support.security.hostile import Payload, trick
 
 
 def network():

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hostile import trick
-from hostile_tensorflow import frozen, saved_model
+from support.security.hostile import trick
+from support.security.hostile_tensorflow import frozen, saved_model
 
 
 def _mean(x: Any) -> Any:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from hostile import Payload, trick
-from hostile_programs import network
+from support.security.hostile import Payload, trick
+from support.security.hostile_programs import network
 
 _RETURN = b"    return "
 ARMED: list[str] = []

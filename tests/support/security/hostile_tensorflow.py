@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hostile import trick
+from support.security.hostile import trick
 
 
 def saved_model(folder: Path, call: Callable[[Any], Any], **held: Any) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sound import named, sound
+from support.security.sound import named, sound
 
 
 def _network(body: Callable[[Any, Any], Any], size: int = 16) -> Any:
@@ -161,7 +161,8 @@ def saved_model_of_keras(folder: Path) -> Path:
 @sound("tensorflow")
 def saved_model_of_a_module(folder: Path) -> Path:
     import tensorflow as tf
-    from hostile_tensorflow import saved_model
+
+    from support.security.hostile_tensorflow import saved_model
 
     return saved_model(folder, lambda x: tf.reduce_mean(x, (1, 2)), more=tf.Variable([1.0, 2.0]))
 
@@ -169,7 +170,8 @@ def saved_model_of_a_module(folder: Path) -> Path:
 @sound("tensorflow")
 def saved_model_with_functions(folder: Path) -> Path:
     import tensorflow as tf
-    from hostile_tensorflow import saved_model
+
+    from support.security.hostile_tensorflow import saved_model
 
     @tf.function
     def inner(x):

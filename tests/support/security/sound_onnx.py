@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sound import named, sound
+
+from support.security.sound import named, sound
 
 
 def model(opset: int = 17, dtype: Any = np.float32, batch: int | str = 1, extra=()) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from sound import SOUND, Sound
+from support.security.sound import SOUND, Sound
 
 CLASSES = 3
 

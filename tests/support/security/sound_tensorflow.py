@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hostile_saved_models import first_version
-from hostile_tensorflow import saved_model
-from sound import named, sound
-from sound_onnx import jpeg
+
+from support.security.hostile_tensorflow import saved_model
+from support.security.sound import named, sound
+from support.security.sound_onnx import jpeg
 
 
 def _exported(name: str, make: Callable[[Any], Any], *, by_tensorflow: bool = False) -> None:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sound import named, sound
+from support.security.sound import named, sound
 
 
 @cache

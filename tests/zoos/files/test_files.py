@@ -138,7 +138,7 @@ def written(tmp_path_factory) -> dict[str, Path]:
     """One network in five formats."""
     import numpy as np
 
-    from zoodiff.zoos.keras_backend import import_keras
+    from zoodiff.zoos.keras.backend import import_keras
 
     keras, tf = import_keras()
     keras.utils.set_random_seed(0)
@@ -194,7 +194,7 @@ def test_five_formats_are_one_network(written: dict[str, Path], name: str) -> No
 def test_the_hash_of_what_was_read_is_in_the_record(
     written: dict[str, Path], kept_workers: LocalEngine, name: str
 ) -> None:
-    from zoodiff.measure import architecture
+    from zoodiff.architecture import describe as architecture
     from zoodiff.zoos.digest import sha256_of
 
     expected = sha256_of(written[name])

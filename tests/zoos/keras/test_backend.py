@@ -24,7 +24,7 @@ from zoodiff.errors import UnknownNameError
 from zoodiff.graph.cost import Counts, count
 from zoodiff.graph.ir import Graph
 from zoodiff.zoos.base import Model
-from zoodiff.zoos.keras import ZOO
+from zoodiff.zoos.keras.catalogue import ZOO
 
 needs_keras = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("keras", "tensorflow")),
@@ -118,7 +118,7 @@ class Described:
 
 @pytest.fixture(scope="session")
 def backend() -> Any:
-    from zoodiff.zoos.keras_backend import KerasBackend
+    from zoodiff.zoos.keras.backend import KerasBackend
 
     return KerasBackend()
 
@@ -304,7 +304,7 @@ class TestPublished:
     def test_preprocessing_is_what_preprocess_input_does(self, backend: Any, name: str) -> None:
         import keras
 
-        from zoodiff.zoos.keras_backend import preprocess_input
+        from zoodiff.zoos.keras.backend import preprocess_input
 
         pixels = np.random.default_rng(0).uniform(0, 255, (2, 5, 4, 3))
         expected = preprocess_input(keras, name)(pixels.copy())
@@ -317,7 +317,7 @@ class TestPublished:
     ) -> None:
         import keras
 
-        from zoodiff.zoos.keras_backend import without_weights
+        from zoodiff.zoos.keras.backend import without_weights
 
         asked: list[tuple[str, str | None]] = []
         with (
@@ -352,7 +352,7 @@ import numpy as np
 begin = time.perf_counter()
 from zoodiff.errors import ZoodiffError
 from zoodiff.zoos.keras import ZOO
-from zoodiff.zoos.keras_backend import KerasBackend
+from zoodiff.zoos.keras.backend import KerasBackend
 backend = KerasBackend()
 said = {"import": time.perf_counter() - begin, "describe": {}}
 for name in ("NASNetLarge", "VGG19", "ConvNeXtXLarge", "EfficientNetV2L"):

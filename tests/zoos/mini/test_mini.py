@@ -189,7 +189,7 @@ def test_the_export_computes_what_was_trained(engine, home, outputs) -> None:
     script = f"""
 import numpy as np, torch
 from pathlib import Path
-from zoodiff.zoos import mini_common, mini_onnx, mini_torch
+from zoodiff.zoos.mini import common as mini_common, onnx as mini_onnx, torch as mini_torch
 path = next(Path({str(home / "mini")!r}).glob("onnx-*.npz"))
 module = mini_torch.load_state(mini_torch.build(), mini_common.read(path))
 with torch.inference_mode():

@@ -15,7 +15,7 @@ from zoodiff.errors import UnknownNameError, WeightsUnavailableError
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
 from zoodiff.zoos.base import Model, Weights
-from zoodiff.zoos.onnx import ZOO
+from zoodiff.zoos.onnx.catalogue import ZOO
 
 pytestmark = [
     pytest.mark.onnx,
@@ -43,7 +43,7 @@ def described(engine):
 def test_nine_light_graphs_and_every_file_of_the_manifest(shared: Path, tmp_path: Path) -> None:
     assert len(LIGHT) == 9
     assert len(ZOO.models()) == 9 + 119
-    tool = Path(__file__).parents[2] / "tools" / "refresh_onnx.py"
+    tool = Path(__file__).parents[3] / "tools" / "refresh_onnx.py"
     claims = shared / "claims"
     target = tmp_path / "onnx.json"
     subprocess.run(
@@ -58,7 +58,7 @@ def test_nine_light_graphs_and_every_file_of_the_manifest(shared: Path, tmp_path
         check=True,
         timeout=600,
     )
-    data = Path(__file__).parents[2] / "src/zoodiff/zoos/data/onnx.json"
+    data = Path(__file__).parents[3] / "src/zoodiff/zoos/data/onnx.json"
     assert target.read_text() == data.read_text()
 
 
@@ -126,7 +126,7 @@ def test_the_light_graphs_compute_the_outputs_that_onnx_ships_for_them(name: str
     import onnx
     from onnx import numpy_helper
 
-    from zoodiff.zoos.onnx_backend import OnnxBackend, light_folder
+    from zoodiff.zoos.onnx.backend import OnnxBackend, light_folder
 
     network = OnnxBackend().load(name, None, seed=0, threads=1)
     assert network.weights_state == "placeholder"
@@ -196,7 +196,7 @@ class Hub:
 
 
 def test_a_published_file_is_fetched_by_its_path_and_checked(monkeypatch, tmp_path: Path) -> None:
-    from zoodiff.zoos.onnx_backend import fetch
+    from zoodiff.zoos.onnx.backend import fetch
 
     (tmp_path / "model.onnx").write_bytes(b"the right file")
     hub = Hub(monkeypatch, remote=tmp_path / "model.onnx")
@@ -208,7 +208,7 @@ def test_a_published_file_is_fetched_by_its_path_and_checked(monkeypatch, tmp_pa
 
 
 def test_a_file_in_the_cache_needs_no_network(monkeypatch, tmp_path: Path) -> None:
-    from zoodiff.zoos.onnx_backend import fetch
+    from zoodiff.zoos.onnx.backend import fetch
 
     (tmp_path / "model.onnx").write_bytes(b"the right file")
     Hub(monkeypatch, cached=tmp_path / "model.onnx")
@@ -217,7 +217,7 @@ def test_a_file_in_the_cache_needs_no_network(monkeypatch, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("content", [b"the wrong file", b"the right file and more"])
 def test_another_file_under_the_same_name_is_refused(monkeypatch, tmp_path, content) -> None:
-    from zoodiff.zoos.onnx_backend import fetch
+    from zoodiff.zoos.onnx.backend import fetch
 
     (tmp_path / "model.onnx").write_bytes(content)
     Hub(monkeypatch, cached=tmp_path / "model.onnx")
@@ -229,7 +229,7 @@ def test_another_file_under_the_same_name_is_refused(monkeypatch, tmp_path, cont
 
 
 def test_no_network_is_one_sentence_and_no_download(monkeypatch) -> None:
-    from zoodiff.zoos.onnx_backend import fetch
+    from zoodiff.zoos.onnx.backend import fetch
 
     hub = Hub(monkeypatch)
     with pytest.raises(WeightsUnavailableError, match=r"cannot be had from https.*try again") as e:
@@ -241,7 +241,7 @@ def test_no_network_is_one_sentence_and_no_download(monkeypatch) -> None:
 def test_without_a_network_the_real_client_says_so_within_seconds(tmp_path) -> None:
     """In its own process, with the real client; the address answers nobody."""
     script = (
-        "import time; from zoodiff.zoos.onnx_backend import OnnxBackend as B; t = time.time()\n"
+        "import time; from zoodiff.zoos.onnx.backend import OnnxBackend as B; t = time.time()\n"
         "try: B().describe('squeezenet1.1-7', None)\n"
         "except Exception as e: print(type(e).__name__, time.time() - t < 12)"
     )
@@ -259,7 +259,7 @@ def test_without_a_network_the_real_client_says_so_within_seconds(tmp_path) -> N
 
 def test_preparing_follows_the_published_normalisation(engine) -> None:
     """By hand, for the files whose README gives ImageNet's mean and deviation."""
-    from zoodiff.zoos.onnx_backend import OnnxNetwork
+    from zoodiff.zoos.onnx.backend import OnnxNetwork
 
     model = next(m for m in ZOO.models() if m.name == "resnet50-v1-12")
     network = OnnxNetwork(
@@ -277,7 +277,7 @@ def test_preparing_follows_the_published_normalisation(engine) -> None:
 
 def test_blue_comes_first_where_the_zoo_swaps_channels_after_the_mean() -> None:
     """GoogLeNet's README subtracts an RGB mean and then swaps: red has 123.68 taken away."""
-    from zoodiff.zoos.onnx_backend import OnnxNetwork
+    from zoodiff.zoos.onnx.backend import OnnxNetwork
 
     model = next(m for m in ZOO.models() if m.name == "googlenet-12")
     assert (model.preprocessing.resize, model.preprocessing.resize_policy) == ((224, 224), "squash")
@@ -304,8 +304,8 @@ def quantised(tmp_path_factory) -> dict[str, Path]:
     quantization = pytest.importorskip("onnxruntime.quantization")
     import onnx
 
-    from zoodiff.zoos.onnx_backend import light_folder
-    from zoodiff.zoos.onnx_session import content
+    from zoodiff.zoos.onnx.backend import light_folder
+    from zoodiff.zoos.runtime.onnx_session import content
 
     folder = tmp_path_factory.mktemp("quantised")
     given = onnx.load_from_string(content(light_folder() / "light_squeezenet.onnx", "random", 0))
@@ -340,8 +340,8 @@ def quantised(tmp_path_factory) -> dict[str, Path]:
 def test_a_quantised_network_counts_like_the_real_one(quantised, form: str) -> None:
     import onnx
 
-    from zoodiff.frontends.onnx_file import graph_from_file
-    from zoodiff.zoos.onnx_weights import counts
+    from zoodiff.frontends.onnx.file import graph_from_file
+    from zoodiff.zoos.runtime.onnx_weights import counts
 
     graph = graph_from_file(quantised[form])
     found = count(graph)
@@ -358,8 +358,8 @@ def test_random_weights_leave_no_weight_of_the_file(quantised, form: str) -> Non
     import onnx
     from onnx import numpy_helper
 
-    from zoodiff.zoos.onnx_session import content
-    from zoodiff.zoos.onnx_weights import weights
+    from zoodiff.zoos.runtime.onnx_session import content
+    from zoodiff.zoos.runtime.onnx_weights import weights
 
     def arrays(model) -> dict[str, np.ndarray]:
         return {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
@@ -381,9 +381,9 @@ def test_random_variances_are_positive_and_kernels_scaled_by_what_they_sum() -> 
     import onnx
     from onnx import numpy_helper
 
-    from zoodiff.zoos.onnx_backend import light_folder
-    from zoodiff.zoos.onnx_session import content
-    from zoodiff.zoos.onnx_weights import weights
+    from zoodiff.zoos.onnx.backend import light_folder
+    from zoodiff.zoos.runtime.onnx_session import content
+    from zoodiff.zoos.runtime.onnx_weights import weights
 
     path = light_folder() / "light_resnet50.onnx"
     roles = weights(onnx.load(str(path)).graph)

@@ -12,7 +12,7 @@ import pytest
 from zoodiff.workers.process import Worker
 from zoodiff.workers.timing import timed_calls
 from zoodiff.zoos import registry
-from zoodiff.zoos.on_cuda import OnCuda
+from zoodiff.zoos.runtime.cuda import OnCuda
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")

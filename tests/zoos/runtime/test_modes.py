@@ -8,9 +8,9 @@ import pytest
 from zoodiff.errors import MeasurementError, UnknownNameError
 from zoodiff.workers import timing
 from zoodiff.workers.process import Worker
-from zoodiff.zoos import modes
-from zoodiff.zoos.mini import KERAS, ONNX, TORCH, MiniZoo
-from zoodiff.zoos.on_cuda import OnCuda
+from zoodiff.zoos.mini.catalogue import KERAS, ONNX, TORCH, MiniZoo
+from zoodiff.zoos.runtime import modes
+from zoodiff.zoos.runtime.cuda import OnCuda
 
 
 def answers(zoo: MiniZoo, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -95,7 +95,7 @@ def test_onnx_runtime_without_cuda_says_so(tmp_path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("ONNX Runtime is built for CUDA")
-    from zoodiff.zoos.onnx_session import Session
+    from zoodiff.zoos.runtime.onnx_session import Session
 
     with pytest.raises(MeasurementError, match="no CUDAExecutionProvider here"):
         Session(b"", lambda: None, name="net", threads=1, mode="cuda")

@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from zoodiff.zoos.onnx_session import content, open_file  # noqa: E402
+from zoodiff.zoos.runtime.onnx_session import content, open_file  # noqa: E402
 
 pytestmark = pytest.mark.onnx
 KERNEL = np.arange(12, dtype=np.float32).reshape(4, 3) / 10

@@ -9,7 +9,7 @@ import pytest
 from zoodiff.engines.local import LocalEngine, usable
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.canonical import canonical
-from zoodiff.graph.evaluate.run import evaluate
+from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.weights import Drawn, as_stored, viewed
 from zoodiff.workers.process import Worker

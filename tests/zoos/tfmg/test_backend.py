@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from zoodiff.workers import environments
-from zoodiff.zoos.tfmg import ZOO
+from zoodiff.zoos.tfmg.catalogue import ZOO
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
+PATHS = os.pathsep.join(str(REPOSITORY / name) for name in ("src", "tests"))
 PROBE = Path(__file__).with_name("tfmg_probe.py")
 MODELS = {model.name: model for model in ZOO.models()}
 LARGEST = ("vit_e14", "slim/vgg_19")
@@ -65,7 +66,7 @@ def ask(python: Path, home: Path, kind: str, *names: str) -> Any:
     """Run the probe in a process of its own and return what it says."""
     environment = {
         **os.environ,
-        "PYTHONPATH": str(REPOSITORY / "src"),
+        "PYTHONPATH": PATHS,
         "ZOODIFF_HOME": str(home),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "OMP_NUM_THREADS": "1",
@@ -152,7 +153,7 @@ def test_the_catalogue_is_what_the_packages_know(answers: Answers) -> None:
 @pytest.mark.tfmg
 def test_the_catalogue_is_up_to_date(python: Path) -> None:
     tool = REPOSITORY / "tools" / "refresh_tfmg.py"
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    environment = {**os.environ, "PYTHONPATH": PATHS}
     done = subprocess.run(
         [str(python), str(tool), "--check"],
         env=environment,

@@ -12,10 +12,10 @@ import pytest
 from zoodiff.errors import UsageError
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Model
-from zoodiff.zoos.tfmg import ZOO, recipes
-from zoodiff.zoos.tfmg_preprocessing import prepare
+from zoodiff.zoos.tfmg.catalogue import ZOO, recipes
+from zoodiff.zoos.tfmg.preprocessing import prepare
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 MODELS = {model.name: model for model in ZOO.models()}
 OFFICIAL = [name for name in MODELS if not name.startswith("slim/")]
 

@@ -22,17 +22,15 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "frontends"))
-
-from interpret import interpret
-
+from support.interpret import interpret
 from zoodiff.errors import ZoodiffError
-from zoodiff.frontends.tensorflow_graph import variable_parameters
+from zoodiff.frontends.tensorflow.graph import variable_parameters
 from zoodiff.graph.cost import count
 from zoodiff.workers.handlers import peak_rss_bytes
-from zoodiff.zoos import tfmg_official, tfmg_slim
-from zoodiff.zoos.tfmg import ZOO, recipes
-from zoodiff.zoos.tfmg_backend import TfmgBackend, cache_folder
+from zoodiff.zoos.tfmg import official as tfmg_official
+from zoodiff.zoos.tfmg import slim as tfmg_slim
+from zoodiff.zoos.tfmg.backend import TfmgBackend, cache_folder
+from zoodiff.zoos.tfmg.catalogue import ZOO, recipes
 
 MODELS = {model.name: model for model in ZOO.models()}
 
@@ -246,7 +244,7 @@ def _error(call: Any) -> list[str]:
 
 def prepare() -> Any:
     """The ends of a horizontal gradient after each preprocessing."""
-    from zoodiff.zoos.tfmg_preprocessing import prepare as apply
+    from zoodiff.zoos.tfmg.preprocessing import prepare as apply
 
     found: dict[str, Any] = {}
     ramp = np.tile(np.arange(512) / 2, (256, 1))

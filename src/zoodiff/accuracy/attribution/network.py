@@ -19,11 +19,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoodiff.compare.diff import Diff, diff
-from zoodiff.compare.matched import WIDTH, matched
-from zoodiff.compare.transplant import transplant
-from zoodiff.compare.undo import FROM_A, undone
-from zoodiff.compare.weights import canonical, compare_aligned
+from zoodiff.architecture.diff import Diff, diff
+from zoodiff.equivalence.class_alignment import WIDTH, matched
+from zoodiff.equivalence.counterfactual import FROM_A, undone
+from zoodiff.equivalence.weight_diff import canonical, compare_aligned
+from zoodiff.equivalence.weight_transfer import transplant
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph

@@ -20,10 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from zoodiff.compare.infer import CODES
-from zoodiff.compare.networks import PieceKind, Pieces
-from zoodiff.graph.head import Head
-from zoodiff.measure.trials import Meaning, Recipe
+from zoodiff.accuracy.attribution.inference import CODES
+from zoodiff.accuracy.attribution.network import PieceKind, Pieces
+from zoodiff.accuracy.preprocessing_runs import Meaning, Recipe
+from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.conventions import Factor, differing, with_factor
 from zoodiff.preprocessing.effective import effective, fed_alike
 from zoodiff.preprocessing.spec import Preprocessing

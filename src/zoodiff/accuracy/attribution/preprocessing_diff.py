@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from zoodiff.compare.infer import CODES
+from zoodiff.accuracy.attribution.inference import CODES
+from zoodiff.accuracy.input_normalization import head_of
+from zoodiff.accuracy.subject import Contestant, contestant
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import ZoodiffError
-from zoodiff.graph.head import Head
-from zoodiff.measure.contestants import Contestant, contestant
-from zoodiff.measure.heads import head_of
+from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.conventions import Factor, differing
 from zoodiff.preprocessing.effective import Doubt, Effective, effective
 from zoodiff.preprocessing.spec import Preprocessing

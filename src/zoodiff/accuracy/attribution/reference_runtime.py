@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.accuracy.preprocessing_runs import Recipe, Trials
+from zoodiff.accuracy.subject import Contestant
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph
-from zoodiff.graph.lower import to_model
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.trials import Recipe, Trials
+from zoodiff.graph.onnx_export import to_model
 from zoodiff.zoos import registry
 
 if TYPE_CHECKING:

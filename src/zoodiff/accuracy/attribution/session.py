@@ -7,24 +7,24 @@ from dataclasses import asdict, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.compare.evaluated import Comparison
-from zoodiff.compare.explain import Explanation, Networks
-from zoodiff.compare.explain import explain as take_apart
-from zoodiff.compare.infer import Inference, infer
-from zoodiff.compare.networks import Pieces, Raw
-from zoodiff.compare.networks import take_apart as take_networks_apart
-from zoodiff.compare.prepared import doubt_of
-from zoodiff.compare.runtime import CommonRuntime
+from zoodiff.accuracy.attribution.inference import Inference, infer
+from zoodiff.accuracy.attribution.network import Pieces, Raw
+from zoodiff.accuracy.attribution.network import take_apart as take_networks_apart
+from zoodiff.accuracy.attribution.preprocessing import Explanation, Networks
+from zoodiff.accuracy.attribution.preprocessing import explain as take_apart
+from zoodiff.accuracy.attribution.preprocessing_diff import doubt_of
+from zoodiff.accuracy.attribution.reference_runtime import CommonRuntime
+from zoodiff.accuracy.comparison import Comparison
+from zoodiff.accuracy.input_normalization import with_head
+from zoodiff.accuracy.measure import Settings
+from zoodiff.accuracy.preprocessing_runs import Trials
+from zoodiff.accuracy.subject import Contestant
+from zoodiff.architecture import describe as architecture
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import mapping
 from zoodiff.engines.local import LocalEngine
+from zoodiff.equivalence.native_run import weights_of
 from zoodiff.errors import UsageError, ZoodiffError
-from zoodiff.measure import architecture
-from zoodiff.measure.contestants import Contestant
-from zoodiff.measure.heads import with_head
-from zoodiff.measure.images import Settings
-from zoodiff.measure.native import weights_of
-from zoodiff.measure.trials import Trials
 from zoodiff.preprocessing.effective import effective
 
 if TYPE_CHECKING:

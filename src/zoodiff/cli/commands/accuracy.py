@@ -7,19 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.allow import AllowCode
+from zoodiff.cli.commands.run import Results
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
-from zoodiff.cli.output import Json, complete_entry, print_json, print_line, print_table, say
-from zoodiff.cli.run import Results
+from zoodiff.cli.options import AllowCode
+from zoodiff.cli.render.console import (
+    Json,
+    complete_entry,
+    print_json,
+    print_line,
+    print_table,
+    say,
+)
 
 if TYPE_CHECKING:
-    from zoodiff.compare.agreement import Agreements
-    from zoodiff.compare.evaluated import Comparison, Pair
-    from zoodiff.compare.reasons import Reasons
+    from zoodiff.accuracy.agreement import Agreements
+    from zoodiff.accuracy.attribution.session import Reasons
+    from zoodiff.accuracy.comparison import Comparison, Pair
+    from zoodiff.accuracy.measure import Outcome
+    from zoodiff.accuracy.subject import Contestant
     from zoodiff.data.images import ImageSet
     from zoodiff.engines.local import LocalEngine
-    from zoodiff.measure.contestants import Contestant
-    from zoodiff.measure.images import Outcome
 
 
 def accuracy(
@@ -116,16 +123,16 @@ def accuracy(
     Each image is decoded once for all entries. A run that is interrupted goes on where it was.
     Without labels, entries are compared by their answers alone.
     """
-    from zoodiff.cli.progress import images_progress
-    from zoodiff.cli.reasons import print_reasons
-    from zoodiff.compare.agreement import agree
-    from zoodiff.compare.evaluated import compare
-    from zoodiff.compare.reasons import Reasons
+    from zoodiff.accuracy.agreement import agree
+    from zoodiff.accuracy.attribution.session import Reasons
+    from zoodiff.accuracy.comparison import compare
+    from zoodiff.accuracy.measure import Settings, default_lanes, measure
+    from zoodiff.accuracy.subject import changes_of, contestant
+    from zoodiff.cli.render.accuracy_attribution import print_reasons
+    from zoodiff.cli.render.progress import images_progress
     from zoodiff.data.labels import find
     from zoodiff.data.layouts import open_images
     from zoodiff.engines.local import LocalEngine
-    from zoodiff.measure.contestants import changes_of, contestant
-    from zoodiff.measure.images import Settings, default_lanes, measure
     from zoodiff.store.folder import Store
     from zoodiff.zoos import registry
 
@@ -180,7 +187,7 @@ def _write_evidence(
     seed: int,
 ) -> bool:
     """Of every pair that differs; of two entries, whatever they do. False where one is missing."""
-    from zoodiff.compare.evidence import write
+    from zoodiff.accuracy.reproducer import write
     from zoodiff.errors import ZoodiffError
 
     complete = True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoodiff.cli.output import Json, billions, millions, print_json, print_line, print_table
+from zoodiff.cli.render.console import Json, billions, millions, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from zoodiff.claims.catalogue import Claim

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.allow import AllowCode
+from zoodiff.cli.commands.run import Results, print_failures
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
-from zoodiff.cli.output import Json, complete_architecture, print_json, print_line, print_table, say
-from zoodiff.cli.run import Results, print_failures
+from zoodiff.cli.options import AllowCode
+from zoodiff.cli.render.console import (
+    Json,
+    complete_architecture,
+    print_json,
+    print_line,
+    print_table,
+    say,
+)
 
 if TYPE_CHECKING:
-    from zoodiff.compare.result import Discrepancy, StudyResult
+    from zoodiff.study.result import Discrepancy, StudyResult
 
 
 def compare(
@@ -42,11 +49,11 @@ def compare(
 
     What was measured before is taken from the results folder.
     """
-    from zoodiff.cli.progress import progress
-    from zoodiff.compare.assemble import assemble
-    from zoodiff.compare.chosen import study_of
-    from zoodiff.measure.run import run as run_study
+    from zoodiff.cli.render.progress import progress
     from zoodiff.store.folder import Store
+    from zoodiff.study.adhoc import study_of
+    from zoodiff.study.assemble import assemble
+    from zoodiff.study.run import run as run_study
 
     loaded = study_of(names, latency=latency, threads=threads, rounds=rounds, download=download)
     store = Store(results)
@@ -66,7 +73,7 @@ def compare(
 
 
 def _print(result: StudyResult) -> None:
-    from zoodiff.cli.output import billions
+    from zoodiff.cli.render.console import billions
     from zoodiff.preprocessing.spec import Preprocessing
     from zoodiff.store.records import ArchitectureValues
 

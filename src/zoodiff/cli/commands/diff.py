@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
-from zoodiff.cli.output import Json, billions, complete_entry, print_json, print_line, status
+from zoodiff.cli.options import AllowCode
+from zoodiff.cli.render.console import (
+    Json,
+    billions,
+    complete_entry,
+    print_json,
+    print_line,
+    status,
+)
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoodiff.compare.diff import Diff
-    from zoodiff.compare.proof import Proof
-    from zoodiff.compare.weights import LayerWeights, WeightsDiff
+    from zoodiff.architecture.diff import Diff
+    from zoodiff.equivalence.proof import Proof
+    from zoodiff.equivalence.weight_diff import LayerWeights, WeightsDiff
     from zoodiff.rules.findings import Finding
     from zoodiff.workers.process import Limits
 
@@ -95,7 +102,7 @@ def diff(
 
 
 def _preprocessing(a: str, b: str, limits: Limits, json: bool) -> None:
-    from zoodiff.compare.prepared import compare_preprocessing
+    from zoodiff.accuracy.attribution.preprocessing_diff import compare_preprocessing
     from zoodiff.engines.local import LocalEngine
     from zoodiff.zoos import registry
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.output import (
+from zoodiff.cli.render.console import (
     Json,
     as_text,
     console,

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
-from zoodiff.cli.output import Json, complete_entry, print_json, print_line, status
+from zoodiff.cli.options import AllowCode
+from zoodiff.cli.render.console import Json, complete_entry, print_json, print_line, status
 
 
 def fingerprint(

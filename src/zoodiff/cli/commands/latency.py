@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.allow import AllowCode
+from zoodiff.cli.commands.run import Results
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
-from zoodiff.cli.output import Json, complete_entry, print_json, say
-from zoodiff.cli.run import Results
+from zoodiff.cli.options import AllowCode
+from zoodiff.cli.render.console import Json, complete_entry, print_json, say
 
 if TYPE_CHECKING:
-    from zoodiff.compare.latency_findings import LatencyFinding
-    from zoodiff.compare.timed import Outcome
-    from zoodiff.compare.timed_more import More
-    from zoodiff.compare.why import Beside, Reasons
     from zoodiff.engines.local import LocalEngine
+    from zoodiff.latency.attribution.explain import Beside, Reasons
+    from zoodiff.latency.extras import More
+    from zoodiff.latency.findings import LatencyFinding
+    from zoodiff.latency.session import Outcome
 
 
 def latency(
@@ -108,20 +108,20 @@ def latency(
     in fresh processes. One entry is loaded twice: what it shows against itself is the noise floor,
     and no difference below it counts.
     """
-    from zoodiff.cli.progress import counting
-    from zoodiff.compare import timed
-    from zoodiff.compare.timed_more import Wanted, more
-    from zoodiff.compare.why import beside
+    from zoodiff.cli.render.progress import counting
     from zoodiff.engines.local import LocalEngine
-    from zoodiff.measure.latency.rounds import Effort
-    from zoodiff.measure.latency.scope import Scope
-    from zoodiff.measure.latency.sweep import batches_up_to, threads_up_to
+    from zoodiff.latency import session
+    from zoodiff.latency.attribution.explain import beside
+    from zoodiff.latency.benchmark import Effort
+    from zoodiff.latency.conditions import Scope
+    from zoodiff.latency.extras import Wanted, more
+    from zoodiff.latency.sweep import batches_up_to, threads_up_to
     from zoodiff.store.folder import Store
 
     store = Store(results)
     store.prepare()
-    chosen = [timed.entry_of(entry) for entry in entries]
-    asked = timed.Asked(
+    chosen = [session.entry_of(entry) for entry in entries]
+    asked = session.Asked(
         scope=Scope(batch=batch, threads=threads, pause_ms=pause),
         effort=Effort(
             seconds=seconds,
@@ -145,7 +145,7 @@ def latency(
         seconds=seconds,
         seed=seed,
     )
-    contestants = timed.contestants_of(chosen, asked)
+    contestants = session.contestants_of(chosen, asked)
     limits = limits_of(worker_seconds, worker_memory)
     scratch = tempfile.TemporaryDirectory(prefix="zoodiff-", ignore_cleanup_errors=True)
     with scratch as folder, LocalEngine(limits) as engine:
@@ -156,8 +156,8 @@ def latency(
         companions = found.companions if found else ()
         title = f"{len(contestants)} entries, {controls + len(companions)} beside them"
         with counting(title, "processes") as step:
-            outcome = timed.run(engine, contestants, asked, companions=companions, step=step)
-        timed.record(outcome, asked, store)
+            outcome = session.run(engine, contestants, asked, companions=companions, step=step)
+        session.record(outcome, asked, store)
         reasons = _reasons(engine, outcome, found)
         with counting("more", "measurements") as step:
             others = more(engine, contestants, wanted, step)
@@ -181,13 +181,13 @@ def latency(
 
 
 def _reasons(engine: LocalEngine, outcome: Outcome, found: Beside | None) -> Reasons:
-    from zoodiff.compare.why import Reasons, reasons
+    from zoodiff.latency.attribution.explain import Reasons, reasons
 
     return Reasons() if found is None else reasons(engine, found, outcome.measured)
 
 
 def _findings(outcome: Outcome, others: More, found: Beside | None) -> list[LatencyFinding]:
-    from zoodiff.compare.latency_findings import find
+    from zoodiff.latency.findings import find
 
     entries = {one.name: one.entry for one in outcome.contestants}
     macs = found.macs() if found else {}
@@ -198,16 +198,17 @@ def _findings(outcome: Outcome, others: More, found: Beside | None) -> list[Late
 def _print(
     outcome: Outcome, reasons: Reasons, others: More, findings: list[LatencyFinding]
 ) -> None:
-    from zoodiff.cli import latency_measured, latency_why
-    from zoodiff.cli.latency_tables import print_findings, print_scope, print_timings
+    from zoodiff.cli.render import latency as latency_measured
+    from zoodiff.cli.render import latency_attribution
+    from zoodiff.cli.render.latency_tables import print_findings, print_scope, print_timings
 
     print_timings(outcome.timings)
     for one in reasons.pairs:
-        latency_why.print_parts(one.parts, one.first, one.second)
+        latency_attribution.print_parts(one.parts, one.first, one.second)
         if one.profile is not None:
-            latency_why.print_profile(one.profile)
+            latency_attribution.print_profile(one.profile)
     if reasons.peaks is not None:
-        latency_why.print_roofline(reasons.rooflines, reasons.peaks)
+        latency_attribution.print_roofline(reasons.rooflines, reasons.peaks)
     if others.cold:
         latency_measured.print_cold(others.cold)
     if others.sweep is not None:
@@ -215,6 +216,6 @@ def _print(
     if others.scenarios:
         latency_measured.print_scenarios(others.scenarios)
     if others.environment is not None:
-        latency_why.print_environment(others.environment)
+        latency_attribution.print_environment(others.environment)
     print_scope(outcome.timings)
     print_findings(findings)

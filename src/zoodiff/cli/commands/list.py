@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
-from zoodiff.cli.output import Json, complete_zoo, console, print_json, print_line, print_table
+from zoodiff.cli.render.console import (
+    Json,
+    complete_zoo,
+    console,
+    print_json,
+    print_line,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from zoodiff.workers.process import Limits

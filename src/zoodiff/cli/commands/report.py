@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from zoodiff.cli.output import Json, print_json, print_line, say
-from zoodiff.cli.run import Results, report_folder
+from zoodiff.cli.commands.run import Results, report_folder
+from zoodiff.cli.render.console import Json, print_json, print_line, say
 
 
 def report(
@@ -23,11 +23,11 @@ def report(
     json: Json = False,
 ) -> None:
     """Write index.html, report.md, discrepancies.csv and discrepancies.json of a run."""
-    from zoodiff.compare.assemble import assemble
     from zoodiff.entry import did_you_mean
     from zoodiff.errors import UnknownNameError
     from zoodiff.report import write
     from zoodiff.store.folder import Store
+    from zoodiff.study.assemble import assemble
 
     store = Store(results)
     runs = store.runs()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from zoodiff.cli.output import Json, print_json, print_line, print_table
+from zoodiff.cli.render.console import Json, print_json, print_line, print_table
 
 
 def rules(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
-from zoodiff.cli.output import RESULTS_HELP, Json, print_json, print_line, say
+from zoodiff.cli.options import AllowCode
+from zoodiff.cli.render.console import RESULTS_HELP, Json, print_json, print_line, say
 
 if TYPE_CHECKING:
-    from zoodiff.measure.run import Outcome
     from zoodiff.store.records import Failure
+    from zoodiff.study.run import Outcome
 
 Results = Annotated[
     str, typer.Option("--results", help=RESULTS_HELP, envvar="ZOODIFF_RESULTS", show_default=True)
@@ -68,14 +68,14 @@ def run(
     A run that was interrupted continues where it stopped. Exit code 3 where something could not
     be measured; the report lists it with the reason.
     """
-    from zoodiff.cli.progress import progress
-    from zoodiff.compare.assemble import assemble
-    from zoodiff.compare.explained import explain_run
+    from zoodiff.cli.render.progress import progress
     from zoodiff.engines.choose import Choice
-    from zoodiff.measure import study as studies
-    from zoodiff.measure.run import run as run_study
     from zoodiff.report import write
     from zoodiff.store.folder import Store
+    from zoodiff.study import config as studies
+    from zoodiff.study.assemble import assemble
+    from zoodiff.study.explanations import explain_run
+    from zoodiff.study.run import run as run_study
 
     loaded = studies.load_study(study)
     if download:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoodiff.cli.allow import AllowCode
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
-from zoodiff.cli.output import Json, complete_entry, print_json, print_table, status
+from zoodiff.cli.options import AllowCode
+from zoodiff.cli.render.console import Json, complete_entry, print_json, print_table, status
 
 if TYPE_CHECKING:
     from zoodiff.graph.cost import Counts
@@ -97,9 +97,9 @@ def _saved(graph: Graph, path: Path | None) -> str:
 
 
 def _describe(entry: Entry, limits: Limits) -> tuple[Graph, Counts]:
+    from zoodiff.architecture.describe import describe
     from zoodiff.engines.local import LocalEngine
     from zoodiff.graph.cost import count
-    from zoodiff.measure.architecture import describe
 
     with LocalEngine(limits) as engine, status(f"building {entry.ref} without weights"):
         graph, _ = describe(engine, entry)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoodiff.cli.output import Json, print_json, print_line
-from zoodiff.cli.run import Results
+from zoodiff.cli.commands.run import Results
+from zoodiff.cli.render.console import Json, print_json, print_line
 
 if TYPE_CHECKING:
     from zoodiff.store.folder import Store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoodiff.cli.output import Json, print_json, print_line, print_table
+from zoodiff.cli.render.console import Json, print_json, print_line, print_table
 
 
 def zoos(json: Json = False) -> None:

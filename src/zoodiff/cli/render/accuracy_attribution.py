@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.output import print_line, print_table
-from zoodiff.compare.infer import sentences
+from zoodiff.accuracy.attribution.inference import sentences
+from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.compare.explain import Explanation
-    from zoodiff.compare.infer import Inference
-    from zoodiff.compare.reasons import Reasons
+    from zoodiff.accuracy.attribution.inference import Inference
+    from zoodiff.accuracy.attribution.preprocessing import Explanation
+    from zoodiff.accuracy.attribution.session import Reasons
     from zoodiff.stats.intervals import Estimate
 
 
@@ -38,7 +38,7 @@ def print_reasons(reasons: Reasons) -> None:
 def suggestions(name: str, found: Inference) -> list[str]:
     """One sentence for each change that the answers of an entry ask for.
 
-    >>> from zoodiff.compare.infer import Inference
+    >>> from zoodiff.accuracy.attribution.inference import Inference
     >>> from zoodiff.preprocessing.spec import Preprocessing
     >>> suggestions("a.onnx", Inference(Preprocessing(), Preprocessing(), (), 70.0, 70.0, 250, 9))
     ['a.onnx: none of 9 other preprocessings and labels, tried on 250 images, fits clearly better']

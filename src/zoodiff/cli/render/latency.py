@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.output import print_line, print_table
+from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.measure.latency.cold import Cold, Spread
-    from zoodiff.measure.latency.scenarios import Scenarios
-    from zoodiff.measure.latency.swept import Sweep
+    from zoodiff.latency.cold_start import Cold, Spread
+    from zoodiff.latency.mlperf_scenarios import Scenarios
+    from zoodiff.latency.sweep_result import Sweep
     from zoodiff.stats.intervals import Estimate
 
 _RIGHT = "right"
@@ -18,7 +18,7 @@ _RIGHT = "right"
 
 def print_cold(found: Sequence[Cold]) -> None:
     """Print where the seconds of each cold start went, and what memory it took."""
-    from zoodiff.measure.latency.cold import STAGES
+    from zoodiff.latency.cold_start import STAGES
 
     rows = [
         (name, *(_spread(one.stage(name)) for one in found))

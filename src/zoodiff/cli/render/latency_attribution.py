@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.output import billions, print_line, print_table
+from zoodiff.cli.render.console import billions, print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.compare.latency_parts import RatioParts
-    from zoodiff.compare.latency_profile import LatencyProfile, Row
-    from zoodiff.compare.roofline import Roofline
-    from zoodiff.measure.environment import Environment
-    from zoodiff.measure.roofline import Peaks
+    from zoodiff.host.environment import Environment
+    from zoodiff.host.peaks import Peaks
+    from zoodiff.latency.attribution.decomposition import RatioParts
+    from zoodiff.latency.attribution.layer_profile import LatencyProfile, Row
+    from zoodiff.latency.attribution.roofline import Roofline
     from zoodiff.stats.intervals import Estimate
 
 _WIDEST = 40

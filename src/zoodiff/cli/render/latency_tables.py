@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.output import print_line, print_table
+from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.compare.latency_findings import LatencyFinding
-    from zoodiff.compare.timings import Timings
+    from zoodiff.latency.comparison import Timings
+    from zoodiff.latency.findings import LatencyFinding
 
 _ENDED = {
     "narrow enough": "the ratios are known well enough",

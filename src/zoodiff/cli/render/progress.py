@@ -18,8 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from zoodiff.cli.output import as_text, console, say
-from zoodiff.measure.run import Observer
+from zoodiff.cli.render.console import as_text, console, say
+from zoodiff.study.run import Observer
 from zoodiff.text import visible
 
 

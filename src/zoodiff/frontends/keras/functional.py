@@ -4,7 +4,7 @@ Works on a built ``keras.Model`` that has a graph (Functional, Sequential, neste
 without values in its variables: nothing is computed. Nested models are flattened; a layer inside
 one is named ``outer/inner``. Steps that a layer takes besides its own operator (an activation
 among its arguments, say) become nodes named ``layer/step``. What each layer becomes is in
-``zoodiff.frontends.keras_layers``.
+``zoodiff.frontends.keras.layers``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.builder import GraphBuilder
-from zoodiff.frontends.keras_call import Call, Value
-from zoodiff.frontends.keras_layers import translate
+from zoodiff.frontends.keras.call import Call, Value
+from zoodiff.frontends.keras.layers import translate
 from zoodiff.frontends.operations import Operation
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 

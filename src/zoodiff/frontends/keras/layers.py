@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.keras_call import (
+from zoodiff.frontends.keras.call import (
     ACTIVATIONS,
     Call,
     Handler,
@@ -21,7 +21,7 @@ from zoodiff.frontends.keras_call import (
     activate,
     with_constant,
 )
-from zoodiff.frontends.keras_windows import (
+from zoodiff.frontends.keras.windows import (
     average_pool,
     conv,
     cropping,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.keras_call import Call, Handler, activate, native_layout
+from zoodiff.frontends.keras.call import Call, Handler, activate, native_layout
 from zoodiff.frontends.operations import Cut, Operation, Window
 from zoodiff.frontends.same_padding import same_pads
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from zoodiff.frontends.onnx_call import Value, Weight
+from zoodiff.frontends.onnx.call import Value, Weight
 
 SMALL = 4096
 """Elements; constants up to this keep their values, since shapes, axes and pads are read."""

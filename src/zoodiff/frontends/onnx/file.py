@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends import onnx_constants, onnx_external, onnx_reader, onnx_shapes
 from zoodiff.frontends.builder import GraphBuilder, LinearOrder, Seen
-from zoodiff.frontends.onnx_call import Call, Value, Weight
-from zoodiff.frontends.onnx_ops import IDENTITIES, translate
+from zoodiff.frontends.onnx import constants, external, reader
+from zoodiff.frontends.onnx import shapes as onnx_shapes
+from zoodiff.frontends.onnx.call import Call, Value, Weight
+from zoodiff.frontends.onnx.ops import IDENTITIES, translate
 from zoodiff.frontends.operations import Operation
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 from zoodiff.graph.operators import COUNTED
@@ -44,7 +45,7 @@ def load(path: Path) -> Any:
     outside the file's own folder.
     """
     try:
-        model = onnx_reader.read(path)
+        model = reader.read(path)
     except OSError as error:
         raise MeasurementError(f"cannot read {path} ({error.strerror})") from None
     except OverflowError as error:
@@ -53,9 +54,9 @@ def load(path: Path) -> Any:
         raise MeasurementError(
             f"{path} is not an ONNX file ({' '.join(str(error).split())[:120]})"
         ) from None
-    onnx_external.check(model, path)
-    for tensor in onnx_external.tensors(model):
-        onnx_reader.take_integers(tensor, path.parent)
+    external.check(model, path)
+    for tensor in external.tensors(model):
+        reader.take_integers(tensor, path.parent)
     return model
 
 
@@ -63,7 +64,7 @@ def external_files(model: Any) -> list[str]:
     """Names of the files beside a model that was loaded without values, in which weights lie."""
     found = {
         entry.value
-        for tensor in onnx_external.tensors(model)
+        for tensor in external.tensors(model)
         for entry in tensor.external_data
         if entry.key == "location"
     }
@@ -147,7 +148,7 @@ class _Walk:
 
     def graph(self) -> Graph:
         for tensor in self._graph.initializer:
-            self._values[tensor.name] = onnx_constants.initialiser(tensor)
+            self._values[tensor.name] = constants.initialiser(tensor)
         inputs = self._inputs()
         # Constants first: a bias may stand in the file behind the product that it is added to.
         for node in self._order:
@@ -184,7 +185,7 @@ class _Walk:
         return made
 
     def _tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        kind = onnx_constants.dtype(self._types[name]) if name in self._types else "float32"
+        kind = constants.dtype(self._types[name]) if name in self._types else "float32"
         return self._builder.declare(name, shape, kind)
 
     def _guarded(self, node: Any, step: Any) -> None:
@@ -206,7 +207,7 @@ class _Walk:
         if not any(node.input) and node.op_type != "Constant":
             return False
         weights = [value for value in given if not isinstance(value, Value)]
-        for made in onnx_constants.computed(node, weights, self._shapes, self._opset(node)):
+        for made in constants.computed(node, weights, self._shapes, self._opset(node)):
             self._values[made.name] = made
         self._done.add(id(node))
         return True
@@ -237,7 +238,7 @@ class _Walk:
             self._values[node.output[0]] = first
             return
         if not node.domain and node.op_type in {"Shape", "Size"}:
-            shape = onnx_constants.shape_of(node, first, self._opset(node))
+            shape = constants.shape_of(node, first, self._opset(node))
             if shape is not None:
                 self._values[shape.name] = shape
                 return
@@ -248,7 +249,7 @@ class _Walk:
             opset=self._opset(node),
             name=label,
             inputs=given,
-            attributes=onnx_constants.attributes(node),
+            attributes=constants.attributes(node),
             outputs=tuple(self._shapes.get(name, ()) for name in node.output if name),
             emit=lambda *args, **kwargs: self._emit(node, label, *args, **kwargs),
             bias_after=lambda width: self._bias_after(node, width),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx_call import Attributes, Call, Value, Weight
-from zoodiff.frontends.onnx_constants import written
+from zoodiff.frontends.onnx.call import Attributes, Call, Value, Weight
+from zoodiff.frontends.onnx.constants import written
 from zoodiff.graph.operators import COUNTED
 
 _UNUSED = frozenset({"consumed_inputs"})

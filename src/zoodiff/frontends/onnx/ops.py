@@ -12,12 +12,12 @@ from math import prod
 from typing import Any
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx_call import WEIGHTS, Attributes, Call, Value, Weight
-from zoodiff.frontends.onnx_constants import dtype, type_code
-from zoodiff.frontends.onnx_kept import defaults, kept
-from zoodiff.frontends.onnx_products import einsum, gemm, matmul
-from zoodiff.frontends.onnx_shapes import STANDARD, operands
-from zoodiff.frontends.onnx_windows import average_pool, conv, conv_transpose, max_pool
+from zoodiff.frontends.onnx.call import WEIGHTS, Attributes, Call, Value, Weight
+from zoodiff.frontends.onnx.constants import dtype, type_code
+from zoodiff.frontends.onnx.kept import defaults, kept
+from zoodiff.frontends.onnx.products import einsum, gemm, matmul
+from zoodiff.frontends.onnx.shapes import STANDARD, operands
+from zoodiff.frontends.onnx.windows import average_pool, conv, conv_transpose, max_pool
 from zoodiff.frontends.operations import Arithmetic, Cut, Operation
 from zoodiff.graph.operators import of_family
 

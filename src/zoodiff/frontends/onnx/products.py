@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx_call import Call, Value, Weight
+from zoodiff.frontends.onnx.call import Call, Value, Weight
 from zoodiff.frontends.operations import Extents
 
 _SECOND = {"MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3}

@@ -7,9 +7,9 @@ from math import prod
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends import onnx_constants, onnx_old
-from zoodiff.frontends.onnx_call import Value, Weight
-from zoodiff.frontends.onnx_constants import SMALL
+from zoodiff.frontends.onnx import constants, old
+from zoodiff.frontends.onnx.call import Value, Weight
+from zoodiff.frontends.onnx.constants import SMALL
 
 Shape = tuple[int, ...]
 STANDARD: dict[str, tuple[str, Sequence[int] | None]] = {
@@ -80,7 +80,7 @@ def inferred(model: Any, source: str, extent: int) -> Any:
             del node.input[1:], node.attribute[:]
             node.op_type = "Identity"
     try:
-        onnx_old.renew(stand_in)
+        old.renew(stand_in)
         found = shape_inference.infer_shapes(stand_in, data_prop=True)
         # ONNX follows few of the ways in which an exporter computes a shape from another.
         for _ in range(_ROUNDS):
@@ -107,19 +107,19 @@ def _fold(model: Any, known: Mapping[str, tuple[Shape | None, int]]) -> bool:
 
     opset = next((one.version for one in model.opset_import if not one.domain), 1)
     extents = {name: shape or () for name, (shape, _) in known.items()}
-    values = {t.name: onnx_constants.initialiser(t) for t in model.graph.initializer}
+    values = {t.name: constants.initialiser(t) for t in model.graph.initializer}
     changed = False
     for node in model.graph.node:
         given = [values.get(name) if name else None for name in node.input]
         made: Sequence[Weight] = ()
         if node.op_type in {"Shape", "Size"} and not node.domain:
             value = Value(node.input[0], extents.get(node.input[0], ()))
-            shape = onnx_constants.shape_of(node, value, opset)
+            shape = constants.shape_of(node, value, opset)
             made = [] if shape is None else [shape]
         elif node.op_type == "Constant" or (
             any(node.input) and all(name in values for name in node.input if name)
         ):
-            made = onnx_constants.computed(node, given, extents, opset)
+            made = constants.computed(node, given, extents, opset)
         values |= {one.name: one for one in made}
         if node.op_type == "Constant" or len(made) != 1 or made[0].array is None:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx_call import Call, Value
+from zoodiff.frontends.onnx.call import Call, Value
 from zoodiff.frontends.operations import Window
 
 

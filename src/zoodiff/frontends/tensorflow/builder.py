@@ -2,7 +2,7 @@
 
 Holds what is known about every tensor: whether it is image-like and in which layout, whether it
 is a parameter or a constant instead of something computed, and under which name it is in the
-canonical graph. What each operation becomes is in ``zoodiff.frontends.tensorflow_ops``.
+canonical graph. What each operation becomes is in ``zoodiff.frontends.tensorflow.ops``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from zoodiff.frontends import operations
 from zoodiff.frontends.builder import GraphBuilder, LinearOrder
 from zoodiff.frontends.operations import Operation
-from zoodiff.frontends.tensorflow_layout import Layouts
+from zoodiff.frontends.tensorflow.layout import Layouts
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 SOURCE = "tensorflow"
@@ -94,7 +94,7 @@ class Builder:
         """Return the numpy value of a tensor that is known before the network runs, or None."""
         tensor = self.source(tensor)
         if tensor.name not in self._constants:
-            from zoodiff.frontends.tensorflow_constants import fold
+            from zoodiff.frontends.tensorflow.constants import fold
 
             known = tensor.name in self._names or tensor.name in self._given
             self._constants[tensor.name] = (

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.tensorflow_builder import SOURCE, Builder
-from zoodiff.frontends.tensorflow_ops import translate
+from zoodiff.frontends.tensorflow.builder import SOURCE, Builder
+from zoodiff.frontends.tensorflow.ops import translate
 from zoodiff.graph.ir import Graph, Parameter
 
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})

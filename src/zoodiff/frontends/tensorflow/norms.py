@@ -15,7 +15,7 @@ from math import prod
 from typing import Any
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.tensorflow_builder import Builder, own_shape
+from zoodiff.frontends.tensorflow.builder import Builder, own_shape
 from zoodiff.graph.ir import Parameter
 
 _SUMS = frozenset({"Add", "AddV2"})

@@ -13,16 +13,10 @@ from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Arithmetic, Cut, Operation
-from zoodiff.frontends.tensorflow_builder import (
-    PASSING,
-    Builder,
-    Handler,
-    order_matters,
-    own_shape,
-)
-from zoodiff.frontends.tensorflow_norms import fused_batch_norm, spelled_out
-from zoodiff.frontends.tensorflow_products import batch_matmul, einsum, matmul
-from zoodiff.frontends.tensorflow_windows import average_pool, conv, max_pool
+from zoodiff.frontends.tensorflow.builder import PASSING, Builder, Handler, order_matters, own_shape
+from zoodiff.frontends.tensorflow.norms import fused_batch_norm, spelled_out
+from zoodiff.frontends.tensorflow.products import batch_matmul, einsum, matmul
+from zoodiff.frontends.tensorflow.windows import average_pool, conv, max_pool
 from zoodiff.graph.ir import AttributeValue, Parameter
 
 _VALUES_LISTED = 4096

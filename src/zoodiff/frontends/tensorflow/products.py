@@ -8,8 +8,8 @@ from typing import Any
 from zoodiff.frontends import operations
 from zoodiff.frontends.builder import LinearOrder
 from zoodiff.frontends.operations import Extents
-from zoodiff.frontends.tensorflow_builder import Builder, own_shape
-from zoodiff.frontends.tensorflow_windows import added_bias
+from zoodiff.frontends.tensorflow.builder import Builder, own_shape
+from zoodiff.frontends.tensorflow.windows import added_bias
 from zoodiff.graph.ir import Parameter
 
 

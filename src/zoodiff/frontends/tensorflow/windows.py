@@ -8,7 +8,7 @@ from typing import Any
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Window
 from zoodiff.frontends.same_padding import same_pads
-from zoodiff.frontends.tensorflow_builder import Builder, own_shape
+from zoodiff.frontends.tensorflow.builder import Builder, own_shape
 from zoodiff.graph.ir import Parameter
 
 _ADDITIONS = frozenset({"Add", "AddV2", "BiasAdd"})

@@ -14,7 +14,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.frontends import operations
 from zoodiff.frontends.builder import GraphBuilder, LinearOrder
 from zoodiff.frontends.operations import Operation
-from zoodiff.frontends.tflite_reader import QUANTIZED, FileNetwork, FileOperator, FileTensor
+from zoodiff.frontends.tflite.reader import QUANTIZED, FileNetwork, FileOperator, FileTensor
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 from zoodiff.graph.passes.quantisation import rectifier
 

@@ -12,15 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.tflite_builder import Builder
-from zoodiff.frontends.tflite_ops import CONTROL_FLOW, translate
-from zoodiff.frontends.tflite_reader import (
-    FileNetwork,
-    FileOperator,
-    FileTensor,
-    read,
-    read_weight,
-)
+from zoodiff.frontends.tflite.builder import Builder
+from zoodiff.frontends.tflite.ops import CONTROL_FLOW, translate
+from zoodiff.frontends.tflite.reader import FileNetwork, FileOperator, FileTensor, read, read_weight
 from zoodiff.graph.ir import Graph
 
 

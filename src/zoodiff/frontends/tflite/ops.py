@@ -14,9 +14,9 @@ from math import prod
 from zoodiff.frontends import operations
 from zoodiff.frontends.builder import LinearOrder
 from zoodiff.frontends.operations import Arithmetic, Cut, Extents, Operation
-from zoodiff.frontends.tflite_builder import Builder, Value, channels_first
-from zoodiff.frontends.tflite_reader import FileOperator
-from zoodiff.frontends.tflite_windows import average_pool, conv, max_pool, quantized
+from zoodiff.frontends.tflite.builder import Builder, Value, channels_first
+from zoodiff.frontends.tflite.reader import FileOperator
+from zoodiff.frontends.tflite.windows import average_pool, conv, max_pool, quantized
 
 Handler = Callable[[Builder, FileOperator], bool]
 

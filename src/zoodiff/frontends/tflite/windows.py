@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Window
 from zoodiff.frontends.same_padding import same_pads
-from zoodiff.frontends.tflite_builder import Builder, Value
-from zoodiff.frontends.tflite_reader import QUANTIZED, FileOperator
+from zoodiff.frontends.tflite.builder import Builder, Value
+from zoodiff.frontends.tflite.reader import QUANTIZED, FileOperator
 
 
 def conv(builder: Builder, operator: FileOperator) -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.builder import GraphBuilder, LinearOrder
 from zoodiff.frontends.operations import Operation
-from zoodiff.frontends.torch_call import Call, Constant, Value
-from zoodiff.frontends.torch_ops import translate
+from zoodiff.frontends.torch.call import Call, Constant, Value
+from zoodiff.frontends.torch.ops import translate
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 

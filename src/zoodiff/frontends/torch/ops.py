@@ -14,15 +14,8 @@ from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Arithmetic, Cut, Extents, Operation
-from zoodiff.frontends.torch_call import (
-    Call,
-    Constant,
-    Handler,
-    Shape,
-    Value,
-    weights,
-)
-from zoodiff.frontends.torch_windows import (
+from zoodiff.frontends.torch.call import Call, Constant, Handler, Shape, Value, weights
+from zoodiff.frontends.torch.windows import (
     adaptive_avg_pool,
     avg_pool,
     conv,

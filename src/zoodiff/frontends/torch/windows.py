@@ -7,7 +7,7 @@ from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Window
-from zoodiff.frontends.torch_call import Call, Value, weights
+from zoodiff.frontends.torch.call import Call, Value, weights
 
 
 def _pair(value: Any, default: int = 0) -> list[int]:

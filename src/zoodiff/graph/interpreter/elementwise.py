@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.graph.evaluate.call import Array, Call, Handler, along
+from zoodiff.graph.interpreter.call import Array, Call, Handler, along
 from zoodiff.graph.ir import Node
 
 Unary = Callable[[Array, Mapping[str, Any]], Array]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.evaluate.call import Array, Call, Handler, along
+from zoodiff.graph.interpreter.call import Array, Call, Handler, along
 
 
 def _operands(call: Call) -> tuple[Array | None, Array | None, list[Array]]:

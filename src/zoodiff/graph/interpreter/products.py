@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from zoodiff.graph.evaluate.call import Array, Call, Handler, along
+from zoodiff.graph.interpreter.call import Array, Call, Handler, along
 
 
 def _gemm(call: Call) -> Array:

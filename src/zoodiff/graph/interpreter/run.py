@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.evaluate import elementwise, norms, products, resize, shapes, windows
-from zoodiff.graph.evaluate.call import Array, Call, Handler
-from zoodiff.graph.evaluate.stored import canonical_weights
+from zoodiff.graph.interpreter import elementwise, norms, products, resize, shapes, windows
+from zoodiff.graph.interpreter.call import Array, Call, Handler
+from zoodiff.graph.interpreter.stored import canonical_weights
 from zoodiff.graph.ir import Graph, Node
 
 if TYPE_CHECKING:

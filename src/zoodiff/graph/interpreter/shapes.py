@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.graph.evaluate.call import Array, Call, Handler
+from zoodiff.graph.interpreter.call import Array, Call, Handler
 from zoodiff.graph.ir import Node
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.evaluate.call import Array
+from zoodiff.graph.interpreter.call import Array
 from zoodiff.graph.ir import Node, Parameter
 from zoodiff.graph.weights import viewed
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.graph.evaluate.call import Array, Call, Handler, along
+from zoodiff.graph.interpreter.call import Array, Call, Handler, along
 
 _BUFFER = 1 << 27
 """Bytes that a lowered input may take at once."""

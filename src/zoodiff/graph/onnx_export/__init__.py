@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from zoodiff.graph.lower.model import to_model
+from zoodiff.graph.onnx_export.model import to_model
 
 __all__ = ["to_model"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.graph.evaluate.call import Call
-from zoodiff.graph.lower.emit import Emit, Handler, Operand, data_of, wide
+from zoodiff.graph.interpreter.call import Call
+from zoodiff.graph.onnx_export.emit import Emit, Handler, Operand, data_of, wide
 
 F = np.float32
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.evaluate.call import Array, Call
+from zoodiff.graph.interpreter.call import Array, Call
 from zoodiff.graph.ir import Graph
 
 Operand = Any

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.evaluate.shapes import slices
+from zoodiff.graph.interpreter.shapes import slices
 from zoodiff.graph.ir import Graph, Node, Tensor
 from zoodiff.graph.operators import of_family
 

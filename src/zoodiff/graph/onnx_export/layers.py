@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.evaluate.call import Array, Call
-from zoodiff.graph.evaluate.norms import batch_norm_affine, scale_and_shift
-from zoodiff.graph.evaluate.products import factors, flips
-from zoodiff.graph.evaluate.windows import Window
-from zoodiff.graph.lower.emit import Emit, Handler, computed, data_of, ints, wide
+from zoodiff.graph.interpreter.call import Array, Call
+from zoodiff.graph.interpreter.norms import batch_norm_affine, scale_and_shift
+from zoodiff.graph.interpreter.products import factors, flips
+from zoodiff.graph.interpreter.windows import Window
+from zoodiff.graph.onnx_export.emit import Emit, Handler, computed, data_of, ints, wide
 
 F = np.float32
 _LOWEST = float("-inf")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from zoodiff.errors import MeasurementError, MissingFrameworkError
-from zoodiff.graph.evaluate.call import Call
+from zoodiff.graph.interpreter.call import Call
 from zoodiff.graph.ir import Graph, Node
-from zoodiff.graph.lower import elementwise, layers, shapes
-from zoodiff.graph.lower.emit import OPSET, Emit, Handler
-from zoodiff.graph.lower.front import in_front
+from zoodiff.graph.onnx_export import elementwise, layers, shapes
+from zoodiff.graph.onnx_export.emit import OPSET, Emit, Handler
+from zoodiff.graph.onnx_export.front import in_front
 
 _HANDLERS: dict[str, Handler] = {**elementwise.HANDLERS, **layers.HANDLERS, **shapes.HANDLERS}
 

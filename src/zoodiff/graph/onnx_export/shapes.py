@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.evaluate.call import Call
-from zoodiff.graph.evaluate.shapes import slices
-from zoodiff.graph.lower.emit import Emit, Handler, data_of, ints
+from zoodiff.graph.interpreter.call import Call
+from zoodiff.graph.interpreter.shapes import slices
+from zoodiff.graph.onnx_export.emit import Emit, Handler, data_of, ints
 
 _FAR = 2**31
 

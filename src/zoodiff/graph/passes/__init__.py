@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.net import Net
+from zoodiff.graph.mutable import Net
 from zoodiff.graph.passes import (
     activations,
     arithmetic,

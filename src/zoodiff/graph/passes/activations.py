@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 
 NOTE = "activations"
 _CLOSE = 1e-4

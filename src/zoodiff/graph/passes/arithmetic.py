@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 
 NOTE = "arithmetic"
 _OTHER = {"Sub": "Add", "Div": "Mul"}

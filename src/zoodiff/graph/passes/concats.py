@@ -6,7 +6,7 @@ DenseNet family are written both ways.
 
 from __future__ import annotations
 
-from zoodiff.graph.net import Net
+from zoodiff.graph.mutable import Net
 
 NOTE = "concatenations"
 

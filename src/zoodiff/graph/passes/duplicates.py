@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 
 NOTE = "duplicates"
 _COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})

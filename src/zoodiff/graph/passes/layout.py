@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 from zoodiff.graph.passes.shapes import moves_only_ones
 
 NOTE = "layout"

@@ -16,7 +16,7 @@ from math import prod
 from typing import Any
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 from zoodiff.graph.passes.parameters import reshaped, transposed
 
 NOTE = "linear"

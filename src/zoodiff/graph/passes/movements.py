@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 
 NOTE = "movements"
 _OPS = frozenset({"Reshape", "Slice", "Transpose"})

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 from zoodiff.graph.passes.signs import never_negative
 
 NOTE = "padding"

@@ -14,7 +14,7 @@ from dataclasses import replace
 from math import prod
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.net import Net
+from zoodiff.graph.mutable import Net
 
 _TARGETS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
 

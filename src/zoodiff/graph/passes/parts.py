@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 
 NOTE = "parts"
 

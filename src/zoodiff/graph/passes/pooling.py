@@ -6,7 +6,7 @@ The mean over height and width, and an average pool whose window is the whole ma
 
 from __future__ import annotations
 
-from zoodiff.graph.net import Net
+from zoodiff.graph.mutable import Net
 
 NOTE = "pooling"
 _GLOBAL = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 from zoodiff.graph.operators import OPERATORS
 
 _ORDERS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}

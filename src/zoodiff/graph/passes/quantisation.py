@@ -10,7 +10,7 @@ leave rectifiers out for that.
 
 from __future__ import annotations
 
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 
 NOTE = "quantisation"
 _MARKED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})

@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import prod
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.net import Net, Op
+from zoodiff.graph.mutable import Net, Op
 from zoodiff.graph.passes.parameters import reshaped, transposed
 
 NOTE = "weights"

@@ -13,20 +13,20 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from zoodiff.compare import latency_why
-from zoodiff.compare.common_runtime import Prepared, prepared_all
-from zoodiff.compare.diff import diff
-from zoodiff.compare.latency_parts import RatioParts
-from zoodiff.compare.latency_profile import LatencyProfile, profile_pair
-from zoodiff.compare.roofline import Roofline, roofline
+from zoodiff.architecture.diff import diff
 from zoodiff.engines.local import LocalEngine
+from zoodiff.equivalence.reference_runtime import Prepared, prepared_all
 from zoodiff.errors import ZoodiffError
 from zoodiff.graph.cost import count
-from zoodiff.measure.latency.contestant import Contestant
-from zoodiff.measure.latency.rounds import Measured
-from zoodiff.measure.roofline import Peaks, measure_peaks
+from zoodiff.host.peaks import Peaks, measure_peaks
+from zoodiff.latency.attribution import reference_runs
+from zoodiff.latency.attribution.decomposition import RatioParts
+from zoodiff.latency.attribution.layer_profile import LatencyProfile, profile_pair
+from zoodiff.latency.attribution.roofline import Roofline, roofline
+from zoodiff.latency.benchmark import Measured
+from zoodiff.latency.subject import Contestant
 from zoodiff.stats import ratios
-from zoodiff.zoos.modes import on_device
+from zoodiff.zoos.runtime.modes import on_device
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Beside:
     @property
     def companions(self) -> tuple[Contestant, ...]:
         """Who is timed beside the contestants."""
-        return latency_why.companions(self.contestants, self.prepared)
+        return reference_runs.companions(self.contestants, self.prepared)
 
     def macs(self) -> dict[str, int]:
         """Multiply-accumulates of one image, by the contestant's name, as far as known."""
@@ -132,7 +132,7 @@ def explain(engine: LocalEngine, found: Beside, measured: Measured) -> Iterator[
     for (first, one), (second, other) in combinations(sides, 2):
         if any(measured.course(c.name) is None for c in (first, second)):
             continue
-        parts = latency_why.parts_of(measured, first, second, (one, other))
+        parts = reference_runs.parts_of(measured, first, second, (one, other))
         profile, reason = None, parts.reason
         if not reason and first.entry != second.entry:
             profile, reason = _profile(engine, (one, other), first.scope.threads)
@@ -174,7 +174,7 @@ def rooflines(
             peaks,
             batch=one.scope.batch,
             native_ms=_milliseconds(measured, one.name),
-            common_ms=_milliseconds(measured, latency_why.common(one)),
+            common_ms=_milliseconds(measured, reference_runs.common(one)),
         )
         for one, graph in known
     ]

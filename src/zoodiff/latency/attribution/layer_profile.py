@@ -15,14 +15,14 @@ from math import prod
 from statistics import median
 from typing import Any, Literal
 
-from zoodiff.compare.common_runtime import Prepared, as_entry
-from zoodiff.compare.diff import Diff
+from zoodiff.architecture.diff import Diff
 from zoodiff.engines.local import LocalEngine
+from zoodiff.equivalence.reference_runtime import Prepared, as_entry
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.cost import macs_of
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.layers import Layer, LayerGraph
-from zoodiff.graph.lower.emit import node_of
+from zoodiff.graph.onnx_export.emit import node_of
 from zoodiff.rules.context import AFFINE
 from zoodiff.workers.messages import OperatorTime, Profile, Profiled
 

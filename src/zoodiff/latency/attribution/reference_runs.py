@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zoodiff.compare.common_runtime import Prepared, as_entry
-from zoodiff.compare.latency_parts import RatioParts, parts
-from zoodiff.measure.latency.contestant import Contestant
-from zoodiff.measure.latency.rounds import Course, Measured
+from zoodiff.equivalence.reference_runtime import Prepared, as_entry
+from zoodiff.latency.attribution.decomposition import RatioParts, parts
+from zoodiff.latency.benchmark import Course, Measured
+from zoodiff.latency.subject import Contestant
 
 if TYPE_CHECKING:
     from zoodiff.stats.ratios import Rounds

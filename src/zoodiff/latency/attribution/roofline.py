@@ -17,7 +17,7 @@ from typing import Any, Literal
 from zoodiff.graph.cost import Traffic, macs_of, traffic_of
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.graph.layers import Layer, LayerGraph
-from zoodiff.measure.roofline import Peaks
+from zoodiff.host.peaks import Peaks
 
 Bound = Literal["arithmetic", "memory"]
 _ELEMENTWISE = frozenset(

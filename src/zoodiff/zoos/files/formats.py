@@ -11,7 +11,7 @@ from pathlib import Path
 from zoodiff.bounded.files import NotRegularError, open_regular
 from zoodiff.errors import UsageError
 from zoodiff.zoos.base import Model, WorkerSpec
-from zoodiff.zoos.look import archive
+from zoodiff.zoos.scan import archive
 
 
 @dataclass

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError, UsageError
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.files.steady import Followed, steady
-from zoodiff.zoos.keras_backend import KerasNetwork, import_keras
-from zoodiff.zoos.look import keras as look
+from zoodiff.zoos.keras.backend import KerasNetwork, import_keras
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.scan import keras as look
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
@@ -42,7 +42,7 @@ class KerasFiles:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph of the model in the file."""
-        from zoodiff.frontends.keras_functional import to_graph
+        from zoodiff.frontends.keras.functional import to_graph
 
         with self._followed.first(opened(model)[0]):
             return to_graph(self._open(model))
@@ -69,9 +69,9 @@ class KerasFiles:
         mode = modes.choose(mode, modes.KERAS, "a Keras file")
         path, _ = opened(model)
         with contextlib.ExitStack() as stack:
-            with stages.stage(stages.CHECKS):
+            with load_stages.stage(load_stages.CHECKS):
                 file = stack.enter_context(steady(path))
-            with stages.stage(stages.BUILD):
+            with load_stages.stage(load_stages.BUILD):
                 network = self._open(model)
 
         def compiled() -> Any:
@@ -96,7 +96,7 @@ class KerasFiles:
 
     def _open(self, model: str) -> Any:
         path, extent = opened(model)
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             carries_code = look.check(path)
         self._keras.utils.clear_session(free_memory=False)
         try:

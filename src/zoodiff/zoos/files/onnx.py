@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import RANDOM
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.files.steady import Followed
-from zoodiff.zoos.look import onnx as look
-from zoodiff.zoos.onnx_backend import OnnxNetwork
-from zoodiff.zoos.onnx_session import open_file, precision, steady_model
+from zoodiff.zoos.onnx.backend import OnnxNetwork
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.onnx_session import open_file, precision, steady_model
+from zoodiff.zoos.scan import onnx as look
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
@@ -39,7 +39,7 @@ class OnnxFiles:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph of the file; weights are not read."""
-        from zoodiff.frontends.onnx_file import graph_from_file
+        from zoodiff.frontends.onnx.file import graph_from_file
 
         path, extent = opened(model)
         with self._followed.first(path):
@@ -47,8 +47,8 @@ class OnnxFiles:
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Count the file's own tensors."""
-        from zoodiff.frontends.onnx_file import load
-        from zoodiff.zoos.onnx_weights import counts
+        from zoodiff.frontends.onnx.file import load
+        from zoodiff.zoos.runtime.onnx_weights import counts
 
         path, _ = opened(model)
         with self._followed.again(path) as file:
@@ -62,11 +62,11 @@ class OnnxFiles:
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
         """Start a session of known operators; ``random`` fills every weight from ``seed``."""
-        from zoodiff.frontends.onnx_file import load
+        from zoodiff.frontends.onnx.file import load
 
         path, extent = opened(model)
         with contextlib.ExitStack() as stack:
-            with stages.stage(stages.CHECKS):
+            with load_stages.stage(load_stages.CHECKS):
                 file = stack.enter_context(steady_model(path))
                 look.check(load(path), path)
             session = open_file(
@@ -78,7 +78,7 @@ class OnnxFiles:
                 mode=mode,
                 check=file.check,
             )
-            with stages.stage(stages.CHECKS):
+            with load_stages.stage(load_stages.CHECKS):
                 scope = session.scope(precision(path))
         given = session.input_shape
         last = len(given) == 4 and given[-1] in {1, 3} and given[1] not in {1, 3}

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.files.steady import Followed, steady
-from zoodiff.zoos.held import Held, of_tensorflow
-from zoodiff.zoos.keras_backend import import_keras
-from zoodiff.zoos.look import graphs
+from zoodiff.zoos.keras.backend import import_keras
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import Held, of_tensorflow
+from zoodiff.zoos.scan import graphs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +84,7 @@ class TensorFlowFiles:
         with self._followed.first(path):
             if not path.is_dir():
                 return self._frozen(path, extent)
-            from zoodiff.frontends.tensorflow_graph import graph_from_concrete_function
+            from zoodiff.frontends.tensorflow.graph import graph_from_concrete_function
 
             loaded, function, _ = self._signature(path, extent)
             return graph_from_concrete_function(
@@ -124,14 +124,14 @@ class TensorFlowFiles:
         path, extent = opened(model)
         mode = modes.choose(mode, modes.TENSORFLOW, "a SavedModel")
         with contextlib.ExitStack() as stack:
-            with stages.stage(stages.CHECKS):
+            with load_stages.stage(load_stages.CHECKS):
                 file = stack.enter_context(steady(path))
             if not path.is_dir():
                 constants = self._constants(path)
                 return TensorFlowNetwork(
                     (), "NHWC", None, constants, {}, weights_sha256=file.digest
                 )
-            with stages.stage(stages.BUILD):
+            with load_stages.stage(load_stages.BUILD):
                 loaded, function, shape = self._signature(path, extent, xla=mode == modes.XLA)
         last = len(shape) == 4 and shape[-1] in {1, 3}
         return TensorFlowNetwork(
@@ -149,7 +149,7 @@ class TensorFlowFiles:
     ) -> tuple[Any, Any, tuple[int, ...]]:
         """The loaded model, its signature traced at batch size 1, and the input's shape."""
         tf = self._tf
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             graphs.check_saved_model(path)
         try:
             loaded = tf.saved_model.load(os.fspath(path))
@@ -229,7 +229,7 @@ class TensorFlowFiles:
         )
 
     def _frozen(self, path: Path, extent: int) -> Graph:
-        from zoodiff.frontends.tensorflow_graph import graph_from_graph_def
+        from zoodiff.frontends.tensorflow.graph import graph_from_graph_def
 
         tf = self._tf
         definition = self._definition(path)

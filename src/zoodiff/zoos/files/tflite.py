@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError, MissingFrameworkError
-from zoodiff.frontends.tflite_reader import read
-from zoodiff.zoos import modes, stages
+from zoodiff.frontends.tflite.reader import read
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.files.steady import Followed, steady
-from zoodiff.zoos.held import Held
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import Held
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,7 +110,7 @@ class TFLiteFiles:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph of the file; weights are not read."""
-        from zoodiff.frontends.tflite_file import graph_from_file
+        from zoodiff.frontends.tflite.file import graph_from_file
 
         path, _ = opened(model)
         with self._followed.first(path):
@@ -146,11 +146,11 @@ class TFLiteFiles:
         if weights == RANDOM:
             raise MeasurementError(f"weights cannot be put into {path.name}, a TFLite file")
         with contextlib.ExitStack() as stack:
-            with stages.stage(stages.CHECKS):
+            with load_stages.stage(load_stages.CHECKS):
                 file = stack.enter_context(steady(path))
                 read(path)  # LiteRT trusts the numbers in a file
             interpreter = _interpreter(path, threads, mode)
-            with stages.stage(stages.CHECKS):
+            with load_stages.stage(load_stages.CHECKS):
                 sizes = _stored(path)
                 own = held(path, file.check)
         scope = {
@@ -172,14 +172,14 @@ class TFLiteFiles:
 def _interpreter(path: Path, threads: int, mode: str) -> Any:
     """LiteRT's interpreter of a file; raises MeasurementError where LiteRT cannot run it."""
     try:
-        with stages.stage(stages.IMPORT):
+        with load_stages.stage(load_stages.IMPORT):
             from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError:
         raise MissingFrameworkError(
             'TFLite files are run by ai-edge-litert; install it with: pip install "zoodiff[tflite]"'
         ) from None
     try:
-        with stages.stage(stages.BUILD):
+        with load_stages.stage(load_stages.BUILD):
             interpreter = Interpreter(
                 model_path=str(path),
                 num_threads=threads,
@@ -187,7 +187,7 @@ def _interpreter(path: Path, threads: int, mode: str) -> Any:
                 if mode == "xnnpack"
                 else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             )
-        with stages.stage(stages.COMPILE):
+        with load_stages.stage(load_stages.COMPILE):
             interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -199,7 +199,7 @@ def _stored(path: Path) -> dict[str, int]:
     """How many numbers of each type the file's weights are stored in."""
     from math import prod
 
-    from zoodiff.frontends.tflite_reader import read
+    from zoodiff.frontends.tflite.reader import read
 
     sizes: dict[str, int] = {}
     for tensor in read(path).tensors:
@@ -215,7 +215,7 @@ def _bits(dtype: str) -> int:
 
 def held(path: Path, check: Callable[[], None] = lambda: None) -> Held:
     """The weights of a file by their names in its graph; ``check`` is called when one was read."""
-    from zoodiff.frontends.tflite_file import weights_of
+    from zoodiff.frontends.tflite.file import weights_of
 
     found = weights_of(path)
 

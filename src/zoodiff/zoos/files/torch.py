@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.files.steady import steady
-from zoodiff.zoos.held import counts_of_torch, of_torch
-from zoodiff.zoos.look import program as look
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import counts_of_torch, of_torch
+from zoodiff.zoos.scan import program as look
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +118,7 @@ class TorchFiles:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph of the program for one image."""
-        from zoodiff.frontends.torch_export import to_graph
+        from zoodiff.frontends.torch.export import to_graph
 
         program = self._open(model)
         shape = self._shape(model, program)[0]
@@ -143,12 +143,16 @@ class TorchFiles:
         mode = modes.choose(mode, modes.TORCH, "a program of torch.export")
         torch.set_num_threads(threads)
         path, _ = opened(model)
-        with stages.stage(stages.CHECKS), steady(path) as file, stages.stage(stages.WEIGHTS):
+        with (
+            load_stages.stage(load_stages.CHECKS),
+            steady(path) as file,
+            load_stages.stage(load_stages.WEIGHTS),
+        ):
             program = self._open(model)
         shape, batch = self._shape(model, program)
-        with stages.stage(stages.BUILD):
+        with load_stages.stage(load_stages.BUILD):
             module = program.module()
-        with stages.stage(stages.COMPILE):
+        with load_stages.stage(load_stages.COMPILE):
             forward = modes.torch_forward(module, mode)
         return ExportedNetwork(
             shape,
@@ -164,7 +168,7 @@ class TorchFiles:
         import torch
 
         path, _ = opened(model)
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             look.check(path)
         try:
             with only_weights():

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.files.steady import steady
 from zoodiff.zoos.files.torch import ExportedNetwork, program_scope
-from zoodiff.zoos.held import counts_of_torch
-from zoodiff.zoos.look import allowed, script
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import counts_of_torch
+from zoodiff.zoos.scan import allowed, script
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
@@ -49,7 +49,7 @@ class TorchScriptFiles:
         """Return the graph of the module for one image, by way of ``torch.export``."""
         import torch
 
-        from zoodiff.frontends.torch_export import to_graph
+        from zoodiff.frontends.torch.export import to_graph
 
         path, extent = opened(model)
         shape = (1, 3, extent, extent)
@@ -88,9 +88,13 @@ class TorchScriptFiles:
         mode = modes.choose(mode, modes.TORCH_SCRIPT, "a TorchScript file")
         torch.set_num_threads(threads)
         path, extent = opened(model)
-        with stages.stage(stages.CHECKS), steady(path) as file, stages.stage(stages.WEIGHTS):
+        with (
+            load_stages.stage(load_stages.CHECKS),
+            steady(path) as file,
+            load_stages.stage(load_stages.WEIGHTS),
+        ):
             module = self._open(path, file.digest)
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             batch = self._batch(module, extent)
         return ExportedNetwork(
             (1, 3, extent, extent),
@@ -105,7 +109,7 @@ class TorchScriptFiles:
     def _open(self, path: Path, digest: str) -> Any:
         import torch
 
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             script.check(path)
             allowed.demand(path, "TorchScript", digest)
         try:

@@ -28,10 +28,10 @@ from zoodiff.errors import (
     UsageError,
     WeightsUnavailableError,
 )
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network, WeightsState
-from zoodiff.zoos.held import of_keras
-from zoodiff.zoos.keras import ZOO
+from zoodiff.zoos.keras.catalogue import ZOO
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import of_keras
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,7 +112,7 @@ class KerasBackend:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph as Keras builds it for these weights; no weights are allocated."""
-        from zoodiff.frontends.keras_functional import to_graph
+        from zoodiff.frontends.keras.functional import to_graph
 
         return to_graph(self.structure(model, weights))
 
@@ -146,13 +146,13 @@ class KerasBackend:
         mode = modes.choose(mode, modes.KERAS, "keras")
         name = self._weights(weights)
         self._set_threads(threads)
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             file = None if name == RANDOM else self._fetch(model)
         self._keras.utils.clear_session(free_memory=False)
         self._keras.utils.set_random_seed(seed)
-        reading = stages.calls_are(stages.WEIGHTS, (self._keras.Model, "load_weights"))
+        reading = load_stages.calls_are(load_stages.WEIGHTS, (self._keras.Model, "load_weights"))
         try:
-            with stages.stage(stages.BUILD), reading:
+            with load_stages.stage(load_stages.BUILD), reading:
                 network = self._build(model, name)
         except (OSError, ValueError) as error:
             if file is None:
@@ -168,7 +168,7 @@ class KerasBackend:
                 self._tf, lambda batch: network(batch, training=False), mode
             )
 
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             sha256 = _sha256(file) if file else None
         return KerasNetwork(
             weights_state="random" if name == RANDOM else "published",

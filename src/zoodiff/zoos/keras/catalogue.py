@@ -16,7 +16,7 @@ from zoodiff.zoos.base import Model, WorkerSpec
 
 _WORKER = WorkerSpec(
     name="keras",
-    backend="zoodiff.zoos.keras_backend:KerasBackend",
+    backend="zoodiff.zoos.keras.backend:KerasBackend",
     confined=False,  # it fetches the weights that it publishes
     distributions=("keras", "tensorflow-cpu"),
     extra="keras",

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from zoodiff.data.labels import DIGITS_10
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos import tfmg
 from zoodiff.zoos.base import Environment, Model, Weights, WorkerSpec
+from zoodiff.zoos.tfmg import catalogue as tfmg
 
 ARCHITECTURE = "digits_cnn"
 
@@ -27,7 +27,7 @@ def _preprocessing(module: str, low: float, high: float, layout: str) -> Preproc
         value_range=(low, high),
         layout="NCHW" if layout == "NCHW" else "NHWC",
         published="yes",
-        source=f"zoodiff.zoos.{module}",
+        source=f"zoodiff.zoos.mini.{module}",
     )
 
 
@@ -81,24 +81,24 @@ TORCH = _zoo(
     "mini-torch",
     "Mini-zoo in PyTorch",
     ("torch", "scikit-learn"),
-    "zoodiff.zoos.mini_torch:Backend",
-    _preprocessing("mini_torch", 0.0, 1.0, "NCHW"),
+    "zoodiff.zoos.mini.torch:Backend",
+    _preprocessing("torch", 0.0, 1.0, "NCHW"),
     "torch,mini",
 )
 KERAS = _zoo(
     "mini-keras",
     "Mini-zoo in Keras",
     ("keras", "tensorflow-cpu", "scikit-learn"),
-    "zoodiff.zoos.mini_keras:Backend",
-    _preprocessing("mini_keras", -1.0, 1.0, "NHWC"),
+    "zoodiff.zoos.mini.keras:Backend",
+    _preprocessing("keras", -1.0, 1.0, "NHWC"),
     "keras,mini",
 )
 TFMG = _zoo(
     "mini-tfmg",
     "Mini-zoo in Model Garden layers",
     ("tf-models-official", "tensorflow", "scikit-learn"),
-    "zoodiff.zoos.mini_tfmg:Backend",
-    _preprocessing("mini_tfmg", 0.0, 255.0, "NHWC"),
+    "zoodiff.zoos.mini.tfmg:Backend",
+    _preprocessing("tfmg", 0.0, 255.0, "NHWC"),
     None,
     environment=tfmg.ENVIRONMENT,
 )
@@ -106,7 +106,7 @@ ONNX = _zoo(
     "mini-onnx",
     "Mini-zoo exported to ONNX",
     ("onnx", "onnxruntime", "torch", "scikit-learn"),
-    "zoodiff.zoos.mini_onnx:Backend",
-    _preprocessing("mini_onnx", 0.0, 1.0, "NCHW"),
+    "zoodiff.zoos.mini.onnx:Backend",
+    _preprocessing("onnx", 0.0, 1.0, "NCHW"),
     "onnx,torch,mini",
 )

@@ -16,8 +16,8 @@ from zoodiff.data import digits
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import UnknownNameError
 from zoodiff.zoos.base import WeightsState
-from zoodiff.zoos.held import Held
-from zoodiff.zoos.mini import ARCHITECTURE
+from zoodiff.zoos.mini.catalogue import ARCHITECTURE
+from zoodiff.zoos.runtime.weights_access import Held
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.zoos import mini_common as common
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
-from zoodiff.zoos.held import of_keras
-from zoodiff.zoos.keras_backend import import_keras
-from zoodiff.zoos.mini import ARCHITECTURE
+from zoodiff.zoos.keras.backend import import_keras
+from zoodiff.zoos.mini import common
+from zoodiff.zoos.mini.catalogue import ARCHITECTURE
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import of_keras
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ class Backend:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph; its structure does not depend on the weights."""
-        from zoodiff.frontends.keras_functional import to_graph
+        from zoodiff.frontends.keras.functional import to_graph
 
         common.check(model, weights)
         self._keras.utils.clear_session(free_memory=False)
@@ -110,12 +110,12 @@ class Backend:
         self._tf.config.threading.set_intra_op_parallelism_threads(threads)
         self._tf.config.threading.set_inter_op_parallelism_threads(1)
         self._keras.utils.set_random_seed(seed)
-        with stages.stage(stages.BUILD):
+        with load_stages.stage(load_stages.BUILD):
             network, sha256 = self._build(), None
         if trained:
-            with stages.stage(stages.CHECKS):
+            with load_stages.stage(load_stages.CHECKS):
                 path = common.cached(RECIPE, self.versions(), self._train)
-            with stages.stage(stages.WEIGHTS):
+            with load_stages.stage(load_stages.WEIGHTS):
                 arrays = common.read(path)
                 network.set_weights([arrays[name] for name in sorted(arrays)])
                 sha256 = common.digest(arrays)

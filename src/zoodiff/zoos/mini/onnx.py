@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.zoos import mini_common as common
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
-from zoodiff.zoos.mini import ARCHITECTURE
-from zoodiff.zoos.onnx_session import Session
+from zoodiff.zoos.mini import common
+from zoodiff.zoos.mini.catalogue import ARCHITECTURE
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.onnx_session import Session
 
 if TYPE_CHECKING:
     import numpy as np
@@ -135,7 +135,7 @@ class Backend:
             )
         import torch
 
-        from zoodiff.zoos import mini_torch
+        from zoodiff.zoos.mini import torch as mini_torch
 
         torch.manual_seed(seed)
         state = mini_torch.build().state_dict()
@@ -143,7 +143,7 @@ class Backend:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph of the exported file."""
-        from zoodiff.frontends.onnx_file import graph_from_file
+        from zoodiff.frontends.onnx.file import graph_from_file
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{ARCHITECTURE}.onnx"
@@ -174,7 +174,7 @@ class Backend:
         import onnx
 
         trained = common.check(model, weights)
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             content = export(arrays := self._arrays(trained, seed))
         session = Session(
             content,
@@ -196,6 +196,6 @@ class Backend:
 
 
 def _train() -> common.Arrays:
-    from zoodiff.zoos import mini_torch
+    from zoodiff.zoos.mini import torch as mini_torch
 
     return mini_torch.train(RECIPE, prepare)

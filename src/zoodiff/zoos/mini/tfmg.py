@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.data import digits
-from zoodiff.zoos import mini_common as common
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
-from zoodiff.zoos.held import of_tensorflow
-from zoodiff.zoos.mini import ARCHITECTURE
+from zoodiff.zoos.mini import common
+from zoodiff.zoos.mini.catalogue import ARCHITECTURE
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import of_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,13 +85,13 @@ class Backend:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph; its structure does not depend on the weights."""
-        from zoodiff.frontends.tensorflow_graph import graph_from_concrete_function
-        from zoodiff.zoos import tfmg_official
+        from zoodiff.frontends.tensorflow.graph import graph_from_concrete_function
+        from zoodiff.zoos.tfmg import official
 
         common.check(model, weights)
-        with tfmg_official.without_values():
+        with official.without_values():
             network = self._build()
-        function = tfmg_official.trace(network, self._tf.TensorSpec((1, 8, 8, 1), name="image"))
+        function = official.trace(network, self._tf.TensorSpec((1, 8, 8, 1), name="image"))
         return graph_from_concrete_function(
             function, variables=network.variables, source=f"mini-tfmg:{model}"
         )
@@ -117,12 +117,12 @@ class Backend:
         self._tf.config.threading.set_intra_op_parallelism_threads(threads)
         self._tf.config.threading.set_inter_op_parallelism_threads(1)
         self._keras.utils.set_random_seed(seed)
-        with stages.stage(stages.BUILD):
+        with load_stages.stage(load_stages.BUILD):
             network, sha256 = self._build(), None
         if trained:
-            with stages.stage(stages.CHECKS):
+            with load_stages.stage(load_stages.CHECKS):
                 path = common.cached(RECIPE, self.versions(), self._train)
-            with stages.stage(stages.WEIGHTS):
+            with load_stages.stage(load_stages.WEIGHTS):
                 arrays = common.read(path)
                 network.set_weights([arrays[name] for name in sorted(arrays)])
                 sha256 = common.digest(arrays)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.data import digits
-from zoodiff.zoos import mini_common as common
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Network
-from zoodiff.zoos.held import counts_of_torch, of_torch
-from zoodiff.zoos.mini import ARCHITECTURE
+from zoodiff.zoos.mini import common
+from zoodiff.zoos.mini.catalogue import ARCHITECTURE
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import counts_of_torch, of_torch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,7 +112,7 @@ class Backend:
         """Return the graph; its structure does not depend on the weights."""
         import torch
 
-        from zoodiff.frontends.torch_export import to_graph
+        from zoodiff.frontends.torch.export import to_graph
 
         common.check(model, weights)
         with torch.device("meta"):
@@ -132,21 +132,21 @@ class Backend:
     ) -> Network:
         """Train at first use, else read the cache; ``random`` initialises from ``seed``."""
         mode = modes.choose(mode, modes.TORCH, "mini-torch")
-        with stages.stage(stages.IMPORT):
+        with load_stages.stage(load_stages.IMPORT):
             import torch
 
         torch.set_num_threads(threads)
         trained = common.check(model, weights)
         torch.manual_seed(seed)
-        with stages.stage(stages.BUILD):
+        with load_stages.stage(load_stages.BUILD):
             module, sha256 = build().eval(), None
         if trained:
-            with stages.stage(stages.CHECKS):
+            with load_stages.stage(load_stages.CHECKS):
                 path = common.cached(RECIPE, self.versions(), lambda: train(RECIPE))
-            with stages.stage(stages.WEIGHTS):
+            with load_stages.stage(load_stages.WEIGHTS):
                 arrays = common.read(path)
                 module, sha256 = load_state(module, arrays), common.digest(arrays)
-        with stages.stage(stages.COMPILE):
+        with load_stages.stage(load_stages.COMPILE):
             forward = modes.torch_forward(module, mode)
 
         def call(batch: Any) -> Any:

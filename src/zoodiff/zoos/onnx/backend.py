@@ -19,11 +19,11 @@ from zoodiff.errors import (
     WeightsUnavailableError,
 )
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.base import Model, Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
-from zoodiff.zoos.onnx import ZOO
-from zoodiff.zoos.onnx_session import Session, open_file, precision
+from zoodiff.zoos.onnx.catalogue import ZOO
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.onnx_session import Session, open_file, precision
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +118,7 @@ class OnnxBackend:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph of the file; weights count by name and shape and are not read."""
-        from zoodiff.frontends.onnx_file import graph_from_file
+        from zoodiff.frontends.onnx.file import graph_from_file
 
         path = self.file(model, weights)
         extent = self._models[model].input_shape[-1]
@@ -126,8 +126,8 @@ class OnnxBackend:
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Count the file's own tensors, by what the operators that read them do with them."""
-        from zoodiff.frontends.onnx_file import load
-        from zoodiff.zoos.onnx_weights import counts
+        from zoodiff.frontends.onnx.file import load
+        from zoodiff.zoos.runtime.onnx_weights import counts
 
         path = self.file(model, weights)
         return {**counts(load(path).graph), "sha256": sha256_of(path)}
@@ -145,7 +145,7 @@ class OnnxBackend:
         that the zoo's manifest names.
         """
         modes.choose(mode, modes.ONNX, "onnx")
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             path = self.file(model, weights)
         entry = self._models[model]
         session = open_file(path, weights, seed, name=f"onnx:{model}", threads=threads, mode=mode)
@@ -153,7 +153,7 @@ class OnnxBackend:
         channels, height, width = entry.input_shape
         shape = (1, height, width, channels) if layout == "NHWC" else (1, *entry.input_shape)
         state: WeightsState = "published" if entry.needs_file else "placeholder"
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             sha256 = None if weights == RANDOM else sha256_of(path)
             scope = session.scope(precision(path))
         return OnnxNetwork(

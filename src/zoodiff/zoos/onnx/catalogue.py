@@ -23,7 +23,7 @@ _LABELS = {**BY_NAME, "ilsvrc2013-detection": LabelSpace("ilsvrc2013-detection",
 
 _WORKER = WorkerSpec(
     name="onnx",
-    backend="zoodiff.zoos.onnx_backend:OnnxBackend",
+    backend="zoodiff.zoos.onnx.backend:OnnxBackend",
     confined=False,  # it fetches the weights that it publishes
     distributions=("onnx", "onnxruntime", "huggingface-hub"),
     extra="onnx",

@@ -69,11 +69,11 @@ def torch_forward(module: Any, mode: str) -> Callable[[Any], Any]:
     import torch
 
     if on_device(mode):
-        from zoodiff.zoos import on_cuda
+        from zoodiff.zoos.runtime import cuda
 
-        on_cuda.check(torch, mode)
+        cuda.check(torch, mode)
         moved = module.to("cuda")
-        return on_cuda.OnCuda(torch, _compiled(moved) if mode == CUDA_COMPILE else moved)
+        return cuda.OnCuda(torch, _compiled(moved) if mode == CUDA_COMPILE else moved)
     if mode == COMPILE:
         _check_compiler()
         return _compiled(module)
@@ -131,9 +131,9 @@ def torch_scope(mode: str) -> dict[str, str]:
     if on_device(mode):
         import torch
 
-        from zoodiff.zoos import on_cuda
+        from zoodiff.zoos.runtime import cuda
 
-        found |= on_cuda.scope(torch)
+        found |= cuda.scope(torch)
     return found
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
-from zoodiff.zoos import modes, stages
 from zoodiff.zoos.files.steady import SteadyFile, steady
-from zoodiff.zoos.held import Held
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import Held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +80,7 @@ class Session:
 
     def held(self) -> Held:
         """Initialisers and constants by name; those of light files, made from a shape, too."""
-        from zoodiff.zoos.onnx_weights import held, value
+        from zoodiff.zoos.runtime.onnx_weights import held, value
 
         graph = self.model().graph
         kinds = {name: one for name, one in held(graph).items() if _holds_weights(one[1])}
@@ -101,7 +101,7 @@ class Session:
     def _replace(self, weights: Mapping[str, NDArray[Any]]) -> None:
         import numpy as np
 
-        from zoodiff.zoos.onnx_weights import dtype_of, held, replace
+        from zoodiff.zoos.runtime.onnx_weights import dtype_of, held, replace
 
         kinds = held(self.model().graph)
         typed = {
@@ -123,7 +123,7 @@ class Session:
         return result
 
     def _start(self, content: bytes | Path) -> None:
-        with stages.stage(stages.IMPORT):
+        with load_stages.stage(load_stages.IMPORT):
             import onnxruntime
 
         levels = onnxruntime.GraphOptimizationLevel
@@ -147,7 +147,7 @@ class Session:
         given = str(content) if isinstance(content, Path) else content
         try:
             # Reading the weights, optimising the graph and planning memory are one call.
-            with stages.stage(stages.COMPILE):
+            with load_stages.stage(load_stages.COMPILE):
                 self._session = onnxruntime.InferenceSession(given, options, providers=[provider])
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
@@ -175,7 +175,7 @@ def open_file(
     """
     modes.choose(mode, modes.ONNX, name)
     # Nobody waits for random weights but zoodiff.
-    with stages.stage(stages.CHECKS if weights == RANDOM else stages.WEIGHTS):
+    with load_stages.stage(load_stages.CHECKS if weights == RANDOM else load_stages.WEIGHTS):
         running = _running(path, weights, seed)
 
     def read() -> Any:
@@ -194,8 +194,8 @@ def open_file(
 
 def precision(path: Path) -> str:
     """The type in which a file stores most of its weights, in numpy's words."""
-    from zoodiff.frontends.onnx_file import load
-    from zoodiff.zoos.onnx_weights import dtype_of, held
+    from zoodiff.frontends.onnx.file import load
+    from zoodiff.zoos.runtime.onnx_weights import dtype_of, held
 
     sizes: dict[int, int] = {}
     for shape, kind in held(load(path).graph).values():
@@ -216,7 +216,7 @@ def model(path: Path, weights: str | None, seed: int) -> Any:
     """The ``onnx.ModelProto`` of a file with all values, those in other files included."""
     import onnx
 
-    from zoodiff.zoos.onnx_weights import randomise
+    from zoodiff.zoos.runtime.onnx_weights import randomise
 
     _is_spread(path)  # checks where other files would lie
     try:
@@ -235,7 +235,7 @@ def _running(path: Path, weights: str | None, seed: int) -> bytes | Path:
 
 def _is_spread(path: Path) -> bool:
     """Whether a file keeps weights in other files; MeasurementError where those are elsewhere."""
-    from zoodiff.frontends.onnx_file import load
+    from zoodiff.frontends.onnx.file import load
 
     return any(tensor.external_data for tensor in load(path).graph.initializer)
 
@@ -246,7 +246,7 @@ def steady_model(path: Path) -> Iterator[SteadyFile]:
 
     Raises MeasurementError where one of them changes or is missing.
     """
-    from zoodiff.frontends.onnx_file import external_files, load
+    from zoodiff.frontends.onnx.file import external_files, load
 
     with steady(path) as alone:
         others = sorted(external_files(load(path)))

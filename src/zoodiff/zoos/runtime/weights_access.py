@@ -90,7 +90,7 @@ def of_keras(model: Any) -> Held:
     """Variables of a Keras model, by the names that its graph gives them."""
     import numpy as np
 
-    from zoodiff.frontends.keras_functional import named_variables
+    from zoodiff.frontends.keras.functional import named_variables
 
     own = named_variables(model)
 
@@ -109,7 +109,7 @@ def of_tensorflow(variables: Sequence[Any], session: Any = None) -> Held:
     """Variables of TensorFlow, by the names that the graph gives them; ``session`` for TF 1."""
     import numpy as np
 
-    from zoodiff.frontends.tensorflow_graph import variable_parameters
+    from zoodiff.frontends.tensorflow.graph import variable_parameters
 
     names = variable_parameters(variables)
     own = {p.name: variable for p, variable in zip(names, variables, strict=True)}

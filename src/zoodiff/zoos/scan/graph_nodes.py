@@ -10,7 +10,7 @@ from typing import Any
 
 from zoodiff.errors import RefusedError
 from zoodiff.rules.security import refusal
-from zoodiff.zoos.look.judged import judged, sentence
+from zoodiff.zoos.scan.judged import judged, sentence
 
 SAVING = frozenset(
     {

@@ -16,7 +16,7 @@ from typing import Any
 
 from zoodiff.errors import RefusedError
 from zoodiff.rules.security import refusal
-from zoodiff.zoos.look.graph_nodes import SAVING, functions_of
+from zoodiff.zoos.scan.graph_nodes import SAVING, functions_of
 
 _RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 _SCOPE = re.compile(r"save(_\d+)?/.*")

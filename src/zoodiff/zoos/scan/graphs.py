@@ -13,7 +13,7 @@ from typing import Any
 
 from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import climbs, refusal
-from zoodiff.zoos.look import graph_nodes, graph_saving
+from zoodiff.zoos.scan import graph_nodes, graph_saving
 
 _CLASSES = frozenset({"", "tf.StaticHashTable", "tf.TrackableConstant"})
 """Classes of objects in a SavedModel that TensorFlow itself registers."""

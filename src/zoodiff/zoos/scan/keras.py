@@ -17,8 +17,8 @@ from typing import Any
 
 from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import refusal
-from zoodiff.zoos.look import allowed, archive, hdf5
-from zoodiff.zoos.look.judged import UNKNOWN, judged
+from zoodiff.zoos.scan import allowed, archive, hdf5
+from zoodiff.zoos.scan.judged import UNKNOWN, judged
 
 _CODE = {
     "Lambda": "a Lambda layer",

@@ -1,7 +1,7 @@
 """ONNX files that are to be run: operators of known domains only.
 
 Where data lies outside a file is looked at whenever a file is read, by
-``zoodiff.frontends.onnx_external``. Operators are looked at here, before ONNX Runtime gets the
+``zoodiff.frontends.onnx.external``. Operators are looked at here, before ONNX Runtime gets the
 file; a file that is only described may hold unknown ones.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from zoodiff.frontends.onnx_external import nodes
+from zoodiff.frontends.onnx.external import nodes
 from zoodiff.rules.security import refusal
-from zoodiff.zoos.look.judged import UNKNOWN, judged, sentence
+from zoodiff.zoos.scan.judged import UNKNOWN, judged, sentence
 
 
 def check(model: Any, path: Path) -> None:

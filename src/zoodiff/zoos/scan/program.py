@@ -17,9 +17,9 @@ from typing import Any
 
 from zoodiff.errors import MeasurementError, RefusedError
 from zoodiff.rules.security import climbs, refusal
-from zoodiff.zoos.look import archive, expressions, pickles, torch_archive
-from zoodiff.zoos.look.program_schema import RECORDS, UNIONS
-from zoodiff.zoos.look.torch_operators import (
+from zoodiff.zoos.scan import archive, expressions, pickles, torch_archive
+from zoodiff.zoos.scan.program_schema import RECORDS, UNIONS
+from zoodiff.zoos.scan.torch_operators import (
     judgements,
     objection,
     objection_to_higher_order,

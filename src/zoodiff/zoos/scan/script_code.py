@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from zoodiff.zoos.look.script_language import NotTorchScriptError, chain, nodes
-from zoodiff.zoos.look.torch_operators import (
+from zoodiff.zoos.scan.script_language import NotTorchScriptError, chain, nodes
+from zoodiff.zoos.scan.torch_operators import (
     described,
     judgements,
     objection,

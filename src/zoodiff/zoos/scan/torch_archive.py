@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import refusal
-from zoodiff.zoos.look import archive
+from zoodiff.zoos.scan import archive
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")

@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.zoos import modes, stages, tfmg_official, tfmg_slim
 from zoodiff.zoos.base import Model, Network, Weights, WeightsState
-from zoodiff.zoos.held import Held, of_tensorflow
-from zoodiff.zoos.tfmg import ZOO, recipes
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import Held, of_tensorflow
+from zoodiff.zoos.tfmg import official as tfmg_official
+from zoodiff.zoos.tfmg import slim as tfmg_slim
+from zoodiff.zoos.tfmg.catalogue import ZOO, recipes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,20 +167,20 @@ class TfmgBackend:
         allowed = (tfmg_slim.SESSION,) if choice.slim else modes.TENSORFLOW
         mode = modes.choose(mode, allowed, f"tfmg:{choice.name}")
         self._set_threads(threads)
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             archive = None if choice.weights is None else fetch(choice.weights)
         with contextlib.ExitStack() as stack:
             checkpoint = None
             if archive is not None:
-                with stages.stage(stages.CHECKS):
+                with load_stages.stage(load_stages.CHECKS):
                     checkpoint = stack.enter_context(_checkpoint(archive))
             if choice.slim:
                 call, held = self._load_slim(choice, checkpoint, seed, threads)
             else:
                 call, held = self._load_official(choice, checkpoint, seed, mode)
-        from zoodiff.zoos.tfmg_preprocessing import prepare
+        from zoodiff.zoos.tfmg.preprocessing import prepare
 
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             sha256 = None if archive is None else _sha256(archive)
         return TfmgNetwork(
             weights_state="random" if archive is None else "published",
@@ -192,7 +194,7 @@ class TfmgBackend:
         )
 
     def _describe_official(self, choice: _Choice) -> tuple[Graph, Mapping[str, int]]:
-        from zoodiff.frontends.tensorflow_graph import graph_from_concrete_function
+        from zoodiff.frontends.tensorflow.graph import graph_from_concrete_function
 
         recipe = recipes()[choice.name]
         assert recipe.experiment is not None
@@ -202,7 +204,7 @@ class TfmgBackend:
         return graph_from_concrete_function(function, variables=model.weights), facts
 
     def _describe_slim(self, choice: _Choice) -> tuple[Graph, Mapping[str, int]]:
-        from zoodiff.frontends.tensorflow_graph import graph_from_tensors, variable_parameters
+        from zoodiff.frontends.tensorflow.graph import graph_from_tensors, variable_parameters
 
         with self._tf.Graph().as_default():
             image, logits = self._slim(choice, 1)
@@ -219,21 +221,21 @@ class TfmgBackend:
     def _load_official(
         self, choice: _Choice, checkpoint: str | None, seed: int, mode: str
     ) -> _Loaded:
-        with stages.stage(stages.IMPORT):
+        with load_stages.stage(load_stages.IMPORT):
             import tf_keras
 
         recipe = recipes()[choice.name]
         assert recipe.experiment is not None
         tf_keras.backend.clear_session()
         tf_keras.utils.set_random_seed(seed)
-        with stages.stage(stages.BUILD):
+        with load_stages.stage(load_stages.BUILD):
             model = tfmg_official.build(recipe.experiment, recipe.overrides, choice.size)
         if checkpoint is not None:
-            with stages.stage(stages.WEIGHTS):
+            with load_stages.stage(load_stages.WEIGHTS):
                 tfmg_official.restore(model, checkpoint)
         specification = self._tf.TensorSpec((None, *choice.size, 3))
         # XLA compiles for each batch size, when it is first given one.
-        with stages.stage(stages.COMPILE):
+        with load_stages.stage(load_stages.COMPILE):
             function = tfmg_official.trace(model, specification, xla=mode == modes.XLA)
         convert = self._tf.constant
 
@@ -250,19 +252,19 @@ class TfmgBackend:
         graph = self._tf.Graph()
         with graph.as_default():
             v1.set_random_seed(seed)
-            with stages.stage(stages.BUILD):
+            with load_stages.stage(load_stages.BUILD):
                 image, logits = self._slim(choice, None)
             options = v1.ConfigProto(
                 intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
             )
             session = v1.Session(graph=graph, config=options)
-            with stages.stage(stages.WEIGHTS):
+            with load_stages.stage(load_stages.WEIGHTS):
                 if checkpoint is None:
                     session.run(v1.global_variables_initializer())
                 else:
                     tfmg_slim.restore(session, checkpoint)
             held = of_tensorflow(v1.global_variables(), session)
-        with stages.stage(stages.COMPILE):
+        with load_stages.stage(load_stages.COMPILE):
             return session.make_callable(logits, [image]), held
 
     def _choose(self, model: str, weights: str | None) -> _Choice:

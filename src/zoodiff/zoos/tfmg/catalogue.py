@@ -26,7 +26,7 @@ ENVIRONMENT = Environment(
 
 _WORKER = WorkerSpec(
     name="tfmg",
-    backend="zoodiff.zoos.tfmg_backend:TfmgBackend",
+    backend="zoodiff.zoos.tfmg.backend:TfmgBackend",
     confined=False,  # it fetches the weights that it publishes
     distributions=("tf-models-official", "tf-slim", "tensorflow", "tf-keras"),
     environment=ENVIRONMENT,

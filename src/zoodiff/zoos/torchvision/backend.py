@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
 from zoodiff.torch_compat import import_torchvision
-from zoodiff.zoos import checkpoints, modes, stages
+from zoodiff.zoos import checkpoints
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.files.steady import steady
-from zoodiff.zoos.held import counts_of_torch, of_torch
+from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime.weights_access import counts_of_torch, of_torch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +107,7 @@ class TorchvisionBackend:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph of the network as its builder makes it for these weights."""
-        from zoodiff.frontends.torch_export import to_graph
+        from zoodiff.frontends.torch.export import to_graph
 
         member = self._member(model, weights)
         module = self.structure(model, weights)
@@ -154,28 +155,28 @@ class TorchvisionBackend:
         torch.set_num_threads(threads)
         member = self._member(model, weights)
         own = member if isinstance(member, Path) else None
-        with stages.stage(stages.CHECKS):
+        with load_stages.stage(load_stages.CHECKS):
             file = own if own or member is None else self._fetch(model, member)
         torch.manual_seed(seed)
-        with stages.stage(stages.BUILD), self._weights_apart():
+        with load_stages.stage(load_stages.BUILD), self._weights_apart():
             module = self._build(model, member).eval()
         state: WeightsState = "random" if member is None else "published"
         sha256 = None
         if own is not None:
             member, state = None, "file"
             with contextlib.ExitStack() as stack:
-                with stages.stage(stages.CHECKS):
+                with load_stages.stage(load_stages.CHECKS):
                     sha256 = stack.enter_context(steady(own)).digest
-                with stages.stage(stages.WEIGHTS):
+                with load_stages.stage(load_stages.WEIGHTS):
                     found = checkpoints.read(own)
                     checkpoints.check(own, found, module.state_dict(), f"torchvision:{model}")
                     module.load_state_dict(found, strict=False)
         shape = (1, 3, *self._size(model, member))
         published = member or self._enum(model).DEFAULT
-        with stages.stage(stages.COMPILE):
+        with load_stages.stage(load_stages.COMPILE):
             forward = modes.torch_forward(module, mode)
         if file is not None and own is None:
-            with stages.stage(stages.CHECKS):
+            with load_stages.stage(load_stages.CHECKS):
                 sha256 = sha256_of(file)
         return TorchvisionNetwork(
             weights_state=state,
@@ -194,8 +195,8 @@ class TorchvisionBackend:
         import torch
 
         api = importlib.import_module("torchvision.models._api")
-        with stages.calls_are(
-            stages.WEIGHTS,
+        with load_stages.calls_are(
+            load_stages.WEIGHTS,
             (api.WeightsEnum, "get_state_dict"),
             (torch.nn.Module, "load_state_dict"),
         ):

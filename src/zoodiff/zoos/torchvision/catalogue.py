@@ -17,7 +17,7 @@ from zoodiff.zoos.base import Model, WorkerSpec
 
 _WORKER = WorkerSpec(
     name="torchvision",
-    backend="zoodiff.zoos.torchvision_backend:TorchvisionBackend",
+    backend="zoodiff.zoos.torchvision.backend:TorchvisionBackend",
     confined=False,  # it fetches the weights that it publishes
     distributions=("torch", "torchvision"),
     extra="torch",

@@ -1,0 +1,1 @@
+"""One file per command: options become a request, the API is called, the answer is rendered."""

@@ -1,0 +1,1 @@
+"""Keras: functional models and their layers to the canonical graph."""

@@ -1,0 +1,1 @@
+"""ONNX: files of all opsets to the canonical graph."""

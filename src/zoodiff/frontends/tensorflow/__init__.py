@@ -1,0 +1,1 @@
+"""TensorFlow: concrete functions and graph definitions to the canonical graph."""

@@ -1,0 +1,1 @@
+"""TFLite: files to the canonical graph."""

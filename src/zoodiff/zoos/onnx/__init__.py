@@ -1,0 +1,5 @@
+"""The zoo ``onnx``: ``catalogue`` knows no framework, ``backend`` runs in the worker."""
+
+from zoodiff.zoos.onnx.catalogue import ZOO
+
+__all__ = ["ZOO"]

@@ -1,0 +1,5 @@
+"""The zoo ``tfmg``: ``catalogue`` knows no framework, the other modules run in the worker."""
+
+from zoodiff.zoos.tfmg.catalogue import ZOO
+
+__all__ = ["ZOO"]

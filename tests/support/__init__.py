@@ -1,0 +1,1 @@
+"""What tests share: made-up networks, images, records and files. Holds no tests."""

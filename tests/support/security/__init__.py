@@ -1,0 +1,1 @@
+"""Hostile files and sound ones, each written by a function."""
