@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph as Graph
     from zoodiff.latency.comparison import Timings as Timings
     from zoodiff.preprocessing.spec import Preprocessing as Preprocessing
+    from zoodiff.results import Discrepancy as Discrepancy
+    from zoodiff.results import Mismatch as Mismatch
     from zoodiff.store.folder import Store as Store
     from zoodiff.store.records import Record as Record
     from zoodiff.study.config import load_study as load_study
-    from zoodiff.study.result import Discrepancy as Discrepancy
-    from zoodiff.study.result import Mismatch as Mismatch
     from zoodiff.study.result import StudyResult as StudyResult
     from zoodiff.workers.process import Limits as Limits
     from zoodiff.zoos.registry import Entry as Entry

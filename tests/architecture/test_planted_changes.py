@@ -6,41 +6,18 @@ that place; changes of spelling must give none.
 
 from __future__ import annotations
 
-import gzip
-import random
 from collections import Counter
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from support import plants
+from support.networks import NETWORKS, network, trials
 from zoodiff.architecture.diff import diff
 from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph
 
-NETWORKS = sorted((Path(__file__).parent / "networks").glob("*.json.gz"))
 TRIALS = 24
 """Of each kind of change, over all networks."""
-
-
-@cache
-def network(path: Path) -> Graph:
-    return Graph.from_json(gzip.decompress(path.read_bytes()).decode())
-
-
-def trials(plant: plants.Plant, seed: str, count: int):
-    """Changed networks: (path, original, changed, what was changed)."""
-    r = random.Random(seed)
-    done = 0
-    for _ in range(count * 60):
-        path = r.choice(NETWORKS)
-        found = plants.planted(network(path), plant, r)
-        if found is not None:
-            done += 1
-            yield path, network(path), *found
-        if done == count:
-            return
 
 
 def said(original: Graph, changed: Graph) -> list:

@@ -14,8 +14,8 @@ from zoodiff.claims import catalogue, discrepancies
 from zoodiff.claims import table as tables
 from zoodiff.claims.ranking import rank
 from zoodiff.errors import UsageError
+from zoodiff.results import ClaimedRanking
 from zoodiff.study import config as studies
-from zoodiff.study.result import ClaimedRanking
 from zoodiff.zoos import registry
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -12,7 +12,8 @@ import pytest
 
 from zoodiff.errors import ImageError, UsageError
 from zoodiff.preprocessing.geometry import Geometry
-from zoodiff.preprocessing.pixels import check_size, pixels
+from zoodiff.preprocessing.limits import check_size
+from zoodiff.preprocessing.pixels import pixels
 from zoodiff.zoos.files import sidecar
 
 

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_mutations import NETWORKS, network
 
+from support.networks import NETWORKS, network
 from zoodiff.errors import UsageError
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.export import save

@@ -10,8 +10,8 @@ import networkx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_mutations import NETWORKS, network
 
+from support.networks import NETWORKS, network
 from support.small import Draft
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.fingerprint import SCHEME, fingerprint

@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 import pytest
-from test_mutations import NETWORKS, network, trials
 
 from support import plants
+from support.networks import NETWORKS, network, trials
 from support.small import Draft
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.graph.canonical import canonical

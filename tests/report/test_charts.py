@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoodiff.report import charts
-from zoodiff.store.records import Interval
+from zoodiff.results import Interval
 
 
 @given(st.lists(st.floats(min_value=-500, max_value=5000), min_size=1, max_size=20))

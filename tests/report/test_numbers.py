@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoodiff.report import numbers
-from zoodiff.store.records import Interval
+from zoodiff.results import Interval
 
 
 @pytest.mark.parametrize(

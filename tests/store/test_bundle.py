@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_folder import a_record
-from test_verify import accuracy_record, files, filled, manifest, place  # noqa: F401
 
+from support.records import a_record, files, filled, manifest
 from zoodiff.errors import StoreError, UsageError
 from zoodiff.store.bundle import read_bundle, write_bundle
 from zoodiff.store.folder import Store
@@ -17,7 +16,7 @@ from zoodiff.store.verify import verify
 Members = list[tuple[str, bytes]]
 
 
-def test_what_is_exported_arrives_to_the_byte(place: Path | str, tmp_path: Path) -> None:  # noqa: F811
+def test_what_is_exported_arrives_to_the_byte(place: Path | str, tmp_path: Path) -> None:
     store = filled(place)
     made = write_bundle(store, tmp_path / "results.tar")
     assert (made.records, made.attachments, made.runs) == (3, 1, 1)

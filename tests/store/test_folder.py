@@ -8,61 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from support.records import a_record
 from zoodiff.errors import StoreError
+from zoodiff.results import Interval
 from zoodiff.store.files import write_atomically
 from zoodiff.store.folder import Store
 from zoodiff.store.records import (
     AccuracyValues,
-    ArchitectureValues,
-    Hardware,
-    Interval,
-    Record,
-    WeightsInfo,
     attachment_name,
     key_of,
     read_record,
 )
 from zoodiff.store.self_hashed import DamagedError
-
-
-def a_record(entry: str = "fake:small@w1", parameters: int = 12, **changes: object) -> Record:
-    values = ArchitectureValues(
-        parameters=parameters,
-        statistics=0,
-        unused_parameters=0,
-        macs=12,
-        convolutions=0,
-        normalisations=0,
-        linear_layers=1,
-        nodes=1,
-        opaque_nodes=0,
-        input_shape=[1, 3],
-        output_shape=[1, 4],
-        softmax_inside=False,
-        preprocessing_inside=False,
-        preprocessing_ops=[],
-        framework_parameters=parameters,
-        framework_statistics=0,
-        peak_rss_bytes=1,
-        seconds=0.1,
-    )
-    fields: dict[str, object] = {
-        "key": key_of(kind="architecture", entry=entry),
-        "entry": entry,
-        "zoo": "fake",
-        "model": "small",
-        "architecture": "small_net",
-        "weights": WeightsInfo(name="w1", state="none"),
-        "preprocessing": {},
-        "labels": "imagenet-1k",
-        "conditions": {},
-        "versions": {"numpy": "2"},
-        "hardware": Hardware(processor="p", cores=2, memory_bytes=1, system="s"),
-        "started": "2026-01-01T00:00:00+00:00",
-        "finished": "2026-01-01T00:00:01+00:00",
-        "values": values,
-    }
-    return Record.model_validate(fields | changes)
 
 
 def test_a_record_is_found_by_what_was_asked(tmp_path: Path) -> None:
@@ -286,8 +243,8 @@ def test_kill_while_writing_leaves_whole_records_only(tmp_path: Path) -> None:
         f"""
         import sys
         from pathlib import Path
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from test_folder import a_record
+        sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+        from support.records import a_record
         from zoodiff.store.folder import Store
         store = Store(Path({str(tmp_path)!r}))
         print("ready", flush=True)

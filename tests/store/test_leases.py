@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from zoodiff.store import leases
-from zoodiff.store.files import LocalFiles, open_files
+from zoodiff.store.files import LocalFiles
 from zoodiff.store.leases import BeatingLeases, LocalLeases, leases_of, waiting_for
+from zoodiff.store.open import open_files
 
 HOLD = """
 import sys, time

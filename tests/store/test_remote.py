@@ -7,16 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_folder import a_record
-from test_verify import accuracy_record, filled
 from typer.testing import CliRunner
 
+from support.records import a_record, accuracy_record, filled
 from zoodiff.cli.app import app
 from zoodiff.errors import StoreError, UsageError
 from zoodiff.store.bundle import read_bundle, write_bundle
 from zoodiff.store.collect import remove, waste
-from zoodiff.store.files import open_files
 from zoodiff.store.folder import Store
+from zoodiff.store.open import open_files
 from zoodiff.store.verify import verify
 from zoodiff.study import config
 from zoodiff.study.run import run

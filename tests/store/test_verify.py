@@ -1,80 +1,15 @@
-import hashlib
 import json
 import os
-import uuid
 from pathlib import Path
 
 import pytest
-from test_folder import a_record
 from typer.testing import CliRunner
 
+from support.records import a_record, accuracy_record, files, filled
 from zoodiff.cli.app import app
 from zoodiff.store.collect import remove, total, waste
 from zoodiff.store.folder import Store
-from zoodiff.store.manifest import Manifest
-from zoodiff.store.records import AccuracyValues, Hardware, Interval, Record, attachment_name
 from zoodiff.store.verify import verify
-
-
-def accuracy_record(content: bytes, entry: str = "fake:small@w1") -> Record:
-    some = Interval(value=50, low=40, high=60)
-    base = a_record(entry)
-    return base.model_copy(
-        update={
-            "values": AccuracyValues(
-                top1=some,
-                top5=some,
-                images=10,
-                predictions_file=attachment_name(base.key, content),
-                predictions_sha256=hashlib.sha256(content).hexdigest(),
-                seconds=1.0,
-            )
-        }
-    )
-
-
-def manifest(names: list[str], study: str = "s") -> Manifest:
-    return Manifest(
-        study=study,
-        title="t",
-        study_sha256="0" * 64,
-        study_text="",
-        started="2026-01-01T00:00:00+00:00",
-        updated="2026-01-01T00:00:00+00:00",
-        complete=True,
-        records=names,
-        failures=[],
-        planned=len(names),
-        zoodiff_version="0",
-        hardware=Hardware(processor="p", cores=1, memory_bytes=1, system="s"),
-        versions={},
-        options={},
-    )
-
-
-def filled(where: Path | str) -> Store:
-    """Three records, one of them with predictions, and a run that names them."""
-    store = Store(where)
-    content = b"predictions"
-    names = [
-        store.put(a_record("fake:small@w1")),
-        store.put(a_record("fake:wide@w1", parameters=24)),
-        store.put(accuracy_record(content), content),
-    ]
-    store.write_manifest(manifest(names))
-    return store
-
-
-def files(store: Path, ending: str) -> list[Path]:
-    return sorted(p for p in store.rglob(f"*{ending}") if p.is_file())
-
-
-@pytest.fixture(params=["folder", "address"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
-    if request.param == "folder":
-        return tmp_path
-    pytest.importorskip("fsspec")
-    return f"memory://{uuid.uuid4()}"
 
 
 def test_a_whole_store_has_no_problem(place: Path | str) -> None:

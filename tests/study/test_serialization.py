@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.accuracy import sharding
+from zoodiff import tasks
+from zoodiff.accuracy import sharding, subject
 from zoodiff.accuracy.subject import Contestant
 from zoodiff.errors import MeasurementError
 from zoodiff.study import serialization
-from zoodiff.study.plan import Task
+from zoodiff.tasks import Task
 from zoodiff.zoos import registry
 
 
@@ -39,14 +40,14 @@ def test_an_entry_comes_back(name: str, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_contestant_comes_back() -> None:
     entry = registry.resolve("torchvision:resnet50")
     one = Contestant(entry, entry.preprocessing, ("library",), entry.model.labels)
-    assert serialization.contestant_of(sent(serialization.of_contestant(one))) == one
+    assert subject.contestant_of(sent(subject.of_contestant(one))) == one
 
 
 def test_a_machine_with_another_version_is_refused_by_name() -> None:
-    plain = serialization.of_entry(registry.resolve("torchvision:resnet50"))
+    plain = tasks.of_entry(registry.resolve("torchvision:resnet50"))
     plain["installed"]["torch"] = "1.0"
     with pytest.raises(MeasurementError, match=r"has torch .*, this one 1.0; install the same"):
-        serialization.entry_of(plain)
+        tasks.entry_of(plain)
 
 
 def test_a_data_set_that_is_another_one_elsewhere_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from zoodiff.results import ClaimedRanking, Control, Discrepancy, Interval, Mismatch, Verdict
 from zoodiff.store.records import (
     AccuracyValues,
     ArchitectureValues,
@@ -12,22 +13,13 @@ from zoodiff.store.records import (
     ExplanationValues,
     Failure,
     Hardware,
-    Interval,
     LatencyValues,
     NamedValues,
     PartValues,
     Record,
     WeightsInfo,
 )
-from zoodiff.study.result import (
-    ClaimedRanking,
-    Control,
-    Discrepancy,
-    Explained,
-    Mismatch,
-    StudyResult,
-    Verdict,
-)
+from zoodiff.study.result import Explained, StudyResult
 
 HOSTILE_MODEL = "<script>alert(document.cookie)</script>|`x`"
 HOSTILE = f"extra:{HOSTILE_MODEL}@random"

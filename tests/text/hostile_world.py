@@ -16,6 +16,7 @@ import hostile_texts
 import numpy as np
 from PIL import Image
 
+from zoodiff.results import Interval
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.store.records import (
@@ -23,7 +24,6 @@ from zoodiff.store.records import (
     ArchitectureValues,
     Failure,
     Hardware,
-    Interval,
     Record,
     WeightsInfo,
     attachment_name,

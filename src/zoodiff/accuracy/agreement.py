@@ -16,8 +16,8 @@ from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import UsageError
+from zoodiff.results import Interval
 from zoodiff.stats import intervals
-from zoodiff.store.records import Interval
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,9 +13,10 @@ from zoodiff.accuracy.predictions import Stored
 from zoodiff.accuracy.scaling_anomalies import inversions
 from zoodiff.claims import catalogue
 from zoodiff.errors import MeasurementError
+from zoodiff.results import Interval
 from zoodiff.stats import paired, sequential
 from zoodiff.store.folder import Store
-from zoodiff.store.records import AccuracyValues, Interval, Record
+from zoodiff.store.records import AccuracyValues, Record
 
 if TYPE_CHECKING:
     import numpy as np

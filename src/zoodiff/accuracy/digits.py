@@ -12,16 +12,11 @@ from zoodiff.data import datasets
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError
 from zoodiff.host.provenance import hardware, now
+from zoodiff.results import Interval
 from zoodiff.stats import intervals
 from zoodiff.store.folder import Store
-from zoodiff.store.records import (
-    AccuracyValues,
-    Interval,
-    Record,
-    WeightsInfo,
-    attachment_name,
-)
-from zoodiff.study.plan import Task
+from zoodiff.store.records import AccuracyValues, Record, WeightsInfo, attachment_name
+from zoodiff.tasks import Task
 from zoodiff.workers.messages import Load
 from zoodiff.zoos.registry import Entry
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from zoodiff.accuracy.digits import right_top1
 from zoodiff.errors import StoreError
+from zoodiff.results import Discrepancy, Interval, Verdict
 from zoodiff.stats import paired
 from zoodiff.store.folder import Store
-from zoodiff.store.records import AccuracyValues, Interval, Record
-from zoodiff.study.result import Discrepancy, Verdict
+from zoodiff.store.records import AccuracyValues, Record
 
 if TYPE_CHECKING:
     import numpy as np

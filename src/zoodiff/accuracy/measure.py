@@ -21,13 +21,13 @@ from zoodiff.data.labels import mapping
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.host.provenance import hardware, identity, installed_versions, now
+from zoodiff.results import Interval
 from zoodiff.stats import calibration, intervals, sequential
 from zoodiff.store.folder import Store
 from zoodiff.store.leases import waiting_for
 from zoodiff.store.records import (
     AccuracyValues,
     Failure,
-    Interval,
     Record,
     WeightsInfo,
     attachment_name,

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from zoodiff.accuracy import measure as passes
+from zoodiff.accuracy import subject
 from zoodiff.accuracy.checkpoints import Part, from_bytes, to_bytes
 from zoodiff.accuracy.evaluation import collect
 from zoodiff.accuracy.evaluator import CHUNK, Evaluator
@@ -28,8 +29,7 @@ from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.host.provenance import now
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Failure
-from zoodiff.study import serialization
-from zoodiff.study.plan import Task
+from zoodiff.tasks import Task
 from zoodiff.workers.process import Limits
 from zoodiff.zoos.registry import Entry
 
@@ -107,7 +107,7 @@ class ImagePass:
                 f"{name}, parts {shard[0]} to {shard[-1]}",
                 {
                     **common,
-                    "contestants": [serialization.of_contestant(one) for one in lacking[shard[0]]],
+                    "contestants": [subject.of_contestant(one) for one in lacking[shard[0]]],
                     "first": shard[0],
                     "numbers": numbers[shard[0] * CHUNK : (shard[-1] + 1) * CHUNK],
                 },
@@ -240,7 +240,7 @@ def do_shard(
         )
     found = Evaluator(
         pool,
-        [serialization.contestant_of(one) for one in data["contestants"]],
+        [subject.contestant_of(one) for one in data["contestants"]],
         images,
         _Sent(say),
         lanes=data["lanes"],

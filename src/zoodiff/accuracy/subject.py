@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zoodiff.data.labels import LabelSpace
@@ -14,6 +14,7 @@ from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.completed import completed
 from zoodiff.preprocessing.geometry import Geometry, geometry
 from zoodiff.preprocessing.spec import Preprocessing
+from zoodiff.tasks import entry_of, of_entry
 from zoodiff.workers.messages import Load
 from zoodiff.zoos.base import Entry
 from zoodiff.zoos.files import FileEntry
@@ -116,3 +117,24 @@ def _value(text: str) -> Any:
         with contextlib.suppress(ValueError):
             return kind(text)
     return text
+
+
+def of_contestant(one: Contestant) -> dict[str, Any]:
+    """A contestant of a pass over images; what its network does by itself is not needed there."""
+    return {
+        "entry": of_entry(one.entry),
+        "spec": one.spec.to_dict(),
+        "taken": list(one.taken),
+        "labels": asdict(one.labels),
+    }
+
+
+def contestant_of(plain: Mapping[str, Any]) -> Contestant:
+    """The contestant; raises as ``entry_of`` does."""
+    labels = {**plain["labels"], "names": tuple(plain["labels"]["names"])}
+    return Contestant(
+        entry_of(plain["entry"]),
+        Preprocessing.from_dict(plain["spec"]),
+        tuple(plain["taken"]),
+        LabelSpace(**labels),
+    )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
 
+from zoodiff.results import Mismatch
 from zoodiff.store.records import ArchitectureValues, Record
-from zoodiff.study.result import Mismatch
 
 Printer = Callable[[ArchitectureValues], str]
 

@@ -12,7 +12,7 @@ from zoodiff.claims.discrepancies import Ranking
 from zoodiff.claims.selection import Selection
 from zoodiff.claims.table import ClaimsTable, Published
 from zoodiff.entry import did_you_mean
-from zoodiff.study.result import ClaimedRanking, Discrepancy
+from zoodiff.results import ClaimedRanking, Discrepancy
 
 _FIGURE_DIGITS = 2
 """The paper prints its two figures with two decimals."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from zoodiff.latency.benchmark import Course, Measured, originals
 from zoodiff.latency.verdicts import Judged, PairVerdict, control, judge
+from zoodiff.results import Control
 from zoodiff.stats import ratios
 from zoodiff.stats.drift import drift
 from zoodiff.stats.intervals import Estimate
-from zoodiff.study.result import Control
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from zoodiff.latency.comparison import Timings, read
 from zoodiff.latency.conditions import Scope, check
 from zoodiff.latency.subject import Contestant, Loaded, Timed
 from zoodiff.store.folder import Store
-from zoodiff.study.plan import Task
+from zoodiff.tasks import Task
 from zoodiff.zoos import files, registry
 from zoodiff.zoos.registry import Entry
 

@@ -13,9 +13,10 @@ from zoodiff.latency.benchmark import Course, Effort, Measured, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.conditions import Scope
 from zoodiff.latency.subject import Contestant, Timed
+from zoodiff.results import Interval
 from zoodiff.stats import ratios
-from zoodiff.store.records import Failure, Interval, LatencyValues, Record, WeightsInfo
-from zoodiff.study.plan import Task
+from zoodiff.store.records import Failure, LatencyValues, Record, WeightsInfo
+from zoodiff.tasks import Task
 
 
 def measure(

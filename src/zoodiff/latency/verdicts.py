@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from zoodiff.host.environment import Environment, comparable
 from zoodiff.latency.conditions import Stated, differences
+from zoodiff.results import Control, Discrepancy, Interval, Verdict
 from zoodiff.stats import ratios
 from zoodiff.stats.intervals import Estimate
-from zoodiff.store.records import Interval, LatencyValues, Record
-from zoodiff.study.result import Control, Discrepancy, Verdict
+from zoodiff.store.records import LatencyValues, Record
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from zoodiff.errors import ImageError
 from zoodiff.preprocessing.geometry import Geometry, steps
+from zoodiff.preprocessing.limits import LARGEST
 from zoodiff.preprocessing.spec import Library
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-LARGEST = 178_956_970
-"""Pixels of an image that is decoded: twice what Pillow warns of, where it refuses."""
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Decoder(Protocol):
@@ -94,40 +91,6 @@ def _taken(image: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArra
     first, second = max(-top, 0), max(-left, 0)
     made[first : first + inside.shape[0], second : second + inside.shape[1]] = inside
     return made
-
-
-def check_size(data: bytes) -> None:
-    """Raise ImageError for an image that is too large to be decoded, by what its head says.
-
-    For libraries that decode first; what Pillow does not know is left to them.
-    """
-    import io
-    import warnings
-
-    from PIL import Image
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(io.BytesIO(data)) as image:
-                too_large = image.width * image.height > LARGEST
-        except Image.DecompressionBombError:
-            too_large = True
-        except Exception:  # Pillow's plugins raise many kinds
-            if data.startswith(_PNG):
-                # OpenCV takes a gigabyte for some such before it gives up.
-                raise ImageError("its head is damaged") from None
-            too_large = False
-    if too_large:
-        raise ImageError("it is too large")
-
-
-def check_whole(data: bytes) -> None:
-    """Raise ImageError for a JPEG file without its end, which some libraries fill with grey."""
-    if not data:
-        raise ImageError("it is empty")
-    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-4096:]:
-        raise ImageError("it is a JPEG file without its end")
 
 
 def _pillow() -> Decoder:

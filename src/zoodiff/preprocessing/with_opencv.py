@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, MissingFrameworkError, UsageError
 from zoodiff.preprocessing.geometry import Geometry
-from zoodiff.preprocessing.pixels import LARGEST, check_size, check_whole
+from zoodiff.preprocessing.limits import LARGEST, check_size, check_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

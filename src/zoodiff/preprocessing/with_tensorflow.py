@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, UsageError
 from zoodiff.preprocessing.geometry import Geometry
-from zoodiff.preprocessing.pixels import LARGEST, check_size
+from zoodiff.preprocessing.limits import LARGEST, check_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

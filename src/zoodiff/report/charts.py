@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from zoodiff.report import numbers
-from zoodiff.store.records import Interval
+from zoodiff.results import Interval
 from zoodiff.text import html
 
 WIDTH = 180

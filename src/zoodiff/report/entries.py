@@ -8,13 +8,8 @@ from dataclasses import dataclass, field
 from zoodiff.report import numbers
 from zoodiff.report.numbers import Number
 from zoodiff.report.weights import Weights, weights
-from zoodiff.store.records import (
-    AccuracyValues,
-    ArchitectureValues,
-    Interval,
-    LatencyValues,
-    Record,
-)
+from zoodiff.results import Interval
+from zoodiff.store.records import AccuracyValues, ArchitectureValues, LatencyValues, Record
 from zoodiff.study.result import StudyResult
 
 KINDS = ("architecture", "latency", "accuracy")

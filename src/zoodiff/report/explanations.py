@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from zoodiff.report import charts, numbers
-from zoodiff.store.records import Interval
+from zoodiff.results import Interval
 from zoodiff.study.result import Explained, StudyResult
 
 _DEPTHS = {"preprocessing": 1, "network": 1, "difference": 3, "differences": 3}

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zoodiff.report import numbers
+from zoodiff.results import Mismatch
 from zoodiff.store.records import ArchitectureValues
-from zoodiff.study.result import Mismatch, StudyResult
+from zoodiff.study.result import StudyResult
 
 _OPEN = 4
 """So many architectures are unfolded at first; the others open by a click."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from zoodiff.store.records import Interval
+from zoodiff.results import Interval
 
 NOT_MEASURED = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from zoodiff.report import charts, links, numbers
 from zoodiff.report.links import Source
 from zoodiff.report.weights import Weights, weights
+from zoodiff.results import Control, Discrepancy, Verdict
 from zoodiff.store.records import AccuracyValues, LatencyValues, Record
-from zoodiff.study.result import Control, Discrepancy, StudyResult, Verdict
+from zoodiff.study.result import StudyResult
 
 _CLASSES: dict[Verdict, str] = {
     "discrepancy": "found",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zoodiff.report import mismatches, numbers
+from zoodiff.results import Discrepancy
 from zoodiff.store.records import Record
-from zoodiff.study.result import Discrepancy, StudyResult
+from zoodiff.study.result import StudyResult
 
 _ORDINALS = {3: "third", 4: "fourth", 5: "fifth", 10: "tenth", 20: "twentieth"}
 

@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from zoodiff.study.result import Discrepancy, StudyResult
+from zoodiff.results import Discrepancy
+from zoodiff.study.result import StudyResult
 from zoodiff.text import csv_cell, json_text
 
 SCHEMA = 1

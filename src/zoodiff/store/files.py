@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from zoodiff.bounded import files as bounded
-from zoodiff.errors import StoreError, UsageError
+from zoodiff.errors import StoreError
 
 LARGEST_FILE = 96 << 20
 """Bytes of one file of a store: the predictions for 1,500,000 images have as many."""
@@ -185,35 +185,6 @@ def _few(items: Iterable[_Item], folder: Path) -> Iterator[_Item]:
         if count >= MOST_FILES:
             raise StoreError(f"{folder} holds more than {MOST_FILES:,} files, which no store does")
         yield item
-
-
-def open_files(location: str | Path) -> Files:
-    """The files of a folder, or of an address such as ``s3://bucket/study``.
-
-    Raises UsageError for an address that cannot be used, with what is missing.
-    """
-    text = str(location)
-    if isinstance(location, Path) or not is_address(text):
-        return LocalFiles(Path(location))
-    if text.startswith("file://"):
-        return LocalFiles(Path(text.removeprefix("file://")))
-    try:
-        from zoodiff.store.remote import RemoteFiles
-    except ImportError:
-        raise UsageError(
-            f'results at {text} need fsspec; install it with: pip install "zoodiff[remote]"'
-        ) from None
-    return RemoteFiles(text)
-
-
-def is_address(location: str) -> bool:
-    """Whether this is no path of the machine but an address for fsspec.
-
-    >>> is_address("s3://bucket/study"), is_address("results"), is_address("C:/results")
-    (True, False, False)
-    """
-    scheme, found, _ = location.partition("://")
-    return bool(found) and scheme.replace("+", "").replace("-", "").isalnum()
 
 
 def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:

@@ -26,9 +26,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from zoodiff.errors import StoreError
-from zoodiff.store.files import LARGEST_TEXT, Files, LocalFiles, open_files
+from zoodiff.store.files import LARGEST_TEXT, Files, LocalFiles
 from zoodiff.store.leases import Leases, leases_of
 from zoodiff.store.manifest import Manifest, read_manifest
+from zoodiff.store.open import open_files
 from zoodiff.store.records import OtherFormatError, Record, read_record
 from zoodiff.store.self_hashed import DamagedError
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from zoodiff.store.records import Failure, Hardware, Strict
+from zoodiff.results import Strict
+from zoodiff.store.records import Failure, Hardware
 from zoodiff.store.self_hashed import sealed, unsealed
 from zoodiff.text import well_formed_values
 

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
     ValidationError,
-    model_validator,
 )
 
 from zoodiff.errors import StoreError
+from zoodiff.results import Interval, Strict
 from zoodiff.store.self_hashed import (
     SEAL,
     DamagedError,
@@ -31,30 +28,12 @@ from zoodiff.store.self_hashed import (
     sealed,
     unsealed,
 )
-from zoodiff.text import well_formed_values
 
 SCHEMA = 2
 """Version of the record format; a reader refuses what is newer."""
 _NAME = re.compile(r"(?P<key>[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.json")
 _ATTACHMENT = re.compile(r"[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet")
 _DIGITS = 16
-
-
-class Strict(BaseModel):
-    """A value at the border: unknown keys are errors, instances do not change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _well_formed(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Names that are no UTF-8 are kept as the text of their escapes."""
-        try:
-            return handler(value)
-        except ValidationError as error:
-            if all(one["type"] != "string_unicode" for one in error.errors()):
-                raise
-        return handler(well_formed_values(value))
 
 
 class WeightsInfo(Strict):
@@ -75,15 +54,6 @@ class Hardware(Strict):
     cores: int
     memory_bytes: int
     system: str
-
-
-class Interval(Strict):
-    """A value with a confidence interval at ``level`` (0.95 unless said otherwise)."""
-
-    value: float
-    low: float
-    high: float
-    level: float = 0.95
 
 
 class ArchitectureValues(Strict):
@@ -126,9 +96,9 @@ class LatencyValues(Strict):
     calls: int
     round_medians_ms: list[float]
     """One per round, in the order of the rounds; ratios are formed within a round."""
-    round_quartiles_ms: list[float] = []
+    round_quartiles_ms: list[float] = Field(default_factory=list)
     """Lower quartiles of the same rounds, of which ratios are formed where they are there."""
-    process_rounds: list[int] = []
+    process_rounds: list[int] = Field(default_factory=list)
     """How many of these rounds each fresh process had, in order; empty: all were of one."""
     p99_ms: float | None = None
     overhead_ms: float | None = None
@@ -136,13 +106,13 @@ class LatencyValues(Strict):
     paused_ms: float | None = None
     """Median of calls with 10 ms of idle time before each."""
     peak_rss_bytes: int | None = None
-    scope: dict[str, str] = {}
+    scope: dict[str, str] = Field(default_factory=dict)
     """What is inside the clock and how the network is run, aspect by aspect."""
     stopped: str | None = None
     """Why no more was measured: ``narrow enough``, ``time spent``, ``most processes``."""
-    disturbances: list[str] = []
+    disturbances: list[str] = Field(default_factory=list)
     """What the machine did besides, one sentence each."""
-    environment: dict[str, Any] = {}
+    environment: dict[str, Any] = Field(default_factory=dict)
     """The machine, and libraries, threads and variables of the process: see
     ``zoodiff.host.environment``. Latencies of two environments are not compared."""
     group: str
@@ -166,9 +136,9 @@ class AccuracyValues(Strict):
     """Images that could not be decoded, for no entry of the run."""
     calibration_error: float | None = None
     """Expected calibration error of top-1 in 15 bins, a fraction."""
-    taken: list[str] = []
+    taken: list[str] = Field(default_factory=list)
     """Fields of the preprocessing that the zoo does not publish and usual values were taken for."""
-    guards: list[str] = []
+    guards: list[str] = Field(default_factory=list)
     """What makes the number doubtful, one sentence each; none where all guards held."""
 
 
@@ -209,12 +179,12 @@ class ExplanationValues(Strict):
     images: int
     total: Interval | None
     """Points, the record's entry less the other; None where it could not be taken apart."""
-    parts: list[PartValues] = []
+    parts: list[PartValues] = Field(default_factory=list)
     """They add up, level by level; see ``zoodiff.accuracy.attribution.preprocessing``."""
     confirmation: ConfirmationValues | None = None
-    named: list[NamedValues] = []
-    notes: list[str] = []
-    problems: list[str] = []
+    named: list[NamedValues] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+    problems: list[str] = Field(default_factory=list)
 
 
 Values = Annotated[

@@ -18,20 +18,21 @@ from zoodiff.accuracy.sharding import contestant_of, images_of, settings_of
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import ZoodiffError
 from zoodiff.host.provenance import hardware, now
+from zoodiff.results import Interval
 from zoodiff.stats.intervals import Estimate
 from zoodiff.store.folder import Store
 from zoodiff.store.records import (
     ConfirmationValues,
     ExplanationValues,
-    Interval,
     NamedValues,
     PartValues,
     Record,
     key_of,
 )
 from zoodiff.study.config import LoadedStudy
-from zoodiff.study.plan import Task, plan
+from zoodiff.study.plan import plan
 from zoodiff.study.run import Observer, Outcome
+from zoodiff.tasks import Task
 from zoodiff.workers.process import Limits
 
 

@@ -14,7 +14,7 @@ from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.latency import study_task as latency
 from zoodiff.store.records import Failure, Record
 from zoodiff.study import serialization
-from zoodiff.study.plan import Task
+from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 
 ROLES = {"architecture": "describe", "latency": "run", "accuracy": "run"}

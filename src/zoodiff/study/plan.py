@@ -5,77 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from zoodiff._version import __version__
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
 from zoodiff.data.places import is_address, place
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
-from zoodiff.host.provenance import hardware, identity, installed_versions
-from zoodiff.store.records import Failure, key_of
+from zoodiff.store.records import Failure
 from zoodiff.study import config as studies
 from zoodiff.study.config import AccuracyTable, Entries, LoadedStudy
+from zoodiff.tasks import Kind, Task
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
 
 TOGETHER = 12
 """Entries that see the same decoded images in one pass, all of whose networks are in memory."""
-Kind = Literal["architecture", "latency", "accuracy"]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One unit of work: it finishes whole or is done again.
-
-    Architecture and accuracy on digits measure one entry; latency measures all entries of one
-    architecture, interleaved, since only these are compared; accuracy on images measures up to
-    ``TOGETHER`` entries in one pass.
-    """
-
-    kind: Kind
-    entries: tuple[Entry, ...]
-    conditions: tuple[tuple[str, Any], ...]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The conditions as a dictionary."""
-        return dict(self.conditions)
-
-    @property
-    def on_images(self) -> bool:
-        """Whether it is a pass over a data set of images, whose records have keys of their own."""
-        return self.kind == "accuracy" and "truth" in self.settings
-
-    def key(self, entry: Entry, repeat: int = 0) -> str:
-        """Key of the record that this task makes of one of its entries.
-
-        Latency depends on the machine and on its neighbours in the schedule; counts do not.
-        """
-        asked: dict[str, Any] = {
-            "kind": self.kind,
-            "entry": str(entry.ref),
-            "conditions": self.settings,
-            "versions": installed_versions(entry),
-            "zoodiff": __version__,
-            **identity(entry),
-        }
-        if self.kind == "latency":
-            asked["group"] = [str(e.ref) for e in self.entries]
-            asked["hardware"] = hardware().model_dump()
-            asked["repeat"] = repeat
-        return key_of(**asked)
-
-    @property
-    def label(self) -> str:
-        """A few words for a progress bar."""
-        if len(self.entries) == 1:
-            return f"{self.kind} {self.entries[0].ref}"
-        if self.on_images:
-            more = len(self.entries) - 1
-            return f"accuracy of {self.entries[0].ref} and {more} more on images"
-        return f"{self.kind} of {len(self.entries)} x {self.entries[0].model.architecture}"
 
 
 @dataclass(frozen=True)

@@ -2,54 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 from pydantic import Field
 
-from zoodiff.store.records import ExplanationValues, Failure, Hardware, Interval, Record, Strict
-
-Verdict = Literal["discrepancy", "within noise", "no difference", "not comparable"]
-
-
-class Discrepancy(Strict):
-    """The difference of two entries of one architecture in one metric.
-
-    ``difference`` is ``high`` minus ``low`` in percentage points for accuracies, and
-    ``100 * (slower / faster - 1)`` in percent for latency.
-    """
-
-    metric: Literal["claimed_top1", "measured_top1", "latency"]
-    architecture: str
-    high_entry: str
-    low_entry: str
-    high: float
-    low: float
-    unit: Literal["%", "ms"]
-    difference: float
-    difference_unit: Literal["percentage points", "%"]
-    interval: Interval | None
-    """Of the difference; None where the source gives no uncertainty (claims)."""
-    p_value: float | None = None
-    """Holm-corrected for the number of pairs, where a test applies."""
-    verdict: Verdict
-    high_weights: str
-    """published, random, placeholder, trained, or ``claim`` for a published number."""
-    low_weights: str
-    high_source: str | None = None
-    low_source: str | None = None
-    note: str | None = None
-
-
-class Mismatch(Strict):
-    """One property in which the entries of an architecture are not the same network."""
-
-    architecture: str
-    property: str
-    """For example ``parameters``, ``MACs``, ``input size``, ``softmax inside``."""
-    values: dict[str, str]
-    """Entry -> value as printed; entries that agree are listed too."""
-    groups: int
-    """Number of distinct values."""
+from zoodiff.results import ClaimedRanking, Control, Discrepancy, Mismatch, Strict
+from zoodiff.store.records import ExplanationValues, Failure, Hardware, Record
 
 
 class Explained(Strict):
@@ -60,29 +16,6 @@ class Explained(Strict):
     values: ExplanationValues
     record: str
     """Digest of its record."""
-
-
-class Control(Strict):
-    """The A/A control of a latency run: one entry loaded twice, measured as if it were two."""
-
-    entry: str
-    ratio: Interval
-    noise_percent: float
-    """Differences up to this are not told apart from none in this run."""
-
-
-class ClaimedRanking(Strict):
-    """The discrepancies among claims, with the rules that selected the claims."""
-
-    rows: list[Discrepancy]
-    architectures: int
-    entries: int
-    rules: list[str]
-    """One sentence each; inferred rules say so."""
-    sensitivity: list[dict[str, Any]]
-    """Per alternative rule set: ``rules``, ``first``, ``last``, ``top`` (list of names and
-    differences), ``has_published_figures``."""
-    notes: list[str]
 
 
 class StudyResult(Strict):

@@ -15,8 +15,8 @@ from zoodiff.store.leases import Lease
 from zoodiff.store.records import Failure, key_of
 from zoodiff.study import serialization
 from zoodiff.study.jobs import failure, job_of, work
-from zoodiff.study.plan import Task
 from zoodiff.study.state import State, finished
+from zoodiff.tasks import Task
 
 
 class Observer(Protocol):

@@ -12,7 +12,7 @@ from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.store.records import Failure, LatencyValues, Record
 from zoodiff.study.config import LoadedStudy
-from zoodiff.study.plan import Task
+from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 
 _SAVE_SECONDS = 2.0

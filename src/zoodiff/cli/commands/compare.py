@@ -19,7 +19,8 @@ from zoodiff.cli.render.console import (
 )
 
 if TYPE_CHECKING:
-    from zoodiff.study.result import Discrepancy, StudyResult
+    from zoodiff.results import Discrepancy
+    from zoodiff.study.result import StudyResult
 
 
 def compare(

@@ -1,0 +1,111 @@
+"""Values that results are made of: intervals, discrepancies, mismatches, controls.
+
+A leaf: records, claims, latency, accuracy and reports all pass these on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+
+from zoodiff.text import well_formed_values
+
+
+class Strict(BaseModel):
+    """A value at the border: unknown keys are errors, instances do not change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _well_formed(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Names that are no UTF-8 are kept as the text of their escapes."""
+        try:
+            return handler(value)
+        except ValidationError as error:
+            if all(one["type"] != "string_unicode" for one in error.errors()):
+                raise
+        return handler(well_formed_values(value))
+
+
+class Interval(Strict):
+    """A value with a confidence interval at ``level`` (0.95 unless said otherwise)."""
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+
+Verdict = Literal["discrepancy", "within noise", "no difference", "not comparable"]
+
+
+class Discrepancy(Strict):
+    """The difference of two entries of one architecture in one metric.
+
+    ``difference`` is ``high`` minus ``low`` in percentage points for accuracies, and
+    ``100 * (slower / faster - 1)`` in percent for latency.
+    """
+
+    metric: Literal["claimed_top1", "measured_top1", "latency"]
+    architecture: str
+    high_entry: str
+    low_entry: str
+    high: float
+    low: float
+    unit: Literal["%", "ms"]
+    difference: float
+    difference_unit: Literal["percentage points", "%"]
+    interval: Interval | None
+    """Of the difference; None where the source gives no uncertainty (claims)."""
+    p_value: float | None = None
+    """Holm-corrected for the number of pairs, where a test applies."""
+    verdict: Verdict
+    high_weights: str
+    """published, random, placeholder, trained, or ``claim`` for a published number."""
+    low_weights: str
+    high_source: str | None = None
+    low_source: str | None = None
+    note: str | None = None
+
+
+class Mismatch(Strict):
+    """One property in which the entries of an architecture are not the same network."""
+
+    architecture: str
+    property: str
+    """For example ``parameters``, ``MACs``, ``input size``, ``softmax inside``."""
+    values: dict[str, str]
+    """Entry -> value as printed; entries that agree are listed too."""
+    groups: int
+    """Number of distinct values."""
+
+
+class Control(Strict):
+    """The A/A control of a latency run: one entry loaded twice, measured as if it were two."""
+
+    entry: str
+    ratio: Interval
+    noise_percent: float
+    """Differences up to this are not told apart from none in this run."""
+
+
+class ClaimedRanking(Strict):
+    """The discrepancies among claims, with the rules that selected the claims."""
+
+    rows: list[Discrepancy]
+    architectures: int
+    entries: int
+    rules: list[str]
+    """One sentence each; inferred rules say so."""
+    sensitivity: list[dict[str, Any]]
+    """Per alternative rule set: ``rules``, ``first``, ``last``, ``top`` (list of names and
+    differences), ``has_published_figures``."""
+    notes: list[str]
