@@ -10,7 +10,7 @@ import pytest
 
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos.digest import sha256_of
-from zoodiff.zoos.files.steady import Followed, steady
+from zoodiff.zoos.steady import Followed, steady
 
 
 def _rewritten(path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from zoodiff.errors import MeasurementError, RefusedError
 from zoodiff.zoos.base import ALLOWED_CODE
-from zoodiff.zoos.files.steady import steady
+from zoodiff.zoos.steady import steady
 
 
 def _replaced(path: Path) -> None:

@@ -11,10 +11,10 @@ from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
-from zoodiff.zoos.files.steady import Followed, steady
 from zoodiff.zoos.keras.backend import KerasNetwork, import_keras
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.scan import keras as look
+from zoodiff.zoos.steady import Followed, steady
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph

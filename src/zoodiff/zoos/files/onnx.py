@@ -12,11 +12,11 @@ from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
-from zoodiff.zoos.files.steady import Followed
 from zoodiff.zoos.onnx.backend import OnnxNetwork
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.onnx_session import open_file, precision, steady_model
 from zoodiff.zoos.scan import onnx as look
+from zoodiff.zoos.steady import Followed
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph

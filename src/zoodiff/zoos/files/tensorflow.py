@@ -14,11 +14,11 @@ from zoodiff.errors import MeasurementError
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
-from zoodiff.zoos.files.steady import Followed, steady
 from zoodiff.zoos.keras.backend import import_keras
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import Held, of_tensorflow
 from zoodiff.zoos.scan import graphs
+from zoodiff.zoos.steady import Followed, steady
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,9 +15,9 @@ from zoodiff.frontends.tflite.reader import read
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
-from zoodiff.zoos.files.steady import Followed, steady
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import Held
+from zoodiff.zoos.steady import Followed, steady
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,10 +12,10 @@ from zoodiff.errors import MeasurementError
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
-from zoodiff.zoos.files.steady import steady
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import counts_of_torch, of_torch
 from zoodiff.zoos.scan import program as look
+from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:
     import numpy as np

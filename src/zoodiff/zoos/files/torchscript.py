@@ -16,11 +16,11 @@ from zoodiff.errors import MeasurementError
 from zoodiff.zoos.base import Network
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
-from zoodiff.zoos.files.steady import steady
 from zoodiff.zoos.files.torch import ExportedNetwork, program_scope
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import counts_of_torch
 from zoodiff.zoos.scan import allowed, script
+from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
-from zoodiff.zoos.files.steady import SteadyFile, steady
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import Held
+from zoodiff.zoos.steady import SteadyFile, steady
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

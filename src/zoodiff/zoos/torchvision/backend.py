@@ -24,9 +24,9 @@ from zoodiff.torch_compat import import_torchvision
 from zoodiff.zoos import checkpoints
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
-from zoodiff.zoos.files.steady import steady
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import counts_of_torch, of_torch
+from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:
     import numpy as np
