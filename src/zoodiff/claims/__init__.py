@@ -2,5 +2,6 @@
 
 ``data`` holds the facts, built by ``tools/build_claims.py`` and never edited by hand;
 ``catalogue`` reads them, ``selection`` says which claims a comparison takes, ``discrepancies``
-ranks what the taken claims disagree about. Nothing here imports more than the standard library.
+lists what the taken claims disagree about, ``ranking`` puts it in the form of a report. May import
+``results`` and the leaves.
 """

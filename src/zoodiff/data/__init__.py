@@ -1,5 +1,5 @@
 """Data sets and label spaces.
 
-May import the leaves only. Reading images and ImageNet folders comes with the accuracy work;
-here are the label spaces and the digits that scikit-learn ships.
+``layouts`` lists the images of a data set, ``labels`` says what classes mean, ``digits`` are those
+that scikit-learn ships. May import the leaves only.
 """

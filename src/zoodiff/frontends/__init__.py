@@ -1,4 +1,4 @@
-"""Framework graph to canonical graph, one file a framework; runs inside workers.
+"""Framework graph to canonical graph, one folder per framework; runs inside workers.
 
 May import ``graph`` and the leaves. Frameworks are imported inside functions only.
 """

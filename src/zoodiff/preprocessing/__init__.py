@@ -1,5 +1,5 @@
 """Preprocessing as a declarative specification.
 
-May import ``graph``, ``stats`` and the leaves. Implementations of the specification come with
-the accuracy work.
+``spec`` declares it, ``geometry`` and ``numbers`` say what it means, ``with_*`` carry it out by one
+library each. May import ``graph``, ``stats`` and the leaves.
 """

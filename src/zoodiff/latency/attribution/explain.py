@@ -1,7 +1,7 @@
 """Why latencies differ: the same networks once more in a common runtime, in the same schedule.
 
 The architectures, the frameworks and what is inside one network only each have their factor
-(``latency_parts.py``), layers their share of the difference (``latency_profile.py``), and each
+(``decomposition.py``), layers their share of the difference (``layer_profile.py``), and each
 network its distance from what the machine can do (``roofline.py``).
 """
 
