@@ -110,7 +110,7 @@ class KeptEngine(LocalEngine):
 def keeping_workers() -> Iterator[LocalEngine]:
     engine = KeptEngine()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoodiff.api.LocalEngine", lambda limits=None: engine)
+        patch.setattr("zoodiff.api.pools.LocalEngine", lambda limits=None: engine)
         yield engine
     engine.close()
 

@@ -18,6 +18,10 @@ from zoodiff._version import __version__
 
 if TYPE_CHECKING:
     from zoodiff.accuracy.comparison import Comparison as Comparison
+    from zoodiff.api import AccuracyReport as AccuracyReport
+    from zoodiff.api import AccuracyRequest as AccuracyRequest
+    from zoodiff.api import LatencyReport as LatencyReport
+    from zoodiff.api import LatencyRequest as LatencyRequest
     from zoodiff.api import accuracy as accuracy
     from zoodiff.api import compare_entries as compare_entries
     from zoodiff.api import describe as describe
@@ -49,6 +53,10 @@ if TYPE_CHECKING:
     from zoodiff.zoos.registry import resolve as resolve
 
 _PUBLIC = {
+    "AccuracyReport": "zoodiff.api",
+    "AccuracyRequest": "zoodiff.api",
+    "LatencyReport": "zoodiff.api",
+    "LatencyRequest": "zoodiff.api",
     "Claim": "zoodiff.claims.catalogue",
     "Comparison": "zoodiff.accuracy.comparison",
     "Discrepancy": "zoodiff.study.result",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,11 +12,7 @@ from zoodiff.cli.options import AllowCode
 from zoodiff.cli.render.console import Json, complete_entry, print_json, say
 
 if TYPE_CHECKING:
-    from zoodiff.engines.local import LocalEngine
-    from zoodiff.latency.attribution.explain import Beside, Reasons
-    from zoodiff.latency.extras import More
-    from zoodiff.latency.findings import LatencyFinding
-    from zoodiff.latency.session import Outcome
+    pass
 
 
 def latency(
@@ -108,114 +102,40 @@ def latency(
     in fresh processes. One entry is loaded twice: what it shows against itself is the noise floor,
     and no difference below it counts.
     """
-    from zoodiff.cli.render.progress import counting
-    from zoodiff.engines.local import LocalEngine
-    from zoodiff.latency import session
-    from zoodiff.latency.attribution.explain import beside
-    from zoodiff.latency.benchmark import Effort
-    from zoodiff.latency.conditions import Scope
-    from zoodiff.latency.extras import Wanted, more
-    from zoodiff.latency.sweep import batches_up_to, threads_up_to
-    from zoodiff.store.folder import Store
+    from zoodiff import api
+    from zoodiff.cli.render.latency_report import print_report
+    from zoodiff.cli.render.progress import latency_progress
 
-    store = Store(results)
-    store.prepare()
-    chosen = [session.entry_of(entry) for entry in entries]
-    asked = session.Asked(
-        scope=Scope(batch=batch, threads=threads, pause_ms=pause),
-        effort=Effort(
-            seconds=seconds,
-            processes=processes,
-            target_percent=target,
-            seed=seed,
-        ),
+    request = api.LatencyRequest(
+        entries=tuple(entries),
+        batch=batch,
+        threads=threads,
         modes=tuple(mode),
-        allowed=tuple(allow),
-        within_percent=within,
+        pause_ms=pause,
+        seconds=seconds,
+        processes=processes,
+        target=target,
+        within=within,
         controls=controls,
-    )
-    wanted = Wanted(
+        allow=tuple(allow),
+        why=why,
         cold=cold,
-        batches=batches_up_to(sweep) if sweep else (),
-        threads=threads_up_to(sweep_threads),
+        sweep=sweep,
+        sweep_threads=sweep_threads,
         scenarios=scenarios,
         bound_ms=bound,
         environment=environment,
-        processes=processes,
-        seconds=seconds,
         seed=seed,
+        results=results,
+        limits=limits_of(worker_seconds, worker_memory),
     )
-    contestants = session.contestants_of(chosen, asked)
-    limits = limits_of(worker_seconds, worker_memory)
-    scratch = tempfile.TemporaryDirectory(prefix="zoodiff-", ignore_cleanup_errors=True)
-    with scratch as folder, LocalEngine(limits) as engine:
-        found = None
-        if why and len(contestants) > 1:
-            say("bringing the networks to one common runtime (--no-why leaves it out)")
-            found = beside(engine, contestants, Path(folder), seed)
-        companions = found.companions if found else ()
-        title = f"{len(contestants)} entries, {controls + len(companions)} beside them"
-        with counting(title, "processes") as step:
-            outcome = session.run(engine, contestants, asked, companions=companions, step=step)
-        session.record(outcome, asked, store)
-        reasons = _reasons(engine, outcome, found)
-        with counting("more", "measurements") as step:
-            others = more(engine, contestants, wanted, step)
-    findings = _findings(outcome, others, found)
+    with latency_progress(len(entries)) as step:
+        report = api.latency(request, step=step)
     if json:
-        print_json(
-            {
-                **outcome.timings.to_dict(),
-                **reasons.to_dict(),
-                **others.to_dict(),
-                "findings": [vars(one) for one in findings],
-            }
-        )
+        print_json(report.to_dict())
     else:
-        _print(outcome, reasons, others, findings)
-    failures = outcome.timings.failures | others.failures
-    for name, reason in failures.items():
+        print_report(report)
+    for name, reason in report.failures.items():
         say(f"zoodiff: {name}: {reason}")
-    if failures:
+    if report.failures:
         raise typer.Exit(3)
-
-
-def _reasons(engine: LocalEngine, outcome: Outcome, found: Beside | None) -> Reasons:
-    from zoodiff.latency.attribution.explain import Reasons, reasons
-
-    return Reasons() if found is None else reasons(engine, found, outcome.measured)
-
-
-def _findings(outcome: Outcome, others: More, found: Beside | None) -> list[LatencyFinding]:
-    from zoodiff.latency.findings import find
-
-    entries = {one.name: one.entry for one in outcome.contestants}
-    macs = found.macs() if found else {}
-    said = find(outcome.timings, outcome.measured, entries, macs)
-    return sorted([*said, *others.findings()], key=lambda one: one.code)
-
-
-def _print(
-    outcome: Outcome, reasons: Reasons, others: More, findings: list[LatencyFinding]
-) -> None:
-    from zoodiff.cli.render import latency as latency_measured
-    from zoodiff.cli.render import latency_attribution
-    from zoodiff.cli.render.latency_tables import print_findings, print_scope, print_timings
-
-    print_timings(outcome.timings)
-    for one in reasons.pairs:
-        latency_attribution.print_parts(one.parts, one.first, one.second)
-        if one.profile is not None:
-            latency_attribution.print_profile(one.profile)
-    if reasons.peaks is not None:
-        latency_attribution.print_roofline(reasons.rooflines, reasons.peaks)
-    if others.cold:
-        latency_measured.print_cold(others.cold)
-    if others.sweep is not None:
-        latency_measured.print_sweep(others.sweep)
-    if others.scenarios:
-        latency_measured.print_scenarios(others.scenarios)
-    if others.environment is not None:
-        latency_attribution.print_environment(others.environment)
-    print_scope(outcome.timings)
-    print_findings(findings)

@@ -40,6 +40,28 @@ def images_progress(entries: int) -> contextlib.AbstractContextManager[Callable[
 
 
 @contextlib.contextmanager
+def latency_progress(entries: int) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a function for (what is done, how much of it, of how much): one bar after the other."""
+    titles = {"rounds": (f"{entries} entries", "processes"), "extras": ("extras", "measurements")}
+    with contextlib.ExitStack() as stack:
+        phase, show = "", None
+
+        def step(what: str, done: int, of: int) -> None:
+            nonlocal phase, show
+            if what != phase:
+                stack.close()
+                phase, show = what, None
+                if what in titles:
+                    show = stack.enter_context(counting(*titles[what]))
+                else:
+                    say("bringing the networks to one reference runtime (--no-why leaves it out)")
+            if show is not None:
+                show(done, of)
+
+        yield step
+
+
+@contextlib.contextmanager
 def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Give a function for (done, of) that shows how many are done, and the time left."""
     screen = console()

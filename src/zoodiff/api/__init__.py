@@ -6,33 +6,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from zoodiff.accuracy.comparison import Comparison
-from zoodiff.accuracy.comparison import compare as compare_accuracy
-from zoodiff.accuracy.measure import Settings, default_lanes
-from zoodiff.accuracy.measure import measure as measure_images
-from zoodiff.accuracy.subject import changes_of, contestant
+from zoodiff.api.accuracy_report import AccuracyReport, AccuracyRequest, accuracy
+from zoodiff.api.latency_report import LatencyReport, LatencyRequest, latency
+from zoodiff.api.pools import workers
 from zoodiff.architecture import describe as architecture
 from zoodiff.architecture.diff import Diff
 from zoodiff.architecture.diff import diff as compare_graphs
 from zoodiff.architecture.survey import describe_all
-from zoodiff.data.labels import find as label_space
-from zoodiff.data.layouts import open_images
 from zoodiff.engines.choose import Choice
-from zoodiff.engines.local import LocalEngine
 from zoodiff.equivalence.native_run import run_with, weights_of
 from zoodiff.equivalence.proof import Native, Proof
 from zoodiff.equivalence.proof import prove as prove_diff
 from zoodiff.equivalence.weight_diff import WeightsDiff, compare_weights
-from zoodiff.errors import MeasurementError
 from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph
-from zoodiff.latency import session
-from zoodiff.latency.benchmark import Effort
-from zoodiff.latency.comparison import Timings
-from zoodiff.latency.conditions import Scope
 from zoodiff.report import ReportFiles, write
 from zoodiff.store.folder import Store
 from zoodiff.study import config as studies
@@ -44,6 +34,25 @@ from zoodiff.study.result import StudyResult
 from zoodiff.study.run import Observer, run
 from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
+
+__all__ = [
+    "AccuracyReport",
+    "AccuracyRequest",
+    "LatencyReport",
+    "LatencyRequest",
+    "Silent",
+    "accuracy",
+    "compare_entries",
+    "describe",
+    "diff",
+    "diff_weights",
+    "fingerprints",
+    "latency",
+    "prove",
+    "run_study",
+    "survey",
+    "write_report",
+]
 
 
 class Silent:
@@ -71,7 +80,7 @@ def describe(entry: str, *, limits: Limits | None = None) -> Graph:
     Raises UsageError for a reference that is none, MeasurementError where it cannot be built.
     """
     found = registry.resolve(entry)
-    with LocalEngine(limits) as engine:
+    with workers(limits) as engine:
         return architecture.describe(engine, found)[0]
 
 
@@ -82,7 +91,7 @@ def diff(a: str, b: str, *, without: Collection[str] = (), limits: Limits | None
     none, MeasurementError where an entry cannot be built.
     """
     first, second = registry.resolve(a), registry.resolve(b)
-    with LocalEngine(limits) as engine:
+    with workers(limits) as engine:
         one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
     return compare_graphs(one, other, str(first.ref), str(second.ref), without=without)
 
@@ -97,7 +106,7 @@ def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tup
     first, second = (
         registry.resolve(registry.resolve(x).ref.with_weights("random")) for x in (a, b)
     )
-    with LocalEngine(limits) as engine:
+    with workers(limits) as engine:
         one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
         found = compare_graphs(one, other, a, b)
 
@@ -114,7 +123,7 @@ def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff,
     had, MeasurementError where an entry cannot be built or gives no weights.
     """
     first, second = registry.resolve(a), registry.resolve(b)
-    with LocalEngine(limits) as engine:
+    with workers(limits) as engine:
         one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
         found = compare_graphs(one, other, str(first.ref), str(second.ref))
         return found, compare_weights(found, weights_of(engine, first), weights_of(engine, second))
@@ -123,7 +132,7 @@ def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff,
 def fingerprints(entries: Iterable[str], *, limits: Limits | None = None) -> dict[str, str]:
     """The fingerprint of each entry's architecture, by the entry's name."""
     found = [registry.resolve(entry) for entry in entries]
-    with LocalEngine(limits) as engine:
+    with workers(limits) as engine:
         return {
             str(entry.ref): fingerprint(architecture.describe(engine, entry)[0]) for entry in found
         }
@@ -144,94 +153,6 @@ def survey(
     entries = [entry for members in groups.values() for entry in members]
     unique = list({str(entry.ref): entry for entry in entries}.values())
     return describe_all(unique, jobs=jobs, limits=limits, done=done)
-
-
-def accuracy(
-    entries: Iterable[str],
-    data: str | Path,
-    results: str | Path = "results",
-    *,
-    truth: str | Path | None = None,
-    labels: str | None = None,
-    data_labels: str | None = None,
-    preprocessing: Sequence[str] = (),
-    limit: int | None = None,
-    decide: float | None = None,
-    within: float = 0.5,
-    limits: Limits | None = None,
-    step: Callable[[int, int], None] = lambda done, of: None,
-) -> Comparison:
-    """Top-1 and top-5 of entries on the same labelled images, and all pairs.
-
-    ``data`` is a folder, shards or files of images; ``labels`` names the label space of files that
-    say nothing of theirs, ``data_labels`` that of a data set whose numbers say nothing;
-    ``preprocessing`` are fields to change for all entries, as in ``["interpolation=bicubic"]``.
-    What the results folder has is not measured again. ``step`` is told the images done, of how
-    many. Raises UsageError for a reference, a data set, a field or a label space that is none,
-    MeasurementError where an entry cannot be run.
-    """
-    found = [registry.resolve(entry) for entry in entries]
-    space = label_space(labels) if labels else None
-    changes = changes_of(preprocessing)
-    meant = label_space(data_labels) if data_labels else None
-    images = open_images(str(data), space=meant, truth=Path(truth) if truth else None)
-    store = Store(results)
-    store.prepare()
-    settings = Settings(default_lanes(), limit=limit, decide=decide)
-    with LocalEngine(limits) as engine:
-        contestants = [contestant(engine, entry, changes=changes, labels=space) for entry in found]
-        outcome = measure_images(engine, contestants, images, store, settings, step)
-    if outcome.failures:
-        first = outcome.failures[0]
-        raise MeasurementError(f"{first.entry}: {first.reason}")
-    return compare_accuracy(outcome.records, store, within=decide or within)
-
-
-def latency(
-    entries: Iterable[str],
-    results: str | Path = "results",
-    *,
-    batch: int = 1,
-    threads: int = 1,
-    modes: Sequence[str] = (),
-    seconds: float = 60.0,
-    processes: int = 5,
-    target: float = 1.0,
-    within: float = 5.0,
-    allow: Sequence[str] = (),
-    seed: int = 0,
-    limits: Limits | None = None,
-    step: Callable[[int, int], None] = lambda done, of: None,
-) -> Timings:
-    """Latencies of entries, measured in turns in fresh processes, all pairs and the controls.
-
-    ``modes`` are execution modes, as ``MODE``, ``ZOO=MODE`` or ``ENTRY=MODE``; ``seconds`` is the
-    measuring time at most, ``processes`` the least number of processes of each entry, ``target``
-    the percent to which ratios are to be known, ``within`` the percent within which entries count
-    as the same, ``allow`` aspects of the scope that may differ. Networks whose weights are not
-    named get random ones. The records go into the results folder. ``step`` is told the processes
-    that were loaded, of how many. Raises UsageError for a reference or a mode that is none and for
-    entries that are not comparable, MeasurementError where nothing can be timed.
-    """
-    store = Store(results)
-    store.prepare()
-    asked = session.Asked(
-        scope=Scope(batch=batch, threads=threads),
-        effort=Effort(
-            seconds=seconds,
-            processes=processes,
-            target_percent=target,
-            seed=seed,
-        ),
-        modes=tuple(modes),
-        allowed=tuple(allow),
-        within_percent=within,
-    )
-    contestants = session.contestants_of([session.entry_of(entry) for entry in entries], asked)
-    with LocalEngine(limits) as engine:
-        outcome = session.run(engine, contestants, asked, step=step)
-    session.record(outcome, asked, store)
-    return outcome.timings
 
 
 def run_study(

@@ -1,0 +1,277 @@
+"""Entries on the same images: measured, compared, explained, with evidence for bug reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.api.pools import workers
+from zoodiff.errors import UsageError, ZoodiffError
+
+if TYPE_CHECKING:
+    from zoodiff.accuracy.agreement import Agreements
+    from zoodiff.accuracy.attribution.session import Reasons
+    from zoodiff.accuracy.comparison import Comparison, Pair, Row
+    from zoodiff.accuracy.measure import Outcome, Settings
+    from zoodiff.accuracy.subject import Contestant
+    from zoodiff.data.images import ImageSet
+    from zoodiff.engines.local import LocalEngine
+    from zoodiff.store.records import Failure, Record
+    from zoodiff.workers.process import Limits
+
+Step = Callable[[int, int], None]
+"""Is told the images done, of how many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyRequest:
+    """Everything that can be asked about the accuracy of entries."""
+
+    entries: tuple[str, ...]
+    """References ``zoo:model@weights`` and paths of model files."""
+    data: str
+    """Images: a folder, tar shards, Parquet, TFRecords or CIFAR binaries."""
+    truth: Path | None = None
+    """File with the labels of a flat folder."""
+    labels: str | None = None
+    """Label space of model files without label metadata."""
+    data_labels: str | None = None
+    """Label space of the data set's class indices, where the data set does not say."""
+    split: str = ""
+    """Word in the names of the shards to take."""
+    limit: int | None = None
+    """Take so many images, drawn by ``seed``."""
+    decide: float | None = None
+    """Stop when every pair is known to differ by more or less than so many points."""
+    within: float = 0.5
+    """Points within which entries count as the same."""
+    preprocessing: tuple[str, ...] = ()
+    """Fields to change for all entries, as ``interpolation=bicubic``."""
+    infer: bool = False
+    """Try the usual preprocessings first, and use what fits where nothing is published."""
+    explain: bool = False
+    """Attribute every difference to its factors."""
+    evidence: Path | None = None
+    """Folder for a minimal reproducer of each difference."""
+    pipelines: int | None = None
+    """Images in work at a time; None for as many as cores."""
+    batch: int = 16
+    seed: int = 0
+    max_bad: float = 1.0
+    """Percent of images that may be damaged."""
+    fresh: bool = False
+    """Measure again what the results folder has."""
+    results: str = "results"
+    limits: Limits | None = None
+
+
+@dataclass(frozen=True)
+class AccuracyReport:
+    """What was measured and found out; without labels there is an agreement, else a comparison."""
+
+    images: ImageSet
+    outcome: Outcome | None = None
+    comparison: Comparison | None = None
+    """None where no entry could be measured, and for images without labels."""
+    agreement: Agreements | None = None
+    attribution: Reasons | None = None
+    evidence: tuple[Path, ...] = ()
+    """Folders that were written."""
+    problems: tuple[str, ...] = ()
+    """Why evidence could not be written."""
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """One row per entry."""
+        return self.comparison.rows if self.comparison else ()
+
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """All pairs of entries."""
+        return self.comparison.pairs if self.comparison else ()
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The records that were measured or taken from the results folder."""
+        return self.outcome.records if self.outcome else ()
+
+    @property
+    def failures(self) -> Sequence[Failure]:
+        """Entries that could not be measured, with the reason."""
+        return self.outcome.failures if self.outcome else ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for could be done."""
+        failed = bool(self.agreement and self.agreement.failed)
+        return not (failed or self.failures or self.problems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        if self.agreement is not None:
+            return self.agreement.to_dict()
+        assert self.outcome is not None
+        attribution = self.attribution.to_dict() if self.attribution else {}
+        return {
+            "data": {
+                "name": self.images.name,
+                "layout": self.images.layout,
+                "images": len(self.images),
+            },
+            "left_out": self.outcome.left_out,
+            "notes": list(self.outcome.notes),
+            "failures": [one.model_dump() for one in self.failures],
+            "comparison": self.comparison.to_dict() if self.comparison else None,
+            "records": [one.model_dump(mode="json") for one in self.records],
+            **attribution,
+        }
+
+
+@dataclass
+class _Session:
+    """One request that is being worked on."""
+
+    request: AccuracyRequest
+    engine: LocalEngine
+    images: ImageSet
+    settings: Settings
+    step: Step
+    evidence: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def accuracy(
+    request: AccuracyRequest | Iterable[str],
+    data: str | Path | None = None,
+    results: str | Path | None = None,
+    *,
+    step: Step = lambda done, of: None,
+    opened: Callable[[ImageSet], None] = lambda images: None,
+    **options: Any,
+) -> AccuracyReport:
+    """Measure top-1 and top-5 of entries on the same images, and compare them.
+
+    Takes an ``AccuracyRequest``, or the entries, the data and its other fields by keyword. What the
+    results folder has is not measured again. An entry that cannot be measured is among the
+    ``failures``; the others are compared. ``step`` is told the images done, of how many, ``opened``
+    the data set. Raises UsageError for an invalid reference, data set, field or label space, and
+    MeasurementError where no entry can be measured.
+    """
+    asked = _request(request, data, {**options, **({"results": str(results)} if results else {})})
+    from zoodiff.accuracy.measure import Settings, default_lanes
+    from zoodiff.data.labels import find
+    from zoodiff.data.layouts import open_images
+
+    meant = find(asked.data_labels) if asked.data_labels else None
+    images = open_images(asked.data, space=meant, truth=asked.truth, split=asked.split)
+    opened(images)
+    settings = Settings(
+        lanes=asked.pipelines or default_lanes(),
+        batch=asked.batch,
+        limit=asked.limit,
+        seed=asked.seed,
+        bad_percent=asked.max_bad,
+        fresh=asked.fresh,
+        decide=asked.decide,
+    )
+    with workers(asked.limits) as engine:
+        return _measured(_Session(asked, engine, images, settings, step))
+
+
+def _request(
+    request: AccuracyRequest | Iterable[str], data: str | Path | None, options: dict[str, Any]
+) -> AccuracyRequest:
+    if isinstance(request, AccuracyRequest):
+        if data is not None or options:
+            raise UsageError("a request is complete; change it with dataclasses.replace")
+        return request
+    if data is None:
+        raise UsageError("accuracy is measured on images; name them as the second argument")
+    options = {
+        name: tuple(value) if name == "preprocessing" else value for name, value in options.items()
+    }
+    for name in ("truth", "evidence"):
+        if options.get(name) is not None:
+            options[name] = Path(options[name])
+    entries = (request,) if isinstance(request, str) else tuple(request)
+    return AccuracyRequest(entries=entries, data=str(data), **options)
+
+
+def _measured(session: _Session) -> AccuracyReport:
+    from zoodiff.accuracy.agreement import agree
+    from zoodiff.accuracy.attribution.session import Reasons
+    from zoodiff.accuracy.comparison import compare
+    from zoodiff.accuracy.measure import measure
+    from zoodiff.store.folder import Store
+
+    asked, engine, images = session.request, session.engine, session.images
+    store = Store(asked.results)
+    store.prepare()
+    subjects = _subjects(session)
+    if not images.labelled:
+        agreed = agree(engine, subjects, images, session.settings, session.step)
+        return AccuracyReport(images, agreement=agreed)
+    attribution = Reasons(engine, images, session.settings, session.step)
+    if asked.infer:
+        subjects = [attribution.fitted(one) for one in subjects]
+    outcome = measure(engine, subjects, images, store, session.settings, session.step)
+    comparison = None
+    if outcome.records:
+        comparison = compare(outcome.records, store, within=asked.decide or asked.within)
+        if asked.explain:
+            attribution.explain(subjects, comparison)
+        if asked.evidence is not None:
+            _write_evidence(session, subjects, comparison, attribution)
+    return AccuracyReport(
+        images,
+        outcome,
+        comparison,
+        attribution=attribution,
+        evidence=tuple(session.evidence),
+        problems=tuple(session.problems),
+    )
+
+
+def _subjects(session: _Session) -> list[Contestant]:
+    from zoodiff.accuracy.subject import changes_of, contestant
+    from zoodiff.data.labels import find
+    from zoodiff.zoos import registry
+
+    asked = session.request
+    space = find(asked.labels) if asked.labels else None
+    changes = changes_of(asked.preprocessing)
+    entries = [registry.resolve(entry) for entry in asked.entries]
+    return [contestant(session.engine, one, changes=changes, labels=space) for one in entries]
+
+
+def _write_evidence(
+    session: _Session, subjects: list[Contestant], comparison: Comparison, attribution: Reasons
+) -> None:
+    """Write a reproducer of every pair that differs; of two entries, whatever they do."""
+    from zoodiff.accuracy.reproducer import write
+
+    folder = session.request.evidence
+    assert folder is not None
+    sides = {one.name: one for one in subjects}
+    explained = {(one.first, one.second): one for one in attribution.explanations}
+    for pair in comparison.pairs:
+        if pair.verdict != "different" and len(comparison.pairs) > 1:
+            continue
+        both = sides[pair.first], sides[pair.second]
+        reasons = explained.get((pair.first, pair.second))
+        try:
+            target = write(
+                folder,
+                session.engine,
+                both,
+                session.images,
+                pair,
+                reasons,
+                seed=session.request.seed,
+            )
+        except ZoodiffError as error:
+            session.problems.append(f"no evidence of {pair.first} and {pair.second}: {error}")
+        else:
+            session.evidence.append(target)

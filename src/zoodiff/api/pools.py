@@ -1,0 +1,11 @@
+"""The workers of one call."""
+
+from __future__ import annotations
+
+from zoodiff.engines.local import LocalEngine
+from zoodiff.workers.process import Limits
+
+
+def workers(limits: Limits | None = None) -> LocalEngine:
+    """Return a pool of workers, which ends with the ``with`` statement that it is used in."""
+    return LocalEngine(limits)

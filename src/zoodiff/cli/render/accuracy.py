@@ -1,0 +1,194 @@
+"""Tables of ``zoodiff accuracy``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoodiff.cli.render.accuracy_attribution import print_reasons
+from zoodiff.cli.render.console import print_line, print_table, say
+
+if TYPE_CHECKING:
+    from zoodiff.accuracy.agreement import Agreements
+    from zoodiff.accuracy.comparison import Comparison, Pair
+    from zoodiff.accuracy.measure import Outcome
+    from zoodiff.api import AccuracyReport
+    from zoodiff.data.images import ImageSet
+
+
+def say_images(images: ImageSet) -> None:
+    """Say which images were opened."""
+    say(f"{len(images)} images of {images.name}, {images.layout}")
+    for note in images.notes:
+        say(f"note: {note}")
+
+
+def print_report(report: AccuracyReport) -> None:
+    """Print what was measured, compared and attributed."""
+    if report.agreement is not None:
+        _print_agreement(report.agreement)
+        return
+    assert report.outcome is not None
+    _print(report.images, report.outcome, report.comparison)
+    if report.attribution is not None:
+        print_reasons(report.attribution)
+
+
+def say_problems(report: AccuracyReport) -> None:
+    """Say what could not be done, and where evidence lies."""
+    for name, why in (report.agreement.failed if report.agreement else {}).items():
+        say(f"zoodiff: {name}: {why}")
+    for failure in report.failures:
+        say(f"zoodiff: {failure.entry}: {failure.reason}")
+    for folder in report.evidence:
+        say(f"evidence: {folder}")
+    for problem in report.problems:
+        say(f"zoodiff: {problem}")
+
+
+def _print_agreement(found: Agreements) -> None:
+    if found.pairs:
+        _print_agreed(found)
+    for name, why in found.left_out.items():
+        print_line(f"{name} could not be decoded: {why}")
+
+
+def _print_agreed(found: Agreements) -> None:
+    print_table(
+        [
+            "first",
+            "second",
+            ("images", "right"),
+            ("answers that change %", "right"),
+            ("common of 5", "right"),
+            ("divergence, bits", "right"),
+        ],
+        [
+            [
+                pair.first,
+                pair.second,
+                f"{pair.images:,}",
+                f"{pair.changed.value:.2f} [{pair.changed.low:.2f}, {pair.changed.high:.2f}]",
+                f"{pair.top5:.2f}",
+                f"{pair.divergence:.4f}",
+            ]
+            for pair in found.pairs
+        ],
+        title="agreement, without labels",
+    )
+    for pair in found.pairs:
+        if pair.worst and pair.worst[0][1] > 0:
+            names = ", ".join(f"{name} ({value:.2f})" for name, value in pair.worst[:3])
+            print_line(f"{pair.first} and {pair.second} diverge most on {names}")
+
+
+def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None:
+    if found is not None:
+        print_table(
+            [
+                "entry",
+                "weights",
+                ("images", "right"),
+                ("top-1 %", "right"),
+                ("top-5 %", "right"),
+                ("calibration", "right"),
+                ("claim", "right"),
+                "",
+            ],
+            [
+                [
+                    row.entry,
+                    row.weights,
+                    f"{row.images:,}",
+                    f"{row.top1.value:.2f} [{row.top1.low:.2f}, {row.top1.high:.2f}]",
+                    f"{row.top5.value:.2f} [{row.top5.low:.2f}, {row.top5.high:.2f}]",
+                    "" if row.calibration_error is None else f"{row.calibration_error:.3f}",
+                    "" if row.claimed is None else f"{row.claimed:g}",
+                    row.claim or "",
+                ]
+                for row in found.rows
+            ],
+            title="accuracy",
+        )
+        _print_pairs(images, found)
+        print_table(
+            ["entry", "preprocessing", "not published, usual values taken"],
+            [[row.entry, row.preprocessing, ", ".join(row.taken)] for row in found.rows],
+            title="preprocessing",
+        )
+        for row in found.rows:
+            for guard in row.guards:
+                print_line(f"doubtful: {row.entry}: {guard}")
+        for remark in found.remarks:
+            print_line(f"note: {remark}")
+    for note in outcome.notes[len(images.notes) :]:
+        print_line(f"note: {note}")
+    if outcome.left_out:
+        print_line(f"{len(outcome.left_out)} images could not be decoded and count for no entry:")
+        for name, why in list(outcome.left_out.items())[:5]:
+            print_line(f"  {name}: {why}")
+    if outcome.images_per_second:
+        say(f"{outcome.images_per_second:.1f} images/s")
+
+
+def _print_pairs(images: ImageSet, found: Comparison) -> None:
+    if not found.pairs:
+        return
+    print_table(
+        ["first", "second", ("points", "right"), ("p (Holm)", "right"), ("agree", "right"), ""],
+        [
+            [
+                pair.first,
+                pair.second,
+                _points(pair),
+                "" if pair.sequence else f"{pair.holm:.2g}",
+                f"{pair.agreement:.1f} %",
+                _verdict(pair, found.within),
+            ]
+            for pair in found.pairs
+        ],
+        title="pairs",
+    )
+    for pair in found.pairs:
+        if pair.verdict != "different" or not pair.flips:
+            continue
+        print_line(
+            f"{pair.first} alone is right on {pair.only_first} images, {pair.second} alone on "
+            f"{pair.only_second}; for example"
+        )
+        for flip in pair.flips[:3]:
+            name = images.samples[flip.image].name
+            words = [_class(images, k) for k in (flip.label, flip.first, flip.second)]
+            print_line(f"  {name}: {words[0]}, taken for {words[1]} | {words[2]}")
+        for one in pair.classes[:3]:
+            print_line(
+                f"  class {_class(images, one.label)}: {one.points:+.0f} points on {one.images} "
+                f"images (p {one.benjamini_hochberg:.2g} over all classes)"
+            )
+        print_line()
+
+
+def _points(pair: Pair) -> str:
+    interval = pair.sequence or pair.difference
+    return f"{pair.difference.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
+
+
+def _verdict(pair: Pair, within: float) -> str:
+    if pair.verdict == "the same":
+        return f"the same within {within:g} points"
+    if pair.verdict == "different":
+        return f"differ by more than {within:g} points" if pair.sequence else "different"
+    if pair.sequence:
+        return f"not decided by {pair.images:,} images"
+    return f"not decided; {pair.images:,} images show {pair.detectable:.1f} points"
+
+
+def _class(images: ImageSet, number: int) -> str:
+    from zoodiff.data import imagenet
+    from zoodiff.data.labels import IMAGENET_1K
+
+    if number < 0:
+        return "no class"
+    if images.space == IMAGENET_1K:
+        return imagenet.names()[number]
+    names = images.space.names if images.space else ()
+    return names[number] if number < len(names) else str(number)
