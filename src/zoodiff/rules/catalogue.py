@@ -63,11 +63,11 @@ def ordered(unordered: Iterable[Rule]) -> tuple[Rule, ...]:
     while ready:
         code = heapq.heappop(ready)
         sequence.append(by_code[code])
-        for other, waits in before.items():
+        for later, waits in before.items():
             if code in waits:
                 waits.remove(code)
                 if not waits:
-                    heapq.heappush(ready, other)
+                    heapq.heappush(ready, later)
     circle = sorted(set(by_code) - {rule.code for rule in sequence})
     if circle:
         raise ValueError(f"these rules come after each other: {', '.join(circle)}")
@@ -76,15 +76,15 @@ def ordered(unordered: Iterable[Rule]) -> tuple[Rule, ...]:
 
 @cache
 def _by_code() -> dict[str, Rule]:
-    found = [
+    every = [
         rule
         for package in (zoodiff.rules.architecture, zoodiff.rules.reported)
         for rule in _rules_in(package)
     ]
-    found.sort(key=lambda rule: (_FAMILIES[rule.code[:3]], rule.code))
-    by_code = {rule.code: rule for rule in found}
-    if len(by_code) < len(found):
-        codes = [rule.code for rule in found]
+    every.sort(key=lambda rule: (_FAMILIES[rule.code[:3]], rule.code))
+    by_code = {rule.code: rule for rule in every}
+    if len(by_code) < len(every):
+        codes = [rule.code for rule in every]
         raise ValueError(f"two rules have the code {next(c for c in codes if codes.count(c) > 1)}")
     return by_code
 

@@ -47,10 +47,10 @@ def grouped(differences: Iterable[Difference], a: LayerGraph, b: LayerGraph) -> 
         groups.setdefault(
             (difference.code, difference.left, difference.right, difference.noun), []
         ).append(difference)
-    found = []
+    findings = []
     for (code, left, right, noun), members in groups.items():
         rule = find(code)
-        found.append(
+        findings.append(
             Finding(
                 code,
                 rule.name,
@@ -65,7 +65,7 @@ def grouped(differences: Iterable[Difference], a: LayerGraph, b: LayerGraph) -> 
                 tuple(members),
             )
         )
-    return sorted(found, key=lambda f: (f.code, _first(f)))
+    return sorted(findings, key=lambda f: (f.code, _first(f)))
 
 
 def _first(finding: Finding) -> int:

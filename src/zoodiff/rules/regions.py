@@ -106,10 +106,10 @@ def _difference(code: str, region: Region, networks: AlignedPair) -> Difference:
     )
 
 
-def _same_place(one: Border, other: Border) -> bool:
+def _same_place(first: Border, second: Border) -> bool:
     """Whether both hang on the same aligned layers on the same sides."""
-    sides = [{side for side, _ in border} for border in (one, other)]
-    common = {side for side, _ in one & other}
+    sides = [{side for side, _ in border} for border in (first, second)]
+    common = {side for side, _ in first & second}
     return common == sides[0] | sides[1]
 
 
