@@ -105,7 +105,7 @@ def well_formed(text: str) -> str:
     >>> well_formed("caf\udce9.onnx")
     'caf\\udce9.onnx'
     """
-    return _SURROGATE.sub(lambda match: _escape(match[0]), text)
+    return text if text.isascii() else _SURROGATE.sub(lambda match: _escape(match[0]), text)
 
 
 def well_formed_values(value: Any) -> Any:

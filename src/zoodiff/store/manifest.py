@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from zoodiff.store.records import Failure, Hardware, Strict
+from zoodiff.store.records import READ, Failure, Hardware, Strict
 from zoodiff.store.sealed import sealed, unsealed
-from zoodiff.text import well_formed_values
 
 RecordName = Annotated[
     str,
@@ -41,8 +40,9 @@ class Manifest(Strict):
 
     def to_bytes(self) -> bytes:
         """JSON that a person can read, with its own hash."""
-        content = well_formed_values(sealed(self.model_dump(mode="json")))
-        return json.dumps(content, indent=1, ensure_ascii=False).encode()
+        return json.dumps(
+            sealed(self.model_dump(mode="json")), indent=1, ensure_ascii=False
+        ).encode()
 
 
 def read_manifest(raw: bytes) -> Manifest:
@@ -52,4 +52,4 @@ def read_manifest(raw: bytes) -> Manifest:
     of another format.
     """
     content, _, _ = unsealed(raw, canonical=False)
-    return Manifest.model_validate(content)
+    return Manifest.model_validate(content, context=READ)

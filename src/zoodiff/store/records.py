@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
@@ -38,6 +38,8 @@ SCHEMA = 2
 _NAME = re.compile(r"(?P<key>[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.json")
 _ATTACHMENT = re.compile(r"[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet")
 _DIGITS = 16
+READ = {"read": True}
+"""The context in which a value is validated that was read from UTF-8."""
 
 
 class Strict(BaseModel):
@@ -45,16 +47,11 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
-    @model_validator(mode="wrap")
+    @model_validator(mode="before")
     @classmethod
-    def _well_formed(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _well_formed(cls, value: Any, info: ValidationInfo) -> Any:
         """Names that are no UTF-8 are kept as the text of their escapes."""
-        try:
-            return handler(value)
-        except ValidationError as error:
-            if all(one["type"] != "string_unicode" for one in error.errors()):
-                raise
-        return handler(well_formed_values(value))
+        return value if info.context == READ else well_formed_values(value)
 
 
 class WeightsInfo(Strict):
@@ -330,7 +327,7 @@ def read_record(raw: bytes, name: str) -> Record:
             "upgrade zoodiff to read it"
         )
     try:
-        record = Record.model_validate(content)
+        record = Record.model_validate(content, context=READ)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise OtherFormatError(f"it is of another format ({where})") from None
