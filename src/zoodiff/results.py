@@ -5,17 +5,19 @@ A leaf: records, claims, latency, accuracy and reports all pass these on.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
-    ModelWrapValidatorHandler,
-    ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
 from zoodiff.text import well_formed_values
+
+READ = {"read": True}
+"""The context in which a value is validated that was read from UTF-8."""
 
 
 class Strict(BaseModel):
@@ -23,16 +25,11 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
-    @model_validator(mode="wrap")
+    @model_validator(mode="before")
     @classmethod
-    def _well_formed(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _well_formed(cls, value: Any, info: ValidationInfo) -> Any:
         """Names that are no UTF-8 are kept as the text of their escapes."""
-        try:
-            return handler(value)
-        except ValidationError as error:
-            if all(one["type"] != "string_unicode" for one in error.errors()):
-                raise
-        return handler(well_formed_values(value))
+        return value if info.context == READ else well_formed_values(value)
 
 
 class Interval(Strict):

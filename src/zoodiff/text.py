@@ -27,6 +27,7 @@ This module is a leaf: it imports the standard library alone.
 from __future__ import annotations
 
 import re
+import unicodedata  # at once: where no more files can be opened, the error must still be shown
 from collections.abc import Callable
 from typing import Any
 
@@ -66,8 +67,6 @@ def visible(text: object, *, lines: bool = False, most: int | None = LONGEST) ->
 
 def _escaped(text: str, keep: str, escape: Callable[[str], str]) -> str:
     """Text in which only characters to ``keep`` and those that can be seen are not escaped."""
-    import unicodedata
-
     pieces: list[str] = []
     marks = 0
     for character in text:
@@ -106,7 +105,7 @@ def well_formed(text: str) -> str:
     >>> well_formed("caf\udce9.onnx")
     'caf\\udce9.onnx'
     """
-    return _SURROGATE.sub(lambda match: _escape(match[0]), text)
+    return text if text.isascii() else _SURROGATE.sub(lambda match: _escape(match[0]), text)
 
 
 def well_formed_values(value: Any) -> Any:

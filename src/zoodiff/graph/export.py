@@ -68,12 +68,16 @@ def to_onnx(graph: Graph) -> bytes:
             [named(name) for name in node.outputs],
             name=visible(node.name),
             domain="zoodiff",
-            **{
-                visible(k): _attribute(v) for k, v in node.attributes.items() if v not in (None, [])
-            },
         )
         for node in graph.nodes
     ]
+    for node, written in zip(graph.nodes, nodes, strict=True):
+        # Not as arguments of make_node, which has some of its own.
+        written.attribute.extend(
+            helper.make_attribute(visible(name), _attribute(value))
+            for name, value in sorted(node.attributes.items())
+            if value not in (None, [])
+        )
     made = helper.make_graph(nodes, visible(graph.source), inputs, outputs, value_info=inner)
     model = helper.make_model(
         made,

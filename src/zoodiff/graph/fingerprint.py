@@ -31,7 +31,9 @@ def fingerprint(graph: Graph, *, is_canonical: bool = False) -> str:
     graph with more symmetries than can be searched.
     """
     layers = LayerGraph(graph if is_canonical else canonical(graph))
-    digest = hashlib.blake2b(_text(layers).encode(), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(
+        _text(layers).encode("utf-8", "surrogatepass"), digest_size=16
+    ).hexdigest()
     return f"{SCHEME}:{digest}"
 
 
@@ -93,7 +95,7 @@ def _alike(colours: Sequence[str]) -> list[int]:
 
 
 def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def _sharing(graph: LayerGraph) -> list[int]:

@@ -49,7 +49,7 @@ class Drawn:
 
     def _draw(self, node: Node, data: Any, missing: Iterable[Parameter]) -> None:
         # By the node's name, so that what is drawn depends on nothing that was drawn before.
-        generator = np.random.default_rng([self._seed, *node.name.encode()])
+        generator = np.random.default_rng([self._seed, *node.name.encode("utf-8", "surrogatepass")])
         gain = self._damped.get(node.name, 1.0)
         data = np.asarray(data, dtype=np.float64)
         for parameter in missing:

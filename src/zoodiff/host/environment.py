@@ -45,7 +45,7 @@ class Environment:
     def digest(self) -> str:
         """16 hex digits over everything that makes two environments comparable."""
         text = json.dumps(_compared(self), sort_keys=True, default=list)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; ``Environment.from_dict(e.to_dict()) == e``, also through JSON."""

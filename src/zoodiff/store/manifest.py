@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from zoodiff.results import Strict
+from zoodiff.results import READ, Strict
 from zoodiff.store.records import Failure, Hardware
 from zoodiff.store.self_hashed import sealed, unsealed
-from zoodiff.text import well_formed_values
 
 RecordName = Annotated[
     str,
@@ -42,8 +41,9 @@ class Manifest(Strict):
 
     def to_bytes(self) -> bytes:
         """JSON that a person can read, with its own hash."""
-        content = well_formed_values(sealed(self.model_dump(mode="json")))
-        return json.dumps(content, indent=1, ensure_ascii=False).encode()
+        return json.dumps(
+            sealed(self.model_dump(mode="json")), indent=1, ensure_ascii=False
+        ).encode()
 
 
 def read_manifest(raw: bytes) -> Manifest:
@@ -53,4 +53,4 @@ def read_manifest(raw: bytes) -> Manifest:
     of another format.
     """
     content, _, _ = unsealed(raw, canonical=False)
-    return Manifest.model_validate(content)
+    return Manifest.model_validate(content, context=READ)

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from zoodiff.errors import StoreError
-from zoodiff.results import Interval, Strict
+from zoodiff.results import READ, Interval, Strict
 from zoodiff.store.self_hashed import (
     SEAL,
     DamagedError,
@@ -300,7 +300,7 @@ def read_record(raw: bytes, name: str) -> Record:
             "upgrade zoodiff to read it"
         )
     try:
-        record = Record.model_validate(content)
+        record = Record.model_validate(content, context=READ)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise OtherFormatError(f"it is of another format ({where})") from None

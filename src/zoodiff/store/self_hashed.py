@@ -63,7 +63,7 @@ def unsealed(raw: bytes, *, canonical: bool) -> tuple[dict[str, Any], str, bool]
     """
     content = parsed(raw)
     try:
-        written = canonical_json(content)
+        written = _canonical(content).encode()
     except (ValueError, RecursionError):  # surrogates, which cannot be written
         raise DamagedError("it is not whole") from None
     carried = SEAL in content

@@ -1,0 +1,95 @@
+"""Every command that starts workers has both limits, and so has every function of the API."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_arguments import commands
+from typer.testing import CliRunner
+
+import zoodiff
+from zoodiff import api
+from zoodiff.cli.app import app
+from zoodiff.cli.limits import SECONDS, limits_of
+from zoodiff.workers.process import Limits
+
+SOURCE = Path(zoodiff.__file__).parent
+WITHOUT_WORKERS = {
+    *("claims", "report", "rules", "zoos", "env create", "env list", "env remove"),
+    *("store export", "store gc", "store import", "store verify"),
+}
+OPTIONS = {"--worker-seconds", "--worker-memory"}
+
+
+def test_every_command_that_starts_workers_has_both_options() -> None:
+    for words, command in commands():
+        options = {option for one in command.params for option in one.opts}
+        expected = set() if words in WITHOUT_WORKERS else OPTIONS
+        assert options & OPTIONS == expected, words
+
+
+def test_every_engine_of_commands_and_api_is_given_limits() -> None:
+    for path in [*(SOURCE / "cli").glob("*.py"), SOURCE / "api.py", *SOURCE.glob("measure/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(getattr(node, "func", None), "id", "")
+            assert name != "LocalEngine" or node.args, f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("describe", "diff", "prove", "diff_weights", "fingerprints", "survey", "accuracy"),
+        *("latency", "run_study", "compare_entries"),
+    ],
+)
+def test_every_function_that_starts_workers_takes_limits(name: str) -> None:
+    assert "limits" in inspect.signature(getattr(api, name)).parameters
+
+
+def advice() -> Iterator[tuple[str, str]]:
+    """Options that texts outside of the command line name."""
+    for path in SOURCE.rglob("*.py"):
+        if "cli" in path.parts or path.name in ("bubblewrap.py", "child.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", node.value):
+                    yield path.relative_to(SOURCE).as_posix(), option
+
+
+def test_advice_names_options_that_there_are() -> None:
+    known = {option for _, command in commands() for one in command.params for option in one.opts}
+    known |= {"--help", "--debug", "--no-why"}
+    inner = {"--requests", "--replies", "--backend", "--scratch", "--memory"}  # of the worker
+    pip = {"--progress-bar", "--constraint"}
+    foreign = {(place, one) for place, one in advice() if one not in known | inner | pip}
+    assert not foreign
+
+
+def test_the_default_is_that_of_workers() -> None:
+    assert limits_of(SECONDS, None) == Limits()
+    assert limits_of(1.5, 2.0) == Limits(1.5, 2_000_000_000)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "x"])
+@pytest.mark.parametrize("option", sorted(OPTIONS))
+def test_what_is_no_limit_is_refused(option: str, value: str) -> None:
+    done = CliRunner().invoke(app, ["fingerprint", "torchvision:resnet18", option, value])
+    assert done.exit_code == 2
+    assert option in done.output
+
+
+@pytest.mark.onnx
+def test_a_limit_that_is_too_short_ends_the_worker(tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="the onnx extra")
+    from hostile_world import network
+
+    network(tmp_path / "net.onnx", outputs=2)
+    words = ["fingerprint", str(tmp_path / "net.onnx"), "--worker-seconds", "0.001"]
+    done = CliRunner().invoke(app, words)
+    assert re.search("ran out of its time.*--worker-seconds", str(done.exception))
