@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoodiff.errors import MeasurementError, RefusedError
-from zoodiff.zoos.scan import torch_archive
+from zoodiff.zoos.scan import script, torch_archive
 from zoodiff.zoos.scan.script_code import Definitions, ReachingError, check
 from zoodiff.zoos.scan.script_language import NotTorchScriptError, parse
 
@@ -261,3 +261,20 @@ def test_an_archive_that_two_readers_read_differently_is_refused(
     path.write_bytes(data)
     with pytest.raises((RefusedError, MeasurementError)):
         torch_archive.members(path)
+
+
+@pytest.mark.parametrize(
+    "member, content",
+    [
+        ("code/__torch__.py", b"def f(x: int) -> int:\n" + b"  x=-x\n" * 400_000),
+        ("code/__torch__.py", b"\n" * (9 * 2**20)),
+        ("data.pkl", b"\x80\x02" + b"N" * (17 * 2**20) + b"."),
+    ],
+)
+def test_more_than_any_network_has_is_refused_before_it_is_parsed(
+    tmp_path: Path, member: str, content: bytes
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as target:
+        target.writestr(f"a/{member}", content)
+    with pytest.raises(MeasurementError, match="to be looked at"):
+        script.check(tmp_path / "a.pt")

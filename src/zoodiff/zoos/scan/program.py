@@ -58,7 +58,7 @@ _TREES = re.compile(
     re.ASCII,
 )
 _NAMED_TUPLE = "collections.namedtuple"
-_LARGEST = 256 * 2**20
+_LARGEST = 64 * 2**20
 
 
 def check(path: Path) -> None:

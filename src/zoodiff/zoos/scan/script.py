@@ -29,8 +29,12 @@ _HARMLESS = re.compile(
 )
 _LEGACY = re.compile(r"model\.json|attributes\.pkl|(.*/)?tensors/.*|states?\.pkl", re.DOTALL)
 _LARGEST_CODE = 8 * 2**20
-"""Bytes of all code; that of the largest network of torchvision has half a megabyte."""
-_LARGEST_PICKLE = 64 * 2**20
+_MOST_WORDS = 750_000
+"""Bytes, and words and signs, of all code; a network of torchvision has at most 0.8 megabytes and
+170,000."""
+_WORD = re.compile(rb"\w+|[^\w\s]")
+_LARGEST_PICKLES = 16 * 2**20
+"""Bytes of all pickles; those of the same network have 2.5 megabytes."""
 _PLAIN = frozenset(
     {
         "collections OrderedDict",
@@ -72,15 +76,17 @@ def check(path: Path) -> None:
         raise MeasurementError(f"{path} is a damaged archive ({error})") from None
     with opened:
         definitions = _check_code(opened, members, path)
+        pickles = {n: m for n, m in members.items() if _PICKLE.fullmatch(n) or _DEBUG.fullmatch(n)}
+        if sum(member.file_size for member in pickles.values()) > _LARGEST_PICKLES:
+            raise MeasurementError(f"{path} holds too many pickles to be looked at")
         seen: set[bytes] = set()  # classes that are alike have pickles that are the same
-        for name, member in members.items():
-            if _PICKLE.fullmatch(name) or _DEBUG.fullmatch(name):
-                content = torch_archive.read(opened, member, path, _LARGEST_PICKLE)
-                if content not in seen:
-                    _check_pickle(content, f"{name!r} in {path}", definitions)
-                seen.add(content)
-                if name == "bytecode.pkl":
-                    _check_bytecode(content, path)
+        for name, member in pickles.items():
+            content = torch_archive.read(opened, member, path, _LARGEST_PICKLES)
+            if content not in seen:
+                _check_pickle(content, f"{name!r} in {path}", definitions)
+            seen.add(content)
+            if name == "bytecode.pkl":
+                _check_bytecode(content, path)
 
 
 def _check_names(members: dict[str, zipfile.ZipInfo], path: Path) -> None:
@@ -105,10 +111,15 @@ def _check_code(
         raise MeasurementError(f"{path} holds too much code to be looked at")
     definitions = Definitions()
     trees = {}
+    words = 0
     for name, member in files.items():
         module = name.replace("/", ".")
+        source = torch_archive.read(opened, member, path, _LARGEST_CODE)
+        words += _WORD.subn(b"", source)[1]
+        if words > _MOST_WORDS:
+            raise MeasurementError(f"{path} holds too much code to be looked at")
         try:
-            trees[module] = parse(torch_archive.read(opened, member, path, _LARGEST_CODE))
+            trees[module] = parse(source)
             definitions.add(module, trees[module])
         except NotTorchScriptError as error:
             raise _odd(error, module, path) from None
