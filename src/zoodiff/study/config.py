@@ -196,8 +196,9 @@ def key_error(loaded: LoadedStudy, location: tuple[str, ...], error: Exception) 
 def _sentence(error: ValidationError, text: str, path: str) -> str:
     first = error.errors()[0]
     location = tuple(str(part) for part in first["loc"] if not isinstance(part, int))
-    # A union's branches are not part of the file's path.
-    location = tuple(part for part in location if not re.search(r"[\[\]('\"]", part))
+    if first["type"] != "extra_forbidden":
+        # A union's branches are not part of the file's path.
+        location = tuple(part for part in location if not re.search(r"[\[\]('\"]", part))
     key = ".".join(location)
     line = line_of(text, location)
     where = f"study {path}, line {line}" if line else f"study {path}"
