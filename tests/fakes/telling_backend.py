@@ -15,7 +15,7 @@ from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 
 
 def _texts() -> list[str]:
-    path = Path(__file__).resolve().parents[1] / "text" / "hostile_texts.py"
+    path = Path(__file__).resolve().parents[1] / "support" / "text" / "hostile_texts.py"
     spec = importlib.util.spec_from_file_location("hostile_texts", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -9,10 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import hostile_saved_models
 import pytest
 
-from support.security import hostile_tensorflow
+from support.security import hostile_saved_models, hostile_tensorflow
 from support.security.hostile import TRICKS
 
 assert hostile_saved_models and hostile_tensorflow  # they fill the list

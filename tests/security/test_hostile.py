@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import hostile_saved_models
-import hostile_scripts
 import numpy as np
 import pytest
 
@@ -21,6 +19,8 @@ from support.security import (
     hostile_onnx,
     hostile_pickles,
     hostile_programs,
+    hostile_saved_models,
+    hostile_scripts,
     hostile_tensorflow,
 )
 from support.security.hostile import TRICKS, Trick

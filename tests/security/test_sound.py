@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sound_scripts
-import sound_tensorflow
 
-from support.security import sound_keras, sound_onnx, sound_torch
+from support.security import sound_keras, sound_onnx, sound_scripts, sound_tensorflow, sound_torch
 from support.security.sound import SOUND, Sound
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine

@@ -7,8 +7,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from sound_scripts import cases, example, export, quantized, recurrent, resnet, write
 
+from support.security.sound_scripts import (
+    cases,
+    example,
+    export,
+    quantized,
+    recurrent,
+    resnet,
+    write,
+)
 from zoodiff.zoos.scan import program, script
 
 pytestmark = pytest.mark.torch

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import harmless
-import hostile_texts
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from zoodiff.cli.app import app
-from zoodiff.cli.failures import explained
-from zoodiff.text import visible
+from support.text import harmless, hostile_texts
+from support.text.commands import commands, said
 
 REQUIRED = {
     "accuracy": ["no.onnx", "--data", "nowhere"],
@@ -38,20 +32,6 @@ REQUIRED = {
     "zoos": [],
 }
 """What each command needs; nothing of it is there, so that no worker starts."""
-
-
-def commands() -> Iterator[tuple[str, Any]]:
-    """Every command with the words that call it."""
-
-    def below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-        inner = getattr(command, "commands", None)
-        if inner is None:
-            yield " ".join(words), command
-            return
-        for name, one in inner.items():
-            yield from below(one, (*words, name))
-
-    yield from below(typer.main.get_command(app), ())
 
 
 def parameters() -> Iterator[tuple[str, str, list[str]]]:
@@ -87,15 +67,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ZOODIFF_HOME", str(tmp_path / "home"))
     return tmp_path
-
-
-def said(arguments: list[str]) -> tuple[str, int]:
-    """What the command says, and its exit code; what ``main`` does with an exception included."""
-    done = CliRunner().invoke(app, arguments)
-    if done.exception is None or isinstance(done.exception, SystemExit):
-        return done.output, done.exit_code
-    sentence, code = explained(done.exception)
-    return f"{done.output}zoodiff: {visible(sentence)}\n", code
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import harmless
-import hostile_texts
 import pytest
-from hostile_world import bundle, network, results_folder, strew, study_text, write_data
-from test_arguments import commands
+
+from support.text import harmless, hostile_texts
+from support.text.commands import commands
+from support.text.hostile_world import (
+    bundle,
+    network,
+    results_folder,
+    strew,
+    study_text,
+    write_data,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.onnx]
 COMMAND = shutil.which("zoodiff", path=str(Path(sys.executable).parent)) or "zoodiff"

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import harmless
 import pytest
-from hostile_world import network, results_folder, write_data
 
+from support.text import harmless
+from support.text.hostile_world import network, results_folder, write_data
 from zoodiff.cli.failures import explained
 from zoodiff.errors import StoreError
 

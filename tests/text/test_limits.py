@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_arguments import commands
 from typer.testing import CliRunner
 
 import zoodiff
+from support.text.commands import commands
 from zoodiff import api
 from zoodiff.cli.app import app
 from zoodiff.cli.limits import SECONDS, limits_of
@@ -87,7 +87,7 @@ def test_what_is_no_limit_is_refused(option: str, value: str) -> None:
 @pytest.mark.onnx
 def test_a_limit_that_is_too_short_ends_the_worker(tmp_path: Path) -> None:
     pytest.importorskip("onnx", reason="the onnx extra")
-    from hostile_world import network
+    from support.text.hostile_world import network
 
     network(tmp_path / "net.onnx", outputs=2)
     words = ["fingerprint", str(tmp_path / "net.onnx"), "--worker-seconds", "0.001"]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import itertools
 import json
 import re
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import harmless
-import hostile_texts
 import pytest
 from markdown_it import MarkdownIt
 from pydantic import BaseModel
 
+from support import report_examples
+from support.text import harmless, hostile_texts
 from zoodiff.report import render, tables, write
 from zoodiff.report.page import page
 from zoodiff.study.result import StudyResult
@@ -33,17 +31,7 @@ _KEPT = {
 ROUNDS = 12
 
 
-def _examples() -> Any:
-    path = Path(__file__).parents[1] / "report" / "examples.py"
-    spec = importlib.util.spec_from_file_location("report_examples_for_text", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-EXAMPLE: StudyResult = _examples().example()
+EXAMPLE: StudyResult = report_examples.example()
 
 
 def poisoned(value: Any, texts: Iterator[str]) -> Any:

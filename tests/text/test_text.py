@@ -9,13 +9,12 @@ import json
 import re
 from html.parser import HTMLParser
 
-import harmless
-import hostile_texts
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from support.text import harmless, hostile_texts
 from zoodiff import text
 from zoodiff.errors import UsageError, WorkerError, ZoodiffError
 

@@ -8,12 +8,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import harmless
-import hostile_texts
 import pytest
-from hostile_world import write_data
-from test_arguments import said
 
+from support.text import harmless, hostile_texts
+from support.text.commands import said
+from support.text.hostile_world import write_data
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Model, Weights
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hostile_saved_models import first_version
-
+from support.security.hostile_saved_models import first_version
 from support.security.hostile_tensorflow import saved_model
 from support.security.sound import named, sound
 from support.security.sound_onnx import jpeg

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import hostile_texts
 import numpy as np
 from PIL import Image
 
+from support.text import hostile_texts
 from zoodiff.results import Interval
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-import hostile_texts
+from support.text import hostile_texts
 
 _EMPTY = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
 _EMPTY |= {*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
