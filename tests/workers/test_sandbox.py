@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -182,3 +183,20 @@ def test_a_permission_is_for_a_content(tmp_path: Path, monkeypatch) -> None:
     assert len(permissions.place().read_text().splitlines()) == 2
     with pytest.raises(UsageError, match="cannot be read"):
         permissions.allow(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("entry", ["", ".", "tools"])
+def test_bubblewrap_is_not_taken_from_the_current_folder(
+    entry, tmp_path: Path, monkeypatch
+) -> None:
+    """Which may be one that a stranger's files were unpacked in."""
+    usual = bubblewrap.program()
+    place = tmp_path / entry
+    place.mkdir(exist_ok=True)
+    (place / "bwrap").write_text("#!/bin/sh\n")
+    (place / "bwrap").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{entry}{os.pathsep}{os.environ['PATH']}")
+    assert bubblewrap.program() == usual
+    monkeypatch.setenv("PATH", entry)
+    assert bubblewrap.program() == shutil.which("bwrap", path=os.defpath)
