@@ -21,6 +21,7 @@ from zoodiff.workers.exchange import Incoming, Log, outgoing
 from zoodiff.workers.sandbox import available, bubblewrap
 from zoodiff.workers.sandbox.sources import sources
 from zoodiff.workers.scratch import Scratch
+from zoodiff.workers.space import hidden_bytes
 from zoodiff.workers.worker_env import worker_environment
 from zoodiff.zoos.base import ALLOWED_CODE, CONFINED, WorkerSpec
 
@@ -384,6 +385,7 @@ class Worker:
         limit = self.limits.memory
         assert self._process is not None
         assert self._incoming is not None
+        assert self._log is not None
         used, members = 0, [self._process.pid]
         with contextlib.suppress(psutil.Error):
             parent = psutil.Process(self._process.pid)
@@ -392,8 +394,8 @@ class Worker:
                 used += process.memory_info().rss
         # Its folder may lie in memory: what is written there is in no process's own.
         if self.spec.confined and used <= limit:
-            used += self._incoming.size(limit)
-            used += exchange.hidden_bytes(members, self._incoming.path)
+            used += self._incoming.size(limit) + self._log.size()
+            used += hidden_bytes(members, self._incoming.path, limit, {self._log.file})
         if used > limit:
             self._kill()
             raise WorkerError(
