@@ -122,6 +122,8 @@ class Worker:
         """
         if self._process is None:
             self._start()
+        if self.spec.confined:
+            self.release()
         self._requests += 1
         allowed = seconds or self.limits.seconds
         frame = protocol.pack(
@@ -166,7 +168,10 @@ class Worker:
 
     def _answer(self, deadline: float, doing: str) -> Any:
         with self._failing(doing):
-            answer = protocol.unpack(self._read(deadline, doing))
+            frame = self._read(deadline, doing)
+            if self.spec.confined:  # nobody watches what it does until it is asked again
+                self.hold()
+            answer = protocol.unpack(frame)
         self._drop_sent()
         if not isinstance(answer, dict) or answer.get("id") != self._requests:
             self._kill()
