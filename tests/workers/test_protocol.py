@@ -31,7 +31,20 @@ def test_a_frame_beyond_the_limit_is_refused_before_it_is_read() -> None:
         protocol.body_length((protocol.MAX_FRAME + 1).to_bytes(4, "big"))
 
 
-@pytest.mark.parametrize("body", [b"[" + b"0," * protocol.MAX_VALUES + b"0]", b"[" * 2_000_000])
+@pytest.mark.parametrize("body", ['{"\u00e9":1}'.encode(), "[1]".encode("utf-16")])
+def test_a_frame_is_ascii(body: bytes) -> None:
+    with pytest.raises(protocol.ProtocolError, match="JSON"):
+        protocol.unpack(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"0," * protocol.MAX_VALUES + b"0]",
+        b"[" * 2_000_000,
+        b"{" + b'"a":0,' * (protocol.MAX_VALUES // 2) + b'"a":0}',
+    ],
+)
 def test_a_frame_of_very_many_values_is_refused_before_it_is_read(body: bytes) -> None:
     with pytest.raises(protocol.ProtocolError, match="values"):
         protocol.unpack(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from zoodiff.errors import MeasurementError, UsageError, WorkerError
 from zoodiff.workers import permissions, process
 from zoodiff.workers.process import Limits, Worker
-from zoodiff.workers.sandbox import available, bubblewrap
+from zoodiff.workers.sandbox import available, bubblewrap, confine
 from zoodiff.workers.sandbox.available import Protection, protections
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the protections are Linux's")
@@ -182,3 +183,56 @@ def test_a_permission_is_for_a_content(tmp_path: Path, monkeypatch) -> None:
     assert len(permissions.place().read_text().splitlines()) == 2
     with pytest.raises(UsageError, match="cannot be read"):
         permissions.allow(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("entry", ["", ".", "tools"])
+def test_bubblewrap_is_not_taken_from_the_current_folder(
+    entry, tmp_path: Path, monkeypatch
+) -> None:
+    """Which may be one that a stranger's files were unpacked in."""
+    usual = bubblewrap.program()
+    place = tmp_path / entry
+    place.mkdir(exist_ok=True)
+    (place / "bwrap").write_text("#!/bin/sh\n")
+    (place / "bwrap").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{entry}{os.pathsep}{os.environ['PATH']}")
+    assert bubblewrap.program() == usual
+    monkeypatch.setenv("PATH", entry)
+    assert bubblewrap.program() == shutil.which("bwrap", path=os.defpath)
+
+
+@pytest.mark.parametrize("allowed", [confine._FILE_CONTROLS, confine._DEVICE_CONTROLS, ()])
+def test_blocks_cover_exactly_what_is_not_allowed(allowed) -> None:
+    blocks = list(confine._others(allowed))
+    wanted = {number for numbers in allowed for number in numbers}
+    covered = [
+        number
+        for mask, value in blocks
+        for number in range(value, value + (0xFFFF ^ mask) + 1)
+        if number & mask == value
+    ]
+    assert len(covered) == len(set(covered))
+    assert set(covered) | wanted == set(range(1 << 16))
+    assert not set(covered) & wanted
+
+
+def test_every_call_that_is_refused_has_a_number() -> None:
+    """A name that is misspelled, or that no library knows, would let the call through."""
+    pyseccomp = pytest.importorskip("pyseccomp")
+    names = {*confine._DENIED, *confine._ABSENT, "memfd_create", "memfd_secret"}
+    unknown = {
+        name
+        for name in names
+        if pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name) == -1
+        and name not in confine._NUMBERS
+    }
+    assert not unknown
+
+
+def test_numbers_of_young_calls_are_those_of_the_library() -> None:
+    pyseccomp = pytest.importorskip("pyseccomp")
+    for name, number in confine._NUMBERS.items():
+        known = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name)
+        assert known in {-1, number}, name
+    assert not set(confine._NUMBERS.values()) & set(confine._FUTURE)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,3 +73,55 @@ def test_a_closed_folder_is_gone() -> None:
     assert made.path.is_dir()
     made.close()
     assert not made.path.exists()
+
+
+def test_a_folder_is_removed_with_the_last_that_knows_it() -> None:
+    made = Scratch("t")
+    path = made.path
+    del made
+    gc.collect()
+    assert not path.exists()
+
+
+def test_removing_a_folder_follows_no_link(tmp_path: Path) -> None:
+    """Python's own ``TemporaryDirectory`` changed the rights of what a link pointed to."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("x")
+    outside.chmod(0o755)
+    made = Scratch("t")
+    (made.path / "link").symlink_to(outside)
+    (made.path / "folder").mkdir()
+    (made.path / "folder" / "link").symlink_to(outside / "file")
+    (made.path / "folder").chmod(0o500)
+    made.close()
+    assert not made.path.exists()
+    assert (outside.stat().st_mode & 0o777, (outside / "file").exists()) == (0o755, True)
+
+
+def test_a_folder_that_is_still_written_to_is_removed_in_the_end() -> None:
+    made = Scratch("t")
+    end = time.monotonic() + 0.3
+
+    def write() -> None:
+        number = 0
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                (made.path / str(number % 50)).write_bytes(b"x")
+            number += 1
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    made.close()
+    thread.join()
+    assert not made.path.exists()
+
+
+def test_a_forked_process_removes_no_folder_of_its_parent() -> None:
+    made = Scratch("t")
+    if (child := os.fork()) == 0:
+        made.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert made.path.is_dir()
+    made.close()

@@ -17,12 +17,13 @@ import secrets
 import stat
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.workers.protocol import ProtocolError
-from zoodiff.workers.scratch import FOLDER, Scratch, empty
+from zoodiff.workers.scratch import FOLDER, Scratch
+from zoodiff.workers.space import File, folder_bytes
 from zoodiff.workers.worker_env import in_memory
 
 if TYPE_CHECKING:
@@ -33,16 +34,11 @@ LARGEST_REPLY = 256 * 2**20
 """Bytes of one array of a reply, where the caller does not expect more."""
 LARGEST_LOG = 64 * 1024
 """Bytes of the end of a log that are read."""
-MOST_ENTRIES = 20_000
-"""Files and folders of a scratch folder; more are taken for an attack."""
-DEEPEST = 32
-"""Levels of folders in a scratch folder."""
 
 _NAME = re.compile(r"[0-9]{1,18}\.array")
 _DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16)|V[12])")
 _MOST_DIMENSIONS = 32
 _COPY = 8 * 2**20
-_LARGEST_MAPS = 4 * 2**20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -198,19 +194,17 @@ class Incoming:
 
         No link is followed, also while the worker swaps folders for links.
         """
-        return _size(self._folder, most)
+        return folder_bytes(self._folder, most)
 
     def close(self) -> None:
         """Remove the folder; the process that wrote to it must have ended."""
-        with contextlib.suppress(OSError):
-            empty(self._folder)
         with contextlib.suppress(OSError):
             os.close(self._folder)
         self._scratch.close()
 
 
 class Log:
-    """What a worker prints: a file without a name, which the worker can only write to."""
+    """What a worker prints: a file without a name, which nobody else writes to."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(dir=in_memory())  # noqa: SIM115 - closed by close()
@@ -222,8 +216,14 @@ class Log:
         return self._file.fileno()
 
     def size(self) -> int:
-        """Bytes that it takes."""
+        """Bytes that it takes, also when the worker has closed it."""
         return os.fstat(self.descriptor).st_blocks * 512
+
+    @property
+    def file(self) -> File:
+        """Device and inode."""
+        facts = os.fstat(self.descriptor)
+        return facts.st_dev, facts.st_ino
 
     def end(self) -> str:
         """The last of what was printed, at most ``LARGEST_LOG`` bytes."""
@@ -266,61 +266,3 @@ def _described(
     if size > most:
         raise ProtocolError(f"an array has {size:,} bytes, more than the {most:,} that are taken")
     return name, dtype, found, size
-
-
-def _size(folder: int, most: int) -> int:
-    total = entries = 0
-    waiting = [(os.dup(folder), 0)]
-    try:
-        while waiting:
-            current, depth = waiting.pop()
-            try:
-                with os.scandir(current) as listed:
-                    for entry in listed:
-                        entries += 1
-                        if entries > MOST_ENTRIES or depth >= DEEPEST:
-                            return most + 1
-                        with contextlib.suppress(OSError):
-                            facts = os.stat(entry.name, dir_fd=current, follow_symlinks=False)
-                            total += facts.st_blocks * 512
-                            if stat.S_ISDIR(facts.st_mode):
-                                inner = os.open(entry.name, FOLDER, dir_fd=current)
-                                waiting.append((inner, depth + 1))
-            except OSError:
-                continue
-            finally:
-                os.close(current)
-    finally:
-        for inner, _ in waiting:
-            os.close(inner)
-    return total
-
-
-def hidden_bytes(processes: Iterable[int], folder: Path) -> int:
-    """Bytes of files that processes hold open or mapped after their names were removed (Linux).
-
-    They take space, in memory where ``folder`` lies there, and no folder lists them.
-    """
-    held: dict[tuple[int, int], int] = {}
-    for process in processes:
-        with contextlib.suppress(OSError), os.scandir(f"/proc/{process}/fd") as listed:
-            for entry in listed:
-                with contextlib.suppress(OSError):
-                    facts = Path(entry.path).stat()
-                    if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0:
-                        held[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
-        with contextlib.suppress(OSError):
-            _add_mapped(Path(f"/proc/{process}/maps"), folder, held)
-    return sum(held.values())
-
-
-def _add_mapped(maps: Path, folder: Path, held: dict[tuple[int, int], int]) -> None:
-    with maps.open("rb") as file:
-        text = file.read(_LARGEST_MAPS).decode(errors="replace")
-    for line in text.splitlines():
-        if line.endswith(" (deleted)") and str(folder) in line:
-            with contextlib.suppress(ValueError):
-                span, _, _, device, inode = line.split(maxsplit=5)[:5]
-                first, last = (int(part, 16) for part in span.split("-"))
-                key = os.makedev(*(int(part, 16) for part in device.split(":"))), int(inode)
-                held[key] = max(held.get(key, 0), last - first)

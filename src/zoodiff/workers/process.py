@@ -9,19 +9,19 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from zoodiff import errors
-from zoodiff.errors import WorkerError, ZoodiffError
-from zoodiff.workers import bootstrap, environments, exchange, permissions, protocol
+from zoodiff.errors import WorkerError
+from zoodiff.workers import bootstrap, environments, exchange, failures, permissions, protocol
 from zoodiff.workers.exchange import Incoming, Log, outgoing
 from zoodiff.workers.sandbox import available, bubblewrap
 from zoodiff.workers.sandbox.sources import sources
 from zoodiff.workers.scratch import Scratch
+from zoodiff.workers.space import hidden_bytes
 from zoodiff.workers.worker_env import worker_environment
 from zoodiff.zoos.base import ALLOWED_CODE, CONFINED, WorkerSpec
 
@@ -29,15 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _POLL_SECONDS = 0.2
-_SIGNALLED = 128
+_DYING_SECONDS = 1.0
+"""How long a worker that closed its pipes may take to end."""
 _CHUNK = 2**20
-_LONGEST_MESSAGE = 2_000
-"""Characters of an error that a worker may send."""
-_HINTS = {
-    int(signal.SIGKILL): ", perhaps for lack of memory",
-    int(signal.SIGXCPU): ", since it used up its CPU time",
-    int(signal.SIGXFSZ): ", since a file that it wrote became too large",
-}
 
 
 @dataclass(frozen=True)
@@ -87,6 +81,8 @@ class Worker:
         self._to_child = self._from_child = -1
         self._requests = 0
         self._checked = 0.0
+        self._wrapped = False
+        """Whether bubblewrap stands between the worker and this process."""
 
     def __enter__(self) -> Self:
         return self
@@ -126,6 +122,8 @@ class Worker:
         """
         if self._process is None:
             self._start()
+        if self.spec.confined:
+            self.release()
         self._requests += 1
         allowed = seconds or self.limits.seconds
         frame = protocol.pack(
@@ -170,13 +168,16 @@ class Worker:
 
     def _answer(self, deadline: float, doing: str) -> Any:
         with self._failing(doing):
-            answer = protocol.unpack(self._read(deadline, doing))
+            frame = self._read(deadline, doing)
+            if self.spec.confined:  # nobody watches what it does until it is asked again
+                self.hold()
+            answer = protocol.unpack(frame)
         self._drop_sent()
         if not isinstance(answer, dict) or answer.get("id") != self._requests:
             self._kill()
             raise WorkerError(f"the worker of {self.spec.name} answered out of turn while {doing}")
         if "error" in answer:
-            raise self._error(answer["error"], doing)
+            raise failures.raised(answer["error"], self.spec.name, doing)
         if "result" not in answer:
             raise WorkerError(f"the worker of {self.spec.name} answered nothing while {doing}")
         return answer["result"]
@@ -305,6 +306,7 @@ class Worker:
         )
         path = [place for place in environment.pop("PYTHONPATH", "").split(os.pathsep) if place]
         if self.spec.confined:
+            self._wrapped = not bubblewrap.missing()
             command = bubblewrap.wrapped(command, scratch, shared)
             environment[CONFINED] = "1"
             environment[ALLOWED_CODE] = ",".join(
@@ -388,6 +390,7 @@ class Worker:
         limit = self.limits.memory
         assert self._process is not None
         assert self._incoming is not None
+        assert self._log is not None
         used, members = 0, [self._process.pid]
         with contextlib.suppress(psutil.Error):
             parent = psutil.Process(self._process.pid)
@@ -396,8 +399,8 @@ class Worker:
                 used += process.memory_info().rss
         # Its folder may lie in memory: what is written there is in no process's own.
         if self.spec.confined and used <= limit:
-            used += self._incoming.size(limit)
-            used += exchange.hidden_bytes(members, self._incoming.path)
+            used += self._incoming.size(limit) + self._log.size()
+            used += hidden_bytes(members, self._incoming.path, limit, {self._log.file})
         if used > limit:
             self._kill()
             raise WorkerError(
@@ -408,29 +411,12 @@ class Worker:
     def _death(self, doing: str) -> WorkerError:
         assert self._process is not None
         try:
-            code = self._process.wait(timeout=5)
+            code = self._process.wait(timeout=_DYING_SECONDS)
         except subprocess.TimeoutExpired:
             code = 0
-        if self.spec.confined and code > _SIGNALLED:
-            code = _SIGNALLED - code  # bubblewrap's way of passing a signal on
-        how = f"exit code {code}"
-        with contextlib.suppress(ValueError):  # a worker may end with any number
-            if code < 0:
-                how = f"killed by {signal.Signals(-code).name}{_HINTS.get(-code, '')}"
-        last = _last_line(self.printed())
+        how = failures.death(code, self.printed(), wrapped=self._wrapped)
         self._kill()
-        said = f'; its last words: "{last}"' if last else ""
-        return WorkerError(f"the worker of {self.spec.name} died while {doing} ({how}){said}")
-
-    def _error(self, raw: Any, doing: str) -> ZoodiffError:
-        raw = raw if isinstance(raw, Mapping) else {"message": raw}
-        kind, message = str(raw.get("kind")), str(raw.get("message"))[:_LONGEST_MESSAGE]
-        known = getattr(errors, kind, None)
-        if isinstance(known, type) and issubclass(known, ZoodiffError):
-            return known(message)
-        error = WorkerError(f"the worker of {self.spec.name} failed while {doing}: {message}")
-        error.add_note(str(raw.get("traceback", ""))[: 10 * _LONGEST_MESSAGE])
-        return error
+        return WorkerError(f"the worker of {self.spec.name} died while {doing} {how}")
 
     def _kill(self) -> None:
         """End the process for good, with everything that it wrote."""
@@ -460,8 +446,3 @@ class Worker:
 @functools.cache
 def _bootstrap() -> str:
     return Path(bootstrap.__file__).read_text(encoding="utf-8")
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""

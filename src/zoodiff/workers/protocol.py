@@ -1,6 +1,6 @@
 """Frames between the command and a worker.
 
-A frame is four bytes of length (big-endian) and that many bytes of UTF-8 JSON. A numpy array is
+A frame is four bytes of length (big-endian) and that many bytes of JSON in ASCII. A numpy array is
 replaced by ``{"$array": name, "dtype": ..., "shape": [...]}``, whose numbers lie in a file of that
 name; ``exchange`` has the parent's side of these files and ``worker_arrays`` the worker's.
 """
@@ -14,7 +14,7 @@ from typing import Any
 MAX_FRAME = 32 * 2**20
 """Bytes; a longer frame is a broken or hostile peer."""
 MAX_VALUES = 1_500_000
-"""Values of one frame. Each takes some hundred bytes of memory once it is read, however short."""
+"""Values and names of one frame. Each takes some hundred bytes once it is read, however short."""
 _HEADER = struct.Struct(">I")
 
 
@@ -39,10 +39,14 @@ def body_length(header: bytes) -> int:
 
 
 def unpack(body: bytes) -> Any:
-    """Read a frame's body; raise ProtocolError where it is not JSON or has too many values."""
-    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+    """Read a frame's body; raise ProtocolError where it is not JSON or has too many values.
+
+    It must be ASCII, as ``pack`` writes it: one wide character makes all of a text take four
+    bytes each.
+    """
+    if sum(body.count(mark) for mark in (b",", b"[", b"{", b":")) > MAX_VALUES:
         raise ProtocolError(f"a frame has more than {MAX_VALUES:,} values")
     try:
-        return json.loads(body)
+        return json.loads(body.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a frame is not JSON: {error}") from None

@@ -15,6 +15,7 @@ import secrets
 import stat
 import tempfile
 import time
+import weakref
 from pathlib import Path
 
 from zoodiff.workers.worker_env import in_memory
@@ -24,6 +25,7 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """How a folder is opened, so that a link in its place is refused."""
 _FRESH_SECONDS = 60.0
 """A younger folder may be about to be locked."""
+_TRIES, _BETWEEN_TRIES = 50, 0.02
 
 
 class Scratch:
@@ -32,23 +34,30 @@ class Scratch:
     def __init__(self, name: str, *, on_disk: bool = False) -> None:
         sweep_once()
         place = None if on_disk else in_memory()
-        self._folder = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{name}-", dir=place)
-        self._lock = _locked(self.path)
-
-    @property
-    def path(self) -> Path:
+        self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}-", dir=place))
         """Where it is."""
-        return Path(self._folder.name)
+        lock = _locked(self.path)
+        self._removed = weakref.finalize(self, _remove_own, self.path, lock, os.getpid())
 
     def close(self) -> None:
-        """Remove it with what lies in it; nobody else may be writing to it."""
+        """Remove it with what lies in it; who wrote to it must have been ended."""
+        self._removed()
+
+
+def _remove_own(folder: Path, lock: int | None, owner: int) -> None:
+    """Remove a folder of this process's; does nothing in one that was forked off it."""
+    if owner != os.getpid():
+        return
+    # A process that was killed may write for some milliseconds more.
+    for _ in range(_TRIES):
         with contextlib.suppress(OSError):
-            _empty_folder(self.path)
-        with contextlib.suppress(OSError):
-            self._folder.cleanup()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+            _empty_folder(folder)
+            folder.rmdir()
+        if not folder.exists():
+            break
+        time.sleep(_BETWEEN_TRIES)
+    if lock is not None:
+        os.close(lock)
 
 
 @functools.cache
@@ -126,7 +135,7 @@ def _remove_entry(name: str, folder: int) -> None:
         os.unlink(name, dir_fd=folder)
         return
     if facts.st_mode & stat.S_IRWXU != stat.S_IRWXU:
-        os.chmod(name, 0o700, dir_fd=folder)
+        _open_up(name, folder)
     inner = os.open(name, FOLDER, dir_fd=folder)
     try:
         with os.scandir(inner) as listed:
@@ -140,3 +149,15 @@ def _remove_entry(name: str, folder: int) -> None:
     finally:
         os.close(inner)
     os.rmdir(name, dir_fd=folder)
+
+
+def _open_up(name: str, folder: int) -> None:
+    """Give the owner all rights to a folder in a folder, and to nothing that took its place."""
+    if not hasattr(os, "O_PATH"):
+        os.chmod(name, 0o700, dir_fd=folder)
+        return
+    place = os.open(name, FOLDER | os.O_PATH, dir_fd=folder)
+    try:
+        Path(f"/proc/self/fd/{place}").chmod(0o700)
+    finally:
+        os.close(place)

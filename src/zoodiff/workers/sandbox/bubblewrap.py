@@ -8,6 +8,7 @@ keep keys are empty.
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def missing() -> str:
     """Why bubblewrap cannot be used here, found out by using it; the empty string where it can."""
     if sys.platform != "linux":
         return "bubblewrap is Linux's"
-    if shutil.which("bwrap") is None:
+    if program() is None:
         return "bubblewrap is not installed (the command bwrap)"
     with tempfile.TemporaryDirectory(prefix="zoodiff-try-") as folder:
         # The worker's own interpreter is what must be seen inside.
@@ -73,8 +74,17 @@ def missing() -> str:
     return f"bubblewrap does not work here ({said or f'exit code {found.returncode}'})"
 
 
+def program() -> str | None:
+    """Where the command is; a folder of ``PATH`` that depends on the current one is not searched.
+
+    The current folder may be one that a stranger's files were unpacked in.
+    """
+    places = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return shutil.which("bwrap", path=os.pathsep.join(filter(os.path.isabs, places)) or os.defpath)
+
+
 def _arguments(scratch: Path, *shared: Path) -> list[str]:
-    made = [shutil.which("bwrap") or "bwrap", "--unshare-user", "--unshare-ipc", "--unshare-pid"]
+    made = [program() or "bwrap", "--unshare-user", "--unshare-ipc", "--unshare-pid"]
     made += ["--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     made += ["--die-with-parent", "--cap-drop", "ALL"]
     made += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
@@ -86,9 +96,12 @@ def _arguments(scratch: Path, *shared: Path) -> list[str]:
         if place.is_symlink():  # bubblewrap mounts over no link
             place = place.resolve()
         if place.is_dir():
-            made += ["--tmpfs", str(place)]
+            made += ["--tmpfs", str(place), "--remount-ro", str(place)]
         elif place.is_file():
             made += ["--ro-bind", "/dev/null", str(place)]
     for folder in shared:
         made += ["--ro-bind", str(folder), str(folder)]
-    return [*made, "--bind", str(scratch), str(scratch), "--chdir", "/", "--"]
+    made += ["--bind", str(scratch), str(scratch)]
+    # What is written there would take memory that nobody counts; devices can still be written to.
+    made += ["--remount-ro", "/dev"]
+    return [*made, "--chdir", "/", "--"]

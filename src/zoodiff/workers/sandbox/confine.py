@@ -15,11 +15,13 @@ import ctypes.util
 import errno
 import os
 import resource
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+Block = tuple[int, int]
 LARGEST_FILE = 8 * 1024**3
 """Bytes of one file that a confined worker may write."""
 STACKS = 2 * 1024**3
@@ -32,15 +34,16 @@ _GRACE = 5
 _DENIED_TEXT = (
     "execve execveat fork vfork socket socketcall ptrace process_vm_readv process_vm_writev "
     "process_madvise process_mrelease pidfd_open pidfd_send_signal pidfd_getfd kcmp mount umount2 "
-    "pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr unshare "
-    "setns bpf perf_event_open add_key request_key keyctl userfaultfd open_by_handle_at "
-    "name_to_handle_at init_module finit_module delete_module kexec_load kexec_file_load reboot "
-    "swapon swapoff quotactl quotactl_fd acct syslog settimeofday clock_settime clock_adjtime "
-    "adjtimex sethostname setdomainname mknod mknodat chown fchown lchown fchownat chmod fchmod "
-    "fchmodat fchmodat2 setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
-    "setxattrat removexattrat utime utimes utimensat futimesat file_setattr tkill vhangup "
-    "setpriority ioprio_set migrate_pages move_pages fanotify_init lookup_dcookie iopl ioperm "
-    "shmget semget msgget mq_open mq_unlink setsid setpgid"
+    "pivot_root chroot move_mount open_tree open_tree_attr fsopen fsconfig fsmount fspick "
+    "mount_setattr unshare setns bpf perf_event_open add_key request_key keyctl userfaultfd "
+    "open_by_handle_at name_to_handle_at init_module finit_module delete_module kexec_load "
+    "kexec_file_load reboot swapon swapoff quotactl quotactl_fd acct syslog settimeofday "
+    "clock_settime clock_adjtime adjtimex sethostname setdomainname mknod mknodat chown fchown "
+    "lchown fchownat chmod fchmod fchmodat fchmodat2 setxattr lsetxattr fsetxattr setxattrat "
+    "removexattr lremovexattr fremovexattr removexattrat utime utimes utimensat futimesat "
+    "file_setattr tkill vhangup setpriority ioprio_set migrate_pages move_pages fanotify_init "
+    "lookup_dcookie iopl ioperm lsm_set_self_attr setsid setpgid shmget shmat shmctl semget semop "
+    "semtimedop semctl msgget msgsnd msgrcv msgctl mq_open mq_unlink"
 )
 _DENIED = frozenset(_DENIED_TEXT.split())
 """System calls that no framework needs to compute, and that reach beyond the process."""
@@ -49,16 +52,84 @@ _ABSENT = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register", "f
 
 A lock would let the worker make others wait; HDF5 does without where there are none.
 """
+_NUMBERS = {
+    "pidfd_send_signal": 424,
+    "io_uring_setup": 425,
+    "io_uring_enter": 426,
+    "io_uring_register": 427,
+    "open_tree": 428,
+    "move_mount": 429,
+    "fsopen": 430,
+    "fsconfig": 431,
+    "fsmount": 432,
+    "fspick": 433,
+    "pidfd_open": 434,
+    "clone3": 435,
+    "pidfd_getfd": 438,
+    "process_madvise": 440,
+    "mount_setattr": 442,
+    "quotactl_fd": 443,
+    "memfd_secret": 447,
+    "process_mrelease": 448,
+    "fchmodat2": 452,
+    "lsm_set_self_attr": 460,
+    "setxattrat": 463,
+    "removexattrat": 466,
+    "open_tree_attr": 467,
+    "file_setattr": 469,
+}
+"""Calls that the kernel may know and the library not; they have the same numbers everywhere."""
+_FUTURE = range(471, 512)
+"""Calls that did not exist when this was written; they are said not to."""
 _CLONE_THREAD = 0x00010000
+_CLONE_NAMESPACES = (0x80, 1 << 17, *(1 << bit for bit in range(25, 31)))
 _OWN_PROCESS_ONLY = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 """Calls whose first argument is a process, which may only be the worker itself."""
-_ZERO_ONLY = ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setattr")
+_ZERO_ONLY = (
+    "prlimit64",
+    "sched_setaffinity",
+    "sched_setscheduler",
+    "sched_setparam",
+    "sched_setattr",
+)
 """The same, where a thread or 0, which means the caller, may be named."""
-_FILE_CONTROLS = (1024, 1026, 8, 10, 15)
-"""``fcntl``: leases and notices (others would wait), and whom signals are sent to."""
-_TERMINAL_CONTROLS = (0x5412, 0x541C, 0x540E, 0x541D, 0x5423)
-"""``ioctl``: typing into a terminal, taking it over, changing its line discipline."""
+_FILE_CONTROLS = (
+    range(6),
+    range(9, 10),
+    range(11, 12),
+    range(16, 17),
+    range(1025, 1026),
+    range(1027, 1028),
+    range(1030, 1036),
+)
+"""``fcntl``: copies and flags of descriptors, reading of settings, pipes, seals.
+
+Left out are locks, leases and notices, for which others would wait, whom signals are sent to, and
+hints that are kept with a file.
+"""
+_DEVICE_CONTROLS = (
+    range(0x5401, 0x5402),
+    range(0x540F, 0x5410),
+    range(0x5413, 0x5414),
+    range(0x541B, 0x541C),
+    range(0x5421, 0x5422),
+    range(0x542A, 0x542B),
+    range(0x5450, 0x5452),
+)
+"""``ioctl``: reading the settings, owner and size of a terminal, bytes that wait, flags.
+
+Left out is all else: typing into terminals, and flags that file systems set by descriptors that
+are open for reading only.
+"""
+_ACCELERATOR_CONTROLS = tuple(range(kind << 8, (kind + 1) << 8) for kind in (0, 0x46, 0x4B, 0x64))
+"""The kinds of NVIDIA's, AMD's and the kernel's own drivers of graphics processors."""
+_SHARED_NAMELESS = 0x21
+"""Flags of ``mmap``: memory shared by nobody's file, which counts for no process once unmapped."""
+_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_CAP_DAC_READ_SEARCH = 2
+_INT = 0xFFFFFFFF
+"""The bits of an argument that is an ``int``: the kernel does not look at those above."""
 _OPEN_FILES = 4096
 
 
@@ -142,9 +213,8 @@ def landlock(writable: str) -> str:
             rules.add_path_rule(place, access=files | folder)
         everything = ~AccessFs(0)
         rules.add_path_rule(writable, access=everything)
-        devices = [path for path in ("/dev/null", "/dev/zero") if Path(path).exists()]
         rules.add_path_rule(
-            *devices, access=AccessFs.READ_FILE | AccessFs.WRITE_FILE | AccessFs.TRUNCATE
+            "/dev/null", access=AccessFs.READ_FILE | AccessFs.WRITE_FILE | AccessFs.TRUNCATE
         )
         rules.add_path_rule(*accelerators(), access=everything)
         rules.apply()
@@ -173,28 +243,58 @@ def seccomp() -> str:
 
 def _filter(library: Any) -> Any:
     """The filter of system calls; ``library`` is pyseccomp."""
-    refuse = library.ERRNO(errno.EPERM)
+    refuse, absent = library.ERRNO(errno.EPERM), library.ERRNO(errno.ENOSYS)
     rules = library.SyscallFilter(library.ALLOW)
-    absent = [*_ABSENT, *(() if accelerators() else ("memfd_create", "memfd_secret"))]
-    for names, action in ((_DENIED, refuse), (absent, library.ERRNO(errno.ENOSYS))):
+    rules.set_attr(library.Attr.ACT_BADARCH, library.KILL_PROCESS)
+    hidden = () if accelerators() else ("memfd_create", "memfd_secret")
+    for names, action in ((_DENIED, refuse), ((*_ABSENT, *hidden), absent)):
         for name in names:
-            # What a processor or an old library does not know, cannot be called either.
-            with contextlib.suppress(OSError):
-                rules.add_rule(action, name)
-    rules.add_rule(refuse, "clone", library.Arg(0, library.MASKED_EQ, _CLONE_THREAD, 0))
+            known = library.resolve_syscall(library.Arch.NATIVE, name)
+            number = known if known >= 0 else _NUMBERS.get(name, -1)
+            if number >= 0:  # the others are not to be had on this processor
+                rules.add_rule(action, number)
+    for number in _FUTURE:
+        rules.add_rule(absent, number)
+    _narrow(library, rules, refuse)
+    return rules
+
+
+def _narrow(library: Any, rules: Any, refuse: int) -> None:
+    """Refuse calls by their arguments."""
+    arg, masked = library.Arg, library.MASKED_EQ
+    rules.add_rule(refuse, "clone", arg(0, masked, _CLONE_THREAD, 0))
+    for flag in _CLONE_NAMESPACES:
+        rules.add_rule(refuse, "clone", arg(0, masked, flag, flag))
     own = os.getpid()
     for name in _OWN_PROCESS_ONLY:
-        rules.add_rule(refuse, name, library.Arg(0, library.NE, own))
+        rules.add_rule(refuse, name, arg(0, library.NE, own))
     for name in _ZERO_ONLY:
-        with contextlib.suppress(OSError):
-            # Threads of the process have numbers of their own; those of others are higher or lower.
-            rules.add_rule(refuse, name, library.Arg(0, library.NE, 0))
-    for number in _FILE_CONTROLS:
-        rules.add_rule(refuse, "fcntl", library.Arg(1, library.EQ, number))
-    for number in _TERMINAL_CONTROLS:
-        rules.add_rule(refuse, "ioctl", library.Arg(1, library.MASKED_EQ, 0xFFFFFFFF, number))
-    rules.add_rule(refuse, "prctl", library.Arg(0, library.EQ, _PR_SET_DUMPABLE))
-    return rules
+        # Threads of the process have numbers of their own; those of others are higher or lower.
+        rules.add_rule(refuse, name, arg(0, library.NE, 0))
+    for mask, value in _others(_FILE_CONTROLS):
+        rules.add_rule(refuse, "fcntl", arg(1, masked, mask, value))
+    devices = (*_DEVICE_CONTROLS, *(_ACCELERATOR_CONTROLS if accelerators() else ()))
+    for mask, value in _others(devices):
+        rules.add_rule(refuse, "ioctl", arg(1, masked, mask, value))
+    if not accelerators():
+        rules.add_rule(refuse, "mmap", arg(3, masked, _SHARED_NAMELESS, _SHARED_NAMELESS))
+    rules.add_rule(refuse, "prctl", arg(0, masked, _INT, _PR_SET_DUMPABLE))
+    death = arg(0, masked, _INT, _PR_SET_PDEATHSIG)
+    rules.add_rule(refuse, "prctl", death, arg(1, library.NE, signal.SIGKILL))
+
+
+def _others(allowed: Sequence[range], start: int = 0, size: int = 1 << 16) -> Iterator[Block]:
+    """Cover the numbers of 16 bits that are not allowed by blocks, each a mask and a value.
+
+    A filter can compare, and cannot look into a list. What has more bits than 16 is judged by its
+    lower ones, which tell kinds of controls apart.
+    """
+    end = start + size
+    if not any(numbers.start < end and start < numbers.stop for numbers in allowed):
+        yield 0xFFFF & ~(size - 1), start
+    elif not any(numbers.start <= start and end <= numbers.stop for numbers in allowed):
+        yield from _others(allowed, start, size // 2)
+        yield from _others(allowed, start + size // 2, size // 2)
 
 
 @contextlib.contextmanager
@@ -215,12 +315,22 @@ def confine(scratch: str, memory_bytes: int) -> dict[str, str]:
     ``scratch`` is the only folder that may be written to.
     """
     found = limits(memory_bytes)
+    _die_first()
     missing = {"resource limits": "" if found else "the system does not offer them"}
     # Seccomp last: it forbids calls that the others may need.
     missing["landlock"] = landlock(scratch)
     _no_new_privileges()
+    _no_capabilities()
     missing["seccomp"] = seccomp()
     return missing
+
+
+def _die_first() -> None:
+    """Die with the parent, and before it where the machine has no memory left."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _no_new_privileges() -> None:
@@ -228,6 +338,24 @@ def _no_new_privileges() -> None:
     if sys.platform == "linux":
         pr_set_no_new_privs = 38
         ctypes.CDLL(None).prctl(pr_set_no_new_privs, 1, 0, 0, 0)
+
+
+def _no_capabilities() -> None:
+    """Give up what root may do beyond others, but for reading what belongs to others."""
+    if sys.platform == "linux" and os.geteuid() == 0:
+        kept = _held_capabilities() & 1 << _CAP_DAC_READ_SEARCH
+        version, this = 0x20080522, 0
+        header = (ctypes.c_uint32 * 2)(version, this)
+        data = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
+        ctypes.CDLL(None).capset(header, data)
+
+
+def _held_capabilities() -> int:
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("CapPrm:"):
+                return int(line.split()[1], 16)
+    return 0
 
 
 def _tasks() -> int:
