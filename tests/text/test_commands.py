@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -175,9 +178,10 @@ def piped(world: World, arguments: Sequence[str]) -> subprocess.CompletedProcess
     )
 
 
-def on_terminal(world: World, arguments: Sequence[str]) -> tuple[str, int]:
+def on_terminal(world: World, arguments: Sequence[str], *, columns: int = 80) -> tuple[str, int]:
     """What a terminal gets of a command, both streams, and its exit code."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     process = subprocess.Popen(
         [COMMAND, *arguments],
         stdin=theirs,
@@ -253,7 +257,7 @@ def test_names_are_exact_in_json(world: World) -> None:
 
 
 def test_markup_is_shown_and_not_followed(world: World) -> None:
-    text, _ = on_terminal(world, ["show", world.networks[0], "--layers"])
+    text, _ = on_terminal(world, ["show", world.networks[0], "--layers"], columns=2000)
     plain = re.sub(r"\s", "", harmless.uncoloured(text))
     for markup in ("rich, bold", "rich, link", "emoji by name", "HTML, script"):
         assert re.sub(r"\s", "", hostile_texts.MARKUP[markup])[:12] in plain, markup
