@@ -58,7 +58,7 @@ def tried(arena: Arena, trick: Trick) -> ZoodiffError | None:
         except WorkerError as error:
             assert_readable(error)
         else:
-            assert taken.tobytes() in {bytes(range(16)), bytes(taken.nbytes)}
+            assert bytes(range(256)) not in taken.tobytes(), "it is the user's file"
     return None
 
 
