@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from zoodiff.errors import MeasurementError, UsageError, WorkerError
-from zoodiff.workers import permissions, process
+from zoodiff.workers import environments, permissions, process
 from zoodiff.workers.process import Limits, Worker
 from zoodiff.workers.sandbox import available, bubblewrap, confine
 from zoodiff.workers.sandbox.available import Protection, protections
@@ -236,3 +236,14 @@ def test_numbers_of_young_calls_are_those_of_the_library() -> None:
         known = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name)
         assert known in {-1, number}, name
     assert not set(confine._NUMBERS.values()) & set(confine._FUTURE)
+
+
+def test_a_worker_of_another_interpreter_is_confined_too(worker, tmp_path, monkeypatch) -> None:
+    """It is sent the text of what confines it, which this process cannot compile for it."""
+    protections(), bubblewrap.missing()  # found out by the interpreter that there is
+    interpreter = Path(sys.executable)
+    monkeypatch.setattr(environments, "interpreter_for", lambda spec: interpreter)
+    monkeypatch.setattr(process, "compiled", dict)
+    monkeypatch.setattr(sys, "executable", "/another/python")
+    assert tried(worker, "writes", tmp_path / "new").startswith("stopped")
+    assert tried(worker, "starts", tmp_path / "new").startswith("stopped")

@@ -1,16 +1,18 @@
 """The first code that runs in a worker: it confines the process before any folder is imported from.
 
 The parent passes this text to the interpreter (``python -I -S -c``), so nothing of it is looked up
-on ``sys.path``. What confines the process arrives as source text through the request pipe; until it
-has run, only the interpreter's own library is imported. Standard library only.
+on ``sys.path``. What confines the process arrives through the request pipe, as source text or
+compiled; until it has run, only the interpreter's own library is imported. Standard library only.
 """
 
 from __future__ import annotations
 
+import binascii
 import importlib
 import importlib.abc
 import importlib.machinery
 import json
+import marshal
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,24 +21,28 @@ from typing import Any
 
 
 class _Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports modules from source text that the parent sent."""
+    """Imports modules that the parent sent, as source text or compiled."""
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
-        self._sources = sources
+    def __init__(self, modules: Mapping[str, str], *, compiled: bool) -> None:
+        self._modules, self._compiled = modules, compiled
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Return a spec for a module that was sent, None for any other."""
-        if name not in self._sources:
+        if name not in self._modules:
             return None
-        package = any(other.startswith(name + ".") for other in self._sources)
+        package = any(other.startswith(name + ".") for other in self._modules)
         return importlib.machinery.ModuleSpec(name, self, is_package=package)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run a module's text."""
+        """Run a module."""
         name = module.__name__
-        exec(compile(self._sources[name], f"<{name}>", "exec"), module.__dict__)
+        text = self._modules[name]
+        if self._compiled:
+            exec(marshal.loads(binascii.a2b_base64(text)), module.__dict__)
+        else:
+            exec(compile(text, f"<{name}>", "exec"), module.__dict__)
 
 
 def _exactly(descriptor: int, size: int) -> bytes:
@@ -51,14 +57,14 @@ def _exactly(descriptor: int, size: int) -> bytes:
 
 def _confine(start: Mapping[str, Any]) -> None:
     """Apply every protection, by modules that are gone again afterwards."""
-    sent = _Sent(start["sources"])
+    sent = _Sent(start["modules"], compiled=start["compiled"])
     sys.meta_path.insert(0, sent)
     before = set(sys.modules)
     confine = importlib.import_module("confine")
     confine.confine(start["scratch"], start["memory"])
     sys.meta_path.remove(sent)
     for name in set(sys.modules) - before:
-        if name in start["sources"]:
+        if name in start["modules"]:
             del sys.modules[name]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +21,7 @@ from zoodiff.errors import WorkerError
 from zoodiff.workers import bootstrap, environments, exchange, failures, permissions, protocol
 from zoodiff.workers.exchange import Incoming, Log, outgoing
 from zoodiff.workers.sandbox import available, bubblewrap
-from zoodiff.workers.sandbox.sources import sources
+from zoodiff.workers.sandbox.sources import compiled, sources
 from zoodiff.workers.scratch import Scratch
 from zoodiff.workers.space import hidden_bytes
 from zoodiff.workers.worker_env import worker_environment
@@ -32,6 +34,8 @@ _POLL_SECONDS = 0.2
 _DYING_SECONDS = 1.0
 """How long a worker that closed its pipes may take to end."""
 _CHUNK = 2**20
+_PIPE = 2**18
+"""Bytes that may wait in the pipe of requests."""
 
 
 @dataclass(frozen=True)
@@ -329,17 +333,22 @@ class Worker:
         finally:
             os.close(child_in)
             os.close(child_out)
+        with contextlib.suppress(AttributeError, OSError):  # what a worker starts with fits in
+            fcntl.fcntl(self._to_child, fcntl.F_SETPIPE_SZ, _PIPE)
         os.set_blocking(self._from_child, False)
         os.set_blocking(self._to_child, False)
         self._requests = 0
         self.generation += 1
+        # Another interpreter may not read what this one compiles.
+        same = interpreter == Path(sys.executable)
         start = {
             "backend": self.spec.backend,
             "scratch": str(scratch),
             "incoming": str(shared),
             "path": path,
             "memory": self.limits.memory if self.spec.confined else None,
-            "sources": sources() if self.spec.confined else {},
+            "modules": (compiled() if same else sources()) if self.spec.confined else {},
+            "compiled": same,
         }
         doing = "starting"
         with self._failing(doing):

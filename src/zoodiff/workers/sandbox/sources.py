@@ -6,8 +6,10 @@ and sends them through the pipe; see ``zoodiff.workers.bootstrap``.
 
 from __future__ import annotations
 
+import base64
 import functools
 import importlib.util
+import marshal
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -25,6 +27,15 @@ def sources() -> dict[str, str]:
         if spec is not None:
             found |= _texts(name, spec)
     return found
+
+
+@functools.cache
+def compiled() -> dict[str, str]:
+    """Return the same compiled, for workers of this very interpreter, in base64."""
+    return {
+        name: base64.b64encode(marshal.dumps(compile(text, f"<{name}>", "exec"))).decode("ascii")
+        for name, text in sources().items()
+    }
 
 
 def _texts(name: str, spec: ModuleSpec) -> dict[str, str]:
