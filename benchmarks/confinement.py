@@ -1,4 +1,4 @@
-"""What confining a worker costs: time to its first answer, and time of one inference.
+"""What confining a worker costs: time to its first answer, of one request, and of one inference.
 
     python benchmarks/confinement.py [--starts 20] [--rounds 40]
 
@@ -68,6 +68,24 @@ def starts(number: int) -> tuple[list[float], list[float]]:
     return found
 
 
+def requests(number: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of requests that do nothing; a confined worker is held between them."""
+    found: tuple[list[float], list[float]] = ([], [])
+    spec = decoding(("pillow",))
+    with (
+        Worker(replace(spec, confined=False)) as plain,
+        Worker(replace(spec, confined=True)) as held,
+    ):
+        for worker in (plain, held):
+            worker.call("hello", doing="starting")
+        for _ in range(number):
+            for kind, worker in enumerate((plain, held)):
+                begin = time.perf_counter()
+                worker.call("memory", doing="asking")
+                found[kind].append((time.perf_counter() - begin) * 1e3)
+    return found
+
+
 def inferences(rounds: int) -> tuple[list[float], list[float]]:
     """Milliseconds of single inferences, a few of each in turns."""
     found: tuple[list[float], list[float]] = ([], [])
@@ -103,6 +121,7 @@ def main() -> None:
     options = parser.parse_args()
     print("in force:", ", ".join(one.name for one in protections() if one.in_force))
     print(summary("start", *starts(options.starts)))
+    print(summary("request", *requests(10 * options.rounds)))
     print(summary("inference", *inferences(options.rounds)))
 
 
