@@ -259,6 +259,8 @@ ERRORS = [
     (BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), 3),
     (MemoryError(), 3),
     (ImportError("libx.so: cannot open shared object file: Too many open files"), 3),
+    (ImportError("libblas.so.5: failed to map segment from shared object"), 3),
+    (RuntimeError("can't start new thread"), 3),
     (RuntimeError("Could not determine home directory."), 2),
     (StoreError("the store is full"), 2),
 ]
