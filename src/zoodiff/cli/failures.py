@@ -34,6 +34,11 @@ _OTHER = ("see that it is there and can be used", INPUT)
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
 """What libraries wrap in errors of their own, some in texts alone: an ImportError's, for one."""
 
+_SAID = {
+    "failed to map segment from shared object": errno.ENOMEM,
+    "can't start new thread": errno.EAGAIN,
+}
+"""What the loader and Python say without a number."""
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 """What numpy says of a disk that is full."""
 
@@ -75,7 +80,8 @@ def _shortage(error: BaseException) -> int | None:
         return error.errno if error.errno in _SHORTAGES else None
     if isinstance(error, OSError) and _SHORT_WRITE.search(str(error)):
         return errno.ENOSPC
-    return next((number for number in _SHORTAGES if os.strerror(number) in str(error)), None)
+    said = {os.strerror(number): number for number in _SHORTAGES} | _SAID
+    return next((number for words, number in said.items() if words in str(error)), None)
 
 
 def _of_system(error: BaseException, number: int) -> tuple[str, int]:
@@ -90,11 +96,15 @@ def _of_system(error: BaseException, number: int) -> tuple[str, int]:
         if number == errno.ENOENT and error.filename is None and not _has_folder():
             return "the folder that the command was called in is gone; change to another", INPUT
         if error.filename is not None:
-            name = os.fsdecode(error.filename)
-            return f"cannot use {name} ({reason}); {way_out}", code
-    elif str(error) and number != errno.ENOMEM:
+            return f"cannot use {_named(error.filename)} ({reason}); {way_out}", code
+    elif number not in (errno.ENOMEM, errno.EAGAIN):
         reason = str(error)
     return f"the system refuses what zoodiff needs ({reason}); {way_out}", code
+
+
+def _named(file: object) -> str:
+    """The name of a file, of which an error may hold the bytes or the number."""
+    return os.fsdecode(file) if isinstance(file, bytes) else str(file)
 
 
 def _has_folder() -> bool:
