@@ -16,6 +16,7 @@ from PIL import Image
 
 import zoodiff
 from support.colours import COLOURS, PLAIN, network, painted
+from zoodiff.accuracy import encoded
 from zoodiff.accuracy.comparison import compare
 from zoodiff.accuracy.measure import Settings, measure, of_record
 from zoodiff.accuracy.predictions import (
@@ -157,6 +158,26 @@ def test_batch_and_lanes_change_nothing(tmp_path: Path) -> None:
         assert np.array_equal(other.images, tables[0].images)
         assert np.array_equal(other.found.rank, tables[0].found.rank)
         np.testing.assert_allclose(other.found.probability, tables[0].found.probability, rtol=1e-5)
+
+
+@pytest.mark.onnx
+@pytest.mark.parametrize(("all_lanes", "one_lane"), [(1, 1), (400, 200), (1 << 20, 100)])
+def test_how_many_images_are_held_at_once_changes_nothing(
+    all_lanes: int, one_lane: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one byte every image is a large one, handed over alone."""
+    data = painted(tmp_path / "data")
+    (data / "0" / "broken.png").symlink_to("broken.png")
+    paths = [network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))]
+    one, _ = run(tmp_path / "whole", data, *paths, lanes=2, batch=3, bad_percent=50)
+    monkeypatch.setattr(encoded, "_ALL_LANES", all_lanes)
+    monkeypatch.setattr(encoded, "_ONE_LANE", one_lane)
+    other, _ = run(tmp_path / "pieces", data, *paths, lanes=2, batch=3, bad_percent=50)
+    assert len(one.left_out) == 1
+    assert one.left_out == other.left_out
+    assert [r.values.top1 for r in one.records] == [r.values.top1 for r in other.records]
+    hashes = [r.values.predictions_sha256 for r in one.records]
+    assert hashes == [r.values.predictions_sha256 for r in other.records]
 
 
 @pytest.mark.onnx

@@ -106,7 +106,10 @@ def opened(engine: LocalEngine, one: Trick, path: Path) -> None:
         reader = engine.worker(decoding(("pillow",)), "decode")
         spec, _ = completed(Preprocessing(), (8, 8))
         for number in range(len(images)):
-            data = np.frombuffer(images.read(number) or b"\0", np.uint8)
+            try:
+                data = np.frombuffer(images.read(number) or b"\0", np.uint8)
+            except OSError:
+                continue  # counted as damaged
             answer = reader.call(
                 "pixels",
                 doing="decoding",

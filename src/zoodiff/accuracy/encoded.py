@@ -25,7 +25,7 @@ class EncodedImages:
         """The images of these numbers in lists that follow each other; mostly one list holds all.
 
         An image that cannot be read is empty, and ``failed`` gets the reason by its position. A
-        list must not be kept when the next one is asked for.
+        list is emptied when the next one is asked for.
         """
         piece: list[bytes] = []
         held = 0
@@ -35,15 +35,18 @@ class EncodedImages:
             except TooLargeError:
                 if piece:
                     yield piece
+                    piece.clear()  # before the next is read
                 with self._large:
-                    yield [self._read(number, position, failed)]
-                piece, held = [], 0
+                    piece, held = [self._read(number, position, failed)], 0
+                    yield piece
+                    piece.clear()
                 continue
             except OSError as error:
                 data, failed[position] = b"", _unread(error)
             if piece and held + len(data) > self._most:
                 yield piece
-                piece, held = [], 0
+                piece.clear()
+                held = 0
             piece.append(data)
             held += len(data)
         if piece:

@@ -7,6 +7,7 @@ training set take some hundred megabytes, and there are limits to what is looked
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import re
@@ -21,6 +22,8 @@ from zoodiff.errors import UsageError
 
 MOST_ENTRIES = 2_000_000
 """Files and folders that are looked at."""
+_MOST_MATCHED = 300_000
+"""Files and folders that a pattern is compared with."""
 _MAGIC = re.compile(r"[*?\[]")
 _END = "\0"
 """Between the parts of a listed file; sorts before all that names have."""
@@ -96,38 +99,40 @@ def _remote(folder: Address, wanted: Callable[[str], bool]) -> Iterator[Listed]:
 
 def _local(folder: Path, wanted: Callable[[str], bool], notes: list[str]) -> Iterator[Listed]:
     own = folder.resolve()
-    waiting, count, unread = [""], 0, 0
+    waiting, left, unread = [""], [MOST_ENTRIES], 0
     while waiting:
         below = waiting.pop()
         try:
-            entries = list(_entries(folder / below, count))
+            for entry in _entries(folder / below, left):
+                name = f"{below}/{entry.name}" if below else entry.name
+                hidden = not below and entry.name.startswith(".")
+                if entry.is_dir(follow_symlinks=False):
+                    if not hidden:
+                        waiting.append(name)
+                elif not below and entry.is_symlink() and _leads_to_folder(entry):
+                    if own.is_relative_to(os.path.realpath(entry.path)):
+                        notes.append(f"the link {name} leads back to the data set and is left out")
+                    elif not hidden:
+                        waiting.append(name)
+                elif wanted(name):
+                    yield _facts(entry, name)
         except OSError:
             if not below:
                 raise
             unread += 1
-            continue
-        count += len(entries)
-        for entry in entries:
-            name = f"{below}/{entry.name}" if below else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if below or not entry.name.startswith("."):
-                    waiting.append(name)
-            elif entry.is_symlink() and not below and _leads_to_folder(entry):
-                if own.is_relative_to(os.path.realpath(entry.path)):
-                    notes.append(f"the link {name} leads back to the data set and is left out")
-                elif not entry.name.startswith("."):
-                    waiting.append(name)
-            elif wanted(name):
-                yield _facts(entry, name)
     if unread:
         notes.append(f"{unread} folders below {folder.name} cannot be read, and are left out")
 
 
-def _entries(folder: Path, before: int) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: Path, left: list[int]) -> Iterator[os.DirEntry[str]]:
+    """What lies in a folder; raises UsageError when nothing is left of what may be looked at."""
     with os.scandir(folder) as entries:
-        for count, entry in enumerate(entries, start=before):
-            if count >= MOST_ENTRIES:
-                raise UsageError(f"there are more than {MOST_ENTRIES:,} files in {folder}")
+        for entry in entries:
+            left[0] -= 1
+            if left[0] < 0:
+                raise UsageError(
+                    f"there are too many files in {folder}; name the folder of the images itself"
+                )
             yield entry
 
 
@@ -152,44 +157,34 @@ def matching(patterns: list[str]) -> list[Path]:
     """Files and folders whose paths match a pattern of the shell, sorted.
 
     A star stands for no hidden name and for no slash. Raises UsageError where more would have to
-    be looked at than a data set has files.
+    be looked at than lies in folders of shards.
     """
-    left = [MOST_ENTRIES]
-    found: set[Path] = set()
+    left = [_MOST_MATCHED]
+    found: set[str] = set()
     for pattern in patterns:
-        parts = Path(pattern).parts
-        start = Path(parts[0]) if Path(pattern).is_absolute() else Path()
-        found |= set(_matched(start, parts[1:] if start.parts else parts, left))
-    return sorted(found)
+        path = Path(pattern)
+        parts = path.parts[1:] if path.is_absolute() else path.parts
+        found |= set(_matched(path.anchor, parts, left))
+    return sorted(Path(name) for name in found)
 
 
-def _matched(start: Path, parts: tuple[str, ...], left: list[int]) -> list[Path]:
+def _matched(start: str, parts: tuple[str, ...], left: list[int]) -> list[str]:
     here = [start]
     for part in parts:
         if not _MAGIC.search(part):
-            here = [one / part for one in here if os.path.lexists(one / part)]
+            there = (os.path.join(one, part) for one in here)  # noqa: PTH118 - of very many texts
+            here = [one for one in there if os.path.lexists(one)]
             continue
         match = re.compile(fnmatch.translate(part)).match
-        hidden = part.startswith(".")
         here = [
-            folder / name
-            for folder in here
-            for name in _names(folder, left)
-            if match(name) and (hidden or not name.startswith("."))
+            os.path.join(one, name)  # noqa: PTH118
+            for one in here
+            for name in _names(one, left)
+            if match(name) and (part.startswith(".") or not name.startswith("."))
         ]
     return here if parts else []
 
 
-def _names(folder: Path, left: list[int]) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                left[0] -= 1
-                if left[0] < 0:
-                    raise UsageError(
-                        f"a pattern of files would look at more than {MOST_ENTRIES:,} files; name "
-                        "the folder that they lie in"
-                    )
-                yield entry.name
-    except OSError:
-        return
+def _names(folder: str, left: list[int]) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        yield from (entry.name for entry in _entries(Path(folder), left))

@@ -23,7 +23,6 @@ from zoodiff.errors import StudyError, UnknownNameError
 from zoodiff.workers import permissions
 
 Zoos = list[str]
-_LONGEST_HEADER = 500
 
 
 class _Table(BaseModel):
@@ -233,10 +232,9 @@ def line_of(text: str, location: tuple[str, ...]) -> int | None:
     current: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
-        # Longer lines are no headers, and matching them takes the square of their length.
-        header = re.fullmatch(r"\[+\s*([^\]]+?)\s*\]+\s*(#.*)?", stripped[:_LONGEST_HEADER])
-        if header:
-            current = [part.strip().strip("\"'") for part in header[1].split(".")]
+        header = _header(stripped)
+        if header is not None:
+            current = [part.strip().strip("\"'") for part in header.split(".")]
             if [*table, key] == current:
                 return number
             continue
@@ -244,6 +242,19 @@ def line_of(text: str, location: tuple[str, ...]) -> int | None:
         if assignment and [*current, *assignment[1].split(".")] == [*table, key]:
             return number
     return None
+
+
+def _header(line: str) -> str | None:
+    """The table that a line begins, None for another line.
+
+    >>> _header("[[a.b]]  # c"), _header("a = [1]"), _header("[a] b")
+    ('a.b', None, None)
+    """
+    name, end, rest = line.lstrip("[").partition("]")
+    rest = rest.lstrip("]").strip()
+    if not line.startswith("[") or not end or not name.strip() or (rest and rest[0] != "#"):
+        return None
+    return name.strip()
 
 
 def unknown(loaded: LoadedStudy, table: str, key: str, error: UnknownNameError) -> StudyError:

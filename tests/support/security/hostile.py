@@ -19,7 +19,7 @@ class Trick:
     expected: str
     """The code with which it is refused, or ``contained``: any error in words, or nothing done."""
     opened: str
-    """``checkpoint``, ``file``, ``images``."""
+    """``checkpoint``, ``file`` or ``images``, and what else ``parent_imports.HOW`` names."""
     allowed: bool = False
     """Whether the user allowed the code of this very file."""
 

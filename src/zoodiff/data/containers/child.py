@@ -22,9 +22,9 @@ from typing import Any
 
 from zoodiff.data.containers.frames import Link
 
-MEMORY = 3 << 29
+MEMORY = {"parquet": 3 << 29, "matlab": 1 << 29}
 """Bytes of memory that the process may take."""
-SECONDS = 4
+SECONDS = 2.5
 """Of processor time for an answer, and more for each byte that is read for it."""
 BYTES_A_SECOND = 20 << 20
 _PIECE = 1 << 20
@@ -94,8 +94,8 @@ def main(descriptor: int) -> None:
         asked, _ = received
         question = str(asked.pop("ask"))
         if not questions:
-            questions = _prepared(question)
-            _limit()
+            kind, questions = _prepared(question)
+            _limit(MEMORY[kind])
             _confine()
         _allow(SECONDS, anew=True)
         file = Asking(link, int(asked.pop("file")), int(asked.pop("size")))
@@ -108,27 +108,27 @@ def main(descriptor: int) -> None:
         link.send(said, content)
 
 
-def _prepared(question: str) -> dict[str, Callable[..., Answer]]:
+def _prepared(question: str) -> tuple[str, dict[str, Callable[..., Answer]]]:
     """Import what answers a question, while files can be opened still."""
     if question == "devkit":
         from zoodiff.data.containers import matlab
 
-        return {"devkit": matlab.devkit}
+        return "matlab", {"devkit": matlab.devkit}
     from zoodiff.data.containers import parquet
 
     parquet.warm_up()
-    return {
+    return "parquet", {
         "images": parquet.images,
         "image": parquet.image,
         "predictions": parquet.predictions,
     }
 
 
-def _limit() -> None:
+def _limit(memory: int) -> None:
     wanted = (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
-        (getattr(resource, "RLIMIT_DATA", resource.RLIMIT_AS), MEMORY),
+        (getattr(resource, "RLIMIT_DATA", resource.RLIMIT_AS), memory),
     )
     for kind, value in wanted:
         with contextlib.suppress(ValueError, OSError):

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 _IMAGES = ("image", "img", "jpg")
 _LABELS = ("label", "fine_label", "labels", "cls")
-_BATCH = 32
-"""Images that are read together."""
+_BATCH, _BATCH_BYTES = 32, 64 << 20
+"""Images that are read together, and bytes that these should have at most."""
 _LABELS_BATCH = 1 << 16
 _KEPT = 512 << 20
 """Bytes of images that are kept, for who asks for an image near the last one."""
@@ -125,13 +125,11 @@ class _Rows:
         self._group = -1
         self._begin(0)
 
-    def get(self, row: int) -> bytes:
-        """The bytes of one image; raises ValueError where the row holds none."""
+    def get(self, row: int) -> bytes | None:
+        """The bytes of one image; None where the row holds none."""
         value = self._value(row).as_py()
         found = value.get("bytes") if isinstance(value, dict) else value
-        if not isinstance(found, bytes):
-            raise ValueError("the row holds a path instead of an image")
-        return found
+        return found if isinstance(found, bytes) else None
 
     def _begin(self, group: int) -> None:
         """Go to the first row of a group."""
@@ -141,8 +139,17 @@ class _Rows:
         """The first rows of what is kept."""
         self._bytes = 0
         self._batches = self._file.iter_batches(
-            _BATCH, row_groups=[group], columns=[self._column], use_threads=False
+            self._rows_together(group),
+            row_groups=[group],
+            columns=[self._column],
+            use_threads=False,
         )
+
+    def _rows_together(self, group: int) -> int:
+        """Rows of a batch, fewer of large images, by what the file says of their bytes."""
+        facts = self._file.metadata.row_group(group)
+        each = int(facts.total_byte_size) // max(int(facts.num_rows), 1)
+        return max(1, min(_BATCH, _BATCH_BYTES // max(each, 1)))
 
     def _value(self, row: int) -> Any:
         group = bisect_right(self._starts, row) - 1
@@ -171,13 +178,18 @@ _rows: dict[int, _Rows] = {}
 
 
 def image(file: Any, column: str, row: int, most: int) -> tuple[dict[str, Any], bytes]:
-    """How many bytes an encoded image has, and the bytes unless they are more than ``most``."""
+    """How many bytes an encoded image has, and the bytes unless they are more than ``most``.
+
+    Of a row that holds no image -1. Raises any error for what cannot be read.
+    """
     rows = _rows.pop(file.number, None)
     _rows.clear()
     rows = _Rows(file, column) if rows is None else rows
     content = rows.get(row)
     _rows[file.number] = rows  # not where reading failed: its place is not known then
-    return ({"size": len(content)}, content if len(content) <= most else b"")
+    if content is None:
+        return {"size": -1}, b""
+    return {"size": len(content)}, content if len(content) <= most else b""
 
 
 _PREDICTED = {

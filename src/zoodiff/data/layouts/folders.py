@@ -24,6 +24,8 @@ from zoodiff.errors import UsageError
 _WNID = re.compile(r"n\d{8}")
 _KAGGLE = "LOC_val_solution.csv"
 _DEVKIT = "ILSVRC2012_validation_ground_truth.txt"
+_MOST_FLAT = 500_000
+"""Images of a flat folder; the test images of ImageNet are 100,000."""
 LARGEST_TRUTH = 128 << 20
 """Bytes of a file with the labels of a flat folder."""
 _LARGEST_DEVKIT = 8 << 20
@@ -40,6 +42,8 @@ def read(folder: Place, space: LabelSpace | None, truth: Place | None) -> ImageS
         return _by_class(folder, below, space)
     if not flat:
         raise UsageError(f"there is no image in {folder}")
+    if len(flat) > _MOST_FLAT:
+        raise UsageError(f"{folder} holds more than {_MOST_FLAT:,} images in one folder")
     below.files = {"": flat}
     return _flat(folder, below, space, truth)
 
@@ -153,13 +157,9 @@ def _labels(
         if missing:
             raise UsageError(f"{place} has no label for {missing[0]} (of {len(missing)} images)")
         return labels, space or IMAGENET_1K, layout, ()
-    ids = {name: _WNID.match(name) for name in names}
-    if all(ids.values()):
-        labels = {
-            name: imagenet.by_wnid()[match[0]]
-            for name, match in ids.items()
-            if match and match[0] in imagenet.by_wnid()
-        }
+    if all(_WNID.match(name) for name in names):
+        ids = {name: imagenet.by_wnid().get(name[:9]) for name in names}
+        labels = {name: label for name, label in ids.items() if label is not None}
         if len(labels) < len(names):
             first = next(name for name in names if name not in labels)
             raise UsageError(f"{first} begins with an id that is no class of ImageNet-1k")
@@ -219,7 +219,9 @@ def _of_devkit(path: Place, names: Sequence[str]) -> dict[str, int]:
             for line in lines_of(path, _LARGEST_DEVKIT)
             if line.strip()
         ]
-    except (OSError, ValueError, KeyError, TypeError, ContainerError) as error:
+    except (OSError, ContainerError) as error:
+        raise UsageError(f"cannot read the devkit beside {path} ({error})") from None
+    except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"cannot read the devkit beside {path} ({error!r})") from None
     finally:
         devkit.close()

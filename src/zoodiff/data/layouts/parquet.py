@@ -66,13 +66,20 @@ def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
     if not labels:
         raise UsageError(f"there is no image in {files[0]}")
 
+    given_up: dict[int, str] = {}
+
     def get(number: int, most: int = LARGEST_IMAGE) -> bytes:
         file = bisect_right(starts, number) - 1
         row = number - starts[file]
+        if file in given_up:  # each of its rows would take as long as the first
+            raise OSError(given_up[file])
         try:
             said, content = container.ask("image", file, column=columns[file], row=row, most=most)
         except ContainerError as error:
+            given_up[file] = str(error)
             raise OSError(str(error)) from None
+        if said["size"] < 0:
+            raise OSError("the row holds a path instead of an image")
         if said["size"] > most:
             raise too_large(said["size"], most)
         return content
