@@ -121,7 +121,7 @@ def test_preprocessing_that_is_not_published_is_refused() -> None:
 
 
 def test_constraints_name_exact_versions_and_no_paths() -> None:
-    environment = ZOO.environment
+    environment = ZOO.worker.environment
     assert environment is not None and environment.constraints is not None
     text = (
         REPOSITORY / "src" / "zoodiff" / "workers" / "constraints" / environment.constraints
