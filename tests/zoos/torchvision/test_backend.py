@@ -171,7 +171,9 @@ def test_the_largest_networks_are_described_in_little_memory() -> None:
         ("vgg19", None),
     ):
         with LocalEngine() as fresh:
-            answer = fresh.worker(ZOO).call("describe", doing="", model=model, weights=weights)
+            answer = fresh.worker(ZOO.worker).call(
+                "describe", doing="", model=model, weights=weights
+            )
         assert answer["peak_rss_bytes"] < 1.5e9
 
 
@@ -208,7 +210,7 @@ def test_weights_that_cannot_be_fetched_are_one_sentence(engine, tmp_path, monke
         LocalEngine() as offline,
         pytest.raises(WeightsUnavailableError, match=r"cannot be had from https.*use @random"),
     ):
-        offline.worker(ZOO).call(
+        offline.worker(ZOO.worker).call(
             "load", doing="", handle="h", model="squeezenet1_1", weights=None, seed=0, threads=1
         )
 
@@ -219,9 +221,9 @@ def test_bad_names_and_images_are_usage_errors(engine) -> None:
         worker.call("describe", doing="", model="resnet5", weights=None)
     with pytest.raises(UnknownNameError, match="did you mean IMAGENET1K_V"):
         worker.call("describe", doing="", model="resnet50", weights="IMAGENET1K_V9")
-    grey = worker.put_array(np.zeros((1, 8, 8, 1), dtype=np.uint8))
     worker.call(
         "load", doing="", handle="h", model="squeezenet1_1", weights="random", seed=0, threads=1
     )
+    grey = worker.put_array(np.zeros((1, 8, 8, 1), dtype=np.uint8))
     with pytest.raises(UsageError, match="expected images"):
         worker.call("predict", doing="", handle="h", images=grey, batch=1)
