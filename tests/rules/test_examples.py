@@ -15,7 +15,7 @@ from zoodiff.rules.context import Undo
 from zoodiff.rules.rule import Example
 
 REPORTED = runpy.run_path(str(Path(__file__).with_name("reported.py")))["EXAMPLES"]
-SECURITY = Path(__file__).resolve().parents[1] / "security"
+SECURITY = Path(__file__).resolve().parents[1] / "support" / "security"
 CHECKED = [rule.code for rule in rules() if rule.check is not None]
 
 

@@ -34,7 +34,8 @@ def test_every_command_that_starts_workers_has_both_options() -> None:
 
 
 def test_every_engine_of_commands_and_api_is_given_limits() -> None:
-    for path in [*(SOURCE / "cli").glob("*.py"), SOURCE / "api.py", *SOURCE.glob("measure/*.py")]:
+    folders = ("cli", "api", "study", "accuracy", "latency", "architecture", "equivalence", "host")
+    for path in [file for folder in folders for file in (SOURCE / folder).rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = getattr(getattr(node, "func", None), "id", "")
             assert name != "LocalEngine" or node.args, f"{path.name}:{node.lineno}"
@@ -48,7 +49,9 @@ def test_every_engine_of_commands_and_api_is_given_limits() -> None:
     ],
 )
 def test_every_function_that_starts_workers_takes_limits(name: str) -> None:
-    assert "limits" in inspect.signature(getattr(api, name)).parameters
+    requests = {"accuracy": api.AccuracyRequest, "latency": api.LatencyRequest}
+    taker = requests.get(name, getattr(api, name))
+    assert "limits" in inspect.signature(taker).parameters
 
 
 def advice() -> Iterator[tuple[str, str]]:
@@ -64,7 +67,7 @@ def advice() -> Iterator[tuple[str, str]]:
 
 def test_advice_names_options_that_there_are() -> None:
     known = {option for _, command in commands() for one in command.params for option in one.opts}
-    known |= {"--help", "--debug", "--no-why"}
+    known |= {"--help", "--debug", "--no-why", "--require-sandbox"}
     inner = {"--requests", "--replies", "--backend", "--scratch", "--memory"}  # of the worker
     pip = {"--progress-bar", "--constraint"}
     foreign = {(place, one) for place, one in advice() if one not in known | inner | pip}

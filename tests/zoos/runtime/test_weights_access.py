@@ -55,7 +55,7 @@ class Loaded:
 
     def weights(self) -> dict[str, np.ndarray]:
         answer = self.worker.call("weights", doing=self.model, handle="h")
-        return {name: np.array(self.worker.get_array(a)) for name, a in answer.items()}
+        return {name: np.array(self.worker.get_array(a)) for name, a in answer["arrays"].items()}
 
     def assign(self, weights: Weights) -> None:
         shared = {name: self.worker.put_array(array) for name, array in weights.items()}

@@ -91,7 +91,9 @@ def _files(path: str) -> list[Place]:
         return [Path(path)]
     found = matching(_braces(path))
     if not found:
-        raise UsageError(f"there is no data set at {path}")
+        raise UsageError(
+            f"there is no data set at {path}; name a folder, shards or a file of images"
+        )
     return list(found)
 
 

@@ -76,7 +76,6 @@ def _network(norm: str = "") -> Graph:
 _CONSTANTS: dict[str, dict[str, Any]] = {
     "GroupNormalization": {
         "num_groups": 2,
-        "axis": 1,
         "epsilon": 1e-5,
         "scale": False,
         "center": False,
