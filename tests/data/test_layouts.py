@@ -316,3 +316,24 @@ def test_the_hash_is_of_the_images_and_not_of_the_layout() -> None:
     assert content_hash([one, two]) == content_hash([two, one])
     assert content_hash([one, two]) != content_hash([one, (b"\1" * 32, 0)])
     assert content_hash([one]) != content_hash([one, one])
+
+
+def test_a_parquet_file_that_unpacks_to_very_much_is_given_up(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def write(image: bytes) -> Path:
+        images = pa.DictionaryArray.from_arrays(pa.array([0] * 50, pa.int8()), [image])
+        table = pa.table({"image": images, "label": [1] * 50})
+        pq.write_table(table, tmp_path / "a.parquet", compression="zstd")
+        return tmp_path / "a.parquet"
+
+    noise = np.random.default_rng(0).bytes(2 << 20)
+    whole = open_images(str(write(noise)))
+    assert {whole.read(k) for k in range(50)} == {noise}  # of a file as large as one of them
+    write(bytes(8 << 20))
+    small = open_images(str(tmp_path / "a.parquet"))
+    for _ in range(30):
+        small.read(0)  # the same again is nothing more
+    with pytest.raises(OSError, match=r"a\.parquet unpacks to more than 200 times its bytes"):
+        [small.read(k) for k in range(50)]

@@ -7,15 +7,33 @@ what the input makes them take.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from dataclasses import dataclass
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from support.security.hostile import Trick
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["support.security.parent_imports"])
+
+
+@cache
+def _ready() -> None:
+    """Start the process that the others are forked from."""
+    _CONTEXT.set_forkserver_preload(["support.security.parent_imports"])
+    before = os.environ.get("PYTHONPATH")
+    # It looks for what it is to import along its own path.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), before or ""])
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 @dataclass(frozen=True)
@@ -35,6 +53,7 @@ class Opened:
 
 def opened(trick: Trick, path: Path, seconds: float) -> Opened | None:
     """What came of opening a hostile input; None where that took longer than ``seconds``."""
+    _ready()
     ours, theirs = _CONTEXT.Pipe(duplex=False)
     process = _CONTEXT.Process(target=_open, args=(trick.opened, str(path), theirs))
     begin = time.perf_counter()

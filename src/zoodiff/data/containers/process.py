@@ -73,6 +73,10 @@ class Container:
         self._link: Link | None = None
         self._end: Callable[[], object] = _nothing
 
+    def size_of(self, file: int) -> int:
+        """Bytes of a source."""
+        return self._sources[file].size
+
     def ask(
         self,
         question: str,

@@ -18,6 +18,9 @@ from zoodiff.data.labels import IMAGENET_1K, LabelSpace
 from zoodiff.data.places import Place, opened, part_of, size_of, stat_of
 from zoodiff.errors import UsageError
 
+_HARMLESS, _RATIO = 64 << 20, 200
+"""Bytes that may come out of any file, and beyond that for each of its own bytes."""
+
 
 @dataclass(frozen=True)
 class _Part:
@@ -66,34 +69,63 @@ def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
     if not labels:
         raise UsageError(f"there is no image in {files[0]}")
 
-    given_up: dict[int, str] = {}
-
-    def get(number: int, most: int = LARGEST_IMAGE) -> bytes:
-        file = bisect_right(starts, number) - 1
-        row = number - starts[file]
-        if file in given_up:  # each of its rows would take as long as the first
-            raise OSError(given_up[file])
-        try:
-            said, content = container.ask("image", file, column=columns[file], row=row, most=most)
-        except ContainerError as error:
-            given_up[file] = str(error)
-            raise OSError(str(error)) from None
-        if said["size"] < 0:
-            raise OSError("the row holds a path instead of an image")
-        if said["size"] > most:
-            raise too_large(said["size"], most)
-        return content
-
     labelled = None not in labels
     return ImageSet(
         files[0].stem if len(files) == 1 else files[0].parent.name,
         f"{len(files)} Parquet files" if len(files) > 1 else "a Parquet file",
         Samples(_Names(files, starts, len(labels)), labels),
         (space or own or IMAGENET_1K) if labelled else None,
-        get,
+        _Reader(container, files, starts, columns, len(labels)),
         stamp(stat_of(path) for path in files),
         () if labelled else ("not every image has a label",),
     )
+
+
+class _Reader:
+    """Reads images by their number; a file that breaks a limit is given up as a whole.
+
+    Each of its rows would take as long as the first.
+    """
+
+    def __init__(
+        self,
+        container: Container,
+        files: Sequence[Place],
+        starts: Sequence[int],
+        columns: Sequence[str],
+        count: int,
+    ) -> None:
+        self._container, self._files = container, files
+        self._starts, self._columns = starts, columns
+        self._given_up: dict[int, str] = {}
+        self._sizes = array("q", bytes(8 * count))
+        """Bytes of the images that were read."""
+        self._unpacked = [0] * len(files)
+
+    def __call__(self, number: int, most: int = LARGEST_IMAGE) -> bytes:
+        """The encoded bytes of an image; raises OSError where there are none."""
+        file = bisect_right(self._starts, number) - 1
+        if file in self._given_up:
+            raise OSError(self._given_up[file])
+        row, column = number - self._starts[file], self._columns[file]
+        try:
+            said, content = self._container.ask("image", file, column=column, row=row, most=most)
+        except ContainerError as error:
+            self._given_up[file] = str(error)
+            raise OSError(str(error)) from None
+        if said["size"] < 0:
+            raise OSError("the row holds a path instead of an image")
+        if said["size"] > most:
+            raise too_large(said["size"], most)
+        self._count(number, file, len(content))
+        return content
+
+    def _count(self, number: int, file: int, size: int) -> None:
+        self._unpacked[file] += size - self._sizes[number]  # it may be read several times
+        self._sizes[number] = size
+        if self._unpacked[file] > _HARMLESS + _RATIO * self._container.size_of(file):
+            name = self._files[file].name
+            self._given_up[file] = f"{name} unpacks to more than {_RATIO} times its bytes"
 
 
 def _size(path: Place) -> int:
