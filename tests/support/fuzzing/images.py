@@ -202,8 +202,8 @@ def _image_target(library: str, module: str, contained: str) -> Target:
 
 TARGETS = (
     Target("shard", shard, shard_seeds, tar),
-    Target("tfrecord", tfrecord, tfrecord_seeds, records, ("crc32c", "google.protobuf")),
-    Target("parquet", parquet, parquet_seeds, bytes_, contained="pyarrow"),
+    Target("tfrecord", tfrecord, tfrecord_seeds, records, ("crc32c",)),
+    Target("parquet", parquet, parquet_seeds, bytes_, contained="pyarrow", examples=12),
     Target("cifar", cifar, cifar_seeds),
     _image_target("pillow", "PIL", "Pillow"),
     _image_target("torchvision", "torchvision", "Pillow"),
