@@ -97,6 +97,9 @@ def test_json_is_counted_before_it_is_parsed() -> None:
     assert bounded_json.parse(json.dumps(value).encode()) == value
     with pytest.raises(bounded_json.TooManyError, match="more than 500,000 values"):
         bounded_json.parse(b"[" + b"{}," * 400_000 + b"{}]")
+    assert bounded_json.parse(b"[18446744073709551615, -1e999]") == [2**64 - 1, -float("inf")]
+    with pytest.raises(bounded_json.TooManyError, match="a number of 400 digits"):
+        bounded_json.parse(b"[" + b"1" * 400 + b"]")
     for raw in (b"", b"{", b"[" * 100_000, b"1" * 5_000, b"\xff"):
         with pytest.raises(ValueError):
             bounded_json.parse(raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,3 +142,20 @@ def test_what_is_not_there_is_one_sentence(address: str) -> None:
     with pytest.raises(UsageError, match="nosuch://a/b cannot be opened"):
         open_images("nosuch://a/b")
     assert not is_address("C:/images")
+
+
+def test_an_address_of_this_machine_is_a_path(tmp_path: Path) -> None:
+    folder = by_class(tmp_path / "val")
+    assert facts(open_images(f"file://{folder}")) == facts(open_images(str(folder)))
+    os.mkfifo(tmp_path / "a.tar")
+    with pytest.raises(UsageError, match="it is a pipe, not a file"):
+        open_images(f"file://{tmp_path}/a.tar")
+    with pytest.raises(UsageError, match="there is no data set at"):
+        open_images(f"file://{tmp_path}/nothing")
+    assert len(open_images(f"file://{folder}/{CLASSES[0]}")) == 3
+
+
+@pytest.mark.parametrize("address", ["zip://*.png::{0}/a.zip", "tar://a.tar", "s3://a::b/c"])
+def test_what_lies_in_another_file_is_not_opened(address: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="lies inside another file"):
+        open_images(address.format(tmp_path))

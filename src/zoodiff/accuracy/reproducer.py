@@ -66,7 +66,12 @@ def write(
     the folder cannot be written, MeasurementError where an entry cannot be run.
     """
     number = pair.flips[0].image if pair.flips else 0
-    data = images.read(number)
+    try:
+        data = images.read(number)
+    except OSError as error:
+        raise MeasurementError(
+            f"{images.samples[number].name} cannot be read any more ({error.strerror or error})"
+        ) from None
     shown = [_shown(engine, one, images, number, data, seed) for one in sides]
     target = folder / _named(pair.first, pair.second)
     name = "image" + _SUFFIXES.get(data[:2], ".img")

@@ -10,15 +10,19 @@ import json
 from typing import Any
 
 MOST_VALUES = 500_000
+_MOST_DIGITS = 40
 _SIGNS = (b",", b"[", b"{")
 
 
 class TooManyError(ValueError):
-    """More values than any such text holds."""
+    """More values, or longer numbers, than any such text holds."""
 
 
 def parse(raw: bytes, *, values: int = MOST_VALUES) -> Any:
-    """The value of a JSON text; raises ValueError where it is none, TooManyError for more.
+    """The value of a JSON text; raises ValueError where it is none, TooManyError for more values.
+
+    TooManyError too for an integer of more digits than anything is counted with: what computes with
+    it later would fail.
 
     Signs inside texts count as values too: what is counted is an upper bound.
 
@@ -32,6 +36,12 @@ def parse(raw: bytes, *, values: int = MOST_VALUES) -> Any:
     if sum(raw.count(sign) for sign in _SIGNS) > values:
         raise TooManyError(f"it holds more than {values:,} values")
     try:
-        return json.loads(raw)
+        return json.loads(raw, parse_int=_integer)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise TooManyError(f"it holds a number of {len(text):,} digits")
+    return int(text)

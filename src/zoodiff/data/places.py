@@ -21,6 +21,10 @@ from typing import IO, Any, BinaryIO, cast
 from zoodiff.bounded import files as bounded
 from zoodiff.errors import MissingFrameworkError, UsageError
 
+LOCAL = frozenset({"file", "local"})
+"""Schemes of addresses that are paths of this machine."""
+_INSIDE = frozenset({"libarchive", "reference", "tar", "zip"})
+"""What fsspec reads as a file system and is one file of somebody's, parsed in this process."""
 MOST_FILES = 100_000
 """Shards of one data set."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -124,9 +128,14 @@ Place = Path | Address
 
 
 def place(text: str) -> Place:
-    """The path or address that a text means; raises UsageError for an address that is none."""
+    """The path or address that a text means; raises UsageError for one that cannot be used."""
     if not is_address(text):
         return Path(text)
+    scheme, _, rest = text.partition("://")
+    if scheme in LOCAL:
+        return Path(rest)
+    if "::" in text or scheme in _INSIDE:
+        raise UsageError(f"{text} lies inside another file; unpack it, and name what was in it")
     try:
         import fsspec
     except ImportError:

@@ -52,6 +52,12 @@ def record_of_four_hundred_thousand_numbers(folder: Path, mark: Path) -> Path:
 
 
 @trick("contained", "results")
+def record_of_a_number_that_no_float_holds(folder: Path, mark: Path) -> Path:
+    values = record_of("architecture", "a:b").values.model_dump() | {"macs": 10**4_000}
+    return _sound(folder, [record_of("architecture", "a:b", values=values)])
+
+
+@trick("contained", "results")
 def record_of_a_terabyte(folder: Path, mark: Path) -> Path:
     path = _record(folder, b"{}")
     for one in path.rglob("0*.json"):

@@ -13,7 +13,7 @@ from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
 from zoodiff.data.layouts import cifar, folders, parquet, shards, tfrecord
 from zoodiff.data.listing import matching
-from zoodiff.data.places import MOST_FILES, Address, Place, files_in, is_address, place
+from zoodiff.data.places import LOCAL, MOST_FILES, Address, Place, files_in, is_address, place
 from zoodiff.errors import UsageError
 
 
@@ -85,6 +85,8 @@ def _split(files: Sequence[Place], split: str) -> Sequence[Place]:
 def _files(path: str) -> list[Place]:
     if "\0" in path:
         raise UsageError(f"there is no data set at {path!r}, a name that no file has")
+    scheme, _, rest = path.partition("://")
+    path = rest if scheme in LOCAL else path
     if is_address(path):
         return _behind(path)
     if filenames.exists(path):
