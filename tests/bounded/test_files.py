@@ -115,6 +115,15 @@ def test_lines_come_one_by_one(tmp_path: Path) -> None:
         list(files.lines(files.open_regular(tmp_path / "a"), 100))
 
 
+def test_more_lines_than_a_text_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"\n" * 4)
+    monkeypatch.setattr(files, "MOST_LINES", 3)
+    with pytest.raises(files.TooLargeError, match="more than 3 lines"):
+        list(files.lines(files.open_regular(tmp_path / "a"), 100))
+
+
 def test_nobody_waits_for_a_pipe_with_a_writer(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a")
     held = os.open(tmp_path / "a", os.O_RDWR)

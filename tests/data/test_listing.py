@@ -134,6 +134,14 @@ def test_more_images_than_a_data_set_has_are_refused(
         open_images(str(folder))
 
 
+def test_more_classes_than_there_are_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "MOST_CLASSES", 1)
+    with pytest.raises(UsageError, match="more than 1 folders of images"):
+        open_images(str(by_class(tmp_path / "set")))
+
+
 def test_more_files_than_can_be_looked_at_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

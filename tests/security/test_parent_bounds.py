@@ -21,6 +21,7 @@ HANGS = 60.0
 OWN = [one for one in TRICKS.values() if one.place[0] in {m.__file__ for m in MODULES}]
 """Sound enough to be read, or with nothing in it that is read: the parent bears it."""
 READ = {
+    *("shard_of_labels_that_are_holes_in_the_file",),
     *("sidecar_that_is_a_pipe", "shard_with_labels_of_a_thousand_levels", "lease_that_is_a_pipe"),
     *("images_that_are_large_together", "folder_that_holds_a_link_to_the_root"),
     *("folder_that_holds_itself", "folders_that_are_deeper_than_a_path_may_be"),

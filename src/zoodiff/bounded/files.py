@@ -22,6 +22,8 @@ _FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 LONGEST_LINE = 1 << 16
 """Characters of one line of a text that is read line by line."""
+MOST_LINES = 2_000_000
+"""Of a text that is read line by line: one for each image of a data set."""
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -125,20 +127,23 @@ def read_text(path: Path | str, most: int, *, follow: bool = True) -> str:
 def lines(file: BinaryIO, most: int) -> Iterator[str]:
     """The lines of an open UTF-8 text, without their ends, one after the other.
 
-    Raises TooLargeError for more than ``most`` bytes and for a line of more than LONGEST_LINE
-    characters, UnicodeDecodeError where it is not UTF-8. Closes the file.
+    Raises TooLargeError for more than ``most`` bytes, for a line of more than LONGEST_LINE
+    characters and for more than MOST_LINES, UnicodeDecodeError where it is not UTF-8. Closes the
+    file.
     """
     text = io.TextIOWrapper(file, encoding="utf-8", newline=None)
-    left = most
+    left, count = most, 0
     with contextlib.closing(text):
         while line := text.readline(LONGEST_LINE + 1):
             if len(line) > LONGEST_LINE:
                 raise TooLargeError(
                     errno.EFBIG, f"it has a line of more than {LONGEST_LINE:,} characters"
                 )
-            left -= len(line)
+            left, count = left - len(line), count + 1
             if left < 0:
                 raise too_large(None, most)
+            if count > MOST_LINES:
+                raise TooLargeError(errno.EFBIG, f"it has more than {MOST_LINES:,} lines")
             yield line.removesuffix("\n")
 
 

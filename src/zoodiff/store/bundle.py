@@ -31,6 +31,8 @@ CONTENTS = "bundle.json"
 FORMAT = 1
 _LONGEST = 16 * 2**20
 """Bytes of the table of contents: 70,000 files."""
+_SHOWN = 100
+"""Runs that are named where another one was asked for."""
 _NAME = re.compile(
     r"records/(architecture|latency|accuracy)/[0-9a-f]{16}-[0-9a-f]{16}\.json"
     r"|records/(architecture|latency|accuracy)/[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet"
@@ -153,7 +155,9 @@ def _chosen(store: Store, runs: Collection[str] | None) -> list[str]:
     there = store.runs()
     for run in runs or ():
         if run not in there:
-            raise UsageError(f'there is no run "{run}"; there are {", ".join(there) or "none"}')
+            raise UsageError(
+                f'there is no run "{run}"; there are {", ".join(there[-_SHOWN:]) or "none"}'
+            )
     chosen = there if runs is None else list(dict.fromkeys(runs))
     wanted: set[str] = set()
     for run in chosen:

@@ -291,6 +291,25 @@ def record_of_ten_million_features(folder: Path, mark: Path) -> Path:
 
 
 @trick("contained", "images")
+def records_of_nothing_by_the_million(folder: Path, mark: Path) -> Path:
+    image = b"\x0a\x0d\x0a\x0b\x0a\x05image\x12\x02\x0a\x00"
+    (folder / "a.tfrecord").write_bytes(_record(image) * 1_400_000)
+    return folder / "a.tfrecord"
+
+
+@trick("contained", "images")
+def shard_of_labels_that_are_holes_in_the_file(folder: Path, mark: Path) -> Path:
+    """Fifty gigabytes of zeros, of which the disk keeps the headers."""
+    with (folder / "a.tar").open("wb") as file:
+        file.write(_image())
+        for k in range(50_000):
+            file.write(_header(f"{k}.json", tarfile.REGTYPE, _MEGABYTE))
+            file.seek(_MEGABYTE, os.SEEK_CUR)
+        file.write(bytes(1024))
+    return folder / "a.tar"
+
+
+@trick("contained", "images")
 def record_of_a_number_without_end(folder: Path, mark: Path) -> Path:
     (folder / "a.tfrecord").write_bytes(_record(b"\xff" * _MEGABYTE))
     return folder / "a.tfrecord"

@@ -214,6 +214,12 @@ def truth_that_is_a_pipe(folder: Path, mark: Path) -> Path:
 
 
 @trick("contained", "truth")
+def truth_of_thirty_million_lines(folder: Path, mark: Path) -> Path:
+    (_flat(folder) / "truth.txt").write_bytes(b"a 1\n" * 30_000_000)
+    return folder / "truth.txt"
+
+
+@trick("contained", "truth")
 def truth_that_is_a_device(folder: Path, mark: Path) -> Path:
     (_flat(folder) / "truth.txt").symlink_to("/dev/zero")
     return folder / "truth.txt"

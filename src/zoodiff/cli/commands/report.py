@@ -10,6 +10,9 @@ import typer
 from zoodiff.cli.commands.run import Results, report_folder
 from zoodiff.cli.render.console import Json, print_json, print_line, say
 
+_SHOWN = 100
+"""Runs that are named where another one was asked for."""
+
 
 def report(
     run: Annotated[
@@ -39,7 +42,8 @@ def report(
     name = run or runs[-1]
     manifest = store.read_manifest(name) if name in runs else None
     if manifest is None:
-        hint = did_you_mean(name, runs) or f"; there are {', '.join(runs)}"
+        latest = runs[-_SHOWN:]
+        hint = did_you_mean(name, latest) or f"; there are {', '.join(latest)}"
         raise UnknownNameError(f'no run "{name}" in {results}{hint}')
     result = assemble(store, manifest)
     for sentence in store.damaged:

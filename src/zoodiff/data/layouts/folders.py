@@ -49,6 +49,8 @@ def read(folder: Place, space: LabelSpace | None, truth: Place | None) -> ImageS
 
 
 def _by_class(folder: Place, below: Tree, space: LabelSpace | None) -> ImageSet:
+    if len(below.files) > MOST_CLASSES:
+        raise UsageError(f"{folder} holds more than {MOST_CLASSES:,} folders of images")
     number, found, notes = _numbers(list(below.files), space)
     names: list[str] = []
     labels: list[int] = []

@@ -15,7 +15,7 @@ from zoodiff.rules.security import climbs, refusal
 from zoodiff.tars import content, members
 
 _LABELS = ("cls", "json", "label")
-_LARGEST_LABEL = 1 << 20
+_LARGEST_LABEL = 1 << 16
 _LONGEST_NAME = 1_000
 _DAMAGE = (
     *(tarfile.TarError, OSError, EOFError),

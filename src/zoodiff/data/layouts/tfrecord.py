@@ -21,6 +21,8 @@ _IMAGES = ("image", "image/encoded")
 _LABELS = ("label", "image/class/label")
 _LARGEST = LARGEST_IMAGE + (1 << 20)
 """Bytes of a record: an image, and what is said of it."""
+_MANY, _SMALL = 200_000, 256
+"""Records that a file may have, and beyond that one for so many bytes: images are larger."""
 
 
 def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
@@ -71,7 +73,11 @@ def _records(path: Place) -> Iterator[tuple[int, bytes]]:
 
     with opened(path) as file:
         size, offset = size_of(path), 0
+        count, most = 0, _MANY + size // _SMALL
         while offset < size:
+            count += 1
+            if count > most:
+                raise UsageError(f"the TFRecord {path} has more than {most:,} records")
             head = file.read(12)
             if len(head) < 12:
                 raise UsageError(f"the TFRecord {path} ends in the middle, at byte {offset}")
