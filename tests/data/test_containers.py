@@ -109,30 +109,33 @@ def test_threads_read_at_the_same_time() -> None:
 
 
 def test_a_process_that_died_is_started_again() -> None:
+    before = _children()
     container = Container([Held(table([b"a"], [1]))])
     container.ask("images", most=10)
-    (child,) = _children()
+    (child,) = _children() - before
     os.kill(child, signal.SIGKILL)
     with pytest.raises(ContainerError, match="more memory or time"):
         container.ask("images", most=10)
     assert container.ask("images", most=10)[0]["rows"] == 1
     container.close()
-    assert not _children()
+    assert not _children() - before
 
 
 def test_the_process_ends_with_whoever_asked_it() -> None:
+    before = _children()
     container = Container([Held(table([b"a"], [1]))])
     container.ask("images", most=10)
-    assert len(_children()) == 1
+    assert len(_children() - before) == 1
     del container
     gc.collect()
-    assert not _children()
+    assert not _children() - before
 
 
-def _children() -> list[int]:
+def _children() -> set[int]:
+    """The processes that this thread started; other tests leave some that are not of here."""
     path = f"/proc/self/task/{threading.get_native_id()}/children"
     with open(path) as file:  # noqa: PTH123
-        return [int(number) for number in file.read().split()]
+        return {int(number) for number in file.read().split()}
 
 
 class _Lying:
@@ -186,12 +189,13 @@ def test_answers_that_are_none_are_errors(how: Callable[..., None] | None) -> No
 
 
 def test_a_process_that_says_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _children()
     monkeypatch.setattr(process, "SILENCE", 0.5)
     monkeypatch.setattr(process, "_START", "import time; time.sleep(60)")
     container = Container([Held(b"abc")])
     with pytest.raises(ContainerError, match="takes more than"):
         container.ask("images", most=10)
-    assert not _children()
+    assert not _children() - before
 
 
 def test_where_a_row_holds_no_image_the_others_do() -> None:
