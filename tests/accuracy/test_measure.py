@@ -138,6 +138,21 @@ def test_the_same_in_python(tmp_path: Path) -> None:
 
 
 @pytest.mark.onnx
+def test_one_file_that_cannot_be_opened_costs_only_itself(tmp_path: Path) -> None:
+    good, broken = network(tmp_path / "a.onnx"), tmp_path / "b.onnx"
+    broken.write_bytes(Path(good).read_bytes()[:40])
+    fields, data = ["value_range=0,1", "mean=0,0,0", "std=1,1,1"], painted(tmp_path / "data")
+    report = zoodiff.accuracy([good, broken], data, tmp_path / "results", preprocessing=fields)
+    assert [row.entry for row in report.rows] == [f"file:{good}"]
+    (failure,) = report.failures
+    assert failure.entry == f"file:{broken}"
+    assert not report.complete
+    assert report.to_dict()["failures"][0]["entry"] == failure.entry
+    with pytest.raises(MeasurementError, match="no entry can be opened"):
+        zoodiff.accuracy([broken, broken], data, tmp_path / "results")
+
+
+@pytest.mark.onnx
 def test_a_background_class_is_found_by_the_number_of_outputs_only_for_imagenet(tmp_path) -> None:
     data = painted(tmp_path / "data")
     outcome = None

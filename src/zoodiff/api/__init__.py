@@ -77,7 +77,7 @@ class Silent:
 def describe(entry: str, *, limits: Limits | None = None) -> Graph:
     """The canonical graph of an entry, built in its worker without allocating weights.
 
-    Raises UsageError for a reference that is none, MeasurementError where it cannot be built.
+    Raises UsageError for an invalid reference, MeasurementError where it cannot be built.
     """
     found = registry.resolve(entry)
     with workers(limits) as engine:
@@ -100,7 +100,7 @@ def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tup
     """The diff of two entries, and the proof by execution in their own frameworks.
 
     Networks whose structure depends on published weights are proved as they are with random ones.
-    Raises UsageError for a reference that is none, MeasurementError where an entry cannot be
+    Raises UsageError for an invalid reference, MeasurementError where an entry cannot be
     built; a proof that cannot be made is one with the verdict "not proved" and the reason.
     """
     first, second = (
@@ -119,7 +119,7 @@ def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tup
 def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff, WeightsDiff]:
     """The diff of two entries, and whether they hold the same weights.
 
-    Raises UsageError for a reference that is none, WeightsUnavailableError where weights cannot be
+    Raises UsageError for an invalid reference, WeightsUnavailableError where weights cannot be
     had, MeasurementError where an entry cannot be built or gives no weights.
     """
     first, second = registry.resolve(a), registry.resolve(b)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.api.pools import workers
-from zoodiff.errors import UsageError, ZoodiffError
+from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
 
 if TYPE_CHECKING:
     from zoodiff.accuracy.agreement import Agreements
@@ -81,6 +81,8 @@ class AccuracyReport:
     """Folders that were written."""
     problems: tuple[str, ...] = ()
     """Why evidence could not be written."""
+    unopened: tuple[Failure, ...] = ()
+    """Entries that could not even be opened."""
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -100,7 +102,7 @@ class AccuracyReport:
     @property
     def failures(self) -> Sequence[Failure]:
         """Entries that could not be measured, with the reason."""
-        return self.outcome.failures if self.outcome else ()
+        return (*self.unopened, *(self.outcome.failures if self.outcome else ()))
 
     @property
     def complete(self) -> bool:
@@ -111,7 +113,9 @@ class AccuracyReport:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         if self.agreement is not None:
-            return self.agreement.to_dict()
+            unopened = {one.entry: one.reason for one in self.unopened}
+            agreement = self.agreement.to_dict()
+            return agreement | ({"unopened": unopened} if unopened else {})
         assert self.outcome is not None
         attribution = self.attribution.to_dict() if self.attribution else {}
         return {
@@ -140,6 +144,7 @@ class _Session:
     step: Step
     evidence: list[Path] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unopened: list[Failure] = field(default_factory=list)
 
 
 def accuracy(
@@ -195,7 +200,7 @@ def _request(
     for name in ("truth", "evidence"):
         if options.get(name) is not None:
             options[name] = Path(options[name])
-    entries = (request,) if isinstance(request, str) else tuple(request)
+    entries = (request,) if isinstance(request, str) else tuple(map(str, request))
     return AccuracyRequest(entries=entries, data=str(data), **options)
 
 
@@ -212,7 +217,7 @@ def _measured(session: _Session) -> AccuracyReport:
     subjects = _subjects(session)
     if not images.labelled:
         agreed = agree(engine, subjects, images, session.settings, session.step)
-        return AccuracyReport(images, agreement=agreed)
+        return AccuracyReport(images, agreement=agreed, unopened=tuple(session.unopened))
     attribution = Reasons(engine, images, session.settings, session.step)
     if asked.infer:
         subjects = [attribution.fitted(one) for one in subjects]
@@ -231,19 +236,39 @@ def _measured(session: _Session) -> AccuracyReport:
         attribution=attribution,
         evidence=tuple(session.evidence),
         problems=tuple(session.problems),
+        unopened=tuple(session.unopened),
     )
 
 
 def _subjects(session: _Session) -> list[Contestant]:
     from zoodiff.accuracy.subject import changes_of, contestant
     from zoodiff.data.labels import find
+    from zoodiff.store.records import Failure
     from zoodiff.zoos import registry
 
     asked = session.request
     space = find(asked.labels) if asked.labels else None
     changes = changes_of(asked.preprocessing)
     entries = [registry.resolve(entry) for entry in asked.entries]
-    return [contestant(session.engine, one, changes=changes, labels=space) for one in entries]
+    subjects: list[Contestant] = []
+    for entry in entries:
+        try:
+            subjects.append(contestant(session.engine, entry, changes=changes, labels=space))
+        except MeasurementError as error:
+            if len(entries) == 1:
+                raise
+            session.unopened.append(
+                Failure(
+                    kind="accuracy",
+                    entry=str(entry.ref),
+                    architecture=entry.model.architecture,
+                    reason=str(error),
+                )
+            )
+    if not subjects:
+        first = session.unopened[0]
+        raise MeasurementError(f"no entry can be opened; the first, {first.entry}: {first.reason}")
+    return subjects
 
 
 def _write_evidence(

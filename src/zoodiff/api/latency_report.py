@@ -155,7 +155,7 @@ def _request(request: LatencyRequest | Iterable[str], options: dict[str, Any]) -
         name: tuple(value) if name in {"modes", "allow"} else value
         for name, value in options.items()
     }
-    entries = (request,) if isinstance(request, str) else tuple(request)
+    entries = (request,) if isinstance(request, str) else tuple(map(str, request))
     return LatencyRequest(entries=entries, **options)
 
 

@@ -83,10 +83,6 @@ def _alternative(
     }
 
 
-def _as_figure(value: float | None) -> float | None:
-    return None if value is None else round(value, _FIGURE_DIGITS)
-
-
 def _agree(wanted: tuple[Any, ...], found: tuple[Any, ...]) -> bool | None:
     stated = [(one, other) for one, other in zip(wanted, found, strict=True) if one is not None]
     return all(one == other for one, other in stated) if stated else None

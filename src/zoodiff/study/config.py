@@ -19,7 +19,7 @@ from zoodiff.bounded import files, toml
 from zoodiff.claims import table
 from zoodiff.claims.selection import ClaimsError
 from zoodiff.entry import did_you_mean
-from zoodiff.errors import StudyError, UnknownNameError
+from zoodiff.errors import StudyError
 from zoodiff.workers import permissions
 
 Zoos = list[str]
@@ -255,8 +255,3 @@ def _header(line: str) -> str | None:
     if not line.startswith("[") or not end or not name.strip() or (rest and rest[0] != "#"):
         return None
     return name.strip()
-
-
-def unknown(loaded: LoadedStudy, table: str, key: str, error: UnknownNameError) -> StudyError:
-    """Shorthand for an unknown name in a table's list."""
-    return key_error(loaded, (table, key), error)
