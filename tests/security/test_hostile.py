@@ -33,6 +33,7 @@ from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.rules.catalogue import find
 from zoodiff.workers import permissions
 from zoodiff.workers.process import Limits
+from zoodiff.workers.sandbox import bubblewrap
 from zoodiff.workers.sandbox.available import protections
 from zoodiff.zoos import registry
 from zoodiff.zoos.decoding import decoding
@@ -93,10 +94,14 @@ def written(
         yield made
 
 
-@pytest.fixture(scope="module")
-def engine(written: dict[str, Written]) -> Iterator[LocalEngine]:
-    with LocalEngine(Limits(seconds=300, memory_bytes=2 * 10**9)) as engine:
-        yield engine
+@pytest.fixture(scope="module", params=["bubblewrap", "kernel"])
+def engine(request: pytest.FixtureRequest, written: dict[str, Written]) -> Iterator[LocalEngine]:
+    """Workers confined by all protections, and as where bubblewrap does not work."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "kernel":
+            patch.setattr(bubblewrap, "missing", lambda: "not wanted here")
+        with LocalEngine(Limits(seconds=300, memory_bytes=2 * 10**9)) as engine:
+            yield engine
 
 
 def opened(engine: LocalEngine, one: Trick, path: Path) -> None:
