@@ -11,7 +11,7 @@ import runpy
 from pathlib import Path
 
 from zoodiff.architecture.diff import diff
-from zoodiff.cli.commands.diff import sentence, verdict
+from zoodiff.cli.render.diff import sentence, verdict
 from zoodiff.graph.ir import Graph, Node
 from zoodiff.rules.catalogue import rules
 from zoodiff.rules.rule import Example, Rule
@@ -23,6 +23,10 @@ REPORTED = runpy.run_path(str(ROOT / "tests" / "rules" / "reported.py"))["EXAMPL
 """Examples of the rules that measurements report: given data and lines, and those of the twin."""
 EFFECTS = {
     "function": "the function: outputs differ for equal weights",
+    "chance": "whether answers repeat: one network draws random numbers",
+    "batch": "what an answer depends on: in one network, on the other images of a batch",
+    "precision": "the precision: the same network with numbers of fewer bits",
+    "preprocessing": "where pixels are prepared: inside one network only",
     "parametrisation": "how the function is expressed: other weights, the same functions",
     "output": "the scale of the output: the same ranking of classes",
     "training": "nothing at inference",

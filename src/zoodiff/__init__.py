@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from zoodiff.accuracy.comparison import Comparison as Comparison
     from zoodiff.api import AccuracyReport as AccuracyReport
     from zoodiff.api import AccuracyRequest as AccuracyRequest
+    from zoodiff.api import Answer as Answer
+    from zoodiff.api import DiffReport as DiffReport
+    from zoodiff.api import DiffRequest as DiffRequest
     from zoodiff.api import LatencyReport as LatencyReport
     from zoodiff.api import LatencyRequest as LatencyRequest
     from zoodiff.api import accuracy as accuracy
     from zoodiff.api import compare_entries as compare_entries
     from zoodiff.api import describe as describe
     from zoodiff.api import diff as diff
+    from zoodiff.api import diff_preprocessing as diff_preprocessing
     from zoodiff.api import diff_weights as diff_weights
     from zoodiff.api import fingerprints as fingerprints
     from zoodiff.api import latency as latency
@@ -55,6 +59,9 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "AccuracyReport": "zoodiff.api",
     "AccuracyRequest": "zoodiff.api",
+    "Answer": "zoodiff.api",
+    "DiffReport": "zoodiff.api",
+    "DiffRequest": "zoodiff.api",
     "LatencyReport": "zoodiff.api",
     "LatencyRequest": "zoodiff.api",
     "Claim": "zoodiff.claims.catalogue",
@@ -77,6 +84,7 @@ _PUBLIC = {
     "count": "zoodiff.graph.cost",
     "describe": "zoodiff.api",
     "diff": "zoodiff.api",
+    "diff_preprocessing": "zoodiff.api",
     "diff_weights": "zoodiff.api",
     "fingerprints": "zoodiff.api",
     "latency": "zoodiff.api",

@@ -10,15 +10,29 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from zoodiff.api.accuracy_report import AccuracyReport, AccuracyRequest, accuracy
+from zoodiff.api.diff_report import (
+    MARGIN,
+    Answer,
+    Diff,
+    DiffReport,
+    DiffRequest,
+    FailOn,
+    Finding,
+    LayerWeights,
+    OutputsEvidence,
+    PreprocessingDiff,
+    Proof,
+    diff,
+    diff_preprocessing,
+)
 from zoodiff.api.latency_report import LatencyReport, LatencyRequest, latency
 from zoodiff.api.pools import workers
 from zoodiff.architecture import describe as architecture
-from zoodiff.architecture.diff import Diff
 from zoodiff.architecture.diff import diff as compare_graphs
 from zoodiff.architecture.survey import describe_all
 from zoodiff.engines.choose import Choice
 from zoodiff.equivalence.native_run import run_with, weights_of
-from zoodiff.equivalence.proof import Native, Proof
+from zoodiff.equivalence.proof import Native
 from zoodiff.equivalence.proof import prove as prove_diff
 from zoodiff.equivalence.weight_diff import WeightsDiff, compare_weights
 from zoodiff.graph.fingerprint import fingerprint
@@ -36,15 +50,27 @@ from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
 
 __all__ = [
+    "MARGIN",
     "AccuracyReport",
     "AccuracyRequest",
+    "Answer",
+    "Diff",
+    "DiffReport",
+    "DiffRequest",
+    "FailOn",
+    "Finding",
     "LatencyReport",
     "LatencyRequest",
+    "LayerWeights",
+    "OutputsEvidence",
+    "PreprocessingDiff",
+    "Proof",
     "Silent",
     "accuracy",
     "compare_entries",
     "describe",
     "diff",
+    "diff_preprocessing",
     "diff_weights",
     "fingerprints",
     "latency",
@@ -82,18 +108,6 @@ def describe(entry: str, *, limits: Limits | None = None) -> Graph:
     found = registry.resolve(entry)
     with workers(limits) as engine:
         return architecture.describe(engine, found)[0]
-
-
-def diff(a: str, b: str, *, without: Collection[str] = (), limits: Limits | None = None) -> Diff:
-    """Name what differs between the architectures of two entries.
-
-    ``without`` names passes to leave out. Raises UsageError for a reference or a pass that is
-    none, MeasurementError where an entry cannot be built.
-    """
-    first, second = registry.resolve(a), registry.resolve(b)
-    with workers(limits) as engine:
-        one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
-    return compare_graphs(one, other, str(first.ref), str(second.ref), without=without)
 
 
 def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tuple[Diff, Proof]:

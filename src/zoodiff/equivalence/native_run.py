@@ -45,15 +45,17 @@ def run_with(
     return outputs
 
 
-def weights_of(engine: LocalEngine, entry: Entry, seed: int = 0) -> dict[str, NDArray[Any]]:
+def weights_of(
+    engine: LocalEngine, entry: Entry, seed: int = 0, *, fetch: bool = True
+) -> dict[str, NDArray[Any]]:
     """All weights of an entry, by the names of its graph, as its framework stores them.
 
-    ``seed`` is for entries with random weights.
+    ``seed`` is for entries with random weights; published ones are fetched only with ``fetch``.
 
     Raises WeightsUnavailableError where published weights cannot be had, MeasurementError where
     the framework cannot give them.
     """
-    return _read(engine.worker(entry.worker, "run", threads=2), entry, seed, None)[0]
+    return _read(engine.worker(entry.worker, "run", threads=2), entry, seed, None, fetch)[0]
 
 
 def weights_and_outputs(
@@ -66,24 +68,28 @@ def weights_and_outputs(
 
 
 def _read(
-    worker: WorkerClient, entry: Entry, seed: int, image: NDArray[Any] | None
+    worker: WorkerClient,
+    entry: Entry,
+    seed: int,
+    image: NDArray[Any] | None,
+    fetch: bool = True,
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:
     name = entry.model.name
     worker.load(
-        Load(_HANDLE, name, entry.weights_name, seed=seed, threads=2),
+        Load(_HANDLE, name, entry.weights_name, seed=seed, threads=2, fetch=fetch),
         doing=f"loading the weights of {name}",
     )
     outputs = None
     if image is not None:
         outputs = worker.run(_HANDLE, image.astype(np.float32), doing=f"running {name}")
     weights = worker.weights(
-        _HANDLE, doing=f"reading the weights of {name}", most=_most_bytes(worker, entry)
+        _HANDLE, doing=f"reading the weights of {name}", most=most_bytes(worker, entry)
     )
     worker.unload(_HANDLE, doing=f"dropping {name}")
     return weights, outputs
 
 
-def _most_bytes(worker: WorkerClient, entry: Entry) -> int:
+def most_bytes(worker: WorkerClient, entry: Entry) -> int:
     """How much memory an entry's weights may take here.
 
     A file may hold them compressed, or as bytes that are read as float32, but not a few bytes that

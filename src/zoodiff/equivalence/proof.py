@@ -169,7 +169,7 @@ class _Experiment:
         }
 
     def result(self) -> Proof:
-        findings = [f for f in self._diff.findings if f.effect == "function"]
+        findings = [f for f in self._diff.findings if not f.same_function]
         plain = self._difference([])
         agreement, own = self._in_frameworks(plain)
         measured = own if own is not None else plain

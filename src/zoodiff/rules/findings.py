@@ -10,6 +10,9 @@ from zoodiff.rules.catalogue import find
 from zoodiff.rules.context import Difference
 from zoodiff.rules.rule import Effect
 
+SAME_FUNCTION = frozenset({"measurement", "output", "parametrisation", "safety", "training"})
+"""Effects that leave the function, but for the scale of the output."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -37,7 +40,7 @@ class Finding:
     @property
     def same_function(self) -> bool:
         """Whether it changes nothing that inference can see, or only the scale of the output."""
-        return self.effect != "function"
+        return self.effect in SAME_FUNCTION
 
 
 def grouped(differences: Iterable[Difference], a: LayerGraph, b: LayerGraph) -> list[Finding]:

@@ -10,13 +10,27 @@ from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.rules.context import Check
 
-Effect = Literal["function", "parametrisation", "output", "training", "measurement", "safety"]
+Effect = Literal[
+    "function",
+    "chance",
+    "batch",
+    "precision",
+    "preprocessing",
+    "parametrisation",
+    "output",
+    "training",
+    "measurement",
+    "safety",
+]
 """What a difference changes.
 
-``function``: outputs differ for equal weights. ``parametrisation``: the same functions can be
-expressed, by other weights (a bias before a batch norm). ``output``: the same ranking of classes on
-another scale (logits and probabilities). ``training``: nothing at inference. ``measurement``: not
-the network, but what it is fed or compared with. ``safety``: nothing; the file is not loaded.
+``function``: outputs differ for equal weights. ``chance``: one network answers differently each
+time. ``batch``: the answer of one network depends on the other images of a batch. ``precision``:
+the same network with numbers of fewer bits. ``preprocessing``: the same network, of which one
+prepares pixels itself. ``parametrisation``: the same functions can be expressed, by other weights
+(a bias before a batch norm). ``output``: the same ranking of classes on another scale (logits and
+probabilities). ``training``: nothing at inference. ``measurement``: not the network, but what it is
+fed or compared with. ``safety``: nothing; the file is not loaded.
 """
 
 Lifecycle = Literal["stable", "preview"]

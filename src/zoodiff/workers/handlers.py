@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import resource
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, MeasurementError
 from zoodiff.workers import messages, timing
+from zoodiff.workers.offline import without_network
 from zoodiff.zoos.runtime import load_stages
 
 if TYPE_CHECKING:
@@ -91,7 +93,8 @@ class Handlers:
         """
         self._networks.pop(request.handle, None)
         begin = time.perf_counter()
-        with load_stages.recording() as parts:
+        reach = contextlib.nullcontext() if request.fetch else without_network()
+        with load_stages.recording() as parts, reach:
             network = self._load(request)
         seconds = time.perf_counter() - begin
         self._networks[request.handle] = (network, None)

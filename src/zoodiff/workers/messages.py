@@ -66,6 +66,8 @@ class Load:
     threads: int
     mode: str = ""
     """One of ``Modes``; empty for the first."""
+    fetch: bool = True
+    """Whether published weights that are not on this machine may be fetched."""
 
 
 @dataclass(frozen=True)

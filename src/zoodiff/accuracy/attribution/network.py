@@ -96,7 +96,7 @@ def take_apart(
     runtime = (native[0] - own_first) - (native[1] - own_second)
     words = _runtime(first.graph), _runtime(second.graph)
     pieces = [Piece("runtime", "runtime", None, words[0], words[1], runtime)]
-    findings = [f for f in found.findings if f.effect == "function" and not _elsewhere(f)]
+    findings = [f for f in found.findings if not f.same_function and not _elsewhere(f)]
     fitted = matched(found, mine, rows[0]) if rows is not None else None
     if fitted is not None:  # the classes are brought together, so they are no difference
         findings = [f for f in findings if f.code != WIDTH]

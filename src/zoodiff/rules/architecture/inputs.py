@@ -91,7 +91,7 @@ def _sized(size: int, stride: int = 1) -> Graph:
 PREPROCESSING_INSIDE = Rule(
     code="ARC150",
     name="preprocessing inside",
-    effect="function",
+    effect="preprocessing",
     cause="One network scales or normalises its pixels itself; the other expects prepared pixels, "
     "or scales them by other numbers.",
     consequence="To do it twice, or not at all, costs 5 to 40 points of top-1, and no error is "

@@ -41,7 +41,7 @@ def _integers(net: TinyNetwork, data: str) -> str:
 QUANTISATION = Rule(
     code="ARC171",
     name="quantisation",
-    effect="function",
+    effect="precision",
     cause="In one network, layers compute on integers of 8 bits or hold their weights as such.",
     consequence="Outputs differ by rounding. It costs a fraction of a point of top-1 up to several "
     "points, more where weights were not calibrated well.",

@@ -1,0 +1,218 @@
+"""``zoodiff.diff``: do two networks compute the same, and if not, because of what?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from zoodiff.accuracy.attribution.preprocessing_diff import (
+    PreprocessingDiff,
+    compare_preprocessing,
+)
+from zoodiff.api.pools import workers
+from zoodiff.architecture.diff import Diff, Sameness, Side
+from zoodiff.equivalence.answer import Answer, OutputsEvidence
+from zoodiff.equivalence.comparison import Comparison, Effort, compare
+from zoodiff.equivalence.proof import Proof
+from zoodiff.equivalence.tolerance import MARGIN
+from zoodiff.equivalence.weight_diff import LayerWeights, WeightsDiff
+from zoodiff.errors import UsageError, WeightsUnavailableError
+from zoodiff.rules.findings import Finding
+from zoodiff.workers.process import Limits
+from zoodiff.zoos import registry
+
+__all__ = [
+    "MARGIN",
+    "Answer",
+    "Diff",
+    "DiffReport",
+    "DiffRequest",
+    "FailOn",
+    "Finding",
+    "LayerWeights",
+    "OutputsEvidence",
+    "PreprocessingDiff",
+    "Proof",
+    "diff",
+    "diff_preprocessing",
+]
+FailOn = Literal["function", "weights", "graph", "any"]
+
+
+@dataclass(frozen=True)
+class DiffRequest:
+    """Which two networks to compare, and how far to go.
+
+    ``a`` and ``b`` are entries or paths of model files.
+    """
+
+    a: str
+    b: str
+    graph_only: bool = False
+    """Compare graphs only; weights are not read, and nothing is run."""
+    no_run: bool = False
+    """Compare graphs and weights; nothing is run."""
+    prove: bool = False
+    """Also put drawn weights of the first network into the second, and run both."""
+    weights: bool = False
+    """Demand the comparison of weights: an error where they cannot be had."""
+    download: bool = False
+    """Fetch published weights that are not on this machine."""
+    without: tuple[str, ...] = ()
+    """Passes to leave out; then graphs alone are compared."""
+    input_range: tuple[float, float] | None = None
+    """The least and the largest value that the networks take; several ranges are tried without."""
+    seed: int = 0
+    """Of the generated inputs and the drawn weights."""
+
+
+@dataclass(frozen=True)
+class DiffReport:
+    """The answer, and everything that it rests on."""
+
+    request: DiffRequest
+    answer: Answer
+    graphs: Diff
+    weights: WeightsDiff | None = None
+    """None where weights were not compared; ``answer.evidence.weights`` says why."""
+    proof: Proof | None = None
+    """None where nothing was run with drawn weights."""
+
+    @property
+    def same_function(self) -> bool | None:
+        """Whether the two compute the same; None where that is not decided."""
+        return self.answer.same_function
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The named differences between the graphs."""
+        return self.graphs.findings
+
+    @property
+    def sameness(self) -> Sameness:
+        """Whether the two are one architecture, from structure alone."""
+        return self.graphs.sameness
+
+    @property
+    def up_to(self) -> tuple[str, ...]:
+        """Codes of the findings that change no function."""
+        return self.graphs.up_to
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """Passes that brought aligned layers together."""
+        return self.graphs.passes
+
+    @property
+    def a(self) -> Side:
+        """The first network."""
+        return self.graphs.a
+
+    @property
+    def b(self) -> Side:
+        """The second network."""
+        return self.graphs.b
+
+    def __bool__(self) -> bool:
+        return bool(self.answer)
+
+    def exit_code(self, fail_on: FailOn | None) -> int:
+        """Return 1 where what is named differs, 3 where that is not known, else 0."""
+        if fail_on is None:
+            return 0
+        states = {
+            "function": self.same_function,
+            "weights": None if self.weights is None else self.weights.sameness != "differ",
+            "graph": self.sameness == "same",
+        }
+        if fail_on == "any":
+            asked = [states["function"], states["graph"]]
+            asked += [states["weights"]] if self.weights is not None else []
+        else:
+            asked = [states[fail_on]]
+        if False in asked:
+            return 1
+        return 3 if None in asked else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the graphs, for JSON; the answer comes first."""
+        found = {"answer": self.answer.to_dict(), **self.graphs.to_dict()}
+        if self.weights is not None:
+            found["weights"] = {"sameness": self.weights.sameness, **asdict(self.weights)}
+        if self.proof is not None:
+            found["proof"] = asdict(self.proof)
+        return found
+
+
+def diff(
+    a: str | DiffRequest,
+    b: str | None = None,
+    *,
+    limits: Limits | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+    **options: Any,
+) -> DiffReport:
+    """Compare two networks; ``options`` are the fields of ``DiffRequest``.
+
+    >>> zoodiff.diff("original.onnx", "exported.onnx").same_function  # doctest: +SKIP
+    True
+
+    Raises UsageError for a reference, a pass or an option that is not valid, MeasurementError where
+    an entry cannot be built, WeightsUnavailableError where ``weights`` were demanded and are not to
+    be had.
+    """
+    request = a if isinstance(a, DiffRequest) else _request(a, b, options)
+    _check(request)
+    entries = [registry.resolve(name) for name in (request.a, request.b)]
+    graphs_only = request.graph_only or bool(request.without)
+    effort = Effort(
+        run=not (graphs_only or request.no_run),
+        weights=not graphs_only,
+        prove=request.prove,
+        download=request.download,
+        seed=request.seed,
+        value_range=request.input_range,
+    )
+    with workers(limits) as engine:
+        found = compare(
+            engine, entries[0], entries[1], effort, without=request.without, progress=progress
+        )
+    _demanded(request, found)
+    return DiffReport(request, found.answer, found.diff, found.weights, found.proof)
+
+
+def _request(a: str, b: str | None, options: dict[str, Any]) -> DiffRequest:
+    if b is None:
+        raise UsageError("two networks are needed: diff(a, b)")
+    try:
+        return DiffRequest(a, b, **options)
+    except TypeError as error:
+        raise UsageError(f"diff takes the fields of DiffRequest ({error})") from None
+
+
+def _check(request: DiffRequest) -> None:
+    if request.without and (request.prove or request.weights):
+        raise UsageError("--prove and --weights take all passes; leave out --without")
+    if request.graph_only and (request.prove or request.weights):
+        raise UsageError("--graph-only compares no weights and runs nothing; leave it out")
+    if request.input_range is not None and not request.input_range[0] < request.input_range[1]:
+        raise UsageError("the least value of inputs is not below the largest; turn them round")
+
+
+def _demanded(request: DiffRequest, found: Comparison) -> None:
+    if request.weights and found.weights is None:
+        reason = found.answer.evidence.weights.reason or "there are none"
+        raise WeightsUnavailableError(
+            f"the weights of {request.a} and {request.b} could not be compared: {reason}"
+        )
+
+
+def diff_preprocessing(a: str, b: str, *, limits: Limits | None = None) -> PreprocessingDiff:
+    """Compare how two entries prepare images, outside and inside their networks.
+
+    Raises UsageError for an invalid reference, MeasurementError where an entry cannot be built.
+    """
+    entries = [registry.resolve(name) for name in (a, b)]
+    with workers(limits) as engine:
+        return compare_preprocessing(engine, entries[0], entries[1])

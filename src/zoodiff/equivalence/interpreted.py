@@ -1,0 +1,122 @@
+"""Two networks run in zoodiff's interpreter with the weights that they hold, in double precision.
+
+In double precision rounding is a billionth of what it is in the networks' runtimes, so what is left
+of a difference is one of function. The same networks are then run with findings undone: what has to
+be undone for the outputs to agree is why they differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoodiff.architecture.diff import Diff, Side
+from zoodiff.equivalence.counterfactual import FROM_A, undone
+from zoodiff.equivalence.tolerance import deviation, spread
+from zoodiff.equivalence.weight_transfer import transplant
+from zoodiff.errors import MeasurementError
+from zoodiff.graph.interpreter.run import evaluate, unsupported
+from zoodiff.graph.ir import Graph, Node
+from zoodiff.graph.weights import Weights
+from zoodiff.rules.context import Difference
+from zoodiff.rules.findings import Finding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_FAILURES = (ArithmeticError, IndexError, KeyError, MeasurementError, TypeError, ValueError)
+"""What graphs raise that were put together of two networks which do not fit."""
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What is left of a difference when findings are undone."""
+
+    deviation: float | None
+    """Largest over the inputs, relative to the spread; None where the parts do not fit."""
+
+
+def obstacle(side: Side) -> str:
+    """Return why the interpreter cannot run a network; empty where it can."""
+    cannot = unsupported(side.canonical)
+    if not cannot:
+        return ""
+    more = f" and {len(cannot) - 1} more" if len(cannot) > 1 else ""
+    return f"{side.name} has layers that the interpreter cannot run: {cannot[0]}{more}"
+
+
+def run(graph: Graph, weights: Weights, values: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return all outputs of a graph in double precision.
+
+    Raises MeasurementError where the graph, its weights and the input do not fit together.
+    """
+
+    def provide(node: Node, data: Any) -> list[Any]:
+        return [weights[p.name].reshape(p.shape).astype(data.dtype) for p in node.parameters]
+
+    with np.errstate(all="ignore"):
+        try:
+            found = evaluate(graph, {graph.inputs[0].name: values}, provide, np.float64)
+        except (KeyError, ValueError) as error:
+            raise MeasurementError(f"{graph.source} does not fit its weights ({error})") from None
+    return [found[tensor.name] for tensor in graph.outputs]
+
+
+class Interpreted:
+    """Both networks on the same inputs; ``a`` and ``b`` are their weights in canonical order."""
+
+    def __init__(self, diff: Diff, a: Weights, b: Weights, inputs: Sequence[NDArray[Any]]) -> None:
+        self._diff, self._a, self._b, self._inputs = diff, a, b, tuple(inputs)
+        self.outputs_a = [run(diff.a.canonical, a, x) for x in self._inputs]
+        self.outputs_b = [run(diff.b.canonical, b, x) for x in self._inputs]
+        self._all = [e for f in diff.findings for e in f.differences]
+        self._moved: tuple[Weights, list[list[NDArray[Any]]]] | None = None
+
+    def deviations(self) -> list[float]:
+        """Return how far the two networks are apart, by input."""
+        return [
+            _apart(one, other) for one, other in zip(self.outputs_a, self.outputs_b, strict=True)
+        ]
+
+    def own_weights(self, findings: Iterable[Finding]) -> Undone:
+        """Return what is left with findings undone, each network with its own weights."""
+        return self._undone(findings, self._b, self.outputs_a, self._a)
+
+    def equal_weights(self, findings: Iterable[Finding]) -> Undone:
+        """Return what is left with findings undone, the second network with the first's weights."""
+        if self._moved is None:
+            adjusted = dict(self._a)
+            moved = transplant(self._diff.alignment, adjusted).weights
+            reference = [run(self._diff.a.canonical, adjusted, x) for x in self._inputs]
+            # Layers that only the second network has keep their own.
+            self._adjusted = adjusted
+            self._moved = ({**self._b, **moved}, reference)
+        weights, reference = self._moved
+        return self._undone(findings, weights, reference, self._adjusted)
+
+    def _undone(
+        self,
+        findings: Iterable[Finding],
+        weights: Weights,
+        reference: Sequence[Sequence[NDArray[Any]]],
+        marked: Weights,
+    ) -> Undone:
+        chosen: list[Difference] = [e for f in findings for e in f.differences]
+        values = {**weights, **{FROM_A + name: array for name, array in marked.items()}}
+        try:
+            graph = undone(self._diff.alignment, chosen, self._all)
+            outputs = [run(graph, values, x) for x in self._inputs]
+        except _FAILURES:
+            return Undone(None)
+        apart = [_apart(one, other) for one, other in zip(reference, outputs, strict=True)]
+        return Undone(max(apart))
+
+
+def _apart(one: Sequence[NDArray[Any]], other: Sequence[NDArray[Any]]) -> float:
+    """The largest deviation of several outputs, relative to the spread of each."""
+    if len(one) != len(other):
+        return float("inf")
+    return max(deviation(x, y, spread(x)) for x, y in zip(one, other, strict=True))
