@@ -251,8 +251,6 @@ LABELS = json.loads((PAIRS / "labels.json").read_text()) if PAIRS.exists() else 
 def test_labelled_pairs(
     engine: LocalEngine, label: dict[str, Any], request: pytest.FixtureRequest
 ) -> None:
-    if label["name"] in {"dropout_training", "fp16_overflow_rmsnorm"}:
-        request.applymarker(pytest.mark.xfail(reason="no rule names these yet", strict=True))
     files = [PAIRS / f"{label['name']}_{side}.onnx" for side in "ab"]
     answer = ask(engine, *files).answer
     assert answer.same_function == label["same_function_with_these_weights"]

@@ -24,7 +24,7 @@ from zoodiff.equivalence.answer import (
     WeightsEvidence,
 )
 from zoodiff.equivalence.execution import BATCH, Execution, Questions
-from zoodiff.equivalence.interpreted import Interpreted, obstacle
+from zoodiff.equivalence.interpreted import LARGEST_HALF, Interpreted, obstacle, overflows
 from zoodiff.equivalence.tolerance import (
     MARGIN,
     Deviation,
@@ -35,6 +35,7 @@ from zoodiff.equivalence.tolerance import (
 )
 from zoodiff.equivalence.weight_diff import WeightsDiff
 from zoodiff.errors import MeasurementError
+from zoodiff.graph.ir import Node
 from zoodiff.graph.weights import Weights
 from zoodiff.rules.findings import Finding
 
@@ -48,6 +49,8 @@ _AMPLIFIED = 1e3
 """The same for networks that amplify rounding, as a multiple of what they do to one unit."""
 _CLEAR = 100.0
 """A deviation of so many times what one unit in the last place causes is no rounding."""
+_SHOWN = 3
+"""Layers that overflow and are named."""
 _NO_EFFECT = frozenset({"parametrisation", "training"})
 
 
@@ -149,22 +152,25 @@ class _Decision:
     def _unsteady(self) -> Answer | None:
         """Answers that depend on chance, or on the other images of a batch."""
         sides = (self._diff.a, self._diff.b)
-        for code, words in (
-            ("chance", "depend on chance"),
-            ("batch", "depend on the other images of a batch"),
+        for effect, words, found in (
+            ("chance", "depend on chance", _drops),
+            ("batch", "depend on the other images of a batch", _normalises_batches),
         ):
-            named = [f for f in self._diff.findings if f.effect == code]
-            if named:
-                which = next(
-                    f"{s.name}" for s, f in zip(sides, _states(named[0]), strict=True) if f
-                )
-                outputs = self._outputs()
+            codes = dict.fromkeys(f.code for f in self._diff.findings if f.effect == effect)
+            if codes:
+                which = " and ".join(s.name for s in sides if any(map(found, s.canonical.nodes)))
                 return self._made(
                     "different functions",
-                    outputs,
+                    self._outputs(),
                     f"different functions: the answers of {which} {words}",
-                    because=tuple(dict.fromkeys(f.code for f in named)),
+                    because=tuple(codes),
                 )
+        dropping = [s.name for s in sides if any(map(_drops, s.canonical.nodes))]
+        if dropping:
+            reason = f"the answers of {' and '.join(dropping)} depend on chance (active dropout)"
+            return self._made(
+                "not decided", self._outputs(), f"not decided: {reason}", reason=reason
+            )
         random = [
             side.name
             for side, run in zip(sides, self._case.runs, strict=True)
@@ -269,6 +275,7 @@ class _Decision:
         if frozen and outputs.explained:
             notes = [f"the same at {sizes[0]} only", *(n for n in notes if "the same at" not in n)]
             notes[0] = f"{notes[0]}: {frozen}"
+        notes += self._overflows()
         precisions = dict.fromkeys(_precision(side) for side in (self._diff.a, self._diff.b))
         return Domain(tuple(sizes), tuple(batches), tuple(precisions), tuple(notes))
 
@@ -287,6 +294,27 @@ class _Decision:
             name = self._diff.b.name if b is None else self._diff.a.name
             return [f"{name} takes no {size}"]
         return []
+
+    def _overflows(self) -> list[str]:
+        """Which layers do not fit half precision, on the generated inputs."""
+        if self._case.weights is None:
+            return []
+        inputs = [(p.name, p.values.astype(np.float64)) for p in self._case.questions.probes]
+        notes = []
+        for side, weights in zip((self._diff.a, self._diff.b), self._case.weights, strict=True):
+            graph = _real(side).canonical
+            if _precision(side) != "float16" or obstacle(_real(side)):
+                continue
+            chosen = inputs[: max(int(_BUDGET // max(side.counts.macs, 1)), 1)]
+            over = overflows(graph, weights, chosen)
+            for name, size, label in over[:_SHOWN]:
+                notes.append(
+                    f"{name} of {side.name} overflows half precision "
+                    f"({size:.2g} > {LARGEST_HALF:,.0f}, on {label})"
+                )
+            if len(over) > _SHOWN:
+                notes.append(f"{len(over) - _SHOWN} more layers of {side.name} overflow it")
+        return notes
 
     def _frozen(self) -> str:
         """Which global pooling is written as one of the traced size, if one is."""
@@ -328,7 +356,9 @@ class _Decision:
         codes = tuple(dict.fromkeys(f.code for f in matter))
         if self._precision and not apart and set(codes) <= precise:
             left, right = self._precision[0].left, self._precision[0].right
-            sentence = f"the same network, other precision: {left} | {right}"
+            sentence = "; ".join(
+                (f"the same network, other precision: {left} | {right}", *domain.notes)
+            )
             because = tuple(dict.fromkeys(f.code for f in self._precision))
             return self._made(
                 "same network, other precision",
@@ -468,13 +498,16 @@ def _tiny(outputs: _Outputs) -> float:
     return max(1e-2 * max(outputs.doubles, default=0.0), 1e-9)
 
 
+def _drops(node: Node) -> bool:
+    return node.op == "Dropout" and bool(node.attributes.get("training"))
+
+
+def _normalises_batches(node: Node) -> bool:
+    return node.op == "BatchNormalization" and bool(node.attributes.get("training"))
+
+
 def _finite(value: float) -> float:
     return value if np.isfinite(value) else 0.0
-
-
-def _states(finding: Finding) -> tuple[bool, bool]:
-    """Which of the two sides has what a finding is about."""
-    return finding.right == "none" or finding.left != "none", finding.right != "none"
 
 
 def _differs(first: Any, again: Iterable[Any], moved: Any) -> bool:

@@ -7,7 +7,7 @@ be undone for the outputs to agree is why they differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,9 @@ _FAILURES = (ArithmeticError, IndexError, KeyError, MeasurementError, TypeError,
 """What graphs raise that were put together of two networks which do not fit."""
 
 
+LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
 @dataclass(frozen=True)
 class Undone:
     """What is left of a difference when findings are undone."""
@@ -48,21 +51,57 @@ def obstacle(side: Side) -> str:
     return f"{side.name} has layers that the interpreter cannot run: {cannot[0]}{more}"
 
 
+def run_keeping(
+    graph: Graph, weights: Weights, values: NDArray[Any], keep: Container[str]
+) -> dict[str, NDArray[Any]]:
+    """Return the tensors in ``keep``, in double precision; raises as ``run`` does."""
+    found = _evaluated(graph, weights, values, keep)
+    return {name: value for name, value in found.items() if name in keep}
+
+
 def run(graph: Graph, weights: Weights, values: NDArray[Any]) -> list[NDArray[Any]]:
     """Return all outputs of a graph in double precision.
 
     Raises MeasurementError where the graph, its weights and the input do not fit together.
     """
+    found = _evaluated(graph, weights, values, ())
+    return [found[tensor.name] for tensor in graph.outputs]
 
+
+def _evaluated(
+    graph: Graph, weights: Weights, values: NDArray[Any], keep: Container[str]
+) -> dict[str, NDArray[Any]]:
     def provide(node: Node, data: Any) -> list[Any]:
         return [weights[p.name].reshape(p.shape).astype(data.dtype) for p in node.parameters]
 
     with np.errstate(all="ignore"):
         try:
-            found = evaluate(graph, {graph.inputs[0].name: values}, provide, np.float64)
+            return evaluate(graph, {graph.inputs[0].name: values}, provide, np.float64, keep)
         except (KeyError, ValueError) as error:
             raise MeasurementError(f"{graph.source} does not fit its weights ({error})") from None
-    return [found[tensor.name] for tensor in graph.outputs]
+
+
+def overflows(
+    graph: Graph, weights: Weights, inputs: Iterable[tuple[str, NDArray[Any]]]
+) -> list[tuple[str, float, str]]:
+    """Return the layers whose results do not fit the half precision that they are computed in.
+
+    ``inputs`` are named. A layer is listed once: its name, the largest size of its results in
+    double precision, and the input on which they have it.
+    """
+    halves = {t.name for t in graph.tensors.values() if t.dtype == "float16"}
+    makers = {t: node.name for node in graph.nodes for t in node.outputs if t in halves}
+    largest: dict[str, tuple[float, str]] = {}
+    for label, values in inputs:
+        try:
+            kept = run_keeping(graph, weights, values, makers)
+        except MeasurementError:
+            continue
+        for tensor, result in kept.items():
+            size = float(np.max(np.abs(result), initial=0.0))
+            if size > LARGEST_HALF and size > largest.get(makers[tensor], (0.0, ""))[0]:
+                largest[makers[tensor]] = (size, label)
+    return [(name, size, label) for name, (size, label) in largest.items()]
 
 
 class Interpreted:

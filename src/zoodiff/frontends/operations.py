@@ -301,6 +301,11 @@ def swish(alpha: float = 1.0) -> Operation:
     return Operation("Swish", {"alpha": float(alpha)})
 
 
+def dropout(ratio: float) -> Operation:
+    """A dropout that is active at inference."""
+    return Operation("Dropout", {"ratio": float(ratio), "training": True})
+
+
 def cast(to: str) -> Operation:
     """Another type, by numpy's name."""
     return Operation("Cast", {"to": to})

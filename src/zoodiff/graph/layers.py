@@ -123,7 +123,8 @@ class LayerGraph:
         of_pixels = first in self._pixels and _arithmetic(node)
         if alone and (of_pixels or (first in self._open and _extends(self.layers[first], node))):
             self.layers[first].chain.append(node)
-            self._where[node.outputs[0]] = first
+            for tensor in node.outputs:  # of a batch norm in training, its statistics
+                self._where[tensor] = first
             return True
         return False
 
@@ -189,7 +190,7 @@ def _step(node: Node) -> Item:
 
 def _extends(layer: Layer, node: Node) -> bool:
     """Whether a node is per-channel arithmetic along the channels of a layer."""
-    if len(node.inputs) != 1 or len(node.outputs) != 1:
+    if len(node.inputs) != 1 or not (len(node.outputs) == 1 or node.attributes.get("training")):
         return False
     axis = layer.node.attributes.get("axis", 1)
     if node.op == "BatchNormalization":

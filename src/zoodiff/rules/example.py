@@ -57,6 +57,10 @@ class TinyNetwork:
         """The shape of a layer's result."""
         return self._tensors[name].shape
 
+    def typed(self, name: str, dtype: str) -> None:
+        """Say in which type a layer's result is computed."""
+        self._tensors[name] = replace(self._tensors[name], dtype=dtype)
+
     def conv(
         self,
         data: str,
@@ -112,6 +116,7 @@ class TinyNetwork:
         momentum: float = 0.9,
         scale: bool = True,
         shift: bool = True,
+        **attributes: Any,
     ) -> str:
         """Add a batch norm."""
         roles = ["mean", "variance", *["scale"] * scale, *["shift"] * shift]
@@ -129,6 +134,7 @@ class TinyNetwork:
             axis=1,
             scale=scale,
             center=shift,
+            **attributes,
         )
 
     def per_channel(self, op: str, data: str) -> str:

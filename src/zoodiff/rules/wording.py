@@ -119,6 +119,21 @@ def _clip(a: Mapping[str, Any]) -> str:
     return f"clip to [{shown(a.get('min'))}, {shown(a.get('max'))}]"
 
 
+def _swish(a: Mapping[str, Any]) -> str:
+    slope = a.get("alpha", 1.0)
+    if abs(slope - 1.702) < 1e-3:
+        return "QuickGELU (swish with slope 1.702)"
+    return "swish" if slope == 1.0 else f"swish with slope {shown(slope)}"
+
+
+def _hard_sigmoid(a: Mapping[str, Any]) -> str:
+    slope, offset = a.get("alpha", 1 / 6), a.get("beta", 0.5)
+    sixth = "1/6" if abs(slope - 1 / 6) < 1e-4 else shown(slope)
+    return f"hard sigmoid with slope {sixth}" + (
+        f" and {shown(offset)} at 0" if offset != 0.5 else ""
+    )
+
+
 def _pad(a: Mapping[str, Any]) -> str:
     return f"padding with {shown(a.get('value')) if a.get('mode') == 'constant' else a.get('mode')}"
 
@@ -128,9 +143,11 @@ _DESCRIBED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "Clip": _clip,
     "Conv": lambda a: f"{window(a['kernel_shape'])} convolution",
     "Gelu": lambda a: "GELU (tanh)" if a.get("approximate") == "tanh" else "GELU",
+    "HardSigmoid": _hard_sigmoid,
     "LeakyRelu": lambda a: f"leaky ReLU ({shown(a.get('alpha'))})",
     "MaxPool": lambda a: f"{window(a['kernel_shape'])} maximum pool",
     "Pad": _pad,
+    "Swish": _swish,
 }
 
 
@@ -141,7 +158,6 @@ _CALLED = {
     "GlobalAveragePool": "global average pool",
     "GlobalMaxPool": "global maximum pool",
     "GroupNormalization": "group norm",
-    "HardSigmoid": "hard sigmoid",
     "HardSwish": "hard swish",
     "LRN": "local response norm",
     "LayerNormalization": "layer norm",
@@ -149,7 +165,6 @@ _CALLED = {
     "Relu": "ReLU",
     "Sigmoid": "sigmoid",
     "Softmax": "softmax",
-    "Swish": "swish",
     "Tanh": "tanh",
 }
 

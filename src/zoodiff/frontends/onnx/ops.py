@@ -23,7 +23,7 @@ from zoodiff.graph.operators import of_family
 
 Handler = Callable[[Call], Any]
 
-IDENTITIES = frozenset({"Identity", "Dropout"})
+IDENTITIES = frozenset({"Identity"})
 """What changes nothing at inference."""
 
 
@@ -35,6 +35,28 @@ def translate(call: Call) -> Any:
     handler = _HANDLERS.get(call.op) if call.domain == "ai.onnx" else None
     result = handler(call) if handler is not None else None
     return kept(call) if result is None else result
+
+
+def _dropout(call: Call) -> Any:
+    """The value itself, but where elements are dropped at inference too.
+
+    Until opset 6 an attribute says so, since opset 12 an input, which may depend on what is fed.
+    """
+    ratio = call.number("ratio", 1)
+    training: Weight | Value | bool | None = call.given(2)
+    if call.opset < _DROPOUT_IN_TRAINING:
+        training = call.opset < _DROPOUT_AT_INFERENCE and not call.attributes.get("is_test", 0)
+    if isinstance(training, Weight):
+        training = training.scalar is None or bool(training.scalar)
+    if ratio == 0 or not training:
+        return call.data
+    if isinstance(training, Value) or call.unknown("ratio", 1):
+        return None
+    return call.node(operations.dropout(0.5 if ratio is None else ratio), inputs=[call.data])
+
+
+_DROPOUT_AT_INFERENCE, _DROPOUT_IN_TRAINING = 7, 12
+"""Opsets since which a dropout is one of inference, and since which an input may say otherwise."""
 
 
 def _batch_normalization(call: Call) -> Value:
@@ -358,6 +380,7 @@ _HANDLERS: dict[str, Handler] = {
     "ConvTranspose": conv_transpose,
     "DequantizeLinear": _quantise,
     "Div": _arithmetic("Div"),
+    "Dropout": _dropout,
     "Einsum": einsum,
     "Expand": _expand,
     "Flatten": _flatten,

@@ -32,7 +32,12 @@ _UNARY = (
         Attribute("min", Kind.NUMBER, "lower bound", absent="none"),
         Attribute("max", Kind.NUMBER, "upper bound", absent="none"),
     ),
-    _unary("Dropout", "x: nothing is dropped at inference."),
+    _unary(
+        "Dropout",
+        "x; in training, x / (1 - ratio) or 0 by chance.",
+        _number("ratio", "share of elements that training sets to 0", 0.5),
+        Attribute("training", Kind.FLAG, "elements are dropped at inference too", default=False),
+    ),
     _unary(
         "Elu",
         "x above 0, alpha * (exp(x) - 1) below.",

@@ -5,7 +5,8 @@ r"""One spelling for every activation.
 * hard sigmoid: :math:`\mathrm{clip}(x + 3, 0, 6) / 6 = \mathrm{clip}(x/6 + 1/2, 0, 1)`
   (A. Howard et al., "Searching for MobileNetV3", 2019), also with a ReLU6 spelt out.
 * hard swish: :math:`x \cdot \mathrm{hardsigmoid}(x)`.
-* swish or SiLU: :math:`x \cdot \sigma(x)` (P. Ramachandran et al., 2017).
+* swish or SiLU: :math:`x \cdot \sigma(\alpha x)` with :math:`\alpha = 1` (P. Ramachandran et al.,
+  2017); 1.702 is the sigmoid approximation of GELU, called QuickGELU.
 * GELU: :math:`x \cdot \tfrac12 (1 + \mathrm{erf}(x / \sqrt 2))`, and its approximation
   :math:`\tfrac12 x (1 + \tanh(\sqrt{2/\pi}(x + 0.044715 x^3)))` (D. Hendrycks, K. Gimpel, 2016).
 """
@@ -26,6 +27,7 @@ def run(net: Net) -> None:
     _bounds(net)
     _hard_sigmoids(net)
     _gated(net, "Sigmoid", "Swish", {"alpha": 1.0})
+    _sloped_swishes(net)
     _gated(net, "HardSigmoid", "HardSwish", {})
     _split_hard_swishes(net)
     _gelus(net)
@@ -165,6 +167,25 @@ def _gated(net: Net, gate: str, op: str, attributes: dict[str, Any]) -> None:
         net.read(product, node.inputs[:1])
         net.become(product, op, attributes, NOTE)
         net.remove(node)
+
+
+def _sloped_swishes(net: Net) -> None:
+    """``x * sigmoid(alpha * x)``."""
+    for gate in net.of("Sigmoid"):
+        scale, product = net.before(gate), net.sole_user(gate.output)
+        if scale is None or product is None or product.op != "Mul" or len(product.inputs) != 2:
+            continue
+        slope = scale.attributes.get("value")
+        if scale.op != "Mul" or len(scale.inputs) != 1 or not isinstance(slope, float | int):
+            continue
+        if net.sole_user(scale.output) is not gate or scale.parameters:
+            continue
+        if sorted(product.inputs) != sorted([scale.inputs[0], gate.output]):
+            continue
+        net.read(product, scale.inputs)
+        net.become(product, "Swish", {"alpha": float(slope)}, NOTE)
+        net.remove(gate)
+        net.remove(scale)
 
 
 def _split_hard_swishes(net: Net) -> None:

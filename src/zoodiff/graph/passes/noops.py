@@ -59,7 +59,7 @@ _CHECKS: dict[str, Any] = {
     "Cast": _cast,
     "Concat": lambda net, node: len(node.inputs) == 1 and not node.parameters,
     "Div": _value(1.0),
-    "Dropout": lambda net, node: len(node.outputs) == 1,
+    "Dropout": lambda net, node: len(node.outputs) == 1 and not node.attributes.get("training"),
     "Expand": lambda net, node: len(node.inputs) == 1 and _shape_kept(net, node),
     "GlobalAveragePool": _one_element,
     "GlobalMaxPool": _one_element,
