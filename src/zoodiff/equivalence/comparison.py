@@ -12,9 +12,10 @@ from zoodiff.architecture.diff import diff as compare_graphs
 from zoodiff.engines.local import LocalEngine
 from zoodiff.equivalence import probes
 from zoodiff.equivalence.answer import Answer
-from zoodiff.equivalence.decision import Case, decide
+from zoodiff.equivalence.decision import decide
 from zoodiff.equivalence.execution import Execution, Questions, execute
 from zoodiff.equivalence.native_run import run_with, weights_of
+from zoodiff.equivalence.outputs import Case
 from zoodiff.equivalence.proof import Native, Proof, prove
 from zoodiff.equivalence.unrun import from_graphs, from_proof, from_weights
 from zoodiff.equivalence.weight_diff import WeightsDiff, canonical, compare_aligned, compare_weights

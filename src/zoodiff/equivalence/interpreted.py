@@ -8,7 +8,7 @@ be undone for the outputs to agree is why they differ.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,11 +44,22 @@ class Undone:
 
 def obstacle(side: Side) -> str:
     """Return why the interpreter cannot run a network; empty where it can."""
-    cannot = unsupported(side.canonical)
+    cannot = unsupported(in_real_numbers(side.canonical))
     if not cannot:
         return ""
     more = f" and {len(cannot) - 1} more" if len(cannot) > 1 else ""
     return f"{side.name} has layers that the interpreter cannot run: {cannot[0]}{more}"
+
+
+def in_real_numbers(graph: Graph) -> Graph:
+    """Return a network of integers as one of the real numbers that they stand for."""
+    if not any(node.attributes.get("quantized") for node in graph.nodes):
+        return graph
+    nodes = tuple(
+        replace(n, attributes={k: v for k, v in n.attributes.items() if k != "quantized"})
+        for n in graph.nodes
+    )
+    return replace(graph, nodes=nodes)
 
 
 def run_keeping(
@@ -76,7 +87,8 @@ def _evaluated(
 
     with np.errstate(all="ignore"):
         try:
-            return evaluate(graph, {graph.inputs[0].name: values}, provide, np.float64, keep)
+            real = in_real_numbers(graph)
+            return evaluate(real, {graph.inputs[0].name: values}, provide, np.float64, keep)
         except (KeyError, ValueError) as error:
             raise MeasurementError(f"{graph.source} does not fit its weights ({error})") from None
 
