@@ -21,7 +21,7 @@ def head_of(engine: LocalEngine, entry: Entry) -> Head:
 
     Raises MeasurementError where the entry cannot be described, or takes no single image.
     """
-    graph = canonical(architecture.describe(engine, entry)[0])
+    graph = canonical(architecture.graph_of(engine, entry))
     found = head(graph)
     if found is None:
         raise MeasurementError(f"{entry.ref} does not take one image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zoodiff.architecture import graph_cache
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import WorkerError
 from zoodiff.graph import validate
@@ -31,6 +32,23 @@ def describe(
             f"the worker of {entry.zoo.name} sent no graph of {entry.model.name} ({error!r})"
         ) from None
     return graph, answer
+
+
+def graph_of(
+    engine: LocalEngine, entry: Entry, *, role: str = "describe", threads: int = 1
+) -> Graph:
+    """Return the entry's graph, from the cache where it was described before by the same versions.
+
+    Raises as ``describe`` does; what is in the cache was described without an error.
+    """
+    key = graph_cache.key_of(entry)
+    kept = graph_cache.load(key) if key is not None else None
+    if kept is not None:
+        return kept
+    graph, _ = describe(engine, entry, role=role, threads=threads)
+    if key is not None:
+        graph_cache.save(key, graph)
+    return graph
 
 
 def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from zoodiff.architecture.describe import describe
+from zoodiff.architecture.describe import graph_of
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.ir import Graph
@@ -47,7 +47,7 @@ def describe_all(
                 try:
                     if entry.model.needs_file:
                         raise MeasurementError("describing it needs its file; name it to fetch it")
-                    graphs[str(entry.ref)] = describe(engine, entry)[0]
+                    graphs[str(entry.ref)] = graph_of(engine, entry)
                 except ZoodiffError as error:
                     reason = failures[str(entry.ref)] = str(error)
                 if done is not None:

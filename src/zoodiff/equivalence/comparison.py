@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from zoodiff.architecture.describe import describe
+from zoodiff.architecture.describe import graph_of
 from zoodiff.architecture.diff import Diff
 from zoodiff.architecture.diff import diff as compare_graphs
 from zoodiff.engines.local import LocalEngine
@@ -69,7 +69,7 @@ def compare(
     """
     sides = (a, b)
     progress(f"building {a} and {b}")
-    graphs = [describe(engine, x, role="run", threads=2)[0] for x in sides]
+    graphs = [graph_of(engine, x, role="run", threads=2) for x in sides]
     diff = compare_graphs(graphs[0], graphs[1], str(a.ref), str(b.ref), without=without)
     if not (effort.run or effort.weights or effort.prove):
         return Comparison(from_graphs(diff, "weights and outputs were not compared"), diff)
@@ -162,7 +162,7 @@ def _proof(
     Networks whose structure depends on published weights are taken as they are with random ones.
     """
     entries = [registry.resolve(x.ref.with_weights("random")) for x in sides]
-    graphs = [describe(engine, x, role="run", threads=2)[0] for x in entries]
+    graphs = [graph_of(engine, x, role="run", threads=2) for x in entries]
     found = compare_graphs(graphs[0], graphs[1], *(str(x.ref) for x in entries))
 
     def runner(entry: Entry) -> Native:

@@ -144,7 +144,7 @@ def _start(engine: LocalEngine, zoos: Iterable[WorkerSpec]) -> None:
 
 def _read(engine: LocalEngine, entry: Entry, seed: int) -> _Read | Prepared:
     try:
-        source = architecture.describe(engine, entry, role=_ROLE, threads=_THREADS)[0]
+        source = architecture.graph_of(engine, entry, role=_ROLE, threads=_THREADS)
         core = canonical(source)
         if len(core.inputs) != 1:
             raise MeasurementError(f"{entry.ref} has {len(core.inputs)} inputs; one is expected")

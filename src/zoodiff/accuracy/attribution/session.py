@@ -161,7 +161,7 @@ class Reasons:
             return None
 
     def _raw(self, one: Contestant) -> Raw:
-        graph, _ = architecture.describe(self._engine, one.entry)
+        graph = architecture.graph_of(self._engine, one.entry)
         return Raw(one.name, graph, weights_of(self._engine, one.entry, self._settings.seed))
 
     def to_dict(self) -> dict[str, Any]:
