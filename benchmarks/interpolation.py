@@ -22,7 +22,7 @@ from scipy.stats import norm
 
 from zoodiff.accuracy.attribution.inference import LEVEL, likelihood
 from zoodiff.accuracy.preprocessing_runs import Trials
-from zoodiff.accuracy.subject import contestant
+from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.zoos import registry
@@ -37,7 +37,9 @@ def main() -> int:
     images = open_images(str(folder / "images"))
     for file, (right, shift) in FILES.items():
         with LocalEngine() as engine:
-            one = contestant(engine, registry.resolve(str(folder / "models" / file)), changes=right)
+            one = evaluated_entry(
+                engine, registry.resolve(str(folder / "models" / file)), changes=right
+            )
             trials = Trials(engine, one, images, range(len(images)), lanes=2)
             found = []
             for size in SIZES:

@@ -34,7 +34,7 @@ import numpy as np
 from zoodiff.latency.benchmark import Effort, measure, with_controls
 from zoodiff.latency.comparison import read
 from zoodiff.latency.conditions import Stated
-from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.zoos import registry
 
 LAYERS = {"A": [9] * 20, "B2": [9] * 20 + [3], "B5": [9] * 20 + [9]}
@@ -127,7 +127,7 @@ class Process:
 class Pooled:
     """One of the pool's processes, as the measuring loop wants it."""
 
-    def __init__(self, one: Contestant, process: Process) -> None:
+    def __init__(self, one: TimedEntry, process: Process) -> None:
         self.name, self.process = one.name, process
 
     def load(self) -> Loaded:
@@ -195,9 +195,9 @@ Way = Callable[[dict[str, list[Process]], float, int], dict[str, Found]]
 
 
 def ours(drawn: dict[str, list[Process]], seconds: float, trial: int) -> dict[str, Found]:
-    """``zoodiff``: four contestants and a control."""
+    """``zoodiff``: four entries and a control."""
     entry: Any = registry.resolve("torchvision:resnet18@random")  # nothing looks into it
-    contestants = [Contestant(name, entry) for name in NAMES]
+    subjects = [TimedEntry(name, entry) for name in NAMES]
     left = {name: list(processes) for name, processes in drawn.items()}
     left["A (control)"] = left.pop("control")
     effort = Effort(
@@ -208,7 +208,7 @@ def ours(drawn: dict[str, list[Process]], seconds: float, trial: int) -> dict[st
         seed=trial,
     )
     measured = measure(
-        with_controls(contestants), effort, lambda one: Pooled(one, left[one.name].pop())
+        with_controls(subjects), effort, lambda one: Pooled(one, left[one.name].pop())
     )
     SPENT.append(measured.seconds)
     timings = read(measured)

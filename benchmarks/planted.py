@@ -19,7 +19,7 @@ import numpy as np
 
 from zoodiff.accuracy.attribution.inference import infer
 from zoodiff.accuracy.preprocessing_runs import Trials
-from zoodiff.accuracy.subject import contestant
+from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.preprocessing.spec import Preprocessing
@@ -70,7 +70,9 @@ def main() -> int:
     wrong = clean = 0
     for file, (right, shift) in FILES.items():
         with LocalEngine() as engine:
-            one = contestant(engine, registry.resolve(str(folder / "models" / file)), changes=right)
+            one = evaluated_entry(
+                engine, registry.resolve(str(folder / "models" / file)), changes=right
+            )
             trials = Trials(engine, one, images, range(len(images)), lanes=2)
             trials([one.spec])
             assert trials.labels is not None

@@ -22,7 +22,7 @@ from pathlib import Path
 from zoodiff.accuracy.checkpoints import Memory
 from zoodiff.accuracy.evaluator import Evaluator
 from zoodiff.accuracy.measure import default_lanes
-from zoodiff.accuracy.subject import contestant
+from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.zoos import registry
@@ -106,12 +106,13 @@ def ours(names: tuple[str, ...], folder: Path, lanes: int) -> float:
     images = open_images(str(folder))
     seen: list[tuple[int, float]] = []
     with LocalEngine() as engine:
-        contestants = [
-            contestant(engine, registry.resolve(f"torchvision:{name}@random")) for name in names
+        subjects = [
+            evaluated_entry(engine, registry.resolve(f"torchvision:{name}@random"))
+            for name in names
         ]
         Evaluator(
             engine,
-            contestants,
+            subjects,
             images,
             Memory(),
             lanes=lanes,

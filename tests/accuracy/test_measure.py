@@ -26,7 +26,7 @@ from zoodiff.accuracy.predictions import (
     probabilities,
     to_parquet,
 )
-from zoodiff.accuracy.subject import changes_of, contestant
+from zoodiff.accuracy.subject import changes_of, evaluated_entry
 from zoodiff.data.labels import find
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
@@ -94,9 +94,9 @@ def run(folder: Path, data: Path, *paths: str, **settings: object):
     store = Store(folder / "results")
     store.prepare()
     with LocalEngine() as engine:
-        contestants = [contestant(engine, registry.resolve(x), changes=PLAIN) for x in paths]
+        subjects = [evaluated_entry(engine, registry.resolve(x), changes=PLAIN) for x in paths]
         return (
-            measure(engine, contestants, open_images(str(data)), store, Settings(**settings)),  # type: ignore[arg-type]
+            measure(engine, subjects, open_images(str(data)), store, Settings(**settings)),  # type: ignore[arg-type]
             store,
         )
 
@@ -257,8 +257,8 @@ def test_guards_name_what_is_doubtful(tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     with LocalEngine() as engine:
         dark = changes_of(["mean=-1e4,0,0"])
-        contestants = [contestant(engine, registry.resolve(path), changes=dark)]
-        constant = measure(engine, contestants, open_images(str(data)), store, Settings())
+        subjects = [evaluated_entry(engine, registry.resolve(path), changes=dark)]
+        constant = measure(engine, subjects, open_images(str(data)), store, Settings())
     values = constant.records[0].values
     assert isinstance(values, AccuracyValues)
     assert any("one class for 100 %" in guard for guard in values.guards)
@@ -276,7 +276,9 @@ def test_classes_that_an_entry_does_not_know_count_as_wrong_and_are_said(tmp_pat
     path, store = network(tmp_path / "a.onnx"), Store(tmp_path / "results")
     store.prepare()
     with LocalEngine() as engine:
-        one = contestant(engine, registry.resolve(path), changes=PLAIN, labels=find(str(space)))
+        one = evaluated_entry(
+            engine, registry.resolve(path), changes=PLAIN, labels=find(str(space))
+        )
         (record,) = measure(
             engine, [one], open_images(str(tmp_path / "data")), store, Settings()
         ).records
@@ -316,12 +318,12 @@ def test_outputs_that_are_no_numbers_are_no_result(tmp_path: Path) -> None:
     tiny = ["std=1e-40,1e-40,1e-40", "mean=0,0,0"]  # dividing by it overflows
     store = Store(tmp_path / "results")
     with LocalEngine() as engine:
-        contestants = [
-            contestant(engine, registry.resolve(good), changes=PLAIN),
-            contestant(engine, registry.resolve(bad), changes=changes_of(tiny)),
+        subjects = [
+            evaluated_entry(engine, registry.resolve(good), changes=PLAIN),
+            evaluated_entry(engine, registry.resolve(bad), changes=changes_of(tiny)),
         ]
-        outcome = measure(engine, contestants, open_images(str(data)), store, Settings())
-    assert [record.entry for record in outcome.records] == [contestants[0].name]
+        outcome = measure(engine, subjects, open_images(str(data)), store, Settings())
+    assert [record.entry for record in outcome.records] == [subjects[0].name]
     assert "gave outputs that are no numbers" in outcome.failures[0].reason
 
 
@@ -391,13 +393,13 @@ def test_top1_as_an_independent_program_has_it(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.prepare()
     with LocalEngine() as engine:
-        contestants = [
-            contestant(
+        subjects = [
+            evaluated_entry(
                 engine, registry.resolve(str(REAL / "models" / name)), changes={**usual, **own}
             )
             for name, own in files.items()
         ]
-        outcome = measure(engine, contestants, images, store, Settings(lanes=2))
+        outcome = measure(engine, subjects, images, store, Settings(lanes=2))
     for record, name in zip(outcome.records, files, strict=True):
         stored = of_record(store, record)
         assert len(stored.images) == 250
@@ -458,7 +460,7 @@ def test_agreement_without_labels_by_hand(tmp_path: Path) -> None:
     names = (network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3)))
     with LocalEngine() as engine:
         one, other = (
-            contestant(engine, registry.resolve(x), changes=PLAIN, labels=find(str(space)))
+            evaluated_entry(engine, registry.resolve(x), changes=PLAIN, labels=find(str(space)))
             for x in names
         )
         found = agree(engine, [one, other], images, Settings())

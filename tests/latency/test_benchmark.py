@@ -15,13 +15,13 @@ from zoodiff.latency import cpu_affinity as cores
 from zoodiff.latency.benchmark import Effort, measure, with_controls
 from zoodiff.latency.conditions import Stated
 from zoodiff.latency.ordering import orders
-from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.stats import ratios
 from zoodiff.zoos.registry import Entry
 
 
 class Made:
-    """A process of a contestant; all of them share a drift and are numbered as they are made."""
+    """A process of an entry; all of them share a drift and are numbered as they are made."""
 
     speeds: ClassVar[dict[str, float]] = {"a": 1.0, "b": 1.5}
     log: ClassVar[list[str]] = []
@@ -29,7 +29,7 @@ class Made:
     gone: ClassVar[list[str]] = []
     alive: ClassVar[int] = 0
 
-    def __init__(self, one: Contestant) -> None:
+    def __init__(self, one: TimedEntry) -> None:
         self.name = one.name
         Made.alive += 1
 
@@ -75,14 +75,14 @@ def fresh() -> None:
     Made.log, Made.placed, Made.gone, Made.alive = [], [], [], 0
 
 
-def contestants(*names: str) -> list[Contestant]:
+def subjects(*names: str) -> list[TimedEntry]:
     entry: Entry = None  # type: ignore[assignment]  # nothing here looks at it
-    return [Contestant(name, entry) for name in names]
+    return [TimedEntry(name, entry) for name in names]
 
 
 def test_ratios_cancel_what_drifts_and_controls_are_one() -> None:
     effort = Effort(processes=4, most_processes=4, rounds=10, seconds=1e9)
-    found = measure(with_controls(contestants("a", "b")), effort, Made)
+    found = measure(with_controls(subjects("a", "b")), effort, Made)
     a, b, control = (found.course(name) for name in ("a", "b", "a (control)"))
     assert a is not None and b is not None and control is not None
     assert [len(one) for one in a.rounds] == [10, 10, 10, 10]
@@ -96,7 +96,7 @@ def test_frameworks_are_imported_two_at_a_time_and_nothing_is_timed_meanwhile() 
     said: list[str] = []
 
     class Told(Made):
-        def __init__(self, one: Contestant) -> None:
+        def __init__(self, one: TimedEntry) -> None:
             super().__init__(one)
             said.append(f"begin {one.name}")
 
@@ -109,7 +109,7 @@ def test_frameworks_are_imported_two_at_a_time_and_nothing_is_timed_meanwhile() 
             return super().fitting(block_ms)
 
     effort = Effort(processes=2, most_processes=2, rounds=2, seconds=1e9)
-    measure(contestants("a", "b", "c"), effort, Told)
+    measure(subjects("a", "b", "c"), effort, Told)
     loading = ["begin a", "begin b", "load a", "begin c", "load b", "load c"]
     assert said == [*loading, "fit", "fit", "fit", *loading]
 
@@ -122,13 +122,13 @@ def test_no_thread_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     effort = Effort(processes=2, most_processes=2, rounds=2, seconds=1e9)
-    assert measure(contestants("a", "b"), effort, Made).processes == 2
+    assert measure(subjects("a", "b"), effort, Made).processes == 2
     assert Made.alive == 0
 
 
-def test_one_round_times_each_contestant_once() -> None:
+def test_one_round_times_each_entry_once() -> None:
     effort = Effort(processes=2, most_processes=2, rounds=6, seconds=1e9, pauses=False)
-    measure(contestants("a", "b", "c"), effort, Made)
+    measure(subjects("a", "b", "c"), effort, Made)
     timed = [Made.log[k : k + 3] for k in range(0, len(Made.log), 3)]
     assert all(sorted(one) == ["a", "b", "c"] for one in timed)
     assert len(timed) == 12
@@ -136,24 +136,24 @@ def test_one_round_times_each_contestant_once() -> None:
 
 def test_what_cannot_be_loaded_is_a_failure_and_the_others_go_on() -> None:
     effort = Effort(processes=2, most_processes=2, rounds=6, seconds=1e9)
-    found = measure(contestants("broken", "a", "b"), effort, Made)
+    found = measure(subjects("broken", "a", "b"), effort, Made)
     assert [(one.name, reason) for one, reason in found.failures] == [
         ("broken", "it cannot be built")
     ]
-    assert [one.contestant.name for one in found.courses] == ["a", "b"]
+    assert [one.subject.name for one in found.courses] == ["a", "b"]
     assert Made.alive == 0
 
 
 def test_what_dies_in_the_middle_is_dropped_whole() -> None:
     effort = Effort(processes=4, most_processes=4, rounds=10, seconds=1e9)
-    found = measure(contestants("a", "dies", "b"), effort, Made)
+    found = measure(subjects("a", "dies", "b"), effort, Made)
     assert [one.name for one, _ in found.failures] == ["dies"]
     a, b = found.courses
     assert [len(one) for one in a.rounds] == [len(one) for one in b.rounds]
 
 
 def test_nothing_left_ends_the_run() -> None:
-    found = measure(contestants("broken 1", "broken 2"), Effort(), Made)
+    found = measure(subjects("broken 1", "broken 2"), Effort(), Made)
     assert found.courses == () and len(found.failures) == 2 and found.processes == 0
 
 
@@ -163,7 +163,7 @@ def test_spent_time_ends_the_run_and_says_what_the_target_takes(
     class Noisy(Made):
         made = 0
 
-        def __init__(self, one: Contestant) -> None:
+        def __init__(self, one: TimedEntry) -> None:
             super().__init__(one)
             Noisy.made += 1
             self.factor = 1 + 0.3 * (Noisy.made % 5)
@@ -172,7 +172,7 @@ def test_spent_time_ends_the_run_and_says_what_the_target_takes(
             return [self.factor * ms for ms in super().block(*arguments, **options)]  # type: ignore[arg-type]
 
     effort = Effort(processes=3, most_processes=30, rounds=6, seconds=0.0)
-    found = measure(contestants("a", "b"), effort, Noisy)
+    found = measure(subjects("a", "b"), effort, Noisy)
     assert found.stopped == "time spent"
     assert found.needed_seconds is not None and found.needed_seconds > found.seconds
 
@@ -182,7 +182,7 @@ def test_a_refusal_is_raised_before_anything_is_timed() -> None:
         raise UsageError("unequal")
 
     with pytest.raises(UsageError, match="unequal"):
-        measure(contestants("a", "b"), Effort(rounds=6), Made, check=refuse)
+        measure(subjects("a", "b"), Effort(rounds=6), Made, check=refuse)
     assert Made.log == [] and Made.alive == 0
 
 
@@ -205,21 +205,21 @@ def test_long_calls_are_not_preceded_by_untimed_ones() -> None:
             return [benchmark._LONG_MS * 2] * calls
 
     effort = Effort(processes=2, most_processes=2, rounds=6, seconds=1e9, pauses=False)
-    measure(contestants("a"), effort, Watched)
+    measure(subjects("a"), effort, Watched)
     assert settled[0] > 0 and set(settled[6:]) == {0.0}
 
 
 def test_blocks_of_all_have_the_calls_that_fit_of_the_slowest() -> None:
     """Lower quartiles of unequal numbers of calls would be different statistics."""
     effort = Effort(processes=2, most_processes=2, rounds=4, seconds=1e9)
-    found = measure(contestants("a", "b"), effort, Made)
+    found = measure(subjects("a", "b"), effort, Made)
     assert [len(calls) for one in found.courses for calls in one.calls] == [12] * 4
 
 
 @pytest.mark.skipif(len(cores.available()) < 2, reason="needs two cores that may be chosen")
-def test_all_contestants_of_a_process_run_on_one_core_and_the_next_elsewhere() -> None:
+def test_all_entries_of_a_process_run_on_one_core_and_the_next_elsewhere() -> None:
     effort = Effort(processes=4, most_processes=4, rounds=2, seconds=1e9)
-    measure(contestants("a", "b", "c"), effort, Made)
+    measure(subjects("a", "b", "c"), effort, Made)
     assert [name for name, _ in Made.placed] == ["a", "b", "c"] * 4
     where = [place for _, place in Made.placed]
     assert all(len(place) == 1 for place in where)

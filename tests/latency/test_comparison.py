@@ -12,7 +12,7 @@ from zoodiff.latency import verdicts as latencies
 from zoodiff.latency.benchmark import Course, Effort, Measured
 from zoodiff.latency.comparison import read, unsettled
 from zoodiff.latency.conditions import Scope, Stated
-from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.latency.verdicts import judge
 from zoodiff.store.folder import Store
 from zoodiff.zoos import registry
@@ -61,7 +61,7 @@ def course(
     name: str, values: list[np.ndarray], copy: int = 0, of: str = "", **aspects: str
 ) -> Course:
     entry = registry.resolve("torchvision:resnet18@random")
-    one = Contestant(name, entry, copy=copy, of=of, scope=Scope(batch=4))
+    one = TimedEntry(name, entry, copy=copy, of=of, scope=Scope(batch=4))
     loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", aspects), {}, 1, {})
     return Course(one, loaded, values, values, values, [3.0], 0.001, 7)
 
@@ -129,10 +129,10 @@ def test_what_gets_steadily_slower_is_not_settled() -> None:
 def test_a_mode_must_name_somebody(fake_zoo) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("other:small")]
     asked = session.Asked(modes=("fake=fast", "fake=slow"))
-    names = [one.name for one in session.contestants_of(entries, asked)]
+    names = [one.name for one in session.timed_entries(entries, asked)]
     assert names == ["fake:small@w1 [fast]", "fake:small@w1 [slow]", "other:small@w1"]
     with pytest.raises(UsageError, match="names none of the entries"):
-        session.contestants_of(entries, session.Asked(modes=("kears=xla",)))
+        session.timed_entries(entries, session.Asked(modes=("kears=xla",)))
 
 
 def test_weights_that_take_a_download_are_random_unless_named() -> None:
@@ -150,7 +150,7 @@ def test_entries_are_timed_and_recorded(fake_zoo, tmp_path) -> None:
     store = Store(tmp_path)
     store.prepare()
     with LocalEngine() as engine:
-        outcome = session.run(engine, session.contestants_of(entries, asked), asked)
+        outcome = session.run(engine, session.timed_entries(entries, asked), asked)
     session.record(outcome, asked, store)
     assert [row.entry for row in outcome.timings.rows] == ["fake:small@w1", "other:small@w1"]
     assert list(outcome.timings.failures) == ["fake:crashes@w1"]
@@ -163,20 +163,18 @@ def test_entries_are_timed_and_recorded(fake_zoo, tmp_path) -> None:
 
 def test_unequal_entries_are_refused_before_timing(fake_zoo) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("other:small")]
-    contestants = [
-        Contestant("a", entries[0]),
-        Contestant("b", entries[1], Scope(batch=4)),
+    subjects = [
+        TimedEntry("a", entries[0]),
+        TimedEntry("b", entries[1], Scope(batch=4)),
     ]
     with LocalEngine() as engine, pytest.raises(UsageError, match=r"batch 1 \| 4"):
-        session.run(engine, contestants, session.Asked(effort=EFFORT))
+        session.run(engine, subjects, session.Asked(effort=EFFORT))
 
 
 def test_nothing_to_time_is_an_error(fake_zoo) -> None:
     asked = session.Asked(effort=EFFORT)
     with LocalEngine() as engine, pytest.raises(MeasurementError, match="nothing could be timed"):
-        session.run(
-            engine, session.contestants_of([registry.resolve("fake:crashes")], asked), asked
-        )
+        session.run(engine, session.timed_entries([registry.resolve("fake:crashes")], asked), asked)
 
 
 def test_latencies_of_two_machines_are_not_compared(fake_zoo, tmp_path) -> None:
@@ -185,7 +183,7 @@ def test_latencies_of_two_machines_are_not_compared(fake_zoo, tmp_path) -> None:
     store = Store(tmp_path)
     store.prepare()
     with LocalEngine() as engine:
-        outcome = session.run(engine, session.contestants_of(entries, asked), asked)
+        outcome = session.run(engine, session.timed_entries(entries, asked), asked)
     session.record(outcome, asked, store)
     first, copy = sorted(store, key=lambda record: record.values.repeat)
     changed = copy.values.environment | {

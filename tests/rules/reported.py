@@ -21,7 +21,7 @@ from zoodiff.latency.benchmark import Course, Measured
 from zoodiff.latency.cold_start import Cold, ColdRun
 from zoodiff.latency.comparison import read
 from zoodiff.latency.conditions import Scope, Stated
-from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.latency.sweep_result import Cell, Sweep
 from zoodiff.preprocessing.conventions import differing
 from zoodiff.preprocessing.effective import effective
@@ -149,7 +149,7 @@ def _rounds(
 
 def _course(name: str, rounds: list[np.ndarray], paused: float = 1.0, of: str = "") -> Course:
     entry = registry.resolve("torchvision:resnet18@random")
-    one = Contestant(name, entry, copy=int(bool(of)), of=of, scope=Scope())
+    one = TimedEntry(name, entry, copy=int(bool(of)), of=of, scope=Scope())
     loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", {}), {}, 1, {})
     return Course(one, loaded, rounds, rounds, rounds, [paused], 0.001, 7)
 

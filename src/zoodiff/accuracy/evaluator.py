@@ -21,7 +21,7 @@ from zoodiff.accuracy.checkpoints import Keeps, Part
 from zoodiff.accuracy.encoded import EncodedImages
 from zoodiff.accuracy.evaluation import Evaluation, Repeated, collect
 from zoodiff.accuracy.predictions import Predictions, predictions
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
 from zoodiff.engines.local import LocalEngine
@@ -54,12 +54,12 @@ class _Chunk:
 
 
 class Evaluator:
-    """Runs contestants over a data set; ``step`` is called with (images done, of)."""
+    """Runs entries over a data set; ``step`` is called with (images done, of)."""
 
     def __init__(
         self,
         engine: LocalEngine,
-        contestants: Sequence[Contestant],
+        subjects: Sequence[EvaluatedEntry],
         images: ImageSet,
         parts: Keeps,
         *,
@@ -71,14 +71,14 @@ class Evaluator:
         enough: Callable[[Part], bool] | None = None,
         first: int = 0,
     ) -> None:
-        self._engine, self._contestants, self._images = engine, list(contestants), images
+        self._engine, self._subjects, self._images = engine, list(subjects), images
         self._parts, self._lanes, self._batch, self._seed = parts, lanes, batch, seed
         self._numbers = list(range(len(images)) if numbers is None else numbers)
         self._step = step
         self._encoded = EncodedImages(images, lanes)
         self._first = first
         """Number of the first part, where other parts of the data set are done elsewhere."""
-        self._geometries = list(dict.fromkeys(one.geometry for one in contestants))
+        self._geometries = list(dict.fromkeys(one.geometry for one in subjects))
         self._decoding = decoding(list(dict.fromkeys(one.library for one in self._geometries)))
         self._lock = threading.Lock()
         self._failed: dict[str, str] = {}
@@ -89,7 +89,7 @@ class Evaluator:
         self._enough = enough
         """Is shown each part in the order of the images; says whether no more are needed."""
         self._begun: dict[int, Part] = {}
-        """Parts of an interrupted run that lack some contestants."""
+        """Parts of an interrupted run that lack some entries."""
         self._waiting: dict[int, Part] = {}
         self._shown = 0
         self._satisfied = threading.Event()
@@ -99,8 +99,8 @@ class Evaluator:
     def run(self) -> Evaluation:
         """Do what is missing and return all of it.
 
-        A contestant whose worker fails is left out with the reason. Raises MeasurementError where
-        no contestant is left, and what a thread raised.
+        An entry whose worker fails is left out with the reason. Raises MeasurementError where
+        no entry is left, and what a thread raised.
         """
         import time
 
@@ -117,16 +117,16 @@ class Evaluator:
             self._work(chunks, missing)
         count = self._shown if self._satisfied.is_set() else len(chunks)
         parts = [self._parts.get(self._first + k) for k in range(count)]
-        found = collect(self._contestants, parts, self._failed, time.perf_counter() - begin)
+        found = collect(self._subjects, parts, self._failed, time.perf_counter() - begin)
         found.done_now = self._done - before
         return found
 
     def _kept(self, number: int) -> bool:
-        """Whether a part is finished for all contestants; takes over what it knows of them."""
+        """Whether a part is finished for all entries; takes over what it knows of them."""
         if not self._parts.has(number):
             return False
         part = self._parts.get(number)
-        for one in self._contestants:
+        for one in self._subjects:
             if one.name not in part.found or one.name not in part.facts:
                 continue
             facts = part.facts[one.name]
@@ -135,7 +135,7 @@ class Evaluator:
             self._versions.setdefault("decoder", facts["decoder"])
             if facts["repeated"] is not None:
                 self._repeated.setdefault(one.name, Repeated(*facts["repeated"]))
-        names = {one.name for one in self._contestants}
+        names = {one.name for one in self._subjects}
         if names <= part.found.keys():
             return True
         self._begun[number] = part
@@ -150,7 +150,7 @@ class Evaluator:
         )
         return part if same else None
 
-    def _facts(self, one: Contestant, number: int) -> dict[str, Any]:
+    def _facts(self, one: EvaluatedEntry, number: int) -> dict[str, Any]:
         again = self._repeated.get(one.name) if number == 0 else None
         return {
             "loaded": self._loaded.get(one.handle, {}),
@@ -196,7 +196,7 @@ class Evaluator:
                     one.join(60)
             # Workers end with the thread that started them: none of these can be used again.
             self._engine.release(self._decoding, "decode")
-            for spec in dict.fromkeys(one.entry.worker for one in self._contestants):
+            for spec in dict.fromkeys(one.entry.worker for one in self._subjects):
                 self._engine.release(spec, "accuracy")
         if self._error is not None:
             raise self._error
@@ -270,7 +270,7 @@ class Evaluator:
 
     def _classify(self, lane: int, ready: queue.Queue[_Chunk | None]) -> None:
         workers: dict[str, WorkerClient] = {}
-        for one in self._contestants:
+        for one in self._subjects:
             if not self._stop.is_set() and one.handle not in workers:
                 self._load(one, lane, workers)
         while not self._stop.is_set():
@@ -282,7 +282,7 @@ class Evaluator:
                 return
             self._finish(chunk, self._answers(chunk, workers))
 
-    def _load(self, one: Contestant, lane: int, workers: dict[str, WorkerClient]) -> None:
+    def _load(self, one: EvaluatedEntry, lane: int, workers: dict[str, WorkerClient]) -> None:
         with self._lock:
             worker = self._engine.worker(one.entry.worker, "accuracy", copy=lane)
         try:
@@ -291,7 +291,7 @@ class Evaluator:
             loaded = asdict(worker.load(request, doing=f"loading {one.name}"))
             versions = worker.hello("asking for versions")
         except ZoodiffError as error:
-            for other in self._contestants:
+            for other in self._subjects:
                 if other.handle == one.handle:
                     self._fail(other.name, str(error))
             return
@@ -303,14 +303,14 @@ class Evaluator:
     def _fail(self, name: str, why: str) -> None:
         with self._lock:
             self._failed.setdefault(name, why)
-            if len(self._failed) == len(self._contestants):
+            if len(self._failed) == len(self._subjects):
                 first = next(iter(self._failed.values()))
                 raise MeasurementError(f"no entry could be run; the first: {first}")
 
     def _answers(self, chunk: _Chunk, workers: dict[str, WorkerClient]) -> dict[str, NDArray[Any]]:
         found: dict[str, NDArray[Any]] = {}
         begun = self._before(chunk)
-        for one in self._contestants:
+        for one in self._subjects:
             if begun is not None and one.name in begun.found:
                 continue
             with self._lock:
@@ -325,7 +325,7 @@ class Evaluator:
                 WorkerClient.unshare(array)
         return found
 
-    def _classified(self, one: Contestant, chunk: _Chunk, worker: WorkerClient) -> NDArray[Any]:
+    def _classified(self, one: EvaluatedEntry, chunk: _Chunk, worker: WorkerClient) -> NDArray[Any]:
         """(images, outputs) of a chunk."""
         import numpy as np
 
@@ -363,7 +363,7 @@ class Evaluator:
         begun = self._before(chunk)
         if begun is not None:
             found, facts = dict(begun.found), dict(begun.facts)
-        for one in self._contestants:
+        for one in self._subjects:
             if one.name not in outputs:
                 continue
             values = np.asarray(outputs[one.name])[kept]
@@ -399,7 +399,7 @@ class Evaluator:
             self._step(self._done, len(self._numbers))
 
 
-def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int64]:
+def outward_of(one: EvaluatedEntry, images: ImageSet, width: int) -> NDArray[np.int64]:
     """Which output means which class of the data set; -1 for none.
 
     Raises MeasurementError where the number of outputs fits no label space, UsageError where two
@@ -408,7 +408,7 @@ def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int6
     return mapping(space_of(one, images, width), images.space or LabelSpace("classes", width))
 
 
-def space_of(one: Contestant, images: ImageSet, width: int) -> LabelSpace:
+def space_of(one: EvaluatedEntry, images: ImageSet, width: int) -> LabelSpace:
     """The label space of an entry with so many outputs; what it does not say, the images do.
 
     Raises MeasurementError where the number of outputs fits no label space.

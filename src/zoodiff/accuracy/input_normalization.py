@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.architecture import describe as architecture
 from zoodiff.engines.local import LocalEngine
 from zoodiff.equivalence.native_run import weights_of
@@ -35,8 +35,8 @@ def head_of(engine: LocalEngine, entry: Entry) -> Head:
     return head(graph, weights) or found
 
 
-def with_head(engine: LocalEngine, one: Contestant) -> Contestant:
-    """A contestant with its network's head, where it can be read."""
+def with_head(engine: LocalEngine, one: EvaluatedEntry) -> EvaluatedEntry:
+    """An entry with its network's head, where it can be read."""
     try:
         return replace(one, head=head_of(engine, one.entry))
     except ZoodiffError:

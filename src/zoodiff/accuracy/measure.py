@@ -15,7 +15,7 @@ from zoodiff.accuracy.checkpoints import Part, Parts
 from zoodiff.accuracy.evaluation import Evaluation, Repeated
 from zoodiff.accuracy.evaluator import Evaluator
 from zoodiff.accuracy.predictions import Predictions, Stored, from_parquet, to_parquet
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet, content_hash
 from zoodiff.data.labels import mapping
 from zoodiff.engines.local import LocalEngine
@@ -99,7 +99,7 @@ def pair_level(pairs: int) -> float:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Records in the order of the contestants, and what a user should know."""
+    """Records in the order of the entries, and what a user should know."""
 
     records: tuple[Record, ...]
     failures: tuple[Failure, ...]
@@ -119,18 +119,18 @@ def default_lanes() -> int:
 
 def measure(
     engine: LocalEngine,
-    contestants: Sequence[Contestant],
+    subjects: Sequence[EvaluatedEntry],
     images: ImageSet,
     store: Store,
     settings: Settings,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Outcome:
-    """Accuracy of all contestants on the images; what the store has is not measured again.
+    """Accuracy of all entries on the images; what the store has is not measured again.
 
     Raises UsageError for entries that are named twice and images without labels, MeasurementError
     where too many images are damaged or no entry could be run.
     """
-    asked = prepare(contestants, images, settings)
+    asked = prepare(subjects, images, settings)
     with waiting_for(store.leases, asked.lease):
         todo = look(asked, store, settings)
         if not todo.missing:
@@ -146,7 +146,7 @@ def measure(
             seed=settings.seed,
             numbers=todo.asked.numbers,
             step=step,
-            enough=Judge([one.name for one in contestants], settings.decide)
+            enough=Judge([one.name for one in subjects], settings.decide)
             if settings.decide is not None
             else None,
         ).run()
@@ -157,9 +157,9 @@ def measure(
 class Asked:
     """A pass over a data set before anything is looked up."""
 
-    contestants: tuple[Contestant, ...]
+    subjects: tuple[EvaluatedEntry, ...]
     keys: dict[str, str]
-    """Of the records, by the contestants' names."""
+    """Of the records, by the entries' names."""
     numbers: list[int]
     """Of the images that are to be seen, in the order of the parts."""
 
@@ -182,16 +182,16 @@ class Todo:
 
     asked: Asked
     known: dict[str, Record]
-    missing: tuple[Contestant, ...]
+    missing: tuple[EvaluatedEntry, ...]
 
     def parts(self, store: Store) -> Parts:
         """Where what is finished of it lies."""
         return Parts(store.files, f"unfinished/{self.asked.folder}")
 
 
-def prepare(contestants: Sequence[Contestant], images: ImageSet, settings: Settings) -> Asked:
+def prepare(subjects: Sequence[EvaluatedEntry], images: ImageSet, settings: Settings) -> Asked:
     """What a pass asks for; raises UsageError as ``measure`` does."""
-    names = Counter(one.name for one in contestants)
+    names = Counter(one.name for one in subjects)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise UsageError(f"{twice[0]} is named twice; name it once")
@@ -200,8 +200,8 @@ def prepare(contestants: Sequence[Contestant], images: ImageSet, settings: Setti
             f"the images of {images.name} have no labels; name the file with them with --truth"
         )
     _check_labels(images)
-    keys = {one.name: _key(one, images, settings, names) for one in contestants}
-    return Asked(tuple(contestants), keys, _numbers(len(images), settings))
+    keys = {one.name: _key(one, images, settings, names) for one in subjects}
+    return Asked(tuple(subjects), keys, _numbers(len(images), settings))
 
 
 def look(asked: Asked, store: Store, settings: Settings) -> Todo:
@@ -209,7 +209,7 @@ def look(asked: Asked, store: Store, settings: Settings) -> Todo:
     known = {} if settings.fresh else _known(store, asked.keys)
     if settings.decide is not None and len(known) < len(asked.keys):
         known = {}  # how many images are needed depends on all entries
-    missing = tuple(one for one in asked.contestants if one.name not in known)
+    missing = tuple(one for one in asked.subjects if one.name not in known)
     return Todo(asked, known, missing)
 
 
@@ -256,7 +256,7 @@ def finish(
         if repeated:
             copies = "image is a copy" if repeated == 1 else "images are copies"
             notes.append(f"{repeated} {copies} of others, to the byte")
-    records = tuple(known[one.name] for one in todo.asked.contestants if one.name in known)
+    records = tuple(known[one.name] for one in todo.asked.subjects if one.name in known)
     return Outcome(records, tuple(failures), left_out, tuple(notes), speed)
 
 
@@ -279,7 +279,7 @@ def _numbers(count: int, settings: Settings) -> list[int]:
     return drawn if settings.decide is not None else sorted(drawn)
 
 
-def _key(one: Contestant, images: ImageSet, settings: Settings, names: Iterable[str]) -> str:
+def _key(one: EvaluatedEntry, images: ImageSet, settings: Settings, names: Iterable[str]) -> str:
     decide = {"decide": settings.decide, "among": sorted(names)} if settings.decide else {}
     return key_of(
         kind="accuracy",
@@ -340,7 +340,7 @@ def _check_damage(left_out: dict[str, str], total: int, settings: Settings) -> N
 
 
 def _record(
-    one: Contestant,
+    one: EvaluatedEntry,
     images: ImageSet,
     found: Evaluation,
     key: str,
@@ -441,7 +441,7 @@ def _depends(again: Repeated | None) -> list[str]:
     ]
 
 
-def _without_output(one: Contestant, images: ImageSet, found: Evaluation) -> list[str]:
+def _without_output(one: EvaluatedEntry, images: ImageSet, found: Evaluation) -> list[str]:
     """Said where images are of classes that the entry does not know; they count as wrong."""
     if one.labels.classes == 0 or images.space is None:
         return []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoodiff.accuracy.checkpoints import Memory
 from zoodiff.accuracy.evaluator import CHUNK, Evaluator, outward_of, space_of
 from zoodiff.accuracy.predictions import probabilities
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
 from zoodiff.engines.local import LocalEngine
@@ -46,7 +46,7 @@ class Trials:
     def __init__(
         self,
         engine: LocalEngine,
-        one: Contestant,
+        one: EvaluatedEntry,
         images: ImageSet,
         numbers: Sequence[int],
         *,
@@ -129,13 +129,13 @@ class Trials:
     def _run(self, specs: Sequence[Preprocessing]) -> None:
         import numpy as np
 
-        contestants = [
+        subjects = [
             replace(self._one, spec=spec, variant=f"trial {k}") for k, spec in enumerate(specs)
         ]
         parts = Memory()
         found = Evaluator(
             self._engine,
-            contestants,
+            subjects,
             self._images,
             parts,
             lanes=self._lanes,
@@ -155,6 +155,6 @@ class Trials:
                 "some images can be decoded by one library and not by another; leave them out"
             )
         chunks = -(-len(self._numbers) // CHUNK)
-        for one in contestants:
+        for one in subjects:
             outputs = np.concatenate([parts.get(k).outputs[one.name] for k in range(chunks)])
             self._known[one.spec] = probabilities(outputs)

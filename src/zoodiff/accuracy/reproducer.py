@@ -16,7 +16,7 @@ from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.checkpoints import Memory
 from zoodiff.accuracy.comparison import Pair
 from zoodiff.accuracy.evaluator import Evaluator, outward_of
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
@@ -53,7 +53,7 @@ class Shown:
 def write(
     folder: Path,
     engine: LocalEngine,
-    sides: tuple[Contestant, Contestant],
+    sides: tuple[EvaluatedEntry, EvaluatedEntry],
     images: ImageSet,
     pair: Pair,
     explanation: Explanation | None = None,
@@ -98,7 +98,7 @@ _SIDES = ("first", "second")
 
 def _shown(
     engine: LocalEngine,
-    one: Contestant,
+    one: EvaluatedEntry,
     images: ImageSet,
     number: int,
     data: bytes,
@@ -135,7 +135,7 @@ def _shown(
 
 
 def _pixels(
-    engine: LocalEngine, one: Contestant, images: ImageSet, data: bytes
+    engine: LocalEngine, one: EvaluatedEntry, images: ImageSet, data: bytes
 ) -> tuple[NDArray[Any], tuple[int, int]]:
     """(1, rows, columns, 3) of the image, and its size before it was resized."""
 

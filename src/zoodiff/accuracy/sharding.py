@@ -18,7 +18,7 @@ from zoodiff.accuracy.checkpoints import Part, from_bytes, to_bytes
 from zoodiff.accuracy.evaluation import collect
 from zoodiff.accuracy.evaluator import CHUNK, Evaluator
 from zoodiff.accuracy.measure import Outcome, Settings, Todo, default_lanes
-from zoodiff.accuracy.subject import Contestant, contestant
+from zoodiff.accuracy.subject import EvaluatedEntry, evaluated_entry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
@@ -60,15 +60,15 @@ class ImagePass:
         """Images of the parts that came in, by the parts' numbers."""
         self._found = 0
 
-    def _ready(self, limits: Limits | None) -> list[Contestant]:
+    def _ready(self, limits: Limits | None) -> list[EvaluatedEntry]:
         """Entries with a complete preprocessing; a file may be opened for its input size."""
-        ready: list[Contestant] = []
+        ready: list[EvaluatedEntry] = []
         with LocalEngine(limits) as pool:
             for entry in self._task.entries:
                 reason = usable(entry.worker)
                 try:
                     if reason is None:
-                        ready.append(contestant_of(pool, self._task, entry))
+                        ready.append(evaluated_entry_of(pool, self._task, entry))
                 except ZoodiffError as error:
                     reason = str(error)
                 if reason is not None:
@@ -107,7 +107,7 @@ class ImagePass:
                 f"{name}, parts {shard[0]} to {shard[-1]}",
                 {
                     **common,
-                    "contestants": [subject.of_contestant(one) for one in lacking[shard[0]]],
+                    "entries": [subject.to_plain(one) for one in lacking[shard[0]]],
                     "first": shard[0],
                     "numbers": numbers[shard[0] * CHUNK : (shard[-1] + 1) * CHUNK],
                 },
@@ -115,11 +115,11 @@ class ImagePass:
             for shard in shards(lacking, slots)
         ]
 
-    def _lacking(self) -> dict[int, tuple[Contestant, ...]]:
+    def _lacking(self) -> dict[int, tuple[EvaluatedEntry, ...]]:
         """The entries that each part lacks, of parts that lack any."""
         assert self._todo is not None
         parts = self._todo.parts(self._store)
-        found: dict[int, tuple[Contestant, ...]] = {}
+        found: dict[int, tuple[EvaluatedEntry, ...]] = {}
         for number in range(-(-len(self._todo.asked.numbers) // CHUNK)):
             there = parts.get(number).found if parts.has(number) else {}
             lack = tuple(one for one in self._todo.missing if one.name not in there)
@@ -240,7 +240,7 @@ def do_shard(
         )
     found = Evaluator(
         pool,
-        [subject.contestant_of(one) for one in data["contestants"]],
+        [subject.from_plain(one) for one in data["entries"]],
         images,
         _Sent(say),
         lanes=data["lanes"],
@@ -280,10 +280,10 @@ def images_of(task: Task) -> ImageSet:
     return _open(task.settings)
 
 
-def contestant_of(engine: LocalEngine, task: Task, entry: Entry) -> Contestant:
-    """An entry as a task measures it; raises as ``contestant`` does."""
+def evaluated_entry_of(engine: LocalEngine, task: Task, entry: Entry) -> EvaluatedEntry:
+    """An entry as a task measures it; raises as ``evaluated_entry`` does."""
     labels = task.settings["labels"]
-    return contestant(engine, entry, labels=label_space(labels) if labels else None)
+    return evaluated_entry(engine, entry, labels=label_space(labels) if labels else None)
 
 
 def settings_of(task: Task, *, fresh: bool = False) -> Settings:

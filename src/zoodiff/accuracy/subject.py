@@ -22,7 +22,7 @@ from zoodiff.zoos.files.sidecar import specification
 
 
 @dataclass(frozen=True)
-class Contestant:
+class EvaluatedEntry:
     """An entry, how its images are prepared, and what its outputs mean."""
 
     entry: Entry
@@ -37,7 +37,7 @@ class Contestant:
 
     @property
     def handle(self) -> str:
-        """The full reference; contestants with the same one share a loaded network."""
+        """The full reference; entries with the same one share a loaded network."""
         return str(self.entry.ref)
 
     @property
@@ -51,13 +51,13 @@ class Contestant:
         return geometry(self.spec)
 
 
-def contestant(
+def evaluated_entry(
     engine: LocalEngine,
     entry: Entry,
     *,
     changes: Mapping[str, Any] | None = None,
     labels: LabelSpace | None = None,
-) -> Contestant:
+) -> EvaluatedEntry:
     """Complete an entry's preprocessing; ``changes`` replace single fields of it.
 
     ``labels`` is the label space of an entry that says nothing of its own. A file is opened for
@@ -71,7 +71,7 @@ def contestant(
     _, rows, columns = entry.model.input_shape
     spec, taken = completed(published, size or (rows, columns))
     own = entry.model.labels
-    found = Contestant(entry, spec, taken, labels if labels and not own.classes else own)
+    found = EvaluatedEntry(entry, spec, taken, labels if labels and not own.classes else own)
     geometry(spec)
     return found
 
@@ -119,8 +119,8 @@ def _value(text: str) -> Any:
     return text
 
 
-def of_contestant(one: Contestant) -> dict[str, Any]:
-    """A contestant of a pass over images; what its network does by itself is not needed there."""
+def to_plain(one: EvaluatedEntry) -> dict[str, Any]:
+    """An entry of a pass over images; what its network does by itself is not needed there."""
     return {
         "entry": of_entry(one.entry),
         "spec": one.spec.to_dict(),
@@ -129,10 +129,10 @@ def of_contestant(one: Contestant) -> dict[str, Any]:
     }
 
 
-def contestant_of(plain: Mapping[str, Any]) -> Contestant:
-    """The contestant; raises as ``entry_of`` does."""
+def from_plain(plain: Mapping[str, Any]) -> EvaluatedEntry:
+    """The entry; raises as ``entry_of`` does."""
     labels = {**plain["labels"], "names": tuple(plain["labels"]["names"])}
-    return Contestant(
+    return EvaluatedEntry(
         entry_of(plain["entry"]),
         Preprocessing.from_dict(plain["spec"]),
         tuple(plain["taken"]),

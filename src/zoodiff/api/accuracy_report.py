@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zoodiff.accuracy.attribution.session import Reasons
     from zoodiff.accuracy.comparison import Comparison, Pair, Row
     from zoodiff.accuracy.measure import Outcome, Settings
-    from zoodiff.accuracy.subject import Contestant
+    from zoodiff.accuracy.subject import EvaluatedEntry
     from zoodiff.data.images import ImageSet
     from zoodiff.engines.local import LocalEngine
     from zoodiff.store.records import Failure, Record
@@ -240,8 +240,8 @@ def _measured(session: _Session) -> AccuracyReport:
     )
 
 
-def _subjects(session: _Session) -> list[Contestant]:
-    from zoodiff.accuracy.subject import changes_of, contestant
+def _subjects(session: _Session) -> list[EvaluatedEntry]:
+    from zoodiff.accuracy.subject import changes_of, evaluated_entry
     from zoodiff.data.labels import find
     from zoodiff.store.records import Failure
     from zoodiff.zoos import registry
@@ -250,10 +250,10 @@ def _subjects(session: _Session) -> list[Contestant]:
     space = find(asked.labels) if asked.labels else None
     changes = changes_of(asked.preprocessing)
     entries = [registry.resolve(entry) for entry in asked.entries]
-    subjects: list[Contestant] = []
+    subjects: list[EvaluatedEntry] = []
     for entry in entries:
         try:
-            subjects.append(contestant(session.engine, entry, changes=changes, labels=space))
+            subjects.append(evaluated_entry(session.engine, entry, changes=changes, labels=space))
         except MeasurementError as error:
             if len(entries) == 1:
                 raise
@@ -272,7 +272,7 @@ def _subjects(session: _Session) -> list[Contestant]:
 
 
 def _write_evidence(
-    session: _Session, subjects: list[Contestant], comparison: Comparison, attribution: Reasons
+    session: _Session, subjects: list[EvaluatedEntry], comparison: Comparison, attribution: Reasons
 ) -> None:
     """Write a reproducer of every pair that differs; of two entries, whatever they do."""
     from zoodiff.accuracy.reproducer import write

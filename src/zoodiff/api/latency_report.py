@@ -126,7 +126,7 @@ def latency(
     store.prepare()
     entries = [session.entry_of(entry) for entry in asked.entries]
     rounds = _rounds(asked)
-    subjects = session.contestants_of(entries, rounds)
+    subjects = session.timed_entries(entries, rounds)
     with tempfile.TemporaryDirectory(prefix="zoodiff-") as folder, workers(asked.limits) as engine:
         reference: Beside | None = None
         if asked.why and len(subjects) > 1:
@@ -201,7 +201,7 @@ def _findings(
 ) -> tuple[LatencyFinding, ...]:
     from zoodiff.latency.findings import find
 
-    entries = {one.name: one.entry for one in outcome.contestants}
+    entries = {one.name: one.entry for one in outcome.subjects}
     macs = reference.macs() if reference else {}
     ratios = find(outcome.timings, outcome.measured, entries, macs)
     return tuple(sorted([*ratios, *extras.findings()], key=lambda one: one.code))

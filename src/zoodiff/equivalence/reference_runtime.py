@@ -1,6 +1,6 @@
 """Two entries in one common runtime, ONNX Runtime, each with its own weights.
 
-Each entry's canonical graph is lowered to an ONNX file, which is then one more contestant of the
+Each entry's canonical graph is lowered to an ONNX file, which is then one more entry of the
 same measurement. What only one of the two does inside the network is taken out of a second file.
 No framework's exporter takes part, so no exporter's habits are compared.
 """

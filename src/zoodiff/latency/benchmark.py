@@ -1,6 +1,6 @@
-"""Time contestants against each other: fresh processes, and in each many short blocks in rounds.
+"""Time entries against each other: fresh processes, and in each many short blocks in rounds.
 
-Only one process computes at a time. Within a round every contestant gets one block, so that drift
+Only one process computes at a time. Within a round every entry gets one block, so that drift
 and neighbours hit all alike, and ratios are later formed within rounds. Everything is done again in
 fresh processes, because memory lies elsewhere in each, until the ratios are known well enough or
 the time is spent.
@@ -22,7 +22,7 @@ from zoodiff.errors import ZoodiffError
 from zoodiff.latency import cpu_affinity as cores
 from zoodiff.latency import system_noise as disturbances
 from zoodiff.latency.ordering import orders
-from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.stats import ratios
 
 if TYPE_CHECKING:
@@ -47,14 +47,14 @@ class Effort:
     """How much is measured."""
 
     seconds: float = 60.0
-    """Measuring time of all contestants together; loading networks comes on top."""
+    """Measuring time of all entries together; loading networks comes on top."""
     processes: int = 5
-    """The least number of fresh processes of each contestant."""
+    """The least number of fresh processes of each entry."""
     most_processes: int = 15
     rounds: int | None = None
     """Rounds in each process; None: as many as the time allows."""
     block_ms: float = 20.0
-    """A block has as many calls as fit of the slowest contestant, at least one; all contestants
+    """A block has as many calls as fit of the slowest entry, at least one; all entries
     make equally many, so that the lower quartile is the same statistic of each."""
     target_percent: float = 1.0
     """Half of the width of every ratio's interval at which measuring stops."""
@@ -64,7 +64,7 @@ class Effort:
 
 
 class Loads(Protocol):
-    """A contestant in a process; see ``Timed``."""
+    """An entry in a process; see ``Timed``."""
 
     def load(self) -> Loaded:
         """Load the network and warm it up."""
@@ -105,9 +105,9 @@ class Loads(Protocol):
 
 @dataclass
 class Course:
-    """What was measured of one contestant."""
+    """What was measured of one entry."""
 
-    contestant: Contestant
+    subject: TimedEntry
     loaded: Loaded
     rounds: list[NDArray[np.float64]] = field(default_factory=list)
     """Processes -> (rounds,): lower quartiles of blocks, milliseconds, for ratios."""
@@ -125,52 +125,52 @@ class Course:
 
 @dataclass(frozen=True)
 class Measured:
-    """A run: contestants with the same processes and rounds, and how it went."""
+    """A run: entries with the same processes and rounds, and how it went."""
 
     courses: tuple[Course, ...]
-    failures: tuple[tuple[Contestant, str], ...]
+    failures: tuple[tuple[TimedEntry, str], ...]
     stopped: Stopped
     processes: int
     seconds: float
-    """Measuring time, of all contestants together."""
+    """Measuring time, of all entries together."""
     loading_seconds: float
     needed_seconds: float | None
     """Measuring time that the target would take by what was seen; None where it was reached."""
     disturbances: tuple[str, ...]
 
     def course(self, name: str) -> Course | None:
-        """The course of a contestant by its name."""
-        return next((one for one in self.courses if one.contestant.name == name), None)
+        """The course of an entry by its name."""
+        return next((one for one in self.courses if one.subject.name == name), None)
 
 
-def with_controls(contestants: Sequence[Contestant], count: int = 1) -> list[Contestant]:
-    """The contestants, and the first ``count`` of them once more as A/A controls."""
+def with_controls(subjects: Sequence[TimedEntry], count: int = 1) -> list[TimedEntry]:
+    """The entries, and the first ``count`` of them once more as A/A controls."""
     copies = [
-        Contestant(f"{one.name} (control)", one.entry, one.scope, copy=1, of=one.name)
-        for one in contestants[:count]
+        TimedEntry(f"{one.name} (control)", one.entry, one.scope, copy=1, of=one.name)
+        for one in subjects[:count]
     ]
-    return [*contestants, *copies]
+    return [*subjects, *copies]
 
 
 def measure(
-    contestants: Sequence[Contestant],
+    subjects: Sequence[TimedEntry],
     effort: Effort,
-    start: Callable[[Contestant], Loads],
+    start: Callable[[TimedEntry], Loads],
     *,
     step: Callable[[int, int], None] = lambda done, of: None,
     check: Callable[[Sequence[Loaded]], None] = lambda loaded: None,
 ) -> Measured:
-    """Time contestants in interleaved rounds.
+    """Time entries in interleaved rounds.
 
-    ``start`` puts a contestant into a fresh process; ``check`` is shown what was loaded, once, and
-    may refuse by raising; ``step`` is told the progress. A contestant that cannot be loaded or dies
+    ``start`` puts an entry into a fresh process; ``check`` is shown what was loaded, once, and
+    may refuse by raising; ``step`` is told the progress. An entry that cannot be loaded or dies
     becomes a failure, and the others go on.
     """
     import numpy as np
 
     rng = np.random.default_rng(effort.seed)
     before = disturbances.read()
-    state = _State(list(contestants), effort, start, step, rng)
+    state = _State(list(subjects), effort, start, step, rng)
     try:
         stopped = state.processes(rng, check)
     finally:
@@ -193,20 +193,20 @@ class _State:
 
     def __init__(
         self,
-        contestants: list[Contestant],
+        subjects: list[TimedEntry],
         effort: Effort,
-        start: Callable[[Contestant], Loads],
+        start: Callable[[TimedEntry], Loads],
         step: Callable[[int, int], None],
         rng: np.random.Generator,
     ) -> None:
-        self.alive = contestants
+        self.alive = subjects
         self._ending: list[Loads] = []
         """Processes that were told to end, and not waited for."""
-        threads = max((one.scope.threads for one in contestants), default=1)
+        threads = max((one.scope.threads for one in subjects), default=1)
         self._places = cores.places(threads, rng)
         self.effort, self._start, self._step = effort, start, step
         self.courses: dict[str, Course] = {}
-        self.failures: list[tuple[Contestant, str]] = []
+        self.failures: list[tuple[TimedEntry, str]] = []
         self.spent = self.loading = 0.0
         self._loads = 0
         self._calls = 0
@@ -232,7 +232,7 @@ class _State:
     def process(
         self, number: int, rng: np.random.Generator, check: Callable[[Sequence[Loaded]], None]
     ) -> None:
-        """One fresh process of each contestant, and rounds over all of them."""
+        """One fresh process of each entry, and rounds over all of them."""
         began = time.perf_counter()
         started: list[Loads] = []
         try:
@@ -354,7 +354,7 @@ class _State:
             except ZoodiffError as error:
                 self._fail(one, error)
 
-    def _fail(self, one: Contestant, error: ZoodiffError) -> None:
+    def _fail(self, one: TimedEntry, error: ZoodiffError) -> None:
         self.failures.append((one, str(error)))
         self.alive = [other for other in self.alive if other is not one]
 
@@ -394,7 +394,7 @@ def np_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def originals(measured: Iterable[Course]) -> list[Course]:
     """Without the controls."""
-    return [one for one in measured if one.contestant.copy == 0]
+    return [one for one in measured if one.subject.copy == 0]
 
 
 def _cores() -> int:

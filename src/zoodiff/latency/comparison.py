@@ -17,7 +17,7 @@ from zoodiff.stats.intervals import Estimate
 
 @dataclass(frozen=True)
 class Row:
-    """One contestant; times are milliseconds a batch."""
+    """One entry; times are milliseconds a batch."""
 
     name: str
     entry: str
@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two contestants: the ratio of their latencies, first over second."""
+    """Two entries: the ratio of their latencies, first over second."""
 
     first: str
     second: str
@@ -67,7 +67,7 @@ class Timings:
     stopped: str
     needed_seconds: float | None
     seconds: float
-    """Measuring time, of all contestants together."""
+    """Measuring time, of all entries together."""
     loading_seconds: float
     """Starting processes and loading networks, on top of it."""
     disturbances: tuple[str, ...]
@@ -89,19 +89,17 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
     """
     found = originals(measured.courses)
     controls = []
-    for copy in (one for one in measured.courses if one.contestant.copy):
-        original = measured.course(copy.contestant.of)
+    for copy in (one for one in measured.courses if one.subject.copy):
+        original = measured.course(copy.subject.of)
         if original is not None:
             ratio = ratios.ratio(original.rounds, copy.rounds)
-            controls.append(control(original.contestant.name, ratio))
+            controls.append(control(original.subject.name, ratio))
     estimates = [Estimate(c.ratio.value, c.ratio.low, c.ratio.high) for c in controls]
     floor = ratios.noise_floor(estimates)
     pairs = []
     for first, second in combinations(found, 2):
         judged: Judged = judge(first.rounds, second.rounds, floor, within_percent)
-        pairs.append(
-            Pair(first.contestant.name, second.contestant.name, judged.ratio, judged.verdict)
-        )
+        pairs.append(Pair(first.subject.name, second.subject.name, judged.ratio, judged.verdict))
     return Timings(
         rows=tuple(_row(one) for one in found),
         pairs=tuple(pairs),
@@ -122,7 +120,7 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
 def _row(course: Course) -> Row:
     import numpy as np
 
-    one = course.contestant
+    one = course.subject
     calls = np.concatenate(course.calls)
     median = ratios.latency(course.medians)
     p90, p99 = (float(q) for q in np.quantile(calls, [0.9, 0.99]))

@@ -2,7 +2,7 @@
 
 Most wrong comparisons of latency on record are of unequal things: copies inside the clock on one
 side only, another precision, calls with pauses against calls without. So everything that shapes
-the number is stated, and two contestants that differ in something that nobody declared are not
+the number is stated, and two entries that differ in something that nobody declared are not
 compared.
 """
 
@@ -24,7 +24,7 @@ ASPECTS = (
 
 @dataclass(frozen=True)
 class Scope:
-    """How a contestant is run."""
+    """How an entry is run."""
 
     batch: int = 1
     threads: int = 1
@@ -36,7 +36,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Stated:
-    """A contestant's whole scope, once it is loaded: each of ``ASPECTS`` in words."""
+    """An entry's whole scope, once it is loaded: each of ``ASPECTS`` in words."""
 
     name: str
     zoo: str
@@ -62,7 +62,7 @@ def differences(first: Stated, second: Stated) -> dict[str, tuple[str, str]]:
 
 
 def check(stated: Sequence[Stated], allowed: Collection[str]) -> None:
-    """Raise UsageError where two contestants differ in what nobody declared.
+    """Raise UsageError where two entries differ in what nobody declared.
 
     ``allowed`` are aspects that the user declared; an unknown one is an error too.
     """

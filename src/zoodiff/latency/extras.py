@@ -14,7 +14,7 @@ from zoodiff.latency import findings as latency_findings
 from zoodiff.latency import mlperf_scenarios as scenarios
 from zoodiff.latency import sweep
 from zoodiff.latency.findings import LatencyFinding
-from zoodiff.latency.subject import Contestant
+from zoodiff.latency.subject import TimedEntry
 from zoodiff.latency.sweep_result import Sweep
 
 
@@ -44,7 +44,7 @@ class More:
     scenarios: list[scenarios.Scenarios] = field(default_factory=list)
     environment: Environment | None = None
     failures: dict[str, str] = field(default_factory=dict)
-    """Reasons, by contestant."""
+    """Reasons, by entry."""
 
     def findings(self) -> Iterator[LatencyFinding]:
         """What follows from it, by rule."""
@@ -68,7 +68,7 @@ class More:
 
 def more(
     engine: LocalEngine,
-    contestants: Sequence[Contestant],
+    subjects: Sequence[TimedEntry],
     wanted: Wanted,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> More:
@@ -79,7 +79,7 @@ def more(
     swept: Sweep | None = None
     if wanted.cold:
         cold_starts, failed = cold.measure(
-            contestants,
+            subjects,
             processes=wanted.processes,
             seed=wanted.seed,
             limits=engine.limits,
@@ -90,15 +90,15 @@ def more(
         grid = sweep.Grid(
             batches=wanted.batches, threads=wanted.threads, seconds=wanted.seconds, seed=wanted.seed
         )
-        swept = sweep.measure(contestants, grid, limits=engine.limits, step=step)
+        swept = sweep.measure(subjects, grid, limits=engine.limits, step=step)
     if wanted.scenarios:
         demand = scenarios.Demand(
             bound_ms=wanted.bound_ms, server_seconds=wanted.seconds, seed=wanted.seed
         )
-        served, failed = scenarios.measure(contestants, demand, limits=engine.limits, step=step)
+        served, failed = scenarios.measure(subjects, demand, limits=engine.limits, step=step)
         failures |= {one.name: reason for one, reason in failed}
     machine = None
     if wanted.environment:
-        zoos = [one.entry.worker for one in contestants]
-        machine = environment_of(engine, zoos, threads=contestants[0].scope.threads)
+        zoos = [one.entry.worker for one in subjects]
+        machine = environment_of(engine, zoos, threads=subjects[0].scope.threads)
     return More(cold_starts, swept, served, machine, failures)

@@ -28,7 +28,7 @@ _DWARFS = 1000
 
 @dataclass(frozen=True)
 class LatencyFinding:
-    """One sentence with the code of its rule, about one or more contestants."""
+    """One sentence with the code of its rule, about one or more entries."""
 
     code: str
     about: tuple[str, ...]
@@ -43,7 +43,7 @@ def find(
 ) -> list[LatencyFinding]:
     """All findings of a run, by code.
 
-    ``entries`` are the contestants' entries by name, ``macs`` multiply-accumulates of one image as
+    ``entries`` are the entries' entries by name, ``macs`` multiply-accumulates of one image as
     far as they are known.
     """
     found = [
@@ -117,7 +117,7 @@ def _out_of_step(timings: Timings, macs: Mapping[str, int]) -> Iterator[LatencyF
 def _threads(measured: Measured) -> Iterator[LatencyFinding]:
     place = machine()
     for course in measured.courses:
-        one = course.contestant
+        one = course.subject
         found = Environment(place, {one.entry.zoo.name: surroundings_of(course.surroundings)})
         for problem in () if one.copy else oversubscribed(found, one.scope.threads):
             yield LatencyFinding("LAT104", (one.name,), f"{one.name}: {problem}")
@@ -138,8 +138,8 @@ def _settled(measured: Measured, floor_percent: float | None) -> Iterator[Latenc
     least = max(_UNSETTLED_PERCENT, floor_percent or 0.0)
     for course in measured.courses:
         drift = unsettled(course)
-        if drift is not None and abs(drift) > least and not course.contestant.copy:
-            name = course.contestant.name
+        if drift is not None and abs(drift) > least and not course.subject.copy:
+            name = course.subject.name
             yield LatencyFinding(
                 "LAT108",
                 (name,),

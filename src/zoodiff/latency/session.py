@@ -14,7 +14,7 @@ from zoodiff.latency.benchmark import Effort, Measured, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.comparison import Timings, read
 from zoodiff.latency.conditions import Scope, check
-from zoodiff.latency.subject import Contestant, Loaded, Timed
+from zoodiff.latency.subject import Loaded, Timed, TimedEntry
 from zoodiff.store.folder import Store
 from zoodiff.tasks import Task
 from zoodiff.zoos import files, registry
@@ -29,7 +29,7 @@ class Asked:
     effort: Effort = field(default_factory=Effort)
     modes: tuple[str, ...] = ()
     """``MODE`` for all entries, ``ZOO=MODE`` or ``ENTRY=MODE``; several of one entry are several
-    contestants."""
+    entries."""
     allowed: tuple[str, ...] = ()
     """Aspects of the scope that were declared to differ."""
     within_percent: float = 5.0
@@ -40,7 +40,7 @@ class Asked:
 class Outcome:
     """What was measured, as it was measured and as it is read."""
 
-    contestants: tuple[Contestant, ...]
+    subjects: tuple[TimedEntry, ...]
     measured: Measured
     timings: Timings
     started: str
@@ -62,9 +62,9 @@ def entry_of(reference: str) -> Entry:
     return registry.resolve(entry.ref.with_weights(RANDOM))
 
 
-def contestants_of(entries: Sequence[Entry], asked: Asked) -> list[Contestant]:
-    """A contestant for each entry and mode; raise UsageError for a mode that nobody takes."""
-    found: list[Contestant] = []
+def timed_entries(entries: Sequence[Entry], asked: Asked) -> list[TimedEntry]:
+    """An entry for each entry and mode; raise UsageError for a mode that nobody takes."""
+    found: list[TimedEntry] = []
     taken: set[str] = set()
     for entry in entries:
         chosen = []
@@ -76,7 +76,7 @@ def contestants_of(entries: Sequence[Entry], asked: Asked) -> list[Contestant]:
         for mode in chosen or [""]:
             name = f"{entry.ref} [{mode}]" if mode else str(entry.ref)
             if all(one.name != name for one in found):
-                found.append(Contestant(name, entry, replace(asked.scope, mode=mode)))
+                found.append(TimedEntry(name, entry, replace(asked.scope, mode=mode)))
     for text in asked.modes:
         if text not in taken:
             raise UsageError(f'--mode "{text}" names none of the entries and none of their zoos')
@@ -85,25 +85,25 @@ def contestants_of(entries: Sequence[Entry], asked: Asked) -> list[Contestant]:
 
 def run(
     engine: LocalEngine,
-    contestants: Sequence[Contestant],
+    subjects: Sequence[TimedEntry],
     asked: Asked,
     *,
-    companions: Sequence[Contestant] = (),
+    companions: Sequence[TimedEntry] = (),
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Outcome:
-    """Time contestants, and beside them ``companions``, which are compared with nobody here.
+    """Time entries, and beside them ``companions``, which are compared with nobody here.
 
     Raises UsageError where scopes differ in what nobody declared, and MeasurementError where no
-    contestant could be measured.
+    entry could be measured.
     """
     started = now()
-    compared = {one.name for one in contestants}
+    compared = {one.name for one in subjects}
 
     def comparable(loaded: Sequence[Loaded]) -> None:
         stated = [one.stated for one in loaded if one.stated.name in compared]
         check(stated, _declared(asked))
 
-    every = [*with_controls(contestants, asked.controls), *companions]
+    every = [*with_controls(subjects, asked.controls), *companions]
     measured = measure_rounds(
         every,
         asked.effort,
@@ -111,14 +111,12 @@ def run(
         step=step,
         check=comparable,
     )
-    if not any(one.contestant.name in compared for one in measured.courses):
+    if not any(one.subject.name in compared for one in measured.courses):
         reasons = [f"{one.name}: {reason}" for one, reason in measured.failures]
         raise MeasurementError(f"nothing could be timed: {'; '.join(reasons[:3])}")
-    own = tuple(
-        one for one in measured.courses if one.contestant.name in compared or one.contestant.copy
-    )
+    own = tuple(one for one in measured.courses if one.subject.name in compared or one.subject.copy)
     timings = read(replace(measured, courses=own), within_percent=asked.within_percent)
-    return Outcome(tuple(contestants), measured, timings, started)
+    return Outcome(tuple(subjects), measured, timings, started)
 
 
 def _declared(asked: Asked) -> tuple[str, ...]:
@@ -128,10 +126,10 @@ def _declared(asked: Asked) -> tuple[str, ...]:
 
 def record(outcome: Outcome, asked: Asked, store: Store) -> None:
     """Keep what was measured of entries and their controls; raise StoreError where that fails."""
-    names = {one.name for one in outcome.contestants}
-    group = tuple(one.entry for one in outcome.contestants)
+    names = {one.name for one in outcome.subjects}
+    group = tuple(one.entry for one in outcome.subjects)
     for course in outcome.measured.courses:
-        one = course.contestant
+        one = course.subject
         if one.name not in names and not one.copy:
             continue
         conditions = (

@@ -12,7 +12,7 @@ from zoodiff.host.provenance import hardware, now
 from zoodiff.latency.benchmark import Course, Effort, Measured, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.conditions import Scope
-from zoodiff.latency.subject import Contestant, Timed
+from zoodiff.latency.subject import Timed, TimedEntry
 from zoodiff.results import Interval
 from zoodiff.stats import ratios
 from zoodiff.store.records import Failure, LatencyValues, Record, WeightsInfo
@@ -28,16 +28,16 @@ def measure(
     """
     settings = task.settings
     scope = Scope(batch=settings["batch"], threads=settings["threads"])
-    contestants = [Contestant(str(entry.ref), entry, scope) for entry in task.entries]
+    subjects = [TimedEntry(str(entry.ref), entry, scope) for entry in task.entries]
     started = now()
     measured = measure_rounds(
-        with_controls(contestants),
+        with_controls(subjects),
         effort_of(settings),
         lambda one: Timed(one, seed=settings["seed"], limits=engine.limits),
         step=on_step,
     )
     for course in measured.courses:
-        engine.learn(course.contestant.entry.worker, course.loaded.versions)
+        engine.learn(course.subject.entry.worker, course.loaded.versions)
     failures = [
         Failure(
             kind="latency",
@@ -64,7 +64,7 @@ def effort_of(settings: dict[str, Any]) -> Effort:
 
 
 def records_of(task: Task, measured: Measured, started: str) -> list[Record]:
-    """A record of each contestant, the controls included; all name ``started`` as their group."""
+    """A record of each entry, the controls included; all name ``started`` as their group."""
     finished = now()
     return [_record(task, one, measured, started, finished) for one in measured.courses]
 
@@ -72,7 +72,7 @@ def records_of(task: Task, measured: Measured, started: str) -> list[Record]:
 def _record(task: Task, course: Course, measured: Measured, started: str, finished: str) -> Record:
     import numpy as np
 
-    one, loaded = course.contestant, course.loaded
+    one, loaded = course.subject, course.loaded
     calls = np.concatenate(course.calls)
     quantiles = [float(q) for q in np.quantile(calls, [0.1, 0.9, 0.99])]
     centre = ratios.latency(course.medians)
@@ -121,6 +121,6 @@ def _record(task: Task, course: Course, measured: Measured, started: str, finish
 
 
 def _environment(course: Course) -> Environment:
-    """The machine, and what the contestant's own process ran with once its network was loaded."""
-    zoo = course.contestant.entry.zoo.name
+    """The machine, and what the entry's own process ran with once its network was loaded."""
+    zoo = course.subject.entry.zoo.name
     return Environment(machine(), {zoo: surroundings_of(course.surroundings)})

@@ -21,8 +21,8 @@ _MOST_CALLS = 500
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """An entry and how it is run; with ``copy`` 1 the contestant ``of`` once more, as a control."""
+class TimedEntry:
+    """An entry and how it is run; with ``copy`` 1 the entry ``of`` once more, as a control."""
 
     name: str
     """Unique within a run."""
@@ -34,7 +34,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What loading told of a contestant."""
+    """What loading told of an entry."""
 
     weights_state: str
     weights_sha256: str | None
@@ -47,32 +47,30 @@ class Loaded:
     versions: Mapping[str, str]
 
 
-def load_request(contestant: Contestant, seed: int) -> messages.Load:
-    """Return the request that loads a contestant under its own name."""
+def load_request(subject: TimedEntry, seed: int) -> messages.Load:
+    """Return the request that loads an entry under its own name."""
     return messages.Load(
-        contestant.name,
-        contestant.entry.model.name,
-        contestant.entry.weights_name,
+        subject.name,
+        subject.entry.model.name,
+        subject.entry.weights_name,
         seed=seed,
-        threads=contestant.scope.threads,
-        mode=contestant.scope.mode,
+        threads=subject.scope.threads,
+        mode=subject.scope.mode,
     )
 
 
 class Timed:
-    """A contestant in a fresh process; a context manager.
+    """An entry in a fresh process; a context manager.
 
     Between its blocks the process is held still, so that spinning threads of one framework take
     nothing from the next.
     """
 
-    def __init__(
-        self, contestant: Contestant, *, seed: int = 0, limits: Limits | None = None
-    ) -> None:
-        self.contestant = contestant
+    def __init__(self, subject: TimedEntry, *, seed: int = 0, limits: Limits | None = None) -> None:
+        self.subject = subject
         self._seed = seed
         self._worker = WorkerClient(
-            contestant.entry.worker, threads=contestant.scope.threads, limits=limits
+            subject.entry.worker, threads=subject.scope.threads, limits=limits
         )
         # Frameworks are imported side by side: nothing is timed before all are loaded.
         self._versions = self._worker.hello_later("importing its framework")
@@ -93,7 +91,7 @@ class Timed:
 
     def load(self) -> Loaded:
         """Build the network in its process and warm it up; raise a ZoodiffError otherwise."""
-        one = self.contestant
+        one = self.subject
         versions = self._versions()
         answer = self._worker.load(load_request(one, self._seed), doing=f"loading {one.name}")
         self._time(_WARM_UP_CALLS, 0.0)
@@ -147,26 +145,26 @@ class Timed:
         """Milliseconds that the clock itself shows a call, by a network that does nothing."""
         self._worker.release()
         try:
-            batch = self.contestant.scope.batch
+            batch = self.subject.scope.batch
             request = messages.Time("identity", calls, batch, self._seed)
             return statistics.median(self._worker.time(request, doing="timing nothing"))
         finally:
             self._worker.hold()
 
     def _time(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
-        scope = self.contestant.scope
+        scope = self.subject.scope
         request = messages.Time(
-            self.contestant.name,
+            self.subject.name,
             calls,
             scope.batch,
             self._seed,
             settle_ms=settle_ms,
             pause_ms=scope.pause_ms if pause_ms is None else pause_ms,
         )
-        return self._worker.time(request, doing=f"timing {self.contestant.name}")
+        return self._worker.time(request, doing=f"timing {self.subject.name}")
 
     def _stated(self, told: Mapping[str, Any], shape: tuple[int, ...]) -> Stated:
-        scope = self.contestant.scope
+        scope = self.subject.scope
         sides = [n for n in shape if n not in {1, 3}] or list(shape)
         aspects = {
             "batch": str(scope.batch),
@@ -175,4 +173,4 @@ class Timed:
             "input size": " x ".join(str(n) for n in sides),
             **{key.replace("_", " "): str(value) for key, value in told.items()},
         }
-        return Stated(self.contestant.name, self.contestant.entry.zoo.name, scope.mode, aspects)
+        return Stated(self.subject.name, self.subject.entry.zoo.name, scope.mode, aspects)

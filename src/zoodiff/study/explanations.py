@@ -14,7 +14,7 @@ from zoodiff.accuracy.attribution.inference import sentences
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Reasons
 from zoodiff.accuracy.digits_comparison import compare
-from zoodiff.accuracy.sharding import contestant_of, images_of, settings_of
+from zoodiff.accuracy.sharding import evaluated_entry_of, images_of, settings_of
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import ZoodiffError
 from zoodiff.host.provenance import hardware, now
@@ -129,7 +129,7 @@ def _explained(
     if not untrained:
         entries = {str(entry.ref): entry for entry in task.entries}
         try:
-            sides = [contestant_of(engine, task, entries[one.entry]) for one in records]
+            sides = [evaluated_entry_of(engine, task, entries[one.entry]) for one in records]
             explanation = reasons.explain_pair(*sides)
         except ZoodiffError as error:
             reasons.problems.append(str(error))

@@ -16,7 +16,7 @@ from zoodiff.accuracy.attribution.preprocessing import adds_up
 from zoodiff.accuracy.attribution.session import Reasons
 from zoodiff.accuracy.comparison import compare
 from zoodiff.accuracy.measure import Settings, measure
-from zoodiff.accuracy.subject import changes_of, contestant
+from zoodiff.accuracy.subject import changes_of, evaluated_entry
 from zoodiff.architecture import describe as architecture
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
@@ -142,7 +142,7 @@ def test_a_real_network_with_a_planted_padding(tmp_path: Path) -> None:
             to_model(faulty, in_canonical_order(graph, weights_of(engine, entry)))
         )
         sides = [
-            contestant(engine, registry.resolve(str(x)), changes=recipe)
+            evaluated_entry(engine, registry.resolve(str(x)), changes=recipe)
             for x in (path, tmp_path / "b.onnx")
         ]
         store = Store(tmp_path / "results")
@@ -178,7 +178,7 @@ def test_two_real_networks_of_which_one_has_a_background_class(tmp_path: Path) -
     images, settings = open_images(str(REAL / "images")), Settings(2, limit=125)
     with LocalEngine() as engine:
         sides = [
-            contestant(
+            evaluated_entry(
                 engine,
                 registry.resolve(str(REAL / "models" / f"{name}.tflite")),
                 changes=changes_of([*usual, *own]),

@@ -12,7 +12,7 @@ import pytest
 from zoodiff.accuracy.attribution.inference import infer
 from zoodiff.accuracy.attribution.preprocessing import adds_up, explain
 from zoodiff.accuracy.preprocessing_runs import Meaning, Recipe, Trials
-from zoodiff.accuracy.subject import contestant
+from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.graph.input_stage import Head
@@ -299,7 +299,7 @@ def test_a_real_file_with_two_planted_faults() -> None:
     images = open_images(str(REAL / "images"))
     path = str(REAL / "models" / "mobilenet_v2_1.0_224_quant.edgetpu.tflite")
     with LocalEngine() as engine:
-        one = contestant(engine, registry.resolve(path), changes=usual)
+        one = evaluated_entry(engine, registry.resolve(path), changes=usual)
         trials = Trials(engine, one, images, range(0, 250, 2), lanes=2)
         trials([one.spec])
         assert trials.labels is not None

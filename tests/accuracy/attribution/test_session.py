@@ -10,7 +10,7 @@ from support.colours import network, painted
 from zoodiff.accuracy.attribution.session import Reasons
 from zoodiff.accuracy.comparison import compare
 from zoodiff.accuracy.measure import Settings, measure
-from zoodiff.accuracy.subject import contestant
+from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.local import LocalEngine
 from zoodiff.store.folder import Store
@@ -27,7 +27,7 @@ def test_random_networks_are_not_explained(tmp_path: Path) -> None:
     store.prepare()
     with LocalEngine() as engine:
         sides = [
-            contestant(engine, registry.resolve(path + weights))
+            evaluated_entry(engine, registry.resolve(path + weights))
             for path, weights in zip(paths, ("", "@random"), strict=True)
         ]
         outcome = measure(engine, sides, images, store, settings)

@@ -7,7 +7,7 @@ from typing import Any
 
 from zoodiff.accuracy.attribution.inference import CODES
 from zoodiff.accuracy.input_normalization import head_of
-from zoodiff.accuracy.subject import Contestant, contestant
+from zoodiff.accuracy.subject import EvaluatedEntry, evaluated_entry
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import ZoodiffError
 from zoodiff.graph.input_stage import Head
@@ -86,7 +86,7 @@ def compare_preprocessing(engine: LocalEngine, a: Entry, b: Entry) -> Preprocess
     Raises UsageError where fields of a preprocessing do not fit together.
     """
     return compare_prepared(
-        _prepared(engine, contestant(engine, a)), _prepared(engine, contestant(engine, b))
+        _prepared(engine, evaluated_entry(engine, a)), _prepared(engine, evaluated_entry(engine, b))
     )
 
 
@@ -110,7 +110,7 @@ def compare_prepared(one: Prepared, other: Prepared) -> PreprocessingDiff:
     return PreprocessingDiff(findings, (one, other))
 
 
-def _prepared(engine: LocalEngine, one: Contestant) -> Prepared:
+def _prepared(engine: LocalEngine, one: EvaluatedEntry) -> Prepared:
     head: Head | None = None
     problem = ""
     try:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.preprocessing_runs import Recipe, Trials
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.onnx_export import to_model
@@ -29,11 +29,11 @@ class CommonRuntime:
 
     def __init__(
         self,
-        trials: Callable[[Contestant], Trials],
-        contestants: tuple[Contestant, Contestant],
+        trials: Callable[[EvaluatedEntry], Trials],
+        subjects: tuple[EvaluatedEntry, EvaluatedEntry],
         recipes: tuple[Sequence[Recipe], Sequence[Recipe]],
     ) -> None:
-        self._trials, self._contestants, self._recipes = trials, contestants, recipes
+        self._trials, self._subjects, self._recipes = trials, subjects, recipes
         self._folder = tempfile.TemporaryDirectory(prefix="zoodiff-", ignore_cleanup_errors=True)
         self._count = 0
 
@@ -62,7 +62,7 @@ class CommonRuntime:
         path = Path(self._folder.name) / f"network{self._count}.onnx"
         path.write_bytes(content)
         side = 0 if on_first else 1
-        source = self._contestants[side]
+        source = self._subjects[side]
         one = replace(source, entry=registry.resolve(str(path)), taken=(), head=None)
         found = self._trials(one).right(self._recipes[side])
         path.unlink()

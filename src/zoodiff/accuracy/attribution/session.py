@@ -18,7 +18,7 @@ from zoodiff.accuracy.comparison import Comparison
 from zoodiff.accuracy.input_normalization import with_head
 from zoodiff.accuracy.measure import Settings
 from zoodiff.accuracy.preprocessing_runs import Trials
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.architecture import describe as architecture
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import mapping
@@ -57,7 +57,7 @@ class Reasons:
         self.doubts: dict[str, tuple[str, str]] = {}
         """Code and words, by entry: scaled twice, or never."""
 
-    def fitted(self, one: Contestant) -> Contestant:
+    def fitted(self, one: EvaluatedEntry) -> EvaluatedEntry:
         """The entry with what fits it, in the place of fields of which nothing is published.
 
         What is published stays, and is only said to fit or not.
@@ -67,7 +67,7 @@ class Reasons:
             return one
         return replace(one, spec=found.fits)
 
-    def inference(self, one: Contestant) -> Inference | None:
+    def inference(self, one: EvaluatedEntry) -> Inference | None:
         """Try the conventions on an entry; None where it cannot be run or its weights are none."""
         if one.name not in self.inferences:
             trials = self._of(one, IMAGES)
@@ -83,7 +83,7 @@ class Reasons:
                 return None
         return self.inferences[one.name]
 
-    def explain(self, contestants: Sequence[Contestant], found: Comparison) -> None:
+    def explain(self, subjects: Sequence[EvaluatedEntry], found: Comparison) -> None:
         """Take apart every pair that differs; of two entries, whatever they do.
 
         Entries whose weights were never trained are left out: their accuracy is chance.
@@ -92,26 +92,24 @@ class Reasons:
             if row.weights in UNTRAINED:
                 self.untrained(row.entry, row.weights)
         left_out = {row.entry for row in found.rows if row.weights in UNTRAINED}
-        contestants = [
-            with_head(self._engine, one) for one in contestants if one.name not in left_out
-        ]
-        for one in contestants:
+        subjects = [with_head(self._engine, one) for one in subjects if one.name not in left_out]
+        for one in subjects:
             self._doubt(one)
         verdicts = {(pair.first, pair.second): pair.verdict for pair in found.pairs}
-        for first, second in combinations(contestants, 2):
+        for first, second in combinations(subjects, 2):
             verdict = verdicts.get((first.name, second.name))
             if verdict is None or (verdict != "different" and len(verdicts) > 1):
                 continue
             self._pair(first, second)
 
-    def explain_pair(self, first: Contestant, second: Contestant) -> Explanation | None:
+    def explain_pair(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Explanation | None:
         """Take two entries apart; None where it cannot be done, and ``problems`` says why."""
         first, second = (with_head(self._engine, one) for one in (first, second))
         for one in (first, second):
             self._doubt(one)
         return self._pair(first, second)
 
-    def _pair(self, first: Contestant, second: Contestant) -> Explanation | None:
+    def _pair(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Explanation | None:
         for one in (first, second):
             self.inference(one)
         try:
@@ -123,7 +121,7 @@ class Reasons:
         self.explanations.append(found)
         return found
 
-    def _doubt(self, one: Contestant) -> None:
+    def _doubt(self, one: EvaluatedEntry) -> None:
         doubt = doubt_of(effective(one.spec, one.head))
         if doubt is not None:
             self.doubts[one.name] = doubt
@@ -134,7 +132,7 @@ class Reasons:
         if problem not in self.problems:
             self.problems.append(problem)
 
-    def _networks(self, first: Contestant, second: Contestant) -> Networks:
+    def _networks(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Networks:
         """Takes two networks apart; says why where they cannot be."""
 
         def run(native: Any, recipes: Any) -> Pieces:
@@ -149,7 +147,7 @@ class Reasons:
         return run
 
     def _rows(
-        self, first: Contestant, second: Contestant
+        self, first: EvaluatedEntry, second: EvaluatedEntry
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Which outputs mean the same; None where there are as many, and where none do."""
         one, other = (self._of(x).space for x in (first, second))
@@ -173,7 +171,7 @@ class Reasons:
             "problems": list(self.problems),
         }
 
-    def _of(self, one: Contestant, count: int = EXPLAINED) -> Trials:
+    def _of(self, one: EvaluatedEntry, count: int = EXPLAINED) -> Trials:
         import numpy as np
 
         every = len(self._images)

@@ -24,29 +24,29 @@ from zoodiff.latency.attribution.decomposition import RatioParts
 from zoodiff.latency.attribution.layer_profile import LatencyProfile, profile_pair
 from zoodiff.latency.attribution.roofline import Roofline, roofline
 from zoodiff.latency.benchmark import Measured
-from zoodiff.latency.subject import Contestant
+from zoodiff.latency.subject import TimedEntry
 from zoodiff.stats import ratios
 from zoodiff.zoos.runtime.modes import on_device
 
 
 @dataclass(frozen=True)
 class Beside:
-    """Contestants, their files in the common runtime, and who times those."""
+    """Entries, their files in the common runtime, and who times those."""
 
-    contestants: tuple[Contestant, ...]
+    subjects: tuple[TimedEntry, ...]
     prepared: tuple[Prepared, ...]
-    """One of each contestant; of one entry in several modes, the same."""
+    """One of each entry; of one entry in several modes, the same."""
 
     @property
-    def companions(self) -> tuple[Contestant, ...]:
-        """Who is timed beside the contestants."""
-        return reference_runs.companions(self.contestants, self.prepared)
+    def companions(self) -> tuple[TimedEntry, ...]:
+        """Who is timed beside the entries."""
+        return reference_runs.companions(self.subjects, self.prepared)
 
     def macs(self) -> dict[str, int]:
-        """Multiply-accumulates of one image, by the contestant's name, as far as known."""
+        """Multiply-accumulates of one image, by the entry's name, as far as known."""
         return {
             one.name: int(count(files.graph).macs)
-            for one, files in zip(self.contestants, self.prepared, strict=True)
+            for one, files in zip(self.subjects, self.prepared, strict=True)
             if files.graph is not None
         }
 
@@ -99,18 +99,14 @@ def reasons(engine: LocalEngine, found: Beside, measured: Measured) -> Reasons:
     return Reasons(pairs, peaks, tuple(lines))
 
 
-def beside(
-    engine: LocalEngine, contestants: Sequence[Contestant], folder: Path, seed: int
-) -> Beside:
-    """Bring the entries of contestants to the common runtime, as files in a folder that exists.
+def beside(engine: LocalEngine, subjects: Sequence[TimedEntry], folder: Path, seed: int) -> Beside:
+    """Bring entries to the common runtime, as files in a folder that exists.
 
     What cannot be brought there has a reason in its ``Prepared``, as has what runs on a device: the
     common runtime and the peaks are the CPU's. Nothing is raised for it.
     """
-    entries = {
-        str(one.entry.ref): one.entry for one in contestants if not on_device(one.scope.mode)
-    }
-    batch = contestants[0].scope.batch
+    entries = {str(one.entry.ref): one.entry for one in subjects if not on_device(one.scope.mode)}
+    batch = subjects[0].scope.batch
     made = prepared_all(engine, list(entries.values()), folder, batch=batch, seed=seed)
     by_entry = dict(zip(entries, made, strict=True))
     elsewhere = {
@@ -119,16 +115,16 @@ def beside(
             batch,
             reason=f"{one.name} runs on a CUDA device, and the common runtime on the CPU",
         )
-        for one in contestants
+        for one in subjects
         if on_device(one.scope.mode)
     }
-    found = (elsewhere.get(one.name) or by_entry[str(one.entry.ref)] for one in contestants)
-    return Beside(tuple(contestants), tuple(found))
+    found = (elsewhere.get(one.name) or by_entry[str(one.entry.ref)] for one in subjects)
+    return Beside(tuple(subjects), tuple(found))
 
 
 def explain(engine: LocalEngine, found: Beside, measured: Measured) -> Iterator[PairWhy]:
     """Take every pair that was measured apart, and profile its layers."""
-    sides = list(zip(found.contestants, found.prepared, strict=True))
+    sides = list(zip(found.subjects, found.prepared, strict=True))
     for (first, one), (second, other) in combinations(sides, 2):
         if any(measured.course(c.name) is None for c in (first, second)):
             continue
@@ -155,10 +151,10 @@ def _profile(
 def rooflines(
     engine: LocalEngine, found: Beside, measured: Measured
 ) -> tuple[Peaks | None, list[Roofline]]:
-    """Each contestant against the peaks of this machine; nothing where these cannot be had."""
+    """Each entry against the peaks of this machine; nothing where these cannot be had."""
     known = [
         (one, files.graph)
-        for one, files in zip(found.contestants, found.prepared, strict=True)
+        for one, files in zip(found.subjects, found.prepared, strict=True)
         if files.graph is not None and measured.course(one.name) is not None
     ]
     if not known:

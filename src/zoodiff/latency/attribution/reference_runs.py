@@ -9,49 +9,49 @@ from typing import TYPE_CHECKING
 from zoodiff.equivalence.reference_runtime import Prepared, as_entry
 from zoodiff.latency.attribution.decomposition import RatioParts, parts
 from zoodiff.latency.benchmark import Course, Measured
-from zoodiff.latency.subject import Contestant
+from zoodiff.latency.subject import TimedEntry
 
 if TYPE_CHECKING:
     from zoodiff.stats.ratios import Rounds
 
 
 def companions(
-    contestants: Sequence[Contestant], prepared: Sequence[Prepared]
-) -> tuple[Contestant, ...]:
-    """The common-runtime files of entries as contestants of the same scope.
+    subjects: Sequence[TimedEntry], prepared: Sequence[Prepared]
+) -> tuple[TimedEntry, ...]:
+    """The common-runtime files of entries, timed under the same conditions.
 
-    ``prepared`` belong to ``contestants`` one by one and are for their batch size. Of several
-    contestants of one entry, in several modes, the first brings the files.
+    ``prepared`` belong to ``subjects`` one by one and are for their batch size. Of several
+    entries of one entry, in several modes, the first brings the files.
     """
-    found: dict[str, Contestant] = {}
-    for one, files in zip(contestants, prepared, strict=True):
+    found: dict[str, TimedEntry] = {}
+    for one, files in zip(subjects, prepared, strict=True):
         scope = replace(one.scope, mode="")
         for path, name in ((files.full, common(one)), (files.stripped, stripped(one))):
             if path is not None and name not in found:
-                found[name] = Contestant(name, as_entry(path), scope)
+                found[name] = TimedEntry(name, as_entry(path), scope)
     return tuple(found.values())
 
 
-def common(one: Contestant) -> str:
+def common(one: TimedEntry) -> str:
     """Name of an entry's companion: the whole network in the common runtime."""
     return f"{one.entry.ref} (common runtime)"
 
 
-def stripped(one: Contestant) -> str:
+def stripped(one: TimedEntry) -> str:
     """Name of an entry's companion without what is inside it and not inside the others."""
     return f"{one.entry.ref} (common runtime, stripped)"
 
 
 def parts_of(
     measured: Measured,
-    a: Contestant,
-    b: Contestant,
+    a: TimedEntry,
+    b: TimedEntry,
     prepared: tuple[Prepared, Prepared],
 ) -> RatioParts:
-    """The ratio of two contestants' latencies taken apart, from a run with their companions.
+    """The ratio of two entries' latencies taken apart, from a run with their companions.
 
     Where a companion is missing the parts have a reason. Raises ValueError where one of the two
-    contestants was not measured.
+    entries was not measured.
     """
     native = tuple(_course(measured, one) for one in (a, b))
     if native[0] is None or native[1] is None:
@@ -71,11 +71,11 @@ def parts_of(
     return parts(rounds, (whole[0], whole[1]), (bare[0], bare[1]), inside=inside)
 
 
-def _course(measured: Measured, one: Contestant) -> Course | None:
+def _course(measured: Measured, one: TimedEntry) -> Course | None:
     return measured.course(one.name)
 
 
-def _failure(measured: Measured, one: Contestant) -> str:
+def _failure(measured: Measured, one: TimedEntry) -> str:
     names = {common(one), stripped(one)}
     found = next((reason for failed, reason in measured.failures if failed.name in names), None)
     return found or f"{one.entry.ref} was not measured in the common runtime"
