@@ -83,7 +83,7 @@ def subjects(*names: str) -> list[TimedEntry]:
 def test_ratios_cancel_what_drifts_and_controls_are_one() -> None:
     effort = Effort(processes=4, most_processes=4, rounds=10, seconds=1e9)
     found = measure(with_controls(subjects("a", "b")), effort, Made)
-    a, b, control = (found.course(name) for name in ("a", "b", "a (control)"))
+    a, b, control = (found.samples_of(name) for name in ("a", "b", "a (control)"))
     assert a is not None and b is not None and control is not None
     assert [len(one) for one in a.rounds] == [10, 10, 10, 10]
     assert ratios.ratio(b.rounds, a.rounds).value == pytest.approx(1.5, rel=2e-3)
@@ -140,7 +140,7 @@ def test_what_cannot_be_loaded_is_a_failure_and_the_others_go_on() -> None:
     assert [(one.name, reason) for one, reason in found.failures] == [
         ("broken", "it cannot be built")
     ]
-    assert [one.subject.name for one in found.courses] == ["a", "b"]
+    assert [one.subject.name for one in found.samples] == ["a", "b"]
     assert Made.alive == 0
 
 
@@ -148,13 +148,13 @@ def test_what_dies_in_the_middle_is_dropped_whole() -> None:
     effort = Effort(processes=4, most_processes=4, rounds=10, seconds=1e9)
     found = measure(subjects("a", "dies", "b"), effort, Made)
     assert [one.name for one, _ in found.failures] == ["dies"]
-    a, b = found.courses
+    a, b = found.samples
     assert [len(one) for one in a.rounds] == [len(one) for one in b.rounds]
 
 
 def test_nothing_left_ends_the_run() -> None:
     found = measure(subjects("broken 1", "broken 2"), Effort(), Made)
-    assert found.courses == () and len(found.failures) == 2 and found.processes == 0
+    assert found.samples == () and len(found.failures) == 2 and found.processes == 0
 
 
 def test_spent_time_ends_the_run_and_says_what_the_target_takes(
@@ -213,7 +213,7 @@ def test_blocks_of_all_have_the_calls_that_fit_of_the_slowest() -> None:
     """Lower quartiles of unequal numbers of calls would be different statistics."""
     effort = Effort(processes=2, most_processes=2, rounds=4, seconds=1e9)
     found = measure(subjects("a", "b"), effort, Made)
-    assert [len(calls) for one in found.courses for calls in one.calls] == [12] * 4
+    assert [len(calls) for one in found.samples for calls in one.calls] == [12] * 4
 
 
 @pytest.mark.skipif(len(cores.available()) < 2, reason="needs two cores that may be chosen")

@@ -9,7 +9,7 @@ from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.latency import findings, session
 from zoodiff.latency import verdicts as latencies
-from zoodiff.latency.benchmark import Course, Effort, Measured
+from zoodiff.latency.benchmark import Effort, Measured, Samples
 from zoodiff.latency.comparison import read, unsettled
 from zoodiff.latency.conditions import Scope, Stated
 from zoodiff.latency.subject import Loaded, TimedEntry
@@ -57,23 +57,25 @@ def test_equal_things_raise_at_most_one_false_alarm_in_a_hundred() -> None:
     assert alarms <= 0.015 * runs
 
 
-def course(
+def samples(
     name: str, values: list[np.ndarray], copy: int = 0, of: str = "", **aspects: str
-) -> Course:
+) -> Samples:
     entry = registry.resolve("torchvision:resnet18@random")
     one = TimedEntry(name, entry, copy=copy, of=of, scope=Scope(batch=4))
     loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", aspects), {}, 1, {})
-    return Course(one, loaded, values, values, values, [3.0], 0.001, 7)
+    return Samples(one, loaded, values, values, values, [3.0], 0.001, 7)
 
 
-def measured(*courses: Course, disturbances: tuple[str, ...] = ()) -> Measured:
-    return Measured(courses, (), "time spent", 8, 1.0, 1.0, 12.0, disturbances)
+def measured(*samples: Samples, disturbances: tuple[str, ...] = ()) -> Measured:
+    return Measured(samples, (), "time spent", 8, 1.0, 1.0, 12.0, disturbances)
 
 
 def test_a_run_is_read_with_its_controls() -> None:
     fast, slow = rounds(1.0), rounds(1.2)
     copy = [one * 1.001 for one in fast]
-    found = read(measured(course("a", fast), course("b", slow), course("c", copy, copy=1, of="a")))
+    found = read(
+        measured(samples("a", fast), samples("b", slow), samples("c", copy, copy=1, of="a"))
+    )
     assert [row.name for row in found.rows] == ["a", "b"]
     assert found.rows[0].images_per_second == pytest.approx(4000, rel=0.01)
     (pair,) = found.pairs
@@ -82,7 +84,7 @@ def test_a_run_is_read_with_its_controls() -> None:
 
 
 def test_findings_name_pauses_threads_and_disturbances() -> None:
-    one = course("a", rounds(1.0))
+    one = samples("a", rounds(1.0))
     pool = {"internal_api": "openmp", "num_threads": 4096}
     one.surroundings = {"threading": [pool]}
     run = measured(one, disturbances=("the machine was swapping",))
@@ -96,8 +98,8 @@ def test_findings_name_pauses_threads_and_disturbances() -> None:
 
 
 def test_fewer_multiply_accumulates_and_slower_is_out_of_step() -> None:
-    copy = course("c", rounds(1.0), copy=1, of="b")
-    run = measured(course("a", rounds(1.5)), course("b", rounds(1.0)), copy)
+    copy = samples("c", rounds(1.0), copy=1, of="b")
+    run = measured(samples("a", rounds(1.5)), samples("b", rounds(1.0)), copy)
     macs = {"a": 10**8, "b": 10**9}
     found = findings.find(read(run), run, {}, macs)
     codes = [f.code for f in found if f.code in {"LAT101", "LAT103"}]
@@ -113,17 +115,17 @@ def test_published_ratios_are_held_to_measured_ones() -> None:
         "b": registry.resolve("keras:ResNet50V2@random"),
     }
     for ratio, met in ((1.28, True), (3.0, False), (0.8, False)):
-        run = measured(course("a", rounds(ratio)), course("b", rounds(1.0)))
+        run = measured(samples("a", rounds(ratio)), samples("b", rounds(1.0)))
         found = findings.find(read(run), run, entries, {})
         assert ("LAT102" not in {f.code for f in found}) == met
 
 
 def test_what_gets_steadily_slower_is_not_settled() -> None:
     growing = [np.linspace(1.0, 1.4, 30) for _ in range(4)]
-    assert unsettled(course("a", growing)) == pytest.approx(16, abs=4), "the later half of it"
-    assert unsettled(course("a", rounds(1.0))) is None
+    assert unsettled(samples("a", growing)) == pytest.approx(16, abs=4), "the later half of it"
+    assert unsettled(samples("a", rounds(1.0))) is None
     once = [np.linspace(1.0, 1.4, 30), *rounds(1.0)]
-    assert unsettled(course("a", once)) is None, "one process of many shows nothing"
+    assert unsettled(samples("a", once)) is None, "one process of many shows nothing"
 
 
 def test_a_mode_must_name_somebody(fake_zoo) -> None:

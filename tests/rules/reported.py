@@ -17,7 +17,7 @@ from zoodiff.accuracy.attribution.preprocessing_diff import Prepared, compare_pr
 from zoodiff.accuracy.preprocessing_runs import Recipe
 from zoodiff.graph.input_stage import Head
 from zoodiff.latency import findings
-from zoodiff.latency.benchmark import Course, Measured
+from zoodiff.latency.benchmark import Measured, Samples
 from zoodiff.latency.cold_start import Cold, ColdRun
 from zoodiff.latency.comparison import read
 from zoodiff.latency.conditions import Scope, Stated
@@ -147,21 +147,21 @@ def _rounds(
     return list(trend * np.exp(noise))
 
 
-def _course(name: str, rounds: list[np.ndarray], paused: float = 1.0, of: str = "") -> Course:
+def _samples(name: str, rounds: list[np.ndarray], paused: float = 1.0, of: str = "") -> Samples:
     entry = registry.resolve("torchvision:resnet18@random")
     one = TimedEntry(name, entry, copy=int(bool(of)), of=of, scope=Scope())
     loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", {}), {}, 1, {})
-    return Course(one, loaded, rounds, rounds, rounds, [paused], 0.001, 7)
+    return Samples(one, loaded, rounds, rounds, rounds, [paused], 0.001, 7)
 
 
 def _latencies(
-    *courses: Course,
+    *samples: Samples,
     entries: Mapping[str, str] = {},
     macs: Mapping[str, int] = {},
     disturbances: tuple[str, ...] = (),
 ) -> Lines:
     """What `zoodiff latency` prints beside its numbers."""
-    run = Measured(courses, (), "time spent", 8, 1.0, 1.0, None, disturbances)
+    run = Measured(samples, (), "time spent", 8, 1.0, 1.0, None, disturbances)
     resolved = {name: registry.resolve(entry) for name, entry in entries.items()}
     found = findings.find(read(run), run, resolved, macs)
     return [f"{x.code}  {x.sentence}" for x in found]
@@ -169,18 +169,18 @@ def _latencies(
 
 def _two(a: float, b: float, **more: Any) -> Lines:
     """Two entries with these milliseconds, and a copy of the second as control."""
-    courses = (
-        _course("a", _rounds(a)),
-        _course("b", _rounds(b)),
-        _course("b (control)", _rounds(b, seed=1), of="b"),
+    samples = (
+        _samples("a", _rounds(a)),
+        _samples("b", _rounds(b)),
+        _samples("b (control)", _rounds(b, seed=1), of="b"),
     )
-    return _latencies(*courses, **more)
+    return _latencies(*samples, **more)
 
 
 def _threads(number: int) -> Lines:
-    course = _course("a", _rounds(1.0))
-    course.surroundings = {"threading": [{"internal_api": "openmp", "num_threads": number}]}
-    return _latencies(course)
+    samples = _samples("a", _rounds(1.0))
+    samples.surroundings = {"threading": [{"internal_api": "openmp", "num_threads": number}]}
+    return _latencies(samples)
 
 
 def _cold(start: float, inference: float) -> Lines:
@@ -324,22 +324,22 @@ EXAMPLES: dict[str, Reported] = {
     ),
     "LAT107": Reported(
         "A call takes 1 ms back to back and 3 ms after idle time.",
-        lambda: _latencies(_course("a", _rounds(1.0), paused=3.0)),
+        lambda: _latencies(_samples("a", _rounds(1.0), paused=3.0)),
         "A call takes 1.05 ms after idle time.",
-        lambda: _latencies(_course("a", _rounds(1.0), paused=1.05)),
+        lambda: _latencies(_samples("a", _rounds(1.0), paused=1.05)),
     ),
     "LAT108": Reported(
         "In all processes the last round takes 40 % longer than the first.",
-        lambda: _latencies(_course("a", _rounds(1.0, growth=0.4), paused=1.0)),
+        lambda: _latencies(_samples("a", _rounds(1.0, growth=0.4), paused=1.0)),
         "That is so in one process of eight.",
         lambda: _latencies(
-            _course("a", [*_rounds(1.0, growth=0.4, processes=1), *_rounds(1.0, processes=7)])
+            _samples("a", [*_rounds(1.0, growth=0.4, processes=1), *_rounds(1.0, processes=7)])
         ),
     ),
     "LAT109": Reported(
         "The machine swapped during the run.",
-        lambda: _latencies(_course("a", _rounds(1.0)), disturbances=("the machine was swapping",)),
+        lambda: _latencies(_samples("a", _rounds(1.0)), disturbances=("the machine was swapping",)),
         "It did not.",
-        lambda: _latencies(_course("a", _rounds(1.0))),
+        lambda: _latencies(_samples("a", _rounds(1.0))),
     ),
 }

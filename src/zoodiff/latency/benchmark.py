@@ -104,7 +104,7 @@ class Loads(Protocol):
 
 
 @dataclass
-class Course:
+class Samples:
     """What was measured of one entry."""
 
     subject: TimedEntry
@@ -127,7 +127,7 @@ class Course:
 class Measured:
     """A run: entries with the same processes and rounds, and how it went."""
 
-    courses: tuple[Course, ...]
+    samples: tuple[Samples, ...]
     failures: tuple[tuple[TimedEntry, str], ...]
     stopped: Stopped
     processes: int
@@ -138,9 +138,9 @@ class Measured:
     """Measuring time that the target would take by what was seen; None where it was reached."""
     disturbances: tuple[str, ...]
 
-    def course(self, name: str) -> Course | None:
-        """The course of an entry by its name."""
-        return next((one for one in self.courses if one.subject.name == name), None)
+    def samples_of(self, name: str) -> Samples | None:
+        """The samples of an entry by its name."""
+        return next((one for one in self.samples if one.subject.name == name), None)
 
 
 def with_controls(subjects: Sequence[TimedEntry], count: int = 1) -> list[TimedEntry]:
@@ -175,12 +175,12 @@ def measure(
         stopped = state.processes(rng, check)
     finally:
         state.reap()
-    courses = tuple(state.courses[one.name] for one in state.alive)
+    samples = tuple(state.samples[one.name] for one in state.alive)
     return Measured(
-        courses=courses,
+        samples=samples,
         failures=tuple(state.failures),
         stopped=stopped,
-        processes=len(courses[0].rounds) if courses else 0,
+        processes=len(samples[0].rounds) if samples else 0,
         seconds=state.spent,
         loading_seconds=state.loading,
         needed_seconds=None if stopped == "narrow enough" else state.needed(),
@@ -205,7 +205,7 @@ class _State:
         threads = max((one.scope.threads for one in subjects), default=1)
         self._places = cores.places(threads, rng)
         self.effort, self._start, self._step = effort, start, step
-        self.courses: dict[str, Course] = {}
+        self.samples: dict[str, Samples] = {}
         self.failures: list[tuple[TimedEntry, str]] = []
         self.spent = self.loading = 0.0
         self._loads = 0
@@ -237,7 +237,7 @@ class _State:
         started: list[Loads] = []
         try:
             running = self._load(started)
-            check([self.courses[one.name].loaded for one in self.alive])
+            check([self.samples[one.name].loaded for one in self.alive])
             self.loading += time.perf_counter() - began
             began = time.perf_counter()
             place = next(self._places)
@@ -283,7 +283,7 @@ class _State:
             finally:
                 start()
             running[one.name] = started[number]
-            self.courses.setdefault(one.name, Course(one, loaded))
+            self.samples.setdefault(one.name, Samples(one, loaded))
             self._loads += 1
             self._progress()
         self._fit(running)
@@ -321,11 +321,11 @@ class _State:
             if not self.alive:
                 return
         for one in self.alive:
-            course = self.courses[one.name]
+            samples = self.samples[one.name]
             made = blocks[one.name]
-            course.rounds.append(np.array([ratios.undisturbed(block) for block in made]))
-            course.medians.append(np.array([statistics.median(block) for block in made]))
-            course.calls.append(np.concatenate([np.array(block) for block in made]))
+            samples.rounds.append(np.array([ratios.undisturbed(block) for block in made]))
+            samples.medians.append(np.array([statistics.median(block) for block in made]))
+            samples.calls.append(np.concatenate([np.array(block) for block in made]))
 
     def _more(self, done: int, end: float) -> bool:
         if self.effort.rounds is not None:
@@ -335,22 +335,22 @@ class _State:
 
     def _settle(self, name: str) -> float:
         """A block follows the others' work; what is short is run once before the clock."""
-        course = self.courses[name]
-        if course.rounds and float(course.rounds[0][0]) >= _LONG_MS:
+        samples = self.samples[name]
+        if samples.rounds and float(samples.rounds[0][0]) >= _LONG_MS:
             return 0.0
         return _SETTLE_MS
 
     def _afterwards(self, number: int, running: dict[str, Loads]) -> None:
         for one in list(self.alive):
-            course, timed = self.courses[one.name], running[one.name]
+            samples, timed = self.samples[one.name], running[one.name]
             try:
                 if self.effort.pauses and not one.scope.pause_ms:
                     paused = timed.block(_PAUSED_CALLS, 0.0, PAUSE_MS)
-                    course.paused_ms.append(statistics.median(paused))
+                    samples.paused_ms.append(statistics.median(paused))
                 if number == 0:
-                    course.overhead_ms = timed.overhead()
-                    course.surroundings = timed.surroundings()
-                course.peak_rss_bytes = max(course.peak_rss_bytes, timed.peak_rss_bytes())
+                    samples.overhead_ms = timed.overhead()
+                    samples.surroundings = timed.surroundings()
+                samples.peak_rss_bytes = max(samples.peak_rss_bytes, timed.peak_rss_bytes())
             except ZoodiffError as error:
                 self._fail(one, error)
 
@@ -366,19 +366,19 @@ class _State:
 
     def reach(self) -> float:
         """Half of the widest interval of all pairs, as a log ratio."""
-        courses = [self.courses[one.name] for one in self.alive]
+        samples = [self.samples[one.name] for one in self.alive]
         widths = [
             ratios.interval(ratios.within_rounds(a.rounds, b.rounds))
-            for a, b in combinations(courses, 2)
+            for a, b in combinations(samples, 2)
         ]
-        alone = [ratios.interval([np_log(r) for r in c.rounds]) for c in courses[:1]]
+        alone = [ratios.interval([np_log(r) for r in c.rounds]) for c in samples[:1]]
         chosen = widths or alone
         return max((one.high - one.low) / 2 for one in chosen)
 
     def needed(self) -> float | None:
         """Measuring time at which the target would be reached, if processes go on as they did."""
-        courses = [self.courses[one.name] for one in self.alive]
-        if not courses or len(courses[0].rounds) < 2 or not self.spent:
+        samples = [self.samples[one.name] for one in self.alive]
+        if not samples or len(samples[0].rounds) < 2 or not self.spent:
             return None
         times = (self.reach() / math.log1p(self.effort.target_percent / 100)) ** 2
         return self.spent * max(times, 1.0)
@@ -392,7 +392,7 @@ def np_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def originals(measured: Iterable[Course]) -> list[Course]:
+def originals(measured: Iterable[Samples]) -> list[Samples]:
     """Without the controls."""
     return [one for one in measured if one.subject.copy == 0]
 

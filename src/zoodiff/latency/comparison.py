@@ -7,7 +7,7 @@ from itertools import combinations
 from math import exp
 from typing import Any
 
-from zoodiff.latency.benchmark import Course, Measured, originals
+from zoodiff.latency.benchmark import Measured, Samples, originals
 from zoodiff.latency.verdicts import Judged, PairVerdict, control, judge
 from zoodiff.results import Control
 from zoodiff.stats import ratios
@@ -87,10 +87,10 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
 
     Equal latencies are ``the same`` only where they are shown to be within ``within_percent``.
     """
-    found = originals(measured.courses)
+    found = originals(measured.samples)
     controls = []
-    for copy in (one for one in measured.courses if one.subject.copy):
-        original = measured.course(copy.subject.of)
+    for copy in (one for one in measured.samples if one.subject.copy):
+        original = measured.samples_of(copy.subject.of)
         if original is not None:
             ratio = ratios.ratio(original.rounds, copy.rounds)
             controls.append(control(original.subject.name, ratio))
@@ -117,39 +117,39 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
     )
 
 
-def _row(course: Course) -> Row:
+def _row(samples: Samples) -> Row:
     import numpy as np
 
-    one = course.subject
-    calls = np.concatenate(course.calls)
-    median = ratios.latency(course.medians)
+    one = samples.subject
+    calls = np.concatenate(samples.calls)
+    median = ratios.latency(samples.medians)
     p90, p99 = (float(q) for q in np.quantile(calls, [0.9, 0.99]))
     return Row(
         name=one.name,
         entry=str(one.entry.ref),
-        weights=course.loaded.weights_state,
+        weights=samples.loaded.weights_state,
         median=median,
         p90=p90,
         p99=p99,
         batch=one.scope.batch,
         images_per_second=1000 * one.scope.batch / median.value,
-        peak_rss_bytes=course.peak_rss_bytes,
-        paused=float(np.median(course.paused_ms)) if course.paused_ms else None,
-        overhead=course.overhead_ms,
+        peak_rss_bytes=samples.peak_rss_bytes,
+        paused=float(np.median(samples.paused_ms)) if samples.paused_ms else None,
+        overhead=samples.overhead_ms,
         calls=len(calls),
-        aspects=dict(course.loaded.stated.aspects),
+        aspects=dict(samples.loaded.stated.aspects),
     )
 
 
-def unsettled(course: Course) -> float | None:
+def unsettled(samples: Samples) -> float | None:
     """Percent by which rounds were still changing at the end of most processes, in one direction.
 
     None where they were not, or have too few rounds to tell.
     """
     import numpy as np
 
-    found = [drift([float(ms) for ms in one]) for one in course.rounds]
+    found = [drift([float(ms) for ms in one]) for one in samples.rounds]
     drifts = [one.share for one in found if one is not None and one.drifting]
-    if 2 * len(drifts) <= len(course.rounds) or abs(sum(np.sign(drifts))) < len(drifts):
+    if 2 * len(drifts) <= len(samples.rounds) or abs(sum(np.sign(drifts))) < len(drifts):
         return None
     return 100 * float(np.median(drifts))

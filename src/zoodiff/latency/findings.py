@@ -116,9 +116,9 @@ def _out_of_step(timings: Timings, macs: Mapping[str, int]) -> Iterator[LatencyF
 
 def _threads(measured: Measured) -> Iterator[LatencyFinding]:
     place = machine()
-    for course in measured.courses:
-        one = course.subject
-        found = Environment(place, {one.entry.zoo.name: surroundings_of(course.surroundings)})
+    for samples in measured.samples:
+        one = samples.subject
+        found = Environment(place, {one.entry.zoo.name: surroundings_of(samples.surroundings)})
         for problem in () if one.copy else oversubscribed(found, one.scope.threads):
             yield LatencyFinding("LAT104", (one.name,), f"{one.name}: {problem}")
 
@@ -136,10 +136,10 @@ def _pauses(rows: Sequence[Row]) -> Iterator[LatencyFinding]:
 
 def _settled(measured: Measured, floor_percent: float | None) -> Iterator[LatencyFinding]:
     least = max(_UNSETTLED_PERCENT, floor_percent or 0.0)
-    for course in measured.courses:
-        drift = unsettled(course)
-        if drift is not None and abs(drift) > least and not course.subject.copy:
-            name = course.subject.name
+    for samples in measured.samples:
+        drift = unsettled(samples)
+        if drift is not None and abs(drift) > least and not samples.subject.copy:
+            name = samples.subject.name
             yield LatencyFinding(
                 "LAT108",
                 (name,),

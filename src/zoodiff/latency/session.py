@@ -111,11 +111,11 @@ def run(
         step=step,
         check=comparable,
     )
-    if not any(one.subject.name in compared for one in measured.courses):
+    if not any(one.subject.name in compared for one in measured.samples):
         reasons = [f"{one.name}: {reason}" for one, reason in measured.failures]
         raise MeasurementError(f"nothing could be timed: {'; '.join(reasons[:3])}")
-    own = tuple(one for one in measured.courses if one.subject.name in compared or one.subject.copy)
-    timings = read(replace(measured, courses=own), within_percent=asked.within_percent)
+    own = tuple(one for one in measured.samples if one.subject.name in compared or one.subject.copy)
+    timings = read(replace(measured, samples=own), within_percent=asked.within_percent)
     return Outcome(tuple(subjects), measured, timings, started)
 
 
@@ -128,8 +128,8 @@ def record(outcome: Outcome, asked: Asked, store: Store) -> None:
     """Keep what was measured of entries and their controls; raise StoreError where that fails."""
     names = {one.name for one in outcome.subjects}
     group = tuple(one.entry for one in outcome.subjects)
-    for course in outcome.measured.courses:
-        one = course.subject
+    for samples in outcome.measured.samples:
+        one = samples.subject
         if one.name not in names and not one.copy:
             continue
         conditions = (
@@ -143,6 +143,6 @@ def record(outcome: Outcome, asked: Asked, store: Store) -> None:
             ("seed", asked.effort.seed),
         )
         task = Task("latency", group, conditions)
-        single = replace(outcome.measured, courses=(course,))
+        single = replace(outcome.measured, samples=(samples,))
         for made in records.records_of(task, single, outcome.started):
             store.put(made)

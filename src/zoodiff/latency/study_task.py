@@ -9,7 +9,7 @@ from zoodiff.engines.local import LocalEngine
 from zoodiff.host.environment import Environment, surroundings_of
 from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
-from zoodiff.latency.benchmark import Course, Effort, Measured, with_controls
+from zoodiff.latency.benchmark import Effort, Measured, Samples, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.conditions import Scope
 from zoodiff.latency.subject import Timed, TimedEntry
@@ -36,8 +36,8 @@ def measure(
         lambda one: Timed(one, seed=settings["seed"], limits=engine.limits),
         step=on_step,
     )
-    for course in measured.courses:
-        engine.learn(course.subject.entry.worker, course.loaded.versions)
+    for samples in measured.samples:
+        engine.learn(samples.subject.entry.worker, samples.loaded.versions)
     failures = [
         Failure(
             kind="latency",
@@ -66,16 +66,18 @@ def effort_of(settings: dict[str, Any]) -> Effort:
 def records_of(task: Task, measured: Measured, started: str) -> list[Record]:
     """A record of each entry, the controls included; all name ``started`` as their group."""
     finished = now()
-    return [_record(task, one, measured, started, finished) for one in measured.courses]
+    return [_record(task, one, measured, started, finished) for one in measured.samples]
 
 
-def _record(task: Task, course: Course, measured: Measured, started: str, finished: str) -> Record:
+def _record(
+    task: Task, samples: Samples, measured: Measured, started: str, finished: str
+) -> Record:
     import numpy as np
 
-    one, loaded = course.subject, course.loaded
-    calls = np.concatenate(course.calls)
+    one, loaded = samples.subject, samples.loaded
+    calls = np.concatenate(samples.calls)
     quantiles = [float(q) for q in np.quantile(calls, [0.1, 0.9, 0.99])]
-    centre = ratios.latency(course.medians)
+    centre = ratios.latency(samples.medians)
     return Record(
         key=task.key(one.entry, one.copy),
         entry=str(one.entry.ref),
@@ -104,23 +106,23 @@ def _record(task: Task, course: Course, measured: Measured, started: str, finish
             p90_ms=quantiles[1],
             p99_ms=quantiles[2],
             calls=len(calls),
-            round_medians_ms=[float(ms) for rounds in course.medians for ms in rounds],
-            round_quartiles_ms=[float(ms) for rounds in course.rounds for ms in rounds],
-            process_rounds=[len(rounds) for rounds in course.rounds],
-            overhead_ms=course.overhead_ms,
-            paused_ms=float(np.median(course.paused_ms)) if course.paused_ms else None,
-            peak_rss_bytes=course.peak_rss_bytes,
+            round_medians_ms=[float(ms) for rounds in samples.medians for ms in rounds],
+            round_quartiles_ms=[float(ms) for rounds in samples.rounds for ms in rounds],
+            process_rounds=[len(rounds) for rounds in samples.rounds],
+            overhead_ms=samples.overhead_ms,
+            paused_ms=float(np.median(samples.paused_ms)) if samples.paused_ms else None,
+            peak_rss_bytes=samples.peak_rss_bytes,
             scope=dict(loaded.stated.aspects),
             stopped=measured.stopped,
             disturbances=list(measured.disturbances),
-            environment=_environment(course).to_dict(),
+            environment=_environment(samples).to_dict(),
             group=started,
             repeat=one.copy,
         ),
     )
 
 
-def _environment(course: Course) -> Environment:
+def _environment(samples: Samples) -> Environment:
     """The machine, and what the entry's own process ran with once its network was loaded."""
-    zoo = course.subject.entry.zoo.name
-    return Environment(machine(), {zoo: surroundings_of(course.surroundings)})
+    zoo = samples.subject.entry.zoo.name
+    return Environment(machine(), {zoo: surroundings_of(samples.surroundings)})

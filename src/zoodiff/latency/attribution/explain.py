@@ -126,7 +126,7 @@ def explain(engine: LocalEngine, found: Beside, measured: Measured) -> Iterator[
     """Take every pair that was measured apart, and profile its layers."""
     sides = list(zip(found.subjects, found.prepared, strict=True))
     for (first, one), (second, other) in combinations(sides, 2):
-        if any(measured.course(c.name) is None for c in (first, second)):
+        if any(measured.samples_of(c.name) is None for c in (first, second)):
             continue
         parts = reference_runs.parts_of(measured, first, second, (one, other))
         profile, reason = None, parts.reason
@@ -155,7 +155,7 @@ def rooflines(
     known = [
         (one, files.graph)
         for one, files in zip(found.subjects, found.prepared, strict=True)
-        if files.graph is not None and measured.course(one.name) is not None
+        if files.graph is not None and measured.samples_of(one.name) is not None
     ]
     if not known:
         return None, []
@@ -177,5 +177,5 @@ def rooflines(
 
 
 def _milliseconds(measured: Measured, name: str) -> float | None:
-    course = measured.course(name)
-    return ratios.latency(course.medians).value if course else None
+    samples = measured.samples_of(name)
+    return ratios.latency(samples.medians).value if samples else None

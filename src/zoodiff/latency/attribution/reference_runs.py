@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zoodiff.equivalence.reference_runtime import Prepared, as_entry
 from zoodiff.latency.attribution.decomposition import RatioParts, parts
-from zoodiff.latency.benchmark import Course, Measured
+from zoodiff.latency.benchmark import Measured, Samples
 from zoodiff.latency.subject import TimedEntry
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def parts_of(
     Where a companion is missing the parts have a reason. Raises ValueError where one of the two
     entries was not measured.
     """
-    native = tuple(_course(measured, one) for one in (a, b))
+    native = tuple(_samples(measured, one) for one in (a, b))
     if native[0] is None or native[1] is None:
         raise ValueError(f"{a.name} and {b.name} were not both measured")
     rounds: tuple[Rounds, Rounds] = (native[0].rounds, native[1].rounds)
@@ -61,8 +61,8 @@ def parts_of(
     for one, files in zip((a, b), prepared, strict=True):
         if files.full is None:
             return parts(rounds, None, None, reason=files.reason)
-        full = measured.course(common(one))
-        less = measured.course(stripped(one)) if files.stripped is not None else full
+        full = measured.samples_of(common(one))
+        less = measured.samples_of(stripped(one)) if files.stripped is not None else full
         if full is None or less is None:
             return parts(rounds, None, None, reason=_failure(measured, one))
         whole.append(full.rounds)
@@ -71,8 +71,8 @@ def parts_of(
     return parts(rounds, (whole[0], whole[1]), (bare[0], bare[1]), inside=inside)
 
 
-def _course(measured: Measured, one: TimedEntry) -> Course | None:
-    return measured.course(one.name)
+def _samples(measured: Measured, one: TimedEntry) -> Samples | None:
+    return measured.samples_of(one.name)
 
 
 def _failure(measured: Measured, one: TimedEntry) -> str:
