@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.latency.benchmark import Effort, measure, with_controls
+from zoodiff.latency.benchmark import Budget, measure, with_controls
 from zoodiff.latency.comparison import read
 from zoodiff.latency.conditions import Stated
 from zoodiff.latency.subject import Loaded, TimedEntry
@@ -200,7 +200,7 @@ def ours(drawn: dict[str, list[Process]], seconds: float, trial: int) -> dict[st
     subjects = [TimedEntry(name, entry) for name in NAMES]
     left = {name: list(processes) for name, processes in drawn.items()}
     left["A (control)"] = left.pop("control")
-    effort = Effort(
+    budget = Budget(
         seconds=2 * len(NAMES) * seconds,  # a process gets half of its share at first
         processes=PROCESSES,
         most_processes=PROCESSES,
@@ -208,7 +208,7 @@ def ours(drawn: dict[str, list[Process]], seconds: float, trial: int) -> dict[st
         seed=trial,
     )
     measured = measure(
-        with_controls(subjects), effort, lambda one: Pooled(one, left[one.name].pop())
+        with_controls(subjects), budget, lambda one: Pooled(one, left[one.name].pop())
     )
     SPENT.append(measured.seconds)
     timings = read(measured)

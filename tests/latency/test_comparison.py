@@ -9,7 +9,7 @@ from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.latency import findings, session
 from zoodiff.latency import verdicts as latencies
-from zoodiff.latency.benchmark import Effort, Measured, Samples
+from zoodiff.latency.benchmark import Budget, Measured, Samples
 from zoodiff.latency.comparison import read, unsettled
 from zoodiff.latency.conditions import Scope, Stated
 from zoodiff.latency.subject import Loaded, TimedEntry
@@ -143,12 +143,12 @@ def test_weights_that_take_a_download_are_random_unless_named() -> None:
     assert str(session.entry_of(named).ref) == named
 
 
-EFFORT = Effort(seconds=0.2, processes=2, most_processes=2, block_ms=1.0)
+BUDGET = Budget(seconds=0.2, processes=2, most_processes=2, block_ms=1.0)
 
 
 def test_entries_are_timed_and_recorded(fake_zoo, tmp_path) -> None:
     entries = [registry.resolve(x) for x in ("fake:small", "other:small", "fake:crashes")]
-    asked = session.Asked(effort=EFFORT)
+    asked = session.Asked(budget=BUDGET)
     store = Store(tmp_path)
     store.prepare()
     with LocalEngine() as engine:
@@ -170,18 +170,18 @@ def test_unequal_entries_are_refused_before_timing(fake_zoo) -> None:
         TimedEntry("b", entries[1], Scope(batch=4)),
     ]
     with LocalEngine() as engine, pytest.raises(UsageError, match=r"batch 1 \| 4"):
-        session.run(engine, subjects, session.Asked(effort=EFFORT))
+        session.run(engine, subjects, session.Asked(budget=BUDGET))
 
 
 def test_nothing_to_time_is_an_error(fake_zoo) -> None:
-    asked = session.Asked(effort=EFFORT)
+    asked = session.Asked(budget=BUDGET)
     with LocalEngine() as engine, pytest.raises(MeasurementError, match="nothing could be timed"):
         session.run(engine, session.timed_entries([registry.resolve("fake:crashes")], asked), asked)
 
 
 def test_latencies_of_two_machines_are_not_compared(fake_zoo, tmp_path) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("fake:small")]
-    asked = session.Asked(effort=EFFORT)
+    asked = session.Asked(budget=BUDGET)
     store = Store(tmp_path)
     store.prepare()
     with LocalEngine() as engine:

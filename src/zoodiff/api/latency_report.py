@@ -160,13 +160,13 @@ def _request(request: LatencyRequest | Iterable[str], options: dict[str, Any]) -
 
 
 def _rounds(asked: LatencyRequest) -> Asked:
-    from zoodiff.latency.benchmark import Effort
+    from zoodiff.latency.benchmark import Budget
     from zoodiff.latency.conditions import Scope
     from zoodiff.latency.session import Asked
 
     return Asked(
         scope=Scope(batch=asked.batch, threads=asked.threads, pause_ms=asked.pause_ms),
-        effort=Effort(
+        budget=Budget(
             seconds=asked.seconds,
             processes=asked.processes,
             target_percent=asked.target,

@@ -43,7 +43,7 @@ _LONG_MS = 20.0
 
 
 @dataclass(frozen=True)
-class Effort:
+class Budget:
     """How much is measured."""
 
     seconds: float = 60.0
@@ -154,7 +154,7 @@ def with_controls(subjects: Sequence[TimedEntry], count: int = 1) -> list[TimedE
 
 def measure(
     subjects: Sequence[TimedEntry],
-    effort: Effort,
+    budget: Budget,
     start: Callable[[TimedEntry], Loads],
     *,
     step: Callable[[int, int], None] = lambda done, of: None,
@@ -168,9 +168,9 @@ def measure(
     """
     import numpy as np
 
-    rng = np.random.default_rng(effort.seed)
+    rng = np.random.default_rng(budget.seed)
     before = disturbances.read()
-    state = _State(list(subjects), effort, start, step, rng)
+    state = _State(list(subjects), budget, start, step, rng)
     try:
         stopped = state.processes(rng, check)
     finally:
@@ -194,7 +194,7 @@ class _State:
     def __init__(
         self,
         subjects: list[TimedEntry],
-        effort: Effort,
+        budget: Budget,
         start: Callable[[TimedEntry], Loads],
         step: Callable[[int, int], None],
         rng: np.random.Generator,
@@ -204,7 +204,7 @@ class _State:
         """Processes that were told to end, and not waited for."""
         threads = max((one.scope.threads for one in subjects), default=1)
         self._places = cores.places(threads, rng)
-        self.effort, self._start, self._step = effort, start, step
+        self.budget, self._start, self._step = budget, start, step
         self.samples: dict[str, Samples] = {}
         self.failures: list[tuple[TimedEntry, str]] = []
         self.spent = self.loading = 0.0
@@ -216,16 +216,16 @@ class _State:
         self, rng: np.random.Generator, check: Callable[[Sequence[Loaded]], None]
     ) -> Stopped:
         """Fresh processes until there is reason to stop, which is returned."""
-        effort = self.effort
-        enough = math.log1p(effort.target_percent / 100)
-        for number in range(max(effort.most_processes, effort.processes)):
+        budget = self.budget
+        enough = math.log1p(budget.target_percent / 100)
+        for number in range(max(budget.most_processes, budget.processes)):
             self.process(number, rng, check if number == 0 else lambda loaded: None)
             if not self.alive:
                 break
             done = number + 1
-            if done >= effort.processes and self.reach() <= enough:
+            if done >= budget.processes and self.reach() <= enough:
                 return "narrow enough"
-            if done >= min(effort.processes, 2) and self.spent >= effort.seconds:
+            if done >= min(budget.processes, 2) and self.spent >= budget.seconds:
                 return "time spent"
         return "most processes"
 
@@ -294,7 +294,7 @@ class _State:
         fitting = []
         for one in [] if self._calls else list(self.alive):
             try:
-                fitting.append(running[one.name].fitting(self.effort.block_ms))
+                fitting.append(running[one.name].fitting(self.budget.block_ms))
             except ZoodiffError as error:
                 self._fail(one, error)
         self._calls = self._calls or min(fitting, default=1)
@@ -303,7 +303,7 @@ class _State:
         import numpy as np
 
         blocks: dict[str, list[list[float]]] = {one.name: [] for one in self.alive}
-        end = time.perf_counter() + self.effort.seconds / (2 * self.effort.processes)
+        end = time.perf_counter() + self.budget.seconds / (2 * self.budget.processes)
         turn = orders(len(self.alive), rng)
         members = list(self.alive)
         done = 0
@@ -328,8 +328,8 @@ class _State:
             samples.calls.append(np.concatenate([np.array(block) for block in made]))
 
     def _more(self, done: int, end: float) -> bool:
-        if self.effort.rounds is not None:
-            return done < self.effort.rounds
+        if self.budget.rounds is not None:
+            return done < self.budget.rounds
         # An even number, since every order is followed by its reverse.
         return done < _LEAST_ROUNDS or done % 2 == 1 or time.perf_counter() < end
 
@@ -344,7 +344,7 @@ class _State:
         for one in list(self.alive):
             samples, timed = self.samples[one.name], running[one.name]
             try:
-                if self.effort.pauses and not one.scope.pause_ms:
+                if self.budget.pauses and not one.scope.pause_ms:
                     paused = timed.block(_PAUSED_CALLS, 0.0, PAUSE_MS)
                     samples.paused_ms.append(statistics.median(paused))
                 if number == 0:
@@ -361,7 +361,7 @@ class _State:
     def _progress(self) -> None:
         # Processes beyond the least number are added as they turn out to be needed.
         each = max(len(self.alive), 1)
-        whole = each * max(self.effort.processes, -(-self._loads // each))
+        whole = each * max(self.budget.processes, -(-self._loads // each))
         self._step(self._loads, whole)
 
     def reach(self) -> float:
@@ -380,7 +380,7 @@ class _State:
         samples = [self.samples[one.name] for one in self.alive]
         if not samples or len(samples[0].rounds) < 2 or not self.spent:
             return None
-        times = (self.reach() / math.log1p(self.effort.target_percent / 100)) ** 2
+        times = (self.reach() / math.log1p(self.budget.target_percent / 100)) ** 2
         return self.spent * max(times, 1.0)
 
 

@@ -10,7 +10,7 @@ from zoodiff.entry import RANDOM, ModelRef
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.host.provenance import now
 from zoodiff.latency import study_task as records
-from zoodiff.latency.benchmark import Effort, Measured, with_controls
+from zoodiff.latency.benchmark import Budget, Measured, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.comparison import Timings, read
 from zoodiff.latency.conditions import Scope, check
@@ -26,7 +26,7 @@ class Asked:
     """What a user asks for."""
 
     scope: Scope = field(default_factory=Scope)
-    effort: Effort = field(default_factory=Effort)
+    budget: Budget = field(default_factory=Budget)
     modes: tuple[str, ...] = ()
     """``MODE`` for all entries, ``ZOO=MODE`` or ``ENTRY=MODE``; several of one entry are several
     entries."""
@@ -106,8 +106,8 @@ def run(
     every = [*with_controls(subjects, asked.controls), *companions]
     measured = measure_rounds(
         every,
-        asked.effort,
-        lambda one: Timed(one, seed=asked.effort.seed, limits=engine.limits),
+        asked.budget,
+        lambda one: Timed(one, seed=asked.budget.seed, limits=engine.limits),
         step=step,
         check=comparable,
     )
@@ -137,10 +137,10 @@ def record(outcome: Outcome, asked: Asked, store: Store) -> None:
             ("threads", one.scope.threads),
             ("mode", one.scope.mode),
             ("pause_ms", one.scope.pause_ms),
-            ("block_ms", asked.effort.block_ms),
-            ("target_percent", asked.effort.target_percent),
-            ("max_seconds", asked.effort.seconds),
-            ("seed", asked.effort.seed),
+            ("block_ms", asked.budget.block_ms),
+            ("target_percent", asked.budget.target_percent),
+            ("max_seconds", asked.budget.seconds),
+            ("seed", asked.budget.seed),
         )
         task = Task("latency", group, conditions)
         single = replace(outcome.measured, samples=(samples,))

@@ -9,7 +9,7 @@ from zoodiff.engines.local import LocalEngine
 from zoodiff.host.environment import Environment, surroundings_of
 from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
-from zoodiff.latency.benchmark import Effort, Measured, Samples, with_controls
+from zoodiff.latency.benchmark import Budget, Measured, Samples, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.conditions import Scope
 from zoodiff.latency.subject import Timed, TimedEntry
@@ -32,7 +32,7 @@ def measure(
     started = now()
     measured = measure_rounds(
         with_controls(subjects),
-        effort_of(settings),
+        budget_of(settings),
         lambda one: Timed(one, seed=settings["seed"], limits=engine.limits),
         step=on_step,
     )
@@ -51,9 +51,9 @@ def measure(
     return records_of(task, measured, started), failures
 
 
-def effort_of(settings: dict[str, Any]) -> Effort:
+def budget_of(settings: dict[str, Any]) -> Budget:
     """How much a study measures: a stated number of rounds, in a stated number of processes."""
-    return Effort(
+    return Budget(
         seconds=settings["max_seconds"],
         processes=settings["processes"],
         most_processes=settings["processes"],

@@ -11,11 +11,11 @@ import pytest
 from zoodiff.engines.local import LocalEngine
 from zoodiff.latency import session
 from zoodiff.latency.attribution.explain import beside, reasons
-from zoodiff.latency.benchmark import Effort
+from zoodiff.latency.benchmark import Budget
 from zoodiff.latency.extras import Wanted, more
 
 pytestmark = pytest.mark.onnx
-EFFORT = Effort(seconds=0.4, processes=2, most_processes=2, block_ms=1.0)
+BUDGET = Budget(seconds=0.4, processes=2, most_processes=2, block_ms=1.0)
 
 
 def network(path: Path, layers: int, *, scaled: bool = False, softmax: bool = False) -> Path:
@@ -53,7 +53,7 @@ def network(path: Path, layers: int, *, scaled: bool = False, softmax: bool = Fa
 
 def test_nothing_on_the_cpu_is_timed_beside_what_runs_on_a_device(tmp_path: Path) -> None:
     here, there = (network(tmp_path / f"{name}.onnx", 2) for name in ("here", "there"))
-    asked = session.Asked(effort=EFFORT, modes=(f"{there}=cuda",))
+    asked = session.Asked(budget=BUDGET, modes=(f"{there}=cuda",))
     subjects = session.timed_entries([session.entry_of(str(x)) for x in (here, there)], asked)
     with LocalEngine() as engine:
         found = beside(engine, subjects, tmp_path, 0)
@@ -68,7 +68,7 @@ def test_nothing_on_the_cpu_is_timed_beside_what_runs_on_a_device(tmp_path: Path
 def test_a_ratio_is_the_product_of_its_parts_and_layers_add_up(tmp_path: Path) -> None:
     small = network(tmp_path / "small.onnx", 2)
     large = network(tmp_path / "large.onnx", 8, scaled=True, softmax=True)
-    asked = session.Asked(effort=EFFORT)
+    asked = session.Asked(budget=BUDGET)
     subjects = session.timed_entries([session.entry_of(str(x)) for x in (large, small)], asked)
     with LocalEngine() as engine:
         found = beside(engine, subjects, tmp_path, 0)
@@ -94,7 +94,7 @@ def test_a_ratio_is_the_product_of_its_parts_and_layers_add_up(tmp_path: Path) -
 
 
 def test_what_cannot_be_lowered_has_a_reason_and_the_rest_stands(fake_zoo, tmp_path: Path) -> None:
-    asked = session.Asked(effort=EFFORT)
+    asked = session.Asked(budget=BUDGET)
     entries = [session.entry_of(x) for x in ("fake:small", "fake:wide")]
     subjects = session.timed_entries(entries, asked)
     with LocalEngine() as engine:
@@ -107,7 +107,7 @@ def test_what_cannot_be_lowered_has_a_reason_and_the_rest_stands(fake_zoo, tmp_p
 
 
 def test_cold_starts_sweeps_and_the_environment_are_measured_where_asked(tmp_path: Path) -> None:
-    asked = session.Asked(effort=EFFORT)
+    asked = session.Asked(budget=BUDGET)
     path = network(tmp_path / "net.onnx", 2)
     subjects = session.timed_entries([session.entry_of(str(path))], asked)
     wanted = Wanted(cold=True, batches=(1, 2), environment=True, processes=1, seconds=0.5)
