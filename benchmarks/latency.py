@@ -33,7 +33,7 @@ import numpy as np
 
 from zoodiff.latency.benchmark import Budget, measure, with_controls
 from zoodiff.latency.comparison import read
-from zoodiff.latency.conditions import Stated
+from zoodiff.latency.conditions import MeasuredConditions
 from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.zoos import registry
 
@@ -132,7 +132,13 @@ class Pooled:
 
     def load(self) -> Loaded:
         return Loaded(
-            "file", None, (CHANNELS, SIDE, SIDE), Stated(self.name, "file", "", {}), {}, 0, {}
+            "file",
+            None,
+            (CHANNELS, SIDE, SIDE),
+            MeasuredConditions(self.name, "file", "", {}),
+            {},
+            0,
+            {},
         )
 
     def fitting(self, block_ms: float) -> int:

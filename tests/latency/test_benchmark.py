@@ -13,7 +13,7 @@ from zoodiff.errors import MeasurementError, UsageError, WorkerError
 from zoodiff.latency import benchmark
 from zoodiff.latency import cpu_affinity as cores
 from zoodiff.latency.benchmark import Budget, measure, with_controls
-from zoodiff.latency.conditions import Stated
+from zoodiff.latency.conditions import MeasuredConditions
 from zoodiff.latency.ordering import orders
 from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.stats import ratios
@@ -36,8 +36,8 @@ class Made:
     def load(self) -> Loaded:
         if self.name.startswith("broken"):
             raise MeasurementError("it cannot be built")
-        stated = Stated(self.name, "fake", "", {"batch": "1"})
-        return Loaded("random", None, (3, 8, 8), stated, {}, 1, {})
+        conditions = MeasuredConditions(self.name, "fake", "", {"batch": "1"})
+        return Loaded("random", None, (3, 8, 8), conditions, {}, 1, {})
 
     def fitting(self, block_ms: float) -> int:
         return {"b": 3}.get(self.name, 5)

@@ -4,7 +4,7 @@ import pytest
 
 from zoodiff.engines.local import usable
 from zoodiff.latency import cold_start
-from zoodiff.latency.conditions import Scope
+from zoodiff.latency.conditions import Conditions
 from zoodiff.latency.subject import TimedEntry
 from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
@@ -12,8 +12,8 @@ from zoodiff.zoos.base import Entry, Model
 from zoodiff.zoos.mini.catalogue import KERAS, ONNX, TORCH
 
 
-def fake(zoo, model: str, **scope) -> TimedEntry:
-    return TimedEntry(model, Entry(zoo, Model(model, model), None), Scope(**scope))
+def fake(zoo, model: str, **conditions) -> TimedEntry:
+    return TimedEntry(model, Entry(zoo, Model(model, model), None), Conditions(**conditions))
 
 
 def test_stages_of_a_fresh_process_add_up_and_memory_grows(fake_zoo) -> None:
@@ -36,7 +36,7 @@ def test_stages_of_a_fresh_process_add_up_and_memory_grows(fake_zoo) -> None:
             assert run.peak_before_bytes <= run.peak_loaded_bytes <= run.peak_run_bytes
         assert one.weights_bytes == 48
         assert one.total.least <= one.total.median <= one.total.most
-    assert found[1].stated["mode"] == "doubled"
+    assert found[1].conditions["mode"] == "doubled"
     told = json.loads(json.dumps(found[0].to_dict()))
     assert told["batch"] == 2
     assert told["stages_seconds"].keys() == set(cold_start.STAGES)

@@ -11,7 +11,7 @@ from zoodiff.latency import findings, session
 from zoodiff.latency import verdicts as latencies
 from zoodiff.latency.benchmark import Budget, Measured, Samples
 from zoodiff.latency.comparison import read, unsettled
-from zoodiff.latency.conditions import Scope, Stated
+from zoodiff.latency.conditions import Conditions, MeasuredConditions
 from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.latency.verdicts import judge
 from zoodiff.store.folder import Store
@@ -58,11 +58,19 @@ def test_equal_things_raise_at_most_one_false_alarm_in_a_hundred() -> None:
 
 
 def samples(
-    name: str, values: list[np.ndarray], copy: int = 0, of: str = "", **aspects: str
+    name: str, values: list[np.ndarray], copy: int = 0, of: str = "", **conditions: str
 ) -> Samples:
     entry = registry.resolve("torchvision:resnet18@random")
-    one = TimedEntry(name, entry, copy=copy, of=of, scope=Scope(batch=4))
-    loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", aspects), {}, 1, {})
+    one = TimedEntry(name, entry, copy=copy, of=of, conditions=Conditions(batch=4))
+    loaded = Loaded(
+        "random",
+        None,
+        (3, 8, 8),
+        MeasuredConditions(name, "torchvision", "", conditions),
+        {},
+        1,
+        {},
+    )
     return Samples(one, loaded, values, values, values, [3.0], 0.001, 7)
 
 
@@ -167,7 +175,7 @@ def test_unequal_entries_are_refused_before_timing(fake_zoo) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("other:small")]
     subjects = [
         TimedEntry("a", entries[0]),
-        TimedEntry("b", entries[1], Scope(batch=4)),
+        TimedEntry("b", entries[1], Conditions(batch=4)),
     ]
     with LocalEngine() as engine, pytest.raises(UsageError, match=r"batch 1 \| 4"):
         session.run(engine, subjects, session.Asked(budget=BUDGET))

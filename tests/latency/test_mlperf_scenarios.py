@@ -146,7 +146,7 @@ def test_all_scenarios_of_all_entries(fake_zoo) -> None:
         assert one.single_stream.queries >= 20
         assert one.offline.images_per_second > 0
         assert one.server.bound_ms == 1000.0
-        assert one.stated["entry_point"] == "run"
+        assert one.conditions["entry_point"] == "run"
     told = json.loads(json.dumps(found[0].to_dict()))
     assert told["offline"]["batch"] == 4
     assert told["server"]["percentile"] == pytest.approx(99)

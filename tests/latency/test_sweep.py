@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from zoodiff.engines.local import usable
-from zoodiff.latency.conditions import Scope
+from zoodiff.latency.conditions import Conditions
 from zoodiff.latency.subject import TimedEntry
 from zoodiff.latency.sweep import Grid, batches_up_to, measure
 from zoodiff.latency.sweep_result import Cell, Sweep
@@ -17,7 +17,7 @@ from zoodiff.zoos.mini.catalogue import ONNX, TORCH
 
 
 def fake(zoo, model: str) -> TimedEntry:
-    return TimedEntry(model, Entry(zoo, Model(model, model), None), Scope())
+    return TimedEntry(model, Entry(zoo, Model(model, model), None), Conditions())
 
 
 def test_every_cell_is_measured_in_every_process(fake_zoo) -> None:

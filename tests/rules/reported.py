@@ -20,7 +20,7 @@ from zoodiff.latency import findings
 from zoodiff.latency.benchmark import Measured, Samples
 from zoodiff.latency.cold_start import Cold, ColdRun
 from zoodiff.latency.comparison import read
-from zoodiff.latency.conditions import Scope, Stated
+from zoodiff.latency.conditions import Conditions, MeasuredConditions
 from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.latency.sweep_result import Cell, Sweep
 from zoodiff.preprocessing.conventions import differing
@@ -149,8 +149,10 @@ def _rounds(
 
 def _samples(name: str, rounds: list[np.ndarray], paused: float = 1.0, of: str = "") -> Samples:
     entry = registry.resolve("torchvision:resnet18@random")
-    one = TimedEntry(name, entry, copy=int(bool(of)), of=of, scope=Scope())
-    loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", {}), {}, 1, {})
+    one = TimedEntry(name, entry, copy=int(bool(of)), of=of, conditions=Conditions())
+    loaded = Loaded(
+        "random", None, (3, 8, 8), MeasuredConditions(name, "torchvision", "", {}), {}, 1, {}
+    )
     return Samples(one, loaded, rounds, rounds, rounds, [paused], 0.001, 7)
 
 

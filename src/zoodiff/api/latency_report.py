@@ -161,11 +161,11 @@ def _request(request: LatencyRequest | Iterable[str], options: dict[str, Any]) -
 
 def _rounds(asked: LatencyRequest) -> Asked:
     from zoodiff.latency.benchmark import Budget
-    from zoodiff.latency.conditions import Scope
+    from zoodiff.latency.conditions import Conditions
     from zoodiff.latency.session import Asked
 
     return Asked(
-        scope=Scope(batch=asked.batch, threads=asked.threads, pause_ms=asked.pause_ms),
+        conditions=Conditions(batch=asked.batch, threads=asked.threads, pause_ms=asked.pause_ms),
         budget=Budget(
             seconds=asked.seconds,
             processes=asked.processes,

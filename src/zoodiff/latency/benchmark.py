@@ -146,7 +146,7 @@ class Measured:
 def with_controls(subjects: Sequence[TimedEntry], count: int = 1) -> list[TimedEntry]:
     """The entries, and the first ``count`` of them once more as A/A controls."""
     copies = [
-        TimedEntry(f"{one.name} (control)", one.entry, one.scope, copy=1, of=one.name)
+        TimedEntry(f"{one.name} (control)", one.entry, one.conditions, copy=1, of=one.name)
         for one in subjects[:count]
     ]
     return [*subjects, *copies]
@@ -202,7 +202,7 @@ class _State:
         self.alive = subjects
         self._ending: list[Loads] = []
         """Processes that were told to end, and not waited for."""
-        threads = max((one.scope.threads for one in subjects), default=1)
+        threads = max((one.conditions.threads for one in subjects), default=1)
         self._places = cores.places(threads, rng)
         self.budget, self._start, self._step = budget, start, step
         self.samples: dict[str, Samples] = {}
@@ -344,7 +344,7 @@ class _State:
         for one in list(self.alive):
             samples, timed = self.samples[one.name], running[one.name]
             try:
-                if self.budget.pauses and not one.scope.pause_ms:
+                if self.budget.pauses and not one.conditions.pause_ms:
                     paused = timed.block(_PAUSED_CALLS, 0.0, PAUSE_MS)
                     samples.paused_ms.append(statistics.median(paused))
                 if number == 0:

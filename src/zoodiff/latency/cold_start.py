@@ -73,7 +73,7 @@ class Cold:
     entry: str
     batch: int
     threads: int
-    stated: Mapping[str, str]
+    conditions: Mapping[str, str]
     """What is measured, as loading tells it."""
     weights_bytes: int | None
     runs: tuple[ColdRun, ...]
@@ -119,7 +119,7 @@ class Cold:
             "entry": self.entry,
             "batch": self.batch,
             "threads": self.threads,
-            "scope": dict(self.stated),
+            "conditions": dict(self.conditions),
             "processes": len(self.runs),
             "stages_seconds": {name: vars(self.stage(name)) for name in STAGES},
             "total_seconds": vars(self.total),
@@ -160,13 +160,13 @@ def measure(
             if one not in alive:
                 continue
             try:
-                run, stated, size = _run(one, seed, limits)
+                run, conditions, size = _run(one, seed, limits)
             except ZoodiffError as error:
                 failures.append((one, str(error)))
                 alive.remove(one)
                 continue
             runs[one.name].append(run)
-            told[one.name] = (stated, size)
+            told[one.name] = (conditions, size)
             done += 1
             step(done, len(alive) * processes)
         if seconds is not None and time.monotonic() - begin > seconds:
@@ -175,9 +175,9 @@ def measure(
         Cold(
             name=one.name,
             entry=str(one.entry.ref),
-            batch=one.scope.batch,
-            threads=one.scope.threads,
-            stated=told[one.name][0],
+            batch=one.conditions.batch,
+            threads=one.conditions.threads,
+            conditions=told[one.name][0],
             weights_bytes=told[one.name][1],
             runs=tuple(runs[one.name]),
         )
@@ -189,14 +189,14 @@ def measure(
 def _run(
     one: TimedEntry, seed: int, limits: Limits | None
 ) -> tuple[ColdRun, Mapping[str, str], int | None]:
-    """One fresh process; what it measured, the scope it stated and the bytes of the weights."""
-    with WorkerClient(one.entry.worker, threads=one.scope.threads, limits=limits) as worker:
+    """One fresh process; its times, its conditions and the bytes of the weights."""
+    with WorkerClient(one.entry.worker, threads=one.conditions.threads, limits=limits) as worker:
 
         def peak() -> int:
             return worker.peak_memory(doing=f"starting a process for {one.name}")
 
         def timed(calls: int, settle_ms: float = 0.0) -> list[float]:
-            request = Time(one.name, calls, one.scope.batch, seed, settle_ms)
+            request = Time(one.name, calls, one.conditions.batch, seed, settle_ms)
             times = worker.time(request, doing=f"running {one.name} for the first time")
             return [milliseconds / 1e3 for milliseconds in times]
 

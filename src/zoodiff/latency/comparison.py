@@ -36,8 +36,8 @@ class Row:
     overhead: float
     """What the clock itself shows a call, by a network that does nothing."""
     calls: int
-    aspects: dict[str, str]
-    """The scope: what is inside the clock and how it is run."""
+    conditions: dict[str, str]
+    """What is inside the clock and how the network is run, by condition."""
 
 
 @dataclass(frozen=True)
@@ -131,13 +131,13 @@ def _row(samples: Samples) -> Row:
         median=median,
         p90=p90,
         p99=p99,
-        batch=one.scope.batch,
-        images_per_second=1000 * one.scope.batch / median.value,
+        batch=one.conditions.batch,
+        images_per_second=1000 * one.conditions.batch / median.value,
         peak_rss_bytes=samples.peak_rss_bytes,
         paused=float(np.median(samples.paused_ms)) if samples.paused_ms else None,
         overhead=samples.overhead_ms,
         calls=len(calls),
-        aspects=dict(samples.loaded.stated.aspects),
+        conditions=dict(samples.loaded.conditions.values),
     )
 
 

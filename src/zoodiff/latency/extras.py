@@ -100,5 +100,5 @@ def more(
     machine = None
     if wanted.environment:
         zoos = [one.entry.worker for one in subjects]
-        machine = environment_of(engine, zoos, threads=subjects[0].scope.threads)
+        machine = environment_of(engine, zoos, threads=subjects[0].conditions.threads)
     return More(cold_starts, swept, served, machine, failures)

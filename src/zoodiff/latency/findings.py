@@ -119,7 +119,7 @@ def _threads(measured: Measured) -> Iterator[LatencyFinding]:
     for samples in measured.samples:
         one = samples.subject
         found = Environment(place, {one.entry.zoo.name: surroundings_of(samples.surroundings)})
-        for problem in () if one.copy else oversubscribed(found, one.scope.threads):
+        for problem in () if one.copy else oversubscribed(found, one.conditions.threads):
             yield LatencyFinding("LAT104", (one.name,), f"{one.name}: {problem}")
 
 

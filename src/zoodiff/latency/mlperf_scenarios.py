@@ -117,7 +117,7 @@ class Scenarios:
     name: str
     entry: str
     threads: int
-    stated: Mapping[str, str]
+    conditions: Mapping[str, str]
     """What is measured, as loading tells it."""
     single_stream: Outcome
     offline: Outcome
@@ -131,7 +131,7 @@ class Scenarios:
             "name": self.name,
             "entry": self.entry,
             "threads": self.threads,
-            "scope": dict(self.stated),
+            "conditions": dict(self.conditions),
             "single_stream": vars(self.single_stream),
             "offline": {**vars(self.offline), "batch": self.offline_batch},
             "server": {
@@ -168,7 +168,7 @@ def measure(
     """Measure every entry in every scenario, one at a time, in an order drawn afresh.
 
     Returns what was measured, in the order of the entries, and those that failed with their
-    reason. The scopes' own batch is not used.
+    reason. The batch of their conditions is not used.
     """
     import numpy as np
 
@@ -195,8 +195,8 @@ def measure(
             Scenarios(
                 name=one.name,
                 entry=str(one.entry.ref),
-                threads=one.scope.threads,
-                stated=running[one.name].stated,
+                threads=one.conditions.threads,
+                conditions=running[one.name].conditions,
                 offline_batch=demand.offline_batch,
                 **found[one.name],
             )
@@ -210,10 +210,10 @@ class _Running:
 
     def __init__(self, subject: TimedEntry, limits: Limits | None, demand: Demand) -> None:
         self._subject, self._demand = subject, demand
-        scope = subject.scope
-        self._worker = WorkerClient(subject.entry.worker, threads=scope.threads, limits=limits)
+        conditions = subject.conditions
+        self._worker = WorkerClient(subject.entry.worker, threads=conditions.threads, limits=limits)
         self._generation = -1
-        self.stated: Mapping[str, str] = {}
+        self.conditions: Mapping[str, str] = {}
 
     def __enter__(self) -> _Running:
         return self
@@ -230,7 +230,7 @@ class _Running:
                 loaded = self._worker.load(
                     load_request(one, self._demand.seed), doing=f"loading {name}"
                 )
-                self.stated, self._generation = loaded.scope, self._worker.generation
+                self.conditions, self._generation = loaded.scope, self._worker.generation
             return self._worker.load_test(
                 messages.LoadTest(name, load, self._demand.generator),
                 doing=f"measuring {name} in the scenario {load.scenario}",

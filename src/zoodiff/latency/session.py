@@ -13,7 +13,7 @@ from zoodiff.latency import study_task as records
 from zoodiff.latency.benchmark import Budget, Measured, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.comparison import Timings, read
-from zoodiff.latency.conditions import Scope, check
+from zoodiff.latency.conditions import Conditions, check
 from zoodiff.latency.subject import Loaded, Timed, TimedEntry
 from zoodiff.store.folder import Store
 from zoodiff.tasks import Task
@@ -25,13 +25,13 @@ from zoodiff.zoos.registry import Entry
 class Asked:
     """What a user asks for."""
 
-    scope: Scope = field(default_factory=Scope)
+    conditions: Conditions = field(default_factory=Conditions)
     budget: Budget = field(default_factory=Budget)
     modes: tuple[str, ...] = ()
     """``MODE`` for all entries, ``ZOO=MODE`` or ``ENTRY=MODE``; several of one entry are several
     entries."""
     allowed: tuple[str, ...] = ()
-    """Aspects of the scope that were declared to differ."""
+    """Conditions that the user declared to differ."""
     within_percent: float = 5.0
     controls: int = 1
 
@@ -76,7 +76,7 @@ def timed_entries(entries: Sequence[Entry], asked: Asked) -> list[TimedEntry]:
         for mode in chosen or [""]:
             name = f"{entry.ref} [{mode}]" if mode else str(entry.ref)
             if all(one.name != name for one in found):
-                found.append(TimedEntry(name, entry, replace(asked.scope, mode=mode)))
+                found.append(TimedEntry(name, entry, replace(asked.conditions, mode=mode)))
     for text in asked.modes:
         if text not in taken:
             raise UsageError(f'--mode "{text}" names none of the entries and none of their zoos')
@@ -93,15 +93,15 @@ def run(
 ) -> Outcome:
     """Time entries, and beside them ``companions``, which are compared with nobody here.
 
-    Raises UsageError where scopes differ in what nobody declared, and MeasurementError where no
+    Raises UsageError where conditions differ in what nobody declared, and MeasurementError where no
     entry could be measured.
     """
     started = now()
     compared = {one.name for one in subjects}
 
     def comparable(loaded: Sequence[Loaded]) -> None:
-        stated = [one.stated for one in loaded if one.stated.name in compared]
-        check(stated, _declared(asked))
+        conditions = [one.conditions for one in loaded if one.conditions.name in compared]
+        check(conditions, _declared(asked))
 
     every = [*with_controls(subjects, asked.controls), *companions]
     measured = measure_rounds(
@@ -133,10 +133,10 @@ def record(outcome: Outcome, asked: Asked, store: Store) -> None:
         if one.name not in names and not one.copy:
             continue
         conditions = (
-            ("batch", one.scope.batch),
-            ("threads", one.scope.threads),
-            ("mode", one.scope.mode),
-            ("pause_ms", one.scope.pause_ms),
+            ("batch", one.conditions.batch),
+            ("threads", one.conditions.threads),
+            ("mode", one.conditions.mode),
+            ("pause_ms", one.conditions.pause_ms),
             ("block_ms", asked.budget.block_ms),
             ("target_percent", asked.budget.target_percent),
             ("max_seconds", asked.budget.seconds),

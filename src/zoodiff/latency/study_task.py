@@ -11,7 +11,7 @@ from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
 from zoodiff.latency.benchmark import Budget, Measured, Samples, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
-from zoodiff.latency.conditions import Scope
+from zoodiff.latency.conditions import Conditions
 from zoodiff.latency.subject import Timed, TimedEntry
 from zoodiff.results import Interval
 from zoodiff.stats import ratios
@@ -27,8 +27,8 @@ def measure(
     An entry that cannot be loaded or dies becomes a failure; the others go on.
     """
     settings = task.settings
-    scope = Scope(batch=settings["batch"], threads=settings["threads"])
-    subjects = [TimedEntry(str(entry.ref), entry, scope) for entry in task.entries]
+    conditions = Conditions(batch=settings["batch"], threads=settings["threads"])
+    subjects = [TimedEntry(str(entry.ref), entry, conditions) for entry in task.entries]
     started = now()
     measured = measure_rounds(
         with_controls(subjects),
@@ -112,7 +112,7 @@ def _record(
             overhead_ms=samples.overhead_ms,
             paused_ms=float(np.median(samples.paused_ms)) if samples.paused_ms else None,
             peak_rss_bytes=samples.peak_rss_bytes,
-            scope=dict(loaded.stated.aspects),
+            scope=dict(loaded.conditions.values),
             stopped=measured.stopped,
             disturbances=list(measured.disturbances),
             environment=_environment(samples).to_dict(),

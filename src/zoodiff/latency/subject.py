@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from zoodiff.latency.conditions import Scope, Stated
+from zoodiff.latency.conditions import Conditions, MeasuredConditions
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.process import Limits
@@ -27,7 +27,7 @@ class TimedEntry:
     name: str
     """Unique within a run."""
     entry: Entry
-    scope: Scope = field(default_factory=Scope)
+    conditions: Conditions = field(default_factory=Conditions)
     copy: int = 0
     of: str = ""
 
@@ -40,7 +40,7 @@ class Loaded:
     weights_sha256: str | None
     input_shape: tuple[int, ...]
     """(channels, height, width) in the network's own order."""
-    stated: Stated
+    conditions: MeasuredConditions
     stages: Mapping[str, float]
     """Seconds of loading, by stage."""
     peak_rss_bytes: int
@@ -54,8 +54,8 @@ def load_request(subject: TimedEntry, seed: int) -> messages.Load:
         subject.entry.model.name,
         subject.entry.weights_name,
         seed=seed,
-        threads=subject.scope.threads,
-        mode=subject.scope.mode,
+        threads=subject.conditions.threads,
+        mode=subject.conditions.mode,
     )
 
 
@@ -70,7 +70,7 @@ class Timed:
         self.subject = subject
         self._seed = seed
         self._worker = WorkerClient(
-            subject.entry.worker, threads=subject.scope.threads, limits=limits
+            subject.entry.worker, threads=subject.conditions.threads, limits=limits
         )
         # Frameworks are imported side by side: nothing is timed before all are loaded.
         self._versions = self._worker.hello_later("importing its framework")
@@ -102,7 +102,7 @@ class Timed:
             weights_state=answer.weights_state,
             weights_sha256=answer.weights_sha256,
             input_shape=shape,
-            stated=self._stated(answer.scope, shape),
+            conditions=self._conditions(answer.scope, shape),
             stages=answer.stages,
             peak_rss_bytes=answer.peak_rss_bytes,
             versions=versions,
@@ -145,32 +145,34 @@ class Timed:
         """Milliseconds that the clock itself shows a call, by a network that does nothing."""
         self._worker.release()
         try:
-            batch = self.subject.scope.batch
+            batch = self.subject.conditions.batch
             request = messages.Time("identity", calls, batch, self._seed)
             return statistics.median(self._worker.time(request, doing="timing nothing"))
         finally:
             self._worker.hold()
 
     def _time(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
-        scope = self.subject.scope
+        conditions = self.subject.conditions
         request = messages.Time(
             self.subject.name,
             calls,
-            scope.batch,
+            conditions.batch,
             self._seed,
             settle_ms=settle_ms,
-            pause_ms=scope.pause_ms if pause_ms is None else pause_ms,
+            pause_ms=conditions.pause_ms if pause_ms is None else pause_ms,
         )
         return self._worker.time(request, doing=f"timing {self.subject.name}")
 
-    def _stated(self, told: Mapping[str, Any], shape: tuple[int, ...]) -> Stated:
-        scope = self.subject.scope
+    def _conditions(self, told: Mapping[str, Any], shape: tuple[int, ...]) -> MeasuredConditions:
+        chosen = self.subject.conditions
         sides = [n for n in shape if n not in {1, 3}] or list(shape)
-        aspects = {
-            "batch": str(scope.batch),
-            "threads": str(scope.threads),
-            "pause": f"{scope.pause_ms:g} ms" if scope.pause_ms else "back to back",
+        values = {
+            "batch": str(chosen.batch),
+            "threads": str(chosen.threads),
+            "pause": f"{chosen.pause_ms:g} ms" if chosen.pause_ms else "back to back",
             "input size": " x ".join(str(n) for n in sides),
             **{key.replace("_", " "): str(value) for key, value in told.items()},
         }
-        return Stated(self.subject.name, self.subject.entry.zoo.name, scope.mode, aspects)
+        return MeasuredConditions(
+            self.subject.name, self.subject.entry.zoo.name, chosen.mode, values
+        )

@@ -83,12 +83,12 @@ class _Server:
 
     def __post_init__(self) -> None:
         self.worker = WorkerClient(
-            self.subject.entry.worker, threads=self.subject.scope.threads, limits=self.limits
+            self.subject.entry.worker, threads=self.subject.conditions.threads, limits=self.limits
         )
 
     @property
     def key(self) -> tuple[str, int]:
-        return self.subject.name, self.subject.scope.threads
+        return self.subject.name, self.subject.conditions.threads
 
     def load(self) -> None:
         one = self.subject
@@ -102,7 +102,7 @@ class _Server:
             self.load()
         self.worker.release()
         try:
-            name, pause_ms = self.subject.name, self.subject.scope.pause_ms
+            name, pause_ms = self.subject.name, self.subject.conditions.pause_ms
             request = Time(name, calls, batch, self.seed, settle_ms, pause_ms)
             return self.worker.time(request, doing=f"timing {name} at batch {batch}")
         finally:
@@ -149,7 +149,7 @@ def measure(
 ) -> Sweep:
     """Time every entry at every batch size and number of threads of the grid.
 
-    The scopes' own batch and threads are not used, their mode and pause are. What does not fit in
+    Mode and pause are those of the entries' conditions. What does not fit in
     memory, or fails otherwise, is left out with its reason and named; larger batches of the same
     are then not tried. Every cell gets at least one whole round, whatever the time.
     """
@@ -158,7 +158,7 @@ def measure(
     rng = np.random.default_rng(grid.seed)
     state = _State(grid, limits)
     pairs = [
-        replace(one, scope=replace(one.scope, threads=threads))
+        replace(one, conditions=replace(one.conditions, threads=threads))
         for one in subjects
         for threads in grid.threads
     ]

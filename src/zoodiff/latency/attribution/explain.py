@@ -105,8 +105,10 @@ def beside(engine: LocalEngine, subjects: Sequence[TimedEntry], folder: Path, se
     What cannot be brought there has a reason in its ``Prepared``, as has what runs on a device: the
     common runtime and the peaks are the CPU's. Nothing is raised for it.
     """
-    entries = {str(one.entry.ref): one.entry for one in subjects if not on_device(one.scope.mode)}
-    batch = subjects[0].scope.batch
+    entries = {
+        str(one.entry.ref): one.entry for one in subjects if not on_device(one.conditions.mode)
+    }
+    batch = subjects[0].conditions.batch
     made = prepared_all(engine, list(entries.values()), folder, batch=batch, seed=seed)
     by_entry = dict(zip(entries, made, strict=True))
     elsewhere = {
@@ -116,7 +118,7 @@ def beside(engine: LocalEngine, subjects: Sequence[TimedEntry], folder: Path, se
             reason=f"{one.name} runs on a CUDA device, and the common runtime on the CPU",
         )
         for one in subjects
-        if on_device(one.scope.mode)
+        if on_device(one.conditions.mode)
     }
     found = (elsewhere.get(one.name) or by_entry[str(one.entry.ref)] for one in subjects)
     return Beside(tuple(subjects), tuple(found))
@@ -131,7 +133,7 @@ def explain(engine: LocalEngine, found: Beside, measured: Measured) -> Iterator[
         parts = reference_runs.parts_of(measured, first, second, (one, other))
         profile, reason = None, parts.reason
         if not reason and first.entry != second.entry:
-            profile, reason = _profile(engine, (one, other), first.scope.threads)
+            profile, reason = _profile(engine, (one, other), first.conditions.threads)
         yield PairWhy(first.name, second.name, parts, profile, reason)
 
 
@@ -160,7 +162,7 @@ def rooflines(
     if not known:
         return None, []
     try:
-        peaks = measure_peaks(engine, threads=known[0][0].scope.threads)
+        peaks = measure_peaks(engine, threads=known[0][0].conditions.threads)
     except ZoodiffError:
         return None, []
     return peaks, [
@@ -168,7 +170,7 @@ def rooflines(
             graph,
             one.name,
             peaks,
-            batch=one.scope.batch,
+            batch=one.conditions.batch,
             native_ms=_milliseconds(measured, one.name),
             common_ms=_milliseconds(measured, reference_runs.common(one)),
         )

@@ -25,10 +25,10 @@ def companions(
     """
     found: dict[str, TimedEntry] = {}
     for one, files in zip(subjects, prepared, strict=True):
-        scope = replace(one.scope, mode="")
+        conditions = replace(one.conditions, mode="")
         for path, name in ((files.full, common(one)), (files.stripped, stripped(one))):
             if path is not None and name not in found:
-                found[name] = TimedEntry(name, as_entry(path), scope)
+                found[name] = TimedEntry(name, as_entry(path), conditions)
     return tuple(found.values())
 
 
