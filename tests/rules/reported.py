@@ -13,7 +13,11 @@ import numpy as np
 
 from zoodiff.accuracy.attribution.inference import infer, sentences
 from zoodiff.accuracy.attribution.preprocessing import explain
-from zoodiff.accuracy.attribution.preprocessing_diff import Prepared, compare_prepared, doubt_of
+from zoodiff.accuracy.attribution.preprocessing_diff import (
+    EntryPreprocessing,
+    diff_preprocessing,
+    doubt_of,
+)
 from zoodiff.accuracy.preprocessing_runs import Recipe
 from zoodiff.graph.input_stage import Head
 from zoodiff.latency import findings
@@ -59,13 +63,15 @@ _NONE = Head((1.0,) * 3, (0.0,) * 3, (0, 1, 2))
 _RESCALING = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
 
 
-def _prepared(name: str, spec: Preprocessing, head: Head = _NONE) -> Prepared:
-    return Prepared(name, spec, (), effective(spec, head), "")
+def _entry_preprocessing(name: str, spec: Preprocessing, head: Head = _NONE) -> EntryPreprocessing:
+    return EntryPreprocessing(name, spec, (), effective(spec, head), "")
 
 
 def _preprocessings(second: Preprocessing, head: Head = _NONE, *, first: Any = _SPEC) -> Lines:
     """What `zoodiff diff --preprocessing` prints of two preprocessings."""
-    found = compare_prepared(_prepared("a", first), _prepared("b", second, head))
+    found = diff_preprocessing(
+        _entry_preprocessing("a", first), _entry_preprocessing("b", second, head)
+    )
     return [f"{x.code}  {x.factor}  {x.left} | {x.right}" for x in found.findings]
 
 

@@ -130,31 +130,31 @@ def measure(
     Raises UsageError for entries that are named twice and images without labels, MeasurementError
     where too many images are damaged or no entry could be run.
     """
-    asked = prepare(subjects, images, settings)
-    with waiting_for(store.leases, asked.lease):
-        todo = look(asked, store, settings)
-        if not todo.missing:
-            return finish(todo, images, store, settings, None)
+    plan = prepare(subjects, images, settings)
+    with waiting_for(store.leases, plan.lease):
+        pending = find_pending(plan, store, settings)
+        if not pending.missing:
+            return finish(pending, images, store, settings, None)
         begun = now()
         found = Evaluator(
             engine,
-            todo.missing,
+            pending.missing,
             images,
-            todo.parts(store),
+            pending.parts(store),
             lanes=settings.lanes,
             batch=settings.batch,
             seed=settings.seed,
-            numbers=todo.asked.numbers,
+            numbers=pending.plan.numbers,
             step=step,
             enough=Judge([one.name for one in subjects], settings.decide)
             if settings.decide is not None
             else None,
         ).run()
-        return finish(todo, images, store, settings, found, begun)
+        return finish(pending, images, store, settings, found, begun)
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationPlan:
     """A pass over a data set before anything is looked up."""
 
     subjects: tuple[EvaluatedEntry, ...]
@@ -177,19 +177,21 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Todo:
+class PendingEvaluation:
     """A pass over a data set, and what of it the store has."""
 
-    asked: Asked
+    plan: EvaluationPlan
     known: dict[str, Record]
     missing: tuple[EvaluatedEntry, ...]
 
     def parts(self, store: Store) -> Parts:
         """Where what is finished of it lies."""
-        return Parts(store.files, f"unfinished/{self.asked.folder}")
+        return Parts(store.files, f"unfinished/{self.plan.folder}")
 
 
-def prepare(subjects: Sequence[EvaluatedEntry], images: ImageSet, settings: Settings) -> Asked:
+def prepare(
+    subjects: Sequence[EvaluatedEntry], images: ImageSet, settings: Settings
+) -> EvaluationPlan:
     """What a pass asks for; raises UsageError as ``measure`` does."""
     names = Counter(one.name for one in subjects)
     twice = [name for name, count in names.items() if count > 1]
@@ -201,20 +203,20 @@ def prepare(subjects: Sequence[EvaluatedEntry], images: ImageSet, settings: Sett
         )
     _check_labels(images)
     keys = {one.name: _key(one, images, settings, names) for one in subjects}
-    return Asked(tuple(subjects), keys, _numbers(len(images), settings))
+    return EvaluationPlan(tuple(subjects), keys, _numbers(len(images), settings))
 
 
-def look(asked: Asked, store: Store, settings: Settings) -> Todo:
+def find_pending(plan: EvaluationPlan, store: Store, settings: Settings) -> PendingEvaluation:
     """What is missing; whoever asks holds the lease, so that nobody else is at work on it."""
-    known = {} if settings.fresh else _known(store, asked.keys)
-    if settings.decide is not None and len(known) < len(asked.keys):
+    known = {} if settings.fresh else _known(store, plan.keys)
+    if settings.decide is not None and len(known) < len(plan.keys):
         known = {}  # how many images are needed depends on all entries
-    missing = tuple(one for one in asked.subjects if one.name not in known)
-    return Todo(asked, known, missing)
+    missing = tuple(one for one in plan.subjects if one.name not in known)
+    return PendingEvaluation(plan, known, missing)
 
 
 def finish(
-    todo: Todo,
+    pending: PendingEvaluation,
     images: ImageSet,
     store: Store,
     settings: Settings,
@@ -225,13 +227,13 @@ def finish(
 
     Raises MeasurementError where too many images are damaged.
     """
-    known = dict(todo.known)
+    known = dict(pending.known)
     failures: list[Failure] = []
     left_out: dict[str, str] = {}
     speed = None
     notes = list(images.notes)
     if found is not None:
-        numbers = todo.asked.numbers[: len(found.hashes)]
+        numbers = pending.plan.numbers[: len(found.hashes)]
         _check_counts(found, numbers)
         left_out = {images.samples[k].name: why for k, why in found.left_out.items()}
         _check_damage(left_out, len(numbers), settings)
@@ -242,21 +244,21 @@ def finish(
                 architecture=one.entry.model.architecture,
                 reason=found.failed[one.name],
             )
-            for one in todo.missing
+            for one in pending.missing
             if one.name in found.failed
         ]
-        for one in todo.missing:
+        for one in pending.missing:
             if one.name in found.found:
-                key = todo.asked.keys[one.name]
+                key = pending.plan.keys[one.name]
                 known[one.name] = _record(one, images, found, key, settings, begun, numbers, store)
         if not failures:  # else they save work when the failed ones are tried again
-            todo.parts(store).remove()
+            pending.parts(store).remove()
         speed = found.done_now / found.seconds if found.seconds else None
         repeated = len(found.hashes) - len(set(found.hashes))
         if repeated:
             copies = "image is a copy" if repeated == 1 else "images are copies"
             notes.append(f"{repeated} {copies} of others, to the byte")
-    records = tuple(known[one.name] for one in todo.asked.subjects if one.name in known)
+    records = tuple(known[one.name] for one in pending.plan.subjects if one.name in known)
     return Outcome(records, tuple(failures), left_out, tuple(notes), speed)
 
 

@@ -17,7 +17,7 @@ from zoodiff.accuracy import subject
 from zoodiff.accuracy.checkpoints import Part, from_bytes, to_bytes
 from zoodiff.accuracy.evaluation import collect
 from zoodiff.accuracy.evaluator import CHUNK, Evaluator
-from zoodiff.accuracy.measure import Outcome, Settings, Todo, default_lanes
+from zoodiff.accuracy.measure import Outcome, PendingEvaluation, Settings, default_lanes
 from zoodiff.accuracy.subject import EvaluatedEntry, evaluated_entry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import find as label_space
@@ -53,7 +53,7 @@ class ImagePass:
         ready = self._ready(limits)
         self._settings = settings_of(task, fresh=fresh)
         self._asked = passes.prepare(ready, self._images, self._settings) if ready else None
-        self._todo: Todo | None = None
+        self._pending: PendingEvaluation | None = None
         self._begun, self._begin = now(), time.perf_counter()
         self._why: dict[str, str] = {}
         self._came: dict[int, int] = {}
@@ -80,16 +80,16 @@ class ImagePass:
         """What is to be held while the pass is made; None where no entry can take part."""
         return self._asked.lease if self._asked else None
 
-    def look(self) -> bool:
+    def find_pending(self) -> bool:
         """See what is missing; whether anything is. The lease is held."""
         if self._asked is not None:
-            self._todo = passes.look(self._asked, self._store, self._settings)
-        return self._todo is not None and bool(self._todo.missing)
+            self._pending = passes.find_pending(self._asked, self._store, self._settings)
+        return self._pending is not None and bool(self._pending.missing)
 
     def jobs(self, name: str, slots: int, lanes: int) -> list[Job]:
         """The shards of what is missing, for so many slots of so many cores each."""
-        assert self._todo is not None
-        numbers = self._todo.asked.numbers
+        assert self._pending is not None
+        numbers = self._pending.plan.numbers
         lacking = self._lacking()
         self._found = -(-len(numbers) // CHUNK) - len(lacking)
         common = {
@@ -117,26 +117,26 @@ class ImagePass:
 
     def _lacking(self) -> dict[int, tuple[EvaluatedEntry, ...]]:
         """The entries that each part lacks, of parts that lack any."""
-        assert self._todo is not None
-        parts = self._todo.parts(self._store)
+        assert self._pending is not None
+        parts = self._pending.parts(self._store)
         found: dict[int, tuple[EvaluatedEntry, ...]] = {}
-        for number in range(-(-len(self._todo.asked.numbers) // CHUNK)):
+        for number in range(-(-len(self._pending.plan.numbers) // CHUNK)):
             there = parts.get(number).found if parts.has(number) else {}
-            lack = tuple(one for one in self._todo.missing if one.name not in there)
+            lack = tuple(one for one in self._pending.missing if one.name not in there)
             if lack:
                 found[number] = lack
         return found
 
     def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
         """Keep a part that came in; return the images done, and of how many."""
-        assert self._todo is not None
-        parts = self._todo.parts(self._store)
+        assert self._pending is not None
+        parts = self._pending.parts(self._store)
         part = from_bytes(data["number"], data["part"])
         if parts.has(part.number):
             part = merged(parts.get(part.number), part)
         parts.put(part)
         self._came[part.number] = len(part.hashes)
-        done, total = sum(self._came.values()), len(self._todo.asked.numbers)
+        done, total = sum(self._came.values()), len(self._pending.plan.numbers)
         return done + min(self._found * CHUNK, total - done), total
 
     def end(self, data: Mapping[str, Any]) -> None:
@@ -146,21 +146,21 @@ class ImagePass:
 
     def finish(self) -> Outcome:
         """Make the records; raises MeasurementError where too many images are damaged."""
-        if self._todo is None:
+        if self._pending is None:
             return Outcome((), tuple(self._failures), {}, (), None)
         found = None
-        if self._todo.missing:
-            parts = self._todo.parts(self._store)
-            count = -(-len(self._todo.asked.numbers) // CHUNK)
+        if self._pending.missing:
+            parts = self._pending.parts(self._store)
+            count = -(-len(self._pending.plan.numbers) // CHUNK)
             found = collect(
-                self._todo.missing,
+                self._pending.missing,
                 [parts.get(k) for k in range(count)],
                 self._why,
                 time.perf_counter() - self._begin,
             )
             found.done_now = sum(self._came.values())
         made = passes.finish(
-            self._todo, self._images, self._store, self._settings, found, self._begun
+            self._pending, self._images, self._store, self._settings, found, self._begun
         )
         return Outcome(
             made.records,
@@ -256,22 +256,22 @@ _LISTED: dict[str, ImageSet] = {}
 """The data set that this process opened last: listing it anew for each shard may take long."""
 
 
-def _opened(asked: Mapping[str, Any], stamp: str) -> ImageSet:
-    name = repr(sorted(asked.items()))
+def _opened(request: Mapping[str, Any], stamp: str) -> ImageSet:
+    name = repr(sorted(request.items()))
     found = _LISTED.get(name)
     if found is None or found.stamp != stamp:
         _LISTED.clear()
-        found = _LISTED[name] = _open(asked)
+        found = _LISTED[name] = _open(request)
     return found
 
 
-def _open(asked: Mapping[str, Any]) -> ImageSet:
-    truth = asked["truth"]
+def _open(request: Mapping[str, Any]) -> ImageSet:
+    truth = request["truth"]
     return open_images(
-        asked["data"],
-        space=label_space(asked["data_labels"]) if asked["data_labels"] else None,
+        request["data"],
+        space=label_space(request["data_labels"]) if request["data_labels"] else None,
         truth=place(truth) if truth else None,
-        split=asked["split"] or "",
+        split=request["split"] or "",
     )
 
 
@@ -288,13 +288,13 @@ def evaluated_entry_of(engine: LocalEngine, task: Task, entry: Entry) -> Evaluat
 
 def settings_of(task: Task, *, fresh: bool = False) -> Settings:
     """How a task's pass is made."""
-    asked = task.settings
+    chosen = task.settings
     return Settings(
         default_lanes(),
-        asked["batch"],
-        asked["limit"],
-        asked["seed"],
-        asked["max_bad_percent"],
+        chosen["batch"],
+        chosen["limit"],
+        chosen["seed"],
+        chosen["max_bad_percent"],
         fresh,
     )
 

@@ -12,7 +12,7 @@ from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
 
 if TYPE_CHECKING:
     from zoodiff.accuracy.agreement import Agreements
-    from zoodiff.accuracy.attribution.session import Reasons
+    from zoodiff.accuracy.attribution.session import Attribution
     from zoodiff.accuracy.comparison import Comparison, Pair, Row
     from zoodiff.accuracy.measure import Outcome, Settings
     from zoodiff.accuracy.subject import EvaluatedEntry
@@ -76,7 +76,7 @@ class AccuracyReport:
     comparison: Comparison | None = None
     """None where no entry could be measured, and for images without labels."""
     agreement: Agreements | None = None
-    attribution: Reasons | None = None
+    attribution: Attribution | None = None
     evidence: tuple[Path, ...] = ()
     """Folders that were written."""
     problems: tuple[str, ...] = ()
@@ -206,7 +206,7 @@ def _request(
 
 def _measured(session: _Session) -> AccuracyReport:
     from zoodiff.accuracy.agreement import agree
-    from zoodiff.accuracy.attribution.session import Reasons
+    from zoodiff.accuracy.attribution.session import Attribution
     from zoodiff.accuracy.comparison import compare
     from zoodiff.accuracy.measure import measure
     from zoodiff.store.folder import Store
@@ -218,7 +218,7 @@ def _measured(session: _Session) -> AccuracyReport:
     if not images.labelled:
         agreed = agree(engine, subjects, images, session.settings, session.step)
         return AccuracyReport(images, agreement=agreed, unopened=tuple(session.unopened))
-    attribution = Reasons(engine, images, session.settings, session.step)
+    attribution = Attribution(engine, images, session.settings, session.step)
     if asked.infer:
         subjects = [attribution.fitted(one) for one in subjects]
     outcome = measure(engine, subjects, images, store, session.settings, session.step)
@@ -272,7 +272,10 @@ def _subjects(session: _Session) -> list[EvaluatedEntry]:
 
 
 def _write_evidence(
-    session: _Session, subjects: list[EvaluatedEntry], comparison: Comparison, attribution: Reasons
+    session: _Session,
+    subjects: list[EvaluatedEntry],
+    comparison: Comparison,
+    attribution: Attribution,
 ) -> None:
     """Write a reproducer of every pair that differs; of two entries, whatever they do."""
     from zoodiff.accuracy.reproducer import write

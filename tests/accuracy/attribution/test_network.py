@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from support.small import Draft
-from zoodiff.accuracy.attribution.network import Pieces, Raw, take_apart
+from zoodiff.accuracy.attribution.network import Pieces, Raw, decompose
 from zoodiff.accuracy.attribution.preprocessing import adds_up
-from zoodiff.accuracy.attribution.session import Reasons
+from zoodiff.accuracy.attribution.session import Attribution
 from zoodiff.accuracy.comparison import compare
 from zoodiff.accuracy.measure import Settings, measure
 from zoodiff.accuracy.subject import changes_of, evaluated_entry
@@ -69,7 +69,7 @@ def apart(a: Graph, b: Graph, mine: float = 1.0, theirs: float = 1.0) -> tuple[P
         right(canonical(a), first.weights, True),
         right(canonical(b), second.weights, False) - 0.05 * (NOISE < 0.1),
     )
-    return take_apart(first, second, native, right), float((native[0] - native[1]).mean())
+    return decompose(first, second, native, right), float((native[0] - native[1]).mean())
 
 
 def points(found: Pieces) -> dict[str, float]:
@@ -148,7 +148,7 @@ def test_a_real_network_with_a_planted_padding(tmp_path: Path) -> None:
         store = Store(tmp_path / "results")
         store.prepare()
         outcome = measure(engine, sides, images, store, settings)
-        reasons = Reasons(engine, images, settings, lambda done, of: None)
+        reasons = Attribution(engine, images, settings, lambda done, of: None)
         reasons.explain(sides, compare(outcome.records, store))
     assert reasons.problems == []
     (found,) = reasons.explanations
@@ -188,7 +188,7 @@ def test_two_real_networks_of_which_one_has_a_background_class(tmp_path: Path) -
         store = Store(tmp_path / "results")
         store.prepare()
         outcome = measure(engine, sides, images, store, settings)
-        reasons = Reasons(engine, images, settings, lambda done, of: None)
+        reasons = Attribution(engine, images, settings, lambda done, of: None)
         reasons.explain(sides, compare(outcome.records, store))
     assert reasons.problems == []
     (found,) = reasons.explanations
@@ -213,4 +213,4 @@ def damaged(node: Node) -> Node:
 
 def test_weights_that_are_missing_are_said() -> None:
     with pytest.raises(MeasurementError, match="gives no values for its weight"):
-        take_apart(Raw("a", GOOD, {}), Raw("b", GOOD, {}), (NOISE, NOISE), right)
+        decompose(Raw("a", GOOD, {}), Raw("b", GOOD, {}), (NOISE, NOISE), right)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.colours import network, painted
-from zoodiff.accuracy.attribution.session import Reasons
+from zoodiff.accuracy.attribution.session import Attribution
 from zoodiff.accuracy.comparison import compare
 from zoodiff.accuracy.measure import Settings, measure
 from zoodiff.accuracy.subject import evaluated_entry
@@ -32,7 +32,7 @@ def test_random_networks_are_not_explained(tmp_path: Path) -> None:
         ]
         outcome = measure(engine, sides, images, store, settings)
         assert [record.weights.state for record in outcome.records] == ["file", "random"]
-        reasons = Reasons(engine, images, settings, lambda done, of: None)
+        reasons = Attribution(engine, images, settings, lambda done, of: None)
         assert reasons.fitted(sides[1]) is sides[1]
         reasons.explain(sides, compare(outcome.records, store))
         said = f"{sides[1].name} has random weights, so its accuracy is chance and has no reasons"

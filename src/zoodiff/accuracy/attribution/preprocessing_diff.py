@@ -36,7 +36,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class EntryPreprocessing:
     """One of the two."""
 
     name: str
@@ -58,7 +58,7 @@ class PreprocessingDiff:
     """What differs, as the first layers see it."""
 
     findings: tuple[Difference, ...]
-    sides: tuple[Prepared, Prepared]
+    sides: tuple[EntryPreprocessing, EntryPreprocessing]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -85,12 +85,13 @@ def compare_preprocessing(engine: LocalEngine, a: Entry, b: Entry) -> Preprocess
 
     Raises UsageError where fields of a preprocessing do not fit together.
     """
-    return compare_prepared(
-        _prepared(engine, evaluated_entry(engine, a)), _prepared(engine, evaluated_entry(engine, b))
+    return diff_preprocessing(
+        _entry_preprocessing(engine, evaluated_entry(engine, a)),
+        _entry_preprocessing(engine, evaluated_entry(engine, b)),
     )
 
 
-def compare_prepared(one: Prepared, other: Prepared) -> PreprocessingDiff:
+def diff_preprocessing(one: EntryPreprocessing, other: EntryPreprocessing) -> PreprocessingDiff:
     """Compare two preprocessings, what the networks do by themselves included."""
     words = differing(one.spec, other.spec)
     if one.effective and other.effective:
@@ -110,7 +111,7 @@ def compare_prepared(one: Prepared, other: Prepared) -> PreprocessingDiff:
     return PreprocessingDiff(findings, (one, other))
 
 
-def _prepared(engine: LocalEngine, one: EvaluatedEntry) -> Prepared:
+def _entry_preprocessing(engine: LocalEngine, one: EvaluatedEntry) -> EntryPreprocessing:
     head: Head | None = None
     problem = ""
     try:
@@ -118,7 +119,7 @@ def _prepared(engine: LocalEngine, one: EvaluatedEntry) -> Prepared:
     except ZoodiffError as error:
         problem = str(error)
     found = None if head is None else effective(one.spec, head)
-    return Prepared(one.name, one.spec, one.taken, found, problem)
+    return EntryPreprocessing(one.name, one.spec, one.taken, found, problem)
 
 
 def _rows(found: Effective) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Canonical graphs with weights in one common runtime, ONNX Runtime, on the images at hand."""
+"""Canonical graphs with weights in one reference runtime, ONNX Runtime, on the images at hand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LARGEST = 2**31 - 2**20
 """Bytes of one ONNX file; a limit of its format."""
 
 
-class CommonRuntime:
+class ReferenceRuntime:
     """Says who is right; a context manager, since networks are files for as long as it runs."""
 
     def __init__(
@@ -37,7 +37,7 @@ class CommonRuntime:
         self._folder = tempfile.TemporaryDirectory(prefix="zoodiff-", ignore_cleanup_errors=True)
         self._count = 0
 
-    def __enter__(self) -> CommonRuntime:
+    def __enter__(self) -> ReferenceRuntime:
         return self
 
     def __exit__(

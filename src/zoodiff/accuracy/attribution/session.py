@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.attribution.inference import Inference, infer
 from zoodiff.accuracy.attribution.network import Pieces, Raw
-from zoodiff.accuracy.attribution.network import take_apart as take_networks_apart
+from zoodiff.accuracy.attribution.network import decompose as decompose_networks
 from zoodiff.accuracy.attribution.preprocessing import Explanation, Networks
-from zoodiff.accuracy.attribution.preprocessing import explain as take_apart
+from zoodiff.accuracy.attribution.preprocessing import explain as decompose
 from zoodiff.accuracy.attribution.preprocessing_diff import doubt_of
-from zoodiff.accuracy.attribution.reference_runtime import CommonRuntime
+from zoodiff.accuracy.attribution.reference_runtime import ReferenceRuntime
 from zoodiff.accuracy.comparison import Comparison
 from zoodiff.accuracy.input_normalization import with_head
 from zoodiff.accuracy.measure import Settings
@@ -39,7 +39,7 @@ EXPLAINED = 1000
 """Images on which a difference is taken apart."""
 
 
-class Reasons:
+class Attribution:
     """What was found out about why; ``problems`` says for which entries it was not possible."""
 
     def __init__(
@@ -114,7 +114,7 @@ class Reasons:
             self.inference(one)
         try:
             sides = self._of(first, EXPLAINED), self._of(second, EXPLAINED)
-            found = take_apart(*sides, self._networks(first, second))
+            found = decompose(*sides, self._networks(first, second))
         except ZoodiffError as error:
             self.problems.append(f"{first.name} and {second.name}: {error}")
             return None
@@ -137,10 +137,10 @@ class Reasons:
 
         def run(native: Any, recipes: Any) -> Pieces:
             try:
-                with CommonRuntime(self._of, (first, second), recipes) as right:
+                with ReferenceRuntime(self._of, (first, second), recipes) as right:
                     raws = [self._raw(one) for one in (first, second)]
                     rows = self._rows(first, second)
-                    return take_networks_apart(raws[0], raws[1], native, right, rows)
+                    return decompose_networks(raws[0], raws[1], native, right, rows)
             except ZoodiffError as error:
                 return Pieces(notes=(f"the networks were not taken apart: {error}",))
 

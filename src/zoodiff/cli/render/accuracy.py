@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.render.accuracy_attribution import print_reasons
+from zoodiff.cli.render.accuracy_attribution import print_attribution
 from zoodiff.cli.render.console import print_line, print_table, say
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def print_report(report: AccuracyReport) -> None:
     assert report.outcome is not None
     _print(report.images, report.outcome, report.comparison)
     if report.attribution is not None:
-        print_reasons(report.attribution)
+        print_attribution(report.attribution)
 
 
 def say_problems(report: AccuracyReport) -> None:

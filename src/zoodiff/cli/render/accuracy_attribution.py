@@ -10,7 +10,7 @@ from zoodiff.cli.render.console import print_line, print_table
 if TYPE_CHECKING:
     from zoodiff.accuracy.attribution.inference import Inference
     from zoodiff.accuracy.attribution.preprocessing import Explanation
-    from zoodiff.accuracy.attribution.session import Reasons
+    from zoodiff.accuracy.attribution.session import Attribution
     from zoodiff.stats.intervals import Estimate
 
 
@@ -22,7 +22,7 @@ _INDENT = {
 }
 
 
-def print_reasons(reasons: Reasons) -> None:
+def print_attribution(reasons: Attribution) -> None:
     """Tables of explanations, and a line for each change that answers ask for."""
     for explanation in reasons.explanations:
         _print_explanation(explanation)
