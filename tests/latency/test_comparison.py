@@ -138,11 +138,11 @@ def test_what_gets_steadily_slower_is_not_settled() -> None:
 
 def test_a_mode_must_name_somebody(fake_zoo) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("other:small")]
-    asked = session.Asked(modes=("fake=fast", "fake=slow"))
+    asked = session.BenchmarkSettings(modes=("fake=fast", "fake=slow"))
     names = [one.name for one in session.timed_entries(entries, asked)]
     assert names == ["fake:small@w1 [fast]", "fake:small@w1 [slow]", "other:small@w1"]
     with pytest.raises(UsageError, match="names none of the entries"):
-        session.timed_entries(entries, session.Asked(modes=("kears=xla",)))
+        session.timed_entries(entries, session.BenchmarkSettings(modes=("kears=xla",)))
 
 
 def test_weights_that_take_a_download_are_random_unless_named() -> None:
@@ -156,7 +156,7 @@ BUDGET = Budget(seconds=0.2, processes=2, most_processes=2, block_ms=1.0)
 
 def test_entries_are_timed_and_recorded(fake_zoo, tmp_path) -> None:
     entries = [registry.resolve(x) for x in ("fake:small", "other:small", "fake:crashes")]
-    asked = session.Asked(budget=BUDGET)
+    asked = session.BenchmarkSettings(budget=BUDGET)
     store = Store(tmp_path)
     store.prepare()
     with LocalEngine() as engine:
@@ -178,18 +178,18 @@ def test_unequal_entries_are_refused_before_timing(fake_zoo) -> None:
         TimedEntry("b", entries[1], Conditions(batch=4)),
     ]
     with LocalEngine() as engine, pytest.raises(UsageError, match=r"batch 1 \| 4"):
-        session.run(engine, subjects, session.Asked(budget=BUDGET))
+        session.run(engine, subjects, session.BenchmarkSettings(budget=BUDGET))
 
 
 def test_nothing_to_time_is_an_error(fake_zoo) -> None:
-    asked = session.Asked(budget=BUDGET)
+    asked = session.BenchmarkSettings(budget=BUDGET)
     with LocalEngine() as engine, pytest.raises(MeasurementError, match="nothing could be timed"):
         session.run(engine, session.timed_entries([registry.resolve("fake:crashes")], asked), asked)
 
 
 def test_latencies_of_two_machines_are_not_compared(fake_zoo, tmp_path) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("fake:small")]
-    asked = session.Asked(budget=BUDGET)
+    asked = session.BenchmarkSettings(budget=BUDGET)
     store = Store(tmp_path)
     store.prepare()
     with LocalEngine() as engine:

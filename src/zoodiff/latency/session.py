@@ -22,7 +22,7 @@ from zoodiff.zoos.registry import Entry
 
 
 @dataclass(frozen=True)
-class Asked:
+class BenchmarkSettings:
     """What a user asks for."""
 
     conditions: Conditions = field(default_factory=Conditions)
@@ -62,13 +62,13 @@ def entry_of(reference: str) -> Entry:
     return registry.resolve(entry.ref.with_weights(RANDOM))
 
 
-def timed_entries(entries: Sequence[Entry], asked: Asked) -> list[TimedEntry]:
+def timed_entries(entries: Sequence[Entry], settings: BenchmarkSettings) -> list[TimedEntry]:
     """An entry for each entry and mode; raise UsageError for a mode that nobody takes."""
     found: list[TimedEntry] = []
     taken: set[str] = set()
     for entry in entries:
         chosen = []
-        for text in asked.modes:
+        for text in settings.modes:
             whose, equals, mode = text.rpartition("=")
             if not equals or whose in {entry.zoo.name, str(entry.ref), entry.model.name}:
                 chosen.append(mode)
@@ -76,8 +76,8 @@ def timed_entries(entries: Sequence[Entry], asked: Asked) -> list[TimedEntry]:
         for mode in chosen or [""]:
             name = f"{entry.ref} [{mode}]" if mode else str(entry.ref)
             if all(one.name != name for one in found):
-                found.append(TimedEntry(name, entry, replace(asked.conditions, mode=mode)))
-    for text in asked.modes:
+                found.append(TimedEntry(name, entry, replace(settings.conditions, mode=mode)))
+    for text in settings.modes:
         if text not in taken:
             raise UsageError(f'--mode "{text}" names none of the entries and none of their zoos')
     return found
@@ -86,12 +86,12 @@ def timed_entries(entries: Sequence[Entry], asked: Asked) -> list[TimedEntry]:
 def run(
     engine: LocalEngine,
     subjects: Sequence[TimedEntry],
-    asked: Asked,
+    settings: BenchmarkSettings,
     *,
-    companions: Sequence[TimedEntry] = (),
+    references: Sequence[TimedEntry] = (),
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Outcome:
-    """Time entries, and beside them ``companions``, which are compared with nobody here.
+    """Time entries, and beside them ``references``, which are compared with nobody here.
 
     Raises UsageError where conditions differ in what nobody declared, and MeasurementError where no
     entry could be measured.
@@ -101,13 +101,13 @@ def run(
 
     def comparable(loaded: Sequence[Loaded]) -> None:
         conditions = [one.conditions for one in loaded if one.conditions.name in compared]
-        check(conditions, _declared(asked))
+        check(conditions, _declared(settings))
 
-    every = [*with_controls(subjects, asked.controls), *companions]
+    every = [*with_controls(subjects, settings.controls), *references]
     measured = measure_rounds(
         every,
-        asked.budget,
-        lambda one: Timed(one, seed=asked.budget.seed, limits=engine.limits),
+        settings.budget,
+        lambda one: Timed(one, seed=settings.budget.seed, limits=engine.limits),
         step=step,
         check=comparable,
     )
@@ -115,16 +115,16 @@ def run(
         reasons = [f"{one.name}: {reason}" for one, reason in measured.failures]
         raise MeasurementError(f"nothing could be timed: {'; '.join(reasons[:3])}")
     own = tuple(one for one in measured.samples if one.subject.name in compared or one.subject.copy)
-    timings = read(replace(measured, samples=own), within_percent=asked.within_percent)
+    timings = read(replace(measured, samples=own), within_percent=settings.within_percent)
     return Outcome(tuple(subjects), measured, timings, started)
 
 
-def _declared(asked: Asked) -> tuple[str, ...]:
+def _declared(settings: BenchmarkSettings) -> tuple[str, ...]:
     """Naming modes declares that they, and what comes with them, may differ."""
-    return (*asked.allowed, *(("mode", "entry point", "binding") if asked.modes else ()))
+    return (*settings.allowed, *(("mode", "entry point", "binding") if settings.modes else ()))
 
 
-def record(outcome: Outcome, asked: Asked, store: Store) -> None:
+def record(outcome: Outcome, settings: BenchmarkSettings, store: Store) -> None:
     """Keep what was measured of entries and their controls; raise StoreError where that fails."""
     names = {one.name for one in outcome.subjects}
     group = tuple(one.entry for one in outcome.subjects)
@@ -137,10 +137,10 @@ def record(outcome: Outcome, asked: Asked, store: Store) -> None:
             ("threads", one.conditions.threads),
             ("mode", one.conditions.mode),
             ("pause_ms", one.conditions.pause_ms),
-            ("block_ms", asked.budget.block_ms),
-            ("target_percent", asked.budget.target_percent),
-            ("max_seconds", asked.budget.seconds),
-            ("seed", asked.budget.seed),
+            ("block_ms", settings.budget.block_ms),
+            ("target_percent", settings.budget.target_percent),
+            ("max_seconds", settings.budget.seconds),
+            ("seed", settings.budget.seed),
         )
         task = Task("latency", group, conditions)
         single = replace(outcome.measured, samples=(samples,))

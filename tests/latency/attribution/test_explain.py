@@ -10,9 +10,9 @@ import pytest
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.latency import session
-from zoodiff.latency.attribution.explain import beside, reasons
+from zoodiff.latency.attribution.explain import attribute, prepare_references
 from zoodiff.latency.benchmark import Budget
-from zoodiff.latency.extras import Wanted, more
+from zoodiff.latency.extras import LatencyExtras, measure_extras
 
 pytestmark = pytest.mark.onnx
 BUDGET = Budget(seconds=0.4, processes=2, most_processes=2, block_ms=1.0)
@@ -53,14 +53,16 @@ def network(path: Path, layers: int, *, scaled: bool = False, softmax: bool = Fa
 
 def test_nothing_on_the_cpu_is_timed_beside_what_runs_on_a_device(tmp_path: Path) -> None:
     here, there = (network(tmp_path / f"{name}.onnx", 2) for name in ("here", "there"))
-    asked = session.Asked(budget=BUDGET, modes=(f"{there}=cuda",))
+    asked = session.BenchmarkSettings(budget=BUDGET, modes=(f"{there}=cuda",))
     subjects = session.timed_entries([session.entry_of(str(x)) for x in (here, there)], asked)
     with LocalEngine() as engine:
-        found = beside(engine, subjects, tmp_path, 0)
-    assert [one.name for one in found.companions] == [f"{subjects[0].entry.ref} (common runtime)"]
-    assert found.prepared[0].reason == ""
-    assert found.prepared[1].reason.endswith(
-        "runs on a CUDA device, and the common runtime on the CPU"
+        found = prepare_references(engine, subjects, tmp_path, 0)
+    assert [one.name for one in found.references] == [
+        f"{subjects[0].entry.ref} (reference runtime)"
+    ]
+    assert found.models[0].reason == ""
+    assert found.models[1].reason.endswith(
+        "runs on a CUDA device, and the reference runtime on the CPU"
     )
     assert list(found.macs()) == [subjects[0].name]
 
@@ -68,12 +70,12 @@ def test_nothing_on_the_cpu_is_timed_beside_what_runs_on_a_device(tmp_path: Path
 def test_a_ratio_is_the_product_of_its_parts_and_layers_add_up(tmp_path: Path) -> None:
     small = network(tmp_path / "small.onnx", 2)
     large = network(tmp_path / "large.onnx", 8, scaled=True, softmax=True)
-    asked = session.Asked(budget=BUDGET)
+    asked = session.BenchmarkSettings(budget=BUDGET)
     subjects = session.timed_entries([session.entry_of(str(x)) for x in (large, small)], asked)
     with LocalEngine() as engine:
-        found = beside(engine, subjects, tmp_path, 0)
-        outcome = session.run(engine, subjects, asked, companions=found.companions)
-        why = reasons(engine, found, outcome.measured)
+        found = prepare_references(engine, subjects, tmp_path, 0)
+        outcome = session.run(engine, subjects, asked, references=found.references)
+        why = attribute(engine, found, outcome.measured)
     assert outcome.timings.failures == {}
     assert [row.entry for row in outcome.timings.rows] == [str(c.entry.ref) for c in subjects]
     (pair,) = why.pairs
@@ -94,26 +96,26 @@ def test_a_ratio_is_the_product_of_its_parts_and_layers_add_up(tmp_path: Path) -
 
 
 def test_what_cannot_be_lowered_has_a_reason_and_the_rest_stands(fake_zoo, tmp_path: Path) -> None:
-    asked = session.Asked(budget=BUDGET)
+    asked = session.BenchmarkSettings(budget=BUDGET)
     entries = [session.entry_of(x) for x in ("fake:small", "fake:wide")]
     subjects = session.timed_entries(entries, asked)
     with LocalEngine() as engine:
-        found = beside(engine, subjects, tmp_path, 0)
-        outcome = session.run(engine, subjects, asked, companions=found.companions)
-        (pair,) = reasons(engine, found, outcome.measured).pairs
-    assert found.companions == ()
+        found = prepare_references(engine, subjects, tmp_path, 0)
+        outcome = session.run(engine, subjects, asked, references=found.references)
+        (pair,) = attribute(engine, found, outcome.measured).pairs
+    assert found.references == ()
     assert pair.parts.architecture is None and pair.parts.reason
     assert pair.parts.total.value == pytest.approx(outcome.timings.pairs[0].ratio.value)
 
 
 def test_cold_starts_sweeps_and_the_environment_are_measured_where_asked(tmp_path: Path) -> None:
-    asked = session.Asked(budget=BUDGET)
+    asked = session.BenchmarkSettings(budget=BUDGET)
     path = network(tmp_path / "net.onnx", 2)
     subjects = session.timed_entries([session.entry_of(str(path))], asked)
-    wanted = Wanted(cold=True, batches=(1, 2), environment=True, processes=1, seconds=0.5)
+    wanted = LatencyExtras(cold=True, batches=(1, 2), environment=True, processes=1, seconds=0.5)
     with LocalEngine() as engine:
-        found = more(engine, subjects, wanted)
-        assert more(engine, subjects, Wanted()).to_dict() == {}
+        found = measure_extras(engine, subjects, wanted)
+        assert measure_extras(engine, subjects, LatencyExtras()).to_dict() == {}
     assert found.failures == {}
     assert found.cold[0].total.median > 0
     assert found.sweep is not None and {cell.batch for cell in found.sweep.cells} == {1, 2}
