@@ -40,7 +40,7 @@ def main() -> int:
             one = evaluated_entry(
                 engine, registry.resolve(str(folder / "models" / file)), changes=right
             )
-            trials = Trials(engine, one, images, range(len(images)), lanes=2)
+            trials = Trials(engine, one, images, range(len(images)), pipelines=2)
             found = []
             for size in SIZES:
                 answers = trials(

@@ -73,7 +73,7 @@ def main() -> int:
             one = evaluated_entry(
                 engine, registry.resolve(str(folder / "models" / file)), changes=right
             )
-            trials = Trials(engine, one, images, range(len(images)), lanes=2)
+            trials = Trials(engine, one, images, range(len(images)), pipelines=2)
             trials([one.spec])
             assert trials.labels is not None
             known = faults(one.spec)

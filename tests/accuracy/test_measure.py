@@ -105,7 +105,7 @@ def run(folder: Path, data: Path, *paths: str, **settings: object):
 def test_accuracy_by_hand(tmp_path: Path) -> None:
     data = painted(tmp_path / "data")
     right, swapped = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))
-    outcome, store = run(tmp_path, data, right, swapped, lanes=2, batch=3)
+    outcome, store = run(tmp_path, data, right, swapped, pipelines=2, batch=3)
     first, second = (record.values for record in outcome.records)
     assert isinstance(first, AccuracyValues)
     assert isinstance(second, AccuracyValues)
@@ -166,8 +166,8 @@ def test_batch_and_lanes_change_nothing(tmp_path: Path) -> None:
     data = painted(tmp_path / "data", each=40)
     path = network(tmp_path / "a.onnx")
     tables = []
-    for lanes, batch in ((1, 1), (2, 7), (1, 64)):
-        outcome, store = run(tmp_path, data, path, lanes=lanes, batch=batch, fresh=True)
+    for pipelines, batch in ((1, 1), (2, 7), (1, 64)):
+        outcome, store = run(tmp_path, data, path, pipelines=pipelines, batch=batch, fresh=True)
         tables.append(of_record(store, outcome.records[0]))
     for other in tables[1:]:
         assert np.array_equal(other.images, tables[0].images)
@@ -176,18 +176,18 @@ def test_batch_and_lanes_change_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.onnx
-@pytest.mark.parametrize(("all_lanes", "one_lane"), [(1, 1), (400, 200), (1 << 20, 100)])
+@pytest.mark.parametrize(("all_pipelines", "one_pipeline"), [(1, 1), (400, 200), (1 << 20, 100)])
 def test_how_many_images_are_held_at_once_changes_nothing(
-    all_lanes: int, one_lane: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    all_pipelines: int, one_pipeline: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With one byte every image is a large one, handed over alone."""
     data = painted(tmp_path / "data")
     (data / "0" / "broken.png").symlink_to("broken.png")
     paths = [network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))]
-    one, _ = run(tmp_path / "whole", data, *paths, lanes=2, batch=3, bad_percent=50)
-    monkeypatch.setattr(encoded, "_ALL_LANES", all_lanes)
-    monkeypatch.setattr(encoded, "_ONE_LANE", one_lane)
-    other, _ = run(tmp_path / "pieces", data, *paths, lanes=2, batch=3, bad_percent=50)
+    one, _ = run(tmp_path / "whole", data, *paths, pipelines=2, batch=3, bad_percent=50)
+    monkeypatch.setattr(encoded, "_ALL_PIPELINES", all_pipelines)
+    monkeypatch.setattr(encoded, "_ONE_PIPELINE", one_pipeline)
+    other, _ = run(tmp_path / "pieces", data, *paths, pipelines=2, batch=3, bad_percent=50)
     assert len(one.left_out) == 1
     assert one.left_out == other.left_out
     assert [r.values.top1 for r in one.records] == [r.values.top1 for r in other.records]
@@ -345,7 +345,7 @@ def test_a_killed_run_goes_on_and_ends_alike(tmp_path: Path) -> None:
     path = network(tmp_path / "a.onnx")
     command = [
         *(sys.executable, "-m", "zoodiff.cli.app", "accuracy", path, "--data", str(data)),
-        *("--lanes", "1", "--results", str(tmp_path / "killed"), "--json", "--batch", "1"),
+        *("--pipelines", "1", "--results", str(tmp_path / "killed"), "--json", "--batch", "1"),
         *("--preprocessing", "value_range=0,1", "--preprocessing", "mean=0,0,0"),
         *("--preprocessing", "std=1,1,1"),
     ]
@@ -365,7 +365,7 @@ def test_a_killed_run_goes_on_and_ends_alike(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     assert done.stdout
     (again,) = list(Store(tmp_path / "killed"))
-    outcome, _ = run(tmp_path, data, path, lanes=1)
+    outcome, _ = run(tmp_path, data, path, pipelines=1)
     assert again.values.top1 == outcome.records[0].values.top1  # type: ignore[union-attr]
     assert again.conditions["data_sha256"] == outcome.records[0].conditions["data_sha256"]
     assert not list(parts.glob("*"))
@@ -399,7 +399,7 @@ def test_top1_as_an_independent_program_has_it(tmp_path: Path) -> None:
             )
             for name, own in files.items()
         ]
-        outcome = measure(engine, subjects, images, store, Settings(lanes=2))
+        outcome = measure(engine, subjects, images, store, Settings(pipelines=2))
     for record, name in zip(outcome.records, files, strict=True):
         stored = of_record(store, record)
         assert len(stored.images) == 250
@@ -418,7 +418,7 @@ def test_top1_as_an_independent_program_has_it(tmp_path: Path) -> None:
 def test_a_clear_difference_is_decided_by_few_images_and_stays_decided(tmp_path: Path) -> None:
     data = painted(tmp_path / "data", each=500)
     right, swapped = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))
-    outcome, store = run(tmp_path, data, right, swapped, decide=5.0, lanes=2)
+    outcome, store = run(tmp_path, data, right, swapped, decide=5.0, pipelines=2)
     values = outcome.records[0].values
     assert isinstance(values, AccuracyValues)
     assert values.images < 1000  # of 2,000
@@ -426,7 +426,7 @@ def test_a_clear_difference_is_decided_by_few_images_and_stays_decided(tmp_path:
     assert pair.verdict == "different"
     assert pair.sequence is not None
     assert pair.sequence.low > 5.0
-    again, _ = run(tmp_path, data, right, swapped, decide=5.0, lanes=2)
+    again, _ = run(tmp_path, data, right, swapped, decide=5.0, pipelines=2)
     assert again.images_per_second is None
 
 

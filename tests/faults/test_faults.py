@@ -80,7 +80,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         return inner | {"PYTHONPATH": str(TESTS / "fakes"), "FAULT_LOG": str(path)}
 
     monkeypatch.setattr(process, "worker_environment", with_backend)
-    monkeypatch.setattr(sharding, "default_lanes", lambda: 1)
+    monkeypatch.setattr(sharding, "default_pipelines", lambda: 1)
     path.touch()
     yield path
     registry.models.cache_clear()

@@ -135,7 +135,7 @@ def agree(
         subjects,
         images,
         parts,
-        lanes=settings.lanes,
+        pipelines=settings.pipelines,
         batch=settings.batch,
         seed=settings.seed,
         numbers=sorted(drawn.tolist()),

@@ -1,11 +1,11 @@
 """One pass over a data set for all entries.
 
 Each image is read and decoded once, and resized once for each distinct geometry, however many
-entries there are. The work is done in *lanes*: in each, one worker decodes while others, one for
-each zoo, run networks on one thread. So every core has work that waits for no other core, which
-on one machine is faster than networks of several threads; only their weights are held once a lane.
-What is finished is kept on disk, image by image, and a run that was killed goes on from there.
-"""
+entries there are. The work is done in parallel *pipelines*: in each, one worker decodes while
+others, one for each zoo, run networks on one thread. So every core has work that waits for no other
+core, which on one machine is faster than networks of several threads; only their weights are held
+once per pipeline. What is finished is kept on disk, image by image, and a run that was killed goes
+on from there."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Evaluator:
         images: ImageSet,
         parts: Keeps,
         *,
-        lanes: int = 1,
+        pipelines: int = 1,
         batch: int = 16,
         seed: int = 0,
         numbers: Sequence[int] | None = None,
@@ -72,10 +72,10 @@ class Evaluator:
         first: int = 0,
     ) -> None:
         self._engine, self._subjects, self._images = engine, list(subjects), images
-        self._parts, self._lanes, self._batch, self._seed = parts, lanes, batch, seed
+        self._parts, self._pipelines, self._batch, self._seed = parts, pipelines, batch, seed
         self._numbers = list(range(len(images)) if numbers is None else numbers)
         self._step = step
-        self._encoded = EncodedImages(images, lanes)
+        self._encoded = EncodedImages(images, pipelines)
         self._first = first
         """Number of the first part, where other parts of the data set are done elsewhere."""
         self._geometries = list(dict.fromkeys(one.geometry for one in subjects))
@@ -94,7 +94,7 @@ class Evaluator:
         self._shown = 0
         self._satisfied = threading.Event()
         self._error: BaseException | None = None
-        self._done = self._decoding_lanes = 0
+        self._done = self._decoding_pipelines = 0
 
     def run(self) -> Evaluation:
         """Do what is missing and return all of it.
@@ -174,15 +174,18 @@ class Evaluator:
         todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         for number in missing:
             todo.put(number)
-        lanes = min(self._lanes, len(missing))
-        for _ in range(lanes):
+        pipelines = min(self._pipelines, len(missing))
+        for _ in range(pipelines):
             todo.put(None)
-        ready: queue.Queue[_Chunk | None] = queue.Queue(maxsize=lanes + 1)
-        self._decoding_lanes = lanes
+        ready: queue.Queue[_Chunk | None] = queue.Queue(maxsize=pipelines + 1)
+        self._decoding_pipelines = pipelines
         decoders = [
-            thread(self._guard, self._decode, lane, chunks, todo, ready) for lane in range(lanes)
+            thread(self._guard, self._decode, pipeline, chunks, todo, ready)
+            for pipeline in range(pipelines)
         ]
-        runners = [thread(self._guard, self._classify, lane, ready) for lane in range(lanes)]
+        runners = [
+            thread(self._guard, self._classify, pipeline, ready) for pipeline in range(pipelines)
+        ]
         try:
             for one in (*decoders, *runners):
                 one.start()
@@ -217,13 +220,13 @@ class Evaluator:
 
     def _decode(
         self,
-        lane: int,
+        pipeline: int,
         chunks: list[list[int]],
         todo: queue.SimpleQueue[int | None],
         ready: queue.Queue[_Chunk | None],
     ) -> None:
         with self._lock:
-            worker = self._engine.worker(self._decoding, "decode", copy=lane)
+            worker = self._engine.worker(self._decoding, "decode", copy=pipeline)
         versions = worker.hello("importing what decodes images")
         with self._lock:
             self._versions["decoder"] = versions
@@ -233,8 +236,8 @@ class Evaluator:
                 break
             self._hand_on(self._decoded(worker, number, chunks[number]), ready)
         with self._lock:
-            self._decoding_lanes -= 1
-            last = self._decoding_lanes == 0
+            self._decoding_pipelines -= 1
+            last = self._decoding_pipelines == 0
         if last:
             for _ in range(ready.maxsize - 1):
                 self._hand_on(None, ready)
@@ -268,11 +271,11 @@ class Evaluator:
 
     # Classifying
 
-    def _classify(self, lane: int, ready: queue.Queue[_Chunk | None]) -> None:
+    def _classify(self, pipeline: int, ready: queue.Queue[_Chunk | None]) -> None:
         workers: dict[str, WorkerClient] = {}
         for one in self._subjects:
             if not self._stop.is_set() and one.handle not in workers:
-                self._load(one, lane, workers)
+                self._load(one, pipeline, workers)
         while not self._stop.is_set():
             try:
                 chunk = ready.get(timeout=0.5)
@@ -282,9 +285,9 @@ class Evaluator:
                 return
             self._finish(chunk, self._answers(chunk, workers))
 
-    def _load(self, one: EvaluatedEntry, lane: int, workers: dict[str, WorkerClient]) -> None:
+    def _load(self, one: EvaluatedEntry, pipeline: int, workers: dict[str, WorkerClient]) -> None:
         with self._lock:
-            worker = self._engine.worker(one.entry.worker, "accuracy", copy=lane)
+            worker = self._engine.worker(one.entry.worker, "accuracy", copy=pipeline)
         try:
             model, weights = one.entry.model.name, one.entry.weights_name
             request = Load(one.handle, model, weights, self._seed, worker.threads)

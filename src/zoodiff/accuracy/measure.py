@@ -49,7 +49,7 @@ _SAME_ANSWER = 1e-2
 class Settings:
     """How a pass is made; none of it but ``limit`` and ``seed`` changes the result."""
 
-    lanes: int = 1
+    pipelines: int = 1
     batch: int = 16
     limit: int | None = None
     seed: int = 0
@@ -110,7 +110,7 @@ class Outcome:
     """None where everything was in the store already."""
 
 
-def default_lanes() -> int:
+def default_pipelines() -> int:
     """The cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -141,7 +141,7 @@ def measure(
             pending.missing,
             images,
             pending.parts(store),
-            lanes=settings.lanes,
+            pipelines=settings.pipelines,
             batch=settings.batch,
             seed=settings.seed,
             numbers=pending.plan.numbers,

@@ -50,13 +50,18 @@ class Trials:
         images: ImageSet,
         numbers: Sequence[int],
         *,
-        lanes: int = 1,
+        pipelines: int = 1,
         batch: int = 16,
         seed: int = 0,
         step: Callable[[int, int], None] = lambda done, of: None,
     ) -> None:
         self._engine, self._one, self._images = engine, one, images
-        self._numbers, self._lanes, self._batch, self._seed = list(numbers), lanes, batch, seed
+        self._numbers, self._pipelines, self._batch, self._seed = (
+            list(numbers),
+            pipelines,
+            batch,
+            seed,
+        )
         self._step = step
         self.head: Head | None = one.head
         """What its network does to its pixels by itself."""
@@ -138,7 +143,7 @@ class Trials:
             subjects,
             self._images,
             parts,
-            lanes=self._lanes,
+            pipelines=self._pipelines,
             batch=self._batch,
             seed=self._seed,
             numbers=self._numbers,

@@ -17,7 +17,7 @@ from zoodiff.accuracy import subject
 from zoodiff.accuracy.checkpoints import Part, from_bytes, to_bytes
 from zoodiff.accuracy.evaluation import collect
 from zoodiff.accuracy.evaluator import CHUNK, Evaluator
-from zoodiff.accuracy.measure import Outcome, PendingEvaluation, Settings, default_lanes
+from zoodiff.accuracy.measure import Outcome, PendingEvaluation, Settings, default_pipelines
 from zoodiff.accuracy.subject import EvaluatedEntry, evaluated_entry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import find as label_space
@@ -86,7 +86,7 @@ class ImagePass:
             self._pending = passes.find_pending(self._asked, self._store, self._settings)
         return self._pending is not None and bool(self._pending.missing)
 
-    def jobs(self, name: str, slots: int, lanes: int) -> list[Job]:
+    def jobs(self, name: str, slots: int, pipelines: int) -> list[Job]:
         """The shards of what is missing, for so many slots of so many cores each."""
         assert self._pending is not None
         numbers = self._pending.plan.numbers
@@ -100,7 +100,7 @@ class ImagePass:
             "stamp": self._images.stamp,
             "batch": self._settings.batch,
             "seed": self._settings.seed,
-            "lanes": min(lanes, self._settings.lanes),
+            "pipelines": min(pipelines, self._settings.pipelines),
         }
         return [
             Job(
@@ -243,7 +243,7 @@ def do_shard(
         [subject.from_plain(one) for one in data["entries"]],
         images,
         _Sent(say),
-        lanes=data["lanes"],
+        pipelines=data["pipelines"],
         batch=data["batch"],
         seed=data["seed"],
         numbers=data["numbers"],
@@ -290,7 +290,7 @@ def settings_of(task: Task, *, fresh: bool = False) -> Settings:
     """How a task's pass is made."""
     chosen = task.settings
     return Settings(
-        default_lanes(),
+        default_pipelines(),
         chosen["batch"],
         chosen["limit"],
         chosen["seed"],

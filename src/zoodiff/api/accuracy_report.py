@@ -165,7 +165,7 @@ def accuracy(
     MeasurementError where no entry can be measured.
     """
     asked = _request(request, data, {**options, **({"results": str(results)} if results else {})})
-    from zoodiff.accuracy.measure import Settings, default_lanes
+    from zoodiff.accuracy.measure import Settings, default_pipelines
     from zoodiff.data.labels import find
     from zoodiff.data.layouts import open_images
 
@@ -173,7 +173,7 @@ def accuracy(
     images = open_images(asked.data, space=meant, truth=asked.truth, split=asked.split)
     opened(images)
     settings = Settings(
-        lanes=asked.pipelines or default_lanes(),
+        pipelines=asked.pipelines or default_pipelines(),
         batch=asked.batch,
         limit=asked.limit,
         seed=asked.seed,

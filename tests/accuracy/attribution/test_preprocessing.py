@@ -300,7 +300,7 @@ def test_a_real_file_with_two_planted_faults() -> None:
     path = str(REAL / "models" / "mobilenet_v2_1.0_224_quant.edgetpu.tflite")
     with LocalEngine() as engine:
         one = evaluated_entry(engine, registry.resolve(path), changes=usual)
-        trials = Trials(engine, one, images, range(0, 250, 2), lanes=2)
+        trials = Trials(engine, one, images, range(0, 250, 2), pipelines=2)
         trials([one.spec])
         assert trials.labels is not None
         outward = np.arange(1000) + 1

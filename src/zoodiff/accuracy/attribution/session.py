@@ -183,7 +183,7 @@ class Attribution:
                 one,
                 self._images,
                 sorted(int(k) for k in drawn),
-                lanes=self._settings.lanes,
+                pipelines=self._settings.pipelines,
                 batch=self._settings.batch,
                 seed=self._settings.seed,
                 step=self._step,
