@@ -153,7 +153,7 @@ class Pooled:
     def overhead(self) -> float:
         return 0.0
 
-    def surroundings(self) -> dict[str, Any]:
+    def runtime_info(self) -> dict[str, Any]:
         return {}
 
     def peak_rss_bytes(self) -> int:

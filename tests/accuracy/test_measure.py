@@ -252,7 +252,7 @@ def test_guards_name_what_is_doubtful(tmp_path: Path) -> None:
     outcome, _ = run(tmp_path, data, network(tmp_path / "a.onnx", (1, 2, 3, 0)))
     values = outcome.records[0].values
     assert isinstance(values, AccuracyValues)
-    assert "no better than chance" in values.guards[0]
+    assert "no better than chance" in values.failed_checks[0]
     path = network(tmp_path / "b.onnx")
     store = Store(tmp_path / "results")
     with LocalEngine() as engine:
@@ -261,7 +261,7 @@ def test_guards_name_what_is_doubtful(tmp_path: Path) -> None:
         constant = measure(engine, subjects, open_images(str(data)), store, Settings())
     values = constant.records[0].values
     assert isinstance(values, AccuracyValues)
-    assert any("one class for 100 %" in guard for guard in values.guards)
+    assert any("one class for 100 %" in check for check in values.failed_checks)
 
 
 @pytest.mark.onnx
@@ -284,7 +284,7 @@ def test_classes_that_an_entry_does_not_know_count_as_wrong_and_are_said(tmp_pat
         ).records
     assert isinstance(record.values, AccuracyValues)
     assert record.values.top1.value == pytest.approx(200 / 3)
-    assert record.values.guards == [
+    assert record.values.failed_checks == [
         "it has no output for 1 of 3 classes, unicorn for one: 1 of 3 images count as wrong"
     ]
 
@@ -306,9 +306,9 @@ def test_answers_that_depend_on_the_batch_are_doubtful(tmp_path: Path) -> None:
     first, second = (record.values for record in outcome.records)
     assert isinstance(first, AccuracyValues)
     assert isinstance(second, AccuracyValues)
-    assert first.guards == []
-    (guard,) = second.guards
-    assert "its answers depend on more than the image" in guard
+    assert first.failed_checks == []
+    (check,) = second.failed_checks
+    assert "its answers depend on more than the image" in check
 
 
 @pytest.mark.onnx

@@ -11,7 +11,7 @@ import pytest
 from zoodiff.engines.local import LocalEngine
 from zoodiff.host.environment import (
     Environment,
-    Surroundings,
+    RuntimeInfo,
     comparable,
     environment,
     oversubscribed,
@@ -101,8 +101,8 @@ def test_without_any_files_fields_are_unknown_and_nothing_fails(tmp_path: Path) 
 
 def made() -> Environment:
     pools = ({"internal_api": "openblas", "num_threads": 1},)
-    torch = Surroundings("3.12.1", {"torch": "2.8"}, pools, {"torch": {"intra": 1}}, {"A": "1"})
-    keras = Surroundings("3.12.1", {"keras": "3.9"})
+    torch = RuntimeInfo("3.12.1", {"torch": "2.8"}, pools, {"torch": {"intra": 1}}, {"A": "1"})
+    keras = RuntimeInfo("3.12.1", {"keras": "3.9"})
     facts = Machine(processor="X", cores=4, allowed=4, frequency_now=(2000.0,), affinity=(0, 1))
     return Environment(facts, {"torchvision": torch, "keras": keras})
 

@@ -56,7 +56,7 @@ class Made:
     def overhead(self) -> float:
         return 0.001
 
-    def surroundings(self) -> dict[str, object]:
+    def runtime_info(self) -> dict[str, object]:
         return {}
 
     def peak_rss_bytes(self) -> int:

@@ -74,8 +74,8 @@ def samples(
     return Samples(one, loaded, values, values, values, [3.0], 0.001, 7)
 
 
-def measured(*samples: Samples, disturbances: tuple[str, ...] = ()) -> Measured:
-    return Measured(samples, (), "time spent", 8, 1.0, 1.0, 12.0, disturbances)
+def measured(*samples: Samples, system_noise: tuple[str, ...] = ()) -> Measured:
+    return Measured(samples, (), "time spent", 8, 1.0, 1.0, 12.0, system_noise)
 
 
 def test_a_run_is_read_with_its_controls() -> None:
@@ -94,8 +94,8 @@ def test_a_run_is_read_with_its_controls() -> None:
 def test_findings_name_pauses_threads_and_disturbances() -> None:
     one = samples("a", rounds(1.0))
     pool = {"internal_api": "openmp", "num_threads": 4096}
-    one.surroundings = {"threading": [pool]}
-    run = measured(one, disturbances=("the machine was swapping",))
+    one.runtime_info = {"threading": [pool]}
+    run = measured(one, system_noise=("the machine was swapping",))
     found = findings.find(read(run), run, {}, {})
     assert [(f.code, f.sentence) for f in found] == [
         ("LAT104", "a: torchvision: openmp uses 4096 threads, 1 are asked for"),
@@ -167,7 +167,7 @@ def test_entries_are_timed_and_recorded(fake_zoo, tmp_path) -> None:
     assert sorted(r.values.repeat for r in store if r.values.kind == "latency") == [0, 0, 1]
     record = next(iter(store))
     assert record.values.kind == "latency" and record.values.environment["machine"]["processors"]
-    assert record.values.scope["clock"].startswith("the network")
+    assert record.values.conditions["clock"].startswith("the network")
     assert outcome.timings.floor_percent is not None
 
 

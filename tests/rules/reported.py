@@ -166,10 +166,10 @@ def _latencies(
     *samples: Samples,
     entries: Mapping[str, str] = {},
     macs: Mapping[str, int] = {},
-    disturbances: tuple[str, ...] = (),
+    system_noise: tuple[str, ...] = (),
 ) -> Lines:
     """What `zoodiff latency` prints beside its numbers."""
-    run = Measured(samples, (), "time spent", 8, 1.0, 1.0, None, disturbances)
+    run = Measured(samples, (), "time spent", 8, 1.0, 1.0, None, system_noise)
     resolved = {name: registry.resolve(entry) for name, entry in entries.items()}
     found = findings.find(read(run), run, resolved, macs)
     return [f"{x.code}  {x.sentence}" for x in found]
@@ -187,7 +187,7 @@ def _two(a: float, b: float, **more: Any) -> Lines:
 
 def _threads(number: int) -> Lines:
     samples = _samples("a", _rounds(1.0))
-    samples.surroundings = {"threading": [{"internal_api": "openmp", "num_threads": number}]}
+    samples.runtime_info = {"threading": [{"internal_api": "openmp", "num_threads": number}]}
     return _latencies(samples)
 
 
@@ -346,7 +346,7 @@ EXAMPLES: dict[str, Reported] = {
     ),
     "LAT109": Reported(
         "The machine swapped during the run.",
-        lambda: _latencies(_samples("a", _rounds(1.0)), disturbances=("the machine was swapping",)),
+        lambda: _latencies(_samples("a", _rounds(1.0)), system_noise=("the machine was swapping",)),
         "It did not.",
         lambda: _latencies(_samples("a", _rounds(1.0))),
     ),

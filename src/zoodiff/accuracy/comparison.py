@@ -44,8 +44,8 @@ class Row:
     claim: ClaimVerdict | None
     """Whether the claim is met; None without a claim."""
     preprocessing: str
-    taken: tuple[str, ...]
-    guards: tuple[str, ...]
+    defaulted: tuple[str, ...]
+    failed_checks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,8 @@ def _row(record: Record, within: float) -> Row:
         claimed,
         None if claimed is None else _claim(record, values, claimed, within),
         Preprocessing.from_dict(record.preprocessing).sentence(),
-        tuple(values.taken),
-        tuple(values.guards),
+        tuple(values.defaulted),
+        tuple(values.failed_checks),
     )
 
 

@@ -5,7 +5,8 @@ entries there are. The work is done in parallel *pipelines*: in each, one worker
 others, one for each zoo, run networks on one thread. So every core has work that waits for no other
 core, which on one machine is faster than networks of several threads; only their weights are held
 once per pipeline. What is finished is kept on disk, image by image, and a run that was killed goes
-on from there."""
+on from there.
+"""
 
 from __future__ import annotations
 

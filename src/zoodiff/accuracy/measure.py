@@ -401,8 +401,8 @@ def _record(
             calibration_error=calibration.expected_calibration_error(
                 np.clip(mine.probabilities[:, 0], 0, 1), top1
             ),
-            taken=list(one.taken),
-            guards=[
+            defaulted=list(one.defaulted),
+            failed_checks=[
                 *_guards(mine, top1, images, loaded.get("weights_state") == "random"),
                 *_depends(found.repeated.get(one.name)),
                 *_without_output(one, images, found),

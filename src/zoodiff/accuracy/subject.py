@@ -27,7 +27,7 @@ class EvaluatedEntry:
 
     entry: Entry
     spec: Preprocessing
-    taken: tuple[str, ...]
+    defaulted: tuple[str, ...]
     """Fields that the zoo does not publish and the usual values were taken for."""
     labels: LabelSpace
     head: Head | None = None
@@ -69,9 +69,9 @@ def evaluated_entry(
     if size is None and isinstance(entry, FileEntry):
         size = _own_size(engine, entry)
     _, rows, columns = entry.model.input_shape
-    spec, taken = completed(published, size or (rows, columns))
+    spec, defaulted = completed(published, size or (rows, columns))
     own = entry.model.labels
-    found = EvaluatedEntry(entry, spec, taken, labels if labels and not own.classes else own)
+    found = EvaluatedEntry(entry, spec, defaulted, labels if labels and not own.classes else own)
     geometry(spec)
     return found
 
@@ -124,7 +124,7 @@ def to_plain(one: EvaluatedEntry) -> dict[str, Any]:
     return {
         "entry": of_entry(one.entry),
         "spec": one.spec.to_dict(),
-        "taken": list(one.taken),
+        "defaulted": list(one.defaulted),
         "labels": asdict(one.labels),
     }
 
@@ -135,6 +135,6 @@ def from_plain(plain: Mapping[str, Any]) -> EvaluatedEntry:
     return EvaluatedEntry(
         entry_of(plain["entry"]),
         Preprocessing.from_dict(plain["spec"]),
-        tuple(plain["taken"]),
+        tuple(plain["defaulted"]),
         LabelSpace(**labels),
     )

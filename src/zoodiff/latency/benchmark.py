@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from zoodiff.errors import ZoodiffError
 from zoodiff.latency import cpu_affinity as cores
-from zoodiff.latency import system_noise as disturbances
+from zoodiff.latency import system_noise
 from zoodiff.latency.ordering import orders
 from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.stats import ratios
@@ -63,8 +63,8 @@ class Budget:
     seed: int = 0
 
 
-class Loads(Protocol):
-    """An entry in a process; see ``Timed``."""
+class TimedProcess(Protocol):
+    """An entry in a process; see ``BenchmarkProcess``."""
 
     def load(self) -> Loaded:
         """Load the network and warm it up."""
@@ -86,7 +86,7 @@ class Loads(Protocol):
         """Milliseconds of a call of nothing."""
         ...
 
-    def surroundings(self) -> dict[str, Any]:
+    def runtime_info(self) -> dict[str, Any]:
         """What the process runs with."""
         ...
 
@@ -119,7 +119,7 @@ class Samples:
     """One a process: median of calls with pauses between them."""
     overhead_ms: float = 0.0
     peak_rss_bytes: int = 0
-    surroundings: dict[str, Any] = field(default_factory=dict)
+    runtime_info: dict[str, Any] = field(default_factory=dict)
     """What its first process ran with."""
 
 
@@ -136,7 +136,7 @@ class Measured:
     loading_seconds: float
     needed_seconds: float | None
     """Measuring time that the target would take by what was seen; None where it was reached."""
-    disturbances: tuple[str, ...]
+    system_noise: tuple[str, ...]
 
     def samples_of(self, name: str) -> Samples | None:
         """The samples of an entry by its name."""
@@ -155,7 +155,7 @@ def with_controls(subjects: Sequence[TimedEntry], count: int = 1) -> list[TimedE
 def measure(
     subjects: Sequence[TimedEntry],
     budget: Budget,
-    start: Callable[[TimedEntry], Loads],
+    start: Callable[[TimedEntry], TimedProcess],
     *,
     step: Callable[[int, int], None] = lambda done, of: None,
     check: Callable[[Sequence[Loaded]], None] = lambda loaded: None,
@@ -169,7 +169,7 @@ def measure(
     import numpy as np
 
     rng = np.random.default_rng(budget.seed)
-    before = disturbances.read()
+    before = system_noise.read()
     state = _State(list(subjects), budget, start, step, rng)
     try:
         stopped = state.processes(rng, check)
@@ -184,7 +184,7 @@ def measure(
         seconds=state.spent,
         loading_seconds=state.loading,
         needed_seconds=None if stopped == "narrow enough" else state.needed(),
-        disturbances=tuple(disturbances.between(before, disturbances.read(), _cores())),
+        system_noise=tuple(system_noise.between(before, system_noise.read(), _cores())),
     )
 
 
@@ -195,12 +195,12 @@ class _State:
         self,
         subjects: list[TimedEntry],
         budget: Budget,
-        start: Callable[[TimedEntry], Loads],
+        start: Callable[[TimedEntry], TimedProcess],
         step: Callable[[int, int], None],
         rng: np.random.Generator,
     ) -> None:
         self.alive = subjects
-        self._ending: list[Loads] = []
+        self._ending: list[TimedProcess] = []
         """Processes that were told to end, and not waited for."""
         threads = max((one.conditions.threads for one in subjects), default=1)
         self._places = cores.places(threads, rng)
@@ -234,7 +234,7 @@ class _State:
     ) -> None:
         """One fresh process of each entry, and rounds over all of them."""
         began = time.perf_counter()
-        started: list[Loads] = []
+        started: list[TimedProcess] = []
         try:
             running = self._load(started)
             check([self.samples[one.name].loaded for one in self.alive])
@@ -260,7 +260,7 @@ class _State:
             while self._ending:
                 stack.callback(self._ending.pop().close)
 
-    def _load(self, started: list[Loads]) -> dict[str, Loads]:
+    def _load(self, started: list[TimedProcess]) -> dict[str, TimedProcess]:
         waiting = iter(list(self.alive))
 
         def start() -> None:
@@ -273,7 +273,7 @@ class _State:
         self.reap()
         # Statistics take a second to import; the processes import their frameworks meanwhile.
         importlib.import_module("scipy.stats")
-        running: dict[str, Loads] = {}
+        running: dict[str, TimedProcess] = {}
         for number, one in enumerate(list(self.alive)):
             try:
                 loaded = started[number].load()
@@ -289,7 +289,7 @@ class _State:
         self._fit(running)
         return running
 
-    def _fit(self, running: dict[str, Loads]) -> None:
+    def _fit(self, running: dict[str, TimedProcess]) -> None:
         """Choose how many calls a block has, once for all."""
         fitting = []
         for one in [] if self._calls else list(self.alive):
@@ -299,7 +299,9 @@ class _State:
                 self._fail(one, error)
         self._calls = self._calls or min(fitting, default=1)
 
-    def _rounds(self, number: int, running: dict[str, Loads], rng: np.random.Generator) -> None:
+    def _rounds(
+        self, number: int, running: dict[str, TimedProcess], rng: np.random.Generator
+    ) -> None:
         import numpy as np
 
         blocks: dict[str, list[list[float]]] = {one.name: [] for one in self.alive}
@@ -340,7 +342,7 @@ class _State:
             return 0.0
         return _SETTLE_MS
 
-    def _afterwards(self, number: int, running: dict[str, Loads]) -> None:
+    def _afterwards(self, number: int, running: dict[str, TimedProcess]) -> None:
         for one in list(self.alive):
             samples, timed = self.samples[one.name], running[one.name]
             try:
@@ -349,7 +351,7 @@ class _State:
                     samples.paused_ms.append(statistics.median(paused))
                 if number == 0:
                     samples.overhead_ms = timed.overhead()
-                    samples.surroundings = timed.surroundings()
+                    samples.runtime_info = timed.runtime_info()
                 samples.peak_rss_bytes = max(samples.peak_rss_bytes, timed.peak_rss_bytes())
             except ZoodiffError as error:
                 self._fail(one, error)

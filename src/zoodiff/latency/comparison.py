@@ -70,7 +70,7 @@ class Timings:
     """Measuring time, of all entries together."""
     loading_seconds: float
     """Starting processes and loading networks, on top of it."""
-    disturbances: tuple[str, ...]
+    system_noise: tuple[str, ...]
     failures: dict[str, str]
 
     def pair(self, first: str, second: str) -> Pair | None:
@@ -112,7 +112,7 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
         needed_seconds=measured.needed_seconds,
         seconds=measured.seconds,
         loading_seconds=measured.loading_seconds,
-        disturbances=measured.disturbances,
+        system_noise=measured.system_noise,
         failures={one.name: reason for one, reason in measured.failures},
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoodiff.claims import latency as claimed
-from zoodiff.host.environment import Environment, oversubscribed, surroundings_of
+from zoodiff.host.environment import Environment, oversubscribed, runtime_info_of
 from zoodiff.host.machine import machine
 from zoodiff.latency.benchmark import PAUSE_MS, Measured
 from zoodiff.latency.comparison import Pair, Row, Timings, unsettled
@@ -118,7 +118,7 @@ def _threads(measured: Measured) -> Iterator[LatencyFinding]:
     place = machine()
     for samples in measured.samples:
         one = samples.subject
-        found = Environment(place, {one.entry.zoo.name: surroundings_of(samples.surroundings)})
+        found = Environment(place, {one.entry.zoo.name: runtime_info_of(samples.runtime_info)})
         for problem in () if one.copy else oversubscribed(found, one.conditions.threads):
             yield LatencyFinding("LAT104", (one.name,), f"{one.name}: {problem}")
 
@@ -149,7 +149,7 @@ def _settled(measured: Measured, floor_percent: float | None) -> Iterator[Latenc
 
 
 def _disturbed(timings: Timings) -> Iterator[LatencyFinding]:
-    for sentence in timings.disturbances:
+    for sentence in timings.system_noise:
         yield LatencyFinding("LAT109", (), sentence)
     if timings.covered is False and timings.floor_percent is not None:
         yield LatencyFinding(

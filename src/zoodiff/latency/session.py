@@ -14,7 +14,7 @@ from zoodiff.latency.benchmark import Budget, Measured, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.comparison import Timings, read
 from zoodiff.latency.conditions import Conditions, check
-from zoodiff.latency.subject import Loaded, Timed, TimedEntry
+from zoodiff.latency.subject import BenchmarkProcess, Loaded, TimedEntry
 from zoodiff.store.folder import Store
 from zoodiff.tasks import Task
 from zoodiff.zoos import files, registry
@@ -107,7 +107,7 @@ def run(
     measured = measure_rounds(
         every,
         settings.budget,
-        lambda one: Timed(one, seed=settings.budget.seed, limits=engine.limits),
+        lambda one: BenchmarkProcess(one, seed=settings.budget.seed, limits=engine.limits),
         step=step,
         check=comparable,
     )

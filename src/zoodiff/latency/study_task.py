@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from zoodiff.engines.local import LocalEngine
-from zoodiff.host.environment import Environment, surroundings_of
+from zoodiff.host.environment import Environment, runtime_info_of
 from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
 from zoodiff.latency.benchmark import Budget, Measured, Samples, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.conditions import Conditions
-from zoodiff.latency.subject import Timed, TimedEntry
+from zoodiff.latency.subject import BenchmarkProcess, TimedEntry
 from zoodiff.results import Interval
 from zoodiff.stats import ratios
 from zoodiff.store.records import Failure, LatencyValues, Record, WeightsInfo
@@ -33,7 +33,7 @@ def measure(
     measured = measure_rounds(
         with_controls(subjects),
         budget_of(settings),
-        lambda one: Timed(one, seed=settings["seed"], limits=engine.limits),
+        lambda one: BenchmarkProcess(one, seed=settings["seed"], limits=engine.limits),
         step=on_step,
     )
     for samples in measured.samples:
@@ -112,9 +112,9 @@ def _record(
             overhead_ms=samples.overhead_ms,
             paused_ms=float(np.median(samples.paused_ms)) if samples.paused_ms else None,
             peak_rss_bytes=samples.peak_rss_bytes,
-            scope=dict(loaded.conditions.values),
+            conditions=dict(loaded.conditions.values),
             stopped=measured.stopped,
-            disturbances=list(measured.disturbances),
+            system_noise=list(measured.system_noise),
             environment=_environment(samples).to_dict(),
             group=started,
             repeat=one.copy,
@@ -125,4 +125,4 @@ def _record(
 def _environment(samples: Samples) -> Environment:
     """The machine, and what the entry's own process ran with once its network was loaded."""
     zoo = samples.subject.entry.zoo.name
-    return Environment(machine(), {zoo: surroundings_of(samples.surroundings)})
+    return Environment(machine(), {zoo: runtime_info_of(samples.runtime_info)})

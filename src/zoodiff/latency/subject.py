@@ -59,7 +59,7 @@ def load_request(subject: TimedEntry, seed: int) -> messages.Load:
     )
 
 
-class Timed:
+class BenchmarkProcess:
     """An entry in a fresh process; a context manager.
 
     Between its blocks the process is held still, so that spinning threads of one framework take
@@ -75,7 +75,7 @@ class Timed:
         # Frameworks are imported side by side: nothing is timed before all are loaded.
         self._versions = self._worker.hello_later("importing its framework")
 
-    def __enter__(self) -> Timed:
+    def __enter__(self) -> BenchmarkProcess:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -133,7 +133,7 @@ class Timed:
         finally:
             self._worker.hold()
 
-    def surroundings(self) -> dict[str, Any]:
+    def runtime_info(self) -> dict[str, Any]:
         """What the process runs with: libraries, threads, environment variables."""
         self._worker.release()
         try:

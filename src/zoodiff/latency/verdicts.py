@@ -169,9 +169,9 @@ def _unequal(slow: Record, fast: Record, allowed: Sequence[str]) -> list[str]:
         if apart:
             return apart
     sides = [
-        MeasuredConditions(r.entry, r.zoo, "", _values(r).scope)
+        MeasuredConditions(r.entry, r.zoo, "", _values(r).conditions)
         for r in (slow, fast)
-        if _values(r).scope
+        if _values(r).conditions
     ]
     if len(sides) < 2:
         return []

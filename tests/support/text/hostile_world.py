@@ -122,8 +122,8 @@ def record(kind: str, texts: Any) -> tuple[Record, bytes | None]:
             predictions_file=attachment_name(key, attachment),
             predictions_sha256=hashlib.sha256(attachment).hexdigest(),
             seconds=1.0,
-            taken=[next(texts)],
-            guards=[next(texts)],
+            defaulted=[next(texts)],
+            failed_checks=[next(texts)],
         )
     return (
         Record(

@@ -41,7 +41,7 @@ class EntryPreprocessing:
 
     name: str
     spec: Preprocessing
-    taken: tuple[str, ...]
+    defaulted: tuple[str, ...]
     """Fields of which nothing is published."""
     effective: Effective | None
     problem: str
@@ -65,7 +65,7 @@ class PreprocessingDiff:
         return {
             "findings": [asdict(one) for one in self.findings],
             "preprocessing": [side.spec.to_dict() for side in self.sides],
-            "not_published": [list(side.taken) for side in self.sides],
+            "not_published": [list(side.defaulted) for side in self.sides],
             "effective": [side.effective and asdict(side.effective) for side in self.sides],
             "doubts": [side.doubt and side.doubt[0] for side in self.sides],
         }
@@ -119,7 +119,7 @@ def _entry_preprocessing(engine: LocalEngine, one: EvaluatedEntry) -> EntryPrepr
     except ZoodiffError as error:
         problem = str(error)
     found = None if head is None else effective(one.spec, head)
-    return EntryPreprocessing(one.name, one.spec, one.taken, found, problem)
+    return EntryPreprocessing(one.name, one.spec, one.defaulted, found, problem)
 
 
 def _rows(found: Effective) -> list[tuple[float, float]]:

@@ -63,7 +63,7 @@ class Attribution:
         What is published stays, and is only said to fit or not.
         """
         found = self.inference(one)
-        if found is None or not one.taken:
+        if found is None or not one.defaulted:
             return one
         return replace(one, spec=found.fits)
 

@@ -112,12 +112,12 @@ def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None
         _print_pairs(images, found)
         print_table(
             ["entry", "preprocessing", "not published, usual values taken"],
-            [[row.entry, row.preprocessing, ", ".join(row.taken)] for row in found.rows],
+            [[row.entry, row.preprocessing, ", ".join(row.defaulted)] for row in found.rows],
             title="preprocessing",
         )
         for row in found.rows:
-            for guard in row.guards:
-                print_line(f"doubtful: {row.entry}: {guard}")
+            for check in row.failed_checks:
+                print_line(f"doubtful: {row.entry}: {check}")
         for remark in found.remarks:
             print_line(f"note: {remark}")
     for note in outcome.notes[len(images.notes) :]:
