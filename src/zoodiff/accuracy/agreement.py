@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.checkpoints import Part
-from zoodiff.accuracy.evaluator import Evaluator, outward_of
+from zoodiff.accuracy.evaluator import Evaluator, label_mapping_of
 from zoodiff.accuracy.measure import Settings
 from zoodiff.accuracy.predictions import probabilities
 from zoodiff.accuracy.subject import EvaluatedEntry
@@ -103,7 +103,7 @@ class _Comparing:
     def _common(self, one: EvaluatedEntry, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """(images, classes of the common space), rows of sum 1."""
         found = probabilities(outputs)
-        chosen = found[:, outward_of(one, self._images, found.shape[1])]
+        chosen = found[:, label_mapping_of(one, self._images, found.shape[1])]
         total = chosen.sum(1, keepdims=True)
         return chosen / total.clip(1e-12)  # type: ignore[no-any-return]
 

@@ -372,7 +372,7 @@ class Evaluator:
                 continue
             values = np.asarray(outputs[one.name])[kept]
             try:
-                outward = outward_of(one, self._images, values.shape[1])
+                label_mapping = label_mapping_of(one, self._images, values.shape[1])
                 wrong = int((~np.isfinite(values)).any(1).sum())
                 if wrong:
                     raise MeasurementError(
@@ -382,7 +382,7 @@ class Evaluator:
             except ZoodiffError as error:
                 self._fail(one.name, str(error))
                 continue
-            found[one.name] = predictions(values, labels[kept], outward)
+            found[one.name] = predictions(values, labels[kept], label_mapping)
             facts[one.name] = self._facts(one, chunk.number)
             if self._parts.wants_outputs:
                 whole[one.name] = values
@@ -403,7 +403,7 @@ class Evaluator:
             self._step(self._done, len(self._numbers))
 
 
-def outward_of(one: EvaluatedEntry, images: ImageSet, width: int) -> NDArray[np.int64]:
+def label_mapping_of(one: EvaluatedEntry, images: ImageSet, width: int) -> NDArray[np.int64]:
     """Which output means which class of the data set; -1 for none.
 
     Raises MeasurementError where the number of outputs fits no label space, UsageError where two

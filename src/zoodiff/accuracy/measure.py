@@ -447,8 +447,8 @@ def _without_output(one: EvaluatedEntry, images: ImageSet, found: Evaluation) ->
     """Said where images are of classes that the entry does not know; they count as wrong."""
     if one.labels.classes == 0 or images.space is None:
         return []
-    outward = mapping(one.labels, images.space)
-    lost = [label for label in found.labels.tolist() if label >= 0 and outward[label] < 0]
+    label_mapping = mapping(one.labels, images.space)
+    lost = [label for label in found.labels.tolist() if label >= 0 and label_mapping[label] < 0]
     if not lost:
         return []
     count, space = len(set(lost)), images.space

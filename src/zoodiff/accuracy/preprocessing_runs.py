@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoodiff.accuracy.checkpoints import Memory
-from zoodiff.accuracy.evaluator import CHUNK, Evaluator, outward_of, space_of
+from zoodiff.accuracy.evaluator import CHUNK, Evaluator, label_mapping_of, space_of
 from zoodiff.accuracy.predictions import probabilities
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
@@ -26,7 +26,7 @@ class Recipe(NamedTuple):
     """How a network is fed, and read."""
 
     spec: Preprocessing
-    outward: NDArray[np.int64] | None = None
+    label_mapping: NDArray[np.int64] | None = None
     """(classes of the data set,), the output that means each; None: as the entry says."""
 
 
@@ -36,7 +36,7 @@ class Meaning(NamedTuple):
     name: str
     """Of the label space."""
     outputs: int
-    outward: NDArray[np.int64]
+    label_mapping: NDArray[np.int64]
     """(classes of the data set,), the output that means each, -1 for none."""
 
 
@@ -86,7 +86,7 @@ class Trials:
         """(images,), whether the best class is the label, for each recipe."""
         found = self([one.spec for one in recipes])
         return [
-            answers.argmax(1) == self._targets(one.outward)
+            answers.argmax(1) == self._targets(one.label_mapping)
             for answers, one in zip(found, recipes, strict=True)
         ]
 
@@ -94,13 +94,13 @@ class Trials:
     def meaning(self) -> Meaning | None:
         """What its outputs are said to mean."""
         (answers,) = self([self._one.spec])
-        return Meaning(self._one.labels.name, answers.shape[1], self.outward)
+        return Meaning(self._one.labels.name, answers.shape[1], self.label_mapping)
 
     @property
-    def outward(self) -> NDArray[np.int64]:
+    def label_mapping(self) -> NDArray[np.int64]:
         """The output that means each class of the data set; -1 for none."""
         (answers,) = self([self._one.spec])
-        return outward_of(self._one, self._images, answers.shape[1])
+        return label_mapping_of(self._one, self._images, answers.shape[1])
 
     @property
     def space(self) -> LabelSpace:
@@ -108,13 +108,13 @@ class Trials:
         (answers,) = self([self._one.spec])
         return space_of(self._one, self._images, answers.shape[1])
 
-    def _targets(self, outward: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    def _targets(self, label_mapping: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """(images,), the output that each label means; -1 for none."""
         import numpy as np
 
-        outward = self.outward if outward is None else outward
+        label_mapping = self.label_mapping if label_mapping is None else label_mapping
         assert self.labels is not None
-        return np.where(self.labels >= 0, outward[np.maximum(self.labels, 0)], -1)
+        return np.where(self.labels >= 0, label_mapping[np.maximum(self.labels, 0)], -1)
 
     @property
     def runs(self) -> int:

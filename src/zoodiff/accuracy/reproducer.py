@@ -15,7 +15,7 @@ from zoodiff._version import __version__
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.checkpoints import Memory
 from zoodiff.accuracy.comparison import Pair
-from zoodiff.accuracy.evaluator import Evaluator, outward_of
+from zoodiff.accuracy.evaluator import Evaluator, label_mapping_of
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.local import LocalEngine
@@ -112,9 +112,11 @@ def _shown(
         why = [*found.failed.values(), *found.left_out.values()]
         raise MeasurementError(f"{one.name}: {why[0]}")
     answered = parts.get(0).outputs[one.name][0]
-    outward = outward_of(one, images, len(answered))
+    label_mapping = label_mapping_of(one, images, len(answered))
     order = (-answered).argsort(kind="stable")[:5].tolist()
-    meant = {int(output): label for label, output in enumerate(outward.tolist()) if output >= 0}
+    meant = {
+        int(output): label for label, output in enumerate(label_mapping.tolist()) if output >= 0
+    }
     layout = found.loaded[one.handle].get("layout", "NCHW")
     pixels, size = _pixels(engine, one, images, data)
     problem, text = "", ""

@@ -143,7 +143,7 @@ def explain(first: Side, second: Side, networks: Networks | None = None) -> Expl
     read_a = read_b = None
     names: list[tuple[str, str, tuple[str, str]]] = [(f, CODES[f], words[f]) for f in words]
     if meanings is not None:
-        read_b, read_a = (one.outward for one in meanings)
+        read_b, read_a = (one.label_mapping for one in meanings)
         swapped_a.append(Recipe(a, read_a))
         swapped_b.append(Recipe(own, read_b))
         names.append(("labels", "LAB103", (meanings[0].name, meanings[1].name)))
@@ -192,7 +192,7 @@ def _meanings(first: Side, second: Side) -> tuple[Meaning, Meaning] | None:
     one, other = first.meaning, second.meaning
     if one is None or other is None or one.outputs != other.outputs:
         return None
-    return None if one.outward.tolist() == other.outward.tolist() else (one, other)
+    return None if one.label_mapping.tolist() == other.label_mapping.tolist() else (one, other)
 
 
 @dataclass(frozen=True)

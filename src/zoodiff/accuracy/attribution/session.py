@@ -77,7 +77,9 @@ class Attribution:
                     self.untrained(one.name, trials.weights_state)
                     return None
                 assert trials.labels is not None
-                self.inferences[one.name] = infer(trials, one.spec, trials.labels, trials.outward)
+                self.inferences[one.name] = infer(
+                    trials, one.spec, trials.labels, trials.label_mapping
+                )
             except ZoodiffError as error:
                 self.problems.append(f"{one.name}: {error}")
                 return None
