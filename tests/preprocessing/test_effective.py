@@ -90,18 +90,18 @@ def test_the_words_are_those_of_a_specification() -> None:
 
 @pytest.mark.parametrize("spec", [TORCH, replace(RAW, value_range=(-1.0, 1.0))])
 def test_scaled_outside_and_inside_is_said(spec: Preprocessing) -> None:
-    assert effective(spec, RESCALING).doubt == "scaled twice"
-    assert effective(RAW, RESCALING).doubt is None
-    assert effective(spec, Head((1.0,) * 3, (0.0,) * 3, (0, 1, 2))).doubt is None
+    assert effective(spec, RESCALING).warning == "scaled twice"
+    assert effective(RAW, RESCALING).warning is None
+    assert effective(spec, Head((1.0,) * 3, (0.0,) * 3, (0, 1, 2))).warning is None
 
 
 def test_scaled_nowhere_is_said_only_where_the_network_should() -> None:
     nothing = Head((1.0,) * 3, (0.0,) * 3, (0, 1, 2))
-    assert effective(RAW, nothing).doubt == "not scaled"
+    assert effective(RAW, nothing).warning == "not scaled"
     caffe = replace(RAW, inside_network=False, mean=(103.939, 116.779, 123.68))
-    assert effective(caffe, nothing).doubt is None
+    assert effective(caffe, nothing).warning is None
     unread = replace(nothing, unread=("normalization",))
-    assert effective(RAW, unread).doubt is None
+    assert effective(RAW, unread).warning is None
 
 
 def test_a_network_that_transforms_for_itself_is_fed_as_the_other() -> None:
@@ -155,4 +155,4 @@ def test_the_same_numbers_inside_and_outside() -> None:
     with LocalEngine() as engine:
         found = compare_preprocessing(engine, *(registry.resolve(name) for name in names))
     assert "normalisation" not in {one.factor for one in found.findings}
-    assert found.sides[0].doubt is None
+    assert found.sides[0].warning is None

@@ -16,7 +16,7 @@ from zoodiff.accuracy.attribution.preprocessing import explain
 from zoodiff.accuracy.attribution.preprocessing_diff import (
     EntryPreprocessing,
     diff_preprocessing,
-    doubt_of,
+    scaling_warning,
 )
 from zoodiff.accuracy.preprocessing_runs import Recipe
 from zoodiff.graph.input_stage import Head
@@ -77,8 +77,8 @@ def _preprocessings(second: Preprocessing, head: Head = _NONE, *, first: Any = _
 
 def _scaling(spec: Preprocessing, head: Head) -> Lines:
     """What is printed of a scaling that is done twice, or never."""
-    doubt = doubt_of(effective(spec, head))
-    return [] if doubt is None else [f"{doubt[0]}  a: {doubt[1]}"]
+    warning = scaling_warning(effective(spec, head))
+    return [] if warning is None else [f"{warning[0]}  a: {warning[1]}"]
 
 
 # Labels and networks

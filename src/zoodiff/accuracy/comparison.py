@@ -96,7 +96,7 @@ class Comparison:
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
     within: float
-    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -126,7 +126,7 @@ def compare(
     holm = paired.holm([pair.p_value for pair in found])
     rate = paired.benjamini_hochberg([pair.p_value for pair in found])
     pairs = tuple(_decided(pair, p, q) for pair, p, q in zip(found, holm, rate, strict=True))
-    return Comparison(rows, pairs, within, (*_remarks(rows, pairs), *_families(records, pairs)))
+    return Comparison(rows, pairs, within, (*_notes(rows, pairs), *_families(records, pairs)))
 
 
 def _row(record: Record, within: float) -> Row:
@@ -285,7 +285,7 @@ def _points(estimate: Any) -> Interval:
     )
 
 
-def _remarks(rows: Sequence[Row], pairs: Sequence[Pair]) -> tuple[str, ...]:
+def _notes(rows: Sequence[Row], pairs: Sequence[Pair]) -> tuple[str, ...]:
     """What follows from several rows together."""
     missed = {row.entry for row in rows if row.claim == "not met"}
     found = [

@@ -13,7 +13,7 @@ from typing import Literal
 from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.spec import Preprocessing, Triple
 
-Doubt = Literal["scaled twice", "not scaled"]
+ScalingWarning = Literal["scaled twice", "not scaled"]
 _NARROW = 0.1
 """Usual ranges of what a first layer is fed are from 1, for [0, 1], to 255 wide."""
 _WIDE = 200.0
@@ -30,7 +30,7 @@ class Effective:
     """Names of the network's own steps."""
     unread: tuple[str, ...] = ()
     """The network's own steps whose stored values are not known."""
-    doubt: Doubt | None = None
+    warning: ScalingWarning | None = None
 
     @property
     def span(self) -> float:
@@ -107,10 +107,12 @@ def effective(spec: Preprocessing, head: Head | None) -> Effective:
         head.steps,
         head.unread,
     )
-    return replace(found, doubt=_doubt(found, before, head, spec))
+    return replace(found, warning=_warning(found, before, head, spec))
 
 
-def _doubt(found: Effective, before: Effective, head: Head, spec: Preprocessing) -> Doubt | None:
+def _warning(
+    found: Effective, before: Effective, head: Head, spec: Preprocessing
+) -> ScalingWarning | None:
     if found.unread:
         return None
     scaled_inside = max(abs(s) for s in head.scale) < 0.5

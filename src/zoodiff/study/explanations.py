@@ -180,8 +180,8 @@ def _named(reasons: Attribution, names: Sequence[str]) -> list[NamedValues]:
                 NamedValues(code=code, entry=name, words=words)
                 for code, words in sentences(reasons.inferences[name])
             ]
-        if name in reasons.doubts:
-            code, words = reasons.doubts[name]
+        if name in reasons.warnings:
+            code, words = reasons.warnings[name]
             found.append(NamedValues(code=code, entry=name, words=words))
     return found
 

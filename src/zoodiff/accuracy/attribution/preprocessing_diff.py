@@ -12,11 +12,11 @@ from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import ZoodiffError
 from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.conventions import Factor, differing
-from zoodiff.preprocessing.effective import Doubt, Effective, effective
+from zoodiff.preprocessing.effective import Effective, ScalingWarning, effective
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.registry import Entry
 
-_DOUBTS: dict[Doubt, tuple[str, str]] = {
+_WARNINGS: dict[ScalingWarning, tuple[str, str]] = {
     "scaled twice": ("PRE107", "pixels are scaled outside and again inside the network"),
     "not scaled": (
         "PRE108",
@@ -48,9 +48,9 @@ class EntryPreprocessing:
     """Why the network could not be read."""
 
     @property
-    def doubt(self) -> tuple[str, str] | None:
+    def warning(self) -> tuple[str, str] | None:
         """Code and words of a scaling that is done twice or never."""
-        return doubt_of(self.effective) if self.effective else None
+        return scaling_warning(self.effective) if self.effective else None
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,15 @@ class PreprocessingDiff:
             "preprocessing": [side.spec.to_dict() for side in self.sides],
             "not_published": [list(side.defaulted) for side in self.sides],
             "effective": [side.effective and asdict(side.effective) for side in self.sides],
-            "doubts": [side.doubt and side.doubt[0] for side in self.sides],
+            "warnings": [side.warning and side.warning[0] for side in self.sides],
         }
 
 
-def doubt_of(found: Effective) -> tuple[str, str] | None:
+def scaling_warning(found: Effective) -> tuple[str, str] | None:
     """Code and sentence of what is wrong with an effective preprocessing by itself."""
-    if found.doubt is None:
+    if found.warning is None:
         return None
-    code, words = _DOUBTS[found.doubt]
+    code, words = _WARNINGS[found.warning]
     low, high = (min(found.offset), max(o + 255 * s for s, o in _rows(found)))
     return code, f"{words}; its channels are fed {low:.3g} to {high:.3g}"
 

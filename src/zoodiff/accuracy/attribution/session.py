@@ -12,7 +12,7 @@ from zoodiff.accuracy.attribution.network import Pieces, Raw
 from zoodiff.accuracy.attribution.network import decompose as decompose_networks
 from zoodiff.accuracy.attribution.preprocessing import Explanation, Networks
 from zoodiff.accuracy.attribution.preprocessing import explain as decompose
-from zoodiff.accuracy.attribution.preprocessing_diff import doubt_of
+from zoodiff.accuracy.attribution.preprocessing_diff import scaling_warning
 from zoodiff.accuracy.attribution.reference_runtime import ReferenceRuntime
 from zoodiff.accuracy.comparison import Comparison
 from zoodiff.accuracy.input_normalization import with_head
@@ -54,7 +54,7 @@ class Attribution:
         self.inferences: dict[str, Inference] = {}
         self.explanations: list[Explanation] = []
         self.problems: list[str] = []
-        self.doubts: dict[str, tuple[str, str]] = {}
+        self.warnings: dict[str, tuple[str, str]] = {}
         """Code and words, by entry: scaled twice, or never."""
 
     def fitted(self, one: EvaluatedEntry) -> EvaluatedEntry:
@@ -96,7 +96,7 @@ class Attribution:
         left_out = {row.entry for row in found.rows if row.weights in UNTRAINED}
         subjects = [with_head(self._engine, one) for one in subjects if one.name not in left_out]
         for one in subjects:
-            self._doubt(one)
+            self._warn(one)
         verdicts = {(pair.first, pair.second): pair.verdict for pair in found.pairs}
         for first, second in combinations(subjects, 2):
             verdict = verdicts.get((first.name, second.name))
@@ -108,7 +108,7 @@ class Attribution:
         """Take two entries apart; None where it cannot be done, and ``problems`` says why."""
         first, second = (with_head(self._engine, one) for one in (first, second))
         for one in (first, second):
-            self._doubt(one)
+            self._warn(one)
         return self._pair(first, second)
 
     def _pair(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Explanation | None:
@@ -123,10 +123,10 @@ class Attribution:
         self.explanations.append(found)
         return found
 
-    def _doubt(self, one: EvaluatedEntry) -> None:
-        doubt = doubt_of(effective(one.spec, one.head))
-        if doubt is not None:
-            self.doubts[one.name] = doubt
+    def _warn(self, one: EvaluatedEntry) -> None:
+        warning = scaling_warning(effective(one.spec, one.head))
+        if warning is not None:
+            self.warnings[one.name] = warning
 
     def untrained(self, name: str, state: str) -> None:
         """Say it once."""
@@ -169,7 +169,7 @@ class Attribution:
         return {
             "inferences": {name: asdict(one) for name, one in self.inferences.items()},
             "explanations": [one.to_dict() for one in self.explanations],
-            "doubts": {name: code for name, (code, _) in self.doubts.items()},
+            "warnings": {name: code for name, (code, _) in self.warnings.items()},
             "problems": list(self.problems),
         }
 

@@ -118,8 +118,8 @@ def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None
         for row in found.rows:
             for check in row.failed_checks:
                 print_line(f"doubtful: {row.entry}: {check}")
-        for remark in found.remarks:
-            print_line(f"note: {remark}")
+        for note in found.notes:
+            print_line(f"note: {note}")
     for note in outcome.notes[len(images.notes) :]:
         print_line(f"note: {note}")
     if outcome.left_out:

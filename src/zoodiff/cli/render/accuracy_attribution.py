@@ -29,7 +29,7 @@ def print_attribution(reasons: Attribution) -> None:
     for name, inference in reasons.inferences.items():
         for line in suggestions(name, inference):
             print_line(line)
-    for name, (code, words) in reasons.doubts.items():
+    for name, (code, words) in reasons.warnings.items():
         print_line(f"{code}  {name}: {words}")
     for problem in reasons.problems:
         print_line(f"not explained: {problem}")
