@@ -18,12 +18,12 @@ from pydantic import AliasChoices, ConfigDict, Field, ValidationError
 from zoodiff.errors import StoreError
 from zoodiff.results import READ, Interval, Strict
 from zoodiff.store.self_hashed import (
-    SEAL,
+    HASH_KEY,
     DamagedError,
     canonical_json,
     digest_of,
-    sealed,
-    unsealed,
+    read_self_hashed,
+    self_hashed,
 )
 
 SCHEMA = 2
@@ -244,8 +244,8 @@ class Record(Strict):
 
     def named_bytes(self) -> tuple[str, bytes]:
         """The record's file name, and what lies there."""
-        found = sealed(self.model_dump(mode="json"))
-        return self._name(found[SEAL]), canonical_json(found)
+        found = self_hashed(self.model_dump(mode="json"))
+        return self._name(found[HASH_KEY]), canonical_json(found)
 
     @property
     def digest(self) -> str:
@@ -290,7 +290,7 @@ def read_record(raw: bytes, name: str) -> Record:
     named = _NAME.fullmatch(name)
     if named is None:
         raise DamagedError("its name is not that of a record")
-    content, digest, carried = unsealed(raw, canonical=True)
+    content, digest, carried = read_self_hashed(raw, canonical=True)
     version = content.get("schema_version")
     if not isinstance(version, int):
         raise DamagedError("it is not a record")
