@@ -61,7 +61,7 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise WorkerError(
-            f"the worker of {entry.zoo.name} sent no sound description of {entry.model.name} "
+            f"the worker of {entry.zoo.name} sent an invalid description of {entry.model.name} "
             f"({reason})"
         ) from error
     return Record(

@@ -256,7 +256,7 @@ class TensorFlowFiles:
             return graph_from_graph_def(definition, inputs, outputs, source=path.name)
         except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise MeasurementError(f"{path} is no sound frozen graph ({reason})") from None
+            raise MeasurementError(f"{path} is not a valid frozen graph ({reason})") from None
 
 
 _NO_OUTPUT = frozenset(
