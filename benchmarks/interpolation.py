@@ -24,7 +24,7 @@ from zoodiff.accuracy.attribution.inference import LEVEL, likelihood
 from zoodiff.accuracy.preprocessing_runs import Trials
 from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.zoos import registry
 
 SIZES = (224, 240, 256, 272, 288, 320)
@@ -36,7 +36,7 @@ def main() -> int:
     folder = Path(sys.argv[1])
     images = open_images(str(folder / "images"))
     for file, (right, shift) in FILES.items():
-        with LocalEngine() as engine:
+        with WorkerPool() as engine:
             one = evaluated_entry(
                 engine, registry.resolve(str(folder / "models" / file)), changes=right
             )

@@ -70,7 +70,7 @@ def startup() -> list[Row]:
 
 def describe() -> Iterator[Row]:
     from zoodiff.architecture.describe import describe as describe_entry
-    from zoodiff.engines.local import LocalEngine
+    from zoodiff.engines.pool import WorkerPool
     from zoodiff.errors import ZoodiffError
     from zoodiff.graph.cost import count
     from zoodiff.zoos import registry
@@ -80,7 +80,7 @@ def describe() -> Iterator[Row]:
         failures: list[str] = []
         off: list[str] = []
         checked = 0
-        with LocalEngine() as engine:
+        with WorkerPool() as engine:
             for model in zoo.models():
                 weights = model.default_weights
                 if zoo.name == "onnx" and weights is not None and weights.url is not None:
@@ -118,11 +118,11 @@ def describe() -> Iterator[Row]:
 
 def memory() -> Iterator[Row]:
     from zoodiff.architecture.describe import describe as describe_entry
-    from zoodiff.engines.local import LocalEngine
+    from zoodiff.engines.pool import WorkerPool
     from zoodiff.zoos import registry
 
     for name in LARGEST:
-        with LocalEngine() as engine:
+        with WorkerPool() as engine:
             _, answer = describe_entry(engine, registry.resolve(name))
         peak = float(str(answer["peak_rss_bytes"])) / 1e9
         yield (f"{name}: peak memory of its worker", "under 1.5 GB", f"{peak:.2f} GB")

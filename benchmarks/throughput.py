@@ -24,7 +24,7 @@ from zoodiff.accuracy.evaluator import Evaluator
 from zoodiff.accuracy.measure import default_pipelines
 from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.zoos import registry
 
 BATCH = 16
@@ -105,7 +105,7 @@ def ours(names: tuple[str, ...], folder: Path, pipelines: int) -> float:
     """Images per second between the first and the last chunk."""
     images = open_images(str(folder))
     seen: list[tuple[int, float]] = []
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         subjects = [
             evaluated_entry(engine, registry.resolve(f"torchvision:{name}@random"))
             for name in names

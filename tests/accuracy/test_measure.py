@@ -29,7 +29,7 @@ from zoodiff.accuracy.predictions import (
 from zoodiff.accuracy.subject import changes_of, evaluated_entry
 from zoodiff.data.labels import find
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, StudyError, UsageError
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues
@@ -93,7 +93,7 @@ def test_parquet_keeps_everything_and_little_space(tmp_path: Path) -> None:
 def run(folder: Path, data: Path, *paths: str, **settings: object):
     store = Store(folder / "results")
     store.prepare()
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         subjects = [evaluated_entry(engine, registry.resolve(x), changes=PLAIN) for x in paths]
         return (
             measure(engine, subjects, open_images(str(data)), store, Settings(**settings)),  # type: ignore[arg-type]
@@ -255,7 +255,7 @@ def test_guards_name_what_is_doubtful(tmp_path: Path) -> None:
     assert "no better than chance" in values.failed_checks[0]
     path = network(tmp_path / "b.onnx")
     store = Store(tmp_path / "results")
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         dark = changes_of(["mean=-1e4,0,0"])
         subjects = [evaluated_entry(engine, registry.resolve(path), changes=dark)]
         constant = measure(engine, subjects, open_images(str(data)), store, Settings())
@@ -275,7 +275,7 @@ def test_classes_that_an_entry_does_not_know_count_as_wrong_and_are_said(tmp_pat
         )
     path, store = network(tmp_path / "a.onnx"), Store(tmp_path / "results")
     store.prepare()
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         one = evaluated_entry(
             engine, registry.resolve(path), changes=PLAIN, labels=find(str(space))
         )
@@ -317,7 +317,7 @@ def test_outputs_that_are_no_numbers_are_no_result(tmp_path: Path) -> None:
     good, bad = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx")
     tiny = ["std=1e-40,1e-40,1e-40", "mean=0,0,0"]  # dividing by it overflows
     store = Store(tmp_path / "results")
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         subjects = [
             evaluated_entry(engine, registry.resolve(good), changes=PLAIN),
             evaluated_entry(engine, registry.resolve(bad), changes=changes_of(tiny)),
@@ -392,7 +392,7 @@ def test_top1_as_an_independent_program_has_it(tmp_path: Path) -> None:
     images = open_images(str(REAL / "images"))
     store = Store(tmp_path)
     store.prepare()
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         subjects = [
             evaluated_entry(
                 engine, registry.resolve(str(REAL / "models" / name)), changes={**usual, **own}
@@ -458,7 +458,7 @@ def test_agreement_without_labels_by_hand(tmp_path: Path) -> None:
     images = open_images(str(data))
     assert not images.labelled
     names = (network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3)))
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         one, other = (
             evaluated_entry(engine, registry.resolve(x), changes=PLAIN, labels=find(str(space)))
             for x in names

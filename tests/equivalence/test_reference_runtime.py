@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoodiff.architecture.diff import diff
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.reference_runtime import SAME, reference_models, reference_pair
 from zoodiff.latency.attribution.layer_profile import BETWEEN, profile_pair
 from zoodiff.zoos import registry
@@ -30,14 +30,14 @@ def softmax(x: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def engine() -> LocalEngine:
-    with LocalEngine() as found:
+def engine() -> WorkerPool:
+    with WorkerPool() as found:
         yield found
 
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_what_is_inside_one_network_only_is_taken_out(
-    engine: LocalEngine, tmp_path: Path, batch: int
+    engine: WorkerPool, tmp_path: Path, batch: int
 ) -> None:
     with_ends = little.network(tmp_path / "inside.onnx", inside=True, last=True)
     bare = little.network(tmp_path / "bare.onnx")
@@ -63,7 +63,7 @@ def test_what_is_inside_one_network_only_is_taken_out(
     np.testing.assert_allclose(run(a.stripped, prepared), run(b.full, prepared), rtol=1e-4)
 
 
-def test_what_both_have_inside_stays(engine: LocalEngine, tmp_path: Path) -> None:
+def test_what_both_have_inside_stays(engine: WorkerPool, tmp_path: Path) -> None:
     paths = [
         little.network(tmp_path / "a.onnx", inside=True),
         little.network(tmp_path / "b.onnx", inside=True, kernel=5),
@@ -74,7 +74,7 @@ def test_what_both_have_inside_stays(engine: LocalEngine, tmp_path: Path) -> Non
 
 
 def test_a_network_that_cannot_be_lowered_has_a_reason_and_the_other_stands(
-    engine: LocalEngine, tmp_path: Path
+    engine: WorkerPool, tmp_path: Path
 ) -> None:
     from onnx import TensorProto, helper
 
@@ -92,7 +92,7 @@ def test_a_network_that_cannot_be_lowered_has_a_reason_and_the_other_stands(
     assert b.full is not None and not b.reason
 
 
-def test_a_heavier_layer_shows_at_its_place(engine: LocalEngine, tmp_path: Path) -> None:
+def test_a_heavier_layer_shows_at_its_place(engine: WorkerPool, tmp_path: Path) -> None:
     heavy = little.network(tmp_path / "heavy.onnx", kernel=15, seed=1)
     light = little.network(tmp_path / "light.onnx", inside=True)
     entries = [registry.resolve(str(path)) for path in (heavy, light)]

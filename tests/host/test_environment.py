@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.host.environment import (
     Environment,
     RuntimeInfo,
@@ -157,7 +157,7 @@ def test_only_variables_that_steer_libraries_are_kept() -> None:
 @pytest.mark.onnx
 def test_a_worker_says_what_it_runs_with_and_what_it_reaches() -> None:
     pytest.importorskip("onnxruntime", reason="needs the onnx extra")
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         found = environment(engine, [ONNX.worker], threads=1)
         worker = found.workers["file-onnx"]
         assert worker.libraries.keys() >= {"numpy", "onnxruntime"}

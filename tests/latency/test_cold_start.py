@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from zoodiff.engines.local import usable
+from zoodiff.engines.pool import usable
 from zoodiff.latency import cold_start
 from zoodiff.latency.conditions import Conditions
 from zoodiff.latency.subject import TimedEntry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.latency import findings, session
 from zoodiff.latency import verdicts as latencies
@@ -159,7 +159,7 @@ def test_entries_are_timed_and_recorded(fake_zoo, tmp_path) -> None:
     asked = session.BenchmarkSettings(budget=BUDGET)
     store = Store(tmp_path)
     store.prepare()
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         outcome = session.run(engine, session.timed_entries(entries, asked), asked)
     session.record(outcome, asked, store)
     assert [row.entry for row in outcome.timings.rows] == ["fake:small@w1", "other:small@w1"]
@@ -177,13 +177,13 @@ def test_unequal_entries_are_refused_before_timing(fake_zoo) -> None:
         TimedEntry("a", entries[0]),
         TimedEntry("b", entries[1], Conditions(batch=4)),
     ]
-    with LocalEngine() as engine, pytest.raises(UsageError, match=r"batch 1 \| 4"):
+    with WorkerPool() as engine, pytest.raises(UsageError, match=r"batch 1 \| 4"):
         session.run(engine, subjects, session.BenchmarkSettings(budget=BUDGET))
 
 
 def test_nothing_to_time_is_an_error(fake_zoo) -> None:
     asked = session.BenchmarkSettings(budget=BUDGET)
-    with LocalEngine() as engine, pytest.raises(MeasurementError, match="nothing could be timed"):
+    with WorkerPool() as engine, pytest.raises(MeasurementError, match="nothing could be timed"):
         session.run(engine, session.timed_entries([registry.resolve("fake:crashes")], asked), asked)
 
 
@@ -192,7 +192,7 @@ def test_latencies_of_two_machines_are_not_compared(fake_zoo, tmp_path) -> None:
     asked = session.BenchmarkSettings(budget=BUDGET)
     store = Store(tmp_path)
     store.prepare()
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         outcome = session.run(engine, session.timed_entries(entries, asked), asked)
     session.record(outcome, asked, store)
     first, copy = sorted(store, key=lambda record: record.values.repeat)

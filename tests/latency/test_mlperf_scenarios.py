@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from zoodiff.engines.local import usable
+from zoodiff.engines.pool import usable
 from zoodiff.latency import mlperf_scenarios
 from zoodiff.latency.mlperf_scenarios import Demand, Outcome
 from zoodiff.latency.subject import TimedEntry

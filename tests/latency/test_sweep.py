@@ -5,7 +5,7 @@ import numpy as np
 import psutil
 import pytest
 
-from zoodiff.engines.local import usable
+from zoodiff.engines.pool import usable
 from zoodiff.latency.conditions import Conditions
 from zoodiff.latency.subject import TimedEntry
 from zoodiff.latency.sweep import Grid, batches_up_to, measure

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoodiff.accuracy.attribution.preprocessing_diff import compare_preprocessing
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.graph.input_stage import Head, head
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 from zoodiff.preprocessing.effective import effective, fed_alike, outside
@@ -139,7 +139,7 @@ def test_fed_alike_feeds_alike(
 def test_googlenet_as_it_is_published(tmp_path: Path) -> None:
     """Its ``transform_input`` undoes what its own preprocessing does."""
     names = ("torchvision:googlenet", "torchvision:inception_v3")
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         found = compare_preprocessing(engine, *(registry.resolve(name) for name in names))
     assert {one.factor for one in found.findings} == {"crop", "input size"}
     first, _ = found.sides
@@ -152,7 +152,7 @@ def test_googlenet_as_it_is_published(tmp_path: Path) -> None:
 def test_the_same_numbers_inside_and_outside() -> None:
     """Keras's EfficientNetV2-B0 has inside what torchvision's networks have outside."""
     names = ("keras:EfficientNetV2B0", "torchvision:efficientnet_b0")
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         found = compare_preprocessing(engine, *(registry.resolve(name) for name in names))
     assert "normalisation" not in {one.factor for one in found.findings}
     assert found.sides[0].warning is None

@@ -14,7 +14,7 @@ from zoodiff.accuracy.predictions import probabilities
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import UsageError
 from zoodiff.results import Interval
 from zoodiff.stats import intervals
@@ -109,7 +109,7 @@ class _Comparing:
 
 
 def agree(
-    engine: LocalEngine,
+    engine: WorkerPool,
     subjects: Sequence[EvaluatedEntry],
     images: ImageSet,
     settings: Settings,

@@ -25,7 +25,7 @@ from zoodiff.accuracy.predictions import Predictions, predictions
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.messages import Array, Classify, Load
@@ -59,7 +59,7 @@ class Evaluator:
 
     def __init__(
         self,
-        engine: LocalEngine,
+        engine: WorkerPool,
         subjects: Sequence[EvaluatedEntry],
         images: ImageSet,
         parts: Keeps,

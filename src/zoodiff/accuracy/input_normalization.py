@@ -8,7 +8,7 @@ from typing import Any
 
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.architecture import describe as architecture
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.native_run import weights_of
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.canonical import canonical
@@ -16,7 +16,7 @@ from zoodiff.graph.input_stage import Head, head
 from zoodiff.zoos.registry import Entry
 
 
-def head_of(engine: LocalEngine, entry: Entry) -> Head:
+def head_of(engine: WorkerPool, entry: Entry) -> Head:
     """The head of an entry's network; stored values are read where the weights can be had.
 
     Raises MeasurementError where the entry cannot be described, or takes no single image.
@@ -35,7 +35,7 @@ def head_of(engine: LocalEngine, entry: Entry) -> Head:
     return head(graph, weights) or found
 
 
-def with_head(engine: LocalEngine, one: EvaluatedEntry) -> EvaluatedEntry:
+def with_head(engine: WorkerPool, one: EvaluatedEntry) -> EvaluatedEntry:
     """An entry with its network's head, where it can be read."""
     try:
         return replace(one, head=head_of(engine, one.entry))

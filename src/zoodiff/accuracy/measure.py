@@ -18,7 +18,7 @@ from zoodiff.accuracy.predictions import Predictions, Stored, from_parquet, to_p
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet, content_hash
 from zoodiff.data.labels import mapping
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.host.provenance import hardware, identity, installed_versions, now
 from zoodiff.results import Interval
@@ -118,7 +118,7 @@ def default_pipelines() -> int:
 
 
 def measure(
-    engine: LocalEngine,
+    engine: WorkerPool,
     subjects: Sequence[EvaluatedEntry],
     images: ImageSet,
     store: Store,

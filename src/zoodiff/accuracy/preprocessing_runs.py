@@ -12,7 +12,7 @@ from zoodiff.accuracy.predictions import probabilities
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.spec import Preprocessing
@@ -45,7 +45,7 @@ class Trials:
 
     def __init__(
         self,
-        engine: LocalEngine,
+        engine: WorkerPool,
         one: EvaluatedEntry,
         images: ImageSet,
         numbers: Sequence[int],

@@ -18,7 +18,7 @@ from zoodiff.accuracy.comparison import Pair
 from zoodiff.accuracy.evaluator import Evaluator, label_mapping_of
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
 from zoodiff.preprocessing.alone import script
 from zoodiff.preprocessing.geometry import steps
@@ -52,7 +52,7 @@ class Shown:
 
 def write(
     folder: Path,
-    engine: LocalEngine,
+    engine: WorkerPool,
     sides: tuple[EvaluatedEntry, EvaluatedEntry],
     images: ImageSet,
     pair: Pair,
@@ -97,7 +97,7 @@ _SIDES = ("first", "second")
 
 
 def _shown(
-    engine: LocalEngine,
+    engine: WorkerPool,
     one: EvaluatedEntry,
     images: ImageSet,
     number: int,
@@ -137,7 +137,7 @@ def _shown(
 
 
 def _pixels(
-    engine: LocalEngine, one: EvaluatedEntry, images: ImageSet, data: bytes
+    engine: WorkerPool, one: EvaluatedEntry, images: ImageSet, data: bytes
 ) -> tuple[NDArray[Any], tuple[int, int]]:
     """(1, rows, columns, 3) of the image, and its size before it was resized."""
 

@@ -24,7 +24,7 @@ from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
 from zoodiff.data.places import place
 from zoodiff.engines.base import Job, Partial, Step
-from zoodiff.engines.local import LocalEngine, usable
+from zoodiff.engines.pool import WorkerPool, usable
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.host.provenance import now
 from zoodiff.store.folder import Store
@@ -63,7 +63,7 @@ class ImagePass:
     def _ready(self, limits: Limits | None) -> list[EvaluatedEntry]:
         """Entries with a complete preprocessing; a file may be opened for its input size."""
         ready: list[EvaluatedEntry] = []
-        with LocalEngine(limits) as pool:
+        with WorkerPool(limits) as pool:
             for entry in self._task.entries:
                 reason = usable(entry.worker)
                 try:
@@ -226,7 +226,7 @@ class _Sent:
 
 
 def do_shard(
-    pool: LocalEngine, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
+    pool: WorkerPool, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
 ) -> dict[str, Any]:
     """Evaluate a shard in a slot; its parts are told of one by one.
 
@@ -280,7 +280,7 @@ def images_of(task: Task) -> ImageSet:
     return _open(task.settings)
 
 
-def evaluated_entry_of(engine: LocalEngine, task: Task, entry: Entry) -> EvaluatedEntry:
+def evaluated_entry_of(engine: WorkerPool, task: Task, entry: Entry) -> EvaluatedEntry:
     """An entry as a task measures it; raises as ``evaluated_entry`` does."""
     labels = task.settings["labels"]
     return evaluated_entry(engine, entry, labels=label_space(labels) if labels else None)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zoodiff.data.labels import LabelSpace
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.completed import completed
@@ -52,7 +52,7 @@ class EvaluatedEntry:
 
 
 def evaluated_entry(
-    engine: LocalEngine,
+    engine: WorkerPool,
     entry: Entry,
     *,
     changes: Mapping[str, Any] | None = None,
@@ -76,7 +76,7 @@ def evaluated_entry(
     return found
 
 
-def _own_size(engine: LocalEngine, entry: FileEntry) -> tuple[int, int]:
+def _own_size(engine: WorkerPool, entry: FileEntry) -> tuple[int, int]:
     """Rows and columns of a file's input."""
     worker = engine.worker(entry.worker, "describe")
     handle = str(entry.ref)

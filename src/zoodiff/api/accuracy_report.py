@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoodiff.accuracy.measure import Outcome, Settings
     from zoodiff.accuracy.subject import EvaluatedEntry
     from zoodiff.data.images import ImageSet
-    from zoodiff.engines.local import LocalEngine
+    from zoodiff.engines.pool import WorkerPool
     from zoodiff.store.records import Failure, Record
     from zoodiff.workers.process import Limits
 
@@ -138,7 +138,7 @@ class _Session:
     """One request that is being worked on."""
 
     request: AccuracyRequest
-    engine: LocalEngine
+    engine: WorkerPool
     images: ImageSet
     settings: Settings
     step: Step

@@ -15,7 +15,7 @@ from zoodiff.zoos.registry import Entry
 
 
 def describe(
-    engine: LocalEngine, entry: Entry, *, role: str = "describe", threads: int = 1
+    engine: WorkerPool, entry: Entry, *, role: str = "describe", threads: int = 1
 ) -> tuple[Graph, Described]:
     """Return the entry's graph and what its worker told with it."""
     worker = engine.worker(entry.worker, role, threads=threads)

@@ -41,7 +41,7 @@ def describe_all(
 
     def work(chunk: list[Entry]) -> None:
         # Workers must not outlive the thread that started them.
-        with LocalEngine(limits) as engine:
+        with WorkerPool(limits) as engine:
             for entry in chunk:
                 reason: str | None = None
                 try:

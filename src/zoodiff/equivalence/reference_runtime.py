@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.architecture import describe as architecture
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.native_run import weights_and_outputs
 from zoodiff.equivalence.weight_diff import canonical as canonical_weights
 from zoodiff.errors import MeasurementError, ZoodiffError
@@ -90,7 +90,7 @@ class _Read:
 
 
 def reference_models(
-    engine: LocalEngine, entries: Sequence[Entry], folder: Path, *, batch: int = 1, seed: int = 0
+    engine: WorkerPool, entries: Sequence[Entry], folder: Path, *, batch: int = 1, seed: int = 0
 ) -> tuple[ReferenceModel, ...]:
     """Entries as ONNX files for batches of one size, in a folder that exists.
 
@@ -118,7 +118,7 @@ def reference_models(
 
 
 def reference_pair(
-    engine: LocalEngine, a: Entry, b: Entry, folder: Path, *, batch: int = 1, seed: int = 0
+    engine: WorkerPool, a: Entry, b: Entry, folder: Path, *, batch: int = 1, seed: int = 0
 ) -> tuple[ReferenceModel, ReferenceModel]:
     """Two entries; ``stripped`` lacks what is not inside the other. See ``reference_models``."""
     one, other = reference_models(engine, (a, b), folder, batch=batch, seed=seed)
@@ -130,7 +130,7 @@ def as_entry(path: Path) -> Entry:
     return registry.resolve(str(path))
 
 
-def _start(engine: LocalEngine, zoos: Iterable[WorkerSpec]) -> None:
+def _start(engine: WorkerPool, zoos: Iterable[WorkerSpec]) -> None:
     """Import frameworks side by side; whose import fails is told when it is used."""
     waiting = []
     for zoo in zoos:
@@ -142,7 +142,7 @@ def _start(engine: LocalEngine, zoos: Iterable[WorkerSpec]) -> None:
             answer()
 
 
-def _read(engine: LocalEngine, entry: Entry, seed: int) -> _Read | ReferenceModel:
+def _read(engine: WorkerPool, entry: Entry, seed: int) -> _Read | ReferenceModel:
     try:
         source = architecture.graph_of(engine, entry, role=_ROLE, threads=_THREADS)
         core = canonical(source)
@@ -162,7 +162,7 @@ def _read(engine: LocalEngine, entry: Entry, seed: int) -> _Read | ReferenceMode
 
 
 def _written(
-    engine: LocalEngine, read: _Read, only: Sequence[Part], folder: Path, number: int, batch: int
+    engine: WorkerPool, read: _Read, only: Sequence[Part], folder: Path, number: int, batch: int
 ) -> ReferenceModel:
     name = f"{read.entry.zoo.name}-{Path(read.entry.model.name).name}-{number}-{batch}"
     full, stripped = folder / f"{name}.onnx", folder / f"{name}-stripped.onnx"
@@ -212,7 +212,7 @@ def _images(shape: Sequence[int], inside: Sequence[Part]) -> NDArray[Any]:
     return rng.standard_normal(shape).astype(np.float32)
 
 
-def _deviation(engine: LocalEngine, read: _Read, full: Path, batch: int) -> float | None:
+def _deviation(engine: WorkerPool, read: _Read, full: Path, batch: int) -> float | None:
     """Of the lowered network from the entry, and from itself one image at a time."""
     import numpy as np
 
@@ -258,7 +258,7 @@ def _distance(x: NDArray[Any], y: NDArray[Any]) -> float | None:
     return float(np.abs(x - y).max()) / spread
 
 
-def _outputs(engine: LocalEngine, path: Path, images: NDArray[Any]) -> NDArray[Any]:
+def _outputs(engine: WorkerPool, path: Path, images: NDArray[Any]) -> NDArray[Any]:
     """(batch, classes), run in a worker as it will be measured."""
     entry = as_entry(path)
     worker = engine.worker(entry.worker, _ROLE, threads=_THREADS)

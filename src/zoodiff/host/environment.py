@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.host.machine import Machine, machine
 from zoodiff.zoos.base import WorkerSpec
 
@@ -61,7 +61,7 @@ class Environment:
 
 
 def environment(
-    engine: LocalEngine, specs: Iterable[WorkerSpec] = (), *, threads: int = 1
+    engine: WorkerPool, specs: Iterable[WorkerSpec] = (), *, threads: int = 1
 ) -> Environment:
     """Return the environment of measurements in some workers at a number of threads.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.host.environment import Environment
 from zoodiff.host.environment import environment as environment_of
 from zoodiff.latency import cold_start as cold
@@ -67,7 +67,7 @@ class ExtraResults:
 
 
 def measure_extras(
-    engine: LocalEngine,
+    engine: WorkerPool,
     subjects: Sequence[TimedEntry],
     extras: LatencyExtras,
     step: Callable[[int, int], None] = lambda done, of: None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.entry import RANDOM, ModelRef
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.host.provenance import now
@@ -84,7 +84,7 @@ def timed_entries(entries: Sequence[Entry], settings: BenchmarkSettings) -> list
 
 
 def run(
-    engine: LocalEngine,
+    engine: WorkerPool,
     subjects: Sequence[TimedEntry],
     settings: BenchmarkSettings,
     *,

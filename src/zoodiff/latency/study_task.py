@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.host.environment import Environment, runtime_info_of
 from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
@@ -20,7 +20,7 @@ from zoodiff.tasks import Task
 
 
 def measure(
-    engine: LocalEngine, task: Task, on_step: Callable[[int, int], None]
+    engine: WorkerPool, task: Task, on_step: Callable[[int, int], None]
 ) -> tuple[list[Record], list[Failure]]:
     """Measure all entries of a latency task; ``on_step(done, of)`` is told the progress.
 

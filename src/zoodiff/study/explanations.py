@@ -15,7 +15,7 @@ from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Attribution
 from zoodiff.accuracy.digits_comparison import compare
 from zoodiff.accuracy.sharding import evaluated_entry_of, images_of, settings_of
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import ZoodiffError
 from zoodiff.host.provenance import hardware, now
 from zoodiff.results import Interval
@@ -73,7 +73,7 @@ def explain_run(
         else:
             found.append(store.name_of(known))
     if waiting:
-        with LocalEngine(limits) as engine:
+        with WorkerPool(limits) as engine:
             label = ""
 
             def step(done: int, of: int) -> None:
@@ -116,7 +116,7 @@ def _pairs(task: Task, outcome: Outcome, store: Store) -> list[tuple[Record, Rec
 
 
 def _explained(
-    engine: LocalEngine, task: Task, reasons: Attribution, key: str, records: tuple[Record, Record]
+    engine: WorkerPool, task: Task, reasons: Attribution, key: str, records: tuple[Record, Record]
 ) -> Record:
     """The explanation of a pair as a record."""
     begun = now()

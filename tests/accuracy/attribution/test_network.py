@@ -19,7 +19,7 @@ from zoodiff.accuracy.measure import Settings, measure
 from zoodiff.accuracy.subject import changes_of, evaluated_entry
 from zoodiff.architecture import describe as architecture
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.native_run import weights_of
 from zoodiff.equivalence.weight_diff import canonical as in_canonical_order
 from zoodiff.errors import MeasurementError
@@ -134,7 +134,7 @@ def test_a_real_network_with_a_planted_padding(tmp_path: Path) -> None:
     path = REAL / "models" / "mobilenet_v2_1.0_224_quant.edgetpu.tflite"
     recipe = changes_of(["resize=256", "value_range=-1,1", "mean=0,0,0", "std=1,1,1"])
     images, settings = open_images(str(REAL / "images")), Settings(2, limit=125)
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         entry = registry.resolve(str(path))
         graph = canonical(architecture.describe(engine, entry)[0])
         faulty = replace(graph, nodes=tuple(map(damaged, graph.nodes)))
@@ -176,7 +176,7 @@ def test_two_real_networks_of_which_one_has_a_background_class(tmp_path: Path) -
     )
     names = ("mobilenet_v2_1.0_224_quant.edgetpu", "mobilenet_v2_1.0_224_int8.tflm")
     images, settings = open_images(str(REAL / "images")), Settings(2, limit=125)
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         sides = [
             evaluated_entry(
                 engine,

@@ -14,7 +14,7 @@ from zoodiff.accuracy.attribution.preprocessing import adds_up, explain
 from zoodiff.accuracy.preprocessing_runs import Meaning, Recipe, Trials
 from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.conventions import alternatives, differing, same, with_factor
 from zoodiff.preprocessing.spec import Preprocessing
@@ -300,7 +300,7 @@ def test_a_real_file_with_two_planted_faults() -> None:
     }
     images = open_images(str(REAL / "images"))
     path = str(REAL / "models" / "mobilenet_v2_1.0_224_quant.edgetpu.tflite")
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         one = evaluated_entry(engine, registry.resolve(path), changes=usual)
         trials = Trials(engine, one, images, range(0, 250, 2), pipelines=2)
         trials([one.spec])

@@ -12,7 +12,7 @@ from zoodiff.accuracy.comparison import compare
 from zoodiff.accuracy.measure import Settings, measure
 from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.store.folder import Store
 from zoodiff.zoos import registry
 
@@ -25,7 +25,7 @@ def test_random_networks_are_not_explained(tmp_path: Path) -> None:
     images, settings = open_images(str(data)), Settings()
     store = Store(tmp_path / "results")
     store.prepare()
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         sides = [
             evaluated_entry(engine, registry.resolve(path + weights))
             for path, weights in zip(paths, ("", "@random"), strict=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.latency import session
 from zoodiff.latency.attribution.explain import attribute, prepare_references
 from zoodiff.latency.benchmark import Budget
@@ -55,7 +55,7 @@ def test_nothing_on_the_cpu_is_timed_beside_what_runs_on_a_device(tmp_path: Path
     here, there = (network(tmp_path / f"{name}.onnx", 2) for name in ("here", "there"))
     asked = session.BenchmarkSettings(budget=BUDGET, modes=(f"{there}=cuda",))
     subjects = session.timed_entries([session.entry_of(str(x)) for x in (here, there)], asked)
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         found = prepare_references(engine, subjects, tmp_path, 0)
     assert [one.name for one in found.references] == [
         f"{subjects[0].entry.ref} (reference runtime)"
@@ -72,7 +72,7 @@ def test_a_ratio_is_the_product_of_its_parts_and_layers_add_up(tmp_path: Path) -
     large = network(tmp_path / "large.onnx", 8, scaled=True, softmax=True)
     asked = session.BenchmarkSettings(budget=BUDGET)
     subjects = session.timed_entries([session.entry_of(str(x)) for x in (large, small)], asked)
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         found = prepare_references(engine, subjects, tmp_path, 0)
         outcome = session.run(engine, subjects, asked, references=found.references)
         why = attribute(engine, found, outcome.measured)
@@ -99,7 +99,7 @@ def test_what_cannot_be_lowered_has_a_reason_and_the_rest_stands(fake_zoo, tmp_p
     asked = session.BenchmarkSettings(budget=BUDGET)
     entries = [session.entry_of(x) for x in ("fake:small", "fake:wide")]
     subjects = session.timed_entries(entries, asked)
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         found = prepare_references(engine, subjects, tmp_path, 0)
         outcome = session.run(engine, subjects, asked, references=found.references)
         (pair,) = attribute(engine, found, outcome.measured).pairs
@@ -113,7 +113,7 @@ def test_cold_starts_sweeps_and_the_environment_are_measured_where_asked(tmp_pat
     path = network(tmp_path / "net.onnx", 2)
     subjects = session.timed_entries([session.entry_of(str(path))], asked)
     wanted = LatencyExtras(cold=True, batches=(1, 2), environment=True, processes=1, seconds=0.5)
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         found = measure_extras(engine, subjects, wanted)
         assert measure_extras(engine, subjects, LatencyExtras()).to_dict() == {}
     assert found.failures == {}

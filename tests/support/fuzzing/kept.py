@@ -312,14 +312,14 @@ def frame(data: bytes, random: Any) -> bytes:
 
 def _answering(answer: Any) -> Any:
     """An engine whose only worker gives this answer to every question."""
-    from zoodiff.engines.local import LocalEngine
+    from zoodiff.engines.pool import WorkerPool
     from zoodiff.workers.client import WorkerClient
 
     class Answerer(WorkerClient):
         def ask(self, method: str, /, **_: Any) -> Any:
             return lambda: {"versions": {"a": "1"}} if method == "hello" else answer
 
-    class Answering(LocalEngine):
+    class Answering(WorkerPool):
         def worker(self, spec: Any, role: str = "run", **_: Any) -> Any:
             return Answerer(spec)
 

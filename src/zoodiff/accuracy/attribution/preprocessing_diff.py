@@ -8,7 +8,7 @@ from typing import Any
 from zoodiff.accuracy.attribution.inference import CODES
 from zoodiff.accuracy.input_normalization import head_of
 from zoodiff.accuracy.subject import EvaluatedEntry, evaluated_entry
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import ZoodiffError
 from zoodiff.graph.input_stage import Head
 from zoodiff.preprocessing.conventions import Factor, differing
@@ -80,7 +80,7 @@ def scaling_warning(found: Effective) -> tuple[str, str] | None:
     return code, f"{words}; its channels are fed {low:.3g} to {high:.3g}"
 
 
-def compare_preprocessing(engine: LocalEngine, a: Entry, b: Entry) -> PreprocessingDiff:
+def compare_preprocessing(engine: WorkerPool, a: Entry, b: Entry) -> PreprocessingDiff:
     """Compare two entries; networks are built without weights to see what they do by themselves.
 
     Raises UsageError where fields of a preprocessing do not fit together.
@@ -111,7 +111,7 @@ def diff_preprocessing(one: EntryPreprocessing, other: EntryPreprocessing) -> Pr
     return PreprocessingDiff(findings, (one, other))
 
 
-def _entry_preprocessing(engine: LocalEngine, one: EvaluatedEntry) -> EntryPreprocessing:
+def _entry_preprocessing(engine: WorkerPool, one: EvaluatedEntry) -> EntryPreprocessing:
     head: Head | None = None
     problem = ""
     try:

@@ -22,7 +22,7 @@ from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.architecture import describe as architecture
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import mapping
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.native_run import weights_of
 from zoodiff.errors import UsageError, ZoodiffError
 from zoodiff.preprocessing.effective import effective
@@ -44,7 +44,7 @@ class Attribution:
 
     def __init__(
         self,
-        engine: LocalEngine,
+        engine: WorkerPool,
         images: ImageSet,
         settings: Settings,
         step: Callable[[int, int], None],

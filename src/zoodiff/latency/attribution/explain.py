@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zoodiff.architecture.diff import diff
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.reference_runtime import ReferenceModel, reference_models
 from zoodiff.errors import ZoodiffError
 from zoodiff.graph.cost import count
@@ -92,7 +92,7 @@ class Attribution:
         }
 
 
-def attribute(engine: LocalEngine, found: ReferenceSetup, measured: Measured) -> Attribution:
+def attribute(engine: WorkerPool, found: ReferenceSetup, measured: Measured) -> Attribution:
     """Decompose the ratio of every pair and compare each network with the machine's peaks."""
     pairs = tuple(attribute_pairs(engine, found, measured))
     peaks, lines = rooflines(engine, found, measured)
@@ -100,7 +100,7 @@ def attribute(engine: LocalEngine, found: ReferenceSetup, measured: Measured) ->
 
 
 def prepare_references(
-    engine: LocalEngine, subjects: Sequence[TimedEntry], folder: Path, seed: int
+    engine: WorkerPool, subjects: Sequence[TimedEntry], folder: Path, seed: int
 ) -> ReferenceSetup:
     """Export every entry to the reference runtime, as files in an existing folder.
 
@@ -127,7 +127,7 @@ def prepare_references(
 
 
 def attribute_pairs(
-    engine: LocalEngine, found: ReferenceSetup, measured: Measured
+    engine: WorkerPool, found: ReferenceSetup, measured: Measured
 ) -> Iterator[PairAttribution]:
     """Decompose the ratio of every measured pair and profile its layers."""
     sides = list(zip(found.subjects, found.models, strict=True))
@@ -142,7 +142,7 @@ def attribute_pairs(
 
 
 def _profile(
-    engine: LocalEngine, both: tuple[ReferenceModel, ReferenceModel], threads: int
+    engine: WorkerPool, both: tuple[ReferenceModel, ReferenceModel], threads: int
 ) -> tuple[LatencyProfile | None, str]:
     a, b = both
     if a.source is None or b.source is None:
@@ -155,7 +155,7 @@ def _profile(
 
 
 def rooflines(
-    engine: LocalEngine, found: ReferenceSetup, measured: Measured
+    engine: WorkerPool, found: ReferenceSetup, measured: Measured
 ) -> tuple[Peaks | None, list[Roofline]]:
     """Compare each entry with the machine's peaks; empty if the peaks cannot be measured."""
     known = [

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any, Literal
 
 from zoodiff.architecture.diff import Diff
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.reference_runtime import ReferenceModel, as_entry
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.cost import macs_of
@@ -121,7 +121,7 @@ class LatencyProfile:
 
 
 def profile_pair(
-    engine: LocalEngine,
+    engine: WorkerPool,
     diff: Diff,
     models: tuple[ReferenceModel, ReferenceModel],
     *,
