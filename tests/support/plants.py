@@ -1,6 +1,6 @@
 """Planted changes: each makes one kind of difference at a random place, and says which and where.
 
-``CHANGES`` change the function and must be named; ``SPELLINGS`` do not and must not be seen.
+``CHANGES`` change the function and must be named; ``EQUIVALENT_FORMS`` do not and must not be seen.
 """
 
 from __future__ import annotations
@@ -648,7 +648,7 @@ CHANGES: dict[str, Plant] = {
 }
 
 
-# Changes of spelling
+# Equivalent forms
 
 
 def renamed(net: MutableGraph, r: random.Random) -> Planted | None:
@@ -888,7 +888,7 @@ def constants(net: MutableGraph, r: random.Random) -> Planted | None:
     return _say("") if nodes else None
 
 
-SPELLINGS: dict[str, Plant] = {
+EQUIVALENT_FORMS: dict[str, Plant] = {
     f.__name__: f
     for f in (
         constants,

@@ -1,4 +1,4 @@
-"""Files of a stranger: networks, data sets, studies, sidecars, results and bundles."""
+"""Untrusted files: networks, data sets, studies, sidecars, results and bundles."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def study_text(texts: Sequence[str]) -> str:
 
 
 def results_folder(folder: Path, texts: Sequence[str] = ("text",)) -> None:
-    """A results folder with a run, some of it damaged, by a stranger who knows its hashes."""
+    """A results folder with a run, some of it damaged, by an attacker who knows its hashes."""
     cycle = itertools.cycle(texts)
     store = Store(folder)
     store.prepare()

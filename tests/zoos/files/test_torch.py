@@ -23,7 +23,7 @@ IMAGE = np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float
 
 
 class Payload:
-    """What a stranger's pickle may hold."""
+    """What an untrusted pickle may hold."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark

@@ -1,4 +1,4 @@
-"""Passes: rewrites that bring different spellings of one function to one form.
+"""Passes: rewrites that bring the equivalent forms of a function to one form.
 
 The list of passes *is* the definition of "the same architecture". Each pass is one module whose
 docstring gives the mathematics; each takes a ``MutableGraph`` and rewrites it in place. A node
@@ -89,7 +89,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("noops", "what changes nothing is dropped", noops.run),
     Pass(
         "arithmetic",
-        "one spelling for arithmetic with constants",
+        "one form for arithmetic with constants",
         arithmetic.run,
         ensures=(SUMS_AND_PRODUCTS, NO_NEGATIONS),
     ),
@@ -107,7 +107,7 @@ PASSES: tuple[Pass, ...] = (
     ),
     Pass(
         "shapes",
-        "one spelling for reshapes, slices and splits",
+        "one form for reshapes, slices and splits",
         shapes.run,
         ensures=(SLICES_IN_ORDER, NO_SPLITS, ONE_RESHAPE),
     ),
@@ -125,7 +125,7 @@ PASSES: tuple[Pass, ...] = (
         requires=(CHANNELS_FIRST,),
         ensures=(SLICES_IN_ORDER, ONE_RESHAPE),
     ),
-    Pass("pooling", "one spelling for global pooling", pooling.run, requires=(CHANNELS_FIRST,)),
+    Pass("pooling", "one form for global pooling", pooling.run, requires=(CHANNELS_FIRST,)),
     Pass("flat", "reshapes behind global pooling", shapes.run, ensures=(ONE_RESHAPE,)),
     Pass(
         "scales",
@@ -149,7 +149,7 @@ PASSES: tuple[Pass, ...] = (
     ),
     Pass(
         "activations",
-        "one spelling for every activation",
+        "one form for every activation",
         activations.run,
         requires=(SUMS_AND_PRODUCTS, NO_NEGATIONS),
     ),
@@ -168,14 +168,14 @@ PASSES: tuple[Pass, ...] = (
     ),
     Pass(
         "products",
-        "one spelling for products and their scale",
+        "one form for products and their scale",
         products.run,
         requires=(SUMS_AND_PRODUCTS,),
         ensures=(TRUE_FLAGS,),
     ),
     Pass(
         "preprocessing",
-        "a stated preprocessing head",
+        "declared input preprocessing",
         preprocessing.run,
         requires=(CHANNELS_FIRST, SUMS_AND_PRODUCTS, SLICES_IN_ORDER),
         ensures=(CHANNELS_FIRST,),

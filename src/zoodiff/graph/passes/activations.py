@@ -1,4 +1,4 @@
-r"""One spelling for every activation.
+r"""One form for every activation.
 
 * :math:`\mathrm{clip}(x, 0, \infty) = \max(x, 0)` is ``Relu``; ``Min`` and ``Max`` with a number
   are ``Clip``; a ``Relu`` before ``Clip`` with minimum 0 is part of it.

@@ -1,4 +1,4 @@
-r"""One spelling for arithmetic with constants.
+r"""One form for arithmetic with constants.
 
 :math:`x - c = x + (-c)` and :math:`x / c = x \cdot (1/c)`; so ``Sub`` and ``Div`` by a number
 become ``Add`` and ``Mul``. Neighbours of one kind merge: :math:`(x + a) + b = x + (a + b)`,

@@ -1,4 +1,4 @@
-r"""One spelling for pooling over a whole map.
+r"""One form for pooling over a whole map.
 
 The mean over height and width, and an average pool whose window is the whole map, are
 ``GlobalAveragePool``: :math:`y_c = \frac{1}{HW}\sum_{h,w} x_{chw}`; the same for the maximum.

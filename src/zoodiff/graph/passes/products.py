@@ -1,4 +1,4 @@
-r"""One spelling for products of computed tensors.
+r"""One form for products of computed tensors.
 
 :math:`(aX)(bY) = ab\,XY`: a number that multiplies a factor or the product becomes the product's
 ``scale``, as in attention, :math:`\mathrm{softmax}(QK^T / \sqrt d)\,V` (A. Vaswani et al., 2017),

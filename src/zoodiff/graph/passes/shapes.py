@@ -1,4 +1,4 @@
-r"""One spelling for what moves values without computing.
+r"""One form for what moves values without computing.
 
 ``Flatten``, ``Squeeze`` and ``Unsqueeze`` are reshapes; a reshape of a reshape is one reshape. A
 transposition that moves only axes of extent 1 is a reshape. ``Gather`` of one index is a slice of

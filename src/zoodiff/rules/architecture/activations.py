@@ -60,6 +60,6 @@ ACTIVATION = Rule(
     example=Example(
         networks=lambda: (_activated("Relu"), _activated("Clip", min=0.0, max=6.0)),
         twin=lambda: (_activated("Relu"), _activated("Clip", min=0.0)),
-        twin_shows="A clip at 0 from below is another spelling of ReLU.",
+        twin_shows="A clip at 0 from below is an equivalent form of ReLU.",
     ),
 )

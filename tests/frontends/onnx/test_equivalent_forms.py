@@ -1,4 +1,4 @@
-"""ONNX's ways of giving settings end in one spelling, and compute what ONNX says they do."""
+"""ONNX's ways of giving settings end in one form, and compute what ONNX says they do."""
 
 from __future__ import annotations
 
