@@ -19,7 +19,7 @@ from zoodiff.accuracy.attribution.preprocessing_diff import (
     scaling_warning,
 )
 from zoodiff.accuracy.preprocessing_runs import Recipe
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.latency import findings
 from zoodiff.latency.benchmark import Measured, Samples
 from zoodiff.latency.cold_start import Cold, ColdRun
@@ -59,25 +59,29 @@ _SPEC = Preprocessing(
 )
 _SIGNED = replace(_SPEC, value_range=(-1.0, 1.0), mean=None, std=None)
 _RAW = replace(_SPEC, value_range=(0.0, 255.0), mean=None, std=None, inside_network=True)
-_NONE = Head((1.0,) * 3, (0.0,) * 3, (0, 1, 2))
-_RESCALING = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
+_NONE = InputStage((1.0,) * 3, (0.0,) * 3, (0, 1, 2))
+_RESCALING = InputStage((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
 
 
-def _entry_preprocessing(name: str, spec: Preprocessing, head: Head = _NONE) -> EntryPreprocessing:
-    return EntryPreprocessing(name, spec, (), effective(spec, head), "")
+def _entry_preprocessing(
+    name: str, spec: Preprocessing, input_stage: InputStage = _NONE
+) -> EntryPreprocessing:
+    return EntryPreprocessing(name, spec, (), effective(spec, input_stage), "")
 
 
-def _preprocessings(second: Preprocessing, head: Head = _NONE, *, first: Any = _SPEC) -> Lines:
+def _preprocessings(
+    second: Preprocessing, input_stage: InputStage = _NONE, *, first: Any = _SPEC
+) -> Lines:
     """What `zoodiff diff --preprocessing` prints of two preprocessings."""
     found = diff_preprocessing(
-        _entry_preprocessing("a", first), _entry_preprocessing("b", second, head)
+        _entry_preprocessing("a", first), _entry_preprocessing("b", second, input_stage)
     )
     return [f"{x.code}  {x.factor}  {x.left} | {x.right}" for x in found.findings]
 
 
-def _scaling(spec: Preprocessing, head: Head) -> Lines:
+def _scaling(spec: Preprocessing, input_stage: InputStage) -> Lines:
     """What is printed of a scaling that is done twice, or never."""
-    warning = scaling_warning(effective(spec, head))
+    warning = scaling_warning(effective(spec, input_stage))
     return [] if warning is None else [f"{warning[0]}  a: {warning[1]}"]
 
 
@@ -91,7 +95,7 @@ _HARDNESS = np.random.default_rng(1).uniform(size=_IMAGES)
 class _Network:
     """A network that is right on a share of the images, less where channels are swapped."""
 
-    head = None
+    input_stage = None
     meaning = None
 
     def __init__(self, name: str, share: float) -> None:

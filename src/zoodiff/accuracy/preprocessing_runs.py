@@ -14,7 +14,7 @@ from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Trials:
             seed,
         )
         self._step = step
-        self.head: Head | None = one.head
+        self.input_stage: InputStage | None = one.input_stage
         """What its network does to its pixels by itself."""
         self._known: dict[Preprocessing, NDArray[np.float64]] = {}
         self._kept: list[int] | None = None

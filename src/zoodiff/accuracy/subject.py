@@ -10,7 +10,7 @@ from typing import Any
 from zoodiff.data.labels import LabelSpace
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.completed import completed
 from zoodiff.preprocessing.geometry import Geometry, geometry
 from zoodiff.preprocessing.spec import Preprocessing
@@ -30,7 +30,7 @@ class EvaluatedEntry:
     defaulted: tuple[str, ...]
     """Fields that the zoo does not publish and the usual values were taken for."""
     labels: LabelSpace
-    head: Head | None = None
+    input_stage: InputStage | None = None
     """What the network does to its pixels by itself; None where that was not read."""
     variant: str = ""
     """What is tried with the entry, where it takes part several times."""

@@ -15,7 +15,7 @@ from zoodiff.accuracy.preprocessing_runs import Meaning, Recipe, Trials
 from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.conventions import alternatives, differing, same, with_factor
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import registry
@@ -48,7 +48,7 @@ class Invented:
     trained: Preprocessing
     base: float
     lost: dict[str, float]
-    head: Head | None = None
+    input_stage: InputStage | None = None
     label_mapping: np.ndarray | None = None
     labels: np.ndarray = field(default_factory=lambda: np.arange(IMAGES) % CLASSES)
 
@@ -150,7 +150,7 @@ def test_labels_that_one_side_reads_wrongly_are_a_factor() -> None:
 def test_what_a_network_does_by_itself_is_no_difference() -> None:
     scaled = replace(SPEC, value_range=(-1.0, 1.0), mean=None, std=None)
     raw = replace(SPEC, value_range=(0.0, 255.0), mean=None, std=None, inside_network=True)
-    inside = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
+    inside = InputStage((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
     found = explain(
         Invented("a", scaled, scaled, 0.9, LOST), Invented("b", raw, raw, 0.8, LOST, inside)
     )
@@ -161,7 +161,7 @@ def test_what_a_network_does_by_itself_is_no_difference() -> None:
 
 def test_normalisations_are_swapped_as_the_first_layers_see_them() -> None:
     raw = replace(SPEC, value_range=(0.0, 255.0), mean=None, std=None, inside_network=True)
-    inside = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
+    inside = InputStage((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
     seen: list[Preprocessing] = []
 
     class Noting(Invented):

@@ -75,7 +75,11 @@ def linear(layout: str = "OI", shape: tuple[int, ...] = (3, 4), **more: Any) -> 
         (linear(layout=""), {"w": np.ones((3, 4))}, "how the weights w of the head are stored"),
         (linear(view=(("computed", ()),)), {"w": np.ones((3, 4))}, "how the head computes"),
         (linear(view=(("reshape", (5, 5)),)), {"w": np.ones((3, 4))}, "another shape"),
-        (linear(shape=(3, 5)), {"w": np.ones((3, 5))}, "the head of test, a Gemm, cannot be run"),
+        (
+            linear(shape=(3, 5)),
+            {"w": np.ones((3, 5))},
+            "the input stage of test, a Gemm, cannot be run",
+        ),
     ],
 )
 def test_weights_must_be_there_and_fit(made: Graph, given: Any, message: str) -> None:

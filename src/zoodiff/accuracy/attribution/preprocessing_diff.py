@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from zoodiff.accuracy.attribution.inference import CODES
-from zoodiff.accuracy.input_normalization import head_of
+from zoodiff.accuracy.input_normalization import input_stage_of
 from zoodiff.accuracy.subject import EvaluatedEntry, evaluated_entry
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import ZoodiffError
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.conventions import Factor, differing
 from zoodiff.preprocessing.effective import Effective, ScalingWarning, effective
 from zoodiff.preprocessing.spec import Preprocessing
@@ -112,13 +112,13 @@ def diff_preprocessing(one: EntryPreprocessing, other: EntryPreprocessing) -> Pr
 
 
 def _entry_preprocessing(engine: WorkerPool, one: EvaluatedEntry) -> EntryPreprocessing:
-    head: Head | None = None
+    input_stage: InputStage | None = None
     problem = ""
     try:
-        head = head_of(engine, one.entry)
+        input_stage = input_stage_of(engine, one.entry)
     except ZoodiffError as error:
         problem = str(error)
-    found = None if head is None else effective(one.spec, head)
+    found = None if input_stage is None else effective(one.spec, input_stage)
     return EntryPreprocessing(one.name, one.spec, one.defaulted, found, problem)
 
 

@@ -63,7 +63,7 @@ class ReferenceRuntime:
         path.write_bytes(content)
         side = 0 if on_first else 1
         source = self._subjects[side]
-        one = replace(source, entry=registry.resolve(str(path)), defaulted=(), head=None)
+        one = replace(source, entry=registry.resolve(str(path)), defaulted=(), input_stage=None)
         found = self._trials(one).right(self._recipes[side])
         path.unlink()
         return np.mean([x.astype(np.float64) for x in found], axis=0)  # type: ignore[no-any-return]

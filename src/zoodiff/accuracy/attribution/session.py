@@ -15,7 +15,7 @@ from zoodiff.accuracy.attribution.preprocessing import explain as decompose
 from zoodiff.accuracy.attribution.preprocessing_diff import scaling_warning
 from zoodiff.accuracy.attribution.reference_runtime import ReferenceRuntime
 from zoodiff.accuracy.comparison import Comparison
-from zoodiff.accuracy.input_normalization import with_head
+from zoodiff.accuracy.input_normalization import with_input_stage
 from zoodiff.accuracy.measure import Settings
 from zoodiff.accuracy.preprocessing_runs import Trials
 from zoodiff.accuracy.subject import EvaluatedEntry
@@ -94,7 +94,9 @@ class Attribution:
             if row.weights in UNTRAINED:
                 self.untrained(row.entry, row.weights)
         left_out = {row.entry for row in found.rows if row.weights in UNTRAINED}
-        subjects = [with_head(self._engine, one) for one in subjects if one.name not in left_out]
+        subjects = [
+            with_input_stage(self._engine, one) for one in subjects if one.name not in left_out
+        ]
         for one in subjects:
             self._warn(one)
         verdicts = {(pair.first, pair.second): pair.verdict for pair in found.pairs}
@@ -106,7 +108,7 @@ class Attribution:
 
     def explain_pair(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Explanation | None:
         """Take two entries apart; None where it cannot be done, and ``problems`` says why."""
-        first, second = (with_head(self._engine, one) for one in (first, second))
+        first, second = (with_input_stage(self._engine, one) for one in (first, second))
         for one in (first, second):
             self._warn(one)
         return self._pair(first, second)
@@ -124,7 +126,7 @@ class Attribution:
         return found
 
     def _warn(self, one: EvaluatedEntry) -> None:
-        warning = scaling_warning(effective(one.spec, one.head))
+        warning = scaling_warning(effective(one.spec, one.input_stage))
         if warning is not None:
             self.warnings[one.name] = warning
 
@@ -191,5 +193,5 @@ class Attribution:
                 step=self._step,
             )
         found = self._trials[one.name, count]
-        found.head = one.head or found.head
+        found.input_stage = one.input_stage or found.input_stage
         return found

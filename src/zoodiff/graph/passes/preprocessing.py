@@ -4,7 +4,7 @@ A chain of additions and multiplications by constants right behind the input, wh
 channels or on slices of single channels that are concatenated again, is
 :math:`y_c = s_c x_{\pi(c)} + t_c`. It is brought to one ``Mul`` and one ``Add`` along the channels,
 after a slice for each channel only where :math:`\pi` is not the identity. So the preprocessing
-head can be read off, and two networks that state it differently compare.
+input stage can be read off, and two networks that state it differently compare.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NOTE = "preprocessing"
 
 
 def run(graph: MutableGraph) -> None:
-    """Fold the head of every image input."""
+    """Fold the input stage of every image input."""
     for tensor in graph.inputs:
         shape = graph.shape(tensor)
         if len(shape) == 4 and 1 <= shape[1] <= 4:
