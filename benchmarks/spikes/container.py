@@ -34,7 +34,7 @@ import onnx_ir.passes.common
 from zoodiff.errors import MeasurementError
 from zoodiff.graph import passes
 from zoodiff.graph.ir import Graph
-from zoodiff.graph.mutable import Net
+from zoodiff.graph.mutable import MutableGraph
 
 NETWORKS = (
     "torchvision:alexnet",
@@ -121,7 +121,7 @@ def _details(parameter: dict[str, Any]) -> dict[str, str]:
 # Two passes on each.
 
 
-def fold_ours(net: Net) -> None:
+def fold_ours(net: MutableGraph) -> None:
     """Take every batch norm behind a convolution into it, which then has a bias."""
     for norm in net.of("BatchNormalization"):
         conv = net.before(norm)
@@ -152,7 +152,7 @@ def fold_theirs(model: onnx_ir.Model) -> None:
         model.graph.remove(norm, safe=True)
 
 
-def prune_ours(net: Net) -> None:
+def prune_ours(net: MutableGraph) -> None:
     """Make the tensor halfway the output, and take out what nothing depends on any more."""
     nodes = list(net.nodes.values())
     net.outputs = [nodes[len(nodes) // 2].output]
@@ -165,7 +165,7 @@ def prune_theirs(model: onnx_ir.Model) -> None:
     onnx_ir.passes.common.RemoveUnusedNodesPass()(model)
 
 
-def all_passes(net: Net) -> None:
+def all_passes(net: MutableGraph) -> None:
     """Our own, for scale; where they refuse a network, up to there."""
     with contextlib.suppress(MeasurementError):
         passes.apply(net)
@@ -224,7 +224,7 @@ def measure(reference: str, repeat: int) -> None:
     text = graph.to_json()
     raw, model = json.loads(text), in_onnx_ir(json.loads(text))
     written = onnx_ir.serde.serialize_model(model).SerializeToString()
-    folded, pruned = Net(graph), Net(graph)
+    folded, pruned = MutableGraph(graph), MutableGraph(graph)
     fold_ours(folded), prune_ours(pruned)
     for ours, work in ((folded, fold_theirs), (pruned, prune_theirs)):
         theirs = model.clone()
@@ -232,10 +232,15 @@ def measure(reference: str, repeat: int) -> None:
         assert len(ours.nodes) == len(theirs.graph), (reference, work.__name__)
     steps: dict[str, tuple[Callable[[], Any], Work, Callable[[], Any], Work]] = {
         "build": (lambda: raw, Graph.from_dict, lambda: raw, in_onnx_ir),
-        "copy": (lambda: graph, Net, lambda: model, lambda m: m.clone()),
-        "fold": (lambda: Net(graph), fold_ours, model.clone, fold_theirs),
-        "prune": (lambda: Net(graph), prune_ours, model.clone, prune_theirs),
-        "sort": (lambda: Net(graph), Net.freeze, model.clone, lambda m: m.graph.sort()),
+        "copy": (lambda: graph, MutableGraph, lambda: model, lambda m: m.clone()),
+        "fold": (lambda: MutableGraph(graph), fold_ours, model.clone, fold_theirs),
+        "prune": (lambda: MutableGraph(graph), prune_ours, model.clone, prune_theirs),
+        "sort": (
+            lambda: MutableGraph(graph),
+            MutableGraph.freeze,
+            model.clone,
+            lambda m: m.graph.sort(),
+        ),
         "write, hash": (
             lambda: graph,
             lambda g: hashlib.sha256(g.to_json().encode()).digest(),
@@ -255,7 +260,7 @@ def measure(reference: str, repeat: int) -> None:
         cells.append(f"{own:.2f} MB x {their / own:.1f}")
     cells.append(f"{len(text) / 1e3:.0f} kB x {len(written) / len(text):.2f}")
     cells.append("{} of {}".format(*lost_attributes(raw, model)))
-    cells.append(f"{clocked(lambda: Net(graph), all_passes) * 1e3:.0f} ms")
+    cells.append(f"{clocked(lambda: MutableGraph(graph), all_passes) * 1e3:.0f} ms")
     print(f"| {reference} | {len(graph.nodes)} | " + " | ".join(cells) + " |", flush=True)
 
 

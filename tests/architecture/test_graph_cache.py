@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zoodiff.architecture import describe, graph_cache
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.graph.ir import Graph
 from zoodiff.zoos import registry
 
@@ -37,7 +37,7 @@ class NoWorkers:
 
 
 def test_a_second_description_starts_no_worker() -> None:
-    with LocalEngine(None) as engine:
+    with WorkerPool(None) as engine:
         first = describe.graph_of(engine, entry())
     second = describe.graph_of(NoWorkers(), entry())  # type: ignore[arg-type]
     assert second == first
@@ -73,7 +73,7 @@ def test_files_are_never_kept(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_described_again(damage: bytes) -> None:
     key = graph_cache.key_of(entry())
     assert key is not None
-    with LocalEngine(None) as engine:
+    with WorkerPool(None) as engine:
         graph = describe.graph_of(engine, entry())
         (file,) = graph_cache.folder().iterdir()
         file.write_bytes(damage)
@@ -85,7 +85,7 @@ def test_what_cannot_be_read_is_described_again(damage: bytes) -> None:
 def test_a_graph_that_contradicts_itself_is_not_taken() -> None:
     key = graph_cache.key_of(entry())
     assert key is not None
-    with LocalEngine(None) as engine:
+    with WorkerPool(None) as engine:
         raw = describe.graph_of(engine, entry()).to_dict()
     raw["nodes"][0]["inputs"] = ("nowhere",)
     (file,) = graph_cache.folder().iterdir()
@@ -94,7 +94,7 @@ def test_a_graph_that_contradicts_itself_is_not_taken() -> None:
 
 
 def test_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LocalEngine(None) as engine:
+    with WorkerPool(None) as engine:
         graph = describe.graph_of(engine, entry())
     monkeypatch.setattr(graph_cache, "_ALL", 1)
     graph_cache.save("another", graph)

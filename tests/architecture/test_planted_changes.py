@@ -49,7 +49,7 @@ def test_a_planted_change_is_named_and_nothing_else(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", plants.EQUIVALENT_FORMS)
-def test_a_change_of_spelling_is_not_seen(name: str) -> None:
+def test_an_equivalent_form_is_not_seen(name: str) -> None:
     total = Counter()
     for path, original, changed, _ in trials(plants.EQUIVALENT_FORMS[name], name, TRIALS):
         total[path.name] += 1

@@ -22,7 +22,7 @@ def input_stage_of(engine: WorkerPool, entry: Entry) -> InputStage:
     Raises MeasurementError where the entry cannot be described, or takes no single image.
     """
     graph = canonical(architecture.graph_of(engine, entry))
-    found = head(graph)
+    found = read_input_stage(graph)
     if found is None:
         raise MeasurementError(f"{entry.ref} does not take one image")
     if not found.unread:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoodiff.architecture import graph_cache
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import WorkerError
 from zoodiff.graph import validate
 from zoodiff.graph.cost import count
@@ -35,7 +35,7 @@ def describe(
 
 
 def graph_of(
-    engine: LocalEngine, entry: Entry, *, role: str = "describe", threads: int = 1
+    engine: WorkerPool, entry: Entry, *, role: str = "describe", threads: int = 1
 ) -> Graph:
     """Return the entry's graph, from the cache where it was described before by the same versions.
 
@@ -51,7 +51,7 @@ def graph_of(
     return graph
 
 
-def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
+def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
     """Describe and count one entry; raise a ZoodiffError where that fails."""
     started = now()
     graph, answer = describe(engine, entry)

@@ -46,7 +46,7 @@ def run_with(
 
 
 def weights_of(
-    engine: LocalEngine, entry: Entry, seed: int = 0, *, fetch: bool = True
+    engine: WorkerPool, entry: Entry, seed: int = 0, *, fetch: bool = True
 ) -> dict[str, NDArray[Any]]:
     """All weights of an entry, by the names of its graph, as its framework stores them.
 

@@ -162,7 +162,7 @@ class Attribution:
         except UsageError:
             return None
 
-    def _raw(self, one: Contestant) -> Raw:
+    def _raw(self, one: EvaluatedEntry) -> Raw:
         graph = architecture.graph_of(self._engine, one.entry)
         return Raw(one.name, graph, weights_of(self._engine, one.entry, self._settings.seed))
 

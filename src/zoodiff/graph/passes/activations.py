@@ -24,13 +24,13 @@ _CLOSE = 1e-4
 
 def run(graph: MutableGraph) -> None:
     """Recognise the activations, innermost first."""
-    _bounds(net)
-    _hard_sigmoids(net)
-    _gated(net, "Sigmoid", "Swish", {"alpha": 1.0})
-    _sloped_swishes(net)
-    _gated(net, "HardSigmoid", "HardSwish", {})
-    _split_hard_swishes(net)
-    _gelus(net)
+    _bounds(graph)
+    _hard_sigmoids(graph)
+    _gated(graph, "Sigmoid", "Swish", {"alpha": 1.0})
+    _sloped_swishes(graph)
+    _gated(graph, "HardSigmoid", "HardSwish", {})
+    _split_hard_swishes(graph)
+    _gelus(graph)
 
 
 def close(a: Any, b: float) -> bool:
@@ -169,26 +169,26 @@ def _gated(graph: MutableGraph, gate: str, op: str, attributes: dict[str, Any]) 
         graph.remove(node)
 
 
-def _sloped_swishes(net: Net) -> None:
+def _sloped_swishes(graph: MutableGraph) -> None:
     """``x * sigmoid(alpha * x)``."""
-    for gate in net.of("Sigmoid"):
-        scale, product = net.before(gate), net.sole_user(gate.output)
+    for gate in graph.of("Sigmoid"):
+        scale, product = graph.before(gate), graph.sole_user(gate.output)
         if scale is None or product is None or product.op != "Mul" or len(product.inputs) != 2:
             continue
         slope = scale.attributes.get("value")
         if scale.op != "Mul" or len(scale.inputs) != 1 or not isinstance(slope, float | int):
             continue
-        if net.sole_user(scale.output) is not gate or scale.parameters:
+        if graph.sole_user(scale.output) is not gate or scale.parameters:
             continue
         if sorted(product.inputs) != sorted([scale.inputs[0], gate.output]):
             continue
-        net.read(product, scale.inputs)
-        net.become(product, "Swish", {"alpha": float(slope)}, NOTE)
-        net.remove(gate)
-        net.remove(scale)
+        graph.read(product, scale.inputs)
+        graph.become(product, "Swish", {"alpha": float(slope)}, NOTE)
+        graph.remove(gate)
+        graph.remove(scale)
 
 
-def _split_hard_swishes(net: Net) -> None:
+def _split_hard_swishes(graph: MutableGraph) -> None:
     """``(x / 6) * clip(x + 3, 0, 6)``."""
     for product in graph.of("Mul"):
         if len(product.inputs) != 2 or product.parameters:
