@@ -403,7 +403,7 @@ def _record(
             ),
             defaulted=list(one.defaulted),
             failed_checks=[
-                *_guards(mine, top1, images, loaded.get("weights_state") == "random"),
+                *_failed_checks(mine, top1, images, loaded.get("weights_state") == "random"),
                 *_depends(found.repeated.get(one.name)),
                 *_without_output(one, images, found),
             ],
@@ -413,7 +413,7 @@ def _record(
     return record
 
 
-def _guards(
+def _failed_checks(
     mine: Predictions, top1: NDArray[np.bool_], images: ImageSet, random: bool
 ) -> list[str]:
     """What makes a number doubtful. Random weights are at chance, as they should be."""

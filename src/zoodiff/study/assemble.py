@@ -120,7 +120,7 @@ def _notes(records: list[Record]) -> list[str]:
             f"figure for: {', '.join(off)}."
         )
     notes += [
-        f"Doubtful: {r.entry}: {check}."
+        f"Warning: {r.entry}: {check}."
         for r in records
         if isinstance(r.values, AccuracyValues)
         for check in r.values.failed_checks

@@ -117,7 +117,7 @@ def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None
         )
         for row in found.rows:
             for check in row.failed_checks:
-                print_line(f"doubtful: {row.entry}: {check}")
+                print_line(f"warning: {row.entry}: {check}")
         for note in found.notes:
             print_line(f"note: {note}")
     for note in outcome.notes[len(images.notes) :]:
