@@ -250,3 +250,63 @@ def test_labelled_pairs(
     files = [PAIRS / f"{label['name']}_{side}.onnx" for side in "ab"]
     answer = ask(engine, *files).answer
     assert answer.same_function == label["same_function_with_these_weights"]
+
+
+CAUSES = {
+    "pool_include_pad": "ARC134",
+    "pool_max_ceil": "ARC133",
+    "dilation_first_block": "ARC104",
+    "autopad_side": "ARC107",
+    "gelu_tanh": "ARC130",
+    "gelu_quick": "ARC130",
+    "hardsigmoid_slope": "ARC130",
+    "se_placement": "ARC165",
+    "layernorm_eps": "ARC120",
+    "bn_training_mode": "ARC125",
+    "groupnorm_reshape": "ARC127",
+    "resize_nearest": "ARC135",
+    "softmax_opset": "ARC144",
+    "flatten_order_weights": "weights",
+    "kernel_flip_weights": "weights",
+    "qkv_layout": "ARC164",
+    "pool_with_cls": "ARC145",
+    "dropout_training": "ARC126",
+    "fp16_overflow_rmsnorm": "ARC173",
+    "slice_reversed_channels": "ARC150",
+}
+"""What a correct answer names, by pair; those of integers have tests of their own."""
+WORDS = {
+    "gelu_quick": "QuickGELU",
+    "hardsigmoid_slope": "slope 1/6 | hard sigmoid with slope 0.2",
+    "layernorm_eps": "1e-06 | 1e-12",
+    "resize_nearest": "PyTorch's nearest",
+    "pool_with_cls": "without the class token | mean of all 17 tokens",
+    "slice_reversed_channels": "reversed order",
+    "qkv_layout": "interleaved by head",
+    "softmax_opset": "over all axes from axis 1 on",
+}
+
+
+@pytest.mark.skipif(not LABELS, reason="the labelled pairs are not here (../shared/pairs)")
+@pytest.mark.parametrize("name", CAUSES)
+def test_causes_of_labelled_pairs(engine: LocalEngine, name: str) -> None:
+    found = ask(engine, *(PAIRS / f"{name}_{side}.onnx" for side in "ab"))
+    assert CAUSES[name] in found.answer.because
+    others = set(found.answer.because) - {CAUSES[name], "weights"}
+    assert not others, "no cause is named that is not there"
+    said = "; ".join(f"{f.left} | {f.right}" for f in found.diff.findings)
+    assert WORDS.get(name, "") in said
+
+
+@pytest.mark.skipif(not LABELS, reason="the labelled pairs are not here (../shared/pairs)")
+def test_a_pooling_frozen_to_a_size_is_said(engine: LocalEngine) -> None:
+    answer = ask(engine, *(PAIRS / f"pool_traced_kernel_{side}.onnx" for side in "ab")).answer
+    assert "the same at 16x16 only" in answer.sentence
+    assert "AveragePool" in answer.sentence
+
+
+@pytest.mark.skipif(not LABELS, reason="the labelled pairs are not here (../shared/pairs)")
+def test_an_overflow_of_half_precision_is_said(engine: LocalEngine) -> None:
+    answer = ask(engine, *(PAIRS / f"fp16_overflow_rmsnorm_{side}.onnx" for side in "ab")).answer
+    assert answer.relation == "same network, other precision"
+    assert any("Mul_4" in note and "overflows" in note for note in answer.domain.notes)

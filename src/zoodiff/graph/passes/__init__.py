@@ -19,6 +19,7 @@ from zoodiff.graph.passes import (
     concats,
     duplicates,
     einsums,
+    fused,
     layout,
     linear,
     movements,
@@ -132,6 +133,13 @@ PASSES: tuple[Pass, ...] = (
         "numbers that multiply a factor multiply the product",
         products.scales,
         requires=(SUMS_AND_PRODUCTS,),
+    ),
+    Pass(
+        "fused",
+        "the rows of a weight for several layers sorted by layer",
+        fused.run,
+        requires=(WEIGHTS_IN_ORDER, LINEAR_AXES, SLICES_IN_ORDER, NO_SPLITS),
+        ensures=(WEIGHTS_IN_ORDER, LINEAR_AXES),
     ),
     Pass(
         "movements",
