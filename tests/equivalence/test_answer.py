@@ -289,7 +289,7 @@ WORDS = {
 
 @pytest.mark.skipif(not LABELS, reason="the labelled pairs are not here (../shared/pairs)")
 @pytest.mark.parametrize("name", CAUSES)
-def test_causes_of_labelled_pairs(engine: LocalEngine, name: str) -> None:
+def test_causes_of_labelled_pairs(engine: WorkerPool, name: str) -> None:
     found = ask(engine, *(PAIRS / f"{name}_{side}.onnx" for side in "ab"))
     assert CAUSES[name] in found.answer.because
     others = set(found.answer.because) - {CAUSES[name], "weights"}
@@ -299,14 +299,14 @@ def test_causes_of_labelled_pairs(engine: LocalEngine, name: str) -> None:
 
 
 @pytest.mark.skipif(not LABELS, reason="the labelled pairs are not here (../shared/pairs)")
-def test_a_pooling_frozen_to_a_size_is_said(engine: LocalEngine) -> None:
+def test_a_pooling_frozen_to_a_size_is_said(engine: WorkerPool) -> None:
     answer = ask(engine, *(PAIRS / f"pool_traced_kernel_{side}.onnx" for side in "ab")).answer
     assert "the same at 16x16 only" in answer.sentence
     assert "AveragePool" in answer.sentence
 
 
 @pytest.mark.skipif(not LABELS, reason="the labelled pairs are not here (../shared/pairs)")
-def test_an_overflow_of_half_precision_is_said(engine: LocalEngine) -> None:
+def test_an_overflow_of_half_precision_is_said(engine: WorkerPool) -> None:
     answer = ask(engine, *(PAIRS / f"fp16_overflow_rmsnorm_{side}.onnx" for side in "ab")).answer
     assert answer.relation == "same network, other precision"
     assert any("Mul_4" in note and "overflows" in note for note in answer.domain.notes)

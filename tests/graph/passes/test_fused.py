@@ -10,7 +10,7 @@ import pytest
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph, Parameter
-from zoodiff.graph.mutable import Net
+from zoodiff.graph.mutable import MutableGraph
 from zoodiff.graph.passes import fused
 from zoodiff.rules.example import TinyNetwork
 
@@ -84,12 +84,12 @@ def test_interleaved_parts_become_layers_of_their_own() -> None:
 
 
 def test_parts_in_a_row_are_left() -> None:
-    net = Net(network((PARTS, HEADS, DEPTH), 2))
+    net = MutableGraph(network((PARTS, HEADS, DEPTH), 2))
     fused.run(net)
     assert not any(fused.NOTE in node.notes for node in net)
 
 
 def test_a_part_that_nobody_reads_keeps_the_layer_whole() -> None:
-    net = Net(network((HEADS, PARTS, DEPTH), 3, last=False))
+    net = MutableGraph(network((HEADS, PARTS, DEPTH), 3, last=False))
     fused.run(net)
     assert not any(fused.NOTE in node.notes for node in net)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ _LARGEST = 1 << 24
 """Elements of a result that is looked at."""
 
 
-def run(net: Net) -> None:
+def run(net: MutableGraph) -> None:
     """Sort the rows of every linear layer whose interleaved parts are read apart."""
     for node in net.of("Gemm"):
         width, axis = node.attributes.get("out_features"), node.attributes.get("axis")
@@ -59,7 +59,9 @@ def _rows(shape: Sequence[int], axis: int) -> NDArray[Any]:
     return np.broadcast_to(np.arange(shape[axis]).reshape(along), tuple(shape))
 
 
-def _interleaved(net: Net, node: Op, rows: NDArray[Any]) -> tuple[int, int, int] | None:
+def _interleaved(
+    net: MutableGraph, node: MutableNode, rows: NDArray[Any]
+) -> tuple[int, int, int] | None:
     """Heads, parts and rows per head and part, where slices take the parts; else None."""
     tensor = node.output
     while tensor not in net.outputs:
@@ -79,7 +81,7 @@ def _interleaved(net: Net, node: Op, rows: NDArray[Any]) -> tuple[int, int, int]
     return None
 
 
-def _parts(readers: Sequence[Op], rows: NDArray[Any]) -> tuple[int, int, int] | None:
+def _parts(readers: Sequence[MutableNode], rows: NDArray[Any]) -> tuple[int, int, int] | None:
     cut = {tuple(reader.attributes.get("axes") or ()) for reader in readers}
     if any(reader.op != "Slice" for reader in readers) or len(cut) != 1 or len(min(cut)) != 1:
         return None
@@ -99,7 +101,7 @@ def _parts(readers: Sequence[Op], rows: NDArray[Any]) -> tuple[int, int, int] | 
     return (heads, parts, depth) if bool((rows // depth % parts == expected).all()) else None
 
 
-def _sort(net: Net, node: Op, axis: int, blocks: tuple[int, int, int]) -> None:
+def _sort(net: MutableGraph, node: MutableNode, axis: int, blocks: tuple[int, int, int]) -> None:
     heads, parts, depth = blocks
     shape = list(net.shape(node.output))
     node.parameters = [_sorted(p, blocks) for p in node.parameters]
