@@ -41,7 +41,7 @@ def parse(text: str) -> dict[str, Any]:
         ...
     zoodiff.bounded.toml.TomlError: it is nested more than 32 levels deep, in line 1
     """
-    _look(text)
+    check(text)
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -50,8 +50,11 @@ def parse(text: str) -> dict[str, Any]:
         raise TomlError(" ".join(str(error).split())[:300]) from None
 
 
-def _look(text: str) -> None:
-    """Raise TomlError for more than the limits; texts in quotes and comments do not count."""
+def check(text: str) -> None:
+    """Raise TomlError for a TOML with more in it than is read.
+
+    Texts in quotes and comments count to the length alone.
+    """
     if len(text) > LARGEST:
         raise TomlError(f"it has {len(text):,} characters, and {LARGEST:,} are read at most")
     keys = values = brackets = dots = position = 0

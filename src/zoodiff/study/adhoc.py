@@ -3,56 +3,111 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+import tomli_w
+from pydantic import ValidationError
+
+from zoodiff.bounded import toml
 from zoodiff.claims import catalogue
 from zoodiff.entry import did_you_mean
-from zoodiff.errors import UnknownNameError, UsageError
+from zoodiff.errors import StudyError, UnknownNameError, UsageError
 from zoodiff.store.records import key_of
 from zoodiff.study import config as studies
-from zoodiff.study.config import LoadedStudy
+from zoodiff.study.config import ArchitectureTable, LatencyTable, LoadedStudy, Study
 from zoodiff.text import well_formed, well_formed_values
 from zoodiff.zoos import files, registry
 
+_PATH = "compare"
+"""What errors call the study, which has no file."""
+
+
+@dataclass
+class _Chosen:
+    """What the user's names mean."""
+
+    entries: list[str] = field(default_factory=list)
+    """References."""
+    whole: list[str] = field(default_factory=list)
+    """Architectures of which all entries are compared."""
+    claimed: list[str] = field(default_factory=list)
+    """Architectures whose claims are compared."""
+
 
 def study_of(
-    names: list[str], *, latency: bool, threads: int, rounds: int, download: bool = False
+    names: Sequence[str], *, latency: bool, threads: int, rounds: int, download: bool = False
 ) -> LoadedStudy:
-    """Make a study over architectures and entries; raise UnknownNameError for unknown names."""
+    """Make a study over architectures and entries.
+
+    Raises UnknownNameError for unknown names, StudyError for threads or rounds that are not valid
+    and for more names than a study has.
+    """
+    chosen = _chosen(names)
+    digest = key_of(entries=_identity(chosen), latency=latency, threads=threads, rounds=rounds)[:8]
+    selected: dict[str, Any] = {"entries": chosen.entries, "architectures": chosen.whole}
+    study = Study(
+        name=f"compare-{digest}",
+        title=well_formed("compare " + " ".join(names)),
+        download=download,
+        claims={"architectures": chosen.claimed},
+        architecture=ArchitectureTable(**selected),
+        latency=_latency(selected, threads, rounds) if latency else None,
+    )
+    return LoadedStudy(study=study, path=_PATH, text=text_of(study))
+
+
+def text_of(study: Study) -> str:
+    """Return a study as TOML, which is kept with its run; keys that nobody set are left out.
+
+    Raises StudyError where it is larger than a study that is read.
+    """
+    values = study.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    text = tomli_w.dumps(values)
+    try:
+        toml.check(text)
+    except toml.TomlError as error:
+        raise StudyError(f"study {_PATH} is too large: {error}") from None
+    return text
+
+
+def _chosen(names: Sequence[str]) -> _Chosen:
     groups = registry.by_architecture()
-    references: list[str] = []
-    whole: list[str] = []
-    architectures: list[str] = []
+    chosen = _Chosen()
     for name in names:
         if name in groups:
-            whole.append(name)
-            architectures.append(name)
+            chosen.whole.append(name)
+            chosen.claimed.append(name)
         elif ":" in name or files.is_file(name):
             if name != well_formed(name):
                 raise UsageError(
                     f"the name of {name} is no UTF-8, so it cannot stand in a study; rename it"
                 )
             entry = registry.resolve(name)
-            references.append(str(entry.ref))
+            chosen.entries.append(str(entry.ref))
             if entry.model.architecture in catalogue.architectures():
-                architectures.append(entry.model.architecture)
+                chosen.claimed.append(entry.model.architecture)
         else:
             hint = did_you_mean(name, groups) or "; zoodiff list shows what there is"
             raise UnknownNameError(f'no architecture "{name}"{hint}')
-    references = list(dict.fromkeys(references))
-    entries = f"entries = {_toml(references)}\narchitectures = {_toml(whole)}"
-    digest = key_of(entries=entries, latency=latency, threads=threads, rounds=rounds)[:8]
-    lines = [
-        f'name = "compare-{digest}"',
-        f"title = {_toml('compare ' + ' '.join(names))}",
-        f"download = {json.dumps(download)}",
-        f"[claims]\narchitectures = {_toml(list(dict.fromkeys(architectures)))}",
-        f"[architecture]\n{entries}",
-    ]
-    if latency:
-        lines.append(f"[latency]\n{entries}\nthreads = {threads}\nrounds = {rounds}")
-    return studies.parse("\n".join(lines) + "\n", "compare")
+    chosen.entries = list(dict.fromkeys(chosen.entries))
+    chosen.claimed = list(dict.fromkeys(chosen.claimed))
+    return chosen
 
 
-def _toml(value: str | list[str]) -> str:
-    """A text or a list of texts in TOML, whose strings are JSON's but for one character."""
-    return json.dumps(well_formed_values(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+def _latency(selected: dict[str, Any], threads: int, rounds: int) -> LatencyTable:
+    try:
+        return LatencyTable(**selected, threads=threads, rounds=rounds)
+    except ValidationError as error:
+        raise studies.invalid(error, _PATH, within=("latency",)) from None
+
+
+def _identity(chosen: _Chosen) -> str:
+    """What names a run in the store; the same names must give the same text in every version."""
+
+    def listed(texts: list[str]) -> str:
+        text = json.dumps(well_formed_values(texts), ensure_ascii=False)
+        return text.replace("\x7f", "\\u007f")
+
+    return f"entries = {listed(chosen.entries)}\narchitectures = {listed(chosen.whole)}"

@@ -19,17 +19,20 @@ from zoodiff.store.records import (
     Record,
 )
 from zoodiff.study import config as studies
+from zoodiff.study.config import Study
 from zoodiff.study.result import Explained, StudyResult
 
 
-def assemble(store: Store, manifest: Manifest) -> StudyResult:
+def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> StudyResult:
     """Compare everything that a run measured.
 
+    ``study`` is the run's, where it is known; it is read from the manifest without.
     A record that the manifest names and the store no longer holds intact is listed among the
     failures, not left out. Raises StudyError where the manifest's study no longer reads, StoreError
     where its records are more than runs have, or more than can be compared in pairs.
     """
-    study = studies.parse(manifest.study_text, f"{manifest.study} (in its run)").study
+    if study is None:
+        study = studies.parse(manifest.study_text, f"{manifest.study} (in its run)").study
     records: list[Record] = []
     lost: list[Failure] = []
     for name, record in store.get_all(manifest.records).items():
@@ -46,16 +49,7 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
             )
         else:
             records.append(record)
-    explanations = [
-        Explained(
-            architecture=record.architecture,
-            entry=record.entry,
-            values=record.values,
-            record=record.digest,
-        )
-        for record in records
-        if isinstance(record.values, ExplanationValues)
-    ]
+    explanations = _explanations(records)
     records = [record for record in records if record.kind != "explanation"]
     _check_pairs(records, manifest.study)
     pairs, controls = verdicts.compare(records)
@@ -83,6 +77,19 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
         study_sha256=manifest.study_sha256,
         notes=_notes(records),
     )
+
+
+def _explanations(records: list[Record]) -> list[Explained]:
+    return [
+        Explained(
+            architecture=record.architecture,
+            entry=record.entry,
+            values=record.values,
+            record=record.digest,
+        )
+        for record in records
+        if isinstance(record.values, ExplanationValues)
+    ]
 
 
 _MOST_PAIRS = {"accuracy": 15_000, "latency": 4_000}

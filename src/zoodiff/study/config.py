@@ -175,7 +175,7 @@ def parse(text: str, path: str = "study") -> LoadedStudy:
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
-        raise StudyError(_sentence(error, text, path)) from None
+        raise invalid(error, path, text) from None
     loaded = LoadedStudy(study=study, path=path, text=text)
     if study.claims is not None:
         try:
@@ -192,9 +192,15 @@ def key_error(loaded: LoadedStudy, location: tuple[str, ...], error: Exception) 
     return StudyError(f"{where}: {error}")
 
 
-def _sentence(error: ValidationError, text: str, path: str) -> str:
+def invalid(
+    error: ValidationError, path: str, text: str = "", *, within: tuple[str, ...] = ()
+) -> StudyError:
+    """Turn an error about a value of a study into one that names the file, the line and the key.
+
+    ``within`` is the table that was checked, where it was not the whole study.
+    """
     first = error.errors()[0]
-    location = tuple(str(part) for part in first["loc"] if not isinstance(part, int))
+    location = (*within, *(str(part) for part in first["loc"] if not isinstance(part, int)))
     if first["type"] != "extra_forbidden":
         # A union's branches are not part of the file's path.
         location = tuple(part for part in location if not re.search(r"[\[\]('\"]", part))
@@ -204,11 +210,11 @@ def _sentence(error: ValidationError, text: str, path: str) -> str:
     if first["type"] == "extra_forbidden":
         known = _keys(location[:-1])
         hint = did_you_mean(location[-1], known) or f"; there are {', '.join(known)}"
-        return f'{where}: unknown key "{key}"{hint}'
+        return StudyError(f'{where}: unknown key "{key}"{hint}')
     if first["type"] == "missing":
-        return f'{where}: the key "{key}" is missing'
-    given = first.get("input")
-    return f"{where}: {key} = {given!r} is not valid ({first['msg'][:1].lower()}{first['msg'][1:]})"
+        return StudyError(f'{where}: the key "{key}" is missing')
+    value, reason = first.get("input"), f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+    return StudyError(f"{where}: {key} = {value!r} is not valid ({reason})")
 
 
 def _keys(location: tuple[str, ...]) -> list[str]:
