@@ -21,22 +21,51 @@ if TYPE_CHECKING:
     from zoodiff.api import AccuracyReport as AccuracyReport
     from zoodiff.api import AccuracyRequest as AccuracyRequest
     from zoodiff.api import Answer as Answer
+    from zoodiff.api import ClaimSpread as ClaimSpread
+    from zoodiff.api import ClaimsRequest as ClaimsRequest
+    from zoodiff.api import CompareRequest as CompareRequest
     from zoodiff.api import DiffReport as DiffReport
     from zoodiff.api import DiffRequest as DiffRequest
+    from zoodiff.api import EntryFacts as EntryFacts
+    from zoodiff.api import FingerprintGroups as FingerprintGroups
     from zoodiff.api import LatencyReport as LatencyReport
     from zoodiff.api import LatencyRequest as LatencyRequest
+    from zoodiff.api import RunRequest as RunRequest
+    from zoodiff.api import SelectedClaims as SelectedClaims
+    from zoodiff.api import StoredRun as StoredRun
+    from zoodiff.api import StudyRun as StudyRun
+    from zoodiff.api import ZoosReport as ZoosReport
     from zoodiff.api import accuracy as accuracy
+    from zoodiff.api import all_rules as all_rules
+    from zoodiff.api import allow_code as allow_code
+    from zoodiff.api import claim_spreads as claim_spreads
+    from zoodiff.api import collect_waste as collect_waste
+    from zoodiff.api import compare as compare
     from zoodiff.api import compare_entries as compare_entries
+    from zoodiff.api import create_environment as create_environment
     from zoodiff.api import describe as describe
     from zoodiff.api import diff as diff
     from zoodiff.api import diff_preprocessing as diff_preprocessing
     from zoodiff.api import diff_weights as diff_weights
+    from zoodiff.api import entry_facts as entry_facts
+    from zoodiff.api import environments as environments
+    from zoodiff.api import export_results as export_results
+    from zoodiff.api import find_rule as find_rule
     from zoodiff.api import fingerprints as fingerprints
+    from zoodiff.api import group_by_fingerprint as group_by_fingerprint
+    from zoodiff.api import import_results as import_results
     from zoodiff.api import latency as latency
+    from zoodiff.api import list_entries as list_entries
     from zoodiff.api import prove as prove
+    from zoodiff.api import read_run as read_run
+    from zoodiff.api import remove_environment as remove_environment
+    from zoodiff.api import run as run
     from zoodiff.api import run_study as run_study
+    from zoodiff.api import select_claims as select_claims
     from zoodiff.api import survey as survey
+    from zoodiff.api import verify_results as verify_results
     from zoodiff.api import write_report as write_report
+    from zoodiff.api import zoos_report as zoos_report
     from zoodiff.claims.catalogue import Claim as Claim
     from zoodiff.claims.catalogue import claims_for as claims_for
     from zoodiff.entry import ModelRef as ModelRef
@@ -60,41 +89,70 @@ _PUBLIC = {
     "AccuracyReport": "zoodiff.api",
     "AccuracyRequest": "zoodiff.api",
     "Answer": "zoodiff.api",
+    "Claim": "zoodiff.claims.catalogue",
+    "ClaimSpread": "zoodiff.api",
+    "ClaimsRequest": "zoodiff.api",
+    "CompareRequest": "zoodiff.api",
+    "Comparison": "zoodiff.accuracy.comparison",
     "DiffReport": "zoodiff.api",
     "DiffRequest": "zoodiff.api",
-    "LatencyReport": "zoodiff.api",
-    "LatencyRequest": "zoodiff.api",
-    "Claim": "zoodiff.claims.catalogue",
-    "Comparison": "zoodiff.accuracy.comparison",
     "Discrepancy": "zoodiff.study.result",
     "Entry": "zoodiff.zoos.registry",
+    "EntryFacts": "zoodiff.api",
+    "FingerprintGroups": "zoodiff.api",
     "Graph": "zoodiff.graph.ir",
+    "LatencyReport": "zoodiff.api",
+    "LatencyRequest": "zoodiff.api",
     "Limits": "zoodiff.workers.process",
     "Mismatch": "zoodiff.study.result",
     "ModelRef": "zoodiff.entry",
     "Preprocessing": "zoodiff.preprocessing.spec",
     "Record": "zoodiff.store.records",
+    "RunRequest": "zoodiff.api",
+    "SelectedClaims": "zoodiff.api",
     "Store": "zoodiff.store.folder",
+    "StoredRun": "zoodiff.api",
     "StudyResult": "zoodiff.study.result",
+    "StudyRun": "zoodiff.api",
     "Timings": "zoodiff.latency.comparison",
     "ZoodiffError": "zoodiff.errors",
+    "ZoosReport": "zoodiff.api",
     "accuracy": "zoodiff.api",
+    "all_rules": "zoodiff.api",
+    "allow_code": "zoodiff.api",
+    "claim_spreads": "zoodiff.api",
     "claims_for": "zoodiff.claims.catalogue",
+    "collect_waste": "zoodiff.api",
+    "compare": "zoodiff.api",
     "compare_entries": "zoodiff.api",
     "count": "zoodiff.graph.cost",
+    "create_environment": "zoodiff.api",
     "describe": "zoodiff.api",
     "diff": "zoodiff.api",
     "diff_preprocessing": "zoodiff.api",
     "diff_weights": "zoodiff.api",
-    "fingerprints": "zoodiff.api",
-    "latency": "zoodiff.api",
-    "prove": "zoodiff.api",
-    "load_study": "zoodiff.study.config",
+    "entry_facts": "zoodiff.api",
+    "environments": "zoodiff.api",
+    "export_results": "zoodiff.api",
+    "find_rule": "zoodiff.api",
     "find_zoo": "zoodiff.zoos.registry",
+    "fingerprints": "zoodiff.api",
+    "group_by_fingerprint": "zoodiff.api",
+    "import_results": "zoodiff.api",
+    "latency": "zoodiff.api",
+    "list_entries": "zoodiff.api",
+    "load_study": "zoodiff.study.config",
+    "prove": "zoodiff.api",
+    "read_run": "zoodiff.api",
+    "remove_environment": "zoodiff.api",
     "resolve": "zoodiff.zoos.registry",
+    "run": "zoodiff.api",
     "run_study": "zoodiff.api",
+    "select_claims": "zoodiff.api",
     "survey": "zoodiff.api",
+    "verify_results": "zoodiff.api",
     "write_report": "zoodiff.api",
+    "zoos_report": "zoodiff.api",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604 - names from the table above

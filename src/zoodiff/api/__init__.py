@@ -1,113 +1,169 @@
 """The same things that the commands do, one call each, with typed results.
 
+One module for each subject: ``entries``, ``claims``, ``studies``, ``accuracy_report``,
+``latency_report``, ``diff_report``, ``storage``, ``zoos``, ``rules``, ``limits``; ``*_values`` hold
+the types that their results are made of. Every command starts with this package, so a name is
+loaded when it is first used.
+
 ``limits`` say how long a worker may take for one request, and how much memory it may use: what
 ``--worker-seconds`` and ``--worker-memory`` are to the commands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from pathlib import Path
+import importlib
+from typing import TYPE_CHECKING
 
-from zoodiff.api.accuracy_report import AccuracyReport, AccuracyRequest, accuracy
-from zoodiff.api.diff_report import (
-    MARGIN,
-    Answer,
-    Diff,
-    DiffReport,
-    DiffRequest,
-    FailOn,
-    Finding,
-    LayerWeights,
-    OutputsEvidence,
-    PreprocessingDiff,
-    Proof,
-    diff,
-    diff_preprocessing,
-)
-from zoodiff.api.latency_report import LatencyReport, LatencyRequest, latency
 from zoodiff.api.pools import workers
-from zoodiff.architecture import describe as architecture
-from zoodiff.architecture.diff import diff as compare_graphs
-from zoodiff.architecture.survey import describe_all
-from zoodiff.engines.choose import Choice
-from zoodiff.equivalence.native_run import run_with, weights_of
-from zoodiff.equivalence.proof import Native
-from zoodiff.equivalence.proof import prove as prove_diff
-from zoodiff.equivalence.weight_diff import WeightsDiff, compare_weights
-from zoodiff.graph.fingerprint import fingerprint
-from zoodiff.graph.ir import Graph
-from zoodiff.report import ReportFiles, write
-from zoodiff.store.folder import Store
-from zoodiff.study import config as studies
-from zoodiff.study.adhoc import study_of
-from zoodiff.study.assemble import assemble
-from zoodiff.study.config import LoadedStudy
-from zoodiff.study.explanations import explain_run
-from zoodiff.study.result import StudyResult
-from zoodiff.study.run import Observer, run
-from zoodiff.workers.process import Limits
-from zoodiff.zoos import registry
 
-__all__ = [
-    "MARGIN",
-    "AccuracyReport",
-    "AccuracyRequest",
-    "Answer",
-    "Diff",
-    "DiffReport",
-    "DiffRequest",
-    "FailOn",
-    "Finding",
-    "LatencyReport",
-    "LatencyRequest",
-    "LayerWeights",
-    "OutputsEvidence",
-    "PreprocessingDiff",
-    "Proof",
-    "Silent",
-    "accuracy",
-    "compare_entries",
-    "describe",
-    "diff",
-    "diff_preprocessing",
-    "diff_weights",
-    "fingerprints",
-    "latency",
-    "prove",
-    "run_study",
-    "survey",
-    "write_report",
-]
+if TYPE_CHECKING:
+    from zoodiff.api.accuracy_report import AccuracyReport as AccuracyReport
+    from zoodiff.api.accuracy_report import AccuracyRequest as AccuracyRequest
+    from zoodiff.api.accuracy_report import accuracy as accuracy
+    from zoodiff.api.claims import ClaimSpread as ClaimSpread
+    from zoodiff.api.claims import ClaimsRequest as ClaimsRequest
+    from zoodiff.api.claims import SelectedClaims as SelectedClaims
+    from zoodiff.api.claims import claim_spreads as claim_spreads
+    from zoodiff.api.claims import select_claims as select_claims
+    from zoodiff.api.diff_report import MARGIN as MARGIN
+    from zoodiff.api.diff_report import Answer as Answer
+    from zoodiff.api.diff_report import Diff as Diff
+    from zoodiff.api.diff_report import DiffReport as DiffReport
+    from zoodiff.api.diff_report import DiffRequest as DiffRequest
+    from zoodiff.api.diff_report import FailOn as FailOn
+    from zoodiff.api.diff_report import Finding as Finding
+    from zoodiff.api.diff_report import LayerWeights as LayerWeights
+    from zoodiff.api.diff_report import OutputsEvidence as OutputsEvidence
+    from zoodiff.api.diff_report import PreprocessingDiff as PreprocessingDiff
+    from zoodiff.api.diff_report import Proof as Proof
+    from zoodiff.api.diff_report import diff as diff
+    from zoodiff.api.diff_report import diff_preprocessing as diff_preprocessing
+    from zoodiff.api.entries import EntryFacts as EntryFacts
+    from zoodiff.api.entries import FingerprintGroups as FingerprintGroups
+    from zoodiff.api.entries import describe as describe
+    from zoodiff.api.entries import entry_facts as entry_facts
+    from zoodiff.api.entries import fingerprints as fingerprints
+    from zoodiff.api.entries import group_by_fingerprint as group_by_fingerprint
+    from zoodiff.api.entries import list_entries as list_entries
+    from zoodiff.api.entries import survey as survey
+    from zoodiff.api.latency_report import LatencyReport as LatencyReport
+    from zoodiff.api.latency_report import LatencyRequest as LatencyRequest
+    from zoodiff.api.latency_report import latency as latency
+    from zoodiff.api.limits import allow_code as allow_code
+    from zoodiff.api.rules import all_rules as all_rules
+    from zoodiff.api.rules import find_rule as find_rule
+    from zoodiff.api.storage import collect_waste as collect_waste
+    from zoodiff.api.storage import export_results as export_results
+    from zoodiff.api.storage import import_results as import_results
+    from zoodiff.api.storage import verify_results as verify_results
+    from zoodiff.api.studies import CompareRequest as CompareRequest
+    from zoodiff.api.studies import RunRequest as RunRequest
+    from zoodiff.api.studies import Silent as Silent
+    from zoodiff.api.studies import StoredRun as StoredRun
+    from zoodiff.api.studies import StudyRun as StudyRun
+    from zoodiff.api.studies import compare as compare
+    from zoodiff.api.studies import compare_entries as compare_entries
+    from zoodiff.api.studies import read_run as read_run
+    from zoodiff.api.studies import run as run
+    from zoodiff.api.studies import run_study as run_study
+    from zoodiff.api.studies import write_report as write_report
+    from zoodiff.api.zoos import ZoosReport as ZoosReport
+    from zoodiff.api.zoos import create_environment as create_environment
+    from zoodiff.api.zoos import environments as environments
+    from zoodiff.api.zoos import remove_environment as remove_environment
+    from zoodiff.api.zoos import zoos_report as zoos_report
+    from zoodiff.equivalence.proof import Native
+    from zoodiff.equivalence.weight_diff import WeightsDiff
+    from zoodiff.workers.process import Limits
+    from zoodiff.zoos import registry
+
+_MODULES = {
+    "accuracy_report": (
+        "AccuracyReport",
+        "AccuracyRequest",
+        "accuracy",
+    ),
+    "claims": (
+        "ClaimSpread",
+        "ClaimsRequest",
+        "SelectedClaims",
+        "claim_spreads",
+        "select_claims",
+    ),
+    "diff_report": (
+        "MARGIN",
+        "Answer",
+        "Diff",
+        "DiffReport",
+        "DiffRequest",
+        "FailOn",
+        "Finding",
+        "LayerWeights",
+        "OutputsEvidence",
+        "PreprocessingDiff",
+        "Proof",
+        "diff",
+        "diff_preprocessing",
+    ),
+    "entries": (
+        "EntryFacts",
+        "FingerprintGroups",
+        "describe",
+        "entry_facts",
+        "fingerprints",
+        "group_by_fingerprint",
+        "list_entries",
+        "survey",
+    ),
+    "latency_report": (
+        "LatencyReport",
+        "LatencyRequest",
+        "latency",
+    ),
+    "limits": ("allow_code",),
+    "rules": (
+        "all_rules",
+        "find_rule",
+    ),
+    "storage": (
+        "collect_waste",
+        "export_results",
+        "import_results",
+        "verify_results",
+    ),
+    "studies": (
+        "CompareRequest",
+        "RunRequest",
+        "Silent",
+        "StoredRun",
+        "StudyRun",
+        "compare",
+        "compare_entries",
+        "read_run",
+        "run",
+        "run_study",
+        "write_report",
+    ),
+    "zoos": (
+        "ZoosReport",
+        "create_environment",
+        "environments",
+        "remove_environment",
+        "zoos_report",
+    ),
+}
+"""The public names of each module."""
+_PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = ["diff_weights", "prove", *sorted(_PUBLIC)]  # noqa: PLE0604 - names from the table above
 
 
-class Silent:
-    """An observer that says nothing."""
-
-    def begin(self, tasks: int, finished: int) -> None:
-        """Ignore the beginning."""
-
-    def task(self, label: str) -> None:
-        """Ignore a task."""
-
-    def step(self, label: str, done: int, of: int) -> None:
-        """Ignore a step."""
-
-    def waits(self, label: str, holder: str) -> None:
-        """Ignore that a task waits."""
-
-    def done(self, label: str, failures: int) -> None:
-        """Ignore a task's end."""
-
-
-def describe(entry: str, *, limits: Limits | None = None) -> Graph:
-    """The canonical graph of an entry, built in its worker without allocating weights.
-
-    Raises UsageError for an invalid reference, MeasurementError where it cannot be built.
-    """
-    found = registry.resolve(entry)
-    with workers(limits) as engine:
-        return architecture.graph_of(engine, found)
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'zoodiff.api' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"zoodiff.api.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tuple[Diff, Proof]:
@@ -117,6 +173,12 @@ def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tup
     Raises UsageError for an invalid reference, MeasurementError where an entry cannot be
     built; a proof that cannot be made is one with the verdict "not proved" and the reason.
     """
+    from zoodiff.architecture import describe as architecture
+    from zoodiff.architecture.diff import diff as compare_graphs
+    from zoodiff.equivalence.native_run import run_with
+    from zoodiff.equivalence.proof import prove as prove_diff
+    from zoodiff.zoos import registry
+
     first, second = (
         registry.resolve(registry.resolve(x).ref.with_weights("random")) for x in (a, b)
     )
@@ -136,82 +198,14 @@ def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff,
     Raises UsageError for an invalid reference, WeightsUnavailableError where weights cannot be
     had, MeasurementError where an entry cannot be built or gives no weights.
     """
+    from zoodiff.architecture import describe as architecture
+    from zoodiff.architecture.diff import diff as compare_graphs
+    from zoodiff.equivalence.native_run import weights_of
+    from zoodiff.equivalence.weight_diff import compare_weights
+    from zoodiff.zoos import registry
+
     first, second = registry.resolve(a), registry.resolve(b)
     with workers(limits) as engine:
         one, other = (architecture.graph_of(engine, entry) for entry in (first, second))
         found = compare_graphs(one, other, str(first.ref), str(second.ref))
         return found, compare_weights(found, weights_of(engine, first), weights_of(engine, second))
-
-
-def fingerprints(entries: Iterable[str], *, limits: Limits | None = None) -> dict[str, str]:
-    """The fingerprint of each entry's architecture, by the entry's name."""
-    found = [registry.resolve(entry) for entry in entries]
-    with workers(limits) as engine:
-        return {
-            str(entry.ref): fingerprint(architecture.graph_of(engine, entry)) for entry in found
-        }
-
-
-def survey(
-    zoos: Collection[str] | None = None,
-    *,
-    jobs: int = 2,
-    limits: Limits | None = None,
-    done: Callable[[registry.Entry, str | None], None] | None = None,
-) -> tuple[dict[str, Graph], dict[str, str]]:
-    """Graphs of every entry that can be described, and reasons for those that cannot.
-
-    Entries are those with default weights; networks are built without allocating them.
-    """
-    groups = registry.by_architecture(list(zoos) if zoos else None)
-    entries = [entry for members in groups.values() for entry in members]
-    unique = list({str(entry.ref): entry for entry in entries}.values())
-    return describe_all(unique, jobs=jobs, limits=limits, done=done)
-
-
-def run_study(
-    study: str | LoadedStudy,
-    results: str | Path = "results",
-    *,
-    fresh: bool = False,
-    limits: Limits | None = None,
-    observer: Observer | None = None,
-    engine: Choice | None = None,
-) -> StudyResult:
-    """Run a study (a built-in name, a path, or a loaded one) and return what it found.
-
-    Finished measurements are taken from the results folder unless ``fresh``. ``engine`` says where
-    they are made and how many at a time; one after the other on this machine, unless it does.
-    """
-    loaded = studies.load_study(study) if isinstance(study, str) else study
-    store = Store(results)
-    watching = observer or Silent()
-    outcome = run(loaded, store, watching, fresh=fresh, limits=limits, engine=engine)
-    outcome = explain_run(loaded, outcome, store, watching, fresh=fresh, limits=limits)
-    return assemble(store, outcome.manifest)
-
-
-def compare_entries(
-    names: Iterable[str],
-    results: str | Path = "results",
-    *,
-    latency: bool = False,
-    threads: int = 1,
-    rounds: int = 15,
-    download: bool = False,
-    limits: Limits | None = None,
-    observer: Observer | None = None,
-) -> StudyResult:
-    """Compare architectures or entries: claims, counts, preprocessing and, if asked, latency.
-
-    With ``download`` entries are fetched that need their file even to be described.
-    """
-    loaded = study_of(
-        list(names), latency=latency, threads=threads, rounds=rounds, download=download
-    )
-    return run_study(loaded, results, limits=limits, observer=observer)
-
-
-def write_report(result: StudyResult, folder: str | Path) -> ReportFiles:
-    """Write index.html, report.md, discrepancies.csv and discrepancies.json into a folder."""
-    return write(result, Path(folder))

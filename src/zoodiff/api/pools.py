@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from zoodiff.engines.pool import WorkerPool
-from zoodiff.workers.process import Limits
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoodiff.engines.pool import WorkerPool
+    from zoodiff.workers.process import Limits
 
 
 def workers(limits: Limits | None = None) -> WorkerPool:
     """Return a pool of workers, which ends with the ``with`` statement that it is used in."""
+    from zoodiff.engines.pool import WorkerPool
+
     return WorkerPool(limits)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, overload
 
-from zoodiff.data.labels import LabelSpace
+from zoodiff.data import imagenet
+from zoodiff.data.labels import IMAGENET_1K, LabelSpace
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2")
 """Endings of the files that are taken for images."""
@@ -82,6 +83,18 @@ class ImageSet:
     def labelled(self) -> bool:
         """Whether every image has a label."""
         return self.space is not None
+
+    def class_name(self, number: int) -> str:
+        """The name of a class of the labels, its number where it has no name.
+
+        A negative number stands for no class.
+        """
+        if number < 0:
+            return "no class"
+        if self.space == IMAGENET_1K:
+            return imagenet.names()[number]
+        names = self.space.names if self.space else ()
+        return names[number] if number < len(names) else str(number)
 
 
 def is_image(path: Path | str) -> bool:

@@ -1,0 +1,25 @@
+"""The values that an ``AccuracyReport`` is made of."""
+
+from __future__ import annotations
+
+from zoodiff.accuracy.agreement import Agreements
+from zoodiff.accuracy.attribution.inference import Inference, sentences
+from zoodiff.accuracy.attribution.preprocessing import Explanation
+from zoodiff.accuracy.attribution.session import Attribution
+from zoodiff.accuracy.comparison import Comparison, Pair
+from zoodiff.accuracy.measure import Outcome
+from zoodiff.data.images import ImageSet
+from zoodiff.stats.intervals import Estimate
+
+__all__ = [
+    "Agreements",
+    "Attribution",
+    "Comparison",
+    "Estimate",
+    "Explanation",
+    "ImageSet",
+    "Inference",
+    "Outcome",
+    "Pair",
+    "sentences",
+]

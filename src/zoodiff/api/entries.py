@@ -1,0 +1,295 @@
+"""Entries of zoos: listed, described, counted, and grouped by what their networks are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.api.pools import workers
+from zoodiff.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from zoodiff.claims.catalogue import Claim
+    from zoodiff.graph.cost import Counts
+    from zoodiff.graph.ir import Graph
+    from zoodiff.workers.process import Limits
+    from zoodiff.zoos.registry import Entry
+
+__all__ = [
+    "EntryFacts",
+    "FingerprintGroups",
+    "LayerRow",
+    "architecture_names",
+    "describe",
+    "entry_facts",
+    "fingerprints",
+    "group_by_fingerprint",
+    "list_entries",
+    "model_names",
+    "resolve",
+    "survey",
+]
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer of a network, as its zoo names it."""
+
+    name: str
+    operator: str
+    shape: tuple[int, ...]
+    """Of its output."""
+    parameters: int
+    has_parameters: bool
+    macs: int
+    """At batch size 1; zero for operators that do none."""
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EntryFacts:
+    """What is known of an entry: its zoo's catalogue, claims, and its network unless left out."""
+
+    entry: Entry
+    claims: tuple[Claim, ...]
+    graph: Graph | None = None
+    """As its worker describes it, before it is made canonical."""
+    counts: Counts | None = None
+    fingerprint: str | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """One image as the zoo states it; a batch of one where the network was built."""
+        shape = self.graph.inputs[0].shape if self.graph else self.entry.model.input_shape
+        return tuple(shape)
+
+    @property
+    def layers(self) -> list[LayerRow]:
+        """The layers of the network in its own order; none where it was not built."""
+        from zoodiff.graph.cost import macs_of
+
+        graph = self.graph
+        if graph is None:
+            return []
+        return [
+            LayerRow(
+                name=node.name,
+                operator=node.op,
+                shape=tuple(graph.tensors[node.outputs[0]].shape) if node.outputs else (),
+                parameters=sum(parameter.size for parameter in node.parameters),
+                has_parameters=bool(node.parameters),
+                macs=macs_of(graph, node),
+                attributes=node.attributes,
+            )
+            for node in graph.nodes
+        ]
+
+    def to_dict(self, *, layers: bool = False) -> dict[str, Any]:
+        """Return plain values, for JSON; with ``layers`` the nodes of the graph too."""
+        model = self.entry.model
+        facts: dict[str, Any] = {
+            "entry": str(self.entry.ref),
+            "architecture": model.architecture,
+            "zoo": self.entry.zoo.title,
+            "weights": {weights.name: asdict(weights) for weights in model.weights},
+            "input_shape": list(self.input_shape),
+            "labels": asdict(model.labels),
+            "preprocessing": self.entry.preprocessing.to_dict(),
+            "note": model.note,
+            "claims": [asdict(claim) for claim in self.claims],
+        }
+        if self.graph is not None and self.counts is not None:
+            facts["counts"] = asdict(self.counts)
+            facts["fingerprint"] = self.fingerprint
+            if layers:
+                facts["layers"] = self.graph.to_dict()["nodes"]
+        return facts
+
+
+@dataclass(frozen=True)
+class FingerprintGroups:
+    """Entries by the fingerprint of their network."""
+
+    groups: Mapping[str, tuple[str, ...]]
+    not_described: Mapping[str, str]
+    """Entries that cannot be described, with the reason."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {"fingerprints": self.groups, "not_described": self.not_described}
+
+
+def resolve(reference: str) -> Entry:
+    """Return the entry that a reference or a path means; raise UsageError if it is invalid."""
+    from zoodiff.zoos import registry
+
+    return registry.resolve(reference)
+
+
+def describe(entry: str, *, limits: Limits | None = None) -> Graph:
+    """The canonical graph of an entry, built in its worker without allocating weights.
+
+    Raises UsageError for an invalid reference, MeasurementError where it cannot be built.
+    """
+    from zoodiff.architecture import describe as architecture
+
+    resolved = resolve(entry)
+    with workers(limits) as engine:
+        return architecture.graph_of(engine, resolved)
+
+
+def entry_facts(
+    entry: str | Entry,
+    *,
+    catalogue_only: bool = False,
+    save: str | Path | None = None,
+    limits: Limits | None = None,
+) -> EntryFacts:
+    """Return an entry's counts, fingerprint, preprocessing, labels, weights and claims.
+
+    ``catalogue_only`` leaves out the network, so that no framework is needed. ``save`` writes the
+    canonical graph into a file that ends in ``.json``, ``.onnx`` (no weights, for viewers) or
+    ``.dot``. Raises UsageError for an invalid reference or file, MeasurementError where the
+    network cannot be built.
+    """
+    resolved = resolve(entry) if isinstance(entry, str) else entry
+    claims = tuple(_claims_about(resolved))
+    if catalogue_only:
+        return EntryFacts(resolved, claims)
+    from zoodiff.architecture import describe as architecture
+    from zoodiff.graph import export
+    from zoodiff.graph.canonical import canonical
+    from zoodiff.graph.cost import count
+    from zoodiff.graph.fingerprint import fingerprint
+
+    with workers(limits) as engine:
+        graph, _ = architecture.describe(engine, resolved)
+    clean = canonical(graph)
+    if save is not None:
+        export.save(clean, Path(save))
+    return EntryFacts(resolved, claims, graph, count(graph), fingerprint(clean, is_canonical=True))
+
+
+def _claims_about(entry: Entry) -> list[Claim]:
+    from zoodiff.claims import catalogue
+
+    architecture, zoo = entry.model.architecture, entry.zoo.name
+    if zoo not in catalogue.zoo_names() or architecture not in catalogue.architectures():
+        return []
+    claims = catalogue.claims_for(architecture=architecture, zoo=zoo)
+    return [claim for claim in claims if claim.entry_model == entry.model.name]
+
+
+def fingerprints(entries: Iterable[str], *, limits: Limits | None = None) -> dict[str, str]:
+    """The fingerprint of each entry's architecture, by the entry's name.
+
+    Raises UsageError for an invalid reference, MeasurementError where an entry cannot be built.
+    """
+    from zoodiff.architecture import describe as architecture
+    from zoodiff.graph.fingerprint import fingerprint
+
+    resolved = [resolve(entry) for entry in entries]
+    with workers(limits) as engine:
+        return {
+            str(entry.ref): fingerprint(architecture.graph_of(engine, entry)) for entry in resolved
+        }
+
+
+def survey(
+    zoos: Collection[str] | None = None,
+    *,
+    jobs: int = 2,
+    limits: Limits | None = None,
+    done: Callable[[Entry, str | None], None] | None = None,
+) -> tuple[dict[str, Graph], dict[str, str]]:
+    """Graphs of every entry that can be described, and reasons for those that cannot.
+
+    Entries are those with default weights; networks are built without allocating them.
+    """
+    from zoodiff.architecture.survey import describe_all
+    from zoodiff.zoos import registry
+
+    groups = registry.by_architecture(list(zoos) if zoos else None)
+    entries = [entry for members in groups.values() for entry in members]
+    unique = list({str(entry.ref): entry for entry in entries}.values())
+    return describe_all(unique, jobs=jobs, limits=limits, done=done)
+
+
+def list_entries(
+    pattern: str = "", *, zoos: Collection[str] | None = None, shared: bool = False
+) -> dict[str, dict[str, list[str]]]:
+    """Return the models of each zoo, by architecture and zoo.
+
+    ``pattern`` is a part of an architecture's or model's name, or a glob; ``zoos`` are those to
+    list (all without); ``shared`` leaves out architectures that one zoo alone has. Raises
+    UnknownNameError for a zoo that does not exist and a pattern that nothing matches.
+    """
+    from zoodiff.entry import did_you_mean
+    from zoodiff.zoos import registry
+
+    groups = registry.by_architecture(list(zoos) if zoos else None)
+    glob = _glob(pattern)
+    matching: dict[str, dict[str, list[str]]] = {}
+    for architecture, entries in groups.items():
+        by_zoo: dict[str, list[str]] = {}
+        for entry in entries:
+            if fnmatch(architecture.lower(), glob) or fnmatch(entry.model.name.lower(), glob):
+                by_zoo.setdefault(entry.zoo.name, []).append(entry.model.name)
+        if by_zoo and (not shared or len(by_zoo) > 1):
+            matching[architecture] = by_zoo
+    if pattern and not matching:
+        raise UnknownNameError(
+            f'no architecture or model matches "{pattern}"{did_you_mean(pattern, groups)}'
+        )
+    return matching
+
+
+def group_by_fingerprint(
+    pattern: str = "",
+    *,
+    zoos: Collection[str] | None = None,
+    limits: Limits | None = None,
+    done: Callable[[Entry, str | None], None] | None = None,
+) -> FingerprintGroups:
+    """Build every network and group the entries whose networks are one, whatever their names.
+
+    A group is left out where no model's name in it matches ``pattern``. ``done`` is told each
+    entry, with the reason where it cannot be described.
+    """
+    from zoodiff.graph.fingerprint import fingerprint
+
+    graphs, failures = survey(zoos, limits=limits, done=done)
+    groups: dict[str, list[str]] = {}
+    for entry, graph in graphs.items():
+        groups.setdefault(fingerprint(graph), []).append(entry)
+    glob = f"*:{_glob(pattern)}"
+    return FingerprintGroups(
+        {
+            text: tuple(members)
+            for text, members in groups.items()
+            if any(fnmatch(member.lower(), glob) for member in members)
+        },
+        failures,
+    )
+
+
+def _glob(pattern: str) -> str:
+    lowered = pattern.lower()
+    return lowered if any(sign in pattern for sign in "*?[") else f"*{lowered}*"
+
+
+def architecture_names() -> list[str]:
+    """Return the architectures that zoos have entries of."""
+    from zoodiff.zoos import registry
+
+    return list(registry.by_architecture())
+
+
+def model_names(zoo: str) -> list[str]:
+    """Return the models of a zoo; raise UnknownNameError where it does not exist."""
+    from zoodiff.zoos import registry
+
+    return list(registry.models(zoo))

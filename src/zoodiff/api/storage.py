@@ -1,0 +1,98 @@
+"""The results folder: verified, tidied up, and moved between machines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoodiff.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from zoodiff.store.bundle import Exported, Imported
+    from zoodiff.store.collect import Waste
+    from zoodiff.store.folder import Store
+    from zoodiff.store.verify import Verified
+
+__all__ = ["collect_waste", "export_results", "import_results", "verify_results"]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def verify_results(results: str | Path = "results") -> Verified:
+    """Read everything in a results folder and name what is damaged, missing or edited.
+
+    Changes nothing. Raises UsageError where there are no results, StoreError where they cannot be
+    read.
+    """
+    from zoodiff.store.verify import verify
+
+    return verify(_existing(results).files)
+
+
+def collect_waste(
+    results: str | Path = "results",
+    *,
+    older: str | float = "7d",
+    unnamed: bool = False,
+    dry_run: bool = False,
+) -> list[Waste]:
+    """Remove what no run needs and return what went: temporary files, unfinished parts and others.
+
+    ``older`` is the age from which things go, in seconds or as ``90s``, ``30m``, ``12h``, ``7d``.
+    With ``unnamed`` records go too that no run names; with ``dry_run`` nothing goes. Raises
+    UsageError where there are no results, StoreError where they cannot be read or written.
+    """
+    from zoodiff.store.collect import remove, waste
+
+    store = _existing(results)
+    age = _seconds(older) if isinstance(older, str) else older
+    removable = waste(store, older=age, unnamed=unnamed)
+    return removable if dry_run else remove(store, removable)
+
+
+def export_results(
+    file: str | Path, results: str | Path = "results", *, runs: Collection[str] = ()
+) -> Exported:
+    """Write the results, or those of some runs, into one TAR archive for another machine.
+
+    Raises UsageError where there are no results or no such run, StoreError where records of a run
+    are damaged or the file cannot be written.
+    """
+    from zoodiff.store.bundle import write_bundle
+
+    return write_bundle(_existing(results), Path(file), runs or None)
+
+
+def import_results(file: str | Path, results: str | Path = "results") -> Imported:
+    """Verify a file that ``export_results`` wrote, and add what the results folder does not have.
+
+    Nothing is written unless all of the file is sound, and nothing is ever replaced. Raises
+    StoreError otherwise.
+    """
+    from zoodiff.store.bundle import read_bundle
+    from zoodiff.store.folder import Store
+
+    return read_bundle(Store(results), Path(file))
+
+
+def _existing(results: str | Path) -> Store:
+    from zoodiff.store.collect import is_empty
+    from zoodiff.store.folder import Store
+
+    store = Store(results)
+    try:
+        empty = is_empty(store.files)
+    except OSError as error:
+        raise StoreError(f"cannot read the results in {results} ({error})") from None
+    if empty:
+        raise UsageError(f"there are no results in {results}; name the folder with --results")
+    return store
+
+
+def _seconds(age: str) -> float:
+    match = re.fullmatch(r"(\d{1,9})([smhd])", age)
+    if match is None:
+        raise UsageError(f'"{age}" is no age; write 90s, 30m, 12h or 7d')
+    return float(int(match[1]) * _UNITS[match[2]])

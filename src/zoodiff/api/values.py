@@ -1,0 +1,9 @@
+"""The types of claims, rules and limits, which functions of several subjects take and return."""
+
+from __future__ import annotations
+
+from zoodiff.claims.catalogue import Claim
+from zoodiff.rules.rule import Rule
+from zoodiff.workers.process import Limits
+
+__all__ = ["Claim", "Limits", "Rule"]

@@ -1,0 +1,164 @@
+"""Zoos that are usable here, and the virtual environments that some of them need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoodiff.workers.sandbox.available import Protection
+    from zoodiff.zoos.base import Environment
+
+__all__ = [
+    "EnvironmentState",
+    "ZooState",
+    "ZoosReport",
+    "create_environment",
+    "environments",
+    "find_environment",
+    "remove_environment",
+    "zoo_names",
+    "zoos_report",
+]
+
+
+@dataclass(frozen=True)
+class ZooState:
+    """A zoo, and whether its workers can be started here."""
+
+    zoo: str
+    title: str
+    entries: int
+    usable: bool
+    reason: str | None
+    """Why it is not usable, with the way out."""
+    environment: str | None
+    """The virtual environment that it needs; None where it shares that of zoodiff."""
+    versions: Mapping[str, str | None]
+    """Installed versions of what it needs; None where that is missing."""
+
+
+@dataclass(frozen=True)
+class ZoosReport:
+    """All zoos, and what protects the machine from model files."""
+
+    zoos: tuple[ZooState, ...]
+    broken: Mapping[str, str]
+    """Plugins that cannot be loaded, with the reason."""
+    sandbox: str
+    """One sentence on what an untrusted file can do here."""
+    protections: tuple[Protection, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "zoos": [vars(zoo) for zoo in self.zoos],
+            "sandbox": self.sandbox,
+            "protections": [asdict(protection) for protection in self.protections],
+        }
+
+
+@dataclass(frozen=True)
+class EnvironmentState:
+    """A virtual environment that zoos ask for, and its Python where it is made."""
+
+    environment: Environment
+    zoos: tuple[str, ...]
+    python: Path | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "environment": self.environment.name,
+            "zoos": list(self.zoos),
+            "python": str(self.python or ""),
+            "requirements": list(self.environment.requirements),
+        }
+
+
+def zoo_names() -> list[str]:
+    """Return the names of all zoos."""
+    from zoodiff.zoos import registry
+
+    return list(registry.zoos())
+
+
+def zoos_report() -> ZoosReport:
+    """Return the zoos, the versions of their frameworks, what is missing, and the protections.
+
+    Each protection is tried by a process of its own.
+    """
+    from zoodiff.engines.pool import usable
+    from zoodiff.workers import environments as virtual
+    from zoodiff.workers.sandbox.available import protections, summary
+    from zoodiff.zoos import registry
+
+    states = []
+    for zoo in registry.zoos().values():
+        reason = usable(zoo.worker)
+        states.append(
+            ZooState(
+                zoo=zoo.name,
+                title=zoo.title,
+                entries=len(zoo.models()),
+                usable=reason is None,
+                reason=reason,
+                environment=zoo.worker.environment.name if zoo.worker.environment else None,
+                versions=virtual.versions(zoo.worker),
+            )
+        )
+    in_force = protections()
+    return ZoosReport(tuple(states), registry.broken(), summary(in_force), tuple(in_force))
+
+
+def environments() -> list[EnvironmentState]:
+    """Return the virtual environments that zoos ask for, made or not."""
+    from zoodiff.workers import environments as virtual
+    from zoodiff.zoos import registry
+
+    wanted: dict[str, tuple[Environment, list[str]]] = {}
+    for zoo in registry.zoos().values():
+        environment = zoo.worker.environment
+        if environment is not None:
+            wanted.setdefault(environment.name, (environment, []))[1].append(zoo.name)
+    return [
+        EnvironmentState(environment, tuple(zoos), virtual.interpreter(environment.name))
+        for environment, zoos in wanted.values()
+    ]
+
+
+def find_environment(name: str) -> EnvironmentState:
+    """Return an environment by its name; raise UnknownNameError where no zoo asks for it."""
+    from zoodiff.entry import did_you_mean
+    from zoodiff.errors import UnknownNameError
+
+    known = {state.environment.name: state for state in environments()}
+    if name not in known:
+        hint = did_you_mean(name, known) or f"; there are {', '.join(known) or 'none'}"
+        raise UnknownNameError(f'no zoo has an environment "{name}"{hint}')
+    return known[name]
+
+
+def create_environment(
+    name: str, *, again: bool = False, say: Callable[[str], None] = lambda line: None
+) -> Path:
+    """Make an environment of a zoo and return its Python; ``say`` is told each line of progress.
+
+    One that is finished and up to date is kept unless ``again``. Raises UnknownNameError where no
+    zoo asks for it, MeasurementError where its packages cannot be installed.
+    """
+    from zoodiff.workers import environments as virtual
+
+    return virtual.create(find_environment(name).environment, say, again=again)
+
+
+def remove_environment(name: str) -> bool:
+    """Delete an environment; False where it was not made.
+
+    Raises UnknownNameError where no zoo asks for it.
+    """
+    from zoodiff.workers import environments as virtual
+
+    return virtual.remove(find_environment(name).environment.name)

@@ -1,0 +1,92 @@
+"""Claims are selected as the rows of the catalogue's file say, counted here without zoodiff."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+import zoodiff
+from zoodiff.api.claims import ClaimsError
+from zoodiff.errors import UnknownNameError
+
+FILE = Path(zoodiff.__file__).parent / "claims" / "data" / "claims.csv"
+with FILE.open(encoding="utf-8", newline="") as lines:
+    ROWS = list(csv.DictReader(lines))
+
+
+def rows(**wanted: str) -> list[dict[str, str]]:
+    return [row for row in ROWS if all(row[key] == value for key, value in wanted.items())]
+
+
+def test_a_name_alone_selects_all_claims_about_it() -> None:
+    selected = zoodiff.select_claims("resnet50")
+    assert len(selected.claims) == selected.known == len(rows(architecture="resnet50"))
+
+
+def test_fields_leave_out_what_they_say() -> None:
+    of_keras = zoodiff.ClaimsRequest(architecture="resnet50", zoos=("keras",))
+    expected = rows(architecture="resnet50", zoo="keras")
+    selected = zoodiff.select_claims(of_keras)
+    assert [claim.model for claim in selected.claims] == [row["model"] for row in expected]
+    assert selected.known == len(rows(architecture="resnet50"))
+    small = zoodiff.ClaimsRequest(architecture="mobilenet_v1", input_size="192")
+    claims = zoodiff.select_claims(small).claims
+    assert len(claims) == len(rows(architecture="mobilenet_v1", input_height="192")) > 0
+    assert (
+        claims
+        == zoodiff.select_claims(
+            zoodiff.ClaimsRequest(architecture="mobilenet_v1", input_size=192)
+        ).claims
+    )
+
+
+def test_the_largest_input_is_that_of_each_zoo_with_an_accuracy() -> None:
+    request = zoodiff.ClaimsRequest(
+        architecture="mobilenet_v1", zoos=("tfmg",), input_size="largest"
+    )
+    with_accuracy = [
+        row for row in rows(architecture="mobilenet_v1", zoo="tfmg") if row["top1_percent"]
+    ]
+    largest = max(int(row["input_height"]) for row in with_accuracy)
+    expected = [row for row in with_accuracy if row["input_height"] == str(largest)]
+    assert len(zoodiff.select_claims(request).claims) == len(expected) < len(with_accuracy)
+
+
+def test_without_an_architecture_all_claims_are_selected() -> None:
+    selected = zoodiff.select_claims(zoodiff.ClaimsRequest(precision="int8"))
+    assert len(selected.claims) == len(rows(precision="int8"))
+    assert selected.known == len(ROWS)
+
+
+def test_spreads_are_counted_for_each_architecture() -> None:
+    spreads = {one.architecture: one for one in zoodiff.claim_spreads()}
+    assert sum(one.claims for one in spreads.values()) == len(ROWS)
+    claimed = rows(architecture="vgg19")
+    numbers = [float(row["top1_percent"]) for row in claimed if row["top1_percent"]]
+    vgg = spreads["vgg19"]
+    assert set(vgg.zoos) == {row["zoo"] for row in claimed}
+    assert (vgg.top1_lowest_percent, vgg.top1_highest_percent) == (min(numbers), max(numbers))
+    one = zoodiff.claim_spreads(zoodiff.ClaimsRequest(architecture="vgg19"))
+    assert one == [vgg]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"zoos": ("kers",)}, "zoos"),
+        ({"as_of": "spring"}, "as_of"),
+        ({"precision": "fp64"}, "precision"),
+        ({"input_size": "big"}, "input_size"),
+    ],
+)
+def test_a_field_that_is_not_valid_is_named(changes: dict[str, str], key: str) -> None:
+    with pytest.raises(ClaimsError) as caught:
+        zoodiff.select_claims(zoodiff.ClaimsRequest(architecture="resnet50", **changes))  # type: ignore[arg-type]
+    assert caught.value.key == (key,)
+
+
+def test_an_unknown_architecture_has_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean resnet50"):
+        zoodiff.select_claims("resnet5")
