@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from support.records import a_record, accuracy_record, files, filled
 from zoodiff.cli.app import app
-from zoodiff.store.collect import remove, total, waste
+from zoodiff.store.collect import remove, waste
 from zoodiff.store.folder import Store
 from zoodiff.store.verify import verify
 
@@ -103,7 +103,7 @@ def test_rests_go_and_what_is_needed_stays(place: Path | str) -> None:
         store.files.write(name, b"12345")
     found = waste(store, older=-60)
     assert {one.name: one.why for one in found} == rests
-    assert total(found) == 25
+    assert sum(one.bytes for one in found) == 25
     assert waste(store, older=3600) == []
     assert len(remove(store, found)) == 5
     assert waste(store, older=-60) == []

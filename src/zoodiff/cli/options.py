@@ -1,19 +1,75 @@
-"""The option ``--allow-code`` of the commands that take files."""
+"""Options as dataclasses: what Typer is told of a command that takes an instance of one.
+
+A command with more than four options has them as the fields of a frozen dataclass, and takes an
+instance of it. Options that several commands have are here and in ``limits``.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
+
+from zoodiff.cli.render.console import RESULTS_HELP
+
+Options = TypeVar("Options")
+
+
+def takes_options(command: Callable[[Options], None]) -> Callable[..., None]:
+    """Return a command that Typer can read: its parameters are the fields of the options.
+
+    ``command`` has one parameter, which is annotated with the dataclass of its options. A field is
+    annotated as a parameter would be, ``Annotated[str, typer.Option("--name")]``.
+    """
+    hints = get_type_hints(command)
+    (kind,) = [hint for name, hint in hints.items() if name != "return"]
+    annotations = get_type_hints(kind, include_extras=True)
+
+    @functools.wraps(command)
+    def called(**values: Any) -> None:
+        command(kind(**values))
+
+    signature = inspect.Signature(
+        [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=_default(field),
+                annotation=annotations[field.name],
+            )
+            for field in fields(kind)
+        ]
+    )
+    called.__dict__["__signature__"] = signature
+    called.__annotations__ = annotations
+    return called
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default is not MISSING:
+        return field.default
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return inspect.Parameter.empty
+
+
+Results = Annotated[
+    str, typer.Option("--results", help=RESULTS_HELP, envvar="ZOODIFF_RESULTS", show_default=True)
+]
 
 
 def _allow(files: list[Path] | None) -> list[Path]:
     """Record the files' hashes before the command starts its first worker."""
-    from zoodiff.workers import permissions
+    if files:
+        from zoodiff.api.limits import allow_code
 
-    for file in files or []:
-        permissions.allow(file)
+        for file in files:
+            allow_code(file)
     return files or []
 
 

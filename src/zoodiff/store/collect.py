@@ -143,11 +143,6 @@ def _unnamed(store: Store, old: list[Found], wanted: bool) -> Iterator[Waste]:
                 yield Waste(one.name, one.bytes, "named by no run")
 
 
-def total(files: Iterable[Waste]) -> int:
-    """Bytes of all."""
-    return sum(one.bytes for one in files)
-
-
 def is_empty(files: Files) -> bool:
     """Whether there is no store here."""
     return next(iter(files.walk()), None) is None

@@ -7,11 +7,8 @@ from typing import Annotated
 
 import typer
 
-from zoodiff.cli.commands.run import Results, report_folder
+from zoodiff.cli.options import Results
 from zoodiff.cli.render.console import Json, print_json, print_line, say
-
-_SHOWN = 100
-"""Runs that are named where another one was asked for."""
 
 
 def report(
@@ -26,29 +23,13 @@ def report(
     json: Json = False,
 ) -> None:
     """Write index.html, report.md, discrepancies.csv and discrepancies.json of a run."""
-    from zoodiff.entry import did_you_mean
-    from zoodiff.errors import UnknownNameError
-    from zoodiff.report import write
-    from zoodiff.store.folder import Store
-    from zoodiff.study.assemble import assemble
+    from zoodiff.api import studies
 
-    store = Store(results)
-    runs = store.runs()
-    if not runs:
-        raise UnknownNameError(
-            f"there is no run in {results}; make one with: zoodiff run quick, "
-            "or name another folder with --results"
-        )
-    name = run or runs[-1]
-    manifest = store.read_manifest(name) if name in runs else None
-    if manifest is None:
-        latest = runs[-_SHOWN:]
-        hint = did_you_mean(name, latest) or f"; there are {', '.join(latest)}"
-        raise UnknownNameError(f'no run "{name}" in {results}{hint}')
-    result = assemble(store, manifest)
-    for sentence in store.damaged:
+    stored = studies.read_run(run, results)
+    for sentence in stored.damaged:
         say(f"zoodiff: {sentence}")
-    files = write(result, output or report_folder(results, name))
+    folder = output or studies.report_folder(stored.name, results)
+    files = studies.write_report(stored.result, folder)
     if json:
         print_json({kind: str(path) for kind, path in vars(files).items()})
     else:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoodiff.cli.render.console import Json, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from zoodiff.api.values import Rule
+
+_FIELDS = ("code", "name", "effect", "cause", "consequence", "advice")
 
 
 def rules(
@@ -14,19 +19,21 @@ def rules(
     json: Json = False,
 ) -> None:
     """Explain what findings mean, and what to do about them."""
-    from zoodiff.rules import catalogue
+    from zoodiff.api.rules import all_rules, find_rule
 
-    chosen = [catalogue.find(code)] if code else catalogue.rules()
+    chosen = [find_rule(code)] if code else all_rules()
     if json:
         print_json([{key: getattr(rule, key) for key in _FIELDS} for rule in chosen])
-        return
-    if not code:
+    elif code:
+        _explain(chosen[0])
+    else:
         print_table(
             ["code", "name", "changes"], [[rule.code, rule.name, rule.effect] for rule in chosen]
         )
         print_line("zoodiff rules CODE explains one")
-        return
-    rule = chosen[0]
+
+
+def _explain(rule: Rule) -> None:
     print_line(f"{rule.code} {rule.name} (changes: {rule.effect})")
     print_line()
     for title, text in (
@@ -36,6 +43,3 @@ def rules(
     ):
         print_line(f"{title}: {text}")
         print_line()
-
-
-_FIELDS = ("code", "name", "effect", "cause", "consequence", "advice")

@@ -2,92 +2,99 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from zoodiff.cli.commands.run import Results
+from zoodiff.cli.options import Results, takes_options
 from zoodiff.cli.render.console import Json, print_json, print_line
-
-if TYPE_CHECKING:
-    from zoodiff.store.folder import Store
 
 store = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Verify, tidy up, export and import the results folder.",
 )
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @store.command("verify")
-def verify_results(results: Results = "results", json: Json = False) -> None:
+def verify(results: Results = "results", json: Json = False) -> None:
     """Read everything in the results folder and name what is damaged, missing or edited.
 
     Changes nothing. Exit code 1 where anything is.
     """
-    from zoodiff.store.verify import verify
+    from zoodiff.api.storage import verify_results
 
-    found = verify(_there(results).files)
+    verified = verify_results(results)
+    problems = verified.problems
     if json:
         print_json(
             {
-                "records": found.records,
-                "attachments": found.attachments,
-                "runs": found.runs,
-                "problems": [vars(one) for one in found.problems],
+                "records": verified.records,
+                "attachments": verified.attachments,
+                "runs": verified.runs,
+                "problems": [vars(problem) for problem in problems],
             }
         )
     else:
-        for one in found.problems:
-            print_line(f"{one.fault}: {one.name}: {one.why}")
-        count = len(found.problems)
+        for problem in problems:
+            print_line(f"{problem.fault}: {problem.name}: {problem.why}")
+        count = len(problems)
         said = "all as written" if not count else f"{count} problem{'s' if count > 1 else ''}"
         print_line(
-            f"{found.records} records, {found.attachments} attachments, {found.runs} runs: {said}"
+            f"{verified.records} records, {verified.attachments} attachments, "
+            f"{verified.runs} runs: {said}"
         )
-    if found.problems:
+    if problems:
         raise typer.Exit(1)
 
 
-@store.command("gc")
-def collect(
-    results: Results = "results",
+@dataclass(frozen=True, kw_only=True)
+class CollectOptions:
+    """The options of ``zoodiff store gc``."""
+
+    results: Results = "results"
     older: Annotated[
         str, typer.Option("--older-than", help="Age from which things go: 90s, 30m, 12h, 7d.")
-    ] = "7d",
+    ] = "7d"
     unnamed: Annotated[
         bool,
         typer.Option(
             "--unnamed",
             help="Also remove records that no run names: replaced ones, and those of commands.",
         ),
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go.")] = False,
-    json: Json = False,
-) -> None:
-    """Remove what no run needs: temporary files, unfinished parts, what was set aside."""
-    from zoodiff.store.collect import remove, total, waste
+    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go.")] = False
+    json: Json = False
 
-    place = _there(results)
-    found = waste(place, older=_seconds(older), unnamed=unnamed)
-    gone = found if dry_run else remove(place, found)
-    if json:
-        files = [vars(one) for one in gone]
-        print_json({"dry_run": dry_run, "bytes": total(gone), "files": files})
-        return
-    for why in dict.fromkeys(one.why for one in gone):
-        some = [one for one in gone if one.why == why]
-        print_line(f"{why}: {len(some)} files, {total(some):,} bytes")
-    print_line(
-        f"{'would remove' if dry_run else 'removed'} {len(gone)} files, {total(gone):,} bytes"
+
+@store.command("gc")
+@takes_options
+def collect(options: CollectOptions) -> None:
+    """Remove what no run needs: temporary files, unfinished parts, what was set aside."""
+    from zoodiff.api.storage import collect_waste
+
+    gone = collect_waste(
+        options.results,
+        older=options.older,
+        unnamed=options.unnamed,
+        dry_run=options.dry_run,
     )
+    total = sum(file.bytes for file in gone)
+    if options.json:
+        files = [vars(file) for file in gone]
+        print_json({"dry_run": options.dry_run, "bytes": total, "files": files})
+        return
+    for why in dict.fromkeys(file.why for file in gone):
+        sizes = [file.bytes for file in gone if file.why == why]
+        print_line(f"{why}: {len(sizes)} files, {sum(sizes):,} bytes")
+    did = "would remove" if options.dry_run else "removed"
+    print_line(f"{did} {len(gone)} files, {total:,} bytes")
 
 
 @store.command("export")
-def export_results(
+def export(
     file: Annotated[Path, typer.Argument(help="The file to write, a TAR archive.")],
     results: Results = "results",
     run: Annotated[
@@ -97,20 +104,20 @@ def export_results(
     json: Json = False,
 ) -> None:
     """Write the results, or those of some runs, into one file for another machine."""
-    from zoodiff.store.bundle import write_bundle
+    from zoodiff.api.storage import export_results
 
-    made = write_bundle(_there(results), file, run or None)
+    exported = export_results(file, results, runs=run or ())
     if json:
-        print_json({"file": str(file), **vars(made)})
+        print_json({"file": str(file), **vars(exported)})
     else:
         print_line(
-            f"{made.records} records, {made.attachments} attachments, {made.runs} runs, "
-            f"{made.bytes:,} bytes: {file}"
+            f"{exported.records} records, {exported.attachments} attachments, "
+            f"{exported.runs} runs, {exported.bytes:,} bytes: {file}"
         )
 
 
 @store.command("import")
-def import_results(
+def import_(
     file: Annotated[Path, typer.Argument(help="A file that zoodiff store export wrote.")],
     results: Results = "results",
     json: Json = False,
@@ -119,38 +126,12 @@ def import_results(
 
     Nothing is written unless all of the file is sound, and nothing is ever replaced.
     """
-    from zoodiff.store.bundle import read_bundle
-    from zoodiff.store.folder import Store
+    from zoodiff.api.storage import import_results
 
-    found = read_bundle(Store(results), file)
+    imported = import_results(file, results)
     if json:
-        print_json({"new": found.new, "known": found.known, "kept": found.kept})
+        print_json({"new": imported.new, "known": imported.known, "kept": imported.kept})
         return
-    print_line(f"{len(found.new)} files new, {len(found.known)} known")
-    for run in found.kept:
+    print_line(f"{len(imported.new)} files new, {len(imported.known)} known")
+    for run in imported.kept:
         print_line(f"the run {run} here is another one, and was kept")
-
-
-def _there(results: str) -> Store:
-    """The store, which must be one; raise UsageError otherwise."""
-    from zoodiff.errors import StoreError, UsageError
-    from zoodiff.store.collect import is_empty
-    from zoodiff.store.folder import Store
-
-    found = Store(results)
-    try:
-        empty = is_empty(found.files)
-    except OSError as error:
-        raise StoreError(f"cannot read the results in {results} ({error})") from None
-    if empty:
-        raise UsageError(f"there are no results in {results}; name the folder with --results")
-    return found
-
-
-def _seconds(age: str) -> float:
-    from zoodiff.errors import UsageError
-
-    match = re.fullmatch(r"(\d{1,9})([smhd])", age)
-    if match is None:
-        raise UsageError(f'"{age}" is no age; write 90s, 30m, 12h or 7d')
-    return float(int(match[1]) * _UNITS[match[2]])

@@ -2,67 +2,46 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from zoodiff.cli.render.console import Json, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from zoodiff.api.zoos import ZoosReport
 
 
 def zoos(json: Json = False) -> None:
     """Show the zoos, the versions of their frameworks, what is missing, and what protects you."""
-    from dataclasses import asdict
+    from zoodiff.api.zoos import zoos_report
 
-    from zoodiff.engines.pool import usable
-    from zoodiff.workers import environments
-    from zoodiff.workers.sandbox.available import protections, summary
-    from zoodiff.zoos import registry
-
-    found = []
-    for zoo in registry.zoos().values():
-        reason = usable(zoo.worker)
-        found.append(
-            {
-                "zoo": zoo.name,
-                "title": zoo.title,
-                "entries": len(zoo.models()),
-                "usable": reason is None,
-                "reason": reason,
-                "environment": zoo.worker.environment.name if zoo.worker.environment else None,
-                "versions": environments.versions(zoo.worker),
-            }
-        )
-    guards = protections()
+    report = zoos_report()
     if json:
-        print_json(
-            {
-                "zoos": found,
-                "sandbox": summary(guards),
-                "protections": [asdict(one) for one in guards],
-            }
-        )
-        return
+        print_json(report.to_dict())
+    else:
+        _print(report)
+
+
+def _print(report: ZoosReport) -> None:
     print_table(
         ["zoo", "title", ("models", "right"), "usable", "environment", "versions"],
         [
             [
-                str(row["zoo"]),
-                str(row["title"]),
-                str(row["entries"]),
-                "yes" if row["usable"] else "no",
-                str(row["environment"] or "shared"),
-                _versions(row["versions"]),
+                zoo.zoo,
+                zoo.title,
+                str(zoo.entries),
+                "yes" if zoo.usable else "no",
+                zoo.environment or "shared",
+                ", ".join(f"{name} {found or '(missing)'}" for name, found in zoo.versions.items()),
             ]
-            for row in found
+            for zoo in report.zoos
         ],
     )
-    for row in found:
-        if row["reason"]:
-            print_line(f"{row['zoo']}: {row['reason']}")
-    for sentence in registry.broken().values():
+    for zoo in report.zoos:
+        if zoo.reason:
+            print_line(f"{zoo.zoo}: {zoo.reason}")
+    for sentence in report.broken.values():
         print_line(sentence)
     print_line()
-    print_line(summary(guards))
-    for one in guards:
+    print_line(report.sandbox)
+    for one in report.protections:
         print_line(f"  {one.name}: {one.what if one.in_force else f'not in force, {one.reason}'}")
-
-
-def _versions(versions: object) -> str:
-    assert isinstance(versions, dict)
-    return ", ".join(f"{name} {version or '(missing)'}" for name, version in versions.items())

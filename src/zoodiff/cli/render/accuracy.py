@@ -8,11 +8,8 @@ from zoodiff.cli.render.accuracy_attribution import print_attribution
 from zoodiff.cli.render.console import print_line, print_table, say
 
 if TYPE_CHECKING:
-    from zoodiff.accuracy.agreement import Agreements
-    from zoodiff.accuracy.comparison import Comparison, Pair
-    from zoodiff.accuracy.measure import Outcome
-    from zoodiff.api import AccuracyReport
-    from zoodiff.data.images import ImageSet
+    from zoodiff.api.accuracy_report import AccuracyReport
+    from zoodiff.api.accuracy_values import Agreements, Comparison, ImageSet, Outcome, Pair
 
 
 def say_images(images: ImageSet) -> None:
@@ -157,11 +154,11 @@ def _print_pairs(images: ImageSet, found: Comparison) -> None:
         )
         for flip in pair.flips[:3]:
             name = images.samples[flip.image].name
-            words = [_class(images, k) for k in (flip.label, flip.first, flip.second)]
+            words = [images.class_name(k) for k in (flip.label, flip.first, flip.second)]
             print_line(f"  {name}: {words[0]}, taken for {words[1]} | {words[2]}")
         for one in pair.classes[:3]:
             print_line(
-                f"  class {_class(images, one.label)}: {one.points:+.0f} points on {one.images} "
+                f"  class {images.class_name(one.label)}: {one.points:+.0f} points on {one.images} "
                 f"images (p {one.benjamini_hochberg:.2g} over all classes)"
             )
         print_line()
@@ -180,15 +177,3 @@ def _verdict(pair: Pair, within: float) -> str:
     if pair.sequence:
         return f"not decided by {pair.images:,} images"
     return f"not decided; {pair.images:,} images show {pair.detectable:.1f} points"
-
-
-def _class(images: ImageSet, number: int) -> str:
-    from zoodiff.data import imagenet
-    from zoodiff.data.labels import IMAGENET_1K
-
-    if number < 0:
-        return "no class"
-    if images.space == IMAGENET_1K:
-        return imagenet.names()[number]
-    names = images.space.names if images.space else ()
-    return names[number] if number < len(names) else str(number)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoodiff.accuracy.attribution.inference import sentences
 from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.accuracy.attribution.inference import Inference
-    from zoodiff.accuracy.attribution.preprocessing import Explanation
-    from zoodiff.accuracy.attribution.session import Attribution
-    from zoodiff.stats.intervals import Estimate
+    from zoodiff.api.accuracy_values import Attribution, Estimate, Explanation, Inference
 
 
 _INDENT = {
@@ -43,6 +39,8 @@ def suggestions(name: str, found: Inference) -> list[str]:
     >>> suggestions("a.onnx", Inference(Preprocessing(), Preprocessing(), (), 70.0, 70.0, 250, 9))
     ['a.onnx: none of 9 other preprocessings and labels, tried on 250 images, fits clearly better']
     """
+    from zoodiff.api.accuracy_values import sentences
+
     if not found.suggestions:
         return [
             f"{name}: none of {found.trials} other preprocessings and labels, tried on "

@@ -120,27 +120,27 @@ def billions(number: int | None) -> str:
 
 def complete_entry(incomplete: str) -> list[str]:
     """Shell completion of references; never imports a framework."""
+    from zoodiff.api.entries import model_names
     from zoodiff.errors import ZoodiffError
-    from zoodiff.zoos import registry
 
     try:
         if ":" not in incomplete:
-            return [f"{name}:" for name in registry.zoos() if name.startswith(incomplete)]
+            return [f"{name}:" for name in complete_zoo(incomplete)]
         zoo, _, start = incomplete.partition(":")
-        return [f"{zoo}:{name}" for name in registry.models(zoo) if name.startswith(start)]
+        return [f"{zoo}:{name}" for name in model_names(zoo) if name.startswith(start)]
     except ZoodiffError:
         return []
 
 
 def complete_architecture(incomplete: str) -> list[str]:
     """Shell completion of architectures."""
-    from zoodiff.zoos import registry
+    from zoodiff.api.entries import architecture_names
 
-    return [name for name in registry.by_architecture() if name.startswith(incomplete)]
+    return [name for name in architecture_names() if name.startswith(incomplete)]
 
 
 def complete_zoo(incomplete: str) -> list[str]:
     """Shell completion of zoos."""
-    from zoodiff.zoos import registry
+    from zoodiff.api.zoos import zoo_names
 
-    return [name for name in registry.zoos() if name.startswith(incomplete)]
+    return [name for name in zoo_names() if name.startswith(incomplete)]

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING
 from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.latency.cold_start import Cold, Spread
-    from zoodiff.latency.mlperf_scenarios import Scenarios
-    from zoodiff.latency.sweep_result import Sweep
-    from zoodiff.stats.intervals import Estimate
+    from zoodiff.api.latency_values import Cold, Estimate, Scenarios, Spread, Sweep
 
 _RIGHT = "right"
 
 
 def print_cold(found: Sequence[Cold]) -> None:
     """Print where the seconds of each cold start went, and what memory it took."""
-    from zoodiff.latency.cold_start import STAGES
+    from zoodiff.api.latency_values import STAGES
 
     rows = [
         (name, *(_spread(one.stage(name)) for one in found))

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from zoodiff.cli.render.console import billions, print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.host.environment import Environment
-    from zoodiff.host.peaks import Peaks
-    from zoodiff.latency.attribution.decomposition import RatioParts
-    from zoodiff.latency.attribution.layer_profile import LatencyProfile, Row
-    from zoodiff.latency.attribution.roofline import Roofline
-    from zoodiff.stats.intervals import Estimate
+    from zoodiff.api.latency_values import (
+        Environment,
+        Estimate,
+        LatencyProfile,
+        Peaks,
+        RatioParts,
+        Roofline,
+        Row,
+    )
 
 _WIDEST = 40
 _OWN = "its own choice"

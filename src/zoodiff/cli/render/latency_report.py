@@ -9,7 +9,7 @@ from zoodiff.cli.render import latency_attribution
 from zoodiff.cli.render.latency_tables import print_findings, print_scope, print_timings
 
 if TYPE_CHECKING:
-    from zoodiff.api import LatencyReport
+    from zoodiff.api.latency_report import LatencyReport
 
 
 def print_report(report: LatencyReport) -> None:

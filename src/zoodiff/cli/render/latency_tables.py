@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.latency.comparison import Timings
-    from zoodiff.latency.findings import LatencyFinding
+    from zoodiff.api.latency_values import LatencyFinding, Timings
 
 _ENDED = {
     "narrow enough": "the ratios are known well enough",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.progress import (
     BarColumn,
@@ -19,8 +20,10 @@ from rich.progress import (
 )
 
 from zoodiff.cli.render.console import as_text, console, say
-from zoodiff.study.run import Observer
 from zoodiff.text import visible
+
+if TYPE_CHECKING:
+    from zoodiff.api.study_values import Observer
 
 
 @contextlib.contextmanager
@@ -59,6 +62,14 @@ def latency_progress(entries: int) -> Iterator[Callable[[str, int, int], None]]:
                 show(done, of)
 
         yield step
+
+
+@contextlib.contextmanager
+def building_progress() -> Iterator[Callable[[object, object], None]]:
+    """Give a function that counts the networks that were built, of a number that is not known."""
+    with Progress(console=console(), transient=True) as bars:
+        bar = bars.add_task("building networks", total=None)
+        yield lambda entry, reason: bars.advance(bar)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,133 @@
+"""What a study found, and what was done for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from zoodiff.cli.render.console import billions, print_line, print_table
+
+if TYPE_CHECKING:
+    from zoodiff.api.studies import StudyRun
+    from zoodiff.api.study_values import Control, Discrepancy, Failure, Record, StudyResult
+
+
+def print_run(run: StudyRun) -> None:
+    """Print what a run did, one line each."""
+    print_line(
+        f"{run.result.study}: {run.measured} measurements made, {run.reused} taken from the "
+        f"store, {len(run.failures)} not measured"
+    )
+    print_failures(run.failures, "all in the report")
+
+
+def print_failures(failures: Sequence[Failure], where: str) -> None:
+    """Print up to ten failures, one line each, and where the others are."""
+    for failure in failures[:10]:
+        print_line(f"  not measured: {failure.kind} of {failure.entry}: {failure.reason}")
+    if len(failures) > 10:
+        print_line(f"  ... and {len(failures) - 10} more, {where}")
+
+
+def print_result(result: StudyResult) -> None:
+    """Print rankings, controls, counts and preprocessing of the entries of a comparison."""
+    from zoodiff.api.study_values import ArchitectureValues
+
+    if result.claimed is not None:
+        _print_ranking("claimed top-1", result.claimed.rows)
+    _print_ranking("latency", result.latency)
+    for control in result.controls:
+        _print_control(control)
+    described = [r for r in result.records if isinstance(r.values, ArchitectureValues)]
+    if described:
+        _print_counts(described)
+        differing = [mismatch.property for mismatch in result.mismatches]
+        print_line(
+            f"differ in: {', '.join(differing)}"
+            if differing
+            else "equal in every count, which does not prove that they are the same network"
+        )
+        print_line()
+        _print_preprocessing(described)
+    print_failures(result.failures, "with --json")
+
+
+def _print_control(control: Control) -> None:
+    print_line(
+        f"control: {control.entry} against itself {control.ratio.value:.3f} "
+        f"[{control.ratio.low:.3f}, {control.ratio.high:.3f}]; "
+        f"noise floor {control.noise_percent:.1f} %"
+    )
+    print_line()
+
+
+def _print_counts(described: Sequence[Record]) -> None:
+    from zoodiff.api.study_values import ArchitectureValues
+
+    rows = []
+    for record in described:
+        values = record.values
+        assert isinstance(values, ArchitectureValues)
+        rows.append(
+            [
+                record.entry,
+                f"{values.parameters:,}",
+                billions(values.macs),
+                f"{values.convolutions}/{values.normalisations}/{values.linear_layers}",
+                "x".join(str(n) for n in values.input_shape[-2:]),
+                "yes" if values.softmax_inside else "no",
+                "yes" if values.preprocessing_inside else "no",
+            ]
+        )
+    print_table(
+        [
+            "entry",
+            ("parameters", "right"),
+            ("MACs", "right"),
+            ("conv/norm/linear", "right"),
+            "input",
+            "softmax inside",
+            "preprocessing inside",
+        ],
+        rows,
+        title="architecture",
+    )
+
+
+def _print_preprocessing(described: Sequence[Record]) -> None:
+    from zoodiff.api.study_values import Preprocessing
+
+    specs = [(record.entry, Preprocessing.from_dict(record.preprocessing)) for record in described]
+    print_table(
+        ["entry", "published", "preprocessing"],
+        [[entry, spec.published, spec.sentence()] for entry, spec in specs],
+        title="preprocessing",
+    )
+
+
+def _print_ranking(title: str, rows: list[Discrepancy]) -> None:
+    if not rows:
+        return
+    print_table(
+        ["higher", "lower", ("", "right"), ("", "right"), ("difference", "right"), "verdict"],
+        [
+            [
+                f"{d.high_entry} ({d.high_weights})",
+                f"{d.low_entry} ({d.low_weights})",
+                f"{d.high:.4g} {d.unit}",
+                f"{d.low:.4g} {d.unit}",
+                _difference(d),
+                d.verdict,
+            ]
+            for d in rows
+        ],
+        title=title,
+    )
+
+
+def _difference(row: Discrepancy) -> str:
+    unit = "points" if row.difference_unit == "percentage points" else "%"
+    interval = ""
+    if row.interval is not None:
+        interval = f" [{row.interval.low:.2f}, {row.interval.high:.2f}]"
+    return f"{row.difference:.2f} {unit}{interval}"
