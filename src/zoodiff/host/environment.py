@@ -22,7 +22,7 @@ _STATE = frozenset({"affinity", "frequency_now", "memory"})
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the workers of one zoo run with; see ``zoodiff.workers.runtime_info``."""
+    """What the workers of one zoo run with; see ``zoodiff.workers.inside.runtime_info``."""
 
     python: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)

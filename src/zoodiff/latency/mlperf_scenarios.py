@@ -1,7 +1,7 @@
 """Latency under load, in the scenarios of MLPerf Inference.
 
-The worker makes the load itself (``zoodiff.workers.scenarios``), by MLPerf's LoadGen where it is
-installed. Here is what goes around it: who is asked in which order, and the search for the largest
+The worker makes the load itself (``zoodiff.workers.inside.scenarios``), by MLPerf's LoadGen where
+it is installed. Here is what goes around it: who is asked in which order, and the search for the largest
 rate at which a server still answers in time.
 """
 

@@ -128,7 +128,7 @@ class ScenarioLoad:
 
 @dataclass(frozen=True)
 class LoadTest:
-    """Runs an MLPerf load test; see ``zoodiff.workers.scenarios``."""
+    """Runs an MLPerf load test; see ``zoodiff.workers.inside.scenarios``."""
 
     handle: str
     load: ScenarioLoad

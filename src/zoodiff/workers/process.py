@@ -18,8 +18,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from zoodiff.errors import WorkerError
-from zoodiff.workers import bootstrap, environments, exchange, failures, permissions, protocol
+from zoodiff.workers import environments, exchange, failures, permissions, protocol
 from zoodiff.workers.exchange import Incoming, Log, outgoing
+from zoodiff.workers.inside import bootstrap
 from zoodiff.workers.sandbox import available, bubblewrap
 from zoodiff.workers.sandbox.sources import compiled, sources
 from zoodiff.workers.scratch import Scratch

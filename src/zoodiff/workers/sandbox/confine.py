@@ -1,7 +1,7 @@
 """Inside the worker: resource limits, Landlock and seccomp, before anything is imported.
 
 The text of this module is sent to the worker, so it uses the standard library, and two packages
-that are sent with it; see ``zoodiff.workers.bootstrap``.
+that are sent with it; see ``zoodiff.workers.inside.bootstrap``.
 
 Each protection is applied where the kernel and its package are there and left out where not;
 ``confine`` returns what is in force, so that nobody has to believe a version number.

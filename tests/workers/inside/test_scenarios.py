@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoodiff.errors import MissingFrameworkError, UnknownNameError
-from zoodiff.workers import scenarios
+from zoodiff.workers.inside import scenarios
 from zoodiff.workers.messages import LoadTested
 from zoodiff.workers.messages import ScenarioLoad as Load
 from zoodiff.workers.process import Worker

@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import ImageError, MeasurementError
-from zoodiff.workers import messages, timing
-from zoodiff.workers.offline import without_network
+from zoodiff.workers import messages
+from zoodiff.workers.inside import timing
+from zoodiff.workers.inside.offline import without_network
 from zoodiff.zoos.runtime import load_stages
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoodiff.workers.worker_arrays import WorkerArrays
+    from zoodiff.workers.inside.arrays import WorkerArrays
     from zoodiff.zoos.base import Backend, Network, TakesWeights
 
 
@@ -167,8 +168,8 @@ class Handlers:
         return messages.WeightsSize(timing.weights_bytes(network))
 
     def on_load_test(self, request: messages.LoadTest) -> messages.LoadTested:
-        """Run an MLPerf load test; see ``zoodiff.workers.scenarios``."""
-        from zoodiff.workers import scenarios
+        """Run an MLPerf load test; see ``zoodiff.workers.inside.scenarios``."""
+        from zoodiff.workers.inside import scenarios
 
         network, data = self._fed(request.handle, request.load.batch, request.load.seed)
         return scenarios.run(network, data, request.load, request.generator)
@@ -308,13 +309,13 @@ class Handlers:
 
     def on_environment(self, request: messages.Environment) -> messages.RuntimeInfo:
         """What this process runs with; the framework is imported, so that its threads count."""
-        from zoodiff.workers.runtime_info import surroundings
+        from zoodiff.workers.inside.runtime_info import surroundings
 
         return messages.decode(messages.RuntimeInfo, surroundings(self.backend.versions()))
 
     def on_peaks(self, request: messages.Peaks) -> messages.MeasuredPeaks:
-        """What this process reaches at best; see ``zoodiff.workers.peak_probe``."""
-        from zoodiff.workers.peak_probe import peaks
+        """What this process reaches at best; see ``zoodiff.workers.inside.peak_probe``."""
+        from zoodiff.workers.inside.peak_probe import peaks
 
         measured = peaks(request.threads, request.each_seconds, request.cache_bytes)
         return messages.decode(messages.MeasuredPeaks, measured)

@@ -19,9 +19,9 @@ from typing import Any, BinaryIO, NoReturn
 
 from zoodiff.errors import ZoodiffError
 from zoodiff.workers import protocol
-from zoodiff.workers.handlers import Handlers
+from zoodiff.workers.inside.arrays import WorkerArrays
+from zoodiff.workers.inside.handlers import Handlers
 from zoodiff.workers.sandbox.confine import allow_cpu, no_core_dumps
-from zoodiff.workers.worker_arrays import WorkerArrays
 
 _SECONDS = 900.0
 """Time limit of a request that states none."""

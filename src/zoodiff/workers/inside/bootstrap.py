@@ -79,7 +79,7 @@ def main() -> None:
 
     site.main()  # -S left it out: it runs code that lies in folders
     sys.path[:0] = start["path"]
-    from zoodiff.workers.child import serve
+    from zoodiff.workers.inside.child import serve
 
     serve(start, requests, replies)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from zoodiff.errors import UnknownNameError
-from zoodiff.workers import timing
+from zoodiff.workers.inside import timing
 from zoodiff.workers.process import Worker
 from zoodiff.zoos.runtime import load_stages
 
