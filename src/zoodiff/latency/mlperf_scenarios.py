@@ -1,8 +1,8 @@
 """Latency under load, in the scenarios of MLPerf Inference.
 
 The worker makes the load itself (``zoodiff.workers.inside.scenarios``), by MLPerf's LoadGen where
-it is installed. Here is what goes around it: who is asked in which order, and the search for the largest
-rate at which a server still answers in time.
+it is installed. Here is what goes around it: who is asked in which order, and the search for the
+largest rate at which a server still answers in time.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from zoodiff.graph.interpreter import run as module
 from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 from zoodiff.graph.mutable import Net
-from zoodiff.graph.passes import parameters
+from zoodiff.graph.passes.weights import parameters
 from zoodiff.graph.weights import viewed
 
 

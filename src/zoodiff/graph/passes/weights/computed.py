@@ -13,7 +13,7 @@ from math import prod
 
 from zoodiff.graph.ir import Parameter
 from zoodiff.graph.mutable import Net, Op
-from zoodiff.graph.passes.parameters import reshaped, transposed
+from zoodiff.graph.passes.weights.parameters import reshaped, transposed
 
 NOTE = "weights"
 _READERS = frozenset({"Add", "Concat", "Div", "MatMul", "Mul", "Sub"})

@@ -15,7 +15,7 @@ from typing import Any
 
 from zoodiff.graph.ir import Parameter
 from zoodiff.graph.mutable import Net, Op
-from zoodiff.graph.passes.parameters import reshaped
+from zoodiff.graph.passes.weights.parameters import reshaped
 
 NOTE = "norms"
 Monomial = tuple[str, ...]

@@ -17,7 +17,7 @@ from typing import Any
 
 from zoodiff.graph.ir import Parameter
 from zoodiff.graph.mutable import Net, Op
-from zoodiff.graph.passes.parameters import reshaped, transposed
+from zoodiff.graph.passes.weights.parameters import reshaped, transposed
 
 NOTE = "linear"
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from zoodiff.graph.mutable import Net, Op
-from zoodiff.graph.passes.shapes import moves_only_ones
+from zoodiff.graph.passes.reshaping.shapes import moves_only_ones
 
 NOTE = "layout"
 Perm = tuple[int, ...]
