@@ -13,7 +13,8 @@ import pytest
 
 from zoodiff.errors import MeasurementError, UsageError, WorkerError
 from zoodiff.workers import environments, permissions, process
-from zoodiff.workers.process import Limits, Worker
+from zoodiff.workers.limits import Limits
+from zoodiff.workers.process import Worker
 from zoodiff.workers.sandbox import available, bubblewrap, confine
 from zoodiff.workers.sandbox.available import Protection, protections
 

@@ -46,7 +46,7 @@ from zoodiff.study.config import LoadedStudy
 from zoodiff.study.explanations import explain_run
 from zoodiff.study.result import StudyResult
 from zoodiff.study.run import Observer, run
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.zoos import registry
 
 __all__ = [

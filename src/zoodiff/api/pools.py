@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoodiff.engines.local import LocalEngine
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 
 def workers(limits: Limits | None = None) -> LocalEngine:

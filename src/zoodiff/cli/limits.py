@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
 
 SECONDS = 900.0
 """Of one request, where the user says nothing; the same as ``Limits`` has."""
@@ -42,6 +42,6 @@ WorkerMemory = Annotated[
 
 def limits_of(seconds: float, gigabytes: float | None) -> Limits:
     """The limits that the two options ask for."""
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
 
     return Limits(seconds, None if gigabytes is None else max(1, int(gigabytes * 1e9)))

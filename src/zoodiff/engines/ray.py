@@ -24,7 +24,7 @@ from zoodiff.engines.base import Affinity, End, Job, Lost, Message, Slot, Work
 from zoodiff.engines.slot import SlotThread
 from zoodiff.engines.threads import usable_cores
 from zoodiff.errors import MeasurementError, MissingFrameworkError, UsageError, ZoodiffError
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 _FIRST_SLOT_SECONDS = 120.0
 """How long a cluster may take to give the first processor."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from zoodiff.engines.base import Affinity, Job, Message, Slot, Work
 from zoodiff.engines.slot import SlotThread
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 _HERE = "this machine"
 

@@ -19,8 +19,8 @@ from zoodiff.latency.subject import Contestant, load_request
 from zoodiff.stats.intervals import Estimate, proportion
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient
+from zoodiff.workers.limits import Limits
 from zoodiff.workers.messages import LoadTested, ScenarioLoad
-from zoodiff.workers.process import Limits
 
 _BOUND_TIMES = 3.0
 """The bound where none is given: so many times the 90th percentile of the single stream."""

@@ -11,7 +11,7 @@ from typing import Any
 from zoodiff.latency.conditions import Scope, Stated
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.zoos.registry import Entry
 
 _WARM_UP_CALLS = 3

@@ -17,7 +17,7 @@ from zoodiff.cli.render.console import (
 )
 
 if TYPE_CHECKING:
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
 
 
 def list_entries(

@@ -14,7 +14,7 @@ from zoodiff.cli.render.console import Json, complete_entry, print_json, print_t
 if TYPE_CHECKING:
     from zoodiff.graph.cost import Counts
     from zoodiff.graph.ir import Graph
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
     from zoodiff.zoos.registry import Entry
 
 

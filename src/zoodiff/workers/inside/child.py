@@ -15,13 +15,16 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from zoodiff.errors import ZoodiffError
 from zoodiff.workers import protocol
 from zoodiff.workers.inside.arrays import WorkerArrays
 from zoodiff.workers.inside.handlers import Handlers
 from zoodiff.workers.sandbox.confine import allow_cpu, no_core_dumps
+
+if TYPE_CHECKING:
+    from zoodiff.zoos.base import Backend
 
 _SECONDS = 900.0
 """Time limit of a request that states none."""
@@ -78,9 +81,10 @@ def _answer(handlers: Handlers, request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _backend(name: str) -> Any:
+def _backend(name: str) -> Backend:
     module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)()
+    backend: Backend = getattr(importlib.import_module(module), attribute)()
+    return backend
 
 
 def _read(stream: BinaryIO) -> dict[str, Any] | None:
@@ -88,7 +92,11 @@ def _read(stream: BinaryIO) -> dict[str, Any] | None:
     if header is None:
         return None
     body = _exactly(stream, protocol.body_length(header))
-    return None if body is None else protocol.unpack(body)
+    if body is None:
+        return None
+    request = protocol.unpack(body)
+    assert isinstance(request, dict)  # the parent is not doubted
+    return request
 
 
 def _write(stream: BinaryIO, frame: bytes) -> None:

@@ -35,7 +35,7 @@ class Handlers:
         self._arrays = arrays
         self._networks: dict[str, tuple[Network, NDArray[np.float32] | None]] = {}
 
-    def call(self, method: str, params: Mapping[str, Any]) -> Any:
+    def call(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
         """Answer one request; raise LookupError for a method that there is not."""
         kind = messages.REQUESTS.get(method)
         if kind is None:

@@ -10,7 +10,11 @@ import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _SIDE = 384
 """Rows and columns of the factors of a product: 57e6 MACs, a few milliseconds, so that some calls
@@ -64,15 +68,16 @@ def _best(call: Callable[[], object], seconds: float) -> float:
             return best
 
 
-def _limited(threads: int) -> contextlib.AbstractContextManager[Any]:
+def _limited(threads: int) -> contextlib.AbstractContextManager[object]:
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:  # the worker was started with OMP_NUM_THREADS and its like
         return contextlib.nullcontext()
-    return threadpool_limits(threads)  # type: ignore[no-any-return]
+    limited: contextlib.AbstractContextManager[object] = threadpool_limits(threads)
+    return limited
 
 
-def _product(a: Any, b: Any, threads: int) -> Callable[[], object]:
+def _product(a: NDArray[np.float32], b: NDArray[np.float32], threads: int) -> Callable[[], object]:
     """The same product in ONNX Runtime, both factors as inputs."""
     import onnxruntime
     from onnx import TensorProto, helper

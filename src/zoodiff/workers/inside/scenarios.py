@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zoodiff.errors import MeasurementError, MissingFrameworkError, UnknownNameError
 from zoodiff.workers.messages import LoadTested, ScenarioLoad, decode
@@ -191,6 +191,20 @@ def _with_loadgen(answer: Callable[[int], None], load: ScenarioLoad) -> dict[str
     }
 
 
+class _Sample(Protocol):
+    """What LoadGen asks for: one query's image."""
+
+    id: int
+
+
+class _LoadGen(Protocol):
+    """What answering uses of the module ``mlperf_loadgen``."""
+
+    def QuerySampleResponse(self, number: int, address: int, size: int, /) -> object: ...  # noqa: N802
+
+    def QuerySamplesComplete(self, responses: list[object], /) -> None: ...  # noqa: N802
+
+
 class _Answering:
     """What LoadGen calls the system under test.
 
@@ -198,7 +212,9 @@ class _Answering:
     go on bringing them in time.
     """
 
-    def __init__(self, loadgen: Any, answer: Callable[[int], None], load: ScenarioLoad) -> None:
+    def __init__(
+        self, loadgen: _LoadGen, answer: Callable[[int], None], load: ScenarioLoad
+    ) -> None:
         self._loadgen, self._answer = loadgen, answer
         self._batch, self._apart = load.batch, load.scenario == "server"
         self._waiting: queue.SimpleQueue[list[int] | None] = queue.SimpleQueue()
@@ -216,7 +232,7 @@ class _Answering:
             self._waiting.put(None)
             self._thread.join()
 
-    def issue(self, samples: Sequence[Any]) -> None:
+    def issue(self, samples: Sequence[_Sample]) -> None:
         numbers = [sample.id for sample in samples]
         if self._apart:
             self._waiting.put(numbers)
