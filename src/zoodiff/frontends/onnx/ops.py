@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx.call import WEIGHTS, Attributes, Call, Value, Weight
+from zoodiff.frontends.onnx.call import WEIGHTS, Attributes, Call, NodeRequest, Value, Weight
 from zoodiff.frontends.onnx.constants import dtype, type_code
 from zoodiff.frontends.onnx.kept import defaults, kept
 from zoodiff.frontends.onnx.products import einsum, gemm, matmul
@@ -246,7 +246,7 @@ def _split(call: Call) -> list[Value] | None:
     if not call.data.shape or not all(call.outputs):
         return None
     sizes = [shape[axis] for shape in call.outputs]
-    return call.emit(operations.split(axis, sizes), [call.data], [])
+    return call.emit(NodeRequest(operations.split(axis, sizes), [call.data], []))
 
 
 def _pad(call: Call) -> Value | None:

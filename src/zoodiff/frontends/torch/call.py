@@ -30,6 +30,19 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class NodeRequest:
+    """A node that a handler wants added, with one output for each shape."""
+
+    operation: Operation
+    inputs: Sequence[Value]
+    shapes: Sequence[Shape]
+    parameters: Sequence[Parameter]
+    step: str = ""
+    """Tells the nodes of one call apart."""
+    matrices: LinearOrder | None = None
+
+
+@dataclass(frozen=True)
 class Call:
     """One call of an ATen function, in-place spellings already undone."""
 
@@ -39,7 +52,7 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: tuple[Shape, ...]
-    emit: Callable[..., list[Value]]
+    emit: Callable[[NodeRequest], list[Value]]
 
     def arg(self, position: int, name: str, default: Any = None) -> Any:
         """An argument by position or name, ATen's default where it was left out."""
@@ -72,13 +85,9 @@ class Call:
         """Add a node with an output for each shape."""
         given = self.tensors if inputs is None else inputs
         owned = {p.name: p for p in given if isinstance(p, Parameter)}
+        values = [value for value in given if isinstance(value, Value)]
         return self.emit(
-            operation,
-            [value for value in given if isinstance(value, Value)],
-            shapes,
-            list(owned.values()),
-            step=step,
-            matrices=matrices,
+            NodeRequest(operation, values, shapes, list(owned.values()), step, matrices)
         )
 
     @property
