@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zoodiff.frontends.tensorflow.protobuf import GraphDef, NodeDef
@@ -59,18 +59,34 @@ class TfOperation(Protocol):
         """What the attribute holds, whose type depends on its name."""
 
 
-class TfHandle(Protocol):
-    """What stands for a variable in a graph."""
+class TfStatic(Protocol):
+    """The shape of a variable, which is known."""
+
+    def __iter__(self) -> Iterator[int]: ...
+
+    def num_elements(self) -> int: ...
 
 
 class TfVariable(Protocol):
     """A variable with its place in a network."""
 
     name: str
-    shape: Sequence[int]
+    shape: TfStatic
     dtype: TfType
     trainable: bool
-    handle: TfHandle
+    handle: object
+    initializer: TfOperation
+    """In TensorFlow 1."""
+
+    def numpy(self) -> Any: ...
+
+    def assign(self, value: object) -> object: ...
+
+
+class TfSession(Protocol):
+    """A session of TensorFlow 1."""
+
+    def run(self, wanted: object, feeds: Mapping[Any, Any] | None = None, /) -> Any: ...
 
 
 class TfGraph(Protocol):

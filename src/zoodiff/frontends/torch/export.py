@@ -13,7 +13,8 @@ from zoodiff.errors import MeasurementError
 from zoodiff.frontends.builder import GraphBuilder
 from zoodiff.frontends.torch.call import Call, Constant, NodeRequest, Value
 from zoodiff.frontends.torch.ops import translate
-from zoodiff.frontends.torch.protocols import FxNode, FxTensor, Module, Program
+from zoodiff.frontends.torch.protocols import FxNode, Module, Program
+from zoodiff.frontends.torch.protocols import Tensor as TorchTensor
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 
@@ -154,7 +155,7 @@ class _Walk:
         return [Value(tensor.name, tensor.shape) for tensor in made]
 
 
-def _parameter(name: str, tensor: FxTensor, trainable: bool) -> Parameter:
+def _parameter(name: str, tensor: TorchTensor, trainable: bool) -> Parameter:
     return Parameter(name, tuple(int(n) for n in tensor.shape), trainable, _dtype(tensor))
 
 
