@@ -314,13 +314,15 @@ class _Work:
             layer = self.a.layers[i]
             if not layer.inputs or not layer.users:
                 continue
-            sources = [x if x < 0 else self.to_b.get(x) for x in layer.inputs]
-            readers = {self.to_b.get(user) for user, _ in layer.users}
-            if None in sources or None in readers:
+            if any(x >= 0 and x not in self.to_b for x in layer.inputs):
                 continue
+            if any(user not in self.to_b for user, _ in layer.users):
+                continue
+            sources = [x if x < 0 else self.to_b[x] for x in layer.inputs]
+            readers = {self.to_b[user] for user, _ in layer.users}
             for j in self._readers_in_b(sources[0]):
                 other = self.b.layers[j]
-                if j in self.to_a or sorted(other.inputs) != sorted(sources):  # type: ignore[type-var]
+                if j in self.to_a or sorted(other.inputs) != sorted(sources):
                     continue
                 if {user for user, _ in other.users} == readers:
                     self.pair(i, j)
@@ -359,10 +361,11 @@ def _likeness(a: Layer, b: Layer) -> float:
 def _classes(a: LayerGraph, b: LayerGraph) -> tuple[list[int], list[int]]:
     """Numbers of labels, so that likeness is worked out once for each two labels."""
     known: dict[Hashable, int] = {}
-    return tuple(  # type: ignore[return-value]
+    first, second = (
         [known.setdefault((layer.op, layer.label), len(known)) for layer in graph.layers]
         for graph in (a, b)
     )
+    return first, second
 
 
 def _forward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:

@@ -136,11 +136,11 @@ def _differences(prefix: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> lis
     ]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "unknown"
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: object) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -12,6 +12,7 @@ from zoodiff.latency.conditions import Scope, Stated
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.limits import Limits
+from zoodiff.zoos.base import WeightsState
 from zoodiff.zoos.registry import Entry
 
 _WARM_UP_CALLS = 3
@@ -36,7 +37,7 @@ class Contestant:
 class Loaded:
     """What loading told of a contestant."""
 
-    weights_state: str
+    weights_state: WeightsState
     weights_sha256: str | None
     input_shape: tuple[int, ...]
     """(channels, height, width) in the network's own order."""

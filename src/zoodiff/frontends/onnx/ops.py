@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.onnx.call import WEIGHTS, Attributes, Call, NodeRequest, Value, Weight
@@ -22,6 +22,7 @@ from zoodiff.frontends.operations import Arithmetic, Cut, Operation
 from zoodiff.graph.operators import of_family
 
 Handler = Callable[[Call], Any]
+Quantising = Literal["QuantizeLinear", "DequantizeLinear"]
 
 IDENTITIES = frozenset({"Identity"})
 """What changes nothing at inference."""
@@ -336,10 +337,13 @@ def _cast(call: Call) -> Value:
     return call.node(operations.cast(dtype(type_code(to))), inputs=[call.data])
 
 
-def _quantise(call: Call) -> Value:
+def _quantise(op: Quantising) -> Handler:
+    return lambda call: _quantisation(call, op)
+
+
+def _quantisation(call: Call, op: Quantising) -> Value:
     scale, zero = call.weight(1), call.weight(2)
     step = scale.scalar if scale is not None else None
-    op: Any = call.op
     return call.node(
         operations.quantisation(
             op,
@@ -378,7 +382,7 @@ _HANDLERS: dict[str, Handler] = {
     "Conv": conv,
     "ConvInteger": conv,
     "ConvTranspose": conv_transpose,
-    "DequantizeLinear": _quantise,
+    "DequantizeLinear": _quantise("DequantizeLinear"),
     "Div": _arithmetic("Div"),
     "Dropout": _dropout,
     "Einsum": einsum,
@@ -406,7 +410,7 @@ _HANDLERS: dict[str, Handler] = {
     "Pow": _arithmetic("Pow"),
     "QLinearConv": conv,
     "QLinearMatMul": matmul,
-    "QuantizeLinear": _quantise,
+    "QuantizeLinear": _quantise("QuantizeLinear"),
     **dict.fromkeys(of_family("reduction"), _reduce),
     "Relu": _unary("Relu"),
     "Reshape": _reshape,

@@ -55,9 +55,8 @@ def _computed(builder: Builder, operator: FileOperator) -> list[Value]:
 
 def _integers(builder: Builder, index: int) -> list[int] | None:
     """The values of a small constant of integers."""
-    if index < 0 or builder.tensor(index).values is None:
-        return None
-    return [int(v) for v in builder.tensor(index).values.reshape(-1)]
+    values = None if index < 0 else builder.tensor(index).values
+    return None if values is None else [int(v) for v in values.reshape(-1)]
 
 
 def _held_first(values: Sequence[Value]) -> bool:

@@ -54,7 +54,7 @@ class Call:
     outputs: tuple[Shape, ...]
     emit: Callable[[NodeRequest], list[Value]]
 
-    def arg(self, position: int, name: str, default: Any = None) -> Any:
+    def arg(self, position: int, name: str, default: object = None) -> Any:
         """An argument by position or name, ATen's default where it was left out."""
         if position < len(self.args):
             return self.args[position]
@@ -104,6 +104,6 @@ class Call:
 Handler = Callable[[Call], Any]
 
 
-def weights(*candidates: Any) -> list[Any]:
+def weights(*candidates: object) -> list[Any]:
     """The tensors that are there, of those that a function may leave out."""
     return [c for c in candidates if c is not None]

@@ -302,7 +302,11 @@ def _sonames() -> Iterator[None]:
     """Spare the search for libraries, which runs programs and takes a tenth of a second."""
     search = ctypes.util.find_library
     known = {"seccomp": "libseccomp.so.2", "c": None}
-    ctypes.util.find_library = known.get  # type: ignore[assignment]
+
+    def find(name: str) -> str | None:
+        return known.get(name)
+
+    ctypes.util.find_library = find
     try:
         yield
     finally:

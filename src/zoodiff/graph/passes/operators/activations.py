@@ -33,7 +33,7 @@ def run(net: Net) -> None:
     _gelus(net)
 
 
-def close(a: Any, b: float) -> bool:
+def close(a: object, b: float) -> bool:
     """Equal but for the rounding of a float32."""
     return isinstance(a, int | float) and abs(a - b) <= _CLOSE * max(1.0, abs(b))
 

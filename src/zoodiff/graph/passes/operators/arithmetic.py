@@ -8,8 +8,7 @@ along one axis of the data says so in ``axis``.
 
 from __future__ import annotations
 
-from typing import Any
-
+from zoodiff.graph.ir import AttributeValue
 from zoodiff.graph.mutable import Net, Op
 
 NOTE = "arithmetic"
@@ -42,7 +41,7 @@ def run(net: Net) -> None:
         net.become(node, "Mul", {"value": -1.0}, NOTE)
 
 
-def _negate_then_add(net: Net, node: Op, value: Any) -> None:
+def _negate_then_add(net: Net, node: Op, value: AttributeValue) -> None:
     shape = net.shape(node.inputs[0])
     negated = net.add(
         "Mul", f"{node.name}/negated", node.inputs, shape, {"value": -1.0}, order=node.order
@@ -52,7 +51,7 @@ def _negate_then_add(net: Net, node: Op, value: Any) -> None:
     net.become(node, "Add", attributes | {"value": value}, NOTE)
 
 
-def _listed(value: Any) -> list[float]:
+def _listed(value: list[float] | float) -> list[float]:
     return list(value) if isinstance(value, list) else [value]
 
 

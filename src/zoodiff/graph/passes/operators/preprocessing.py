@@ -32,7 +32,7 @@ def _affine(node: Op, channels: int) -> Affine | None:
     """Scale and offset of one step, or None."""
     if node.op not in {"Add", "Mul"} or len(node.inputs) != 1 or node.parameters:
         return None
-    value: Any = node.attributes.get("value")
+    value = node.attributes.get("value")
     if isinstance(value, list):
         if node.attributes.get("axis") != 1 or len(value) not in (1, channels):
             return None

@@ -8,8 +8,6 @@ the product's ``transA`` or ``transB``. ``axis`` of a linear layer counts from t
 
 from __future__ import annotations
 
-from typing import Any
-
 from zoodiff.graph.mutable import Net, Op
 
 NOTE = "products"
@@ -43,7 +41,7 @@ def scales(net: Net) -> None:
 def _number(node: Op | None) -> float | None:
     if node is None or node.op != "Mul" or len(node.inputs) != 1 or node.parameters:
         return None
-    value: Any = node.attributes.get("value")
+    value = node.attributes.get("value")
     return float(value) if isinstance(value, int | float) else None
 
 

@@ -38,7 +38,7 @@ def run(net: Net) -> None:
         net.remove(node)
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: object) -> Any:
     if isinstance(value, dict):
         return tuple(sorted((key, _frozen(item)) for key, item in value.items()))
     return tuple(value) if isinstance(value, list) else value

@@ -8,7 +8,7 @@ reshape. Slices name their axes in order and leave out those of which they take 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from zoodiff.graph.mutable import Net, Op
 
@@ -57,7 +57,7 @@ def after_layout(net: Net) -> None:
     run(net)
 
 
-def moves_only_ones(shape: Any, perm: Any) -> bool:
+def moves_only_ones(shape: Sequence[int], perm: Sequence[int]) -> bool:
     """Whether the axes with more than one element keep their order."""
     if not shape:
         return False
