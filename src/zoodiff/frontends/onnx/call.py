@@ -169,3 +169,6 @@ class Call:
 
 WEIGHTS = ("float", "bfloat", "int8", "uint8", "int32")
 """Types that weights come in, quantised ones and their biases included; int64 holds shapes."""
+
+Handler = Callable[[Call], Value | list[Value] | None]
+"""Adds the nodes of one ONNX node; None for what it cannot express exactly."""
