@@ -155,6 +155,5 @@ def _step(
         shape,
         attributes,
         order=node.order + at,
-        notes=[NOTE],
-    )
+    ).noted(NOTE)
     return made.output

@@ -85,8 +85,7 @@ def _to_linear(net: Net, node: Op) -> None:
             (shape[0], inside, 1, 1),
             {"shape": [shape[0], inside, 1, 1]},
             order=node.order - 0.25,
-            notes=[NOTE],
-        )
+        ).noted(NOTE)
         net.read(node, [flat.output])
     net.become(
         node,

@@ -29,7 +29,7 @@ def run(net: Net) -> None:
         if net.shape(node.output) == kept:
             net.become(node, kind, {}, NOTE)
         else:
-            pool = net.add(kind, node.name, node.inputs, kept, {}, order=node.order, notes=[NOTE])
+            pool = net.add(kind, node.name, node.inputs, kept, {}, order=node.order).noted(NOTE)
             net.read(node, [pool.output])
             net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
     for node in net.of("AveragePool", "MaxPool"):

@@ -82,8 +82,7 @@ def _fold(net: Net, tensor: str, channels: int) -> None:
                 shape,
                 attributes,
                 order=order,
-                notes=notes,
-            )
+            ).noted(*notes)
             reader = made.output
     net.redirect(last.output, reader)
     for step in reversed(steps):

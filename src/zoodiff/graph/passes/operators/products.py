@@ -96,8 +96,8 @@ def _turned_factor(net: Net, node: Op, position: int) -> None:
     if swapped != sorted(perm):
         shape = [net.shape(rest)[axis] for axis in swapped]
         attributes = {"perm": swapped}
-        made = net.add(
-            "Transpose", turn.name, [rest], shape, attributes, order=turn.order, notes=turn.notes
+        made = net.add("Transpose", turn.name, [rest], shape, attributes, order=turn.order).noted(
+            *turn.notes
         )
         rest = made.output
     if turn is not outer:

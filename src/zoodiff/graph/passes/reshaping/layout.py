@@ -93,8 +93,7 @@ class _Walk:
                 shape,
                 {"perm": list(perm)},
                 order=order - 0.5,
-                notes=[NOTE],
-            )
+            ).noted(NOTE)
             self.made[key] = node.output
         return self.made[key]
 

@@ -201,8 +201,8 @@ class _Walk:
             shape[axis] = end - start
             bounds = {"axes": [axis], "starts": [start], "ends": [end], "steps": [1]}
             made = self._net.add(
-                "Slice", node.name, [tensor], shape, bounds, order=node.order, notes=[NOTE]
-            )
+                "Slice", node.name, [tensor], shape, bounds, order=node.order
+            ).noted(NOTE)
             self._slices[key] = made.output
         return self._slices[key]
 
@@ -285,7 +285,6 @@ class _Walk:
                 shape,
                 attributes,
                 order=min(order, 1e8) - 0.1 * ahead,
-                notes=[NOTE],
-            )
+            ).noted(NOTE)
             self._made[key] = made.output
         return self._made[key]

@@ -133,8 +133,8 @@ def _split(net: Net, node: Op) -> None:
         bounds = {"axes": [axis], "starts": [start], "ends": [start + size], "steps": [1]}
         order = node.order + position / (len(sizes) + 1)
         piece = net.add(
-            "Slice", node.name, node.inputs, net.shape(output), bounds, order=order, notes=[NOTE]
-        )
+            "Slice", node.name, node.inputs, net.shape(output), bounds, order=order
+        ).noted(NOTE)
         net.redirect(output, piece.output)
         start += size
     net.remove(node)

@@ -31,8 +31,7 @@ def run(net: Net) -> None:
                 attributes,
                 parameters=[part(p, start, end) for p in node.parameters],
                 order=node.order + position / (len(cuts) + 1),
-                notes=[*node.notes, NOTE],
-            )
+            ).noted(*node.notes, NOTE)
             net.redirect(reader.output, made.output)
             net.remove(reader)
         net.remove(node)

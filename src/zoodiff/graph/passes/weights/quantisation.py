@@ -56,8 +56,7 @@ def _rectified(net: Net, node: Op) -> None:
         net.shape(node.inputs[0]),
         attributes,
         order=node.order - 0.25,
-        notes=[NOTE],
-    )
+    ).noted(NOTE)
     net.read(node, [made.output])
 
 
