@@ -9,21 +9,21 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 
 @contextlib.contextmanager
 def without_network() -> Iterator[None]:
     """Let every look-up of a host and every connection over a network raise OSError."""
 
-    def refuse(*arguments: Any, **keywords: Any) -> Any:
+    def refuse(*arguments: object, **keywords: object) -> NoReturn:
         raise OSError("nothing is fetched unless that is allowed (--download)")
 
     names = ("getaddrinfo", "gethostbyname", "create_connection")
     before = {name: getattr(socket, name) for name in names}
     connect = socket.socket.connect
 
-    def connect_here(self: Any, address: Any) -> None:
+    def connect_here(self: socket.socket, address: Any) -> None:
         if self.family != socket.AF_UNIX:
             refuse()
         connect(self, address)
