@@ -112,7 +112,7 @@ def run(
 
 def report_folder(results: str, study: str) -> Path:
     """Where a study's report goes unless the user says otherwise: beside results in a folder."""
-    from zoodiff.store.open import is_address
+    from zoodiff.addresses import is_address
 
     return Path("report" if is_address(results) else f"{results}/report") / study
 

@@ -9,7 +9,6 @@ fixes its number of threads when its runtime starts; ``describe`` keeps clear of
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import inspect
 import os
 import socket
@@ -29,6 +28,7 @@ from zoodiff.errors import (
     WeightsUnavailableError,
 )
 from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.keras.catalogue import ZOO
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import of_keras
@@ -172,7 +172,7 @@ class KerasBackend:
             )
 
         with load_stages.stage(load_stages.CHECKS):
-            sha256 = _sha256(file) if file else None
+            sha256 = sha256_of(file) if file else None
         return KerasNetwork(
             weights_state="random" if name == RANDOM else "published",
             weights_sha256=sha256,
@@ -374,8 +374,3 @@ def _size(variable: Variable) -> int:
     for extent in variable.shape:
         size *= int(extent)
     return size
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
