@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from zoodiff.accuracy.predictions import read_columns
 from zoodiff.data import datasets
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError
 from zoodiff.host.provenance import hardware, now
 from zoodiff.results import Interval
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _TOP = 5
 
 
-def measure(engine: LocalEngine, task: Task, entry: Entry) -> tuple[Record, bytes]:
+def measure(engine: WorkerPool, task: Task, entry: Entry) -> tuple[Record, bytes]:
     """Measure one entry; return its record and the Parquet file of its predictions.
 
     Raises MeasurementError where the entry's label space is not the data set's.

@@ -1,10 +1,11 @@
 """One pass over a data set for all entries.
 
 Each image is read and decoded once, and resized once for each distinct geometry, however many
-entries there are. The work is done in *lanes*: in each, one worker decodes while others, one for
-each zoo, run networks on one thread. So every core has work that waits for no other core, which
-on one machine is faster than networks of several threads; only their weights are held once a lane.
-What is finished is kept on disk, image by image, and a run that was killed goes on from there.
+entries there are. The work is done in parallel *pipelines*: in each, one worker decodes while
+others, one for each zoo, run networks on one thread. So every core has work that waits for no other
+core, which on one machine is faster than networks of several threads; only their weights are held
+once per pipeline. What is finished is kept on disk, image by image, and a run that was killed goes
+on from there.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from zoodiff.accuracy.checkpoints import Keeps, Part
 from zoodiff.accuracy.encoded import EncodedImages
 from zoodiff.accuracy.evaluation import Evaluation, Repeated, collect
 from zoodiff.accuracy.predictions import Predictions, predictions
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.messages import Array, Classify, Load
@@ -54,16 +55,16 @@ class _Chunk:
 
 
 class Evaluator:
-    """Runs contestants over a data set; ``step`` is called with (images done, of)."""
+    """Runs entries over a data set; ``step`` is called with (images done, of)."""
 
     def __init__(
         self,
-        engine: LocalEngine,
-        contestants: Sequence[Contestant],
+        engine: WorkerPool,
+        subjects: Sequence[EvaluatedEntry],
         images: ImageSet,
         parts: Keeps,
         *,
-        lanes: int = 1,
+        pipelines: int = 1,
         batch: int = 16,
         seed: int = 0,
         numbers: Sequence[int] | None = None,
@@ -71,14 +72,14 @@ class Evaluator:
         enough: Callable[[Part], bool] | None = None,
         first: int = 0,
     ) -> None:
-        self._engine, self._contestants, self._images = engine, list(contestants), images
-        self._parts, self._lanes, self._batch, self._seed = parts, lanes, batch, seed
+        self._engine, self._subjects, self._images = engine, list(subjects), images
+        self._parts, self._pipelines, self._batch, self._seed = parts, pipelines, batch, seed
         self._numbers = list(range(len(images)) if numbers is None else numbers)
         self._step = step
-        self._encoded = EncodedImages(images, lanes)
+        self._encoded = EncodedImages(images, pipelines)
         self._first = first
         """Number of the first part, where other parts of the data set are done elsewhere."""
-        self._geometries = list(dict.fromkeys(one.geometry for one in contestants))
+        self._geometries = list(dict.fromkeys(one.geometry for one in subjects))
         self._decoding = decoding(list(dict.fromkeys(one.library for one in self._geometries)))
         self._lock = threading.Lock()
         self._failed: dict[str, str] = {}
@@ -89,18 +90,18 @@ class Evaluator:
         self._enough = enough
         """Is shown each part in the order of the images; says whether no more are needed."""
         self._begun: dict[int, Part] = {}
-        """Parts of an interrupted run that lack some contestants."""
+        """Parts of an interrupted run that lack some entries."""
         self._waiting: dict[int, Part] = {}
         self._shown = 0
         self._satisfied = threading.Event()
         self._error: BaseException | None = None
-        self._done = self._decoding_lanes = 0
+        self._done = self._decoding_pipelines = 0
 
     def run(self) -> Evaluation:
         """Do what is missing and return all of it.
 
-        A contestant whose worker fails is left out with the reason. Raises MeasurementError where
-        no contestant is left, and what a thread raised.
+        An entry whose worker fails is left out with the reason. Raises MeasurementError where
+        no entry is left, and what a thread raised.
         """
         import time
 
@@ -117,16 +118,16 @@ class Evaluator:
             self._work(chunks, missing)
         count = self._shown if self._satisfied.is_set() else len(chunks)
         parts = [self._parts.get(self._first + k) for k in range(count)]
-        found = collect(self._contestants, parts, self._failed, time.perf_counter() - begin)
+        found = collect(self._subjects, parts, self._failed, time.perf_counter() - begin)
         found.done_now = self._done - before
         return found
 
     def _kept(self, number: int) -> bool:
-        """Whether a part is finished for all contestants; takes over what it knows of them."""
+        """Whether a part is finished for all entries; takes over what it knows of them."""
         if not self._parts.has(number):
             return False
         part = self._parts.get(number)
-        for one in self._contestants:
+        for one in self._subjects:
             if one.name not in part.found or one.name not in part.facts:
                 continue
             facts = part.facts[one.name]
@@ -135,7 +136,7 @@ class Evaluator:
             self._versions.setdefault("decoder", facts["decoder"])
             if facts["repeated"] is not None:
                 self._repeated.setdefault(one.name, Repeated(*facts["repeated"]))
-        names = {one.name for one in self._contestants}
+        names = {one.name for one in self._subjects}
         if names <= part.found.keys():
             return True
         self._begun[number] = part
@@ -150,7 +151,7 @@ class Evaluator:
         )
         return part if same else None
 
-    def _facts(self, one: Contestant, number: int) -> dict[str, Any]:
+    def _facts(self, one: EvaluatedEntry, number: int) -> dict[str, Any]:
         again = self._repeated.get(one.name) if number == 0 else None
         return {
             "loaded": self._loaded.get(one.handle, {}),
@@ -174,15 +175,18 @@ class Evaluator:
         todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         for number in missing:
             todo.put(number)
-        lanes = min(self._lanes, len(missing))
-        for _ in range(lanes):
+        pipelines = min(self._pipelines, len(missing))
+        for _ in range(pipelines):
             todo.put(None)
-        ready: queue.Queue[_Chunk | None] = queue.Queue(maxsize=lanes + 1)
-        self._decoding_lanes = lanes
+        ready: queue.Queue[_Chunk | None] = queue.Queue(maxsize=pipelines + 1)
+        self._decoding_pipelines = pipelines
         decoders = [
-            thread(self._guard, self._decode, lane, chunks, todo, ready) for lane in range(lanes)
+            thread(self._guard, self._decode, pipeline, chunks, todo, ready)
+            for pipeline in range(pipelines)
         ]
-        runners = [thread(self._guard, self._classify, lane, ready) for lane in range(lanes)]
+        runners = [
+            thread(self._guard, self._classify, pipeline, ready) for pipeline in range(pipelines)
+        ]
         try:
             for one in (*decoders, *runners):
                 one.start()
@@ -196,7 +200,7 @@ class Evaluator:
                     one.join(60)
             # Workers end with the thread that started them: none of these can be used again.
             self._engine.release(self._decoding, "decode")
-            for spec in dict.fromkeys(one.entry.worker for one in self._contestants):
+            for spec in dict.fromkeys(one.entry.worker for one in self._subjects):
                 self._engine.release(spec, "accuracy")
         if self._error is not None:
             raise self._error
@@ -217,13 +221,13 @@ class Evaluator:
 
     def _decode(
         self,
-        lane: int,
+        pipeline: int,
         chunks: list[list[int]],
         todo: queue.SimpleQueue[int | None],
         ready: queue.Queue[_Chunk | None],
     ) -> None:
         with self._lock:
-            worker = self._engine.worker(self._decoding, "decode", copy=lane)
+            worker = self._engine.worker(self._decoding, "decode", copy=pipeline)
         versions = worker.hello("importing what decodes images")
         with self._lock:
             self._versions["decoder"] = versions
@@ -233,8 +237,8 @@ class Evaluator:
                 break
             self._hand_on(self._decoded(worker, number, chunks[number]), ready)
         with self._lock:
-            self._decoding_lanes -= 1
-            last = self._decoding_lanes == 0
+            self._decoding_pipelines -= 1
+            last = self._decoding_pipelines == 0
         if last:
             for _ in range(ready.maxsize - 1):
                 self._hand_on(None, ready)
@@ -268,11 +272,11 @@ class Evaluator:
 
     # Classifying
 
-    def _classify(self, lane: int, ready: queue.Queue[_Chunk | None]) -> None:
+    def _classify(self, pipeline: int, ready: queue.Queue[_Chunk | None]) -> None:
         workers: dict[str, WorkerClient] = {}
-        for one in self._contestants:
+        for one in self._subjects:
             if not self._stop.is_set() and one.handle not in workers:
-                self._load(one, lane, workers)
+                self._load(one, pipeline, workers)
         while not self._stop.is_set():
             try:
                 chunk = ready.get(timeout=0.5)
@@ -282,16 +286,16 @@ class Evaluator:
                 return
             self._finish(chunk, self._answers(chunk, workers))
 
-    def _load(self, one: Contestant, lane: int, workers: dict[str, WorkerClient]) -> None:
+    def _load(self, one: EvaluatedEntry, pipeline: int, workers: dict[str, WorkerClient]) -> None:
         with self._lock:
-            worker = self._engine.worker(one.entry.worker, "accuracy", copy=lane)
+            worker = self._engine.worker(one.entry.worker, "accuracy", copy=pipeline)
         try:
             model, weights = one.entry.model.name, one.entry.weights_name
             request = Load(one.handle, model, weights, self._seed, worker.threads)
             loaded = asdict(worker.load(request, doing=f"loading {one.name}"))
             versions = worker.hello("asking for versions")
         except ZoodiffError as error:
-            for other in self._contestants:
+            for other in self._subjects:
                 if other.handle == one.handle:
                     self._fail(other.name, str(error))
             return
@@ -303,14 +307,14 @@ class Evaluator:
     def _fail(self, name: str, why: str) -> None:
         with self._lock:
             self._failed.setdefault(name, why)
-            if len(self._failed) == len(self._contestants):
+            if len(self._failed) == len(self._subjects):
                 first = next(iter(self._failed.values()))
                 raise MeasurementError(f"no entry could be run; the first: {first}")
 
     def _answers(self, chunk: _Chunk, workers: dict[str, WorkerClient]) -> dict[str, NDArray[Any]]:
         found: dict[str, NDArray[Any]] = {}
         begun = self._before(chunk)
-        for one in self._contestants:
+        for one in self._subjects:
             if begun is not None and one.name in begun.found:
                 continue
             with self._lock:
@@ -325,7 +329,7 @@ class Evaluator:
                 WorkerClient.unshare(array)
         return found
 
-    def _classified(self, one: Contestant, chunk: _Chunk, worker: WorkerClient) -> NDArray[Any]:
+    def _classified(self, one: EvaluatedEntry, chunk: _Chunk, worker: WorkerClient) -> NDArray[Any]:
         """(images, outputs) of a chunk."""
         import numpy as np
 
@@ -363,12 +367,12 @@ class Evaluator:
         begun = self._before(chunk)
         if begun is not None:
             found, facts = dict(begun.found), dict(begun.facts)
-        for one in self._contestants:
+        for one in self._subjects:
             if one.name not in outputs:
                 continue
             values = np.asarray(outputs[one.name])[kept]
             try:
-                outward = outward_of(one, self._images, values.shape[1])
+                label_mapping = label_mapping_of(one, self._images, values.shape[1])
                 wrong = int((~np.isfinite(values)).any(1).sum())
                 if wrong:
                     raise MeasurementError(
@@ -378,7 +382,7 @@ class Evaluator:
             except ZoodiffError as error:
                 self._fail(one.name, str(error))
                 continue
-            found[one.name] = predictions(values, labels[kept], outward)
+            found[one.name] = predictions(values, labels[kept], label_mapping)
             facts[one.name] = self._facts(one, chunk.number)
             if self._parts.wants_outputs:
                 whole[one.name] = values
@@ -399,7 +403,7 @@ class Evaluator:
             self._step(self._done, len(self._numbers))
 
 
-def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int64]:
+def label_mapping_of(one: EvaluatedEntry, images: ImageSet, width: int) -> NDArray[np.int64]:
     """Which output means which class of the data set; -1 for none.
 
     Raises MeasurementError where the number of outputs fits no label space, UsageError where two
@@ -408,7 +412,7 @@ def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int6
     return mapping(space_of(one, images, width), images.space or LabelSpace("classes", width))
 
 
-def space_of(one: Contestant, images: ImageSet, width: int) -> LabelSpace:
+def space_of(one: EvaluatedEntry, images: ImageSet, width: int) -> LabelSpace:
     """The label space of an entry with so many outputs; what it does not say, the images do.
 
     Raises MeasurementError where the number of outputs fits no label space.

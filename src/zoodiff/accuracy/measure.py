@@ -14,11 +14,11 @@ from zoodiff.accuracy.checkpoints import Part, Parts
 from zoodiff.accuracy.evaluation import Evaluation, Repeated
 from zoodiff.accuracy.evaluator import Evaluator
 from zoodiff.accuracy.predictions import Predictions, Stored, from_parquet, to_parquet
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.cores import count_usable_cores
 from zoodiff.data.images import ImageSet, content_hash
 from zoodiff.data.labels import mapping
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.host.provenance import hardware, identity, installed_versions, now
 from zoodiff.results import Interval
@@ -49,7 +49,7 @@ _SAME_ANSWER = 1e-2
 class Settings:
     """How a pass is made; none of it but ``limit`` and ``seed`` changes the result."""
 
-    lanes: int = 1
+    pipelines: int = 1
     batch: int = 16
     limit: int | None = None
     seed: int = 0
@@ -99,7 +99,7 @@ def pair_level(pairs: int) -> float:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Records in the order of the contestants, and what a user should know."""
+    """Records in the order of the entries, and what a user should know."""
 
     records: tuple[Record, ...]
     failures: tuple[Failure, ...]
@@ -110,54 +110,54 @@ class Outcome:
     """None where everything was in the store already."""
 
 
-def default_lanes() -> int:
+def default_pipelines() -> int:
     """The cores that this process may use."""
     return count_usable_cores()
 
 
 def measure(
-    engine: LocalEngine,
-    contestants: Sequence[Contestant],
+    engine: WorkerPool,
+    subjects: Sequence[EvaluatedEntry],
     images: ImageSet,
     store: Store,
     settings: Settings,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Outcome:
-    """Accuracy of all contestants on the images; what the store has is not measured again.
+    """Accuracy of all entries on the images; what the store has is not measured again.
 
     Raises UsageError for entries that are named twice and images without labels, MeasurementError
     where too many images are damaged or no entry could be run.
     """
-    asked = prepare(contestants, images, settings)
-    with waiting_for(store.leases, asked.lease):
-        todo = look(asked, store, settings)
-        if not todo.missing:
-            return finish(todo, images, store, settings, None)
+    plan = prepare(subjects, images, settings)
+    with waiting_for(store.leases, plan.lease):
+        pending = find_pending(plan, store, settings)
+        if not pending.missing:
+            return finish(pending, images, store, settings, None)
         begun = now()
         found = Evaluator(
             engine,
-            todo.missing,
+            pending.missing,
             images,
-            todo.parts(store),
-            lanes=settings.lanes,
+            pending.parts(store),
+            pipelines=settings.pipelines,
             batch=settings.batch,
             seed=settings.seed,
-            numbers=todo.asked.numbers,
+            numbers=pending.plan.numbers,
             step=step,
-            enough=Judge([one.name for one in contestants], settings.decide)
+            enough=Judge([one.name for one in subjects], settings.decide)
             if settings.decide is not None
             else None,
         ).run()
-        return finish(todo, images, store, settings, found, begun)
+        return finish(pending, images, store, settings, found, begun)
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationPlan:
     """A pass over a data set before anything is looked up."""
 
-    contestants: tuple[Contestant, ...]
+    subjects: tuple[EvaluatedEntry, ...]
     keys: dict[str, str]
-    """Of the records, by the contestants' names."""
+    """Of the records, by the entries' names."""
     numbers: list[int]
     """Of the images that are to be seen, in the order of the parts."""
 
@@ -175,21 +175,23 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Todo:
+class PendingEvaluation:
     """A pass over a data set, and what of it the store has."""
 
-    asked: Asked
+    plan: EvaluationPlan
     known: dict[str, Record]
-    missing: tuple[Contestant, ...]
+    missing: tuple[EvaluatedEntry, ...]
 
     def parts(self, store: Store) -> Parts:
         """Where what is finished of it lies."""
-        return Parts(store.files, f"unfinished/{self.asked.folder}")
+        return Parts(store.files, f"unfinished/{self.plan.folder}")
 
 
-def prepare(contestants: Sequence[Contestant], images: ImageSet, settings: Settings) -> Asked:
+def prepare(
+    subjects: Sequence[EvaluatedEntry], images: ImageSet, settings: Settings
+) -> EvaluationPlan:
     """What a pass asks for; raises UsageError as ``measure`` does."""
-    names = Counter(one.name for one in contestants)
+    names = Counter(one.name for one in subjects)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise UsageError(f"{twice[0]} is named twice; name it once")
@@ -198,21 +200,21 @@ def prepare(contestants: Sequence[Contestant], images: ImageSet, settings: Setti
             f"the images of {images.name} have no labels; name the file with them with --truth"
         )
     _check_labels(images)
-    keys = {one.name: _key(one, images, settings, names) for one in contestants}
-    return Asked(tuple(contestants), keys, _numbers(len(images), settings))
+    keys = {one.name: _key(one, images, settings, names) for one in subjects}
+    return EvaluationPlan(tuple(subjects), keys, _numbers(len(images), settings))
 
 
-def look(asked: Asked, store: Store, settings: Settings) -> Todo:
+def find_pending(plan: EvaluationPlan, store: Store, settings: Settings) -> PendingEvaluation:
     """What is missing; whoever asks holds the lease, so that nobody else is at work on it."""
-    known = {} if settings.fresh else _known(store, asked.keys)
-    if settings.decide is not None and len(known) < len(asked.keys):
+    known = {} if settings.fresh else _known(store, plan.keys)
+    if settings.decide is not None and len(known) < len(plan.keys):
         known = {}  # how many images are needed depends on all entries
-    missing = tuple(one for one in asked.contestants if one.name not in known)
-    return Todo(asked, known, missing)
+    missing = tuple(one for one in plan.subjects if one.name not in known)
+    return PendingEvaluation(plan, known, missing)
 
 
 def finish(
-    todo: Todo,
+    pending: PendingEvaluation,
     images: ImageSet,
     store: Store,
     settings: Settings,
@@ -223,13 +225,13 @@ def finish(
 
     Raises MeasurementError where too many images are damaged.
     """
-    known = dict(todo.known)
+    known = dict(pending.known)
     failures: list[Failure] = []
     left_out: dict[str, str] = {}
     speed = None
     notes = list(images.notes)
     if found is not None:
-        numbers = todo.asked.numbers[: len(found.hashes)]
+        numbers = pending.plan.numbers[: len(found.hashes)]
         _check_counts(found, numbers)
         left_out = {images.samples[k].name: why for k, why in found.left_out.items()}
         _check_damage(left_out, len(numbers), settings)
@@ -240,21 +242,21 @@ def finish(
                 architecture=one.entry.model.architecture,
                 reason=found.failed[one.name],
             )
-            for one in todo.missing
+            for one in pending.missing
             if one.name in found.failed
         ]
-        for one in todo.missing:
+        for one in pending.missing:
             if one.name in found.found:
-                key = todo.asked.keys[one.name]
+                key = pending.plan.keys[one.name]
                 known[one.name] = _record(one, images, found, key, settings, begun, numbers, store)
         if not failures:  # else they save work when the failed ones are tried again
-            todo.parts(store).remove()
+            pending.parts(store).remove()
         speed = found.done_now / found.seconds if found.seconds else None
         repeated = len(found.hashes) - len(set(found.hashes))
         if repeated:
             copies = "image is a copy" if repeated == 1 else "images are copies"
             notes.append(f"{repeated} {copies} of others, to the byte")
-    records = tuple(known[one.name] for one in todo.asked.contestants if one.name in known)
+    records = tuple(known[one.name] for one in pending.plan.subjects if one.name in known)
     return Outcome(records, tuple(failures), left_out, tuple(notes), speed)
 
 
@@ -277,7 +279,7 @@ def _numbers(count: int, settings: Settings) -> list[int]:
     return drawn if settings.decide is not None else sorted(drawn)
 
 
-def _key(one: Contestant, images: ImageSet, settings: Settings, names: Iterable[str]) -> str:
+def _key(one: EvaluatedEntry, images: ImageSet, settings: Settings, names: Iterable[str]) -> str:
     decide = {"decide": settings.decide, "among": sorted(names)} if settings.decide else {}
     return key_of(
         kind="accuracy",
@@ -338,7 +340,7 @@ def _check_damage(left_out: dict[str, str], total: int, settings: Settings) -> N
 
 
 def _record(
-    one: Contestant,
+    one: EvaluatedEntry,
     images: ImageSet,
     found: Evaluation,
     key: str,
@@ -397,9 +399,9 @@ def _record(
             calibration_error=calibration.expected_calibration_error(
                 np.clip(mine.probabilities[:, 0], 0, 1), top1
             ),
-            taken=list(one.taken),
-            guards=[
-                *_guards(mine, top1, images, loaded.get("weights_state") == "random"),
+            defaulted=list(one.defaulted),
+            failed_checks=[
+                *_failed_checks(mine, top1, images, loaded.get("weights_state") == "random"),
                 *_depends(found.repeated.get(one.name)),
                 *_without_output(one, images, found),
             ],
@@ -409,7 +411,7 @@ def _record(
     return record
 
 
-def _guards(
+def _failed_checks(
     mine: Predictions, top1: NDArray[np.bool_], images: ImageSet, random: bool
 ) -> list[str]:
     """What makes a number doubtful. Random weights are at chance, as they should be."""
@@ -439,12 +441,12 @@ def _depends(again: Repeated | None) -> list[str]:
     ]
 
 
-def _without_output(one: Contestant, images: ImageSet, found: Evaluation) -> list[str]:
+def _without_output(one: EvaluatedEntry, images: ImageSet, found: Evaluation) -> list[str]:
     """Said where images are of classes that the entry does not know; they count as wrong."""
     if one.labels.classes == 0 or images.space is None:
         return []
-    outward = mapping(one.labels, images.space)
-    lost = [label for label in found.labels.tolist() if label >= 0 and outward[label] < 0]
+    label_mapping = mapping(one.labels, images.space)
+    lost = [label for label in found.labels.tolist() if label >= 0 and label_mapping[label] < 0]
     if not lost:
         return []
     count, space = len(set(lost)), images.space

@@ -15,10 +15,10 @@ from zoodiff._version import __version__
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.checkpoints import Memory
 from zoodiff.accuracy.comparison import Pair
-from zoodiff.accuracy.evaluator import Evaluator, outward_of
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.evaluator import Evaluator, label_mapping_of
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
 from zoodiff.preprocessing.alone import script
 from zoodiff.preprocessing.geometry import steps
@@ -52,8 +52,8 @@ class Shown:
 
 def write(
     folder: Path,
-    engine: LocalEngine,
-    sides: tuple[Contestant, Contestant],
+    engine: WorkerPool,
+    sides: tuple[EvaluatedEntry, EvaluatedEntry],
     images: ImageSet,
     pair: Pair,
     explanation: Explanation | None = None,
@@ -97,8 +97,8 @@ _SIDES = ("first", "second")
 
 
 def _shown(
-    engine: LocalEngine,
-    one: Contestant,
+    engine: WorkerPool,
+    one: EvaluatedEntry,
     images: ImageSet,
     number: int,
     data: bytes,
@@ -112,9 +112,11 @@ def _shown(
         why = [*found.failed.values(), *found.left_out.values()]
         raise MeasurementError(f"{one.name}: {why[0]}")
     answered = parts.get(0).outputs[one.name][0]
-    outward = outward_of(one, images, len(answered))
+    label_mapping = label_mapping_of(one, images, len(answered))
     order = (-answered).argsort(kind="stable")[:5].tolist()
-    meant = {int(output): label for label, output in enumerate(outward.tolist()) if output >= 0}
+    meant = {
+        int(output): label for label, output in enumerate(label_mapping.tolist()) if output >= 0
+    }
     layout = found.loaded[one.handle].get("layout", "NCHW")
     pixels, size = _pixels(engine, one, images, data)
     problem, text = "", ""
@@ -135,7 +137,7 @@ def _shown(
 
 
 def _pixels(
-    engine: LocalEngine, one: Contestant, images: ImageSet, data: bytes
+    engine: WorkerPool, one: EvaluatedEntry, images: ImageSet, data: bytes
 ) -> tuple[NDArray[Any], tuple[int, int]]:
     """(1, rows, columns, 3) of the image, and its size before it was resized."""
 

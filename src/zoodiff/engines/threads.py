@@ -13,7 +13,7 @@ from zoodiff.workers.limits import Limits
 _HERE = "this machine"
 
 
-class Threads:
+class LocalEngine:
     """So many slots on this machine."""
 
     name = "local"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zoodiff.engines.local import LocalEngine
-from zoodiff.host.environment import Environment, surroundings_of
+from zoodiff.engines.pool import WorkerPool
+from zoodiff.host.environment import Environment, runtime_info_of
 from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
-from zoodiff.latency.benchmark import Course, Effort, Measured, with_controls
+from zoodiff.latency.benchmark import Budget, Measured, Samples, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
-from zoodiff.latency.conditions import Scope
-from zoodiff.latency.subject import Contestant, Timed
+from zoodiff.latency.conditions import Conditions
+from zoodiff.latency.subject import BenchmarkProcess, TimedEntry
 from zoodiff.results import Interval
 from zoodiff.stats import ratios
 from zoodiff.store.records import Failure, LatencyValues, Record, WeightsInfo
@@ -20,24 +20,24 @@ from zoodiff.tasks import Task
 
 
 def measure(
-    engine: LocalEngine, task: Task, on_step: Callable[[int, int], None]
+    engine: WorkerPool, task: Task, on_step: Callable[[int, int], None]
 ) -> tuple[list[Record], list[Failure]]:
     """Measure all entries of a latency task; ``on_step(done, of)`` is told the progress.
 
     An entry that cannot be loaded or dies becomes a failure; the others go on.
     """
     settings = task.settings
-    scope = Scope(batch=settings["batch"], threads=settings["threads"])
-    contestants = [Contestant(str(entry.ref), entry, scope) for entry in task.entries]
+    conditions = Conditions(batch=settings["batch"], threads=settings["threads"])
+    subjects = [TimedEntry(str(entry.ref), entry, conditions) for entry in task.entries]
     started = now()
     measured = measure_rounds(
-        with_controls(contestants),
-        effort_of(settings),
-        lambda one: Timed(one, seed=settings["seed"], limits=engine.limits),
+        with_controls(subjects),
+        budget_of(settings),
+        lambda one: BenchmarkProcess(one, seed=settings["seed"], limits=engine.limits),
         step=on_step,
     )
-    for course in measured.courses:
-        engine.learn(course.contestant.entry.worker, course.loaded.versions)
+    for samples in measured.samples:
+        engine.learn(samples.subject.entry.worker, samples.loaded.versions)
     failures = [
         Failure(
             kind="latency",
@@ -51,9 +51,9 @@ def measure(
     return records_of(task, measured, started), failures
 
 
-def effort_of(settings: dict[str, Any]) -> Effort:
+def budget_of(settings: dict[str, Any]) -> Budget:
     """How much a study measures: a stated number of rounds, in a stated number of processes."""
-    return Effort(
+    return Budget(
         seconds=settings["max_seconds"],
         processes=settings["processes"],
         most_processes=settings["processes"],
@@ -64,18 +64,20 @@ def effort_of(settings: dict[str, Any]) -> Effort:
 
 
 def records_of(task: Task, measured: Measured, started: str) -> list[Record]:
-    """A record of each contestant, the controls included; all name ``started`` as their group."""
+    """A record of each entry, the controls included; all name ``started`` as their group."""
     finished = now()
-    return [_record(task, one, measured, started, finished) for one in measured.courses]
+    return [_record(task, one, measured, started, finished) for one in measured.samples]
 
 
-def _record(task: Task, course: Course, measured: Measured, started: str, finished: str) -> Record:
+def _record(
+    task: Task, samples: Samples, measured: Measured, started: str, finished: str
+) -> Record:
     import numpy as np
 
-    one, loaded = course.contestant, course.loaded
-    calls = np.concatenate(course.calls)
+    one, loaded = samples.subject, samples.loaded
+    calls = np.concatenate(samples.calls)
     quantiles = [float(q) for q in np.quantile(calls, [0.1, 0.9, 0.99])]
-    centre = ratios.latency(course.medians)
+    centre = ratios.latency(samples.medians)
     return Record(
         key=task.key(one.entry, one.copy),
         entry=str(one.entry.ref),
@@ -104,23 +106,23 @@ def _record(task: Task, course: Course, measured: Measured, started: str, finish
             p90_ms=quantiles[1],
             p99_ms=quantiles[2],
             calls=len(calls),
-            round_medians_ms=[float(ms) for rounds in course.medians for ms in rounds],
-            round_quartiles_ms=[float(ms) for rounds in course.rounds for ms in rounds],
-            process_rounds=[len(rounds) for rounds in course.rounds],
-            overhead_ms=course.overhead_ms,
-            paused_ms=float(np.median(course.paused_ms)) if course.paused_ms else None,
-            peak_rss_bytes=course.peak_rss_bytes,
-            scope=dict(loaded.stated.aspects),
+            round_medians_ms=[float(ms) for rounds in samples.medians for ms in rounds],
+            round_quartiles_ms=[float(ms) for rounds in samples.rounds for ms in rounds],
+            process_rounds=[len(rounds) for rounds in samples.rounds],
+            overhead_ms=samples.overhead_ms,
+            paused_ms=float(np.median(samples.paused_ms)) if samples.paused_ms else None,
+            peak_rss_bytes=samples.peak_rss_bytes,
+            conditions=dict(loaded.conditions.values),
             stopped=measured.stopped,
-            disturbances=list(measured.disturbances),
-            environment=_environment(course).to_dict(),
+            system_noise=list(measured.system_noise),
+            environment=_environment(samples).to_dict(),
             group=started,
             repeat=one.copy,
         ),
     )
 
 
-def _environment(course: Course) -> Environment:
-    """The machine, and what the contestant's own process ran with once its network was loaded."""
-    zoo = course.contestant.entry.zoo.name
-    return Environment(machine(), {zoo: surroundings_of(course.surroundings)})
+def _environment(samples: Samples) -> Environment:
+    """The machine, and what the entry's own process ran with once its network was loaded."""
+    zoo = samples.subject.entry.zoo.name
+    return Environment(machine(), {zoo: runtime_info_of(samples.runtime_info)})

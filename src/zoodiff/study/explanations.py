@@ -12,10 +12,10 @@ from dataclasses import replace
 from zoodiff._version import __version__
 from zoodiff.accuracy.attribution.inference import sentences
 from zoodiff.accuracy.attribution.preprocessing import Explanation
-from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Reasons
+from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Attribution
 from zoodiff.accuracy.digits_comparison import compare
-from zoodiff.accuracy.sharding import contestant_of, images_of, settings_of
-from zoodiff.engines.local import LocalEngine
+from zoodiff.accuracy.sharding import evaluated_entry_of, images_of, settings_of
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import ZoodiffError
 from zoodiff.host.provenance import hardware, now
 from zoodiff.results import Interval
@@ -73,13 +73,13 @@ def explain_run(
         else:
             found.append(store.name_of(known))
     if waiting:
-        with LocalEngine(limits) as engine:
+        with WorkerPool(limits) as engine:
             label = ""
 
             def step(done: int, of: int) -> None:
                 observer.step(label, done, of)
 
-            reasons = Reasons(engine, images_of(task), settings_of(task), step)
+            reasons = Attribution(engine, images_of(task), settings_of(task), step)
             for key, first, second in waiting:
                 label = f"why {first.entry} and {second.entry} differ"
                 observer.task(label)
@@ -116,7 +116,7 @@ def _pairs(task: Task, outcome: Outcome, store: Store) -> list[tuple[Record, Rec
 
 
 def _explained(
-    engine: LocalEngine, task: Task, reasons: Reasons, key: str, records: tuple[Record, Record]
+    engine: WorkerPool, task: Task, reasons: Attribution, key: str, records: tuple[Record, Record]
 ) -> Record:
     """The explanation of a pair as a record."""
     begun = now()
@@ -129,7 +129,7 @@ def _explained(
     if not untrained:
         entries = {str(entry.ref): entry for entry in task.entries}
         try:
-            sides = [contestant_of(engine, task, entries[one.entry]) for one in records]
+            sides = [evaluated_entry_of(engine, task, entries[one.entry]) for one in records]
             explanation = reasons.explain_pair(*sides)
         except ZoodiffError as error:
             reasons.problems.append(str(error))
@@ -166,13 +166,13 @@ def _explained(
     )
 
 
-def _problems(reasons: Reasons, said: int, names: Sequence[str]) -> list[str]:
+def _problems(reasons: Attribution, said: int, names: Sequence[str]) -> list[str]:
     """What was said of this pair, and before of one of its entries."""
     before = [one for one in reasons.problems[:said] if one.startswith(tuple(names))]
     return list(dict.fromkeys([*before, *reasons.problems[said:]]))
 
 
-def _named(reasons: Reasons, names: Sequence[str]) -> list[NamedValues]:
+def _named(reasons: Attribution, names: Sequence[str]) -> list[NamedValues]:
     found = []
     for name in names:
         if name in reasons.inferences:
@@ -180,8 +180,8 @@ def _named(reasons: Reasons, names: Sequence[str]) -> list[NamedValues]:
                 NamedValues(code=code, entry=name, words=words)
                 for code, words in sentences(reasons.inferences[name])
             ]
-        if name in reasons.doubts:
-            code, words = reasons.doubts[name]
+        if name in reasons.warnings:
+            code, words = reasons.warnings[name]
             found.append(NamedValues(code=code, entry=name, words=words))
     return found
 

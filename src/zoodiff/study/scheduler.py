@@ -137,7 +137,7 @@ class Working:
             return Answer.LATER
         one.jobs.discard(job.name)
         self._begin(one)
-        if one.images.look():
+        if one.images.find_pending():
             for shard in one.images.jobs(job.name, len(engine.slots()), engine.cores):
                 self._add(one, shard, running)
         if not one.jobs:
@@ -157,7 +157,7 @@ class Working:
             return True
         if not self._lease(one, one.images.lease):
             return False
-        if one.images.look():
+        if one.images.find_pending():
             return False
         self._begin(one)
         self._finish_images(one)

@@ -53,7 +53,7 @@ _SAME = frozenset(
 
 
 @dataclass(frozen=True)
-class Held:
+class WeightsAccess:
     """A weight: where the file holds it, and what it is to the operator that reads it."""
 
     shape: tuple[int, ...]
@@ -64,11 +64,11 @@ class Held:
     """Numbers that one output of the operator is a sum of."""
 
 
-def weights(graph: GraphProto) -> dict[str, Held]:
+def weights(graph: GraphProto) -> dict[str, WeightsAccess]:
     """Weights by the name of the tensor, of initialisers and of nodes that make a constant."""
     known = held(graph)
     root = {name: name for name in known}
-    found: dict[str, Held] = {}
+    found: dict[str, WeightsAccess] = {}
     for node in graph.node:
         if node.op_type in _SAME and node.input and node.input[0] in root:
             root[node.output[0]] = root[node.input[0]]
@@ -80,7 +80,7 @@ def weights(graph: GraphProto) -> dict[str, Held]:
             shape, dtype = known[name]
             role = _role(node, position, shape, dtype)
             if role is not None and name not in found:
-                found[name] = Held(shape, dtype, role, _fan_in(node, position, shape))
+                found[name] = WeightsAccess(shape, dtype, role, _fan_in(node, position, shape))
     return found
 
 
@@ -105,7 +105,7 @@ def randomise(model: ModelProto, seed: int) -> None:
 
     rng = np.random.default_rng(seed)
 
-    def draw(one: Held) -> NDArray[np.generic]:
+    def draw(one: WeightsAccess) -> NDArray[np.generic]:
         normal = rng.standard_normal(one.shape, dtype=np.float32)
         if one.dtype == TensorProto.INT8:
             return np.clip(normal * 42, -127, 127).astype(np.int8)

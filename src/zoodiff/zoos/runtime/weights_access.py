@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zoodiff.frontends.torch.protocols import Module
 
 
-class Held(Mapping[str, "NDArray[Any]"]):
+class WeightsAccess(Mapping[str, "NDArray[Any]"]):
     """Weights by name, as the framework stores them; ``shapes`` says which there are."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Held(Mapping[str, "NDArray[Any]"]):
         self._write(weights)
 
 
-def of_torch(module: Module) -> Held:
+def of_torch(module: Module) -> WeightsAccess:
     """Parameters and buffers of a PyTorch module, by their names in it; no counters or indices."""
     import torch
 
@@ -79,7 +79,7 @@ def of_torch(module: Module) -> Held:
         copied: NDArray[Any] = own[name].cpu().numpy().copy()
         return copied
 
-    return Held({name: tensor.shape for name, tensor in own.items()}, read, write)
+    return WeightsAccess({name: tensor.shape for name, tensor in own.items()}, read, write)
 
 
 def counts_of_torch(module: Module) -> dict[str, int]:
@@ -90,7 +90,7 @@ def counts_of_torch(module: Module) -> dict[str, int]:
     }
 
 
-def of_keras(model: Model) -> Held:
+def of_keras(model: Model) -> WeightsAccess:
     """Variables of a Keras model, by the names that its graph gives them."""
     import numpy as np
 
@@ -102,14 +102,16 @@ def of_keras(model: Model) -> Held:
         for name, array in weights.items():
             own[name].assign(np.asarray(array, dtype=own[name].dtype))
 
-    return Held(
+    return WeightsAccess(
         {name: variable.shape for name, variable in own.items()},
         lambda name: np.array(own[name]),
         write,
     )
 
 
-def of_tensorflow(variables: Sequence[TfVariable], session: TfSession | None = None) -> Held:
+def of_tensorflow(
+    variables: Sequence[TfVariable], session: TfSession | None = None
+) -> WeightsAccess:
     """Variables of TensorFlow, by the names that the graph gives them; ``session`` for TF 1."""
     import numpy as np
 
@@ -131,4 +133,4 @@ def of_tensorflow(variables: Sequence[TfVariable], session: TfSession | None = N
                 start = own[name].initializer
                 session.run(start, {start.inputs[1]: value})
 
-    return Held({p.name: p.shape for p in names}, read, write)
+    return WeightsAccess({p.name: p.shape for p in names}, read, write)
