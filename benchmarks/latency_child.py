@@ -31,7 +31,7 @@ class Child:
 
     def block(self, calls: int, settle_ms: float, pause_ms: float) -> list[float]:
         """As a worker of zoodiff times; by its very code."""
-        from zoodiff.workers.timing import timed_calls
+        from zoodiff.workers.inside.timing import timed_calls
 
         network: Any = SimpleNamespace(run=lambda _: self.call())
         return timed_calls(network, None, calls, settle_ms=settle_ms, pause_ms=pause_ms)  # type: ignore[arg-type]

@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from zoodiff.store.records import Record as Record
     from zoodiff.study.config import load_study as load_study
     from zoodiff.study.result import StudyResult as StudyResult
-    from zoodiff.workers.process import Limits as Limits
+    from zoodiff.workers.limits import Limits as Limits
     from zoodiff.zoos.registry import Entry as Entry
     from zoodiff.zoos.registry import find_zoo as find_zoo
     from zoodiff.zoos.registry import resolve as resolve
@@ -103,7 +103,7 @@ _PUBLIC = {
     "Graph": "zoodiff.graph.ir",
     "LatencyReport": "zoodiff.api",
     "LatencyRequest": "zoodiff.api",
-    "Limits": "zoodiff.workers.process",
+    "Limits": "zoodiff.workers.limits",
     "Mismatch": "zoodiff.study.result",
     "ModelRef": "zoodiff.entry",
     "Preprocessing": "zoodiff.preprocessing.spec",

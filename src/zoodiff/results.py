@@ -27,7 +27,7 @@ class Strict(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _well_formed(cls, value: Any, info: ValidationInfo) -> Any:
+    def _well_formed(cls, value: object, info: ValidationInfo) -> Any:
         """Names that are no UTF-8 are kept as the text of their escapes."""
         return value if info.context == READ else well_formed_values(value)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 LARGEST_HEADER = 1 << 20
 """Bytes of all headers of one member: its name, and what a file system says of it beside."""
@@ -25,7 +25,7 @@ class Bounded:
     Memory for a header would be taken before the file turns out to be shorter.
     """
 
-    def __init__(self, file: Any, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._size = file, size
         self._left = LARGEST_HEADER
 
@@ -40,8 +40,7 @@ class Bounded:
         self._left -= wanted
         if self._left < 0:
             raise tarfile.ReadError(f"a header of more than {LARGEST_HEADER:,} bytes")
-        found: bytes = self._file.read(wanted)
-        return found
+        return self._file.read(wanted)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
@@ -53,16 +52,15 @@ def members(file: BinaryIO, size: int, most: int = MOST_MEMBERS) -> Iterator[tar
     Raises ReadError for more than ``most`` of them, for headers that are too large and for files
     with holes in them, and the other errors of ``tarfile`` for what is no archive.
     """
-    bounded: Any = Bounded(file, size)
-    archive: Any
-    with tarfile.open(fileobj=bounded, mode="r:") as archive:
+    bounded = Bounded(file, size)
+    with tarfile.open(fileobj=cast("BinaryIO", bounded), mode="r:") as archive:
         count = 0
         while True:
             bounded.begin()
-            member: tarfile.TarInfo | None = archive.next()
+            member = archive.next()
             if member is None:
                 return
-            archive.members.clear()
+            cast("Any", archive).members.clear()  # no part of its documented interface
             count += 1
             if count > most:
                 raise tarfile.ReadError(f"it has more than {most:,} members")

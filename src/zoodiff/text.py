@@ -108,7 +108,7 @@ def well_formed(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub(lambda match: _escape(match[0]), text)
 
 
-def well_formed_values(value: Any) -> Any:
+def well_formed_values(value: object) -> Any:
     """The same of every text in dictionaries, lists and tuples, keys included."""
     if isinstance(value, str):
         return well_formed(value)
@@ -184,7 +184,7 @@ _FORMULA_BEHIND = re.compile(rf"(?<=;)(\s*)(?=[{_FORMULA_STARTS}])")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
-def csv_cell(value: Any) -> Any:
+def csv_cell(value: object) -> Any:
     """A value for ``csv.writer``: text that a spreadsheet would run gets an apostrophe in front.
 
     Numbers, and texts that are numbers, stay what they are. Where a semicolon separates cells, in
@@ -199,7 +199,7 @@ def csv_cell(value: Any) -> Any:
     return f"'{shown}" if _FORMULA.match(value) else shown
 
 
-def json_text(value: Any, *, indent: int | None = 2, strict: bool = False) -> str:
+def json_text(value: object, *, indent: int | None = 2, strict: bool = False) -> str:
     r"""A value as JSON that can be printed: exact texts, with ``\\u`` escapes of what is not seen.
 
     Lone surrogates, which strict readers of JSON refuse, become the text of their escape.

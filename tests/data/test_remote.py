@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from zoodiff.addresses import is_address
 from zoodiff.data.images import content_hash
 from zoodiff.data.layouts import open_images
-from zoodiff.data.places import is_address, part_of, place
+from zoodiff.data.places import part_of, place
 from zoodiff.errors import UsageError
 
 fsspec = pytest.importorskip("fsspec", reason="the remote extra")

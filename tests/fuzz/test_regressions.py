@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from support.timm_config import from_timm
 from zoodiff.data.labels import IMAGENET_1K, find, mapping
 from zoodiff.data.layouts import open_images
 from zoodiff.errors import StudyError, UsageError, ZoodiffError
-from zoodiff.preprocessing.timm import from_timm
 from zoodiff.study.config import parse
 from zoodiff.study.plan import plan
 from zoodiff.zoos import registry

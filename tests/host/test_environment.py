@@ -18,7 +18,7 @@ from zoodiff.host.environment import (
 )
 from zoodiff.host.machine import Machine, machine
 from zoodiff.host.peaks import measure_peaks
-from zoodiff.workers.runtime_info import variables
+from zoodiff.workers.inside.runtime_info import variables
 from zoodiff.zoos.files.formats import ONNX
 
 CPUINFO = """processor : 0

@@ -6,7 +6,7 @@ from zoodiff.engines.pool import usable
 from zoodiff.latency import cold_start
 from zoodiff.latency.conditions import Conditions
 from zoodiff.latency.subject import TimedEntry
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Entry, Model
 from zoodiff.zoos.mini.catalogue import KERAS, ONNX, TORCH

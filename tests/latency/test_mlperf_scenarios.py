@@ -7,8 +7,8 @@ from zoodiff.engines.pool import usable
 from zoodiff.latency import mlperf_scenarios
 from zoodiff.latency.mlperf_scenarios import Demand, Outcome
 from zoodiff.latency.subject import TimedEntry
+from zoodiff.workers.limits import Limits
 from zoodiff.workers.messages import LoadTested, Percentiles, ScenarioLoad
-from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Entry, Model
 from zoodiff.zoos.mini.catalogue import TORCH

@@ -10,7 +10,7 @@ from zoodiff.latency.conditions import Conditions
 from zoodiff.latency.subject import TimedEntry
 from zoodiff.latency.sweep import Grid, batches_up_to, measure
 from zoodiff.latency.sweep_result import Cell, Sweep
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Entry, Model
 from zoodiff.zoos.mini.catalogue import ONNX, TORCH

@@ -156,7 +156,7 @@ def test_timm_as_its_transforms(mode: str, crop: float, interpolation: str) -> N
 
     import_torchvision()
     timm = pytest.importorskip("timm")
-    from zoodiff.preprocessing.timm import from_timm
+    from support.timm_config import from_timm
 
     config = {
         "input_size": (3, 224, 224),

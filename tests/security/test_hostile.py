@@ -32,7 +32,7 @@ from zoodiff.preprocessing.geometry import geometry
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.rules.catalogue import find
 from zoodiff.workers import permissions
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.workers.sandbox import bubblewrap
 from zoodiff.workers.sandbox.available import protections
 from zoodiff.zoos import registry

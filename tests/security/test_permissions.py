@@ -14,7 +14,7 @@ from zoodiff.errors import StudyError
 from zoodiff.study import config as studies
 from zoodiff.study.run import _with_code
 from zoodiff.workers import permissions
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.zoos import registry
 
 STUDY = 'name = "s"\ntitle = "s"\nallow_code = {}\n'

@@ -10,7 +10,7 @@ from zoodiff.store.folder import Store
 from zoodiff.store.records import LatencyValues
 from zoodiff.study import config
 from zoodiff.study.run import run
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 STUDY = """\
 name = "fakes"

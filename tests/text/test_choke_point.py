@@ -14,7 +14,7 @@ SOURCE = Path(zoodiff.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 WRITERS = {"cli/render/console.py", "cli/streams.py"}
 """The two files that write to standard output and standard error."""
-FLUSHERS = {"cli/app.py", "workers/child.py", "zoos/keras/backend.py"}
+FLUSHERS = {"cli/app.py", "workers/inside/child.py", "zoos/keras/backend.py"}
 """Files that may name the streams, to flush them or as a worker's log."""
 _FORBIDDEN_CALLS = {"print", "input", "breakpoint"}
 _FORBIDDEN_NAMES = {

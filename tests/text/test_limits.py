@@ -16,7 +16,7 @@ from support.text.commands import commands
 from zoodiff import api
 from zoodiff.cli.app import app
 from zoodiff.cli.limits import SECONDS, limits_of
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 SOURCE = Path(zoodiff.__file__).parent
 WITHOUT_WORKERS = {

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from zoodiff.workers.exchange import Incoming, Log, Outgoing
+from zoodiff.workers.inside.arrays import WorkerArrays
 from zoodiff.workers.protocol import ProtocolError
 from zoodiff.workers.scratch import Scratch
-from zoodiff.workers.worker_arrays import WorkerArrays
 
 FOUR = {"$array": "0.array", "dtype": "<f4", "shape": [4]}
 

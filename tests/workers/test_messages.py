@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from zoodiff.errors import WorkerError
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient
-from zoodiff.workers.handlers import Handlers
+from zoodiff.workers.inside.handlers import Handlers
 from zoodiff.workers.protocol import ProtocolError
 
 LOADED: dict[str, Any] = {

@@ -16,7 +16,8 @@ from zoodiff.errors import (
 )
 from zoodiff.graph.ir import Graph
 from zoodiff.workers.exchange import outgoing
-from zoodiff.workers.process import Limits, Worker, worker_environment
+from zoodiff.workers.limits import Limits
+from zoodiff.workers.process import Worker, worker_environment
 
 
 def test_describing_goes_through_although_the_framework_prints(fake_zoo) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from zoodiff.errors import MeasurementError, UsageError, WorkerError
-from zoodiff.workers import environments, permissions, process
-from zoodiff.workers.process import Limits, Worker
+from zoodiff.workers import environments, launch, permissions, process
+from zoodiff.workers.limits import Limits
+from zoodiff.workers.process import Worker
 from zoodiff.workers.sandbox import available, bubblewrap, confine
 from zoodiff.workers.sandbox.available import Protection, protections
 
@@ -243,7 +244,7 @@ def test_a_worker_of_another_interpreter_is_confined_too(worker, tmp_path, monke
     protections(), bubblewrap.missing()  # found out by the interpreter that there is
     interpreter = Path(sys.executable)
     monkeypatch.setattr(environments, "interpreter_for", lambda spec: interpreter)
-    monkeypatch.setattr(process, "compiled", dict)
+    monkeypatch.setattr(launch, "compiled", dict)
     monkeypatch.setattr(sys, "executable", "/another/python")
     assert tried(worker, "writes", tmp_path / "new").startswith("stopped")
     assert tried(worker, "starts", tmp_path / "new").startswith("stopped")

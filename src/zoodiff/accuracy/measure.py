@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from zoodiff.accuracy.evaluation import Evaluation, Repeated
 from zoodiff.accuracy.evaluator import Evaluator
 from zoodiff.accuracy.predictions import Predictions, Stored, from_parquet, to_parquet
 from zoodiff.accuracy.subject import EvaluatedEntry
+from zoodiff.cores import count_usable_cores
 from zoodiff.data.images import ImageSet, content_hash
 from zoodiff.data.labels import mapping
 from zoodiff.engines.pool import WorkerPool
@@ -112,9 +112,7 @@ class Outcome:
 
 def default_pipelines() -> int:
     """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return count_usable_cores()
 
 
 def measure(

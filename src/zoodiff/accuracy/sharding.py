@@ -30,7 +30,7 @@ from zoodiff.host.provenance import now
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Failure
 from zoodiff.tasks import Task
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.zoos.registry import Entry
 
 SHARD = 16

@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from zoodiff.api.zoos import zoos_report as zoos_report
     from zoodiff.equivalence.proof import Native
     from zoodiff.equivalence.weight_diff import WeightsDiff
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
     from zoodiff.zoos import registry
 
 _MODULES = {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zoodiff.data.images import ImageSet
     from zoodiff.engines.pool import WorkerPool
     from zoodiff.store.records import Failure, Record
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
 
 Step = Callable[[int, int], None]
 """Is told the images done, of how many."""

@@ -19,7 +19,7 @@ from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.equivalence.weight_diff import LayerWeights, WeightsDiff
 from zoodiff.errors import UsageError, WeightsUnavailableError
 from zoodiff.rules.findings import Finding
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.zoos import registry
 
 __all__ = [

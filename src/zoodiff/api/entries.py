@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zoodiff.claims.catalogue import Claim
     from zoodiff.graph.cost import Counts
     from zoodiff.graph.ir import Graph
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
     from zoodiff.zoos.registry import Entry
 
 __all__ = [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoodiff.latency.extras import ExtraResults, LatencyExtras
     from zoodiff.latency.findings import LatencyFinding
     from zoodiff.latency.session import BenchmarkSettings, Outcome
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
 
 Step = Callable[[str, int, int], None]
 """Is told what is done (``reference``, ``rounds`` or ``extras``), how much of it, of how much."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
 
 __all__ = ["SECONDS", "allow_code", "worker_limits"]
 
@@ -16,7 +16,7 @@ SECONDS = 900.0
 
 def worker_limits(seconds: float = SECONDS, gigabytes: float | None = None) -> Limits:
     """Return limits of a worker: seconds of one request, and memory (None: 80 % of all)."""
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
 
     return Limits(seconds, None if gigabytes is None else max(1, int(gigabytes * 1e9)))
 

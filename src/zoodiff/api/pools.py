@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zoodiff.engines.pool import WorkerPool
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
 
 
 def workers(limits: Limits | None = None) -> WorkerPool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoodiff.study.config import LoadedStudy
     from zoodiff.study.result import StudyResult
     from zoodiff.study.run import Observer
-    from zoodiff.workers.process import Limits
+    from zoodiff.workers.limits import Limits
 
 __all__ = [
     "CompareRequest",
@@ -286,7 +286,7 @@ def read_run(name: str | None = None, results: str | Path = "results") -> Stored
 
 def report_folder(study: str, results: str | Path = "results") -> Path:
     """Where a study's report goes unless somebody says otherwise: beside results in a folder."""
-    from zoodiff.store.open import is_address
+    from zoodiff.addresses import is_address
 
     text = str(results)
     return Path("report" if is_address(text) else f"{text}/report") / study

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from zoodiff.claims.catalogue import Claim
 from zoodiff.rules.rule import Rule
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 __all__ = ["Claim", "Limits", "Rule"]

@@ -17,7 +17,6 @@ import secrets
 from functools import cache
 from pathlib import Path
 
-import zoodiff
 from zoodiff._version import __version__
 from zoodiff.graph import validate
 from zoodiff.graph.ir import Graph
@@ -115,7 +114,7 @@ def _versions(entry: Entry) -> dict[str, str] | None:
 def _code() -> str:
     """A hash of zoodiff's own files by name, size and time of change."""
     stamps = []
-    for path in Path(zoodiff.__file__).parent.rglob("*"):
+    for path in Path(__file__).parents[1].rglob("*"):
         if path.suffix in {".py", ".json", ".toml"}:
             facts = path.stat()
             stamps.append((str(path), facts.st_size, facts.st_mtime_ns))

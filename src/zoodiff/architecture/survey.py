@@ -9,7 +9,7 @@ from zoodiff.architecture.describe import graph_of
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.ir import Graph
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.zoos.registry import Entry
 
 _CHUNK = 24

@@ -88,7 +88,7 @@ def _agree(wanted: tuple[Any, ...], found: tuple[Any, ...]) -> bool | None:
     return all(one == other for one, other in stated) if stated else None
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return value if isinstance(value, str | int | float | list | dict) else str(value)
 
 

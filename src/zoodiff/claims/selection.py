@@ -222,7 +222,7 @@ def check_keys(table: Mapping[str, Any], known: Iterable[str], where: tuple[str,
             raise ClaimsError(f'unknown key "{".".join((*where, key))}"{hint}', *where, key)
 
 
-def _value(key: str, value: Any, where: tuple[str, ...]) -> Any:
+def _value(key: str, value: object, where: tuple[str, ...]) -> Any:
     check_keys({key: value}, OPTIONS, where[:-1])
     if key == "zoos":
         return () if value == "all" else _zoos(value, where)
@@ -242,7 +242,7 @@ def _value(key: str, value: Any, where: tuple[str, ...]) -> Any:
     return value
 
 
-def _zoos(value: Any, where: tuple[str, ...]) -> tuple[str, ...]:
+def _zoos(value: object, where: tuple[str, ...]) -> tuple[str, ...]:
     listed, known = _texts(value, where), catalogue.zoo_names()
     for name in listed:
         if name not in known:
@@ -251,7 +251,7 @@ def _zoos(value: Any, where: tuple[str, ...]) -> tuple[str, ...]:
     return listed
 
 
-def _texts(value: Any, where: tuple[str, ...]) -> tuple[str, ...]:
+def _texts(value: object, where: tuple[str, ...]) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, list | tuple):
         raise _invalid(where, value, "it must be a list of names")
     if not all(isinstance(name, str) for name in value):
@@ -259,14 +259,14 @@ def _texts(value: Any, where: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _by_zoo(value: Any, where: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _by_zoo(value: object, where: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, Mapping):
         raise _invalid(where, value, "it must be a table of zoo = [names]")
     _zoos(list(value), where)
     return {zoo: _texts(names, (*where, zoo)) for zoo, names in value.items()}
 
 
-def _day(value: Any, where: tuple[str, ...]) -> datetime.date:
+def _day(value: object, where: tuple[str, ...]) -> datetime.date:
     if isinstance(value, datetime.datetime):
         return value.date()
     if isinstance(value, datetime.date):
@@ -277,5 +277,5 @@ def _day(value: Any, where: tuple[str, ...]) -> datetime.date:
         raise _invalid(where, value, "it must be a day, YYYY-MM-DD") from None
 
 
-def _invalid(where: tuple[str, ...], value: Any, must: str) -> ClaimsError:
+def _invalid(where: tuple[str, ...], value: object, must: str) -> ClaimsError:
     return ClaimsError(f"{'.'.join(where)} = {value!r} is not valid: {must}", *where)

@@ -74,7 +74,7 @@ def parse(table: Mapping[str, Any]) -> ClaimsTable:
     )
 
 
-def _alternatives(value: Any, options: Mapping[str, Any]) -> tuple[Alternative, ...]:
+def _alternatives(value: object, options: Mapping[str, Any]) -> tuple[Alternative, ...]:
     where = ("claims", "alternatives")
     if not isinstance(value, list):
         raise ClaimsError("claims.alternatives must be tables, [[claims.alternatives]]", *where)
@@ -89,7 +89,7 @@ def _alternatives(value: Any, options: Mapping[str, Any]) -> tuple[Alternative, 
     return tuple(found)
 
 
-def _published(value: Any) -> Published | None:
+def _published(value: object) -> Published | None:
     if value is None:
         return None
     table = _table(value, "published")
@@ -111,13 +111,13 @@ def _published(value: Any) -> Published | None:
     return Published(**table)
 
 
-def _table(value: Any, key: str) -> Mapping[str, Any]:
+def _table(value: object, key: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ClaimsError(f"claims.{key} must be a table", "claims", key)
     return value
 
 
-def _texts(value: Any, key: str) -> tuple[str, ...]:
+def _texts(value: object, key: str) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
         raise ClaimsError(f"claims.{key} must be a list of texts", "claims", key)
     return tuple(value)

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoodiff.addresses import os_errors
 from zoodiff.data.images import MOST_IMAGES
-from zoodiff.data.places import Address, Place, os_errors, version_of
+from zoodiff.data.places import Address, Place, version_of
 from zoodiff.errors import UsageError
 
 MOST_ENTRIES = 2_000_000

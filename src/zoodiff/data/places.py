@@ -8,16 +8,15 @@ and gives a part of a file without the rest.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import posixpath
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+from zoodiff.addresses import is_address, os_errors
 from zoodiff.bounded import files as bounded
 from zoodiff.errors import MissingFrameworkError, UsageError
 
@@ -27,16 +26,6 @@ _INSIDE = frozenset({"libarchive", "reference", "tar", "zip"})
 """What fsspec reads as a file system and is one file of somebody's, parsed in this process."""
 MOST_FILES = 100_000
 """Shards of one data set."""
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an address and no path.
-
-    >>> is_address("s3://bucket/val"), is_address("imagenet/val"), is_address("C:/val")
-    (True, False, False)
-    """
-    return _SCHEME.match(text) is not None
 
 
 @dataclass(frozen=True)
@@ -244,15 +233,3 @@ def version_of(facts: dict[str, Any]) -> object:
         if facts.get(key) is not None:
             return str(facts[key])
     return None
-
-
-@contextlib.contextmanager
-def os_errors() -> Iterator[None]:
-    """What a client raises besides OSError becomes one: no credentials, no such host."""
-    try:
-        yield
-    except OSError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise OSError(f"{type(error).__name__}: {reason}") from None

@@ -9,7 +9,7 @@ from zoodiff.engines.base import Engine, Work
 from zoodiff.engines.threads import LocalEngine
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import UnknownNameError, UsageError
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from zoodiff.errors import WorkerError, ZoodiffError
 from zoodiff.workers.client import WorkerClient
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.zoos.base import WorkerSpec
 
 

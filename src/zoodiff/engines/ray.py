@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from zoodiff._version import __version__
+from zoodiff.cores import count_usable_cores
 from zoodiff.engines.base import Affinity, End, Job, Lost, Message, Slot, Work
 from zoodiff.engines.slot import SlotThread
-from zoodiff.engines.threads import usable_cores
 from zoodiff.errors import MeasurementError, MissingFrameworkError, UsageError, ZoodiffError
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 _FIRST_SLOT_SECONDS = 120.0
 """How long a cluster may take to give the first processor."""
@@ -197,7 +197,7 @@ class RayEngine:
             else:
                 self._ray.init(
                     address="local",
-                    num_cpus=jobs or usable_cores(),
+                    num_cpus=jobs or count_usable_cores(),
                     include_dashboard=False,
                     object_store_memory=_OBJECTS,
                     _node_ip_address="127.0.0.1",

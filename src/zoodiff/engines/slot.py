@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from zoodiff.engines.base import Affinity, End, Job, Message, Partial, Step, Work
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import WorkerError
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 from zoodiff.workers.threads import thread
 
 

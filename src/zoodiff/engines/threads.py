@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import queue
 from collections.abc import Callable, Collection, Sequence
 
+from zoodiff.cores import count_usable_cores
 from zoodiff.engines.base import Affinity, Job, Message, Slot, Work
 from zoodiff.engines.slot import SlotThread
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 _HERE = "this machine"
-
-
-def usable_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class LocalEngine:
@@ -29,7 +22,7 @@ class LocalEngine:
         self._said: queue.SimpleQueue[tuple[Slot, Message]] = queue.SimpleQueue()
         self._threads: dict[Slot, SlotThread] = {}
         jobs = max(1, jobs)
-        self.cores = max(1, usable_cores() // jobs)
+        self.cores = max(1, count_usable_cores() // jobs)
         for number in range(jobs):
             slot = Slot(number, _HERE)
             self._threads[slot] = SlotThread(work, limits, self._listen(slot))

@@ -20,56 +20,26 @@ common, which are cut into pieces of bounded size.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.graph.likeness import (
+    LEAST,
+    around,
+    backward,
+    classes,
+    forward,
+    likeness,
+    users,
+)
+from zoodiff.graph.sequences import increasing, needleman_wunsch
 
-_FAMILIES: dict[str, str] = {
-    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), "linear"),
-    **dict.fromkeys(("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"), "pool"),
-    **dict.fromkeys(
-        (
-            "BatchNormalization",
-            "GroupNormalization",
-            "InstanceNormalization",
-            "LRN",
-            "LayerNormalization",
-        ),
-        "norm",
-    ),
-    **dict.fromkeys(
-        (
-            "Clip",
-            "Elu",
-            "Gelu",
-            "HardSigmoid",
-            "HardSwish",
-            "LeakyRelu",
-            "Mish",
-            "PRelu",
-            "Relu",
-            "Selu",
-            "Sigmoid",
-            "Softplus",
-            "Swish",
-            "Tanh",
-        ),
-        "activation",
-    ),
-    **dict.fromkeys(("Softmax", "LogSoftmax"), "output"),
-}
 _ALIGNED = 0.9
 """Share of layers that must be aligned by hashes from the ends for those to be enough."""
-_DISTANCES = (3, 6, 12)
 _CELLS = 250_000
 """Largest table of the dynamic programme; larger stretches are cut."""
-
-
-def family(layer: Layer) -> str:
-    """What kind of layer it is; layers of one family can stand for each other."""
-    return _FAMILIES.get(layer.op, layer.op)
 
 
 @dataclass(frozen=True)
@@ -131,7 +101,7 @@ class _Work:
         self.to_b: dict[int, int] = {}
         self.to_a: dict[int, int] = {}
         self._likeness: dict[tuple[int, int], float] = {}
-        self._class_a, self._class_b = _classes(a, b)
+        self._class_a, self._class_b = classes(a, b)
 
     def pair(self, i: int, j: int) -> None:
         self.to_b[i] = j
@@ -143,10 +113,10 @@ class _Work:
         self, labels_a: Sequence[Hashable], labels_b: Sequence[Hashable], *, one_end: bool
     ) -> None:
         """Pair layers whose ancestors and descendants agree, then those with one end alike."""
-        up_a, up_b = _forward(self.a, labels_a), _forward(self.b, labels_b)
+        up_a, up_b = forward(self.a, labels_a), forward(self.b, labels_b)
         # With everything that their readers read besides, which tells twins in one cell apart.
-        self._by_keys(_backward(self.a, up_a), _backward(self.b, up_b))
-        down_a, down_b = _backward(self.a, labels_a), _backward(self.b, labels_b)
+        self._by_keys(backward(self.a, up_a), backward(self.b, up_b))
+        down_a, down_b = backward(self.a, labels_a), backward(self.b, labels_b)
         both_a, both_b = list(zip(up_a, down_a, strict=True)), list(zip(up_b, down_b, strict=True))
         self._by_keys(both_a, both_b, most=64)
         if one_end:
@@ -161,7 +131,7 @@ class _Work:
         """
         if len(self.to_b) >= _ALIGNED * min(len(self.a.layers), len(self.b.layers)):
             return
-        rings = [_around(self.a, labels_a), _around(self.b, labels_b)]
+        rings = [around(self.a, labels_a), around(self.b, labels_b)]
         for keys_a, keys_b in zip(*rings, strict=True):
             self._by_keys(keys_a, keys_b)
 
@@ -202,14 +172,14 @@ class _Work:
         """How much two layers are alike by themselves; 0 where they cannot be a pair."""
         key = (self._class_a[i], self._class_b[j])
         if key not in self._likeness:
-            self._likeness[key] = _likeness(self.a.layers[i], self.b.layers[j])
+            self._likeness[key] = likeness(self.a.layers[i], self.b.layers[j])
         return self._likeness[key]
 
     def _context(self, i: int, j: int) -> float:
         """Shares of the neighbours that are paired, less those that are paired elsewhere."""
         one, other = self.a.layers[i], self.b.layers[j]
         score = 0.0
-        for mine, theirs in ((one.inputs, other.inputs), (_users(one), _users(other))):
+        for mine, theirs in ((one.inputs, other.inputs), (users(one), users(other))):
             if not mine and not theirs:
                 score += 1.0
                 continue
@@ -246,7 +216,7 @@ class _Work:
             if now > score + 1e-9:  # worse than when it was offered
                 heapq.heappush(heap, (now, i, j))
                 continue
-            if -now < _LEAST:
+            if -now < LEAST:
                 continue
             self.pair(i, j)
             self._offer(heap, i, j)
@@ -254,7 +224,7 @@ class _Work:
     def _offer(self, heap: list[tuple[float, int, int]], i: int, j: int) -> None:
         one, other = self.a.layers[i], self.b.layers[j]
         self._offer_all(heap, one.inputs, other.inputs)
-        self._offer_all(heap, _users(one), _users(other))
+        self._offer_all(heap, users(one), users(other))
 
     def _offer_readers(self, heap: list[tuple[float, int, int]], source: int) -> None:
         readers = [
@@ -281,7 +251,7 @@ class _Work:
 
     def by_sequence(self) -> None:
         """Align what is left between pairs that keep their order."""
-        fixed = _increasing(sorted(self.to_b.items()))
+        fixed = increasing(sorted(self.to_b.items()))
         bounds = [(-1, -1), *fixed, (len(self.a.layers), len(self.b.layers))]
         for (i0, j0), (i1, j1) in pairwise(bounds):
             left = [i for i in range(i0 + 1, i1) if i not in self.to_b]
@@ -291,7 +261,7 @@ class _Work:
 
     def _stretch(self, left: list[int], right: list[int]) -> None:
         if len(left) * len(right) <= _CELLS:
-            for i, j in _needleman_wunsch(left, right, self._worth, floor=_LEAST):
+            for i, j in needleman_wunsch(left, right, self._worth, floor=LEAST):
                 self.pair(i, j)
             return
         # Too long for one table: in proportion, piece by piece.
@@ -314,13 +284,15 @@ class _Work:
             layer = self.a.layers[i]
             if not layer.inputs or not layer.users:
                 continue
-            sources = [x if x < 0 else self.to_b.get(x) for x in layer.inputs]
-            readers = {self.to_b.get(user) for user, _ in layer.users}
-            if None in sources or None in readers:
+            if any(x >= 0 and x not in self.to_b for x in layer.inputs):
                 continue
+            if any(user not in self.to_b for user, _ in layer.users):
+                continue
+            sources = [x if x < 0 else self.to_b[x] for x in layer.inputs]
+            readers = {self.to_b[user] for user, _ in layer.users}
             for j in self._readers_in_b(sources[0]):
                 other = self.b.layers[j]
-                if j in self.to_a or sorted(other.inputs) != sorted(sources):  # type: ignore[type-var]
+                if j in self.to_a or sorted(other.inputs) != sorted(sources):
                     continue
                 if {user for user, _ in other.users} == readers:
                     self.pair(i, j)
@@ -330,140 +302,5 @@ class _Work:
         if source is None:
             return []
         if source >= 0:
-            return _users(self.b.layers[source])
+            return users(self.b.layers[source])
         return [layer.index for layer in self.b.layers if source in layer.inputs]
-
-
-_LEAST = 2.0
-"""Two layers with less likeness and context than this are no pair."""
-
-
-def _users(layer: Layer) -> list[int]:
-    return [user for user, _ in layer.users]
-
-
-def _likeness(a: Layer, b: Layer) -> float:
-    if a.op != b.op and not (a.affine and b.affine):
-        return 1.0 if family(a) == family(b) else 0.0
-    score = 2.0
-    if a.label == b.label:
-        return score + 3.0
-    if a.core == b.core:
-        return score + 1.5
-    if a.op == "Conv":
-        score += 0.5 * (a.node.attributes["kernel_shape"] == b.node.attributes["kernel_shape"])
-        score += 0.5 * (a.node.attributes["out_channels"] == b.node.attributes["out_channels"])
-    return score
-
-
-def _classes(a: LayerGraph, b: LayerGraph) -> tuple[list[int], list[int]]:
-    """Numbers of labels, so that likeness is worked out once for each two labels."""
-    known: dict[Hashable, int] = {}
-    return tuple(  # type: ignore[return-value]
-        [known.setdefault((layer.op, layer.label), len(known)) for layer in graph.layers]
-        for graph in (a, b)
-    )
-
-
-def _forward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
-    found: list[int] = []
-    for layer in graph.layers:
-        read = [found[i] if i >= 0 else i for i in layer.inputs]
-        if layer.commutative or layer.op == "Concat":
-            read.sort()
-        found.append(hash((labels[layer.index], tuple(read))))
-    return found
-
-
-def _backward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
-    found = [0] * len(graph.layers)
-    ends: dict[int, int] = {index: k for k, index in enumerate(graph.outputs)}
-    for layer in reversed(graph.layers):
-        used = sorted(_read_at(graph, found, *user) for user in layer.users)
-        found[layer.index] = hash((labels[layer.index], tuple(used), ends.get(layer.index)))
-    return found
-
-
-def _read_at(graph: LayerGraph, hashes: Sequence[int], user: int, position: int) -> tuple[int, int]:
-    """A reader, and at which place it reads where that makes a difference."""
-    reader = graph.layers[user]
-    return hashes[user], 0 if reader.commutative or reader.op == "Concat" else position
-
-
-def _around(graph: LayerGraph, labels: Sequence[Hashable]) -> list[list[int]]:
-    """Hashes of everything within some distances of each layer, the largest distance first."""
-    now = [hash(label) for label in labels]
-    found = []
-    for distance in range(1, max(_DISTANCES) + 1):
-        made = []
-        for layer in graph.layers:
-            read = [now[i] if i >= 0 else i for i in layer.inputs]
-            if layer.commutative or layer.op == "Concat":
-                read.sort()
-            used = sorted(_read_at(graph, now, *user) for user in layer.users)
-            made.append(hash((now[layer.index], tuple(read), tuple(used))))
-        now = made
-        if distance in _DISTANCES:
-            found.append(now)
-    return found[::-1]
-
-
-def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest subsequence of pairs in which both indices increase."""
-    tails: list[int] = []
-    ends: list[int] = []
-    before: list[int] = []
-    for k, (_, j) in enumerate(pairs):
-        low, high = 0, len(tails)
-        while low < high:
-            middle = (low + high) // 2
-            if tails[middle] < j:
-                low = middle + 1
-            else:
-                high = middle
-        before.append(ends[low - 1] if low else -1)
-        if low == len(tails):
-            tails.append(j)
-            ends.append(k)
-        else:
-            tails[low], ends[low] = j, k
-    chain: list[tuple[int, int]] = []
-    k = ends[-1] if ends else -1
-    while k >= 0:
-        chain.append(pairs[k])
-        k = before[k]
-    return chain[::-1]
-
-
-def _needleman_wunsch(
-    left: Sequence[int],
-    right: Sequence[int],
-    worth: Callable[[int, int], float],
-    *,
-    floor: float,
-) -> list[tuple[int, int]]:
-    """The pairs of the best global alignment; gaps cost nothing, poor pairs are not made."""
-    rows, columns = len(left), len(right)
-    table = [[0.0] * (columns + 1)]
-    gains: list[list[float]] = []
-    for i in left:
-        above, row, gain = table[-1], [0.0], []
-        for k, j in enumerate(right):
-            value = worth(i, j)
-            value = value if value >= floor else 0.0
-            gain.append(value)
-            row.append(max(above[k] + value, above[k + 1], row[k]))
-        table.append(row)
-        gains.append(gain)
-    pairs = []
-    r, c = rows, columns
-    while r and c:
-        value = gains[r - 1][c - 1]
-        if value and table[r][c] == table[r - 1][c - 1] + value:
-            pairs.append((left[r - 1], right[c - 1]))
-            r, c = r - 1, c - 1
-        elif table[r][c] == table[r - 1][c]:
-            r -= 1
-        else:
-            c -= 1
-    return pairs[::-1]

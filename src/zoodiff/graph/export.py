@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from zoodiff.errors import MissingFrameworkError, UsageError
@@ -107,13 +108,13 @@ class _Shown:
         return self._shown[name]
 
 
-def _attribute(value: Any) -> Any:
+def _attribute(value: object) -> Any:
     if isinstance(value, list | tuple):
         return [_attribute(item) for item in value]
     return visible(value) if isinstance(value, str) else value
 
 
-def _value(helper: Any, name: str, shape: tuple[int, ...], dtype: str) -> Any:
+def _value(helper: ModuleType, name: str, shape: tuple[int, ...], dtype: str) -> Any:
     sizes = [None if extent < 0 else extent for extent in shape]
     return helper.make_tensor_value_info(name, _TYPES.get(dtype, 1), sizes)
 

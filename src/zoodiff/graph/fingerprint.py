@@ -18,14 +18,17 @@ from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import LayerGraph
 
-SCHEME = "zd1"
-"""Version of the scheme: the passes, the labels and the text. Stands before every fingerprint."""
+SCHEME = "zd2"
+"""Version of the scheme: frontends, passes, labels and text. Stands before every fingerprint.
+
+Raise it when any network gets another fingerprint: those of two schemes say nothing of each other.
+"""
 _MOST_LEAVES = 4096
 """Refinements that are tried; real networks need from one to some dozens."""
 
 
 def fingerprint(graph: Graph, *, is_canonical: bool = False) -> str:
-    """Return ``zd1:`` and 32 hexadecimal digits.
+    """Return ``zd2:`` and 32 hexadecimal digits.
 
     Independent of names, the order of nodes, framework and weights. Raises MeasurementError for a
     graph with more symmetries than can be searched.

@@ -110,8 +110,9 @@ def _chain(graph: Graph) -> list[Node]:
 def _permutation(node: Node, channels: int) -> Sequence[int] | None:
     """The order of channels that a node gives, where it does that and nothing else."""
     a = node.attributes
-    if node.op == "Gather" and a.get("axis") == 1 and isinstance(a.get("indices"), list):
-        indices = [int(k) for k in a["indices"]]  # type: ignore[union-attr]
+    listed = a.get("indices")
+    if node.op == "Gather" and a.get("axis") == 1 and isinstance(listed, list):
+        indices = [int(k) for k in listed]
         return indices if sorted(indices) == list(range(channels)) else None
     whole = a.get("starts") == [channels - 1] and a.get("ends") == [-channels - 1]
     if node.op == "Slice" and a.get("axes") == [1] and a.get("steps") == [-1] and whole:

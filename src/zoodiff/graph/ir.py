@@ -10,9 +10,9 @@ for image-like tensors whatever the framework's own layout was.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 AttributeValue = int | float | str | bool | list[int] | list[float] | None
 
@@ -172,24 +172,26 @@ def _parameter(raw: Mapping[str, Any]) -> Parameter:
     )
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r:.40} is no text")
     return value
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def _shape(value: object) -> tuple[int, ...]:
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{value!r:.40} are no whole numbers")
     found = tuple(value)
     if not all(isinstance(extent, int) for extent in found):
         raise TypeError(f"{found!r:.40} are no whole numbers")
     return found
 
 
-def _attribute(value: Any) -> AttributeValue:
+def _attribute(value: object) -> AttributeValue:
     one = int | float | str | None
     known = isinstance(value, one) or (
         isinstance(value, list | tuple) and all(isinstance(part, one) for part in value)
     )
     if not known:
         raise TypeError(f"{value!r:.40} is no attribute")
-    return value  # type: ignore[no-any-return]
+    return cast("AttributeValue", value)

@@ -194,7 +194,8 @@ def _extends(layer: Layer, node: Node) -> bool:
         return False
     axis = layer.node.attributes.get("axis", 1)
     if node.op == "BatchNormalization":
-        return node.attributes.get("axis", 1) == axis and node.attributes.get("spatial", True)  # type: ignore[return-value]
+        along = node.attributes.get("axis", 1) == axis
+        return along and bool(node.attributes.get("spatial", True))
     if node.op not in {"Add", "Mul"} or len(node.parameters) != 1:
         return False
     return node.attributes.get("axis") == axis
@@ -207,7 +208,7 @@ def _item(node: Node) -> Item:
     return ("scale",) if node.op == "Mul" else ("shift",)
 
 
-def rounded(value: Any) -> Any:
+def rounded(value: object) -> Any:
     """A number to six digits, so that equal float32 and float64 values agree; lists likewise."""
     if isinstance(value, bool) or value is None:
         return value

@@ -20,26 +20,21 @@ class MutableNode:
 
     __slots__ = ("attributes", "inputs", "name", "notes", "op", "order", "outputs", "parameters")
 
-    def __init__(
-        self,
-        op: str,
-        name: str,
-        inputs: list[str],
-        outputs: list[str],
-        attributes: dict[str, Any],
-        parameters: list[Parameter],
-        order: float,
-        notes: set[str] | None = None,
-    ) -> None:
-        self.op = op
-        self.name = name
-        self.inputs = inputs
-        self.outputs = outputs
-        self.attributes = attributes
-        self.parameters = parameters
+    def __init__(self, node: Node, order: float) -> None:
+        self.op = node.op
+        self.name = node.name
+        self.inputs = list(node.inputs)
+        self.outputs = list(node.outputs)
+        self.attributes: dict[str, Any] = dict(node.attributes)
+        self.parameters = list(node.parameters)
         self.order = order
         """Where the source had it; new nodes take the order of what they replace."""
-        self.notes: set[str] = notes or set()
+        self.notes = set(node.notes)
+
+    def noted(self, *notes: str) -> MutableNode:
+        """The same, with the names of passes that made it what it is."""
+        self.notes.update(notes)
+        return self
 
     @property
     def output(self) -> str:
@@ -66,18 +61,7 @@ class MutableGraph:
         self.kinds: dict[str, int] = {}
         """How many nodes there are, or were, of each operator."""
         for order, node in enumerate(graph.nodes):
-            self._take(
-                MutableNode(
-                    node.op,
-                    node.name,
-                    list(node.inputs),
-                    list(node.outputs),
-                    dict(node.attributes),
-                    list(node.parameters),
-                    order,
-                    set(node.notes),
-                )
-            )
+            self._take(MutableNode(node, order))
         self._fresh = 0
         self._edited: bool = True
         """Whether an edge was changed since nodes without readers were last taken out."""
@@ -118,22 +102,13 @@ class MutableGraph:
         *,
         parameters: Iterable[Parameter] = (),
         order: float,
-        notes: Iterable[str] = (),
     ) -> MutableNode:
         """Add a node with one new output."""
         output = self._unused(name)
         first = self.tensors.get(inputs[0]) if inputs else None
         self.tensors[output] = Tensor(output, tuple(shape), first.dtype if first else "float32")
-        node = MutableNode(
-            op,
-            name,
-            list(inputs),
-            [output],
-            dict(attributes),
-            list(parameters),
-            order,
-            set(notes),
-        )
+        made = Node(op, name, tuple(inputs), (output,), attributes, tuple(parameters))
+        node = MutableNode(made, order)
         self._take(node)
         return node
 

@@ -40,14 +40,14 @@ class Drawn:
         self._damped = dict.fromkeys(_ends_of_branches(graph), damping)
         self._normed = _normed(graph)
 
-    def __call__(self, node: Node, data: Any) -> list[Any]:
+    def __call__(self, node: Node, data: NDArray[Any]) -> list[NDArray[Any]]:
         """The parameters of a node, in double precision."""
         missing = [p for p in node.parameters if p.name not in self.weights]
         if missing:
             self._draw(node, data, missing)
         return [self.weights[p.name].reshape(p.shape).astype(data.dtype) for p in node.parameters]
 
-    def _draw(self, node: Node, data: Any, missing: Iterable[Parameter]) -> None:
+    def _draw(self, node: Node, data: NDArray[Any], missing: Iterable[Parameter]) -> None:
         # By the node's name, so that what is drawn depends on nothing that was drawn before.
         generator = np.random.default_rng([self._seed, *node.name.encode("utf-8", "surrogatepass")])
         gain = self._damped.get(node.name, 1.0)
@@ -58,7 +58,7 @@ class Drawn:
             self.weights[parameter.name] = drawn.astype(np.float32)
 
     def _one(
-        self, node: Node, p: Parameter, data: Any, gain: float, r: np.random.Generator
+        self, node: Node, p: Parameter, data: NDArray[Any], gain: float, r: np.random.Generator
     ) -> NDArray[Any]:
         if p.role == "weight":
             fan_in = prod(p.shape[1:])
@@ -117,7 +117,7 @@ def _normed(graph: Graph) -> set[str]:
     }
 
 
-def viewed(parameter: Parameter, stored: Any) -> Any:
+def viewed(parameter: Parameter, stored: NDArray[Any]) -> NDArray[Any]:
     """A stored tensor in its canonical order; a part of it where the parameter is one."""
     for step, numbers in parameter.view:
         if step == "part":
@@ -127,7 +127,7 @@ def viewed(parameter: Parameter, stored: Any) -> Any:
     return stored
 
 
-def put(parameter: Parameter, canonical: Any, stored: Any) -> None:
+def put(parameter: Parameter, canonical: NDArray[Any], stored: NDArray[Any]) -> None:
     """Write a canonical tensor to its place in a stored one, which is changed."""
     # Views of numpy's arrays share memory; where a reshape copies, the copy is put back.
     steps = [stored]

@@ -22,7 +22,7 @@ _STATE = frozenset({"affinity", "frequency_now", "memory"})
 
 @dataclass(frozen=True)
 class RuntimeInfo:
-    """What the workers of one zoo run with; see ``zoodiff.workers.runtime_info``."""
+    """What the workers of one zoo run with; see ``zoodiff.workers.inside.runtime_info``."""
 
     python: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
@@ -136,11 +136,11 @@ def _differences(prefix: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> lis
     ]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "unknown"
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: object) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoodiff.cores import usable_cores
+
 _INSTRUCTIONS = (
     *("amx_tile", "asimd", "avx", "avx2", "avx512_bf16", "avx512_vnni", "avx512f", "avx_vnni"),
     *("f16c", "fma", "sse4_2", "sve"),
@@ -71,7 +73,7 @@ def machine(root: Path = Path("/")) -> Machine:
     information = _text(root / "proc/cpuinfo")
     frequency = root / "sys/devices/system/cpu/cpu0/cpufreq"
     flags = _field(information, "flags") or _field(information, "Features")
-    affinity = _affinity()
+    affinity = usable_cores()
     return Machine(
         processor=_field(information, "model name") or platform.processor() or None,
         instructions=tuple(x for x in _INSTRUCTIONS if x in flags.split()) if flags else None,
@@ -130,14 +132,6 @@ def _cores() -> int | None:
 
         found = psutil.cpu_count(logical=False)
         return int(found) if found else None
-    return None
-
-
-def _affinity() -> tuple[int, ...] | None:
-    if not hasattr(os, "sched_getaffinity"):
-        return None
-    with contextlib.suppress(OSError):
-        return tuple(sorted(os.sched_getaffinity(0)))
     return None
 
 

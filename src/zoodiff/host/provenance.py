@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 import functools
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
+from zoodiff.cores import count_usable_cores
 from zoodiff.store.records import Hardware
 from zoodiff.workers import environments
 from zoodiff.zoos.files import FileEntry
@@ -27,9 +27,7 @@ def hardware() -> Hardware:
 
     return Hardware(
         processor=_processor(),
-        cores=len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else (os.cpu_count() or 1),
+        cores=count_usable_cores(),
         memory_bytes=psutil.virtual_memory().total,
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
     )

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from zoodiff.cores import count_usable_cores
 from zoodiff.errors import ZoodiffError
 from zoodiff.latency import cpu_affinity as cores
 from zoodiff.latency import system_noise
@@ -184,7 +185,7 @@ def measure(
         seconds=state.spent,
         loading_seconds=state.loading,
         needed_seconds=None if stopped == "narrow enough" else state.needed(),
-        system_noise=tuple(system_noise.between(before, system_noise.read(), _cores())),
+        system_noise=tuple(system_noise.between(before, system_noise.read(), count_usable_cores())),
     )
 
 
@@ -397,9 +398,3 @@ def np_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def originals(measured: Iterable[Samples]) -> list[Samples]:
     """Without the controls."""
     return [one for one in measured if one.subject.copy == 0]
-
-
-def _cores() -> int:
-    from zoodiff.host.provenance import hardware
-
-    return hardware().cores

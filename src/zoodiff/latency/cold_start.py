@@ -16,8 +16,8 @@ from typing import Any
 from zoodiff.errors import ZoodiffError
 from zoodiff.latency.subject import TimedEntry, load_request
 from zoodiff.workers.client import WorkerClient
+from zoodiff.workers.limits import Limits
 from zoodiff.workers.messages import Time
-from zoodiff.workers.process import Limits
 
 STAGES = ("process", "import", "build", "weights", "compile", "other", "first")
 """In the order in which they pass; together they are the cold start.

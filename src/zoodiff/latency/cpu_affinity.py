@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from zoodiff.cores import usable_cores
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -23,9 +25,7 @@ Places = Iterator["frozenset[int] | None"]
 
 def available() -> list[int]:
     """The cores that this process may run on; none where the system does not tell."""
-    if not hasattr(os, "sched_getaffinity"):
-        return []
-    return sorted(os.sched_getaffinity(0))
+    return list(usable_cores() or ())
 
 
 def places(threads: int, rng: np.random.Generator) -> Places:

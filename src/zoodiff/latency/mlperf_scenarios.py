@@ -1,8 +1,8 @@
 """Latency under load, in the scenarios of MLPerf Inference.
 
-The worker makes the load itself (``zoodiff.workers.scenarios``), by MLPerf's LoadGen where it is
-installed. Here is what goes around it: who is asked in which order, and the search for the largest
-rate at which a server still answers in time.
+The worker makes the load itself (``zoodiff.workers.inside.scenarios``), by MLPerf's LoadGen where
+it is installed. Here is what goes around it: who is asked in which order, and the search for the
+largest rate at which a server still answers in time.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from zoodiff.latency.subject import TimedEntry, load_request
 from zoodiff.stats.intervals import Estimate, proportion
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient
+from zoodiff.workers.limits import Limits
 from zoodiff.workers.messages import LoadTested, ScenarioLoad
-from zoodiff.workers.process import Limits
 
 _BOUND_TIMES = 3.0
 """The bound where none is given: so many times the 90th percentile of the single stream."""

@@ -86,7 +86,7 @@ def _record(
         architecture=one.entry.model.architecture,
         weights=WeightsInfo(
             name=one.entry.weights_name,
-            state=loaded.weights_state,  # type: ignore[arg-type]
+            state=loaded.weights_state,
             sha256=loaded.weights_sha256,
         ),
         preprocessing=one.entry.preprocessing.to_dict(),

@@ -11,7 +11,8 @@ from typing import Any
 from zoodiff.latency.conditions import Conditions, MeasuredConditions
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
+from zoodiff.zoos.base import WeightsState
 from zoodiff.zoos.registry import Entry
 
 _WARM_UP_CALLS = 3
@@ -36,7 +37,7 @@ class TimedEntry:
 class Loaded:
     """What loading told of an entry."""
 
-    weights_state: str
+    weights_state: WeightsState
     weights_sha256: str | None
     input_shape: tuple[int, ...]
     """(channels, height, width) in the network's own order."""

@@ -21,8 +21,8 @@ from zoodiff.latency.ordering import orders
 from zoodiff.latency.subject import TimedEntry, load_request
 from zoodiff.latency.sweep_result import Cell, LeftOut, Sweep
 from zoodiff.workers.client import WorkerClient
+from zoodiff.workers.limits import Limits
 from zoodiff.workers.messages import Time
-from zoodiff.workers.process import Limits
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,6 +7,7 @@ alike where y is the same, and a scaling that is done twice, or never, shows in 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,13 +20,17 @@ _NARROW = 0.1
 _WIDE = 200.0
 
 
+Channels = Literal["RGB", "BGR"]
+"""The order of channels."""
+
+
 @dataclass(frozen=True)
 class Effective:
     """What the first layer is fed, by its channels: ``scale * pixel + offset``, pixels 0 to 255."""
 
     scale: Triple
     offset: Triple
-    channels: Literal["RGB", "BGR"]
+    channels: Channels
     inside: tuple[str, ...] = ()
     """Names of the network's own steps."""
     unread: tuple[str, ...] = ()
@@ -75,8 +80,8 @@ class Effective:
         return f"[0, 1], mean {mean}, std {_numbers(1 / s / 255 for s, _ in pairs)}"
 
 
-def _numbers(values: object) -> str:
-    return " ".join(f"{value:.4g}" for value in values)  # type: ignore[attr-defined]
+def _numbers(values: Iterable[float]) -> str:
+    return " ".join(f"{value:.4g}" for value in values)
 
 
 def outside(spec: Preprocessing) -> Effective:
@@ -86,6 +91,9 @@ def outside(spec: Preprocessing) -> Effective:
     scale = [(high - low) / 255 / deviation for deviation in std]
     offset = [(low - m) / deviation for m, deviation in zip(mean, std, strict=True)]
     return Effective(_triple(scale), _triple(offset), spec.channel_order or "RGB")
+
+
+_TURNED: dict[Channels, Channels] = {"RGB": "BGR", "BGR": "RGB"}
 
 
 def effective(spec: Preprocessing, input_stage: InputStage | None) -> Effective:
@@ -99,11 +107,11 @@ def effective(spec: Preprocessing, input_stage: InputStage | None) -> Effective:
         for s, k, t in zip(input_stage.scale, input_stage.order, input_stage.offset, strict=True)
     ]
     turned = input_stage.order == (2, 1, 0)
-    channels = {"RGB": "BGR", "BGR": "RGB"}[before.channels] if turned else before.channels
+    channels = _TURNED[before.channels] if turned else before.channels
     found = Effective(
         _triple(scale),
         _triple(offset),
-        channels,  # type: ignore[arg-type]
+        channels,
         input_stage.steps,
         input_stage.unread,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from zoodiff.errors import ImageError
 from zoodiff.preprocessing.geometry import Geometry, steps
@@ -15,20 +15,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Decoder(Protocol):
+Image = TypeVar("Image")
+"""An image as a library holds it."""
+
+
+class Decoder(Protocol[Image]):
     """One library's way of decoding and resizing."""
 
-    def decode(self, data: bytes, *, exif: bool) -> Any:
+    def decode(self, data: bytes, *, exif: bool) -> Image:
         """The image as the library holds it, in RGB; raise ImageError for anything else."""
         ...
 
-    def size(self, image: Any) -> tuple[int, int]:
+    def size(self, image: Image) -> tuple[int, int]:
         """Rows and columns."""
         ...
 
     def resized(
         self,
-        image: Any,
+        image: Image,
         box: tuple[int, int, int, int] | None,
         size: tuple[int, int],
         how: Geometry,
@@ -38,9 +42,9 @@ class Decoder(Protocol):
 
 
 @cache
-def decoder(library: Library) -> Decoder:
+def decoder(library: Library) -> Decoder[Any]:
     """The decoder of a library, which this imports; raise MissingFrameworkError without it."""
-    makers: dict[Library, Callable[[], Decoder]] = {
+    makers: dict[Library, Callable[[], Decoder[Any]]] = {
         "pillow": _pillow,
         "torchvision": _torchvision,
         "tensorflow": _tensorflow,
@@ -93,25 +97,25 @@ def _taken(image: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArra
     return made
 
 
-def _pillow() -> Decoder:
+def _pillow() -> Decoder[Any]:
     from zoodiff.preprocessing.with_pillow import Pillow
 
     return Pillow()
 
 
-def _torchvision() -> Decoder:
+def _torchvision() -> Decoder[Any]:
     from zoodiff.preprocessing.with_torchvision import Torchvision
 
     return Torchvision()
 
 
-def _tensorflow() -> Decoder:
+def _tensorflow() -> Decoder[Any]:
     from zoodiff.preprocessing.with_tensorflow import TensorFlow
 
     return TensorFlow()
 
 
-def _opencv() -> Decoder:
+def _opencv() -> Decoder[Any]:
     from zoodiff.preprocessing.with_opencv import OpenCV
 
     return OpenCV()

@@ -10,6 +10,9 @@ from zoodiff.preprocessing.geometry import Geometry
 from zoodiff.preprocessing.limits import LARGEST, check_size, check_whole
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -36,7 +39,7 @@ class OpenCV:
             "area": cv2.INTER_AREA,
         }
 
-    def decode(self, data: bytes, *, exif: bool) -> Any:
+    def decode(self, data: bytes, *, exif: bool) -> NDArray[np.uint8]:
         """An array (rows, columns, 3) of uint8 in RGB; OpenCV's own order is BGR."""
         import numpy as np
 
@@ -51,18 +54,20 @@ class OpenCV:
             raise ImageError("OpenCV does not know its format")
         return np.ascontiguousarray(image[..., ::-1])
 
-    def size(self, image: Any) -> tuple[int, int]:
+    def size(self, image: NDArray[np.uint8]) -> tuple[int, int]:
         """Rows and columns."""
         return image.shape[0], image.shape[1]
 
     def resized(
         self,
-        image: Any,
+        image: NDArray[np.uint8],
         box: tuple[int, int, int, int] | None,
         size: tuple[int, int],
         how: Geometry,
     ) -> NDArray[Any]:
         """Resized in 8 bits by ``cv2.resize``, which antialiases with ``area`` alone."""
+        import numpy as np
+
         if how.interpolation not in self._methods:
             raise UsageError(f"OpenCV does not resize by {how.interpolation}")
         if how.antialias and how.interpolation != "area":
@@ -74,11 +79,13 @@ class OpenCV:
             top, left, rows, columns = box
             image = image[top : top + rows, left : left + columns]
         if image.shape[:2] == size:
-            return image  # type: ignore[no-any-return]
-        return self._cv2.resize(  # type: ignore[no-any-return]
-            image, (size[1], size[0]), interpolation=self._methods[how.interpolation]
+            return image
+        return np.asarray(
+            self._cv2.resize(
+                image, (size[1], size[0]), interpolation=self._methods[how.interpolation]
+            )
         )
 
 
-def _unturned(cv2: Any) -> int:
+def _unturned(cv2: ModuleType) -> int:
     return int(cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)

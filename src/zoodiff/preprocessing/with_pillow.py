@@ -33,7 +33,7 @@ class Pillow:
             "area": resampling.BOX,
         }
 
-    def decode(self, data: bytes, *, exif: bool) -> Any:
+    def decode(self, data: bytes, *, exif: bool) -> Image.Image:
         """An image of mode RGB."""
         import warnings
 
@@ -57,13 +57,13 @@ class Pillow:
         except Exception as error:  # Pillow's plugins raise many kinds
             raise ImageError(" ".join(str(error).split()) or repr(error)) from None
 
-    def size(self, image: Any) -> tuple[int, int]:
+    def size(self, image: Image.Image) -> tuple[int, int]:
         """Rows and columns."""
         return image.height, image.width
 
     def resized(
         self,
-        image: Any,
+        image: Image.Image,
         box: tuple[int, int, int, int] | None,
         size: tuple[int, int],
         how: Geometry,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zoodiff.errors import ImageError, UsageError
 from zoodiff.preprocessing.geometry import Geometry
@@ -20,6 +21,14 @@ _METHODS = {
 }
 
 
+class _Image(Protocol):
+    """A tensor (rows, columns, 3)."""
+
+    shape: Sequence[int]
+
+    def __getitem__(self, part: tuple[slice, ...]) -> _Image: ...
+
+
 class TensorFlow:
     """See ``zoodiff.preprocessing.pixels.Decoder``."""
 
@@ -28,7 +37,7 @@ class TensorFlow:
 
         self._tf = tf
 
-    def decode(self, data: bytes, *, exif: bool) -> Any:
+    def decode(self, data: bytes, *, exif: bool) -> _Image:
         """A tensor (rows, columns, 3) of uint8."""
         if exif:
             raise UsageError("TensorFlow does not know EXIF orientations; take exif = false")
@@ -40,15 +49,16 @@ class TensorFlow:
             raise ImageError(reason[0] if reason else repr(error)) from None
         if image.shape[0] * image.shape[1] > LARGEST:
             raise ImageError("it is too large")
-        return image
+        decoded: _Image = image
+        return decoded
 
-    def size(self, image: Any) -> tuple[int, int]:
+    def size(self, image: _Image) -> tuple[int, int]:
         """Rows and columns."""
         return int(image.shape[0]), int(image.shape[1])
 
     def resized(
         self,
-        image: Any,
+        image: _Image,
         box: tuple[int, int, int, int] | None,
         size: tuple[int, int],
         how: Geometry,

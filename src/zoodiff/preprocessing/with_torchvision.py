@@ -6,7 +6,8 @@ extension that many builds lack; its JPEG library is Pillow's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zoodiff.errors import UsageError
 from zoodiff.preprocessing.geometry import Geometry
@@ -14,6 +15,14 @@ from zoodiff.preprocessing.with_pillow import Pillow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+class _Image(Protocol):
+    """A tensor (3, rows, columns)."""
+
+    shape: Sequence[int]
+
+    def permute(self, *axes: int) -> Any: ...
 
 
 class Torchvision:
@@ -32,17 +41,18 @@ class Torchvision:
             "bicubic": InterpolationMode.BICUBIC,
         }
 
-    def decode(self, data: bytes, *, exif: bool) -> Any:
+    def decode(self, data: bytes, *, exif: bool) -> _Image:
         """A tensor (3, rows, columns) of uint8."""
-        return self._functional.pil_to_tensor(self._pillow.decode(data, exif=exif))
+        image: _Image = self._functional.pil_to_tensor(self._pillow.decode(data, exif=exif))
+        return image
 
-    def size(self, image: Any) -> tuple[int, int]:
+    def size(self, image: _Image) -> tuple[int, int]:
         """Rows and columns."""
         return image.shape[1], image.shape[2]
 
     def resized(
         self,
-        image: Any,
+        image: _Image,
         box: tuple[int, int, int, int] | None,
         size: tuple[int, int],
         how: Geometry,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
@@ -154,7 +153,7 @@ def _alternatives(result: StudyResult) -> tuple[Alternative, ...]:
     )
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     if value is None:
         return numbers.NOT_MEASURED
     if isinstance(value, bool):
@@ -166,7 +165,7 @@ def _words(value: Any) -> str:
     return _points(value)
 
 
-def _points(value: Any) -> str:
+def _points(value: object) -> str:
     """A difference in percentage points, or a name beside one."""
     if isinstance(value, float):
         return numbers.fixed(value, 2)
@@ -175,7 +174,7 @@ def _points(value: Any) -> str:
     return numbers.NOT_MEASURED if value is None else _named(value)
 
 
-def _named(item: Any) -> str:
+def _named(item: object) -> str:
     """``vgg19 2.62`` from a pair or a mapping of a name and a difference."""
     parts = item.values() if isinstance(item, Mapping) else item
     if isinstance(parts, str) or not isinstance(parts, Iterable):

@@ -55,13 +55,13 @@ def _environment(finalize: Callable[[Any], Any]) -> jinja2.Environment:
     return environment
 
 
-def _for_html(value: Any) -> Any:
+def _for_html(value: object) -> Any:
     if isinstance(value, str) and not isinstance(value, Markup):
         return Markup(text.html(value))
     return value
 
 
-def _for_markdown(value: Any) -> Any:
+def _for_markdown(value: object) -> Any:
     """The same for Markdown, to whose rules jinja's own escaping is blind."""
     if isinstance(value, Markup | jinja2.Undefined | int):
         return value

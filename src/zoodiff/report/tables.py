@@ -123,7 +123,7 @@ def to_json(result: StudyResult) -> str:
     return json_text(_finite(document), indent=1, strict=True) + "\n"
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> Any:
     """JSON has no infinities: they become null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None

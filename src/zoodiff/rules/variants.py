@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zoodiff.graph.align import family
 from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.graph.likeness import family
 
 
 def variants(graph: LayerGraph) -> list[str]:

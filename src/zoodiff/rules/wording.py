@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zoodiff.graph.ir import Node
+from zoodiff.graph.ir import AttributeValue, Node
 from zoodiff.graph.layers import Item, Layer
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as a person writes it.
 
     >>> shown(None), shown(True), shown(0.1 + 0.2), shown([1, 2])
@@ -29,16 +29,16 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def window(kernel: Any) -> str:
+def window(kernel: AttributeValue | Sequence[int]) -> str:
     """A kernel as a person writes it.
 
     >>> window([3, 3])
     '3x3'
     """
-    return "x".join(str(n) for n in kernel)
+    return "x".join(str(n) for n in kernel) if isinstance(kernel, Sequence) else shown(kernel)
 
 
-def sides(pads: Any) -> str:
+def sides(pads: Sequence[int] | None) -> str:
     """Pads as they take effect: top+bottom by left+right, or one number for all.
 
     >>> sides([1, 1, 1, 1]), sides([0, 0, 1, 1]), sides([0, 1, 2, 3])

@@ -74,31 +74,6 @@ def mean(values: NDArray[np.floating], level: float = 0.95, seed: int = 0) -> Es
     return Estimate(centre, float(found.low), float(found.high), level)
 
 
-def median_ratio(
-    numerator: Sequence[float],
-    denominator: Sequence[float],
-    level: float = 0.95,
-    seed: int = 0,
-) -> Estimate:
-    """Median over rounds of the ratio formed within each round, with a bootstrap interval.
-
-    Forming ratios within a round cancels what was common to it: drift, neighbours, frequency.
-    The median is taken of logarithms, so that a ratio and its inverse are treated alike.
-    """
-    import numpy as np
-
-    if len(numerator) != len(denominator):
-        raise ValueError("a ratio within rounds needs as many values on both sides")
-    logs = np.log(np.asarray(numerator, dtype=float)) - np.log(np.asarray(denominator, dtype=float))
-    estimate = _bootstrap(logs, float(np.median(logs)), level, seed)
-    return Estimate(
-        float(np.exp(estimate.value)),
-        float(np.exp(estimate.low)),
-        float(np.exp(estimate.high)),
-        level,
-    )
-
-
 def _bootstrap(data: NDArray[np.float64], centre: float, level: float, seed: int) -> Estimate:
     import numpy as np
     from scipy.stats import bootstrap

@@ -20,11 +20,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from zoodiff.bounded.files import read_bytes
 from zoodiff.errors import StoreError
 from zoodiff.store.files import Files, LocalFiles
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 FOLDER = "leases"
 BEAT = 10.0
@@ -118,7 +121,7 @@ def _write(path: Path, content: bytes) -> None:
 
 @dataclass
 class _Locked:
-    lock: Any
+    lock: BaseFileLock
     path: Path
 
     def release(self) -> None:
@@ -220,7 +223,7 @@ class _Beating:
         return False
 
 
-def _owner(**more: Any) -> bytes:
+def _owner(**more: object) -> bytes:
     return json.dumps(
         {"host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(), **more}
     ).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from zoodiff.addresses import is_address
 from zoodiff.errors import UsageError
 from zoodiff.store.files import Files, LocalFiles
 
@@ -25,13 +26,3 @@ def open_files(location: str | Path) -> Files:
             f'results at {text} need fsspec; install it with: pip install "zoodiff[remote]"'
         ) from None
     return RemoteFiles(text)
-
-
-def is_address(location: str) -> bool:
-    """Whether this is no path of the machine but an address for fsspec.
-
-    >>> is_address("s3://bucket/study"), is_address("results"), is_address("C:/results")
-    (True, False, False)
-    """
-    scheme, found, _ = location.partition("://")
-    return bool(found) and scheme.replace("+", "").replace("-", "").isalnum()

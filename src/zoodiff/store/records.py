@@ -272,7 +272,7 @@ class Failure(Strict):
     """Nothing failed: it was left out for want of permission to fetch its file."""
 
 
-def key_of(**asked: Any) -> str:
+def key_of(**asked: object) -> str:
     """sha256 over what was asked."""
     return hashlib.sha256(canonical_json(asked)).hexdigest()
 

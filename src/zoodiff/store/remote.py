@@ -15,6 +15,7 @@ from typing import Any
 
 import fsspec
 
+from zoodiff.addresses import os_errors
 from zoodiff.bounded.files import too_large
 from zoodiff.errors import UsageError
 from zoodiff.store.files import LARGEST_FILE, TEMPORARY, Found
@@ -47,7 +48,7 @@ class RemoteFiles:
 
     def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
         """The content of a file; raises FileNotFoundError where there is none."""
-        with _os_errors():
+        with os_errors():
             # One request: to ask for the size first would be a second.
             content = bytes(self._system.cat_file(self._path(name), start=0, end=most + 1))
         if len(content) > most:
@@ -58,7 +59,7 @@ class RemoteFiles:
         """Write or replace a file whole."""
         del flush  # a finished request is kept
         path = self._path(name)
-        with _os_errors():
+        with os_errors():
             if self._whole:
                 self._system.pipe_file(path, content)
                 return
@@ -75,7 +76,7 @@ class RemoteFiles:
         the same moment may both be told that they were first.
         """
         try:
-            with _os_errors():
+            with os_errors():
                 self._system.pipe_file(self._path(name), content, mode="create")
         except FileExistsError:
             return False
@@ -83,21 +84,21 @@ class RemoteFiles:
 
     def move(self, name: str, target: str) -> None:
         """Rename a file: a copy that is whole before the original goes."""
-        with _os_errors():
+        with os_errors():
             if not self._whole:
                 self._system.makedirs(self._path(target).rpartition("/")[0], exist_ok=True)
             self._system.mv(self._path(name), self._path(target))
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""
-        with contextlib.suppress(FileNotFoundError), _os_errors():
+        with contextlib.suppress(FileNotFoundError), os_errors():
             self._system.rm_file(self._path(name))
 
     def names(self, folder: str, prefix: str = "") -> list[str]:
         """Names of the finished files in a folder, sorted; none where there is no folder."""
         options = {"prefix": prefix} if prefix and "s3" in self._system.protocol else {}
         try:
-            with _os_errors():
+            with os_errors():
                 found = self._system.find(self._path(folder), maxdepth=1, **options)
         except FileNotFoundError:
             return []
@@ -107,7 +108,7 @@ class RemoteFiles:
     def walk(self, folder: str = "") -> Iterator[Found]:
         """All files below a folder."""
         try:
-            with _os_errors():
+            with os_errors():
                 found = self._system.find(self._path(folder), detail=True)
         except FileNotFoundError:
             return
@@ -134,15 +135,3 @@ def _changed(facts: dict[str, Any]) -> float:
         if isinstance(value, int | float):
             return float(value)
     return 0.0
-
-
-@contextlib.contextmanager
-def _os_errors() -> Iterator[None]:
-    """What a client raises besides OSError becomes one: no credentials, no such host."""
-    try:
-        yield
-    except OSError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise OSError(f"{type(error).__name__}: {reason}") from None

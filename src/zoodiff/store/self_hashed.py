@@ -18,7 +18,7 @@ class DamagedError(StoreError):
     """A file of the store is not what was written there; the message says in what way."""
 
 
-def canonical_json(value: Any) -> bytes:
+def canonical_json(value: object) -> bytes:
     """One byte string per value, whatever the order of its keys was.
 
     Lone surrogates, from names that are no UTF-8, are written as the text of their escapes.
@@ -29,7 +29,7 @@ def canonical_json(value: Any) -> bytes:
         return _canonical(well_formed_values(value)).encode()
 
 
-def _canonical(value: Any) -> str:
+def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -74,7 +74,7 @@ def read_self_hashed(raw: bytes, *, canonical: bool) -> tuple[dict[str, Any], st
     return content, digest, carried
 
 
-def _without(written_digest: Any, written: bytes) -> bytes:
+def _without(written_digest: object, written: bytes) -> bytes:
     """Canonical JSON without its hash.
 
     Cut out of the bytes, since writing each of thousands of records out once more would take most

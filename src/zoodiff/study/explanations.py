@@ -33,7 +33,7 @@ from zoodiff.study.config import LoadedStudy
 from zoodiff.study.plan import plan
 from zoodiff.study.run import Observer, Outcome
 from zoodiff.tasks import Task
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 
 def explain_run(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoodiff.addresses import is_address
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
-from zoodiff.data.places import is_address, place
+from zoodiff.data.places import place
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
 from zoodiff.store.records import Failure

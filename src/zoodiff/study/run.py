@@ -18,7 +18,7 @@ from zoodiff.study.scheduler import Observer as Observer  # noqa: PLC0414
 from zoodiff.study.scheduler import Working
 from zoodiff.study.state import State
 from zoodiff.workers import permissions
-from zoodiff.workers.process import Limits
+from zoodiff.workers.limits import Limits
 
 
 @dataclass(frozen=True)

@@ -148,12 +148,12 @@ class WorkerClient(Worker):
         """Return what the process reaches at best."""
         return self._answered(request, messages.MeasuredPeaks, doing)
 
-    def _answered(self, request: Any, reply: type[T], doing: str) -> T:
+    def _answered(self, request: messages.Message, reply: type[T], doing: str) -> T:
         return self._asked(request, reply, doing)()
 
-    def _asked(self, request: Any, reply: type[T], doing: str) -> Callable[[], T]:
+    def _asked(self, request: messages.Message, reply: type[T], doing: str) -> Callable[[], T]:
         method = messages.METHODS[type(request)]
-        wait = self.ask(method, doing=doing, **messages.encode(request))
+        wait = self.ask(method, doing=doing, seconds=None, **messages.encode(request))
 
         def answer() -> T:
             raw = wait()

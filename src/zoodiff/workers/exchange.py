@@ -17,7 +17,7 @@ import secrets
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ class Outgoing:
         """Where it is; workers open it by this path."""
         return self._scratch.path
 
-    def put(self, array: NDArray[Any]) -> dict[str, Any]:
+    def put(self, array: NDArray[Any]) -> dict[str, object]:
         """Write an array and return what stands for it in a request."""
         import numpy as np
 
@@ -67,12 +67,14 @@ class Outgoing:
                 data = data[os.write(file, data) :]
         return {"$array": name, "dtype": whole.dtype.str, "shape": list(whole.shape)}
 
-    def remove(self, message: Any) -> None:
+    def remove(self, message: Mapping[str, object]) -> None:
         """Remove an array that no worker needs any more; what a worker has mapped stays whole."""
         with contextlib.suppress(OSError):
-            os.unlink(message["$array"], dir_fd=self._folder)
+            os.unlink(str(message["$array"]), dir_fd=self._folder)
 
-    def copy(self, descriptor: int, size: int, shape: tuple[int, ...], dtype: str) -> Any:
+    def copy(
+        self, descriptor: int, size: int, shape: tuple[int, ...], dtype: str
+    ) -> dict[str, object]:
         """Copy ``size`` bytes of a file in; return what stands for them in a request.
 
         Raises ProtocolError where the file has fewer.
@@ -136,7 +138,10 @@ class Incoming:
         return self._scratch.path
 
     def array(
-        self, message: Any, shape: tuple[int | None, ...] | None = None, most: int = LARGEST_REPLY
+        self,
+        message: object,
+        shape: tuple[int | None, ...] | None = None,
+        most: int = LARGEST_REPLY,
     ) -> NDArray[np.generic]:
         """Copy an array out and remove its file.
 
@@ -156,19 +161,22 @@ class Incoming:
         return copied.view(np.dtype(dtype)).reshape(found) if size else np.empty(found, dtype)
 
     def pass_on(
-        self, message: Any, shape: tuple[int | None, ...] | None = None, most: int = LARGEST_REPLY
-    ) -> dict[str, Any]:
+        self,
+        message: object,
+        shape: tuple[int | None, ...] | None = None,
+        most: int = LARGEST_REPLY,
+    ) -> dict[str, object]:
         """Copy an array to where all workers can read it; return what stands for it there.
 
         The arguments and errors are those of ``array``.
         """
         with self._opened(message, shape, most) as (file, dtype, found, size):
-            copied: dict[str, Any] = outgoing().copy(file, size, found, dtype)
+            copied = outgoing().copy(file, size, found, dtype)
         return copied
 
     @contextlib.contextmanager
     def _opened(
-        self, message: Any, shape: tuple[int | None, ...] | None, most: int
+        self, message: object, shape: tuple[int | None, ...] | None, most: int
     ) -> Iterator[tuple[int, str, tuple[int, ...], int]]:
         name, dtype, found, size = _described(message, shape, most)
         try:
@@ -238,7 +246,7 @@ class Log:
 
 
 def _described(
-    message: Any, shape: tuple[int | None, ...] | None, most: int
+    message: object, shape: tuple[int | None, ...] | None, most: int
 ) -> tuple[str, str, tuple[int, ...], int]:
     """Name, type, shape and bytes of an array of a reply; raise ProtocolError where it is none."""
     import numpy as np

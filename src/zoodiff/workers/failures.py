@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Mapping
-from typing import Any
 
 from zoodiff import errors
 from zoodiff.errors import WorkerError, ZoodiffError
@@ -23,7 +22,7 @@ _HINTS = {
 }
 
 
-def raised(reply: Any, worker: str, doing: str) -> ZoodiffError:
+def raised(reply: object, worker: str, doing: str) -> ZoodiffError:
     """Return the error that a worker says it raised.
 
     ``reply`` is what it sent: ``kind`` and ``message``, and a ``traceback`` where it was a bug.
@@ -68,5 +67,5 @@ def _one_line(text: str, most: int) -> str:
     return visible(" ".join(text[: 4 * most].split()), most=most)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else ""

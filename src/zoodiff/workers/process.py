@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from zoodiff.errors import WorkerError
-from zoodiff.workers import bootstrap, environments, exchange, failures, permissions, protocol
+from zoodiff.workers import environments, exchange, failures, launch, protocol
 from zoodiff.workers.exchange import Incoming, Log, outgoing
+from zoodiff.workers.limits import Limits
 from zoodiff.workers.sandbox import available, bubblewrap
-from zoodiff.workers.sandbox.sources import compiled, sources
 from zoodiff.workers.scratch import Scratch
-from zoodiff.workers.space import hidden_bytes
+from zoodiff.workers.space import hidden_bytes, resident_bytes
 from zoodiff.workers.worker_env import worker_environment
 from zoodiff.zoos.base import ALLOWED_CODE, CONFINED, WorkerSpec
 
@@ -36,28 +32,6 @@ _DYING_SECONDS = 1.0
 _CHUNK = 2**20
 _PIPE = 2**18
 """Bytes that may wait in the pipe of requests."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a worker may use."""
-
-    seconds: float = 900.0
-    """Wall-clock time of one request."""
-    memory_bytes: int | None = None
-    """Resident memory of the worker and its children; None means 80 % of the machine's."""
-    allowed_code: frozenset[str] = frozenset()
-    """SHA-256 of files whose code may run, beside those that the user allowed for good."""
-    require_sandbox: bool = field(default_factory=available.required)
-    """Refuse to open a file where one of the sandbox's protections is not in force; the variable
-    ``ZOODIFF_REQUIRE_SANDBOX`` sets it for all workers."""
-
-    @property
-    def memory(self) -> int:
-        """The limit in bytes, whether it was given or is the machine's."""
-        import psutil
-
-        return self.memory_bytes or int(psutil.virtual_memory().total * 0.8)
 
 
 class Worker:
@@ -80,7 +54,7 @@ class Worker:
         self._incoming: Incoming | None = None
         self._log: Log | None = None
         self._caches: list[Scratch] = []
-        self._sent: list[dict[str, Any]] = []
+        self._sent: list[dict[str, object]] = []
         """Arrays of the request that is being made; they are removed when it is answered."""
         self._to_child = self._from_child = -1
         self._requests = 0
@@ -91,12 +65,7 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def holds(self, generation: int) -> bool:
@@ -108,8 +77,8 @@ class Worker:
         return self._log.end() if self._log else ""
 
     def call(
-        self, method: str, /, *, doing: str, seconds: float | None = None, **params: Any
-    ) -> Any:
+        self, method: str, /, *, doing: str, seconds: float | None = None, **params: object
+    ) -> object:
         """Ask the worker and wait for the answer.
 
         ``doing`` completes the sentence of an error: "... while describing resnet50".
@@ -118,8 +87,8 @@ class Worker:
         return self.ask(method, doing=doing, seconds=seconds, **params)()
 
     def ask(
-        self, method: str, /, *, doing: str, seconds: float | None = None, **params: Any
-    ) -> Callable[[], Any]:
+        self, method: str, /, *, doing: str, seconds: float | None = None, **params: object
+    ) -> Callable[[], object]:
         """Ask the worker; what is returned waits for the answer, and raises as ``call`` does.
 
         Nothing else may be asked before. The time limit counts from here.
@@ -166,11 +135,12 @@ class Worker:
                     os.sched_setaffinity(int(thread.name), cores)
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
+        process = self._process  # another thread may end it meanwhile
+        if process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
+                os.killpg(process.pid, number)
 
-    def _answer(self, deadline: float, doing: str) -> Any:
+    def _answer(self, deadline: float, doing: str) -> object:
         with self._failing(doing):
             frame = self._read(deadline, doing)
             if self.spec.confined:  # nobody watches what it does until it is asked again
@@ -203,7 +173,7 @@ class Worker:
             self._kill()
             raise
 
-    def put_array(self, array: NDArray[Any]) -> dict[str, Any]:
+    def put_array(self, array: NDArray[Any]) -> dict[str, object]:
         """Share an array with the worker until it has answered its next request.
 
         The result goes into the request's parameters.
@@ -214,7 +184,7 @@ class Worker:
 
     def get_array(
         self,
-        message: Any,
+        message: object,
         shape: tuple[int | None, ...] | None = None,
         *,
         most: int = exchange.LARGEST_REPLY,
@@ -229,11 +199,11 @@ class Worker:
 
     def share_array(
         self,
-        message: Any,
+        message: object,
         shape: tuple[int | None, ...] | None = None,
         *,
         most: int = exchange.LARGEST_REPLY,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Copy an array of an answer to where every worker can read it.
 
         The result goes into requests to any worker, until ``unshare`` is called with it. The
@@ -243,7 +213,7 @@ class Worker:
             return incoming.pass_on(message, shape, most)
 
     @staticmethod
-    def unshare(message: dict[str, Any]) -> None:
+    def unshare(message: dict[str, object]) -> None:
         """Remove an array that ``share_array`` returned."""
         outgoing().remove(message)
 
@@ -271,10 +241,7 @@ class Worker:
 
     def interrupt(self) -> None:
         """Kill the process from another thread than the one that waits for its answer."""
-        process = self._process
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
 
     def let_go(self) -> None:
         """Tell the process to end, without waiting for it; ``close`` is all that is left to do."""
@@ -302,9 +269,7 @@ class Worker:
         self._log = Log()
         child_in, self._to_child = os.pipe()
         self._from_child, child_out = os.pipe()
-        # Isolated: what lies in the current folder or in a worker's is never imported.
-        flags = ("-I", "-S", "-u", "-c", _bootstrap())
-        command = [str(interpreter), *flags, str(child_in), str(child_out)]
+        command = launch.command(interpreter, child_in, child_out)
         environment = worker_environment(
             os.environ, self.threads, interpreter, scratch if self.spec.confined else None
         )
@@ -313,9 +278,7 @@ class Worker:
             self._wrapped = not bubblewrap.missing()
             command = bubblewrap.wrapped(command, scratch, shared)
             environment[CONFINED] = "1"
-            environment[ALLOWED_CODE] = ",".join(
-                sorted(self.limits.allowed_code | permissions.allowed())
-            )
+            environment[ALLOWED_CODE] = launch.allowed_code(self.limits)
         try:
             self._process = subprocess.Popen(
                 command,
@@ -339,17 +302,8 @@ class Worker:
         os.set_blocking(self._to_child, False)
         self._requests = 0
         self.generation += 1
-        # Another interpreter may not read what this one compiles.
-        same = interpreter == Path(sys.executable)
-        start = {
-            "backend": self.spec.backend,
-            "scratch": str(scratch),
-            "incoming": str(shared),
-            "path": path,
-            "memory": self.limits.memory if self.spec.confined else None,
-            "modules": (compiled() if same else sources()) if self.spec.confined else {},
-            "compiled": same,
-        }
+        start = launch.first_message(self.spec, self.limits, interpreter, path)
+        start |= {"scratch": str(scratch), "incoming": str(shared)}
         doing = "starting"
         with self._failing(doing):
             self._write(protocol.pack(start), time.monotonic() + self.limits.seconds, doing)
@@ -394,18 +348,11 @@ class Worker:
         return bytes(parts)
 
     def _check_memory(self, doing: str) -> None:
-        import psutil
-
         limit = self.limits.memory
         assert self._process is not None
         assert self._incoming is not None
         assert self._log is not None
-        used, members = 0, [self._process.pid]
-        with contextlib.suppress(psutil.Error):
-            parent = psutil.Process(self._process.pid)
-            for process in (parent, *parent.children(recursive=True)):
-                members.append(process.pid)
-                used += process.memory_info().rss
+        used, members = resident_bytes(self._process.pid)
         # Its folder may lie in memory: what is written there is in no process's own.
         if self.spec.confined and used <= limit:
             used += self._incoming.size(limit) + self._log.size()
@@ -450,8 +397,3 @@ class Worker:
         sent, self._sent = self._sent, []
         for message in sent:
             outgoing().remove(message)
-
-
-@functools.cache
-def _bootstrap() -> str:
-    return Path(bootstrap.__file__).read_text(encoding="utf-8")

@@ -2,14 +2,13 @@
 
 A frame is four bytes of length (big-endian) and that many bytes of JSON in ASCII. A numpy array is
 replaced by ``{"$array": name, "dtype": ..., "shape": [...]}``, whose numbers lie in a file of that
-name; ``exchange`` has the parent's side of these files and ``worker_arrays`` the worker's.
+name; ``exchange`` has the parent's side of these files and ``inside.arrays`` the worker's.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from typing import Any
 
 MAX_FRAME = 32 * 2**20
 """Bytes; a longer frame is a broken or hostile peer."""
@@ -22,7 +21,7 @@ class ProtocolError(Exception):
     """The peer sent something that is no frame, or named an array that there is not."""
 
 
-def pack(message: Any) -> bytes:
+def pack(message: object) -> bytes:
     """Return the frame of a message."""
     body = json.dumps(message, separators=(",", ":")).encode()
     if len(body) > MAX_FRAME:
@@ -38,7 +37,7 @@ def body_length(header: bytes) -> int:
     return length
 
 
-def unpack(body: bytes) -> Any:
+def unpack(body: bytes) -> object:
     """Read a frame's body; raise ProtocolError where it is not JSON or has too many values.
 
     It must be ASCII, as ``pack`` writes it: one wide character makes all of a text take four
@@ -47,6 +46,7 @@ def unpack(body: bytes) -> Any:
     if sum(body.count(mark) for mark in (b",", b"[", b"{", b":")) > MAX_VALUES:
         raise ProtocolError(f"a frame has more than {MAX_VALUES:,} values")
     try:
-        return json.loads(body.decode("ascii"))
+        message: object = json.loads(body.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a frame is not JSON: {error}") from None
+    return message

@@ -124,3 +124,19 @@ def _table_bytes(process: int) -> int:
             if line.startswith("VmPTE:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def resident_bytes(process: int) -> tuple[int, list[int]]:
+    """Resident memory of a process and those below it, and their numbers.
+
+    What ends meanwhile is not counted.
+    """
+    import psutil
+
+    used, members = 0, [process]
+    with contextlib.suppress(psutil.Error):
+        parent = psutil.Process(process)
+        for one in (parent, *parent.children(recursive=True)):
+            members.append(one.pid)
+            used += one.memory_info().rss
+    return used, members

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from zoodiff.errors import MeasurementError
 
@@ -25,10 +24,18 @@ class _Started(threading.Event):
         )
 
 
+class _Thread(threading.Thread):
+    """A thread whose start waits for a time only."""
+
+    def __init__(
+        self, work: Callable[..., None], arguments: tuple[object, ...], daemon: bool | None
+    ) -> None:
+        super().__init__(target=work, args=arguments, daemon=daemon)
+        self._started = _Started()
+
+
 def thread(
-    work: Callable[..., None], *arguments: Any, daemon: bool | None = None
+    work: Callable[..., None], *arguments: object, daemon: bool | None = None
 ) -> threading.Thread:
     """A thread that is not started yet; starting it raises MeasurementError where it cannot."""
-    made = threading.Thread(target=work, args=arguments, daemon=daemon)
-    made._started = _Started()  # type: ignore[attr-defined]
-    return made
+    return _Thread(work, arguments, daemon)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zoodiff.workers import environments, paths
-from zoodiff.workers.runtime_info import variables
+from zoodiff.workers.inside.runtime_info import variables
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _ROOM = 4 * 1024**3

@@ -246,7 +246,7 @@ class HasModes(Protocol):
 
     ``load`` then takes one of the modes; without it, it takes the first. A network may say what
     is measured when it is timed in an attribute ``scope``, a mapping of strings; what it does not
-    say is derived (``zoodiff.workers.timing``).
+    say is derived (``zoodiff.workers.inside.timing``).
     """
 
     def modes(self) -> Sequence[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,6 +16,7 @@ from zoodiff.errors import MeasurementError  # noqa: E402
 from zoodiff.frontends.onnx.file import graph_from_model  # noqa: E402
 from zoodiff.graph import validate  # noqa: E402
 from zoodiff.graph.canonical import canonical  # noqa: E402
+from zoodiff.graph.fingerprint import SCHEME, fingerprint  # noqa: E402
 from zoodiff.graph.interpreter.run import evaluate, unsupported  # noqa: E402
 
 pytestmark = pytest.mark.onnx
@@ -115,6 +119,15 @@ def test_one_form_computes_what_onnx_says(name: str) -> None:
         values = {n: np.asarray(v) for n, v in weights.items()}
         (result,) = evaluate(form, {"x": image}, values).values()
         np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_fingerprints_of_spellings_are_what_they_were() -> None:
+    """Other values here mean another scheme: give it a new number and a new file."""
+    golden = Path(__file__).parent / "golden" / f"fingerprints_{SCHEME}.json"
+    computed = {
+        name: fingerprint(graph([node], weights)) for name, (node, weights, _) in CASES.items()
+    }
+    assert computed == json.loads(golden.read_text())
 
 
 @pytest.mark.parametrize(

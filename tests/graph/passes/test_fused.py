@@ -11,7 +11,7 @@ from zoodiff.graph.canonical import canonical
 from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.graph.mutable import MutableGraph
-from zoodiff.graph.passes import fused
+from zoodiff.graph.passes.weights import fused
 from zoodiff.rules.example import TinyNetwork
 
 HEADS, PARTS, DEPTH, TOKENS = 2, 3, 4, 9

@@ -18,7 +18,8 @@ import pytest
 
 from zoodiff.workers import process
 from zoodiff.workers.exchange import outgoing
-from zoodiff.workers.process import Limits, Worker
+from zoodiff.workers.limits import Limits
+from zoodiff.workers.process import Worker
 from zoodiff.workers.sandbox import bubblewrap
 from zoodiff.workers.sandbox.available import protections
 from zoodiff.workers.scratch import PREFIX

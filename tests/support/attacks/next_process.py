@@ -47,7 +47,8 @@ def plants(place: Path) -> int:
         files[f"{name}.pyc"] = compiled()
         files[f"{name}/__init__.py"] = _CODE.encode()
         files[f"__pycache__/{name}.{sys.implementation.cache_tag}.pyc"] = compiled()
-    files["zoodiff/workers/child.py"] = files["zoodiff/workers/__init__.py"] = _CODE.encode()
+    for name in ("__init__", "inside/__init__", "inside/child"):
+        files[f"zoodiff/workers/{name}.py"] = _CODE.encode()
     files["evil.pth"] = f"import builtins; builtins.{MARK} = 'pth'\n{place}\n".encode()
     files["python311._pth"] = f"{place}\nimport site\n".encode()
     files["pyvenv.cfg"] = f"home = {place}\ninclude-system-site-packages = true\n".encode()
@@ -136,7 +137,7 @@ def guesses_the_next_folder_and_dies(given: Given) -> None:
 @trick("either", late=True)
 def changes_its_own_code(given: Given) -> None:
     """Replace zoodiff's code in its own memory, which is its own to spoil."""
-    from zoodiff.workers import handlers
+    from zoodiff.workers.inside import handlers
 
     handlers.Handlers.call = lambda *_, **__: {"versions": {"planted": ""}}  # type: ignore[method-assign]
     instead(answer(result=1))

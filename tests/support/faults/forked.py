@@ -64,7 +64,7 @@ class Forked:
         os.environ.update(env)
         os.chdir(cwd)
         sys.argv = ["-c", *arguments]
-        from zoodiff.workers import bootstrap
+        from zoodiff.workers.inside import bootstrap
 
         bootstrap.main()
 

@@ -158,9 +158,9 @@ def specification_seeds() -> Sequence[bytes]:
 
 def timm(data: bytes) -> None:
     """timm's data configuration."""
+    from support.timm_config import from_timm
     from zoodiff.errors import UsageError
     from zoodiff.preprocessing.geometry import geometry
-    from zoodiff.preprocessing.timm import from_timm
 
     try:
         raw = json.loads(data)

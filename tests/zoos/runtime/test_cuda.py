@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from zoodiff.workers.inside.timing import timed_calls
 from zoodiff.workers.process import Worker
-from zoodiff.workers.timing import timed_calls
 from zoodiff.zoos import registry
 from zoodiff.zoos.runtime.cuda import OnCuda
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoodiff.errors import MeasurementError, UnknownNameError
-from zoodiff.workers import timing
+from zoodiff.workers.inside import timing
 from zoodiff.workers.process import Worker
 from zoodiff.zoos.mini.catalogue import KERAS, ONNX, TORCH, MiniZoo
 from zoodiff.zoos.runtime import modes

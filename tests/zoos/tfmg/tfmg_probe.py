@@ -26,7 +26,7 @@ from support.interpret import interpret
 from zoodiff.errors import ZoodiffError
 from zoodiff.frontends.tensorflow.graph import variable_parameters
 from zoodiff.graph.cost import count
-from zoodiff.workers.handlers import peak_rss_bytes
+from zoodiff.workers.inside.handlers import peak_rss_bytes
 from zoodiff.zoos.tfmg import official as tfmg_official
 from zoodiff.zoos.tfmg import slim as tfmg_slim
 from zoodiff.zoos.tfmg.backend import TfmgBackend, cache_folder

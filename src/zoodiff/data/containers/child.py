@@ -18,9 +18,12 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoodiff.data.containers.frames import Link
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 MEMORY = {"parquet": 3 << 29, "matlab": 1 << 29}
 """Bytes of memory that the process may take."""
@@ -78,10 +81,11 @@ class Asking(io.RawIOBase):
             _allow(len(content) / BYTES_A_SECOND)
         return b"".join(found)
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: Buffer) -> int:
         """Fill a buffer."""
-        content = self.read(len(buffer))
-        buffer[: len(content)] = content
+        view = memoryview(buffer).cast("B")
+        content = self.read(len(view))
+        view[: len(content)] = content
         return len(content)
 
 
@@ -187,7 +191,11 @@ def _known_libraries() -> Iterator[None]:
     """Spare the search for libraries, which runs programs."""
     search = ctypes.util.find_library
     known = {"seccomp": "libseccomp.so.2", "c": None}
-    ctypes.util.find_library = known.get  # type: ignore[assignment]
+
+    def find(name: str) -> str | None:
+        return known.get(name)
+
+    ctypes.util.find_library = find
     try:
         yield
     finally:

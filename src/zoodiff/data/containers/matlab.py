@@ -10,7 +10,7 @@ import scipy.io.matlab
 _MOST = 100_000
 
 
-def devkit(file: Any) -> tuple[dict[str, Any], bytes]:
+def devkit(file: object) -> tuple[dict[str, Any], bytes]:
     """The ids of ``meta.mat`` by their numbers; raises any error where it is none."""
     synsets = scipy.io.loadmat(file, squeeze_me=True)["synsets"]
     if len(synsets) > _MOST:

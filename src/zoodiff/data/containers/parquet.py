@@ -11,7 +11,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,27 @@ _WIDEST = 64
 """Classes and scores of an image's predictions."""
 
 
+class Asked(Protocol):
+    """A file that is asked for piece by piece; see ``child.Asking``."""
+
+    number: int
+    size: int
+
+
+class _Column(Protocol):
+    """What is read of an array of Arrow."""
+
+    type: object
+    nbytes: int
+    null_count: int
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int) -> Any: ...
+
+    def flatten(self) -> _Column: ...
+
+
 def warm_up() -> None:
     """Read a small file, so that what pyarrow loads late is loaded."""
     rows = [{"image": {"bytes": b"x", "path": None}, "label": 1, "list": [1]}]
@@ -41,7 +62,7 @@ def warm_up() -> None:
             batch.to_pylist()
 
 
-def _opened(file: Any) -> pq.ParquetFile:
+def _opened(file: object) -> pq.ParquetFile:
     pa.set_memory_pool(pa.system_memory_pool())
     found = pq.ParquetFile(
         file,
@@ -55,7 +76,7 @@ def _opened(file: Any) -> pq.ParquetFile:
     return found
 
 
-def images(file: Any, most: int) -> tuple[dict[str, Any], bytes]:
+def images(file: Asked, most: int) -> tuple[dict[str, Any], bytes]:
     """The rows of a file, the image's column, and the labels as integers of 8 bytes.
 
     A label is -1 where there is none. Raises any error for what cannot be read.
@@ -116,7 +137,7 @@ def _names(file: pq.ParquetFile) -> list[str] | None:
 class _Rows:
     """The images of one file, batch after batch; what was read last is kept."""
 
-    def __init__(self, file: Any, column: str) -> None:
+    def __init__(self, file: Asked, column: str) -> None:
         self._file, self._column = _opened(file), column
         counts = [
             self._file.metadata.row_group(k).num_rows for k in range(self._file.num_row_groups)
@@ -164,7 +185,7 @@ class _Rows:
         place = bisect_right(self._first, row) - 1
         return self._kept[place][row - self._first[place]]
 
-    def _keep(self, batch: Any) -> None:
+    def _keep(self, batch: _Column) -> None:
         self._first.append(self._next)
         self._kept.append(batch)
         self._next += len(batch)
@@ -177,7 +198,7 @@ class _Rows:
 _rows: dict[int, _Rows] = {}
 
 
-def image(file: Any, column: str, row: int, most: int) -> tuple[dict[str, Any], bytes]:
+def image(file: Asked, column: str, row: int, most: int) -> tuple[dict[str, Any], bytes]:
     """How many bytes an encoded image has, and the bytes unless they are more than ``most``.
 
     Of a row that holds no image -1. Raises any error for what cannot be read.
@@ -203,7 +224,7 @@ _PREDICTED = {
 }
 
 
-def predictions(file: Any, most: int, wanted: Sequence[str]) -> tuple[dict[str, Any], bytes]:
+def predictions(file: Asked, most: int, wanted: Sequence[str]) -> tuple[dict[str, Any], bytes]:
     """Columns of per-image predictions: rows, widths and kinds, and the numbers one by one.
 
     A column that is not there is left out. Raises any error for what are no numbers.
@@ -230,7 +251,7 @@ def predictions(file: Any, most: int, wanted: Sequence[str]) -> tuple[dict[str, 
     return {"rows": count, "columns": columns}, b"".join(contents)
 
 
-def _numbers(column: Any, kind: str) -> tuple[bytes, int]:
+def _numbers(column: _Column, kind: str) -> tuple[bytes, int]:
     """The numbers of a column, and how many there are in each row; 0 for plain numbers."""
     width = 0
     rows = len(column)

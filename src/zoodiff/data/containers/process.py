@@ -84,7 +84,7 @@ class Container:
         *,
         sources: Sequence[Source] | None = None,
         longest: int = LONGEST_BYTES,
-        **more: Any,
+        **more: object,
     ) -> tuple[dict[str, Any], bytes]:
         """The answer to a question about a file: an object, and at most ``longest`` bytes.
 

@@ -9,11 +9,12 @@ from math import prod
 from pathlib import Path
 
 from zoodiff import filenames
+from zoodiff.addresses import is_address
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
 from zoodiff.data.layouts import cifar, folders, parquet, shards, tfrecord
 from zoodiff.data.listing import matching
-from zoodiff.data.places import LOCAL, MOST_FILES, Address, Place, files_in, is_address, place
+from zoodiff.data.places import LOCAL, MOST_FILES, Address, Place, files_in, place
 from zoodiff.errors import UsageError
 
 

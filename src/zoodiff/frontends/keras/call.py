@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from zoodiff.frontends import operations
+from zoodiff.frontends.keras.protocols import Layer, Variable
 from zoodiff.frontends.operations import Arithmetic, Operation
 
 Shape = tuple[int, ...]
@@ -44,7 +45,7 @@ class Builder(Protocol):
         inputs: Sequence[str],
         shapes: Sequence[Shape],
         dtypes: Sequence[str],
-        variables: Iterable[Any],
+        variables: Iterable[Variable],
         roles: Sequence[str] = (),
     ) -> list[str]:
         """Add a node and return the names of its outputs.
@@ -58,7 +59,7 @@ class Builder(Protocol):
 class Call:
     """One application of a layer: what goes in, what comes out."""
 
-    operation: Any
+    operation: Layer
     name: str
     inputs: tuple[Value, ...]
     args: tuple[Any, ...]
@@ -99,7 +100,7 @@ class Call:
         inputs: Sequence[str] | None = None,
         step: str = "",
         shape: Shape | None = None,
-        variables: Iterable[Any] = (),
+        variables: Iterable[Variable | None] = (),
         roles: Sequence[str] = (),
     ) -> str:
         """Add a node with one output and return that output's name.
@@ -130,7 +131,7 @@ def with_constant(
     call: Call,
     op: Arithmetic,
     data: str,
-    constant: Any,
+    constant: object,
     *,
     step: str = "",
     constant_first: bool = False,
@@ -173,7 +174,7 @@ ACTIVATIONS: dict[str, Operation] = {
 """Keras's activation functions at their default arguments."""
 
 
-def activate(call: Call, data: str, function: Any, *, step: bool = True) -> str:
+def activate(call: Call, data: str, function: object, *, step: bool = True) -> str:
     """Add the activation among a layer's arguments as a node of its own."""
     name = str(getattr(function, "__name__", None) or type(function).__name__)
     if function is None or name == "linear":

@@ -11,19 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.builder import GraphBuilder
 from zoodiff.frontends.keras.call import Call, Value
 from zoodiff.frontends.keras.layers import translate
+from zoodiff.frontends.keras.protocols import KerasTensor, LayerGraph, Model, Node, Variable
 from zoodiff.frontends.operations import Operation
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 SOURCE = "keras"
 
 
-def to_graph(model: Any, input_shape: Sequence[int] | None = None) -> Graph:
+def to_graph(model: Model, input_shape: Sequence[int] | None = None) -> Graph:
     """Return the canonical graph of a Keras model at batch size 1.
 
     ``input_shape`` is the framework's own, without batch, e.g. ``(224, 224, 3)``; it is needed
@@ -33,7 +34,7 @@ def to_graph(model: Any, input_shape: Sequence[int] | None = None) -> Graph:
     return _Builder(model).build(input_shape)
 
 
-def named_variables(model: Any) -> dict[str, Any]:
+def named_variables(model: Model) -> dict[str, Variable]:
     """The variables of a model by the names that its graph gives them."""
     builder = _Builder(model)
     builder.build(None)
@@ -44,7 +45,7 @@ def named_variables(model: Any) -> dict[str, Any]:
 class _Builder:
     """Collects the nodes of one model; holds what is known about each symbolic tensor."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Model) -> None:
         import keras
 
         self._model = model
@@ -86,7 +87,7 @@ class _Builder:
             return (0, 2, 3, 1)[positive]
         return positive
 
-    def parameter(self, variable: Any) -> Parameter:
+    def parameter(self, variable: Variable) -> Parameter:
         """Return the parameter of a variable, one and the same for a shared variable."""
         known = self.parameters.get(id(variable))
         if known is None:
@@ -111,7 +112,7 @@ class _Builder:
         inputs: Sequence[str],
         shapes: Sequence[tuple[int, ...]],
         dtypes: Sequence[str],
-        variables: Iterable[Any],
+        variables: Iterable[Variable],
         roles: Sequence[str] = (),
     ) -> list[str]:
         """Add a node; ``shapes`` are canonical. Returns the names of its outputs."""
@@ -129,7 +130,7 @@ class _Builder:
         )
         return outputs
 
-    def _walk(self, graph: Any, prefix: str) -> None:
+    def _walk(self, graph: LayerGraph, prefix: str) -> None:
         for node in _nodes(graph):
             operation = node.operation
             inner = _graph_of(operation)
@@ -158,16 +159,16 @@ class _Builder:
             for tensor, name, shape, dtype in zip(node.outputs, names, shapes, dtypes, strict=True):
                 self._values[id(tensor)] = Value(name, shape, dtype)
 
-    def _value(self, tensor: Any) -> Value:
+    def _value(self, tensor: KerasTensor) -> Value:
         return self._values[id(tensor)]
 
-    def _filled(self, node: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _filled(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the call's arguments with values in place of symbolic tensors."""
         known = {id(tensor): self._value(tensor) for tensor in node.arguments.keras_tensors}
         args, kwargs = node.arguments.fill_in(known)
         return tuple(args), dict(kwargs)
 
-    def _output_shapes(self, node: Any, inputs: Sequence[Value]) -> tuple[tuple[int, ...], ...]:
+    def _output_shapes(self, node: Node, inputs: Sequence[Value]) -> tuple[tuple[int, ...], ...]:
         """Return output shapes at batch 1, worked out anew where the model left extents open."""
         declared = [tuple(tensor.shape) for tensor in node.outputs]
         if all(None not in shape[1:] for shape in declared):
@@ -182,10 +183,10 @@ class _Builder:
         found = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
         return tuple(tuple(-1 if n is None else int(n) for n in spec.shape) for spec in found)
 
-    def _input_shape(self, tensor: Any, given: Sequence[int] | None) -> tuple[int, ...]:
+    def _input_shape(self, tensor: KerasTensor, given: Sequence[int] | None) -> tuple[int, ...]:
         declared = tuple(tensor.shape)[1:]
         if None not in declared:
-            return (1, *(int(n) for n in declared))
+            return (1, *(int(n) for n in declared if n is not None))
         if given is None or len(given) != len(declared):
             raise MeasurementError(
                 f'the Keras model "{self._model.name}" leaves its input size open '
@@ -201,13 +202,13 @@ class _Builder:
         return unique
 
 
-def _graph_of(operation: Any) -> Any | None:
+def _graph_of(operation: object) -> LayerGraph | None:
     """Return the layer graph of a model, or None for a plain layer or a subclassed model."""
-    graph = getattr(operation, "_functional", None) or operation
-    return graph if hasattr(graph, "_nodes_by_depth") else None
+    graph: Any = getattr(operation, "_functional", None) or operation
+    return cast("LayerGraph", graph) if hasattr(graph, "_nodes_by_depth") else None
 
 
-def _nodes(graph: Any) -> Iterator[Any]:
+def _nodes(graph: LayerGraph) -> Iterator[Node]:
     """Applications of layers in topological order; Keras keeps them by distance to the output."""
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
@@ -215,5 +216,5 @@ def _nodes(graph: Any) -> Iterator[Any]:
                 yield node
 
 
-def _input_name(tensor: Any) -> str:
+def _input_name(tensor: KerasTensor) -> str:
     return str(tensor._keras_history.operation.name)

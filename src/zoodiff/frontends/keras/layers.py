@@ -21,6 +21,7 @@ from zoodiff.frontends.keras.call import (
     activate,
     with_constant,
 )
+from zoodiff.frontends.keras.protocols import Layer
 from zoodiff.frontends.keras.windows import (
     average_pool,
     conv,
@@ -199,7 +200,7 @@ def _chain(call: Call, op: Arithmetic) -> str | None:
     return result
 
 
-def _nonzero(constant: Any) -> bool:
+def _nonzero(constant: object) -> bool:
     import numpy as np
 
     return bool(np.any(np.asarray(constant)))
@@ -280,7 +281,7 @@ def _opaque(call: Call) -> list[str]:
     )
 
 
-def _settings(operation: Any) -> dict[str, AttributeValue]:
+def _settings(operation: Layer) -> dict[str, AttributeValue]:
     """Plain values of a layer's configuration, or of an operation's attributes."""
     try:
         raw = operation.get_config()
@@ -294,7 +295,7 @@ def _settings(operation: Any) -> dict[str, AttributeValue]:
     }
 
 
-def _plain(value: Any) -> bool:
+def _plain(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(isinstance(item, int) for item in value) or all(
             isinstance(item, float) for item in value

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zoodiff.frontends.builder import LinearOrder
+from zoodiff.frontends.builder import LinearOrder, Seen
 from zoodiff.frontends.operations import Operation
 from zoodiff.graph.ir import AttributeValue, Parameter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
 Attributes = dict[str, AttributeValue]
@@ -36,7 +40,7 @@ class Weight:
     shape: Shape
     dtype: str
     origin: str
-    array: Any = None
+    array: NDArray[np.generic] | None = None
     stored: Shape | None = None
     axes: Shape | None = None
 
@@ -58,6 +62,21 @@ class Weight:
         return None if self.array is None else [int(v) for v in self.array.reshape(-1)]
 
 
+@dataclass(frozen=True)
+class NodeRequest:
+    """A node that a handler wants added."""
+
+    operation: Operation
+    inputs: Sequence[Value]
+    parameters: Sequence[Parameter]
+    step: str = ""
+    """Tells the nodes of one call apart."""
+    shapes: Sequence[Shape] | None = None
+    """Of its outputs; None where they are the call's."""
+    matrices: LinearOrder | None = None
+    seen: Seen | None = None
+
+
 @dataclass(eq=False)
 class Call:
     """One node with its inputs looked up."""
@@ -69,7 +88,7 @@ class Call:
     inputs: Sequence[Value | Weight | None]
     attributes: Mapping[str, Any]
     outputs: tuple[Shape, ...]
-    emit: Callable[..., list[Value]]
+    emit: Callable[[NodeRequest], list[Value]]
     bias_after: Callable[[int], tuple[Weight, str] | None]
     merged: list[str] = field(default_factory=list)
     """Outputs of following nodes that this one's result stands for."""
@@ -131,20 +150,25 @@ class Call:
         ]
         parameters += [w.parameter(trainable=False) for w in frozen if w is not None]
         made = self.emit(
-            operation.quantized(self.quantized),
-            [value for value in given if isinstance(value, Value)],
-            list({p.name: p for p in parameters}.values()),
-            step=step,
-            shapes=None if shape is None else [shape],
-            matrices=matrices,
-            seen={
-                w.origin: (w.shape, w.axes)
-                for w in given
-                if isinstance(w, Weight) and w.stored is not None
-            },
+            NodeRequest(
+                operation.quantized(self.quantized),
+                [value for value in given if isinstance(value, Value)],
+                list({p.name: p for p in parameters}.values()),
+                step=step,
+                shapes=None if shape is None else [shape],
+                matrices=matrices,
+                seen={
+                    w.origin: (w.shape, w.axes)
+                    for w in given
+                    if isinstance(w, Weight) and w.stored is not None
+                },
+            )
         )
         return made[0]
 
 
 WEIGHTS = ("float", "bfloat", "int8", "uint8", "int32")
 """Types that weights come in, quantised ones and their biases included; int64 holds shapes."""
+
+Handler = Callable[[Call], Value | list[Value] | None]
+"""Adds the nodes of one ONNX node; None for what it cannot express exactly."""

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoodiff.frontends.onnx.call import Value, Weight
+from zoodiff.frontends.onnx.protobuf import NodeProto, TensorProto
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SMALL = 4096
 """Elements; constants up to this keep their values, since shapes, axes and pads are read."""
@@ -51,7 +56,7 @@ _EVALUATED = frozenset(
 """Operators worth computing on small constants; none makes its output much larger."""
 
 
-def initialiser(tensor: Any) -> Weight:
+def initialiser(tensor: TensorProto) -> Weight:
     """A tensor that the file holds; its values only where they are few and lie in the file."""
     from onnx import numpy_helper
 
@@ -64,7 +69,7 @@ def initialiser(tensor: Any) -> Weight:
     return Weight(tensor.name, tuple(tensor.dims), dtype(tensor.data_type), tensor.name, array)
 
 
-def shape_of(node: Any, value: Value, opset: int) -> Weight | None:
+def shape_of(node: NodeProto, value: Value, opset: int) -> Weight | None:
     """The output of ``Shape`` or ``Size`` where every extent is known."""
     import numpy as np
 
@@ -81,7 +86,7 @@ def shape_of(node: Any, value: Value, opset: int) -> Weight | None:
 
 
 def computed(
-    node: Any,
+    node: NodeProto,
     given: Sequence[Weight | None],
     inferred: Mapping[str, tuple[int, ...]],
     opset: int,
@@ -109,7 +114,7 @@ def computed(
     return made
 
 
-def _moved(node: Any, source: Weight, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+def _moved(node: NodeProto, source: Weight, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """Where each axis of the stored tensor lies in what a node makes of it."""
     before = tuple(range(len(source.shape))) if source.stored is None else source.axes
     if before is None:
@@ -129,7 +134,7 @@ def _moved(node: Any, source: Weight, shape: tuple[int, ...]) -> tuple[int, ...]
     return tuple(places[axis] if axis >= 0 else -1 for axis in before)
 
 
-def _constant(node: Any) -> Weight:
+def _constant(node: NodeProto) -> Weight:
     import numpy as np
 
     name = node.output[0]
@@ -146,7 +151,9 @@ def _constant(node: Any) -> Weight:
     return Weight(name, tuple(array.shape), str(array.dtype), name, array)
 
 
-def _evaluated(node: Any, given: Sequence[Weight | None], opset: int) -> Any:
+def _evaluated(
+    node: NodeProto, given: Sequence[Weight | None], opset: int
+) -> NDArray[np.generic] | None:
     """The first output by ONNX's reference implementation, None where that is not worthwhile."""
     if node.domain or node.op_type not in _EVALUATED:
         return None
@@ -174,7 +181,7 @@ def _evaluated(node: Any, given: Sequence[Weight | None], opset: int) -> Any:
     return array if array.size <= SMALL else None
 
 
-def attributes(node: Any) -> dict[str, Any]:
+def attributes(node: NodeProto) -> dict[str, Any]:
     """Attributes that are numbers, texts or lists of them; real numbers as they were written."""
     from onnx import AttributeProto, helper
 

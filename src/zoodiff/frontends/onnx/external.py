@@ -5,8 +5,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from zoodiff.frontends.onnx.protobuf import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+)
 from zoodiff.rules.security import climbs, refusal
 
 _DEPTH = 64
@@ -15,7 +22,7 @@ _MEMORY = "*/_ORT_MEM_ADDR_/"
 """How ONNX Runtime marks tensors of its own process; some versions take the mark from a file."""
 
 
-def check(model: Any, path: Path) -> None:
+def check(model: ModelProto, path: Path) -> None:
     """Raise RefusedError (SEC110, SEC111) where a tensor of an ``onnx.ModelProto`` lies elsewhere.
 
     Nothing is opened: a name is judged by what it says and by what the file system says of it.
@@ -28,7 +35,7 @@ def check(model: Any, path: Path) -> None:
             _check_place(said, tensor, path)
 
 
-def tensors(model: Any) -> Iterator[Any]:
+def tensors(model: ModelProto) -> Iterator[TensorProto]:
     """Every tensor of a model: of its graph, subgraphs, functions and training."""
     for graph in _graphs(model):
         yield from getattr(graph, "initializer", ())
@@ -40,17 +47,17 @@ def tensors(model: Any) -> Iterator[Any]:
                 yield from (sparse.values, sparse.indices)
 
 
-def nodes(model: Any) -> Iterator[Any]:
+def nodes(model: ModelProto) -> Iterator[NodeProto]:
     """Every node of a model: of its graph, subgraphs, functions and training."""
     for graph in _graphs(model):
         yield from graph.node
 
 
-def _graphs(model: Any) -> Iterator[Any]:
+def _graphs(model: ModelProto) -> Iterator[GraphProto | FunctionProto]:
     """Every graph and function; raise RefusedError (SEC122) where they are nested without end."""
-    waiting = [(model.graph, 0)]
-    for one in model.training_info:
-        waiting += [(one.initialization, 0), (one.algorithm, 0)]
+    waiting: list[tuple[GraphProto | FunctionProto, int]] = [(model.graph, 0)]
+    for training in model.training_info:
+        waiting += [(training.initialization, 0), (training.algorithm, 0)]
     waiting += [(function, 0) for function in model.functions]
     while waiting:
         graph, depth = waiting.pop()
@@ -61,14 +68,14 @@ def _graphs(model: Any) -> Iterator[Any]:
             waiting += [(g, depth + 1) for g in (one.g, *one.graphs) if g.node or g.initializer]
 
 
-def _attributes(graph: Any) -> Iterator[Any]:
+def _attributes(graph: GraphProto | FunctionProto) -> Iterator[AttributeProto]:
     """The attributes of a graph's nodes, and the defaults that a function gives to its own."""
     for node in graph.node:
         yield from node.attribute
     yield from getattr(graph, "attribute_proto", ())
 
 
-def _check_place(said: dict[str, str], tensor: Any, path: Path) -> None:
+def _check_place(said: dict[str, str], tensor: TensorProto, path: Path) -> None:
     location = said.get("location", "")
     what = f"{path} keeps the weight {tensor.name!r} in {location!r}"
     plain = unicodedata.normalize("NFKC", location)

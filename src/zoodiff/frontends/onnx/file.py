@@ -7,18 +7,17 @@ weight is still the weight that the file holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.builder import GraphBuilder, LinearOrder, Seen
+from zoodiff.frontends.builder import GraphBuilder
 from zoodiff.frontends.onnx import constants, external, reader
 from zoodiff.frontends.onnx import shapes as onnx_shapes
-from zoodiff.frontends.onnx.call import Call, Value, Weight
+from zoodiff.frontends.onnx.call import Call, NodeRequest, Value, Weight
 from zoodiff.frontends.onnx.ops import IDENTITIES, translate
-from zoodiff.frontends.operations import Operation
-from zoodiff.graph.ir import Graph, Parameter, Tensor
+from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto
+from zoodiff.graph.ir import Graph, Tensor
 from zoodiff.graph.operators import COUNTED
 
 _MAX_NODES = 200_000
@@ -37,7 +36,7 @@ def graph_from_file(
     return graph_from_model(load(path), source or path.name, extent=extent)
 
 
-def load(path: Path) -> Any:
+def load(path: Path) -> ModelProto:
     """Read the protobuf without large values, and check where external data would lie.
 
     Of external data only small tensors of integers are read: indices, shapes, axes.
@@ -60,7 +59,7 @@ def load(path: Path) -> Any:
     return model
 
 
-def external_files(model: Any) -> list[str]:
+def external_files(model: ModelProto) -> list[str]:
     """Names of the files beside a model that was loaded without values, in which weights lie."""
     found = {
         entry.value
@@ -71,7 +70,7 @@ def external_files(model: Any) -> list[str]:
     return sorted(found)
 
 
-def graph_from_model(model: Any, source: str, *, extent: int = _DEFAULT_EXTENT) -> Graph:
+def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_EXTENT) -> Graph:
     """Translate a model whose external data was not read. The model is changed: large values go.
 
     Raises MeasurementError for what is not a valid network, and for control flow, since which
@@ -106,7 +105,7 @@ def graph_from_model(model: Any, source: str, *, extent: int = _DEFAULT_EXTENT) 
     return _Walk(model, source, known).graph()
 
 
-def _check_opset(model: Any, source: str) -> None:
+def _check_opset(model: ModelProto, source: str) -> None:
     """Write the standard domain one way; raise MeasurementError for one newer than ``onnx``."""
     import onnx
 
@@ -124,7 +123,10 @@ class _Walk:
     """One pass over the nodes, which ONNX keeps in topological order."""
 
     def __init__(
-        self, model: Any, source: str, known: Mapping[str, tuple[tuple[int, ...] | None, int]]
+        self,
+        model: ModelProto,
+        source: str,
+        known: Mapping[str, tuple[tuple[int, ...] | None, int]],
     ) -> None:
         self._graph = model.graph
         self._source = source
@@ -138,7 +140,7 @@ class _Walk:
         self._types = {name: code for name, (_, code) in known.items() if code}
         self._ranked = {name for name, (shape, _) in known.items() if shape is not None}
         self._names: dict[str, int] = {}
-        self._uses: dict[str, list[Any]] = {}
+        self._uses: dict[str, list[NodeProto]] = {}
         self._order = list(model.graph.node)
         for node in self._order:
             for name in node.input:
@@ -188,7 +190,7 @@ class _Walk:
         kind = constants.dtype(self._types[name]) if name in self._types else "float32"
         return self._builder.declare(name, shape, kind)
 
-    def _guarded(self, node: Any, step: Any) -> None:
+    def _guarded(self, node: NodeProto, step: Callable[[NodeProto], object]) -> None:
         try:
             step(node)
         except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
@@ -198,7 +200,7 @@ class _Walk:
                 f"{' '.join(str(error).split())[:80]})"
             ) from None
 
-    def _constant(self, node: Any) -> bool:
+    def _constant(self, node: NodeProto) -> bool:
         """Take in what a node computes from constants alone; say whether it does."""
         given = [self._values.get(name) if name else None for name in node.input]
         pairs = zip(node.input, given, strict=True)
@@ -212,10 +214,10 @@ class _Walk:
         self._done.add(id(node))
         return True
 
-    def _opset(self, node: Any) -> int:
+    def _opset(self, node: NodeProto) -> int:
         return self._opsets.get(node.domain or "ai.onnx", 1)
 
-    def _visit(self, node: Any) -> None:
+    def _visit(self, node: NodeProto) -> None:
         if id(node) in self._done or self._constant(node):
             return
         twice = [name for name in node.output if name and name in self._values]
@@ -251,7 +253,7 @@ class _Walk:
             inputs=given,
             attributes=constants.attributes(node),
             outputs=tuple(self._shapes.get(name, ()) for name in node.output if name),
-            emit=lambda *args, **kwargs: self._emit(node, label, *args, **kwargs),
+            emit=lambda request: self._emit(node, label, request),
             bias_after=lambda width: self._bias_after(node, width),
             quantized=onnx_shapes.is_standard(node),
         )
@@ -263,7 +265,7 @@ class _Walk:
         for follower in call.merged:
             self._values[follower] = made[0]
 
-    def _bias_after(self, node: Any, width: int) -> tuple[Weight, str] | None:
+    def _bias_after(self, node: NodeProto, width: int) -> tuple[Weight, str] | None:
         """The vector that a lone ``Add`` behind a matrix product adds, and that Add's output."""
         users = self._uses.get(node.output[0], [])
         if len(users) != 1 or users[0].op_type != "Add" or users[0].domain:
@@ -277,30 +279,19 @@ class _Walk:
         self._done.add(id(users[0]))
         return weight, users[0].output[0]
 
-    def _name(self, node: Any) -> str:
+    def _name(self, node: NodeProto) -> str:
         name = node.name or node.output[0]
         count = self._names.get(name, 0)
         self._names[name] = count + 1
         return f"{name}#{count}" if count else name
 
-    def _emit(
-        self,
-        node: Any,
-        label: str,
-        operation: Operation,
-        inputs: Sequence[Value],
-        parameters: Sequence[Parameter],
-        *,
-        step: str = "",
-        shapes: Sequence[tuple[int, ...]] | None = None,
-        matrices: LinearOrder | None = None,
-        seen: Seen | None = None,
-    ) -> list[Value]:
+    def _emit(self, node: NodeProto, label: str, request: NodeRequest) -> list[Value]:
         """Add a node and return its outputs."""
+        operation, step = request.operation, request.step
         names = [f"{node.output[0]}/{step}"] if step else [n for n in node.output if n]
-        extents = shapes or [self._shapes.get(n, ()) for n in names]
+        extents = request.shapes or [self._shapes.get(n, ()) for n in names]
         made = [Value(name, tuple(shape)) for name, shape in zip(names, extents, strict=False)]
-        if operation.op in COUNTED and step == "" and not _closed([*inputs, *made]):
+        if operation.op in COUNTED and step == "" and not _closed([*request.inputs, *made]):
             raise MeasurementError(
                 f"the shapes around {label} ({operation.op}) of {self._source} cannot be inferred, "
                 "so its MACs cannot be counted; an operator before it is unknown to ONNX"
@@ -308,11 +299,11 @@ class _Walk:
         self._builder.add(
             operation,
             f"{label}/{step}" if step else label,
-            inputs=[value.name for value in inputs],
+            inputs=[value.name for value in request.inputs],
             outputs=[self._tensor(value.name, value.shape) for value in made],
-            parameters=parameters,
-            matrices=matrices,
-            seen=seen,
+            parameters=request.parameters,
+            matrices=request.matrices,
+            seen=request.seen,
         )
         return made
 

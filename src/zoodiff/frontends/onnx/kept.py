@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx.call import Attributes, Call, Value, Weight
+from zoodiff.frontends.onnx.call import Attributes, Call, NodeRequest, Value, Weight
 from zoodiff.frontends.onnx.constants import written
 from zoodiff.graph.operators import COUNTED
 
@@ -37,7 +37,7 @@ def kept(call: Call) -> list[Value]:
     operation = operations.opaque(call.op if known else f"{call.domain}::{call.op}", attributes)
     if call.op not in COUNTED and not operations.conforms(operation, len(computed)):
         operation = operations.opaque(f"onnx::{call.op}", attributes)
-    return call.emit(operation.quantized(call.quantized), computed, parameters)
+    return call.emit(NodeRequest(operation.quantized(call.quantized), computed, parameters))
 
 
 def _settings(call: Call) -> set[int]:

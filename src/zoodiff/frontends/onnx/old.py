@@ -10,12 +10,13 @@ names its type by number.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+
+from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto
 
 _OPSET = 6
 
 
-def renew(model: Any) -> None:
+def renew(model: ModelProto) -> None:
     """Rewrite a model of opset 1 to 5 as one of opset 6, in place; leave any other as it is."""
     standard = [one for one in model.opset_import if not one.domain]
     if any(one.version >= _OPSET for one in standard):
@@ -29,7 +30,7 @@ def renew(model: Any) -> None:
         model.opset_import.add().version = _OPSET
 
 
-def _renewed(node: Any) -> Iterator[Any]:
+def _renewed(node: NodeProto) -> Iterator[NodeProto]:
     """The node in its new form, behind what it needs."""
     from onnx import AttributeProto, TensorProto, helper
 

@@ -6,22 +6,29 @@ forms those of its Changelog.md. What has no handler is kept by ``onnx_kept``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx.call import WEIGHTS, Attributes, Call, Value, Weight
+from zoodiff.frontends.onnx import reshaping
+from zoodiff.frontends.onnx.call import (
+    WEIGHTS,
+    Attributes,
+    Call,
+    Handler,
+    Value,
+    Weight,
+)
 from zoodiff.frontends.onnx.constants import dtype, type_code
 from zoodiff.frontends.onnx.kept import defaults, kept
 from zoodiff.frontends.onnx.products import einsum, gemm, matmul
 from zoodiff.frontends.onnx.shapes import STANDARD, operands
 from zoodiff.frontends.onnx.windows import average_pool, conv, conv_transpose, max_pool
-from zoodiff.frontends.operations import Arithmetic, Cut, Operation
+from zoodiff.frontends.operations import Arithmetic, Operation
 from zoodiff.graph.operators import of_family
 
-Handler = Callable[[Call], Any]
+Quantising = Literal["QuantizeLinear", "DequantizeLinear"]
 
 IDENTITIES = frozenset({"Identity"})
 """What changes nothing at inference."""
@@ -153,7 +160,7 @@ def _broadcast(call: Call, constant: Weight) -> tuple[int | None, tuple[int, ...
     return None, shape if shape != (constant.stored or constant.shape) else None
 
 
-def _sum(call: Call) -> Value | None:
+def _sum(call: Call) -> Value | list[Value] | None:
     return _arithmetic("Add")(call) if len(call.inputs) == 2 else None
 
 
@@ -184,97 +191,6 @@ def _softmax(call: Call) -> Value:
     return call.node(operations.softmax(axis, log=call.op == "LogSoftmax", flattened=flattened))
 
 
-def _reshape(call: Call) -> Value:
-    return call.node(operations.reshape(call.outputs[0]), inputs=[call.data])
-
-
-def _flatten(call: Call) -> Value:
-    axis = int(call.attributes.get("axis", 1))  # may be the rank itself, so no remainder
-    return call.node(operations.flatten(axis + len(call.data.shape) if axis < 0 else axis))
-
-
-def _transpose(call: Call) -> Value:
-    rank = len(call.data.shape)
-    return call.node(operations.transpose(call.attributes.get("perm", reversed(range(rank)))))
-
-
-def _concat(call: Call) -> Value:
-    constants = [i for i, value in enumerate(call.inputs) if isinstance(value, Weight)]
-    return call.node(operations.concat(call.axis(1), constants))
-
-
-def _axes(call: Call) -> Value:
-    rank = len(call.outputs[0] if call.op == "Unsqueeze" else call.data.shape) or 1
-    axes = call.integers("axes", 1)
-    if axes is None:
-        axes = [i for i, n in enumerate(call.data.shape) if n == 1]
-    positive = [a % rank for a in axes]
-    squeezed = call.op == "Squeeze"
-    return call.node(
-        operations.squeeze(positive) if squeezed else operations.unsqueeze(positive),
-        inputs=[call.data],
-    )
-
-
-def _slice(call: Call) -> Value | None:
-    """Bounds as Python's slices have them, whatever way the file counts."""
-    starts, ends = call.integers("starts", 1), call.integers("ends", 2)
-    if starts is None or ends is None or not call.data.shape:
-        return None
-    axes, steps = call.integers("axes", 3), call.integers("steps", 4)
-    rank = len(call.data.shape)
-    axes = [a % rank for a in axes] if axes is not None else list(range(len(starts)))
-    steps = steps if steps is not None else [1] * len(starts)
-    if 0 in steps:
-        return None
-    places = zip(axes, starts, ends, steps, strict=True)
-    cuts = [_cut(call.data.shape[axis], Cut(axis, *bounds)) for axis, *bounds in places]
-    return call.node(operations.sliced(cuts), inputs=[call.data])
-
-
-def _cut(extent: int, cut: Cut) -> Cut:
-    """Bounds within the data, where its extent is known."""
-    if extent < 0:
-        return cut
-    start, end, _ = slice(cut.start, cut.end, cut.step).indices(extent)
-    # Going down, the end behind the first element is none of its elements.
-    return Cut(cut.axis, start, end if end >= 0 else -extent - 1, cut.step)
-
-
-def _split(call: Call) -> list[Value] | None:
-    axis = call.axis(0)
-    if not call.data.shape or not all(call.outputs):
-        return None
-    sizes = [shape[axis] for shape in call.outputs]
-    return call.emit(operations.split(axis, sizes), [call.data], [])
-
-
-def _pad(call: Call) -> Value | None:
-    pads = call.integers("paddings" if "paddings" in call.attributes else "pads", 1)
-    if pads is None or call.unknown("value", 2):
-        return None
-    rank = len(pads) // 2
-    chosen = call.weight(3)
-    axes = (chosen.integers() if chosen is not None else None) or list(range(rank))
-    axes = [axis % (len(call.data.shape) or rank) for axis in axes]
-    moved = [i for i in range(rank) if pads[i] or pads[i + rank]]
-    if not moved:
-        return call.data
-    if all(axes[i] >= 2 for i in moved) and len(call.data.shape) == 4:
-        table = {axes[i]: (pads[i], pads[i + rank]) for i in range(rank)}
-        pads = [table.get(a, (0, 0))[side] for side in (0, 1) for a in (2, 3)]
-        axes = [2, 3]
-    return call.node(
-        operations.pad(
-            pads,
-            axes,
-            mode=str(call.attributes.get("mode", "constant")),
-            value=call.number("value", 2) or 0.0,
-        ),
-        inputs=[call.data],
-    )
-
-
 def _reduce(call: Call) -> Value | None:
     """A reduction; of height and width of an image, the mean is a global pool."""
     rank, data = len(call.data.shape), call.data
@@ -294,23 +210,6 @@ def _reduce(call: Call) -> Value | None:
         step="" if keep else "pool",
     )
     return output if keep else call.node(operations.flatten(), inputs=[output])
-
-
-def _expand(call: Call) -> Value | None:
-    if not call.outputs[0] or not isinstance(call.given(0), Value):
-        return None
-    return call.node(operations.expand(call.outputs[0]), inputs=[call.data])
-
-
-def _gather(call: Call) -> Value | None:
-    index = call.weight(1)
-    if not isinstance(call.given(0), Value) or index is None or index.array is None:
-        return None
-    chosen = [int(n) for n in index.array.reshape(-1)]
-    if index.array.ndim == 0:
-        return call.node(operations.select(call.axis(0), chosen[0]), inputs=[call.data])
-    table = index.array.shape if index.array.ndim > 1 else None
-    return call.node(operations.gather(call.axis(0), chosen, table), inputs=[call.data])
 
 
 def _plain(operation: Operation) -> Handler:
@@ -336,10 +235,13 @@ def _cast(call: Call) -> Value:
     return call.node(operations.cast(dtype(type_code(to))), inputs=[call.data])
 
 
-def _quantise(call: Call) -> Value:
+def _quantise(op: Quantising) -> Handler:
+    return lambda call: _quantisation(call, op)
+
+
+def _quantisation(call: Call, op: Quantising) -> Value:
     scale, zero = call.weight(1), call.weight(2)
     step = scale.scalar if scale is not None else None
-    op: Any = call.op
     return call.node(
         operations.quantisation(
             op,
@@ -369,22 +271,19 @@ def _resize(call: Call) -> Value | None:
 
 
 _HANDLERS: dict[str, Handler] = {
+    **reshaping.HANDLERS,
     "Add": _arithmetic("Add"),
     "AveragePool": average_pool,
     "BatchNormalization": _batch_normalization,
     "Cast": _cast,
     "Clip": _clip,
-    "Concat": _concat,
     "Conv": conv,
     "ConvInteger": conv,
     "ConvTranspose": conv_transpose,
-    "DequantizeLinear": _quantise,
+    "DequantizeLinear": _quantise("DequantizeLinear"),
     "Div": _arithmetic("Div"),
     "Dropout": _dropout,
     "Einsum": einsum,
-    "Expand": _expand,
-    "Flatten": _flatten,
-    "Gather": _gather,
     "Gelu": _gelu,
     "Gemm": gemm,
     "GlobalAveragePool": _unary("GlobalAveragePool"),
@@ -402,24 +301,17 @@ _HANDLERS: dict[str, Handler] = {
     "Min": _arithmetic("Min"),
     "Mul": _arithmetic("Mul"),
     "PRelu": _prelu,
-    "Pad": _pad,
     "Pow": _arithmetic("Pow"),
     "QLinearConv": conv,
     "QLinearMatMul": matmul,
-    "QuantizeLinear": _quantise,
+    "QuantizeLinear": _quantise("QuantizeLinear"),
     **dict.fromkeys(of_family("reduction"), _reduce),
     "Relu": _unary("Relu"),
-    "Reshape": _reshape,
     "Resize": _resize,
     "Sigmoid": _unary("Sigmoid"),
-    "Slice": _slice,
     "Softmax": _softmax,
-    "Split": _split,
-    "Squeeze": _axes,
     "Sub": _arithmetic("Sub"),
     "Sum": _sum,
     "Tanh": _unary("Tanh"),
-    "Transpose": _transpose,
-    "Unsqueeze": _axes,
     "Upsample": _resize,
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.onnx.call import Call, Value, Weight
@@ -80,7 +80,7 @@ def einsum(call: Call) -> Value | None:
     return call.node(operations.matmul(extents, equation=equation))
 
 
-def _batch(first: Any, second: Any) -> int:
+def _batch(first: Sequence[int], second: Sequence[int]) -> int:
     """Number of products: leading extents are broadcast as numpy does."""
     import numpy as np
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import mmap
 from pathlib import Path
-from typing import Any
 
 from zoodiff import filenames
+from zoodiff.frontends.onnx.protobuf import ModelProto, TensorProto
 
 _LIMIT = 32_768
 """Bytes of values up to which a tensor keeps them: 4096 numbers of 8 bytes."""
@@ -36,7 +36,7 @@ _VALUES = frozenset({4, 5, 6, 7, 9, 10, 11})
 """Fields of a tensor that hold its values: float_data to uint64_data, raw_data."""
 
 
-def read(path: Path) -> Any:
+def read(path: Path) -> ModelProto:
     """The ``onnx.ModelProto`` of a file, without the values of large tensors.
 
     Raises OSError where the file cannot be read, OverflowError where it is large beside its
@@ -50,12 +50,12 @@ def read(path: Path) -> Any:
             kept = bytes(_copy(view, "model", 0))
         finally:
             view.release()
-    model = onnx.ModelProto()
+    model: ModelProto = onnx.ModelProto()
     model.ParseFromString(kept)
     return model
 
 
-def take_integers(tensor: Any, folder: Path) -> None:
+def take_integers(tensor: TensorProto, folder: Path) -> None:
     """Read a small tensor of integers from its file; leave any other as it is.
 
     Links are not followed, and what is not there as it says is left alone: the values stay unknown.

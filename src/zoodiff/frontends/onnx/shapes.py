@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any
 
 from zoodiff.errors import MeasurementError
 from zoodiff.frontends.onnx import constants, old
 from zoodiff.frontends.onnx.call import Value, Weight
 from zoodiff.frontends.onnx.constants import SMALL
+from zoodiff.frontends.onnx.protobuf import Dimension, GraphProto, ModelProto, NodeProto, Repeated
 
 Shape = tuple[int, ...]
 STANDARD: dict[str, tuple[str, Sequence[int] | None]] = {
@@ -41,13 +41,13 @@ def operands(op: str, count: int) -> list[int]:
     return list(range(2, count, 3)) if positions is None else [p for p in positions if p < count]
 
 
-def is_standard(node: Any) -> bool:
+def is_standard(node: NodeProto) -> bool:
     """Whether a node is one of ``STANDARD`` that keeps channels first."""
     last = any(a.name == "channels_last" and a.i for a in node.attribute)
     return node.domain == "com.microsoft" and node.op_type in STANDARD and not last
 
 
-def inferred(model: Any, source: str, extent: int) -> Any:
+def inferred(model: ModelProto, source: str, extent: int) -> ModelProto:
     """The model with batch 1, open extents filled, large values dropped and shapes inferred.
 
     The model given is changed. Raises MeasurementError where the inference fails.
@@ -81,7 +81,7 @@ def inferred(model: Any, source: str, extent: int) -> Any:
             node.op_type = "Identity"
     try:
         old.renew(stand_in)
-        found = shape_inference.infer_shapes(stand_in, data_prop=True)
+        found: ModelProto = shape_inference.infer_shapes(stand_in, data_prop=True)
         # ONNX follows few of the ways in which an exporter computes a shape from another.
         for _ in range(_ROUNDS):
             if not _unknown(found.graph) or not _fold(stand_in, shapes(found.graph)):
@@ -94,14 +94,14 @@ def inferred(model: Any, source: str, extent: int) -> Any:
         ) from None
 
 
-def _unknown(graph: Any) -> bool:
+def _unknown(graph: GraphProto) -> bool:
     """Whether some node's output has no shape, or one with an open extent."""
     known = shapes(graph)
     made = (known.get(name, (None, 0))[0] for n in graph.node for name in n.output if name)
     return any(shape is None or -1 in shape for shape in made)
 
 
-def _fold(model: Any, known: Mapping[str, tuple[Shape | None, int]]) -> bool:
+def _fold(model: ModelProto, known: Mapping[str, tuple[Shape | None, int]]) -> bool:
     """Put constants in place of what follows from constants and known shapes; say if any was."""
     from onnx import helper, numpy_helper
 
@@ -129,7 +129,7 @@ def _fold(model: Any, known: Mapping[str, tuple[Shape | None, int]]) -> bool:
     return changed
 
 
-def _close(dims: Any, extent: int) -> None:
+def _close(dims: Repeated[Dimension], extent: int) -> None:
     """Give open dimensions a value: batch 1, three channels for an image, else ``extent``."""
     channels_last = len(dims) == 4 and dims[-1].dim_value in {1, 3}
     for position, dim in enumerate(dims):
@@ -138,7 +138,7 @@ def _close(dims: Any, extent: int) -> None:
             dim.dim_value = 1 if position == 0 else 3 if image_channel else extent
 
 
-def shapes(graph: Any) -> dict[str, tuple[Shape | None, int]]:
+def shapes(graph: GraphProto) -> dict[str, tuple[Shape | None, int]]:
     """Shape and element type by name; None for an unknown rank, -1 for an open extent."""
     found: dict[str, tuple[Shape | None, int]] = {}
     for value in [*graph.value_info, *graph.output, *graph.input]:

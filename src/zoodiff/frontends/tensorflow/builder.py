@@ -8,16 +8,20 @@ canonical graph. What each operation becomes is in ``zoodiff.frontends.tensorflo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.builder import GraphBuilder, LinearOrder
 from zoodiff.frontends.operations import Operation
 from zoodiff.frontends.tensorflow.layout import Layouts
+from zoodiff.frontends.tensorflow.protocols import TfOperation, TfTensor
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 
+if TYPE_CHECKING:
+    from zoodiff.frontends.tensorflow.protocols import Array
+
 SOURCE = "tensorflow"
-Handler = Callable[["Builder", Any], bool]
+Handler = Callable[["Builder", TfOperation], bool]
 """Adds the nodes of one operation; False for what it cannot express exactly."""
 
 PASSING = frozenset(
@@ -44,34 +48,34 @@ class Builder:
 
     def __init__(
         self,
-        operations: Sequence[Any],
-        inputs: Sequence[Any],
-        outputs: Sequence[Any],
+        operations: Sequence[TfOperation],
+        inputs: Sequence[TfTensor],
+        outputs: Sequence[TfTensor],
         parameters: Mapping[str, Parameter],
     ) -> None:
         self.operations = operations
         self._given = parameters
         self._outputs = {tensor.name for tensor in outputs}
         self._layouts = Layouts(operations, inputs)
-        self._consumers: dict[str, list[Any]] = {}
+        self._consumers: dict[str, list[TfOperation]] = {}
         for operation in operations:
             for tensor in operation.inputs:
                 self._consumers.setdefault(tensor.name, []).append(operation)
         self._names: dict[str, str] = {}
-        self._constants: dict[str, Any] = {}
+        self._constants: dict[str, Array | None] = {}
         self._builder = GraphBuilder("HWIO", "IO")
         self._inputs = tuple(self._declare(t, self.shape(t)) for t in inputs)
         self._graph_outputs = outputs
 
     # What is known about a tensor
 
-    def source(self, tensor: Any) -> Any:
+    def source(self, tensor: TfTensor) -> TfTensor:
         """Return the tensor behind operations that only hand it on."""
         while tensor.op.type in PASSING and tensor.name not in self._names:
             tensor = tensor.op.inputs[tensor.value_index]
         return tensor
 
-    def parameter(self, tensor: Any) -> Parameter | None:
+    def parameter(self, tensor: TfTensor) -> Parameter | None:
         """Return the parameter that a tensor holds, perhaps reshaped, or None."""
         tensor = self.source(tensor)
         if tensor.op.type == "ReadVariableOp":
@@ -90,7 +94,7 @@ class Builder:
                     return self.parameter(operand)
         return None
 
-    def constant(self, tensor: Any) -> Any | None:
+    def constant(self, tensor: TfTensor) -> Array | None:
         """Return the numpy value of a tensor that is known before the network runs, or None."""
         tensor = self.source(tensor)
         if tensor.name not in self._constants:
@@ -102,29 +106,29 @@ class Builder:
             )
         return self._constants[tensor.name]
 
-    def computed(self, tensor: Any) -> bool:
+    def computed(self, tensor: TfTensor) -> bool:
         """Whether a tensor depends on the network's input."""
         return self.source(tensor).name in self._names
 
-    def name(self, tensor: Any) -> str:
+    def name(self, tensor: TfTensor) -> str:
         """Return the canonical name of a computed tensor."""
         return self._names[self.source(tensor).name]
 
-    def image(self, tensor: Any) -> bool:
+    def image(self, tensor: TfTensor) -> bool:
         """Whether a tensor is image-like with its channels last in TensorFlow's own order."""
         return self._layouts.channels_last(self.source(tensor))
 
-    def shape(self, tensor: Any) -> tuple[int, ...]:
+    def shape(self, tensor: TfTensor) -> tuple[int, ...]:
         """Return the canonical shape of a tensor, -1 for an unknown extent."""
         own = own_shape(tensor)
         return (own[0], own[3], own[1], own[2]) if self.image(tensor) else own
 
-    def axis(self, tensor: Any, axis: int) -> int:
+    def axis(self, tensor: TfTensor, axis: int) -> int:
         """Return where an axis in TensorFlow's order lies in the canonical one."""
         positive = axis % len(own_shape(tensor))
         return (0, 2, 3, 1)[positive] if self.image(tensor) else positive
 
-    def only_consumer(self, tensor: Any) -> Any | None:
+    def only_consumer(self, tensor: TfTensor) -> TfOperation | None:
         """Return the one operation that reads a tensor, None for several or an output."""
         readers = self._consumers.get(tensor.name, [])
         while len(readers) == 1 and readers[0].type in PASSING - {"IdentityN"}:
@@ -159,10 +163,10 @@ class Builder:
     def node(
         self,
         meaning: Operation,
-        operation: Any,
+        operation: TfOperation,
         *,
-        inputs: Sequence[Any] | None = None,
-        outputs: Sequence[Any] | None = None,
+        inputs: Sequence[TfTensor] | None = None,
+        outputs: Sequence[TfTensor] | None = None,
         parameters: Iterable[Parameter | None] = (),
     ) -> bool:
         """Add what an operation means to tensors that are all canonical; always True.
@@ -182,7 +186,7 @@ class Builder:
         )
         return True
 
-    def own_order(self, tensor: Any) -> str:
+    def own_order(self, tensor: TfTensor) -> str:
         """Return a computed tensor in TensorFlow's own order of elements, moved where needed.
 
         The move is spelled out as a Transpose, so that the graph means what is computed.
@@ -200,9 +204,9 @@ class Builder:
     def own_order_node(
         self,
         meaning: Operation,
-        operation: Any,
+        operation: TfOperation,
         *,
-        inputs: Sequence[Any] | None = None,
+        inputs: Sequence[TfTensor] | None = None,
         parameters: Iterable[Parameter | None] = (),
     ) -> bool:
         """Add what an operation means in TensorFlow's own order of elements; always True."""
@@ -228,15 +232,15 @@ class Builder:
             )
         return True
 
-    def bind(self, tensor: Any, name: str) -> None:
+    def bind(self, tensor: TfTensor, name: str) -> None:
         """Say that a tensor is the canonical tensor ``name``, made by another node."""
         self._names[tensor.name] = name
 
-    def bound(self, operation: Any) -> bool:
+    def bound(self, operation: TfOperation) -> bool:
         """Whether a node before has already made an operation's outputs."""
         return bool(operation.outputs) and operation.outputs[0].name in self._names
 
-    def _declare(self, tensor: Any, shape: tuple[int, ...]) -> Tensor:
+    def _declare(self, tensor: TfTensor, shape: tuple[int, ...]) -> Tensor:
         name = tensor.name.removesuffix(":0")
         self._names[tensor.name] = name
         return self._builder.declare(name, shape, tensor.dtype.base_dtype.name)
@@ -249,7 +253,7 @@ class Builder:
         return self._builder.graph(source, self._inputs, outputs, owned)
 
 
-def own_shape(tensor: Any) -> tuple[int, ...]:
+def own_shape(tensor: TfTensor) -> tuple[int, ...]:
     """Return a tensor's shape in TensorFlow's own order, -1 for an unknown extent."""
     if tensor.shape.rank is None:
         return ()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoodiff.frontends.tensorflow.protocols import TfOperation, TfTensor
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from zoodiff.frontends.tensorflow.protocols import Array
 
-Lookup = Callable[[Any], "NDArray[np.generic] | None"]
+if TYPE_CHECKING:
+    pass
+
+Lookup = Callable[[TfTensor], "Array | None"]
+Compute = Callable[..., "Array | None"]
 
 
-def fold(tensor: Any, constant: Lookup, limit: int) -> NDArray[np.generic] | None:
+def fold(tensor: TfTensor, constant: Lookup, limit: int) -> Array | None:
     """Return the value of a tensor, or None; ``constant`` answers for its operands.
 
     Expressions over constants are worked out up to ``limit`` elements; a constant itself is
@@ -40,7 +45,9 @@ def fold(tensor: Any, constant: Lookup, limit: int) -> NDArray[np.generic] | Non
     return None if result is None else np.asarray(result)
 
 
-def _strided_slice(operation: Any, data: Any, begin: Any, end: Any, strides: Any) -> Any:
+def _strided_slice(
+    operation: TfOperation, data: Array, begin: Array, end: Array, strides: Array
+) -> Array | None:
     if operation.get_attr("ellipsis_mask") or operation.get_attr("new_axis_mask"):
         return None
     index: list[int | slice] = []
@@ -55,48 +62,50 @@ def _strided_slice(operation: Any, data: Any, begin: Any, end: Any, strides: Any
     return data[tuple(index)]
 
 
-def _cast(operation: Any, data: Any) -> Any:
+def _cast(operation: TfOperation, data: Array) -> Array | None:
     return data.astype(operation.get_attr("DstT").as_numpy_dtype)
 
 
-def _pack(operation: Any, *parts: Any) -> Any:
+def _pack(operation: TfOperation, *parts: Array) -> Array | None:
     import numpy as np
 
     return np.stack(parts, axis=operation.get_attr("axis"))
 
 
-def _product(operation: Any, data: Any, axes: Any) -> Any:
+def _product(operation: TfOperation, data: Array, axes: Array) -> Array | None:
     import numpy as np
 
     axis = tuple(int(a) for a in np.atleast_1d(axes))
-    return np.prod(data, axis=axis, keepdims=operation.get_attr("keep_dims"), dtype=data.dtype)
+    return np.asarray(
+        np.prod(data, axis=axis, keepdims=operation.get_attr("keep_dims"), dtype=data.dtype)
+    )
 
 
-def _elementwise(name: str) -> Callable[..., Any]:
-    def compute(operation: Any, *operands: Any) -> Any:
+def _elementwise(name: str) -> Compute:
+    def compute(operation: TfOperation, *operands: Array) -> Array | None:
         import numpy as np
 
         del operation
-        return getattr(np, name)(*operands)
+        return np.asarray(getattr(np, name)(*operands))
 
     return compute
 
 
-def _rsqrt(operation: Any, data: Any) -> Any:
+def _rsqrt(operation: TfOperation, data: Array) -> Array | None:
     import numpy as np
 
     del operation
     return 1.0 / np.sqrt(data)
 
 
-def _fill(operation: Any, dims: Any, value: Any) -> Any:
+def _fill(operation: TfOperation, dims: Array, value: Array) -> Array | None:
     import numpy as np
 
     del operation
     return np.full(dims, value)
 
 
-_NUMPY: dict[str, Callable[..., Any]] = {
+_NUMPY: dict[str, Compute] = {
     "Add": _elementwise("add"),
     "AddV2": _elementwise("add"),
     "Cast": _cast,

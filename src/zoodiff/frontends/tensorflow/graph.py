@@ -11,8 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.tensorflow.builder import SOURCE, Builder
+from zoodiff.frontends.tensorflow.builder import SOURCE, Builder, own_shape
 from zoodiff.frontends.tensorflow.ops import translate
+from zoodiff.frontends.tensorflow.protobuf import GraphDef
+from zoodiff.frontends.tensorflow.protocols import (
+    TfFunction,
+    TfGraph,
+    TfOperation,
+    TfTensor,
+    TfVariable,
+)
 from zoodiff.graph.ir import Graph, Parameter
 
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
@@ -21,8 +29,8 @@ _SHAPE_ONLY = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"}
 
 
 def graph_from_tensors(
-    inputs: Sequence[Any],
-    outputs: Sequence[Any],
+    inputs: Sequence[TfTensor],
+    outputs: Sequence[TfTensor],
     parameters: Mapping[str, Parameter],
     *,
     owned: Iterable[Parameter] = (),
@@ -48,7 +56,7 @@ def graph_from_tensors(
     return builder.graph(source, owned)
 
 
-def variable_parameters(variables: Iterable[Any]) -> list[Parameter]:
+def variable_parameters(variables: Iterable[TfVariable]) -> list[Parameter]:
     """Return one parameter a variable, in order; equal names are told apart by a number.
 
     Keras numbers layers within their block only, so that many variables have one name.
@@ -66,7 +74,7 @@ def variable_parameters(variables: Iterable[Any]) -> list[Parameter]:
 
 
 def graph_from_concrete_function(
-    function: Any, *, variables: Sequence[Any] | None = None, source: str = SOURCE
+    function: TfFunction, *, variables: Sequence[TfVariable] | None = None, source: str = SOURCE
 ) -> Graph:
     """Return the canonical graph of a concrete function, a SavedModel's signature for one.
 
@@ -90,7 +98,7 @@ def graph_from_concrete_function(
 
 
 def graph_from_graph_def(
-    graph_def: Any,
+    graph_def: GraphDef,
     inputs: Mapping[str, Sequence[int]],
     outputs: Sequence[str],
     *,
@@ -123,7 +131,7 @@ def graph_from_graph_def(
     )
 
 
-def _dtype(graph_def: Any, name: str) -> Any:
+def _dtype(graph_def: GraphDef, name: str) -> Any:
     import tensorflow as tf
 
     for node in graph_def.node:
@@ -133,7 +141,7 @@ def _dtype(graph_def: Any, name: str) -> Any:
     raise MeasurementError(f'the frozen graph has no input "{name}"; its inputs are {known}')
 
 
-def _frozen_weights(operations: Iterable[Any]) -> dict[str, Parameter]:
+def _frozen_weights(operations: Iterable[TfOperation]) -> dict[str, Parameter]:
     """Constants of a frozen graph that are weights, by tensor name."""
     import numpy as np
     import tensorflow as tf
@@ -153,23 +161,23 @@ def _frozen_weights(operations: Iterable[Any]) -> dict[str, Parameter]:
             continue
         weights[tensor.name] = Parameter(
             operation.name,
-            tuple(tensor.shape.as_list()),
+            own_shape(tensor),
             tensor.name not in statistics,
             tensor.dtype.base_dtype.name,
         )
     return weights
 
 
-def _constant_behind(tensor: Any) -> Any:
+def _constant_behind(tensor: TfTensor) -> TfTensor:
     while tensor.op.type == "Identity":
         tensor = tensor.op.inputs[0]
     return tensor
 
 
-def _reachable(inputs: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
+def _reachable(inputs: Sequence[TfTensor], outputs: Sequence[TfTensor]) -> list[TfOperation]:
     """Operations that the outputs depend on, each after those that it depends on."""
     stop = {tensor.op.name for tensor in inputs}
-    ordered: list[Any] = []
+    ordered: list[TfOperation] = []
     done: set[str] = set()
     stack = [(tensor.op, False) for tensor in reversed(outputs)]
     while stack:
@@ -186,13 +194,16 @@ def _reachable(inputs: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
     return ordered
 
 
-def _shape_known(operation: Any) -> bool:
+def _shape_known(operation: TfOperation) -> bool:
     return operation.type in _SHAPE_ONLY and operation.inputs[0].shape.is_fully_defined()
 
 
 def _inlined(
-    graph: Any, inputs: Sequence[Any], outputs: Sequence[Any], held: Mapping[str, Parameter]
-) -> tuple[list[Any], list[Any]]:
+    graph: TfGraph,
+    inputs: Sequence[TfTensor],
+    outputs: Sequence[TfTensor],
+    held: Mapping[str, Parameter],
+) -> tuple[list[TfTensor], list[TfTensor]]:
     """Return the inputs and outputs in a graph where calls of functions are written out.
 
     TensorFlow's own optimiser does that, with everything else that it could do switched off.

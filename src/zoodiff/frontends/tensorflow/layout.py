@@ -8,7 +8,8 @@ work element by element carry that over to their other tensors, in both directio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+
+from zoodiff.frontends.tensorflow.protocols import TfOperation, TfTensor
 
 _SPATIAL = frozenset(
     {
@@ -48,7 +49,7 @@ _MIXING = frozenset(
 class Layouts:
     """Groups of tensors that share one layout."""
 
-    def __init__(self, operations: Sequence[Any], inputs: Iterable[Any]) -> None:
+    def __init__(self, operations: Sequence[TfOperation], inputs: Iterable[TfTensor]) -> None:
         self._parents: dict[str, str] = {}
         self._last: set[str] = set()
         self._first: set[str] = set()
@@ -67,7 +68,7 @@ class Layouts:
                 for tensor in _four_dimensional([operation.inputs[0], operation.outputs[0]]):
                     (self._first if first else self._last).add(self._root(tensor.name))
 
-    def channels_last(self, tensor: Any) -> bool:
+    def channels_last(self, tensor: TfTensor) -> bool:
         """Whether a tensor is image-like with channels last."""
         root = self._root(tensor.name)
         return tensor.shape.rank == 4 and root in self._last and root not in self._first
@@ -85,22 +86,22 @@ class Layouts:
         self._parents[self._root(one)] = self._root(other)
 
 
-def _four_dimensional(tensors: Iterable[Any]) -> list[Any]:
+def _four_dimensional(tensors: Iterable[TfTensor]) -> list[TfTensor]:
     return [t for t in tensors if t.shape.rank == 4 and t.dtype.is_floating]
 
 
-def _kernel(operation: Any, tensor: Any) -> bool:
+def _kernel(operation: TfOperation, tensor: TfTensor) -> bool:
     return (
         operation.type in {"Conv2D", "DepthwiseConv2dNative"}
         and tensor.name == operation.inputs[1].name
     )
 
 
-def _data_format(operation: Any) -> str:
+def _data_format(operation: TfOperation) -> str:
     found = operation.node_def.attr["data_format"].s
     return found.decode() if found else "NHWC"
 
 
-def _training(operation: Any) -> bool:
+def _training(operation: TfOperation) -> bool:
     """Whether a batch normalisation computes statistics; Keras's layer normalisation does."""
     return operation.type.startswith("FusedBatchNorm") and bool(operation.get_attr("is_training"))

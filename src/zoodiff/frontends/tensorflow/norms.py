@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.tensorflow.builder import Builder, own_shape
+from zoodiff.frontends.tensorflow.protocols import TfOperation, TfTensor
 from zoodiff.graph.ir import Parameter
 
 _SUMS = frozenset({"Add", "AddV2"})
 
 
-def fused_batch_norm(builder: Builder, operation: Any) -> bool:
+def fused_batch_norm(builder: Builder, operation: TfOperation) -> bool:
     """FusedBatchNorm at inference: stored mean and variance."""
     if operation.get_attr("is_training"):
         return False
@@ -47,7 +47,7 @@ def fused_batch_norm(builder: Builder, operation: Any) -> bool:
     )
 
 
-def spelled_out(builder: Builder, operation: Any) -> bool:
+def spelled_out(builder: Builder, operation: TfOperation) -> bool:
     """Return whether the operation ends a normalisation, and add that as one node."""
     return _moments(builder, operation) or _fused_layer_norm(builder, operation)
 
@@ -56,13 +56,13 @@ def spelled_out(builder: Builder, operation: Any) -> bool:
 class _Affine:
     """``data * inverse + (offset - mean * inverse)``, taken apart."""
 
-    data: Any
-    mean: Any
-    inverse: Any
-    offset: Any | None
+    data: TfTensor
+    mean: TfTensor
+    inverse: TfTensor
+    offset: TfTensor | None
 
 
-def _moments(builder: Builder, operation: Any) -> bool:
+def _moments(builder: Builder, operation: TfOperation) -> bool:
     """The arithmetic of ``tf.nn.batch_normalization``."""
     affine = _affine(builder, operation)
     inverse = None if affine is None else _inverse(builder, affine.inverse)
@@ -97,11 +97,11 @@ class _Inverse:
     """``gamma / sqrt(variance + epsilon)``, taken apart."""
 
     gamma: Parameter | None
-    variance: Any
+    variance: TfTensor
     epsilon: float
 
 
-def _inverse(builder: Builder, tensor: Any) -> _Inverse | None:
+def _inverse(builder: Builder, tensor: TfTensor) -> _Inverse | None:
     root, gamma = builder.source(tensor), None
     if root.op.type == "Mul":
         gamma, root = _split(builder, root.op)
@@ -118,7 +118,7 @@ def _inverse(builder: Builder, tensor: Any) -> _Inverse | None:
     return None
 
 
-def _affine(builder: Builder, operation: Any) -> _Affine | None:
+def _affine(builder: Builder, operation: TfOperation) -> _Affine | None:
     if operation.type not in _SUMS:
         return None
     product, shift = (builder.source(tensor) for tensor in operation.inputs)
@@ -145,7 +145,7 @@ def _affine(builder: Builder, operation: Any) -> _Affine | None:
     return None
 
 
-def _moment_axes(builder: Builder, affine: _Affine, variance: Any) -> tuple[int, ...] | None:
+def _moment_axes(builder: Builder, affine: _Affine, variance: TfTensor) -> tuple[int, ...] | None:
     """Return the axes over which mean and variance are moments of the data, or None."""
     mean, spread = builder.source(affine.mean).op, builder.source(variance).op
     if mean.type != "Mean" or spread.type != "Mean":
@@ -164,7 +164,7 @@ def _moment_axes(builder: Builder, affine: _Affine, variance: Any) -> tuple[int,
     return tuple(sorted(int(axis) % rank for axis in axes[0].reshape(-1)))
 
 
-def _fused_layer_norm(builder: Builder, operation: Any) -> bool:
+def _fused_layer_norm(builder: Builder, operation: TfOperation) -> bool:
     """Keras's layer normalisation by way of FusedBatchNorm.
 
     Keras reshapes ``x`` to ``(1, rows, features, 1)``, normalises each row as if it were a
@@ -200,8 +200,8 @@ def _fused_layer_norm(builder: Builder, operation: Any) -> bool:
 
 def _layer_norm(
     builder: Builder,
-    operation: Any,
-    data: Any,
+    operation: TfOperation,
+    data: TfTensor,
     axes: tuple[int, ...],
     epsilon: float,
     affine: tuple[Parameter | None, Parameter | None],
@@ -216,7 +216,7 @@ def _layer_norm(
     return builder.node(norm, operation, inputs=[data], parameters=affine)
 
 
-def _split(builder: Builder, operation: Any) -> tuple[Parameter | None, Any]:
+def _split(builder: Builder, operation: TfOperation) -> tuple[Parameter | None, TfTensor]:
     """Return the parameter among two operands and the other one; no parameter, the output."""
     for position, operand in enumerate(operation.inputs):
         parameter = builder.parameter(operand)
@@ -225,7 +225,7 @@ def _split(builder: Builder, operation: Any) -> tuple[Parameter | None, Any]:
     return None, operation.outputs[0]
 
 
-def _is(builder: Builder, tensor: Any, value: float) -> bool:
+def _is(builder: Builder, tensor: TfTensor, value: float) -> bool:
     found = builder.constant(tensor)
     return found is not None and bool((found == value).all())
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Arithmetic, Cut, Operation
 from zoodiff.frontends.tensorflow.builder import PASSING, Builder, Handler, order_matters, own_shape
 from zoodiff.frontends.tensorflow.norms import fused_batch_norm, spelled_out
 from zoodiff.frontends.tensorflow.products import batch_matmul, einsum, matmul
+from zoodiff.frontends.tensorflow.protocols import TfOperation, TfTensor
 from zoodiff.frontends.tensorflow.windows import average_pool, conv, max_pool
 from zoodiff.graph.ir import AttributeValue, Parameter
 
@@ -23,7 +23,7 @@ _VALUES_LISTED = 4096
 """A constant operand with more values than this is kept by its shape alone."""
 
 
-def translate(builder: Builder, operation: Any) -> None:
+def translate(builder: Builder, operation: TfOperation) -> None:
     """Add the nodes of one operation, if it computes anything from the network's input."""
     if operation.type in PASSING or builder.bound(operation) or not operation.outputs:
         return
@@ -36,7 +36,7 @@ def translate(builder: Builder, operation: Any) -> None:
         _opaque(builder, operation)
 
 
-def _opaque(builder: Builder, operation: Any) -> None:
+def _opaque(builder: Builder, operation: TfOperation) -> None:
     computed = [tensor for tensor in operation.inputs if builder.computed(tensor)]
     builder.own_order_node(
         operations.opaque(f"tf::{operation.type}", _plain_attributes(operation)),
@@ -46,7 +46,7 @@ def _opaque(builder: Builder, operation: Any) -> None:
     )
 
 
-def _plain_attributes(operation: Any) -> dict[str, AttributeValue]:
+def _plain_attributes(operation: TfOperation) -> dict[str, AttributeValue]:
     found: dict[str, AttributeValue] = {}
     for key, value in operation.node_def.attr.items():
         kind = value.WhichOneof("value")
@@ -71,26 +71,26 @@ def _unary(op: str) -> Handler:
     return _plain(operations.unary(op))
 
 
-def _leaky_relu(builder: Builder, operation: Any) -> bool:
+def _leaky_relu(builder: Builder, operation: TfOperation) -> bool:
     return builder.node(operations.leaky_relu(operation.get_attr("alpha")), operation)
 
 
 def _softmax(*, log: bool) -> Handler:
-    def handler(builder: Builder, operation: Any) -> bool:
+    def handler(builder: Builder, operation: TfOperation) -> bool:
         axis = builder.axis(operation.inputs[0], -1)
         return builder.node(operations.softmax(axis, log=log), operation)
 
     return handler
 
 
-def _cast(builder: Builder, operation: Any) -> bool:
+def _cast(builder: Builder, operation: TfOperation) -> bool:
     return builder.node(operations.cast(operation.outputs[0].dtype.name), operation)
 
 
 def _arithmetic(op: Arithmetic) -> Handler:
     """Operators of two operands, of which one may be a parameter or a constant."""
 
-    def handler(builder: Builder, operation: Any) -> bool:
+    def handler(builder: Builder, operation: TfOperation) -> bool:
         output = operation.outputs[0]
         computed = [t for t in operation.inputs if builder.computed(t)]
         if len(computed) == 2:
@@ -118,7 +118,7 @@ def _arithmetic(op: Arithmetic) -> Handler:
 
 
 def _with_constant(
-    builder: Builder, op: Arithmetic, other: Any, output: Any, first: bool
+    builder: Builder, op: Arithmetic, other: TfTensor, output: TfTensor, first: bool
 ) -> Operation | None:
     constant = builder.constant(other)
     if constant is None:
@@ -136,7 +136,7 @@ def _with_constant(
 def _reduce(op: str, whole: Operation | None) -> Handler:
     """Reductions; over height and width of an image they are global pooling."""
 
-    def handler(builder: Builder, operation: Any) -> bool:
+    def handler(builder: Builder, operation: TfOperation) -> bool:
         data, output = operation.inputs[0], operation.outputs[0]
         found = builder.constant(operation.inputs[1])
         if found is None:
@@ -161,7 +161,7 @@ def _reduce(op: str, whole: Operation | None) -> Handler:
     return handler
 
 
-def _reshape(builder: Builder, operation: Any) -> bool:
+def _reshape(builder: Builder, operation: TfOperation) -> bool:
     """Reshape and Squeeze, in TensorFlow's own order of elements."""
     target = own_shape(operation.outputs[0])
     if len(target) == 2 and target[0] == own_shape(operation.inputs[0])[0]:
@@ -171,14 +171,14 @@ def _reshape(builder: Builder, operation: Any) -> bool:
     return builder.own_order_node(operations.reshape(shape), operation)
 
 
-def _transpose(builder: Builder, operation: Any) -> bool:
+def _transpose(builder: Builder, operation: TfOperation) -> bool:
     perm = builder.constant(operation.inputs[1])
     if perm is None:
         return False
     return builder.own_order_node(operations.transpose(perm), operation)
 
 
-def _concat(builder: Builder, operation: Any) -> bool:
+def _concat(builder: Builder, operation: TfOperation) -> bool:
     *parts, last = operation.inputs
     axis = builder.constant(last)
     computed = [part for part in parts if builder.computed(part)]
@@ -193,7 +193,7 @@ def _concat(builder: Builder, operation: Any) -> bool:
     return builder.node(joined, operation, inputs=computed, parameters=parameters)
 
 
-def _split(builder: Builder, operation: Any) -> bool:
+def _split(builder: Builder, operation: TfOperation) -> bool:
     sized = operation.type == "SplitV"
     data = operation.inputs[0 if sized else 1]
     axis = builder.constant(operation.inputs[2 if sized else 0])
@@ -204,7 +204,7 @@ def _split(builder: Builder, operation: Any) -> bool:
     return builder.node(operations.split(canonical, sizes), operation, inputs=[data])
 
 
-def _pad(builder: Builder, operation: Any) -> bool:
+def _pad(builder: Builder, operation: TfOperation) -> bool:
     """Pad, PadV2 and MirrorPad; pads in ONNX's order over the axes that are padded."""
     data = operation.inputs[0]
     amounts = builder.constant(operation.inputs[1])
@@ -223,7 +223,7 @@ def _pad(builder: Builder, operation: Any) -> bool:
     return builder.node(operations.pad(pads, axes, mode=mode, value=filler), operation)
 
 
-def _strided_slice(builder: Builder, operation: Any) -> bool:
+def _strided_slice(builder: Builder, operation: TfOperation) -> bool:
     """Slices with known bounds; an axis that one index takes away is squeezed afterwards."""
     data, output = operation.inputs[0], operation.outputs[0]
     bounds = [builder.constant(tensor) for tensor in operation.inputs[1:]]
@@ -262,7 +262,7 @@ def _strided_slice(builder: Builder, operation: Any) -> bool:
     return True
 
 
-def _lrn(builder: Builder, operation: Any) -> bool:
+def _lrn(builder: Builder, operation: TfOperation) -> bool:
     """ONNX divides alpha by the window's size, TensorFlow does not."""
     size = 2 * operation.get_attr("depth_radius") + 1
     return builder.node(
@@ -276,7 +276,7 @@ def _lrn(builder: Builder, operation: Any) -> bool:
     )
 
 
-def _bias_add(builder: Builder, operation: Any) -> bool:
+def _bias_add(builder: Builder, operation: TfOperation) -> bool:
     data, bias = operation.inputs
     parameter = builder.parameter(bias)
     if parameter is None:
@@ -289,7 +289,7 @@ def _bias_add(builder: Builder, operation: Any) -> bool:
 
 
 def _resize(mode: str) -> Handler:
-    def handler(builder: Builder, operation: Any) -> bool:
+    def handler(builder: Builder, operation: TfOperation) -> bool:
         data, output = builder.shape(operation.inputs[0]), builder.shape(operation.outputs[0])
         if -1 in (*data, *output) or prod(data) == 0 or not builder.image(operation.inputs[0]):
             return False

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.builder import LinearOrder
 from zoodiff.frontends.operations import Extents
 from zoodiff.frontends.tensorflow.builder import Builder, own_shape
+from zoodiff.frontends.tensorflow.protocols import TfOperation, TfTensor
 from zoodiff.frontends.tensorflow.windows import added_bias
 from zoodiff.graph.ir import Parameter
 
 
-def matmul(builder: Builder, operation: Any) -> bool:
+def matmul(builder: Builder, operation: TfOperation) -> bool:
     """MatMul of two matrices: a linear layer where one of them is a parameter."""
     flags = operation.get_attr("transpose_a"), operation.get_attr("transpose_b")
     return _product(builder, operation, flags)
 
 
-def batch_matmul(builder: Builder, operation: Any) -> bool:
+def batch_matmul(builder: Builder, operation: TfOperation) -> bool:
     """BatchMatMul, which may broadcast a parameter over the batch."""
     return _product(builder, operation, (operation.get_attr("adj_x"), operation.get_attr("adj_y")))
 
 
-def _product(builder: Builder, operation: Any, transposed: tuple[bool, bool]) -> bool:
+def _product(builder: Builder, operation: TfOperation, transposed: tuple[bool, bool]) -> bool:
     left, right = operation.inputs
     shapes = [own_shape(left), own_shape(right)]
     rows, inner = shapes[0][-2:][::-1] if transposed[0] else shapes[0][-2:]
@@ -43,7 +43,7 @@ def _product(builder: Builder, operation: Any, transposed: tuple[bool, bool]) ->
     return builder.own_order_node(product, operation, inputs=[left, right])
 
 
-def einsum(builder: Builder, operation: Any) -> bool:
+def einsum(builder: Builder, operation: TfOperation) -> bool:
     """Einsum of two operands: a linear layer where one is a parameter (Keras's EinsumDense).
 
     MACs are the product of the extents of all indices, each counted once.
@@ -85,8 +85,8 @@ def einsum(builder: Builder, operation: Any) -> bool:
 
 def _linear(
     builder: Builder,
-    operation: Any,
-    data: Any,
+    operation: TfOperation,
+    data: TfTensor,
     weight: Parameter,
     features: tuple[int, tuple[int, ...]],
     *,

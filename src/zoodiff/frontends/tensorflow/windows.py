@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Window
 from zoodiff.frontends.same_padding import same_pads
 from zoodiff.frontends.tensorflow.builder import Builder, own_shape
+from zoodiff.frontends.tensorflow.protocols import TfOperation, TfTensor
 from zoodiff.graph.ir import Parameter
 
 _ADDITIONS = frozenset({"Add", "AddV2", "BiasAdd"})
 
 
-def conv(builder: Builder, operation: Any) -> bool:
+def conv(builder: Builder, operation: TfOperation) -> bool:
     """Conv2D and DepthwiseConv2dNative, with a bias that is added right after."""
     data, kernel = operation.inputs[:2]
     weight = builder.parameter(kernel)
@@ -50,7 +50,9 @@ def conv(builder: Builder, operation: Any) -> bool:
     )
 
 
-def added_bias(builder: Builder, output: Any, shape: Sequence[int]) -> tuple[Parameter | None, Any]:
+def added_bias(
+    builder: Builder, output: TfTensor, shape: Sequence[int]
+) -> tuple[Parameter | None, TfTensor]:
     """Return the bias of this shape that is added to a tensor and to nothing else, and the sum."""
     reader = builder.only_consumer(output)
     if reader is None or reader.type not in _ADDITIONS:
@@ -63,8 +65,8 @@ def added_bias(builder: Builder, output: Any, shape: Sequence[int]) -> tuple[Par
 
 
 def _batched_dilation(
-    builder: Builder, operation: Any
-) -> tuple[Any, tuple[int, int], tuple[int, ...], Any] | None:
+    builder: Builder, operation: TfOperation
+) -> tuple[TfTensor, tuple[int, int], tuple[int, ...], TfTensor] | None:
     """Return data, dilations, pads and output of a dilated convolution moved into the batch.
 
     ``SpaceToBatchND(block, paddings)``, a convolution without padding, ``BatchToSpaceND(block,
@@ -88,13 +90,13 @@ def _batched_dilation(
     return (before.inputs[0], dilations, pads, after.outputs[0]) if min(pads) >= 0 else None
 
 
-def max_pool(builder: Builder, operation: Any) -> bool:
+def max_pool(builder: Builder, operation: TfOperation) -> bool:
     """MaxPool; padding never wins."""
     window = _pool_window(operation)
     return window is not None and builder.node(operations.max_pool(window), operation)
 
 
-def average_pool(builder: Builder, operation: Any) -> bool:
+def average_pool(builder: Builder, operation: TfOperation) -> bool:
     """AvgPool; elements of the padding do not count."""
     window = _pool_window(operation)
     return window is not None and builder.node(
@@ -102,7 +104,7 @@ def average_pool(builder: Builder, operation: Any) -> bool:
     )
 
 
-def _pool_window(operation: Any) -> Window | None:
+def _pool_window(operation: TfOperation) -> Window | None:
     kernel, strides = _spatial(operation, "ksize"), _spatial(operation, "strides")
     whole = operation.get_attr("ksize")
     pads = _pads(operation, kernel, strides, (1, 1))
@@ -112,7 +114,7 @@ def _pool_window(operation: Any) -> Window | None:
 
 
 def _pads(
-    operation: Any, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+    operation: TfOperation, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[int, ...] | None:
     """Return explicit pads in ONNX's order, or None where the input's size is not known."""
     padding = _text(operation, "padding")
@@ -131,20 +133,20 @@ def _pads(
     return (pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1])
 
 
-def _channels(operation: Any, data: Any) -> int:
+def _channels(operation: TfOperation, data: TfTensor) -> int:
     return own_shape(data)[3 if _channels_last(operation) else 1]
 
 
-def _channels_last(operation: Any) -> bool:
+def _channels_last(operation: TfOperation) -> bool:
     return _text(operation, "data_format") != "NCHW"
 
 
-def _spatial(operation: Any, attribute: str) -> tuple[int, int]:
+def _spatial(operation: TfOperation, attribute: str) -> tuple[int, int]:
     """Return the two spatial entries of an attribute with one entry an axis."""
     values = operation.get_attr(attribute)
     return (values[1], values[2]) if _channels_last(operation) else (values[2], values[3])
 
 
-def _text(operation: Any, attribute: str) -> str:
+def _text(operation: TfOperation, attribute: str) -> str:
     value: bytes = operation.get_attr(attribute)
     return value.decode()

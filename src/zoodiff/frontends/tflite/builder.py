@@ -16,7 +16,7 @@ from zoodiff.frontends.builder import GraphBuilder, LinearOrder
 from zoodiff.frontends.operations import Operation
 from zoodiff.frontends.tflite.reader import QUANTIZED, FileNetwork, FileOperator, FileTensor
 from zoodiff.graph.ir import Graph, Parameter, Tensor
-from zoodiff.graph.passes.quantisation import rectifier
+from zoodiff.graph.passes.weights.quantisation import rectifier
 
 SOURCE = "tflite"
 _TO_FIRST, _TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zoodiff.errors import MeasurementError, MissingFrameworkError
 
@@ -74,7 +75,7 @@ class FileTensor:
     constant: bool
     buffer: int = 0
     """Where the file keeps the values."""
-    values: Any = None
+    values: NDArray[Any] | None = None
     """Of a small constant, as stored."""
 
     @property

@@ -30,6 +30,19 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class NodeRequest:
+    """A node that a handler wants added, with one output for each shape."""
+
+    operation: Operation
+    inputs: Sequence[Value]
+    shapes: Sequence[Shape]
+    parameters: Sequence[Parameter]
+    step: str = ""
+    """Tells the nodes of one call apart."""
+    matrices: LinearOrder | None = None
+
+
+@dataclass(frozen=True)
 class Call:
     """One call of an ATen function, with in-place variants already replaced."""
 
@@ -39,9 +52,9 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: tuple[Shape, ...]
-    emit: Callable[..., list[Value]]
+    emit: Callable[[NodeRequest], list[Value]]
 
-    def arg(self, position: int, name: str, default: Any = None) -> Any:
+    def arg(self, position: int, name: str, default: object = None) -> Any:
         """An argument by position or name, ATen's default where it was left out."""
         if position < len(self.args):
             return self.args[position]
@@ -72,13 +85,9 @@ class Call:
         """Add a node with an output for each shape."""
         given = self.tensors if inputs is None else inputs
         owned = {p.name: p for p in given if isinstance(p, Parameter)}
+        values = [value for value in given if isinstance(value, Value)]
         return self.emit(
-            operation,
-            [value for value in given if isinstance(value, Value)],
-            shapes,
-            list(owned.values()),
-            step=step,
-            matrices=matrices,
+            NodeRequest(operation, values, shapes, list(owned.values()), step, matrices)
         )
 
     @property
@@ -95,6 +104,6 @@ class Call:
 Handler = Callable[[Call], Any]
 
 
-def weights(*candidates: Any) -> list[Any]:
+def weights(*candidates: object) -> list[Any]:
     """The tensors that are there, of those that a function may leave out."""
     return [c for c in candidates if c is not None]

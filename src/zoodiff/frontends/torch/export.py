@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoodiff.errors import MeasurementError
-from zoodiff.frontends.builder import GraphBuilder, LinearOrder
-from zoodiff.frontends.operations import Operation
-from zoodiff.frontends.torch.call import Call, Constant, Value
+from zoodiff.frontends.builder import GraphBuilder
+from zoodiff.frontends.torch.call import Call, Constant, NodeRequest, Value
 from zoodiff.frontends.torch.ops import translate
+from zoodiff.frontends.torch.protocols import FxNode, Module, Program
+from zoodiff.frontends.torch.protocols import Tensor as TorchTensor
 from zoodiff.graph.ir import Graph, Parameter, Tensor
 
 
-def to_graph(module: Any, input_shape: Sequence[int], source: str) -> Graph:
+def to_graph(module: Module, input_shape: Sequence[int], source: str) -> Graph:
     """Return the graph that a module computes in evaluation mode.
 
     ``input_shape`` is (batch, channels, height, width). Raises MeasurementError where
@@ -41,11 +42,11 @@ def to_graph(module: Any, input_shape: Sequence[int], source: str) -> Graph:
 class _Walk:
     """One pass over an exported program, in its order, which is topological."""
 
-    def __init__(self, module: Any, program: Any, source: str) -> None:
+    def __init__(self, module: Module, program: Program, source: str) -> None:
         self._program = program
         self._source = source
         self._builder = GraphBuilder("OIHW", "OI")
-        self._values: dict[str, Any] = {}
+        self._values: dict[str, object] = {}
         """What each node of the program stands for: a Value, a Parameter, or a list of Values."""
         self._names: dict[str, int] = {}
         self._owned = {name: _parameter(name, p, True) for name, p in module.named_parameters()}
@@ -71,7 +72,7 @@ class _Walk:
                 ]
         return self._builder.graph(self._source, inputs, outputs, self._owned.values())
 
-    def _placeholder(self, node: Any) -> list[Tensor]:
+    def _placeholder(self, node: FxNode) -> list[Tensor]:
         signature = self._program.graph_signature
         target = signature.inputs_to_parameters.get(node.name) or signature.inputs_to_buffers.get(
             node.name
@@ -91,10 +92,12 @@ class _Walk:
         self._values[node.name] = Value(tensor.name, tensor.shape)
         return [tensor]
 
-    def _call(self, node: Any) -> Any:
+    def _call(self, node: FxNode) -> object:
         target = str(node.target)
         if "getitem" in target:  # one of several outputs
-            return self._resolve(node.args[0])[node.args[1]]
+            several = self._resolve(node.args[0])
+            assert isinstance(several, list)
+            return several[node.args[1]]
         overload = target.split(".")
         function = overload[1] if len(overload) > 1 else overload[0]
         name = self._name(node)
@@ -105,7 +108,7 @@ class _Walk:
             args=tuple(self._resolve(argument) for argument in node.args),
             kwargs={key: self._resolve(value) for key, value in node.kwargs.items()},
             outputs=_outputs(node),
-            emit=lambda *args, **kwargs: self._emit(node, name, *args, **kwargs),
+            emit=lambda request: self._emit(node, name, request),
         )
         result = translate(call)
         if function.endswith("_") and not function.endswith("__") and hasattr(node.args[0], "name"):
@@ -113,14 +116,14 @@ class _Walk:
             self._values[node.args[0].name] = result
         return result
 
-    def _resolve(self, argument: Any) -> Any:
+    def _resolve(self, argument: Any) -> object:
         if isinstance(argument, list | tuple):
             return [self._resolve(item) for item in argument]
         if hasattr(argument, "op") and hasattr(argument, "meta"):
             return self._values[argument.name]
         return argument
 
-    def _name(self, node: Any) -> str:
+    def _name(self, node: FxNode) -> str:
         """The module's path; with the function's name where the module is not a leaf."""
         stack = list((node.meta.get("nn_module_stack") or {"": ("", "")}).values())
         path, kind = stack[-1]
@@ -130,19 +133,9 @@ class _Walk:
         self._names[name] = count + 1
         return f"{name}#{count}" if count else name
 
-    def _emit(
-        self,
-        node: Any,
-        name: str,
-        operation: Operation,
-        inputs: Sequence[Value],
-        shapes: Sequence[Sequence[int]],
-        parameters: Sequence[Parameter],
-        *,
-        step: str,
-        matrices: LinearOrder | None,
-    ) -> list[Value]:
+    def _emit(self, node: FxNode, name: str, request: NodeRequest) -> list[Value]:
         """Add a node and return its outputs, one for each shape."""
+        step, shapes = request.step, request.shapes
         base = f"{node.name}/{step}" if step else node.name
         first = node.meta.get("val")
         dtype = _dtype(first[0] if isinstance(first, list | tuple) else first)
@@ -152,25 +145,25 @@ class _Walk:
             for tensor, shape in zip(names, shapes, strict=True)
         ]
         self._builder.add(
-            operation,
+            request.operation,
             f"{name}/{step}" if step else name,
-            inputs=[value.name for value in inputs],
+            inputs=[value.name for value in request.inputs],
             outputs=made,
-            parameters=parameters,
-            matrices=matrices,
+            parameters=request.parameters,
+            matrices=request.matrices,
         )
         return [Value(tensor.name, tensor.shape) for tensor in made]
 
 
-def _parameter(name: str, tensor: Any, trainable: bool) -> Parameter:
+def _parameter(name: str, tensor: TorchTensor, trainable: bool) -> Parameter:
     return Parameter(name, tuple(int(n) for n in tensor.shape), trainable, _dtype(tensor))
 
 
-def _dtype(tensor: Any) -> str:
+def _dtype(tensor: object) -> str:
     return str(getattr(tensor, "dtype", "float32")).removeprefix("torch.")
 
 
-def _outputs(node: Any) -> tuple[tuple[int, ...], ...]:
+def _outputs(node: FxNode) -> tuple[tuple[int, ...], ...]:
     value = node.meta.get("val")
-    values = value if isinstance(value, list | tuple) else [value]
+    values: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
     return tuple(tuple(int(n) for n in v.shape) for v in values if hasattr(v, "shape"))

@@ -13,7 +13,8 @@ from math import prod
 from typing import Any
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.operations import Arithmetic, Cut, Extents, Operation
+from zoodiff.frontends.operations import Arithmetic, Extents, Operation
+from zoodiff.frontends.torch import reshaping
 from zoodiff.frontends.torch.call import Call, Constant, Handler, Shape, Value, weights
 from zoodiff.frontends.torch.windows import (
     adaptive_avg_pool,
@@ -200,75 +201,6 @@ def _mean(call: Call) -> Value | None:
     return call.node(operations.reduced("ReduceMean", wanted, keepdims=keep))
 
 
-def _flatten(call: Call) -> Value:
-    rank = len(call.args[0].shape)
-    start, end = (int(call.arg(i, "", d)) % rank for i, d in ((1, 0), (2, -1)))
-    if start == 1 and end == rank - 1:
-        return call.node(operations.flatten())
-    return _reshape(call)
-
-
-def _reshape(call: Call) -> Value:
-    return call.node(operations.reshape(call.outputs[0]), inputs=[call.args[0]])
-
-
-def _permute(call: Call) -> Value:
-    rank = len(call.args[0].shape)
-    return call.node(operations.transpose(int(a) % rank for a in call.args[1]))
-
-
-def _transpose(call: Call) -> Value:
-    rank = len(call.args[0].shape)
-    order = list(range(rank))
-    a, b = (int(axis) % rank for axis in call.args[1:3])
-    order[a], order[b] = order[b], order[a]
-    return call.node(operations.transpose(order))
-
-
-def _cat(call: Call) -> Value:
-    rank = len(call.outputs[0])
-    return call.node(operations.concat(int(call.arg(1, "dim", 0)) % rank))
-
-
-def _select(call: Call) -> Value:
-    rank = len(call.args[0].shape)
-    return call.node(operations.select(int(call.args[1]) % rank, call.args[2]))
-
-
-def _slice(call: Call) -> Any:
-    data = call.args[0]
-    if isinstance(data, Value) and data.shape == call.outputs[0]:
-        return data
-    start, end = call.arg(2, "start"), call.arg(3, "end")
-    axis = int(call.arg(1, "dim", 0)) % len(data.shape)
-    extent = int(data.shape[axis])
-    last = min(int(end), extent) if end is not None else extent
-    cut = Cut(axis, int(start or 0), last, int(call.arg(4, "step", 1)))
-    return call.node(operations.sliced([cut]))
-
-
-def _chunk(call: Call) -> list[Value]:
-    data = call.args[0]
-    axis = int(call.arg(2, "dim", 0)) % len(data.shape)
-    sizes = [shape[axis] for shape in call.outputs]
-    return call.nodes(operations.split(axis, sizes), call.outputs, inputs=[data])
-
-
-def _pad(call: Call) -> Value | None:
-    """ATen counts from the last axis: (left, right, top, bottom, ...)."""
-    pads = [int(n) for n in call.args[1]]
-    rank = len(call.args[0].shape)
-    before, after = pads[0::2][::-1], pads[1::2][::-1]
-    return call.node(
-        operations.pad(
-            before + after,
-            range(rank - len(before), rank),
-            mode=str(call.arg(2, "mode", "constant")),
-            value=float(call.arg(3, "value") or 0.0),
-        )
-    )
-
-
 def _arithmetic(op: Arithmetic) -> Handler:
     def handle(call: Call) -> Value | None:
         first, second = call.args[0], call.arg(1, "other")
@@ -318,47 +250,6 @@ def _gelu(call: Call) -> Value:
     return call.node(operations.gelu(tanh=call.kwargs.get("approximate") == "tanh"))
 
 
-def _squeeze(call: Call) -> Value:
-    axis = int(call.args[1]) % len(call.args[0].shape)
-    return call.node(operations.squeeze([axis]), inputs=[call.args[0]])
-
-
-def _unsqueeze(call: Call) -> Value:
-    """The axis counts in the output."""
-    axis = int(call.args[1]) % len(call.outputs[0])
-    return call.node(operations.unsqueeze([axis]), inputs=[call.args[0]])
-
-
-def _expand(call: Call) -> Any:
-    data = call.args[0]
-    if isinstance(data, Value) and data.shape == call.outputs[0]:
-        return data
-    return call.node(operations.expand(call.outputs[0]))
-
-
-def _roll(call: Call) -> Value | None:
-    """``torch.roll``: along each axis, the last elements before the first."""
-    data, shifts, axes = call.args[0], call.args[1], call.arg(2, "dims", [])
-    if len(shifts) != len(axes) or not isinstance(data, Value):
-        return None
-    for k, (shift, axis) in enumerate(zip(shifts, axes, strict=True)):
-        along, shape = int(axis) % len(data.shape), data.shape
-        cut = -int(shift) % shape[along]
-        parts = []
-        for name, start, end in (("last", cut, shape[along]), ("first", 0, cut)):
-            piece = (*shape[:along], end - start, *shape[along + 1 :])
-            part = operations.sliced([Cut(along, start, end)])
-            parts.append(call.node(part, inputs=[data], shape=piece, step=f"{name}{k}"))
-        last = k == len(axes) - 1
-        data = call.node(
-            operations.concat(along),
-            inputs=parts,
-            shape=shape,
-            step="" if last else f"roll{k}",
-        )
-    return data
-
-
 def _vector_norm(call: Call) -> Value | None:
     axes = call.arg(2, "dim")
     if call.arg(1, "ord", 2) != 2 or axes is None:
@@ -372,27 +263,19 @@ def _at_least(call: Call) -> Value:
     return call.node(operations.clip(call.args[1], None), inputs=[call.args[0]])
 
 
-def _expand_as(call: Call) -> Any:
-    data = call.args[0]
-    if isinstance(data, Value) and data.shape == call.outputs[0]:
-        return data
-    return call.node(operations.expand(call.outputs[0]), inputs=[data])
-
-
 def _same(call: Call) -> Any:
     """No-ops at inference."""
     return call.args[0]
 
 
 _HANDLERS: dict[str, Handler] = {
+    **reshaping.HANDLERS,
     "adaptive_avg_pool2d": adaptive_avg_pool,
     "add": _arithmetic("Add"),
     "alias": _same,
     "avg_pool2d": avg_pool,
     "batch_norm": _batch_norm,
     "bmm": _matmul,
-    "cat": _cat,
-    "chunk": _chunk,
     "clamp": _clip,
     "clamp_min": _at_least,
     "clone": _same,
@@ -407,10 +290,7 @@ _HANDLERS: dict[str, Handler] = {
     "einsum": _einsum,
     "elu": _elu,
     "exp": _unary("Exp"),
-    "expand": _expand,
-    "expand_as": _expand_as,
     "feature_dropout": _same,
-    "flatten": _flatten,
     "gelu": _gelu,
     "group_norm": _group_norm,
     "hardsigmoid": _plain(operations.hard_sigmoid()),
@@ -423,25 +303,12 @@ _HANDLERS: dict[str, Handler] = {
     "max_pool2d": max_pool,
     "mean": _mean,
     "mul": _arithmetic("Mul"),
-    "pad": _pad,
-    "permute": _permute,
     "relu": _unary("Relu"),
     "relu6": _plain(operations.RELU6),
-    "reshape": _reshape,
-    "roll": _roll,
     "scaled_dot_product_attention": _attention,
-    "select": _select,
     "sigmoid": _unary("Sigmoid"),
     "silu": _plain(operations.swish()),
-    "slice": _slice,
     "softmax": _softmax,
-    "split": _chunk,
-    "squeeze": _squeeze,
     "sub": _arithmetic("Sub"),
-    "swapaxes": _transpose,
     "tanh": _unary("Tanh"),
-    "transpose": _transpose,
-    "unflatten": _reshape,
-    "unsqueeze": _unsqueeze,
-    "view": _reshape,
 }

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Window
 from zoodiff.frontends.torch.call import Call, Value, weights
 
 
-def _pair(value: Any, default: int = 0) -> list[int]:
-    values = list(value) if isinstance(value, list | tuple) else [value]
+def _pair(value: Sequence[int] | int, default: int = 0) -> list[int]:
+    values = [value] if isinstance(value, int) else list(value)
     if not values:
         values = [default]
     return [int(v) for v in (values * 2 if len(values) == 1 else values)]
@@ -92,7 +92,7 @@ def max_pool(call: Call) -> Value | None:
     return call.node(operations.max_pool(window, ceil_mode=call.arg(5, "ceil_mode", False)))
 
 
-def _pool_window(call: Call, dilation: Any = 1) -> Window:
+def _pool_window(call: Call, dilation: Sequence[int] | int = 1) -> Window:
     kernel = _pair(call.arg(1, "kernel_size"))
     strides = _pair(call.arg(2, "stride") or kernel)
     return Window(kernel, strides, _pair(call.arg(3, "padding", 0)) * 2, _pair(dilation))

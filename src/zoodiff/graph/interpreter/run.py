@@ -59,7 +59,7 @@ def evaluate(
     else:
         given = weights
 
-        def provide(node: Node, data: Any) -> list[Any]:
+        def provide(node: Node, data: Array) -> list[Array]:
             return canonical_weights(node, given, dtype)
 
     readers = Counter(tensor for node in graph.nodes for tensor in node.inputs)

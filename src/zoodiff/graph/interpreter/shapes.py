@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -67,7 +67,8 @@ def _split(call: Call) -> list[Array]:
     return list(np.split(call.data, np.cumsum(sizes)[:-1], axis=call.attributes["axis"]))
 
 
-PAD_MODES = {
+PadMode = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
+PAD_MODES: dict[str, PadMode] = {
     "circular": "wrap",
     "constant": "constant",
     "edge": "edge",
@@ -92,7 +93,7 @@ def _pad(call: Call) -> Array:
         ]
         data = data[tuple(cut)]
         widths = [(max(b, 0), max(e, 0)) for b, e in widths]
-    mode: Any = PAD_MODES[a["mode"]]
+    mode = PAD_MODES[a["mode"]]
     if mode == "constant":
         return np.pad(data, widths, constant_values=a["value"])
     padded: Array = np.pad(data, widths, mode=mode)
@@ -122,8 +123,8 @@ def _reduce(function: Callable[..., Array]) -> Handler:
     return handler
 
 
-def _length(x: Array, **how: Any) -> Array:
-    result: Array = np.sqrt(np.square(x).sum(**how))
+def _length(x: Array, *, axis: tuple[int, ...] | None, keepdims: bool) -> Array:
+    result: Array = np.sqrt(np.square(x).sum(axis=axis, keepdims=keepdims))
     return result
 
 
@@ -133,8 +134,8 @@ def _gathered(node: Node) -> bool:
 
 
 def _concatenated(node: Node) -> bool:
-    places: Any = node.attributes.get("parameters_at") or []
-    return bool(node.inputs) and len(node.parameters) == len(places)
+    places = node.attributes.get("parameters_at") or []
+    return bool(node.inputs) and isinstance(places, list) and len(node.parameters) == len(places)
 
 
 SUPPORTED: dict[str, Callable[[Node], bool]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -137,7 +137,7 @@ def _depthwise(data: Array, weight: Array, window: Window, sizes: tuple[int, ...
         total = result[image, first : first + block]
         term = np.empty_like(total)
         for element, index in positions:
-            here: Any = (slice(first, first + block), slice(None), *element)
+            here: tuple[Any, ...] = (slice(first, first + block), slice(None), *element)
             factor = kernels[here]
             np.multiply(part[index], factor.reshape(*factor.shape, *wide), out=term)
             total += term
@@ -168,7 +168,7 @@ def conv_transpose(data: Array, weight: Array, a: Mapping[str, Any]) -> Array:
     return cut
 
 
-def _biased(function: Any) -> Handler:
+def _biased(function: Callable[[Array, Array, Mapping[str, Any]], Array]) -> Handler:
     def handler(call: Call) -> Array:
         weight, bias = call.weight_and_bias()
         result: Array = function(call.data, weight, call.attributes)
@@ -243,7 +243,7 @@ def _average_pool(call: Call) -> Array:
     return result
 
 
-def _whole(function: Any) -> Handler:
+def _whole(function: Callable[..., Array]) -> Handler:
     """Global pooling: everything behind the channels, kept as extents of 1."""
     return lambda call: function(call.data, axis=tuple(range(2, call.data.ndim)), keepdims=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,10 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.interpreter.call import Array, Call
 from zoodiff.graph.ir import Graph
 
-Operand = Any
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Operand = str | Array | np.generic
 """The name of a computed tensor, or a constant."""
 Handler = Callable[["Emit", Call], str | list[str]]
 """Writes a node's meaning; ``Call.inputs`` are names here, parameters are arrays."""
@@ -66,12 +69,12 @@ class Emit:
             self._written = 0
         self._source = (index, name)
 
-    def op(self, kind: str, *operands: Operand, outputs: int = 1, **attributes: Any) -> str:
+    def op(self, kind: str, *operands: Operand, outputs: int = 1, **attributes: object) -> str:
         """Write one node and return the name of its (first) result."""
         return self.several(kind, *operands, outputs=outputs, **attributes)[0]
 
     def several(
-        self, kind: str, *operands: Operand, outputs: int = 1, **attributes: Any
+        self, kind: str, *operands: Operand, outputs: int = 1, **attributes: object
     ) -> list[str]:
         """Write one node and return the names of its results."""
         inputs = [one if isinstance(one, str) else self.constant(one) for one in operands]
@@ -81,7 +84,7 @@ class Emit:
         self.nodes.append(self._helper.make_node(kind, inputs, made, name, **attributes))
         return made
 
-    def constant(self, values: Any) -> str:
+    def constant(self, values: ArrayLike) -> str:
         """A constant; floating-point ones in single precision."""
         array = np.asarray(values)
         array = array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
@@ -110,7 +113,7 @@ def data_of(call: Call) -> Any:
     return call.inputs[0]
 
 
-def computed(operand: Any) -> str:
+def computed(operand: Operand) -> str:
     """An operand that must be a computed tensor."""
     if not isinstance(operand, str):
         raise MeasurementError("a weight stands where a computed tensor is needed")

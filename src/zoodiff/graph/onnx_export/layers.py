@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from zoodiff.graph.interpreter.call import Array, Call
 from zoodiff.graph.interpreter.norms import batch_norm_affine, scale_and_shift
 from zoodiff.graph.interpreter.products import factors, flips
 from zoodiff.graph.interpreter.windows import Window
-from zoodiff.graph.onnx_export.emit import Emit, Handler, computed, data_of, ints, wide
+from zoodiff.graph.onnx_export.emit import Emit, Handler, Operand, computed, data_of, ints, wide
 
 F = np.float32
 _LOWEST = float("-inf")
@@ -35,7 +34,7 @@ def _conv(e: Emit, call: Call) -> str:
         raise MeasurementError(f"{call.node.name} has computed weights")
     window = Window.of(call.attributes, weight.shape[2:])
     data, pads = _padded(e, call, window, 0.0)
-    operands = [data, weight] if bias is None else [data, weight, bias]
+    operands: list[Operand] = [data, weight] if bias is None else [data, weight, bias]
     return e.op(
         "Conv",
         *operands,
@@ -154,7 +153,7 @@ def _matmul(e: Emit, call: Call) -> str:
     return result
 
 
-def _turned(e: Emit, call: Call, operand: Any, number: int) -> Any:
+def _turned(e: Emit, call: Call, operand: Operand, number: int) -> Operand:
     """An operand with its last two axes swapped."""
     if not isinstance(operand, str):
         return np.swapaxes(operand, -1, -2)

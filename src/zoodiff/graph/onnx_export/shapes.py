@@ -88,8 +88,7 @@ def _gather(e: Emit, call: Call) -> str:
     if "indices" in a:
         chosen = np.asarray(a["indices"], dtype=np.int64)
         return e.op("Gather", data_of(call), chosen.reshape(a.get("indices_shape", -1)), axis=axis)
-    computed: Any = call.inputs[1]
-    return e.op("Gather", data_of(call), e.op("Cast", computed, to=7), axis=axis)
+    return e.op("Gather", data_of(call), e.op("Cast", call.inputs[1], to=7), axis=axis)
 
 
 def _reduce(kind: str) -> Handler:

@@ -13,28 +13,17 @@ from dataclasses import dataclass
 
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.mutable import MutableGraph
-from zoodiff.graph.passes import (
+from zoodiff.graph.passes import properties
+from zoodiff.graph.passes.operators import (
     activations,
     arithmetic,
-    concats,
-    duplicates,
     einsums,
-    fused,
-    layout,
     linear,
-    movements,
-    noops,
     norms,
     padding,
-    parameters,
-    parts,
     pooling,
     preprocessing,
     products,
-    properties,
-    quantisation,
-    shapes,
-    weights,
 )
 from zoodiff.graph.passes.properties import (
     CHANNELS_FIRST,
@@ -49,6 +38,9 @@ from zoodiff.graph.passes.properties import (
     WEIGHTS_IN_ORDER,
     Property,
 )
+from zoodiff.graph.passes.removal import duplicates, noops
+from zoodiff.graph.passes.reshaping import concats, layout, movements, shapes
+from zoodiff.graph.passes.weights import computed, fused, parameters, parts, quantisation
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ PASSES: tuple[Pass, ...] = (
         parameters.run,
         ensures=(WEIGHTS_IN_ORDER, LINEAR_AXES),
     ),
-    Pass("weights", "what is computed from weights alone is a weight", weights.run),
+    Pass("weights", "what is computed from weights alone is a weight", computed.run),
     Pass(
         "quantisation",
         "integers as the real numbers that they stand for",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from zoodiff.graph.align import family
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.graph.likeness import family
 from zoodiff.rules.context import (
     AlignedPair,
     Aspect,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from zoodiff.graph.align import family
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.graph.likeness import family
 from zoodiff.rules.context import AlignedPair, Difference, Undo
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.regions import for_regions

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from zoodiff.graph.align import family
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.graph.likeness import family
 from zoodiff.rules.context import AlignedPair, Difference, LayerPair, for_layers, in_order
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.operators import CONVOLUTIONS, size_in

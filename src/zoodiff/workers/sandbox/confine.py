@@ -1,7 +1,7 @@
 """Inside the worker: resource limits, Landlock and seccomp, before anything is imported.
 
 The text of this module is sent to the worker, so it uses the standard library, and two packages
-that are sent with it; see ``zoodiff.workers.bootstrap``.
+that are sent with it; see ``zoodiff.workers.inside.bootstrap``.
 
 Each protection is applied where the kernel and its package are there and left out where not;
 ``confine`` returns what is in force, so that nobody has to believe a version number.
@@ -302,7 +302,11 @@ def _sonames() -> Iterator[None]:
     """Spare the search for libraries, which runs programs and takes a tenth of a second."""
     search = ctypes.util.find_library
     known = {"seccomp": "libseccomp.so.2", "c": None}
-    ctypes.util.find_library = known.get  # type: ignore[assignment]
+
+    def find(name: str) -> str | None:
+        return known.get(name)
+
+    ctypes.util.find_library = find
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
 """The text of what confines a worker, for the parent to send to it.
 
 A worker may import nothing from a folder before it is confined, so the parent reads these modules
-and sends them through the pipe; see ``zoodiff.workers.bootstrap``.
+and sends them through the pipe; see ``zoodiff.workers.inside.bootstrap``.
 """
 
 from __future__ import annotations

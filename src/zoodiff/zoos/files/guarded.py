@@ -25,7 +25,7 @@ def guarded(backend: type[_Made]) -> type[_Made]:
 
 def _told(method: Callable[..., Any], done: str) -> Callable[..., Any]:
     @functools.wraps(method)
-    def call(self: Any, model: str, *arguments: Any, **options: Any) -> Any:
+    def call(self: object, model: str, *arguments: object, **options: object) -> Any:
         try:
             return method(self, model, *arguments, **options)
         except ZoodiffError:

@@ -79,7 +79,7 @@ class KerasFiles:
                 self._tf, lambda batch: network(batch, training=False), mode
             )
 
-        def prepare(pixels: Any) -> Any:
+        def prepare(pixels: object) -> object:
             raise UsageError(f"{path.name} does not say how images are prepared")
 
         return KerasNetwork(

@@ -23,7 +23,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 from zoodiff import filenames
 from zoodiff.bounded import files, toml
@@ -96,7 +95,7 @@ def _labels(path: Path, named: str) -> LabelSpace:
         raise UsageError(f"{path}: cannot read the labels {named} ({error})") from None
 
 
-def specification(raw: Any, where: str) -> Preprocessing:
+def specification(raw: object, where: str) -> Preprocessing:
     """A preprocessing from plain values; raise UsageError naming the key."""
     from pydantic import TypeAdapter, ValidationError
 

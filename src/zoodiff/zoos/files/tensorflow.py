@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoodiff.frontends.tensorflow.protocols import TfFunction, TfVariable
     from zoodiff.graph.ir import Graph
 
 _LARGEST = 2**31 - 1
@@ -36,7 +37,7 @@ class TensorFlowNetwork:
 
     input_shape: tuple[int, ...]
     layout: Literal["NCHW", "NHWC"]
-    _call: Any
+    _call: Callable[[Any], Any] | None
     _held: WeightsAccess
     scope: Mapping[str, str]
     weights_state: WeightsState = "file"
@@ -175,7 +176,7 @@ class TensorFlowFiles:
         )
         shape = (1, *shape[1:])
 
-        def call(image: Any) -> Any:
+        def call(image: object) -> object:
             return next(iter(signature(**{key: image}).values()))
 
         try:
@@ -264,7 +265,7 @@ _NO_OUTPUT = frozenset(
 )
 
 
-def _variables(loaded: Any, function: Any) -> list[Any]:
+def _variables(loaded: object, function: TfFunction) -> list[TfVariable]:
     """Variables that the model holds, or else that the function captures; counters left out."""
     own = list(getattr(loaded, "variables", [])) or list(function.graph.variables)
     return [v for v in own if v.dtype.is_floating]

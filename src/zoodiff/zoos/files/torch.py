@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoodiff.frontends.torch.protocols import Module, Program
     from zoodiff.graph.ir import Graph
 
 
@@ -35,7 +36,7 @@ def only_weights() -> Iterator[None]:
 
     original = torch.load
 
-    def load(*arguments: Any, **options: Any) -> Any:
+    def load(*arguments: object, **options: object) -> object:
         return original(*arguments, **(options | {"weights_only": True}))
 
     torch.load = load
@@ -50,7 +51,7 @@ class ExportedNetwork:
     """A program with its weights; see ``Network``."""
 
     input_shape: tuple[int, ...]
-    _module: Any
+    _module: Module
     _forward: Callable[[Any], Any]
     """The module as the mode has it called."""
     _batch: int | None
@@ -177,7 +178,7 @@ class TorchFiles:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"{path} is no program that torch can load ({reason})") from None
 
-    def _shape(self, model: str, program: Any) -> tuple[tuple[int, ...], int | None]:
+    def _shape(self, model: str, program: Program) -> tuple[tuple[int, ...], int | None]:
         """The input's shape for one image, and the batch size where it is fixed and not 1."""
         path, extent = opened(model)
         names = program.graph_signature.user_inputs

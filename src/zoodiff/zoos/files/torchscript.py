@@ -23,6 +23,7 @@ from zoodiff.zoos.scan import allowed, script
 from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:
+    from zoodiff.frontends.torch.protocols import Module
     from zoodiff.graph.ir import Graph
 
 
@@ -118,7 +119,7 @@ class TorchScriptFiles:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"{path} is no module that torch can load ({reason})") from None
 
-    def _batch(self, module: Any, extent: int) -> int | None:
+    def _batch(self, module: Module, extent: int) -> int | None:
         """1 where the module was traced in a way that takes no more images at once."""
         import torch
 

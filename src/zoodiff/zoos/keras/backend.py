@@ -9,7 +9,6 @@ fixes its number of threads when its runtime starts; ``describe`` keeps clear of
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import inspect
 import os
 import socket
@@ -29,14 +28,18 @@ from zoodiff.errors import (
     WeightsUnavailableError,
 )
 from zoodiff.zoos.base import Network, WeightsState
+from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.keras.catalogue import ZOO
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import of_keras
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoodiff.frontends.keras.protocols import Model, Variable
     from zoodiff.graph.ir import Graph
 
 PUBLISHED = "imagenet"
@@ -55,7 +58,7 @@ class KerasNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any]
     _preprocess: Callable[[Any], Any]
-    _model: Any
+    _model: Model
     _compile: Callable[[], Callable[[Any], Any]]
     scope: Mapping[str, str]
 
@@ -169,7 +172,7 @@ class KerasBackend:
             )
 
         with load_stages.stage(load_stages.CHECKS):
-            sha256 = _sha256(file) if file else None
+            sha256 = sha256_of(file) if file else None
         return KerasNetwork(
             weights_state="random" if name == RANDOM else "published",
             weights_sha256=sha256,
@@ -236,7 +239,7 @@ class KerasBackend:
         get_file = _loader(self._keras).get_file
         fetched: list[Path] = []
 
-        def fetch(*args: Any, **kwargs: Any) -> str:
+        def fetch(*args: object, **kwargs: object) -> str:
             try:
                 path = get_file(*args, **kwargs)
             except Exception as error:
@@ -281,7 +284,7 @@ def import_keras() -> tuple[Any, Any]:
 
 @contextlib.contextmanager
 def without_weights(
-    keras: Any, seen: Callable[[str, str | None], None] | None = None
+    keras: ModuleType, seen: Callable[[str, str | None], None] | None = None
 ) -> Iterator[None]:
     """Let Keras build a network for published weights without fetching or reading them.
 
@@ -289,7 +292,11 @@ def without_weights(
     """
 
     def get_file(
-        fname: str | None = None, origin: str = "", *_: Any, file_hash: str | None = None, **__: Any
+        fname: str | None = None,
+        origin: str = "",
+        *_: object,
+        file_hash: str | None = None,
+        **__: object,
     ) -> str:
         if seen is not None:
             seen(origin, file_hash)
@@ -300,7 +307,7 @@ def without_weights(
 
 
 @contextlib.contextmanager
-def _loading(keras: Any, get_file: Callable[..., str]) -> Iterator[None]:
+def _loading(keras: ModuleType, get_file: Callable[..., str]) -> Iterator[None]:
     """Fetch weights by ``get_file`` in place of Keras's own, and do not read them."""
     module = _loader(keras)
     before = module.get_file, keras.Model.load_weights
@@ -312,7 +319,7 @@ def _loading(keras: Any, get_file: Callable[..., str]) -> Iterator[None]:
         module.get_file, keras.Model.load_weights = before
 
 
-def applications(keras: Any) -> list[str]:
+def applications(keras: ModuleType) -> list[str]:
     """Return the names of the applications that Keras has, ordered."""
     return sorted(
         name
@@ -321,10 +328,10 @@ def applications(keras: Any) -> list[str]:
     )
 
 
-def preprocess_input(keras: Any, model: str) -> Callable[[Any], Any]:
+def preprocess_input(keras: ModuleType, model: str) -> Callable[[Any], Any]:
     """Return the ``preprocess_input`` that Keras publishes beside an application."""
-    module = inspect.getmodule(getattr(keras.applications, model))
-    function: Callable[[Any], Any] = module.preprocess_input  # type: ignore[union-attr]
+    module: Any = inspect.getmodule(getattr(keras.applications, model))
+    function: Callable[[Any], Any] = module.preprocess_input
     return function
 
 
@@ -346,12 +353,12 @@ def _quiet() -> Iterator[None]:
             os.close(kept)
 
 
-def _loader(keras: Any) -> Any:
+def _loader(keras: ModuleType) -> Any:
     """Return the module through which every application fetches its weights."""
     return inspect.getmodule(keras.utils.get_file)
 
 
-def _adapt(model: Any) -> bool:
+def _adapt(model: Model) -> bool:
     """Let layers that compute constants from their variables do so anew; say whether any does.
 
     Normalization is one: its mean and variance are variables that inference does not read.
@@ -362,13 +369,8 @@ def _adapt(model: Any) -> bool:
     return bool(found)
 
 
-def _size(variable: Any) -> int:
+def _size(variable: Variable) -> int:
     size = 1
     for extent in variable.shape:
         size *= int(extent)
     return size
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

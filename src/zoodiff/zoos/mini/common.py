@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TRAINED = "trained"
 Arrays = Mapping[str, "NDArray[np.float32]"]
+Prepare = Callable[["NDArray[np.uint8]"], "NDArray[np.float32]"]
+"""Makes decoded images what a network takes."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def state(trained: bool) -> WeightsState:
 
 
 def batches(
-    recipe: Recipe, prepare: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    recipe: Recipe, prepare: Prepare
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Mini-batches of all epochs, in an order and with shifts drawn from the recipe's seed."""
     import numpy as np
@@ -142,7 +144,7 @@ def cached(recipe: Recipe, versions: Mapping[str, str], train: Callable[[], Arra
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.npz")
         try:
-            arrays: Any = dict(train())
+            arrays: dict[str, Any] = dict(train())
             np.savez(temporary, **arrays)
             temporary.replace(path)
         finally:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoodiff.frontends.keras.protocols import Variable
     from zoodiff.graph.ir import Graph
 
 RECIPE = common.Recipe(
@@ -149,7 +150,7 @@ class Backend:
         return {f"{i:02d}": value for i, value in enumerate(network.get_weights())}
 
 
-def _size(variable: Any) -> int:
+def _size(variable: Variable) -> int:
     size = 1
     for extent in variable.shape:
         size *= int(extent)

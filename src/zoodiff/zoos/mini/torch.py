@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoodiff.frontends.torch.protocols import Module
     from zoodiff.graph.ir import Graph
 
 RECIPE = common.Recipe(
@@ -56,7 +57,7 @@ def prepare(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), dtype=np.float32)
 
 
-def train(recipe: common.Recipe, prepared: Any = prepare) -> common.Arrays:
+def train(recipe: common.Recipe, prepared: common.Prepare = prepare) -> common.Arrays:
     """Train from the recipe's seed, on one thread, and return the state."""
     import torch
     from torch import nn
@@ -65,7 +66,6 @@ def train(recipe: common.Recipe, prepared: Any = prepare) -> common.Arrays:
     torch.set_num_threads(1)  # sums in another order would give other weights
     torch.manual_seed(recipe.seed)
     module = build().train()
-    optimiser: Any
     if recipe.optimiser.startswith("sgd"):
         optimiser = torch.optim.SGD(module.parameters(), recipe.learning_rate, momentum=0.9)
     else:
@@ -83,7 +83,7 @@ def train(recipe: common.Recipe, prepared: Any = prepare) -> common.Arrays:
     }
 
 
-def load_state(module: Any, arrays: common.Arrays) -> Any:
+def load_state(module: Module, arrays: common.Arrays) -> Any:
     """Put the trained arrays into a module, in evaluation mode."""
     import torch
 
@@ -149,7 +149,7 @@ class Backend:
         with load_stages.stage(load_stages.COMPILE):
             forward = modes.torch_forward(module, mode)
 
-        def call(batch: Any) -> Any:
+        def call(batch: NDArray[np.float32]) -> Any:
             with torch.inference_mode():
                 return forward(torch.from_numpy(batch)).numpy()
 

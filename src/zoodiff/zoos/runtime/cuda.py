@@ -8,6 +8,7 @@ everything has been done.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.errors import MeasurementError
@@ -15,17 +16,19 @@ from zoodiff.errors import MeasurementError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from zoodiff.frontends.torch.protocols import Tensor
+
 _DEVICE = "cuda"
 
 
 class OnCuda:
     """Called with a tensor of the CPU it gives one of the CPU; ``clock`` leaves copies out."""
 
-    def __init__(self, torch: Any, module: Callable[[Any], Any]) -> None:
+    def __init__(self, torch: ModuleType, module: Callable[[Any], Any]) -> None:
         self._torch, self._module = torch, module
         self._given: tuple[Any, Any] | None = None
 
-    def __call__(self, batch: Any) -> Any:
+    def __call__(self, batch: Tensor) -> Any:
         """The answer, copied back, which waits for the device."""
         return self._module(batch.to(_DEVICE)).cpu()
 
@@ -44,7 +47,7 @@ class OnCuda:
         return float(begin.elapsed_time(end))
 
 
-def check(torch: Any, mode: str) -> None:
+def check(torch: ModuleType, mode: str) -> None:
     """Raise MeasurementError where there is no CUDA device."""
     if not torch.cuda.is_available():
         raise MeasurementError(
@@ -53,7 +56,7 @@ def check(torch: Any, mode: str) -> None:
         )
 
 
-def scope(torch: Any) -> dict[str, str]:
+def scope(torch: ModuleType) -> dict[str, str]:
     """What is measured when a module is timed on the device."""
     short = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
     return {

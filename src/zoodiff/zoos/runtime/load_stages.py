@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 IMPORT, BUILD, WEIGHTS, COMPILE = "import", "build", "weights", "compile"
@@ -79,8 +79,8 @@ def calls_are(name: str, *functions: tuple[Any, str]) -> Iterator[None]:
     Builders of zoos read the weights themselves; this tells the reading from the building.
     """
 
-    def timed(original: Any) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
+    def timed(original: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> object:
             with stage(name):
                 return original(*args, **kwargs)
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import MeasurementError, UnknownNameError
 from zoodiff.zoos.base import CONFINED
+
+if TYPE_CHECKING:
+    from zoodiff.frontends.torch.protocols import Module
 
 EAGER, COMPILE = "eager", "compile"
 FUNCTION, XLA = "function", "xla"
@@ -60,7 +64,7 @@ def on_device(mode: str) -> bool:
     return mode in {CUDA, CUDA_COMPILE}
 
 
-def torch_forward(module: Any, mode: str) -> Callable[[Any], Any]:
+def torch_forward(module: Module, mode: str) -> Callable[[Any], Any]:
     """A PyTorch module as it is called: itself, or compiled anew for each shape of input.
 
     Raises MeasurementError where ``torch.compile`` finds no C++ compiler, and where there is no
@@ -77,10 +81,10 @@ def torch_forward(module: Any, mode: str) -> Callable[[Any], Any]:
     if mode == COMPILE:
         _check_compiler()
         return _compiled(module)
-    return module  # type: ignore[no-any-return]
+    return module
 
 
-def _compiled(module: Any) -> Callable[[Any], Any]:
+def _compiled(module: Module) -> Callable[[Any], Any]:
     import torch
     import torch._dynamo
 
@@ -92,7 +96,8 @@ def _compiled(module: Any) -> Callable[[Any], Any]:
             setattr(config, name, _COMPILATIONS)
     if hasattr(config, "fail_on_recompile_limit_hit"):
         config.fail_on_recompile_limit_hit = True
-    return torch.compile(module, dynamic=False)  # type: ignore[no-any-return]
+    compiled: Callable[[Any], Any] = torch.compile(module, dynamic=False)
+    return compiled
 
 
 def _check_compiler() -> None:
@@ -112,11 +117,14 @@ def _check_compiler() -> None:
         ) from error
 
 
-def tensorflow_call(tf: Any, call: Callable[[Any], Any], mode: str) -> Callable[[Any], Any]:
+def tensorflow_call(tf: ModuleType, call: Callable[[Any], Any], mode: str) -> Callable[[Any], Any]:
     """A function of one tensor as it is called: as it is, traced, or traced and given to XLA."""
     if mode == EAGER:
         return call
-    return tf.function(call, jit_compile=True) if mode == XLA else tf.function(call)  # type: ignore[no-any-return]
+    traced: Callable[[Any], Any] = (
+        tf.function(call, jit_compile=True) if mode == XLA else tf.function(call)
+    )
+    return traced
 
 
 def torch_scope(mode: str) -> dict[str, str]:

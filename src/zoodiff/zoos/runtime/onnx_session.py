@@ -21,6 +21,8 @@ from zoodiff.zoos.steady import SteadyFile, steady
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto, TensorProto
+
 
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
@@ -36,7 +38,7 @@ class Session:
     def __init__(
         self,
         content: bytes | Path,
-        model: Callable[[], Any],
+        model: Callable[[], ModelProto],
         *,
         name: str,
         threads: int,
@@ -44,8 +46,8 @@ class Session:
     ) -> None:
         self._name, self._threads = name, threads
         self._mode = modes.choose(mode, modes.ONNX, name)
-        self._read: Callable[[], Any] | None = model
-        self._model: Any = None
+        self._read: Callable[[], ModelProto] | None = model
+        self._model: ModelProto
         self._session: Any = None
         self._start(content)
 
@@ -84,7 +86,8 @@ class Session:
 
         graph = self.model().graph
         kinds = {name: one for name, one in held(graph).items() if _holds_weights(one[1])}
-        made = {node.output[0]: node for node in graph.node if node.output}
+        made: dict[str, TensorProto | NodeProto] = {}
+        made |= {node.output[0]: node for node in graph.node if node.output}
         made |= {tensor.name: tensor for tensor in graph.initializer}
         return WeightsAccess(
             {name: shape for name, (shape, _) in kinds.items()},
@@ -92,7 +95,7 @@ class Session:
             self._replace,
         )
 
-    def model(self) -> Any:
+    def model(self) -> ModelProto:
         """The ``onnx.ModelProto`` that runs, with all values."""
         if self._read is not None:
             self._model, self._read = self._read(), None
@@ -178,7 +181,7 @@ def open_file(
     with load_stages.stage(load_stages.CHECKS if weights == RANDOM else load_stages.WEIGHTS):
         running = _running(path, weights, seed)
 
-    def read() -> Any:
+    def read() -> ModelProto:
         found = model(path, weights, seed)
         check()
         return found
@@ -208,11 +211,11 @@ def content(path: Path, weights: str | None, seed: int) -> bytes:
     """All of a file in one piece: as it is, or with random weights."""
     if weights != RANDOM and not _is_spread(path):
         return path.read_bytes()
-    made: bytes = model(path, weights, seed).SerializeToString()
+    made = model(path, weights, seed).SerializeToString()
     return made
 
 
-def model(path: Path, weights: str | None, seed: int) -> Any:
+def model(path: Path, weights: str | None, seed: int) -> ModelProto:
     """The ``onnx.ModelProto`` of a file with all values, those in other files included."""
     import onnx
 
@@ -220,7 +223,7 @@ def model(path: Path, weights: str | None, seed: int) -> Any:
 
     _is_spread(path)  # checks where other files would lie
     try:
-        found = onnx.load(str(path))
+        found: ModelProto = onnx.load(str(path))
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise MeasurementError(f"the weights of {path} cannot be read ({reason})") from None

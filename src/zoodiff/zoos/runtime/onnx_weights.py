@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+from zoodiff.frontends.onnx.protobuf import GraphProto, ModelProto, NodeProto, TensorProto
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _LAYERS: dict[str, dict[int, str]] = {
     "Conv": {1: "kernel", 2: "shift"},
@@ -58,7 +64,7 @@ class WeightsAccess:
     """Numbers that one output of the operator is a sum of."""
 
 
-def weights(graph: Any) -> dict[str, WeightsAccess]:
+def weights(graph: GraphProto) -> dict[str, WeightsAccess]:
     """Weights by the name of the tensor, of initialisers and of nodes that make a constant."""
     known = held(graph)
     root = {name: name for name in known}
@@ -78,7 +84,7 @@ def weights(graph: Any) -> dict[str, WeightsAccess]:
     return found
 
 
-def counts(graph: Any) -> dict[str, int]:
+def counts(graph: GraphProto) -> dict[str, int]:
     """Scalars in learned weights, and in moving means and variances."""
     sizes = {"parameters": 0, "statistics": 0}
     for one in weights(graph).values():
@@ -87,7 +93,7 @@ def counts(graph: Any) -> dict[str, int]:
     return sizes
 
 
-def randomise(model: Any, seed: int) -> None:
+def randomise(model: ModelProto, seed: int) -> None:
     """Draw every weight anew, in place.
 
     Kernels are normal with the deviation of K. He et al., "Delving deep into rectifiers", 2015;
@@ -99,7 +105,7 @@ def randomise(model: Any, seed: int) -> None:
 
     rng = np.random.default_rng(seed)
 
-    def draw(one: WeightsAccess) -> Any:
+    def draw(one: WeightsAccess) -> NDArray[np.generic]:
         normal = rng.standard_normal(one.shape, dtype=np.float32)
         if one.dtype == TensorProto.INT8:
             return np.clip(normal * 42, -127, 127).astype(np.int8)
@@ -118,33 +124,36 @@ def randomise(model: Any, seed: int) -> None:
     replace(model, {name: draw(one) for name, one in found.items()})
 
 
-def value(made: Any, kind: tuple[tuple[int, ...], int]) -> Any:
+def value(made: TensorProto | NodeProto, kind: tuple[tuple[int, ...], int]) -> NDArray[np.generic]:
     """The values of an initialiser, or of what a node makes, as a numpy array.
 
     ``made`` is the ``TensorProto`` or the node, ``kind`` what ``held`` says of it.
     """
     import numpy as np
-    from onnx import TensorProto, helper, numpy_helper
+    import onnx
+    from onnx import helper, numpy_helper
 
-    if isinstance(made, TensorProto):
-        return numpy_helper.to_array(made)
-    given = {a.name: helper.get_attribute_value(a) for a in made.attribute}
+    if isinstance(made, onnx.TensorProto):
+        return np.asarray(numpy_helper.to_array(made))
+    node = cast("NodeProto", made)
+    given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     if "value_floats" in given:
         return np.asarray(given["value_floats"], dtype=np.float32)
-    if made.op_type == "Constant":
-        return numpy_helper.to_array(given["value"])
+    if node.op_type == "Constant":
+        return np.asarray(numpy_helper.to_array(given["value"]))
     fill = numpy_helper.to_array(given["value"]).item() if "value" in given else 0
     return np.full(kind[0], fill, dtype=dtype_of(kind[1]))
 
 
-def dtype_of(kind: int) -> Any:
+def dtype_of(kind: int) -> np.dtype[np.generic]:
     """The numpy type of an ``onnx.TensorProto.DataType``."""
     from onnx import helper
 
-    return helper.tensor_dtype_to_np_dtype(kind)
+    dtype: np.dtype[np.generic] = helper.tensor_dtype_to_np_dtype(kind)
+    return dtype
 
 
-def replace(model: Any, arrays: Mapping[str, Any]) -> None:
+def replace(model: ModelProto, arrays: Mapping[str, Any]) -> None:
     """Put values in place of initialisers and of nodes that make a constant, in place."""
     from onnx import numpy_helper
 
@@ -163,7 +172,7 @@ def replace(model: Any, arrays: Mapping[str, Any]) -> None:
     model.ir_version = max(model.ir_version, 4)
 
 
-def held(graph: Any) -> dict[str, tuple[tuple[int, ...], int]]:
+def held(graph: GraphProto) -> dict[str, tuple[tuple[int, ...], int]]:
     """Shape and type of all initialisers and constants by name, weights or not."""
     from onnx import TensorProto, numpy_helper
 
@@ -184,7 +193,7 @@ def held(graph: Any) -> dict[str, tuple[tuple[int, ...], int]]:
     return found
 
 
-def _role(node: Any, position: int, shape: Sequence[int], dtype: int) -> str | None:
+def _role(node: NodeProto, position: int, shape: Sequence[int], dtype: int) -> str | None:
     """What a constant is to the node that reads it; None where it is no weight.
 
     A single number is a weight only where a layer reads it: elsewhere it is a setting.
@@ -201,7 +210,7 @@ def _role(node: Any, position: int, shape: Sequence[int], dtype: int) -> str | N
     return _ELEMENTWISE.get(node.op_type, "other")
 
 
-def _fan_in(node: Any, position: int, shape: Sequence[int]) -> int:
+def _fan_in(node: NodeProto, position: int, shape: Sequence[int]) -> int:
     if len(shape) < 2:
         return 1
     if node.op_type == "ConvTranspose":

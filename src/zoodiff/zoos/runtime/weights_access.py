@@ -14,6 +14,10 @@ from zoodiff.errors import MeasurementError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from zoodiff.frontends.keras.protocols import Model
+    from zoodiff.frontends.tensorflow.protocols import TfSession, TfVariable
+    from zoodiff.frontends.torch.protocols import Module
+
 
 class WeightsAccess(Mapping[str, "NDArray[Any]"]):
     """Weights by name, as the framework stores them; ``shapes`` says which there are."""
@@ -57,7 +61,7 @@ class WeightsAccess(Mapping[str, "NDArray[Any]"]):
         self._write(weights)
 
 
-def of_torch(module: Any) -> WeightsAccess:
+def of_torch(module: Module) -> WeightsAccess:
     """Parameters and buffers of a PyTorch module, by their names in it; no counters or indices."""
     import torch
 
@@ -78,7 +82,7 @@ def of_torch(module: Any) -> WeightsAccess:
     return WeightsAccess({name: tensor.shape for name, tensor in own.items()}, read, write)
 
 
-def counts_of_torch(module: Any) -> dict[str, int]:
+def counts_of_torch(module: Module) -> dict[str, int]:
     """A PyTorch module's own parameters, and the floating-point values in its buffers."""
     return {
         "parameters": sum(p.numel() for p in module.parameters()),
@@ -86,7 +90,7 @@ def counts_of_torch(module: Any) -> dict[str, int]:
     }
 
 
-def of_keras(model: Any) -> WeightsAccess:
+def of_keras(model: Model) -> WeightsAccess:
     """Variables of a Keras model, by the names that its graph gives them."""
     import numpy as np
 
@@ -105,7 +109,9 @@ def of_keras(model: Any) -> WeightsAccess:
     )
 
 
-def of_tensorflow(variables: Sequence[Any], session: Any = None) -> WeightsAccess:
+def of_tensorflow(
+    variables: Sequence[TfVariable], session: TfSession | None = None
+) -> WeightsAccess:
     """Variables of TensorFlow, by the names that the graph gives them; ``session`` for TF 1."""
     import numpy as np
 

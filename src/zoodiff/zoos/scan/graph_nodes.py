@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from zoodiff.errors import RefusedError
+from zoodiff.frontends.tensorflow.protobuf import (
+    AttrValue,
+    Function,
+    GraphDef,
+    NodeDef,
+    TensorProto,
+)
 from zoodiff.rules.security import refusal
 from zoodiff.zoos.scan.judged import judged, sentence
 
@@ -28,7 +34,7 @@ _CODEC = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.:+-]*")
 _CODECS = frozenset({"UnicodeDecode", "UnicodeDecodeWithOffsets", "UnicodeTranscode"})
 
 
-def check_graph(definition: Any, path: Path) -> None:
+def check_graph(definition: GraphDef, path: Path) -> None:
     """Raise RefusedError (SEC104) where a graph or its functions do more than compute.
 
     Saving and restoring are let pass here.
@@ -46,7 +52,7 @@ def check_graph(definition: Any, path: Path) -> None:
     check_devices({node.device for node in nodes}, path)
 
 
-def names_of_functions(definition: Any, path: Path) -> frozenset[str]:
+def names_of_functions(definition: GraphDef, path: Path) -> frozenset[str]:
     """Return the names of a graph's functions; raise RefusedError where two have the same."""
     names = Counter(function.signature.name for function in definition.library.function)
     if twice := [name for name, times in names.items() if times > 1]:
@@ -54,7 +60,7 @@ def names_of_functions(definition: Any, path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def functions_of(attributes: Iterable[Any]) -> list[str]:
+def functions_of(attributes: Iterable[AttrValue]) -> list[str]:
     """Return the functions that attributes name, those among the attributes of others too."""
     names = []
     for one in _within(attributes):
@@ -88,7 +94,7 @@ def _check_operators(operators: set[str], functions: Container[str], path: Path)
         )
 
 
-def _check_node(node: Any, functions: frozenset[str], path: Path) -> None:
+def _check_node(node: NodeDef, functions: frozenset[str], path: Path) -> None:
     _check_values(node.attr.values(), functions, f"the node {node.name!r}", path)
     if node.op in _CODECS and not _CODEC.fullmatch(node.attr["input_encoding"].s):
         encoding = node.attr["input_encoding"].s
@@ -98,7 +104,7 @@ def _check_node(node: Any, functions: frozenset[str], path: Path) -> None:
 
 
 def _check_values(
-    attributes: Iterable[Any], functions: frozenset[str], where: str, path: Path
+    attributes: Iterable[AttrValue], functions: frozenset[str], where: str, path: Path
 ) -> None:
     for one in _within(attributes):
         kind = one.WhichOneof("value")
@@ -114,7 +120,7 @@ def _check_values(
                 raise _refused(what, path)
 
 
-def _check_tensor(tensor: Any, where: str, path: Path) -> None:
+def _check_tensor(tensor: TensorProto, where: str, path: Path) -> None:
     waiting = [tensor]
     while waiting:
         one = waiting.pop()
@@ -128,14 +134,14 @@ def _check_tensor(tensor: Any, where: str, path: Path) -> None:
             raise _refused(f"{where} holds the handle of a resource", path)
 
 
-def _within(attributes: Iterable[Any]) -> list[Any]:
+def _within(attributes: Iterable[AttrValue]) -> list[AttrValue]:
     """The attributes that hold functions or tensors, and those among what they give functions."""
-    found, waiting = [], list(attributes)
+    found, waiting = list[AttrValue](), list(attributes)
     while waiting:
         one = waiting.pop()
         kind = one.WhichOneof("value")
         if kind == "list":
-            functions = one.list.func
+            functions: Sequence[Function] = one.list.func
             if functions or one.list.tensor:
                 found.append(one)
         elif kind in {"func", "tensor"}:

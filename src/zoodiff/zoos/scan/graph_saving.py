@@ -12,9 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from zoodiff.errors import RefusedError
+from zoodiff.frontends.tensorflow.protobuf import (
+    FunctionDef,
+    FunctionLibrary,
+    GraphDef,
+    MetaGraphDef,
+    NodeDef,
+    SavedObjectGraph,
+    SaverDef,
+)
 from zoodiff.rules.security import refusal
 from zoodiff.zoos.scan.graph_nodes import SAVING, functions_of
 
@@ -26,7 +34,7 @@ _SAVERS = "savers"
 _VARIABLES = ("variable_name", "initializer_name", "snapshot_name", "initial_value_name")
 
 
-def check_meta_graph(meta: Any, path: Path) -> None:
+def check_meta_graph(meta: MetaGraphDef, path: Path) -> None:
     """Raise RefusedError (SEC104) where a signature, an object or a start could save or restore."""
     graph = meta.graph_def
     functions = saving_functions(graph.library, path)
@@ -43,7 +51,7 @@ def check_meta_graph(meta: Any, path: Path) -> None:
         _check_restoring(meta.saver_def, nodes, saving, path)
 
 
-def check_frozen(definition: Any, path: Path) -> None:
+def check_frozen(definition: GraphDef, path: Path) -> None:
     """Raise RefusedError (SEC104) unless all that saves is what a saver of TensorFlow 1 left."""
     functions = saving_functions(definition.library, path)
     saving = _saving_nodes(definition.node, functions)
@@ -52,7 +60,7 @@ def check_frozen(definition: Any, path: Path) -> None:
             raise _refused(f"the network has the node {name!r}", operator, path)
 
 
-def saving_functions(library: Any, path: Path) -> dict[str, str]:
+def saving_functions(library: FunctionLibrary, path: Path) -> dict[str, str]:
     """Return the functions that save or restore, themselves or by what they call, and by which
     operator.
 
@@ -88,8 +96,8 @@ def saving_functions(library: Any, path: Path) -> dict[str, str]:
 class _Nodes:
     """Which nodes of a graph take something from which others, by name."""
 
-    def __init__(self, nodes: Iterable[Any]) -> None:
-        self.by_name: dict[str, list[Any]] = {}
+    def __init__(self, nodes: Iterable[NodeDef]) -> None:
+        self.by_name: dict[str, list[NodeDef]] = {}
         self._takers: dict[str, set[str]] = {}
         for node in nodes:
             self.by_name.setdefault(node.name, []).append(node)
@@ -113,7 +121,7 @@ class _Nodes:
         return found
 
 
-def _check_restoring(saver: Any, nodes: _Nodes, saving: Mapping[str, str], path: Path) -> None:
+def _check_restoring(saver: SaverDef, nodes: _Nodes, saving: Mapping[str, str], path: Path) -> None:
     """What the loader of TensorFlow 1 runs: it may restore from the name that it is given."""
     filename = _plain(saver.filename_tensor_name)
     for name in sorted(nodes.before(_plain(saver.restore_op_name)) & saving.keys()):
@@ -123,7 +131,7 @@ def _check_restoring(saver: Any, nodes: _Nodes, saving: Mapping[str, str], path:
                 raise _refused(f"its saver runs the node {name!r}", saving[name], path)
 
 
-def _called_by_objects(objects: Any) -> Iterator[str]:
+def _called_by_objects(objects: SavedObjectGraph) -> Iterator[str]:
     """The functions that objects of a SavedModel call."""
     yield from sorted(objects.concrete_functions)
     for one in objects.nodes:
@@ -132,7 +140,7 @@ def _called_by_objects(objects: Any) -> Iterator[str]:
         yield one.captured_tensor.concrete_function
 
 
-def _run_by_name(meta: Any) -> Iterator[str]:
+def _run_by_name(meta: MetaGraphDef) -> Iterator[str]:
     """The nodes that signatures, variables and collections name, such as what runs at the start."""
     for signature in meta.signature_def.values():
         for tensor in signature.outputs.values():
@@ -163,7 +171,7 @@ def _of_variable(content: bytes) -> Iterator[str]:
     yield from (_plain(getattr(variable, field)) for field in _VARIABLES)
 
 
-def _saving_nodes(nodes: Iterable[Any], functions: Mapping[str, str]) -> dict[str, str]:
+def _saving_nodes(nodes: Iterable[NodeDef], functions: Mapping[str, str]) -> dict[str, str]:
     """The nodes that save or restore, themselves or by functions, and by which operator."""
     found = {}
     for node in nodes:
@@ -175,7 +183,7 @@ def _saving_nodes(nodes: Iterable[Any], functions: Mapping[str, str]) -> dict[st
     return found
 
 
-def _called(function: Any) -> Iterator[str]:
+def _called(function: FunctionDef) -> Iterator[str]:
     for node in function.node_def:
         yield node.op
         yield from functions_of(node.attr.values())

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from zoodiff.errors import MeasurementError
+from zoodiff.frontends.tensorflow.protobuf import GraphDef, MetaGraphDef, SavedObjectGraph
 from zoodiff.rules.security import climbs, refusal
 from zoodiff.zoos.scan import graph_nodes, graph_saving
 
@@ -41,13 +42,13 @@ def check_saved_model(path: Path) -> None:
         _check_objects(meta.object_graph_def, path)
 
 
-def check_graph(definition: Any, path: Path) -> None:
+def check_graph(definition: GraphDef, path: Path) -> None:
     """Raise RefusedError (SEC104) where a frozen graph could do more than compute."""
     graph_nodes.check_graph(definition, path)
     graph_saving.check_frozen(definition, path)
 
 
-def _check_objects(objects: Any, path: Path) -> None:
+def _check_objects(objects: SavedObjectGraph, path: Path) -> None:
     """Objects are plain ones, lists and dictionaries, or of classes that are registered by name."""
     for one in objects.nodes:
         if one.registered_name not in _CLASSES:
@@ -58,7 +59,7 @@ def _check_objects(objects: Any, path: Path) -> None:
         graph_nodes.check_devices((one.variable.device, one.resource.device), path)
 
 
-def _assets(meta: Any) -> Iterator[str]:
+def _assets(meta: MetaGraphDef) -> Iterator[str]:
     """Names of the files that a SavedModel takes from its folder of assets."""
     from tensorflow.core.protobuf import meta_graph_pb2
 
@@ -78,7 +79,13 @@ def _check_folder(path: Path) -> None:
                 raise refusal("SEC110", f"{place} is a link or a device, not a file")
 
 
-def _parse(message: Any, path: Path) -> None:
+class _Parsed(Protocol):
+    """A message that can be read."""
+
+    def ParseFromString(self, data: bytes) -> object: ...  # noqa: N802
+
+
+def _parse(message: _Parsed, path: Path) -> None:
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError("it is larger than 2 GiB")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import IO, Any
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, Protocol
 
 from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import refusal
@@ -31,11 +32,31 @@ def check(file: IO[bytes], where: str) -> None:
         raise MeasurementError(f"{where} is not a valid HDF5 file ({reason})") from None
 
 
-def _walk(root: Any, where: str) -> None:
+class _Group(Protocol):
+    """What is read of a group of an HDF5 file."""
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def __getitem__(self, name: str) -> Any: ...
+
+    def get(self, name: str, *, getlink: bool) -> object:
+        """The link under a name, where ``getlink`` asks for it."""
+
+
+class _Dataset(Protocol):
+    """What is read of an array of an HDF5 file."""
+
+    external: Sequence[tuple[str, int, int]] | None
+    is_virtual: bool
+    nbytes: int
+    id: Any
+
+
+def _walk(root: _Group, where: str) -> None:
     import h5py
 
     seen = set()
-    waiting = [root]
+    waiting: list[_Group] = [root]
     while waiting:
         group = waiting.pop()
         for name in group:
@@ -59,7 +80,7 @@ def _walk(root: Any, where: str) -> None:
                 _check_array(found, name, where)
 
 
-def _check_array(array: Any, name: str, where: str) -> None:
+def _check_array(array: _Dataset, name: str, where: str) -> None:
     if array.external:
         raise refusal(
             "SEC110", f"{where} keeps the array {name!r} in the file {array.external[0][0]!r}"

@@ -91,7 +91,7 @@ def _check_config(opened: zipfile.ZipFile, path: Path) -> list[str]:
     return list(dict.fromkeys(code))
 
 
-def _objects(config: Any) -> Iterator[dict[str, Any]]:
+def _objects(config: object) -> Iterator[dict[str, Any]]:
     """Everything that the loader would build: dictionaries that name a class."""
     waiting = [config]
     while waiting:

@@ -8,14 +8,14 @@ file; a file that is only described may hold unknown ones.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from zoodiff.frontends.onnx.external import nodes
+from zoodiff.frontends.onnx.protobuf import ModelProto
 from zoodiff.rules.security import refusal
 from zoodiff.zoos.scan.judged import UNKNOWN, judged, sentence
 
 
-def check(model: Any, path: Path) -> None:
+def check(model: ModelProto, path: Path) -> None:
     """Raise RefusedError (SEC104) for an operator of an unknown domain, or that reaches beyond."""
     own = {(function.domain, function.name) for function in model.functions}
     reasons = {}

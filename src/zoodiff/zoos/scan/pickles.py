@@ -14,7 +14,7 @@ import re
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from zoodiff.errors import MeasurementError, MissingFrameworkError
 from zoodiff.rules.security import refusal
@@ -117,10 +117,10 @@ def _check_numpy(stream: IO[bytes], where: str) -> None:
 
     try:
         version = np.lib.format.read_magic(stream)
-        read: Any = np.lib.format.read_array_header_1_0
-        if version != (1, 0):
-            read = np.lib.format.read_array_header_2_0
-        _, _, dtype = read(stream)
+        if version == (1, 0):
+            _, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        else:
+            _, _, dtype = np.lib.format.read_array_header_2_0(stream)
     except Exception as error:  # numpy raises many kinds
         raise MeasurementError(f"{where} is no array ({' '.join(str(error).split())})") from None
     if dtype.hasobject:
@@ -133,7 +133,14 @@ def _is_old_torch(path: Path) -> bool:
         return b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19" in file.read(64)
 
 
-def _plain(one: Any) -> bool:
+class _Global(Protocol):
+    """What a pickle names: something of a module."""
+
+    module: str
+    name: str
+
+
+def _plain(one: _Global) -> bool:
     pattern = _NAMES.get(one.module)
     return pattern is not None and re.fullmatch(pattern, one.name) is not None
 

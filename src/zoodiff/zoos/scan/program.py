@@ -13,7 +13,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from zoodiff.errors import MeasurementError, RefusedError
 from zoodiff.rules.security import climbs, refusal
@@ -26,6 +26,7 @@ from zoodiff.zoos.scan.torch_operators import (
     overloads,
 )
 
+T = TypeVar("T")
 _OBJECTS = re.compile(r"(custom_obj|opaque_obj)", re.IGNORECASE)
 _LIBRARIES = re.compile(
     r"(^|/)(aotinductor|executorch|mtia)/|\.(so|dll|dylib|cubin|o|cpp|ptx)$", re.IGNORECASE
@@ -105,7 +106,7 @@ def _check_json(content: bytes, record: str, path: Path) -> None:
         raise refusal(code, f"{path} is not loaded: it {sentence}") from None
 
 
-def check_record(value: Any, record: str) -> None:
+def check_record(value: object, record: str) -> None:
     """Raise RefusedError for a value that is not of the form of a record, or reaches beyond it.
 
     >>> check_record({"name": "x"}, "NamedValue")
@@ -113,7 +114,7 @@ def check_record(value: Any, record: str) -> None:
     Traceback (most recent call last):
     zoodiff.errors.RefusedError: SEC104: calls a value 'x=evil()'
     """
-    waiting: list[tuple[str, Any]] = [(record, value)]
+    waiting: list[tuple[str, object]] = [(record, value)]
     while waiting:
         kind, value = waiting.pop()
         first, _, rest = kind.partition(" ")
@@ -140,29 +141,29 @@ def check_record(value: Any, record: str) -> None:
             _CHECKS[first](value)
 
 
-def _expect(value: Any, kind: type | tuple[type, ...], what: str) -> Any:
+def _expect(value: object, kind: type[T], what: str) -> T:
     if not isinstance(value, kind):
         raise refusal("SEC104", f"holds {_short(value)} in place of {what}")
     return value
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return ascii(value)[:60]
 
 
-def _check_name(value: Any) -> None:
+def _check_name(value: object) -> None:
     """What becomes a variable in the text that PyTorch runs."""
     text = _expect(value, str, "a name")
     if not _NAME.fullmatch(text) or (text.startswith("__") and text.endswith("__")):
         raise refusal("SEC104", f"calls a value {_short(text)}")
 
 
-def _check_parameter(value: Any) -> None:
-    if value != "" and not keyword.iskeyword(value):
+def _check_parameter(value: object) -> None:
+    if value != "" and not (isinstance(value, str) and keyword.iskeyword(value)):
         _check_name(value)
 
 
-def _check_path(value: Any) -> None:
+def _check_path(value: object) -> None:
     """Names of modules and of their parameters, with dots; pasted between quotes."""
     text = _expect(value, str, "a name")
     plain = text.isprintable() and not any(mark in text for mark in "\"'\\")
@@ -170,7 +171,7 @@ def _check_path(value: Any) -> None:
         raise refusal("SEC104", f"calls a weight or a module {_short(text)}")
 
 
-def _check_word(value: Any) -> None:
+def _check_word(value: object) -> None:
     text = _expect(value, str, "a word")
     if _OBJECTS.search(text):
         raise refusal("SEC101", f"takes a constant from {_short(text)}")
@@ -178,17 +179,17 @@ def _check_word(value: Any) -> None:
         raise refusal("SEC101" if climbs(text) or "/" in text else "SEC104", f"says {_short(text)}")
 
 
-def _check_expression(value: Any) -> None:
+def _check_expression(value: object) -> None:
     if not expressions.is_arithmetic(_expect(value, str, "an expression")):
         raise refusal("SEC106", f"holds the expression {_short(value)}")
 
 
-def _check_guard(value: Any) -> None:
+def _check_guard(value: object) -> None:
     if not expressions.is_guard(_expect(value, str, "a condition")):
         raise refusal("SEC106", f"holds the condition {_short(value)}")
 
 
-def _check_operator(value: Any) -> None:
+def _check_operator(value: object) -> None:
     target = _expect(value, str, "an operator")
     if not target.startswith(_LOOKED_UP):
         return
@@ -207,18 +208,18 @@ def _check_operator(value: Any) -> None:
         raise refusal("SEC104", f"calls {_short(target)}, which {reason}")
 
 
-def _check_inputs(value: Any) -> None:
+def _check_inputs(value: object) -> None:
     for key in _keys_of_tree(value):
         if isinstance(key, str) and not _ARGUMENT.fullmatch(key):
             raise refusal("SEC104", f"calls an argument {_short(key)}")
 
 
-def _check_outputs(value: Any) -> None:
+def _check_outputs(value: object) -> None:
     for _ in _keys_of_tree(value):
         pass
 
 
-def _keys_of_tree(value: Any) -> Iterator[Any]:
+def _keys_of_tree(value: object) -> Iterator[object]:
     """The keys in a structure of inputs or outputs.
 
     Raises RefusedError for a structure that is more than tuples, lists and dictionaries with plain
@@ -246,41 +247,45 @@ def _keys_of_tree(value: Any) -> Iterator[Any]:
                 yield key
 
 
-def _json(text: Any) -> Any:
+def _json(text: object) -> object:
     try:
-        return json.loads(_expect(text, str, "a structure"))
+        value: object = json.loads(_expect(text, str, "a structure"))
     except (ValueError, RecursionError):
         raise refusal("SEC104", f"holds {_short(text)} in place of a structure") from None
+    return value
 
 
-def _pair(value: Any) -> tuple[Any, Any]:
+def _pair(value: object) -> tuple[object, object]:
     if not isinstance(value, list) or len(value) != 2:
         raise refusal("SEC104", f"holds {_short(value)} in place of a structure")
     return value[0], value[1]
 
 
-def _check_object(value: Any) -> None:
+def _check_object(value: object) -> None:
     raise refusal("SEC101", f"holds an object, {_short(value)}")
 
 
-def _check_pickled(value: Any) -> None:
+def _check_pickled(value: object) -> None:
     if _expect(value, bool, "yes or no"):
         raise refusal("SEC101", "holds weights or constants as pickled objects")
 
 
-def _of_type(*types: type) -> Callable[[Any], None]:
-    def check_type(value: Any) -> None:
-        _expect(value, types, " or ".join(one.__name__ for one in types))
+def _of_type(*types: type) -> Callable[[object], None]:
+    def check_type(value: object) -> None:
+        if not isinstance(value, types):
+            what = " or ".join(one.__name__ for one in types)
+            raise refusal("SEC104", f"holds {_short(value)} in place of {what}")
 
     return check_type
 
 
-def _check_float(value: Any) -> None:
-    if value not in {"Infinity", "-Infinity", "NaN"}:
-        _expect(value, (int, float), "a number")
+def _check_float(value: object) -> None:
+    known = isinstance(value, str) and value in {"Infinity", "-Infinity", "NaN"}
+    if not known and not isinstance(value, int | float):
+        raise refusal("SEC104", f"holds {_short(value)} in place of a number")
 
 
-_CHECKS: dict[str, Callable[[Any], None]] = {
+_CHECKS: dict[str, Callable[[object], None]] = {
     "bool": _of_type(bool),
     "expression": _check_expression,
     "float": _check_float,

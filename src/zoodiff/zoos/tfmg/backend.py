@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import hashlib
 import importlib.metadata
 import os
 import socket
@@ -23,6 +22,7 @@ from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailableError
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Model, Network, Weights, WeightsState
+from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import WeightsAccess, of_tensorflow
 from zoodiff.zoos.tfmg import official as tfmg_official
@@ -181,7 +181,7 @@ class TfmgBackend:
         from zoodiff.zoos.tfmg.preprocessing import prepare
 
         with load_stages.stage(load_stages.CHECKS):
-            sha256 = None if archive is None else _sha256(archive)
+            sha256 = None if archive is None else sha256_of(archive)
         return TfmgNetwork(
             weights_state="random" if archive is None else "published",
             weights_sha256=sha256,
@@ -370,8 +370,3 @@ def _prefix(folder: Path, archive: Path) -> str:
             f"{archive} should hold one checkpoint and holds {len(found)}; remove it and try again"
         )
     return found[0]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -87,7 +87,7 @@ def symbolic(experiment: str, overrides: Mapping[str, Any], size: Sequence[int])
         return model, trace(model, tf.TensorSpec((1, *size, 3), name="image"))
 
 
-def trace(model: Any, specification: Any, *, xla: bool = False) -> Any:
+def trace(model: Callable[..., Any], specification: Any, *, xla: bool = False) -> Any:
     """Return the concrete function of one inference."""
     import tensorflow as tf
 
@@ -103,7 +103,7 @@ def without_values() -> Iterator[None]:
     import tensorflow as tf
     from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
-    def create(_next: Callable[..., Any], **wanted: Any) -> Any:
+    def create(_next: Callable[..., Any], **wanted: Any) -> object:
         shape, dtype = wanted.get("shape"), wanted.get("dtype")
         if shape is None or dtype is None:
             value = wanted["initial_value"]

@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
@@ -32,12 +32,24 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoodiff.frontends.torch.protocols import Module
     from zoodiff.graph.ir import Graph
 
 _SILENT_SECONDS = 10.0
 """How long a download may be silent before the weights count as not to be had."""
 _PUBLISHED = re.compile(r"-([0-9a-f]{8,64})\.")
 """The start of the sha256, which torchvision publishes in the names of its files."""
+
+
+class Member(Protocol):
+    """Published weights of a model, a member of torchvision's enum."""
+
+    name: str
+    url: str
+    transforms: Callable[[], Any]
+
+    def get_state_dict(self, *, progress: bool, check_hash: bool) -> object:
+        """Fetch the file, where it is not there yet, and read it."""
 
 
 @dataclass
@@ -49,10 +61,10 @@ class TorchvisionNetwork:
     input_shape: tuple[int, ...]
     layout: Literal["NCHW", "NHWC"]
     scope: Mapping[str, str]
-    _module: Any
+    _module: Module
     _forward: Callable[[Any], Any]
     """The module as the mode has it called."""
-    _transform: Any
+    _transform: Callable[[Any], Any]
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(batch, 3, height, width) -> (batch, 1000) logits."""
@@ -202,7 +214,7 @@ class TorchvisionBackend:
         ):
             yield
 
-    def _build(self, model: str, member: Any) -> Any:
+    def _build(self, model: str, member: Member | Path | None) -> Any:
         if isinstance(member, Path):
             classes = self._classes(model, member)
             return self._torchvision.models.get_model(model, weights=None, num_classes=classes)
@@ -249,7 +261,7 @@ class TorchvisionBackend:
                 f'torchvision:{model} has no weights "{weights}"{hint}'
             ) from None
 
-    def _size(self, model: str, member: Any) -> tuple[int, int]:
+    def _size(self, model: str, member: Member | None) -> tuple[int, int]:
         crop = (member or self._enum(model).DEFAULT).transforms().crop_size
         height, width = (crop * 2)[:2]
         return int(height), int(width)
@@ -269,7 +281,7 @@ class TorchvisionBackend:
             api.WeightsEnum.get_state_dict = read
             torch.nn.Module.load_state_dict = put
 
-    def _fetch(self, model: str, member: Any) -> Path:
+    def _fetch(self, model: str, member: Member) -> Path:
         """Have torch hub put the published file into its cache, checked; return the file."""
         import torch
 
@@ -308,7 +320,7 @@ def block_parameters_on_cpu() -> Iterator[None]:
     regnet = importlib.import_module("torchvision.models.regnet")
     original = regnet.BlockParams.__dict__["from_init_params"]
 
-    def on_cpu(cls: type, *args: Any, **kwargs: Any) -> Any:
+    def on_cpu(cls: type[Any], /, *args: object, **kwargs: object) -> Any:
         with torch.device("cpu"):
             return original.__func__(cls, *args, **kwargs)
 

@@ -1,0 +1,29 @@
+"""Operands of an operator of TFLite: those that are computed, and small constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from zoodiff.frontends.tflite.builder import Builder, Value
+from zoodiff.frontends.tflite.reader import FileOperator
+
+
+def computed(builder: Builder, operator: FileOperator) -> list[Value]:
+    """The operands that depend on the input."""
+    found = [builder.value(i) for i in operator.inputs if i >= 0]
+    return [value for value in found if value is not None]
+
+
+def integers(builder: Builder, index: int) -> list[int] | None:
+    """The values of a small constant of integers."""
+    values = None if index < 0 else builder.tensor(index).values
+    return None if values is None else [int(v) for v in values.reshape(-1)]
+
+
+def held_first(values: Sequence[Value]) -> bool:
+    """Whether all are images that are there channels first."""
+    return all(len(v.shape) == 4 and v.first is not None for v in values)
+
+
+Handler = Callable[[Builder, FileOperator], bool]
+"""Adds the nodes of one operator; False for what it cannot express exactly."""

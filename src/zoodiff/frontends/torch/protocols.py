@@ -1,0 +1,82 @@
+"""What is read of PyTorch's modules and exported programs, as types; nothing imports ``torch``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Tensor(Protocol):
+    """What is read of a tensor, which may be fake."""
+
+    shape: Sequence[int]
+    dtype: object
+
+    def is_floating_point(self) -> bool: ...
+
+    def detach(self) -> Tensor: ...
+
+    def to(self, device: str, /) -> Tensor: ...
+
+    def cpu(self) -> Tensor: ...
+
+    def numpy(self) -> Any: ...
+
+    def copy_(self, source: object, /) -> object: ...
+
+
+class FxNode(Protocol):
+    """What is read of a node of ``torch.fx``."""
+
+    op: str
+    name: str
+    target: object
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, object]
+    meta: Mapping[str, Any]
+    """``val`` is a fake tensor or several; ``nn_module_stack`` names modules."""
+
+
+class FxGraph(Protocol):
+    """What is read of a graph of ``torch.fx``."""
+
+    nodes: Iterable[FxNode]
+
+
+class Signature(Protocol):
+    """What the inputs of an exported program stand for."""
+
+    inputs_to_parameters: Mapping[str, str]
+    inputs_to_buffers: Mapping[str, str]
+    user_inputs: Sequence[object]
+
+
+class Program(Protocol):
+    """What is read of a program of ``torch.export``."""
+
+    graph: FxGraph
+    graph_signature: Signature
+
+
+class Module(Protocol):
+    """What is used of a module of PyTorch."""
+
+    def __call__(self, batch: Any, /) -> Any: ...
+
+    def eval(self) -> Module: ...
+
+    def to(self, device: str, /) -> Module: ...
+
+    def parameters(self) -> Iterator[Any]: ...
+
+    def buffers(self) -> Iterator[Any]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(
+        self, state: dict[str, Any], /, *, strict: bool
+    ) -> tuple[list[str], list[str]]: ...
+
+    def named_parameters(self) -> Iterable[tuple[str, Tensor]]: ...
+
+    def named_buffers(self) -> Iterable[tuple[str, Tensor]]: ...

@@ -1,0 +1,149 @@
+"""ATen functions that move numbers about: shapes, axes, slices, joins, pads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoodiff.frontends import operations
+from zoodiff.frontends.operations import Cut
+from zoodiff.frontends.torch.call import Call, Handler, Value
+
+
+def _flatten(call: Call) -> Value:
+    rank = len(call.args[0].shape)
+    start, end = (int(call.arg(i, "", d)) % rank for i, d in ((1, 0), (2, -1)))
+    if start == 1 and end == rank - 1:
+        return call.node(operations.flatten())
+    return _reshape(call)
+
+
+def _reshape(call: Call) -> Value:
+    return call.node(operations.reshape(call.outputs[0]), inputs=[call.args[0]])
+
+
+def _permute(call: Call) -> Value:
+    rank = len(call.args[0].shape)
+    return call.node(operations.transpose(int(a) % rank for a in call.args[1]))
+
+
+def _transpose(call: Call) -> Value:
+    rank = len(call.args[0].shape)
+    order = list(range(rank))
+    a, b = (int(axis) % rank for axis in call.args[1:3])
+    order[a], order[b] = order[b], order[a]
+    return call.node(operations.transpose(order))
+
+
+def _cat(call: Call) -> Value:
+    rank = len(call.outputs[0])
+    return call.node(operations.concat(int(call.arg(1, "dim", 0)) % rank))
+
+
+def _select(call: Call) -> Value:
+    rank = len(call.args[0].shape)
+    return call.node(operations.select(int(call.args[1]) % rank, call.args[2]))
+
+
+def _slice(call: Call) -> Any:
+    data = call.args[0]
+    if isinstance(data, Value) and data.shape == call.outputs[0]:
+        return data
+    start, end = call.arg(2, "start"), call.arg(3, "end")
+    axis = int(call.arg(1, "dim", 0)) % len(data.shape)
+    extent = int(data.shape[axis])
+    last = min(int(end), extent) if end is not None else extent
+    cut = Cut(axis, int(start or 0), last, int(call.arg(4, "step", 1)))
+    return call.node(operations.sliced([cut]))
+
+
+def _chunk(call: Call) -> list[Value]:
+    data = call.args[0]
+    axis = int(call.arg(2, "dim", 0)) % len(data.shape)
+    sizes = [shape[axis] for shape in call.outputs]
+    return call.nodes(operations.split(axis, sizes), call.outputs, inputs=[data])
+
+
+def _pad(call: Call) -> Value | None:
+    """ATen counts from the last axis: (left, right, top, bottom, ...)."""
+    pads = [int(n) for n in call.args[1]]
+    rank = len(call.args[0].shape)
+    before, after = pads[0::2][::-1], pads[1::2][::-1]
+    return call.node(
+        operations.pad(
+            before + after,
+            range(rank - len(before), rank),
+            mode=str(call.arg(2, "mode", "constant")),
+            value=float(call.arg(3, "value") or 0.0),
+        )
+    )
+
+
+def _squeeze(call: Call) -> Value:
+    axis = int(call.args[1]) % len(call.args[0].shape)
+    return call.node(operations.squeeze([axis]), inputs=[call.args[0]])
+
+
+def _unsqueeze(call: Call) -> Value:
+    """The axis counts in the output."""
+    axis = int(call.args[1]) % len(call.outputs[0])
+    return call.node(operations.unsqueeze([axis]), inputs=[call.args[0]])
+
+
+def _expand(call: Call) -> Any:
+    data = call.args[0]
+    if isinstance(data, Value) and data.shape == call.outputs[0]:
+        return data
+    return call.node(operations.expand(call.outputs[0]))
+
+
+def _roll(call: Call) -> Value | None:
+    """``torch.roll``: along each axis, the last elements before the first."""
+    data, shifts, axes = call.args[0], call.args[1], call.arg(2, "dims", [])
+    if len(shifts) != len(axes) or not isinstance(data, Value):
+        return None
+    for k, (shift, axis) in enumerate(zip(shifts, axes, strict=True)):
+        along, shape = int(axis) % len(data.shape), data.shape
+        cut = -int(shift) % shape[along]
+        parts = []
+        for name, start, end in (("last", cut, shape[along]), ("first", 0, cut)):
+            piece = (*shape[:along], end - start, *shape[along + 1 :])
+            part = operations.sliced([Cut(along, start, end)])
+            parts.append(call.node(part, inputs=[data], shape=piece, step=f"{name}{k}"))
+        last = k == len(axes) - 1
+        data = call.node(
+            operations.concat(along),
+            inputs=parts,
+            shape=shape,
+            step="" if last else f"roll{k}",
+        )
+    return data
+
+
+def _expand_as(call: Call) -> Any:
+    data = call.args[0]
+    if isinstance(data, Value) and data.shape == call.outputs[0]:
+        return data
+    return call.node(operations.expand(call.outputs[0]), inputs=[data])
+
+
+HANDLERS: dict[str, Handler] = {
+    "cat": _cat,
+    "chunk": _chunk,
+    "expand": _expand,
+    "expand_as": _expand_as,
+    "flatten": _flatten,
+    "pad": _pad,
+    "permute": _permute,
+    "reshape": _reshape,
+    "roll": _roll,
+    "select": _select,
+    "slice": _slice,
+    "split": _chunk,
+    "squeeze": _squeeze,
+    "swapaxes": _transpose,
+    "transpose": _transpose,
+    "unflatten": _reshape,
+    "unsqueeze": _unsqueeze,
+    "view": _reshape,
+}
+"""What handles each of these operators."""

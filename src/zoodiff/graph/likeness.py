@@ -1,0 +1,129 @@
+"""How alike two layers are: by what they compute, what is around them and their family."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from zoodiff.graph.layers import Layer, LayerGraph
+
+_FAMILIES: dict[str, str] = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), "linear"),
+    **dict.fromkeys(("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"), "pool"),
+    **dict.fromkeys(
+        (
+            "BatchNormalization",
+            "GroupNormalization",
+            "InstanceNormalization",
+            "LRN",
+            "LayerNormalization",
+        ),
+        "norm",
+    ),
+    **dict.fromkeys(
+        (
+            "Clip",
+            "Elu",
+            "Gelu",
+            "HardSigmoid",
+            "HardSwish",
+            "LeakyRelu",
+            "Mish",
+            "PRelu",
+            "Relu",
+            "Selu",
+            "Sigmoid",
+            "Softplus",
+            "Swish",
+            "Tanh",
+        ),
+        "activation",
+    ),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), "output"),
+}
+
+
+DISTANCES = (3, 6, 12)
+
+
+def family(layer: Layer) -> str:
+    """What kind of layer it is; layers of one family can stand for each other."""
+    return _FAMILIES.get(layer.op, layer.op)
+
+
+LEAST = 2.0
+"""Two layers with less likeness and context than this are no pair."""
+
+
+def users(layer: Layer) -> list[int]:
+    """The layers that read a layer."""
+    return [user for user, _ in layer.users]
+
+
+def likeness(a: Layer, b: Layer) -> float:
+    """How alike two layers are by themselves; 0 for different families."""
+    if a.op != b.op and not (a.affine and b.affine):
+        return 1.0 if family(a) == family(b) else 0.0
+    score = 2.0
+    if a.label == b.label:
+        return score + 3.0
+    if a.core == b.core:
+        return score + 1.5
+    if a.op == "Conv":
+        score += 0.5 * (a.node.attributes["kernel_shape"] == b.node.attributes["kernel_shape"])
+        score += 0.5 * (a.node.attributes["out_channels"] == b.node.attributes["out_channels"])
+    return score
+
+
+def classes(a: LayerGraph, b: LayerGraph) -> tuple[list[int], list[int]]:
+    """Numbers of labels, so that likeness is worked out once for each two labels."""
+    known: dict[Hashable, int] = {}
+    first, second = (
+        [known.setdefault((layer.op, layer.label), len(known)) for layer in graph.layers]
+        for graph in (a, b)
+    )
+    return first, second
+
+
+def forward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
+    """A hash of each layer with all that it is computed from."""
+    found: list[int] = []
+    for layer in graph.layers:
+        read = [found[i] if i >= 0 else i for i in layer.inputs]
+        if layer.commutative or layer.op == "Concat":
+            read.sort()
+        found.append(hash((labels[layer.index], tuple(read))))
+    return found
+
+
+def backward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
+    """A hash of each layer with all that is computed from it."""
+    found = [0] * len(graph.layers)
+    ends: dict[int, int] = {index: k for k, index in enumerate(graph.outputs)}
+    for layer in reversed(graph.layers):
+        used = sorted(_read_at(graph, found, *user) for user in layer.users)
+        found[layer.index] = hash((labels[layer.index], tuple(used), ends.get(layer.index)))
+    return found
+
+
+def _read_at(graph: LayerGraph, hashes: Sequence[int], user: int, position: int) -> tuple[int, int]:
+    """A reader, and at which place it reads where that makes a difference."""
+    reader = graph.layers[user]
+    return hashes[user], 0 if reader.commutative or reader.op == "Concat" else position
+
+
+def around(graph: LayerGraph, labels: Sequence[Hashable]) -> list[list[int]]:
+    """Hashes of everything within some distances of each layer, the largest distance first."""
+    now = [hash(label) for label in labels]
+    found = []
+    for distance in range(1, max(DISTANCES) + 1):
+        made = []
+        for layer in graph.layers:
+            read = [now[i] if i >= 0 else i for i in layer.inputs]
+            if layer.commutative or layer.op == "Concat":
+                read.sort()
+            used = sorted(_read_at(graph, now, *user) for user in layer.users)
+            made.append(hash((now[layer.index], tuple(read), tuple(used))))
+        now = made
+        if distance in DISTANCES:
+            found.append(now)
+    return found[::-1]

@@ -1,0 +1,1 @@
+"""Passes that remove nodes: those that change nothing and those that are computed twice."""

@@ -1,0 +1,1 @@
+"""Passes over what moves numbers about: reshapes, transpositions, slices, concatenations."""

@@ -1,0 +1,292 @@
+r"""One form for what only moves elements: reshapes, transpositions and slices in a row.
+
+A tensor that is made from another by these is that tensor with its axes divided into factors,
+the factors in another order, and joined to axes again. Factors that stay neighbours are one. So
+every row of movements has one shortest form: a reshape that divides, a transposition, a reshape
+that joins, each only where it does something. A slice of an outermost factor is a slice of the
+base, and goes there. Where a reshape cuts through factors, the row ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from zoodiff.graph.mutable import MutableGraph, MutableNode
+
+NOTE = "movements"
+_OPS = frozenset({"Reshape", "Slice", "Transpose"})
+
+
+class Movement:
+    """A tensor as a base whose axes are divided, reordered and joined.
+
+    ``base`` and ``target`` list, for each axis, the factors of which it is made, outermost first;
+    an axis of extent 1 has none.
+    """
+
+    def __init__(
+        self,
+        tensor: str,
+        base: list[list[int]],
+        target: list[list[int]],
+        extents: dict[int, int],
+        steps: int,
+    ) -> None:
+        self.tensor, self.base, self.target, self.extents = tensor, base, target, extents
+        self.steps = steps
+        """How many nodes of the source it stands for."""
+
+    @classmethod
+    def start(cls, tensor: str, shape: Sequence[int]) -> Movement:
+        """Nothing moved yet."""
+        extents = {axis: n for axis, n in enumerate(shape) if n != 1}
+        axes = [[axis] if axis in extents else [] for axis in range(len(shape))]
+        return cls(tensor, axes, [list(axis) for axis in axes], extents, 0)
+
+    def copy(self) -> Movement:
+        """One that can be changed."""
+        base, target = ([list(axis) for axis in axes] for axes in (self.base, self.target))
+        return Movement(self.tensor, base, target, dict(self.extents), self.steps + 1)
+
+    def transposed(self, perm: Sequence[int]) -> Movement:
+        """The axes in another order."""
+        made = self.copy()
+        made.target = [made.target[axis] for axis in perm]
+        return made
+
+    def reshaped(self, shape: Sequence[int]) -> Movement | None:
+        """Other axes; None where one would cut through a factor."""
+        made = self.copy()
+        waiting = [factor for axis in made.target for factor in axis]
+        made.target = []
+        for extent in shape:
+            group: list[int] = []
+            rest = extent
+            while rest > 1:
+                if not waiting:
+                    return None
+                factor = waiting.pop(0)
+                size = made.extents[factor]
+                if rest % size == 0:
+                    group.append(factor)
+                    rest //= size
+                elif size % rest == 0:
+                    outer, inner = made._divide(factor, rest)
+                    group.append(outer)
+                    waiting.insert(0, inner)
+                    rest = 1
+                else:
+                    return None
+            made.target.append(group)
+        return None if waiting else made
+
+    def _divide(self, factor: int, outer: int) -> tuple[int, int]:
+        """Two factors in the place of one, in the base."""
+        pair = max(self.extents) + 1, max(self.extents) + 2
+        self.extents |= dict(zip(pair, (outer, self.extents.pop(factor) // outer), strict=True))
+        for axis in self.base:
+            if factor in axis:
+                place = axis.index(factor)
+                axis[place : place + 1] = pair
+        return pair
+
+    def outermost(self, axis: int, start: int, end: int) -> tuple[int, int, int] | None:
+        """A slice of the base, (axis, start, end), that is a slice of an axis; None for none."""
+        if not self.target[axis]:
+            return None
+        first, *inner = self.target[axis]
+        size = prod(self.extents[factor] for factor in inner)
+        where = next(k for k, factors in enumerate(self.base) if first in factors)
+        if start % size or end % size or self.base[where][0] != first:
+            return None
+        width = prod(self.extents[factor] for factor in self.base[where][1:])
+        return where, start // size * width, end // size * width
+
+    def sliced(self, tensor: str, axis: int, start: int, end: int) -> Movement:
+        """The same of a slice of the base's outermost factor of an axis."""
+        made = self.copy()
+        made.tensor = tensor
+        first = made.target[axis][0]
+        kept = (end - start) // prod(made.extents[factor] for factor in made.target[axis][1:])
+        if kept > 1:
+            made.extents[first] = kept
+        else:
+            del made.extents[first]
+            for axes in (made.base, made.target):
+                for factors in axes:
+                    if first in factors:
+                        factors.remove(first)
+        return made
+
+    def shortest(self) -> tuple[list[int], list[int]]:
+        """Extents of the factors in the base's order, and their order in the target."""
+        order = [factor for axis in self.base for factor in axis]
+        place = {factor: k for k, factor in enumerate(order)}
+        runs: list[list[int]] = []
+        for factor in (factor for axis in self.target for factor in axis):
+            if runs and place[runs[-1][-1]] + 1 == place[factor]:
+                runs[-1].append(factor)
+            else:
+                runs.append([factor])
+        by_base = sorted(runs, key=lambda run: place[run[0]])
+        extents = [prod(self.extents[factor] for factor in run) for run in by_base]
+        return extents, [by_base.index(run) for run in runs]
+
+    def places(self) -> list[int]:
+        """Where the factors of the target lie in the base."""
+        order = [factor for axis in self.base for factor in axis]
+        return [order.index(factor) for axis in self.target for factor in axis]
+
+
+def run(graph: MutableGraph) -> None:
+    """Bring every row of movements to its shortest form."""
+    if not any(graph.of("Transpose", "Slice")):
+        return
+    walk = _Walk(graph)
+    for node in graph.in_order():
+        if not walk.moves(node):
+            walk.settle(node)
+    graph.outputs = [walk.tensor(tensor, 1e9) for tensor in graph.outputs]
+
+
+class _Walk:
+    def __init__(self, graph: MutableGraph) -> None:
+        self._net = graph
+        self._known: dict[str, tuple[Movement, MutableNode]] = {}
+        self._slices: dict[tuple[str, int, int, int], str] = {}
+        self._made: dict[tuple[object, ...], str] = {}
+
+    def moves(self, node: MutableNode) -> bool:
+        """Take in a node that only moves elements."""
+        graph = self._net
+        if node.op not in _OPS or len(node.inputs) != 1 or node.parameters:
+            return False
+        (source,) = node.inputs
+        shape, target = graph.shape(source), graph.shape(node.output)
+        if not shape or -1 in shape or -1 in target or prod(shape) == 0 or prod(target) == 0:
+            return False
+        known = self._known.get(source)
+        movement = known[0] if known else Movement.start(source, shape)
+        made: Movement | None
+        if node.op == "Transpose":
+            made = movement.transposed(node.attributes["perm"])
+        elif node.op == "Reshape":
+            made = movement.reshaped(target)
+        else:
+            made = self._sliced(movement, node)
+        if made is None:
+            return False
+        self._known[node.output] = made, node
+        return True
+
+    def _sliced(self, movement: Movement, node: MutableNode) -> Movement | None:
+        a = node.attributes
+        steps = a.get("steps") or [1]
+        if movement.steps == 0 or set(steps) != {1} or "axes" not in a:
+            return None  # a slice of the base itself stays as it is
+        for axis, start, end in zip(a["axes"], a["starts"], a["ends"], strict=True):
+            place = movement.outermost(axis, start, end)
+            if place is None:
+                return None
+            tensor = self._slice(movement.tensor, place, node)
+            movement = movement.sliced(tensor, axis, start, end)
+        return movement
+
+    def _slice(self, tensor: str, place: tuple[int, int, int], node: MutableNode) -> str:
+        key = (tensor, *place)
+        if key not in self._slices:
+            axis, start, end = place
+            shape = list(self._net.shape(tensor))
+            shape[axis] = end - start
+            bounds = {"axes": [axis], "starts": [start], "ends": [end], "steps": [1]}
+            made = self._net.add(
+                "Slice", node.name, [tensor], shape, bounds, order=node.order
+            ).noted(NOTE)
+            self._slices[key] = made.output
+        return self._slices[key]
+
+    def settle(self, node: MutableNode) -> None:
+        """Let a node read the shortest forms."""
+        if not any(tensor in self._known for tensor in node.inputs):
+            return
+        if node.op == "MatMul" and len(node.inputs) == 2 and "equation" not in node.attributes:
+            found = [self._factor(node, position) for position in (0, 1)]
+        else:
+            found = [self.tensor(tensor, node.order) for tensor in node.inputs]
+        self._net.read(node, found)
+
+    def _factor(self, node: MutableNode, position: int) -> str:
+        """A factor of a product, with or without a swap of its last two axes.
+
+        A product can swap them itself. Of the two, the one with its elements nearer to the order
+        of the base is taken.
+        """
+        tensor = node.inputs[position]
+        shape = list(self._net.shape(tensor))
+        if tensor not in self._known or len(shape) < 2:
+            return self.tensor(tensor, node.order)
+        movement, last = self._known[tensor]
+        axes = list(range(len(shape)))
+        swapped = movement.transposed([*axes[:-2], axes[-1], axes[-2]])
+        if swapped.places() >= movement.places():
+            return self.tensor(tensor, node.order)
+        key = "transB" if position else "transA"
+        if not node.attributes.pop(key, False):
+            node.attributes[key] = True
+        node.notes.add(NOTE)
+        return self._shortest(swapped, [*shape[:-2], shape[-1], shape[-2]], last, node.order)
+
+    def tensor(self, tensor: str, order: float) -> str:
+        """A tensor that holds what a tensor of the source held, by the shortest way."""
+        if tensor not in self._known:
+            return tensor
+        movement, last = self._known[tensor]
+        if movement.steps == 1 and self._length(movement, tensor) <= 1:
+            return tensor  # as short as it can be
+        return self._shortest(movement, list(self._net.shape(tensor)), last, order)
+
+    def _length(self, movement: Movement, tensor: str) -> int:
+        """How many nodes the shortest form has."""
+        extents, perm = movement.shortest()
+        base, turned = list(self._net.shape(movement.tensor)), perm != sorted(perm)
+        joined = [extents[k] for k in perm] if turned else base
+        return (turned and extents != base) + turned + (joined != list(self._net.shape(tensor)))
+
+    def _shortest(
+        self, movement: Movement, shape: list[int], last: MutableNode, order: float
+    ) -> str:
+        extents, perm = movement.shortest()
+        turned = perm != sorted(perm)
+        base, found = list(self._net.shape(movement.tensor)), movement.tensor
+        joined = [extents[k] for k in perm] if turned else base
+        if turned and extents != base:
+            found = self._add("Reshape", found, extents, {"shape": extents}, last, order, 3)
+        if turned:
+            found = self._add("Transpose", found, joined, {"perm": perm}, last, order, 2)
+        if joined != shape:
+            found = self._add("Reshape", found, shape, {"shape": shape}, last, order, 1)
+        return found
+
+    def _add(
+        self,
+        op: str,
+        tensor: str,
+        shape: list[int],
+        attributes: dict[str, list[int]],
+        last: MutableNode,
+        order: float,
+        ahead: int,
+    ) -> str:
+        key = (op, tensor, tuple(shape), tuple(map(tuple, attributes.values())))
+        if key not in self._made:
+            made = self._net.add(
+                op,
+                last.name,
+                [tensor],
+                shape,
+                attributes,
+                order=min(order, 1e8) - 0.1 * ahead,
+            ).noted(NOTE)
+            self._made[key] = made.output
+        return self._made[key]

@@ -1,0 +1,158 @@
+r"""One form for what moves values without computing.
+
+``Flatten``, ``Squeeze`` and ``Unsqueeze`` are reshapes; a reshape of a reshape is one reshape. A
+transposition that moves only axes of extent 1 is a reshape. ``Gather`` of one index is a slice of
+extent 1, reshaped; a ``Split`` is its slices; a mean, sum or maximum over axes of extent 1 is a
+reshape. Slices name their axes in order and leave out those of which they take everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zoodiff.graph.mutable import MutableGraph, MutableNode
+
+NOTE = "shapes"
+
+
+def run(graph: MutableGraph) -> None:
+    """Rewrite to Reshape and Slice."""
+    for node in graph.of("Gather"):
+        _select(graph, node)
+    for node in graph.of("Split"):
+        _split(graph, node)
+    for node in graph.of("Slice"):
+        _bounds(graph, node)
+    for node in graph.of("Slice"):
+        _merge(graph, node)
+    for node in graph.of("Pad"):
+        _padded_axes(node)
+    for node in graph.of("ReduceMax", "ReduceMean", "ReduceSum"):
+        _of_single_elements(graph, node)
+    _reshapes(graph)
+
+
+def _reshapes(graph: MutableGraph) -> None:
+    for node in graph.of("Flatten", "Squeeze", "Unsqueeze", "Reshape"):
+        shape = graph.shape(node.output)
+        if shape and -1 not in shape and len(node.inputs) == 1 and not node.parameters:
+            node.op, node.attributes = "Reshape", {"shape": list(shape)}
+            graph.kinds["Reshape"] = graph.kinds.get("Reshape", 0) + 1
+    for node in graph.of("Reshape"):
+        before = graph.before(node)
+        if before is not None and before.op == "Reshape" and not before.parameters:
+            graph.read(node, before.inputs)
+            if not graph.users.get(before.output) and before.output not in graph.outputs:
+                graph.remove(before)
+    for node in graph.of("Reshape"):
+        if graph.shape(node.inputs[0]) == graph.shape(node.output) and not node.parameters:
+            graph.bypass(node)
+
+
+def after_layout(graph: MutableGraph) -> None:
+    """The same once more, and transpositions that only move axes of extent 1."""
+    for node in graph.of("Transpose"):
+        if moves_only_ones(graph.shape(node.inputs[0]), node.attributes["perm"]):
+            graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
+    run(graph)
+
+
+def moves_only_ones(shape: Sequence[int], perm: Sequence[int]) -> bool:
+    """Whether the axes with more than one element keep their order."""
+    if not shape:
+        return False
+    wide = [axis for axis in perm if shape[axis] != 1]
+    return wide == sorted(wide)
+
+
+def _select(graph: MutableGraph, node: MutableNode) -> None:
+    index = node.attributes.get("index")
+    _everything(graph, node)
+    if index is None or len(node.inputs) != 1 or node.parameters:
+        return
+    axis, shape = node.attributes["axis"], graph.shape(node.inputs[0])
+    if not shape or -1 in shape:
+        return
+    first = index % shape[axis]
+    kept = (*shape[:axis], 1, *shape[axis + 1 :])
+    bounds = {"axes": [axis], "starts": [first], "ends": [first + 1], "steps": [1]}
+    piece = graph.add("Slice", node.name, node.inputs, kept, bounds, order=node.order)
+    graph.read(node, [piece.output])
+    graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
+
+
+def _merge(graph: MutableGraph, node: MutableNode) -> None:
+    """A slice of a slice along other axes is one slice."""
+    before = graph.before(node)
+    if before is None or before.op != "Slice" or before.parameters or node.parameters:
+        return
+    one, other = before.attributes, node.attributes
+    if "axes" not in one or "axes" not in other or set(one["axes"]) & set(other["axes"]):
+        return
+    keys = ("axes", "starts", "ends", "steps")
+    rows = sorted(zip(*([*one[key], *other[key]] for key in keys), strict=True))
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    node.attributes = dict(zip(keys, columns, strict=True))
+    graph.read(node, before.inputs)
+
+
+def _padded_axes(node: MutableNode) -> None:
+    """Name only the axes that are padded."""
+    axes, pads = node.attributes.get("axes"), node.attributes.get("pads")
+    if axes is None or pads is None or len(pads) != 2 * len(axes):
+        return
+    kept = [i for i in range(len(axes)) if pads[i] or pads[i + len(axes)]]
+    both = [*kept, *(i + len(axes) for i in kept)]
+    node.attributes["pads"] = [pads[i] for i in both]
+    node.attributes["axes"] = [axes[i] for i in kept]
+
+
+def _of_single_elements(graph: MutableGraph, node: MutableNode) -> None:
+    """A mean, sum or maximum over axes of extent 1."""
+    axes, shape = node.attributes.get("axes"), graph.shape(node.inputs[0]) if node.inputs else ()
+    if isinstance(axes, list) and shape and all(shape[axis] == 1 for axis in axes):
+        graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
+
+
+def _everything(graph: MutableGraph, node: MutableNode) -> None:
+    """A Gather of all indices in order moves nothing."""
+    chosen, axis = node.attributes.get("indices"), node.attributes.get("axis")
+    if chosen is None or len(node.inputs) != 1 or node.parameters:
+        return
+    shape = graph.shape(node.inputs[0])
+    if shape and axis is not None and chosen == list(range(shape[axis])):
+        graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
+
+
+def _split(graph: MutableGraph, node: MutableNode) -> None:
+    axis, sizes = node.attributes.get("axis"), node.attributes.get("split")
+    if not isinstance(sizes, list) or len(sizes) != len(node.outputs) or len(node.inputs) != 1:
+        return
+    start = 0
+    for position, (output, size) in enumerate(zip(list(node.outputs), sizes, strict=True)):
+        bounds = {"axes": [axis], "starts": [start], "ends": [start + size], "steps": [1]}
+        order = node.order + position / (len(sizes) + 1)
+        piece = graph.add(
+            "Slice", node.name, node.inputs, graph.shape(output), bounds, order=order
+        ).noted(NOTE)
+        graph.redirect(output, piece.output)
+        start += size
+    graph.remove(node)
+
+
+def _bounds(graph: MutableGraph, node: MutableNode) -> None:
+    a, shape = node.attributes, graph.shape(node.inputs[0])
+    if not shape or -1 in shape or "axes" not in a or node.parameters:
+        return
+    steps = a.get("steps") or [1] * len(a["axes"])
+    rows = []
+    for axis, *given in zip(a["axes"], a["starts"], a["ends"], steps, strict=True):
+        start, end, step = slice(*given).indices(shape[axis])
+        if (start, end, step) != (0, shape[axis], 1):
+            # Going down, an end of -1 would be counted from the end: it lies before the first.
+            rows.append((axis, start, end if end >= 0 else -shape[axis] - 1, step))
+    rows.sort()
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
+    node.attributes = dict(zip(("axes", "starts", "ends", "steps"), columns, strict=True))
+    if not rows:
+        graph.bypass(node)

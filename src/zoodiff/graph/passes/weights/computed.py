@@ -1,0 +1,63 @@
+r"""What is computed from weights alone is a weight.
+
+A subgraph without any input from the data is a constant of the network: a class token expanded to
+the batch, a table of position biases indexed and turned. It becomes the operand of whoever reads
+it. Where it only moves the numbers of one weight, that weight's view says how; where it computes,
+the view says ``computed``, and nothing can be put in its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+from zoodiff.graph.ir import Parameter
+from zoodiff.graph.mutable import MutableGraph, MutableNode
+from zoodiff.graph.passes.weights.parameters import reshaped, transposed
+
+NOTE = "weights"
+_READERS = frozenset({"Add", "Concat", "Div", "MatMul", "Mul", "Sub"})
+_MOVES = frozenset({"Expand", "Flatten", "Reshape", "Squeeze", "Unsqueeze"})
+COMPUTED = ("computed", ())
+
+
+def run(graph: MutableGraph) -> None:
+    """Fold subgraphs of weights, from the weights on."""
+    if all(node.inputs for node in graph.nodes.values()):
+        return
+    for node in graph.in_order():
+        if node.inputs or len(node.outputs) != 1 or not node.parameters:
+            continue
+        made = _result(graph, node)
+        for user in list(dict.fromkeys(graph.users.get(node.output, []))):
+            _hand_over(graph, node, user, made)
+        if not graph.users.get(node.output) and node.output not in graph.outputs:
+            graph.remove(node)
+
+
+def _result(graph: MutableGraph, node: MutableNode) -> Parameter:
+    """The weight that a node makes of its own."""
+    first, shape = node.parameters[0], graph.shape(node.output)
+    plain = len(node.parameters) == 1 and first.view[-1:] != (COMPUTED,)
+    if plain and node.op in _MOVES and prod(shape) == first.size:
+        return replace(reshaped(first, shape), role="constant")
+    if plain and node.op == "Transpose":
+        return replace(transposed(first, node.attributes["perm"]), role="constant")
+    return Parameter(first.name, shape, first.trainable, first.dtype, "constant", "", (COMPUTED,))
+
+
+def _hand_over(graph: MutableGraph, node: MutableNode, user: MutableNode, made: Parameter) -> None:
+    """Give a reader the weight in the place of the tensor."""
+    kept = [tensor for tensor in user.inputs if tensor != node.output]
+    if user.op in _READERS and kept and user.parameters:
+        return  # it has an operand of its own already
+    if user.op not in _READERS and kept:
+        return
+    position = user.inputs.index(node.output)
+    if user.op == "Concat":
+        user.attributes["parameters_at"] = [position]
+    elif position == 0 and kept and user.op in {"Sub", "Div", "MatMul"}:
+        user.attributes["constant_first"] = True
+    user.parameters = [*user.parameters, made]
+    user.notes.add(NOTE)
+    graph.read(user, kept)

@@ -1,0 +1,73 @@
+r"""A linear layer whose result is cut apart is several linear layers.
+
+:math:`(W x)_{a:b} = W_{a:b}\, x`: rows of a weight that are read apart belong to layers of their
+own. So queries, keys and values of an attention are three layers, whether the framework computes
+them at once or one by one. A part of a weight carries the name of the ``whole``, and its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from zoodiff.graph.ir import Parameter
+from zoodiff.graph.mutable import MutableGraph, MutableNode
+
+NOTE = "parts"
+
+
+def run(graph: MutableGraph) -> None:
+    """Divide every linear layer of which all readers take a slice."""
+    for node in graph.of("Gemm"):
+        cuts = _cuts(graph, node)
+        if not cuts:
+            continue
+        for position, (start, end, reader) in enumerate(cuts):
+            attributes = {**node.attributes, "out_features": end - start}
+            made = graph.add(
+                "Gemm",
+                f"{node.name}[{start}:{end}]",
+                node.inputs,
+                graph.shape(reader.output),
+                attributes,
+                parameters=[part(p, start, end) for p in node.parameters],
+                order=node.order + position / (len(cuts) + 1),
+            ).noted(*node.notes, NOTE)
+            graph.redirect(reader.output, made.output)
+            graph.remove(reader)
+        graph.remove(node)
+
+
+def part(parameter: Parameter, start: int, end: int) -> Parameter:
+    """Some rows of a weight."""
+    whole = parameter.whole or parameter.name
+    return replace(
+        parameter,
+        name=f"{parameter.name}[{start}:{end}]",
+        shape=(end - start, *parameter.shape[1:]),
+        view=(*parameter.view, ("part", (start, end))),
+        whole=whole,
+    )
+
+
+def _cuts(graph: MutableGraph, node: MutableNode) -> list[tuple[int, int, MutableNode]]:
+    """The rows that each reader takes, where they make up all of them."""
+    width, axis = node.attributes.get("out_features"), node.attributes.get("axis")
+    if "equation" in node.attributes or not isinstance(axis, int) or node.output in graph.outputs:
+        return []
+    if not node.parameters or any(
+        p.shape[:1] != (width,) or any(step == "computed" for step, _ in p.view) or p.whole
+        for p in node.parameters
+    ):
+        return []
+    found = []
+    for reader in dict.fromkeys(graph.users.get(node.output, [])):
+        a = reader.attributes
+        if reader.op != "Slice" or a.get("axes") != [axis] or set(a.get("steps") or [1]) != {1}:
+            return []
+        found.append((a["starts"][0], a["ends"][0], reader))
+    found.sort(key=lambda cut: cut[:2])
+    ends = [0, *(end for _, end, _ in found)]
+    whole = len(found) > 1 and ends[-1] == width
+    return (
+        found if whole and all(cut[0] == end for cut, end in zip(found, ends, strict=False)) else []
+    )

@@ -1,0 +1,335 @@
+"""What a worker can be asked: describe, load, time, predict, each over the zoo's backend."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.errors import ImageError, MeasurementError
+from zoodiff.workers import messages
+from zoodiff.workers.inside import timing
+from zoodiff.workers.inside.offline import without_network
+from zoodiff.zoos.runtime import load_stages
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoodiff.workers.inside.arrays import WorkerArrays
+    from zoodiff.zoos.base import Backend, Network, TakesWeights
+
+
+class Handlers:
+    """The requests of one worker. The backend is made at the first request that needs it."""
+
+    def __init__(self, make_backend: Callable[[], Backend], arrays: WorkerArrays) -> None:
+        self._make_backend = make_backend
+        self._backend: Backend | None = None
+        self._arrays = arrays
+        self._networks: dict[str, tuple[Network, NDArray[np.float32] | None]] = {}
+
+    def call(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
+        """Answer one request; raise LookupError for a method that there is not."""
+        kind = messages.REQUESTS.get(method)
+        if kind is None:
+            raise LookupError(f"a worker cannot {method}")
+        reply = getattr(self, f"on_{method}")(messages.decode(kind, params))
+        return messages.encode(reply)
+
+    @property
+    def backend(self) -> Backend:
+        """The zoo's backend; making it may import the framework, which takes seconds."""
+        if self._backend is None:
+            with load_stages.stage(load_stages.IMPORT):
+                self._backend = self._make_backend()
+        return self._backend
+
+    def on_hello(self, request: messages.Hello) -> messages.Versions:
+        """Return versions; this imports the framework."""
+        return messages.Versions({"python": platform.python_version(), **self.backend.versions()})
+
+    def on_models(self, request: messages.Models) -> messages.Names:
+        """Names that the installed framework itself knows."""
+        return messages.Names(list(self.backend.models()))
+
+    def on_describe(self, request: messages.Describe) -> messages.Described:
+        """Return the graph of a network, without weights, and the framework's own counts."""
+        begin = time.perf_counter()
+        graph = self.backend.describe(request.model, request.weights)
+        seconds = time.perf_counter() - begin
+        facts = self.backend.facts(request.model, request.weights)
+        return messages.Described(
+            graph=graph.to_dict(),
+            facts=messages.Facts(
+                int(facts["parameters"]), int(facts["statistics"]), facts.get("sha256")
+            ),
+            seconds=seconds,
+            peak_rss_bytes=peak_rss_bytes(),
+        )
+
+    def on_forget(self, request: messages.Forget) -> messages.Done:
+        """Look for what PyTorch compiled in this folder, which the parent made and removes."""
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = request.folder
+        return messages.Done()
+
+    def on_modes(self, request: messages.Modes) -> messages.Names:
+        """Ways in which the backend can run networks, the default first; none for only one."""
+        from zoodiff.zoos.base import HasModes
+
+        known = self.backend.modes() if isinstance(self.backend, HasModes) else ()
+        return messages.Names(list(known))
+
+    def on_load(self, request: messages.Load) -> messages.Loaded:
+        """Load a network under a handle; one loaded before under the same handle is dropped.
+
+        ``scope`` says what is measured when it is timed. ``stages`` are seconds that add up to
+        ``seconds``; ``import`` is among them where the framework was not imported before.
+        """
+        self._networks.pop(request.handle, None)
+        begin = time.perf_counter()
+        reach = contextlib.nullcontext() if request.fetch else without_network()
+        with load_stages.recording() as parts, reach:
+            network = self._load(request)
+        seconds = time.perf_counter() - begin
+        self._networks[request.handle] = (network, None)
+        return messages.Loaded(
+            seconds=seconds,
+            weights_state=network.weights_state,
+            weights_sha256=network.weights_sha256,
+            input_shape=tuple(int(length) for length in network.input_shape),
+            layout=network.layout,
+            peak_rss_bytes=peak_rss_bytes(),
+            scope={key: str(value) for key, value in timing.scope_of(network).items()},
+            stages=dict(parts),
+        )
+
+    def _load(self, asked: messages.Load) -> Network:
+        from zoodiff.zoos.base import HasModes
+        from zoodiff.zoos.runtime.modes import choose
+
+        seed, threads = asked.seed, asked.threads
+        if isinstance(self.backend, HasModes):
+            return self.backend.load(
+                asked.model, asked.weights, seed=seed, threads=threads, mode=asked.mode
+            )
+        choose(asked.mode, (), "this zoo")
+        return self.backend.load(asked.model, asked.weights, seed=seed, threads=threads)
+
+    def on_unload(self, request: messages.Unload) -> messages.Done:
+        """Drop a network."""
+        self._networks.pop(request.handle, None)
+        return messages.Done()
+
+    def on_time(self, request: messages.Time) -> messages.Times:
+        """Time single inferences, in milliseconds, on one fixed standard-normal input.
+
+        The clock holds the call into the framework with a numpy array in and a numpy array out:
+        what a user of the zoo waits for, once the image is preprocessed. Untimed calls come first
+        until ``settle_ms`` have passed, and a sleep of ``pause_ms`` before each timed one. The
+        handle ``identity`` is a network that returns its input, and needs no loading.
+        """
+        network, data = self._fed(request.handle, request.batch, request.seed)
+        times = timing.timed_calls(
+            network,
+            data,
+            request.calls,
+            settle_ms=request.settle_ms,
+            pause_ms=request.pause_ms,
+        )
+        return messages.Times(tuple(times))
+
+    def _fed(self, handle: str, batch: int, seed: int) -> tuple[Network, NDArray[np.float32]]:
+        """A network and the input that it is timed on, made once for each batch size."""
+        if handle == timing.IDENTITY and handle not in self._networks:
+            self._networks[handle] = (timing.Identity(), None)
+        network, data = self._networks[handle]
+        if data is None or data.shape[0] != batch:
+            import numpy as np
+
+            shape = (batch, *network.input_shape[1:])
+            data = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+            self._networks[handle] = (network, data)
+        return network, data
+
+    def on_memory(self, request: messages.Memory) -> messages.PeakMemory:
+        """Return the peak of resident memory so far, bytes."""
+        return messages.PeakMemory(peak_rss_bytes())
+
+    def on_size(self, request: messages.Size) -> messages.WeightsSize:
+        """Return the bytes of a loaded network's weights as they are stored; None where unknown."""
+        network, _ = self._networks[request.handle]
+        return messages.WeightsSize(timing.weights_bytes(network))
+
+    def on_load_test(self, request: messages.LoadTest) -> messages.LoadTested:
+        """Run an MLPerf load test; see ``zoodiff.workers.inside.scenarios``."""
+        from zoodiff.workers.inside import scenarios
+
+        network, data = self._fed(request.handle, request.load.batch, request.load.seed)
+        return scenarios.run(network, data, request.load, request.generator)
+
+    def on_weights(self, request: messages.Weights) -> messages.Arrays:
+        """Write a loaded network's weights out, one after the other; return them by name."""
+        found = self._taking(request.handle).weights()
+        return messages.Arrays({name: self._put(found[name]) for name in found})
+
+    def on_assign(self, request: messages.Assign) -> messages.Done:
+        """Put values into a loaded network's weights; they are read from where they lie."""
+        self._taking(request.handle).assign(
+            {name: self._arrays.get(array) for name, array in request.weights.items()}
+        )
+        return messages.Done()
+
+    def _put(self, array: NDArray[Any]) -> messages.Array:
+        return messages.Array(self._arrays.put(array))
+
+    def _taking(self, handle: str) -> TakesWeights:
+        from zoodiff.zoos.base import TakesWeights
+
+        network, _ = self._networks[handle]
+        if not isinstance(network, TakesWeights):
+            raise MeasurementError("this zoo's networks do not take weights")
+        return network
+
+    def on_run(self, request: messages.Run) -> messages.Outputs:
+        """Run one image, given channels first; return the raw outputs."""
+        import numpy as np
+
+        network, _ = self._networks[request.handle]
+        batch = self._arrays.get(request.image)
+        if network.layout == "NHWC" and batch.ndim == 4:
+            batch = batch.transpose(0, 2, 3, 1)
+        outputs = network.run(np.ascontiguousarray(batch, dtype=np.float32))
+        return messages.Outputs(self._put(np.asarray(outputs)))
+
+    def on_pixels(self, request: messages.Pixels) -> messages.Decoded:
+        """Decode images, given one after the other, and bring them to each geometry.
+
+        Returns for each geometry an array (images, rows, columns, 3), and why images failed, by
+        their positions; their rows are 0. ``extents`` are rows and columns of a single image
+        before it is resized, by geometry.
+        """
+        import numpy as np
+
+        from zoodiff.preprocessing.geometry import Geometry
+        from zoodiff.preprocessing.pixels import extent, pixels
+
+        encoded, sizes = self._arrays.get(request.data), request.sizes
+        wanted = [Geometry.from_dict(raw) for raw in request.geometries]
+        made: list[NDArray[Any]] = [
+            np.zeros((len(sizes), *one.size, 3), dtype=one.dtype) for one in wanted
+        ]
+        failed: dict[str, str] = {}
+        start = 0
+        for position, size in enumerate(sizes):
+            one = encoded[start : start + size].tobytes()
+            start += size
+            try:
+                for target, found in zip(made, pixels(one, wanted), strict=True):
+                    target[position] = found
+            except ImageError as error:
+                failed[str(position)] = str(error)
+                for target in made:
+                    target[position] = 0
+        extents: list[tuple[int, int]] = []
+        if len(sizes) == 1 and not failed:
+            for geometry in wanted:
+                rows, columns = extent(encoded.tobytes(), geometry)
+                extents.append((int(rows), int(columns)))
+        return messages.Decoded([self._put(array) for array in made], failed, extents)
+
+    def on_classify(self, request: messages.Classify) -> messages.Classified:
+        """Run pixels (images, rows, columns, 3) by a stated preprocessing; return the outputs.
+
+        The first ``repeat`` images are run a second time, one by one and the last first;
+        ``changed`` of them have another best output then, and ``deviation`` is the largest
+        difference over the spread of the outputs.
+        """
+        import numpy as np
+
+        from zoodiff.preprocessing.numbers import to_input
+        from zoodiff.preprocessing.spec import Preprocessing
+
+        network, _ = self._networks[request.handle]
+        spec, batch = Preprocessing.from_dict(request.preprocessing), request.batch
+        images = self._arrays.get(request.pixels)
+
+        def run(chosen: NDArray[Any]) -> NDArray[np.float32]:
+            given = to_input(chosen, spec, network.layout)
+            found = np.asarray(network.run(given), dtype=np.float32)
+            return found.reshape(len(given), -1)
+
+        outputs = np.concatenate(
+            [run(images[first : first + batch]) for first in range(0, len(images), batch)]
+        )
+        again = min(request.repeat, len(images))
+        if not again:
+            return messages.Classified(self._put(outputs))
+        alone = np.concatenate([run(images[k : k + 1]) for k in reversed(range(again))])[::-1]
+        before = outputs[:again]
+        deviation = float(np.abs(alone - before).max() / max(np.ptp(before), 1e-30))
+        return messages.Classified(
+            self._put(outputs),
+            repeated=again,
+            changed=int((alone.argmax(1) != before.argmax(1)).sum()),
+            deviation=deviation if np.isfinite(deviation) else None,
+        )
+
+    def on_predict(self, request: messages.Predict) -> messages.Outputs:
+        """Preprocess and run decoded images; return the outputs, one row an image."""
+        import numpy as np
+
+        network, _ = self._networks[request.handle]
+        pixels, batch = self._arrays.get(request.images), request.batch
+        outputs = [
+            network.run(network.prepare(np.asarray(pixels[first : first + batch])))
+            for first in range(0, len(pixels), batch)
+        ]
+        return messages.Outputs(self._put(np.concatenate(outputs)))
+
+    def on_profile(self, request: messages.Profile) -> messages.Profiled:
+        """How long each operator of an ONNX file takes; see ``zoos.runtime.onnx_profile``."""
+        from zoodiff.zoos.runtime.onnx_profile import profile
+
+        measured = profile(
+            Path(request.path),
+            runs=request.runs,
+            batch=request.batch,
+            seed=request.seed,
+            threads=request.threads,
+            folder=self._arrays.scratch,
+        )
+        return messages.decode(messages.Profiled, measured)
+
+    def on_environment(self, request: messages.Environment) -> messages.RuntimeInfo:
+        """What this process runs with; the framework is imported, so that its threads count."""
+        from zoodiff.workers.inside.runtime_info import runtime_info
+
+        return messages.decode(messages.RuntimeInfo, runtime_info(self.backend.versions()))
+
+    def on_peaks(self, request: messages.Peaks) -> messages.MeasuredPeaks:
+        """What this process reaches at best; see ``zoodiff.workers.inside.peak_probe``."""
+        from zoodiff.workers.inside.peak_probe import peaks
+
+        measured = peaks(request.threads, request.each_seconds, request.cache_bytes)
+        return messages.decode(messages.MeasuredPeaks, measured)
+
+
+def peak_rss_bytes() -> int:
+    """Peak resident memory of this process so far.
+
+    On Linux ``ru_maxrss`` begins at what the parent had before the fork; ``VmHWM`` does not.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

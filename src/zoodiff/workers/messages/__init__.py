@@ -1,0 +1,121 @@
+"""Every request to a worker and every reply, as types; one module per subject.
+
+Both sides use these types: the worker returns a reply, ``encode`` makes plain values of it, and the
+parent's ``decode`` checks them. Standard library only: this runs in workers.
+"""
+
+from __future__ import annotations
+
+from zoodiff.workers.messages.arrays import Array
+from zoodiff.workers.messages.decoding import Message, decode, encode
+from zoodiff.workers.messages.images import Classified, Classify, Decoded, Pixels, Predict
+from zoodiff.workers.messages.machine import Environment, MeasuredPeaks, Peaks, RuntimeInfo
+from zoodiff.workers.messages.networks import (
+    Describe,
+    Described,
+    Done,
+    Facts,
+    Forget,
+    Hello,
+    Load,
+    Loaded,
+    Models,
+    Modes,
+    Names,
+    Unload,
+    Versions,
+)
+from zoodiff.workers.messages.timing import (
+    LoadTest,
+    LoadTested,
+    Memory,
+    OperatorTime,
+    PeakMemory,
+    Percentiles,
+    Profile,
+    Profiled,
+    Scenario,
+    ScenarioLoad,
+    Size,
+    Time,
+    Times,
+    WeightsSize,
+)
+from zoodiff.workers.messages.weights import Arrays, Assign, Outputs, Run, Weights
+
+__all__ = [
+    "METHODS",
+    "REQUESTS",
+    "Array",
+    "Arrays",
+    "Assign",
+    "Classified",
+    "Classify",
+    "Decoded",
+    "Describe",
+    "Described",
+    "Done",
+    "Environment",
+    "Facts",
+    "Forget",
+    "Hello",
+    "Load",
+    "LoadTest",
+    "LoadTested",
+    "Loaded",
+    "MeasuredPeaks",
+    "Memory",
+    "Message",
+    "Models",
+    "Modes",
+    "Names",
+    "OperatorTime",
+    "Outputs",
+    "PeakMemory",
+    "Peaks",
+    "Percentiles",
+    "Pixels",
+    "Predict",
+    "Profile",
+    "Profiled",
+    "Run",
+    "RuntimeInfo",
+    "Scenario",
+    "ScenarioLoad",
+    "Size",
+    "Time",
+    "Times",
+    "Unload",
+    "Versions",
+    "Weights",
+    "WeightsSize",
+    "decode",
+    "encode",
+]
+
+REQUESTS: dict[str, type] = {
+    "hello": Hello,
+    "models": Models,
+    "modes": Modes,
+    "describe": Describe,
+    "forget": Forget,
+    "load": Load,
+    "unload": Unload,
+    "time": Time,
+    "memory": Memory,
+    "size": Size,
+    "load_test": LoadTest,
+    "weights": Weights,
+    "assign": Assign,
+    "run": Run,
+    "pixels": Pixels,
+    "classify": Classify,
+    "predict": Predict,
+    "profile": Profile,
+    "environment": Environment,
+    "peaks": Peaks,
+}
+"""Types of requests by method."""
+
+METHODS = {kind: method for method, kind in REQUESTS.items()}
+"""The method of each type of request."""

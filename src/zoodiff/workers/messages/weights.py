@@ -1,0 +1,44 @@
+"""Weights of loaded networks, and single runs with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zoodiff.workers.messages.arrays import Array
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Asks for all weights of a loaded network, by name."""
+
+    handle: str
+
+
+@dataclass(frozen=True)
+class Assign:
+    """Puts values into a loaded network's weights, by name."""
+
+    handle: str
+    weights: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Runs one image (1, channels, height, width)."""
+
+    handle: str
+    image: Array
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Arrays by name."""
+
+    arrays: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Raw outputs of a network, one row per image."""
+
+    outputs: Array
