@@ -21,9 +21,9 @@ Kind = Literal["architecture", "latency", "accuracy"]
 class Task:
     """One unit of work: it finishes whole or is done again.
 
-    Architecture and accuracy on digits measure one entry; latency measures all entries of one
-    architecture, interleaved, since only these are compared; accuracy on images measures up to
-    ``TOGETHER`` entries in one pass.
+    Architecture measures one entry; latency measures all entries of one architecture,
+    interleaved, since only these are compared; accuracy measures up to ``TOGETHER`` entries in one
+    pass over the images, whose records have keys of their own.
     """
 
     kind: Kind
@@ -34,11 +34,6 @@ class Task:
     def settings(self) -> dict[str, Any]:
         """The conditions as a dictionary."""
         return dict(self.conditions)
-
-    @property
-    def on_images(self) -> bool:
-        """Whether it is a pass over a data set of images, whose records have keys of their own."""
-        return self.kind == "accuracy" and "truth" in self.settings
 
     def key(self, entry: Entry, repeat: int = 0) -> str:
         """Key of the record that this task makes of one of its entries.
@@ -64,7 +59,7 @@ class Task:
         """A few words for a progress bar."""
         if len(self.entries) == 1:
             return f"{self.kind} {self.entries[0].ref}"
-        if self.on_images:
+        if self.kind == "accuracy":
             more = len(self.entries) - 1
             return f"accuracy of {self.entries[0].ref} and {more} more on images"
         return f"{self.kind} of {len(self.entries)} x {self.entries[0].model.architecture}"

@@ -9,9 +9,7 @@ import pytest
 
 import zoodiff
 from support.colours import network, painted
-from zoodiff.errors import StudyError
 from zoodiff.store.folder import Store
-from zoodiff.study import config, plan
 
 SIDECAR = """
 architecture = "colours"
@@ -66,9 +64,3 @@ def test_a_study_says_why_two_files_differ(tmp_path: Path) -> None:
     manifest = store.read_manifest("why")
     assert manifest is not None
     assert f"explanation/{kept.name}" in manifest.records
-
-
-def test_digits_have_nothing_to_explain() -> None:
-    text = 'name = "x"\ntitle = "x"\n\n[accuracy]\nexplain = true\n'
-    with pytest.raises(StudyError, match="line 5: digits are not prepared in any way"):
-        plan.plan(config.parse(text, "s.toml"))

@@ -188,7 +188,7 @@ def _pair(
 ) -> Pair:
     import numpy as np
 
-    left, right = _common(first, second)
+    left, right = same_images(first.keys, second.keys)
     if len(left) == 0:
         raise MeasurementError(f"{one.entry} and {other.entry} saw no image in common")
     a, b = first.found.hits(1)[left], second.found.hits(1)[right]
@@ -251,23 +251,25 @@ def _decided(pair: Pair, holm: float, rate: float) -> Pair:
     return replace(pair, holm=holm, benjamini_hochberg=rate, verdict=verdict)
 
 
-def _common(
-    first: Stored,
-    second: Stored,
+def same_images(
+    first: NDArray[np.uint64], second: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of both that are the same image; copies of one image are told apart by their order."""
+    """Return the rows of both that are the same image, by the keys of their images.
+
+    Copies of one image are told apart by their order.
+    """
     import numpy as np
 
-    if len(first.keys) == len(second.keys) and (first.keys == second.keys).all():
-        every = np.arange(len(first.keys))
+    if len(first) == len(second) and (first == second).all():
+        every = np.arange(len(first))
         return every, every
     places: dict[tuple[int, int], int] = {}
     counts: dict[int, int] = {}
-    for row, key in enumerate(second.keys.tolist()):
+    for row, key in enumerate(second.tolist()):
         places[key, counts.setdefault(key, 0)] = row
         counts[key] += 1
     left, right, seen = [], [], dict.fromkeys(counts, 0)
-    for row, key in enumerate(first.keys.tolist()):
+    for row, key in enumerate(first.tolist()):
         number = seen.get(key, 0)
         seen[key] = number + 1
         if (key, number) in places:

@@ -100,7 +100,7 @@ class ImagePass:
             "stamp": self._images.stamp,
             "batch": self._settings.batch,
             "seed": self._settings.seed,
-            "lanes": min(lanes, self._settings.lanes),
+            "lanes": min(lanes, self._settings.lanes, -(-len(lacking) // SHARD)),
         }
         return [
             Job(

@@ -25,7 +25,8 @@ class Effective:
 
     scale: Triple
     offset: Triple
-    channels: Literal["RGB", "BGR"]
+    channels: Literal["RGB", "BGR", "grey"]
+    """Of ``grey`` all three numbers are those of the one channel."""
     inside: tuple[str, ...] = ()
     """Names of the network's own steps."""
     unread: tuple[str, ...] = ()
@@ -90,7 +91,7 @@ def outside(spec: Preprocessing) -> Effective:
 
 def effective(spec: Preprocessing, head: Head | None) -> Effective:
     """A specification with what the network does to its pixels by itself."""
-    before = outside(spec)
+    before, head = outside(spec), _of_three(head)
     if head is None or len(head.scale) != 3:
         return before
     scale = [s * before.scale[k] for s, k in zip(head.scale, head.order, strict=True)]
@@ -99,7 +100,8 @@ def effective(spec: Preprocessing, head: Head | None) -> Effective:
         for s, k, t in zip(head.scale, head.order, head.offset, strict=True)
     ]
     turned = head.order == (2, 1, 0)
-    channels = {"RGB": "BGR", "BGR": "RGB"}[before.channels] if turned else before.channels
+    opposite = {"RGB": "BGR", "BGR": "RGB"}.get(before.channels, before.channels)
+    channels = opposite if turned else before.channels
     found = Effective(
         _triple(scale),
         _triple(offset),
@@ -127,7 +129,7 @@ def fed_alike(spec: Preprocessing, head: Head | None, wanted: Effective) -> Prep
 
     None where the head is not known, loses a channel, or wants another order of channels.
     """
-    own = effective(spec, head)
+    head, own = _of_three(head), effective(spec, head)
     if own.unread or wanted.unread or own.channels != wanted.channels:
         return None
     if own.same(wanted):
@@ -143,6 +145,13 @@ def fed_alike(spec: Preprocessing, head: Head | None, wanted: Effective) -> Prep
         std[k] = scales[channel] / wanted.scale[channel]
         mean[k] = (offsets[channel] - wanted.offset[channel]) / wanted.scale[channel]
     return replace(spec, value_range=(0.0, 255.0), mean=_triple(mean), std=_triple(std))
+
+
+def _of_three(head: Head | None) -> Head | None:
+    """A head of one channel as one of three that are alike; any other as it is."""
+    if head is None or len(head.scale) != 1:
+        return head
+    return replace(head, scale=head.scale * 3, offset=head.offset * 3, order=(0, 1, 2))
 
 
 def _triple(values: list[float]) -> Triple:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from zoodiff.accuracy import digits_comparison
+from zoodiff.accuracy import discrepancies
 from zoodiff.architecture import mismatches
 from zoodiff.claims.ranking import rank
 from zoodiff.errors import StoreError
@@ -59,6 +59,8 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
     records = [record for record in records if record.kind != "explanation"]
     _check_pairs(records, manifest.study)
     pairs, controls = verdicts.compare(records)
+    accuracy = discrepancies.compare(records, store)
+    lost += _unread(records, accuracy.unread)
     return StudyResult(
         study=manifest.study,
         title=study.title,
@@ -68,7 +70,7 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
         finished=manifest.updated,
         top=study.top,
         claimed=None if study.claims is None else rank(study.claims),
-        measured_accuracy=digits_comparison.compare(records, store),
+        measured_accuracy=list(accuracy.pairs),
         latency=pairs,
         controls=controls,
         mismatches=mismatches.mismatches(records),
@@ -83,6 +85,20 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
         study_sha256=manifest.study_sha256,
         notes=_notes(records),
     )
+
+
+def _unread(records: list[Record], reasons: dict[str, str]) -> list[Failure]:
+    """Records whose predictions cannot be compared, as failures."""
+    return [
+        Failure(
+            kind="accuracy",
+            entry=record.entry,
+            architecture=record.architecture,
+            reason=reasons[record.key],
+        )
+        for record in records
+        if record.key in reasons
+    ]
 
 
 _MOST_PAIRS = {"accuracy": 15_000, "latency": 4_000}

@@ -13,7 +13,7 @@ from zoodiff._version import __version__
 from zoodiff.accuracy.attribution.inference import sentences
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Reasons
-from zoodiff.accuracy.digits_comparison import compare
+from zoodiff.accuracy.discrepancies import compare
 from zoodiff.accuracy.sharding import contestant_of, images_of, settings_of
 from zoodiff.engines.local import LocalEngine
 from zoodiff.errors import ZoodiffError
@@ -53,7 +53,7 @@ def explain_run(
     table = loaded.study.accuracy
     if table is None or not table.explain:
         return outcome
-    passes = [one for one in plan(loaded).tasks if one.on_images]
+    passes = [one for one in plan(loaded).tasks if one.kind == "accuracy"]
     if not passes:
         return outcome
     task = replace(passes[0], entries=tuple(entry for one in passes for entry in one.entries))
@@ -110,7 +110,7 @@ def _pairs(task: Task, outcome: Outcome, store: Store) -> list[tuple[Record, Rec
         if (record := store.get(name)) is not None
         if record.kind == "accuracy" and record.entry in names
     }
-    every = compare(records.values(), store)
+    every = compare(records.values(), store).pairs
     wanted = [one for one in every if one.verdict == "discrepancy" or len(every) == 1]
     return [(records[one.high_entry], records[one.low_entry]) for one in wanted]
 

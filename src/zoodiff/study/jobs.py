@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zoodiff.accuracy import digits
 from zoodiff.accuracy.sharding import do_shard
 from zoodiff.architecture import describe as architecture
 from zoodiff.engines.base import Job, Partial, Step
 from zoodiff.engines.local import LocalEngine, usable, worker_name
 from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.latency import study_task as latency
-from zoodiff.store.records import Failure, Record
+from zoodiff.store.records import Failure
 from zoodiff.study import serialization
 from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 
-ROLES = {"architecture": "describe", "latency": "run", "accuracy": "run"}
-"""Roles of the workers that kinds of tasks use."""
+ROLES = {"architecture": "describe", "latency": "run"}
+"""Roles of the workers that tasks of one job use."""
 
 
 def job_of(name: str, task: Task) -> Job:
@@ -52,12 +51,8 @@ def work(
         reason = usable(entry.worker)
         if reason is not None:
             return serialization.of_product([], [failure(task.kind, entry, reason)])
-        made: tuple[Record, bytes | None]
-        if task.kind == "architecture":
-            made = architecture.measure(pool, entry, task.key(entry)), None
-        else:
-            made = digits.measure(pool, task, entry)
-        return serialization.of_product([made], (), pool.known_versions)
+        record = architecture.measure(pool, entry, task.key(entry))
+        return serialization.of_product([(record, None)], (), pool.known_versions)
     except StoreError:
         raise
     except ZoodiffError as error:

@@ -68,7 +68,11 @@ class Working:
         """Do all tasks; raises StoreError where nothing more can be recorded."""
         tasks = [_UnderWay(number, task, task.label) for number, task in waiting.items()]
         try:
-            left = [one for one in tasks if not (one.task.on_images and self._done_already(one))]
+            left = [
+                one
+                for one in tasks
+                if not (one.task.kind == "accuracy" and self._done_already(one))
+            ]
             if left:
                 engine = open_engine(self._choice, work)
                 try:
@@ -85,7 +89,7 @@ class Working:
             # A pass over images is cut into jobs when its turn comes, with the lease in hand.
             job = (
                 job_of(f"{one.number}: {one.label}", one.task)
-                if not one.task.on_images
+                if one.task.kind != "accuracy"
                 else Job(f"{one.number}: {one.label}", {})
             )
             self._add(one, job, running)
@@ -108,7 +112,7 @@ class Working:
     def _admit(self, job: Job, engine: Engine, running: Run) -> Answer:
         """Whether a job may begin: not while another run has its task, nor once it is done."""
         one = self._of_job[job.name]
-        if not one.task.on_images:
+        if one.task.kind != "accuracy":
             return self._admit_single(one)
         if job.data:  # a shard, whose pass is being made
             self._begin(one)

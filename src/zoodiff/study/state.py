@@ -105,7 +105,7 @@ def finished(store: Store, task: Task, *, again: bool = False) -> list[tuple[str
     A latency run that lost an entry is not finished: it is measured again as a whole, since its
     entries are only comparable within one schedule.
     """
-    if task.on_images:
+    if task.kind == "accuracy":
         return None  # it looks into the store itself, once the data set is open
     if task.kind == "latency":
         return _finished_latency(store, task, again)
