@@ -9,12 +9,12 @@ from typing import Any, Literal
 from zoodiff._version import __version__
 from zoodiff.errors import MeasurementError
 from zoodiff.host.provenance import hardware, identity, installed_versions
-from zoodiff.store.records import key_of
+from zoodiff.store.records import Failure, Record, key_of
 from zoodiff.zoos import registry
 from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.registry import Entry
 
-Kind = Literal["architecture", "latency", "accuracy"]
+Kind = Literal["architecture", "latency", "accuracy", "explanation"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Task:
 
     Architecture measures one entry; latency measures all entries of one architecture,
     interleaved, since only these are compared; accuracy measures up to ``TOGETHER`` entries in one
-    pass over the images, whose records have keys of their own.
+    pass over the images, and explanation takes the differences among the entries of one
+    architecture apart once their accuracy is known. Records of these two have keys of their own.
     """
 
     kind: Kind
@@ -63,6 +64,16 @@ class Task:
             more = len(self.entries) - 1
             return f"accuracy of {self.entries[0].ref} and {more} more on images"
         return f"{self.kind} of {len(self.entries)} x {self.entries[0].model.architecture}"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a task that was done in parts came to."""
+
+    records: tuple[Record, ...]
+    failures: tuple[Failure, ...]
+    measured: int
+    """How many of the records were measured now; the others were in the store."""
 
 
 def of_entry(entry: Entry) -> dict[str, Any]:

@@ -43,7 +43,6 @@ from zoodiff.study import config as studies
 from zoodiff.study.adhoc import study_of
 from zoodiff.study.assemble import assemble
 from zoodiff.study.config import LoadedStudy
-from zoodiff.study.explanations import explain_run
 from zoodiff.study.result import StudyResult
 from zoodiff.study.run import Observer, run
 from zoodiff.workers.process import Limits
@@ -187,7 +186,6 @@ def run_study(
     store = Store(results)
     watching = observer or Silent()
     outcome = run(loaded, store, watching, fresh=fresh, limits=limits, engine=engine)
-    outcome = explain_run(loaded, outcome, store, watching, fresh=fresh, limits=limits)
     return assemble(store, outcome.manifest)
 
 

@@ -35,7 +35,6 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
     for name, record in store.get_all(manifest.records).items():
         if record is None:
             kind, _, file = name.partition("/")
-            kind = "accuracy" if kind == "explanation" else kind  # failures know what is measured
             lost.append(
                 Failure(
                     kind=kind,  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.latency import study_task as latency
 from zoodiff.store.records import Failure
 from zoodiff.study import serialization
+from zoodiff.study.explanations import explain
 from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 
@@ -35,8 +36,9 @@ def work(
     pool: LocalEngine, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
 ) -> dict[str, Any]:
     """Do a job; what cannot be measured is a failure with its reason."""
-    if data["do"] == "shard":
-        return do_shard(pool, data, say)
+    part = _PARTS.get(data["do"])
+    if part is not None:
+        return part(pool, data, say)
     try:
         task = serialization.task_of(data["task"])
     except ZoodiffError as error:
@@ -57,6 +59,10 @@ def work(
         raise
     except ZoodiffError as error:
         return serialization.of_product([], [failure(task.kind, task.entries[0], str(error))])
+
+
+_PARTS = {"shard": do_shard, "explain": explain}
+"""Jobs of tasks that are done in parts."""
 
 
 def failure(kind: Any, entry: Entry, reason: str) -> Failure:

@@ -54,6 +54,9 @@ def plan(loaded: LoadedStudy) -> Plan:
         if chosen:
             asked = _on_images(loaded, study.accuracy)
             tasks += [Task("accuracy", group, asked) for group in _together(chosen)]
+            if study.accuracy.explain:
+                groups = _by_architecture(chosen)
+                tasks += [Task("explanation", g, asked) for g in groups if len(g) > 1]
     if study.latency is not None:
         timing = study.latency
         entries = [_weighted(entry, timing.weights) for entry in select("latency", timing)]
@@ -66,10 +69,8 @@ def plan(loaded: LoadedStudy) -> Plan:
             ("max_seconds", timing.max_seconds),
             ("seed", study.seed),
         )
-        groups: dict[str, list[Entry]] = {}
-        for entry in entries:
-            groups.setdefault(entry.model.architecture, []).append(entry)
-        tasks += [Task("latency", tuple(g), timing_conditions) for g in groups.values()]
+        groups = _by_architecture(entries)
+        tasks += [Task("latency", group, timing_conditions) for group in groups]
     return Plan(tuple(tasks), tuple(left_out))
 
 
@@ -106,6 +107,14 @@ def _check_labelled(data: str, space: LabelSpace | None, truth: str | None, spli
     images = open_images(data, space=space, truth=place(truth) if truth else None, split=split)
     if not images.labelled:
         raise UsageError(f"the images of {images.name} have no labels; name the file with them")
+
+
+def _by_architecture(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
+    """Entries in groups of one architecture, both in order."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.model.architecture, []).append(entry)
+    return [tuple(group) for group in groups.values()]
 
 
 def _together(chosen: Sequence[Entry]) -> list[tuple[Entry, ...]]:

@@ -15,6 +15,8 @@ from zoodiff.study.config import LoadedStudy
 from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 
+DIVIDED = ("accuracy", "explanation")
+"""Kinds of tasks that are done in parts, and have keys of their own."""
 _SAVE_SECONDS = 2.0
 """Between two manifests; what a killed run's manifest lacks is found again in the store."""
 
@@ -105,8 +107,8 @@ def finished(store: Store, task: Task, *, again: bool = False) -> list[tuple[str
     A latency run that lost an entry is not finished: it is measured again as a whole, since its
     entries are only comparable within one schedule.
     """
-    if task.kind == "accuracy":
-        return None  # it looks into the store itself, once the data set is open
+    if task.kind in DIVIDED:
+        return None  # it looks into the store itself, once it knows its keys
     if task.kind == "latency":
         return _finished_latency(store, task, again)
     found = []

@@ -74,7 +74,6 @@ def run(
     from zoodiff.store.folder import Store
     from zoodiff.study import config as studies
     from zoodiff.study.assemble import assemble
-    from zoodiff.study.explanations import explain_run
     from zoodiff.study.run import run as run_study
 
     loaded = studies.load_study(study)
@@ -85,9 +84,6 @@ def run(
     choice = Choice(engine, jobs, address, limits)
     with progress(loaded.study.title) as observer:
         outcome = run_study(loaded, store, observer, fresh=fresh or not resume, engine=choice)
-        outcome = explain_run(
-            loaded, outcome, store, observer, fresh=fresh or not resume, limits=limits
-        )
     for sentence in outcome.damaged:
         say(f"zoodiff: {sentence}")
     files = write(
