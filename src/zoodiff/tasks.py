@@ -50,7 +50,7 @@ class Task:
             **identity(entry),
         }
         if self.kind == "latency":
-            asked["group"] = [str(e.ref) for e in self.entries]
+            asked["group"] = sorted(str(e.ref) for e in self.entries)
             asked["hardware"] = hardware().model_dump()
             asked["repeat"] = repeat
         return key_of(**asked)

@@ -103,6 +103,16 @@ class Loads(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class CallTimes:
+    """Quantiles over all single calls, milliseconds."""
+
+    p10: float
+    p90: float
+    p99: float
+    calls: int
+
+
 @dataclass
 class Course:
     """What was measured of one contestant."""
@@ -121,6 +131,19 @@ class Course:
     peak_rss_bytes: int = 0
     surroundings: dict[str, Any] = field(default_factory=dict)
     """What its first process ran with."""
+    recorded: CallTimes | None = None
+    """Of a run that was read from its records, which do not hold every call."""
+
+    @property
+    def call_times(self) -> CallTimes:
+        """Quantiles over the calls of all processes."""
+        import numpy as np
+
+        if self.recorded is not None:
+            return self.recorded
+        calls = np.concatenate(self.calls)
+        p10, p90, p99 = (float(q) for q in np.quantile(calls, [0.1, 0.9, 0.99]))
+        return CallTimes(p10, p90, p99, len(calls))
 
 
 @dataclass(frozen=True)

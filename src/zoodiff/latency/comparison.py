@@ -72,6 +72,8 @@ class Timings:
     """Starting processes and loading networks, on top of it."""
     disturbances: tuple[str, ...]
     failures: dict[str, str]
+    recorded: str | None = None
+    """When it was measured, where it was taken from the store."""
 
     def pair(self, first: str, second: str) -> Pair | None:
         """The pair in this order, if it was compared."""
@@ -123,22 +125,21 @@ def _row(course: Course) -> Row:
     import numpy as np
 
     one = course.contestant
-    calls = np.concatenate(course.calls)
+    times = course.call_times
     median = ratios.latency(course.medians)
-    p90, p99 = (float(q) for q in np.quantile(calls, [0.9, 0.99]))
     return Row(
         name=one.name,
         entry=str(one.entry.ref),
         weights=course.loaded.weights_state,
         median=median,
-        p90=p90,
-        p99=p99,
+        p90=times.p90,
+        p99=times.p99,
         batch=one.scope.batch,
         images_per_second=1000 * one.scope.batch / median.value,
         peak_rss_bytes=course.peak_rss_bytes,
         paused=float(np.median(course.paused_ms)) if course.paused_ms else None,
         overhead=course.overhead_ms,
-        calls=len(calls),
+        calls=times.calls,
         aspects=dict(course.loaded.stated.aspects),
     )
 

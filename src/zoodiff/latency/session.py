@@ -10,13 +10,14 @@ from zoodiff.entry import RANDOM, ModelRef
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.host.provenance import now
 from zoodiff.latency import study_task as records
-from zoodiff.latency.benchmark import Effort, Measured, with_controls
+from zoodiff.latency.benchmark import Effort, Measured, originals, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.comparison import Timings, read
 from zoodiff.latency.conditions import Scope, check
+from zoodiff.latency.record_keys import task_of
+from zoodiff.latency.recorded import recorded_run
 from zoodiff.latency.subject import Contestant, Loaded, Timed
 from zoodiff.store.folder import Store
-from zoodiff.tasks import Task
 from zoodiff.zoos import files, registry
 from zoodiff.zoos.registry import Entry
 
@@ -121,6 +122,21 @@ def run(
     return Outcome(tuple(contestants), measured, timings, started)
 
 
+def recorded(contestants: Sequence[Contestant], asked: Asked, store: Store) -> Outcome | None:
+    """Return what the store has of these contestants, measured alike, or None.
+
+    Raises UsageError as ``run`` does.
+    """
+    found = recorded_run(store, contestants, asked.effort)
+    if found is None:
+        return None
+    courses = originals(found.measured.courses)
+    check([course.loaded.stated for course in courses], _declared(asked))
+    timings = read(found.measured, within_percent=asked.within_percent)
+    timings = replace(timings, recorded=found.started)
+    return Outcome(tuple(contestants), found.measured, timings, found.started)
+
+
 def _declared(asked: Asked) -> tuple[str, ...]:
     """Naming modes declares that they, and what comes with them, may differ."""
     return (*asked.allowed, *(("mode", "entry point", "binding") if asked.modes else ()))
@@ -134,17 +150,7 @@ def record(outcome: Outcome, asked: Asked, store: Store) -> None:
         one = course.contestant
         if one.name not in names and not one.copy:
             continue
-        conditions = (
-            ("batch", one.scope.batch),
-            ("threads", one.scope.threads),
-            ("mode", one.scope.mode),
-            ("pause_ms", one.scope.pause_ms),
-            ("block_ms", asked.effort.block_ms),
-            ("target_percent", asked.effort.target_percent),
-            ("max_seconds", asked.effort.seconds),
-            ("seed", asked.effort.seed),
-        )
-        task = Task("latency", group, conditions)
+        task = task_of(group, one.scope, asked.effort)
         single = replace(outcome.measured, courses=(course,))
         for made in records.records_of(task, single, outcome.started):
             store.put(made)

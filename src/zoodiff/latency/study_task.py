@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from zoodiff.engines.local import LocalEngine
 from zoodiff.host.environment import Environment, surroundings_of
 from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
-from zoodiff.latency.benchmark import Course, Effort, Measured, with_controls
+from zoodiff.latency.benchmark import Course, Measured, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
-from zoodiff.latency.conditions import Scope
+from zoodiff.latency.record_keys import effort_of, scope_of
 from zoodiff.latency.subject import Contestant, Timed
 from zoodiff.results import Interval
 from zoodiff.stats import ratios
@@ -26,14 +25,13 @@ def measure(
 
     An entry that cannot be loaded or dies becomes a failure; the others go on.
     """
-    settings = task.settings
-    scope = Scope(batch=settings["batch"], threads=settings["threads"])
+    scope, effort = scope_of(task.settings), effort_of(task.settings)
     contestants = [Contestant(str(entry.ref), entry, scope) for entry in task.entries]
     started = now()
     measured = measure_rounds(
         with_controls(contestants),
-        effort_of(settings),
-        lambda one: Timed(one, seed=settings["seed"], limits=engine.limits),
+        effort,
+        lambda one: Timed(one, seed=effort.seed, limits=engine.limits),
         step=on_step,
     )
     for course in measured.courses:
@@ -51,18 +49,6 @@ def measure(
     return records_of(task, measured, started), failures
 
 
-def effort_of(settings: dict[str, Any]) -> Effort:
-    """How much a study measures: a stated number of rounds, in a stated number of processes."""
-    return Effort(
-        seconds=settings["max_seconds"],
-        processes=settings["processes"],
-        most_processes=settings["processes"],
-        rounds=settings["rounds"],
-        block_ms=1000 * settings["block_seconds"],
-        seed=settings["seed"],
-    )
-
-
 def records_of(task: Task, measured: Measured, started: str) -> list[Record]:
     """A record of each contestant, the controls included; all name ``started`` as their group."""
     finished = now()
@@ -73,8 +59,7 @@ def _record(task: Task, course: Course, measured: Measured, started: str, finish
     import numpy as np
 
     one, loaded = course.contestant, course.loaded
-    calls = np.concatenate(course.calls)
-    quantiles = [float(q) for q in np.quantile(calls, [0.1, 0.9, 0.99])]
+    times = course.call_times
     centre = ratios.latency(course.medians)
     return Record(
         key=task.key(one.entry, one.copy),
@@ -100,10 +85,10 @@ def _record(task: Task, course: Course, measured: Measured, started: str, finish
         finished=finished,
         values=LatencyValues(
             median_ms=Interval(value=centre.value, low=centre.low, high=centre.high),
-            p10_ms=quantiles[0],
-            p90_ms=quantiles[1],
-            p99_ms=quantiles[2],
-            calls=len(calls),
+            p10_ms=times.p10,
+            p90_ms=times.p90,
+            p99_ms=times.p99,
+            calls=times.calls,
             round_medians_ms=[float(ms) for rounds in course.medians for ms in rounds],
             round_quartiles_ms=[float(ms) for rounds in course.rounds for ms in rounds],
             process_rounds=[len(rounds) for rounds in course.rounds],

@@ -13,6 +13,8 @@ from zoodiff.data.layouts import open_images
 from zoodiff.data.places import is_address, place
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
+from zoodiff.latency.conditions import Scope
+from zoodiff.latency.record_keys import fixed_effort, task_of
 from zoodiff.store.records import Failure
 from zoodiff.study import config as studies
 from zoodiff.study.config import AccuracyTable, Entries, LoadedStudy
@@ -60,17 +62,16 @@ def plan(loaded: LoadedStudy) -> Plan:
     if study.latency is not None:
         timing = study.latency
         entries = [_weighted(entry, timing.weights) for entry in select("latency", timing)]
-        timing_conditions = (
-            ("batch", timing.batch),
-            ("threads", timing.threads),
-            ("processes", timing.processes),
-            ("rounds", timing.rounds),
-            ("block_seconds", timing.block_seconds),
-            ("max_seconds", timing.max_seconds),
-            ("seed", study.seed),
+        scope = Scope(batch=timing.batch, threads=timing.threads)
+        effort = fixed_effort(
+            processes=timing.processes,
+            rounds=timing.rounds,
+            block_ms=1000 * timing.block_seconds,
+            seconds=timing.max_seconds,
+            seed=study.seed,
         )
         groups = _by_architecture(entries)
-        tasks += [Task("latency", group, timing_conditions) for group in groups]
+        tasks += [task_of(group, scope, effort) for group in groups]
     return Plan(tuple(tasks), tuple(left_out))
 
 

@@ -47,6 +47,18 @@ def latency(
         float,
         typer.Option("--target", help="Stop when ratios are known to this many percent.", min=0.01),
     ] = 1.0,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            "--rounds",
+            help="Rounds in each of exactly --processes processes, as a study has them "
+            "[default: as many as the time allows].",
+            min=3,
+        ),
+    ] = None,
+    block: Annotated[
+        float, typer.Option("--block", help="Milliseconds of a block of calls.", min=0.1)
+    ] = 20.0,
     within: Annotated[
         float, typer.Option("--within", help="Percent within which entries are the same.", min=0)
     ] = 5.0,
@@ -90,6 +102,9 @@ def latency(
         bool, typer.Option("--environment", help="Print the machine, libraries and threads.")
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="For random weights and orders.")] = 0,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure again, whatever the results folder has.")
+    ] = False,
     results: Results = "results",
     allow_code: AllowCode = None,
     worker_seconds: WorkerSeconds = SECONDS,
@@ -115,6 +130,8 @@ def latency(
         seconds=seconds,
         processes=processes,
         target=target,
+        rounds=rounds,
+        block_ms=block,
         within=within,
         controls=controls,
         allow=tuple(allow),
@@ -126,6 +143,7 @@ def latency(
         bound_ms=bound,
         environment=environment,
         seed=seed,
+        fresh=fresh,
         results=results,
         limits=limits_of(worker_seconds, worker_memory),
     )
