@@ -77,7 +77,7 @@ def images(*, space: LabelSpace | None = None, split: str = "") -> ImageSet:
 
     return ImageSet(
         NAME,
-        f"{len(part.labels)} images that come with scikit-learn, the {name} split",
+        f"scikit-learn's {name} split",
         Samples([f"{name}/{k}" for k in range(len(part.labels))], part.labels.tolist()),
         space or LABELS,
         read,
