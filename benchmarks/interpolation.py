@@ -21,6 +21,7 @@ from planted import FILES
 from scipy.stats import norm
 
 from zoodiff.accuracy.attribution.inference import LEVEL, likelihood
+from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.preprocessing_runs import Trials
 from zoodiff.accuracy.subject import contestant
 from zoodiff.data.layouts import open_images
@@ -38,7 +39,7 @@ def main() -> int:
     for file, (right, shift) in FILES.items():
         with LocalEngine() as engine:
             one = contestant(engine, registry.resolve(str(folder / "models" / file)), changes=right)
-            trials = Trials(engine, one, images, range(len(images)), lanes=2)
+            trials = Trials(engine, one, images, PassOptions(lanes=2))
             found = []
             for size in SIZES:
                 answers = trials(

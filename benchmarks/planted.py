@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from zoodiff.accuracy.attribution.inference import infer
+from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.preprocessing_runs import Trials
 from zoodiff.accuracy.subject import contestant
 from zoodiff.data.layouts import open_images
@@ -71,7 +72,7 @@ def main() -> int:
     for file, (right, shift) in FILES.items():
         with LocalEngine() as engine:
             one = contestant(engine, registry.resolve(str(folder / "models" / file)), changes=right)
-            trials = Trials(engine, one, images, range(len(images)), lanes=2)
+            trials = Trials(engine, one, images, PassOptions(lanes=2))
             trials([one.spec])
             assert trials.labels is not None
             known = faults(one.spec)

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from zoodiff.accuracy.checkpoints import Memory
+from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
 from zoodiff.accuracy.measure import default_lanes
 from zoodiff.accuracy.subject import contestant
@@ -114,9 +115,11 @@ def ours(names: tuple[str, ...], folder: Path, lanes: int) -> float:
             contestants,
             images,
             Memory(),
-            lanes=lanes,
-            batch=BATCH,
-            step=lambda done, of: seen.append((done, time.perf_counter())),
+            PassOptions(
+                lanes=lanes,
+                batch=BATCH,
+                step=lambda done, of: seen.append((done, time.perf_counter())),
+            ),
         ).run()
     (first, begin), (last, end) = seen[lanes], seen[-lanes]
     return (last - first) / (end - begin)

@@ -15,7 +15,7 @@ from typing import Any
 from zoodiff.accuracy import measure as passes
 from zoodiff.accuracy import subject
 from zoodiff.accuracy.checkpoints import Part, from_bytes, to_bytes
-from zoodiff.accuracy.evaluation import collect
+from zoodiff.accuracy.evaluation import PassOptions, collect
 from zoodiff.accuracy.evaluator import CHUNK, Evaluator
 from zoodiff.accuracy.measure import Settings, Todo, default_lanes
 from zoodiff.accuracy.subject import Contestant, contestant
@@ -233,11 +233,13 @@ def do_shard(
         [subject.contestant_of(one) for one in data["contestants"]],
         images,
         _Sent(say),
-        lanes=data["lanes"],
-        batch=data["batch"],
-        seed=data["seed"],
-        numbers=data["numbers"],
-        first=data["first"],
+        PassOptions(
+            lanes=data["lanes"],
+            batch=data["batch"],
+            seed=data["seed"],
+            numbers=data["numbers"],
+            first=data["first"],
+        ),
     ).run()
     return {"failed": found.failed}
 

@@ -15,6 +15,7 @@ from zoodiff.accuracy.attribution.preprocessing import explain as take_apart
 from zoodiff.accuracy.attribution.preprocessing_diff import doubt_of
 from zoodiff.accuracy.attribution.reference_runtime import CommonRuntime
 from zoodiff.accuracy.comparison import Comparison
+from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.input_normalization import with_head
 from zoodiff.accuracy.measure import Settings
 from zoodiff.accuracy.preprocessing_runs import Trials
@@ -184,11 +185,13 @@ class Reasons:
                 self._engine,
                 one,
                 self._images,
-                sorted(int(k) for k in drawn),
-                lanes=self._settings.lanes,
-                batch=self._settings.batch,
-                seed=self._settings.seed,
-                step=self._step,
+                PassOptions(
+                    lanes=self._settings.lanes,
+                    batch=self._settings.batch,
+                    seed=self._settings.seed,
+                    numbers=sorted(int(k) for k in drawn),
+                    step=self._step,
+                ),
             )
         found = self._trials[one.name, count]
         found.head = one.head or found.head
