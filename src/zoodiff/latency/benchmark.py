@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import combinations, islice
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.errors import ZoodiffError
 from zoodiff.latency import cpu_affinity as cores
 from zoodiff.latency import system_noise as disturbances
 from zoodiff.latency.ordering import orders
-from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.subject import Contestant, Loaded, Loads
 from zoodiff.stats import ratios
 
 if TYPE_CHECKING:
@@ -61,46 +61,6 @@ class Effort:
     pauses: bool = True
     """Whether the sensitivity to pauses between calls is measured."""
     seed: int = 0
-
-
-class Loads(Protocol):
-    """A contestant in a process; see ``Timed``."""
-
-    def load(self) -> Loaded:
-        """Load the network and warm it up."""
-        ...
-
-    def fitting(self, block_ms: float) -> int:
-        """How many calls fill so many milliseconds."""
-        ...
-
-    def place(self, cores: frozenset[int]) -> None:
-        """Run on these cores only from now on."""
-        ...
-
-    def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
-        """Milliseconds of single calls."""
-        ...
-
-    def overhead(self) -> float:
-        """Milliseconds of a call of nothing."""
-        ...
-
-    def surroundings(self) -> dict[str, Any]:
-        """What the process runs with."""
-        ...
-
-    def peak_rss_bytes(self) -> int:
-        """Peak resident memory of the process."""
-        ...
-
-    def let_go(self) -> None:
-        """Tell the process to end, without waiting for it."""
-        ...
-
-    def close(self) -> None:
-        """End the process."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from zoodiff.latency.conditions import Scope, Stated
 from zoodiff.workers import messages
@@ -57,6 +57,46 @@ def load_request(contestant: Contestant, seed: int) -> messages.Load:
         threads=contestant.scope.threads,
         mode=contestant.scope.mode,
     )
+
+
+class Loads(Protocol):
+    """A contestant in a process; see ``Timed``."""
+
+    def load(self) -> Loaded:
+        """Load the network and warm it up."""
+        ...
+
+    def fitting(self, block_ms: float) -> int:
+        """How many calls fill so many milliseconds."""
+        ...
+
+    def place(self, cores: frozenset[int]) -> None:
+        """Run on these cores only from now on."""
+        ...
+
+    def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
+        """Milliseconds of single calls."""
+        ...
+
+    def overhead(self) -> float:
+        """Milliseconds of a call of nothing."""
+        ...
+
+    def surroundings(self) -> dict[str, Any]:
+        """What the process runs with."""
+        ...
+
+    def peak_rss_bytes(self) -> int:
+        """Peak resident memory of the process."""
+        ...
+
+    def let_go(self) -> None:
+        """Tell the process to end, without waiting for it."""
+        ...
+
+    def close(self) -> None:
+        """End the process."""
+        ...
 
 
 class Timed:

@@ -30,21 +30,7 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
     where its records are more than runs have, or more than can be compared in pairs.
     """
     study = studies.parse(manifest.study_text, f"{manifest.study} (in its run)").study
-    records: list[Record] = []
-    lost: list[Failure] = []
-    for name, record in store.get_all(manifest.records).items():
-        if record is None:
-            kind, _, file = name.partition("/")
-            lost.append(
-                Failure(
-                    kind=kind,  # type: ignore[arg-type]
-                    entry=file,
-                    architecture=None,
-                    reason="its record is missing or damaged; run the study again to measure it",
-                )
-            )
-        else:
-            records.append(record)
+    records, lost = _read(store, manifest)
     explanations = [
         Explained(
             architecture=record.architecture,
@@ -84,6 +70,26 @@ def assemble(store: Store, manifest: Manifest) -> StudyResult:
         study_sha256=manifest.study_sha256,
         notes=_notes(records),
     )
+
+
+def _read(store: Store, manifest: Manifest) -> tuple[list[Record], list[Failure]]:
+    """The records of a run, and those that are missing or damaged as failures."""
+    records: list[Record] = []
+    lost: list[Failure] = []
+    for name, record in store.get_all(manifest.records).items():
+        if record is not None:
+            records.append(record)
+            continue
+        kind, _, file = name.partition("/")
+        lost.append(
+            Failure(
+                kind=kind,  # type: ignore[arg-type]
+                entry=file,
+                architecture=None,
+                reason="its record is missing or damaged; run the study again to measure it",
+            )
+        )
+    return records, lost
 
 
 def _unread(records: list[Record], reasons: dict[str, str]) -> list[Failure]:
