@@ -23,9 +23,9 @@ from scipy.stats import norm
 from zoodiff.accuracy.attribution.inference import LEVEL, likelihood
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.preprocessing_runs import Trials
-from zoodiff.accuracy.subject import contestant
+from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.zoos import registry
 
 SIZES = (224, 240, 256, 272, 288, 320)
@@ -37,9 +37,11 @@ def main() -> int:
     folder = Path(sys.argv[1])
     images = open_images(str(folder / "images"))
     for file, (right, shift) in FILES.items():
-        with LocalEngine() as engine:
-            one = contestant(engine, registry.resolve(str(folder / "models" / file)), changes=right)
-            trials = Trials(engine, one, images, PassOptions(lanes=2))
+        with WorkerPool() as engine:
+            one = evaluated_entry(
+                engine, registry.resolve(str(folder / "models" / file)), changes=right
+            )
+            trials = Trials(engine, one, images, PassOptions(pipelines=2))
             found = []
             for size in SIZES:
                 answers = trials(

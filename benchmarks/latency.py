@@ -31,10 +31,10 @@ from typing import Any
 
 import numpy as np
 
-from zoodiff.latency.benchmark import Effort, measure, with_controls
+from zoodiff.latency.benchmark import Budget, measure, with_controls
 from zoodiff.latency.comparison import read
-from zoodiff.latency.conditions import Stated
-from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.conditions import MeasuredConditions
+from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.zoos import registry
 
 LAYERS = {"A": [9] * 20, "B2": [9] * 20 + [3], "B5": [9] * 20 + [9]}
@@ -127,12 +127,18 @@ class Process:
 class Pooled:
     """One of the pool's processes, as the measuring loop wants it."""
 
-    def __init__(self, one: Contestant, process: Process) -> None:
+    def __init__(self, one: TimedEntry, process: Process) -> None:
         self.name, self.process = one.name, process
 
     def load(self) -> Loaded:
         return Loaded(
-            "file", None, (CHANNELS, SIDE, SIDE), Stated(self.name, "file", "", {}), {}, 0, {}
+            "file",
+            None,
+            (CHANNELS, SIDE, SIDE),
+            MeasuredConditions(self.name, "file", "", {}),
+            {},
+            0,
+            {},
         )
 
     def fitting(self, block_ms: float) -> int:
@@ -147,7 +153,7 @@ class Pooled:
     def overhead(self) -> float:
         return 0.0
 
-    def surroundings(self) -> dict[str, Any]:
+    def runtime_info(self) -> dict[str, Any]:
         return {}
 
     def peak_rss_bytes(self) -> int:
@@ -195,12 +201,12 @@ Way = Callable[[dict[str, list[Process]], float, int], dict[str, Found]]
 
 
 def ours(drawn: dict[str, list[Process]], seconds: float, trial: int) -> dict[str, Found]:
-    """``zoodiff``: four contestants and a control."""
+    """``zoodiff``: four entries and a control."""
     entry: Any = registry.resolve("torchvision:resnet18@random")  # nothing looks into it
-    contestants = [Contestant(name, entry) for name in NAMES]
+    subjects = [TimedEntry(name, entry) for name in NAMES]
     left = {name: list(processes) for name, processes in drawn.items()}
     left["A (control)"] = left.pop("control")
-    effort = Effort(
+    budget = Budget(
         seconds=2 * len(NAMES) * seconds,  # a process gets half of its share at first
         processes=PROCESSES,
         most_processes=PROCESSES,
@@ -208,7 +214,7 @@ def ours(drawn: dict[str, list[Process]], seconds: float, trial: int) -> dict[st
         seed=trial,
     )
     measured = measure(
-        with_controls(contestants), effort, lambda one: Pooled(one, left[one.name].pop())
+        with_controls(subjects), budget, lambda one: Pooled(one, left[one.name].pop())
     )
     SPENT.append(measured.seconds)
     timings = read(measured)

@@ -20,9 +20,9 @@ import numpy as np
 from zoodiff.accuracy.attribution.inference import infer
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.preprocessing_runs import Trials
-from zoodiff.accuracy.subject import contestant
+from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import registry
 
@@ -70,9 +70,11 @@ def main() -> int:
     named = planted = 0
     wrong = clean = 0
     for file, (right, shift) in FILES.items():
-        with LocalEngine() as engine:
-            one = contestant(engine, registry.resolve(str(folder / "models" / file)), changes=right)
-            trials = Trials(engine, one, images, PassOptions(lanes=2))
+        with WorkerPool() as engine:
+            one = evaluated_entry(
+                engine, registry.resolve(str(folder / "models" / file)), changes=right
+            )
+            trials = Trials(engine, one, images, PassOptions(pipelines=2))
             trials([one.spec])
             assert trials.labels is not None
             known = faults(one.spec)

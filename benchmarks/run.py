@@ -8,7 +8,6 @@
 ``latency``   what `zoodiff latency` takes beside loading networks and timing them
 ``study``     the study ``quick`` from an empty results folder
 ``diff``      diffs of large graphs, and how their time grows
-``ir``        the graph's own containers beside those of onnx-ir
 ``matrix``    all networks of the four zoos, and all pairs of one architecture
 """
 
@@ -71,7 +70,7 @@ def startup() -> list[Row]:
 
 def describe() -> Iterator[Row]:
     from zoodiff.architecture.describe import describe as describe_entry
-    from zoodiff.engines.local import LocalEngine
+    from zoodiff.engines.pool import WorkerPool
     from zoodiff.errors import ZoodiffError
     from zoodiff.graph.cost import count
     from zoodiff.zoos import registry
@@ -81,7 +80,7 @@ def describe() -> Iterator[Row]:
         failures: list[str] = []
         off: list[str] = []
         checked = 0
-        with LocalEngine() as engine:
+        with WorkerPool() as engine:
             for model in zoo.models():
                 weights = model.default_weights
                 if zoo.name == "onnx" and weights is not None and weights.url is not None:
@@ -119,11 +118,11 @@ def describe() -> Iterator[Row]:
 
 def memory() -> Iterator[Row]:
     from zoodiff.architecture.describe import describe as describe_entry
-    from zoodiff.engines.local import LocalEngine
+    from zoodiff.engines.pool import WorkerPool
     from zoodiff.zoos import registry
 
     for name in LARGEST:
-        with LocalEngine() as engine:
+        with WorkerPool() as engine:
             _, answer = describe_entry(engine, registry.resolve(name))
         peak = float(str(answer["peak_rss_bytes"])) / 1e9
         yield (f"{name}: peak memory of its worker", "under 1.5 GB", f"{peak:.2f} GB")
@@ -184,63 +183,6 @@ def diff() -> Iterator[Row]:
             )
         growth = took[10_000] / took[1_000]
         yield (f"growth from 1,000 to 10,000 nodes, {kind}", "near 10", f"{growth:.1f}")
-
-
-def ir() -> Iterator[Row]:
-    """Why graphs are our own dataclasses: the same work on the ONNX project's containers."""
-    import onnx_ir
-
-    from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
-
-    def own() -> None:
-        shape = (1, 16, 32, 32)
-        tensors, nodes = {"x": Tensor("x", shape)}, []
-        for k in range(10_000):
-            window = {
-                "kernel_shape": [3, 3],
-                "pads": [1, 1, 1, 1],
-                "strides": [1, 1],
-                "group": 1,
-            }
-            weight = Parameter(f"w{k}", (16, 16, 3, 3))
-            given = f"t{k - 1}" if k else "x"
-            nodes.append(Node("Conv", f"n{k}", (given,), (f"t{k}",), window, (weight,)))
-            tensors[f"t{k}"] = Tensor(f"t{k}", shape)
-        Graph("g", (tensors["x"],), (tensors["t9999"],), tuple(nodes), tensors)
-
-    def theirs() -> None:
-        shape = onnx_ir.Shape((1, 16, 32, 32))
-        kind = onnx_ir.TensorType(onnx_ir.DataType.FLOAT)
-        current = onnx_ir.Value(name="x", shape=shape, type=kind)
-        first, nodes = current, []
-        for k in range(10_000):
-            weight = onnx_ir.Value(name=f"w{k}", shape=onnx_ir.Shape((16, 16, 3, 3)), type=kind)
-            attributes = [
-                onnx_ir.AttrInt64s("kernel_shape", [3, 3]),
-                onnx_ir.AttrInt64s("pads", [1, 1, 1, 1]),
-                onnx_ir.AttrInt64s("strides", [1, 1]),
-                onnx_ir.AttrInt64("group", 1),
-            ]
-            node = onnx_ir.Node("", "Conv", [current, weight], attributes, name=f"n{k}")
-            current = node.outputs[0]
-            current.shape, current.type = shape, kind
-            nodes.append(node)
-        onnx_ir.Graph([first], [current], nodes=nodes, opset_imports={"": 18})
-
-    times = []
-    for work in (own, theirs):
-        begin = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begin)
-    loading = wall([sys.executable, "-c", "import onnx_ir"], 3) - wall(
-        [sys.executable, "-c", ""], 3
-    )
-    yield (
-        "building a graph of 10,000 nodes",
-        "",
-        f"onnx-ir {times[1]:.2f} s, own {times[0]:.2f} s",
-    )
-    yield ("importing onnx-ir", "", f"{loading:.2f} s")
 
 
 def matrix() -> Iterator[Row]:
@@ -317,7 +259,6 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
     "latency": latency,
     "study": study,
     "diff": diff,
-    "ir": ir,
     "matrix": matrix,
 }
 

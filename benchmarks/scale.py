@@ -119,7 +119,7 @@ class Watcher:
 def study_run(text: str, results: Path, name: str, watcher: Watcher) -> tuple[float, dict, int]:
     """Seconds of a run from nothing, its records without times, and its failures."""
     from zoodiff.engines.choose import Choice
-    from zoodiff.store.comparable import timeless
+    from zoodiff.store.comparable import comparable
     from zoodiff.store.folder import Store
     from zoodiff.study import config as study
     from zoodiff.study.run import run
@@ -128,7 +128,7 @@ def study_run(text: str, results: Path, name: str, watcher: Watcher) -> tuple[fl
     begin = time.perf_counter()
     outcome = run(study.parse(text), store, watcher, engine=Choice(name, jobs=2))
     spent = time.perf_counter() - begin
-    found = {record.key: timeless(record) for record in store}
+    found = {record.key: comparable(record) for record in store}
     return spent, found, len(outcome.manifest.failures)
 
 

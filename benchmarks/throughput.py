@@ -22,10 +22,10 @@ from pathlib import Path
 from zoodiff.accuracy.checkpoints import Memory
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
-from zoodiff.accuracy.measure import default_lanes
-from zoodiff.accuracy.subject import contestant
+from zoodiff.accuracy.measure import default_pipelines
+from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.zoos import registry
 
 BATCH = 16
@@ -102,26 +102,27 @@ def process(script: str, *arguments: str, threads: int = 1) -> object:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def ours(names: tuple[str, ...], folder: Path, lanes: int) -> float:
+def ours(names: tuple[str, ...], folder: Path, pipelines: int) -> float:
     """Images per second between the first and the last chunk."""
     images = open_images(str(folder))
     seen: list[tuple[int, float]] = []
-    with LocalEngine() as engine:
-        contestants = [
-            contestant(engine, registry.resolve(f"torchvision:{name}@random")) for name in names
+    with WorkerPool() as engine:
+        subjects = [
+            evaluated_entry(engine, registry.resolve(f"torchvision:{name}@random"))
+            for name in names
         ]
         Evaluator(
             engine,
-            contestants,
+            subjects,
             images,
             Memory(),
             PassOptions(
-                lanes=lanes,
+                pipelines=pipelines,
                 batch=BATCH,
                 step=lambda done, of: seen.append((done, time.perf_counter())),
             ),
         ).run()
-    (first, begin), (last, end) = seen[lanes], seen[-lanes]
+    (first, begin), (last, end) = seen[pipelines], seen[-pipelines]
     return (last - first) / (end - begin)
 
 
@@ -131,7 +132,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=2000)
     options = parser.parse_args()
-    lanes = default_lanes()
+    pipelines = default_pipelines()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "val"
         files = sorted((options.folder / "images").glob("*.JPEG"))
@@ -149,11 +150,13 @@ def main() -> int:
         for names in SETS:
             decode = min(alone[name][0] for name in names)
             network = sum(alone[name][1] for name in names)
-            limit = lanes / (decode + network)
-            reached = ours(names, folder, lanes)
+            limit = pipelines / (decode + network)
+            reached = ours(names, folder, pipelines)
             other = ""
             if len(names) == 1:
-                rate = process(TIMM, names[0], str(folder), str(BATCH), str(lanes), threads=lanes)
+                rate = process(
+                    TIMM, names[0], str(folder), str(BATCH), str(pipelines), threads=pipelines
+                )
                 other = f"{float(str(rate)) / limit:.2f}"
             print(
                 f"| {', '.join(names)} | {1e3 * decode:.2f} | {1e3 * network:.2f} | {limit:.1f} "

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Model, Weights, WorkerSpec
 
@@ -99,7 +99,7 @@ def fake_zoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeZoo]:
     registry.models.cache_clear()
 
 
-class KeptEngine(LocalEngine):
+class KeptEngine(WorkerPool):
     """Workers that outlive the ``with`` they were started in: frameworks take seconds to start."""
 
     def __exit__(self, *_: object) -> None:
@@ -107,23 +107,23 @@ class KeptEngine(LocalEngine):
 
 
 @contextlib.contextmanager
-def keeping_workers() -> Iterator[LocalEngine]:
+def keeping_workers() -> Iterator[WorkerPool]:
     engine = KeptEngine()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoodiff.api.pools.LocalEngine", lambda limits=None: engine)
+        patch.setattr("zoodiff.api.pools.WorkerPool", lambda limits=None: engine)
         yield engine
     engine.close()
 
 
 @pytest.fixture(scope="module")
-def kept_workers() -> Iterator[LocalEngine]:
+def kept_workers() -> Iterator[WorkerPool]:
     """The functions of ``zoodiff.api`` share their workers within the module that asks for this."""
     with keeping_workers() as engine:
         yield engine
 
 
 @pytest.fixture
-def fresh_workers(kept_workers: LocalEngine) -> Iterator[LocalEngine]:
+def fresh_workers(kept_workers: WorkerPool) -> Iterator[WorkerPool]:
     """The same for one test whose workers must start after something that it does itself."""
     with keeping_workers() as engine:
         yield engine

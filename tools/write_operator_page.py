@@ -30,8 +30,8 @@ HEAD = """# Canonical operators
 
 The operators of the [canonical graph](architecture.md#the-canonical-graph), written by
 `tools/write_operator_page.py` from `graph/operators/`. Names are ONNX's where
-[ONNX has the operator](https://onnx.ai/onnx/operators/). Frontends write these and no other
-spelling; a graph from a worker that has other attributes, or attributes of another type, is
+[ONNX has the operator](https://onnx.ai/onnx/operators/). Frontends write only these
+forms; a graph from a worker that has other attributes, or attributes of another type, is
 refused. What a frontend does not understand keeps its source's name with the source as prefix
 (`aten::roll`, `onnx::MaxPool`), or ONNX's own name, and any attributes.
 

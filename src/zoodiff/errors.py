@@ -4,7 +4,7 @@ The command prints the sentence and ends with ``exit_code``; a traceback appears
 ``--debug``. Exit codes are those of the design: 2 for usage or input, 3 for a measurement that
 could not be made.
 
-Sentences quote names and messages of strangers, so ``str`` of an error is harmless text (see
+Sentences quote names and messages of untrusted files, so ``str`` of an error is harmless text (see
 ``zoodiff.text``), wherever it is printed, logged or stored; ``args`` holds what was raised.
 """
 

@@ -1,4 +1,4 @@
-"""Tar archives from strangers, read with Python's ``tarfile``.
+"""Untrusted tar archives, read with Python's ``tarfile``.
 
 ``tarfile`` reads extended headers and long names in one piece, of whatever size the archive says,
 follows them through any number of blocks, and keeps every member that it has seen. Here the bytes

@@ -1,7 +1,7 @@
 """Makes text from outside harmless wherever it is shown or written.
 
 Names of files, of layers, of classes and of data sets, labels, titles, messages of workers and of
-libraries come from strangers. They may hold escape sequences that set a terminal's title, line
+libraries are untrusted. They may hold escape sequences that set a terminal's title, line
 breaks that forge lines, marks that turn the direction of writing, markup, or spreadsheet formulas.
 There is one function per place that text goes to:
 

@@ -26,10 +26,10 @@ from zoodiff.accuracy.predictions import (
     probabilities,
     to_parquet,
 )
-from zoodiff.accuracy.subject import changes_of, contestant
+from zoodiff.accuracy.subject import changes_of, evaluated_entry
 from zoodiff.data.labels import find
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, StudyError, UsageError
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues
@@ -93,10 +93,10 @@ def test_parquet_keeps_everything_and_little_space(tmp_path: Path) -> None:
 def run(folder: Path, data: Path, *paths: str, **settings: object):
     store = Store(folder / "results")
     store.prepare()
-    with LocalEngine() as engine:
-        contestants = [contestant(engine, registry.resolve(x), changes=PLAIN) for x in paths]
+    with WorkerPool() as engine:
+        subjects = [evaluated_entry(engine, registry.resolve(x), changes=PLAIN) for x in paths]
         return (
-            measure(engine, contestants, open_images(str(data)), store, Settings(**settings)),  # type: ignore[arg-type]
+            measure(engine, subjects, open_images(str(data)), store, Settings(**settings)),  # type: ignore[arg-type]
             store,
         )
 
@@ -105,7 +105,7 @@ def run(folder: Path, data: Path, *paths: str, **settings: object):
 def test_accuracy_by_hand(tmp_path: Path) -> None:
     data = painted(tmp_path / "data")
     right, swapped = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))
-    outcome, store = run(tmp_path, data, right, swapped, lanes=2, batch=3)
+    outcome, store = run(tmp_path, data, right, swapped, pipelines=2, batch=3)
     first, second = (record.values for record in outcome.records)
     assert isinstance(first, AccuracyValues)
     assert isinstance(second, AccuracyValues)
@@ -166,8 +166,8 @@ def test_batch_and_lanes_change_nothing(tmp_path: Path) -> None:
     data = painted(tmp_path / "data", each=40)
     path = network(tmp_path / "a.onnx")
     tables = []
-    for lanes, batch in ((1, 1), (2, 7), (1, 64)):
-        outcome, store = run(tmp_path, data, path, lanes=lanes, batch=batch, fresh=True)
+    for pipelines, batch in ((1, 1), (2, 7), (1, 64)):
+        outcome, store = run(tmp_path, data, path, pipelines=pipelines, batch=batch, fresh=True)
         tables.append(of_record(store, outcome.records[0]))
     for other in tables[1:]:
         assert np.array_equal(other.images, tables[0].images)
@@ -176,18 +176,18 @@ def test_batch_and_lanes_change_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.onnx
-@pytest.mark.parametrize(("all_lanes", "one_lane"), [(1, 1), (400, 200), (1 << 20, 100)])
+@pytest.mark.parametrize(("all_pipelines", "one_pipeline"), [(1, 1), (400, 200), (1 << 20, 100)])
 def test_how_many_images_are_held_at_once_changes_nothing(
-    all_lanes: int, one_lane: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    all_pipelines: int, one_pipeline: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With one byte every image is a large one, handed over alone."""
     data = painted(tmp_path / "data")
     (data / "0" / "broken.png").symlink_to("broken.png")
     paths = [network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))]
-    one, _ = run(tmp_path / "whole", data, *paths, lanes=2, batch=3, bad_percent=50)
-    monkeypatch.setattr(encoded, "_ALL_LANES", all_lanes)
-    monkeypatch.setattr(encoded, "_ONE_LANE", one_lane)
-    other, _ = run(tmp_path / "pieces", data, *paths, lanes=2, batch=3, bad_percent=50)
+    one, _ = run(tmp_path / "whole", data, *paths, pipelines=2, batch=3, bad_percent=50)
+    monkeypatch.setattr(encoded, "_ALL_PIPELINES", all_pipelines)
+    monkeypatch.setattr(encoded, "_ONE_PIPELINE", one_pipeline)
+    other, _ = run(tmp_path / "pieces", data, *paths, pipelines=2, batch=3, bad_percent=50)
     assert len(one.left_out) == 1
     assert one.left_out == other.left_out
     assert [r.values.top1 for r in one.records] == [r.values.top1 for r in other.records]
@@ -252,16 +252,16 @@ def test_guards_name_what_is_doubtful(tmp_path: Path) -> None:
     outcome, _ = run(tmp_path, data, network(tmp_path / "a.onnx", (1, 2, 3, 0)))
     values = outcome.records[0].values
     assert isinstance(values, AccuracyValues)
-    assert "no better than chance" in values.guards[0]
+    assert "no better than chance" in values.failed_checks[0]
     path = network(tmp_path / "b.onnx")
     store = Store(tmp_path / "results")
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         dark = changes_of(["mean=-1e4,0,0"])
-        contestants = [contestant(engine, registry.resolve(path), changes=dark)]
-        constant = measure(engine, contestants, open_images(str(data)), store, Settings())
+        subjects = [evaluated_entry(engine, registry.resolve(path), changes=dark)]
+        constant = measure(engine, subjects, open_images(str(data)), store, Settings())
     values = constant.records[0].values
     assert isinstance(values, AccuracyValues)
-    assert any("one class for 100 %" in guard for guard in values.guards)
+    assert any("one class for 100 %" in check for check in values.failed_checks)
 
 
 @pytest.mark.onnx
@@ -275,14 +275,16 @@ def test_classes_that_an_entry_does_not_know_count_as_wrong_and_are_said(tmp_pat
         )
     path, store = network(tmp_path / "a.onnx"), Store(tmp_path / "results")
     store.prepare()
-    with LocalEngine() as engine:
-        one = contestant(engine, registry.resolve(path), changes=PLAIN, labels=find(str(space)))
+    with WorkerPool() as engine:
+        one = evaluated_entry(
+            engine, registry.resolve(path), changes=PLAIN, labels=find(str(space))
+        )
         (record,) = measure(
             engine, [one], open_images(str(tmp_path / "data")), store, Settings()
         ).records
     assert isinstance(record.values, AccuracyValues)
     assert record.values.top1.value == pytest.approx(200 / 3)
-    assert record.values.guards == [
+    assert record.values.failed_checks == [
         "it has no output for 1 of 3 classes, unicorn for one: 1 of 3 images count as wrong"
     ]
 
@@ -304,9 +306,9 @@ def test_answers_that_depend_on_the_batch_are_doubtful(tmp_path: Path) -> None:
     first, second = (record.values for record in outcome.records)
     assert isinstance(first, AccuracyValues)
     assert isinstance(second, AccuracyValues)
-    assert first.guards == []
-    (guard,) = second.guards
-    assert "its answers depend on more than the image" in guard
+    assert first.failed_checks == []
+    (check,) = second.failed_checks
+    assert "its answers depend on more than the image" in check
 
 
 @pytest.mark.onnx
@@ -315,13 +317,13 @@ def test_outputs_that_are_no_numbers_are_no_result(tmp_path: Path) -> None:
     good, bad = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx")
     tiny = ["std=1e-40,1e-40,1e-40", "mean=0,0,0"]  # dividing by it overflows
     store = Store(tmp_path / "results")
-    with LocalEngine() as engine:
-        contestants = [
-            contestant(engine, registry.resolve(good), changes=PLAIN),
-            contestant(engine, registry.resolve(bad), changes=changes_of(tiny)),
+    with WorkerPool() as engine:
+        subjects = [
+            evaluated_entry(engine, registry.resolve(good), changes=PLAIN),
+            evaluated_entry(engine, registry.resolve(bad), changes=changes_of(tiny)),
         ]
-        outcome = measure(engine, contestants, open_images(str(data)), store, Settings())
-    assert [record.entry for record in outcome.records] == [contestants[0].name]
+        outcome = measure(engine, subjects, open_images(str(data)), store, Settings())
+    assert [record.entry for record in outcome.records] == [subjects[0].name]
     assert "gave outputs that are no numbers" in outcome.failures[0].reason
 
 
@@ -343,7 +345,7 @@ def test_a_killed_run_goes_on_and_ends_alike(tmp_path: Path) -> None:
     path = network(tmp_path / "a.onnx")
     command = [
         *(sys.executable, "-m", "zoodiff.cli.app", "accuracy", path, "--data", str(data)),
-        *("--lanes", "1", "--results", str(tmp_path / "killed"), "--json", "--batch", "1"),
+        *("--pipelines", "1", "--results", str(tmp_path / "killed"), "--json", "--batch", "1"),
         *("--preprocessing", "value_range=0,1", "--preprocessing", "mean=0,0,0"),
         *("--preprocessing", "std=1,1,1"),
     ]
@@ -363,7 +365,7 @@ def test_a_killed_run_goes_on_and_ends_alike(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     assert done.stdout
     (again,) = list(Store(tmp_path / "killed"))
-    outcome, _ = run(tmp_path, data, path, lanes=1)
+    outcome, _ = run(tmp_path, data, path, pipelines=1)
     assert again.values.top1 == outcome.records[0].values.top1  # type: ignore[union-attr]
     assert again.conditions["data_sha256"] == outcome.records[0].conditions["data_sha256"]
     assert not list(parts.glob("*"))
@@ -390,14 +392,14 @@ def test_top1_as_an_independent_program_has_it(tmp_path: Path) -> None:
     images = open_images(str(REAL / "images"))
     store = Store(tmp_path)
     store.prepare()
-    with LocalEngine() as engine:
-        contestants = [
-            contestant(
+    with WorkerPool() as engine:
+        subjects = [
+            evaluated_entry(
                 engine, registry.resolve(str(REAL / "models" / name)), changes={**usual, **own}
             )
             for name, own in files.items()
         ]
-        outcome = measure(engine, contestants, images, store, Settings(lanes=2))
+        outcome = measure(engine, subjects, images, store, Settings(pipelines=2))
     for record, name in zip(outcome.records, files, strict=True):
         stored = of_record(store, record)
         assert len(stored.images) == 250
@@ -416,7 +418,7 @@ def test_top1_as_an_independent_program_has_it(tmp_path: Path) -> None:
 def test_a_clear_difference_is_decided_by_few_images_and_stays_decided(tmp_path: Path) -> None:
     data = painted(tmp_path / "data", each=500)
     right, swapped = network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3))
-    outcome, store = run(tmp_path, data, right, swapped, decide=5.0, lanes=2)
+    outcome, store = run(tmp_path, data, right, swapped, decide=5.0, pipelines=2)
     values = outcome.records[0].values
     assert isinstance(values, AccuracyValues)
     assert values.images < 1000  # of 2,000
@@ -424,7 +426,7 @@ def test_a_clear_difference_is_decided_by_few_images_and_stays_decided(tmp_path:
     assert pair.verdict == "different"
     assert pair.sequence is not None
     assert pair.sequence.low > 5.0
-    again, _ = run(tmp_path, data, right, swapped, decide=5.0, lanes=2)
+    again, _ = run(tmp_path, data, right, swapped, decide=5.0, pipelines=2)
     assert again.images_per_second is None
 
 
@@ -456,9 +458,9 @@ def test_agreement_without_labels_by_hand(tmp_path: Path) -> None:
     images = open_images(str(data))
     assert not images.labelled
     names = (network(tmp_path / "a.onnx"), network(tmp_path / "b.onnx", (1, 0, 2, 3)))
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         one, other = (
-            contestant(engine, registry.resolve(x), changes=PLAIN, labels=find(str(space)))
+            evaluated_entry(engine, registry.resolve(x), changes=PLAIN, labels=find(str(space)))
             for x in names
         )
         found = agree(engine, [one, other], images, Settings())

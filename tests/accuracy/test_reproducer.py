@@ -14,9 +14,9 @@ import pytest
 from zoodiff.accuracy.comparison import compare
 from zoodiff.accuracy.measure import Settings, measure
 from zoodiff.accuracy.reproducer import write
-from zoodiff.accuracy.subject import changes_of, contestant
+from zoodiff.accuracy.subject import changes_of, evaluated_entry
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import UsageError
 from zoodiff.store.folder import Store
 from zoodiff.zoos import registry
@@ -33,9 +33,9 @@ FILES = (
 def test_two_real_files(tmp_path: Path) -> None:
     images = open_images(str(REAL / "images"))
     recipe = changes_of(["resize=256"])
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         first, second = (
-            contestant(engine, registry.resolve(str(REAL / "models" / name)), changes=recipe)
+            evaluated_entry(engine, registry.resolve(str(REAL / "models" / name)), changes=recipe)
             for name in FILES
         )
         first = replace(first, spec=replace(first.spec, channel_order="BGR"))
@@ -84,8 +84,8 @@ def test_two_real_files(tmp_path: Path) -> None:
 def test_two_zoos_with_random_weights(tmp_path: Path) -> None:
     images = open_images(str(REAL / "images"))
     names = ("torchvision:resnet18@random", "keras:MobileNetV2@random")
-    with LocalEngine() as engine:
-        sides = [contestant(engine, registry.resolve(name)) for name in names]
+    with WorkerPool() as engine:
+        sides = [evaluated_entry(engine, registry.resolve(name)) for name in names]
         store = Store(tmp_path / "results")
         store.prepare()
         outcome = measure(engine, sides, images, store, Settings(1, limit=4))

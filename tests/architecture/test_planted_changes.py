@@ -1,7 +1,7 @@
 """The diff against planted changes, in the graphs of real networks.
 
 Each trial plants one change at a random place and wants exactly one finding, of that kind and at
-that place; changes of spelling must give none.
+that place; equivalent forms must give none.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def test_a_planted_change_is_named_and_nothing_else(name: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", plants.SPELLINGS)
-def test_a_change_of_spelling_is_not_seen(name: str) -> None:
+@pytest.mark.parametrize("name", plants.EQUIVALENT_FORMS)
+def test_an_equivalent_form_is_not_seen(name: str) -> None:
     total = Counter()
-    for path, original, changed, _ in trials(plants.SPELLINGS[name], name, TRIALS):
+    for path, original, changed, _ in trials(plants.EQUIVALENT_FORMS[name], name, TRIALS):
         total[path.name] += 1
         assert said(original, changed) == [], path.name
         assert fingerprint(original) == fingerprint(changed), path.name

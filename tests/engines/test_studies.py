@@ -14,7 +14,7 @@ from PIL import Image
 
 from zoodiff.accuracy import sharding
 from zoodiff.engines.choose import Choice
-from zoodiff.store.comparable import timeless
+from zoodiff.store.comparable import comparable
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues
 from zoodiff.study import config
@@ -114,7 +114,7 @@ def records(folder: Path, results: Path, choice: Choice, watcher: Watcher) -> di
     for name in outcome.manifest.records:
         record = store.get(name)
         assert record is not None
-        found[record.key] = timeless(record)
+        found[record.key] = comparable(record)
         if isinstance(record.values, AccuracyValues):
             found[record.key]["predictions"] = store.read_attachment(record)
     assert len(found) == len(outcome.manifest.records)
@@ -199,7 +199,7 @@ def test_an_interrupted_pass_goes_on_with_what_its_parts_say(
     store = Store(tmp_path)
     outcome = run(config.load_study(str(material / "study.toml")), store, Watcher())
     found = [store.get(name) for name in outcome.manifest.records]
-    again = {one.key: timeless(one) for one in found if one is not None}
+    again = {one.key: comparable(one) for one in found if one is not None}
     without_files = {
         key: {k: v for k, v in one.items() if k != "predictions"}
         for key, one in undisturbed.items()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zoodiff import api
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.comparison import Comparison, Effort, compare
 from zoodiff.errors import UsageError
 from zoodiff.zoos import registry
@@ -23,12 +23,12 @@ PAIRS = Path(__file__).resolve().parents[3] / "shared" / "pairs"
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[LocalEngine]:
-    with LocalEngine(None) as workers:
+def engine() -> Iterator[WorkerPool]:
+    with WorkerPool(None) as workers:
         yield workers
 
 
-def ask(engine: LocalEngine, a: Path, b: Path, **effort: Any) -> Comparison:
+def ask(engine: WorkerPool, a: Path, b: Path, **effort: Any) -> Comparison:
     return compare(engine, registry.resolve(str(a)), registry.resolve(str(b)), Effort(**effort))
 
 
@@ -104,7 +104,7 @@ def apart(a: Path, b: Path) -> float:
     return float(np.abs(one - two).max() / np.ptp(one))
 
 
-def test_a_file_is_the_same_function_as_its_copy(engine: LocalEngine, tmp_path: Path) -> None:
+def test_a_file_is_the_same_function_as_its_copy(engine: WorkerPool, tmp_path: Path) -> None:
     a, b = network(tmp_path, "a"), network(tmp_path, "b")
     found = ask(engine, a, b)
     answer = found.answer
@@ -117,13 +117,13 @@ def test_a_file_is_the_same_function_as_its_copy(engine: LocalEngine, tmp_path: 
     assert answer.domain.batches == (1, 3)
 
 
-def test_an_answer_is_no_condition(engine: LocalEngine, tmp_path: Path) -> None:
+def test_an_answer_is_no_condition(engine: WorkerPool, tmp_path: Path) -> None:
     answer = ask(engine, network(tmp_path, "a"), network(tmp_path, "b")).answer
     with pytest.raises(TypeError, match=r"same_function"):
         bool(answer)
 
 
-def test_padding_differs_and_is_the_cause(engine: LocalEngine, tmp_path: Path) -> None:
+def test_padding_differs_and_is_the_cause(engine: WorkerPool, tmp_path: Path) -> None:
     a = network(tmp_path, "a", open_size=False)
     b = network(tmp_path, "b", open_size=False, pads=0)
     assert apart(a, b) > 1e-3
@@ -136,7 +136,7 @@ def test_padding_differs_and_is_the_cause(engine: LocalEngine, tmp_path: Path) -
 
 @pytest.mark.parametrize("tensor", ["w1", "b1", "w2", "b2", "w3", "b3"])
 def test_a_fault_of_a_thousandth_in_one_layer_is_found(
-    engine: LocalEngine, tmp_path: Path, tensor: str
+    engine: WorkerPool, tmp_path: Path, tensor: str
 ) -> None:
     a = network(tmp_path, "a", open_size=False)
     changed = values_of(a)[tensor]
@@ -150,7 +150,7 @@ def test_a_fault_of_a_thousandth_in_one_layer_is_found(
 
 @pytest.mark.parametrize("seed", range(3))
 def test_channels_in_another_order_are_the_same_function(
-    engine: LocalEngine, tmp_path: Path, seed: int
+    engine: WorkerPool, tmp_path: Path, seed: int
 ) -> None:
     a = network(tmp_path, "a", open_size=False, seed=seed)
     v, order = values_of(a), np.random.default_rng(seed).permutation(8)
@@ -165,9 +165,7 @@ def test_channels_in_another_order_are_the_same_function(
     assert answer.because == ("weights",)
 
 
-def test_a_clip_that_usual_inputs_do_not_reach_is_found(
-    engine: LocalEngine, tmp_path: Path
-) -> None:
+def test_a_clip_that_usual_inputs_do_not_reach_is_found(engine: WorkerPool, tmp_path: Path) -> None:
     a, b = (
         network(tmp_path, "a", open_size=False),
         network(tmp_path, "b", open_size=False, cap=20.0),
@@ -178,14 +176,14 @@ def test_a_clip_that_usual_inputs_do_not_reach_is_found(
     assert answer.because == ("ARC130",)
 
 
-def test_a_cap_that_nothing_reaches_is_without_effect(engine: LocalEngine, tmp_path: Path) -> None:
+def test_a_cap_that_nothing_reaches_is_without_effect(engine: WorkerPool, tmp_path: Path) -> None:
     a, b = network(tmp_path, "a", open_size=False), network(tmp_path, "b", open_size=False, cap=1e9)
     answer = ask(engine, a, b).answer
     assert answer.same_function is True
     assert answer.up_to == ("ARC130",)
 
 
-def test_graphs_alone_do_not_decide(engine: LocalEngine, tmp_path: Path) -> None:
+def test_graphs_alone_do_not_decide(engine: WorkerPool, tmp_path: Path) -> None:
     a, b = network(tmp_path, "a"), network(tmp_path, "b", seed=1)
     found = ask(engine, a, b, run=False, weights=False)
     assert found.answer.same_function is None
@@ -193,16 +191,14 @@ def test_graphs_alone_do_not_decide(engine: LocalEngine, tmp_path: Path) -> None
     assert found.weights is None
 
 
-def test_graphs_and_weights_decide_where_both_are_equal(
-    engine: LocalEngine, tmp_path: Path
-) -> None:
+def test_graphs_and_weights_decide_where_both_are_equal(engine: WorkerPool, tmp_path: Path) -> None:
     a, b, c = (network(tmp_path, n, seed=s) for n, s in (("a", 0), ("b", 0), ("c", 1)))
     assert ask(engine, a, b, run=False).answer.same_function is True
     assert ask(engine, a, c, run=False).answer.same_function is None
 
 
 def test_outputs_that_are_no_numbers_in_both_are_not_equal(
-    engine: LocalEngine, tmp_path: Path
+    engine: WorkerPool, tmp_path: Path
 ) -> None:
     bad = {"b3": np.full(10, np.nan)}
     a, b = (network(tmp_path, n, open_size=False, weights=bad) for n in ("a", "b"))
@@ -249,8 +245,68 @@ LABELS = json.loads((PAIRS / "labels.json").read_text()) if PAIRS.exists() else 
 @pytest.mark.skipif(not LABELS, reason="the labelled pairs are not here (../shared/pairs)")
 @pytest.mark.parametrize("label", LABELS, ids=lambda label: label["name"])
 def test_labelled_pairs(
-    engine: LocalEngine, label: dict[str, Any], request: pytest.FixtureRequest
+    engine: WorkerPool, label: dict[str, Any], request: pytest.FixtureRequest
 ) -> None:
     files = [PAIRS / f"{label['name']}_{side}.onnx" for side in "ab"]
     answer = ask(engine, *files).answer
     assert answer.same_function == label["same_function_with_these_weights"]
+
+
+CAUSES = {
+    "pool_include_pad": "ARC134",
+    "pool_max_ceil": "ARC133",
+    "dilation_first_block": "ARC104",
+    "autopad_side": "ARC107",
+    "gelu_tanh": "ARC130",
+    "gelu_quick": "ARC130",
+    "hardsigmoid_slope": "ARC130",
+    "se_placement": "ARC165",
+    "layernorm_eps": "ARC120",
+    "bn_training_mode": "ARC125",
+    "groupnorm_reshape": "ARC127",
+    "resize_nearest": "ARC135",
+    "softmax_opset": "ARC144",
+    "flatten_order_weights": "weights",
+    "kernel_flip_weights": "weights",
+    "qkv_layout": "ARC164",
+    "pool_with_cls": "ARC145",
+    "dropout_training": "ARC126",
+    "fp16_overflow_rmsnorm": "ARC173",
+    "slice_reversed_channels": "ARC150",
+}
+"""What a correct answer names, by pair; those of integers have tests of their own."""
+WORDS = {
+    "gelu_quick": "QuickGELU",
+    "hardsigmoid_slope": "slope 1/6 | hard sigmoid with slope 0.2",
+    "layernorm_eps": "1e-06 | 1e-12",
+    "resize_nearest": "PyTorch's nearest",
+    "pool_with_cls": "without the class token | mean of all 17 tokens",
+    "slice_reversed_channels": "reversed order",
+    "qkv_layout": "interleaved by head",
+    "softmax_opset": "over all axes from axis 1 on",
+}
+
+
+@pytest.mark.skipif(not LABELS, reason="the labelled pairs are not here (../shared/pairs)")
+@pytest.mark.parametrize("name", CAUSES)
+def test_causes_of_labelled_pairs(engine: WorkerPool, name: str) -> None:
+    found = ask(engine, *(PAIRS / f"{name}_{side}.onnx" for side in "ab"))
+    assert CAUSES[name] in found.answer.because
+    others = set(found.answer.because) - {CAUSES[name], "weights"}
+    assert not others, "no cause is named that is not there"
+    said = "; ".join(f"{f.left} | {f.right}" for f in found.diff.findings)
+    assert WORDS.get(name, "") in said
+
+
+@pytest.mark.skipif(not LABELS, reason="the labelled pairs are not here (../shared/pairs)")
+def test_a_pooling_frozen_to_a_size_is_said(engine: WorkerPool) -> None:
+    answer = ask(engine, *(PAIRS / f"pool_traced_kernel_{side}.onnx" for side in "ab")).answer
+    assert "the same at 16x16 only" in answer.sentence
+    assert "AveragePool" in answer.sentence
+
+
+@pytest.mark.skipif(not LABELS, reason="the labelled pairs are not here (../shared/pairs)")
+def test_an_overflow_of_half_precision_is_said(engine: WorkerPool) -> None:
+    answer = ask(engine, *(PAIRS / f"fp16_overflow_rmsnorm_{side}.onnx" for side in "ab")).answer
+    assert answer.relation == "same network, other precision"
+    assert any("Mul_4" in note and "overflows" in note for note in answer.domain.notes)

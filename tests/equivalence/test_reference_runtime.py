@@ -1,4 +1,4 @@
-"""Files in the common runtime: equal to themselves, and to each other without their ends."""
+"""Files in the reference runtime: equal to themselves, and to each other without their ends."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from zoodiff.architecture.diff import diff
-from zoodiff.engines.local import LocalEngine
-from zoodiff.equivalence.reference_runtime import SAME, prepared_all, prepared_pair
+from zoodiff.engines.pool import WorkerPool
+from zoodiff.equivalence.reference_runtime import SAME, reference_models, reference_pair
 from zoodiff.latency.attribution.layer_profile import BETWEEN, profile_pair
 from zoodiff.zoos import registry
 
@@ -30,19 +30,19 @@ def softmax(x: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def engine() -> LocalEngine:
-    with LocalEngine() as found:
+def engine() -> WorkerPool:
+    with WorkerPool() as found:
         yield found
 
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_what_is_inside_one_network_only_is_taken_out(
-    engine: LocalEngine, tmp_path: Path, batch: int
+    engine: WorkerPool, tmp_path: Path, batch: int
 ) -> None:
     with_ends = little.network(tmp_path / "inside.onnx", inside=True, last=True)
     bare = little.network(tmp_path / "bare.onnx")
     entries = [registry.resolve(str(path)) for path in (with_ends, bare)]
-    a, b = prepared_pair(engine, *entries, tmp_path, batch=batch)
+    a, b = reference_pair(engine, *entries, tmp_path, batch=batch)
     assert a.reason == b.reason == ""
     assert a.deviation is not None and a.deviation < SAME
     assert b.deviation is not None and b.deviation < SAME
@@ -63,18 +63,18 @@ def test_what_is_inside_one_network_only_is_taken_out(
     np.testing.assert_allclose(run(a.stripped, prepared), run(b.full, prepared), rtol=1e-4)
 
 
-def test_what_both_have_inside_stays(engine: LocalEngine, tmp_path: Path) -> None:
+def test_what_both_have_inside_stays(engine: WorkerPool, tmp_path: Path) -> None:
     paths = [
         little.network(tmp_path / "a.onnx", inside=True),
         little.network(tmp_path / "b.onnx", inside=True, kernel=5),
     ]
-    found = prepared_all(engine, [registry.resolve(str(path)) for path in paths], tmp_path)
+    found = reference_models(engine, [registry.resolve(str(path)) for path in paths], tmp_path)
     assert [one.inside for one in found] == [(), ()]
     assert [one.stripped for one in found] == [None, None]
 
 
 def test_a_network_that_cannot_be_lowered_has_a_reason_and_the_other_stands(
-    engine: LocalEngine, tmp_path: Path
+    engine: WorkerPool, tmp_path: Path
 ) -> None:
     from onnx import TensorProto, helper
 
@@ -85,16 +85,18 @@ def test_a_network_that_cannot_be_lowered_has_a_reason_and_the_other_stands(
     odd = tmp_path / "odd.onnx"
     odd.write_bytes(model.SerializeToString())
     plain = little.network(tmp_path / "plain.onnx")
-    a, b = prepared_pair(engine, registry.resolve(str(odd)), registry.resolve(str(plain)), tmp_path)
+    a, b = reference_pair(
+        engine, registry.resolve(str(odd)), registry.resolve(str(plain)), tmp_path
+    )
     assert a.full is None and "which has no ONNX" in a.reason
     assert b.full is not None and not b.reason
 
 
-def test_a_heavier_layer_shows_at_its_place(engine: LocalEngine, tmp_path: Path) -> None:
+def test_a_heavier_layer_shows_at_its_place(engine: WorkerPool, tmp_path: Path) -> None:
     heavy = little.network(tmp_path / "heavy.onnx", kernel=15, seed=1)
     light = little.network(tmp_path / "light.onnx", inside=True)
     entries = [registry.resolve(str(path)) for path in (heavy, light)]
-    pair = prepared_pair(engine, *entries, tmp_path)
+    pair = reference_pair(engine, *entries, tmp_path)
     assert pair[0].source is not None and pair[1].source is not None
     found = diff(pair[0].source, pair[1].source, "heavy", "light")
     profile = profile_pair(engine, found, pair, runs=4, blocks=2)

@@ -1,4 +1,4 @@
-"""A backend whose every text is a stranger's: errors, last words, versions, names, facts."""
+"""A backend whose every text is untrusted: errors, last words, versions, names, facts."""
 
 from __future__ import annotations
 

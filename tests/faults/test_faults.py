@@ -13,7 +13,7 @@ import pytest
 from support.faults import world
 from support.faults.checks import comparable
 from zoodiff.accuracy import sharding
-from zoodiff.engines.threads import Threads
+from zoodiff.engines.threads import LocalEngine
 from zoodiff.errors import MeasurementError
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Record
@@ -80,7 +80,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         return inner | {"PYTHONPATH": str(TESTS / "fakes"), "FAULT_LOG": str(path)}
 
     monkeypatch.setattr(process, "worker_environment", with_backend)
-    monkeypatch.setattr(sharding, "default_lanes", lambda: 1)
+    monkeypatch.setattr(sharding, "default_pipelines", lambda: 1)
     path.touch()
     yield path
     registry.models.cache_clear()
@@ -192,7 +192,7 @@ def test_an_engine_whose_thread_cannot_begin_is_an_error(
         patched.setattr(threads, "_START_SECONDS", 0.5)
         patched.setattr(threading.Thread, "_bootstrap", no_memory)
         with pytest.raises(MeasurementError, match="lack of memory"):
-            Threads(lambda pool, data, say: {})
+            LocalEngine(lambda pool, data, say: {})
 
 
 def test_a_resumed_run_lists_its_records_in_the_order_of_the_study(

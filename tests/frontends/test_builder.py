@@ -80,7 +80,7 @@ def build() -> GraphBuilder:
     return builder
 
 
-def test_a_spelling_of_its_own_is_refused_where_it_is_added() -> None:
+def test_a_form_of_its_own_is_refused_where_it_is_added() -> None:
     builder = build()
     for bad in (
         Operation("Slice", {"axis": 1, "start": 0, "end": 2}),

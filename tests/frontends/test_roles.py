@@ -4,7 +4,7 @@ from math import prod
 
 import pytest
 
-from zoodiff.engines.local import LocalEngine, usable
+from zoodiff.engines.pool import WorkerPool, usable
 from zoodiff.frontends.roles import assigned
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph, Node, Parameter
@@ -23,7 +23,7 @@ SAMPLE = {
 
 @pytest.fixture(scope="module")
 def engine():
-    with LocalEngine() as found:
+    with WorkerPool() as found:
         yield found
 
 
@@ -39,7 +39,7 @@ def engine():
     ],
     scope="module",
 )
-def graphs(request: pytest.FixtureRequest, engine: LocalEngine) -> list[Graph]:
+def graphs(request: pytest.FixtureRequest, engine: WorkerPool) -> list[Graph]:
     zoo = registry.find_zoo(request.param)
     reason = usable(zoo.worker)
     if reason:

@@ -12,7 +12,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph import passes
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph, Parameter
-from zoodiff.graph.mutable import Net
+from zoodiff.graph.mutable import MutableGraph
 from zoodiff.graph.passes import PASSES, Pass, properties
 
 NETWORKS = sorted((Path(__file__).parent / "networks").glob("*.json.gz"))
@@ -50,7 +50,7 @@ def graphs() -> dict[str, Graph]:
 
 @pytest.mark.parametrize("name", graphs())
 def test_around_every_pass(name: str) -> None:
-    net = Net(graphs()[name])
+    net = MutableGraph(graphs()[name])
     for one in PASSES:
         for needed in one.requires:
             assert needed.breaks(net) is None, f"before {one.name}"
@@ -71,13 +71,13 @@ def test_what_is_required_was_ensured() -> None:
 def test_every_property_is_broken_by_some_network_at_first() -> None:
     """So that the tests above can fail."""
     ensured = {left for one in PASSES for left in one.ensures}
-    first = [Net(graph) for graph in graphs().values()]
+    first = [MutableGraph(graph) for graph in graphs().values()]
     assert len(ensured) == 10
     assert not {p.says for p in ensured if all(p.breaks(net) is None for net in first)}
 
 
 def test_a_pass_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(net: Net) -> None:
+    def fails(net: MutableGraph) -> None:
         raise IndexError("no such axis")
 
     monkeypatch.setattr(passes, "PASSES", (*PASSES[:3], Pass("breaking", "fails", fails)))
@@ -86,7 +86,7 @@ def test_a_pass_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_pass_that_leaves_a_malformed_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def spoils(net: Net) -> None:
+    def spoils(net: MutableGraph) -> None:
         for node in net.of("BatchNormalization"):
             node.attributes["divisor"] = "sqrt"
 
@@ -97,7 +97,7 @@ def test_a_pass_that_leaves_a_malformed_network_is_named(monkeypatch: pytest.Mon
 
 
 def test_a_pass_that_loses_a_tensor_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def cuts(net: Net) -> None:
+    def cuts(net: MutableGraph) -> None:
         net.of("Conv")[0].inputs = ["nothing"]
 
     monkeypatch.setattr(passes, "PASSES", (*PASSES, Pass("cutting", "cuts", cuts)))

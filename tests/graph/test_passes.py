@@ -59,11 +59,11 @@ def test_canonical_graphs_are_a_fixed_point(path) -> None:
     assert [n.op for n in canonical(once).nodes] == [n.op for n in once.nodes]
 
 
-@pytest.mark.parametrize("name", plants.SPELLINGS)
-def test_spellings_compute_the_same(name: str) -> None:
-    """The planted spellings really are spellings: by numbers, not by the passes' word."""
+@pytest.mark.parametrize("name", plants.EQUIVALENT_FORMS)
+def test_equivalent_forms_compute_the_same(name: str) -> None:
+    """The planted forms are equivalent: by numbers, not by the passes' word."""
     done = 0
-    for path, original, changed, _ in trials(plants.SPELLINGS[name], f"numbers {name}", 6):
+    for path, original, changed, _ in trials(plants.EQUIVALENT_FORMS[name], f"numbers {name}", 6):
         clean = canonical(original), canonical(changed)
         if name in {"renamed"} or unsupported(clean[0]) or "inception" in path.name:
             continue

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.host.environment import (
     Environment,
-    Surroundings,
+    RuntimeInfo,
     comparable,
     environment,
     oversubscribed,
@@ -101,8 +101,8 @@ def test_without_any_files_fields_are_unknown_and_nothing_fails(tmp_path: Path) 
 
 def made() -> Environment:
     pools = ({"internal_api": "openblas", "num_threads": 1},)
-    torch = Surroundings("3.12.1", {"torch": "2.8"}, pools, {"torch": {"intra": 1}}, {"A": "1"})
-    keras = Surroundings("3.12.1", {"keras": "3.9"})
+    torch = RuntimeInfo("3.12.1", {"torch": "2.8"}, pools, {"torch": {"intra": 1}}, {"A": "1"})
+    keras = RuntimeInfo("3.12.1", {"keras": "3.9"})
     facts = Machine(processor="X", cores=4, allowed=4, frequency_now=(2000.0,), affinity=(0, 1))
     return Environment(facts, {"torchvision": torch, "keras": keras})
 
@@ -157,7 +157,7 @@ def test_only_variables_that_steer_libraries_are_kept() -> None:
 @pytest.mark.onnx
 def test_a_worker_says_what_it_runs_with_and_what_it_reaches() -> None:
     pytest.importorskip("onnxruntime", reason="needs the onnx extra")
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         found = environment(engine, [ONNX.worker], threads=1)
         worker = found.workers["file-onnx"]
         assert worker.libraries.keys() >= {"numpy", "onnxruntime"}

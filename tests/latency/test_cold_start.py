@@ -2,18 +2,18 @@ import json
 
 import pytest
 
-from zoodiff.engines.local import usable
+from zoodiff.engines.pool import usable
 from zoodiff.latency import cold_start
-from zoodiff.latency.conditions import Scope
-from zoodiff.latency.subject import Contestant
+from zoodiff.latency.conditions import Conditions
+from zoodiff.latency.subject import TimedEntry
 from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
 from zoodiff.zoos.base import Entry, Model
 from zoodiff.zoos.mini.catalogue import KERAS, ONNX, TORCH
 
 
-def fake(zoo, model: str, **scope) -> Contestant:
-    return Contestant(model, Entry(zoo, Model(model, model), None), Scope(**scope))
+def fake(zoo, model: str, **conditions) -> TimedEntry:
+    return TimedEntry(model, Entry(zoo, Model(model, model), None), Conditions(**conditions))
 
 
 def test_stages_of_a_fresh_process_add_up_and_memory_grows(fake_zoo) -> None:
@@ -36,7 +36,7 @@ def test_stages_of_a_fresh_process_add_up_and_memory_grows(fake_zoo) -> None:
             assert run.peak_before_bytes <= run.peak_loaded_bytes <= run.peak_run_bytes
         assert one.weights_bytes == 48
         assert one.total.least <= one.total.median <= one.total.most
-    assert found[1].stated["mode"] == "doubled"
+    assert found[1].conditions["mode"] == "doubled"
     told = json.loads(json.dumps(found[0].to_dict()))
     assert told["batch"] == 2
     assert told["stages_seconds"].keys() == set(cold_start.STAGES)
@@ -71,13 +71,13 @@ def test_time_that_is_spent_ends_the_measurement_after_a_whole_round(fake_zoo) -
 @pytest.mark.onnx
 def test_frameworks_tell_their_stages_apart() -> None:
     """Three real frameworks: importing takes time in each, compiling where there is something."""
-    contestants = []
+    subjects = []
     for zoo in (TORCH, KERAS, ONNX):
         if reason := usable(zoo.worker):
             pytest.skip(reason)
         entry = registry.resolve(f"{zoo.name}:digits_cnn@random")
-        contestants.append(Contestant(zoo.name, entry))
-    found, failures = cold_start.measure(contestants, processes=1)
+        subjects.append(TimedEntry(zoo.name, entry))
+    found, failures = cold_start.measure(subjects, processes=1)
     assert failures == []
     stages = {one.name: one.runs[0].seconds for one in found}
     assert all(one["import"] > 0 for one in stages.values())

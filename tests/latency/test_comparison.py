@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.latency import findings, session
 from zoodiff.latency import verdicts as latencies
-from zoodiff.latency.benchmark import Course, Effort, Measured
+from zoodiff.latency.benchmark import Budget, Measured, Samples
 from zoodiff.latency.comparison import read, unsettled
-from zoodiff.latency.conditions import Scope, Stated
-from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.conditions import Conditions, MeasuredConditions
+from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.latency.verdicts import judge
 from zoodiff.store.folder import Store
 from zoodiff.zoos import registry
@@ -57,23 +57,33 @@ def test_equal_things_raise_at_most_one_false_alarm_in_a_hundred() -> None:
     assert alarms <= 0.015 * runs
 
 
-def course(
-    name: str, values: list[np.ndarray], copy: int = 0, of: str = "", **aspects: str
-) -> Course:
+def samples(
+    name: str, values: list[np.ndarray], copy: int = 0, of: str = "", **conditions: str
+) -> Samples:
     entry = registry.resolve("torchvision:resnet18@random")
-    one = Contestant(name, entry, copy=copy, of=of, scope=Scope(batch=4))
-    loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", aspects), {}, 1, {})
-    return Course(one, loaded, values, values, values, [3.0], 0.001, 7)
+    one = TimedEntry(name, entry, copy=copy, of=of, conditions=Conditions(batch=4))
+    loaded = Loaded(
+        "random",
+        None,
+        (3, 8, 8),
+        MeasuredConditions(name, "torchvision", "", conditions),
+        {},
+        1,
+        {},
+    )
+    return Samples(one, loaded, values, values, values, [3.0], 0.001, 7)
 
 
-def measured(*courses: Course, disturbances: tuple[str, ...] = ()) -> Measured:
-    return Measured(courses, (), "time spent", 8, 1.0, 1.0, 12.0, disturbances)
+def measured(*samples: Samples, system_noise: tuple[str, ...] = ()) -> Measured:
+    return Measured(samples, (), "time spent", 8, 1.0, 1.0, 12.0, system_noise)
 
 
 def test_a_run_is_read_with_its_controls() -> None:
     fast, slow = rounds(1.0), rounds(1.2)
     copy = [one * 1.001 for one in fast]
-    found = read(measured(course("a", fast), course("b", slow), course("c", copy, copy=1, of="a")))
+    found = read(
+        measured(samples("a", fast), samples("b", slow), samples("c", copy, copy=1, of="a"))
+    )
     assert [row.name for row in found.rows] == ["a", "b"]
     assert found.rows[0].images_per_second == pytest.approx(4000, rel=0.01)
     (pair,) = found.pairs
@@ -82,10 +92,10 @@ def test_a_run_is_read_with_its_controls() -> None:
 
 
 def test_findings_name_pauses_threads_and_disturbances() -> None:
-    one = course("a", rounds(1.0))
+    one = samples("a", rounds(1.0))
     pool = {"internal_api": "openmp", "num_threads": 4096}
-    one.surroundings = {"threading": [pool]}
-    run = measured(one, disturbances=("the machine was swapping",))
+    one.runtime_info = {"threading": [pool]}
+    run = measured(one, system_noise=("the machine was swapping",))
     found = findings.find(read(run), run, {}, {})
     assert [(f.code, f.sentence) for f in found] == [
         ("LAT104", "a: torchvision: openmp uses 4096 threads, 1 are asked for"),
@@ -96,8 +106,8 @@ def test_findings_name_pauses_threads_and_disturbances() -> None:
 
 
 def test_fewer_multiply_accumulates_and_slower_is_out_of_step() -> None:
-    copy = course("c", rounds(1.0), copy=1, of="b")
-    run = measured(course("a", rounds(1.5)), course("b", rounds(1.0)), copy)
+    copy = samples("c", rounds(1.0), copy=1, of="b")
+    run = measured(samples("a", rounds(1.5)), samples("b", rounds(1.0)), copy)
     macs = {"a": 10**8, "b": 10**9}
     found = findings.find(read(run), run, {}, macs)
     codes = [f.code for f in found if f.code in {"LAT101", "LAT103"}]
@@ -113,26 +123,26 @@ def test_published_ratios_are_held_to_measured_ones() -> None:
         "b": registry.resolve("keras:ResNet50V2@random"),
     }
     for ratio, met in ((1.28, True), (3.0, False), (0.8, False)):
-        run = measured(course("a", rounds(ratio)), course("b", rounds(1.0)))
+        run = measured(samples("a", rounds(ratio)), samples("b", rounds(1.0)))
         found = findings.find(read(run), run, entries, {})
         assert ("LAT102" not in {f.code for f in found}) == met
 
 
 def test_what_gets_steadily_slower_is_not_settled() -> None:
     growing = [np.linspace(1.0, 1.4, 30) for _ in range(4)]
-    assert unsettled(course("a", growing)) == pytest.approx(16, abs=4), "the later half of it"
-    assert unsettled(course("a", rounds(1.0))) is None
+    assert unsettled(samples("a", growing)) == pytest.approx(16, abs=4), "the later half of it"
+    assert unsettled(samples("a", rounds(1.0))) is None
     once = [np.linspace(1.0, 1.4, 30), *rounds(1.0)]
-    assert unsettled(course("a", once)) is None, "one process of many shows nothing"
+    assert unsettled(samples("a", once)) is None, "one process of many shows nothing"
 
 
 def test_a_mode_must_name_somebody(fake_zoo) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("other:small")]
-    asked = session.Asked(modes=("fake=fast", "fake=slow"))
-    names = [one.name for one in session.contestants_of(entries, asked)]
+    asked = session.BenchmarkSettings(modes=("fake=fast", "fake=slow"))
+    names = [one.name for one in session.timed_entries(entries, asked)]
     assert names == ["fake:small@w1 [fast]", "fake:small@w1 [slow]", "other:small@w1"]
     with pytest.raises(UsageError, match="names none of the entries"):
-        session.contestants_of(entries, session.Asked(modes=("kears=xla",)))
+        session.timed_entries(entries, session.BenchmarkSettings(modes=("kears=xla",)))
 
 
 def test_weights_that_take_a_download_are_random_unless_named() -> None:
@@ -141,51 +151,49 @@ def test_weights_that_take_a_download_are_random_unless_named() -> None:
     assert str(session.entry_of(named).ref) == named
 
 
-EFFORT = Effort(seconds=0.2, processes=2, most_processes=2, block_ms=1.0)
+BUDGET = Budget(seconds=0.2, processes=2, most_processes=2, block_ms=1.0)
 
 
 def test_entries_are_timed_and_recorded(fake_zoo, tmp_path) -> None:
     entries = [registry.resolve(x) for x in ("fake:small", "other:small", "fake:crashes")]
-    asked = session.Asked(effort=EFFORT)
+    asked = session.BenchmarkSettings(budget=BUDGET)
     store = Store(tmp_path)
     store.prepare()
-    with LocalEngine() as engine:
-        outcome = session.run(engine, session.contestants_of(entries, asked), asked)
+    with WorkerPool() as engine:
+        outcome = session.run(engine, session.timed_entries(entries, asked), asked)
     session.record(outcome, asked, store)
     assert [row.entry for row in outcome.timings.rows] == ["fake:small@w1", "other:small@w1"]
     assert list(outcome.timings.failures) == ["fake:crashes@w1"]
     assert sorted(r.values.repeat for r in store if r.values.kind == "latency") == [0, 0, 1]
     record = next(iter(store))
     assert record.values.kind == "latency" and record.values.environment["machine"]["processors"]
-    assert record.values.scope["clock"].startswith("the network")
+    assert record.values.conditions["clock"].startswith("the network")
     assert outcome.timings.floor_percent is not None
 
 
 def test_unequal_entries_are_refused_before_timing(fake_zoo) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("other:small")]
-    contestants = [
-        Contestant("a", entries[0]),
-        Contestant("b", entries[1], Scope(batch=4)),
+    subjects = [
+        TimedEntry("a", entries[0]),
+        TimedEntry("b", entries[1], Conditions(batch=4)),
     ]
-    with LocalEngine() as engine, pytest.raises(UsageError, match=r"batch 1 \| 4"):
-        session.run(engine, contestants, session.Asked(effort=EFFORT))
+    with WorkerPool() as engine, pytest.raises(UsageError, match=r"batch 1 \| 4"):
+        session.run(engine, subjects, session.BenchmarkSettings(budget=BUDGET))
 
 
 def test_nothing_to_time_is_an_error(fake_zoo) -> None:
-    asked = session.Asked(effort=EFFORT)
-    with LocalEngine() as engine, pytest.raises(MeasurementError, match="nothing could be timed"):
-        session.run(
-            engine, session.contestants_of([registry.resolve("fake:crashes")], asked), asked
-        )
+    asked = session.BenchmarkSettings(budget=BUDGET)
+    with WorkerPool() as engine, pytest.raises(MeasurementError, match="nothing could be timed"):
+        session.run(engine, session.timed_entries([registry.resolve("fake:crashes")], asked), asked)
 
 
 def test_latencies_of_two_machines_are_not_compared(fake_zoo, tmp_path) -> None:
     entries = [registry.resolve("fake:small"), registry.resolve("fake:small")]
-    asked = session.Asked(effort=EFFORT)
+    asked = session.BenchmarkSettings(budget=BUDGET)
     store = Store(tmp_path)
     store.prepare()
-    with LocalEngine() as engine:
-        outcome = session.run(engine, session.contestants_of(entries, asked), asked)
+    with WorkerPool() as engine:
+        outcome = session.run(engine, session.timed_entries(entries, asked), asked)
     session.record(outcome, asked, store)
     first, copy = sorted(store, key=lambda record: record.values.repeat)
     changed = copy.values.environment | {

@@ -1,4 +1,4 @@
-"""On which cores contestants run."""
+"""On which cores entries run."""
 
 from __future__ import annotations
 

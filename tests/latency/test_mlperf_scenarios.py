@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from zoodiff.engines.local import usable
+from zoodiff.engines.pool import usable
 from zoodiff.latency import mlperf_scenarios
 from zoodiff.latency.mlperf_scenarios import Demand, Outcome
-from zoodiff.latency.subject import Contestant
+from zoodiff.latency.subject import TimedEntry
 from zoodiff.workers.messages import LoadTested, Percentiles, ScenarioLoad
 from zoodiff.workers.process import Limits
 from zoodiff.zoos import registry
@@ -117,8 +117,8 @@ def test_a_trial_says_whether_its_number_of_queries_shows_it(line) -> None:
     assert many.trials[0].shown
 
 
-def fake(zoo, model: str) -> Contestant:
-    return Contestant(model, Entry(zoo, Model(model, model), None))
+def fake(zoo, model: str) -> TimedEntry:
+    return TimedEntry(model, Entry(zoo, Model(model, model), None))
 
 
 QUICK = Demand(
@@ -132,7 +132,7 @@ QUICK = Demand(
 )
 
 
-def test_all_scenarios_of_all_contestants(fake_zoo) -> None:
+def test_all_scenarios_of_all_entries(fake_zoo) -> None:
     steps: list[int] = []
     found, failures = mlperf_scenarios.measure(
         [fake(fake_zoo, "small"), fake(fake_zoo, "crashes"), fake(fake_zoo, "wide")],
@@ -146,7 +146,7 @@ def test_all_scenarios_of_all_contestants(fake_zoo) -> None:
         assert one.single_stream.queries >= 20
         assert one.offline.images_per_second > 0
         assert one.server.bound_ms == 1000.0
-        assert one.stated["entry_point"] == "run"
+        assert one.conditions["entry_point"] == "run"
     told = json.loads(json.dumps(found[0].to_dict()))
     assert told["offline"]["batch"] == 4
     assert told["server"]["percentile"] == pytest.approx(99)
@@ -166,7 +166,7 @@ def test_a_real_network_under_load() -> None:
     if reason := usable(TORCH.worker):
         pytest.skip(reason)
     entry = registry.resolve("mini-torch:digits_cnn@random")
-    found, failures = mlperf_scenarios.measure([Contestant("mini", entry)], QUICK)
+    found, failures = mlperf_scenarios.measure([TimedEntry("mini", entry)], QUICK)
     assert failures == []
     (one,) = found
     assert one.single_stream.p50_ms <= one.single_stream.p90_ms <= one.single_stream.p99_ms

@@ -5,9 +5,9 @@ import numpy as np
 import psutil
 import pytest
 
-from zoodiff.engines.local import usable
-from zoodiff.latency.conditions import Scope
-from zoodiff.latency.subject import Contestant
+from zoodiff.engines.pool import usable
+from zoodiff.latency.conditions import Conditions
+from zoodiff.latency.subject import TimedEntry
 from zoodiff.latency.sweep import Grid, batches_up_to, measure
 from zoodiff.latency.sweep_result import Cell, Sweep
 from zoodiff.workers.process import Limits
@@ -16,8 +16,8 @@ from zoodiff.zoos.base import Entry, Model
 from zoodiff.zoos.mini.catalogue import ONNX, TORCH
 
 
-def fake(zoo, model: str) -> Contestant:
-    return Contestant(model, Entry(zoo, Model(model, model), None), Scope())
+def fake(zoo, model: str) -> TimedEntry:
+    return TimedEntry(model, Entry(zoo, Model(model, model), None), Conditions())
 
 
 def test_every_cell_is_measured_in_every_process(fake_zoo) -> None:
@@ -178,14 +178,14 @@ def test_a_cell_that_keeps_getting_slower_is_flagged_and_a_slowing_machine_is_no
 @pytest.mark.torch
 @pytest.mark.onnx
 def test_real_frameworks_are_swept() -> None:
-    contestants = []
+    subjects = []
     for zoo in (TORCH, ONNX):
         if reason := usable(zoo.worker):
             pytest.skip(reason)
         entry = registry.resolve(f"{zoo.name}:digits_cnn@random")
-        contestants.append(Contestant(zoo.name, entry))
+        subjects.append(TimedEntry(zoo.name, entry))
     grid = Grid(batches=(1, 3), threads=(1,), processes=1, rounds=2, block_ms=2)
-    found = measure(contestants, grid)
+    found = measure(subjects, grid)
     assert found.left_out == ()
     assert len(found.cells) == 4
     assert all(series.min() > 0 for one in found.cells for series in one.rounds)

@@ -14,10 +14,10 @@ USUAL = {"library": "pillow", "interpolation": "bilinear", "channel_order": "RGB
 
 
 def test_the_usual_evaluation_of_imagenet_is_taken_where_nothing_is_said() -> None:
-    spec, taken = completed(Preprocessing(), (224, 224))
+    spec, defaulted = completed(Preprocessing(), (224, 224))
     crop = {"resize_policy": "short_side", "resize": 256}
     assert spec == Preprocessing(input_size=(224, 224), **crop, **USUAL, **NUMBERS)  # type: ignore[arg-type]
-    assert set(taken) == {*crop, *USUAL, *NUMBERS}
+    assert set(defaulted) == {*crop, *USUAL, *NUMBERS}
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def test_small_images_are_taken_whole_where_nothing_is_said_of_crops(
 
 
 def test_numbers_are_left_where_something_is_said_of_them() -> None:
-    spec, taken = completed(Preprocessing(inside_network=True), (224, 224))
+    spec, defaulted = completed(Preprocessing(inside_network=True), (224, 224))
     assert (spec.value_range, spec.mean, spec.std) == ((0.0, 255.0), None, None)
-    assert "value_range" in taken
-    assert "mean" not in taken
+    assert "value_range" in defaulted
+    assert "mean" not in defaulted
 
 
 def test_what_is_published_stays() -> None:

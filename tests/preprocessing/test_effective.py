@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoodiff.accuracy.attribution.preprocessing_diff import compare_preprocessing
-from zoodiff.engines.local import LocalEngine
-from zoodiff.graph.input_stage import Head, head
+from zoodiff.engines.pool import WorkerPool
+from zoodiff.graph.input_stage import InputStage, read_input_stage
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 from zoodiff.preprocessing.effective import effective, fed_alike, outside
 from zoodiff.preprocessing.numbers import to_input
@@ -22,7 +22,7 @@ from zoodiff.zoos import registry
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TORCH = Preprocessing(channel_order="RGB", value_range=(0.0, 1.0), mean=MEAN, std=STD)
 RAW = Preprocessing(channel_order="RGB", value_range=(0.0, 255.0), inside_network=True)
-RESCALING = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
+RESCALING = InputStage((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
 
 
 def chain(*nodes: tuple[str, dict[str, object], tuple[Parameter, ...]]) -> Graph:
@@ -43,7 +43,7 @@ def test_the_head_is_everything_before_the_first_layer() -> None:
         ("Sub", {"value": [0.1, 0.2, 0.3], "axis": 1}, ()),
         ("Div", {"value": 0.5}, ()),
     )
-    found = head(graph)
+    found = read_input_stage(graph)
     assert found is not None
     assert found.scale == pytest.approx([2 / 255] * 3)
     assert found.offset == pytest.approx([-0.2, -0.4, -0.6])
@@ -54,20 +54,20 @@ def test_the_head_is_everything_before_the_first_layer() -> None:
 def test_stored_values_are_read_with_weights_only() -> None:
     mean = Parameter("mean", (3,), trainable=False, role="constant")
     graph = chain(("Mul", {"value": 1 / 255}, ()), ("Sub", {"axis": 1}, (mean,)))
-    found = head(graph)
+    found = read_input_stage(graph)
     assert found is not None
     assert (found.steps, found.unread) == (("Mul_0",), ("Sub_1",))
-    found = head(graph, {"mean": np.array([0.1, 0.2, 0.3])})
+    found = read_input_stage(graph, {"mean": np.array([0.1, 0.2, 0.3])})
     assert found is not None
     assert found.unread == ()
     assert found.offset == pytest.approx([-0.1, -0.2, -0.3])
 
 
 def test_what_is_not_affine_ends_the_head() -> None:
-    found = head(chain(("Relu", {}, ()), ("Mul", {"value": 2.0}, ())))
+    found = read_input_stage(chain(("Relu", {}, ()), ("Mul", {"value": 2.0}, ())))
     assert found is not None
     assert found.steps == ()
-    found = head(chain(("Div", {"value": 2.0, "constant_first": True}, ())))
+    found = read_input_stage(chain(("Div", {"value": 2.0, "constant_first": True}, ())))
     assert found is not None
     assert found.steps == ()
 
@@ -90,25 +90,25 @@ def test_the_words_are_those_of_a_specification() -> None:
 
 @pytest.mark.parametrize("spec", [TORCH, replace(RAW, value_range=(-1.0, 1.0))])
 def test_scaled_outside_and_inside_is_said(spec: Preprocessing) -> None:
-    assert effective(spec, RESCALING).doubt == "scaled twice"
-    assert effective(RAW, RESCALING).doubt is None
-    assert effective(spec, Head((1.0,) * 3, (0.0,) * 3, (0, 1, 2))).doubt is None
+    assert effective(spec, RESCALING).warning == "scaled twice"
+    assert effective(RAW, RESCALING).warning is None
+    assert effective(spec, InputStage((1.0,) * 3, (0.0,) * 3, (0, 1, 2))).warning is None
 
 
 def test_scaled_nowhere_is_said_only_where_the_network_should() -> None:
-    nothing = Head((1.0,) * 3, (0.0,) * 3, (0, 1, 2))
-    assert effective(RAW, nothing).doubt == "not scaled"
+    nothing = InputStage((1.0,) * 3, (0.0,) * 3, (0, 1, 2))
+    assert effective(RAW, nothing).warning == "not scaled"
     caffe = replace(RAW, inside_network=False, mean=(103.939, 116.779, 123.68))
-    assert effective(caffe, nothing).doubt is None
+    assert effective(caffe, nothing).warning is None
     unread = replace(nothing, unread=("normalization",))
-    assert effective(RAW, unread).doubt is None
+    assert effective(RAW, unread).warning is None
 
 
 def test_a_network_that_transforms_for_itself_is_fed_as_the_other() -> None:
     """torchvision's GoogLeNet takes ImageNet's mean and std and turns them into [-1, 1]."""
     scale = tuple(s / 0.5 for s in STD)
     offset = tuple((m - 0.5) / 0.5 for m in MEAN)
-    transform = Head(scale, offset, (0, 1, 2), ("transform_input",))
+    transform = InputStage(scale, offset, (0, 1, 2), ("transform_input",))
     assert effective(TORCH, transform).same(effective(RAW, RESCALING))
     assert effective(TORCH, transform).sentence() == "RGB, [-1, 1]"
 
@@ -125,7 +125,7 @@ def test_fed_alike_feeds_alike(
     std: tuple[float, float, float],
     order: list[int],
 ) -> None:
-    own = Head(scale, offset, tuple(order), ("own",))
+    own = InputStage(scale, offset, tuple(order), ("own",))
     wanted = outside(replace(TORCH, mean=mean, std=std))
     wanted = replace(wanted, channels=effective(TORCH, own).channels)
     found = fed_alike(TORCH, own, wanted)
@@ -139,7 +139,7 @@ def test_fed_alike_feeds_alike(
 def test_googlenet_as_it_is_published(tmp_path: Path) -> None:
     """Its ``transform_input`` undoes what its own preprocessing does."""
     names = ("torchvision:googlenet", "torchvision:inception_v3")
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         found = compare_preprocessing(engine, *(registry.resolve(name) for name in names))
     assert {one.factor for one in found.findings} == {"crop", "input size"}
     first, _ = found.sides
@@ -152,7 +152,7 @@ def test_googlenet_as_it_is_published(tmp_path: Path) -> None:
 def test_the_same_numbers_inside_and_outside() -> None:
     """Keras's EfficientNetV2-B0 has inside what torchvision's networks have outside."""
     names = ("keras:EfficientNetV2B0", "torchvision:efficientnet_b0")
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         found = compare_preprocessing(engine, *(registry.resolve(name) for name in names))
     assert "normalisation" not in {one.factor for one in found.findings}
-    assert found.sides[0].doubt is None
+    assert found.sides[0].warning is None

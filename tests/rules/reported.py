@@ -13,15 +13,19 @@ import numpy as np
 
 from zoodiff.accuracy.attribution.inference import infer, sentences
 from zoodiff.accuracy.attribution.preprocessing import explain
-from zoodiff.accuracy.attribution.preprocessing_diff import Prepared, compare_prepared, doubt_of
+from zoodiff.accuracy.attribution.preprocessing_diff import (
+    EntryPreprocessing,
+    diff_preprocessing,
+    scaling_warning,
+)
 from zoodiff.accuracy.preprocessing_runs import Recipe
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.latency import findings
-from zoodiff.latency.benchmark import Course, Measured
+from zoodiff.latency.benchmark import Measured, Samples
 from zoodiff.latency.cold_start import Cold, ColdRun
 from zoodiff.latency.comparison import read
-from zoodiff.latency.conditions import Scope, Stated
-from zoodiff.latency.subject import Contestant, Loaded
+from zoodiff.latency.conditions import Conditions, MeasuredConditions
+from zoodiff.latency.subject import Loaded, TimedEntry
 from zoodiff.latency.sweep_result import Cell, Sweep
 from zoodiff.preprocessing.conventions import differing
 from zoodiff.preprocessing.effective import effective
@@ -55,24 +59,30 @@ _SPEC = Preprocessing(
 )
 _SIGNED = replace(_SPEC, value_range=(-1.0, 1.0), mean=None, std=None)
 _RAW = replace(_SPEC, value_range=(0.0, 255.0), mean=None, std=None, inside_network=True)
-_NONE = Head((1.0,) * 3, (0.0,) * 3, (0, 1, 2))
-_RESCALING = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
+_NONE = InputStage((1.0,) * 3, (0.0,) * 3, (0, 1, 2))
+_RESCALING = InputStage((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
 
 
-def _prepared(name: str, spec: Preprocessing, head: Head = _NONE) -> Prepared:
-    return Prepared(name, spec, (), effective(spec, head), "")
+def _entry_preprocessing(
+    name: str, spec: Preprocessing, input_stage: InputStage = _NONE
+) -> EntryPreprocessing:
+    return EntryPreprocessing(name, spec, (), effective(spec, input_stage), "")
 
 
-def _preprocessings(second: Preprocessing, head: Head = _NONE, *, first: Any = _SPEC) -> Lines:
+def _preprocessings(
+    second: Preprocessing, input_stage: InputStage = _NONE, *, first: Any = _SPEC
+) -> Lines:
     """What `zoodiff diff --preprocessing` prints of two preprocessings."""
-    found = compare_prepared(_prepared("a", first), _prepared("b", second, head))
+    found = diff_preprocessing(
+        _entry_preprocessing("a", first), _entry_preprocessing("b", second, input_stage)
+    )
     return [f"{x.code}  {x.factor}  {x.left} | {x.right}" for x in found.findings]
 
 
-def _scaling(spec: Preprocessing, head: Head) -> Lines:
+def _scaling(spec: Preprocessing, input_stage: InputStage) -> Lines:
     """What is printed of a scaling that is done twice, or never."""
-    doubt = doubt_of(effective(spec, head))
-    return [] if doubt is None else [f"{doubt[0]}  a: {doubt[1]}"]
+    warning = scaling_warning(effective(spec, input_stage))
+    return [] if warning is None else [f"{warning[0]}  a: {warning[1]}"]
 
 
 # Labels and networks
@@ -85,7 +95,7 @@ _HARDNESS = np.random.default_rng(1).uniform(size=_IMAGES)
 class _Network:
     """A network that is right on a share of the images, less where channels are swapped."""
 
-    head = None
+    input_stage = None
     meaning = None
 
     def __init__(self, name: str, share: float) -> None:
@@ -147,21 +157,23 @@ def _rounds(
     return list(trend * np.exp(noise))
 
 
-def _course(name: str, rounds: list[np.ndarray], paused: float = 1.0, of: str = "") -> Course:
+def _samples(name: str, rounds: list[np.ndarray], paused: float = 1.0, of: str = "") -> Samples:
     entry = registry.resolve("torchvision:resnet18@random")
-    one = Contestant(name, entry, copy=int(bool(of)), of=of, scope=Scope())
-    loaded = Loaded("random", None, (3, 8, 8), Stated(name, "torchvision", "", {}), {}, 1, {})
-    return Course(one, loaded, rounds, rounds, rounds, [paused], 0.001, 7)
+    one = TimedEntry(name, entry, copy=int(bool(of)), of=of, conditions=Conditions())
+    loaded = Loaded(
+        "random", None, (3, 8, 8), MeasuredConditions(name, "torchvision", "", {}), {}, 1, {}
+    )
+    return Samples(one, loaded, rounds, rounds, rounds, [paused], 0.001, 7)
 
 
 def _latencies(
-    *courses: Course,
+    *samples: Samples,
     entries: Mapping[str, str] = {},
     macs: Mapping[str, int] = {},
-    disturbances: tuple[str, ...] = (),
+    system_noise: tuple[str, ...] = (),
 ) -> Lines:
     """What `zoodiff latency` prints beside its numbers."""
-    run = Measured(courses, (), "time spent", 8, 1.0, 1.0, None, disturbances)
+    run = Measured(samples, (), "time spent", 8, 1.0, 1.0, None, system_noise)
     resolved = {name: registry.resolve(entry) for name, entry in entries.items()}
     found = findings.find(read(run), run, resolved, macs)
     return [f"{x.code}  {x.sentence}" for x in found]
@@ -169,18 +181,18 @@ def _latencies(
 
 def _two(a: float, b: float, **more: Any) -> Lines:
     """Two entries with these milliseconds, and a copy of the second as control."""
-    courses = (
-        _course("a", _rounds(a)),
-        _course("b", _rounds(b)),
-        _course("b (control)", _rounds(b, seed=1), of="b"),
+    samples = (
+        _samples("a", _rounds(a)),
+        _samples("b", _rounds(b)),
+        _samples("b (control)", _rounds(b, seed=1), of="b"),
     )
-    return _latencies(*courses, **more)
+    return _latencies(*samples, **more)
 
 
 def _threads(number: int) -> Lines:
-    course = _course("a", _rounds(1.0))
-    course.surroundings = {"threading": [{"internal_api": "openmp", "num_threads": number}]}
-    return _latencies(course)
+    samples = _samples("a", _rounds(1.0))
+    samples.runtime_info = {"threading": [{"internal_api": "openmp", "num_threads": number}]}
+    return _latencies(samples)
 
 
 def _cold(start: float, inference: float) -> Lines:
@@ -324,22 +336,22 @@ EXAMPLES: dict[str, Reported] = {
     ),
     "LAT107": Reported(
         "A call takes 1 ms back to back and 3 ms after idle time.",
-        lambda: _latencies(_course("a", _rounds(1.0), paused=3.0)),
+        lambda: _latencies(_samples("a", _rounds(1.0), paused=3.0)),
         "A call takes 1.05 ms after idle time.",
-        lambda: _latencies(_course("a", _rounds(1.0), paused=1.05)),
+        lambda: _latencies(_samples("a", _rounds(1.0), paused=1.05)),
     ),
     "LAT108": Reported(
         "In all processes the last round takes 40 % longer than the first.",
-        lambda: _latencies(_course("a", _rounds(1.0, growth=0.4), paused=1.0)),
+        lambda: _latencies(_samples("a", _rounds(1.0, growth=0.4), paused=1.0)),
         "That is so in one process of eight.",
         lambda: _latencies(
-            _course("a", [*_rounds(1.0, growth=0.4, processes=1), *_rounds(1.0, processes=7)])
+            _samples("a", [*_rounds(1.0, growth=0.4, processes=1), *_rounds(1.0, processes=7)])
         ),
     ),
     "LAT109": Reported(
         "The machine swapped during the run.",
-        lambda: _latencies(_course("a", _rounds(1.0)), disturbances=("the machine was swapping",)),
+        lambda: _latencies(_samples("a", _rounds(1.0)), system_noise=("the machine was swapping",)),
         "It did not.",
-        lambda: _latencies(_course("a", _rounds(1.0))),
+        lambda: _latencies(_samples("a", _rounds(1.0))),
     ),
 }

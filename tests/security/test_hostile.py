@@ -25,7 +25,7 @@ from support.security import (
 )
 from support.security.hostile import TRICKS, Trick
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import RefusedError, ZoodiffError
 from zoodiff.preprocessing.completed import completed
 from zoodiff.preprocessing.geometry import geometry
@@ -95,16 +95,16 @@ def written(
 
 
 @pytest.fixture(scope="module", params=["bubblewrap", "kernel"])
-def engine(request: pytest.FixtureRequest, written: dict[str, Written]) -> Iterator[LocalEngine]:
+def engine(request: pytest.FixtureRequest, written: dict[str, Written]) -> Iterator[WorkerPool]:
     """Workers confined by all protections, and as where bubblewrap does not work."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "kernel":
             patch.setattr(bubblewrap, "missing", lambda: "not wanted here")
-        with LocalEngine(Limits(seconds=300, memory_bytes=2 * 10**9)) as engine:
+        with WorkerPool(Limits(seconds=300, memory_bytes=2 * 10**9)) as engine:
             yield engine
 
 
-def opened(engine: LocalEngine, one: Trick, path: Path) -> None:
+def opened(engine: WorkerPool, one: Trick, path: Path) -> None:
     """Do with a file what a command does; raise what the command would print."""
     if one.opened == "images":
         images = open_images(str(path))
@@ -148,7 +148,7 @@ def _confining() -> bool:
 
 @pytest.mark.parametrize("one", cases())
 def test_a_hostile_file_does_nothing(
-    engine: LocalEngine, written: dict[str, Written], one: Trick
+    engine: WorkerPool, written: dict[str, Written], one: Trick
 ) -> None:
     if one.allowed and one.expected == "contained" and not _confining():
         pytest.skip("nothing on this machine would contain code that was allowed")

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from zoodiff.cli.app import app
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import StudyError
 from zoodiff.study import config as studies
 from zoodiff.study.run import _with_code
@@ -60,6 +60,6 @@ def test_checkpoints_and_published_weights_share_no_worker(tmp_path: Path) -> No
     assert other.zoo.name == one.zoo.name == "torchvision"
     assert other.worker.confined
     assert not one.worker.confined
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         assert engine.worker(one.worker) is not engine.worker(other.worker)
         assert engine.worker(other.worker) is engine.worker(again.worker)

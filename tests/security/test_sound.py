@@ -11,7 +11,7 @@ import pytest
 from support.security import sound_keras, sound_onnx, sound_scripts, sound_tensorflow, sound_torch
 from support.security.sound import SOUND, Sound
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.preprocessing.completed import completed
 from zoodiff.preprocessing.geometry import geometry
 from zoodiff.preprocessing.spec import Preprocessing
@@ -57,14 +57,14 @@ def paths(
 
 
 @pytest.fixture(scope="module")
-def engine(paths: dict[str, Path]) -> Iterator[LocalEngine]:
-    with LocalEngine() as engine:
+def engine(paths: dict[str, Path]) -> Iterator[WorkerPool]:
+    with WorkerPool() as engine:
         yield engine
 
 
 @pytest.mark.parametrize("one", cases())
 def test_a_sound_file_is_opened_and_run(
-    engine: LocalEngine, paths: dict[str, Path], one: Sound
+    engine: WorkerPool, paths: dict[str, Path], one: Sound
 ) -> None:
     path = paths[one.name]
     if one.kind == "images":

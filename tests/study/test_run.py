@@ -188,7 +188,7 @@ def test_mismatches_name_what_differs_and_only_that(fake_zoo, tmp_path: Path, mo
 def test_a_worker_that_sends_no_graph_is_one_sentence(
     fake_zoo, tmp_path: Path, monkeypatch
 ) -> None:
-    from zoodiff.engines.local import LocalEngine
+    from zoodiff.engines.pool import WorkerPool
     from zoodiff.errors import WorkerError
     from zoodiff.workers.process import Worker
     from zoodiff.zoos import registry
@@ -200,5 +200,5 @@ def test_a_worker_that_sends_no_graph_is_one_sentence(
         "peak_rss_bytes": 1,
     }
     monkeypatch.setattr(Worker, "ask", lambda *a, **k: lambda: answer)
-    with LocalEngine() as engine, pytest.raises(WorkerError, match="sent no graph of small"):
+    with WorkerPool() as engine, pytest.raises(WorkerError, match="sent no graph of small"):
         architecture.measure(engine, registry.resolve("fake:small"), "k")

@@ -7,7 +7,7 @@ import pytest
 
 from zoodiff import tasks
 from zoodiff.accuracy import sharding, subject
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.errors import MeasurementError
 from zoodiff.study import serialization
 from zoodiff.tasks import Task
@@ -37,10 +37,10 @@ def test_an_entry_comes_back(name: str, tmp_path: Path, monkeypatch: pytest.Monk
     assert again.key(again.entries[0]) == key
 
 
-def test_a_contestant_comes_back() -> None:
+def test_an_evaluated_entry_comes_back() -> None:
     entry = registry.resolve("torchvision:resnet50")
-    one = Contestant(entry, entry.preprocessing, ("library",), entry.model.labels)
-    assert subject.contestant_of(sent(subject.of_contestant(one))) == one
+    one = EvaluatedEntry(entry, entry.preprocessing, ("library",), entry.model.labels)
+    assert subject.from_plain(sent(subject.to_plain(one))) == one
 
 
 def test_a_machine_with_another_version_is_refused_by_name() -> None:

@@ -10,13 +10,13 @@ import pytest
 from zoodiff import api
 from zoodiff.api import LatencyReport
 from zoodiff.errors import UsageError
-from zoodiff.latency.benchmark import Effort
-from zoodiff.latency.conditions import Scope
+from zoodiff.latency.benchmark import Budget
+from zoodiff.latency.conditions import Conditions
 from zoodiff.latency.record_keys import (
+    budget_of,
     conditions_of,
-    effort_of,
-    fixed_effort,
-    scope_of,
+    fixed_budget,
+    settings_of,
     task_of,
 )
 from zoodiff.results import Control
@@ -88,7 +88,7 @@ def test_the_command_takes_what_a_study_measured(tmp_path: Path) -> None:
     for row in report.timings.rows:
         values = kept[row.entry]
         assert (row.p90, row.p99, row.calls) == (values.p90_ms, values.p99_ms, values.calls)
-        assert (row.batch, row.aspects) == (2, values.scope)
+        assert (row.batch, row.conditions) == (2, values.conditions)
     (control,) = report.timings.controls
     assert isinstance(control, Control)
     assert len(report.pairs) == 1
@@ -108,38 +108,40 @@ def test_entries_may_be_named_in_any_order(tmp_path: Path) -> None:
     assert study(tmp_path).measured == 0
 
 
-SCOPE = Scope(batch=2)
-EFFORT = fixed_effort(processes=2, rounds=4, block_ms=1, seconds=30, seed=3)
+CONDITIONS = Conditions(batch=2)
+BUDGET = fixed_budget(processes=2, rounds=4, block_ms=1, seconds=30, seed=3)
 
 
 @pytest.mark.parametrize(
-    ("scope", "effort"),
+    ("conditions", "budget"),
     [
-        (replace(SCOPE, batch=1), EFFORT),
-        (replace(SCOPE, threads=2), EFFORT),
-        (replace(SCOPE, mode="eager"), EFFORT),
-        (replace(SCOPE, pause_ms=1), EFFORT),
-        (SCOPE, replace(EFFORT, rounds=5)),
-        (SCOPE, replace(EFFORT, rounds=None)),
-        (SCOPE, replace(EFFORT, most_processes=3)),
-        (SCOPE, replace(EFFORT, processes=1)),
-        (SCOPE, replace(EFFORT, block_ms=2)),
-        (SCOPE, replace(EFFORT, seconds=20)),
-        (SCOPE, replace(EFFORT, seed=0)),
+        (replace(CONDITIONS, batch=1), BUDGET),
+        (replace(CONDITIONS, threads=2), BUDGET),
+        (replace(CONDITIONS, mode="eager"), BUDGET),
+        (replace(CONDITIONS, pause_ms=1), BUDGET),
+        (CONDITIONS, replace(BUDGET, rounds=5)),
+        (CONDITIONS, replace(BUDGET, rounds=None)),
+        (CONDITIONS, replace(BUDGET, most_processes=3)),
+        (CONDITIONS, replace(BUDGET, processes=1)),
+        (CONDITIONS, replace(BUDGET, block_ms=2)),
+        (CONDITIONS, replace(BUDGET, seconds=20)),
+        (CONDITIONS, replace(BUDGET, seed=0)),
     ],
 )
-def test_another_measurement_has_another_key(scope: Scope, effort: Effort) -> None:
+def test_another_measurement_has_another_key(conditions: Conditions, budget: Budget) -> None:
     entries = [registry.resolve(name) for name in ENTRIES]
-    task = task_of(entries, scope, effort)
-    assert task.key(entries[0]) != task_of(entries, SCOPE, EFFORT).key(entries[0])
-    assert (scope_of(task.settings), effort_of(task.settings)) == (scope, effort)
+    task = task_of(entries, conditions, budget)
+    assert task.key(entries[0]) != task_of(entries, CONDITIONS, BUDGET).key(entries[0])
+    assert (conditions_of(task.settings), budget_of(task.settings)) == (conditions, budget)
 
 
 def test_the_target_of_a_stated_number_of_rounds_does_not_matter() -> None:
-    assert conditions_of(SCOPE, replace(EFFORT, target_percent=5)) == conditions_of(SCOPE, EFFORT)
-    adaptive = replace(EFFORT, rounds=None)
-    assert conditions_of(SCOPE, replace(adaptive, target_percent=5)) != conditions_of(
-        SCOPE, adaptive
+    assert settings_of(CONDITIONS, replace(BUDGET, target_percent=5)) == settings_of(
+        CONDITIONS, BUDGET
+    )
+    adaptive = replace(BUDGET, rounds=None)
+    assert settings_of(CONDITIONS, replace(adaptive, target_percent=5)) != settings_of(
+        CONDITIONS, adaptive
     )
 
 

@@ -1,6 +1,6 @@
 """Planted changes: each makes one kind of difference at a random place, and says which and where.
 
-``CHANGES`` change the function and must be named; ``SPELLINGS`` do not and must not be seen.
+``CHANGES`` change the function and must be named; ``EQUIVALENT_FORMS`` do not and must not be seen.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from support.reshaping import Unsound, reshape
 from zoodiff.graph.ir import Graph, Parameter
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Planted:
     """Names of layers, of which the finding must name one."""
 
 
-Plant = Callable[[Net, random.Random], Planted | None]
+Plant = Callable[[MutableGraph, random.Random], Planted | None]
 
 
 def planted(graph: Graph, plant: Plant, random_: random.Random) -> tuple[Graph, Planted] | None:
     """A changed copy of a graph and what was changed; None where it does not fit the graph."""
-    net = Net(graph)
+    net = MutableGraph(graph)
     try:
         what = plant(net, random_)
         if what is None:
@@ -42,32 +42,35 @@ def planted(graph: Graph, plant: Plant, random_: random.Random) -> tuple[Graph, 
         return None
 
 
-def _say(codes: str, *nodes: Op | str) -> Planted:
+def _say(codes: str, *nodes: MutableNode | str) -> Planted:
     names = (n if isinstance(n, str) else n.name for n in nodes)
     return Planted(frozenset(codes.split()), frozenset(names))
 
 
 def _any(
-    net: Net, r: random.Random, *ops: str, fits: Callable[[Op], bool] | None = None
-) -> Op | None:
+    net: MutableGraph,
+    r: random.Random,
+    *ops: str,
+    fits: Callable[[MutableNode], bool] | None = None,
+) -> MutableNode | None:
     found = [n for n in net.of(*ops) if n.inputs and (fits is None or fits(n))]
     return r.choice(found) if found else None
 
 
-def _square(node: Op) -> bool:
+def _square(node: MutableNode) -> bool:
     return node.op == "Conv" and node.attributes["kernel_shape"] == [3, 3]
 
 
-def _behind(net: Net, node: Op) -> Op | None:
+def _behind(net: MutableGraph, node: MutableNode) -> MutableNode | None:
     return net.sole_user(node.output)
 
 
-def _normed(net: Net, node: Op) -> Op | None:
+def _normed(net: MutableGraph, node: MutableNode) -> MutableNode | None:
     after = _behind(net, node)
     return after if after is not None and after.op == "BatchNormalization" else None
 
 
-def stride(net: Net, r: random.Random) -> Planted | None:
+def stride(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "Conv", fits=lambda n: max(n.attributes["kernel_shape"]) > 1)
     if node is None:
         return None
@@ -76,10 +79,10 @@ def stride(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC102", node)
 
 
-def stride_placement(net: Net, r: random.Random) -> Planted | None:
+def stride_placement(net: MutableGraph, r: random.Random) -> Planted | None:
     pairs = []
     for node in net.of("Conv"):
-        after: Op | None = node
+        after: MutableNode | None = node
         for _ in range(4):
             after = _behind(net, after) if after is not None else None
             if after is not None and after.op == "Conv":
@@ -99,7 +102,7 @@ def stride_placement(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC101", one, other) if net.shape(other.output) == before else None
 
 
-def padding(net: Net, r: random.Random) -> Planted | None:
+def padding(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "Conv", fits=lambda n: min(n.attributes["pads"]) > 0)
     if node is None:
         return None
@@ -108,7 +111,7 @@ def padding(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC107", node)
 
 
-def kernel(net: Net, r: random.Random) -> Planted | None:
+def kernel(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "Conv", fits=lambda n: _square(n) and max(n.attributes["dilations"]) == 1)
     if node is None:
         return None
@@ -118,14 +121,14 @@ def kernel(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC103", node)
 
 
-def _weight(node: Op, change: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
+def _weight(node: MutableNode, change: Callable[[tuple[int, ...]], tuple[int, ...]]) -> None:
     node.parameters = [
         replace(p, shape=change(p.shape)) if p.role == "weight" and p.layout == "OIHW" else p
         for p in node.parameters
     ]
 
 
-def dilation(net: Net, r: random.Random) -> Planted | None:
+def dilation(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "Conv", fits=lambda n: _square(n) and max(n.attributes["dilations"]) == 1)
     if node is None:
         return None
@@ -134,8 +137,8 @@ def dilation(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC104", node)
 
 
-def groups(net: Net, r: random.Random) -> Planted | None:
-    def fits(n: Op) -> bool:
+def groups(net: MutableGraph, r: random.Random) -> Planted | None:
+    def fits(n: MutableNode) -> bool:
         channels = net.shape(n.inputs[0])[1]
         return (
             n.attributes["group"] == 1
@@ -151,7 +154,7 @@ def groups(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC105", node)
 
 
-def channels(net: Net, r: random.Random) -> Planted | None:
+def channels(net: MutableGraph, r: random.Random) -> Planted | None:
     """The width of a layer whose result only another convolution reads."""
     node = _any(net, r, "Conv", fits=lambda n: n.attributes["group"] == 1)
     if node is None:
@@ -179,7 +182,7 @@ def channels(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC106", node)
 
 
-def _widen(node: Op, to: int) -> None:
+def _widen(node: MutableNode, to: int) -> None:
     """Give a layer another number of outputs."""
     for key in ("out_features", "out_channels"):
         if key in node.attributes:
@@ -197,7 +200,7 @@ def _widen(node: Op, to: int) -> None:
     ]
 
 
-def bias(net: Net, r: random.Random) -> Planted | None:
+def bias(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "Conv", "Gemm", fits=lambda n: _normed(net, n) is None)
     if node is None:
         return None
@@ -210,12 +213,12 @@ def bias(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC111", node)
 
 
-def _vector(net: Net, node: Op, role: str) -> Parameter:
+def _vector(net: MutableGraph, node: MutableNode, role: str) -> Parameter:
     extent = net.shape(node.output)[1] if len(net.shape(node.output)) > 1 else 1
     return Parameter(f"{node.name}/planted_{role}", (extent,), role=role)
 
 
-def bias_before_norm(net: Net, r: random.Random) -> Planted | None:
+def bias_before_norm(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "Conv", fits=lambda n: _normed(net, n) is not None)
     if node is None:
         return None
@@ -229,7 +232,7 @@ def bias_before_norm(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC110", node)
 
 
-def epsilon(net: Net, r: random.Random) -> Planted | None:
+def epsilon(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "BatchNormalization", "LayerNormalization")
     if node is None:
         return None
@@ -237,13 +240,13 @@ def epsilon(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC120", node, *_owner(net, node))
 
 
-def _owner(net: Net, node: Op) -> list[Op]:
+def _owner(net: MutableGraph, node: MutableNode) -> list[MutableNode]:
     """The layer whose affine chain a node belongs to, perhaps."""
     before = net.before(node)
     return [before] if before is not None else []
 
 
-def momentum(net: Net, r: random.Random) -> Planted | None:
+def momentum(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "BatchNormalization", fits=lambda n: "momentum" in n.attributes)
     if node is None:
         return None
@@ -263,7 +266,7 @@ _ACTIVATIONS: tuple[tuple[str, dict[str, Any]], ...] = (
 _KINDS = tuple(op for op, _ in _ACTIVATIONS)
 
 
-def activation(net: Net, r: random.Random) -> Planted | None:
+def activation(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, *_KINDS)
     if node is None:
         return None
@@ -272,7 +275,7 @@ def activation(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC130", node)
 
 
-def activation_gone(net: Net, r: random.Random) -> Planted | None:
+def activation_gone(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, *_KINDS)
     if node is None:
         return None
@@ -281,8 +284,8 @@ def activation_gone(net: Net, r: random.Random) -> Planted | None:
 
 
 def _insert(
-    net: Net, tensor: str, op: str, attributes: dict[str, Any], name: str, **more: Any
-) -> Op:
+    net: MutableGraph, tensor: str, op: str, attributes: dict[str, Any], name: str, **more: Any
+) -> MutableNode:
     """Put a node behind a tensor."""
     readers = list(net.users.get(tensor, []))
     order = max((n.order for n in net.nodes.values() if tensor in n.outputs), default=-1.0)
@@ -293,7 +296,7 @@ def _insert(
     return made
 
 
-def activation_more(net: Net, r: random.Random) -> Planted | None:
+def activation_more(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "Conv", "Add", fits=lambda n: _normed(net, n) is None)
     after = _behind(net, node) if node is not None else None
     if node is None or after is None or after.op in {*_KINDS, "Add", "Mul"}:
@@ -301,7 +304,7 @@ def activation_more(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC130", _insert(net, node.output, "Tanh", {}, "planted"))
 
 
-def pool_kind(net: Net, r: random.Random) -> Planted | None:
+def pool_kind(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "MaxPool", "AveragePool")
     if node is None:
         return None
@@ -314,7 +317,7 @@ def pool_kind(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC131", node)
 
 
-def pool_window(net: Net, r: random.Random) -> Planted | None:
+def pool_window(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "MaxPool", "AveragePool", fits=lambda n: n.attributes["strides"] == [2, 2])
     if node is None:
         return None
@@ -325,7 +328,7 @@ def pool_window(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC132", node)
 
 
-def pool_padding(net: Net, r: random.Random) -> Planted | None:
+def pool_padding(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "MaxPool", fits=lambda n: n.attributes["kernel_shape"] == [3, 3])
     if node is None:
         return None
@@ -337,7 +340,7 @@ def pool_padding(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC133", node) if net.shape(node.output) == before else None
 
 
-def counting(net: Net, r: random.Random) -> Planted | None:
+def counting(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "AveragePool", fits=lambda n: any(n.attributes["pads"]))
     if node is None:
         return None
@@ -345,7 +348,7 @@ def counting(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC134", node)
 
 
-def norm_gone(net: Net, r: random.Random) -> Planted | None:
+def norm_gone(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "BatchNormalization", "LayerNormalization")
     if node is None:
         return None
@@ -356,7 +359,7 @@ def norm_gone(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC112" if biased else "ARC122", node, *owner)
 
 
-def norm_folded(net: Net, r: random.Random) -> Planted | None:
+def norm_folded(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "Conv", fits=lambda n: _normed(net, n) is not None)
     if node is None:
         return None
@@ -369,7 +372,7 @@ def norm_folded(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC112", node)
 
 
-def learned_scale(net: Net, r: random.Random) -> Planted | None:
+def learned_scale(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "BatchNormalization", fits=lambda n: n.attributes["scale"])
     if node is None:
         return None
@@ -378,7 +381,7 @@ def learned_scale(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC123", node, *_owner(net, node))
 
 
-def scale_layers(net: Net, r: random.Random) -> Planted | None:
+def scale_layers(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, "BatchNormalization")
     if node is None:
         return None
@@ -389,7 +392,7 @@ def scale_layers(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC113", node, *_owner(net, node))
 
 
-def response_norm(net: Net, r: random.Random) -> Planted | None:
+def response_norm(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, *_KINDS, "MaxPool", fits=lambda n: len(net.shape(n.output)) == 4)
     if node is None or any(user.op == "LRN" for user in net.users[node.output]):
         return None
@@ -397,7 +400,7 @@ def response_norm(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC124", _insert(net, node.output, "LRN", constants, "planted"))
 
 
-def squeeze_and_excitation(net: Net, r: random.Random) -> Planted | None:
+def squeeze_and_excitation(net: MutableGraph, r: random.Random) -> Planted | None:
     node = _any(net, r, *_KINDS, "BatchNormalization", fits=lambda n: len(net.shape(n.output)) == 4)
     if node is None or min(net.shape(node.output)[2:]) < 2:
         return None
@@ -449,7 +452,7 @@ def _pointwise(channels_: int) -> dict[str, Any]:
     }
 
 
-def softmax(net: Net, r: random.Random) -> Planted | None:
+def softmax(net: MutableGraph, r: random.Random) -> Planted | None:
     node = net.producer[net.outputs[0]]
     if node.op == "Softmax":
         net.bypass(node)
@@ -457,7 +460,7 @@ def softmax(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC140", _insert(net, net.outputs[0], "Softmax", {"axis": 1}, "planted"))
 
 
-def classes(net: Net, r: random.Random) -> Planted | None:
+def classes(net: MutableGraph, r: random.Random) -> Planted | None:
     node = net.producer[net.outputs[0]]
     while node.op in {"Softmax", "Flatten", "Reshape", "GlobalAveragePool", "Relu"}:
         node = net.producer[node.inputs[0]]
@@ -468,7 +471,7 @@ def classes(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC141", node)
 
 
-def preprocessing(net: Net, r: random.Random) -> Planted | None:
+def preprocessing(net: MutableGraph, r: random.Random) -> Planted | None:
     tensor = net.inputs[0]
     if any(user.op in {"Mul", "Add", "Sub", "Div"} for user in net.users[tensor]):
         return None
@@ -477,14 +480,14 @@ def preprocessing(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC150", "planted/mul", "planted/add")
 
 
-def input_size(net: Net, r: random.Random) -> Planted | None:
+def input_size(net: MutableGraph, r: random.Random) -> Planted | None:
     tensor = net.tensors[net.inputs[0]]
     net.tensors[tensor.name] = replace(tensor, shape=(1, tensor.shape[1], 256, 256))
     net.graph = replace(net.graph, inputs=(net.tensors[tensor.name],))
     return _say("ARC151")
 
 
-def layer_more(net: Net, r: random.Random) -> Planted | None:
+def layer_more(net: MutableGraph, r: random.Random) -> Planted | None:
     """A convolution with its activation behind another activation."""
     node = _any(net, r, *_KINDS, fits=lambda n: len(net.shape(n.output)) == 4)
     if node is None or min(net.shape(node.output)[2:]) < 2:
@@ -499,7 +502,7 @@ def layer_more(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC190", made)
 
 
-def branches(net: Net, r: random.Random) -> Planted | None:
+def branches(net: MutableGraph, r: random.Random) -> Planted | None:
     """Two branches of a concatenation change places."""
     node = _any(
         net,
@@ -520,7 +523,7 @@ def branches(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC162", node)
 
 
-def projection(net: Net, r: random.Random) -> Planted | None:
+def projection(net: MutableGraph, r: random.Random) -> Planted | None:
     """A 1x1 convolution on a shortcut that was an identity."""
     found = []
     for node in net.of("Add"):
@@ -554,7 +557,7 @@ def projection(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC161", "planted")
 
 
-def shortcut_gone(net: Net, r: random.Random) -> Planted | None:
+def shortcut_gone(net: MutableGraph, r: random.Random) -> Planted | None:
     """An addition of an identity shortcut taken out."""
     found = [
         (node, tensor)
@@ -571,7 +574,7 @@ def shortcut_gone(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC161 ARC164 ARC190", node)
 
 
-def head_more(net: Net, r: random.Random) -> Planted | None:
+def head_more(net: MutableGraph, r: random.Random) -> Planted | None:
     """A hidden linear layer before the last one."""
     node = net.producer[net.outputs[0]]
     while node.op == "Softmax":
@@ -597,7 +600,7 @@ def head_more(net: Net, r: random.Random) -> Planted | None:
     return _say("ARC142 ARC190", made)
 
 
-def auxiliary(net: Net, r: random.Random) -> Planted | None:
+def auxiliary(net: MutableGraph, r: random.Random) -> Planted | None:
     if net.graph.unused_parameters:
         return None
     net.graph = replace(net.graph, unused_parameters=(Parameter("aux.weight", (1000, 768)),))
@@ -645,22 +648,22 @@ CHANGES: dict[str, Plant] = {
 }
 
 
-# Changes of spelling
+# Equivalent forms
 
 
-def renamed(net: Net, r: random.Random) -> Planted | None:
+def renamed(net: MutableGraph, r: random.Random) -> Planted | None:
     for k, node in enumerate(net.nodes.values()):
         node.name = f"layer{r.random()}-{k}"
     return _say("")
 
 
-def reordered(net: Net, r: random.Random) -> Planted | None:
+def reordered(net: MutableGraph, r: random.Random) -> Planted | None:
     for node in net.nodes.values():
         node.order = r.random()
     return _say("")
 
 
-def swapped(net: Net, r: random.Random) -> Planted | None:
+def swapped(net: MutableGraph, r: random.Random) -> Planted | None:
     """Operands of additions and products the other way round."""
     for node in net.of("Add", "Mul"):
         if r.random() < 0.5 and not node.parameters:
@@ -668,7 +671,7 @@ def swapped(net: Net, r: random.Random) -> Planted | None:
     return _say("")
 
 
-def spelt_swish(net: Net, r: random.Random) -> Planted | None:
+def spelt_swish(net: MutableGraph, r: random.Random) -> Planted | None:
     nodes = net.of("Swish")
     for node in nodes:
         gate = net.add(
@@ -685,7 +688,7 @@ def spelt_swish(net: Net, r: random.Random) -> Planted | None:
     return _say("") if nodes else None
 
 
-def spelt_hard_swish(net: Net, r: random.Random) -> Planted | None:
+def spelt_hard_swish(net: MutableGraph, r: random.Random) -> Planted | None:
     nodes = net.of("HardSwish")
     for node in nodes:
         data, shape = node.inputs[0], net.shape(node.output)
@@ -722,7 +725,7 @@ def spelt_hard_swish(net: Net, r: random.Random) -> Planted | None:
     return _say("") if nodes else None
 
 
-def spelt_relu6(net: Net, r: random.Random) -> Planted | None:
+def spelt_relu6(net: MutableGraph, r: random.Random) -> Planted | None:
     nodes = [n for n in net.of("Clip") if n.attributes == {"min": 0.0, "max": 6.0}]
     for node in nodes:
         shape = net.shape(node.output)
@@ -733,7 +736,7 @@ def spelt_relu6(net: Net, r: random.Random) -> Planted | None:
     return _say("") if nodes else None
 
 
-def spelt_padding(net: Net, r: random.Random) -> Planted | None:
+def spelt_padding(net: MutableGraph, r: random.Random) -> Planted | None:
     nodes = [n for n in net.of("Conv") if any(n.attributes["pads"])]
     for node in nodes:
         pads, shape = node.attributes["pads"], net.shape(node.inputs[0])
@@ -747,7 +750,7 @@ def spelt_padding(net: Net, r: random.Random) -> Planted | None:
     return _say("") if nodes else None
 
 
-def spelt_max_padding(net: Net, r: random.Random) -> Planted | None:
+def spelt_max_padding(net: MutableGraph, r: random.Random) -> Planted | None:
     nodes = [n for n in net.of("MaxPool") if any(n.attributes["pads"])]
     for node in nodes:
         pads, shape = node.attributes["pads"], net.shape(node.inputs[0])
@@ -761,14 +764,14 @@ def spelt_max_padding(net: Net, r: random.Random) -> Planted | None:
     return _say("") if nodes else None
 
 
-def identities(net: Net, r: random.Random) -> Planted | None:
+def identities(net: MutableGraph, r: random.Random) -> Planted | None:
     for node in r.sample(sorted(net.nodes.values(), key=lambda n: n.order), 5):
         if len(node.outputs) == 1:
             _insert(net, node.output, r.choice(["Identity", "Dropout"]), {}, f"{node.name}/no")
     return _say("")
 
 
-def turned(net: Net, r: random.Random) -> Planted | None:
+def turned(net: MutableGraph, r: random.Random) -> Planted | None:
     """Activations in channels-last order, between two transpositions."""
     nodes = [n for n in net.of(*_KINDS) if len(net.shape(n.output)) == 4]
     for node in r.sample(nodes, min(4, len(nodes))):
@@ -797,7 +800,7 @@ def turned(net: Net, r: random.Random) -> Planted | None:
     return _say("") if nodes else None
 
 
-def spelt_pooling(net: Net, r: random.Random) -> Planted | None:
+def spelt_pooling(net: MutableGraph, r: random.Random) -> Planted | None:
     nodes = net.of("GlobalAveragePool")
     for node in nodes:
         node.op, node.attributes = (
@@ -814,7 +817,7 @@ def spelt_pooling(net: Net, r: random.Random) -> Planted | None:
     return _say("") if nodes else None
 
 
-def spelt_linear(net: Net, r: random.Random) -> Planted | None:
+def spelt_linear(net: MutableGraph, r: random.Random) -> Planted | None:
     """A linear layer of pooled features as a 1x1 convolution of a map of one pixel."""
     nodes = [
         n
@@ -848,7 +851,7 @@ def spelt_linear(net: Net, r: random.Random) -> Planted | None:
     return _say("") if done else None
 
 
-def nested(net: Net, r: random.Random) -> Planted | None:
+def nested(net: MutableGraph, r: random.Random) -> Planted | None:
     """A concatenation of many as concatenations of two."""
     nodes = [n for n in net.of("Concat") if len(n.inputs) > 2]
     for node in nodes:
@@ -870,7 +873,7 @@ def nested(net: Net, r: random.Random) -> Planted | None:
     return _say("") if nodes else None
 
 
-def constants(net: Net, r: random.Random) -> Planted | None:
+def constants(net: MutableGraph, r: random.Random) -> Planted | None:
     """``x * c`` as ``x / (1 / c)``, ``x + c`` as ``x - (-c)``, in two steps."""
     nodes = [n for n in net.of("Mul", "Add") if isinstance(n.attributes.get("value"), float)]
     for node in nodes:
@@ -885,7 +888,7 @@ def constants(net: Net, r: random.Random) -> Planted | None:
     return _say("") if nodes else None
 
 
-SPELLINGS: dict[str, Plant] = {
+EQUIVALENT_FORMS: dict[str, Plant] = {
     f.__name__: f
     for f in (
         constants,

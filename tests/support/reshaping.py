@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 Shape = tuple[int, ...]
 
@@ -18,7 +18,7 @@ class Unsound(Exception):
     """The change does not give a network."""
 
 
-def reshape(net: Net) -> None:
+def reshape(net: MutableGraph) -> None:
     """Set the shapes of all tensors; raise Unsound where operands do not fit."""
     for node in net.in_order():
         given = [net.shape(t) for t in node.inputs]
@@ -27,7 +27,7 @@ def reshape(net: Net) -> None:
             net.tensors[tensor] = replace(net.tensors[tensor], shape=shape)
 
 
-def _shapes(node: Op, given: list[Shape], before: list[Shape]) -> list[Shape]:
+def _shapes(node: MutableNode, given: list[Shape], before: list[Shape]) -> list[Shape]:
     a = node.attributes
     if node.op in {"Conv", "AveragePool", "MaxPool"}:
         return [_window(node, given[0])]
@@ -67,7 +67,7 @@ def _shapes(node: Op, given: list[Shape], before: list[Shape]) -> list[Shape]:
     return [given[0]]
 
 
-def _window(node: Op, data: Shape) -> Shape:
+def _window(node: MutableNode, data: Shape) -> Shape:
     a = node.attributes
     kernel, strides, pads = a["kernel_shape"], a["strides"], a["pads"]
     dilations = a.get("dilations") or [1, 1]
@@ -86,7 +86,7 @@ def _window(node: Op, data: Shape) -> Shape:
     return (data[0], channels, *sizes)
 
 
-def _broadcast(node: Op, one: Shape, other: Shape) -> Shape:
+def _broadcast(node: MutableNode, one: Shape, other: Shape) -> Shape:
     if len(one) != len(other):
         raise Unsound(node.name)
     shape = []

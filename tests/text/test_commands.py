@@ -1,4 +1,4 @@
-"""Every command over files of a stranger, as a user calls it: in a pipe and on a terminal."""
+"""Every command over untrusted files, as a user calls it: in a pipe and on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report whose every text is a stranger's: manifest, records, names, reasons, notes, versions."""
+"""A report whose every text is untrusted: manifest, records, names, reasons, notes, versions."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def result(request: pytest.FixtureRequest) -> StudyResult:
     return hostile(request.param * len(hostile_texts.TEXTS) // ROUNDS)
 
 
-def test_markdown_holds_no_markup_of_strangers(result: StudyResult) -> None:
+def test_markdown_holds_no_markup_from_untrusted_texts(result: StudyResult) -> None:
     text = render.to_markdown(page(result))
     assert not harmless.problems(text, allowed="\n\t")
     blocks = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
@@ -135,7 +135,7 @@ def _tags(html: str) -> _Tags:
     return reader
 
 
-def test_html_has_no_element_or_attribute_of_strangers(result: StudyResult) -> None:
+def test_html_has_no_element_or_attribute_from_untrusted_texts(result: StudyResult) -> None:
     html = render.to_html(page(result))
     assert not harmless.problems(html, allowed="\n\t")
     found, own = _tags(html), _tags(render.to_html(page(EXAMPLE)))

@@ -1,4 +1,4 @@
-"""What workers say: names, versions, facts, errors, last words, all of them a stranger's."""
+"""What workers say: names, versions, facts, errors, last words, all of them untrusted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODELS = ("small", "wide", "crashes", "refuses", "raises", "lies")
 
 @pytest.fixture(autouse=True)
 def telling(fake_zoo: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Two zoos whose catalogues and workers tell strangers' texts."""
+    """Two zoos whose catalogues and workers tell untrusted texts."""
     models = [
         Model(
             name,

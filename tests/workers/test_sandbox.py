@@ -189,7 +189,7 @@ def test_a_permission_is_for_a_content(tmp_path: Path, monkeypatch) -> None:
 def test_bubblewrap_is_not_taken_from_the_current_folder(
     entry, tmp_path: Path, monkeypatch
 ) -> None:
-    """Which may be one that a stranger's files were unpacked in."""
+    """Which may be one that untrusted files were unpacked in."""
     usual = bubblewrap.program()
     place = tmp_path / entry
     place.mkdir(exist_ok=True)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.accuracy.checkpoints import Part
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
-from zoodiff.accuracy.label_mapping import outward_of
+from zoodiff.accuracy.label_mapping import label_mapping_of
 from zoodiff.accuracy.measure import Settings
 from zoodiff.accuracy.predictions import probabilities
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import UsageError
 from zoodiff.results import Interval
 from zoodiff.stats import intervals
@@ -77,10 +77,10 @@ class _Comparing:
 
     wants_outputs = True
 
-    def __init__(self, contestants: Sequence[Contestant], images: ImageSet) -> None:
-        self._contestants, self._images = contestants, images
+    def __init__(self, subjects: Sequence[EvaluatedEntry], images: ImageSet) -> None:
+        self._subjects, self._images = subjects, images
         self._parts: dict[int, Part] = {}
-        self.sums = {(one.name, other.name): _Sums() for one, other in combinations(contestants, 2)}
+        self.sums = {(one.name, other.name): _Sums() for one, other in combinations(subjects, 2)}
 
     def has(self, number: int) -> bool:
         """Whether a part is there."""
@@ -94,7 +94,7 @@ class _Comparing:
         """Compare all pairs on a part."""
         shares = {
             one.name: self._common(one, part.outputs[one.name])
-            for one in self._contestants
+            for one in self._subjects
             if one.name in part.outputs
         }
         for (first, second), sums in self.sums.items():
@@ -102,17 +102,17 @@ class _Comparing:
                 _add(sums, shares[first], shares[second], part.images)
         self._parts[part.number] = replace(part, outputs={})
 
-    def _common(self, one: Contestant, outputs: NDArray[Any]) -> NDArray[np.float64]:
+    def _common(self, one: EvaluatedEntry, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """(images, classes of the common space), rows of sum 1."""
         found = probabilities(outputs)
-        chosen = found[:, outward_of(one, self._images, found.shape[1])]
+        chosen = found[:, label_mapping_of(one, self._images, found.shape[1])]
         total = chosen.sum(1, keepdims=True)
         return chosen / total.clip(1e-12)  # type: ignore[no-any-return]
 
 
 def agree(
-    engine: LocalEngine,
-    contestants: Sequence[Contestant],
+    engine: WorkerPool,
+    subjects: Sequence[EvaluatedEntry],
     images: ImageSet,
     settings: Settings,
     step: Callable[[int, int], None] = lambda done, of: None,
@@ -123,22 +123,22 @@ def agree(
     """
     import numpy as np
 
-    if len(contestants) < 2:
+    if len(subjects) < 2:
         raise UsageError(
             f"the images of {images.name} have no labels, so one entry alone has no accuracy; name "
             "two to see how far they agree, or the file with the labels with --truth"
         )
-    images = replace(images, space=_space(contestants))
+    images = replace(images, space=_space(subjects))
     every, limit = len(images), settings.limit or len(images)
     drawn = np.random.default_rng(settings.seed).choice(every, min(limit, every), replace=False)
-    parts = _Comparing(contestants, images)
+    parts = _Comparing(subjects, images)
     found = Evaluator(
         engine,
-        contestants,
+        subjects,
         images,
         parts,
         PassOptions(
-            lanes=settings.lanes,
+            pipelines=settings.pipelines,
             batch=settings.batch,
             seed=settings.seed,
             numbers=sorted(drawn.tolist()),
@@ -154,9 +154,9 @@ def agree(
     return Agreements(pairs, found.failed, left_out, len(drawn) / max(found.seconds, 1e-9))
 
 
-def _space(contestants: Sequence[Contestant]) -> LabelSpace:
+def _space(subjects: Sequence[EvaluatedEntry]) -> LabelSpace:
     """Classes in which all entries can be compared."""
-    known = [one.labels for one in contestants if one.labels.classes]
+    known = [one.labels for one in subjects if one.labels.classes]
     if any(space.name.startswith(IMAGENET_1K.name) for space in known) or not known:
         return IMAGENET_1K
     return known[0]

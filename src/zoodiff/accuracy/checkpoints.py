@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 _LARGEST = 32 << 20
-"""Bytes of a part: 64 images have 3,000 for each contestant."""
+"""Bytes of a part: 64 images have 3,000 for each entry."""
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What all contestants said to some images."""
+    """What all entries said to some images."""
 
     number: int
     images: Sequence[int]
@@ -39,7 +39,7 @@ class Part:
     outputs: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """(images, outputs), where they are wanted whole; they are not kept on the disk."""
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What workers said of the contestants: ``loaded``, ``versions`` and ``repeated``, by name."""
+    """What workers said of the entries: ``loaded``, ``versions`` and ``repeated``, by name."""
 
 
 class Keeps(Protocol):

@@ -44,8 +44,8 @@ class Row:
     claim: ClaimVerdict | None
     """Whether the claim is met; None without a claim."""
     preprocessing: str
-    taken: tuple[str, ...]
-    guards: tuple[str, ...]
+    defaulted: tuple[str, ...]
+    failed_checks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Comparison:
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
     within: float
-    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -127,7 +127,7 @@ def compare(
     holm = paired.holm([pair.p_value for pair in found])
     rate = paired.benjamini_hochberg([pair.p_value for pair in found])
     pairs = tuple(_decided(pair, p, q) for pair, p, q in zip(found, holm, rate, strict=True))
-    return Comparison(rows, pairs, within, (*_remarks(rows, pairs), *_families(records, pairs)))
+    return Comparison(rows, pairs, within, (*_notes(rows, pairs), *_families(records, pairs)))
 
 
 def _row(record: Record, within: float) -> Row:
@@ -146,8 +146,8 @@ def _row(record: Record, within: float) -> Row:
         claimed,
         None if claimed is None else _claim(record, values, claimed, within),
         Preprocessing.from_dict(record.preprocessing).sentence(),
-        tuple(values.taken),
-        tuple(values.guards),
+        tuple(values.defaulted),
+        tuple(values.failed_checks),
     )
 
 
@@ -320,7 +320,7 @@ def _points(estimate: Any) -> Interval:
     )
 
 
-def _remarks(rows: Sequence[Row], pairs: Sequence[Pair]) -> tuple[str, ...]:
+def _notes(rows: Sequence[Row], pairs: Sequence[Pair]) -> tuple[str, ...]:
     """What follows from several rows together."""
     missed = {row.entry for row in rows if row.claim == "not met"}
     found = [

@@ -8,17 +8,18 @@ from collections.abc import Iterator, Sequence
 from zoodiff.bounded.files import TooLargeError
 from zoodiff.data.images import ImageSet
 
-_ALL_LANES = 48 << 20
-_ONE_LANE = 4 << 20
-"""Bytes that all lanes hold together, and that each may hold however many there are."""
+_ALL_PIPELINES = 48 << 20
+_ONE_PIPELINE = 4 << 20
+"""Bytes that all pipelines hold together, and that each may hold however many there are."""
 
 
 class EncodedImages:
-    """Reads images for several lanes; of large ones only one is held at a time by all of them."""
+    """Reads images for several pipelines; of large ones only one is held at a time by all of
+    them."""
 
-    def __init__(self, images: ImageSet, lanes: int) -> None:
+    def __init__(self, images: ImageSet, pipelines: int) -> None:
         self._images = images
-        self._most = max(_ONE_LANE, _ALL_LANES // lanes)
+        self._most = max(_ONE_PIPELINE, _ALL_PIPELINES // pipelines)
         self._large = threading.Lock()
 
     def pieces(self, numbers: Sequence[int], failed: dict[int, str]) -> Iterator[list[bytes]]:

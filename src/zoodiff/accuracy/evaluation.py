@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.checkpoints import Part
 from zoodiff.accuracy.predictions import Predictions
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class PassOptions:
     """Which images are run, how, and who is told; nothing but ``seed`` changes an answer."""
 
-    lanes: int = 1
+    pipelines: int = 1
     """Pairs of a decoding worker and inference workers that work side by side."""
     batch: int = 16
     seed: int = 0
@@ -56,24 +56,24 @@ class Evaluation:
     hashes: list[bytes]
     """sha256 of each image's bytes, of all images of the data set."""
     found: dict[str, Predictions]
-    """By the names of the contestants."""
+    """By the names of the entries."""
     left_out: dict[int, str]
     """Images that could not be decoded, and why."""
     failed: dict[str, str]
-    """Contestants that could not be run, and why."""
+    """Entries that could not be run, and why."""
     loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What workers said when they loaded them, by handles."""
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By contestant, with those of the decoder."""
+    """By entry, with those of the decoder."""
     repeated: dict[str, Repeated] = field(default_factory=dict)
-    """By contestant, what became of the images that were run twice."""
+    """By entry, what became of the images that were run twice."""
     seconds: float = 0.0
     done_now: int = 0
     """Images of this run, without those that an interrupted one had finished."""
 
 
 def collect(
-    contestants: Sequence[Contestant],
+    subjects: Sequence[EvaluatedEntry],
     parts: Sequence[Part],
     failed: Mapping[str, str],
     seconds: float,
@@ -88,7 +88,7 @@ def collect(
     loaded: dict[str, dict[str, Any]] = {}
     versions: dict[str, dict[str, str]] = {}
     repeated: dict[str, Repeated] = {}
-    for one in contestants:
+    for one in subjects:
         if any(one.name not in part.found for part in parts):
             why.setdefault(one.name, "it did not answer for all images")
         for facts in (part.facts[one.name] for part in parts if one.name in part.facts):
@@ -102,7 +102,7 @@ def collect(
         [one for part in parts for one in part.hashes],
         {
             one.name: Predictions.joined([part.found[one.name].arrays() for part in parts])
-            for one in contestants
+            for one in subjects
             if one.name not in why
         },
         {k: reason for part in parts for k, reason in part.left_out.items()},

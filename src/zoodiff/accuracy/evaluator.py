@@ -1,10 +1,11 @@
 """One pass over a data set for all entries.
 
 Each image is read and decoded once, and resized once for each distinct geometry, however many
-entries there are. The work is done in *lanes*: in each, one worker decodes while others, one for
-each zoo, run networks on one thread. So every core has work that waits for no other core, which
-on one machine is faster than networks of several threads; only their weights are held once a lane.
-What is finished is kept on disk, image by image, and a run that was killed goes on from there.
+entries there are. The work is done in parallel *pipelines*: in each, one worker decodes while
+others, one for each zoo, run networks on one thread. So every core has work that waits for no other
+core, which on one machine is faster than networks of several threads; only their weights are held
+once per pipeline. What is finished is kept on disk, image by image, and a run that was killed goes
+on from there.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.accuracy.checkpoints import Keeps, Part
 from zoodiff.accuracy.encoded import EncodedImages
 from zoodiff.accuracy.evaluation import Evaluation, PassOptions, Repeated, collect
-from zoodiff.accuracy.label_mapping import outward_of
+from zoodiff.accuracy.label_mapping import label_mapping_of
 from zoodiff.accuracy.predictions import Predictions, predictions
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.messages import Array, Classify, Load
@@ -54,22 +55,22 @@ class _Chunk:
 
 
 class Evaluator:
-    """Runs contestants over a data set."""
+    """Runs subjects over a data set."""
 
     def __init__(
         self,
-        engine: LocalEngine,
-        contestants: Sequence[Contestant],
+        engine: WorkerPool,
+        subjects: Sequence[EvaluatedEntry],
         images: ImageSet,
         parts: Keeps,
         options: PassOptions | None = None,
     ) -> None:
-        self._engine, self._contestants, self._images = engine, list(contestants), images
+        self._engine, self._subjects, self._images = engine, list(subjects), images
         self._parts, self._options = parts, options or PassOptions()
-        numbers, lanes = self._options.numbers, self._options.lanes
+        numbers, pipelines = self._options.numbers, self._options.pipelines
         self._numbers = list(range(len(images)) if numbers is None else numbers)
-        self._encoded = EncodedImages(images, lanes)
-        self._geometries = list(dict.fromkeys(one.geometry for one in contestants))
+        self._encoded = EncodedImages(images, pipelines)
+        self._geometries = list(dict.fromkeys(one.geometry for one in subjects))
         self._decoding = decoding(list(dict.fromkeys(one.library for one in self._geometries)))
         self._lock = threading.Lock()
         self._failed: dict[str, str] = {}
@@ -78,18 +79,18 @@ class Evaluator:
         self._repeated: dict[str, Repeated] = {}
         self._stop = threading.Event()
         self._begun: dict[int, Part] = {}
-        """Parts of an interrupted run that lack some contestants."""
+        """Parts of an interrupted run that lack some entries."""
         self._waiting: dict[int, Part] = {}
         self._shown = 0
         self._satisfied = threading.Event()
         self._error: BaseException | None = None
-        self._done = self._decoding_lanes = 0
+        self._done = self._decoding_pipelines = 0
 
     def run(self) -> Evaluation:
         """Do what is missing and return all of it.
 
-        A contestant whose worker fails is left out with the reason. Raises MeasurementError where
-        no contestant is left, and what a thread raised.
+        An entry whose worker fails is left out with the reason. Raises MeasurementError where
+        no entry is left, and what a thread raised.
         """
         import time
 
@@ -106,16 +107,16 @@ class Evaluator:
             self._work(chunks, missing)
         count = self._shown if self._satisfied.is_set() else len(chunks)
         parts = [self._parts.get(self._options.first + k) for k in range(count)]
-        found = collect(self._contestants, parts, self._failed, time.perf_counter() - begin)
+        found = collect(self._subjects, parts, self._failed, time.perf_counter() - begin)
         found.done_now = self._done - before
         return found
 
     def _kept(self, number: int) -> bool:
-        """Whether a part is finished for all contestants; takes over what it knows of them."""
+        """Whether a part is finished for all entries; takes over what it knows of them."""
         if not self._parts.has(number):
             return False
         part = self._parts.get(number)
-        for one in self._contestants:
+        for one in self._subjects:
             if one.name not in part.found or one.name not in part.facts:
                 continue
             facts = part.facts[one.name]
@@ -124,7 +125,7 @@ class Evaluator:
             self._versions.setdefault("decoder", facts["decoder"])
             if facts["repeated"] is not None:
                 self._repeated.setdefault(one.name, Repeated(*facts["repeated"]))
-        names = {one.name for one in self._contestants}
+        names = {one.name for one in self._subjects}
         if names <= part.found.keys():
             return True
         self._begun[number] = part
@@ -139,7 +140,7 @@ class Evaluator:
         )
         return part if same else None
 
-    def _facts(self, one: Contestant, number: int) -> dict[str, Any]:
+    def _facts(self, one: EvaluatedEntry, number: int) -> dict[str, Any]:
         again = self._repeated.get(one.name) if number == 0 else None
         return {
             "loaded": self._loaded.get(one.handle, {}),
@@ -163,15 +164,18 @@ class Evaluator:
         todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         for number in missing:
             todo.put(number)
-        lanes = min(self._options.lanes, len(missing))
-        for _ in range(lanes):
+        pipelines = min(self._options.pipelines, len(missing))
+        for _ in range(pipelines):
             todo.put(None)
-        ready: queue.Queue[_Chunk | None] = queue.Queue(maxsize=lanes + 1)
-        self._decoding_lanes = lanes
+        ready: queue.Queue[_Chunk | None] = queue.Queue(maxsize=pipelines + 1)
+        self._decoding_pipelines = pipelines
         decoders = [
-            thread(self._guard, self._decode, lane, chunks, todo, ready) for lane in range(lanes)
+            thread(self._guard, self._decode, pipeline, chunks, todo, ready)
+            for pipeline in range(pipelines)
         ]
-        runners = [thread(self._guard, self._classify, lane, ready) for lane in range(lanes)]
+        runners = [
+            thread(self._guard, self._classify, pipeline, ready) for pipeline in range(pipelines)
+        ]
         try:
             for one in (*decoders, *runners):
                 one.start()
@@ -185,7 +189,7 @@ class Evaluator:
                     one.join(60)
             # Workers end with the thread that started them: none of these can be used again.
             self._engine.release(self._decoding, "decode")
-            for spec in dict.fromkeys(one.entry.worker for one in self._contestants):
+            for spec in dict.fromkeys(one.entry.worker for one in self._subjects):
                 self._engine.release(spec, "accuracy")
         if self._error is not None:
             raise self._error
@@ -206,13 +210,13 @@ class Evaluator:
 
     def _decode(
         self,
-        lane: int,
+        pipeline: int,
         chunks: list[list[int]],
         todo: queue.SimpleQueue[int | None],
         ready: queue.Queue[_Chunk | None],
     ) -> None:
         with self._lock:
-            worker = self._engine.worker(self._decoding, "decode", copy=lane)
+            worker = self._engine.worker(self._decoding, "decode", copy=pipeline)
         versions = worker.hello("importing what decodes images")
         with self._lock:
             self._versions["decoder"] = versions
@@ -222,8 +226,8 @@ class Evaluator:
                 break
             self._hand_on(self._decoded(worker, number, chunks[number]), ready)
         with self._lock:
-            self._decoding_lanes -= 1
-            last = self._decoding_lanes == 0
+            self._decoding_pipelines -= 1
+            last = self._decoding_pipelines == 0
         if last:
             for _ in range(ready.maxsize - 1):
                 self._hand_on(None, ready)
@@ -257,11 +261,11 @@ class Evaluator:
 
     # Classifying
 
-    def _classify(self, lane: int, ready: queue.Queue[_Chunk | None]) -> None:
+    def _classify(self, pipeline: int, ready: queue.Queue[_Chunk | None]) -> None:
         workers: dict[str, WorkerClient] = {}
-        for one in self._contestants:
+        for one in self._subjects:
             if not self._stop.is_set() and one.handle not in workers:
-                self._load(one, lane, workers)
+                self._load(one, pipeline, workers)
         while not self._stop.is_set():
             try:
                 chunk = ready.get(timeout=0.5)
@@ -271,16 +275,16 @@ class Evaluator:
                 return
             self._finish(chunk, self._answers(chunk, workers))
 
-    def _load(self, one: Contestant, lane: int, workers: dict[str, WorkerClient]) -> None:
+    def _load(self, one: EvaluatedEntry, pipeline: int, workers: dict[str, WorkerClient]) -> None:
         with self._lock:
-            worker = self._engine.worker(one.entry.worker, "accuracy", copy=lane)
+            worker = self._engine.worker(one.entry.worker, "accuracy", copy=pipeline)
         try:
             model, weights = one.entry.model.name, one.entry.weights_name
             request = Load(one.handle, model, weights, self._options.seed, worker.threads)
             loaded = asdict(worker.load(request, doing=f"loading {one.name}"))
             versions = worker.hello("asking for versions")
         except ZoodiffError as error:
-            for other in self._contestants:
+            for other in self._subjects:
                 if other.handle == one.handle:
                     self._fail(other.name, str(error))
             return
@@ -292,14 +296,14 @@ class Evaluator:
     def _fail(self, name: str, why: str) -> None:
         with self._lock:
             self._failed.setdefault(name, why)
-            if len(self._failed) == len(self._contestants):
+            if len(self._failed) == len(self._subjects):
                 first = next(iter(self._failed.values()))
                 raise MeasurementError(f"no entry could be run; the first: {first}")
 
     def _answers(self, chunk: _Chunk, workers: dict[str, WorkerClient]) -> dict[str, NDArray[Any]]:
         found: dict[str, NDArray[Any]] = {}
         begun = self._before(chunk)
-        for one in self._contestants:
+        for one in self._subjects:
             if begun is not None and one.name in begun.found:
                 continue
             with self._lock:
@@ -314,7 +318,7 @@ class Evaluator:
                 WorkerClient.unshare(array)
         return found
 
-    def _classified(self, one: Contestant, chunk: _Chunk, worker: WorkerClient) -> NDArray[Any]:
+    def _classified(self, one: EvaluatedEntry, chunk: _Chunk, worker: WorkerClient) -> NDArray[Any]:
         """(images, outputs) of a chunk."""
         import numpy as np
 
@@ -352,12 +356,12 @@ class Evaluator:
         begun = self._before(chunk)
         if begun is not None:
             found, facts = dict(begun.found), dict(begun.facts)
-        for one in self._contestants:
+        for one in self._subjects:
             if one.name not in outputs:
                 continue
             values = np.asarray(outputs[one.name])[kept]
             try:
-                outward = outward_of(one, self._images, values.shape[1])
+                label_mapping = label_mapping_of(one, self._images, values.shape[1])
                 wrong = int((~np.isfinite(values)).any(1).sum())
                 if wrong:
                     raise MeasurementError(
@@ -367,7 +371,7 @@ class Evaluator:
             except ZoodiffError as error:
                 self._fail(one.name, str(error))
                 continue
-            found[one.name] = predictions(values, labels[kept], outward)
+            found[one.name] = predictions(values, labels[kept], label_mapping)
             facts[one.name] = self._facts(one, chunk.number)
             if self._parts.wants_outputs:
                 whole[one.name] = values

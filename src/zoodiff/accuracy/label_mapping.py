@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
 from zoodiff.errors import MeasurementError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int64]:
+def label_mapping_of(one: EvaluatedEntry, images: ImageSet, width: int) -> NDArray[np.int64]:
     """Which output means which class of the data set; -1 for none.
 
     Raises MeasurementError where the number of outputs fits no label space, UsageError where two
@@ -23,7 +23,7 @@ def outward_of(one: Contestant, images: ImageSet, width: int) -> NDArray[np.int6
     return mapping(space_of(one, images, width), images.space or LabelSpace("classes", width))
 
 
-def space_of(one: Contestant, images: ImageSet, width: int) -> LabelSpace:
+def space_of(one: EvaluatedEntry, images: ImageSet, width: int) -> LabelSpace:
     """The label space of an entry with so many outputs; what it does not say, the images do.
 
     Raises MeasurementError where the number of outputs fits no label space.

@@ -15,9 +15,9 @@ from zoodiff.accuracy.evaluation import Evaluation, PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
 from zoodiff.accuracy.predictions import Stored, from_parquet
 from zoodiff.accuracy.recording import PassResult
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.host.provenance import identity, installed_versions, now
 from zoodiff.stats import sequential
@@ -41,7 +41,7 @@ BAD_PERCENT = 1.0
 class Settings:
     """How a pass is made; none of it but ``limit`` and ``seed`` changes the result."""
 
-    lanes: int = 1
+    pipelines: int = 1
     batch: int = 16
     limit: int | None = None
     seed: int = 0
@@ -91,7 +91,7 @@ def pair_level(pairs: int) -> float:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Records in the order of the contestants, and what a user should know."""
+    """Records in the order of the entries, and what a user should know."""
 
     records: tuple[Record, ...]
     failures: tuple[Failure, ...]
@@ -102,7 +102,7 @@ class Outcome:
     """None where everything was in the store already."""
 
 
-def default_lanes() -> int:
+def default_pipelines() -> int:
     """The cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -110,50 +110,50 @@ def default_lanes() -> int:
 
 
 def measure(
-    engine: LocalEngine,
-    contestants: Sequence[Contestant],
+    engine: WorkerPool,
+    subjects: Sequence[EvaluatedEntry],
     images: ImageSet,
     store: Store,
     settings: Settings,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Outcome:
-    """Accuracy of all contestants on the images; what the store has is not measured again.
+    """Accuracy of all entries on the images; what the store has is not measured again.
 
     Raises UsageError for entries that are named twice and images without labels, MeasurementError
     where too many images are damaged or no entry could be run.
     """
-    asked = prepare(contestants, images, settings)
-    with waiting_for(store.leases, asked.lease):
-        todo = look(asked, store, settings)
-        if not todo.missing:
-            return finish(todo, images, store, settings, None)
+    plan = prepare(subjects, images, settings)
+    with waiting_for(store.leases, plan.lease):
+        pending = find_pending(plan, store, settings)
+        if not pending.missing:
+            return finish(pending, images, store, settings, None)
         begun = now()
         found = Evaluator(
             engine,
-            todo.missing,
+            pending.missing,
             images,
-            todo.parts(store),
+            pending.parts(store),
             PassOptions(
-                lanes=settings.lanes,
+                pipelines=settings.pipelines,
                 batch=settings.batch,
                 seed=settings.seed,
-                numbers=todo.asked.numbers,
+                numbers=pending.plan.numbers,
                 step=step,
-                enough=Judge([one.name for one in contestants], settings.decide)
+                enough=Judge([one.name for one in subjects], settings.decide)
                 if settings.decide is not None
                 else None,
             ),
         ).run()
-        return finish(todo, images, store, settings, found, begun)
+        return finish(pending, images, store, settings, found, begun)
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationPlan:
     """A pass over a data set before anything is looked up."""
 
-    contestants: tuple[Contestant, ...]
+    subjects: tuple[EvaluatedEntry, ...]
     keys: dict[str, str]
-    """Of the records, by the contestants' names."""
+    """Of the records, by the entries' names."""
     numbers: list[int]
     """Of the images that are to be seen, in the order of the parts."""
 
@@ -171,21 +171,23 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Todo:
+class PendingEvaluation:
     """A pass over a data set, and what of it the store has."""
 
-    asked: Asked
+    plan: EvaluationPlan
     known: dict[str, Record]
-    missing: tuple[Contestant, ...]
+    missing: tuple[EvaluatedEntry, ...]
 
     def parts(self, store: Store) -> Parts:
         """Where what is finished of it lies."""
-        return Parts(store.files, f"unfinished/{self.asked.folder}")
+        return Parts(store.files, f"unfinished/{self.plan.folder}")
 
 
-def prepare(contestants: Sequence[Contestant], images: ImageSet, settings: Settings) -> Asked:
+def prepare(
+    subjects: Sequence[EvaluatedEntry], images: ImageSet, settings: Settings
+) -> EvaluationPlan:
     """What a pass asks for; raises UsageError as ``measure`` does."""
-    names = Counter(one.name for one in contestants)
+    names = Counter(one.name for one in subjects)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise UsageError(f"{twice[0]} is named twice; name it once")
@@ -194,21 +196,21 @@ def prepare(contestants: Sequence[Contestant], images: ImageSet, settings: Setti
             f"the images of {images.name} have no labels; name the file with them with --truth"
         )
     _check_labels(images)
-    keys = {one.name: _key(one, images, settings, names) for one in contestants}
-    return Asked(tuple(contestants), keys, _numbers(len(images), settings))
+    keys = {one.name: _key(one, images, settings, names) for one in subjects}
+    return EvaluationPlan(tuple(subjects), keys, _numbers(len(images), settings))
 
 
-def look(asked: Asked, store: Store, settings: Settings) -> Todo:
+def find_pending(plan: EvaluationPlan, store: Store, settings: Settings) -> PendingEvaluation:
     """What is missing; whoever asks holds the lease, so that nobody else is at work on it."""
-    known = {} if settings.fresh else _known(store, asked.keys)
-    if settings.decide is not None and len(known) < len(asked.keys):
+    known = {} if settings.fresh else _known(store, plan.keys)
+    if settings.decide is not None and len(known) < len(plan.keys):
         known = {}  # how many images are needed depends on all entries
-    missing = tuple(one for one in asked.contestants if one.name not in known)
-    return Todo(asked, known, missing)
+    missing = tuple(one for one in plan.subjects if one.name not in known)
+    return PendingEvaluation(plan, known, missing)
 
 
 def finish(
-    todo: Todo,
+    pending: PendingEvaluation,
     images: ImageSet,
     store: Store,
     settings: Settings,
@@ -219,13 +221,13 @@ def finish(
 
     Raises MeasurementError where too many images are damaged.
     """
-    known = dict(todo.known)
+    known = dict(pending.known)
     failures: list[Failure] = []
     left_out: dict[str, str] = {}
     speed = None
     notes = list(images.notes)
     if found is not None:
-        numbers = todo.asked.numbers[: len(found.hashes)]
+        numbers = pending.plan.numbers[: len(found.hashes)]
         _check_counts(found, numbers)
         left_out = {images.samples[k].name: why for k, why in found.left_out.items()}
         _check_damage(left_out, len(numbers), settings)
@@ -236,23 +238,23 @@ def finish(
                 architecture=one.entry.model.architecture,
                 reason=found.failed[one.name],
             )
-            for one in todo.missing
+            for one in pending.missing
             if one.name in found.failed
         ]
         made = PassResult(images, found, numbers, _conditions(images, settings), begun)
-        for one in todo.missing:
+        for one in pending.missing:
             if one.name in found.found:
-                record, table = made.record(one, todo.asked.keys[one.name])
+                record, table = made.record(one, pending.plan.keys[one.name])
                 store.put(record, table)
                 known[one.name] = record
         if not failures:  # else they save work when the failed ones are tried again
-            todo.parts(store).remove()
+            pending.parts(store).remove()
         speed = found.done_now / found.seconds if found.seconds else None
         repeated = len(found.hashes) - len(set(found.hashes))
         if repeated:
             copies = "image is a copy" if repeated == 1 else "images are copies"
             notes.append(f"{repeated} {copies} of others, to the byte")
-    records = tuple(known[one.name] for one in todo.asked.contestants if one.name in known)
+    records = tuple(known[one.name] for one in pending.plan.subjects if one.name in known)
     return Outcome(records, tuple(failures), left_out, tuple(notes), speed)
 
 
@@ -289,7 +291,7 @@ def _numbers(count: int, settings: Settings) -> list[int]:
     return drawn if settings.decide is not None else sorted(drawn)
 
 
-def _key(one: Contestant, images: ImageSet, settings: Settings, names: Iterable[str]) -> str:
+def _key(one: EvaluatedEntry, images: ImageSet, settings: Settings, names: Iterable[str]) -> str:
     decide = {"decide": settings.decide, "among": sorted(names)} if settings.decide else {}
     return key_of(
         kind="accuracy",

@@ -65,25 +65,25 @@ class Predictions:
 
 
 def predictions(
-    outputs: NDArray[Any], labels: NDArray[np.int64], outward: NDArray[np.int64]
+    outputs: NDArray[Any], labels: NDArray[np.int64], label_mapping: NDArray[np.int64]
 ) -> Predictions:
     """Read (images, classes) outputs, logits or probabilities.
 
-    ``labels`` are classes of the data set, -1 for none; ``outward`` gives for each class of the
-    data set the output that means it, -1 for none. Ties go to the lower output, so that a result
-    does not depend on the sort.
+    ``labels`` are classes of the data set, -1 for none; ``label_mapping`` gives for each class of
+    the data set the output that means it, -1 for none. Ties go to the lower output, so that a
+    result does not depend on the sort.
     """
     import numpy as np
 
     shares = probabilities(outputs)
-    inward = np.full(outputs.shape[1], -1, dtype=np.int64)
-    known = outward >= 0
-    inward[outward[known]] = np.nonzero(known)[0]
+    classes = np.full(outputs.shape[1], -1, dtype=np.int64)
+    known = label_mapping >= 0
+    classes[label_mapping[known]] = np.nonzero(known)[0]
     top = min(TOP, outputs.shape[1])
     # The best few by a partial sort, then those in order; equal values by their number.
     order = np.argsort(-shares, axis=1, kind="stable")[:, :top]
     rows = np.arange(len(outputs))
-    target = np.where(labels >= 0, outward[np.maximum(labels, 0)], -1)
+    target = np.where(labels >= 0, label_mapping[np.maximum(labels, 0)], -1)
     has = target >= 0
     own = shares[rows, np.maximum(target, 0)]
     better = (shares > own[:, None]).sum(1)
@@ -92,7 +92,7 @@ def predictions(
     # A label that no output stands for can never be found.
     rank = np.where(has, 1 + better + tied, np.where(labels >= 0, outputs.shape[1] + 1, 0))
     return Predictions(
-        inward[order].astype(np.int32),
+        classes[order].astype(np.int32),
         np.take_along_axis(shares, order, axis=1).astype(np.float32),
         rank.astype(np.int32),
         np.where(has, own, np.where(labels >= 0, 0.0, np.nan)).astype(np.float32),

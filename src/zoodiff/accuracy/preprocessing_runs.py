@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoodiff.accuracy.checkpoints import Memory
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.evaluator import CHUNK, Evaluator
-from zoodiff.accuracy.label_mapping import outward_of, space_of
+from zoodiff.accuracy.label_mapping import label_mapping_of, space_of
 from zoodiff.accuracy.predictions import probabilities
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Recipe(NamedTuple):
     """How a network is fed, and read."""
 
     spec: Preprocessing
-    outward: NDArray[np.int64] | None = None
+    label_mapping: NDArray[np.int64] | None = None
     """(classes of the data set,), the output that means each; None: as the entry says."""
 
 
@@ -38,7 +38,7 @@ class Meaning(NamedTuple):
     name: str
     """Of the label space."""
     outputs: int
-    outward: NDArray[np.int64]
+    label_mapping: NDArray[np.int64]
     """(classes of the data set,), the output that means each, -1 for none."""
 
 
@@ -47,13 +47,13 @@ class Trials:
 
     def __init__(
         self,
-        engine: LocalEngine,
-        one: Contestant,
+        engine: WorkerPool,
+        one: EvaluatedEntry,
         images: ImageSet,
         options: PassOptions,
     ) -> None:
         self._engine, self._one, self._images, self._options = engine, one, images, options
-        self.head: Head | None = one.head
+        self.input_stage: InputStage | None = one.input_stage
         """What its network does to its pixels by itself."""
         self._known: dict[Preprocessing, NDArray[np.float64]] = {}
         self._kept: list[int] | None = None
@@ -76,7 +76,7 @@ class Trials:
         """(images,), whether the best class is the label, for each recipe."""
         found = self([one.spec for one in recipes])
         return [
-            answers.argmax(1) == self._targets(one.outward)
+            answers.argmax(1) == self._targets(one.label_mapping)
             for answers, one in zip(found, recipes, strict=True)
         ]
 
@@ -84,13 +84,13 @@ class Trials:
     def meaning(self) -> Meaning | None:
         """What its outputs are said to mean."""
         (answers,) = self([self._one.spec])
-        return Meaning(self._one.labels.name, answers.shape[1], self.outward)
+        return Meaning(self._one.labels.name, answers.shape[1], self.label_mapping)
 
     @property
-    def outward(self) -> NDArray[np.int64]:
+    def label_mapping(self) -> NDArray[np.int64]:
         """The output that means each class of the data set; -1 for none."""
         (answers,) = self([self._one.spec])
-        return outward_of(self._one, self._images, answers.shape[1])
+        return label_mapping_of(self._one, self._images, answers.shape[1])
 
     @property
     def space(self) -> LabelSpace:
@@ -98,13 +98,13 @@ class Trials:
         (answers,) = self([self._one.spec])
         return space_of(self._one, self._images, answers.shape[1])
 
-    def _targets(self, outward: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    def _targets(self, label_mapping: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """(images,), the output that each label means; -1 for none."""
         import numpy as np
 
-        outward = self.outward if outward is None else outward
+        label_mapping = self.label_mapping if label_mapping is None else label_mapping
         assert self.labels is not None
-        return np.where(self.labels >= 0, outward[np.maximum(self.labels, 0)], -1)
+        return np.where(self.labels >= 0, label_mapping[np.maximum(self.labels, 0)], -1)
 
     @property
     def runs(self) -> int:
@@ -124,13 +124,13 @@ class Trials:
     def _run(self, specs: Sequence[Preprocessing]) -> None:
         import numpy as np
 
-        contestants = [
+        subjects = [
             replace(self._one, spec=spec, variant=f"trial {k}") for k, spec in enumerate(specs)
         ]
         parts = Memory()
         found = Evaluator(
             self._engine,
-            contestants,
+            subjects,
             self._images,
             parts,
             self._options,
@@ -148,6 +148,6 @@ class Trials:
         numbers = self._options.numbers
         count = len(self._images) if numbers is None else len(numbers)
         chunks = -(-count // CHUNK)
-        for one in contestants:
+        for one in subjects:
             outputs = np.concatenate([parts.get(k).outputs[one.name] for k in range(chunks)])
             self._known[one.spec] = probabilities(outputs)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.evaluation import Evaluation, Repeated
 from zoodiff.accuracy.predictions import Predictions, Stored, to_parquet
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet, content_hash
 from zoodiff.data.labels import mapping
 from zoodiff.host.provenance import hardware, now
@@ -51,7 +51,7 @@ class PassResult:
         samples = self.images.samples
         return content_hash((sha, samples[k].label) for k, sha in self._hashes.items())
 
-    def record(self, one: Contestant, key: str) -> tuple[Record, bytes]:
+    def record(self, one: EvaluatedEntry, key: str) -> tuple[Record, bytes]:
         """Return an entry's record, and the Parquet file of its predictions."""
         evaluation = self.evaluation
         table = self._table(evaluation.found[one.name])
@@ -90,7 +90,7 @@ class PassResult:
             Stored(predictions, numbers.astype(np.int32), self.evaluation.labels, keys)
         )
 
-    def _values(self, one: Contestant, key: str, table: bytes) -> AccuracyValues:
+    def _values(self, one: EvaluatedEntry, key: str, table: bytes) -> AccuracyValues:
         import numpy as np
 
         evaluation = self.evaluation
@@ -108,16 +108,16 @@ class PassResult:
             calibration_error=calibration.expected_calibration_error(
                 np.clip(predictions.probabilities[:, 0], 0, 1), top1
             ),
-            taken=list(one.taken),
-            guards=[
-                *_guards(predictions, top1, self.images, state == "random"),
+            defaulted=list(one.defaulted),
+            failed_checks=[
+                *_failed_checks(predictions, top1, self.images, state == "random"),
                 *_depends(evaluation.repeated.get(one.name)),
                 *_without_output(one, self.images, evaluation),
             ],
         )
 
 
-def _guards(
+def _failed_checks(
     mine: Predictions, top1: NDArray[np.bool_], images: ImageSet, random: bool
 ) -> list[str]:
     """What makes a number doubtful. Random weights are at chance, as they should be."""
@@ -147,12 +147,12 @@ def _depends(again: Repeated | None) -> list[str]:
     ]
 
 
-def _without_output(one: Contestant, images: ImageSet, found: Evaluation) -> list[str]:
+def _without_output(one: EvaluatedEntry, images: ImageSet, found: Evaluation) -> list[str]:
     """Said where images are of classes that the entry does not know; they count as wrong."""
     if one.labels.classes == 0 or images.space is None:
         return []
-    outward = mapping(one.labels, images.space)
-    lost = [label for label in found.labels.tolist() if label >= 0 and outward[label] < 0]
+    label_mapping = mapping(one.labels, images.space)
+    lost = [label for label in found.labels.tolist() if label >= 0 and label_mapping[label] < 0]
     if not lost:
         return []
     count, space = len(set(lost)), images.space

@@ -17,10 +17,10 @@ from zoodiff.accuracy.checkpoints import Memory
 from zoodiff.accuracy.comparison import Pair
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
-from zoodiff.accuracy.label_mapping import outward_of
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.label_mapping import label_mapping_of
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
 from zoodiff.preprocessing.alone import script
 from zoodiff.preprocessing.geometry import steps
@@ -54,8 +54,8 @@ class Shown:
 
 def write(
     folder: Path,
-    engine: LocalEngine,
-    sides: tuple[Contestant, Contestant],
+    engine: WorkerPool,
+    sides: tuple[EvaluatedEntry, EvaluatedEntry],
     images: ImageSet,
     pair: Pair,
     explanation: Explanation | None = None,
@@ -99,8 +99,8 @@ _SIDES = ("first", "second")
 
 
 def _shown(
-    engine: LocalEngine,
-    one: Contestant,
+    engine: WorkerPool,
+    one: EvaluatedEntry,
     images: ImageSet,
     number: int,
     data: bytes,
@@ -116,9 +116,11 @@ def _shown(
         why = [*found.failed.values(), *found.left_out.values()]
         raise MeasurementError(f"{one.name}: {why[0]}")
     answered = parts.get(0).outputs[one.name][0]
-    outward = outward_of(one, images, len(answered))
+    label_mapping = label_mapping_of(one, images, len(answered))
     order = (-answered).argsort(kind="stable")[:5].tolist()
-    meant = {int(output): label for label, output in enumerate(outward.tolist()) if output >= 0}
+    meant = {
+        int(output): label for label, output in enumerate(label_mapping.tolist()) if output >= 0
+    }
     layout = found.loaded[one.handle].get("layout", "NCHW")
     pixels, size = _pixels(engine, one, images, data)
     problem, text = "", ""
@@ -139,7 +141,7 @@ def _shown(
 
 
 def _pixels(
-    engine: LocalEngine, one: Contestant, images: ImageSet, data: bytes
+    engine: WorkerPool, one: EvaluatedEntry, images: ImageSet, data: bytes
 ) -> tuple[NDArray[Any], tuple[int, int]]:
     """(1, rows, columns, 3) of the image, and its size before it was resized."""
 

@@ -17,14 +17,14 @@ from zoodiff.accuracy import subject
 from zoodiff.accuracy.checkpoints import Part, from_bytes, to_bytes
 from zoodiff.accuracy.evaluation import PassOptions, collect
 from zoodiff.accuracy.evaluator import CHUNK, Evaluator
-from zoodiff.accuracy.measure import Settings, Todo, default_lanes
-from zoodiff.accuracy.subject import Contestant, contestant
+from zoodiff.accuracy.measure import PendingEvaluation, Settings, default_pipelines
+from zoodiff.accuracy.subject import EvaluatedEntry, evaluated_entry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
 from zoodiff.data.places import place
 from zoodiff.engines.base import Job, Partial, Step
-from zoodiff.engines.local import LocalEngine, usable
+from zoodiff.engines.pool import WorkerPool, usable
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.host.provenance import now
 from zoodiff.store.folder import Store
@@ -55,22 +55,22 @@ class ImagePass:
         ready = self._ready(limits)
         self._settings = settings_of(task, fresh=fresh)
         self._asked = passes.prepare(ready, self._images, self._settings) if ready else None
-        self._todo: Todo | None = None
+        self._pending: PendingEvaluation | None = None
         self._begun, self._begin = now(), time.perf_counter()
         self._why: dict[str, str] = {}
         self._came: dict[int, int] = {}
         """Images of the parts that came in, by the parts' numbers."""
         self._found = 0
 
-    def _ready(self, limits: Limits | None) -> list[Contestant]:
+    def _ready(self, limits: Limits | None) -> list[EvaluatedEntry]:
         """Entries with a complete preprocessing; a file may be opened for its input size."""
-        ready: list[Contestant] = []
-        with LocalEngine(limits) as pool:
+        ready: list[EvaluatedEntry] = []
+        with WorkerPool(limits) as pool:
             for entry in self._task.entries:
                 reason = usable(entry.worker)
                 try:
                     if reason is None:
-                        ready.append(contestant_of(pool, self._task, entry))
+                        ready.append(evaluated_entry_of(pool, self._task, entry))
                 except ZoodiffError as error:
                     reason = str(error)
                 if reason is not None:
@@ -82,16 +82,16 @@ class ImagePass:
         """What is to be held while the pass is made; None where no entry can take part."""
         return self._asked.lease if self._asked else None
 
-    def look(self) -> bool:
+    def find_pending(self) -> bool:
         """See what is missing; whether anything is. The lease is held."""
         if self._asked is not None:
-            self._todo = passes.look(self._asked, self._store, self._settings)
-        return self._todo is not None and bool(self._todo.missing)
+            self._pending = passes.find_pending(self._asked, self._store, self._settings)
+        return self._pending is not None and bool(self._pending.missing)
 
-    def jobs(self, name: str, slots: int, lanes: int) -> list[Job]:
+    def jobs(self, name: str, slots: int, pipelines: int) -> list[Job]:
         """The shards of what is missing, for so many slots of so many cores each."""
-        assert self._todo is not None
-        numbers = self._todo.asked.numbers
+        assert self._pending is not None
+        numbers = self._pending.plan.numbers
         lacking = self._lacking()
         self._found = -(-len(numbers) // CHUNK) - len(lacking)
         common = {
@@ -100,14 +100,14 @@ class ImagePass:
             "stamp": self._images.stamp,
             "batch": self._settings.batch,
             "seed": self._settings.seed,
-            "lanes": min(lanes, self._settings.lanes, -(-len(lacking) // SHARD)),
+            "pipelines": min(pipelines, self._settings.pipelines, -(-len(lacking) // SHARD)),
         }
         return [
             Job(
                 f"{name}, parts {shard[0]} to {shard[-1]}",
                 {
                     **common,
-                    "contestants": [subject.of_contestant(one) for one in lacking[shard[0]]],
+                    "entries": [subject.to_plain(one) for one in lacking[shard[0]]],
                     "first": shard[0],
                     "numbers": numbers[shard[0] * CHUNK : (shard[-1] + 1) * CHUNK],
                 },
@@ -115,28 +115,28 @@ class ImagePass:
             for shard in shards(lacking, slots)
         ]
 
-    def _lacking(self) -> dict[int, tuple[Contestant, ...]]:
+    def _lacking(self) -> dict[int, tuple[EvaluatedEntry, ...]]:
         """The entries that each part lacks, of parts that lack any."""
-        assert self._todo is not None
-        parts = self._todo.parts(self._store)
-        found: dict[int, tuple[Contestant, ...]] = {}
-        for number in range(-(-len(self._todo.asked.numbers) // CHUNK)):
+        assert self._pending is not None
+        parts = self._pending.parts(self._store)
+        found: dict[int, tuple[EvaluatedEntry, ...]] = {}
+        for number in range(-(-len(self._pending.plan.numbers) // CHUNK)):
             there = parts.get(number).found if parts.has(number) else {}
-            lack = tuple(one for one in self._todo.missing if one.name not in there)
+            lack = tuple(one for one in self._pending.missing if one.name not in there)
             if lack:
                 found[number] = lack
         return found
 
     def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
         """Keep a part that came in; return the images done, and of how many."""
-        assert self._todo is not None
-        parts = self._todo.parts(self._store)
+        assert self._pending is not None
+        parts = self._pending.parts(self._store)
         part = from_bytes(data["number"], data["part"])
         if parts.has(part.number):
             part = merged(parts.get(part.number), part)
         parts.put(part)
         self._came[part.number] = len(part.hashes)
-        done, total = sum(self._came.values()), len(self._todo.asked.numbers)
+        done, total = sum(self._came.values()), len(self._pending.plan.numbers)
         return done + min(self._found * CHUNK, total - done), total
 
     def end(self, data: Mapping[str, Any]) -> None:
@@ -146,21 +146,21 @@ class ImagePass:
 
     def finish(self) -> Finished:
         """Make the records; raises MeasurementError where too many images are damaged."""
-        if self._todo is None:
+        if self._pending is None:
             return Finished((), tuple(self._failures), 0)
         found = None
-        if self._todo.missing:
-            parts = self._todo.parts(self._store)
-            count = -(-len(self._todo.asked.numbers) // CHUNK)
+        if self._pending.missing:
+            parts = self._pending.parts(self._store)
+            count = -(-len(self._pending.plan.numbers) // CHUNK)
             found = collect(
-                self._todo.missing,
+                self._pending.missing,
                 [parts.get(k) for k in range(count)],
                 self._why,
                 time.perf_counter() - self._begin,
             )
             found.done_now = sum(self._came.values())
         outcome = passes.finish(
-            self._todo, self._images, self._store, self._settings, found, self._begun
+            self._pending, self._images, self._store, self._settings, found, self._begun
         )
         measured = 0 if outcome.images_per_second is None else len(outcome.records)
         return Finished(outcome.records, (*self._failures, *outcome.failures), measured)
@@ -221,7 +221,7 @@ class _Sent:
 
 
 def do_shard(
-    pool: LocalEngine, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
+    pool: WorkerPool, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
 ) -> dict[str, Any]:
     """Evaluate a shard in a slot; its parts are told of one by one.
 
@@ -230,11 +230,11 @@ def do_shard(
     images = opened(data["images"], data["stamp"])
     found = Evaluator(
         pool,
-        [subject.contestant_of(one) for one in data["contestants"]],
+        [subject.from_plain(one) for one in data["entries"]],
         images,
         _Sent(say),
         PassOptions(
-            lanes=data["lanes"],
+            pipelines=data["pipelines"],
             batch=data["batch"],
             seed=data["seed"],
             numbers=data["numbers"],
@@ -266,13 +266,13 @@ def opened(asked: Mapping[str, Any], stamp: str) -> ImageSet:
     return images
 
 
-def _open(asked: Mapping[str, Any]) -> ImageSet:
-    truth = asked["truth"]
+def _open(request: Mapping[str, Any]) -> ImageSet:
+    truth = request["truth"]
     return open_images(
-        asked["data"],
-        space=label_space(asked["data_labels"]) if asked["data_labels"] else None,
+        request["data"],
+        space=label_space(request["data_labels"]) if request["data_labels"] else None,
         truth=place(truth) if truth else None,
-        split=asked["split"] or "",
+        split=request["split"] or "",
     )
 
 
@@ -281,21 +281,21 @@ def images_of(task: Task) -> ImageSet:
     return _open(task.settings)
 
 
-def contestant_of(engine: LocalEngine, task: Task, entry: Entry) -> Contestant:
-    """An entry as a task measures it; raises as ``contestant`` does."""
+def evaluated_entry_of(engine: WorkerPool, task: Task, entry: Entry) -> EvaluatedEntry:
+    """An entry as a task measures it; raises as ``evaluated_entry`` does."""
     labels = task.settings["labels"]
-    return contestant(engine, entry, labels=label_space(labels) if labels else None)
+    return evaluated_entry(engine, entry, labels=label_space(labels) if labels else None)
 
 
 def settings_of(task: Task, *, fresh: bool = False) -> Settings:
     """How a task's pass is made."""
-    asked = task.settings
+    chosen = task.settings
     return Settings(
-        default_lanes(),
-        asked["batch"],
-        asked["limit"],
-        asked["seed"],
-        asked["max_bad_percent"],
+        default_pipelines(),
+        chosen["batch"],
+        chosen["limit"],
+        chosen["seed"],
+        chosen["max_bad_percent"],
         fresh,
     )
 

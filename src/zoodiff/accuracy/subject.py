@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zoodiff.data.labels import LabelSpace
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.completed import completed
 from zoodiff.preprocessing.geometry import Geometry, geometry
 from zoodiff.preprocessing.spec import Preprocessing
@@ -22,22 +22,22 @@ from zoodiff.zoos.files.sidecar import specification
 
 
 @dataclass(frozen=True)
-class Contestant:
+class EvaluatedEntry:
     """An entry, how its images are prepared, and what its outputs mean."""
 
     entry: Entry
     spec: Preprocessing
-    taken: tuple[str, ...]
+    defaulted: tuple[str, ...]
     """Fields that the zoo does not publish and the usual values were taken for."""
     labels: LabelSpace
-    head: Head | None = None
+    input_stage: InputStage | None = None
     """What the network does to its pixels by itself; None where that was not read."""
     variant: str = ""
     """What is tried with the entry, where it takes part several times."""
 
     @property
     def handle(self) -> str:
-        """The full reference; contestants with the same one share a loaded network."""
+        """The full reference; entries with the same one share a loaded network."""
         return str(self.entry.ref)
 
     @property
@@ -51,13 +51,13 @@ class Contestant:
         return geometry(self.spec)
 
 
-def contestant(
-    engine: LocalEngine,
+def evaluated_entry(
+    engine: WorkerPool,
     entry: Entry,
     *,
     changes: Mapping[str, Any] | None = None,
     labels: LabelSpace | None = None,
-) -> Contestant:
+) -> EvaluatedEntry:
     """Complete an entry's preprocessing; ``changes`` replace single fields of it.
 
     ``labels`` is the label space of an entry that says nothing of its own. A file is opened for
@@ -69,14 +69,14 @@ def contestant(
     if size is None and isinstance(entry, FileEntry):
         size = _own_size(engine, entry)
     _, rows, columns = entry.model.input_shape
-    spec, taken = completed(published, size or (rows, columns))
+    spec, defaulted = completed(published, size or (rows, columns))
     own = entry.model.labels
-    found = Contestant(entry, spec, taken, labels if labels and not own.classes else own)
+    found = EvaluatedEntry(entry, spec, defaulted, labels if labels and not own.classes else own)
     geometry(spec)
     return found
 
 
-def _own_size(engine: LocalEngine, entry: FileEntry) -> tuple[int, int]:
+def _own_size(engine: WorkerPool, entry: FileEntry) -> tuple[int, int]:
     """Rows and columns of a file's input."""
     worker = engine.worker(entry.worker, "describe")
     handle = str(entry.ref)
@@ -119,22 +119,22 @@ def _value(text: str) -> Any:
     return text
 
 
-def of_contestant(one: Contestant) -> dict[str, Any]:
-    """A contestant of a pass over images; what its network does by itself is not needed there."""
+def to_plain(one: EvaluatedEntry) -> dict[str, Any]:
+    """An entry of a pass over images; what its network does by itself is not needed there."""
     return {
         "entry": of_entry(one.entry),
         "spec": one.spec.to_dict(),
-        "taken": list(one.taken),
+        "defaulted": list(one.defaulted),
         "labels": asdict(one.labels),
     }
 
 
-def contestant_of(plain: Mapping[str, Any]) -> Contestant:
-    """The contestant; raises as ``entry_of`` does."""
+def from_plain(plain: Mapping[str, Any]) -> EvaluatedEntry:
+    """The entry; raises as ``entry_of`` does."""
     labels = {**plain["labels"], "names": tuple(plain["labels"]["names"])}
-    return Contestant(
+    return EvaluatedEntry(
         entry_of(plain["entry"]),
         Preprocessing.from_dict(plain["spec"]),
-        tuple(plain["taken"]),
+        tuple(plain["defaulted"]),
         LabelSpace(**labels),
     )

@@ -106,7 +106,7 @@ def describe(entry: str, *, limits: Limits | None = None) -> Graph:
     """
     found = registry.resolve(entry)
     with workers(limits) as engine:
-        return architecture.describe(engine, found)[0]
+        return architecture.graph_of(engine, found)
 
 
 def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tuple[Diff, Proof]:
@@ -120,7 +120,7 @@ def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tup
         registry.resolve(registry.resolve(x).ref.with_weights("random")) for x in (a, b)
     )
     with workers(limits) as engine:
-        one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
+        one, other = (architecture.graph_of(engine, entry) for entry in (first, second))
         found = compare_graphs(one, other, a, b)
 
         def runner(entry: registry.Entry) -> Native:
@@ -137,7 +137,7 @@ def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff,
     """
     first, second = registry.resolve(a), registry.resolve(b)
     with workers(limits) as engine:
-        one, other = (architecture.describe(engine, entry)[0] for entry in (first, second))
+        one, other = (architecture.graph_of(engine, entry) for entry in (first, second))
         found = compare_graphs(one, other, str(first.ref), str(second.ref))
         return found, compare_weights(found, weights_of(engine, first), weights_of(engine, second))
 
@@ -147,7 +147,7 @@ def fingerprints(entries: Iterable[str], *, limits: Limits | None = None) -> dic
     found = [registry.resolve(entry) for entry in entries]
     with workers(limits) as engine:
         return {
-            str(entry.ref): fingerprint(architecture.describe(engine, entry)[0]) for entry in found
+            str(entry.ref): fingerprint(architecture.graph_of(engine, entry)) for entry in found
         }
 
 

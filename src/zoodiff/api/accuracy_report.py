@@ -12,12 +12,12 @@ from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
 
 if TYPE_CHECKING:
     from zoodiff.accuracy.agreement import Agreements
-    from zoodiff.accuracy.attribution.session import Reasons
+    from zoodiff.accuracy.attribution.session import Attribution
     from zoodiff.accuracy.comparison import Comparison, Pair, Row
     from zoodiff.accuracy.measure import Outcome, Settings
-    from zoodiff.accuracy.subject import Contestant
+    from zoodiff.accuracy.subject import EvaluatedEntry
     from zoodiff.data.images import ImageSet
-    from zoodiff.engines.local import LocalEngine
+    from zoodiff.engines.pool import WorkerPool
     from zoodiff.store.records import Failure, Record
     from zoodiff.workers.process import Limits
 
@@ -76,7 +76,7 @@ class AccuracyReport:
     comparison: Comparison | None = None
     """None where no entry could be measured, and for images without labels."""
     agreement: Agreements | None = None
-    attribution: Reasons | None = None
+    attribution: Attribution | None = None
     evidence: tuple[Path, ...] = ()
     """Folders that were written."""
     problems: tuple[str, ...] = ()
@@ -138,7 +138,7 @@ class _Session:
     """One request that is being worked on."""
 
     request: AccuracyRequest
-    engine: LocalEngine
+    engine: WorkerPool
     images: ImageSet
     settings: Settings
     step: Step
@@ -165,7 +165,7 @@ def accuracy(
     MeasurementError where no entry can be measured.
     """
     asked = _request(request, data, {**options, **({"results": str(results)} if results else {})})
-    from zoodiff.accuracy.measure import Settings, default_lanes
+    from zoodiff.accuracy.measure import Settings, default_pipelines
     from zoodiff.data.labels import find
     from zoodiff.data.layouts import open_images
 
@@ -173,7 +173,7 @@ def accuracy(
     images = open_images(asked.data, space=meant, truth=asked.truth, split=asked.split)
     opened(images)
     settings = Settings(
-        lanes=asked.pipelines or default_lanes(),
+        pipelines=asked.pipelines or default_pipelines(),
         batch=asked.batch,
         limit=asked.limit,
         seed=asked.seed,
@@ -206,7 +206,7 @@ def _request(
 
 def _measured(session: _Session) -> AccuracyReport:
     from zoodiff.accuracy.agreement import agree
-    from zoodiff.accuracy.attribution.session import Reasons
+    from zoodiff.accuracy.attribution.session import Attribution
     from zoodiff.accuracy.comparison import compare
     from zoodiff.accuracy.measure import measure
     from zoodiff.store.folder import Store
@@ -218,7 +218,7 @@ def _measured(session: _Session) -> AccuracyReport:
     if not images.labelled:
         agreed = agree(engine, subjects, images, session.settings, session.step)
         return AccuracyReport(images, agreement=agreed, unopened=tuple(session.unopened))
-    attribution = Reasons(engine, images, session.settings, session.step)
+    attribution = Attribution(engine, images, session.settings, session.step)
     if asked.infer:
         subjects = [attribution.fitted(one) for one in subjects]
     outcome = measure(engine, subjects, images, store, session.settings, session.step)
@@ -240,8 +240,8 @@ def _measured(session: _Session) -> AccuracyReport:
     )
 
 
-def _subjects(session: _Session) -> list[Contestant]:
-    from zoodiff.accuracy.subject import changes_of, contestant
+def _subjects(session: _Session) -> list[EvaluatedEntry]:
+    from zoodiff.accuracy.subject import changes_of, evaluated_entry
     from zoodiff.data.labels import find
     from zoodiff.store.records import Failure
     from zoodiff.zoos import registry
@@ -250,10 +250,10 @@ def _subjects(session: _Session) -> list[Contestant]:
     space = find(asked.labels) if asked.labels else None
     changes = changes_of(asked.preprocessing)
     entries = [registry.resolve(entry) for entry in asked.entries]
-    subjects: list[Contestant] = []
+    subjects: list[EvaluatedEntry] = []
     for entry in entries:
         try:
-            subjects.append(contestant(session.engine, entry, changes=changes, labels=space))
+            subjects.append(evaluated_entry(session.engine, entry, changes=changes, labels=space))
         except MeasurementError as error:
             if len(entries) == 1:
                 raise
@@ -272,7 +272,10 @@ def _subjects(session: _Session) -> list[Contestant]:
 
 
 def _write_evidence(
-    session: _Session, subjects: list[Contestant], comparison: Comparison, attribution: Reasons
+    session: _Session,
+    subjects: list[EvaluatedEntry],
+    comparison: Comparison,
+    attribution: Attribution,
 ) -> None:
     """Write a reproducer of every pair that differs; of two entries, whatever they do."""
     from zoodiff.accuracy.reproducer import write

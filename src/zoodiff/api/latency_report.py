@@ -12,12 +12,12 @@ from zoodiff.api.pools import workers
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoodiff.latency.attribution.explain import Beside, Reasons
-    from zoodiff.latency.benchmark import Effort
+    from zoodiff.latency.attribution.explain import Attribution, ReferenceSetup
+    from zoodiff.latency.benchmark import Budget
     from zoodiff.latency.comparison import Pair, Timings
-    from zoodiff.latency.extras import More, Wanted
+    from zoodiff.latency.extras import ExtraResults, LatencyExtras
     from zoodiff.latency.findings import LatencyFinding
-    from zoodiff.latency.session import Asked, Outcome
+    from zoodiff.latency.session import BenchmarkSettings, Outcome
     from zoodiff.workers.process import Limits
 
 Step = Callable[[str, int, int], None]
@@ -83,8 +83,8 @@ class LatencyReport:
     """What was measured and found out; what was not asked for is empty."""
 
     outcome: Outcome
-    attribution: Reasons
-    extras: More
+    attribution: Attribution
+    extras: ExtraResults
     findings: tuple[LatencyFinding, ...] = ()
 
     @property
@@ -99,7 +99,7 @@ class LatencyReport:
 
     @property
     def failures(self) -> Mapping[str, str]:
-        """Reasons, by what could not be measured."""
+        """Attribution, by what could not be measured."""
         return self.timings.failures | self.extras.failures
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,20 +127,20 @@ def latency(
     """
     asked = _request(request, {**options, **({"results": str(results)} if results else {})})
     from zoodiff.latency import session
-    from zoodiff.latency.attribution.explain import Reasons, beside, reasons
-    from zoodiff.latency.extras import more
+    from zoodiff.latency.attribution.explain import Attribution, attribute, prepare_references
+    from zoodiff.latency.extras import measure_extras
     from zoodiff.store.folder import Store
 
     store = Store(asked.results)
     store.prepare()
     entries = [session.entry_of(entry) for entry in asked.entries]
     rounds = _rounds(asked)
-    subjects = session.contestants_of(entries, rounds)
+    subjects = session.timed_entries(entries, rounds)
     with tempfile.TemporaryDirectory(prefix="zoodiff-") as folder, workers(asked.limits) as engine:
-        reference: Beside | None = None
+        reference: ReferenceSetup | None = None
         if asked.why and len(subjects) > 1:
             step("reference", 0, 1)
-            reference = beside(engine, subjects, Path(folder), asked.seed)
+            reference = prepare_references(engine, subjects, Path(folder), asked.seed)
             step("reference", 1, 1)
         outcome = None
         if reference is None and not asked.fresh:
@@ -150,12 +150,14 @@ def latency(
                 engine,
                 subjects,
                 rounds,
-                companions=reference.companions if reference else (),
+                references=reference.references if reference else (),
                 step=lambda done, of: step("rounds", done, of),
             )
             session.record(outcome, rounds, store)
-        attribution = reasons(engine, reference, outcome.measured) if reference else Reasons()
-        extras = more(engine, subjects, _extras(asked), lambda done, of: step("extras", done, of))
+        attribution = attribute(engine, reference, outcome.measured) if reference else Attribution()
+        extras = measure_extras(
+            engine, subjects, _extras(asked), lambda done, of: step("extras", done, of)
+        )
     return LatencyReport(outcome, attribution, extras, _findings(outcome, extras, reference))
 
 
@@ -172,13 +174,13 @@ def _request(request: LatencyRequest | Iterable[str], options: dict[str, Any]) -
     return LatencyRequest(entries=entries, **options)
 
 
-def _rounds(asked: LatencyRequest) -> Asked:
-    from zoodiff.latency.conditions import Scope
-    from zoodiff.latency.session import Asked
+def _rounds(asked: LatencyRequest) -> BenchmarkSettings:
+    from zoodiff.latency.conditions import Conditions
+    from zoodiff.latency.session import BenchmarkSettings
 
-    return Asked(
-        scope=Scope(batch=asked.batch, threads=asked.threads, pause_ms=asked.pause_ms),
-        effort=_effort(asked),
+    return BenchmarkSettings(
+        conditions=Conditions(batch=asked.batch, threads=asked.threads, pause_ms=asked.pause_ms),
+        budget=_effort(asked),
         modes=asked.modes,
         allowed=asked.allow,
         within_percent=asked.within,
@@ -186,19 +188,19 @@ def _rounds(asked: LatencyRequest) -> Asked:
     )
 
 
-def _effort(asked: LatencyRequest) -> Effort:
-    from zoodiff.latency.benchmark import Effort
-    from zoodiff.latency.record_keys import fixed_effort
+def _effort(asked: LatencyRequest) -> Budget:
+    from zoodiff.latency.benchmark import Budget
+    from zoodiff.latency.record_keys import fixed_budget
 
     if asked.rounds is None:
-        return Effort(
+        return Budget(
             seconds=asked.seconds,
             processes=asked.processes,
             block_ms=asked.block_ms,
             target_percent=asked.target,
             seed=asked.seed,
         )
-    return fixed_effort(
+    return fixed_budget(
         processes=asked.processes,
         rounds=asked.rounds,
         block_ms=asked.block_ms,
@@ -207,11 +209,11 @@ def _effort(asked: LatencyRequest) -> Effort:
     )
 
 
-def _extras(asked: LatencyRequest) -> Wanted:
-    from zoodiff.latency.extras import Wanted
+def _extras(asked: LatencyRequest) -> LatencyExtras:
+    from zoodiff.latency.extras import LatencyExtras
     from zoodiff.latency.sweep import batches_up_to, threads_up_to
 
-    return Wanted(
+    return LatencyExtras(
         cold=asked.cold,
         batches=batches_up_to(asked.sweep) if asked.sweep else (),
         threads=threads_up_to(asked.sweep_threads),
@@ -225,11 +227,11 @@ def _extras(asked: LatencyRequest) -> Wanted:
 
 
 def _findings(
-    outcome: Outcome, extras: More, reference: Beside | None
+    outcome: Outcome, extras: ExtraResults, reference: ReferenceSetup | None
 ) -> tuple[LatencyFinding, ...]:
     from zoodiff.latency.findings import find
 
-    entries = {one.name: one.entry for one in outcome.contestants}
+    entries = {one.name: one.entry for one in outcome.subjects}
     macs = reference.macs() if reference else {}
     ratios = find(outcome.timings, outcome.measured, entries, macs)
     return tuple(sorted([*ratios, *extras.findings()], key=lambda one: one.code))

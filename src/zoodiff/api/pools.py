@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.workers.process import Limits
 
 
-def workers(limits: Limits | None = None) -> LocalEngine:
+def workers(limits: Limits | None = None) -> WorkerPool:
     """Return a pool of workers, which ends with the ``with`` statement that it is used in."""
-    return LocalEngine(limits)
+    return WorkerPool(limits)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.architecture import graph_cache
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import WorkerError
 from zoodiff.graph import validate
 from zoodiff.graph.cost import count
@@ -14,7 +15,7 @@ from zoodiff.zoos.registry import Entry
 
 
 def describe(
-    engine: LocalEngine, entry: Entry, *, role: str = "describe", threads: int = 1
+    engine: WorkerPool, entry: Entry, *, role: str = "describe", threads: int = 1
 ) -> tuple[Graph, Described]:
     """Return the entry's graph and what its worker told with it."""
     worker = engine.worker(entry.worker, role, threads=threads)
@@ -33,7 +34,24 @@ def describe(
     return graph, answer
 
 
-def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
+def graph_of(
+    engine: WorkerPool, entry: Entry, *, role: str = "describe", threads: int = 1
+) -> Graph:
+    """Return the entry's graph, from the cache where it was described before by the same versions.
+
+    Raises as ``describe`` does; what is in the cache was described without an error.
+    """
+    key = graph_cache.key_of(entry)
+    kept = graph_cache.load(key) if key is not None else None
+    if kept is not None:
+        return kept
+    graph, _ = describe(engine, entry, role=role, threads=threads)
+    if key is not None:
+        graph_cache.save(key, graph)
+    return graph
+
+
+def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
     """Describe and count one entry; raise a ZoodiffError where that fails."""
     started = now()
     graph, answer = describe(engine, entry)
@@ -43,7 +61,7 @@ def measure(engine: LocalEngine, entry: Entry, key: str) -> Record:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise WorkerError(
-            f"the worker of {entry.zoo.name} sent no sound description of {entry.model.name} "
+            f"the worker of {entry.zoo.name} sent an invalid description of {entry.model.name} "
             f"({reason})"
         ) from error
     return Record(

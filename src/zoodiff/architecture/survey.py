@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from zoodiff.architecture.describe import describe
-from zoodiff.engines.local import LocalEngine
+from zoodiff.architecture.describe import graph_of
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.graph.ir import Graph
 from zoodiff.workers.process import Limits
@@ -41,13 +41,13 @@ def describe_all(
 
     def work(chunk: list[Entry]) -> None:
         # Workers must not outlive the thread that started them.
-        with LocalEngine(limits) as engine:
+        with WorkerPool(limits) as engine:
             for entry in chunk:
                 reason: str | None = None
                 try:
                     if entry.model.needs_file:
                         raise MeasurementError("describing it needs its file; name it to fetch it")
-                    graphs[str(entry.ref)] = describe(engine, entry)[0]
+                    graphs[str(entry.ref)] = graph_of(engine, entry)
                 except ZoodiffError as error:
                     reason = failures[str(entry.ref)] = str(error)
                 if done is not None:

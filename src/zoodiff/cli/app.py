@@ -33,7 +33,7 @@ from zoodiff.cli.render.console import print_line, say
 
 
 class _Commands(TyperGroup):
-    """The commands; what is wrong with arguments is said by us, as they may be a stranger's."""
+    """The commands; what is wrong with arguments is said by us, as they may be untrusted."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run a command and end the process, or return its exit code."""
@@ -151,7 +151,7 @@ def _is_misuse(error: Exception) -> bool:
 
 
 def _misused(error: Any) -> int:
-    """Say what typer found wrong with the arguments, which may be names of a stranger's files."""
+    """Say what typer found wrong with the arguments, which may be names of untrusted files."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         for line in error.format_message().splitlines():

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 
 Affinity = tuple[str, str]
 """A zoo and a role: which worker a job needs; one that runs already need not be started."""
@@ -68,7 +68,7 @@ class Lost:
 
 
 Message = Step | Partial | End | Lost
-Work = Callable[[LocalEngine, Mapping[str, Any], Callable[[Step | Partial], None]], Any]
+Work = Callable[[WorkerPool, Mapping[str, Any], Callable[[Step | Partial], None]], Any]
 """Does a job with a slot's workers; returns plain data, and tells of steps and parts meanwhile."""
 
 

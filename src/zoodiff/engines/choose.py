@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from zoodiff.engines.base import Engine, Work
-from zoodiff.engines.threads import Threads
+from zoodiff.engines.threads import LocalEngine
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import UnknownNameError, UsageError
 from zoodiff.workers.process import Limits
@@ -27,7 +27,7 @@ class Choice:
 def _local(choice: Choice, work: Work) -> Engine:
     if choice.address:
         raise UsageError("the engine local has no address; choose the cluster's with --engine ray")
-    return Threads(work, jobs=choice.jobs or 1, limits=choice.limits)
+    return LocalEngine(work, jobs=choice.jobs or 1, limits=choice.limits)
 
 
 def _ray(choice: Choice, work: Work) -> Engine:

@@ -11,7 +11,7 @@ import queue
 from collections.abc import Callable, Collection
 
 from zoodiff.engines.base import Affinity, End, Job, Message, Partial, Step, Work
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import WorkerError
 from zoodiff.workers.process import Limits
 from zoodiff.workers.threads import thread
@@ -23,7 +23,7 @@ class SlotThread:
     def __init__(self, work: Work, limits: Limits | None, say: Callable[[Message], None]) -> None:
         self._work, self._tell = work, say
         self._ends = False
-        self._pool = LocalEngine(limits)
+        self._pool = WorkerPool(limits)
         self._jobs: queue.SimpleQueue[tuple[Job, frozenset[Affinity]] | tuple[()] | None] = (
             queue.SimpleQueue()
         )

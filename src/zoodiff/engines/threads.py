@@ -20,7 +20,7 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-class Threads:
+class LocalEngine:
     """So many slots on this machine."""
 
     name = "local"

@@ -2,5 +2,5 @@
 
 ``proof`` runs two graphs with the same weights, ``counterfactual`` takes single findings back,
 ``weight_transfer`` carries weights along an alignment, ``reference_runtime`` writes networks for
-one common runtime. May import ``architecture`` and everything below.
+one reference runtime. May import ``architecture`` and everything below.
 """

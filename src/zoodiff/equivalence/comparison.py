@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from zoodiff.architecture.describe import describe
+from zoodiff.architecture.describe import graph_of
 from zoodiff.architecture.diff import Diff
 from zoodiff.architecture.diff import diff as compare_graphs
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence import probes
 from zoodiff.equivalence.answer import Answer
 from zoodiff.equivalence.decision import decide
@@ -54,7 +54,7 @@ class Comparison:
 
 
 def compare(
-    engine: LocalEngine,
+    engine: WorkerPool,
     a: Entry,
     b: Entry,
     effort: Effort = Effort(),
@@ -69,7 +69,7 @@ def compare(
     """
     sides = (a, b)
     progress(f"building {a} and {b}")
-    graphs = [describe(engine, x, role="run", threads=2)[0] for x in sides]
+    graphs = [graph_of(engine, x, role="run", threads=2) for x in sides]
     diff = compare_graphs(graphs[0], graphs[1], str(a.ref), str(b.ref), without=without)
     if not (effort.run or effort.weights or effort.prove):
         return Comparison(from_graphs(diff, "weights and outputs were not compared"), diff)
@@ -93,7 +93,7 @@ def compare(
 
 
 def _with_own_weights(
-    engine: LocalEngine, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
+    engine: WorkerPool, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
 ) -> Comparison | None:
     """The answer from the weights that both hold; None where these are placeholders.
 
@@ -113,7 +113,7 @@ def _with_own_weights(
 
 
 def _weights_alone(
-    engine: LocalEngine, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
+    engine: WorkerPool, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
 ) -> Comparison:
     held = []
     for entry in sides:
@@ -124,7 +124,7 @@ def _weights_alone(
 
 
 def _case(
-    engine: LocalEngine, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
+    engine: WorkerPool, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
 ) -> Case:
     """Run both and compare their weights."""
     shapes = [probes.input_shape(side.canonical) for side in (diff.a, diff.b)]
@@ -154,15 +154,13 @@ def _case(
     return Case(diff, questions, (bare[0], bare[1]), weights, problem, compared)
 
 
-def _proof(
-    engine: LocalEngine, sides: Sequence[Entry], effort: Effort, progress: Progress
-) -> Proof:
+def _proof(engine: WorkerPool, sides: Sequence[Entry], effort: Effort, progress: Progress) -> Proof:
     """Run both with equal weights, drawn for the purpose.
 
     Networks whose structure depends on published weights are taken as they are with random ones.
     """
     entries = [registry.resolve(x.ref.with_weights("random")) for x in sides]
-    graphs = [describe(engine, x, role="run", threads=2)[0] for x in entries]
+    graphs = [graph_of(engine, x, role="run", threads=2) for x in entries]
     found = compare_graphs(graphs[0], graphs[1], *(str(x.ref) for x in entries))
 
     def runner(entry: Entry) -> Native:

@@ -14,7 +14,7 @@ from typing import Any
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.graph.layers import Layer
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.rules.context import Difference, Undo
 
 _SHAPING = frozenset({"group", "kernel_shape", "out_channels", "out_features"})
@@ -52,7 +52,7 @@ class _Work:
         self._alignment = alignment
         self._epsilons = epsilons
         """Layers of the first network whose epsilon the second is to have."""
-        self.net = Net(alignment.b.graph)
+        self.net = MutableGraph(alignment.b.graph)
         self._to_b = alignment.to_b
         self._by_output = {node.output: node for node in self.net.nodes.values()}
         self._result = {-1 - k: t.name for k, t in enumerate(alignment.b.graph.inputs)}
@@ -83,7 +83,7 @@ class _Work:
                 case Undo.NOTHING | Undo.LAYERS:
                     pass
 
-    def _copy(self, difference: Difference, a: Layer, node: Op) -> None:
+    def _copy(self, difference: Difference, a: Layer, node: MutableNode) -> None:
         """Single attributes; weights of another shape come along."""
         for key in difference.attributes:
             if key in a.node.attributes:
@@ -232,15 +232,15 @@ class _Work:
         node = self.net.producer.get(tensor)
         return node.order if node is not None else -1.0
 
-    def _rewire(self, layer: Layer, node: Op) -> None:
+    def _rewire(self, layer: Layer, node: MutableNode) -> None:
         sources = [self._source(i) for i in layer.inputs]
         if None not in sources:
             self.net.read(node, [s for s in sources if s is not None])
 
-    def _node(self, layer: Layer) -> Op:
+    def _node(self, layer: Layer) -> MutableNode:
         return self._by_output[layer.node.outputs[0]]
 
-    def _of(self, node: Any) -> Op:
+    def _of(self, node: Any) -> MutableNode:
         return self._by_output[node.outputs[0]]
 
 

@@ -32,6 +32,7 @@ from zoodiff.equivalence.outputs import (
 )
 from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.graph.ir import Node
+from zoodiff.rules.architecture.attention import FUSED_LAYOUT
 from zoodiff.rules.findings import Finding
 
 
@@ -140,7 +141,8 @@ class _Decision:
                 domain=domain,
             )
         if apart and self._weights_matter(outputs):
-            codes = (*codes, "weights")
+            layouts = [f.code for f in self._diff.findings if f.code == FUSED_LAYOUT.code]
+            codes = (*codes, *dict.fromkeys(layouts), "weights")
         sentence = "different functions"
         if not codes:
             sentence += "; zoodiff does not know why"
@@ -225,7 +227,7 @@ class _Decision:
             Evidence(shown, self._weights(), self._graph()),
             reason=reason,
             because=because,
-            up_to=self._without if up_to is None else up_to,
+            up_to=tuple(c for c in self._without if c not in because) if up_to is None else up_to,
             domain=domain or Domain(),
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.native_run import most_bytes
 from zoodiff.equivalence.probes import Probe
 from zoodiff.errors import MeasurementError, ZoodiffError
@@ -57,7 +57,7 @@ class Execution:
 
 
 def execute(
-    engine: LocalEngine, entry: Entry, questions: Questions, *, seed: int = 0, fetch: bool = False
+    engine: WorkerPool, entry: Entry, questions: Questions, *, seed: int = 0, fetch: bool = False
 ) -> Execution:
     """Run an entry with its own weights, and read these.
 

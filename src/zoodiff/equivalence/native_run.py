@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.exchange import LARGEST_REPLY
@@ -24,7 +24,7 @@ _EXPANSION = 8
 
 
 def run_with(
-    engine: LocalEngine, entry: Entry, weights: Mapping[str, NDArray[Any]], image: NDArray[Any]
+    engine: WorkerPool, entry: Entry, weights: Mapping[str, NDArray[Any]], image: NDArray[Any]
 ) -> NDArray[Any]:
     """Build the entry with random weights, put ``weights`` in, run one image.
 
@@ -46,7 +46,7 @@ def run_with(
 
 
 def weights_of(
-    engine: LocalEngine, entry: Entry, seed: int = 0, *, fetch: bool = True
+    engine: WorkerPool, entry: Entry, seed: int = 0, *, fetch: bool = True
 ) -> dict[str, NDArray[Any]]:
     """All weights of an entry, by the names of its graph, as its framework stores them.
 
@@ -59,7 +59,7 @@ def weights_of(
 
 
 def weights_and_outputs(
-    engine: LocalEngine, entry: Entry, image: NDArray[Any], *, seed: int = 0, role: str = "run"
+    engine: WorkerPool, entry: Entry, image: NDArray[Any], *, seed: int = 0, role: str = "run"
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     """As ``weights_of``, and what the network makes of one image, (1, channels, height, width)."""
     found, outputs = _read(engine.worker(entry.worker, role, threads=2), entry, seed, image)

@@ -1,6 +1,6 @@
-"""Two entries in one common runtime, ONNX Runtime, each with its own weights.
+"""Two entries in one reference runtime, ONNX Runtime, each with its own weights.
 
-Each entry's canonical graph is lowered to an ONNX file, which is then one more contestant of the
+Each entry's canonical graph is lowered to an ONNX file, which is then one more entry of the
 same measurement. What only one of the two does inside the network is taken out of a second file.
 No framework's exporter takes part, so no exporter's habits are compared.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.architecture import describe as architecture
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.native_run import weights_and_outputs
 from zoodiff.equivalence.weight_diff import canonical as canonical_weights
 from zoodiff.errors import MeasurementError, ZoodiffError
@@ -43,8 +43,8 @@ SAME = 1e-3
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """An entry in the common runtime."""
+class ReferenceModel:
+    """An entry in the reference runtime."""
 
     entry: str
     batch: int = 1
@@ -89,9 +89,9 @@ class _Read:
     outputs: NDArray[Any]
 
 
-def prepared_all(
-    engine: LocalEngine, entries: Sequence[Entry], folder: Path, *, batch: int = 1, seed: int = 0
-) -> tuple[Prepared, ...]:
+def reference_models(
+    engine: WorkerPool, entries: Sequence[Entry], folder: Path, *, batch: int = 1, seed: int = 0
+) -> tuple[ReferenceModel, ...]:
     """Entries as ONNX files for batches of one size, in a folder that exists.
 
     ``stripped`` lacks what is not inside all of those that can be lowered; of a single entry it
@@ -105,9 +105,9 @@ def prepared_all(
     read = [_read(engine, entry, seed) for entry in entries]
     kinds = [{part.kind for part in one.parts} for one in read if isinstance(one, _Read)]
     shared = set.intersection(*kinds) if kinds else set()
-    made: list[Prepared] = []
+    made: list[ReferenceModel] = []
     for number, found in enumerate(read):
-        if isinstance(found, Prepared):
+        if isinstance(found, ReferenceModel):
             made.append(replace(found, batch=batch))
         else:
             only = tuple(part for part in found.parts if part.kind not in shared)
@@ -117,11 +117,11 @@ def prepared_all(
     return tuple(made)
 
 
-def prepared_pair(
-    engine: LocalEngine, a: Entry, b: Entry, folder: Path, *, batch: int = 1, seed: int = 0
-) -> tuple[Prepared, Prepared]:
-    """Two entries; ``stripped`` lacks what is not inside the other. See ``prepared_all``."""
-    one, other = prepared_all(engine, (a, b), folder, batch=batch, seed=seed)
+def reference_pair(
+    engine: WorkerPool, a: Entry, b: Entry, folder: Path, *, batch: int = 1, seed: int = 0
+) -> tuple[ReferenceModel, ReferenceModel]:
+    """Two entries; ``stripped`` lacks what is not inside the other. See ``reference_models``."""
+    one, other = reference_models(engine, (a, b), folder, batch=batch, seed=seed)
     return one, other
 
 
@@ -130,7 +130,7 @@ def as_entry(path: Path) -> Entry:
     return registry.resolve(str(path))
 
 
-def _start(engine: LocalEngine, zoos: Iterable[WorkerSpec]) -> None:
+def _start(engine: WorkerPool, zoos: Iterable[WorkerSpec]) -> None:
     """Import frameworks side by side; whose import fails is told when it is used."""
     waiting = []
     for zoo in zoos:
@@ -142,9 +142,9 @@ def _start(engine: LocalEngine, zoos: Iterable[WorkerSpec]) -> None:
             answer()
 
 
-def _read(engine: LocalEngine, entry: Entry, seed: int) -> _Read | Prepared:
+def _read(engine: WorkerPool, entry: Entry, seed: int) -> _Read | ReferenceModel:
     try:
-        source = architecture.describe(engine, entry, role=_ROLE, threads=_THREADS)[0]
+        source = architecture.graph_of(engine, entry, role=_ROLE, threads=_THREADS)
         core = canonical(source)
         if len(core.inputs) != 1:
             raise MeasurementError(f"{entry.ref} has {len(core.inputs)} inputs; one is expected")
@@ -158,21 +158,21 @@ def _read(engine: LocalEngine, entry: Entry, seed: int) -> _Read | Prepared:
         stored, outputs = weights_and_outputs(engine, entry, image, seed=seed, role=_ROLE)
         return _Read(entry, source, graph, canonical_weights(core, stored), inside, image, outputs)
     except ZoodiffError as error:
-        return Prepared(str(entry.ref), reason=str(error))
+        return ReferenceModel(str(entry.ref), reason=str(error))
 
 
 def _written(
-    engine: LocalEngine, read: _Read, only: Sequence[Part], folder: Path, number: int, batch: int
-) -> Prepared:
+    engine: WorkerPool, read: _Read, only: Sequence[Part], folder: Path, number: int, batch: int
+) -> ReferenceModel:
     name = f"{read.entry.zoo.name}-{Path(read.entry.model.name).name}-{number}-{batch}"
     full, stripped = folder / f"{name}.onnx", folder / f"{name}-stripped.onnx"
-    found = Prepared(str(read.entry.ref), batch)
+    found = ReferenceModel(str(read.entry.ref), batch)
     try:
         full.write_bytes(serialised(read.graph, read.weights, batch))
         deviation = _deviation(engine, read, full, batch)
         if deviation is not None and deviation > SAME:
             raise MeasurementError(
-                f"{read.entry.ref} gives other outputs in the common runtime than in its own "
+                f"{read.entry.ref} gives other outputs in the reference runtime than in its own "
                 f"(by {deviation:.1g} of their spread)"
             )
         if only:
@@ -212,7 +212,7 @@ def _images(shape: Sequence[int], inside: Sequence[Part]) -> NDArray[Any]:
     return rng.standard_normal(shape).astype(np.float32)
 
 
-def _deviation(engine: LocalEngine, read: _Read, full: Path, batch: int) -> float | None:
+def _deviation(engine: WorkerPool, read: _Read, full: Path, batch: int) -> float | None:
     """Of the lowered network from the entry, and from itself one image at a time."""
     import numpy as np
 
@@ -258,7 +258,7 @@ def _distance(x: NDArray[Any], y: NDArray[Any]) -> float | None:
     return float(np.abs(x - y).max()) / spread
 
 
-def _outputs(engine: LocalEngine, path: Path, images: NDArray[Any]) -> NDArray[Any]:
+def _outputs(engine: WorkerPool, path: Path, images: NDArray[Any]) -> NDArray[Any]:
     """(batch, classes), run in a worker as it will be measured."""
     entry = as_entry(path)
     worker = engine.worker(entry.worker, _ROLE, threads=_THREADS)

@@ -2,7 +2,7 @@
 
 What an operator is called and which attributes it has is said by ``operations``; which weight is
 for what, by ``roles``. A node that is not what the schema of its operator says is refused where it
-is added, so that a frontend cannot write a spelling of its own.
+is added, so that a frontend cannot write a form of its own.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Literal
 
 from zoodiff.graph.input_stage import head_nodes
 from zoodiff.graph.ir import Graph, Node, Tensor
-from zoodiff.graph.mutable import Net
+from zoodiff.graph.mutable import MutableGraph
 
 Kind = Literal["preprocessing", "output activation", "layout"]
 
@@ -87,12 +87,12 @@ def parts_inside(graph: Graph) -> tuple[Part, ...]:
 
 def without(graph: Graph, parts: Collection[Part]) -> Graph:
     """The graph without some of its parts; an image then enters channels first."""
-    net = Net(graph)
+    mutable = MutableGraph(graph)
     gone = {node.outputs[0] for part in parts for node in part.nodes}
-    for node in list(net):
+    for node in list(mutable):
         if node.output in gone and node.op != "Transpose":
-            net.bypass(node)
-    made = net.freeze()
+            mutable.bypass(node)
+    made = mutable.freeze()
     turned = next((n for n in made.nodes if n.outputs[0] in gone), None)
     if turned is None:
         return made

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from zoodiff.errors import UsageError
 from zoodiff.graph.ir import Graph
-from zoodiff.graph.mutable import Net
+from zoodiff.graph.mutable import MutableGraph
 from zoodiff.graph.passes import PASSES, apply
 
 
@@ -20,6 +20,6 @@ def canonical(graph: Graph, without: Collection[str] = ()) -> Graph:
     if unknown:
         names = ", ".join(one.name for one in PASSES)
         raise UsageError(f'there is no pass "{min(unknown)}"; the passes are {names}')
-    net = Net(graph)
-    apply(net, without)
-    return net.freeze()
+    mutable = MutableGraph(graph)
+    apply(mutable, without)
+    return mutable.freeze()

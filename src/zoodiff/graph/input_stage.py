@@ -13,7 +13,7 @@ _TRIVIAL = frozenset({"Cast", "Identity", "Dropout"})
 
 
 @dataclass(frozen=True)
-class Head:
+class InputStage:
     """Channel c of the first layer is fed ``scale[c] * x[order[c]] + offset[c]``."""
 
     scale: tuple[float, ...]
@@ -26,8 +26,8 @@ class Head:
     ``scale`` and ``offset``."""
 
 
-def head(graph: Graph, weights: Mapping[str, Any] | None = None) -> Head | None:
-    """Read the head off a canonical graph; None where it does not take one image.
+def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> InputStage | None:
+    """Read the input stage off a canonical graph; None where it does not take one image.
 
     ``weights`` are the network's own, by the graph's names as the framework stores them; steps
     that normalise with stored values are read with them only.
@@ -50,18 +50,18 @@ def head(graph: Graph, weights: Mapping[str, Any] | None = None) -> Head | None:
             continue
         if node.op not in _AFFINE or (node.parameters and not _known(node, weights)):
             unread = (node.name,) if node.op in _AFFINE else ()
-            return Head(tuple(scale), tuple(offset), tuple(order), tuple(steps), unread)
+            return InputStage(tuple(scale), tuple(offset), tuple(order), tuple(steps), unread)
         found = _affine(graph, node, channels, weights)
         if found is None:
             break
         scale = [a * b for a, b in zip(scale, found[0], strict=True)]
         offset = [a * b + c for a, b, c in zip(offset, *found, strict=True)]
         steps.append(node.name)
-    return Head(tuple(scale), tuple(offset), tuple(order), tuple(steps))
+    return InputStage(tuple(scale), tuple(offset), tuple(order), tuple(steps))
 
 
 def head_nodes(graph: Graph) -> tuple[Node, ...]:
-    """The nodes of the head of a canonical graph, whether or not their values are known.
+    """The nodes of the input stage of a canonical graph, whether or not their values are known.
 
     Without what stands behind the last of them that does something.
     """

@@ -208,7 +208,7 @@ def _item(node: Node) -> Item:
 
 
 def rounded(value: Any) -> Any:
-    """A number to six digits, so that float32 and float64 spellings agree; lists likewise."""
+    """A number to six digits, so that equal float32 and float64 values agree; lists likewise."""
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, float):

@@ -1,7 +1,7 @@
 """A graph that passes rewrite in place: the same content as ``ir.Graph``, with its edges indexed.
 
-Passes work on a ``Net`` because rebuilding a frozen graph after every rewrite costs more than the
-rewriting. ``thaw`` makes one, ``freeze`` gives the frozen graph back, in topological order.
+Passes work on a ``MutableGraph``, since rebuilding a frozen graph after every rewrite costs more
+than the rewrite. ``freeze`` returns the frozen graph, in topological order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 
 
-class Op:
+class MutableNode:
     """A node under work. Mutable; see ``ir.Node`` for the fields."""
 
     __slots__ = ("attributes", "inputs", "name", "notes", "op", "order", "outputs", "parameters")
@@ -50,7 +50,7 @@ class Op:
         return f"{self.op}({self.name})"
 
 
-class Net:
+class MutableGraph:
     """Nodes with the edges between them."""
 
     def __init__(self, graph: Graph) -> None:
@@ -60,14 +60,14 @@ class Net:
         self.tensors: dict[str, Tensor] = dict(graph.tensors)
         for tensor in (*graph.inputs, *graph.outputs):
             self.tensors.setdefault(tensor.name, tensor)
-        self.nodes: dict[int, Op] = {}
-        self.producer: dict[str, Op] = {}
-        self.users: dict[str, list[Op]] = {}
+        self.nodes: dict[int, MutableNode] = {}
+        self.producer: dict[str, MutableNode] = {}
+        self.users: dict[str, list[MutableNode]] = {}
         self.kinds: dict[str, int] = {}
         """How many nodes there are, or were, of each operator."""
         for order, node in enumerate(graph.nodes):
             self._take(
-                Op(
+                MutableNode(
                     node.op,
                     node.name,
                     list(node.inputs),
@@ -82,13 +82,13 @@ class Net:
         self._edited: bool = True
         """Whether an edge was changed since nodes without readers were last taken out."""
 
-    def __iter__(self) -> Iterator[Op]:
+    def __iter__(self) -> Iterator[MutableNode]:
         """Nodes in the order of the source; safe against rewriting while iterating."""
         for node in sorted(self.nodes.values(), key=_order):
             if id(node) in self.nodes:
                 yield node
 
-    def of(self, *ops: str) -> list[Op]:
+    def of(self, *ops: str) -> list[MutableNode]:
         """Nodes of some operators, in order."""
         if not any(op in self.kinds for op in ops):
             return []
@@ -99,11 +99,11 @@ class Net:
         found = self.tensors.get(tensor)
         return found.shape if found else ()
 
-    def before(self, node: Op) -> Op | None:
+    def before(self, node: MutableNode) -> MutableNode | None:
         """What makes a node's first input; None for inputs of the network and for weights."""
         return self.producer.get(node.inputs[0]) if node.inputs else None
 
-    def sole_user(self, tensor: str) -> Op | None:
+    def sole_user(self, tensor: str) -> MutableNode | None:
         """The only reader of a tensor; None for several, none, or an output of the network."""
         users = self.users.get(tensor, [])
         return users[0] if len(users) == 1 and tensor not in self.outputs else None
@@ -119,12 +119,12 @@ class Net:
         parameters: Iterable[Parameter] = (),
         order: float,
         notes: Iterable[str] = (),
-    ) -> Op:
+    ) -> MutableNode:
         """Add a node with one new output."""
         output = self._unused(name)
         first = self.tensors.get(inputs[0]) if inputs else None
         self.tensors[output] = Tensor(output, tuple(shape), first.dtype if first else "float32")
-        node = Op(
+        node = MutableNode(
             op,
             name,
             list(inputs),
@@ -137,14 +137,14 @@ class Net:
         self._take(node)
         return node
 
-    def become(self, node: Op, op: str, attributes: Mapping[str, Any], note: str) -> None:
+    def become(self, node: MutableNode, op: str, attributes: Mapping[str, Any], note: str) -> None:
         """Make a node another operator of the same inputs and output."""
         node.op = op
         node.attributes = dict(attributes)
         node.notes.add(note)
         self.kinds[op] = self.kinds.get(op, 0) + 1
 
-    def read(self, node: Op, inputs: Sequence[str]) -> None:
+    def read(self, node: MutableNode, inputs: Sequence[str]) -> None:
         """Give a node other inputs."""
         self._edited = True
         for tensor in set(node.inputs):
@@ -160,7 +160,7 @@ class Net:
             self.read(user, [new if tensor == old else tensor for tensor in user.inputs])
         self.outputs = [new if tensor == old else tensor for tensor in self.outputs]
 
-    def rename(self, node: Op, output: str, shape: Sequence[int]) -> str:
+    def rename(self, node: MutableNode, output: str, shape: Sequence[int]) -> str:
         """Give an output another name and shape; who reads the old name is left as it is."""
         name = self._unused(output)
         self.tensors[name] = replace(self.tensors[output], name=name, shape=tuple(shape))
@@ -176,12 +176,12 @@ class Net:
             if fresh not in self.tensors:
                 return fresh
 
-    def bypass(self, node: Op) -> None:
+    def bypass(self, node: MutableNode) -> None:
         """Take out a node whose output is its first input."""
         self.redirect(node.output, node.inputs[0])
         self.remove(node)
 
-    def remove(self, node: Op) -> None:
+    def remove(self, node: MutableNode) -> None:
         """Take out a node that nobody reads."""
         self.read(node, [])
         del self.nodes[id(node)]
@@ -204,7 +204,7 @@ class Net:
                 self.remove(node)
         self._edited = False
 
-    def _take(self, node: Op) -> None:
+    def _take(self, node: MutableNode) -> None:
         self._edited = True
         self.nodes[id(node)] = node
         self.kinds[node.op] = self.kinds.get(node.op, 0) + 1
@@ -237,7 +237,7 @@ class Net:
             tensors={name: t for name, t in self.tensors.items() if name in kept},
         )
 
-    def in_order(self) -> list[Op]:
+    def in_order(self) -> list[MutableNode]:
         """Kahn's algorithm; among nodes that are ready, the source's order decides."""
         waits = {
             key: sum(1 for t in set(node.inputs) if t in self.producer)
@@ -245,7 +245,7 @@ class Net:
         }
         ready = [(node.order, key) for key, node in self.nodes.items() if not waits[key]]
         heapq.heapify(ready)
-        done: list[Op] = []
+        done: list[MutableNode] = []
         while ready:
             node = self.nodes[heapq.heappop(ready)[1]]
             done.append(node)
@@ -263,5 +263,5 @@ class Net:
         return done
 
 
-def _order(node: Op) -> float:
+def _order(node: MutableNode) -> float:
     return node.order

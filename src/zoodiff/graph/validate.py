@@ -1,6 +1,6 @@
 """Whether a graph that somebody else described is one: checked once, where it comes in.
 
-A description comes from a worker that has opened a stranger's file, so nothing of it is certain.
+A description comes from a worker that has opened an untrusted file, so nothing of it is certain.
 Edges, and each node against the schema of its operator, are checked here; what a single pass finds
 contradictory, ``canonical`` reports.
 """

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.host.machine import Machine, machine
 from zoodiff.zoos.base import WorkerSpec
 
@@ -21,7 +21,7 @@ _STATE = frozenset({"affinity", "frequency_now", "memory"})
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RuntimeInfo:
     """What the workers of one zoo run with; see ``zoodiff.workers.runtime_info``."""
 
     python: str = ""
@@ -38,7 +38,7 @@ class Environment:
     """A machine, and what each zoo's workers run with on it."""
 
     machine: Machine
-    workers: Mapping[str, Surroundings] = field(default_factory=dict)
+    workers: Mapping[str, RuntimeInfo] = field(default_factory=dict)
     """By the zoo's name."""
 
     @property
@@ -56,30 +56,30 @@ class Environment:
         """Read what ``to_dict`` wrote; facts that this version does not know are left out."""
         known = {one.name for one in fields(Machine)}
         facts = {k: _frozen(v) for k, v in raw["machine"].items() if k in known}
-        workers = {name: surroundings_of(one) for name, one in raw["workers"].items()}
+        workers = {name: runtime_info_of(one) for name, one in raw["workers"].items()}
         return cls(Machine(**facts), workers)
 
 
 def environment(
-    engine: LocalEngine, specs: Iterable[WorkerSpec] = (), *, threads: int = 1
+    engine: WorkerPool, specs: Iterable[WorkerSpec] = (), *, threads: int = 1
 ) -> Environment:
     """Return the environment of measurements in some workers at a number of threads.
 
     Raises the ZoodiffError of a worker that cannot start.
     """
-    workers: dict[str, Surroundings] = {}
+    workers: dict[str, RuntimeInfo] = {}
     for spec in specs:
         if spec.name not in workers:
             worker = engine.worker(spec, threads=threads)
             answer = worker.runtime_info(doing="asking what it runs with")
-            workers[spec.name] = surroundings_of(asdict(answer))
+            workers[spec.name] = runtime_info_of(asdict(answer))
     return Environment(machine(), workers)
 
 
-def surroundings_of(answer: Mapping[str, Any]) -> Surroundings:
+def runtime_info_of(answer: Mapping[str, Any]) -> RuntimeInfo:
     """What a worker answered to ``environment``."""
     pools = answer.get("threading")
-    return Surroundings(
+    return RuntimeInfo(
         str(answer.get("python", "")),
         dict(answer.get("libraries") or {}),
         None if pools is None else tuple(pools),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError
 from zoodiff.host.machine import machine
 from zoodiff.workers import messages
@@ -57,7 +57,7 @@ class Peaks:
         }
 
 
-def measure_peaks(engine: LocalEngine, *, threads: int = 1, seconds: float = 2.0) -> Peaks:
+def measure_peaks(engine: WorkerPool, *, threads: int = 1, seconds: float = 2.0) -> Peaks:
     """Measure the peaks in a worker with this number of threads, in about ``seconds``.
 
     Needs the ``onnx`` extra, whose worker does it; raises MeasurementError without. On a busy

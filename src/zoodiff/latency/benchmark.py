@@ -1,6 +1,6 @@
-"""Time contestants against each other: fresh processes, and in each many short blocks in rounds.
+"""Time entries against each other: fresh processes, and in each many short blocks in rounds.
 
-Only one process computes at a time. Within a round every contestant gets one block, so that drift
+Only one process computes at a time. Within a round every entry gets one block, so that drift
 and neighbours hit all alike, and ratios are later formed within rounds. Everything is done again in
 fresh processes, because memory lies elsewhere in each, until the ratios are known well enough or
 the time is spent.
@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.errors import ZoodiffError
 from zoodiff.latency import cpu_affinity as cores
-from zoodiff.latency import system_noise as disturbances
+from zoodiff.latency import system_noise
 from zoodiff.latency.ordering import orders
-from zoodiff.latency.subject import Contestant, Loaded, Loads
+from zoodiff.latency.subject import Loaded, TimedEntry, TimedProcess
 from zoodiff.stats import ratios
 
 if TYPE_CHECKING:
@@ -43,18 +43,18 @@ _LONG_MS = 20.0
 
 
 @dataclass(frozen=True)
-class Effort:
+class Budget:
     """How much is measured."""
 
     seconds: float = 60.0
-    """Measuring time of all contestants together; loading networks comes on top."""
+    """Measuring time of all entries together; loading networks comes on top."""
     processes: int = 5
-    """The least number of fresh processes of each contestant."""
+    """The least number of fresh processes of each entry."""
     most_processes: int = 15
     rounds: int | None = None
     """Rounds in each process; None: as many as the time allows."""
     block_ms: float = 20.0
-    """A block has as many calls as fit of the slowest contestant, at least one; all contestants
+    """A block has as many calls as fit of the slowest entry, at least one; all entries
     make equally many, so that the lower quartile is the same statistic of each."""
     target_percent: float = 1.0
     """Half of the width of every ratio's interval at which measuring stops."""
@@ -74,10 +74,10 @@ class CallTimes:
 
 
 @dataclass
-class Course:
-    """What was measured of one contestant."""
+class Samples:
+    """What was measured of one entry."""
 
-    contestant: Contestant
+    subject: TimedEntry
     loaded: Loaded
     rounds: list[NDArray[np.float64]] = field(default_factory=list)
     """Processes -> (rounds,): lower quartiles of blocks, milliseconds, for ratios."""
@@ -89,7 +89,7 @@ class Course:
     """One a process: median of calls with pauses between them."""
     overhead_ms: float = 0.0
     peak_rss_bytes: int = 0
-    surroundings: dict[str, Any] = field(default_factory=dict)
+    runtime_info: dict[str, Any] = field(default_factory=dict)
     """What its first process ran with."""
     recorded: CallTimes | None = None
     """Of a run that was read from its records, which do not hold every call."""
@@ -108,66 +108,66 @@ class Course:
 
 @dataclass(frozen=True)
 class Measured:
-    """A run: contestants with the same processes and rounds, and how it went."""
+    """A run: entries with the same processes and rounds, and how it went."""
 
-    courses: tuple[Course, ...]
-    failures: tuple[tuple[Contestant, str], ...]
+    samples: tuple[Samples, ...]
+    failures: tuple[tuple[TimedEntry, str], ...]
     stopped: Stopped
     processes: int
     seconds: float
-    """Measuring time, of all contestants together."""
+    """Measuring time, of all entries together."""
     loading_seconds: float
     needed_seconds: float | None
     """Measuring time that the target would take by what was seen; None where it was reached."""
-    disturbances: tuple[str, ...]
+    system_noise: tuple[str, ...]
 
-    def course(self, name: str) -> Course | None:
-        """The course of a contestant by its name."""
-        return next((one for one in self.courses if one.contestant.name == name), None)
+    def samples_of(self, name: str) -> Samples | None:
+        """The samples of an entry by its name."""
+        return next((one for one in self.samples if one.subject.name == name), None)
 
 
-def with_controls(contestants: Sequence[Contestant], count: int = 1) -> list[Contestant]:
-    """The contestants, and the first ``count`` of them once more as A/A controls."""
+def with_controls(subjects: Sequence[TimedEntry], count: int = 1) -> list[TimedEntry]:
+    """The entries, and the first ``count`` of them once more as A/A controls."""
     copies = [
-        Contestant(f"{one.name} (control)", one.entry, one.scope, copy=1, of=one.name)
-        for one in contestants[:count]
+        TimedEntry(f"{one.name} (control)", one.entry, one.conditions, copy=1, of=one.name)
+        for one in subjects[:count]
     ]
-    return [*contestants, *copies]
+    return [*subjects, *copies]
 
 
 def measure(
-    contestants: Sequence[Contestant],
-    effort: Effort,
-    start: Callable[[Contestant], Loads],
+    subjects: Sequence[TimedEntry],
+    budget: Budget,
+    start: Callable[[TimedEntry], TimedProcess],
     *,
     step: Callable[[int, int], None] = lambda done, of: None,
     check: Callable[[Sequence[Loaded]], None] = lambda loaded: None,
 ) -> Measured:
-    """Time contestants in interleaved rounds.
+    """Time entries in interleaved rounds.
 
-    ``start`` puts a contestant into a fresh process; ``check`` is shown what was loaded, once, and
-    may refuse by raising; ``step`` is told the progress. A contestant that cannot be loaded or dies
+    ``start`` puts an entry into a fresh process; ``check`` is shown what was loaded, once, and
+    may refuse by raising; ``step`` is told the progress. An entry that cannot be loaded or dies
     becomes a failure, and the others go on.
     """
     import numpy as np
 
-    rng = np.random.default_rng(effort.seed)
-    before = disturbances.read()
-    state = _State(list(contestants), effort, start, step, rng)
+    rng = np.random.default_rng(budget.seed)
+    before = system_noise.read()
+    state = _State(list(subjects), budget, start, step, rng)
     try:
         stopped = state.processes(rng, check)
     finally:
         state.reap()
-    courses = tuple(state.courses[one.name] for one in state.alive)
+    samples = tuple(state.samples[one.name] for one in state.alive)
     return Measured(
-        courses=courses,
+        samples=samples,
         failures=tuple(state.failures),
         stopped=stopped,
-        processes=len(courses[0].rounds) if courses else 0,
+        processes=len(samples[0].rounds) if samples else 0,
         seconds=state.spent,
         loading_seconds=state.loading,
         needed_seconds=None if stopped == "narrow enough" else state.needed(),
-        disturbances=tuple(disturbances.between(before, disturbances.read(), _cores())),
+        system_noise=tuple(system_noise.between(before, system_noise.read(), _cores())),
     )
 
 
@@ -176,20 +176,20 @@ class _State:
 
     def __init__(
         self,
-        contestants: list[Contestant],
-        effort: Effort,
-        start: Callable[[Contestant], Loads],
+        subjects: list[TimedEntry],
+        budget: Budget,
+        start: Callable[[TimedEntry], TimedProcess],
         step: Callable[[int, int], None],
         rng: np.random.Generator,
     ) -> None:
-        self.alive = contestants
-        self._ending: list[Loads] = []
+        self.alive = subjects
+        self._ending: list[TimedProcess] = []
         """Processes that were told to end, and not waited for."""
-        threads = max((one.scope.threads for one in contestants), default=1)
+        threads = max((one.conditions.threads for one in subjects), default=1)
         self._places = cores.places(threads, rng)
-        self.effort, self._start, self._step = effort, start, step
-        self.courses: dict[str, Course] = {}
-        self.failures: list[tuple[Contestant, str]] = []
+        self.budget, self._start, self._step = budget, start, step
+        self.samples: dict[str, Samples] = {}
+        self.failures: list[tuple[TimedEntry, str]] = []
         self.spent = self.loading = 0.0
         self._loads = 0
         self._calls = 0
@@ -199,28 +199,28 @@ class _State:
         self, rng: np.random.Generator, check: Callable[[Sequence[Loaded]], None]
     ) -> Stopped:
         """Fresh processes until there is reason to stop, which is returned."""
-        effort = self.effort
-        enough = math.log1p(effort.target_percent / 100)
-        for number in range(max(effort.most_processes, effort.processes)):
+        budget = self.budget
+        enough = math.log1p(budget.target_percent / 100)
+        for number in range(max(budget.most_processes, budget.processes)):
             self.process(number, rng, check if number == 0 else lambda loaded: None)
             if not self.alive:
                 break
             done = number + 1
-            if done >= effort.processes and self.reach() <= enough:
+            if done >= budget.processes and self.reach() <= enough:
                 return "narrow enough"
-            if done >= min(effort.processes, 2) and self.spent >= effort.seconds:
+            if done >= min(budget.processes, 2) and self.spent >= budget.seconds:
                 return "time spent"
         return "most processes"
 
     def process(
         self, number: int, rng: np.random.Generator, check: Callable[[Sequence[Loaded]], None]
     ) -> None:
-        """One fresh process of each contestant, and rounds over all of them."""
+        """One fresh process of each entry, and rounds over all of them."""
         began = time.perf_counter()
-        started: list[Loads] = []
+        started: list[TimedProcess] = []
         try:
             running = self._load(started)
-            check([self.courses[one.name].loaded for one in self.alive])
+            check([self.samples[one.name].loaded for one in self.alive])
             self.loading += time.perf_counter() - began
             began = time.perf_counter()
             place = next(self._places)
@@ -243,7 +243,7 @@ class _State:
             while self._ending:
                 stack.callback(self._ending.pop().close)
 
-    def _load(self, started: list[Loads]) -> dict[str, Loads]:
+    def _load(self, started: list[TimedProcess]) -> dict[str, TimedProcess]:
         waiting = iter(list(self.alive))
 
         def start() -> None:
@@ -256,7 +256,7 @@ class _State:
         self.reap()
         # Statistics take a second to import; the processes import their frameworks meanwhile.
         importlib.import_module("scipy.stats")
-        running: dict[str, Loads] = {}
+        running: dict[str, TimedProcess] = {}
         for number, one in enumerate(list(self.alive)):
             try:
                 loaded = started[number].load()
@@ -266,27 +266,29 @@ class _State:
             finally:
                 start()
             running[one.name] = started[number]
-            self.courses.setdefault(one.name, Course(one, loaded))
+            self.samples.setdefault(one.name, Samples(one, loaded))
             self._loads += 1
             self._progress()
         self._fit(running)
         return running
 
-    def _fit(self, running: dict[str, Loads]) -> None:
+    def _fit(self, running: dict[str, TimedProcess]) -> None:
         """Choose how many calls a block has, once for all."""
         fitting = []
         for one in [] if self._calls else list(self.alive):
             try:
-                fitting.append(running[one.name].fitting(self.effort.block_ms))
+                fitting.append(running[one.name].fitting(self.budget.block_ms))
             except ZoodiffError as error:
                 self._fail(one, error)
         self._calls = self._calls or min(fitting, default=1)
 
-    def _rounds(self, number: int, running: dict[str, Loads], rng: np.random.Generator) -> None:
+    def _rounds(
+        self, number: int, running: dict[str, TimedProcess], rng: np.random.Generator
+    ) -> None:
         import numpy as np
 
         blocks: dict[str, list[list[float]]] = {one.name: [] for one in self.alive}
-        end = time.perf_counter() + self.effort.seconds / (2 * self.effort.processes)
+        end = time.perf_counter() + self.budget.seconds / (2 * self.budget.processes)
         turn = orders(len(self.alive), rng)
         members = list(self.alive)
         done = 0
@@ -304,66 +306,66 @@ class _State:
             if not self.alive:
                 return
         for one in self.alive:
-            course = self.courses[one.name]
+            samples = self.samples[one.name]
             made = blocks[one.name]
-            course.rounds.append(np.array([ratios.undisturbed(block) for block in made]))
-            course.medians.append(np.array([statistics.median(block) for block in made]))
-            course.calls.append(np.concatenate([np.array(block) for block in made]))
+            samples.rounds.append(np.array([ratios.undisturbed(block) for block in made]))
+            samples.medians.append(np.array([statistics.median(block) for block in made]))
+            samples.calls.append(np.concatenate([np.array(block) for block in made]))
 
     def _more(self, done: int, end: float) -> bool:
-        if self.effort.rounds is not None:
-            return done < self.effort.rounds
+        if self.budget.rounds is not None:
+            return done < self.budget.rounds
         # An even number, since every order is followed by its reverse.
         return done < _LEAST_ROUNDS or done % 2 == 1 or time.perf_counter() < end
 
     def _settle(self, name: str) -> float:
         """A block follows the others' work; what is short is run once before the clock."""
-        course = self.courses[name]
-        if course.rounds and float(course.rounds[0][0]) >= _LONG_MS:
+        samples = self.samples[name]
+        if samples.rounds and float(samples.rounds[0][0]) >= _LONG_MS:
             return 0.0
         return _SETTLE_MS
 
-    def _afterwards(self, number: int, running: dict[str, Loads]) -> None:
+    def _afterwards(self, number: int, running: dict[str, TimedProcess]) -> None:
         for one in list(self.alive):
-            course, timed = self.courses[one.name], running[one.name]
+            samples, timed = self.samples[one.name], running[one.name]
             try:
-                if self.effort.pauses and not one.scope.pause_ms:
+                if self.budget.pauses and not one.conditions.pause_ms:
                     paused = timed.block(_PAUSED_CALLS, 0.0, PAUSE_MS)
-                    course.paused_ms.append(statistics.median(paused))
+                    samples.paused_ms.append(statistics.median(paused))
                 if number == 0:
-                    course.overhead_ms = timed.overhead()
-                    course.surroundings = timed.surroundings()
-                course.peak_rss_bytes = max(course.peak_rss_bytes, timed.peak_rss_bytes())
+                    samples.overhead_ms = timed.overhead()
+                    samples.runtime_info = timed.runtime_info()
+                samples.peak_rss_bytes = max(samples.peak_rss_bytes, timed.peak_rss_bytes())
             except ZoodiffError as error:
                 self._fail(one, error)
 
-    def _fail(self, one: Contestant, error: ZoodiffError) -> None:
+    def _fail(self, one: TimedEntry, error: ZoodiffError) -> None:
         self.failures.append((one, str(error)))
         self.alive = [other for other in self.alive if other is not one]
 
     def _progress(self) -> None:
         # Processes beyond the least number are added as they turn out to be needed.
         each = max(len(self.alive), 1)
-        whole = each * max(self.effort.processes, -(-self._loads // each))
+        whole = each * max(self.budget.processes, -(-self._loads // each))
         self._step(self._loads, whole)
 
     def reach(self) -> float:
         """Half of the widest interval of all pairs, as a log ratio."""
-        courses = [self.courses[one.name] for one in self.alive]
+        samples = [self.samples[one.name] for one in self.alive]
         widths = [
             ratios.interval(ratios.within_rounds(a.rounds, b.rounds))
-            for a, b in combinations(courses, 2)
+            for a, b in combinations(samples, 2)
         ]
-        alone = [ratios.interval([np_log(r) for r in c.rounds]) for c in courses[:1]]
+        alone = [ratios.interval([np_log(r) for r in c.rounds]) for c in samples[:1]]
         chosen = widths or alone
         return max((one.high - one.low) / 2 for one in chosen)
 
     def needed(self) -> float | None:
         """Measuring time at which the target would be reached, if processes go on as they did."""
-        courses = [self.courses[one.name] for one in self.alive]
-        if not courses or len(courses[0].rounds) < 2 or not self.spent:
+        samples = [self.samples[one.name] for one in self.alive]
+        if not samples or len(samples[0].rounds) < 2 or not self.spent:
             return None
-        times = (self.reach() / math.log1p(self.effort.target_percent / 100)) ** 2
+        times = (self.reach() / math.log1p(self.budget.target_percent / 100)) ** 2
         return self.spent * max(times, 1.0)
 
 
@@ -375,9 +377,9 @@ def np_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def originals(measured: Iterable[Course]) -> list[Course]:
+def originals(measured: Iterable[Samples]) -> list[Samples]:
     """Without the controls."""
-    return [one for one in measured if one.contestant.copy == 0]
+    return [one for one in measured if one.subject.copy == 0]
 
 
 def _cores() -> int:

@@ -1,7 +1,7 @@
 """Cold start taken apart: what a fresh process does until it has answered once.
 
 Every run is a process of its own, which finds nothing that an earlier one compiled, so nothing is
-warm but the system's cache of files. Contestants
+warm but the system's cache of files. Entries
 take turns in an order drawn afresh, so that a busy minute does not fall on one of them.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.latency.subject import Contestant, load_request
+from zoodiff.latency.subject import TimedEntry, load_request
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.messages import Time
 from zoodiff.workers.process import Limits
@@ -67,13 +67,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class Cold:
-    """The cold start of one contestant."""
+    """The cold start of one entry."""
 
     name: str
     entry: str
     batch: int
     threads: int
-    stated: Mapping[str, str]
+    conditions: Mapping[str, str]
     """What is measured, as loading tells it."""
     weights_bytes: int | None
     runs: tuple[ColdRun, ...]
@@ -119,7 +119,7 @@ class Cold:
             "entry": self.entry,
             "batch": self.batch,
             "threads": self.threads,
-            "scope": dict(self.stated),
+            "conditions": dict(self.conditions),
             "processes": len(self.runs),
             "stages_seconds": {name: vars(self.stage(name)) for name in STAGES},
             "total_seconds": vars(self.total),
@@ -132,41 +132,41 @@ class Cold:
 
 
 def measure(
-    contestants: Sequence[Contestant],
+    subjects: Sequence[TimedEntry],
     *,
     processes: int = 5,
     seed: int = 0,
     limits: Limits | None = None,
     seconds: float | None = None,
     step: Callable[[int, int], None] = lambda done, of: None,
-) -> tuple[list[Cold], list[tuple[Contestant, str]]]:
-    """Start each contestant in ``processes`` fresh processes, one at a time.
+) -> tuple[list[Cold], list[tuple[TimedEntry, str]]]:
+    """Start each entry in ``processes`` fresh processes, one at a time.
 
-    Returns the cold starts, in the order of the contestants, and those that failed with their
+    Returns the cold starts, in the order of the entries, and those that failed with their
     reason, after which no further process of them is started. ``seconds`` ends the measurement
-    after a round that goes beyond it, never before every contestant has run once.
+    after a round that goes beyond it, never before every entry has run once.
     """
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    runs: dict[str, list[ColdRun]] = {one.name: [] for one in contestants}
+    runs: dict[str, list[ColdRun]] = {one.name: [] for one in subjects}
     told: dict[str, tuple[Mapping[str, str], int | None]] = {}
-    failures: list[tuple[Contestant, str]] = []
-    alive = list(contestants)
+    failures: list[tuple[TimedEntry, str]] = []
+    alive = list(subjects)
     begin, done = time.monotonic(), 0
     for _ in range(processes):
-        for index in rng.permutation(len(contestants)):
-            one = contestants[index]
+        for index in rng.permutation(len(subjects)):
+            one = subjects[index]
             if one not in alive:
                 continue
             try:
-                run, stated, size = _run(one, seed, limits)
+                run, conditions, size = _run(one, seed, limits)
             except ZoodiffError as error:
                 failures.append((one, str(error)))
                 alive.remove(one)
                 continue
             runs[one.name].append(run)
-            told[one.name] = (stated, size)
+            told[one.name] = (conditions, size)
             done += 1
             step(done, len(alive) * processes)
         if seconds is not None and time.monotonic() - begin > seconds:
@@ -175,9 +175,9 @@ def measure(
         Cold(
             name=one.name,
             entry=str(one.entry.ref),
-            batch=one.scope.batch,
-            threads=one.scope.threads,
-            stated=told[one.name][0],
+            batch=one.conditions.batch,
+            threads=one.conditions.threads,
+            conditions=told[one.name][0],
             weights_bytes=told[one.name][1],
             runs=tuple(runs[one.name]),
         )
@@ -187,16 +187,16 @@ def measure(
 
 
 def _run(
-    one: Contestant, seed: int, limits: Limits | None
+    one: TimedEntry, seed: int, limits: Limits | None
 ) -> tuple[ColdRun, Mapping[str, str], int | None]:
-    """One fresh process; what it measured, the scope it stated and the bytes of the weights."""
-    with WorkerClient(one.entry.worker, threads=one.scope.threads, limits=limits) as worker:
+    """One fresh process; its times, its conditions and the bytes of the weights."""
+    with WorkerClient(one.entry.worker, threads=one.conditions.threads, limits=limits) as worker:
 
         def peak() -> int:
             return worker.peak_memory(doing=f"starting a process for {one.name}")
 
         def timed(calls: int, settle_ms: float = 0.0) -> list[float]:
-            request = Time(one.name, calls, one.scope.batch, seed, settle_ms)
+            request = Time(one.name, calls, one.conditions.batch, seed, settle_ms)
             times = worker.time(request, doing=f"running {one.name} for the first time")
             return [milliseconds / 1e3 for milliseconds in times]
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from math import exp
 from typing import Any
 
-from zoodiff.latency.benchmark import Course, Measured, originals
+from zoodiff.latency.benchmark import Measured, Samples, originals
 from zoodiff.latency.verdicts import Judged, PairVerdict, control, judge
 from zoodiff.results import Control
 from zoodiff.stats import ratios
@@ -17,7 +17,7 @@ from zoodiff.stats.intervals import Estimate
 
 @dataclass(frozen=True)
 class Row:
-    """One contestant; times are milliseconds a batch."""
+    """One entry; times are milliseconds a batch."""
 
     name: str
     entry: str
@@ -36,13 +36,13 @@ class Row:
     overhead: float
     """What the clock itself shows a call, by a network that does nothing."""
     calls: int
-    aspects: dict[str, str]
-    """The scope: what is inside the clock and how it is run."""
+    conditions: dict[str, str]
+    """What is inside the clock and how the network is run, by condition."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two contestants: the ratio of their latencies, first over second."""
+    """Two entries: the ratio of their latencies, first over second."""
 
     first: str
     second: str
@@ -67,10 +67,10 @@ class Timings:
     stopped: str
     needed_seconds: float | None
     seconds: float
-    """Measuring time, of all contestants together."""
+    """Measuring time, of all entries together."""
     loading_seconds: float
     """Starting processes and loading networks, on top of it."""
-    disturbances: tuple[str, ...]
+    system_noise: tuple[str, ...]
     failures: dict[str, str]
     recorded: str | None = None
     """When it was measured, where it was taken from the store."""
@@ -89,21 +89,19 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
 
     Equal latencies are ``the same`` only where they are shown to be within ``within_percent``.
     """
-    found = originals(measured.courses)
+    found = originals(measured.samples)
     controls = []
-    for copy in (one for one in measured.courses if one.contestant.copy):
-        original = measured.course(copy.contestant.of)
+    for copy in (one for one in measured.samples if one.subject.copy):
+        original = measured.samples_of(copy.subject.of)
         if original is not None:
             ratio = ratios.ratio(original.rounds, copy.rounds)
-            controls.append(control(original.contestant.name, ratio))
+            controls.append(control(original.subject.name, ratio))
     estimates = [Estimate(c.ratio.value, c.ratio.low, c.ratio.high) for c in controls]
     floor = ratios.noise_floor(estimates)
     pairs = []
     for first, second in combinations(found, 2):
         judged: Judged = judge(first.rounds, second.rounds, floor, within_percent)
-        pairs.append(
-            Pair(first.contestant.name, second.contestant.name, judged.ratio, judged.verdict)
-        )
+        pairs.append(Pair(first.subject.name, second.subject.name, judged.ratio, judged.verdict))
     return Timings(
         rows=tuple(_row(one) for one in found),
         pairs=tuple(pairs),
@@ -116,43 +114,43 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
         needed_seconds=measured.needed_seconds,
         seconds=measured.seconds,
         loading_seconds=measured.loading_seconds,
-        disturbances=measured.disturbances,
+        system_noise=measured.system_noise,
         failures={one.name: reason for one, reason in measured.failures},
     )
 
 
-def _row(course: Course) -> Row:
+def _row(samples: Samples) -> Row:
     import numpy as np
 
-    one = course.contestant
-    times = course.call_times
-    median = ratios.latency(course.medians)
+    one = samples.subject
+    times = samples.call_times
+    median = ratios.latency(samples.medians)
     return Row(
         name=one.name,
         entry=str(one.entry.ref),
-        weights=course.loaded.weights_state,
+        weights=samples.loaded.weights_state,
         median=median,
         p90=times.p90,
         p99=times.p99,
-        batch=one.scope.batch,
-        images_per_second=1000 * one.scope.batch / median.value,
-        peak_rss_bytes=course.peak_rss_bytes,
-        paused=float(np.median(course.paused_ms)) if course.paused_ms else None,
-        overhead=course.overhead_ms,
+        batch=one.conditions.batch,
+        images_per_second=1000 * one.conditions.batch / median.value,
+        peak_rss_bytes=samples.peak_rss_bytes,
+        paused=float(np.median(samples.paused_ms)) if samples.paused_ms else None,
+        overhead=samples.overhead_ms,
         calls=times.calls,
-        aspects=dict(course.loaded.stated.aspects),
+        conditions=dict(samples.loaded.conditions.values),
     )
 
 
-def unsettled(course: Course) -> float | None:
+def unsettled(samples: Samples) -> float | None:
     """Percent by which rounds were still changing at the end of most processes, in one direction.
 
     None where they were not, or have too few rounds to tell.
     """
     import numpy as np
 
-    found = [drift([float(ms) for ms in one]) for one in course.rounds]
+    found = [drift([float(ms) for ms in one]) for one in samples.rounds]
     drifts = [one.share for one in found if one is not None and one.drifting]
-    if 2 * len(drifts) <= len(course.rounds) or abs(sum(np.sign(drifts))) < len(drifts):
+    if 2 * len(drifts) <= len(samples.rounds) or abs(sum(np.sign(drifts))) < len(drifts):
         return None
     return 100 * float(np.median(drifts))

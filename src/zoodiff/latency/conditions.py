@@ -1,9 +1,8 @@
-"""What a latency is the latency of, and which differences of two scopes make a pair unequal.
+"""Conditions of a latency measurement, and which mismatches make two measurements incomparable.
 
-Most wrong comparisons of latency on record are of unequal things: copies inside the clock on one
-side only, another precision, calls with pauses against calls without. So everything that shapes
-the number is stated, and two contestants that differ in something that nobody declared are not
-compared.
+Most wrong comparisons of latency on record compare unequal things: copies inside the clock on one
+side only, another precision, calls with pauses against calls without. So every condition that
+shapes the number is recorded, and a pair with an undeclared mismatch is refused.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ from dataclasses import dataclass
 from zoodiff.errors import UsageError
 
 NATIVE = ("entry point", "layout", "mode", "binding")
-"""What a zoo's own default decides; two zoos at their defaults may differ in these, which is what
-comparing zoos means, and it is printed. One zoo against itself may not."""
-ASPECTS = (
+"""Conditions that a zoo's default decides. Two zoos at their defaults may differ in these, and the
+difference is printed; two entries of one zoo may not."""
+CONDITIONS = (
     *("batch", "threads", "pause", "clock", "calls", "precision", "input size", "device"),
     *NATIVE,
 )
 
 
 @dataclass(frozen=True)
-class Scope:
-    """How a contestant is run."""
+class Conditions:
+    """How an entry is run."""
 
     batch: int = 1
     threads: int = 1
@@ -35,53 +34,57 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Stated:
-    """A contestant's whole scope, once it is loaded: each of ``ASPECTS`` in words."""
+class MeasuredConditions:
+    """Every condition of ``CONDITIONS`` of a loaded entry, in words."""
 
     name: str
     zoo: str
     chosen_mode: str
     """As the user chose it; empty for the default."""
-    aspects: Mapping[str, str]
+    values: Mapping[str, str]
 
 
-def differences(first: Stated, second: Stated) -> dict[str, tuple[str, str]]:
-    """Aspects in which two scopes differ that their zoos' defaults do not account for."""
+def differences(
+    first: MeasuredConditions, second: MeasuredConditions
+) -> dict[str, tuple[str, str]]:
+    """Return the conditions that differ for another reason than the defaults of two zoos."""
     found = {}
-    for aspect in ASPECTS:
-        one, other = (side.aspects.get(aspect, "") for side in (first, second))
+    for condition in CONDITIONS:
+        one, other = (side.values.get(condition, "") for side in (first, second))
         if one == other or not (one and other):
             continue
-        if aspect == "calls" and first.aspects.get("batch") == "1":
+        if condition == "calls" and first.values.get("batch") == "1":
             continue  # one call an image is one call a batch
         defaults = not (first.chosen_mode or second.chosen_mode)
-        if aspect in NATIVE and first.zoo != second.zoo and (defaults or aspect != "mode"):
+        if condition in NATIVE and first.zoo != second.zoo and (defaults or condition != "mode"):
             continue
-        found[aspect] = one, other
+        found[condition] = one, other
     return found
 
 
-def check(stated: Sequence[Stated], allowed: Collection[str]) -> None:
-    """Raise UsageError where two contestants differ in what nobody declared.
+def check(conditions: Sequence[MeasuredConditions], allowed: Collection[str]) -> None:
+    """Raise UsageError where two entries differ in what nobody declared.
 
-    ``allowed`` are aspects that the user declared; an unknown one is an error too.
+    ``allowed`` names conditions that the user declared to differ. An unknown name is an error.
     """
-    unknown = [one for one in allowed if one not in ASPECTS]
+    unknown = [one for one in allowed if one not in CONDITIONS]
     if unknown:
         raise UsageError(
             f'nothing called "{unknown[0]}" can be allowed to differ; '
-            f"there are {', '.join(ASPECTS)}"
+            f"there are {', '.join(CONDITIONS)}"
         )
-    for first, second in _pairs(stated):
-        for aspect, (one, other) in differences(first, second).items():
-            if aspect not in allowed:
+    for first, second in _pairs(conditions):
+        for condition, (one, other) in differences(first, second).items():
+            if condition not in allowed:
                 raise UsageError(
-                    f"{first.name} and {second.name} are not comparable: {aspect} {one} | "
-                    f'{other}; make it the same, or declare it with --allow "{aspect}"'
+                    f"{first.name} and {second.name} are not comparable: {condition} {one} | "
+                    f'{other}; make it the same, or declare it with --allow "{condition}"'
                 )
 
 
-def _pairs(stated: Sequence[Stated]) -> Iterator[tuple[Stated, Stated]]:
-    for position, first in enumerate(stated):
-        for second in stated[position + 1 :]:
+def _pairs(
+    conditions: Sequence[MeasuredConditions],
+) -> Iterator[tuple[MeasuredConditions, MeasuredConditions]]:
+    for position, first in enumerate(conditions):
+        for second in conditions[position + 1 :]:
             yield first, second

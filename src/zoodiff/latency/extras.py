@@ -1,4 +1,4 @@
-"""What is measured of latency beside the ratios, where it is asked for: one call for all of it."""
+"""Optional latency measurements: cold start, batch sweep, MLPerf scenarios, environment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.host.environment import Environment
 from zoodiff.host.environment import environment as environment_of
 from zoodiff.latency import cold_start as cold
@@ -14,46 +14,46 @@ from zoodiff.latency import findings as latency_findings
 from zoodiff.latency import mlperf_scenarios as scenarios
 from zoodiff.latency import sweep
 from zoodiff.latency.findings import LatencyFinding
-from zoodiff.latency.subject import Contestant
+from zoodiff.latency.subject import TimedEntry
 from zoodiff.latency.sweep_result import Sweep
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is asked for."""
+class LatencyExtras:
+    """The optional measurements that were requested, and their limits."""
 
     cold: bool = False
     batches: tuple[int, ...] = ()
     threads: tuple[int, ...] = (1,)
-    """Of the sweep over ``batches``."""
+    """Thread counts of the sweep over ``batches``."""
     scenarios: bool = False
     bound_ms: float | None = None
     environment: bool = False
     processes: int = 5
     seconds: float = 60.0
-    """For each kind, at most."""
+    """Most measuring time per kind of measurement."""
     seed: int = 0
 
 
 @dataclass(frozen=True)
-class More:
-    """What was measured; empty where it was not asked for."""
+class ExtraResults:
+    """Results of the optional measurements; empty where none was requested."""
 
     cold: list[cold.Cold] = field(default_factory=list)
     sweep: Sweep | None = None
     scenarios: list[scenarios.Scenarios] = field(default_factory=list)
     environment: Environment | None = None
     failures: dict[str, str] = field(default_factory=dict)
-    """Reasons, by contestant."""
+    """Reasons by entry name."""
 
     def findings(self) -> Iterator[LatencyFinding]:
-        """What follows from it, by rule."""
+        """Yield the findings of these measurements."""
         yield from latency_findings.cold_starts(self.cold)
         if self.sweep is not None:
             yield from latency_findings.rank_changes(self.sweep)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; only what was asked for."""
+        """Return plain values for JSON, of the requested measurements only."""
         found: dict[str, Any] = {}
         if self.cold:
             found["cold"] = [one.to_dict() for one in self.cold]
@@ -66,39 +66,39 @@ class More:
         return found
 
 
-def more(
-    engine: LocalEngine,
-    contestants: Sequence[Contestant],
-    wanted: Wanted,
+def measure_extras(
+    engine: WorkerPool,
+    subjects: Sequence[TimedEntry],
+    extras: LatencyExtras,
     step: Callable[[int, int], None] = lambda done, of: None,
-) -> More:
-    """Measure what is asked for, one kind after the other."""
+) -> ExtraResults:
+    """Run the requested measurements one after the other."""
     failures: dict[str, str] = {}
     cold_starts: list[cold.Cold] = []
     served: list[scenarios.Scenarios] = []
     swept: Sweep | None = None
-    if wanted.cold:
+    if extras.cold:
         cold_starts, failed = cold.measure(
-            contestants,
-            processes=wanted.processes,
-            seed=wanted.seed,
+            subjects,
+            processes=extras.processes,
+            seed=extras.seed,
             limits=engine.limits,
             step=step,
         )
         failures |= {one.name: reason for one, reason in failed}
-    if wanted.batches:
+    if extras.batches:
         grid = sweep.Grid(
-            batches=wanted.batches, threads=wanted.threads, seconds=wanted.seconds, seed=wanted.seed
+            batches=extras.batches, threads=extras.threads, seconds=extras.seconds, seed=extras.seed
         )
-        swept = sweep.measure(contestants, grid, limits=engine.limits, step=step)
-    if wanted.scenarios:
+        swept = sweep.measure(subjects, grid, limits=engine.limits, step=step)
+    if extras.scenarios:
         demand = scenarios.Demand(
-            bound_ms=wanted.bound_ms, server_seconds=wanted.seconds, seed=wanted.seed
+            bound_ms=extras.bound_ms, server_seconds=extras.seconds, seed=extras.seed
         )
-        served, failed = scenarios.measure(contestants, demand, limits=engine.limits, step=step)
+        served, failed = scenarios.measure(subjects, demand, limits=engine.limits, step=step)
         failures |= {one.name: reason for one, reason in failed}
     machine = None
-    if wanted.environment:
-        zoos = [one.entry.worker for one in contestants]
-        machine = environment_of(engine, zoos, threads=contestants[0].scope.threads)
-    return More(cold_starts, swept, served, machine, failures)
+    if extras.environment:
+        zoos = [one.entry.worker for one in subjects]
+        machine = environment_of(engine, zoos, threads=subjects[0].conditions.threads)
+    return ExtraResults(cold_starts, swept, served, machine, failures)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoodiff.claims import latency as claimed
-from zoodiff.host.environment import Environment, oversubscribed, surroundings_of
+from zoodiff.host.environment import Environment, oversubscribed, runtime_info_of
 from zoodiff.host.machine import machine
 from zoodiff.latency.benchmark import PAUSE_MS, Measured
 from zoodiff.latency.comparison import Pair, Row, Timings, unsettled
@@ -28,7 +28,7 @@ _DWARFS = 1000
 
 @dataclass(frozen=True)
 class LatencyFinding:
-    """One sentence with the code of its rule, about one or more contestants."""
+    """One sentence with the code of its rule, about one or more entries."""
 
     code: str
     about: tuple[str, ...]
@@ -43,7 +43,7 @@ def find(
 ) -> list[LatencyFinding]:
     """All findings of a run, by code.
 
-    ``entries`` are the contestants' entries by name, ``macs`` multiply-accumulates of one image as
+    ``entries`` are the entries' entries by name, ``macs`` multiply-accumulates of one image as
     far as they are known.
     """
     found = [
@@ -116,10 +116,10 @@ def _out_of_step(timings: Timings, macs: Mapping[str, int]) -> Iterator[LatencyF
 
 def _threads(measured: Measured) -> Iterator[LatencyFinding]:
     place = machine()
-    for course in measured.courses:
-        one = course.contestant
-        found = Environment(place, {one.entry.zoo.name: surroundings_of(course.surroundings)})
-        for problem in () if one.copy else oversubscribed(found, one.scope.threads):
+    for samples in measured.samples:
+        one = samples.subject
+        found = Environment(place, {one.entry.zoo.name: runtime_info_of(samples.runtime_info)})
+        for problem in () if one.copy else oversubscribed(found, one.conditions.threads):
             yield LatencyFinding("LAT104", (one.name,), f"{one.name}: {problem}")
 
 
@@ -136,10 +136,10 @@ def _pauses(rows: Sequence[Row]) -> Iterator[LatencyFinding]:
 
 def _settled(measured: Measured, floor_percent: float | None) -> Iterator[LatencyFinding]:
     least = max(_UNSETTLED_PERCENT, floor_percent or 0.0)
-    for course in measured.courses:
-        drift = unsettled(course)
-        if drift is not None and abs(drift) > least and not course.contestant.copy:
-            name = course.contestant.name
+    for samples in measured.samples:
+        drift = unsettled(samples)
+        if drift is not None and abs(drift) > least and not samples.subject.copy:
+            name = samples.subject.name
             yield LatencyFinding(
                 "LAT108",
                 (name,),
@@ -149,7 +149,7 @@ def _settled(measured: Measured, floor_percent: float | None) -> Iterator[Latenc
 
 
 def _disturbed(timings: Timings) -> Iterator[LatencyFinding]:
-    for sentence in timings.disturbances:
+    for sentence in timings.system_noise:
         yield LatencyFinding("LAT109", (), sentence)
     if timings.covered is False and timings.floor_percent is not None:
         yield LatencyFinding(

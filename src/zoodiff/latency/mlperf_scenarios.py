@@ -15,7 +15,7 @@ from math import log, log2, sqrt
 from typing import Any
 
 from zoodiff.errors import ZoodiffError
-from zoodiff.latency.subject import Contestant, load_request
+from zoodiff.latency.subject import TimedEntry, load_request
 from zoodiff.stats.intervals import Estimate, proportion
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient
@@ -34,7 +34,7 @@ _LEAST = 1 / 64
 
 @dataclass(frozen=True)
 class Demand:
-    """What is asked of every contestant."""
+    """What is asked of every entry."""
 
     seconds: float = 5.0
     """Least duration of the single stream and of the offline scenario, each."""
@@ -48,7 +48,7 @@ class Demand:
     allowed: float = 0.01
     """Share of queries that may be later: 0.01 asks for the 99th percentile."""
     server_seconds: float = 60.0
-    """Time for the search of the largest rate, of each contestant."""
+    """Time for the search of the largest rate, of each entry."""
     server_queries: int = 400
     """Least number of queries of one trial: 400 without a late one show that fewer than 1 % are."""
     generator: str = ""
@@ -112,12 +112,12 @@ class Server:
 
 @dataclass(frozen=True)
 class Scenarios:
-    """All scenarios of one contestant."""
+    """All scenarios of one entry."""
 
     name: str
     entry: str
     threads: int
-    stated: Mapping[str, str]
+    conditions: Mapping[str, str]
     """What is measured, as loading tells it."""
     single_stream: Outcome
     offline: Outcome
@@ -131,7 +131,7 @@ class Scenarios:
             "name": self.name,
             "entry": self.entry,
             "threads": self.threads,
-            "scope": dict(self.stated),
+            "conditions": dict(self.conditions),
             "single_stream": vars(self.single_stream),
             "offline": {**vars(self.offline), "batch": self.offline_batch},
             "server": {
@@ -155,48 +155,48 @@ class Scenarios:
 
 
 Ask = Callable[[ScenarioLoad], LoadTested]
-"""Runs a load test of a contestant."""
+"""Runs a load test of an entry."""
 
 
 def measure(
-    contestants: Sequence[Contestant],
+    subjects: Sequence[TimedEntry],
     demand: Demand,
     *,
     limits: Limits | None = None,
     step: Callable[[int, int], None] = lambda done, of: None,
-) -> tuple[list[Scenarios], list[tuple[Contestant, str]]]:
-    """Measure every contestant in every scenario, one at a time, in an order drawn afresh.
+) -> tuple[list[Scenarios], list[tuple[TimedEntry, str]]]:
+    """Measure every entry in every scenario, one at a time, in an order drawn afresh.
 
-    Returns what was measured, in the order of the contestants, and those that failed with their
-    reason. The scopes' own batch is not used.
+    Returns what was measured, in the order of the entries, and those that failed with their
+    reason. The batch of their conditions is not used.
     """
     import numpy as np
 
     rng = np.random.default_rng(demand.seed)
-    failures: list[tuple[Contestant, str]] = []
-    found: dict[str, dict[str, Any]] = {one.name: {} for one in contestants}
+    failures: list[tuple[TimedEntry, str]] = []
+    found: dict[str, dict[str, Any]] = {one.name: {} for one in subjects}
     with ExitStack() as stack:
         running: dict[str, _Running] = {}
-        steps = 3 * len(contestants)
-        for one in contestants:
+        steps = 3 * len(subjects)
+        for one in subjects:
             running[one.name] = stack.enter_context(_Running(one, limits, demand))
         for number, scenario in enumerate((_single_stream, _offline, _server)):
-            for position, index in enumerate(rng.permutation(len(contestants))):
-                one = contestants[index]
+            for position, index in enumerate(rng.permutation(len(subjects))):
+                one = subjects[index]
                 if any(one is failed for failed, _ in failures):
                     continue
                 try:
                     scenario(running[one.name].ask, demand, found[one.name])
                 except ZoodiffError as error:
                     failures.append((one, str(error)))
-                step(number * len(contestants) + position + 1, steps)
-        alive = [one for one in contestants if all(one is not failed for failed, _ in failures)]
+                step(number * len(subjects) + position + 1, steps)
+        alive = [one for one in subjects if all(one is not failed for failed, _ in failures)]
         results = [
             Scenarios(
                 name=one.name,
                 entry=str(one.entry.ref),
-                threads=one.scope.threads,
-                stated=running[one.name].stated,
+                threads=one.conditions.threads,
+                conditions=running[one.name].conditions,
                 offline_batch=demand.offline_batch,
                 **found[one.name],
             )
@@ -206,14 +206,14 @@ def measure(
 
 
 class _Running:
-    """A contestant in a process of its own, held still while others are measured."""
+    """An entry in a process of its own, held still while others are measured."""
 
-    def __init__(self, contestant: Contestant, limits: Limits | None, demand: Demand) -> None:
-        self._contestant, self._demand = contestant, demand
-        scope = contestant.scope
-        self._worker = WorkerClient(contestant.entry.worker, threads=scope.threads, limits=limits)
+    def __init__(self, subject: TimedEntry, limits: Limits | None, demand: Demand) -> None:
+        self._subject, self._demand = subject, demand
+        conditions = subject.conditions
+        self._worker = WorkerClient(subject.entry.worker, threads=conditions.threads, limits=limits)
         self._generation = -1
-        self.stated: Mapping[str, str] = {}
+        self.conditions: Mapping[str, str] = {}
 
     def __enter__(self) -> _Running:
         return self
@@ -223,14 +223,14 @@ class _Running:
 
     def ask(self, load: ScenarioLoad) -> LoadTested:
         """Put a load on the network, which is loaded first where it is not."""
-        one, name = self._contestant, self._contestant.name
+        one, name = self._subject, self._subject.name
         self._worker.release()
         try:
             if not self._worker.holds(self._generation):
                 loaded = self._worker.load(
                     load_request(one, self._demand.seed), doing=f"loading {name}"
                 )
-                self.stated, self._generation = loaded.scope, self._worker.generation
+                self.conditions, self._generation = loaded.scope, self._worker.generation
             return self._worker.load_test(
                 messages.LoadTest(name, load, self._demand.generator),
                 doing=f"measuring {name} in the scenario {load.scenario}",

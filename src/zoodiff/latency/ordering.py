@@ -1,4 +1,4 @@
-"""In which order contestants are timed."""
+"""In which order entries are timed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def orders(count: int, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Orders of ``count`` contestants without end: one drawn at random, then the same backwards.
+    """Orders of ``count`` entries without end: one drawn at random, then the same backwards.
 
     Whoever is early in one round is late in the next, so a machine that becomes steadily faster or
     slower favours nobody; and no period of a neighbour can fall in step with an order.

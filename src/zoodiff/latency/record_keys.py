@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zoodiff.latency.benchmark import Effort
-from zoodiff.latency.conditions import Scope
+from zoodiff.latency.benchmark import Budget
+from zoodiff.latency.conditions import Conditions
 from zoodiff.store.folder import Store
 from zoodiff.store.records import LatencyValues, Record
 from zoodiff.tasks import Task
@@ -21,11 +21,11 @@ NamedRecord = tuple[str, Record]
 """A record with its name below ``records``."""
 
 
-def fixed_effort(
+def fixed_budget(
     *, processes: int, rounds: int, block_ms: float, seconds: float, seed: int
-) -> Effort:
-    """Return the effort of a stated number of rounds in a stated number of processes."""
-    return Effort(
+) -> Budget:
+    """Return the budget of a stated number of rounds in a stated number of processes."""
+    return Budget(
         seconds=seconds,
         processes=processes,
         most_processes=processes,
@@ -35,53 +35,53 @@ def fixed_effort(
     )
 
 
-def task_of(entries: Sequence[Entry], scope: Scope, effort: Effort) -> Task:
-    """Return the task that times these entries in turns, each as the scope says."""
-    return Task("latency", tuple(entries), conditions_of(scope, effort))
+def task_of(entries: Sequence[Entry], conditions: Conditions, budget: Budget) -> Task:
+    """Return the task that times these entries in turns, each as the conditions says."""
+    return Task("latency", tuple(entries), settings_of(conditions, budget))
 
 
-def conditions_of(scope: Scope, effort: Effort) -> tuple[tuple[str, Any], ...]:
+def settings_of(conditions: Conditions, budget: Budget) -> tuple[tuple[str, Any], ...]:
     """Return everything that shapes a latency, and how much of it is measured.
 
     A stated number of rounds in a stated number of processes is measured whatever the target is.
     """
-    fixed = effort.rounds is not None and effort.most_processes <= effort.processes
+    fixed = budget.rounds is not None and budget.most_processes <= budget.processes
     return (
-        ("batch", scope.batch),
-        ("threads", scope.threads),
-        ("mode", scope.mode),
-        ("pause_ms", float(scope.pause_ms)),
-        ("processes", effort.processes),
-        ("most_processes", max(effort.processes, effort.most_processes)),
-        ("rounds", effort.rounds),
-        ("block_ms", float(effort.block_ms)),
-        ("target_percent", None if fixed else float(effort.target_percent)),
-        ("max_seconds", float(effort.seconds)),
-        ("seed", effort.seed),
+        ("batch", conditions.batch),
+        ("threads", conditions.threads),
+        ("mode", conditions.mode),
+        ("pause_ms", float(conditions.pause_ms)),
+        ("processes", budget.processes),
+        ("most_processes", max(budget.processes, budget.most_processes)),
+        ("rounds", budget.rounds),
+        ("block_ms", float(budget.block_ms)),
+        ("target_percent", None if fixed else float(budget.target_percent)),
+        ("max_seconds", float(budget.seconds)),
+        ("seed", budget.seed),
     )
 
 
-def scope_of(conditions: Mapping[str, Any]) -> Scope:
-    """Return the scope that conditions were made of."""
-    return Scope(
-        batch=conditions["batch"],
-        threads=conditions["threads"],
-        mode=conditions["mode"],
-        pause_ms=conditions["pause_ms"],
+def conditions_of(settings: Mapping[str, Any]) -> Conditions:
+    """Return the conditions that conditions were made of."""
+    return Conditions(
+        batch=settings["batch"],
+        threads=settings["threads"],
+        mode=settings["mode"],
+        pause_ms=settings["pause_ms"],
     )
 
 
-def effort_of(conditions: Mapping[str, Any]) -> Effort:
-    """Return the effort that conditions were made of."""
-    target = conditions["target_percent"]
-    return Effort(
-        seconds=conditions["max_seconds"],
-        processes=conditions["processes"],
-        most_processes=conditions["most_processes"],
-        rounds=conditions["rounds"],
-        block_ms=conditions["block_ms"],
-        target_percent=Effort.target_percent if target is None else target,
-        seed=conditions["seed"],
+def budget_of(settings: Mapping[str, Any]) -> Budget:
+    """Return the budget that conditions were made of."""
+    target = settings["target_percent"]
+    return Budget(
+        seconds=settings["max_seconds"],
+        processes=settings["processes"],
+        most_processes=settings["most_processes"],
+        rounds=settings["rounds"],
+        block_ms=settings["block_ms"],
+        target_percent=Budget.target_percent if target is None else target,
+        seed=settings["seed"],
     )
 
 

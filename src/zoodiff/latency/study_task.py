@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zoodiff.engines.local import LocalEngine
-from zoodiff.host.environment import Environment, surroundings_of
+from zoodiff.engines.pool import WorkerPool
+from zoodiff.host.environment import Environment, runtime_info_of
 from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
-from zoodiff.latency.benchmark import Course, Measured, with_controls
+from zoodiff.latency.benchmark import Measured, Samples, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
-from zoodiff.latency.record_keys import effort_of, scope_of
-from zoodiff.latency.subject import Contestant, Timed
+from zoodiff.latency.record_keys import budget_of, conditions_of
+from zoodiff.latency.subject import BenchmarkProcess, TimedEntry
 from zoodiff.results import Interval
 from zoodiff.stats import ratios
 from zoodiff.store.records import Failure, LatencyValues, Record, WeightsInfo
@@ -19,23 +19,23 @@ from zoodiff.tasks import Task
 
 
 def measure(
-    engine: LocalEngine, task: Task, on_step: Callable[[int, int], None]
+    engine: WorkerPool, task: Task, on_step: Callable[[int, int], None]
 ) -> tuple[list[Record], list[Failure]]:
     """Measure all entries of a latency task; ``on_step(done, of)`` is told the progress.
 
     An entry that cannot be loaded or dies becomes a failure; the others go on.
     """
-    scope, effort = scope_of(task.settings), effort_of(task.settings)
-    contestants = [Contestant(str(entry.ref), entry, scope) for entry in task.entries]
+    conditions, budget = conditions_of(task.settings), budget_of(task.settings)
+    subjects = [TimedEntry(str(entry.ref), entry, conditions) for entry in task.entries]
     started = now()
     measured = measure_rounds(
-        with_controls(contestants),
-        effort,
-        lambda one: Timed(one, seed=effort.seed, limits=engine.limits),
+        with_controls(subjects),
+        budget,
+        lambda one: BenchmarkProcess(one, seed=budget.seed, limits=engine.limits),
         step=on_step,
     )
-    for course in measured.courses:
-        engine.learn(course.contestant.entry.worker, course.loaded.versions)
+    for samples in measured.samples:
+        engine.learn(samples.subject.entry.worker, samples.loaded.versions)
     failures = [
         Failure(
             kind="latency",
@@ -50,17 +50,19 @@ def measure(
 
 
 def records_of(task: Task, measured: Measured, started: str) -> list[Record]:
-    """A record of each contestant, the controls included; all name ``started`` as their group."""
+    """A record of each entry, the controls included; all name ``started`` as their group."""
     finished = now()
-    return [_record(task, one, measured, started, finished) for one in measured.courses]
+    return [_record(task, one, measured, started, finished) for one in measured.samples]
 
 
-def _record(task: Task, course: Course, measured: Measured, started: str, finished: str) -> Record:
+def _record(
+    task: Task, samples: Samples, measured: Measured, started: str, finished: str
+) -> Record:
     import numpy as np
 
-    one, loaded = course.contestant, course.loaded
-    times = course.call_times
-    centre = ratios.latency(course.medians)
+    one, loaded = samples.subject, samples.loaded
+    times = samples.call_times
+    centre = ratios.latency(samples.medians)
     return Record(
         key=task.key(one.entry, one.copy),
         entry=str(one.entry.ref),
@@ -89,23 +91,23 @@ def _record(task: Task, course: Course, measured: Measured, started: str, finish
             p90_ms=times.p90,
             p99_ms=times.p99,
             calls=times.calls,
-            round_medians_ms=[float(ms) for rounds in course.medians for ms in rounds],
-            round_quartiles_ms=[float(ms) for rounds in course.rounds for ms in rounds],
-            process_rounds=[len(rounds) for rounds in course.rounds],
-            overhead_ms=course.overhead_ms,
-            paused_ms=float(np.median(course.paused_ms)) if course.paused_ms else None,
-            peak_rss_bytes=course.peak_rss_bytes,
-            scope=dict(loaded.stated.aspects),
+            round_medians_ms=[float(ms) for rounds in samples.medians for ms in rounds],
+            round_quartiles_ms=[float(ms) for rounds in samples.rounds for ms in rounds],
+            process_rounds=[len(rounds) for rounds in samples.rounds],
+            overhead_ms=samples.overhead_ms,
+            paused_ms=float(np.median(samples.paused_ms)) if samples.paused_ms else None,
+            peak_rss_bytes=samples.peak_rss_bytes,
+            conditions=dict(loaded.conditions.values),
             stopped=measured.stopped,
-            disturbances=list(measured.disturbances),
-            environment=_environment(course).to_dict(),
+            system_noise=list(measured.system_noise),
+            environment=_environment(samples).to_dict(),
             group=started,
             repeat=one.copy,
         ),
     )
 
 
-def _environment(course: Course) -> Environment:
-    """The machine, and what the contestant's own process ran with once its network was loaded."""
-    zoo = course.contestant.entry.zoo.name
-    return Environment(machine(), {zoo: surroundings_of(course.surroundings)})
+def _environment(samples: Samples) -> Environment:
+    """The machine, and what the entry's own process ran with once its network was loaded."""
+    zoo = samples.subject.entry.zoo.name
+    return Environment(machine(), {zoo: runtime_info_of(samples.runtime_info)})

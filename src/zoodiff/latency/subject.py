@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-from zoodiff.latency.conditions import Scope, Stated
+from zoodiff.latency.conditions import Conditions, MeasuredConditions
 from zoodiff.workers import messages
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.process import Limits
@@ -21,46 +21,46 @@ _MOST_CALLS = 500
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """An entry and how it is run; with ``copy`` 1 the contestant ``of`` once more, as a control."""
+class TimedEntry:
+    """An entry and how it is run; with ``copy`` 1 the entry ``of`` once more, as a control."""
 
     name: str
     """Unique within a run."""
     entry: Entry
-    scope: Scope = field(default_factory=Scope)
+    conditions: Conditions = field(default_factory=Conditions)
     copy: int = 0
     of: str = ""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What loading told of a contestant."""
+    """What loading told of an entry."""
 
     weights_state: str
     weights_sha256: str | None
     input_shape: tuple[int, ...]
     """(channels, height, width) in the network's own order."""
-    stated: Stated
+    conditions: MeasuredConditions
     stages: Mapping[str, float]
     """Seconds of loading, by stage."""
     peak_rss_bytes: int
     versions: Mapping[str, str]
 
 
-def load_request(contestant: Contestant, seed: int) -> messages.Load:
-    """Return the request that loads a contestant under its own name."""
+def load_request(subject: TimedEntry, seed: int) -> messages.Load:
+    """Return the request that loads an entry under its own name."""
     return messages.Load(
-        contestant.name,
-        contestant.entry.model.name,
-        contestant.entry.weights_name,
+        subject.name,
+        subject.entry.model.name,
+        subject.entry.weights_name,
         seed=seed,
-        threads=contestant.scope.threads,
-        mode=contestant.scope.mode,
+        threads=subject.conditions.threads,
+        mode=subject.conditions.mode,
     )
 
 
-class Loads(Protocol):
-    """A contestant in a process; see ``Timed``."""
+class TimedProcess(Protocol):
+    """An entry in a process; see ``BenchmarkProcess``."""
 
     def load(self) -> Loaded:
         """Load the network and warm it up."""
@@ -82,7 +82,7 @@ class Loads(Protocol):
         """Milliseconds of a call of nothing."""
         ...
 
-    def surroundings(self) -> dict[str, Any]:
+    def runtime_info(self) -> dict[str, Any]:
         """What the process runs with."""
         ...
 
@@ -99,25 +99,23 @@ class Loads(Protocol):
         ...
 
 
-class Timed:
-    """A contestant in a fresh process; a context manager.
+class BenchmarkProcess:
+    """An entry in a fresh process; a context manager.
 
     Between its blocks the process is held still, so that spinning threads of one framework take
     nothing from the next.
     """
 
-    def __init__(
-        self, contestant: Contestant, *, seed: int = 0, limits: Limits | None = None
-    ) -> None:
-        self.contestant = contestant
+    def __init__(self, subject: TimedEntry, *, seed: int = 0, limits: Limits | None = None) -> None:
+        self.subject = subject
         self._seed = seed
         self._worker = WorkerClient(
-            contestant.entry.worker, threads=contestant.scope.threads, limits=limits
+            subject.entry.worker, threads=subject.conditions.threads, limits=limits
         )
         # Frameworks are imported side by side: nothing is timed before all are loaded.
         self._versions = self._worker.hello_later("importing its framework")
 
-    def __enter__(self) -> Timed:
+    def __enter__(self) -> BenchmarkProcess:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -133,7 +131,7 @@ class Timed:
 
     def load(self) -> Loaded:
         """Build the network in its process and warm it up; raise a ZoodiffError otherwise."""
-        one = self.contestant
+        one = self.subject
         versions = self._versions()
         answer = self._worker.load(load_request(one, self._seed), doing=f"loading {one.name}")
         self._time(_WARM_UP_CALLS, 0.0)
@@ -144,7 +142,7 @@ class Timed:
             weights_state=answer.weights_state,
             weights_sha256=answer.weights_sha256,
             input_shape=shape,
-            stated=self._stated(answer.scope, shape),
+            conditions=self._conditions(answer.scope, shape),
             stages=answer.stages,
             peak_rss_bytes=answer.peak_rss_bytes,
             versions=versions,
@@ -175,7 +173,7 @@ class Timed:
         finally:
             self._worker.hold()
 
-    def surroundings(self) -> dict[str, Any]:
+    def runtime_info(self) -> dict[str, Any]:
         """What the process runs with: libraries, threads, environment variables."""
         self._worker.release()
         try:
@@ -187,32 +185,34 @@ class Timed:
         """Milliseconds that the clock itself shows a call, by a network that does nothing."""
         self._worker.release()
         try:
-            batch = self.contestant.scope.batch
+            batch = self.subject.conditions.batch
             request = messages.Time("identity", calls, batch, self._seed)
             return statistics.median(self._worker.time(request, doing="timing nothing"))
         finally:
             self._worker.hold()
 
     def _time(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
-        scope = self.contestant.scope
+        conditions = self.subject.conditions
         request = messages.Time(
-            self.contestant.name,
+            self.subject.name,
             calls,
-            scope.batch,
+            conditions.batch,
             self._seed,
             settle_ms=settle_ms,
-            pause_ms=scope.pause_ms if pause_ms is None else pause_ms,
+            pause_ms=conditions.pause_ms if pause_ms is None else pause_ms,
         )
-        return self._worker.time(request, doing=f"timing {self.contestant.name}")
+        return self._worker.time(request, doing=f"timing {self.subject.name}")
 
-    def _stated(self, told: Mapping[str, Any], shape: tuple[int, ...]) -> Stated:
-        scope = self.contestant.scope
+    def _conditions(self, told: Mapping[str, Any], shape: tuple[int, ...]) -> MeasuredConditions:
+        chosen = self.subject.conditions
         sides = [n for n in shape if n not in {1, 3}] or list(shape)
-        aspects = {
-            "batch": str(scope.batch),
-            "threads": str(scope.threads),
-            "pause": f"{scope.pause_ms:g} ms" if scope.pause_ms else "back to back",
+        values = {
+            "batch": str(chosen.batch),
+            "threads": str(chosen.threads),
+            "pause": f"{chosen.pause_ms:g} ms" if chosen.pause_ms else "back to back",
             "input size": " x ".join(str(n) for n in sides),
             **{key.replace("_", " "): str(value) for key, value in told.items()},
         }
-        return Stated(self.contestant.name, self.contestant.entry.zoo.name, scope.mode, aspects)
+        return MeasuredConditions(
+            self.subject.name, self.subject.entry.zoo.name, chosen.mode, values
+        )

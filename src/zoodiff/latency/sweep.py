@@ -1,6 +1,6 @@
 """Steady-state latency over batch sizes and threads: which serves best, and where ranks change.
 
-A worker serves one contestant with one number of threads, which frameworks fix when they start.
+A worker serves one entry with one number of threads, which frameworks fix when they start.
 First each cell is tried, smallest batch first, which shows what fits in memory; then all cells
 that do are timed in interleaved rounds, in several fresh processes. Only one process computes at
 a time, the others are held.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from zoodiff.errors import ZoodiffError
 from zoodiff.latency.ordering import orders
-from zoodiff.latency.subject import Contestant, load_request
+from zoodiff.latency.subject import TimedEntry, load_request
 from zoodiff.latency.sweep_result import Cell, LeftOut, Sweep
 from zoodiff.workers.client import WorkerClient
 from zoodiff.workers.messages import Time
@@ -37,7 +37,7 @@ _ALLOWED_OF_MEMORY = 0.8
 """Share of the machine's memory that a worker may use where no limit is given."""
 _NOT_TRIED = "not tried"
 Place = tuple[str, int, int]
-"""Name of a contestant, threads, batch."""
+"""Name of an entry, threads, batch."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ threads_up_to = batches_up_to
 
 @dataclass
 class _Server:
-    """One contestant with one number of threads, in a process."""
+    """One entry with one number of threads, in a process."""
 
-    contestant: Contestant
+    subject: TimedEntry
     limits: Limits | None
     seed: int
     worker: WorkerClient = field(init=False)
@@ -83,15 +83,15 @@ class _Server:
 
     def __post_init__(self) -> None:
         self.worker = WorkerClient(
-            self.contestant.entry.worker, threads=self.contestant.scope.threads, limits=self.limits
+            self.subject.entry.worker, threads=self.subject.conditions.threads, limits=self.limits
         )
 
     @property
     def key(self) -> tuple[str, int]:
-        return self.contestant.name, self.contestant.scope.threads
+        return self.subject.name, self.subject.conditions.threads
 
     def load(self) -> None:
-        one = self.contestant
+        one = self.subject
         self.worker.release()
         self.worker.load(load_request(one, self.seed), doing=f"loading {one.name}")
         self.generation = self.worker.generation
@@ -102,7 +102,7 @@ class _Server:
             self.load()
         self.worker.release()
         try:
-            name, pause_ms = self.contestant.name, self.contestant.scope.pause_ms
+            name, pause_ms = self.subject.name, self.subject.conditions.pause_ms
             request = Time(name, calls, batch, self.seed, settle_ms, pause_ms)
             return self.worker.time(request, doing=f"timing {name} at batch {batch}")
         finally:
@@ -141,15 +141,15 @@ class _State:
 
 
 def measure(
-    contestants: Sequence[Contestant],
+    subjects: Sequence[TimedEntry],
     grid: Grid,
     *,
     limits: Limits | None = None,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Sweep:
-    """Time every contestant at every batch size and number of threads of the grid.
+    """Time every entry at every batch size and number of threads of the grid.
 
-    The scopes' own batch and threads are not used, their mode and pause are. What does not fit in
+    Mode and pause are those of the entries' conditions. What does not fit in
     memory, or fails otherwise, is left out with its reason and named; larger batches of the same
     are then not tried. Every cell gets at least one whole round, whatever the time.
     """
@@ -158,8 +158,8 @@ def measure(
     rng = np.random.default_rng(grid.seed)
     state = _State(grid, limits)
     pairs = [
-        replace(one, scope=replace(one.scope, threads=threads))
-        for one in contestants
+        replace(one, conditions=replace(one.conditions, threads=threads))
+        for one in subjects
         for threads in grid.threads
     ]
     steps = len(pairs) * grid.processes
@@ -177,7 +177,7 @@ def measure(
             state.spent += time.monotonic() - began
         if state.spent > grid.seconds:
             break
-    return _swept(contestants, state)
+    return _swept(subjects, state)
 
 
 def _try(server: _Server, state: _State, *, again: bool) -> None:
@@ -276,7 +276,7 @@ def _more(done: int, end: float, grid: Grid) -> bool:
     return done < 1 or (time.monotonic() < end and done < 1000)
 
 
-def _swept(contestants: Sequence[Contestant], state: _State) -> Sweep:
+def _swept(subjects: Sequence[TimedEntry], state: _State) -> Sweep:
     import numpy as np
 
     cells = tuple(
@@ -284,7 +284,7 @@ def _swept(contestants: Sequence[Contestant], state: _State) -> Sweep:
         for (name, threads, batch), blocks in sorted(state.blocks.items())
         if (name, threads, batch) not in state.dropped
     )
-    names = tuple(one.name for one in contestants)
+    names = tuple(one.name for one in subjects)
     rounds = min((len(series) for cell in cells for series in cell.rounds), default=0)
     wanted = state.grid.rounds or _LEAST_ROUNDS
     a_round = (

@@ -23,7 +23,7 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class Cell:
-    """One contestant at one batch size and number of threads."""
+    """One entry at one batch size and number of threads."""
 
     name: str
     threads: int
@@ -65,7 +65,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Crossing:
-    """Two contestants of which one is faster at one batch size and the other at a larger one."""
+    """Two entries of which one is faster at one batch size and the other at a larger one."""
 
     first: str
     """Faster at the smaller batch size."""
@@ -95,7 +95,7 @@ class Sweep:
     """Time for the least number of rounds in all processes; None where the time sufficed."""
 
     def best(self, name: str) -> Cell | None:
-        """The cell of the highest throughput of a contestant; None where none was measured."""
+        """The cell of the highest throughput of an entry; None where none was measured."""
         own = [cell for cell in self.cells if cell.name == name]
         return max(own, key=lambda cell: cell.images_per_second.value, default=None)
 

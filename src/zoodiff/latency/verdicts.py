@@ -9,7 +9,7 @@ from math import exp, log
 from typing import TYPE_CHECKING, Literal
 
 from zoodiff.host.environment import Environment, comparable
-from zoodiff.latency.conditions import Stated, differences
+from zoodiff.latency.conditions import MeasuredConditions, differences
 from zoodiff.results import Control, Discrepancy, Interval, Verdict
 from zoodiff.stats import ratios
 from zoodiff.stats.intervals import Estimate
@@ -72,8 +72,8 @@ def compare(
     """All pairs of one architecture that were measured in one interleaved run, largest first.
 
     A pair counts as a discrepancy only where it clears the noise that the controls of that run
-    showed; without a control nothing counts. Pairs whose scopes differ in what nobody declared
-    are not comparable; ``allowed`` names aspects that may differ.
+    showed; without a control nothing counts. Pairs whose conditions differ in what nobody declared
+    are not comparable; ``allowed`` names conditions that may differ.
     """
     groups: dict[str, list[Record]] = {}
     for record in records:
@@ -168,13 +168,17 @@ def _unequal(slow: Record, fast: Record, allowed: Sequence[str]) -> list[str]:
         apart = comparable(*(Environment(one.machine) for one in places))
         if apart:
             return apart
-    sides = [Stated(r.entry, r.zoo, "", _values(r).scope) for r in (slow, fast) if _values(r).scope]
+    sides = [
+        MeasuredConditions(r.entry, r.zoo, "", _values(r).conditions)
+        for r in (slow, fast)
+        if _values(r).conditions
+    ]
     if len(sides) < 2:
         return []
     return [
-        f"{aspect} {one} | {other}"
-        for aspect, (one, other) in differences(*sides).items()
-        if aspect not in allowed
+        f"{condition} {one} | {other}"
+        for condition, (one, other) in differences(*sides).items()
+        if condition not in allowed
     ]
 
 

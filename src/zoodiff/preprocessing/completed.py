@@ -30,41 +30,41 @@ def completed(
     found = published
     if found.input_size is None:
         found = replace(found, input_size=input_size)
-    taken = _size(found) | _numbers(found)
-    return replace(found, **taken), tuple(taken)
+    defaults = _size(found) | _numbers(found)
+    return replace(found, **defaults), tuple(defaults)
 
 
 def _size(found: Preprocessing) -> dict[str, Any]:
     """Which part of an image is taken and how it is resized, where that is open."""
     assert found.input_size is not None
-    taken: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     short = round(min(found.input_size) / (found.crop_fraction or CROP))
     if found.resize_policy is None:
         if isinstance(found.resize, int):
-            taken["resize_policy"] = "short_side"
+            defaults["resize_policy"] = "short_side"
         elif found.resize is not None:
-            taken["resize_policy"] = "squash"
+            defaults["resize_policy"] = "squash"
         elif found.crop_fraction is None and max(found.input_size) <= SMALL:
-            taken |= {"resize_policy": "squash", "resize": found.input_size}
+            defaults |= {"resize_policy": "squash", "resize": found.input_size}
         else:
-            taken |= {"resize_policy": "short_side", "resize": short}
+            defaults |= {"resize_policy": "short_side", "resize": short}
     elif found.resize_policy == "short_side" and found.resize is None:
-        taken["resize"] = short
+        defaults["resize"] = short
     if found.library is None:
-        taken["library"] = "pillow"
+        defaults["library"] = "pillow"
     if found.interpolation is None:
-        taken["interpolation"] = "bilinear"
-    return taken
+        defaults["interpolation"] = "bilinear"
+    return defaults
 
 
 def _numbers(found: Preprocessing) -> dict[str, Any]:
     """Channels and their values, where they are open."""
-    taken: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     if found.channel_order is None:
-        taken["channel_order"] = "RGB"
+        defaults["channel_order"] = "RGB"
     if found.value_range is None:
         if found.mean is None and not found.inside_network:
-            taken |= {"value_range": (0.0, 1.0), "mean": MEAN, "std": STD}
+            defaults |= {"value_range": (0.0, 1.0), "mean": MEAN, "std": STD}
         else:
-            taken["value_range"] = (0.0, 255.0)
-    return taken
+            defaults["value_range"] = (0.0, 255.0)
+    return defaults

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.spec import Preprocessing, Triple
 
-Doubt = Literal["scaled twice", "not scaled"]
+ScalingWarning = Literal["scaled twice", "not scaled"]
 _NARROW = 0.1
 """Usual ranges of what a first layer is fed are from 1, for [0, 1], to 255 wide."""
 _WIDE = 200.0
@@ -31,7 +31,7 @@ class Effective:
     """Names of the network's own steps."""
     unread: tuple[str, ...] = ()
     """The network's own steps whose stored values are not known."""
-    doubt: Doubt | None = None
+    warning: ScalingWarning | None = None
 
     @property
     def span(self) -> float:
@@ -89,33 +89,35 @@ def outside(spec: Preprocessing) -> Effective:
     return Effective(_triple(scale), _triple(offset), spec.channel_order or "RGB")
 
 
-def effective(spec: Preprocessing, head: Head | None) -> Effective:
+def effective(spec: Preprocessing, input_stage: InputStage | None) -> Effective:
     """A specification with what the network does to its pixels by itself."""
-    before, head = outside(spec), _of_three(head)
-    if head is None or len(head.scale) != 3:
+    before, input_stage = outside(spec), _of_three(input_stage)
+    if input_stage is None or len(input_stage.scale) != 3:
         return before
-    scale = [s * before.scale[k] for s, k in zip(head.scale, head.order, strict=True)]
+    scale = [s * before.scale[k] for s, k in zip(input_stage.scale, input_stage.order, strict=True)]
     offset = [
         s * before.offset[k] + t
-        for s, k, t in zip(head.scale, head.order, head.offset, strict=True)
+        for s, k, t in zip(input_stage.scale, input_stage.order, input_stage.offset, strict=True)
     ]
-    turned = head.order == (2, 1, 0)
+    turned = input_stage.order == (2, 1, 0)
     opposite = {"RGB": "BGR", "BGR": "RGB"}.get(before.channels, before.channels)
     channels = opposite if turned else before.channels
     found = Effective(
         _triple(scale),
         _triple(offset),
         channels,  # type: ignore[arg-type]
-        head.steps,
-        head.unread,
+        input_stage.steps,
+        input_stage.unread,
     )
-    return replace(found, doubt=_doubt(found, before, head, spec))
+    return replace(found, warning=_warning(found, before, input_stage, spec))
 
 
-def _doubt(found: Effective, before: Effective, head: Head, spec: Preprocessing) -> Doubt | None:
+def _warning(
+    found: Effective, before: Effective, input_stage: InputStage, spec: Preprocessing
+) -> ScalingWarning | None:
     if found.unread:
         return None
-    scaled_inside = max(abs(s) for s in head.scale) < 0.5
+    scaled_inside = max(abs(s) for s in input_stage.scale) < 0.5
     if scaled_inside and before.span < 0.5 * 255 and found.span < _NARROW:
         return "scaled twice"
     plain = not any(abs(t) > 1 for t in found.offset)
@@ -124,19 +126,21 @@ def _doubt(found: Effective, before: Effective, head: Head, spec: Preprocessing)
     return None
 
 
-def fed_alike(spec: Preprocessing, head: Head | None, wanted: Effective) -> Preprocessing | None:
+def fed_alike(
+    spec: Preprocessing, input_stage: InputStage | None, wanted: Effective
+) -> Preprocessing | None:
     """A specification with which this network's first layer is fed what another's is.
 
-    None where the head is not known, loses a channel, or wants another order of channels.
+    None where the input stage is unknown, loses a channel, or wants another order of channels.
     """
-    head, own = _of_three(head), effective(spec, head)
+    input_stage, own = _of_three(input_stage), effective(spec, input_stage)
     if own.unread or wanted.unread or own.channels != wanted.channels:
         return None
     if own.same(wanted):
         return spec
-    scales = (1.0, 1.0, 1.0) if head is None else head.scale
-    offsets = (0.0, 0.0, 0.0) if head is None else head.offset
-    order = (0, 1, 2) if head is None else head.order
+    scales = (1.0, 1.0, 1.0) if input_stage is None else input_stage.scale
+    offsets = (0.0, 0.0, 0.0) if input_stage is None else input_stage.offset
+    order = (0, 1, 2) if input_stage is None else input_stage.order
     if min(map(abs, (*scales, *wanted.scale))) == 0:
         return None
     mean, std = [0.0] * 3, [1.0] * 3
@@ -147,11 +151,13 @@ def fed_alike(spec: Preprocessing, head: Head | None, wanted: Effective) -> Prep
     return replace(spec, value_range=(0.0, 255.0), mean=_triple(mean), std=_triple(std))
 
 
-def _of_three(head: Head | None) -> Head | None:
-    """A head of one channel as one of three that are alike; any other as it is."""
-    if head is None or len(head.scale) != 1:
-        return head
-    return replace(head, scale=head.scale * 3, offset=head.offset * 3, order=(0, 1, 2))
+def _of_three(input_stage: InputStage | None) -> InputStage | None:
+    """A input_stage of one channel as one of three that are alike; any other as it is."""
+    if input_stage is None or len(input_stage.scale) != 1:
+        return input_stage
+    return replace(
+        input_stage, scale=input_stage.scale * 3, offset=input_stage.offset * 3, order=(0, 1, 2)
+    )
 
 
 def _triple(values: list[float]) -> Triple:

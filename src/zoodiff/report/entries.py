@@ -150,12 +150,12 @@ def _counted(counts: ArchitectureValues) -> tuple[int, int]:
 
 
 def _check(counts: ArchitectureValues) -> str | None:
-    remarks = []
+    notes = []
     if counts.published_parameters not in (None, *_counted(counts)):
-        remarks.append(f"the zoo publishes {counts.published_parameters:,}")
+        notes.append(f"the zoo publishes {counts.published_parameters:,}")
     if counts.framework_parameters != counts.parameters:
-        remarks.append(f"the framework counts {counts.framework_parameters:,}")
-    return "; ".join(remarks) or None
+        notes.append(f"the framework counts {counts.framework_parameters:,}")
+    return "; ".join(notes) or None
 
 
 def _layers(counts: ArchitectureValues) -> Number:

@@ -44,7 +44,7 @@ class Row:
     """The higher (or slower) first."""
     difference: str
     interval: str | None
-    remarks: str | None
+    notes: str | None
     verdict: Verdict
     verdict_class: str
     chart: Markup
@@ -266,9 +266,9 @@ def _row(rank: int, row: Discrepancy, axis: charts.Axis, bands: _Bands) -> Row:
             filled=row.verdict == "discrepancy",
             noise=bands.of(row),
         )
-    remarks = [numbers.p_value(row.p_value)] if row.p_value is not None else []
+    notes = [numbers.p_value(row.p_value)] if row.p_value is not None else []
     if row.note:
-        remarks.append(row.note)
+        notes.append(row.note)
     return Row(
         rank=rank,
         architecture=row.architecture,
@@ -278,7 +278,7 @@ def _row(rank: int, row: Discrepancy, axis: charts.Axis, bands: _Bands) -> Row:
         ),
         difference=difference,
         interval=interval,
-        remarks="; ".join(remarks) or None,
+        notes="; ".join(notes) or None,
         verdict=row.verdict,
         verdict_class=_CLASSES[row.verdict],
         chart=chart,

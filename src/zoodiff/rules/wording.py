@@ -119,6 +119,14 @@ def _clip(a: Mapping[str, Any]) -> str:
     return f"clip to [{shown(a.get('min'))}, {shown(a.get('max'))}]"
 
 
+def _slice(a: Mapping[str, Any]) -> str:
+    if a.get("axes") == [1] and a.get("steps") == [-1]:
+        return "channels in reversed order (RGB for BGR)"
+    if a.get("steps") and set(a["steps"]) != {1}:
+        return f"slice of axes {shown(a.get('axes'))} in steps of {shown(a['steps'])}"
+    return "slice"
+
+
 def _swish(a: Mapping[str, Any]) -> str:
     slope = a.get("alpha", 1.0)
     if abs(slope - 1.702) < 1e-3:
@@ -147,6 +155,7 @@ _DESCRIBED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "LeakyRelu": lambda a: f"leaky ReLU ({shown(a.get('alpha'))})",
     "MaxPool": lambda a: f"{window(a['kernel_shape'])} maximum pool",
     "Pad": _pad,
+    "Slice": _slice,
     "Swish": _swish,
 }
 

@@ -8,7 +8,7 @@ of one process are no independent repetitions, however many there are. The model
 Each process gives the median of its rounds, and these are independent, whatever the noise of
 rounds is: their mean has Student's t interval with one degree of freedom less than there are
 processes. From eight processes on a fifth of them is cut off on either side, because now and then
-something else runs beside one contestant of a process for most of its time. The interval of the
+something else runs beside one entry of a process for most of its time. The interval of the
 trimmed mean is that of J. Tukey and D. McLaughlin ("Less vulnerable confidence and significance
 procedures for location", 1963).
 

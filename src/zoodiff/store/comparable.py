@@ -11,7 +11,7 @@ _MEASURED = ("seconds", "peak_rss_bytes")
 _KEPT_OF_LATENCY = ("kind", "scope", "repeat")
 
 
-def timeless(record: Record) -> dict[str, Any]:
+def comparable(record: Record) -> dict[str, Any]:
     """A record without times, memory and what else measures the machine and not the entry."""
     plain = record.model_dump(mode="json", exclude=set(_TIMES))
     values = plain["values"].items()

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from zoodiff.results import READ, Strict
 from zoodiff.store.records import Failure, Hardware
-from zoodiff.store.self_hashed import sealed, unsealed
+from zoodiff.store.self_hashed import read_self_hashed, self_hashed
 
 RecordName = Annotated[
     str,
@@ -42,7 +42,7 @@ class Manifest(Strict):
     def to_bytes(self) -> bytes:
         """JSON that a person can read, with its own hash."""
         return json.dumps(
-            sealed(self.model_dump(mode="json")), indent=1, ensure_ascii=False
+            self_hashed(self.model_dump(mode="json")), indent=1, ensure_ascii=False
         ).encode()
 
 
@@ -52,5 +52,5 @@ def read_manifest(raw: bytes) -> Manifest:
     Raises DamagedError where it is not what was written, pydantic's ValidationError where it is
     of another format.
     """
-    content, _, _ = unsealed(raw, canonical=False)
+    content, _, _ = read_self_hashed(raw, canonical=False)
     return Manifest.model_validate(content, context=READ)

@@ -13,20 +13,17 @@ import hashlib
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    ValidationError,
-)
+from pydantic import AliasChoices, ConfigDict, Field, ValidationError
 
 from zoodiff.errors import StoreError
 from zoodiff.results import READ, Interval, Strict
 from zoodiff.store.self_hashed import (
-    SEAL,
+    HASH_KEY,
     DamagedError,
     canonical_json,
     digest_of,
-    sealed,
-    unsealed,
+    read_self_hashed,
+    self_hashed,
 )
 
 SCHEMA = 2
@@ -34,6 +31,11 @@ SCHEMA = 2
 _NAME = re.compile(r"(?P<key>[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.json")
 _ATTACHMENT = re.compile(r"[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet")
 _DIGITS = 16
+
+
+def _stored_as(key: str, name: str, **options: Any) -> Any:
+    """Declare the field ``name``, which every record format stores under ``key``."""
+    return Field(validation_alias=AliasChoices(name, key), serialization_alias=key, **options)
 
 
 class WeightsInfo(Strict):
@@ -89,6 +91,8 @@ class ArchitectureValues(Strict):
 class LatencyValues(Strict):
     """Latency of one entry in one interleaved run, milliseconds per batch."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     kind: Literal["latency"] = "latency"
     median_ms: Interval
     p10_ms: float
@@ -106,12 +110,12 @@ class LatencyValues(Strict):
     paused_ms: float | None = None
     """Median of calls with 10 ms of idle time before each."""
     peak_rss_bytes: int | None = None
-    scope: dict[str, str] = Field(default_factory=dict)
-    """What is inside the clock and how the network is run, aspect by aspect."""
+    conditions: dict[str, str] = _stored_as("scope", "conditions", default_factory=dict)
+    """What is inside the clock and how the network is run, by condition."""
     stopped: str | None = None
     """Why no more was measured: ``narrow enough``, ``time spent``, ``most processes``."""
-    disturbances: list[str] = Field(default_factory=list)
-    """What the machine did besides, one sentence each."""
+    system_noise: list[str] = _stored_as("disturbances", "system_noise", default_factory=list)
+    """What else the machine did during the run, one sentence per observation."""
     environment: dict[str, Any] = Field(default_factory=dict)
     """The machine, and libraries, threads and variables of the process: see
     ``zoodiff.host.environment``. Latencies of two environments are not compared."""
@@ -123,6 +127,8 @@ class LatencyValues(Strict):
 
 class AccuracyValues(Strict):
     """Accuracy of one entry on a labelled data set, percent."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     kind: Literal["accuracy"] = "accuracy"
     top1: Interval
@@ -136,10 +142,10 @@ class AccuracyValues(Strict):
     """Images that could not be decoded, for no entry of the run."""
     calibration_error: float | None = None
     """Expected calibration error of top-1 in 15 bins, a fraction."""
-    taken: list[str] = Field(default_factory=list)
-    """Fields of the preprocessing that the zoo does not publish and usual values were taken for."""
-    guards: list[str] = Field(default_factory=list)
-    """What makes the number doubtful, one sentence each; none where all guards held."""
+    defaulted: list[str] = _stored_as("taken", "defaulted", default_factory=list)
+    """Fields of the preprocessing that the zoo does not publish, filled in by default."""
+    failed_checks: list[str] = _stored_as("guards", "failed_checks", default_factory=list)
+    """Plausibility checks that failed, one sentence per check."""
 
 
 class PartValues(Strict):
@@ -238,8 +244,8 @@ class Record(Strict):
 
     def named_bytes(self) -> tuple[str, bytes]:
         """The record's file name, and what lies there."""
-        found = sealed(self.model_dump(mode="json"))
-        return self._name(found[SEAL]), canonical_json(found)
+        found = self_hashed(self.model_dump(mode="json"))
+        return self._name(found[HASH_KEY]), canonical_json(found)
 
     @property
     def digest(self) -> str:
@@ -284,7 +290,7 @@ def read_record(raw: bytes, name: str) -> Record:
     named = _NAME.fullmatch(name)
     if named is None:
         raise DamagedError("its name is not that of a record")
-    content, digest, carried = unsealed(raw, canonical=True)
+    content, digest, carried = read_self_hashed(raw, canonical=True)
     version = content.get("schema_version")
     if not isinstance(version, int):
         raise DamagedError("it is not a record")

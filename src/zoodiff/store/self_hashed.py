@@ -10,7 +10,7 @@ from zoodiff.bounded import json as bounded
 from zoodiff.errors import StoreError
 from zoodiff.text import well_formed_values
 
-SEAL = "sha256"
+HASH_KEY = "sha256"
 """The key of the hash, which is over the canonical JSON of everything beside it."""
 
 
@@ -38,9 +38,9 @@ def digest_of(content: dict[str, Any]) -> str:
     return hashlib.sha256(canonical_json(content)).hexdigest()
 
 
-def sealed(content: dict[str, Any]) -> dict[str, Any]:
+def self_hashed(content: dict[str, Any]) -> dict[str, Any]:
     """The content with its hash."""
-    return {**content, SEAL: digest_of(content)}
+    return {**content, HASH_KEY: digest_of(content)}
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def parsed(raw: bytes) -> dict[str, Any]:
     return found
 
 
-def unsealed(raw: bytes, *, canonical: bool) -> tuple[dict[str, Any], str, bool]:
+def read_self_hashed(raw: bytes, *, canonical: bool) -> tuple[dict[str, Any], str, bool]:
     """The content of a file, its hash, and whether it carried one.
 
     Raises DamagedError where it is not whole, carries another hash than its own, or is to be
@@ -66,21 +66,21 @@ def unsealed(raw: bytes, *, canonical: bool) -> tuple[dict[str, Any], str, bool]
         written = _canonical(content).encode()
     except (ValueError, RecursionError):  # surrogates, which cannot be written
         raise DamagedError("it is not whole") from None
-    carried = SEAL in content
-    seal = content.pop(SEAL, None)
-    digest = hashlib.sha256(_without(seal, written) if carried else written).hexdigest()
-    if (canonical and written != raw) or (carried and seal != digest):
+    carried = HASH_KEY in content
+    written_digest = content.pop(HASH_KEY, None)
+    digest = hashlib.sha256(_without(written_digest, written) if carried else written).hexdigest()
+    if (canonical and written != raw) or (carried and written_digest != digest):
         raise DamagedError("its content does not match its hash")
     return content, digest, carried
 
 
-def _without(seal: Any, written: bytes) -> bytes:
-    """Canonical JSON without its seal.
+def _without(written_digest: Any, written: bytes) -> bytes:
+    """Canonical JSON without its hash.
 
     Cut out of the bytes, since writing each of thousands of records out once more would take most
     of a resume. What is cut cannot be part of the content: that would be a fixed point of sha256.
     """
-    member = canonical_json({SEAL: seal})[1:-1]
+    member = canonical_json({HASH_KEY: written_digest})[1:-1]
     for piece in (member + b",", b"," + member, member):
         if piece in written:
             return written.replace(piece, b"", 1)

@@ -141,10 +141,10 @@ def _notes(records: list[Record]) -> list[str]:
             f"figure for: {', '.join(off)}."
         )
     notes += [
-        f"Doubtful: {r.entry}: {guard}."
+        f"Warning: {r.entry}: {check}."
         for r in records
         if isinstance(r.values, AccuracyValues)
-        for guard in r.values.guards
+        for check in r.values.failed_checks
     ]
     machines = {r.hardware.model_dump_json() for r in records if r.kind == "latency"}
     if len(machines) > 1:

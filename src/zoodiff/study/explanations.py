@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from zoodiff.accuracy.attribution.record import PairRecords, explained
-from zoodiff.accuracy.attribution.session import Reasons
+from zoodiff.accuracy.attribution.session import Attribution
 from zoodiff.accuracy.discrepancies import compare
-from zoodiff.accuracy.sharding import contestant_of, images_of, opened, settings_of
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.sharding import evaluated_entry_of, images_of, opened, settings_of
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.engines.base import Job, Partial, Step
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import ZoodiffError
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Record, key_of
@@ -55,7 +55,7 @@ class ExplanationTask:
         """What is to be held while pairs are explained; None where there are none."""
         return f"explain-{key_of(keys=sorted(self._pairs))[:16]}" if self._pairs else None
 
-    def look(self) -> bool:
+    def find_pending(self) -> bool:
         """Take what the store has; return whether anything is missing. The lease is held."""
         for key in () if self._fresh else self._missing:
             known = self._store.find("explanation", key, again=True)
@@ -74,7 +74,7 @@ class ExplanationTask:
             "do": "explain",
             "task": serialization.of_task(self._task),
             "stamp": images_of(self._task).stamp,
-            "lanes": cores,
+            "pipelines": cores,
             "pairs": [
                 [pair.first.model_dump_json(), pair.second.model_dump_json()] for pair in pairs
             ],
@@ -99,7 +99,7 @@ class ExplanationTask:
 
 
 def explain(
-    pool: LocalEngine, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
+    pool: WorkerPool, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
 ) -> dict[str, Any]:
     """Explain pairs in a slot; each is told of as soon as its record is made.
 
@@ -108,23 +108,23 @@ def explain(
     """
     task = serialization.task_of(data["task"])
     settings = settings_of(task)
-    settings = replace(settings, lanes=min(settings.lanes, data["lanes"]))
+    settings = replace(settings, pipelines=min(settings.pipelines, data["pipelines"]))
     images = opened(task.settings, data["stamp"])
-    reasons = Reasons(pool, images, settings, lambda done, of: None)
-    contestants = _contestants(pool, task)
+    reasons = Attribution(pool, images, settings, lambda done, of: None)
+    subjects = _subjects(pool, task)
     for records in data["pairs"]:
         pair = PairRecords(*map(Record.model_validate_json, records))
-        record = explained(reasons, pair, contestants)
+        record = explained(reasons, pair, subjects)
         say(Partial({"record": record.model_dump_json()}))
     return {}
 
 
-def _contestants(pool: LocalEngine, task: Task) -> dict[str, Contestant | str]:
+def _subjects(pool: WorkerPool, task: Task) -> dict[str, EvaluatedEntry | str]:
     """The entries of a task by their names, or why one cannot take part."""
-    contestants: dict[str, Contestant | str] = {}
+    subjects: dict[str, EvaluatedEntry | str] = {}
     for entry in task.entries:
         try:
-            contestants[str(entry.ref)] = contestant_of(pool, task, entry)
+            subjects[str(entry.ref)] = evaluated_entry_of(pool, task, entry)
         except ZoodiffError as error:
-            contestants[str(entry.ref)] = str(error)
-    return contestants
+            subjects[str(entry.ref)] = str(error)
+    return subjects

@@ -8,7 +8,7 @@ from typing import Any
 from zoodiff.accuracy.sharding import do_shard
 from zoodiff.architecture import describe as architecture
 from zoodiff.engines.base import Job, Partial, Step
-from zoodiff.engines.local import LocalEngine, usable, worker_name
+from zoodiff.engines.pool import WorkerPool, usable, worker_name
 from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.latency import study_task as latency
 from zoodiff.store.records import Failure
@@ -33,7 +33,7 @@ def job_of(name: str, task: Task) -> Job:
 
 
 def work(
-    pool: LocalEngine, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
+    pool: WorkerPool, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
 ) -> dict[str, Any]:
     """Do a job; what cannot be measured is a failure with its reason."""
     part = _PARTS.get(data["do"])

@@ -13,8 +13,8 @@ from zoodiff.data.layouts import open_images
 from zoodiff.data.places import is_address, place
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
-from zoodiff.latency.conditions import Scope
-from zoodiff.latency.record_keys import fixed_effort, task_of
+from zoodiff.latency.conditions import Conditions
+from zoodiff.latency.record_keys import fixed_budget, task_of
 from zoodiff.store.records import Failure
 from zoodiff.study import config as studies
 from zoodiff.study.config import AccuracyTable, Entries, LoadedStudy
@@ -62,8 +62,8 @@ def plan(loaded: LoadedStudy) -> Plan:
     if study.latency is not None:
         timing = study.latency
         entries = [_weighted(entry, timing.weights) for entry in select("latency", timing)]
-        scope = Scope(batch=timing.batch, threads=timing.threads)
-        effort = fixed_effort(
+        conditions = Conditions(batch=timing.batch, threads=timing.threads)
+        budget = fixed_budget(
             processes=timing.processes,
             rounds=timing.rounds,
             block_ms=1000 * timing.block_seconds,
@@ -71,7 +71,7 @@ def plan(loaded: LoadedStudy) -> Plan:
             seed=study.seed,
         )
         groups = _by_architecture(entries)
-        tasks += [task_of(group, scope, effort) for group in groups]
+        tasks += [task_of(group, conditions, budget) for group in groups]
     return Plan(tuple(tasks), tuple(left_out))
 
 

@@ -51,7 +51,7 @@ class Divided(Protocol):
         """What is to be held meanwhile; None where nothing can be done."""
         ...
 
-    def look(self) -> bool:
+    def find_pending(self) -> bool:
         """See what is missing, and return whether anything is; the lease is held."""
         ...
 
@@ -187,7 +187,7 @@ class Working:
             return Answer.LATER
         one.jobs.discard(job.name)
         self._begin(one)
-        if one.parts.look():
+        if one.parts.find_pending():
             for part in one.parts.jobs(job.name, len(engine.slots()), engine.cores):
                 self._add(one, part, running)
         if not one.jobs:
@@ -203,7 +203,7 @@ class Working:
         except ZoodiffError as error:
             self._failed(one, error)
             return
-        if self._lease(one, one.parts.lease) and not one.parts.look():
+        if self._lease(one, one.parts.lease) and not one.parts.find_pending():
             self._begin(one)
             self._finish_parts(one)
 

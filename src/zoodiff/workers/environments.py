@@ -19,7 +19,7 @@ from zoodiff.errors import MeasurementError, MissingFrameworkError, UsageError
 from zoodiff.workers import paths
 from zoodiff.zoos.base import Environment, WorkerSpec
 
-_READY = "zoodiff-ready.json"
+READY = "zoodiff-ready.json"
 """Written last: an environment without it is the rest of an interrupted installation."""
 
 
@@ -28,16 +28,21 @@ def folder(name: str) -> Path:
     return paths.environments() / name
 
 
+def variable(name: str) -> str:
+    """Return the environment variable that names an interpreter which somebody else looks after."""
+    return f"ZOODIFF_{name.upper().replace('-', '_')}_PYTHON"
+
+
 def interpreter(name: str) -> Path | None:
     """Python of a finished environment, or None where it has not been made.
 
     ``ZOODIFF_<NAME>_PYTHON`` names an interpreter that somebody else looks after.
     """
-    given = os.environ.get(f"ZOODIFF_{name.upper().replace('-', '_')}_PYTHON")
+    given = os.environ.get(variable(name))
     if given:
         return Path(given)
     python = folder(name) / "bin" / "python"
-    return python if (folder(name) / _READY).is_file() and python.exists() else None
+    return python if (folder(name) / READY).is_file() and python.exists() else None
 
 
 def interpreter_for(spec: WorkerSpec) -> Path:
@@ -86,7 +91,7 @@ def create(environment: Environment, say: Callable[[str], None], *, again: bool 
     """
     target = folder(environment.name)
     wanted = _wanted(environment)
-    ready = target / _READY
+    ready = target / READY
     if not again and ready.is_file() and ready.read_text() == wanted:
         return target / "bin" / "python"
     shutil.rmtree(target, ignore_errors=True)

@@ -308,9 +308,9 @@ class Handlers:
 
     def on_environment(self, request: messages.Environment) -> messages.RuntimeInfo:
         """What this process runs with; the framework is imported, so that its threads count."""
-        from zoodiff.workers.runtime_info import surroundings
+        from zoodiff.workers.runtime_info import runtime_info
 
-        return messages.decode(messages.RuntimeInfo, surroundings(self.backend.versions()))
+        return messages.decode(messages.RuntimeInfo, runtime_info(self.backend.versions()))
 
     def on_peaks(self, request: messages.Peaks) -> messages.MeasuredPeaks:
         """What this process reaches at best; see ``zoodiff.workers.peak_probe``."""

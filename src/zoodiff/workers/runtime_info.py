@@ -25,7 +25,7 @@ _LIBRARIES = ("intel-openmp", "mkl", "numpy")
 """Libraries beneath frameworks; a framework's own version comes from the zoo's backend."""
 
 
-def surroundings(frameworks: Mapping[str, str]) -> dict[str, Any]:
+def runtime_info(frameworks: Mapping[str, str]) -> dict[str, Any]:
     """Plain values; what cannot be found out is None or missing.
 
     ``frameworks`` are versions of those that the worker imported.

@@ -18,7 +18,7 @@ _ROOM = 4 * 1024**3
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
 _HARMLESS = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "USER")
 _HARMLESS_STARTS = ("LC_",)
-"""What a worker that opens a stranger's file may see of the user's environment.
+"""What a worker that opens an untrusted file may see of the user's environment.
 
 The variables that change how fast numerical libraries are, it sees too.
 """
@@ -31,7 +31,7 @@ def worker_environment(
 
     The thread variables are read once, when a framework's runtime starts, which is why a worker
     is started for one number of threads. ``confined`` is the scratch folder of a worker that opens
-    a stranger's file: it sees none of the user's variables but those known to be harmless, and
+    an untrusted file: it sees none of the user's variables but those known to be harmless, and
     writes what frameworks keep in home folders there.
     """
     inner = {

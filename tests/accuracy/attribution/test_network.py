@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from support.small import Draft
-from zoodiff.accuracy.attribution.network import Pieces, Raw, take_apart
+from zoodiff.accuracy.attribution.network import Pieces, Raw, decompose
 from zoodiff.accuracy.attribution.preprocessing import adds_up
-from zoodiff.accuracy.attribution.session import Reasons
+from zoodiff.accuracy.attribution.session import Attribution
 from zoodiff.accuracy.comparison import compare
 from zoodiff.accuracy.measure import Settings, measure
-from zoodiff.accuracy.subject import changes_of, contestant
+from zoodiff.accuracy.subject import changes_of, evaluated_entry
 from zoodiff.architecture import describe as architecture
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.native_run import weights_of
 from zoodiff.equivalence.weight_diff import canonical as in_canonical_order
 from zoodiff.errors import MeasurementError
@@ -69,7 +69,7 @@ def apart(a: Graph, b: Graph, mine: float = 1.0, theirs: float = 1.0) -> tuple[P
         right(canonical(a), first.weights, True),
         right(canonical(b), second.weights, False) - 0.05 * (NOISE < 0.1),
     )
-    return take_apart(first, second, native, right), float((native[0] - native[1]).mean())
+    return decompose(first, second, native, right), float((native[0] - native[1]).mean())
 
 
 def points(found: Pieces) -> dict[str, float]:
@@ -134,7 +134,7 @@ def test_a_real_network_with_a_planted_padding(tmp_path: Path) -> None:
     path = REAL / "models" / "mobilenet_v2_1.0_224_quant.edgetpu.tflite"
     recipe = changes_of(["resize=256", "value_range=-1,1", "mean=0,0,0", "std=1,1,1"])
     images, settings = open_images(str(REAL / "images")), Settings(2, limit=125)
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         entry = registry.resolve(str(path))
         graph = canonical(architecture.describe(engine, entry)[0])
         faulty = replace(graph, nodes=tuple(map(damaged, graph.nodes)))
@@ -142,13 +142,13 @@ def test_a_real_network_with_a_planted_padding(tmp_path: Path) -> None:
             to_model(faulty, in_canonical_order(graph, weights_of(engine, entry)))
         )
         sides = [
-            contestant(engine, registry.resolve(str(x)), changes=recipe)
+            evaluated_entry(engine, registry.resolve(str(x)), changes=recipe)
             for x in (path, tmp_path / "b.onnx")
         ]
         store = Store(tmp_path / "results")
         store.prepare()
         outcome = measure(engine, sides, images, store, settings)
-        reasons = Reasons(engine, images, settings, lambda done, of: None)
+        reasons = Attribution(engine, images, settings, lambda done, of: None)
         reasons.explain(sides, compare(outcome.records, store))
     assert reasons.problems == []
     (found,) = reasons.explanations
@@ -176,9 +176,9 @@ def test_two_real_networks_of_which_one_has_a_background_class(tmp_path: Path) -
     )
     names = ("mobilenet_v2_1.0_224_quant.edgetpu", "mobilenet_v2_1.0_224_int8.tflm")
     images, settings = open_images(str(REAL / "images")), Settings(2, limit=125)
-    with LocalEngine() as engine:
+    with WorkerPool() as engine:
         sides = [
-            contestant(
+            evaluated_entry(
                 engine,
                 registry.resolve(str(REAL / "models" / f"{name}.tflite")),
                 changes=changes_of([*usual, *own]),
@@ -188,7 +188,7 @@ def test_two_real_networks_of_which_one_has_a_background_class(tmp_path: Path) -
         store = Store(tmp_path / "results")
         store.prepare()
         outcome = measure(engine, sides, images, store, settings)
-        reasons = Reasons(engine, images, settings, lambda done, of: None)
+        reasons = Attribution(engine, images, settings, lambda done, of: None)
         reasons.explain(sides, compare(outcome.records, store))
     assert reasons.problems == []
     (found,) = reasons.explanations
@@ -213,4 +213,4 @@ def damaged(node: Node) -> Node:
 
 def test_weights_that_are_missing_are_said() -> None:
     with pytest.raises(MeasurementError, match="gives no values for its weight"):
-        take_apart(Raw("a", GOOD, {}), Raw("b", GOOD, {}), (NOISE, NOISE), right)
+        decompose(Raw("a", GOOD, {}), Raw("b", GOOD, {}), (NOISE, NOISE), right)

@@ -13,10 +13,10 @@ from zoodiff.accuracy.attribution.inference import infer
 from zoodiff.accuracy.attribution.preprocessing import adds_up, explain
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.preprocessing_runs import Meaning, Recipe, Trials
-from zoodiff.accuracy.subject import contestant
+from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
-from zoodiff.engines.local import LocalEngine
-from zoodiff.graph.input_stage import Head
+from zoodiff.engines.pool import WorkerPool
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.conventions import alternatives, differing, same, with_factor
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos import registry
@@ -49,8 +49,8 @@ class Invented:
     trained: Preprocessing
     base: float
     lost: dict[str, float]
-    head: Head | None = None
-    outward: np.ndarray | None = None
+    input_stage: InputStage | None = None
+    label_mapping: np.ndarray | None = None
     labels: np.ndarray = field(default_factory=lambda: np.arange(IMAGES) % CLASSES)
 
     def share(self, spec: Preprocessing) -> float:
@@ -58,12 +58,14 @@ class Invented:
 
     @property
     def meaning(self) -> Meaning | None:
-        return None if self.outward is None else Meaning(self.name, CLASSES, self.outward)
+        return (
+            None if self.label_mapping is None else Meaning(self.name, CLASSES, self.label_mapping)
+        )
 
     def right(self, recipes: Sequence[Recipe]) -> list[np.ndarray]:
         found = [self.share(spec) > NOISE for spec, _ in recipes]
         own = np.arange(CLASSES)
-        read = [self.outward if x.outward is None else x.outward for x in recipes]
+        read = [self.label_mapping if x.label_mapping is None else x.label_mapping for x in recipes]
         known = [own if x is None else x for x in read]
         return [one & (x == own)[self.labels] for one, x in zip(found, known, strict=True)]
 
@@ -131,8 +133,8 @@ def test_what_cannot_be_swapped_counts_as_the_networks() -> None:
 def test_labels_that_one_side_reads_wrongly_are_a_factor() -> None:
     half = np.arange(CLASSES)
     half[: CLASSES // 2] = half[: CLASSES // 2][::-1]  # half of the classes are permuted
-    a = Invented("a", SPEC, SPEC, 0.9, LOST, outward=np.arange(CLASSES))
-    b = Invented("b", replace(SPEC, channel_order="BGR"), SPEC, 0.9, LOST, outward=half)
+    a = Invented("a", SPEC, SPEC, 0.9, LOST, label_mapping=np.arange(CLASSES))
+    b = Invented("b", replace(SPEC, channel_order="BGR"), SPEC, 0.9, LOST, label_mapping=half)
     found = explain(a, b)
     assert adds_up(found)
     effects = {part.what: part for part in found.parts if part.kind == "factor"}
@@ -149,7 +151,7 @@ def test_labels_that_one_side_reads_wrongly_are_a_factor() -> None:
 def test_what_a_network_does_by_itself_is_no_difference() -> None:
     scaled = replace(SPEC, value_range=(-1.0, 1.0), mean=None, std=None)
     raw = replace(SPEC, value_range=(0.0, 255.0), mean=None, std=None, inside_network=True)
-    inside = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
+    inside = InputStage((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
     found = explain(
         Invented("a", scaled, scaled, 0.9, LOST), Invented("b", raw, raw, 0.8, LOST, inside)
     )
@@ -160,7 +162,7 @@ def test_what_a_network_does_by_itself_is_no_difference() -> None:
 
 def test_normalisations_are_swapped_as_the_first_layers_see_them() -> None:
     raw = replace(SPEC, value_range=(0.0, 255.0), mean=None, std=None, inside_network=True)
-    inside = Head((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
+    inside = InputStage((1 / 127.5,) * 3, (-1.0,) * 3, (0, 1, 2), ("rescaling",))
     seen: list[Preprocessing] = []
 
     class Noting(Invented):
@@ -313,14 +315,14 @@ def test_a_real_file_with_two_planted_faults() -> None:
     }
     images = open_images(str(REAL / "images"))
     path = str(REAL / "models" / "mobilenet_v2_1.0_224_quant.edgetpu.tflite")
-    with LocalEngine() as engine:
-        one = contestant(engine, registry.resolve(path), changes=usual)
-        trials = Trials(engine, one, images, PassOptions(lanes=2, numbers=range(0, 250, 2)))
+    with WorkerPool() as engine:
+        one = evaluated_entry(engine, registry.resolve(path), changes=usual)
+        trials = Trials(engine, one, images, PassOptions(pipelines=2, numbers=range(0, 250, 2)))
         trials([one.spec])
         assert trials.labels is not None
-        outward = np.arange(1000) + 1
-        assert infer(trials, one.spec, trials.labels, outward).suggestions == ()
+        label_mapping = np.arange(1000) + 1
+        assert infer(trials, one.spec, trials.labels, label_mapping).suggestions == ()
         faulty = replace(one.spec, channel_order="BGR")
-        found = infer(trials, faulty, (trials.labels + 1) % 1000, outward)
+        found = infer(trials, faulty, (trials.labels + 1) % 1000, label_mapping)
     assert {suggestion.code for suggestion in found.suggestions} == {"PRE101", "LAB101"}
     assert found.top1_fits > found.top1_given + 50

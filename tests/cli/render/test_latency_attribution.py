@@ -10,7 +10,7 @@ from zoodiff.cli.render.latency_attribution import (
     print_profile,
     print_roofline,
 )
-from zoodiff.host.environment import Environment, Surroundings
+from zoodiff.host.environment import Environment, RuntimeInfo
 from zoodiff.host.machine import Machine
 from zoodiff.host.peaks import Peaks
 from zoodiff.latency.attribution.decomposition import RatioParts
@@ -68,7 +68,7 @@ def test_roofs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_environments_leave_out_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
-    print_environment(Environment(Machine(processor="X"), {"keras": Surroundings("3.12")}))
+    print_environment(Environment(Machine(processor="X"), {"keras": RuntimeInfo("3.12")}))
     said = capsys.readouterr().out
     assert "processor" in said and "python 3.12" in said
     assert "governor" not in said and "quota" not in said

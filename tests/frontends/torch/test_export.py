@@ -106,7 +106,7 @@ def test_a_functional_pad_is_a_node_in_onnx_order(check: Check) -> None:
     )
 
 
-def test_spellings_of_global_pooling_and_flattening(check: Check) -> None:
+def test_forms_of_global_pooling_and_flattening(check: Check) -> None:
     check(
         """
         class Mean(nn.Module):

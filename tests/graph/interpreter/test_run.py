@@ -13,7 +13,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.graph.interpreter import run as module
 from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
-from zoodiff.graph.mutable import Net
+from zoodiff.graph.mutable import MutableGraph
 from zoodiff.graph.passes import parameters
 from zoodiff.graph.weights import viewed
 
@@ -75,7 +75,11 @@ def linear(layout: str = "OI", shape: tuple[int, ...] = (3, 4), **more: Any) -> 
         (linear(layout=""), {"w": np.ones((3, 4))}, "how the weights w of the head are stored"),
         (linear(view=(("computed", ()),)), {"w": np.ones((3, 4))}, "how the head computes"),
         (linear(view=(("reshape", (5, 5)),)), {"w": np.ones((3, 4))}, "another shape"),
-        (linear(shape=(3, 5)), {"w": np.ones((3, 5))}, "the head of test, a Gemm, cannot be run"),
+        (
+            linear(shape=(3, 5)),
+            {"w": np.ones((3, 5))},
+            "the input stage of test, a Gemm, cannot be run",
+        ),
     ],
 )
 def test_weights_must_be_there_and_fit(made: Graph, given: Any, message: str) -> None:
@@ -188,7 +192,7 @@ def test_stored_weights_lie_as_the_canonical_graph_says(
     settings = attributes if op == "Gemm" else {"group": 1, **common, **attributes}
     raw = graph(Node(op, "n", ("x",), ("y",), settings, (weight,)), shape=(1, 4, 5, 5))
     stored = np.random.default_rng(0).standard_normal(shape)
-    net = Net(raw)
+    net = MutableGraph(raw)
     parameters.run(net)
     seen = net.freeze()
     expected = viewed(seen.nodes[0].parameters[0], stored)

@@ -67,7 +67,7 @@ def test_nothing_inside_one_only_is_a_factor_of_exactly_one() -> None:
     assert found.inside == Estimate(1.0, 1.0, 1.0)
 
 
-def test_without_a_common_runtime_the_ratio_stands_alone() -> None:
+def test_without_a_reference_runtime_the_ratio_stands_alone() -> None:
     rng = np.random.default_rng(2)
     native = drawn(rng, [6, 6], 3), drawn(rng, [6, 6], 2)
     found = parts(native, None, None, reason="it rolls")

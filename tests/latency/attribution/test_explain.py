@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.latency import session
-from zoodiff.latency.attribution.explain import beside, reasons
-from zoodiff.latency.benchmark import Effort
-from zoodiff.latency.extras import Wanted, more
+from zoodiff.latency.attribution.explain import attribute, prepare_references
+from zoodiff.latency.benchmark import Budget
+from zoodiff.latency.extras import LatencyExtras, measure_extras
 
 pytestmark = pytest.mark.onnx
-EFFORT = Effort(seconds=0.4, processes=2, most_processes=2, block_ms=1.0)
+BUDGET = Budget(seconds=0.4, processes=2, most_processes=2, block_ms=1.0)
 
 
 def network(path: Path, layers: int, *, scaled: bool = False, softmax: bool = False) -> Path:
@@ -53,31 +53,31 @@ def network(path: Path, layers: int, *, scaled: bool = False, softmax: bool = Fa
 
 def test_nothing_on_the_cpu_is_timed_beside_what_runs_on_a_device(tmp_path: Path) -> None:
     here, there = (network(tmp_path / f"{name}.onnx", 2) for name in ("here", "there"))
-    asked = session.Asked(effort=EFFORT, modes=(f"{there}=cuda",))
-    contestants = session.contestants_of([session.entry_of(str(x)) for x in (here, there)], asked)
-    with LocalEngine() as engine:
-        found = beside(engine, contestants, tmp_path, 0)
-    assert [one.name for one in found.companions] == [
-        f"{contestants[0].entry.ref} (common runtime)"
+    asked = session.BenchmarkSettings(budget=BUDGET, modes=(f"{there}=cuda",))
+    subjects = session.timed_entries([session.entry_of(str(x)) for x in (here, there)], asked)
+    with WorkerPool() as engine:
+        found = prepare_references(engine, subjects, tmp_path, 0)
+    assert [one.name for one in found.references] == [
+        f"{subjects[0].entry.ref} (reference runtime)"
     ]
-    assert found.prepared[0].reason == ""
-    assert found.prepared[1].reason.endswith(
-        "runs on a CUDA device, and the common runtime on the CPU"
+    assert found.models[0].reason == ""
+    assert found.models[1].reason.endswith(
+        "runs on a CUDA device, and the reference runtime on the CPU"
     )
-    assert list(found.macs()) == [contestants[0].name]
+    assert list(found.macs()) == [subjects[0].name]
 
 
 def test_a_ratio_is_the_product_of_its_parts_and_layers_add_up(tmp_path: Path) -> None:
     small = network(tmp_path / "small.onnx", 2)
     large = network(tmp_path / "large.onnx", 8, scaled=True, softmax=True)
-    asked = session.Asked(effort=EFFORT)
-    contestants = session.contestants_of([session.entry_of(str(x)) for x in (large, small)], asked)
-    with LocalEngine() as engine:
-        found = beside(engine, contestants, tmp_path, 0)
-        outcome = session.run(engine, contestants, asked, companions=found.companions)
-        why = reasons(engine, found, outcome.measured)
+    asked = session.BenchmarkSettings(budget=BUDGET)
+    subjects = session.timed_entries([session.entry_of(str(x)) for x in (large, small)], asked)
+    with WorkerPool() as engine:
+        found = prepare_references(engine, subjects, tmp_path, 0)
+        outcome = session.run(engine, subjects, asked, references=found.references)
+        why = attribute(engine, found, outcome.measured)
     assert outcome.timings.failures == {}
-    assert [row.entry for row in outcome.timings.rows] == [str(c.entry.ref) for c in contestants]
+    assert [row.entry for row in outcome.timings.rows] == [str(c.entry.ref) for c in subjects]
     (pair,) = why.pairs
     parts = pair.parts
     assert parts.architecture is not None and parts.framework is not None
@@ -90,32 +90,32 @@ def test_a_ratio_is_the_product_of_its_parts_and_layers_add_up(tmp_path: Path) -
     assert sum(row.a_ms for row in profile.rows) == pytest.approx(profile.a_ms)
     assert sum(row.b_ms for row in profile.rows) == pytest.approx(profile.b_ms)
     macs = found.macs()
-    assert macs[contestants[1].name] == 32 * 32 * 9 * (3 * 8 + 8 * 8)
+    assert macs[subjects[1].name] == 32 * 32 * 9 * (3 * 8 + 8 * 8)
     assert [line.macs for line in why.rooflines] == list(macs.values())
     json.dumps(why.to_dict(), default=str)
 
 
 def test_what_cannot_be_lowered_has_a_reason_and_the_rest_stands(fake_zoo, tmp_path: Path) -> None:
-    asked = session.Asked(effort=EFFORT)
+    asked = session.BenchmarkSettings(budget=BUDGET)
     entries = [session.entry_of(x) for x in ("fake:small", "fake:wide")]
-    contestants = session.contestants_of(entries, asked)
-    with LocalEngine() as engine:
-        found = beside(engine, contestants, tmp_path, 0)
-        outcome = session.run(engine, contestants, asked, companions=found.companions)
-        (pair,) = reasons(engine, found, outcome.measured).pairs
-    assert found.companions == ()
+    subjects = session.timed_entries(entries, asked)
+    with WorkerPool() as engine:
+        found = prepare_references(engine, subjects, tmp_path, 0)
+        outcome = session.run(engine, subjects, asked, references=found.references)
+        (pair,) = attribute(engine, found, outcome.measured).pairs
+    assert found.references == ()
     assert pair.parts.architecture is None and pair.parts.reason
     assert pair.parts.total.value == pytest.approx(outcome.timings.pairs[0].ratio.value)
 
 
 def test_cold_starts_sweeps_and_the_environment_are_measured_where_asked(tmp_path: Path) -> None:
-    asked = session.Asked(effort=EFFORT)
+    asked = session.BenchmarkSettings(budget=BUDGET)
     path = network(tmp_path / "net.onnx", 2)
-    contestants = session.contestants_of([session.entry_of(str(path))], asked)
-    wanted = Wanted(cold=True, batches=(1, 2), environment=True, processes=1, seconds=0.5)
-    with LocalEngine() as engine:
-        found = more(engine, contestants, wanted)
-        assert more(engine, contestants, Wanted()).to_dict() == {}
+    subjects = session.timed_entries([session.entry_of(str(path))], asked)
+    wanted = LatencyExtras(cold=True, batches=(1, 2), environment=True, processes=1, seconds=0.5)
+    with WorkerPool() as engine:
+        found = measure_extras(engine, subjects, wanted)
+        assert measure_extras(engine, subjects, LatencyExtras()).to_dict() == {}
     assert found.failures == {}
     assert found.cold[0].total.median > 0
     assert found.sweep is not None and {cell.batch for cell in found.sweep.cells} == {1, 2}

@@ -176,7 +176,7 @@ class Run:
             return inner | {"PYTHONPATH": str(BACKENDS), "FAULT_LOG": calls}
 
         process.worker_environment = with_backend  # type: ignore[assignment]
-        sharding.default_lanes = lambda: 1
+        sharding.default_pipelines = lambda: 1
         for patch in self.patches:
             patch()
 

@@ -107,13 +107,13 @@ def record(data: bytes) -> None:
     """A record under a name of its own hash, beside two others, and the report of all three."""
     from zoodiff.store.folder import Store
     from zoodiff.store.records import Record
-    from zoodiff.store.self_hashed import SEAL, parsed
+    from zoodiff.store.self_hashed import HASH_KEY, parsed
 
     store = Store(fresh("results"))
     named = ["architecture/0000000000000000-0000000000000000.json"]
     with contextlib.suppress(Exception):
         # Otherwise the hashes in the file and in its name keep everything out that was changed.
-        content = {key: value for key, value in parsed(data).items() if key != SEAL}
+        content = {key: value for key, value in parsed(data).items() if key != HASH_KEY}
         file, data = Record.model_validate(content).named_bytes()
         named = [f"{content['values']['kind']}/{file}"]
     for name in named:
@@ -141,7 +141,7 @@ def record_seeds() -> Sequence[bytes]:
 def manifest(data: bytes) -> None:
     """A manifest, and the report of its run."""
     from zoodiff.store.folder import Store, manifest_name
-    from zoodiff.store.self_hashed import SEAL, parsed, sealed
+    from zoodiff.store.self_hashed import HASH_KEY, parsed, self_hashed
 
     store = Store(fresh("results"))
     for kind in ("architecture", "latency", "accuracy"):
@@ -149,8 +149,8 @@ def manifest(data: bytes) -> None:
         store.put(one, predictions_bytes() if kind == "accuracy" else None)
     with contextlib.suppress(Exception):
         # Otherwise its hash keeps everything out that was changed.
-        content = {key: value for key, value in parsed(data).items() if key != SEAL}
-        data = json.dumps(sealed(content)).encode()
+        content = {key: value for key, value in parsed(data).items() if key != HASH_KEY}
+        data = json.dumps(self_hashed(content)).encode()
     store.files.write(manifest_name("s"), data)
     assert store.runs() == ["s"]
     read = store.read_manifest("s")
@@ -312,14 +312,14 @@ def frame(data: bytes, random: Any) -> bytes:
 
 def _answering(answer: Any) -> Any:
     """An engine whose only worker gives this answer to every question."""
-    from zoodiff.engines.local import LocalEngine
+    from zoodiff.engines.pool import WorkerPool
     from zoodiff.workers.client import WorkerClient
 
     class Answerer(WorkerClient):
         def ask(self, method: str, /, **_: Any) -> Any:
             return lambda: {"versions": {"a": "1"}} if method == "hello" else answer
 
-    class Answering(LocalEngine):
+    class Answering(WorkerPool):
         def worker(self, spec: Any, role: str = "run", **_: Any) -> Any:
             return Answerer(spec)
 

@@ -1,4 +1,4 @@
-"""Hostile Keras files: code, strangers' classes, paths, and HDF5 that points elsewhere."""
+"""Hostile Keras files: code, unknown classes, paths, and HDF5 that points elsewhere."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def some_predictions(count: int = 3) -> Stored:
 
 
 def some_part() -> Part:
-    """What all contestants said to some images."""
+    """What all entries said to some images."""
     stored = some_predictions()
     hashes = [bytes([k]) * 32 for k in range(3)]
     return Part(0, [0, 1, 2], stored.labels, hashes, {}, {"a": stored.found})

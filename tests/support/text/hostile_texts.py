@@ -1,4 +1,4 @@
-"""Texts that strangers may put into names, titles and messages: one trick each."""
+"""Texts that an attacker may put into names, titles and messages: one trick each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of a stranger: networks, data sets, studies, sidecars, results and bundles."""
+"""Untrusted files: networks, data sets, studies, sidecars, results and bundles."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ def record(kind: str, texts: Any) -> tuple[Record, bytes | None]:
             predictions_file=attachment_name(key, attachment),
             predictions_sha256=hashlib.sha256(attachment).hexdigest(),
             seconds=1.0,
-            taken=[next(texts)],
-            guards=[next(texts)],
+            defaulted=[next(texts)],
+            failed_checks=[next(texts)],
         )
     return (
         Record(
@@ -161,7 +161,7 @@ def study_text(texts: Sequence[str]) -> str:
 
 
 def results_folder(folder: Path, texts: Sequence[str] = ("text",)) -> None:
-    """A results folder with a run, some of it damaged, by a stranger who knows its hashes."""
+    """A results folder with a run, some of it damaged, by an attacker who knows its hashes."""
     cycle = itertools.cycle(texts)
     store = Store(folder)
     store.prepare()

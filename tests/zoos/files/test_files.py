@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
 from zoodiff.zoos import registry
 from zoodiff.zoos.files import FileEntry, is_file
@@ -192,7 +192,7 @@ def test_five_formats_are_one_network(written: dict[str, Path], name: str) -> No
 @needs_all
 @pytest.mark.parametrize("name", ["x.keras", "saved", "x.onnx", "x.tflite", "x.pb"])
 def test_the_hash_of_what_was_read_is_in_the_record(
-    written: dict[str, Path], kept_workers: LocalEngine, name: str
+    written: dict[str, Path], kept_workers: WorkerPool, name: str
 ) -> None:
     from zoodiff.architecture import describe as architecture
     from zoodiff.zoos.digest import sha256_of

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from zoodiff import api
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, RefusedError, UnknownNameError, UsageError
 from zoodiff.workers import permissions
 from zoodiff.zoos import registry
@@ -23,7 +23,7 @@ IMAGE = np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float
 
 
 class Payload:
-    """What a stranger's pickle may hold."""
+    """What an untrusted pickle may hold."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -54,7 +54,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 Outputs = Callable[[str], np.ndarray]
 
 
-def outputs_of(engine: LocalEngine, entry: str) -> np.ndarray:
+def outputs_of(engine: WorkerPool, entry: str) -> np.ndarray:
     found = registry.resolve(entry)
     worker = engine.worker(found.worker, "run")
     worker.call(
@@ -71,7 +71,7 @@ def outputs_of(engine: LocalEngine, entry: str) -> np.ndarray:
 
 
 @pytest.fixture
-def outputs(kept_workers: LocalEngine) -> Outputs:
+def outputs(kept_workers: WorkerPool) -> Outputs:
     """Of an entry, in workers that the tests of this file share, as do their calls of the API."""
     return functools.partial(outputs_of, kept_workers)
 
@@ -180,7 +180,7 @@ def test_a_program_that_carries_a_payload_does_not_run_it(module, tmp_path: Path
 
 @pytest.mark.parametrize("way", ["trace", "script"])
 def test_torchscript_is_described_and_run(
-    module, outputs: Outputs, fresh_workers: LocalEngine, tmp_path: Path, way: str
+    module, outputs: Outputs, fresh_workers: WorkerPool, tmp_path: Path, way: str
 ) -> None:
     """A worker is told what is allowed when it starts."""
     import torch

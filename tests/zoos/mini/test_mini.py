@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.engines.local import LocalEngine, usable
+from zoodiff.engines.pool import WorkerPool, usable
 from zoodiff.errors import UnknownNameError
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
@@ -35,11 +35,11 @@ def engine(home: Path):
     """Workers whose cache is empty at first; the environments stay where they are."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zoodiff.workers.paths.cache", lambda: home)
-        with LocalEngine() as found:
+        with WorkerPool() as found:
             yield found
 
 
-def worker_of(engine: LocalEngine, name: str, **options):
+def worker_of(engine: WorkerPool, name: str, **options):
     zoo = registry.find_zoo(name)
     reason = usable(zoo.worker)
     if reason:
@@ -67,7 +67,7 @@ def predict(worker, images: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def outputs(engine: LocalEngine) -> dict[str, np.ndarray]:
+def outputs(engine: WorkerPool) -> dict[str, np.ndarray]:
     from zoodiff.data import digits
 
     found = {}
@@ -137,7 +137,7 @@ def test_training_again_gives_the_same_predictions(tmp_path, outputs, name: str)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zoodiff.workers.paths.cache", lambda: tmp_path)
-        with LocalEngine() as fresh:
+        with WorkerPool() as fresh:
             worker = worker_of(fresh, name)
             load(worker)
             scores = predict(worker, digits.load().test.images)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import UnknownNameError, WeightsUnavailableError
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
@@ -26,7 +26,7 @@ LIGHT = [m.name for m in ZOO.models() if not m.needs_file]
 
 @pytest.fixture(scope="module")
 def engine():
-    with LocalEngine() as found:
+    with WorkerPool() as found:
         yield found
 
 

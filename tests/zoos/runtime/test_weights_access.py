@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoodiff.engines.local import LocalEngine, usable
+from zoodiff.engines.pool import WorkerPool, usable
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.interpreter.run import evaluate
@@ -68,8 +68,8 @@ class Loaded:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[LocalEngine]:
-    with LocalEngine() as found:
+def engine() -> Iterator[WorkerPool]:
+    with WorkerPool() as found:
         yield found
 
 
@@ -81,7 +81,7 @@ def engine() -> Iterator[LocalEngine]:
         for model in NETWORKS[zoo]
     ],
 )
-def loaded(request: pytest.FixtureRequest, engine: LocalEngine) -> Loaded:
+def loaded(request: pytest.FixtureRequest, engine: WorkerPool) -> Loaded:
     name, model = request.param
     zoo = registry.find_zoo(name)
     reason = usable(zoo.worker)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
 from zoodiff.graph.cost import count
 from zoodiff.graph.ir import Graph
@@ -54,7 +54,7 @@ SOME = [
 
 @pytest.fixture(scope="module")
 def engine():
-    with LocalEngine() as found:
+    with WorkerPool() as found:
         yield found
 
 
@@ -170,7 +170,7 @@ def test_the_largest_networks_are_described_in_little_memory() -> None:
         ("vit_h_14", "IMAGENET1K_SWAG_E2E_V1"),
         ("vgg19", None),
     ):
-        with LocalEngine() as fresh:
+        with WorkerPool() as fresh:
             answer = fresh.worker(ZOO.worker).call(
                 "describe", doing="", model=model, weights=weights
             )
@@ -207,7 +207,7 @@ def test_weights_that_cannot_be_fetched_are_one_sentence(engine, tmp_path, monke
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with (
-        LocalEngine() as offline,
+        WorkerPool() as offline,
         pytest.raises(WeightsUnavailableError, match=r"cannot be had from https.*use @random"),
     ):
         offline.worker(ZOO.worker).call(

@@ -106,17 +106,17 @@ def infer(
     run: Run,
     given: Preprocessing,
     labels: NDArray[np.int64],
-    outward: NDArray[np.int64],
+    label_mapping: NDArray[np.int64],
 ) -> Inference:
     """Try the conventions on a network.
 
     ``run`` gives (images, outputs) probabilities for preprocessings; ``labels`` are classes of the
-    data set and ``outward`` the output of each class. Raises what ``run`` raises.
+    data set and ``label_mapping`` the output of each class. Raises what ``run`` raises.
     """
     search = _Search(run, given)
     # Normalisation and order of channels first: they hide everything else.
     hiding = [spec for (f, _), spec in alternatives(given).items() if f in _HIDING]
-    meanings = _meanings(labels, outward)
+    meanings = _meanings(labels, label_mapping)
     finding = _labels(search.answers([given, *hiding]), meanings)
     search.target = meanings.get(finding)
     best = search.improved(given)
@@ -303,16 +303,16 @@ def _information(answers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _meanings(
-    labels: NDArray[np.int64], outward: NDArray[np.int64]
+    labels: NDArray[np.int64], label_mapping: NDArray[np.int64]
 ) -> dict[LabelFinding | None, NDArray[np.int64]]:
     """For each thing that may have gone wrong, the output that each image's label then means."""
     import numpy as np
 
     def through(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        inside = (numbers >= 0) & (numbers < len(outward))
-        return np.where(inside, outward[np.clip(numbers, 0, len(outward) - 1)], -1)
+        inside = (numbers >= 0) & (numbers < len(label_mapping))
+        return np.where(inside, label_mapping[np.clip(numbers, 0, len(label_mapping) - 1)], -1)
 
-    strings = np.array(sorted(range(len(outward)), key=str))
+    strings = np.array(sorted(range(len(label_mapping)), key=str))
     return {
         None: through(labels),
         "one too low": through(labels + 1),

@@ -1,7 +1,7 @@
 """Why two networks differ on the same pixels: runtime, weights, and the graph piece by piece.
 
-Both networks are brought to one common runtime: their canonical graphs with their own weights. With
-r(graph, weights) for the share of images that are right there, and the weights of one network
+Both networks are brought to one reference runtime: their canonical graphs with their own weights.
+With r(graph, weights) for the share of images that are right there, and the weights of one network
 carried into the other along the alignment of the two graphs,
 
     r(A, a) - r(B, b) = G + W,
@@ -9,7 +9,7 @@ carried into the other along the alignment of the two graphs,
     W = 1/2 [r(A, a) - r(A, b) + r(B, a) - r(B, b)]
 
 (the main effects of a 2 x 2 design, as for the preprocessing). What a network gains or loses by its
-own framework against the common runtime is the runtime's part. Each difference of the graphs is
+own framework against the reference runtime is the runtime's part. Each difference of the graphs is
 then undone by itself in the second network.
 """
 
@@ -74,7 +74,7 @@ class Raw:
     weights: Mapping[str, Any]
 
 
-def take_apart(
+def decompose(
     first: Raw,
     second: Raw,
     native: tuple[NDArray[np.float64], NDArray[np.float64]],
@@ -86,7 +86,7 @@ def take_apart(
     ``rows`` is for networks with different numbers of outputs: for each output of the second the
     output of the first that means the same, -1 for none, and the other way round.
 
-    Raises MeasurementError where a network cannot be brought to the common runtime.
+    Raises MeasurementError where a network cannot be brought to the reference runtime.
     """
     found = diff(first.graph, second.graph, first.name, second.name)
     mine = canonical(found.a.canonical, first.weights)
@@ -159,7 +159,7 @@ def _runtime(graph: Graph) -> str:
 
 def _elsewhere(finding: Finding) -> bool:
     """Whether it counts elsewhere: what a network does to its pixels is preprocessing, and in the
-    common runtime no layer is quantised."""
+    reference runtime no layer is quantised."""
     return any(
         difference.undo is Undo.PIXELS or "quantized" in difference.attributes
         for difference in finding.differences

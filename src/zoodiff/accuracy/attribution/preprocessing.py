@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 from zoodiff.accuracy.attribution.inference import CODES
 from zoodiff.accuracy.attribution.network import PieceKind, Pieces
 from zoodiff.accuracy.preprocessing_runs import Meaning, Recipe
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.conventions import Factor, differing, with_factor
 from zoodiff.preprocessing.effective import effective, fed_alike
 from zoodiff.preprocessing.spec import Preprocessing
@@ -60,7 +60,7 @@ class Side(Protocol):
         ...
 
     @property
-    def head(self) -> Head | None:
+    def input_stage(self) -> InputStage | None:
         """What its network does to its pixels by itself; None where that is not known."""
         ...
 
@@ -143,7 +143,7 @@ def explain(first: Side, second: Side, networks: Networks | None = None) -> Expl
     read_a = read_b = None
     names: list[tuple[str, str, tuple[str, str]]] = [(f, CODES[f], words[f]) for f in words]
     if meanings is not None:
-        read_b, read_a = (one.outward for one in meanings)
+        read_b, read_a = (one.label_mapping for one in meanings)
         swapped_a.append(Recipe(a, read_a))
         swapped_b.append(Recipe(own, read_b))
         names.append(("labels", "LAB103", (meanings[0].name, meanings[1].name)))
@@ -192,7 +192,7 @@ def _meanings(first: Side, second: Side) -> tuple[Meaning, Meaning] | None:
     one, other = first.meaning, second.meaning
     if one is None or other is None or one.outputs != other.outputs:
         return None
-    return None if one.outward.tolist() == other.outward.tolist() else (one, other)
+    return None if one.label_mapping.tolist() == other.label_mapping.tolist() else (one, other)
 
 
 @dataclass(frozen=True)
@@ -220,13 +220,18 @@ def _comparable(first: Side, second: Side) -> _Swap:
         for factor in sizes:
             a, b = with_factor(a, second.spec, factor), with_factor(b, first.spec, factor)
     words = differing(first.spec, b)
-    heads = [one.head for one in (first, second)]
-    if any(head is not None and (head.steps or head.unread) for head in heads):
-        fed = [effective(one.spec, one.head) for one in (first, second)]
+    input_stages = [one.input_stage for one in (first, second)]
+    if any(
+        input_stage is not None and (input_stage.steps or input_stage.unread)
+        for input_stage in input_stages
+    ):
+        fed = [effective(one.spec, one.input_stage) for one in (first, second)]
         # In the order of each network's own channels: that order is a factor of its own.
         alike = replace(fed[1], channels=fed[0].channels)
-        on_first = fed_alike(first.spec, heads[0], alike)
-        on_second = fed_alike(second.spec, heads[1], replace(fed[0], channels=fed[1].channels))
+        on_first = fed_alike(first.spec, input_stages[0], alike)
+        on_second = fed_alike(
+            second.spec, input_stages[1], replace(fed[0], channels=fed[1].channels)
+        )
         words.pop("normalisation", None)
         if on_first is None or on_second is None:
             notes.append(_KNOWN_BY_ITSELF)

@@ -6,17 +6,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zoodiff.accuracy.attribution.inference import CODES
-from zoodiff.accuracy.input_normalization import head_of
-from zoodiff.accuracy.subject import Contestant, contestant
-from zoodiff.engines.local import LocalEngine
+from zoodiff.accuracy.input_normalization import input_stage_of
+from zoodiff.accuracy.subject import EvaluatedEntry, evaluated_entry
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import ZoodiffError
-from zoodiff.graph.input_stage import Head
+from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.conventions import Factor, differing
-from zoodiff.preprocessing.effective import Doubt, Effective, effective
+from zoodiff.preprocessing.effective import Effective, ScalingWarning, effective
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.registry import Entry
 
-_DOUBTS: dict[Doubt, tuple[str, str]] = {
+_WARNINGS: dict[ScalingWarning, tuple[str, str]] = {
     "scaled twice": ("PRE107", "pixels are scaled outside and again inside the network"),
     "not scaled": (
         "PRE108",
@@ -36,21 +36,21 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class EntryPreprocessing:
     """One of the two."""
 
     name: str
     spec: Preprocessing
-    taken: tuple[str, ...]
+    defaulted: tuple[str, ...]
     """Fields of which nothing is published."""
     effective: Effective | None
     problem: str
     """Why the network could not be read."""
 
     @property
-    def doubt(self) -> tuple[str, str] | None:
+    def warning(self) -> tuple[str, str] | None:
         """Code and words of a scaling that is done twice or never."""
-        return doubt_of(self.effective) if self.effective else None
+        return scaling_warning(self.effective) if self.effective else None
 
 
 @dataclass(frozen=True)
@@ -58,39 +58,40 @@ class PreprocessingDiff:
     """What differs, as the first layers see it."""
 
     findings: tuple[Difference, ...]
-    sides: tuple[Prepared, Prepared]
+    sides: tuple[EntryPreprocessing, EntryPreprocessing]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "findings": [asdict(one) for one in self.findings],
             "preprocessing": [side.spec.to_dict() for side in self.sides],
-            "not_published": [list(side.taken) for side in self.sides],
+            "not_published": [list(side.defaulted) for side in self.sides],
             "effective": [side.effective and asdict(side.effective) for side in self.sides],
-            "doubts": [side.doubt and side.doubt[0] for side in self.sides],
+            "warnings": [side.warning and side.warning[0] for side in self.sides],
         }
 
 
-def doubt_of(found: Effective) -> tuple[str, str] | None:
+def scaling_warning(found: Effective) -> tuple[str, str] | None:
     """Code and sentence of what is wrong with an effective preprocessing by itself."""
-    if found.doubt is None:
+    if found.warning is None:
         return None
-    code, words = _DOUBTS[found.doubt]
+    code, words = _WARNINGS[found.warning]
     low, high = (min(found.offset), max(o + 255 * s for s, o in _rows(found)))
     return code, f"{words}; its channels are fed {low:.3g} to {high:.3g}"
 
 
-def compare_preprocessing(engine: LocalEngine, a: Entry, b: Entry) -> PreprocessingDiff:
+def compare_preprocessing(engine: WorkerPool, a: Entry, b: Entry) -> PreprocessingDiff:
     """Compare two entries; networks are built without weights to see what they do by themselves.
 
     Raises UsageError where fields of a preprocessing do not fit together.
     """
-    return compare_prepared(
-        _prepared(engine, contestant(engine, a)), _prepared(engine, contestant(engine, b))
+    return diff_preprocessing(
+        _entry_preprocessing(engine, evaluated_entry(engine, a)),
+        _entry_preprocessing(engine, evaluated_entry(engine, b)),
     )
 
 
-def compare_prepared(one: Prepared, other: Prepared) -> PreprocessingDiff:
+def diff_preprocessing(one: EntryPreprocessing, other: EntryPreprocessing) -> PreprocessingDiff:
     """Compare two preprocessings, what the networks do by themselves included."""
     words = differing(one.spec, other.spec)
     if one.effective and other.effective:
@@ -103,7 +104,7 @@ def compare_prepared(one: Prepared, other: Prepared) -> PreprocessingDiff:
             turned = right
             if "grey" not in {left.channels, right.channels}:
                 turned = replace(right, scale=right.scale[::-1], offset=right.offset[::-1])
-            right = replace(turned, channels=left.channels, doubt=None)
+            right = replace(turned, channels=left.channels, warning=None)
         if not left.same(right):
             words["normalisation"] = (left.numbers(), other.effective.numbers())
     findings = tuple(Difference(CODES[factor], factor, *both) for factor, both in words.items())
@@ -111,15 +112,15 @@ def compare_prepared(one: Prepared, other: Prepared) -> PreprocessingDiff:
     return PreprocessingDiff(findings, (one, other))
 
 
-def _prepared(engine: LocalEngine, one: Contestant) -> Prepared:
-    head: Head | None = None
+def _entry_preprocessing(engine: WorkerPool, one: EvaluatedEntry) -> EntryPreprocessing:
+    input_stage: InputStage | None = None
     problem = ""
     try:
-        head = head_of(engine, one.entry)
+        input_stage = input_stage_of(engine, one.entry)
     except ZoodiffError as error:
         problem = str(error)
-    found = None if head is None else effective(one.spec, head)
-    return Prepared(one.name, one.spec, one.taken, found, problem)
+    found = None if input_stage is None else effective(one.spec, input_stage)
+    return EntryPreprocessing(one.name, one.spec, one.defaulted, found, problem)
 
 
 def _rows(found: Effective) -> list[tuple[float, float]]:

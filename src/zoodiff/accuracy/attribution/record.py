@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from zoodiff._version import __version__
 from zoodiff.accuracy.attribution.inference import sentences
 from zoodiff.accuracy.attribution.preprocessing import Explanation
-from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Reasons
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Attribution
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.errors import ZoodiffError
 from zoodiff.host.provenance import hardware, now
 from zoodiff.results import Interval
@@ -43,16 +43,16 @@ class PairRecords:
 
 
 def explained(
-    reasons: Reasons, pair: PairRecords, contestants: dict[str, Contestant | str]
+    reasons: Attribution, pair: PairRecords, subjects: dict[str, EvaluatedEntry | str]
 ) -> Record:
     """Explain a pair and return the record; why that was not possible is among its problems.
 
-    ``contestants`` has both entries by their names, or why one cannot take part.
+    ``subjects`` has both entries by their names, or why one cannot take part.
     """
     begun = now()
     records = (pair.first, pair.second)
     said = len(reasons.problems)
-    explanation = _explanation(reasons, records, contestants)
+    explanation = _explanation(reasons, records, subjects)
     names = [record.entry for record in records]
     values = ExplanationValues(
         other=pair.second.entry,
@@ -77,7 +77,7 @@ def explained(
 
 
 def _explanation(
-    reasons: Reasons, records: Sequence[Record], contestants: dict[str, Contestant | str]
+    reasons: Attribution, records: Sequence[Record], subjects: dict[str, EvaluatedEntry | str]
 ) -> Explanation | None:
     """The explanation; None where there is none, and ``reasons.problems`` says why."""
     untrained = [record for record in records if record.weights.state in UNTRAINED]
@@ -85,9 +85,9 @@ def _explanation(
         reasons.untrained(record.entry, record.weights.state)
     if untrained:
         return None
-    sides: list[Contestant] = []
+    sides: list[EvaluatedEntry] = []
     for record in records:
-        side = contestants[record.entry]
+        side = subjects[record.entry]
         if isinstance(side, str):
             reasons.problems.append(side)
             return None
@@ -113,13 +113,13 @@ def _parts(explanation: Explanation | None) -> list[PartValues]:
     ]
 
 
-def _problems(reasons: Reasons, said: int, names: Sequence[str]) -> list[str]:
+def _problems(reasons: Attribution, said: int, names: Sequence[str]) -> list[str]:
     """What was said of this pair, and before of one of its entries."""
     before = [text for text in reasons.problems[:said] if text.startswith(tuple(names))]
     return list(dict.fromkeys([*before, *reasons.problems[said:]]))
 
 
-def _named(reasons: Reasons, names: Sequence[str]) -> list[NamedValues]:
+def _named(reasons: Attribution, names: Sequence[str]) -> list[NamedValues]:
     named: list[NamedValues] = []
     for name in names:
         if name in reasons.inferences:
@@ -127,8 +127,8 @@ def _named(reasons: Reasons, names: Sequence[str]) -> list[NamedValues]:
                 NamedValues(code=code, entry=name, words=words)
                 for code, words in sentences(reasons.inferences[name])
             ]
-        if name in reasons.doubts:
-            code, words = reasons.doubts[name]
+        if name in reasons.warnings:
+            code, words = reasons.warnings[name]
             named.append(NamedValues(code=code, entry=name, words=words))
     return named
 

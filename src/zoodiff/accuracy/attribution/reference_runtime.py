@@ -1,4 +1,4 @@
-"""Canonical graphs with weights in one common runtime, ONNX Runtime, on the images at hand."""
+"""Canonical graphs with weights in one reference runtime, ONNX Runtime, on the images at hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.preprocessing_runs import Recipe, Trials
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.onnx_export import to_model
@@ -24,20 +24,20 @@ _LARGEST = 2**31 - 2**20
 """Bytes of one ONNX file; a limit of its format."""
 
 
-class CommonRuntime:
+class ReferenceRuntime:
     """Says who is right; a context manager, since networks are files for as long as it runs."""
 
     def __init__(
         self,
-        trials: Callable[[Contestant], Trials],
-        contestants: tuple[Contestant, Contestant],
+        trials: Callable[[EvaluatedEntry], Trials],
+        subjects: tuple[EvaluatedEntry, EvaluatedEntry],
         recipes: tuple[Sequence[Recipe], Sequence[Recipe]],
     ) -> None:
-        self._trials, self._contestants, self._recipes = trials, contestants, recipes
+        self._trials, self._subjects, self._recipes = trials, subjects, recipes
         self._folder = tempfile.TemporaryDirectory(prefix="zoodiff-", ignore_cleanup_errors=True)
         self._count = 0
 
-    def __enter__(self) -> CommonRuntime:
+    def __enter__(self) -> ReferenceRuntime:
         return self
 
     def __exit__(
@@ -62,8 +62,8 @@ class CommonRuntime:
         path = Path(self._folder.name) / f"network{self._count}.onnx"
         path.write_bytes(content)
         side = 0 if on_first else 1
-        source = self._contestants[side]
-        one = replace(source, entry=registry.resolve(str(path)), taken=(), head=None)
+        source = self._subjects[side]
+        one = replace(source, entry=registry.resolve(str(path)), defaulted=(), input_stage=None)
         found = self._trials(one).right(self._recipes[side])
         path.unlink()
         return np.mean([x.astype(np.float64) for x in found], axis=0)  # type: ignore[no-any-return]

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.attribution.inference import Inference, infer
 from zoodiff.accuracy.attribution.network import Pieces, Raw
-from zoodiff.accuracy.attribution.network import take_apart as take_networks_apart
+from zoodiff.accuracy.attribution.network import decompose as decompose_networks
 from zoodiff.accuracy.attribution.preprocessing import Explanation, Networks
-from zoodiff.accuracy.attribution.preprocessing import explain as take_apart
-from zoodiff.accuracy.attribution.preprocessing_diff import doubt_of
-from zoodiff.accuracy.attribution.reference_runtime import CommonRuntime
+from zoodiff.accuracy.attribution.preprocessing import explain as decompose
+from zoodiff.accuracy.attribution.preprocessing_diff import scaling_warning
+from zoodiff.accuracy.attribution.reference_runtime import ReferenceRuntime
 from zoodiff.accuracy.comparison import Comparison
 from zoodiff.accuracy.evaluation import PassOptions
-from zoodiff.accuracy.input_normalization import with_head
+from zoodiff.accuracy.input_normalization import with_input_stage
 from zoodiff.accuracy.measure import Settings
 from zoodiff.accuracy.preprocessing_runs import Trials
-from zoodiff.accuracy.subject import Contestant
+from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.architecture import describe as architecture
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import mapping
-from zoodiff.engines.local import LocalEngine
+from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.native_run import weights_of
 from zoodiff.errors import UsageError, ZoodiffError
 from zoodiff.preprocessing.effective import effective
@@ -40,12 +40,12 @@ EXPLAINED = 1000
 """Images on which a difference is taken apart."""
 
 
-class Reasons:
+class Attribution:
     """What was found out about why; ``problems`` says for which entries it was not possible."""
 
     def __init__(
         self,
-        engine: LocalEngine,
+        engine: WorkerPool,
         images: ImageSet,
         settings: Settings,
         step: Callable[[int, int], None],
@@ -55,20 +55,20 @@ class Reasons:
         self.inferences: dict[str, Inference] = {}
         self.explanations: list[Explanation] = []
         self.problems: list[str] = []
-        self.doubts: dict[str, tuple[str, str]] = {}
+        self.warnings: dict[str, tuple[str, str]] = {}
         """Code and words, by entry: scaled twice, or never."""
 
-    def fitted(self, one: Contestant) -> Contestant:
+    def fitted(self, one: EvaluatedEntry) -> EvaluatedEntry:
         """The entry with what fits it, in the place of fields of which nothing is published.
 
         What is published stays, and is only said to fit or not.
         """
         found = self.inference(one)
-        if found is None or not one.taken:
+        if found is None or not one.defaulted:
             return one
         return replace(one, spec=found.fits)
 
-    def inference(self, one: Contestant) -> Inference | None:
+    def inference(self, one: EvaluatedEntry) -> Inference | None:
         """Try the conventions on an entry; None where it cannot be run or its weights are none."""
         if one.name not in self.inferences:
             trials = self._of(one, IMAGES)
@@ -78,13 +78,15 @@ class Reasons:
                     self.untrained(one.name, trials.weights_state)
                     return None
                 assert trials.labels is not None
-                self.inferences[one.name] = infer(trials, one.spec, trials.labels, trials.outward)
+                self.inferences[one.name] = infer(
+                    trials, one.spec, trials.labels, trials.label_mapping
+                )
             except ZoodiffError as error:
                 self.problems.append(f"{one.name}: {error}")
                 return None
         return self.inferences[one.name]
 
-    def explain(self, contestants: Sequence[Contestant], found: Comparison) -> None:
+    def explain(self, subjects: Sequence[EvaluatedEntry], found: Comparison) -> None:
         """Take apart every pair that differs; of two entries, whatever they do.
 
         Entries whose weights were never trained are left out: their accuracy is chance.
@@ -93,41 +95,41 @@ class Reasons:
             if row.weights in UNTRAINED:
                 self.untrained(row.entry, row.weights)
         left_out = {row.entry for row in found.rows if row.weights in UNTRAINED}
-        contestants = [
-            with_head(self._engine, one) for one in contestants if one.name not in left_out
+        subjects = [
+            with_input_stage(self._engine, one) for one in subjects if one.name not in left_out
         ]
-        for one in contestants:
-            self._doubt(one)
+        for one in subjects:
+            self._warn(one)
         verdicts = {(pair.first, pair.second): pair.verdict for pair in found.pairs}
-        for first, second in combinations(contestants, 2):
+        for first, second in combinations(subjects, 2):
             verdict = verdicts.get((first.name, second.name))
             if verdict is None or (verdict != "different" and len(verdicts) > 1):
                 continue
             self._pair(first, second)
 
-    def explain_pair(self, first: Contestant, second: Contestant) -> Explanation | None:
+    def explain_pair(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Explanation | None:
         """Take two entries apart; None where it cannot be done, and ``problems`` says why."""
-        first, second = (with_head(self._engine, one) for one in (first, second))
+        first, second = (with_input_stage(self._engine, one) for one in (first, second))
         for one in (first, second):
-            self._doubt(one)
+            self._warn(one)
         return self._pair(first, second)
 
-    def _pair(self, first: Contestant, second: Contestant) -> Explanation | None:
+    def _pair(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Explanation | None:
         for one in (first, second):
             self.inference(one)
         try:
             sides = self._of(first, EXPLAINED), self._of(second, EXPLAINED)
-            found = take_apart(*sides, self._networks(first, second))
+            found = decompose(*sides, self._networks(first, second))
         except ZoodiffError as error:
             self.problems.append(f"{first.name} and {second.name}: {error}")
             return None
         self.explanations.append(found)
         return found
 
-    def _doubt(self, one: Contestant) -> None:
-        doubt = doubt_of(effective(one.spec, one.head))
-        if doubt is not None:
-            self.doubts[one.name] = doubt
+    def _warn(self, one: EvaluatedEntry) -> None:
+        warning = scaling_warning(effective(one.spec, one.input_stage))
+        if warning is not None:
+            self.warnings[one.name] = warning
 
     def untrained(self, name: str, state: str) -> None:
         """Say it once."""
@@ -135,22 +137,22 @@ class Reasons:
         if problem not in self.problems:
             self.problems.append(problem)
 
-    def _networks(self, first: Contestant, second: Contestant) -> Networks:
+    def _networks(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Networks:
         """Takes two networks apart; says why where they cannot be."""
 
         def run(native: Any, recipes: Any) -> Pieces:
             try:
-                with CommonRuntime(self._of, (first, second), recipes) as right:
+                with ReferenceRuntime(self._of, (first, second), recipes) as right:
                     raws = [self._raw(one) for one in (first, second)]
                     rows = self._rows(first, second)
-                    return take_networks_apart(raws[0], raws[1], native, right, rows)
+                    return decompose_networks(raws[0], raws[1], native, right, rows)
             except ZoodiffError as error:
                 return Pieces(notes=(f"the networks were not taken apart: {error}",))
 
         return run
 
     def _rows(
-        self, first: Contestant, second: Contestant
+        self, first: EvaluatedEntry, second: EvaluatedEntry
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Which outputs mean the same; None where there are as many, and where none do."""
         one, other = (self._of(x).space for x in (first, second))
@@ -161,8 +163,8 @@ class Reasons:
         except UsageError:
             return None
 
-    def _raw(self, one: Contestant) -> Raw:
-        graph, _ = architecture.describe(self._engine, one.entry)
+    def _raw(self, one: EvaluatedEntry) -> Raw:
+        graph = architecture.graph_of(self._engine, one.entry)
         return Raw(one.name, graph, weights_of(self._engine, one.entry, self._settings.seed))
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,11 +172,11 @@ class Reasons:
         return {
             "inferences": {name: asdict(one) for name, one in self.inferences.items()},
             "explanations": [one.to_dict() for one in self.explanations],
-            "doubts": {name: code for name, (code, _) in self.doubts.items()},
+            "warnings": {name: code for name, (code, _) in self.warnings.items()},
             "problems": list(self.problems),
         }
 
-    def _of(self, one: Contestant, count: int = EXPLAINED) -> Trials:
+    def _of(self, one: EvaluatedEntry, count: int = EXPLAINED) -> Trials:
         import numpy as np
 
         every = len(self._images)
@@ -186,7 +188,7 @@ class Reasons:
                 one,
                 self._images,
                 PassOptions(
-                    lanes=self._settings.lanes,
+                    pipelines=self._settings.pipelines,
                     batch=self._settings.batch,
                     seed=self._settings.seed,
                     numbers=sorted(int(k) for k in drawn),
@@ -194,5 +196,5 @@ class Reasons:
                 ),
             )
         found = self._trials[one.name, count]
-        found.head = one.head or found.head
+        found.input_stage = one.input_stage or found.input_stage
         return found

@@ -91,9 +91,13 @@ def accuracy(
             help="Write a folder for a bug report: an image, both answers, a script.",
         ),
     ] = None,
-    lanes: Annotated[
+    pipelines: Annotated[
         int | None,
-        typer.Option("--lanes", help="Images in work at a time; as many as cores.", min=1),
+        typer.Option(
+            *("--pipelines", "--lanes"),
+            help="Parallel pipelines, each on one core (default: all cores).",
+            min=1,
+        ),
     ] = None,
     batch: Annotated[int, typer.Option("--batch", help="Images of one inference.", min=1)] = 16,
     seed: Annotated[int, typer.Option("--seed", help="For random weights and --limit.")] = 0,
@@ -132,7 +136,7 @@ def accuracy(
         infer=infer_preprocessing,
         explain=explain,
         evidence=evidence,
-        pipelines=lanes,
+        pipelines=pipelines,
         batch=batch,
         seed=seed,
         max_bad=max_bad,

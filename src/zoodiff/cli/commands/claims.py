@@ -118,7 +118,7 @@ def _print(architecture: str, found: list[Claim]) -> None:
         [[*_row(claim), f"[{sources[claim.source]}]"] for claim in rows],
         title=architecture,
     )
-    for line in _remarks(rows):
+    for line in _notes(rows):
         print_line(line)
     print_line("Sources:")
     for source, number in sources.items():
@@ -153,7 +153,7 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
 
-def _remarks(rows: list[Claim]) -> list[str]:
+def _notes(rows: list[Claim]) -> list[str]:
     by_zoo: dict[str, set[str]] = {}
     for claim in rows:
         by_zoo.setdefault(claim.zoo, set()).add(claim.preprocessing)

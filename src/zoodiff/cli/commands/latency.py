@@ -73,7 +73,7 @@ def latency(
         bool,
         typer.Option(
             "--why/--no-why",
-            help="Take ratios apart: the same networks in one common runtime, layer by layer.",
+            help="Take ratios apart: the same networks in one reference runtime, layer by layer.",
         ),
     ] = True,
     cold: Annotated[

@@ -98,10 +98,10 @@ def _saved(graph: Graph, path: Path | None) -> str:
 
 def _describe(entry: Entry, limits: Limits) -> tuple[Graph, Counts]:
     from zoodiff.architecture.describe import describe
-    from zoodiff.engines.local import LocalEngine
+    from zoodiff.engines.pool import WorkerPool
     from zoodiff.graph.cost import count
 
-    with LocalEngine(limits) as engine, status(f"building {entry.ref} without weights"):
+    with WorkerPool(limits) as engine, status(f"building {entry.ref} without weights"):
         graph, _ = describe(engine, entry)
     return graph, count(graph)
 

@@ -9,7 +9,7 @@ def zoos(json: Json = False) -> None:
     """Show the zoos, the versions of their frameworks, what is missing, and what protects you."""
     from dataclasses import asdict
 
-    from zoodiff.engines.local import usable
+    from zoodiff.engines.pool import usable
     from zoodiff.workers import environments
     from zoodiff.workers.sandbox.available import protections, summary
     from zoodiff.zoos import registry

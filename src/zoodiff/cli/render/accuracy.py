@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.render.accuracy_attribution import print_reasons
+from zoodiff.cli.render.accuracy_attribution import print_attribution
 from zoodiff.cli.render.console import print_line, print_table, say
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def print_report(report: AccuracyReport) -> None:
     assert report.outcome is not None
     _print(report.images, report.outcome, report.comparison)
     if report.attribution is not None:
-        print_reasons(report.attribution)
+        print_attribution(report.attribution)
 
 
 def say_problems(report: AccuracyReport) -> None:
@@ -112,14 +112,14 @@ def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None
         _print_pairs(images, found)
         print_table(
             ["entry", "preprocessing", "not published, usual values taken"],
-            [[row.entry, row.preprocessing, ", ".join(row.taken)] for row in found.rows],
+            [[row.entry, row.preprocessing, ", ".join(row.defaulted)] for row in found.rows],
             title="preprocessing",
         )
         for row in found.rows:
-            for guard in row.guards:
-                print_line(f"doubtful: {row.entry}: {guard}")
-        for remark in found.remarks:
-            print_line(f"note: {remark}")
+            for check in row.failed_checks:
+                print_line(f"warning: {row.entry}: {check}")
+        for note in found.notes:
+            print_line(f"note: {note}")
     for note in outcome.notes[len(images.notes) :]:
         print_line(f"note: {note}")
     if outcome.left_out:

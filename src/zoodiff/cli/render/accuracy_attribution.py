@@ -10,7 +10,7 @@ from zoodiff.cli.render.console import print_line, print_table
 if TYPE_CHECKING:
     from zoodiff.accuracy.attribution.inference import Inference
     from zoodiff.accuracy.attribution.preprocessing import Explanation
-    from zoodiff.accuracy.attribution.session import Reasons
+    from zoodiff.accuracy.attribution.session import Attribution
     from zoodiff.stats.intervals import Estimate
 
 
@@ -22,14 +22,14 @@ _INDENT = {
 }
 
 
-def print_reasons(reasons: Reasons) -> None:
+def print_attribution(reasons: Attribution) -> None:
     """Tables of explanations, and a line for each change that answers ask for."""
     for explanation in reasons.explanations:
         _print_explanation(explanation)
     for name, inference in reasons.inferences.items():
         for line in suggestions(name, inference):
             print_line(line)
-    for name, (code, words) in reasons.doubts.items():
+    for name, (code, words) in reasons.warnings.items():
         print_line(f"{code}  {name}: {words}")
     for problem in reasons.problems:
         print_line(f"not explained: {problem}")

@@ -1,7 +1,7 @@
 """What the commands print with: lines and tables for people, JSON for programs.
 
 Nothing else in zoodiff writes to standard output or standard error. All text goes through
-``zoodiff.text`` here, since names and messages in it may be a stranger's.
+``zoodiff.text`` here, since names and messages in it may be untrusted.
 """
 
 from __future__ import annotations

@@ -269,9 +269,9 @@ def print_preprocessing(diff: PreprocessingDiff) -> None:
     if not diff.findings:
         print_line("the same preprocessing")
     for side in diff.sides:
-        if side.taken:
+        if side.defaulted:
             print_line(
-                f"{side.name} publishes nothing of {', '.join(side.taken)}: usual values taken"
+                f"{side.name} publishes nothing of {', '.join(side.defaulted)}: usual values taken"
             )
         if side.effective is None:
             print_line(f"{side.name}: its network was not read ({side.problem})")
@@ -279,8 +279,8 @@ def print_preprocessing(diff: PreprocessingDiff) -> None:
             steps = ", ".join((*side.effective.inside, *side.effective.unread))
             print_line(f"{side.name} does {steps} inside the network; all together")
             print_line(f"    {side.effective.sentence()}")
-        if side.doubt:
-            print_line(f"{side.doubt[0]}  {side.name}: {side.doubt[1]}")
+        if side.warning:
+            print_line(f"{side.warning[0]}  {side.name}: {side.warning[1]}")
 
 
 def verdict(diff: Diff | DiffReport) -> str:

@@ -26,8 +26,8 @@ def print_parts(found: RatioParts, a: str, b: str) -> None:
     """The ratio of A's latency to B's as a product, one line a part."""
     rows = []
     named = (
-        ("architecture", found.architecture, "both in one common runtime, without what differs"),
-        ("framework", found.framework, "the own framework against the common runtime"),
+        ("architecture", found.architecture, "both in one reference runtime, without what differs"),
+        ("framework", found.framework, "the own framework against the reference runtime"),
         ("inside", found.inside, _inside(found)),
     )
     for name, part, note in named:
@@ -113,11 +113,11 @@ def print_roofline(found: Sequence[Roofline], peaks: Peaks, *, layers: int = 0) 
             f"{one.roof_ms:.2f}",
             _percent(one.memory_share),
             _reached(one, one.native_ms),
-            _reached(one, one.common_ms),
+            _reached(one, one.reference_ms),
         ]
         for one in found
     ]
-    right = ("batch", "MACs", "MB", "MACs/byte", "roof ms", "by memory", "own", "common runtime")
+    right = ("batch", "MACs", "MB", "MACs/byte", "roof ms", "by memory", "own", "reference runtime")
     print_table(
         ["entry", *((name, "right") for name in right)],
         rows,

@@ -81,12 +81,12 @@ def print_scope(found: Timings) -> None:
     """What all share in one line; what differs, beside each other."""
     shared: list[tuple[str, list[str]]] = []
     apart: list[tuple[str, list[str]]] = []
-    for aspect in found.rows[0].aspects:
-        values = [row.aspects.get(aspect, "") for row in found.rows]
-        (shared if len(set(values)) == 1 else apart).append((aspect, values))
-    print_line("measured: " + "; ".join(f"{aspect} {values[0]}" for aspect, values in shared))
-    for aspect, values in apart:
-        print_line(f"differs by zoo, declared: {aspect}: " + " | ".join(values))
+    for condition in found.rows[0].conditions:
+        values = [row.conditions.get(condition, "") for row in found.rows]
+        (shared if len(set(values)) == 1 else apart).append((condition, values))
+    print_line("measured: " + "; ".join(f"{condition} {values[0]}" for condition, values in shared))
+    for condition, values in apart:
+        print_line(f"differs by zoo, declared: {condition}: " + " | ".join(values))
     overhead = max(row.overhead for row in found.rows)
     print_line(f"the clock itself shows {1e6 * overhead:,.0f} ns a call")
     print_line()

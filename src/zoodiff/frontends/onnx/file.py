@@ -29,7 +29,7 @@ _DEFAULT_EXTENT = 224
 def graph_from_file(
     path: Path, source: str | None = None, *, extent: int = _DEFAULT_EXTENT
 ) -> Graph:
-    """Read a file; raise MeasurementError, in one sentence, for one that is no sound network.
+    """Read a file; raise MeasurementError, in one sentence, for one that is not a valid network.
 
     External data is never read: weights count by name and shape. ``extent`` stands in for spatial
     extents that the file leaves open.
@@ -74,8 +74,8 @@ def external_files(model: Any) -> list[str]:
 def graph_from_model(model: Any, source: str, *, extent: int = _DEFAULT_EXTENT) -> Graph:
     """Translate a model whose external data was not read. The model is changed: large values go.
 
-    Raises MeasurementError for what is no sound network, and for control flow, since which branch
-    runs is known only with data.
+    Raises MeasurementError for what is not a valid network, and for control flow, since which
+    branch runs is known only with data.
     """
     if model.functions:
         from onnx import inliner

@@ -1,7 +1,7 @@
 """Operators of the first opsets, in the form that ``onnx`` can infer shapes of.
 
 ONNX infers no shapes for most operators as they were before opset 6, so that a file of opset 1 or 3
-would have none behind its first Relu. What changed until opset 6 is the spelling alone
+would have none behind its first Relu. What changed until opset 6 is the form alone
 (https://github.com/onnx/onnx/blob/main/docs/Changelog.md): ``consumed_inputs`` went, Reshape's
 shape became an input, Pad's ``paddings`` became ``pads``, Concat lost its default axis, and Cast
 names its type by number.

@@ -19,7 +19,7 @@ from zoodiff.graph.ir import Graph
 
 
 def graph_from_file(path: Path, source: str | None = None) -> Graph:
-    """Read a file; raise MeasurementError, in one sentence, for one that is no sound network.
+    """Read a file; raise MeasurementError, in one sentence, for one that is not a valid network.
 
     Raises MissingFrameworkError without the package ``tflite``.
     """

@@ -145,7 +145,7 @@ def read(path: Path) -> FileNetwork:
         struct.error,
     ) as error:
         raise MeasurementError(
-            f"{path} is no sound TFLite file ({' '.join(str(error).split())[:100]})"
+            f"{path} is not a valid TFLite file ({' '.join(str(error).split())[:100]})"
         ) from None
 
 
@@ -200,7 +200,7 @@ class _Reader:
 
     def _sound(self, condition: bool, what: str) -> None:
         if not condition:
-            raise MeasurementError(f"{self._path} is no sound TFLite file ({what})")
+            raise MeasurementError(f"{self._path} is not a valid TFLite file ({what})")
 
     def _spend(self, amount: int) -> None:
         """Many tables may point to one long vector; what all of them hold together is limited."""

@@ -31,7 +31,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an ATen function, in-place spellings already undone."""
+    """One call of an ATen function, with in-place variants already replaced."""
 
     function: str
     overload: str

@@ -34,7 +34,8 @@ def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1, batch: 
         from onnx import helper
     except ImportError:
         raise MissingFrameworkError(
-            'a common runtime needs the onnx package; install it with: pip install "zoodiff[onnx]"'
+            "a reference runtime needs the onnx package; install it with: "
+            'pip install "zoodiff[onnx]"'
         ) from None
     origins: Sequence[int] = range(len(graph.nodes))
     if batch > 1:

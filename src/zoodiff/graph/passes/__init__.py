@@ -1,9 +1,9 @@
-"""Passes: rewrites that bring different spellings of one function to one form.
+"""Passes: rewrites that bring the equivalent forms of a function to one form.
 
 The list of passes *is* the definition of "the same architecture". Each pass is one module whose
-docstring gives the mathematics; each takes a ``Net`` and rewrites it in place. A node remembers
-the passes that made it what it is, so that a comparison can say what it needed. A new pass is a
-module with ``run`` and an entry in ``PASSES``, which says what it requires and ensures.
+docstring gives the mathematics; each takes a ``MutableGraph`` and rewrites it in place. A node
+remembers the passes that made it what it is, so that a comparison can say what it needed. A new
+pass is a module with ``run`` and an entry in ``PASSES``, which says what it requires and ensures.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from zoodiff.errors import MeasurementError
-from zoodiff.graph.mutable import Net
+from zoodiff.graph.mutable import MutableGraph
 from zoodiff.graph.passes import (
     activations,
     arithmetic,
     concats,
     duplicates,
     einsums,
+    fused,
     layout,
     linear,
     movements,
@@ -60,7 +61,7 @@ class Pass:
 
     name: str
     title: str
-    run: Callable[[Net], None]
+    run: Callable[[MutableGraph], None]
     requires: tuple[Property, ...] = ()
     ensures: tuple[Property, ...] = ()
 
@@ -89,7 +90,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("noops", "what changes nothing is dropped", noops.run),
     Pass(
         "arithmetic",
-        "one spelling for arithmetic with constants",
+        "one form for arithmetic with constants",
         arithmetic.run,
         ensures=(SUMS_AND_PRODUCTS, NO_NEGATIONS),
     ),
@@ -107,7 +108,7 @@ PASSES: tuple[Pass, ...] = (
     ),
     Pass(
         "shapes",
-        "one spelling for reshapes, slices and splits",
+        "one form for reshapes, slices and splits",
         shapes.run,
         ensures=(SLICES_IN_ORDER, NO_SPLITS, ONE_RESHAPE),
     ),
@@ -125,13 +126,20 @@ PASSES: tuple[Pass, ...] = (
         requires=(CHANNELS_FIRST,),
         ensures=(SLICES_IN_ORDER, ONE_RESHAPE),
     ),
-    Pass("pooling", "one spelling for global pooling", pooling.run, requires=(CHANNELS_FIRST,)),
+    Pass("pooling", "one form for global pooling", pooling.run, requires=(CHANNELS_FIRST,)),
     Pass("flat", "reshapes behind global pooling", shapes.run, ensures=(ONE_RESHAPE,)),
     Pass(
         "scales",
         "numbers that multiply a factor multiply the product",
         products.scales,
         requires=(SUMS_AND_PRODUCTS,),
+    ),
+    Pass(
+        "fused",
+        "the rows of a weight for several layers sorted by layer",
+        fused.run,
+        requires=(WEIGHTS_IN_ORDER, LINEAR_AXES, SLICES_IN_ORDER, NO_SPLITS),
+        ensures=(WEIGHTS_IN_ORDER, LINEAR_AXES),
     ),
     Pass(
         "movements",
@@ -149,7 +157,7 @@ PASSES: tuple[Pass, ...] = (
     ),
     Pass(
         "activations",
-        "one spelling for every activation",
+        "one form for every activation",
         activations.run,
         requires=(SUMS_AND_PRODUCTS, NO_NEGATIONS),
     ),
@@ -168,14 +176,14 @@ PASSES: tuple[Pass, ...] = (
     ),
     Pass(
         "products",
-        "one spelling for products and their scale",
+        "one form for products and their scale",
         products.run,
         requires=(SUMS_AND_PRODUCTS,),
         ensures=(TRUE_FLAGS,),
     ),
     Pass(
         "preprocessing",
-        "a stated preprocessing head",
+        "declared input preprocessing",
         preprocessing.run,
         requires=(CHANNELS_FIRST, SUMS_AND_PRODUCTS, SLICES_IN_ORDER),
         ensures=(CHANNELS_FIRST,),
@@ -186,37 +194,37 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-def apply(net: Net, without: Collection[str] = ()) -> None:
+def apply(graph: MutableGraph, without: Collection[str] = ()) -> None:
     """Run all passes in order, but for those named in ``without``.
 
     Raises MeasurementError, which names the pass and the network, where a pass fails because the
     graph contradicts itself, or where a sound network has come out of a pass malformed.
     """
-    source = net.graph
-    sound = properties.malformed(net) is None
-    _run(net, without, look=False)
-    if sound and properties.malformed(net):
-        _run(Net(source), without, look=True)
+    source = graph.graph
+    sound = properties.malformed(graph) is None
+    _run(graph, without, look=False)
+    if sound and properties.malformed(graph):
+        _run(MutableGraph(source), without, look=True)
 
 
-def _run(net: Net, without: Collection[str], *, look: bool) -> None:
+def _run(graph: MutableGraph, without: Collection[str], *, look: bool) -> None:
     for one in PASSES:
         if one.name in without:
             continue
         try:
-            one.run(net)
-            net.prune()
+            one.run(graph)
+            graph.prune()
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # Passes read shapes and attributes as ONNX defines them; checking every operator's
             # before them would be a second shape inference. A graph may come from anybody's file.
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise MeasurementError(
-                f"the graph from {net.graph.source} contradicts itself and has no canonical form "
+                f"the graph from {graph.graph.source} contradicts itself and has no canonical form "
                 f'(the pass "{one.name}" fails: {reason})'
             ) from error
-        problem = properties.malformed(net) if look else None
+        problem = properties.malformed(graph) if look else None
         if problem:
             raise MeasurementError(
-                f'the pass "{one.name}" leaves the graph from {net.graph.source} malformed: '
+                f'the pass "{one.name}" leaves the graph from {graph.graph.source} malformed: '
                 f"{problem}; please report this"
             )

@@ -1,4 +1,4 @@
-r"""One spelling for every activation.
+r"""One form for every activation.
 
 * :math:`\mathrm{clip}(x, 0, \infty) = \max(x, 0)` is ``Relu``; ``Min`` and ``Max`` with a number
   are ``Clip``; a ``Relu`` before ``Clip`` with minimum 0 is part of it.
@@ -16,21 +16,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 NOTE = "activations"
 _CLOSE = 1e-4
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Recognise the activations, innermost first."""
-    _bounds(net)
-    _hard_sigmoids(net)
-    _gated(net, "Sigmoid", "Swish", {"alpha": 1.0})
-    _sloped_swishes(net)
-    _gated(net, "HardSigmoid", "HardSwish", {})
-    _split_hard_swishes(net)
-    _gelus(net)
+    _bounds(graph)
+    _hard_sigmoids(graph)
+    _gated(graph, "Sigmoid", "Swish", {"alpha": 1.0})
+    _sloped_swishes(graph)
+    _gated(graph, "HardSigmoid", "HardSwish", {})
+    _split_hard_swishes(graph)
+    _gelus(graph)
 
 
 def close(a: Any, b: float) -> bool:
@@ -38,17 +38,17 @@ def close(a: Any, b: float) -> bool:
     return isinstance(a, int | float) and abs(a - b) <= _CLOSE * max(1.0, abs(b))
 
 
-def _bounds(net: Net) -> None:
-    for node in net.of("Max", "Min"):
+def _bounds(graph: MutableGraph) -> None:
+    for node in graph.of("Max", "Min"):
         value = node.attributes.get("value")
         if len(node.inputs) == 1 and not node.parameters and isinstance(value, float | int):
             low, high = (float(value), None) if node.op == "Max" else (None, float(value))
-            net.become(node, "Clip", {"min": low, "max": high}, NOTE)
-    for node in net.of("Clip"):
+            graph.become(node, "Clip", {"min": low, "max": high}, NOTE)
+    for node in graph.of("Clip"):
         if node.parameters or len(node.inputs) != 1:
             continue
-        before = net.before(node)
-        if before is None or net.sole_user(before.output) is not node:
+        before = graph.before(node)
+        if before is None or graph.sole_user(before.output) is not node:
             continue
         inner = _interval(before)
         if inner is None or "value" in before.attributes:
@@ -66,17 +66,17 @@ def _bounds(net: Net) -> None:
             "max": min(highs) if highs else None,
         }
         node.notes |= before.notes | {NOTE}
-        net.read(node, before.inputs)
-        net.remove(before)
-    for node in net.of("Clip"):
+        graph.read(node, before.inputs)
+        graph.remove(before)
+    for node in graph.of("Clip"):
         if not node.parameters and node.attributes.get("min") == 0 and _infinite(node):
-            net.become(node, "Relu", {}, NOTE)
-    for node in net.of("LeakyRelu"):
+            graph.become(node, "Relu", {}, NOTE)
+    for node in graph.of("LeakyRelu"):
         if node.attributes.get("alpha") == 0:
-            net.become(node, "Relu", {}, NOTE)
+            graph.become(node, "Relu", {}, NOTE)
 
 
-def _interval(node: Op) -> tuple[float | None, float | None] | None:
+def _interval(node: MutableNode) -> tuple[float | None, float | None] | None:
     if node.op == "Relu":
         return (0.0, None)
     if node.op == "Clip" and not node.parameters and len(node.inputs) == 1:
@@ -84,78 +84,78 @@ def _interval(node: Op) -> tuple[float | None, float | None] | None:
     return None
 
 
-def _infinite(node: Op) -> bool:
+def _infinite(node: MutableNode) -> bool:
     high = node.attributes.get("max")
     return high is None or high > 1e30
 
 
-def _hard_sigmoids(net: Net) -> None:
+def _hard_sigmoids(graph: MutableGraph) -> None:
     """``Add(3), Clip(0, 6), Mul(1/6)``, or ``Mul(1/6), Add(1/2), Clip(0, 1)``."""
-    for clip in net.of("Clip"):
-        before = net.before(clip)
+    for clip in graph.of("Clip"):
+        before = graph.before(clip)
         if clip.parameters or clip.attributes.get("min") != 0 or before is None:
             continue
         if before.op != "Add" or len(before.inputs) != 1 or before.parameters:
             continue
         high, shift = clip.attributes.get("max"), before.attributes.get("value")
-        if net.sole_user(before.output) is not clip:
+        if graph.sole_user(before.output) is not clip:
             continue
         if close(high, 6.0) and close(shift, 3.0):
-            _divided_by_six(net, before, clip)
+            _divided_by_six(graph, before, clip)
         elif close(high, 1.0) and close(shift, 0.5):
-            _with_slope(net, before, clip)
-    for node in net.of("HardSigmoid"):
+            _with_slope(graph, before, clip)
+    for node in graph.of("HardSigmoid"):
         for key, exact in (("alpha", 1 / 6), ("beta", 0.5)):
             if close(node.attributes.get(key), exact):
                 node.attributes[key] = exact
 
 
-def _divided_by_six(net: Net, shift: Op, clip: Op) -> None:
-    after = net.sole_user(clip.output)
+def _divided_by_six(graph: MutableGraph, shift: MutableNode, clip: MutableNode) -> None:
+    after = graph.sole_user(clip.output)
     if after is None or after.op != "Mul" or len(after.inputs) != 1:
-        _as_scaled(net, shift, clip)  # the sixth may be taken later
+        _as_scaled(graph, shift, clip)  # the sixth may be taken later
     elif close(after.attributes.get("value"), 1 / 6):
-        net.read(after, shift.inputs)
-        net.become(after, "HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}, NOTE)
-        net.remove(clip)
-        net.remove(shift)
+        graph.read(after, shift.inputs)
+        graph.become(after, "HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}, NOTE)
+        graph.remove(clip)
+        graph.remove(shift)
 
 
-def _with_slope(net: Net, shift: Op, clip: Op) -> None:
-    scale = net.before(shift)
+def _with_slope(graph: MutableGraph, shift: MutableNode, clip: MutableNode) -> None:
+    scale = graph.before(shift)
     if scale is None or scale.op != "Mul" or len(scale.inputs) != 1:
         return
     slope = scale.attributes.get("value")
-    if not isinstance(slope, float) or net.sole_user(scale.output) is not shift:
+    if not isinstance(slope, float) or graph.sole_user(scale.output) is not shift:
         return
-    net.read(clip, scale.inputs)
-    net.become(clip, "HardSigmoid", {"alpha": slope, "beta": 0.5}, NOTE)
-    net.remove(shift)
-    net.remove(scale)
+    graph.read(clip, scale.inputs)
+    graph.become(clip, "HardSigmoid", {"alpha": slope, "beta": 0.5}, NOTE)
+    graph.remove(shift)
+    graph.remove(scale)
 
 
-def _as_scaled(net: Net, shift: Op, clip: Op) -> None:
+def _as_scaled(graph: MutableGraph, shift: MutableNode, clip: MutableNode) -> None:
     """``clip(x + 3, 0, 6)`` whose product with x is divided by 6 afterwards."""
-    product = net.sole_user(clip.output)
+    product = graph.sole_user(clip.output)
     if product is None or product.op != "Mul" or len(product.inputs) != 2 or product.parameters:
         return
     source = shift.inputs[0]
     if sorted(product.inputs) != sorted([source, clip.output]):
         return
-    after = net.sole_user(product.output)
+    after = graph.sole_user(product.output)
     if after is None or after.op != "Mul" or not close(after.attributes.get("value"), 1 / 6):
         return
-    net.read(after, [source])
-    net.become(after, "HardSwish", {}, NOTE)
-    net.remove(product)
-    net.remove(clip)
-    net.remove(shift)
+    graph.read(after, [source])
+    graph.become(after, "HardSwish", {}, NOTE)
+    graph.remove(product)
+    graph.remove(clip)
+    graph.remove(shift)
 
 
-def _gated(net: Net, gate: str, op: str, attributes: dict[str, Any]) -> None:
+def _gated(graph: MutableGraph, gate: str, op: str, attributes: dict[str, Any]) -> None:
     """``x * gate(x)``, where the gate serves nothing else."""
-    for node in net.of(gate):
-        product = net.sole_user(node.output)
+    for node in graph.of(gate):
+        product = graph.sole_user(node.output)
         if product is None or product.op != "Mul" or len(product.inputs) != 2:
             continue
         if sorted(product.inputs) != sorted([node.inputs[0], node.output]):
@@ -164,40 +164,40 @@ def _gated(net: Net, gate: str, op: str, attributes: dict[str, Any]) -> None:
             close(node.attributes["alpha"], 1 / 6) and close(node.attributes["beta"], 0.5)
         ):
             continue
-        net.read(product, node.inputs[:1])
-        net.become(product, op, attributes, NOTE)
-        net.remove(node)
+        graph.read(product, node.inputs[:1])
+        graph.become(product, op, attributes, NOTE)
+        graph.remove(node)
 
 
-def _sloped_swishes(net: Net) -> None:
+def _sloped_swishes(graph: MutableGraph) -> None:
     """``x * sigmoid(alpha * x)``."""
-    for gate in net.of("Sigmoid"):
-        scale, product = net.before(gate), net.sole_user(gate.output)
+    for gate in graph.of("Sigmoid"):
+        scale, product = graph.before(gate), graph.sole_user(gate.output)
         if scale is None or product is None or product.op != "Mul" or len(product.inputs) != 2:
             continue
         slope = scale.attributes.get("value")
         if scale.op != "Mul" or len(scale.inputs) != 1 or not isinstance(slope, float | int):
             continue
-        if net.sole_user(scale.output) is not gate or scale.parameters:
+        if graph.sole_user(scale.output) is not gate or scale.parameters:
             continue
         if sorted(product.inputs) != sorted([scale.inputs[0], gate.output]):
             continue
-        net.read(product, scale.inputs)
-        net.become(product, "Swish", {"alpha": float(slope)}, NOTE)
-        net.remove(gate)
-        net.remove(scale)
+        graph.read(product, scale.inputs)
+        graph.become(product, "Swish", {"alpha": float(slope)}, NOTE)
+        graph.remove(gate)
+        graph.remove(scale)
 
 
-def _split_hard_swishes(net: Net) -> None:
+def _split_hard_swishes(graph: MutableGraph) -> None:
     """``(x / 6) * clip(x + 3, 0, 6)``."""
-    for product in net.of("Mul"):
+    for product in graph.of("Mul"):
         if len(product.inputs) != 2 or product.parameters:
             continue
         for one, other in (product.inputs, product.inputs[::-1]):
-            scale, clip = net.producer.get(one), net.producer.get(other)
+            scale, clip = graph.producer.get(one), graph.producer.get(other)
             if scale is None or clip is None or clip.op != "Clip" or scale.op != "Mul":
                 continue
-            shift = net.before(clip)
+            shift = graph.before(clip)
             if (
                 shift is not None
                 and shift.op == "Add"
@@ -208,98 +208,102 @@ def _split_hard_swishes(net: Net) -> None:
                 and clip.attributes.get("min") == 0
                 and close(clip.attributes.get("max"), 6.0)
             ):
-                net.read(product, scale.inputs)
-                net.become(product, "HardSwish", {}, NOTE)
+                graph.read(product, scale.inputs)
+                graph.become(product, "HardSwish", {}, NOTE)
                 break
 
 
-def _gelus(net: Net) -> None:
-    for erf in net.of("Erf"):
-        _exact_gelu(net, erf)
-    for tanh in net.of("Tanh"):
-        _tanh_gelu(net, tanh)
+def _gelus(graph: MutableGraph) -> None:
+    for erf in graph.of("Erf"):
+        _exact_gelu(graph, erf)
+    for tanh in graph.of("Tanh"):
+        _tanh_gelu(graph, tanh)
 
 
-def _step(net: Net, node: Op | None, op: str, value: float) -> Op | None:
+def _step(
+    graph: MutableGraph, node: MutableNode | None, op: str, value: float
+) -> MutableNode | None:
     """The sole user of a node if it is this operator with this number."""
-    after = net.sole_user(node.output) if node is not None else None
+    after = graph.sole_user(node.output) if node is not None else None
     if after is None or after.op != op or len(after.inputs) != 1:
         return None
     return after if close(after.attributes.get("value"), value) else None
 
 
-def _exact_gelu(net: Net, erf: Op) -> None:
-    scale = net.before(erf)
+def _exact_gelu(graph: MutableGraph, erf: MutableNode) -> None:
+    scale = graph.before(erf)
     if (
         scale is None
         or scale.op != "Mul"
         or not close(scale.attributes.get("value"), math.sqrt(0.5))
     ):
         return
-    _finish_gelu(net, _step(net, erf, "Add", 1.0), scale.inputs[0], "none")
+    _finish_gelu(graph, _step(graph, erf, "Add", 1.0), scale.inputs[0], "none")
 
 
-def _tanh_gelu(net: Net, tanh: Op) -> None:
-    scale = net.before(tanh)
+def _tanh_gelu(graph: MutableGraph, tanh: MutableNode) -> None:
+    scale = graph.before(tanh)
     if (
         scale is None
         or scale.op != "Mul"
         or not close(scale.attributes.get("value"), math.sqrt(2 / math.pi))
     ):
         return
-    total = net.before(scale)
+    total = graph.before(scale)
     if total is None or total.op != "Add" or len(total.inputs) != 2:
         return
     for source, cubic in (total.inputs, total.inputs[::-1]):
-        part = net.producer.get(cubic)
+        part = graph.producer.get(cubic)
         if part is None or part.op != "Mul" or not close(part.attributes.get("value"), 0.044715):
             continue
-        power = net.before(part)
-        if power is None or not _is_cube(net, power, source):
+        power = graph.before(part)
+        if power is None or not _is_cube(graph, power, source):
             continue
-        _finish_gelu(net, _step(net, tanh, "Add", 1.0), source, "tanh")
+        _finish_gelu(graph, _step(graph, tanh, "Add", 1.0), source, "tanh")
         return
 
 
-def _is_cube(net: Net, node: Op, source: str) -> bool:
+def _is_cube(graph: MutableGraph, node: MutableNode, source: str) -> bool:
     if node.op == "Pow":
         cubed = not node.attributes.get("constant_first")
         return cubed and node.inputs == [source] and close(node.attributes.get("value"), 3.0)
     if node.op != "Mul" or len(node.inputs) != 2:
         return False
     for one, other in (node.inputs, node.inputs[::-1]):
-        square = net.producer.get(other)
+        square = graph.producer.get(other)
         if one == source and square is not None and square.op == "Mul":
             return square.inputs == [source, source]
     return False
 
 
-def _finish_gelu(net: Net, plus: Op | None, source: str, approximate: str) -> None:
+def _finish_gelu(
+    graph: MutableGraph, plus: MutableNode | None, source: str, approximate: str
+) -> None:
     """``1 + f`` times x times one half, in any order of the factors."""
     if plus is None:
         return
     attributes = {"approximate": approximate}
-    after = net.sole_user(plus.output)
+    after = graph.sole_user(plus.output)
     if after is None or after.op != "Mul":
         return
     if len(after.inputs) == 1:  # (1 + f) * 0.5, then times x
-        product = net.sole_user(after.output)
+        product = graph.sole_user(after.output)
         if product is None or product.op != "Mul" or not close(after.attributes["value"], 0.5):
             return
         if sorted(product.inputs) == sorted([source, after.output]):
-            net.read(product, [source])
-            net.become(product, "Gelu", attributes, NOTE)
+            graph.read(product, [source])
+            graph.become(product, "Gelu", attributes, NOTE)
         return
     half = next((t for t in after.inputs if t != plus.output), "")
     if half == source:  # x * (1 + f), then times 0.5
-        last = _step(net, after, "Mul", 0.5)
+        last = _step(graph, after, "Mul", 0.5)
         if last is not None:
-            net.read(last, [source])
-            net.become(last, "Gelu", attributes, NOTE)
+            graph.read(last, [source])
+            graph.become(last, "Gelu", attributes, NOTE)
         return
-    scaled = net.producer.get(half)
+    scaled = graph.producer.get(half)
     if scaled is None or scaled.op != "Mul" or scaled.inputs != [source]:
         return
     if close(scaled.attributes.get("value"), 0.5):
-        net.read(after, [source])
-        net.become(after, "Gelu", attributes, NOTE)
+        graph.read(after, [source])
+        graph.become(after, "Gelu", attributes, NOTE)

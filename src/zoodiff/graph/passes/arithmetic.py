@@ -1,4 +1,4 @@
-r"""One spelling for arithmetic with constants.
+r"""One form for arithmetic with constants.
 
 :math:`x - c = x + (-c)` and :math:`x / c = x \cdot (1/c)`; so ``Sub`` and ``Div`` by a number
 become ``Add`` and ``Mul``. Neighbours of one kind merge: :math:`(x + a) + b = x + (a + b)`,
@@ -10,68 +10,68 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 NOTE = "arithmetic"
 _OTHER = {"Sub": "Add", "Div": "Mul"}
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Rewrite differences and quotients, and merge chains of constants."""
-    for node in net.of("Sub", "Div"):
+    for node in graph.of("Sub", "Div"):
         value = node.attributes.get("value")
         if value is None or node.parameters or len(node.inputs) != 1:
             continue
         if node.attributes.get("constant_first"):
             if node.op == "Sub":  # c - x = -x + c
-                _negate_then_add(net, node, value)
+                _negate_then_add(graph, node, value)
             continue
         if node.op == "Div" and 0.0 in _listed(value):
             continue
         turned = [-v if node.op == "Sub" else 1.0 / v for v in _listed(value)]
         attributes = node.attributes | {"value": turned if isinstance(value, list) else turned[0]}
-        net.become(node, _OTHER[node.op], attributes, NOTE)
-    for node in net.of("Add", "Mul"):
+        graph.become(node, _OTHER[node.op], attributes, NOTE)
+    for node in graph.of("Add", "Mul"):
         node.attributes.pop("constant_first", None)  # both commute
-        _along_axis(net, node)
+        _along_axis(graph, node)
         if node.parameters and len(node.inputs) == 1 and "axis" not in node.attributes:
             node.attributes.setdefault("constant_shape", list(node.parameters[0].shape))
-    for node in net.of("Add", "Mul"):
-        _merge(net, node)
-    for node in net.of("Neg"):
-        net.become(node, "Mul", {"value": -1.0}, NOTE)
+    for node in graph.of("Add", "Mul"):
+        _merge(graph, node)
+    for node in graph.of("Neg"):
+        graph.become(node, "Mul", {"value": -1.0}, NOTE)
 
 
-def _negate_then_add(net: Net, node: Op, value: Any) -> None:
-    shape = net.shape(node.inputs[0])
-    negated = net.add(
+def _negate_then_add(graph: MutableGraph, node: MutableNode, value: Any) -> None:
+    shape = graph.shape(node.inputs[0])
+    negated = graph.add(
         "Mul", f"{node.name}/negated", node.inputs, shape, {"value": -1.0}, order=node.order
     )
-    net.read(node, [negated.output])
+    graph.read(node, [negated.output])
     attributes = {k: v for k, v in node.attributes.items() if k != "constant_first"}
-    net.become(node, "Add", attributes | {"value": value}, NOTE)
+    graph.become(node, "Add", attributes | {"value": value}, NOTE)
 
 
 def _listed(value: Any) -> list[float]:
     return list(value) if isinstance(value, list) else [value]
 
 
-def _along_axis(net: Net, node: Op) -> None:
+def _along_axis(graph: MutableGraph, node: MutableNode) -> None:
     """Find the axis of a single weight with one extent that is not 1."""
     if len(node.inputs) != 1 or len(node.parameters) != 1 or "axis" in node.attributes:
         return
     if "constant_shape" in node.attributes:
         return
-    shape, rank = node.parameters[0].shape, len(net.shape(node.inputs[0]))
+    shape, rank = node.parameters[0].shape, len(graph.shape(node.inputs[0]))
     wide = [i for i, extent in enumerate(shape) if extent != 1]
     if len(wide) == 1 and rank >= len(shape):
         node.attributes["axis"] = rank - len(shape) + wide[0]
 
 
-def _merge(net: Net, node: Op) -> None:
+def _merge(graph: MutableGraph, node: MutableNode) -> None:
     """Merge a constant into the same operator right before."""
-    before = net.before(node) if len(node.inputs) == 1 else None
-    if before is None or before.op != node.op or net.sole_user(before.output) is not node:
+    before = graph.before(node) if len(node.inputs) == 1 else None
+    if before is None or before.op != node.op or graph.sole_user(before.output) is not node:
         return
     if not (_constant(node) and _constant(before)):
         return
@@ -92,9 +92,9 @@ def _merge(net: Net, node: Op) -> None:
     if listed:
         node.attributes["axis"] = axes.pop()
     node.notes |= before.notes | {NOTE}
-    net.read(node, before.inputs)
-    net.remove(before)
+    graph.read(node, before.inputs)
+    graph.remove(before)
 
 
-def _constant(node: Op) -> bool:
+def _constant(node: MutableNode) -> bool:
     return len(node.inputs) == 1 and not node.parameters and "value" in node.attributes

@@ -6,19 +6,19 @@ DenseNet family are written both ways.
 
 from __future__ import annotations
 
-from zoodiff.graph.mutable import Net
+from zoodiff.graph.mutable import MutableGraph
 
 NOTE = "concatenations"
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Flatten nested concatenations, inner ones first."""
-    for node in net.of("Concat"):
+    for node in graph.of("Concat"):
         if node.parameters:
             continue
         flat: list[str] = []
         for tensor in node.inputs:
-            inner = net.producer.get(tensor)
+            inner = graph.producer.get(tensor)
             nested = (
                 inner is not None
                 and inner.op == "Concat"
@@ -28,4 +28,4 @@ def run(net: Net) -> None:
             flat += inner.inputs if nested and inner is not None else [tensor]
         if len(flat) > len(node.inputs):
             node.notes.add(NOTE)
-            net.read(node, flat)
+            graph.read(node, flat)

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 NOTE = "duplicates"
 _COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Merge equal nodes, those whose inputs were merged included."""
-    shared = {tensor for tensor, users in net.users.items() if len(users) > 1}
+    shared = {tensor for tensor, users in graph.users.items() if len(users) > 1}
     if not shared:
         return
-    seen: dict[tuple[Any, ...], Op] = {}
-    for node in net.in_order():
+    seen: dict[tuple[Any, ...], MutableNode] = {}
+    for node in graph.in_order():
         if node.parameters or not node.inputs:
             continue
         if not shared.intersection(node.inputs):
@@ -33,9 +33,9 @@ def run(net: Net) -> None:
             continue
         for mine, other in zip(node.outputs, first.outputs, strict=True):
             shared.add(other)
-            net.redirect(mine, other)
+            graph.redirect(mine, other)
         first.notes.add(NOTE)
-        net.remove(node)
+        graph.remove(node)
 
 
 def _frozen(value: Any) -> Any:

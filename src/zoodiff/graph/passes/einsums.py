@@ -12,25 +12,25 @@ from dataclasses import replace
 from math import prod
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.passes.parameters import reshaped, transposed
 
 NOTE = "einsums"
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Rewrite every linear layer and product that has an equation."""
-    for node in net.of("Gemm", "MatMul"):
+    for node in graph.of("Gemm", "MatMul"):
         terms = _terms(node)
         if terms is None:
             continue
         if node.op == "Gemm" and len(node.inputs) == 1 and node.parameters:
-            _linear(net, node, *terms)
+            _linear(graph, node, *terms)
         elif node.op == "MatMul" and len(node.inputs) == 2 and not node.parameters:
-            _product(net, node, *terms)
+            _product(graph, node, *terms)
 
 
-def _terms(node: Op) -> tuple[str, str, str] | None:
+def _terms(node: MutableNode) -> tuple[str, str, str] | None:
     equation = node.attributes.get("equation")
     if not isinstance(equation, str) or "." in equation:
         return None
@@ -40,11 +40,11 @@ def _terms(node: Op) -> tuple[str, str, str] | None:
     return (first, second, result) if whole else None
 
 
-def _linear(net: Net, node: Op, data: str, weight: str, result: str) -> None:
+def _linear(graph: MutableGraph, node: MutableNode, data: str, weight: str, result: str) -> None:
     inner = [i for i in data if i in weight and i not in result]
     outer = [i for i in result if i in weight and i not in data]
     kept = [i for i in data if i not in weight]
-    extents = dict(zip(data, net.shape(node.inputs[0]), strict=False))
+    extents = dict(zip(data, graph.shape(node.inputs[0]), strict=False))
     first, *others = node.parameters
     fits = len(extents) == len(data) and len(first.shape) == len(weight) and first.role == "weight"
     if not fits or list(data) != [*kept, *inner] or list(result) != [*kept, *outer]:
@@ -59,23 +59,23 @@ def _linear(net: Net, node: Op, data: str, weight: str, result: str) -> None:
     rows = [extents[i] for i in kept]
     if len(inner) > 1:
         flat = [*rows, depth]
-        made = _step(net, node, "Reshape", node.inputs[0], flat, {"shape": flat}, -0.3)
-        net.read(node, [made])
+        made = _step(graph, node, "Reshape", node.inputs[0], flat, {"shape": flat}, -0.3)
+        graph.read(node, [made])
     moved = transposed(first, [weight.index(i) for i in (*outer, *inner)])
     node.parameters = [
         replace(reshaped(moved, (width, depth)), layout="OI"),
         *(_vector(p, width) for p in others),
     ]
     attributes = {k: v for k, v in node.attributes.items() if k != "equation"}
-    net.become(node, "Gemm", {**attributes, "axis": len(rows)}, NOTE)
-    _after(net, node, [*rows, width], None)
+    graph.become(node, "Gemm", {**attributes, "axis": len(rows)}, NOTE)
+    _after(graph, node, [*rows, width], None)
 
 
 def _vector(parameter: Parameter, width: int) -> Parameter:
     return reshaped(parameter, (width,))
 
 
-def _product(net: Net, node: Op, left: str, right: str, result: str) -> None:
+def _product(graph: MutableGraph, node: MutableNode, left: str, right: str, result: str) -> None:
     shared = [i for i in result if i in left and i in right]
     inner = [i for i in left if i in right and i not in result]
     own = [[i for i in result if i in term and i not in shared] for term in (left, right)]
@@ -87,9 +87,9 @@ def _product(net: Net, node: Op, left: str, right: str, result: str) -> None:
         terms, inputs, own = terms[::-1], inputs[::-1], own[::-1]
     extents: dict[str, int] = {}
     for term, tensor in zip(terms, inputs, strict=True):
-        if len(net.shape(tensor)) != len(term):
+        if len(graph.shape(tensor)) != len(term):
             return
-        extents |= dict(zip(term, net.shape(tensor), strict=True))
+        extents |= dict(zip(term, graph.shape(tensor), strict=True))
     batch, depth = [extents[i] for i in shared], prod(extents[i] for i in inner)
     wide = [prod(extents[i] for i in letters) for letters in own]
     read, turned = [], []
@@ -98,21 +98,21 @@ def _product(net: Net, node: Op, left: str, right: str, result: str) -> None:
         perm, depth_last = min(zip(ways, (True, False), strict=True))
         # Plain is depth last on the left and first on the right.
         turned.append(depth_last if k else not depth_last)
-        shape = [net.shape(tensor)[axis] for axis in perm]
-        made = _step(net, node, "Transpose", tensor, shape, {"perm": perm}, -0.4)
+        shape = [graph.shape(tensor)[axis] for axis in perm]
+        made = _step(graph, node, "Transpose", tensor, shape, {"perm": perm}, -0.4)
         flat = [*batch, *((wide[k], depth) if depth_last else (depth, wide[k]))]
         if flat != shape:
-            made = _step(net, node, "Reshape", made, flat, {"shape": flat}, -0.3)
+            made = _step(graph, node, "Reshape", made, flat, {"shape": flat}, -0.3)
         read.append(made)
-    net.read(node, read)
+    graph.read(node, read)
     attributes: dict[str, object] = {"batch": prod(batch), "m": wide[0], "k": depth, "n": wide[1]}
     attributes |= {
         key: True for key, flag in zip(("transA", "transB"), turned, strict=True) if flag
     }
-    net.become(node, "MatMul", attributes, NOTE)
+    graph.become(node, "MatMul", attributes, NOTE)
     order = [*shared, *own[0], *own[1]]
     perm = [order.index(i) for i in result]
-    _after(net, node, [*batch, *wide], ([extents[i] for i in order], perm))
+    _after(graph, node, [*batch, *wide], ([extents[i] for i in order], perm))
 
 
 def _ways(own: list[str], inner: list[str]) -> tuple[list[str], list[str]]:
@@ -121,34 +121,37 @@ def _ways(own: list[str], inner: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _after(
-    net: Net, node: Op, shape: list[int], turned: tuple[list[int], list[int]] | None
+    graph: MutableGraph,
+    node: MutableNode,
+    shape: list[int],
+    turned: tuple[list[int], list[int]] | None,
 ) -> None:
     """Let readers see what they saw: another shape, and another order of axes."""
-    output, wanted = node.output, list(net.shape(node.output))
+    output, wanted = node.output, list(graph.shape(node.output))
     if shape == wanted and turned is None:
         return
-    made = net.rename(node, output, shape)
+    made = graph.rename(node, output, shape)
     if turned is not None:
         apart, perm = turned
         if apart != shape:
-            made = _step(net, node, "Reshape", made, apart, {"shape": apart}, 0.1)
+            made = _step(graph, node, "Reshape", made, apart, {"shape": apart}, 0.1)
         shape = [apart[axis] for axis in perm]
-        made = _step(net, node, "Transpose", made, shape, {"perm": perm}, 0.2)
+        made = _step(graph, node, "Transpose", made, shape, {"perm": perm}, 0.2)
     if shape != wanted:
-        made = _step(net, node, "Reshape", made, wanted, {"shape": wanted}, 0.3)
-    net.redirect(output, made)
+        made = _step(graph, node, "Reshape", made, wanted, {"shape": wanted}, 0.3)
+    graph.redirect(output, made)
 
 
 def _step(
-    net: Net,
-    node: Op,
+    graph: MutableGraph,
+    node: MutableNode,
     op: str,
     tensor: str,
     shape: list[int],
     attributes: dict[str, object],
     at: float,
 ) -> str:
-    made = net.add(
+    made = graph.add(
         op,
         f"{node.name}/{op.lower()}",
         [tensor],

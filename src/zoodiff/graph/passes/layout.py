@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.passes.shapes import moves_only_ones
 
 NOTE = "layout"
@@ -29,36 +29,38 @@ _BINARY = frozenset(["Add", "Mul", "Sub", "Div", "Max", "Min", "Concat"])
 _ALONG = frozenset(["BatchNormalization", "Gemm", "LogSoftmax", "Softmax"])
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Move all transpositions forward."""
-    if "Transpose" not in net.kinds and not any(net.tensors[t].channels_last for t in net.inputs):
+    if "Transpose" not in graph.kinds and not any(
+        graph.tensors[t].channels_last for t in graph.inputs
+    ):
         return
-    walk = _Walk(net)
-    for node in net.in_order():
+    walk = _Walk(graph)
+    for node in graph.in_order():
         walk.visit(node)
-    net.outputs = [walk.materialise(tensor, 1e9) for tensor in net.outputs]
+    graph.outputs = [walk.materialise(tensor, 1e9) for tensor in graph.outputs]
 
 
 class _Walk:
-    def __init__(self, net: Net) -> None:
-        self.net = net
+    def __init__(self, graph: MutableGraph) -> None:
+        self.graph = graph
         self.views: dict[str, tuple[str, Perm]] = {}
         """Tensor -> (base, permutation); axis i of the tensor is axis perm[i] of the base."""
         self.made: dict[tuple[str, Perm], str] = {}
-        for name in net.inputs:
-            tensor = net.tensors[name]
+        for name in graph.inputs:
+            tensor = graph.tensors[name]
             if tensor.channels_last:
                 # Readers take another name, so that the base and what they see are told apart.
                 seen = f"{name}/channels_last"
-                net.tensors[seen] = replace(tensor, name=seen)
-                net.redirect(name, seen)
-                net.tensors[name] = replace(tensor, shape=tensor.channels_first)
+                graph.tensors[seen] = replace(tensor, name=seen)
+                graph.redirect(name, seen)
+                graph.tensors[name] = replace(tensor, shape=tensor.channels_first)
                 self.views[seen] = (name, (0, 2, 3, 1))
-                net.graph = replace(
-                    net.graph, inputs=tuple(net.tensors[t.name] for t in net.graph.inputs)
+                graph.graph = replace(
+                    graph.graph, inputs=tuple(graph.tensors[t.name] for t in graph.graph.inputs)
                 )
 
-    def visit(self, node: Op) -> None:
+    def visit(self, node: MutableNode) -> None:
         if node.op == "Transpose" and len(node.inputs) == 1 and not node.parameters:
             base, perm = self.views.get(node.inputs[0], (node.inputs[0], None))
             own = tuple(node.attributes["perm"])
@@ -68,13 +70,13 @@ class _Walk:
             return
         handler = _handler(node.op)
         if handler is None or not handler(self, node):
-            self.net.read(node, [self.materialise(t, node.order) for t in node.inputs])
+            self.graph.read(node, [self.materialise(t, node.order) for t in node.inputs])
 
     def see(self, tensor: str, base: str, perm: Perm) -> None:
         """Say that a tensor is a base under a permutation."""
         if list(perm) == sorted(perm):
             # A tensor of its own order: readers take the base itself.
-            self.net.redirect(tensor, base)
+            self.graph.redirect(tensor, base)
         else:
             self.views[tensor] = (base, perm)
 
@@ -85,8 +87,8 @@ class _Walk:
         base, perm = self.views[tensor]
         key = (base, perm)
         if key not in self.made:
-            shape = [self.net.shape(base)[axis] for axis in perm]
-            node = self.net.add(
+            shape = [self.graph.shape(base)[axis] for axis in perm]
+            node = self.graph.add(
                 "Transpose",
                 f"{tensor}/transposed",
                 [base],
@@ -98,35 +100,35 @@ class _Walk:
             self.made[key] = node.output
         return self.made[key]
 
-    def common(self, node: Op) -> Perm | None:
+    def common(self, node: MutableNode) -> Perm | None:
         """The permutation under which a node sees all its inputs, or None."""
         perms = {self.views[t][1] if t in self.views else None for t in node.inputs}
         return perms.pop() if len(perms) == 1 else None
 
-    def pass_on(self, node: Op, perm: Perm) -> bool:
+    def pass_on(self, node: MutableNode, perm: Perm) -> bool:
         """Let a node read the bases and hand the permutation on; shapes follow."""
-        self.net.read(node, [self.views[t][0] for t in node.inputs])
+        self.graph.read(node, [self.views[t][0] for t in node.inputs])
         node.notes.add(NOTE)
         for output in list(node.outputs):
             shape = [0] * len(perm)
-            for axis, extent in zip(perm, self.net.shape(output), strict=True):
+            for axis, extent in zip(perm, self.graph.shape(output), strict=True):
                 shape[axis] = extent
-            self.views[output] = (self.net.rename(node, output, shape), perm)
+            self.views[output] = (self.graph.rename(node, output, shape), perm)
         return True
 
 
-Mover = Callable[[_Walk, Op], bool]
+Mover = Callable[[_Walk, MutableNode], bool]
 
 
 def _handler(op: str) -> Mover | None:
     return _MOVERS.get(op)
 
 
-def _same_rank(walk: _Walk, node: Op, perm: Perm) -> bool:
-    return all(len(walk.net.shape(t)) == len(perm) for t in (*node.inputs, *node.outputs))
+def _same_rank(walk: _Walk, node: MutableNode, perm: Perm) -> bool:
+    return all(len(walk.graph.shape(t)) == len(perm) for t in (*node.inputs, *node.outputs))
 
 
-def _elementwise(walk: _Walk, node: Op) -> bool:
+def _elementwise(walk: _Walk, node: MutableNode) -> bool:
     perm = walk.common(node)
     if perm is None or not _same_rank(walk, node, perm):
         return False
@@ -141,11 +143,11 @@ def _elementwise(walk: _Walk, node: Op) -> bool:
     return walk.pass_on(node, perm)
 
 
-def _scalar_parameter(node: Op) -> bool:
+def _scalar_parameter(node: MutableNode) -> bool:
     return bool(node.parameters) and all(p.size == 1 for p in node.parameters)
 
 
-def _along(walk: _Walk, node: Op) -> bool:
+def _along(walk: _Walk, node: MutableNode) -> bool:
     perm, axis = walk.common(node), node.attributes.get("axis")
     if perm is None or axis is None or node.attributes.get("flattened"):
         return False
@@ -155,7 +157,7 @@ def _along(walk: _Walk, node: Op) -> bool:
     return walk.pass_on(node, perm)
 
 
-def _layer_norm(walk: _Walk, node: Op) -> bool:
+def _layer_norm(walk: _Walk, node: MutableNode) -> bool:
     perm, axes = walk.common(node), node.attributes["axes"]
     if perm is None or (len(axes) > 1 and node.parameters):
         return False
@@ -163,7 +165,7 @@ def _layer_norm(walk: _Walk, node: Op) -> bool:
     return walk.pass_on(node, perm)
 
 
-def _slice(walk: _Walk, node: Op) -> bool:
+def _slice(walk: _Walk, node: MutableNode) -> bool:
     perm, a = walk.common(node), node.attributes
     if perm is None or "axes" not in a or node.parameters:
         return False
@@ -174,7 +176,7 @@ def _slice(walk: _Walk, node: Op) -> bool:
     return walk.pass_on(node, perm)
 
 
-def _pad(walk: _Walk, node: Op) -> bool:
+def _pad(walk: _Walk, node: MutableNode) -> bool:
     perm, a = walk.common(node), node.attributes
     if perm is None or "axes" not in a:
         return False
@@ -187,7 +189,7 @@ def _pad(walk: _Walk, node: Op) -> bool:
     return walk.pass_on(node, perm)
 
 
-def _reduce(walk: _Walk, node: Op) -> bool:
+def _reduce(walk: _Walk, node: MutableNode) -> bool:
     perm, axes = walk.common(node), node.attributes.get("axes")
     if perm is None or not isinstance(axes, list) or len(node.inputs) != 1:
         return False
@@ -199,24 +201,24 @@ def _reduce(walk: _Walk, node: Op) -> bool:
     order = sorted(kept)
     left = tuple(order.index(axis) for axis in kept)
     base = walk.views[node.inputs[0]][0]
-    shape = walk.net.shape(base)
-    walk.net.read(node, [base])
+    shape = walk.graph.shape(base)
+    walk.graph.read(node, [base])
     output = node.output
-    made = walk.net.rename(node, output, [shape[axis] for axis in order])
+    made = walk.graph.rename(node, output, [shape[axis] for axis in order])
     walk.see(output, made, left)
     node.notes.add(NOTE)
     return True
 
 
-def _reshape(walk: _Walk, node: Op) -> bool:
+def _reshape(walk: _Walk, node: MutableNode) -> bool:
     """A reshape of what is in order but for axes of extent 1 reads the base."""
     tensor = node.inputs[0]
     if len(node.inputs) != 1 or node.parameters:
         return False
     base, perm = walk.views[tensor]
-    if not moves_only_ones(walk.net.shape(base), perm):
+    if not moves_only_ones(walk.graph.shape(base), perm):
         return False
-    walk.net.read(node, [base])
+    walk.graph.read(node, [base])
     return True
 
 

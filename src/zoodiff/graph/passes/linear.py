@@ -16,39 +16,39 @@ from math import prod
 from typing import Any
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.passes.parameters import reshaped, transposed
 
 NOTE = "linear"
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Rewrite between Conv and Gemm, and take transpositions into weights."""
-    for node in net.of("Reshape"):
-        _flattened(net, node)
-    for node in net.of("Gemm"):
+    for node in graph.of("Reshape"):
+        _flattened(graph, node)
+    for node in graph.of("Gemm"):
         if node.inputs:
-            _to_conv(net, node)
-    for node in net.of("Conv"):
-        _to_linear(net, node)
+            _to_conv(graph, node)
+    for node in graph.of("Conv"):
+        _to_linear(graph, node)
 
 
-def _weight(node: Op) -> tuple[int, Parameter] | None:
+def _weight(node: MutableNode) -> tuple[int, Parameter] | None:
     for position, parameter in enumerate(node.parameters):
         if parameter.role == "weight":
             return position, parameter
     return None
 
 
-def _to_conv(net: Net, node: Op) -> None:
-    shape, found = net.shape(node.inputs[0]), _weight(node)
+def _to_conv(graph: MutableGraph, node: MutableNode) -> None:
+    shape, found = graph.shape(node.inputs[0]), _weight(node)
     if len(shape) != 4 or node.attributes.get("axis") != 1 or shape[2:] == (1, 1):
         return
     if found is None or len(found[1].shape) != 2 or not _plain(node):
         return
     position, weight = found
     node.parameters[position] = replace(reshaped(weight, (*weight.shape, 1, 1)), layout="OIHW")
-    net.become(
+    graph.become(
         node,
         "Conv",
         {
@@ -65,20 +65,20 @@ def _to_conv(net: Net, node: Op) -> None:
     )
 
 
-def _to_linear(net: Net, node: Op) -> None:
-    a, shape = node.attributes, net.shape(node.inputs[0])
+def _to_linear(graph: MutableGraph, node: MutableNode) -> None:
+    a, shape = node.attributes, graph.shape(node.inputs[0])
     found = _weight(node)
     if len(shape) != 4 or a["group"] != 1 or found is None:
         return
     position, weight = found
-    if len(weight.shape) != 4 or net.shape(node.output)[2:] != (1, 1) or any(a["pads"]):
+    if len(weight.shape) != 4 or graph.shape(node.output)[2:] != (1, 1) or any(a["pads"]):
         return
     if list(a["kernel_shape"]) != list(shape[2:]) or set(a["dilations"]) != {1}:
         return
     inside, outside = prod(shape[1:]), a["out_channels"]
     node.parameters[position] = replace(reshaped(weight, (outside, inside)), layout="OI")
     if shape[2:] != (1, 1):
-        flat = net.add(
+        flat = graph.add(
             "Reshape",
             f"{node.name}/flatten",
             node.inputs,
@@ -87,8 +87,8 @@ def _to_linear(net: Net, node: Op) -> None:
             order=node.order - 0.25,
             notes=[NOTE],
         )
-        net.read(node, [flat.output])
-    net.become(
+        graph.read(node, [flat.output])
+    graph.become(
         node,
         "Gemm",
         {
@@ -102,26 +102,26 @@ def _to_linear(net: Net, node: Op) -> None:
     )
 
 
-def _plain(node: Op) -> bool:
+def _plain(node: MutableNode) -> bool:
     return not {"equation", "transA", "alpha", "beta"} & set(node.attributes)
 
 
-def _integers(node: Op) -> dict[str, Any]:
+def _integers(node: MutableNode) -> dict[str, Any]:
     """Whether a layer computes on integers goes along."""
     found = node.attributes.get("quantized")
     return {"quantized": found} if found else {}
 
 
-def _flattened(net: Net, node: Op) -> None:
+def _flattened(graph: MutableGraph, node: MutableNode) -> None:
     """``Transpose, Reshape to (1, n), Gemm``: the columns move instead."""
-    turn = net.before(node)
-    output = net.shape(node.output)
+    turn = graph.before(node)
+    output = graph.shape(node.output)
     if turn is None or turn.op != "Transpose" or len(output) < 2 or output[0] != 1:
         return
-    base, perm = net.shape(turn.inputs[0]), turn.attributes["perm"]
-    if output[1] != prod(base) or node.output in net.outputs:
+    base, perm = graph.shape(turn.inputs[0]), turn.attributes["perm"]
+    if output[1] != prod(base) or node.output in graph.outputs:
         return
-    users = list(dict.fromkeys(net.users.get(node.output, [])))
+    users = list(dict.fromkeys(graph.users.get(node.output, [])))
     if not all(_takes_columns(user, prod(base)) for user in users) or not users:
         return
     seen = [base[axis] for axis in perm]
@@ -132,16 +132,16 @@ def _flattened(net: Net, node: Op) -> None:
         moved = transposed(reshaped(weight, (rows, *seen)), [0, *back])
         user.parameters[position] = reshaped(moved, (rows, prod(base)))
         user.notes.add(NOTE)
-    divided = net.before(turn)
+    divided = graph.before(turn)
     # A reshape of a reshape is one.
     ahead = [turn, divided] if divided is not None and divided.op == "Reshape" else [turn]
-    net.read(node, ahead[-1].inputs)
+    graph.read(node, ahead[-1].inputs)
     for one in ahead:
-        if not net.users.get(one.output) and one.output not in net.outputs:
-            net.remove(one)
+        if not graph.users.get(one.output) and one.output not in graph.outputs:
+            graph.remove(one)
 
 
-def _takes_columns(node: Op, columns: int) -> bool:
+def _takes_columns(node: MutableNode, columns: int) -> bool:
     found = _weight(node)
     return (
         node.op == "Gemm"

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 NOTE = "movements"
 _OPS = frozenset({"Reshape", "Slice", "Transpose"})
@@ -139,31 +139,31 @@ class Movement:
         return [order.index(factor) for axis in self.target for factor in axis]
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Bring every row of movements to its shortest form."""
-    if not any(net.of("Transpose", "Slice")):
+    if not any(graph.of("Transpose", "Slice")):
         return
-    walk = _Walk(net)
-    for node in net.in_order():
+    walk = _Walk(graph)
+    for node in graph.in_order():
         if not walk.moves(node):
             walk.settle(node)
-    net.outputs = [walk.tensor(tensor, 1e9) for tensor in net.outputs]
+    graph.outputs = [walk.tensor(tensor, 1e9) for tensor in graph.outputs]
 
 
 class _Walk:
-    def __init__(self, net: Net) -> None:
-        self._net = net
-        self._known: dict[str, tuple[Movement, Op]] = {}
+    def __init__(self, graph: MutableGraph) -> None:
+        self._net = graph
+        self._known: dict[str, tuple[Movement, MutableNode]] = {}
         self._slices: dict[tuple[str, int, int, int], str] = {}
         self._made: dict[tuple[object, ...], str] = {}
 
-    def moves(self, node: Op) -> bool:
+    def moves(self, node: MutableNode) -> bool:
         """Take in a node that only moves elements."""
-        net = self._net
+        graph = self._net
         if node.op not in _OPS or len(node.inputs) != 1 or node.parameters:
             return False
         (source,) = node.inputs
-        shape, target = net.shape(source), net.shape(node.output)
+        shape, target = graph.shape(source), graph.shape(node.output)
         if not shape or -1 in shape or -1 in target or prod(shape) == 0 or prod(target) == 0:
             return False
         known = self._known.get(source)
@@ -180,7 +180,7 @@ class _Walk:
         self._known[node.output] = made, node
         return True
 
-    def _sliced(self, movement: Movement, node: Op) -> Movement | None:
+    def _sliced(self, movement: Movement, node: MutableNode) -> Movement | None:
         a = node.attributes
         steps = a.get("steps") or [1]
         if movement.steps == 0 or set(steps) != {1} or "axes" not in a:
@@ -193,7 +193,7 @@ class _Walk:
             movement = movement.sliced(tensor, axis, start, end)
         return movement
 
-    def _slice(self, tensor: str, place: tuple[int, int, int], node: Op) -> str:
+    def _slice(self, tensor: str, place: tuple[int, int, int], node: MutableNode) -> str:
         key = (tensor, *place)
         if key not in self._slices:
             axis, start, end = place
@@ -206,7 +206,7 @@ class _Walk:
             self._slices[key] = made.output
         return self._slices[key]
 
-    def settle(self, node: Op) -> None:
+    def settle(self, node: MutableNode) -> None:
         """Let a node read the shortest forms."""
         if not any(tensor in self._known for tensor in node.inputs):
             return
@@ -216,7 +216,7 @@ class _Walk:
             found = [self.tensor(tensor, node.order) for tensor in node.inputs]
         self._net.read(node, found)
 
-    def _factor(self, node: Op, position: int) -> str:
+    def _factor(self, node: MutableNode, position: int) -> str:
         """A factor of a product, with or without a swap of its last two axes.
 
         A product can swap them itself. Of the two, the one with its elements nearer to the order
@@ -253,7 +253,9 @@ class _Walk:
         joined = [extents[k] for k in perm] if turned else base
         return (turned and extents != base) + turned + (joined != list(self._net.shape(tensor)))
 
-    def _shortest(self, movement: Movement, shape: list[int], last: Op, order: float) -> str:
+    def _shortest(
+        self, movement: Movement, shape: list[int], last: MutableNode, order: float
+    ) -> str:
         extents, perm = movement.shortest()
         turned = perm != sorted(perm)
         base, found = list(self._net.shape(movement.tensor)), movement.tensor
@@ -272,7 +274,7 @@ class _Walk:
         tensor: str,
         shape: list[int],
         attributes: dict[str, list[int]],
-        last: Op,
+        last: MutableNode,
         order: float,
         ahead: int,
     ) -> str:

@@ -10,32 +10,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.passes.signs import never_negative
 
 
-def _shape_kept(net: Net, node: Op) -> bool:
-    known = net.shape(node.inputs[0])
-    return bool(known) and -1 not in known and known == net.shape(node.output)
+def _shape_kept(graph: MutableGraph, node: MutableNode) -> bool:
+    known = graph.shape(node.inputs[0])
+    return bool(known) and -1 not in known and known == graph.shape(node.output)
 
 
-def _slice(net: Net, node: Op) -> bool:
+def _slice(graph: MutableGraph, node: MutableNode) -> bool:
     steps = node.attributes.get("steps") or []
-    return _shape_kept(net, node) and all(step == 1 for step in steps)
+    return _shape_kept(graph, node) and all(step == 1 for step in steps)
 
 
-def _pool(net: Net, node: Op) -> bool:
+def _pool(graph: MutableGraph, node: MutableNode) -> bool:
     a = node.attributes
     return set(a["kernel_shape"]) | set(a["strides"]) == {1} and not any(a["pads"])
 
 
-def _one_element(net: Net, node: Op) -> bool:
-    shape = net.shape(node.inputs[0])
+def _one_element(graph: MutableGraph, node: MutableNode) -> bool:
+    shape = graph.shape(node.inputs[0])
     return len(shape) == 4 and shape[2:] == (1, 1)
 
 
 def _value(neutral: float) -> Any:
-    def check(net: Net, node: Op) -> bool:
+    def check(graph: MutableGraph, node: MutableNode) -> bool:
         value = node.attributes.get("value")
         values = value if isinstance(value, list) else [value]
         return not node.parameters and all(v == neutral for v in values) and len(node.inputs) == 1
@@ -43,43 +43,43 @@ def _value(neutral: float) -> Any:
     return check
 
 
-def _cast(net: Net, node: Op) -> bool:
-    source, real = net.tensors.get(node.inputs[0]), ("float", "bfloat")
+def _cast(graph: MutableGraph, node: MutableNode) -> bool:
+    source, real = graph.tensors.get(node.inputs[0]), ("float", "bfloat")
     to = str(node.attributes["to"])
     return source is not None and source.dtype.startswith(real) and to.startswith(real)
 
 
-def _rectifier(net: Net, node: Op) -> bool:
-    return never_negative(net, node.inputs[0])
+def _rectifier(graph: MutableGraph, node: MutableNode) -> bool:
+    return never_negative(graph, node.inputs[0])
 
 
 _CHECKS: dict[str, Any] = {
     "AveragePool": _pool,
     "Add": _value(0.0),
     "Cast": _cast,
-    "Concat": lambda net, node: len(node.inputs) == 1 and not node.parameters,
+    "Concat": lambda graph, node: len(node.inputs) == 1 and not node.parameters,
     "Div": _value(1.0),
-    "Dropout": lambda net, node: len(node.outputs) == 1 and not node.attributes.get("training"),
-    "Expand": lambda net, node: len(node.inputs) == 1 and _shape_kept(net, node),
+    "Dropout": lambda graph, node: len(node.outputs) == 1 and not node.attributes.get("training"),
+    "Expand": lambda graph, node: len(node.inputs) == 1 and _shape_kept(graph, node),
     "GlobalAveragePool": _one_element,
     "GlobalMaxPool": _one_element,
-    "Identity": lambda net, node: True,
+    "Identity": lambda graph, node: True,
     "MaxPool": _pool,
     "Mul": _value(1.0),
-    "Pad": lambda net, node: not any(node.attributes.get("pads", [1])),
+    "Pad": lambda graph, node: not any(node.attributes.get("pads", [1])),
     "Relu": _rectifier,
     "Reshape": _shape_kept,
     "Slice": _slice,
-    "Split": lambda net, node: len(node.outputs) == 1,
+    "Split": lambda graph, node: len(node.outputs) == 1,
     "Sub": _value(0.0),
-    "Transpose": lambda net, node: node.attributes["perm"] == sorted(node.attributes["perm"]),
+    "Transpose": lambda graph, node: node.attributes["perm"] == sorted(node.attributes["perm"]),
 }
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Take out every node that changes nothing."""
-    for node in net.of(*_CHECKS):
-        if len(node.inputs) >= 1 and _CHECKS[node.op](net, node):
+    for node in graph.of(*_CHECKS):
+        if len(node.inputs) >= 1 and _CHECKS[node.op](graph, node):
             if node.op in {"Sub", "Div"} and node.attributes.get("constant_first"):
                 continue
-            net.bypass(node)
+            graph.bypass(node)

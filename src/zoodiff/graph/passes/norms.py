@@ -14,7 +14,7 @@ from math import prod
 from typing import Any
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.passes.parameters import reshaped
 
 NOTE = "norms"
@@ -25,25 +25,25 @@ _MOST = 4
 """Terms of a polynomial that is still looked at; the norm has three."""
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Find every norm by its square root and write it as one node."""
-    for root in net.of("Sqrt"):
-        found = _statistics(net, root)
+    for root in graph.of("Sqrt"):
+        found = _statistics(graph, root)
         if found is not None:
-            _Norm(net, root, *found).run()
+            _Norm(graph, root, *found).run()
 
 
-def _statistics(net: Net, root: Op) -> tuple[str, str, list[int], float] | None:
+def _statistics(graph: MutableGraph, root: MutableNode) -> tuple[str, str, list[int], float] | None:
     """x, m, the axes and epsilon of a square root that is a deviation."""
-    shifted = net.before(root)
+    shifted = graph.before(root)
     if shifted is None or shifted.op != "Add" or len(shifted.inputs) != 1 or shifted.parameters:
         return None
-    epsilon, variance = shifted.attributes.get("value"), net.before(shifted)
-    difference = _squared(net, variance)
+    epsilon, variance = shifted.attributes.get("value"), graph.before(shifted)
+    difference = _squared(graph, variance)
     if difference is None or variance is None or not isinstance(epsilon, float):
         return None
     x, m = difference.inputs
-    mean, rank = net.producer.get(m), len(net.shape(x))
+    mean, rank = graph.producer.get(m), len(graph.shape(x))
     if mean is None or mean.op != "ReduceMean" or mean.inputs != [x] or not rank:
         return None
     axes = [
@@ -54,25 +54,35 @@ def _statistics(net: Net, root: Op) -> tuple[str, str, list[int], float] | None:
     return (x, m, axes[0], epsilon) if kept and axes[0] and axes[0] == axes[1] else None
 
 
-def _squared(net: Net, variance: Op | None) -> Op | None:
+def _squared(graph: MutableGraph, variance: MutableNode | None) -> MutableNode | None:
     """The difference whose square a mean is of."""
-    square = net.before(variance) if variance is not None and variance.op == "ReduceMean" else None
+    square = (
+        graph.before(variance) if variance is not None and variance.op == "ReduceMean" else None
+    )
     if square is None:
         return None
     squared = square.op == "Mul" and len(square.inputs) == 2 and len(set(square.inputs)) == 1
     a = square.attributes
     squared |= square.op == "Pow" and a.get("value") == 2.0 and not a.get("constant_first")
-    difference = net.before(square) if squared else None
+    difference = graph.before(square) if squared else None
     fits = difference is not None and difference.op == "Sub" and len(difference.inputs) == 2
     return difference if fits else None
 
 
 class _Norm:
-    def __init__(self, net: Net, root: Op, x: str, m: str, axes: list[int], epsilon: float) -> None:
-        self._net, self._root, self._x, self._axes, self._epsilon = net, root, x, axes, epsilon
+    def __init__(
+        self,
+        graph: MutableGraph,
+        root: MutableNode,
+        x: str,
+        m: str,
+        axes: list[int],
+        epsilon: float,
+    ) -> None:
+        self._net, self._root, self._x, self._axes, self._epsilon = graph, root, x, axes, epsilon
         self._known: dict[str, Polynomial] = {x: {("x",): 1}, m: {("m",): 1}}
-        self._weights: dict[str, tuple[Parameter, Op]] = {}
-        self._end: tuple[Op, str | None, str | None] | None = None
+        self._weights: dict[str, tuple[Parameter, MutableNode]] = {}
+        self._end: tuple[MutableNode, str | None, str | None] | None = None
 
     def run(self) -> None:
         waiting = [op for known in self._known for op in self._readers(known)]
@@ -92,10 +102,10 @@ class _Norm:
         if self._end is not None:
             self._rewrite(*self._end)
 
-    def _readers(self, tensor: str) -> list[Op]:
+    def _readers(self, tensor: str) -> list[MutableNode]:
         return list(dict.fromkeys(self._net.users.get(tensor, [])))
 
-    def _of(self, node: Op) -> Polynomial | None:
+    def _of(self, node: MutableNode) -> Polynomial | None:
         """The polynomial of a node, None where an operand is not known yet or never will be."""
         given = [self._known.get(tensor) for tensor in node.inputs]
         terms = [polynomial for polynomial in given if polynomial is not None]
@@ -110,7 +120,7 @@ class _Norm:
             terms.insert(0 if node.attributes.get("constant_first") else 1, weight)
         return _combined(node.op, *terms) if len(terms) == 2 else None
 
-    def _weight(self, node: Op) -> Polynomial | None:
+    def _weight(self, node: MutableNode) -> Polynomial | None:
         """The weight of an operand that varies along the normalised axes only."""
         if len(node.parameters) != 1 or "value" in node.attributes:
             return None
@@ -122,7 +132,7 @@ class _Norm:
         self._weights[p.name] = (p, node)
         return {(p.name,): 1}
 
-    def _recognise(self, node: Op, found: Polynomial) -> None:
+    def _recognise(self, node: MutableNode, found: Polynomial) -> None:
         """Take a node for the norm's end where its polynomial says so; later ones win."""
         alone = [k for k in found if len(k) == 1 and k[0] in self._weights]
         shift = alone[0][0] if len(alone) == 1 and found[alone[0]] == 1 else None
@@ -139,7 +149,7 @@ class _Norm:
         if rest == wanted and (scale is None or scale in self._weights):
             self._end = node, scale, shift
 
-    def _rewrite(self, node: Op, scale: str | None, shift: str | None) -> None:
+    def _rewrite(self, node: MutableNode, scale: str | None, shift: str | None) -> None:
         extents = [self._net.shape(self._x)[axis] for axis in self._axes]
         parameters = [
             replace(reshaped(self._weights[name][0], tuple(extents)), role=role)
@@ -157,7 +167,7 @@ class _Norm:
         self._net.become(node, "LayerNormalization", attributes, NOTE)
 
 
-def _inverts(node: Op) -> bool:
+def _inverts(node: MutableNode) -> bool:
     """Whether a node is one over its input."""
     a = node.attributes
     one_over = node.op == "Div" and a.get("constant_first") and a.get("value") == 1.0

@@ -18,49 +18,49 @@ from __future__ import annotations
 
 import math
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.passes.signs import never_negative
 
 NOTE = "padding"
 _WINDOWS = ("AveragePool", "Conv", "MaxPool")
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Merge Pad nodes, then cut all pads to what is read."""
-    for node in net.of("Pad"):
+    for node in graph.of("Pad"):
         if node.attributes.get("mode", "constant") == "constant" and not node.parameters:
-            _merge(net, node)
-    for node in net.of(*_WINDOWS):
-        effective(net, node)
+            _merge(graph, node)
+    for node in graph.of(*_WINDOWS):
+        effective(graph, node)
 
 
-def _merge(net: Net, pad: Op) -> None:
-    pads = _spatial(net, pad)
+def _merge(graph: MutableGraph, pad: MutableNode) -> None:
+    pads = _spatial(graph, pad)
     if pads is None:
         return
     value = float(pad.attributes.get("value") or 0.0)
-    for user in list(dict.fromkeys(net.users.get(pad.output, []))):
+    for user in list(dict.fromkeys(graph.users.get(pad.output, []))):
         if (
             user.op not in _WINDOWS
             or user.inputs[0] != pad.output
             or user.inputs.count(pad.output) > 1
         ):
             continue
-        if len(user.attributes["pads"]) != 4 or not _fits(net, pad, user, value, pads):
+        if len(user.attributes["pads"]) != 4 or not _fits(graph, pad, user, value, pads):
             continue
         user.attributes["pads"] = [
             a + b for a, b in zip(user.attributes["pads"], pads, strict=True)
         ]
         user.notes.add(NOTE)
-        net.read(user, [pad.inputs[0], *user.inputs[1:]])
-    if not net.users.get(pad.output) and pad.output not in net.outputs:
-        net.remove(pad)
+        graph.read(user, [pad.inputs[0], *user.inputs[1:]])
+    if not graph.users.get(pad.output) and pad.output not in graph.outputs:
+        graph.remove(pad)
 
 
-def _spatial(net: Net, pad: Op) -> list[int] | None:
+def _spatial(graph: MutableGraph, pad: MutableNode) -> list[int] | None:
     """Pads of height and width in ONNX's order; None where others are padded, or cropped."""
     pads, axes = pad.attributes.get("pads"), pad.attributes.get("axes")
-    if pads is None or len(net.shape(pad.inputs[0])) != 4 or len(pad.inputs) != 1:
+    if pads is None or len(graph.shape(pad.inputs[0])) != 4 or len(pad.inputs) != 1:
         return None
     axes = axes if axes is not None else list(range(len(pads) // 2))
     half = len(axes)
@@ -74,7 +74,9 @@ def _spatial(net: Net, pad: Op) -> list[int] | None:
     return found if min(found) >= 0 else None
 
 
-def _fits(net: Net, pad: Op, user: Op, value: float, pads: list[int]) -> bool:
+def _fits(
+    graph: MutableGraph, pad: MutableNode, user: MutableNode, value: float, pads: list[int]
+) -> bool:
     if user.op == "Conv":
         return value == 0.0
     kernel = user.attributes["kernel_shape"]
@@ -88,13 +90,13 @@ def _fits(net: Net, pad: Op, user: Op, value: float, pads: list[int]) -> bool:
     whole = all(total[i] < kernel[i % 2] for i in range(4))
     if value == -math.inf:
         return whole
-    return value == 0.0 and whole and never_negative(net, pad.inputs[0])
+    return value == 0.0 and whole and never_negative(graph, pad.inputs[0])
 
 
-def effective(net: Net, node: Op) -> None:
+def effective(graph: MutableGraph, node: MutableNode) -> None:
     """Cut the pads of a window to what is read."""
-    a, size = node.attributes, net.shape(node.inputs[0])[2:]
-    outputs = net.shape(node.output)[2:]
+    a, size = node.attributes, graph.shape(node.inputs[0])[2:]
+    outputs = graph.shape(node.output)[2:]
     count = len(a["kernel_shape"])
     if len(size) != count or len(outputs) != count or -1 in (*size, *outputs):
         return

@@ -14,20 +14,20 @@ from dataclasses import replace
 from math import prod
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.mutable import Net
+from zoodiff.graph.mutable import MutableGraph
 
 _TARGETS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Set the views of all weights that are not stored canonically."""
-    for node in net.of(*_TARGETS):
+    for node in graph.of(*_TARGETS):
         target = _TARGETS[node.op]
         node.parameters = [
             canonical(p, target) if p.role == "weight" and p.layout else p for p in node.parameters
         ]
         if node.op == "Gemm" and "axis" not in node.attributes and node.inputs:
-            node.attributes["axis"] = max(len(net.shape(node.inputs[0])) - 1, 0)
+            node.attributes["axis"] = max(len(graph.shape(node.inputs[0])) - 1, 0)
 
 
 def canonical(parameter: Parameter, target: str) -> Parameter:

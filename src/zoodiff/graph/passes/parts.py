@@ -10,32 +10,32 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 NOTE = "parts"
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Divide every linear layer of which all readers take a slice."""
-    for node in net.of("Gemm"):
-        cuts = _cuts(net, node)
+    for node in graph.of("Gemm"):
+        cuts = _cuts(graph, node)
         if not cuts:
             continue
         for position, (start, end, reader) in enumerate(cuts):
             attributes = {**node.attributes, "out_features": end - start}
-            made = net.add(
+            made = graph.add(
                 "Gemm",
                 f"{node.name}[{start}:{end}]",
                 node.inputs,
-                net.shape(reader.output),
+                graph.shape(reader.output),
                 attributes,
                 parameters=[part(p, start, end) for p in node.parameters],
                 order=node.order + position / (len(cuts) + 1),
                 notes=[*node.notes, NOTE],
             )
-            net.redirect(reader.output, made.output)
-            net.remove(reader)
-        net.remove(node)
+            graph.redirect(reader.output, made.output)
+            graph.remove(reader)
+        graph.remove(node)
 
 
 def part(parameter: Parameter, start: int, end: int) -> Parameter:
@@ -50,10 +50,10 @@ def part(parameter: Parameter, start: int, end: int) -> Parameter:
     )
 
 
-def _cuts(net: Net, node: Op) -> list[tuple[int, int, Op]]:
+def _cuts(graph: MutableGraph, node: MutableNode) -> list[tuple[int, int, MutableNode]]:
     """The rows that each reader takes, where they make up all of them."""
     width, axis = node.attributes.get("out_features"), node.attributes.get("axis")
-    if "equation" in node.attributes or not isinstance(axis, int) or node.output in net.outputs:
+    if "equation" in node.attributes or not isinstance(axis, int) or node.output in graph.outputs:
         return []
     if not node.parameters or any(
         p.shape[:1] != (width,) or any(step == "computed" for step, _ in p.view) or p.whole
@@ -61,7 +61,7 @@ def _cuts(net: Net, node: Op) -> list[tuple[int, int, Op]]:
     ):
         return []
     found = []
-    for reader in dict.fromkeys(net.users.get(node.output, [])):
+    for reader in dict.fromkeys(graph.users.get(node.output, [])):
         a = reader.attributes
         if reader.op != "Slice" or a.get("axes") != [axis] or set(a.get("steps") or [1]) != {1}:
             return []

@@ -4,31 +4,31 @@ A chain of additions and multiplications by constants right behind the input, wh
 channels or on slices of single channels that are concatenated again, is
 :math:`y_c = s_c x_{\pi(c)} + t_c`. It is brought to one ``Mul`` and one ``Add`` along the channels,
 after a slice for each channel only where :math:`\pi` is not the identity. So the preprocessing
-head can be read off, and two networks that state it differently compare.
+input stage can be read off, and two networks that state it differently compare.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 NOTE = "preprocessing"
 
 
-def run(net: Net) -> None:
-    """Fold the head of every image input."""
-    for tensor in net.inputs:
-        shape = net.shape(tensor)
+def run(graph: MutableGraph) -> None:
+    """Fold the input stage of every image input."""
+    for tensor in graph.inputs:
+        shape = graph.shape(tensor)
         if len(shape) == 4 and 1 <= shape[1] <= 4:
-            _channels(net, tensor)
-            _fold(net, tensor, shape[1])
+            _channels(graph, tensor)
+            _fold(graph, tensor, shape[1])
 
 
 Affine = tuple[list[float], list[float]]
 
 
-def _affine(node: Op, channels: int) -> Affine | None:
+def _affine(node: MutableNode, channels: int) -> Affine | None:
     """Scale and offset of one step, or None."""
     if node.op not in {"Add", "Mul"} or len(node.inputs) != 1 or node.parameters:
         return None
@@ -45,11 +45,11 @@ def _affine(node: Op, channels: int) -> Affine | None:
     return (values, zeros) if node.op == "Mul" else (ones, values)
 
 
-def _chain(net: Net, tensor: str, channels: int) -> tuple[list[Op], Affine]:
+def _chain(graph: MutableGraph, tensor: str, channels: int) -> tuple[list[MutableNode], Affine]:
     """The steps behind a tensor that only they read, and what they compute together."""
-    steps: list[Op] = []
+    steps: list[MutableNode] = []
     scale, offset = [1.0] * channels, [0.0] * channels
-    while (node := net.sole_user(tensor)) is not None:
+    while (node := graph.sole_user(tensor)) is not None:
         step = _affine(node, channels)
         if step is None:
             break
@@ -60,12 +60,12 @@ def _chain(net: Net, tensor: str, channels: int) -> tuple[list[Op], Affine]:
     return steps, (scale, offset)
 
 
-def _fold(net: Net, tensor: str, channels: int) -> None:
-    steps, (scale, offset) = _chain(net, tensor, channels)
+def _fold(graph: MutableGraph, tensor: str, channels: int) -> None:
+    steps, (scale, offset) = _chain(graph, tensor, channels)
     if not steps:
         return
     last = steps[-1]
-    shape, order, name = net.shape(tensor), steps[0].order, steps[0].name
+    shape, order, name = graph.shape(tensor), steps[0].order, steps[0].name
     reader = tensor
     noted = {NOTE} if len(steps) > 1 or last.op == "Add" else set()
     notes = {note for step in steps for note in step.notes} | noted
@@ -75,7 +75,7 @@ def _fold(net: Net, tensor: str, channels: int) -> None:
             attributes: dict[str, Any] = (
                 {"value": values[0]} if same else {"value": values, "axis": 1}
             )
-            made = net.add(
+            made = graph.add(
                 op,
                 name if op == "Mul" else last.name,
                 [reader],
@@ -85,28 +85,28 @@ def _fold(net: Net, tensor: str, channels: int) -> None:
                 notes=notes,
             )
             reader = made.output
-    net.redirect(last.output, reader)
+    graph.redirect(last.output, reader)
     for step in reversed(steps):
-        net.remove(step)
+        graph.remove(step)
 
 
-def _channels(net: Net, tensor: str) -> None:
+def _channels(graph: MutableGraph, tensor: str) -> None:
     """Slices of single channels, each with its own chain, concatenated again."""
-    channels = net.shape(tensor)[1]
-    readers = list(dict.fromkeys(net.users.get(tensor, [])))
+    channels = graph.shape(tensor)[1]
+    readers = list(dict.fromkeys(graph.users.get(tensor, [])))
     if len(readers) != channels or channels < 2:
         return
-    ends: dict[str, tuple[int, list[Op], Affine]] = {}
+    ends: dict[str, tuple[int, list[MutableNode], Affine]] = {}
     for reader in readers:
         a = reader.attributes
         if reader.op != "Slice" or a.get("axes") != [1] or a.get("steps", [1]) != [1]:
             return
         if a["ends"][0] - a["starts"][0] != 1:
             return
-        steps, affine = _chain(net, reader.output, 1)
+        steps, affine = _chain(graph, reader.output, 1)
         end = steps[-1].output if steps else reader.output
         ends[end] = (a["starts"][0], [reader, *steps], affine)
-    join = net.sole_user(next(iter(ends)))
+    join = graph.sole_user(next(iter(ends)))
     if join is None or join.op != "Concat" or join.attributes.get("axis") != 1 or join.parameters:
         return
     if sorted(join.inputs) != sorted(ends):
@@ -117,11 +117,11 @@ def _channels(net: Net, tensor: str) -> None:
     scale = [ends[t][2][0][0] for t in join.inputs]
     offset = [ends[t][2][1][0] for t in join.inputs]
     parts = [node for _, nodes, _ in ends.values() for node in nodes]
-    shape = net.shape(tensor)
-    made = net.add(
+    shape = graph.shape(tensor)
+    made = graph.add(
         "Mul", parts[0].name, [tensor], shape, {"value": scale, "axis": 1}, order=join.order - 0.5
     )
-    net.read(join, [made.output])
-    net.become(join, "Add", {"value": offset, "axis": 1}, NOTE)
+    graph.read(join, [made.output])
+    graph.become(join, "Add", {"value": offset, "axis": 1}, NOTE)
     for node in reversed(parts):
-        net.remove(node)
+        graph.remove(node)

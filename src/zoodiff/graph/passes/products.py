@@ -1,4 +1,4 @@
-r"""One spelling for products of computed tensors.
+r"""One form for products of computed tensors.
 
 :math:`(aX)(bY) = ab\,XY`: a number that multiplies a factor or the product becomes the product's
 ``scale``, as in attention, :math:`\mathrm{softmax}(QK^T / \sqrt d)\,V` (A. Vaswani et al., 2017),
@@ -10,81 +10,81 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 NOTE = "products"
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Take numbers and transpositions into products."""
-    for node in net.of("MatMul"):
+    for node in graph.of("MatMul"):
         if "equation" in node.attributes or len(node.inputs) != 2 or node.parameters:
             continue
         for key in ("transA", "transB"):
             if not node.attributes.get(key):
                 node.attributes.pop(key, None)
         for position in (0, 1):
-            _scaled_factor(net, node, position)
-            _turned_factor(net, node, position)
-            _scaled_factor(net, node, position)
-        _scaled_result(net, node)
+            _scaled_factor(graph, node, position)
+            _turned_factor(graph, node, position)
+            _scaled_factor(graph, node, position)
+        _scaled_result(graph, node)
         if abs(node.attributes.get("scale", 1.0) - 1.0) < 1e-6:
             node.attributes.pop("scale", None)
 
 
-def scales(net: Net) -> None:
+def scales(graph: MutableGraph) -> None:
     """Take numbers into products, so that nothing stands between a product and its factors."""
-    for node in net.of("MatMul"):
+    for node in graph.of("MatMul"):
         if "equation" not in node.attributes and len(node.inputs) == 2 and not node.parameters:
             for position in (0, 1):
-                _scaled_factor(net, node, position)
+                _scaled_factor(graph, node, position)
 
 
-def _number(node: Op | None) -> float | None:
+def _number(node: MutableNode | None) -> float | None:
     if node is None or node.op != "Mul" or len(node.inputs) != 1 or node.parameters:
         return None
     value: Any = node.attributes.get("value")
     return float(value) if isinstance(value, int | float) else None
 
 
-def _scaled_factor(net: Net, node: Op, position: int) -> None:
-    reader, before = node, net.producer.get(node.inputs[position])
+def _scaled_factor(graph: MutableGraph, node: MutableNode, position: int) -> None:
+    reader, before = node, graph.producer.get(node.inputs[position])
     while (  # what only moves elements does not mind
         before is not None
         and before.op in {"Reshape", "Transpose"}
         and not before.parameters
-        and net.sole_user(before.output) is reader
+        and graph.sole_user(before.output) is reader
     ):
-        reader, before = before, net.before(before)
+        reader, before = before, graph.before(before)
     number = _number(before)
-    if before is None or number is None or net.sole_user(before.output) is not reader:
+    if before is None or number is None or graph.sole_user(before.output) is not reader:
         return
     _absorb(node, number, before)
     inputs = [before.inputs[0] if t == before.output else t for t in reader.inputs]
-    net.read(reader, inputs)
-    net.remove(before)
+    graph.read(reader, inputs)
+    graph.remove(before)
 
 
-def _absorb(node: Op, number: float, from_: Op) -> None:
+def _absorb(node: MutableNode, number: float, from_: MutableNode) -> None:
     node.attributes["scale"] = node.attributes.get("scale", 1.0) * number
     node.notes |= from_.notes | {NOTE}
 
 
-def _turned_factor(net: Net, node: Op, position: int) -> None:
+def _turned_factor(graph: MutableGraph, node: MutableNode, position: int) -> None:
     """Take a swap of the last two axes out of the transposition before a factor.
 
     A transposition can be divided in two ways, with a swap behind it or without; the smaller
     remainder is taken. Reshapes that leave the last two axes alone are looked through.
     """
-    outer = net.producer.get(node.inputs[position])
+    outer = graph.producer.get(node.inputs[position])
     turn = outer
-    if outer is not None and outer.op == "Reshape" and _keeps_last_two(net, outer):
-        turn = net.before(outer)
+    if outer is not None and outer.op == "Reshape" and _keeps_last_two(graph, outer):
+        turn = graph.before(outer)
     if turn is None or outer is None or turn.op != "Transpose":
         return
-    if net.sole_user(turn.output) is not (node if turn is outer else outer):
+    if graph.sole_user(turn.output) is not (node if turn is outer else outer):
         return
-    if net.sole_user(outer.output) is not node:
+    if graph.sole_user(outer.output) is not node:
         return
     perm = turn.attributes["perm"]
     swapped = [*perm[:-2], perm[-1], perm[-2]]
@@ -96,34 +96,34 @@ def _turned_factor(net: Net, node: Op, position: int) -> None:
     node.notes.add(NOTE)
     rest = turn.inputs[0]
     if swapped != sorted(perm):
-        shape = [net.shape(rest)[axis] for axis in swapped]
+        shape = [graph.shape(rest)[axis] for axis in swapped]
         attributes = {"perm": swapped}
-        made = net.add(
+        made = graph.add(
             "Transpose", turn.name, [rest], shape, attributes, order=turn.order, notes=turn.notes
         )
         rest = made.output
     if turn is not outer:
-        *lead, rows, columns = net.shape(outer.output)
+        *lead, rows, columns = graph.shape(outer.output)
         shape = [*lead, columns, rows]
-        moved = net.add("Reshape", outer.name, [rest], shape, {"shape": shape}, order=outer.order)
+        moved = graph.add("Reshape", outer.name, [rest], shape, {"shape": shape}, order=outer.order)
         rest = moved.output
     inputs = list(node.inputs)
     inputs[position] = rest
-    net.read(node, inputs)
+    graph.read(node, inputs)
     for left in dict.fromkeys((outer, turn)):
-        net.remove(left)
+        graph.remove(left)
 
 
-def _keeps_last_two(net: Net, node: Op) -> bool:
-    before, after = net.shape(node.inputs[0]), net.shape(node.output)
+def _keeps_last_two(graph: MutableGraph, node: MutableNode) -> bool:
+    before, after = graph.shape(node.inputs[0]), graph.shape(node.output)
     return len(before) >= 2 and len(after) >= 2 and before[-2:] == after[-2:]
 
 
-def _scaled_result(net: Net, node: Op) -> None:
-    after = net.sole_user(node.output)
+def _scaled_result(graph: MutableGraph, node: MutableNode) -> None:
+    after = graph.sole_user(node.output)
     number = _number(after)
     if after is None or number is None:
         return
     _absorb(node, number, after)
-    net.redirect(after.output, node.output)
-    net.remove(after)
+    graph.redirect(after.output, node.output)
+    graph.remove(after)

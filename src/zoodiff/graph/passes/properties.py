@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.operators import OPERATORS
 
 _ORDERS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
@@ -21,31 +21,31 @@ class Property:
     """Something that holds of every node of a network, or does not."""
 
     says: str
-    broken: Callable[[Net, Op], bool]
+    broken: Callable[[MutableGraph, MutableNode], bool]
     """Whether a node breaks it."""
 
-    def breaks(self, net: Net) -> str | None:
+    def breaks(self, graph: MutableGraph) -> str | None:
         """The first node that breaks it, in words; None where it holds."""
-        for node in net.nodes.values():
-            if self.broken(net, node):
+        for node in graph.nodes.values():
+            if self.broken(graph, node):
                 return f"{node.op} {node.name!r:.40} breaks: {self.says}"
         return None
 
 
-def malformed(net: Net) -> str | None:
+def malformed(graph: MutableGraph) -> str | None:
     """What is wrong with the nodes or edges of a network, in words; None for nothing.
 
     Every node is what the schema of its operator says, and reads what an input or a node makes.
     """
-    known = {*net.inputs, *net.producer}
-    for node in net.nodes.values():
+    known = {*graph.inputs, *graph.producer}
+    for node in graph.nodes.values():
         schema = OPERATORS.get(node.op)
         problem = schema.problem(node.attributes, len(node.inputs)) if schema else None
         if problem is None and not known.issuperset(node.inputs):
             problem = "reads what nothing makes"
         if problem:
             return f"{node.op} {node.name!r:.40} {problem}"
-    loose = next((tensor for tensor in net.outputs if tensor not in known), None)
+    loose = next((tensor for tensor in graph.outputs if tensor not in known), None)
     return None if loose is None else f"nothing makes the output {loose!r:.40}"
 
 
@@ -54,7 +54,7 @@ def _known(shape: Iterable[int]) -> bool:
     return bool(extents) and -1 not in extents
 
 
-def _out_of_order(net: Net, node: Op) -> bool:
+def _out_of_order(graph: MutableGraph, node: MutableNode) -> bool:
     target = _ORDERS.get(node.op)
     if target is None:
         return False
@@ -66,7 +66,7 @@ def _out_of_order(net: Net, node: Op) -> bool:
     )
 
 
-def _by_number(net: Net, node: Op) -> bool:
+def _by_number(graph: MutableGraph, node: MutableNode) -> bool:
     value = node.attributes.get("value")
     if node.op not in {"Sub", "Div"} or value is None or node.parameters or len(node.inputs) != 1:
         return False
@@ -74,51 +74,51 @@ def _by_number(net: Net, node: Op) -> bool:
     return not zero and not node.attributes.get("constant_first")
 
 
-def _unnamed_slice(net: Net, node: Op) -> bool:
+def _unnamed_slice(graph: MutableGraph, node: MutableNode) -> bool:
     if node.op != "Slice" or node.parameters or not node.inputs:
         return False
     axes, steps = node.attributes["axes"], node.attributes.get("steps")
     tidy = steps is not None and axes == sorted(set(axes))
-    return _known(net.shape(node.inputs[0])) and not tidy
+    return _known(graph.shape(node.inputs[0])) and not tidy
 
 
-def _unsplit(net: Net, node: Op) -> bool:
+def _unsplit(graph: MutableGraph, node: MutableNode) -> bool:
     sizes = node.attributes.get("split")
     whole = isinstance(sizes, list) and len(sizes) == len(node.outputs)
     return node.op == "Split" and whole and len(node.inputs) == 1
 
 
-def _special_reshape(net: Net, node: Op) -> bool:
+def _special_reshape(graph: MutableGraph, node: MutableNode) -> bool:
     special = node.op in {"Flatten", "Squeeze", "Unsqueeze"}
     plain = len(node.inputs) == 1 and not node.parameters
-    return special and plain and _known(net.shape(node.output))
+    return special and plain and _known(graph.shape(node.output))
 
 
-def _stored(net: Net, node: Op) -> bool:
+def _stored(graph: MutableGraph, node: MutableNode) -> bool:
     between = node.op in {"QuantizeLinear", "DequantizeLinear"} and bool(node.inputs)
     return between and node.attributes.get("scale") is not None
 
 
-def _reads_channels_last(net: Net, node: Op) -> bool:
-    inputs = (net.tensors[name] for name in node.inputs if name in net.inputs)
+def _reads_channels_last(graph: MutableGraph, node: MutableNode) -> bool:
+    inputs = (graph.tensors[name] for name in node.inputs if name in graph.inputs)
     return any(tensor.channels_last for tensor in inputs)
 
 
 WEIGHTS_IN_ORDER = Property("weights have one order of axes", _out_of_order)
 LINEAR_AXES = Property(
     "linear layers say their axis",
-    lambda net, node: node.op == "Gemm" and bool(node.inputs) and "axis" not in node.attributes,
+    lambda graph, node: node.op == "Gemm" and bool(node.inputs) and "axis" not in node.attributes,
 )
 NO_STORED_INTEGERS = Property("integers are the numbers that they stand for", _stored)
 SUMS_AND_PRODUCTS = Property("differences and quotients with numbers are sums", _by_number)
-NO_NEGATIONS = Property("negations are products", lambda net, node: node.op == "Neg")
+NO_NEGATIONS = Property("negations are products", lambda graph, node: node.op == "Neg")
 SLICES_IN_ORDER = Property("slices name axes in order, with steps", _unnamed_slice)
 NO_SPLITS = Property("splits are slices", _unsplit)
 ONE_RESHAPE = Property("what only changes the shape is a Reshape", _special_reshape)
 CHANNELS_FIRST = Property("images enter channels first", _reads_channels_last)
 TRUE_FLAGS = Property(
     "products name transposed factors only",
-    lambda net, node: (
+    lambda graph, node: (
         node.op == "MatMul"
         and "equation" not in node.attributes
         and len(node.inputs) == 2

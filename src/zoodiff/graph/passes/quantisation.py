@@ -10,55 +10,55 @@ leave rectifiers out for that.
 
 from __future__ import annotations
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 NOTE = "quantisation"
 _MARKED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 _BOUNDS = {"int8": (-128, 127), "uint8": (0, 255)}
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Drop the nodes that change between numbers, mark the layers between them."""
-    for node in net.of(*_MARKED):
-        sources = [net.producer.get(tensor) for tensor in node.inputs]
+    for node in graph.of(*_MARKED):
+        sources = [graph.producer.get(tensor) for tensor in node.inputs]
         if any(source is not None and source.op == "DequantizeLinear" for source in sources):
             node.attributes["quantized"] = True
-    for node in net.nodes.values():
+    for node in graph.nodes.values():
         if "quantized" in node.attributes and node.op not in _MARKED:
             del node.attributes["quantized"]
-    for node in net.of("QuantizeLinear"):
-        _rectified(net, node)
-    for node in net.of("DequantizeLinear", "QuantizeLinear"):
+    for node in graph.of("QuantizeLinear"):
+        _rectified(graph, node)
+    for node in graph.of("DequantizeLinear", "QuantizeLinear"):
         if node.inputs and node.attributes.get("scale") is not None:
-            _dropped(net, node)
+            _dropped(graph, node)
 
 
-def _dropped(net: Net, node: Op) -> None:
-    for user in net.users.get(node.output, []):
+def _dropped(graph: MutableGraph, node: MutableNode) -> None:
+    for user in graph.users.get(node.output, []):
         user.notes.add(NOTE)
-    net.bypass(node)
+    graph.bypass(node)
 
 
-def _rectified(net: Net, node: Op) -> None:
+def _rectified(graph: MutableGraph, node: MutableNode) -> None:
     """Spell out the clamp of a computed value."""
-    tensor, scale = net.tensors[node.output], node.attributes.get("scale")
+    tensor, scale = graph.tensors[node.output], node.attributes.get("scale")
     bounds = _BOUNDS.get(tensor.dtype)
-    if scale is None or bounds is None or not node.inputs or net.before(node) is None:
+    if scale is None or bounds is None or not node.inputs or graph.before(node) is None:
         return
     found = rectifier(scale, node.attributes.get("zero_point") or 0, bounds)
     if found is None:
         return
     op, attributes = found
-    made = net.add(
+    made = graph.add(
         op,
         f"{node.name}/{op.lower()}",
         node.inputs,
-        net.shape(node.inputs[0]),
+        graph.shape(node.inputs[0]),
         attributes,
         order=node.order - 0.25,
         notes=[NOTE],
     )
-    net.read(node, [made.output])
+    graph.read(node, [made.output])
 
 
 def rectifier(

@@ -1,4 +1,4 @@
-r"""One spelling for what moves values without computing.
+r"""One form for what moves values without computing.
 
 ``Flatten``, ``Squeeze`` and ``Unsqueeze`` are reshapes; a reshape of a reshape is one reshape. A
 transposition that moves only axes of extent 1 is a reshape. ``Gather`` of one index is a slice of
@@ -10,51 +10,51 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 NOTE = "shapes"
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Rewrite to Reshape and Slice."""
-    for node in net.of("Gather"):
-        _select(net, node)
-    for node in net.of("Split"):
-        _split(net, node)
-    for node in net.of("Slice"):
-        _bounds(net, node)
-    for node in net.of("Slice"):
-        _merge(net, node)
-    for node in net.of("Pad"):
+    for node in graph.of("Gather"):
+        _select(graph, node)
+    for node in graph.of("Split"):
+        _split(graph, node)
+    for node in graph.of("Slice"):
+        _bounds(graph, node)
+    for node in graph.of("Slice"):
+        _merge(graph, node)
+    for node in graph.of("Pad"):
         _padded_axes(node)
-    for node in net.of("ReduceMax", "ReduceMean", "ReduceSum"):
-        _of_single_elements(net, node)
-    _reshapes(net)
+    for node in graph.of("ReduceMax", "ReduceMean", "ReduceSum"):
+        _of_single_elements(graph, node)
+    _reshapes(graph)
 
 
-def _reshapes(net: Net) -> None:
-    for node in net.of("Flatten", "Squeeze", "Unsqueeze", "Reshape"):
-        shape = net.shape(node.output)
+def _reshapes(graph: MutableGraph) -> None:
+    for node in graph.of("Flatten", "Squeeze", "Unsqueeze", "Reshape"):
+        shape = graph.shape(node.output)
         if shape and -1 not in shape and len(node.inputs) == 1 and not node.parameters:
             node.op, node.attributes = "Reshape", {"shape": list(shape)}
-            net.kinds["Reshape"] = net.kinds.get("Reshape", 0) + 1
-    for node in net.of("Reshape"):
-        before = net.before(node)
+            graph.kinds["Reshape"] = graph.kinds.get("Reshape", 0) + 1
+    for node in graph.of("Reshape"):
+        before = graph.before(node)
         if before is not None and before.op == "Reshape" and not before.parameters:
-            net.read(node, before.inputs)
-            if not net.users.get(before.output) and before.output not in net.outputs:
-                net.remove(before)
-    for node in net.of("Reshape"):
-        if net.shape(node.inputs[0]) == net.shape(node.output) and not node.parameters:
-            net.bypass(node)
+            graph.read(node, before.inputs)
+            if not graph.users.get(before.output) and before.output not in graph.outputs:
+                graph.remove(before)
+    for node in graph.of("Reshape"):
+        if graph.shape(node.inputs[0]) == graph.shape(node.output) and not node.parameters:
+            graph.bypass(node)
 
 
-def after_layout(net: Net) -> None:
+def after_layout(graph: MutableGraph) -> None:
     """The same once more, and transpositions that only move axes of extent 1."""
-    for node in net.of("Transpose"):
-        if moves_only_ones(net.shape(node.inputs[0]), node.attributes["perm"]):
-            net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
-    run(net)
+    for node in graph.of("Transpose"):
+        if moves_only_ones(graph.shape(node.inputs[0]), node.attributes["perm"]):
+            graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
+    run(graph)
 
 
 def moves_only_ones(shape: Any, perm: Any) -> bool:
@@ -65,25 +65,25 @@ def moves_only_ones(shape: Any, perm: Any) -> bool:
     return wide == sorted(wide)
 
 
-def _select(net: Net, node: Op) -> None:
+def _select(graph: MutableGraph, node: MutableNode) -> None:
     index = node.attributes.get("index")
-    _everything(net, node)
+    _everything(graph, node)
     if index is None or len(node.inputs) != 1 or node.parameters:
         return
-    axis, shape = node.attributes["axis"], net.shape(node.inputs[0])
+    axis, shape = node.attributes["axis"], graph.shape(node.inputs[0])
     if not shape or -1 in shape:
         return
     first = index % shape[axis]
     kept = (*shape[:axis], 1, *shape[axis + 1 :])
     bounds = {"axes": [axis], "starts": [first], "ends": [first + 1], "steps": [1]}
-    piece = net.add("Slice", node.name, node.inputs, kept, bounds, order=node.order)
-    net.read(node, [piece.output])
-    net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
+    piece = graph.add("Slice", node.name, node.inputs, kept, bounds, order=node.order)
+    graph.read(node, [piece.output])
+    graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
 
 
-def _merge(net: Net, node: Op) -> None:
+def _merge(graph: MutableGraph, node: MutableNode) -> None:
     """A slice of a slice along other axes is one slice."""
-    before = net.before(node)
+    before = graph.before(node)
     if before is None or before.op != "Slice" or before.parameters or node.parameters:
         return
     one, other = before.attributes, node.attributes
@@ -93,10 +93,10 @@ def _merge(net: Net, node: Op) -> None:
     rows = sorted(zip(*([*one[key], *other[key]] for key in keys), strict=True))
     columns = [list(column) for column in zip(*rows, strict=True)]
     node.attributes = dict(zip(keys, columns, strict=True))
-    net.read(node, before.inputs)
+    graph.read(node, before.inputs)
 
 
-def _padded_axes(node: Op) -> None:
+def _padded_axes(node: MutableNode) -> None:
     """Name only the axes that are padded."""
     axes, pads = node.attributes.get("axes"), node.attributes.get("pads")
     if axes is None or pads is None or len(pads) != 2 * len(axes):
@@ -107,24 +107,24 @@ def _padded_axes(node: Op) -> None:
     node.attributes["axes"] = [axes[i] for i in kept]
 
 
-def _of_single_elements(net: Net, node: Op) -> None:
+def _of_single_elements(graph: MutableGraph, node: MutableNode) -> None:
     """A mean, sum or maximum over axes of extent 1."""
-    axes, shape = node.attributes.get("axes"), net.shape(node.inputs[0]) if node.inputs else ()
+    axes, shape = node.attributes.get("axes"), graph.shape(node.inputs[0]) if node.inputs else ()
     if isinstance(axes, list) and shape and all(shape[axis] == 1 for axis in axes):
-        net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
+        graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
 
 
-def _everything(net: Net, node: Op) -> None:
+def _everything(graph: MutableGraph, node: MutableNode) -> None:
     """A Gather of all indices in order moves nothing."""
     chosen, axis = node.attributes.get("indices"), node.attributes.get("axis")
     if chosen is None or len(node.inputs) != 1 or node.parameters:
         return
-    shape = net.shape(node.inputs[0])
+    shape = graph.shape(node.inputs[0])
     if shape and axis is not None and chosen == list(range(shape[axis])):
-        net.become(node, "Reshape", {"shape": list(net.shape(node.output))}, NOTE)
+        graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
 
 
-def _split(net: Net, node: Op) -> None:
+def _split(graph: MutableGraph, node: MutableNode) -> None:
     axis, sizes = node.attributes.get("axis"), node.attributes.get("split")
     if not isinstance(sizes, list) or len(sizes) != len(node.outputs) or len(node.inputs) != 1:
         return
@@ -132,16 +132,16 @@ def _split(net: Net, node: Op) -> None:
     for position, (output, size) in enumerate(zip(list(node.outputs), sizes, strict=True)):
         bounds = {"axes": [axis], "starts": [start], "ends": [start + size], "steps": [1]}
         order = node.order + position / (len(sizes) + 1)
-        piece = net.add(
-            "Slice", node.name, node.inputs, net.shape(output), bounds, order=order, notes=[NOTE]
+        piece = graph.add(
+            "Slice", node.name, node.inputs, graph.shape(output), bounds, order=order, notes=[NOTE]
         )
-        net.redirect(output, piece.output)
+        graph.redirect(output, piece.output)
         start += size
-    net.remove(node)
+    graph.remove(node)
 
 
-def _bounds(net: Net, node: Op) -> None:
-    a, shape = node.attributes, net.shape(node.inputs[0])
+def _bounds(graph: MutableGraph, node: MutableNode) -> None:
+    a, shape = node.attributes, graph.shape(node.inputs[0])
     if not shape or -1 in shape or "axes" not in a or node.parameters:
         return
     steps = a.get("steps") or [1] * len(a["axes"])
@@ -155,4 +155,4 @@ def _bounds(net: Net, node: Op) -> None:
     columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
     node.attributes = dict(zip(("axes", "starts", "ends", "steps"), columns, strict=True))
     if not rows:
-        net.bypass(node)
+        graph.bypass(node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 _DEPTH = 64
 _ALWAYS = frozenset({"Abs", "Exp", "HardSigmoid", "Relu", "Sigmoid", "Softmax", "Softplus", "Sqrt"})
@@ -32,7 +32,7 @@ _IF_INPUTS = frozenset(
 """Operators whose result is not negative where none of their inputs is."""
 
 
-def never_negative(net: Net, tensor: str) -> bool:
+def never_negative(graph: MutableGraph, tensor: str) -> bool:
     """Whether a tensor is known to hold no negative number.
 
     A MaxPool's padding never wins and an average of nothing negative is not negative, so both
@@ -45,7 +45,7 @@ def never_negative(net: Net, tensor: str) -> bool:
         if name in seen:
             continue
         seen.add(name)
-        node = net.producer.get(name)
+        node = graph.producer.get(name)
         if node is None or len(seen) > _DEPTH:
             return False
         if _positive(node):
@@ -56,7 +56,7 @@ def never_negative(net: Net, tensor: str) -> bool:
     return True
 
 
-def _positive(node: Op) -> bool:
+def _positive(node: MutableNode) -> bool:
     if node.op == "Clip":
         low = node.attributes.get("min")
         return low is not None and low >= 0
@@ -65,7 +65,7 @@ def _positive(node: Op) -> bool:
     return node.op in _ALWAYS
 
 
-def _values_fit(node: Op) -> bool:
+def _values_fit(node: MutableNode) -> bool:
     value = node.attributes.get("value")
     if value is None:
         return True

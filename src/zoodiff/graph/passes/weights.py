@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import prod
 
 from zoodiff.graph.ir import Parameter
-from zoodiff.graph.mutable import Net, Op
+from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.passes.parameters import reshaped, transposed
 
 NOTE = "weights"
@@ -21,23 +21,23 @@ _MOVES = frozenset({"Expand", "Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 COMPUTED = ("computed", ())
 
 
-def run(net: Net) -> None:
+def run(graph: MutableGraph) -> None:
     """Fold subgraphs of weights, from the weights on."""
-    if all(node.inputs for node in net.nodes.values()):
+    if all(node.inputs for node in graph.nodes.values()):
         return
-    for node in net.in_order():
+    for node in graph.in_order():
         if node.inputs or len(node.outputs) != 1 or not node.parameters:
             continue
-        made = _result(net, node)
-        for user in list(dict.fromkeys(net.users.get(node.output, []))):
-            _hand_over(net, node, user, made)
-        if not net.users.get(node.output) and node.output not in net.outputs:
-            net.remove(node)
+        made = _result(graph, node)
+        for user in list(dict.fromkeys(graph.users.get(node.output, []))):
+            _hand_over(graph, node, user, made)
+        if not graph.users.get(node.output) and node.output not in graph.outputs:
+            graph.remove(node)
 
 
-def _result(net: Net, node: Op) -> Parameter:
+def _result(graph: MutableGraph, node: MutableNode) -> Parameter:
     """The weight that a node makes of its own."""
-    first, shape = node.parameters[0], net.shape(node.output)
+    first, shape = node.parameters[0], graph.shape(node.output)
     plain = len(node.parameters) == 1 and first.view[-1:] != (COMPUTED,)
     if plain and node.op in _MOVES and prod(shape) == first.size:
         return replace(reshaped(first, shape), role="constant")
@@ -46,7 +46,7 @@ def _result(net: Net, node: Op) -> Parameter:
     return Parameter(first.name, shape, first.trainable, first.dtype, "constant", "", (COMPUTED,))
 
 
-def _hand_over(net: Net, node: Op, user: Op, made: Parameter) -> None:
+def _hand_over(graph: MutableGraph, node: MutableNode, user: MutableNode, made: Parameter) -> None:
     """Give a reader the weight in the place of the tensor."""
     kept = [tensor for tensor in user.inputs if tensor != node.output]
     if user.op in _READERS and kept and user.parameters:
@@ -60,4 +60,4 @@ def _hand_over(net: Net, node: Op, user: Op, made: Parameter) -> None:
         user.attributes["constant_first"] = True
     user.parameters = [*user.parameters, made]
     user.notes.add(NOTE)
-    net.read(user, kept)
+    graph.read(user, kept)

@@ -1,8 +1,8 @@
 r"""A ratio of latencies taken apart: architecture, framework, and what is inside one network only.
 
 With :math:`t` the latency in an entry's own framework, :math:`u` that of the same network in one
-common runtime, and :math:`s` that of the network in the common runtime without what is inside it
-and not inside the other,
+reference runtime, and :math:`s` that of the network in the reference runtime without what is inside
+it and not inside the other,
 
 .. math::
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RatioParts:
-    """Factors of one ratio, each with its interval; where no common runtime is, the total alone."""
+    """Factors of one ratio with intervals; without reference runs, only ``total``."""
 
     total: Estimate
     architecture: Estimate | None = None
@@ -88,7 +88,7 @@ def parts(
 
     Each argument is a pair of processes -> (rounds,) latencies. A side of ``stripped`` that is the
     very object of ``common`` lacks nothing; ``stripped`` None says so of both. ``common`` None
-    means that there is no common runtime, for ``reason``. Raises ValueError where rounds do not
+    means that there is no reference runtime, for ``reason``. Raises ValueError where rounds do not
     fit each other.
     """
     import numpy as np
@@ -96,7 +96,9 @@ def parts(
     t = [_logs(side) for side in native]
     total = [a - b for a, b in _together(*t)]
     if common is None:
-        return RatioParts(_ratio(estimator, total), reason=reason or "there is no common runtime")
+        return RatioParts(
+            _ratio(estimator, total), reason=reason or "there is no reference runtime"
+        )
     u = [_logs(side) for side in common]
     s = [_logs(side) for side in (stripped or common)]
     architecture = [a - b for a, b in _together(*s)]

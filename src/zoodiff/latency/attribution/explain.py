@@ -1,8 +1,8 @@
-"""Why latencies differ: the same networks once more in a common runtime, in the same schedule.
+"""Explain latency ratios by timing the same networks in a reference runtime, in the same rounds.
 
-The architectures, the frameworks and what is inside one network only each have their factor
-(``decomposition.py``), layers their share of the difference (``layer_profile.py``), and each
-network its distance from what the machine can do (``roofline.py``).
+Architecture, framework and pre/post-processing inside one network each get a factor
+(``decomposition.py``), layers a share of the difference (``layer_profile.py``), and each network
+its distance from the peaks of the machine (``roofline.py``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from zoodiff.architecture.diff import diff
-from zoodiff.engines.local import LocalEngine
-from zoodiff.equivalence.reference_runtime import Prepared, prepared_all
+from zoodiff.engines.pool import WorkerPool
+from zoodiff.equivalence.reference_runtime import ReferenceModel, reference_models
 from zoodiff.errors import ZoodiffError
 from zoodiff.graph.cost import count
 from zoodiff.host.peaks import Peaks, measure_peaks
@@ -24,35 +24,35 @@ from zoodiff.latency.attribution.decomposition import RatioParts
 from zoodiff.latency.attribution.layer_profile import LatencyProfile, profile_pair
 from zoodiff.latency.attribution.roofline import Roofline, roofline
 from zoodiff.latency.benchmark import Measured
-from zoodiff.latency.subject import Contestant
+from zoodiff.latency.subject import TimedEntry
 from zoodiff.stats import ratios
 from zoodiff.zoos.runtime.modes import on_device
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Contestants, their files in the common runtime, and who times those."""
+class ReferenceSetup:
+    """Timed entries and their models in the reference runtime."""
 
-    contestants: tuple[Contestant, ...]
-    prepared: tuple[Prepared, ...]
-    """One of each contestant; of one entry in several modes, the same."""
+    subjects: tuple[TimedEntry, ...]
+    models: tuple[ReferenceModel, ...]
+    """One per entry, in the same order; the modes of one entry share a model."""
 
     @property
-    def companions(self) -> tuple[Contestant, ...]:
-        """Who is timed beside the contestants."""
-        return reference_runs.companions(self.contestants, self.prepared)
+    def references(self) -> tuple[TimedEntry, ...]:
+        """The reference models as entries to time in the same run."""
+        return reference_runs.reference_entries(self.subjects, self.models)
 
     def macs(self) -> dict[str, int]:
-        """Multiply-accumulates of one image, by the contestant's name, as far as known."""
+        """Multiply-accumulates per image, by entry name, for every entry with a known graph."""
         return {
             one.name: int(count(files.graph).macs)
-            for one, files in zip(self.contestants, self.prepared, strict=True)
+            for one, files in zip(self.subjects, self.models, strict=True)
             if files.graph is not None
         }
 
 
 @dataclass(frozen=True)
-class PairWhy:
+class PairAttribution:
     """Why the latencies of a pair differ."""
 
     first: str
@@ -74,10 +74,10 @@ class PairWhy:
 
 
 @dataclass(frozen=True)
-class Reasons:
-    """Everything that says why; empty where nobody asked."""
+class Attribution:
+    """Attribution of every latency ratio of a run; empty if it was not requested."""
 
-    pairs: tuple[PairWhy, ...] = ()
+    pairs: tuple[PairAttribution, ...] = ()
     peaks: Peaks | None = None
     rooflines: tuple[Roofline, ...] = ()
 
@@ -92,55 +92,57 @@ class Reasons:
         }
 
 
-def reasons(engine: LocalEngine, found: Beside, measured: Measured) -> Reasons:
-    """Take all pairs of a run apart, and hold each network to the peaks of this machine."""
-    pairs = tuple(explain(engine, found, measured))
+def attribute(engine: WorkerPool, found: ReferenceSetup, measured: Measured) -> Attribution:
+    """Decompose the ratio of every pair and compare each network with the machine's peaks."""
+    pairs = tuple(attribute_pairs(engine, found, measured))
     peaks, lines = rooflines(engine, found, measured)
-    return Reasons(pairs, peaks, tuple(lines))
+    return Attribution(pairs, peaks, tuple(lines))
 
 
-def beside(
-    engine: LocalEngine, contestants: Sequence[Contestant], folder: Path, seed: int
-) -> Beside:
-    """Bring the entries of contestants to the common runtime, as files in a folder that exists.
+def prepare_references(
+    engine: WorkerPool, subjects: Sequence[TimedEntry], folder: Path, seed: int
+) -> ReferenceSetup:
+    """Export every entry to the reference runtime, as files in an existing folder.
 
-    What cannot be brought there has a reason in its ``Prepared``, as has what runs on a device: the
-    common runtime and the peaks are the CPU's. Nothing is raised for it.
+    An entry that cannot be exported, or that runs on a CUDA device (the reference runtime and the
+    peaks are those of the CPU), gets a ``ReferenceModel`` with a reason; no error is raised.
     """
     entries = {
-        str(one.entry.ref): one.entry for one in contestants if not on_device(one.scope.mode)
+        str(one.entry.ref): one.entry for one in subjects if not on_device(one.conditions.mode)
     }
-    batch = contestants[0].scope.batch
-    made = prepared_all(engine, list(entries.values()), folder, batch=batch, seed=seed)
+    batch = subjects[0].conditions.batch
+    made = reference_models(engine, list(entries.values()), folder, batch=batch, seed=seed)
     by_entry = dict(zip(entries, made, strict=True))
     elsewhere = {
-        one.name: Prepared(
+        one.name: ReferenceModel(
             str(one.entry.ref),
             batch,
-            reason=f"{one.name} runs on a CUDA device, and the common runtime on the CPU",
+            reason=f"{one.name} runs on a CUDA device, and the reference runtime on the CPU",
         )
-        for one in contestants
-        if on_device(one.scope.mode)
+        for one in subjects
+        if on_device(one.conditions.mode)
     }
-    found = (elsewhere.get(one.name) or by_entry[str(one.entry.ref)] for one in contestants)
-    return Beside(tuple(contestants), tuple(found))
+    found = (elsewhere.get(one.name) or by_entry[str(one.entry.ref)] for one in subjects)
+    return ReferenceSetup(tuple(subjects), tuple(found))
 
 
-def explain(engine: LocalEngine, found: Beside, measured: Measured) -> Iterator[PairWhy]:
-    """Take every pair that was measured apart, and profile its layers."""
-    sides = list(zip(found.contestants, found.prepared, strict=True))
+def attribute_pairs(
+    engine: WorkerPool, found: ReferenceSetup, measured: Measured
+) -> Iterator[PairAttribution]:
+    """Decompose the ratio of every measured pair and profile its layers."""
+    sides = list(zip(found.subjects, found.models, strict=True))
     for (first, one), (second, other) in combinations(sides, 2):
-        if any(measured.course(c.name) is None for c in (first, second)):
+        if any(measured.samples_of(c.name) is None for c in (first, second)):
             continue
         parts = reference_runs.parts_of(measured, first, second, (one, other))
         profile, reason = None, parts.reason
         if not reason and first.entry != second.entry:
-            profile, reason = _profile(engine, (one, other), first.scope.threads)
-        yield PairWhy(first.name, second.name, parts, profile, reason)
+            profile, reason = _profile(engine, (one, other), first.conditions.threads)
+        yield PairAttribution(first.name, second.name, parts, profile, reason)
 
 
 def _profile(
-    engine: LocalEngine, both: tuple[Prepared, Prepared], threads: int
+    engine: WorkerPool, both: tuple[ReferenceModel, ReferenceModel], threads: int
 ) -> tuple[LatencyProfile | None, str]:
     a, b = both
     if a.source is None or b.source is None:
@@ -153,18 +155,18 @@ def _profile(
 
 
 def rooflines(
-    engine: LocalEngine, found: Beside, measured: Measured
+    engine: WorkerPool, found: ReferenceSetup, measured: Measured
 ) -> tuple[Peaks | None, list[Roofline]]:
-    """Each contestant against the peaks of this machine; nothing where these cannot be had."""
+    """Compare each entry with the machine's peaks; empty if the peaks cannot be measured."""
     known = [
         (one, files.graph)
-        for one, files in zip(found.contestants, found.prepared, strict=True)
-        if files.graph is not None and measured.course(one.name) is not None
+        for one, files in zip(found.subjects, found.models, strict=True)
+        if files.graph is not None and measured.samples_of(one.name) is not None
     ]
     if not known:
         return None, []
     try:
-        peaks = measure_peaks(engine, threads=known[0][0].scope.threads)
+        peaks = measure_peaks(engine, threads=known[0][0].conditions.threads)
     except ZoodiffError:
         return None, []
     return peaks, [
@@ -172,14 +174,14 @@ def rooflines(
             graph,
             one.name,
             peaks,
-            batch=one.scope.batch,
+            batch=one.conditions.batch,
             native_ms=_milliseconds(measured, one.name),
-            common_ms=_milliseconds(measured, reference_runs.common(one)),
+            reference_ms=_milliseconds(measured, reference_runs.whole(one)),
         )
         for one, graph in known
     ]
 
 
 def _milliseconds(measured: Measured, name: str) -> float | None:
-    course = measured.course(name)
-    return ratios.latency(course.medians).value if course else None
+    samples = measured.samples_of(name)
+    return ratios.latency(samples.medians).value if samples else None

@@ -1,4 +1,4 @@
-"""In which layers the difference of two latencies sits, in the common runtime.
+"""In which layers the difference of two latencies sits, in the reference runtime.
 
 The runtime's profiler times operators, after it merged some of them. Names lead each operator back
 to a node of the canonical graph and so to a layer, and layers of the two networks are aligned. A
@@ -16,8 +16,8 @@ from statistics import median
 from typing import Any, Literal
 
 from zoodiff.architecture.diff import Diff
-from zoodiff.engines.local import LocalEngine
-from zoodiff.equivalence.reference_runtime import Prepared, as_entry
+from zoodiff.engines.pool import WorkerPool
+from zoodiff.equivalence.reference_runtime import ReferenceModel, as_entry
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.cost import macs_of
 from zoodiff.graph.ir import Graph, Node
@@ -121,9 +121,9 @@ class LatencyProfile:
 
 
 def profile_pair(
-    engine: LocalEngine,
+    engine: WorkerPool,
     diff: Diff,
-    prepared: tuple[Prepared, Prepared],
+    models: tuple[ReferenceModel, ReferenceModel],
     *,
     threads: int = 1,
     runs: int = 10,
@@ -134,12 +134,12 @@ def profile_pair(
 
     ``diff`` is theirs. Raises MeasurementError where one of them has no file, or cannot be run.
     """
-    for one in prepared:
+    for one in models:
         if one.full is None or one.graph is None:
             raise MeasurementError(f"{one.entry} has no profile: {one.reason}")
     answers: tuple[list[Profiled], list[Profiled]] = ([], [])
     for _ in range(blocks):
-        for one, into in zip(prepared, answers, strict=True):
+        for one, into in zip(models, answers, strict=True):
             assert one.full is not None
             worker = engine.worker(as_entry(one.full).worker, "profile", threads=threads)
             into.append(
@@ -148,9 +148,9 @@ def profile_pair(
                     doing=f"profiling {one.entry}",
                 )
             )
-    graphs = [one.graph for one in prepared]
+    graphs = [one.graph for one in models]
     assert graphs[0] is not None and graphs[1] is not None
-    return profile_of(diff, (graphs[0], graphs[1]), answers, batch=prepared[0].batch)
+    return profile_of(diff, (graphs[0], graphs[1]), answers, batch=models[0].batch)
 
 
 @dataclass(frozen=True)

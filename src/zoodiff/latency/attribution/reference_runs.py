@@ -1,4 +1,4 @@
-"""What is timed beside two entries, so that the ratio of their latencies can be taken apart."""
+"""Reference models timed in the same run, used to decompose a latency ratio."""
 
 from __future__ import annotations
 
@@ -6,76 +6,76 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zoodiff.equivalence.reference_runtime import Prepared, as_entry
+from zoodiff.equivalence.reference_runtime import ReferenceModel, as_entry
 from zoodiff.latency.attribution.decomposition import RatioParts, parts
-from zoodiff.latency.benchmark import Course, Measured
-from zoodiff.latency.subject import Contestant
+from zoodiff.latency.benchmark import Measured, Samples
+from zoodiff.latency.subject import TimedEntry
 
 if TYPE_CHECKING:
     from zoodiff.stats.ratios import Rounds
 
 
-def companions(
-    contestants: Sequence[Contestant], prepared: Sequence[Prepared]
-) -> tuple[Contestant, ...]:
-    """The common-runtime files of entries as contestants of the same scope.
+def reference_entries(
+    subjects: Sequence[TimedEntry], models: Sequence[ReferenceModel]
+) -> tuple[TimedEntry, ...]:
+    """Return the reference models of the entries as entries, under the same conditions.
 
-    ``prepared`` belong to ``contestants`` one by one and are for their batch size. Of several
-    contestants of one entry, in several modes, the first brings the files.
+    ``models`` are in the order of ``subjects`` and for their batch size. An entry timed in several
+    modes is returned once.
     """
-    found: dict[str, Contestant] = {}
-    for one, files in zip(contestants, prepared, strict=True):
-        scope = replace(one.scope, mode="")
-        for path, name in ((files.full, common(one)), (files.stripped, stripped(one))):
+    found: dict[str, TimedEntry] = {}
+    for one, files in zip(subjects, models, strict=True):
+        conditions = replace(one.conditions, mode="")
+        for path, name in ((files.full, whole(one)), (files.stripped, stripped(one))):
             if path is not None and name not in found:
-                found[name] = Contestant(name, as_entry(path), scope)
+                found[name] = TimedEntry(name, as_entry(path), conditions)
     return tuple(found.values())
 
 
-def common(one: Contestant) -> str:
-    """Name of an entry's companion: the whole network in the common runtime."""
-    return f"{one.entry.ref} (common runtime)"
+def whole(one: TimedEntry) -> str:
+    """Name of an entry's reference run with the whole network."""
+    return f"{one.entry.ref} (reference runtime)"
 
 
-def stripped(one: Contestant) -> str:
-    """Name of an entry's companion without what is inside it and not inside the others."""
-    return f"{one.entry.ref} (common runtime, stripped)"
+def stripped(one: TimedEntry) -> str:
+    """Name of an entry's reference run without the pre/post-processing that only it contains."""
+    return f"{one.entry.ref} (reference runtime, stripped)"
 
 
 def parts_of(
     measured: Measured,
-    a: Contestant,
-    b: Contestant,
-    prepared: tuple[Prepared, Prepared],
+    a: TimedEntry,
+    b: TimedEntry,
+    models: tuple[ReferenceModel, ReferenceModel],
 ) -> RatioParts:
-    """The ratio of two contestants' latencies taken apart, from a run with their companions.
+    """Decompose the latency ratio of two entries, from a run that has their reference runs.
 
-    Where a companion is missing the parts have a reason. Raises ValueError where one of the two
-    contestants was not measured.
+    If a reference run is missing, the result has a reason. Raises ValueError if one of the two
+    entries was not measured.
     """
-    native = tuple(_course(measured, one) for one in (a, b))
+    native = tuple(_samples(measured, one) for one in (a, b))
     if native[0] is None or native[1] is None:
         raise ValueError(f"{a.name} and {b.name} were not both measured")
     rounds: tuple[Rounds, Rounds] = (native[0].rounds, native[1].rounds)
-    whole, bare = [], []
-    for one, files in zip((a, b), prepared, strict=True):
+    wholes, bares = [], []
+    for one, files in zip((a, b), models, strict=True):
         if files.full is None:
             return parts(rounds, None, None, reason=files.reason)
-        full = measured.course(common(one))
-        less = measured.course(stripped(one)) if files.stripped is not None else full
+        full = measured.samples_of(whole(one))
+        less = measured.samples_of(stripped(one)) if files.stripped is not None else full
         if full is None or less is None:
             return parts(rounds, None, None, reason=_failure(measured, one))
-        whole.append(full.rounds)
-        bare.append(less.rounds)
-    inside = prepared[0].inside, prepared[1].inside
-    return parts(rounds, (whole[0], whole[1]), (bare[0], bare[1]), inside=inside)
+        wholes.append(full.rounds)
+        bares.append(less.rounds)
+    inside = models[0].inside, models[1].inside
+    return parts(rounds, (wholes[0], wholes[1]), (bares[0], bares[1]), inside=inside)
 
 
-def _course(measured: Measured, one: Contestant) -> Course | None:
-    return measured.course(one.name)
+def _samples(measured: Measured, one: TimedEntry) -> Samples | None:
+    return measured.samples_of(one.name)
 
 
-def _failure(measured: Measured, one: Contestant) -> str:
-    names = {common(one), stripped(one)}
+def _failure(measured: Measured, one: TimedEntry) -> str:
+    names = {whole(one), stripped(one)}
     found = next((reason for failed, reason in measured.failures if failed.name in names), None)
-    return found or f"{one.entry.ref} was not measured in the common runtime"
+    return found or f"{one.entry.ref} was not measured in the reference runtime"

@@ -57,8 +57,8 @@ class Roofline:
     """MACs a second."""
     native_ms: float | None = None
     """Latency of a batch in its own framework."""
-    common_ms: float | None = None
-    """Latency of a batch in the common runtime."""
+    reference_ms: float | None = None
+    """Latency of a batch in the reference runtime."""
 
     @property
     def macs(self) -> int:
@@ -111,7 +111,7 @@ class Roofline:
             "roof_ms": self.roof_ms,
             "memory_share": self.memory_share,
             "attained_native": self.attained(self.native_ms),
-            "attained_common": self.attained(self.common_ms),
+            "attained_reference": self.attained(self.reference_ms),
         }
 
 
@@ -122,7 +122,7 @@ def roofline(
     *,
     batch: int = 1,
     native_ms: float | None = None,
-    common_ms: float | None = None,
+    reference_ms: float | None = None,
 ) -> Roofline:
     """The roof of a canonical graph, and how near the latencies of a batch come to it."""
     found = []
@@ -131,7 +131,7 @@ def roofline(
         moved = traffic_of(graph, nodes, batch=batch)
         if macs or moved.total:
             found.append(_roof(layer, macs, moved, peaks))
-    return Roofline(entry, batch, tuple(found), peaks.macs_per_second, native_ms, common_ms)
+    return Roofline(entry, batch, tuple(found), peaks.macs_per_second, native_ms, reference_ms)
 
 
 def groups(graph: Graph) -> list[tuple[Layer, Sequence[Node]]]:

@@ -56,10 +56,10 @@ ACTIVATION = Rule(
     ),
     check=in_order(for_layers(_activation), for_regions("ARC130")),
     describes=Description(_only_activations),
-    after=("ARC140",),
+    after=("ARC140", "ARC165"),
     example=Example(
         networks=lambda: (_activated("Relu"), _activated("Clip", min=0.0, max=6.0)),
         twin=lambda: (_activated("Relu"), _activated("Clip", min=0.0)),
-        twin_shows="A clip at 0 from below is another spelling of ReLU.",
+        twin_shows="A clip at 0 from below is an equivalent form of ReLU.",
     ),
 )

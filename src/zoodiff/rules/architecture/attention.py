@@ -1,11 +1,12 @@
-"""Attention: the scale of its scores (ARC170), and its number of heads (ARC172)."""
+"""Attention: the scale of its scores (ARC170), its number of heads (ARC172), and the layout of the
+weight that makes queries, keys and values at once (ARC164)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoodiff.graph.ir import Graph
-from zoodiff.rules.context import AlignedPair, Difference, LayerPair, for_layers
+from zoodiff.graph.ir import Graph, Parameter
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, Undo, for_layers
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.rule import Example, Rule
 
@@ -26,6 +27,86 @@ def _heads(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
         pair.claim("batch", "k")
         left, right = (f"{width} channels a head" for width in widths)
         yield pair.difference("ARC172", left, right, "batch", "k")
+
+
+def _fused(networks: AlignedPair) -> Iterable[Difference]:
+    """Weights whose parts lie interleaved in one network, and one after the other in the other."""
+    seen: dict[tuple[str, str], tuple[list[int], list[int], str, str]] = {}
+    for i, j in networks.alignment.pairs:
+        layers = networks.a.layers[i], networks.b.layers[j]
+        parameters = [next(iter(x.node.parameters), None) for x in layers]
+        if None in parameters or not any(p and p.whole for p in parameters):
+            continue
+        left, right = (_layout(p) for p in parameters)
+        if left != right:
+            wholes = tuple(p.stored if p else "" for p in parameters)
+            a, b, _, _ = seen.setdefault((wholes[0], wholes[1]), ([], [], left, right))
+            a.append(i)
+            b.append(j)
+    for a, b, left, right in seen.values():
+        yield Difference(
+            "ARC164", left, right, tuple(a), tuple(b), undo=Undo.NOTHING, noun="linear layers"
+        )
+
+
+def _layout(parameter: Parameter | None) -> str:
+    if parameter is None or not parameter.whole:
+        return "separate weights"
+    blocks = [numbers for step, numbers in parameter.view if step == "reshape"]
+    moved = any(step == "transpose" for step, _ in parameter.view)
+    interleaved = next((b for b in blocks if len(b) > len(parameter.shape) + 1), None)
+    if not moved or interleaved is None:
+        return "one part after the other: [q|k|v]"
+    return f"interleaved by head: {interleaved[0]} times {interleaved[1]} parts"
+
+
+def _one_weight(*, interleaved: bool, parts: int = 2, key: str = "key") -> Graph:
+    """Queries and keys that one layer makes, and their product."""
+    net = TinyNetwork(size=4)
+    heads, depth = 2, 4
+    width = parts * heads * depth
+    x = net.add("Reshape", net.conv("image", 8, 1), (1, 8, 16))
+    x = net.add("Transpose", x, (1, 16, 8), perm=[0, 2, 1])
+    x = net.add(
+        "Gemm",
+        x,
+        (1, 16, width),
+        parameters=(Parameter("weight", (width, 8), role="weight", layout="OI"),),
+        in_features=8,
+        out_features=width,
+        bias=False,
+        axis=2,
+    )
+    order = (heads, parts, depth) if interleaved else (parts, heads, depth)
+    x = net.add("Reshape", x, (1, 16, *order))
+    axis = 3 if interleaved else 2
+    shape = [1, 16, *order]
+    shape[axis] = 1
+    cut = [
+        net.add("Slice", x, tuple(shape), axes=[axis], starts=[k], ends=[k + 1], steps=[1])
+        for k in range(parts)
+    ]
+    cut = [
+        net.add(
+            "Transpose",
+            net.add("Reshape", c, (1, 16, heads, depth)),
+            (1, heads, 16, depth),
+            perm=[0, 2, 1, 3],
+        )
+        for c in cut
+    ]
+    scores = net.add(
+        "MatMul",
+        (cut[0], cut[1]),
+        (1, heads, 16, 16),
+        name=key,
+        batch=heads,
+        m=16,
+        k=depth,
+        n=16,
+        transB=True,
+    )
+    return net.graph(net.add("Softmax", scores, axis=3))
 
 
 def _attention(
@@ -53,6 +134,23 @@ def _attention(
 
 _VASWANI = "A. Vaswani et al., Attention is all you need, NIPS 2017, arXiv:1706.03762"
 
+FUSED_LAYOUT = Rule(
+    code="ARC164",
+    name="layout of a fused weight",
+    effect="parametrisation",
+    cause="One weight makes queries, keys and values at once. Its rows lie one part after the "
+    "other in one network, and interleaved by head in the other.",
+    consequence="The same weight is another function in each network, and its shape fits both, so "
+    "nothing warns. With the rows brought to the other order, the functions are the same.",
+    advice="Sort the rows when weights are converted from one to the other.",
+    references=("Oneflow-Inc/libai#146",),
+    check=_fused,
+    example=Example(
+        networks=lambda: (_one_weight(interleaved=False), _one_weight(interleaved=True)),
+        twin=lambda: (_one_weight(interleaved=True), _one_weight(interleaved=True, key="scores")),
+        twin_shows="Only the name of a layer differs.",
+    ),
+)
 ATTENTION_SCALE = Rule(
     code="ARC170",
     name="attention scale",

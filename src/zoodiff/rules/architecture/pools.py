@@ -64,6 +64,6 @@ POOLING_KIND = Rule(
     example=Example(
         networks=lambda: (_halved("MaxPool"), _halved("AveragePool")),
         twin=lambda: (_mean_of_all(globally=True), _mean_of_all(globally=False)),
-        twin_shows="An average pool over the whole map is another spelling of a global one.",
+        twin_shows="An average pool over the whole map is an equivalent form of a global one.",
     ),
 )

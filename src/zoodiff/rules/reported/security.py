@@ -68,7 +68,7 @@ OPERATORS = Rule(
 )
 CLASSES = Rule(
     code="SEC105",
-    name="classes of strangers",
+    name="classes outside the framework",
     effect="safety",
     cause="The configuration names classes, functions or modules of packages other than the "
     "framework's own, or parts of the framework that fetch, run or read something.",

@@ -77,7 +77,7 @@ def missing() -> str:
 def program() -> str | None:
     """Where the command is; a folder of ``PATH`` that depends on the current one is not searched.
 
-    The current folder may be one that a stranger's files were unpacked in.
+    The current folder may be one that untrusted files were unpacked in.
     """
     places = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return shutil.which("bwrap", path=os.pathsep.join(filter(os.path.isabs, places)) or os.defpath)

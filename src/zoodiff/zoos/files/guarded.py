@@ -16,7 +16,7 @@ _METHODS = {"describe": "described", "facts": "described", "load": "loaded"}
 def guarded(backend: type[_Made]) -> type[_Made]:
     """Let a backend for files raise ZoodiffError alone.
 
-    A file is a stranger's: what is odd in it surfaces anywhere, as any kind of exception.
+    A file is untrusted: what is odd in it surfaces anywhere, as any kind of exception.
     """
     for name, done in _METHODS.items():
         setattr(backend, name, _told(getattr(backend, name), done))

@@ -16,7 +16,7 @@ from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.keras.backend import import_keras
 from zoodiff.zoos.runtime import load_stages, modes
-from zoodiff.zoos.runtime.weights_access import Held, of_tensorflow
+from zoodiff.zoos.runtime.weights_access import WeightsAccess, of_tensorflow
 from zoodiff.zoos.scan import graphs
 from zoodiff.zoos.steady import Followed, steady
 
@@ -37,7 +37,7 @@ class TensorFlowNetwork:
     input_shape: tuple[int, ...]
     layout: Literal["NCHW", "NHWC"]
     _call: Any
-    _held: Held
+    _held: WeightsAccess
     scope: Mapping[str, str]
     weights_state: WeightsState = "file"
     weights_sha256: str | None = None
@@ -201,7 +201,7 @@ class TensorFlowFiles:
         graphs.check_graph(definition, path)
         return definition
 
-    def _constants(self, path: Path) -> Held:
+    def _constants(self, path: Path) -> WeightsAccess:
         """Constants by the names of their operations."""
         tensors = {
             node.name: node.attr["value"].tensor
@@ -222,7 +222,7 @@ class TensorFlowFiles:
                 ) from None
             return found
 
-        return Held(
+        return WeightsAccess(
             {name: [d.size for d in t.tensor_shape.dim] for name, t in tensors.items()},
             read,
             refuse,
@@ -256,7 +256,7 @@ class TensorFlowFiles:
             return graph_from_graph_def(definition, inputs, outputs, source=path.name)
         except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise MeasurementError(f"{path} is no sound frozen graph ({reason})") from None
+            raise MeasurementError(f"{path} is not a valid frozen graph ({reason})") from None
 
 
 _NO_OUTPUT = frozenset(

@@ -16,7 +16,7 @@ from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.runtime import load_stages, modes
-from zoodiff.zoos.runtime.weights_access import Held
+from zoodiff.zoos.runtime.weights_access import WeightsAccess
 from zoodiff.zoos.steady import Followed, steady
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class TFLiteNetwork:
     weights_sha256: str | None
     input_shape: tuple[int, ...]
     layout: Literal["NCHW", "NHWC"]
-    _held: Held
+    _held: WeightsAccess
     _interpreter: Any
     scope: Mapping[str, str]
     weights_bytes: int
@@ -213,7 +213,7 @@ def _bits(dtype: str) -> int:
     return int("".join(c for c in dtype if c.isdigit()) or 8)
 
 
-def held(path: Path, check: Callable[[], None] = lambda: None) -> Held:
+def held(path: Path, check: Callable[[], None] = lambda: None) -> WeightsAccess:
     """The weights of a file by their names in its graph; ``check`` is called when one was read."""
     from zoodiff.frontends.tflite.file import weights_of
 
@@ -227,4 +227,4 @@ def held(path: Path, check: Callable[[], None] = lambda: None) -> Held:
         check()
         return values
 
-    return Held({name: weight.shape for name, weight in found.items()}, value, refuse)
+    return WeightsAccess({name: weight.shape for name, weight in found.items()}, value, refuse)

@@ -29,7 +29,7 @@ def only_weights() -> Iterator[None]:
     """Let nothing be unpickled but tensors and plain values, whatever torch itself asks for.
 
     ``torch.export.load`` falls back to full unpickling for parts of an archive, which would run
-    what a stranger wrote.
+    what the file says.
     """
     import torch
 

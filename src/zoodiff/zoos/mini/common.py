@@ -17,7 +17,7 @@ from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import UnknownNameError
 from zoodiff.zoos.base import WeightsState
 from zoodiff.zoos.mini.catalogue import ARCHITECTURE
-from zoodiff.zoos.runtime.weights_access import Held
+from zoodiff.zoos.runtime.weights_access import WeightsAccess
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +54,7 @@ class MiniNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any]
     _prepare: Callable[[Any], Any]
-    _held: Callable[[], Held]
+    _held: Callable[[], WeightsAccess]
     scope: Mapping[str, str]
 
     def weights(self) -> Mapping[str, NDArray[Any]]:

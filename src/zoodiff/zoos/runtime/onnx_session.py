@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.entry import RANDOM
 from zoodiff.errors import MeasurementError
 from zoodiff.zoos.runtime import load_stages, modes
-from zoodiff.zoos.runtime.weights_access import Held
+from zoodiff.zoos.runtime.weights_access import WeightsAccess
 from zoodiff.zoos.steady import SteadyFile, steady
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Session:
             return self._run(given.name, batch)
         return np.concatenate([self._run(given.name, batch[i : i + 1]) for i in range(len(batch))])
 
-    def held(self) -> Held:
+    def held(self) -> WeightsAccess:
         """Initialisers and constants by name; those of light files, made from a shape, too."""
         from zoodiff.zoos.runtime.onnx_weights import held, value
 
@@ -86,7 +86,7 @@ class Session:
         kinds = {name: one for name, one in held(graph).items() if _holds_weights(one[1])}
         made = {node.output[0]: node for node in graph.node if node.output}
         made |= {tensor.name: tensor for tensor in graph.initializer}
-        return Held(
+        return WeightsAccess(
             {name: shape for name, (shape, _) in kinds.items()},
             lambda name: value(made[name], kinds[name]),
             self._replace,

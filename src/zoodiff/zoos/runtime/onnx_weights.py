@@ -47,7 +47,7 @@ _SAME = frozenset(
 
 
 @dataclass(frozen=True)
-class Held:
+class WeightsAccess:
     """A weight: where the file holds it, and what it is to the operator that reads it."""
 
     shape: tuple[int, ...]
@@ -58,11 +58,11 @@ class Held:
     """Numbers that one output of the operator is a sum of."""
 
 
-def weights(graph: Any) -> dict[str, Held]:
+def weights(graph: Any) -> dict[str, WeightsAccess]:
     """Weights by the name of the tensor, of initialisers and of nodes that make a constant."""
     known = held(graph)
     root = {name: name for name in known}
-    found: dict[str, Held] = {}
+    found: dict[str, WeightsAccess] = {}
     for node in graph.node:
         if node.op_type in _SAME and node.input and node.input[0] in root:
             root[node.output[0]] = root[node.input[0]]
@@ -74,7 +74,7 @@ def weights(graph: Any) -> dict[str, Held]:
             shape, dtype = known[name]
             role = _role(node, position, shape, dtype)
             if role is not None and name not in found:
-                found[name] = Held(shape, dtype, role, _fan_in(node, position, shape))
+                found[name] = WeightsAccess(shape, dtype, role, _fan_in(node, position, shape))
     return found
 
 
@@ -99,7 +99,7 @@ def randomise(model: Any, seed: int) -> None:
 
     rng = np.random.default_rng(seed)
 
-    def draw(one: Held) -> Any:
+    def draw(one: WeightsAccess) -> Any:
         normal = rng.standard_normal(one.shape, dtype=np.float32)
         if one.dtype == TensorProto.INT8:
             return np.clip(normal * 42, -127, 127).astype(np.int8)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Held(Mapping[str, "NDArray[Any]"]):
+class WeightsAccess(Mapping[str, "NDArray[Any]"]):
     """Weights by name, as the framework stores them; ``shapes`` says which there are."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Held(Mapping[str, "NDArray[Any]"]):
         self._write(weights)
 
 
-def of_torch(module: Any) -> Held:
+def of_torch(module: Any) -> WeightsAccess:
     """Parameters and buffers of a PyTorch module, by their names in it; no counters or indices."""
     import torch
 
@@ -75,7 +75,7 @@ def of_torch(module: Any) -> Held:
         copied: NDArray[Any] = own[name].cpu().numpy().copy()
         return copied
 
-    return Held({name: tensor.shape for name, tensor in own.items()}, read, write)
+    return WeightsAccess({name: tensor.shape for name, tensor in own.items()}, read, write)
 
 
 def counts_of_torch(module: Any) -> dict[str, int]:
@@ -86,7 +86,7 @@ def counts_of_torch(module: Any) -> dict[str, int]:
     }
 
 
-def of_keras(model: Any) -> Held:
+def of_keras(model: Any) -> WeightsAccess:
     """Variables of a Keras model, by the names that its graph gives them."""
     import numpy as np
 
@@ -98,14 +98,14 @@ def of_keras(model: Any) -> Held:
         for name, array in weights.items():
             own[name].assign(np.asarray(array, dtype=own[name].dtype))
 
-    return Held(
+    return WeightsAccess(
         {name: variable.shape for name, variable in own.items()},
         lambda name: np.array(own[name]),
         write,
     )
 
 
-def of_tensorflow(variables: Sequence[Any], session: Any = None) -> Held:
+def of_tensorflow(variables: Sequence[Any], session: Any = None) -> WeightsAccess:
     """Variables of TensorFlow, by the names that the graph gives them; ``session`` for TF 1."""
     import numpy as np
 
@@ -127,4 +127,4 @@ def of_tensorflow(variables: Sequence[Any], session: Any = None) -> Held:
                 start = own[name].initializer
                 session.run(start, {start.inputs[1]: value})
 
-    return Held({p.name: p.shape for p in names}, read, write)
+    return WeightsAccess({p.name: p.shape for p in names}, read, write)

@@ -28,7 +28,7 @@ def check(file: IO[bytes], where: str) -> None:
             _walk(opened, where)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise MeasurementError(f"{where} is no sound HDF5 file ({reason})") from None
+        raise MeasurementError(f"{where} is not a valid HDF5 file ({reason})") from None
 
 
 def _walk(root: Any, where: str) -> None:

@@ -24,7 +24,7 @@ from zoodiff.errors import MeasurementError, UnknownNameError, WeightsUnavailabl
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Model, Network, Weights, WeightsState
 from zoodiff.zoos.runtime import load_stages, modes
-from zoodiff.zoos.runtime.weights_access import Held, of_tensorflow
+from zoodiff.zoos.runtime.weights_access import WeightsAccess, of_tensorflow
 from zoodiff.zoos.tfmg import official as tfmg_official
 from zoodiff.zoos.tfmg import slim as tfmg_slim
 from zoodiff.zoos.tfmg.catalogue import ZOO, recipes
@@ -49,7 +49,7 @@ class TfmgNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any]
     _prepare: Callable[[Any], Any]
-    _held: Held
+    _held: WeightsAccess
     scope: Mapping[str, str]
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
@@ -103,7 +103,7 @@ class _Choice:
         return (self.model.input_shape[1], self.model.input_shape[2])
 
 
-_Loaded = tuple[Callable[[Any], Any], Held]
+_Loaded = tuple[Callable[[Any], Any], WeightsAccess]
 """How a network is called, and its variables."""
 
 

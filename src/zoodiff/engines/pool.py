@@ -12,7 +12,7 @@ from zoodiff.workers.process import Limits
 from zoodiff.zoos.base import WorkerSpec
 
 
-class LocalEngine:
+class WorkerPool:
     """A pool of workers, one per zoo, role, number of threads and copy; a context manager.
 
     Workers are started from the thread that asks, and must outlive no such thread: Linux ends
@@ -25,7 +25,7 @@ class LocalEngine:
         self._versions: dict[str, dict[str, str]] = {}
         self._interrupted = False
 
-    def __enter__(self) -> LocalEngine:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""ONNX's ways of giving settings end in one spelling, and compute what ONNX says they do."""
+"""ONNX's ways of giving settings end in one form, and compute what ONNX says they do."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_one_spelling_computes_what_onnx_says(name: str) -> None:
+def test_one_form_computes_what_onnx_says(name: str) -> None:
     node, weights, attributes = CASES[name]
     made = model([node], weights, shape=SHAPE)
     image = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32) * 2
