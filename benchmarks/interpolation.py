@@ -21,6 +21,7 @@ from planted import FILES
 from scipy.stats import norm
 
 from zoodiff.accuracy.attribution.inference import LEVEL, likelihood
+from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.preprocessing_runs import Trials
 from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
@@ -40,7 +41,7 @@ def main() -> int:
             one = evaluated_entry(
                 engine, registry.resolve(str(folder / "models" / file)), changes=right
             )
-            trials = Trials(engine, one, images, range(len(images)), pipelines=2)
+            trials = Trials(engine, one, images, PassOptions(pipelines=2))
             found = []
             for size in SIZES:
                 answers = trials(

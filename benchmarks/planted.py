@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from zoodiff.accuracy.attribution.inference import infer
+from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.preprocessing_runs import Trials
 from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
@@ -73,7 +74,7 @@ def main() -> int:
             one = evaluated_entry(
                 engine, registry.resolve(str(folder / "models" / file)), changes=right
             )
-            trials = Trials(engine, one, images, range(len(images)), pipelines=2)
+            trials = Trials(engine, one, images, PassOptions(pipelines=2))
             trials([one.spec])
             assert trials.labels is not None
             known = faults(one.spec)

@@ -226,7 +226,16 @@ def latency() -> Iterator[Row]:
         spent = []
         for _ in range(3):
             with tempfile.TemporaryDirectory() as folder:
-                command = [COMMAND, "latency", *entries, "--no-why", "--json", "--results", folder]
+                command = [
+                    COMMAND,
+                    "latency",
+                    *entries,
+                    "--no-why",
+                    "--fresh",
+                    "--json",
+                    "--results",
+                    folder,
+                ]
                 command += ["--seconds", "4", "--processes", "2"]
                 begin = time.perf_counter()
                 done = subprocess.run(

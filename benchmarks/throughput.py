@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from zoodiff.accuracy.checkpoints import Memory
+from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
 from zoodiff.accuracy.measure import default_pipelines
 from zoodiff.accuracy.subject import evaluated_entry
@@ -115,9 +116,11 @@ def ours(names: tuple[str, ...], folder: Path, pipelines: int) -> float:
             subjects,
             images,
             Memory(),
-            pipelines=pipelines,
-            batch=BATCH,
-            step=lambda done, of: seen.append((done, time.perf_counter())),
+            PassOptions(
+                pipelines=pipelines,
+                batch=BATCH,
+                step=lambda done, of: seen.append((done, time.perf_counter())),
+            ),
         ).run()
     (first, begin), (last, end) = seen[pipelines], seen[-pipelines]
     return (last - first) / (end - begin)

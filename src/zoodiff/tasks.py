@@ -9,21 +9,22 @@ from typing import Any, Literal
 from zoodiff._version import __version__
 from zoodiff.errors import MeasurementError
 from zoodiff.host.provenance import hardware, identity, installed_versions
-from zoodiff.store.records import key_of
+from zoodiff.store.records import Failure, Record, key_of
 from zoodiff.zoos import registry
 from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.registry import Entry
 
-Kind = Literal["architecture", "latency", "accuracy"]
+Kind = Literal["architecture", "latency", "accuracy", "explanation"]
 
 
 @dataclass(frozen=True)
 class Task:
     """One unit of work: it finishes whole or is done again.
 
-    Architecture and accuracy on digits measure one entry; latency measures all entries of one
-    architecture, interleaved, since only these are compared; accuracy on images measures up to
-    ``TOGETHER`` entries in one pass.
+    Architecture measures one entry; latency measures all entries of one architecture,
+    interleaved, since only these are compared; accuracy measures up to ``TOGETHER`` entries in one
+    pass over the images, and explanation takes the differences among the entries of one
+    architecture apart once their accuracy is known. Records of these two have keys of their own.
     """
 
     kind: Kind
@@ -34,11 +35,6 @@ class Task:
     def settings(self) -> dict[str, Any]:
         """The conditions as a dictionary."""
         return dict(self.conditions)
-
-    @property
-    def on_images(self) -> bool:
-        """Whether it is a pass over a data set of images, whose records have keys of their own."""
-        return self.kind == "accuracy" and "truth" in self.settings
 
     def key(self, entry: Entry, repeat: int = 0) -> str:
         """Key of the record that this task makes of one of its entries.
@@ -54,7 +50,7 @@ class Task:
             **identity(entry),
         }
         if self.kind == "latency":
-            asked["group"] = [str(e.ref) for e in self.entries]
+            asked["group"] = sorted(str(e.ref) for e in self.entries)
             asked["hardware"] = hardware().model_dump()
             asked["repeat"] = repeat
         return key_of(**asked)
@@ -64,10 +60,20 @@ class Task:
         """A few words for a progress bar."""
         if len(self.entries) == 1:
             return f"{self.kind} {self.entries[0].ref}"
-        if self.on_images:
+        if self.kind == "accuracy":
             more = len(self.entries) - 1
             return f"accuracy of {self.entries[0].ref} and {more} more on images"
         return f"{self.kind} of {len(self.entries)} x {self.entries[0].model.architecture}"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a task that was done in parts came to."""
+
+    records: tuple[Record, ...]
+    failures: tuple[Failure, ...]
+    measured: int
+    """How many of the records were measured now; the others were in the store."""
 
 
 def of_entry(entry: Entry) -> dict[str, Any]:

@@ -236,10 +236,10 @@ def test_two_measurements_of_one_thing_keep_their_own_predictions(
     loaded = only(tmp_path, "accuracy")
     store = Store(tmp_path / "results")
     run(loaded, store, Quiet())
-    from zoodiff.accuracy import measure as images
+    from zoodiff.accuracy import recording
 
-    original = images.to_parquet
-    monkeypatch.setattr(images, "to_parquet", lambda stored: original(stored) + b" ")
+    original = recording.to_parquet
+    monkeypatch.setattr(recording, "to_parquet", lambda stored: original(stored) + b" ")
     run(loaded, store, Quiet(), fresh=True)
     found = verify(store.files)
     assert (found.records, found.attachments, found.problems) == (6, 6, ())

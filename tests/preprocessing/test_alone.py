@@ -52,6 +52,10 @@ SPECS = {
         mean=None,
         std=None,
     ),
+    "grey": replace(SPEC, channel_order="grey", mean=(0.4,) * 3, std=(0.2,) * 3),
+    "grey of tensorflow": replace(
+        SPEC, channel_order="grey", library="tensorflow", mean=(0.4,) * 3, std=None
+    ),
     "opencv": replace(SPEC, library="opencv", value_range=(-1.0, 1.0), mean=None, std=None),
 }
 LIBRARIES = {"torchvision": "torch", "tensorflow": "tensorflow", "opencv": "cv2"}

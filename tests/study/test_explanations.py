@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import zoodiff
 from support.colours import network, painted
-from zoodiff.errors import StudyError
 from zoodiff.store.folder import Store
-from zoodiff.study import config, plan
 
 SIDECAR = """
 architecture = "colours"
@@ -68,7 +69,52 @@ def test_a_study_says_why_two_files_differ(tmp_path: Path) -> None:
     assert f"explanation/{kept.name}" in manifest.records
 
 
-def test_digits_have_nothing_to_explain() -> None:
-    text = 'name = "x"\ntitle = "x"\n\n[accuracy]\nexplain = true\n'
-    with pytest.raises(StudyError, match="line 5: digits are not prepared in any way"):
-        plan.plan(config.parse(text, "s.toml"))
+RUN = "import sys, zoodiff; zoodiff.run_study(sys.argv[1], sys.argv[2])"
+
+
+def three_files(folder: Path) -> Path:
+    """A study that explains three networks, all of which differ from each other."""
+    painted(folder / "data", each=12)
+    paths = []
+    for name, order, channels in (
+        ("right", (0, 1, 2, 3), "RGB"),
+        ("swapped", (0, 1, 2, 3), "BGR"),
+        ("permuted", (1, 2, 3, 0), "RGB"),
+    ):
+        paths.append(network(folder / f"{name}.onnx", order))
+        (folder / f"{name}.onnx.toml").write_text(SIDECAR.format(order=channels))
+    study = folder / "s.toml"
+    study.write_text(
+        f'name = "why"\ntitle = "Why"\n\n[accuracy]\nentries = {json.dumps(paths)}\n'
+        'data = "data"\nexplain = true\n'
+    )
+    return study
+
+
+@pytest.mark.onnx
+def test_a_run_that_is_killed_at_its_explanations_is_not_complete(tmp_path: Path) -> None:
+    study, results = three_files(tmp_path), tmp_path / "results"
+    folder = results / "records" / "explanation"
+    with subprocess.Popen([sys.executable, "-c", RUN, str(study), str(results)]) as run:
+        while not list(folder.glob("*.json")):
+            assert run.poll() is None
+            time.sleep(0.01)
+        run.kill()
+    (first, *more) = folder.glob("*.json")
+    assert not more
+    store = Store(results)
+    manifest = store.read_manifest("why")
+    assert manifest is not None
+    assert not manifest.complete
+    assert manifest.planned == 2
+
+    before = first.stat().st_mtime_ns
+    result = zoodiff.run_study(str(study), results)
+    manifest = store.read_manifest("why")
+    assert manifest is not None
+    assert manifest.complete
+    assert result.failures == []
+    assert len(result.explanations) == 3
+    assert first.stat().st_mtime_ns == before
+    named = [name for name in manifest.records if name.startswith("explanation/")]
+    assert sorted(named) == sorted(f"explanation/{path.name}" for path in folder.glob("*.json"))

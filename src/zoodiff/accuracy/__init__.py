@@ -1,6 +1,6 @@
 """Accuracy: what entries answer on the same images, and whether they differ.
 
-``measure`` evaluates entries and makes records, ``comparison`` compares records, ``attribution``
-says where a difference comes from. May import ``equivalence`` and everything below, never
-``latency``.
+``measure`` evaluates entries and makes records, ``comparison`` compares records, ``discrepancies``
+those of a study, ``attribution`` says where a difference comes from. May import ``equivalence``
+and everything below, never ``latency``.
 """

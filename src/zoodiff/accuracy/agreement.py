@@ -8,7 +8,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.checkpoints import Part
-from zoodiff.accuracy.evaluator import Evaluator, label_mapping_of
+from zoodiff.accuracy.evaluation import PassOptions
+from zoodiff.accuracy.evaluator import Evaluator
+from zoodiff.accuracy.label_mapping import label_mapping_of
 from zoodiff.accuracy.measure import Settings
 from zoodiff.accuracy.predictions import probabilities
 from zoodiff.accuracy.subject import EvaluatedEntry
@@ -135,11 +137,13 @@ def agree(
         subjects,
         images,
         parts,
-        pipelines=settings.pipelines,
-        batch=settings.batch,
-        seed=settings.seed,
-        numbers=sorted(drawn.tolist()),
-        step=step,
+        PassOptions(
+            pipelines=settings.pipelines,
+            batch=settings.batch,
+            seed=settings.seed,
+            numbers=sorted(drawn.tolist()),
+            step=step,
+        ),
     ).run()
     pairs = tuple(
         _agreement(first, second, sums, images)

@@ -119,8 +119,9 @@ def compare(
     """
     seen = {record.entry: of_record(store, record) for record in records}
     rows = tuple(_row(record, within) for record in records)
+    margins = _Margins(within, examples, len(records) * (len(records) - 1) // 2)
     found = [
-        _pair(one, other, seen[one.entry], seen[other.entry], within, examples, len(records))
+        _pair(one, other, _both(seen[one.entry], seen[other.entry]), margins)
         for one, other in combinations(records, 2)
     ]
     holm = paired.holm([pair.p_value for pair in found])
@@ -177,67 +178,99 @@ def _claim(record: Record, values: AccuracyValues, claimed: float, within: float
     return "not met" if values.top1.high < claimed - within else "not decided"
 
 
-def _pair(
-    one: Record,
-    other: Record,
-    first: Stored,
-    second: Stored,
-    within: float,
-    examples: int,
-    entries: int,
-) -> Pair:
-    import numpy as np
+@dataclass(frozen=True, eq=False)
+class _Both:
+    """What two entries said of the images that both saw, one row an image of each."""
 
-    left, right = _common(first, second)
-    if len(left) == 0:
+    first: Stored
+    second: Stored
+    rows: NDArray[np.int64]
+    others: NDArray[np.int64]
+
+    @property
+    def right(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(images,), whether each was right."""
+        return self.first.found.hits(1)[self.rows], self.second.found.hits(1)[self.others]
+
+    @property
+    def best(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """(images,), the best class of each."""
+        return self.first.found.classes[self.rows, 0], self.second.found.classes[self.others, 0]
+
+    def flips(self, most: int) -> tuple[Flip, ...]:
+        """Images that one gets right alone, those first where both are surest."""
+        import numpy as np
+
+        right, best = self.right, self.best
+        sure = (
+            self.first.found.probabilities[self.rows, 0]
+            + self.second.found.probabilities[self.others, 0]
+        )
+        flipped = np.nonzero(right[0] != right[1])[0]
+        chosen = flipped[np.argsort(-sure[flipped], kind="stable")][:most]
+        images, labels = self.first.images[self.rows], self.first.labels[self.rows]
+        return tuple(
+            Flip(int(images[k]), int(labels[k]), int(best[0][k]), int(best[1][k])) for k in chosen
+        )
+
+
+@dataclass(frozen=True)
+class _Margins:
+    """How pairs are judged."""
+
+    within: float
+    examples: int
+    pairs: int
+
+    def sequence(
+        self, one: Record, right: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    ) -> tuple[PairVerdict, Interval] | None:
+        """The verdict of a run that stopped when it had decided; None of another run."""
+        if one.conditions.get("decide") is None:
+            return None
+        level = pair_level(self.pairs)
+        differences = right[0].astype(float) - right[1].astype(float)
+        known, _, low, high = sequential.decided(differences, self.within / 100, level)
+        verdicts: dict[str | None, PairVerdict] = {
+            "more": "different",
+            "less": "the same",
+            None: "not decided",
+        }
+        value = 100 * (float(differences.sum()) / len(differences))
+        return verdicts[known], Interval(value=value, low=100 * low, high=100 * high, level=level)
+
+
+def _both(first: Stored, second: Stored) -> _Both:
+    return _Both(first, second, *same_images(first.keys, second.keys))
+
+
+def _pair(one: Record, other: Record, both: _Both, margins: _Margins) -> Pair:
+    count = len(both.rows)
+    if count == 0:
         raise MeasurementError(f"{one.entry} and {other.entry} saw no image in common")
-    a, b = first.found.hits(1)[left], second.found.hits(1)[right]
-    only_a, only_b, count = int((a & ~b).sum()), int((b & ~a).sum()), len(left)
-    best_a, best_b = first.found.classes[left, 0], second.found.classes[right, 0]
-    difference = paired.difference(only_a, only_b, count)
-    drawn = paired.bootstrap_difference(only_a, only_b, count)
-    same = paired.equivalent(only_a, only_b, count, within / 100)
-    verdict: PairVerdict = "the same" if same else "not decided"
-    sequence = None
-    if one.conditions.get("decide") is not None:
-        level = pair_level(entries * (entries - 1) // 2)
-        known, _, low, high = sequential.decided(
-            a.astype(float) - b.astype(float), within / 100, level
-        )
-        verdict = {"more": "different", "less": "the same", None: "not decided"}[known]  # type: ignore[assignment]
-        sequence = Interval(
-            value=100 * difference.value, low=100 * low, high=100 * high, level=level
-        )
-    # The clearest first: where the two are surest of different classes.
-    sure = first.found.probabilities[left, 0] + second.found.probabilities[right, 0]
-    flipped = np.nonzero(a != b)[0]
-    chosen = flipped[np.argsort(-sure[flipped], kind="stable")][:examples]
+    right, best = both.right, both.best
+    only_first = int((right[0] & ~right[1]).sum())
+    only_second = int((right[1] & ~right[0]).sum())
+    same = paired.equivalent(only_first, only_second, count, margins.within / 100)
+    decided = margins.sequence(one, right)
     return Pair(
         one.entry,
         other.entry,
         count,
-        _points(difference),
-        _points(drawn),
-        only_a,
-        only_b,
-        paired.mcnemar(only_a, only_b),
-        paired.mcnemar_mid_p(only_a, only_b),
+        _points(paired.difference(only_first, only_second, count)),
+        _points(paired.bootstrap_difference(only_first, only_second, count)),
+        only_first,
+        only_second,
+        paired.mcnemar(only_first, only_second),
+        paired.mcnemar_mid_p(only_first, only_second),
         1.0,
         1.0,
-        100 * float((best_a == best_b).mean()),
-        100 * paired.detectable(only_a + only_b, count),
-        sequence,
-        verdict,
-        tuple(
-            Flip(
-                int(first.images[left[k]]),
-                int(first.labels[left[k]]),
-                int(best_a[k]),
-                int(best_b[k]),
-            )
-            for k in chosen
-        ),
-        per_class(first.labels[left], a, b, examples),
+        100 * float((best[0] == best[1]).mean()),
+        100 * paired.detectable(only_first + only_second, count),
+        decided[1] if decided else None,
+        decided[0] if decided else "the same" if same else "not decided",
+        both.flips(margins.examples),
+        per_class(both.first.labels[both.rows], *right, margins.examples),
     )
 
 
@@ -251,23 +284,25 @@ def _decided(pair: Pair, holm: float, rate: float) -> Pair:
     return replace(pair, holm=holm, benjamini_hochberg=rate, verdict=verdict)
 
 
-def _common(
-    first: Stored,
-    second: Stored,
+def same_images(
+    first: NDArray[np.uint64], second: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of both that are the same image; copies of one image are told apart by their order."""
+    """Return the rows of both that are the same image, by the keys of their images.
+
+    Copies of one image are told apart by their order.
+    """
     import numpy as np
 
-    if len(first.keys) == len(second.keys) and (first.keys == second.keys).all():
-        every = np.arange(len(first.keys))
+    if len(first) == len(second) and (first == second).all():
+        every = np.arange(len(first))
         return every, every
     places: dict[tuple[int, int], int] = {}
     counts: dict[int, int] = {}
-    for row, key in enumerate(second.keys.tolist()):
+    for row, key in enumerate(second.tolist()):
         places[key, counts.setdefault(key, 0)] = row
         counts[key] += 1
     left, right, seen = [], [], dict.fromkeys(counts, 0)
-    for row, key in enumerate(first.keys.tolist()):
+    for row, key in enumerate(first.tolist()):
         number = seen.get(key, 0)
         seen[key] = number + 1
         if (key, number) in places:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,25 @@ from zoodiff.accuracy.subject import EvaluatedEntry
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PassOptions:
+    """Which images are run, how, and who is told; nothing but ``seed`` changes an answer."""
+
+    pipelines: int = 1
+    """Pairs of a decoding worker and inference workers that work side by side."""
+    batch: int = 16
+    seed: int = 0
+    """Of random weights."""
+    numbers: Sequence[int] | None = None
+    """Of the images that are run; None for all."""
+    first: int = 0
+    """Number of the first part, where other parts of the data set are done elsewhere."""
+    step: Callable[[int, int], None] = lambda done, of: None
+    """Is told the images done, of how many."""
+    enough: Callable[[Part], bool] | None = None
+    """Is shown each part in the order of the images; says whether no more are needed."""
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.checkpoints import Keeps, Part
 from zoodiff.accuracy.encoded import EncodedImages
-from zoodiff.accuracy.evaluation import Evaluation, Repeated, collect
+from zoodiff.accuracy.evaluation import Evaluation, PassOptions, Repeated, collect
+from zoodiff.accuracy.label_mapping import label_mapping_of
 from zoodiff.accuracy.predictions import Predictions, predictions
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
-from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.workers.client import WorkerClient
@@ -55,7 +55,7 @@ class _Chunk:
 
 
 class Evaluator:
-    """Runs entries over a data set; ``step`` is called with (images done, of)."""
+    """Runs subjects over a data set."""
 
     def __init__(
         self,
@@ -63,22 +63,13 @@ class Evaluator:
         subjects: Sequence[EvaluatedEntry],
         images: ImageSet,
         parts: Keeps,
-        *,
-        pipelines: int = 1,
-        batch: int = 16,
-        seed: int = 0,
-        numbers: Sequence[int] | None = None,
-        step: Callable[[int, int], None] = lambda done, of: None,
-        enough: Callable[[Part], bool] | None = None,
-        first: int = 0,
+        options: PassOptions | None = None,
     ) -> None:
         self._engine, self._subjects, self._images = engine, list(subjects), images
-        self._parts, self._pipelines, self._batch, self._seed = parts, pipelines, batch, seed
+        self._parts, self._options = parts, options or PassOptions()
+        numbers, pipelines = self._options.numbers, self._options.pipelines
         self._numbers = list(range(len(images)) if numbers is None else numbers)
-        self._step = step
         self._encoded = EncodedImages(images, pipelines)
-        self._first = first
-        """Number of the first part, where other parts of the data set are done elsewhere."""
         self._geometries = list(dict.fromkeys(one.geometry for one in subjects))
         self._decoding = decoding(list(dict.fromkeys(one.library for one in self._geometries)))
         self._lock = threading.Lock()
@@ -87,8 +78,6 @@ class Evaluator:
         self._versions: dict[str, dict[str, str]] = {}
         self._repeated: dict[str, Repeated] = {}
         self._stop = threading.Event()
-        self._enough = enough
-        """Is shown each part in the order of the images; says whether no more are needed."""
         self._begun: dict[int, Part] = {}
         """Parts of an interrupted run that lack some entries."""
         self._waiting: dict[int, Part] = {}
@@ -107,17 +96,17 @@ class Evaluator:
 
         begin = time.perf_counter()
         chunks = [self._numbers[k : k + CHUNK] for k in range(0, len(self._numbers), CHUNK)]
-        missing = [k for k in range(len(chunks)) if not self._kept(self._first + k)]
+        missing = [k for k in range(len(chunks)) if not self._kept(self._options.first + k)]
         before = sum(len(one) for k, one in enumerate(chunks) if k not in set(missing))
         self._done = before
-        self._step(self._done, len(self._numbers))
-        if self._enough is not None:
+        self._options.step(self._done, len(self._numbers))
+        if self._options.enough is not None:
             for number in sorted(set(range(len(chunks))) - set(missing)):
-                self._show(self._parts.get(self._first + number))
+                self._show(self._parts.get(self._options.first + number))
         if missing and not self._satisfied.is_set():
             self._work(chunks, missing)
         count = self._shown if self._satisfied.is_set() else len(chunks)
-        parts = [self._parts.get(self._first + k) for k in range(count)]
+        parts = [self._parts.get(self._options.first + k) for k in range(count)]
         found = collect(self._subjects, parts, self._failed, time.perf_counter() - begin)
         found.done_now = self._done - before
         return found
@@ -162,20 +151,20 @@ class Evaluator:
 
     def _show(self, part: Part) -> None:
         """Let the judge see all parts that have none missing before them."""
-        if self._enough is None or self._satisfied.is_set():
+        if self._options.enough is None or self._satisfied.is_set():
             return
-        self._waiting[part.number - self._first] = part
+        self._waiting[part.number - self._options.first] = part
         while self._shown in self._waiting and not self._satisfied.is_set():
             seen = self._waiting.pop(self._shown)
             self._shown += 1
-            if self._enough(seen):
+            if self._options.enough(seen):
                 self._satisfied.set()
 
     def _work(self, chunks: list[list[int]], missing: list[int]) -> None:
         todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         for number in missing:
             todo.put(number)
-        pipelines = min(self._pipelines, len(missing))
+        pipelines = min(self._options.pipelines, len(missing))
         for _ in range(pipelines):
             todo.put(None)
         ready: queue.Queue[_Chunk | None] = queue.Queue(maxsize=pipelines + 1)
@@ -268,7 +257,7 @@ class Evaluator:
                 for geometry, array in zip(self._geometries, answer.pixels, strict=True)
             ]
             pixels.append((len(data), shared))
-        return _Chunk(self._first + number, images, hashes, failed, pixels)
+        return _Chunk(self._options.first + number, images, hashes, failed, pixels)
 
     # Classifying
 
@@ -291,7 +280,7 @@ class Evaluator:
             worker = self._engine.worker(one.entry.worker, "accuracy", copy=pipeline)
         try:
             model, weights = one.entry.model.name, one.entry.weights_name
-            request = Load(one.handle, model, weights, self._seed, worker.threads)
+            request = Load(one.handle, model, weights, self._options.seed, worker.threads)
             loaded = asdict(worker.load(request, doing=f"loading {one.name}"))
             versions = worker.hello("asking for versions")
         except ZoodiffError as error:
@@ -339,7 +328,7 @@ class Evaluator:
                 one.handle,
                 piece[self._geometries.index(one.geometry)],
                 one.spec.to_dict(),
-                self._batch,
+                self._options.batch,
                 # Always the same images, so that the same run makes the same record.
                 repeat=0 if one.variant or chunk.number or number else REPEATED,
             )
@@ -400,46 +389,4 @@ class Evaluator:
         with self._lock:
             self._show(part)
             self._done += len(chunk.images)
-            self._step(self._done, len(self._numbers))
-
-
-def label_mapping_of(one: EvaluatedEntry, images: ImageSet, width: int) -> NDArray[np.int64]:
-    """Which output means which class of the data set; -1 for none.
-
-    Raises MeasurementError where the number of outputs fits no label space, UsageError where two
-    label spaces have no class in common.
-    """
-    return mapping(space_of(one, images, width), images.space or LabelSpace("classes", width))
-
-
-def space_of(one: EvaluatedEntry, images: ImageSet, width: int) -> LabelSpace:
-    """The label space of an entry with so many outputs; what it does not say, the images do.
-
-    Raises MeasurementError where the number of outputs fits no label space.
-    """
-    space = images.space or LabelSpace("classes", width)
-    own = one.labels
-    if own.classes == 0:
-        guessed = _guess(width, space)
-        if guessed is None:
-            raise MeasurementError(
-                f"{one.name} has {width} outputs, which fit no label space that the "
-                f"{space.classes} classes of {images.name} could be mapped to; name "
-                "its label space with --labels (labels in a study)"
-            )
-        own = guessed
-    if own.classes != width:
-        raise MeasurementError(
-            f"{one.name} has {width} outputs, but its label space {own.name} has "
-            f"{own.classes} classes"
-        )
-    return own
-
-
-def _guess(width: int, space: LabelSpace) -> LabelSpace | None:
-    """The label space of a file that says nothing of it, from its number of outputs."""
-    if width == space.classes:
-        return space
-    if space == IMAGENET_1K and width == space.classes + 1:
-        return LabelSpace(f"{space.name} with background", width, background=True)
-    return None
+            self._options.step(self._done, len(self._numbers))

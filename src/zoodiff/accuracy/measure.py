@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoodiff._version import __version__
 from zoodiff.accuracy.checkpoints import Part, Parts
-from zoodiff.accuracy.evaluation import Evaluation, Repeated
+from zoodiff.accuracy.evaluation import Evaluation, PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
-from zoodiff.accuracy.predictions import Predictions, Stored, from_parquet, to_parquet
+from zoodiff.accuracy.predictions import Stored, from_parquet
+from zoodiff.accuracy.recording import PassResult
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.cores import count_usable_cores
-from zoodiff.data.images import ImageSet, content_hash
-from zoodiff.data.labels import mapping
+from zoodiff.data.images import ImageSet
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
-from zoodiff.host.provenance import hardware, identity, installed_versions, now
-from zoodiff.results import Interval
-from zoodiff.stats import calibration, intervals, sequential
+from zoodiff.host.provenance import identity, installed_versions, now
+from zoodiff.stats import sequential
 from zoodiff.store.folder import Store
 from zoodiff.store.leases import waiting_for
 from zoodiff.store.records import (
-    AccuracyValues,
     Failure,
     Record,
-    WeightsInfo,
-    attachment_name,
     key_of,
 )
 
@@ -40,9 +35,6 @@ if TYPE_CHECKING:
 
 BAD_PERCENT = 1.0
 """Share of images that may be undecodable before a pass is no result."""
-_CONSTANT = 0.9
-_SAME_ANSWER = 1e-2
-"""Deviation of outputs, relative to their spread, that arithmetic in another order may cause."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +131,16 @@ def measure(
             pending.missing,
             images,
             pending.parts(store),
-            pipelines=settings.pipelines,
-            batch=settings.batch,
-            seed=settings.seed,
-            numbers=pending.plan.numbers,
-            step=step,
-            enough=Judge([one.name for one in subjects], settings.decide)
-            if settings.decide is not None
-            else None,
+            PassOptions(
+                pipelines=settings.pipelines,
+                batch=settings.batch,
+                seed=settings.seed,
+                numbers=pending.plan.numbers,
+                step=step,
+                enough=Judge([one.name for one in subjects], settings.decide)
+                if settings.decide is not None
+                else None,
+            ),
         ).run()
         return finish(pending, images, store, settings, found, begun)
 
@@ -245,10 +239,12 @@ def finish(
             for one in pending.missing
             if one.name in found.failed
         ]
+        made = PassResult(images, found, numbers, _conditions(images, settings), begun)
         for one in pending.missing:
             if one.name in found.found:
-                key = pending.plan.keys[one.name]
-                known[one.name] = _record(one, images, found, key, settings, begun, numbers, store)
+                record, table = made.record(one, pending.plan.keys[one.name])
+                store.put(record, table)
+                known[one.name] = record
         if not failures:  # else they save work when the failed ones are tried again
             pending.parts(store).remove()
         speed = found.done_now / found.seconds if found.seconds else None
@@ -258,6 +254,20 @@ def finish(
             notes.append(f"{repeated} {copies} of others, to the byte")
     records = tuple(known[one.name] for one in pending.plan.subjects if one.name in known)
     return Outcome(records, tuple(failures), left_out, tuple(notes), speed)
+
+
+def _conditions(images: ImageSet, settings: Settings) -> dict[str, Any]:
+    """What a record says of the data set and of the pass."""
+    return {
+        "data": images.name,
+        "layout": images.layout,
+        "space": images.space.name if images.space else "",
+        "limit": settings.limit,
+        "decide": settings.decide,
+        "seed": settings.seed,
+        "batch": settings.batch,
+        "threads": 1,
+    }
 
 
 def of_record(store: Store, record: Record) -> Stored:
@@ -337,126 +347,3 @@ def _check_damage(left_out: dict[str, str], total: int, settings: Settings) -> N
             f"{len(left_out)} of {total} images could not be decoded, the first {name}: {why}; "
             f"allow {percent:.1f} % with --max-bad (max_bad_percent in a study)"
         )
-
-
-def _record(
-    one: EvaluatedEntry,
-    images: ImageSet,
-    found: Evaluation,
-    key: str,
-    settings: Settings,
-    begun: str,
-    numbers: Sequence[int],
-    store: Store,
-) -> Record:
-    import numpy as np
-
-    mine = found.found[one.name]
-    hashes = dict(zip(numbers, found.hashes, strict=True))
-    keys = np.array(
-        [int.from_bytes(hashes[k][:8], "big") for k in found.images.tolist()], dtype=np.uint64
-    )
-    content = content_hash((hashes[k], images.samples[k].label) for k in hashes)
-    table = to_parquet(Stored(mine, found.images.astype(np.int32), found.labels, keys))
-    loaded, count = found.loaded.get(one.handle, {}), len(mine)
-    top1, top5 = mine.hits(1), mine.hits(5)
-    record = Record(
-        key=key,
-        entry=one.name,
-        zoo=one.entry.zoo.name,
-        model=one.entry.model.name,
-        architecture=one.entry.model.architecture,
-        weights=WeightsInfo(
-            name=one.entry.weights_name,
-            state=loaded.get("weights_state", "none"),
-            sha256=loaded.get("weights_sha256"),
-        ),
-        preprocessing=one.spec.to_dict(),
-        labels=one.labels.name,
-        conditions={
-            "data": images.name,
-            "data_sha256": content,
-            "layout": images.layout,
-            "space": images.space.name if images.space else "",
-            "limit": settings.limit,
-            "decide": settings.decide,
-            "seed": settings.seed,
-            "batch": settings.batch,
-            "threads": 1,
-        },
-        versions=found.versions.get(one.name, {}),
-        hardware=hardware(),
-        started=begun,
-        finished=now(),
-        values=AccuracyValues(
-            top1=_percent(int(top1.sum()), count),
-            top5=_percent(int(top5.sum()), count),
-            images=count,
-            predictions_file=attachment_name(key, table),
-            predictions_sha256=hashlib.sha256(table).hexdigest(),
-            seconds=found.seconds,
-            left_out=len(found.left_out),
-            calibration_error=calibration.expected_calibration_error(
-                np.clip(mine.probabilities[:, 0], 0, 1), top1
-            ),
-            defaulted=list(one.defaulted),
-            failed_checks=[
-                *_failed_checks(mine, top1, images, loaded.get("weights_state") == "random"),
-                *_depends(found.repeated.get(one.name)),
-                *_without_output(one, images, found),
-            ],
-        ),
-    )
-    store.put(record, table)
-    return record
-
-
-def _failed_checks(
-    mine: Predictions, top1: NDArray[np.bool_], images: ImageSet, random: bool
-) -> list[str]:
-    """What makes a number doubtful. Random weights are at chance, as they should be."""
-    assert images.space is not None
-    found = []
-    count, classes = len(mine), images.space.classes
-    _, largest = Counter(mine.classes[:, 0].tolist()).most_common(1)[0]
-    present = len({sample.label for sample in images.samples})
-    if count >= 20 and present > 2 and largest / count > _CONSTANT and not random:
-        found.append(f"it gives one class for {100 * largest / count:.0f} % of the images")
-    chance = intervals.proportion(int(top1.sum()), count)
-    if chance.low <= 1 / classes and count >= 3 * classes**0.5 and not random:
-        found.append(
-            f"its top-1 of {100 * chance.value:.2f} % is no better than chance "
-            f"({100 / classes:.2f} %); labels, preprocessing or weights are not what they seem"
-        )
-    return found
-
-
-def _depends(again: Repeated | None) -> list[str]:
-    """Said where an image's answer changes when it is run a second time, alone."""
-    if again is None or again.deviation <= _SAME_ANSWER:
-        return []
-    return [
-        f"its answers depend on more than the image: run again one by one, {again.changed} of "
-        f"{again.images} images get another class, outputs differ by {100 * again.deviation:.2g} %"
-    ]
-
-
-def _without_output(one: EvaluatedEntry, images: ImageSet, found: Evaluation) -> list[str]:
-    """Said where images are of classes that the entry does not know; they count as wrong."""
-    if one.labels.classes == 0 or images.space is None:
-        return []
-    label_mapping = mapping(one.labels, images.space)
-    lost = [label for label in found.labels.tolist() if label >= 0 and label_mapping[label] < 0]
-    if not lost:
-        return []
-    count, space = len(set(lost)), images.space
-    names = f", {space.names[lost[0]]} for one" if lost[0] < len(space.names) else ""
-    return [
-        f"it has no output for {count} of {space.classes} classes{names}: {len(lost)} of "
-        f"{len(found.labels)} images count as wrong"
-    ]
-
-
-def _percent(successes: int, trials: int) -> Interval:
-    estimate = intervals.proportion(successes, trials)
-    return Interval(value=100 * estimate.value, low=100 * estimate.low, high=100 * estimate.high)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoodiff.accuracy.checkpoints import Memory
-from zoodiff.accuracy.evaluator import CHUNK, Evaluator, label_mapping_of, space_of
+from zoodiff.accuracy.evaluation import PassOptions
+from zoodiff.accuracy.evaluator import CHUNK, Evaluator
+from zoodiff.accuracy.label_mapping import label_mapping_of, space_of
 from zoodiff.accuracy.predictions import probabilities
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
@@ -48,21 +50,9 @@ class Trials:
         engine: WorkerPool,
         one: EvaluatedEntry,
         images: ImageSet,
-        numbers: Sequence[int],
-        *,
-        pipelines: int = 1,
-        batch: int = 16,
-        seed: int = 0,
-        step: Callable[[int, int], None] = lambda done, of: None,
+        options: PassOptions,
     ) -> None:
-        self._engine, self._one, self._images = engine, one, images
-        self._numbers, self._pipelines, self._batch, self._seed = (
-            list(numbers),
-            pipelines,
-            batch,
-            seed,
-        )
-        self._step = step
+        self._engine, self._one, self._images, self._options = engine, one, images, options
         self.input_stage: InputStage | None = one.input_stage
         """What its network does to its pixels by itself."""
         self._known: dict[Preprocessing, NDArray[np.float64]] = {}
@@ -143,11 +133,7 @@ class Trials:
             subjects,
             self._images,
             parts,
-            pipelines=self._pipelines,
-            batch=self._batch,
-            seed=self._seed,
-            numbers=self._numbers,
-            step=self._step,
+            self._options,
         ).run()
         if found.failed:
             raise MeasurementError(next(iter(found.failed.values())))
@@ -159,7 +145,9 @@ class Trials:
             raise MeasurementError(
                 "some images can be decoded by one library and not by another; leave them out"
             )
-        chunks = -(-len(self._numbers) // CHUNK)
+        numbers = self._options.numbers
+        count = len(self._images) if numbers is None else len(numbers)
+        chunks = -(-count // CHUNK)
         for one in subjects:
             outputs = np.concatenate([parts.get(k).outputs[one.name] for k in range(chunks)])
             self._known[one.spec] = probabilities(outputs)

@@ -15,7 +15,9 @@ from zoodiff._version import __version__
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.checkpoints import Memory
 from zoodiff.accuracy.comparison import Pair
-from zoodiff.accuracy.evaluator import Evaluator, label_mapping_of
+from zoodiff.accuracy.evaluation import PassOptions
+from zoodiff.accuracy.evaluator import Evaluator
+from zoodiff.accuracy.label_mapping import label_mapping_of
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
 from zoodiff.engines.pool import WorkerPool
@@ -107,7 +109,9 @@ def _shown(
     from zoodiff.preprocessing.numbers import to_input
 
     parts = Memory()
-    found = Evaluator(engine, [one], images, parts, batch=1, seed=seed, numbers=[number]).run()
+    found = Evaluator(
+        engine, [one], images, parts, PassOptions(batch=1, seed=seed, numbers=[number])
+    ).run()
     if found.failed or len(found.images) != 1:
         why = [*found.failed.values(), *found.left_out.values()]
         raise MeasurementError(f"{one.name}: {why[0]}")

@@ -15,9 +15,9 @@ from typing import Any
 from zoodiff.accuracy import measure as passes
 from zoodiff.accuracy import subject
 from zoodiff.accuracy.checkpoints import Part, from_bytes, to_bytes
-from zoodiff.accuracy.evaluation import collect
+from zoodiff.accuracy.evaluation import PassOptions, collect
 from zoodiff.accuracy.evaluator import CHUNK, Evaluator
-from zoodiff.accuracy.measure import Outcome, PendingEvaluation, Settings, default_pipelines
+from zoodiff.accuracy.measure import PendingEvaluation, Settings, default_pipelines
 from zoodiff.accuracy.subject import EvaluatedEntry, evaluated_entry
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import find as label_space
@@ -29,12 +29,14 @@ from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.host.provenance import now
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Failure
-from zoodiff.tasks import Task
+from zoodiff.tasks import Finished, Task
 from zoodiff.workers.limits import Limits
 from zoodiff.zoos.registry import Entry
 
 SHARD = 16
 """Least parts in a shard, where there are so many: loading the networks takes its time."""
+DATA_SET = ("data", "truth", "data_labels", "split")
+"""Settings of a task that say what its images are."""
 _SHARDS_A_SLOT = 4
 """So that slots end at about the same time, and a lost node costs little."""
 
@@ -94,13 +96,11 @@ class ImagePass:
         self._found = -(-len(numbers) // CHUNK) - len(lacking)
         common = {
             "do": "shard",
-            "images": {
-                key: self._task.settings[key] for key in ("data", "truth", "data_labels", "split")
-            },
+            "images": {key: self._task.settings[key] for key in DATA_SET},
             "stamp": self._images.stamp,
             "batch": self._settings.batch,
             "seed": self._settings.seed,
-            "pipelines": min(pipelines, self._settings.pipelines),
+            "pipelines": min(pipelines, self._settings.pipelines, -(-len(lacking) // SHARD)),
         }
         return [
             Job(
@@ -144,10 +144,10 @@ class ImagePass:
         for name, why in data["failed"].items():
             self._why.setdefault(name, why)
 
-    def finish(self) -> Outcome:
+    def finish(self) -> Finished:
         """Make the records; raises MeasurementError where too many images are damaged."""
         if self._pending is None:
-            return Outcome((), tuple(self._failures), {}, (), None)
+            return Finished((), tuple(self._failures), 0)
         found = None
         if self._pending.missing:
             parts = self._pending.parts(self._store)
@@ -159,16 +159,11 @@ class ImagePass:
                 time.perf_counter() - self._begin,
             )
             found.done_now = sum(self._came.values())
-        made = passes.finish(
+        outcome = passes.finish(
             self._pending, self._images, self._store, self._settings, found, self._begun
         )
-        return Outcome(
-            made.records,
-            (*self._failures, *made.failures),
-            made.left_out,
-            made.notes,
-            made.images_per_second,
-        )
+        measured = 0 if outcome.images_per_second is None else len(outcome.records)
+        return Finished(outcome.records, (*self._failures, *outcome.failures), measured)
 
 
 def merged(earlier: Part, later: Part) -> Part:
@@ -232,22 +227,19 @@ def do_shard(
 
     Raises MeasurementError where no entry can be run, or where the data set is another one here.
     """
-    images = _opened(data["images"], data["stamp"])
-    if images.stamp != data["stamp"]:
-        raise MeasurementError(
-            f"the data set {images.name} is not the same on all machines; names, sizes or times "
-            "of its files differ"
-        )
+    images = opened(data["images"], data["stamp"])
     found = Evaluator(
         pool,
         [subject.from_plain(one) for one in data["entries"]],
         images,
         _Sent(say),
-        pipelines=data["pipelines"],
-        batch=data["batch"],
-        seed=data["seed"],
-        numbers=data["numbers"],
-        first=data["first"],
+        PassOptions(
+            pipelines=data["pipelines"],
+            batch=data["batch"],
+            seed=data["seed"],
+            numbers=data["numbers"],
+            first=data["first"],
+        ),
     ).run()
     return {"failed": found.failed}
 
@@ -256,13 +248,22 @@ _LISTED: dict[str, ImageSet] = {}
 """The data set that this process opened last: listing it anew for each shard may take long."""
 
 
-def _opened(request: Mapping[str, Any], stamp: str) -> ImageSet:
-    name = repr(sorted(request.items()))
-    found = _LISTED.get(name)
-    if found is None or found.stamp != stamp:
+def opened(asked: Mapping[str, Any], stamp: str) -> ImageSet:
+    """Open the data set of a task's settings, which another process saw with this stamp.
+
+    Raises MeasurementError where it is another one here, UsageError where it cannot be opened.
+    """
+    name = repr([(key, asked[key]) for key in DATA_SET])
+    images = _LISTED.get(name)
+    if images is None or images.stamp != stamp:
         _LISTED.clear()
-        found = _LISTED[name] = _open(request)
-    return found
+        images = _LISTED[name] = _open(asked)
+    if images.stamp != stamp:
+        raise MeasurementError(
+            f"the data set {images.name} is not the same on all machines; names, sizes or times "
+            "of its files differ"
+        )
+    return images
 
 
 def _open(request: Mapping[str, Any]) -> ImageSet:

@@ -13,6 +13,7 @@ from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
     from zoodiff.latency.attribution.explain import Attribution, ReferenceSetup
+    from zoodiff.latency.benchmark import Budget
     from zoodiff.latency.comparison import Pair, Timings
     from zoodiff.latency.extras import ExtraResults, LatencyExtras
     from zoodiff.latency.findings import LatencyFinding
@@ -42,6 +43,11 @@ class LatencyRequest:
     """Fresh processes of each entry, at least."""
     target: float = 1.0
     """Stop when ratios are known to this many percent."""
+    rounds: int | None = None
+    """Rounds in each of exactly ``processes`` processes, as a study measures; None: as many as the
+    time allows, and more processes where they are needed."""
+    block_ms: float = 20.0
+    """Length of the blocks of calls that a round is made of."""
     within: float = 5.0
     """Percent within which entries count as the same."""
     controls: int = 1
@@ -65,6 +71,9 @@ class LatencyRequest:
     environment: bool = False
     """Read the machine, libraries and threads."""
     seed: int = 0
+    fresh: bool = False
+    """Measure again what the results folder has. It is taken from there where nothing else is timed
+    in the same rounds: without ``why``, or for a single entry."""
     results: str = "results"
     limits: Limits | None = None
 
@@ -133,14 +142,18 @@ def latency(
             step("reference", 0, 1)
             reference = prepare_references(engine, subjects, Path(folder), asked.seed)
             step("reference", 1, 1)
-        outcome = session.run(
-            engine,
-            subjects,
-            rounds,
-            references=reference.references if reference else (),
-            step=lambda done, of: step("rounds", done, of),
-        )
-        session.record(outcome, rounds, store)
+        outcome = None
+        if reference is None and not asked.fresh:
+            outcome = session.recorded(subjects, rounds, store)
+        if outcome is None:
+            outcome = session.run(
+                engine,
+                subjects,
+                rounds,
+                references=reference.references if reference else (),
+                step=lambda done, of: step("rounds", done, of),
+            )
+            session.record(outcome, rounds, store)
         attribution = attribute(engine, reference, outcome.measured) if reference else Attribution()
         extras = measure_extras(
             engine, subjects, _extras(asked), lambda done, of: step("extras", done, of)
@@ -162,22 +175,37 @@ def _request(request: LatencyRequest | Iterable[str], options: dict[str, Any]) -
 
 
 def _rounds(asked: LatencyRequest) -> BenchmarkSettings:
-    from zoodiff.latency.benchmark import Budget
     from zoodiff.latency.conditions import Conditions
     from zoodiff.latency.session import BenchmarkSettings
 
     return BenchmarkSettings(
         conditions=Conditions(batch=asked.batch, threads=asked.threads, pause_ms=asked.pause_ms),
-        budget=Budget(
-            seconds=asked.seconds,
-            processes=asked.processes,
-            target_percent=asked.target,
-            seed=asked.seed,
-        ),
+        budget=_effort(asked),
         modes=asked.modes,
         allowed=asked.allow,
         within_percent=asked.within,
         controls=asked.controls,
+    )
+
+
+def _effort(asked: LatencyRequest) -> Budget:
+    from zoodiff.latency.benchmark import Budget
+    from zoodiff.latency.record_keys import fixed_budget
+
+    if asked.rounds is None:
+        return Budget(
+            seconds=asked.seconds,
+            processes=asked.processes,
+            block_ms=asked.block_ms,
+            target_percent=asked.target,
+            seed=asked.seed,
+        )
+    return fixed_budget(
+        processes=asked.processes,
+        rounds=asked.rounds,
+        block_ms=asked.block_ms,
+        seconds=asked.seconds,
+        seed=asked.seed,
     )
 
 

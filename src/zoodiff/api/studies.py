@@ -195,7 +195,6 @@ def _work_through(request: RunRequest, observe: Observe) -> StudyRun:
     from zoodiff.store.folder import Store
     from zoodiff.study import config as studies
     from zoodiff.study.assemble import assemble
-    from zoodiff.study.explanations import explain_run
     from zoodiff.study.run import run as run_tasks
 
     study, limits, fresh = request.study, request.limits, request.fresh
@@ -206,7 +205,6 @@ def _work_through(request: RunRequest, observe: Observe) -> StudyRun:
     choice = Choice(request.engine, request.jobs, request.address, limits)
     with observe(loaded.study.title) as observer:
         outcome = run_tasks(loaded, store, observer, fresh=fresh, engine=choice)
-        outcome = explain_run(loaded, outcome, store, observer, fresh=fresh, limits=limits)
     return StudyRun(
         assemble(store, outcome.manifest, loaded.study),
         measured=outcome.measured,

@@ -1,4 +1,4 @@
-"""The handwritten digits that scikit-learn ships, split for the mini-zoo.
+"""The handwritten digits that scikit-learn ships, split for the mini-zoo, and as a data set.
 
 1,797 grey images of 8 x 8 pixels with values from 0 to 16, from E. Alpaydin and C. Kaynak,
 "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998. Their
@@ -13,13 +13,18 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoodiff.data.labels import DIGITS_10
-from zoodiff.errors import MissingFrameworkError
+from zoodiff.bounded.files import too_large
+from zoodiff.data.images import LARGEST_IMAGE, ImageSet, Samples
+from zoodiff.data.labels import DIGITS_10, LabelSpace
+from zoodiff.data.png import grey_png
+from zoodiff.errors import MissingFrameworkError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+NAME = "digits"
+"""What the data set is called wherever a path of images may stand."""
 LABELS = DIGITS_10
 _TRAIN_PART = 5 / 9
 """About 1,000 images to train on and 800 to test on."""
@@ -49,6 +54,35 @@ class Digits:
 
     train: Split
     test: Split
+
+
+def images(*, space: LabelSpace | None = None, split: str = "") -> ImageSet:
+    """Return the digits as a data set of PNG images, whose pixels are from 0 to 16 as they were.
+
+    ``split`` is ``test`` or ``train``; without it the test split is taken, which no network of the
+    mini-zoo was trained on. Raises UsageError for another split, MissingFrameworkError where
+    scikit-learn is not installed.
+    """
+    if split not in {"", "test", "train"}:
+        raise UsageError(f'the data set {NAME} has no split "{split}"; there are test and train')
+    whole = load()
+    part = whole.train if split == "train" else whole.test
+    name = split or "test"
+
+    def read(number: int, most: int = LARGEST_IMAGE) -> bytes:
+        content = grey_png(part.images[number, :, :, 0])
+        if len(content) > most:
+            raise too_large(len(content), most)
+        return content
+
+    return ImageSet(
+        NAME,
+        f"scikit-learn's {name} split",
+        Samples([f"{name}/{k}" for k in range(len(part.labels))], part.labels.tolist()),
+        space or LABELS,
+        read,
+        part.sha256,
+    )
 
 
 @functools.cache

@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import combinations, islice
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.cores import count_usable_cores
 from zoodiff.errors import ZoodiffError
 from zoodiff.latency import cpu_affinity as cores
 from zoodiff.latency import system_noise
 from zoodiff.latency.ordering import orders
-from zoodiff.latency.subject import Loaded, TimedEntry
+from zoodiff.latency.subject import Loaded, TimedEntry, TimedProcess
 from zoodiff.stats import ratios
 
 if TYPE_CHECKING:
@@ -64,44 +64,14 @@ class Budget:
     seed: int = 0
 
 
-class TimedProcess(Protocol):
-    """An entry in a process; see ``BenchmarkProcess``."""
+@dataclass(frozen=True)
+class CallTimes:
+    """Quantiles over all single calls, milliseconds."""
 
-    def load(self) -> Loaded:
-        """Load the network and warm it up."""
-        ...
-
-    def fitting(self, block_ms: float) -> int:
-        """How many calls fill so many milliseconds."""
-        ...
-
-    def place(self, cores: frozenset[int]) -> None:
-        """Run on these cores only from now on."""
-        ...
-
-    def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
-        """Milliseconds of single calls."""
-        ...
-
-    def overhead(self) -> float:
-        """Milliseconds of a call of nothing."""
-        ...
-
-    def runtime_info(self) -> dict[str, Any]:
-        """What the process runs with."""
-        ...
-
-    def peak_rss_bytes(self) -> int:
-        """Peak resident memory of the process."""
-        ...
-
-    def let_go(self) -> None:
-        """Tell the process to end, without waiting for it."""
-        ...
-
-    def close(self) -> None:
-        """End the process."""
-        ...
+    p10: float
+    p90: float
+    p99: float
+    calls: int
 
 
 @dataclass
@@ -122,6 +92,19 @@ class Samples:
     peak_rss_bytes: int = 0
     runtime_info: dict[str, Any] = field(default_factory=dict)
     """What its first process ran with."""
+    recorded: CallTimes | None = None
+    """Of a run that was read from its records, which do not hold every call."""
+
+    @property
+    def call_times(self) -> CallTimes:
+        """Quantiles over the calls of all processes."""
+        import numpy as np
+
+        if self.recorded is not None:
+            return self.recorded
+        calls = np.concatenate(self.calls)
+        p10, p90, p99 = (float(q) for q in np.quantile(calls, [0.1, 0.9, 0.99]))
+        return CallTimes(p10, p90, p99, len(calls))
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,8 @@ class Timings:
     """Starting processes and loading networks, on top of it."""
     system_noise: tuple[str, ...]
     failures: dict[str, str]
+    recorded: str | None = None
+    """When it was measured, where it was taken from the store."""
 
     def pair(self, first: str, second: str) -> Pair | None:
         """The pair in this order, if it was compared."""
@@ -121,22 +123,21 @@ def _row(samples: Samples) -> Row:
     import numpy as np
 
     one = samples.subject
-    calls = np.concatenate(samples.calls)
+    times = samples.call_times
     median = ratios.latency(samples.medians)
-    p90, p99 = (float(q) for q in np.quantile(calls, [0.9, 0.99]))
     return Row(
         name=one.name,
         entry=str(one.entry.ref),
         weights=samples.loaded.weights_state,
         median=median,
-        p90=p90,
-        p99=p99,
+        p90=times.p90,
+        p99=times.p99,
         batch=one.conditions.batch,
         images_per_second=1000 * one.conditions.batch / median.value,
         peak_rss_bytes=samples.peak_rss_bytes,
         paused=float(np.median(samples.paused_ms)) if samples.paused_ms else None,
         overhead=samples.overhead_ms,
-        calls=len(calls),
+        calls=times.calls,
         conditions=dict(samples.loaded.conditions.values),
     )
 

@@ -10,13 +10,14 @@ from zoodiff.entry import RANDOM, ModelRef
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.host.provenance import now
 from zoodiff.latency import study_task as records
-from zoodiff.latency.benchmark import Budget, Measured, with_controls
+from zoodiff.latency.benchmark import Budget, Measured, originals, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
 from zoodiff.latency.comparison import Timings, read
 from zoodiff.latency.conditions import Conditions, check
+from zoodiff.latency.record_keys import task_of
+from zoodiff.latency.recorded import recorded_run
 from zoodiff.latency.subject import BenchmarkProcess, Loaded, TimedEntry
 from zoodiff.store.folder import Store
-from zoodiff.tasks import Task
 from zoodiff.zoos import files, registry
 from zoodiff.zoos.registry import Entry
 
@@ -119,6 +120,23 @@ def run(
     return Outcome(tuple(subjects), measured, timings, started)
 
 
+def recorded(
+    subjects: Sequence[TimedEntry], settings: BenchmarkSettings, store: Store
+) -> Outcome | None:
+    """Return what the store has of these subjects, measured alike, or None.
+
+    Raises UsageError as ``run`` does.
+    """
+    found = recorded_run(store, subjects, settings.budget)
+    if found is None:
+        return None
+    samples = originals(found.measured.samples)
+    check([one.loaded.conditions for one in samples], _declared(settings))
+    timings = read(found.measured, within_percent=settings.within_percent)
+    timings = replace(timings, recorded=found.started)
+    return Outcome(tuple(subjects), found.measured, timings, found.started)
+
+
 def _declared(settings: BenchmarkSettings) -> tuple[str, ...]:
     """Naming modes declares that they, and what comes with them, may differ."""
     return (*settings.allowed, *(("mode", "entry point", "binding") if settings.modes else ()))
@@ -132,17 +150,7 @@ def record(outcome: Outcome, settings: BenchmarkSettings, store: Store) -> None:
         one = samples.subject
         if one.name not in names and not one.copy:
             continue
-        conditions = (
-            ("batch", one.conditions.batch),
-            ("threads", one.conditions.threads),
-            ("mode", one.conditions.mode),
-            ("pause_ms", one.conditions.pause_ms),
-            ("block_ms", settings.budget.block_ms),
-            ("target_percent", settings.budget.target_percent),
-            ("max_seconds", settings.budget.seconds),
-            ("seed", settings.budget.seed),
-        )
-        task = Task("latency", group, conditions)
+        task = task_of(group, one.conditions, settings.budget)
         single = replace(outcome.measured, samples=(samples,))
         for made in records.records_of(task, single, outcome.started):
             store.put(made)

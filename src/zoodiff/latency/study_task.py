@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.host.environment import Environment, runtime_info_of
 from zoodiff.host.machine import machine
 from zoodiff.host.provenance import hardware, now
-from zoodiff.latency.benchmark import Budget, Measured, Samples, with_controls
+from zoodiff.latency.benchmark import Measured, Samples, with_controls
 from zoodiff.latency.benchmark import measure as measure_rounds
-from zoodiff.latency.conditions import Conditions
+from zoodiff.latency.record_keys import budget_of, conditions_of
 from zoodiff.latency.subject import BenchmarkProcess, TimedEntry
 from zoodiff.results import Interval
 from zoodiff.stats import ratios
@@ -26,14 +25,13 @@ def measure(
 
     An entry that cannot be loaded or dies becomes a failure; the others go on.
     """
-    settings = task.settings
-    conditions = Conditions(batch=settings["batch"], threads=settings["threads"])
+    conditions, budget = conditions_of(task.settings), budget_of(task.settings)
     subjects = [TimedEntry(str(entry.ref), entry, conditions) for entry in task.entries]
     started = now()
     measured = measure_rounds(
         with_controls(subjects),
-        budget_of(settings),
-        lambda one: BenchmarkProcess(one, seed=settings["seed"], limits=engine.limits),
+        budget,
+        lambda one: BenchmarkProcess(one, seed=budget.seed, limits=engine.limits),
         step=on_step,
     )
     for samples in measured.samples:
@@ -51,18 +49,6 @@ def measure(
     return records_of(task, measured, started), failures
 
 
-def budget_of(settings: dict[str, Any]) -> Budget:
-    """How much a study measures: a stated number of rounds, in a stated number of processes."""
-    return Budget(
-        seconds=settings["max_seconds"],
-        processes=settings["processes"],
-        most_processes=settings["processes"],
-        rounds=settings["rounds"],
-        block_ms=1000 * settings["block_seconds"],
-        seed=settings["seed"],
-    )
-
-
 def records_of(task: Task, measured: Measured, started: str) -> list[Record]:
     """A record of each entry, the controls included; all name ``started`` as their group."""
     finished = now()
@@ -75,8 +61,7 @@ def _record(
     import numpy as np
 
     one, loaded = samples.subject, samples.loaded
-    calls = np.concatenate(samples.calls)
-    quantiles = [float(q) for q in np.quantile(calls, [0.1, 0.9, 0.99])]
+    times = samples.call_times
     centre = ratios.latency(samples.medians)
     return Record(
         key=task.key(one.entry, one.copy),
@@ -102,10 +87,10 @@ def _record(
         finished=finished,
         values=LatencyValues(
             median_ms=Interval(value=centre.value, low=centre.low, high=centre.high),
-            p10_ms=quantiles[0],
-            p90_ms=quantiles[1],
-            p99_ms=quantiles[2],
-            calls=len(calls),
+            p10_ms=times.p10,
+            p90_ms=times.p90,
+            p99_ms=times.p99,
+            calls=times.calls,
             round_medians_ms=[float(ms) for rounds in samples.medians for ms in rounds],
             round_quartiles_ms=[float(ms) for rounds in samples.rounds for ms in rounds],
             process_rounds=[len(rounds) for rounds in samples.rounds],

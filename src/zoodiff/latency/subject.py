@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from zoodiff.latency.conditions import Conditions, MeasuredConditions
 from zoodiff.workers import messages
@@ -58,6 +58,46 @@ def load_request(subject: TimedEntry, seed: int) -> messages.Load:
         threads=subject.conditions.threads,
         mode=subject.conditions.mode,
     )
+
+
+class TimedProcess(Protocol):
+    """An entry in a process; see ``BenchmarkProcess``."""
+
+    def load(self) -> Loaded:
+        """Load the network and warm it up."""
+        ...
+
+    def fitting(self, block_ms: float) -> int:
+        """How many calls fill so many milliseconds."""
+        ...
+
+    def place(self, cores: frozenset[int]) -> None:
+        """Run on these cores only from now on."""
+        ...
+
+    def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
+        """Milliseconds of single calls."""
+        ...
+
+    def overhead(self) -> float:
+        """Milliseconds of a call of nothing."""
+        ...
+
+    def runtime_info(self) -> dict[str, Any]:
+        """What the process runs with."""
+        ...
+
+    def peak_rss_bytes(self) -> int:
+        """Peak resident memory of the process."""
+        ...
+
+    def let_go(self) -> None:
+        """Tell the process to end, without waiting for it."""
+        ...
+
+    def close(self) -> None:
+        """End the process."""
+        ...
 
 
 class BenchmarkProcess:

@@ -120,17 +120,29 @@ def _numbers(spec: Preprocessing, how: Geometry, layout: str) -> list[str]:
         raise UsageError("the preprocessing says nothing of value_range")
     low, high = spec.value_range
     lines = ["x = pixels.astype(np.float32)"]
+    channels = 3
     if spec.channel_order == "BGR":
         lines.append("x = x[..., ::-1]")
+    elif spec.channel_order == "grey":
+        lines, channels = _grey(how), 1
     if (low, high) != (0.0, 255.0):
         if not how.unit:
             lines.append("x = x / np.float32(255)")
         if (low, high) != (0.0, 1.0):
             lines.append(f"x = x * np.float32({high - low:g}) + np.float32({low:g})")
     if spec.mean is not None:
-        lines.append(f"x = x - np.array({tuple(spec.mean)}, np.float32)")
+        lines.append(f"x = x - np.array({tuple(spec.mean[:channels])}, np.float32)")
     if spec.std is not None:
-        lines.append(f"x = x / np.array({tuple(spec.std)}, np.float32)")
+        lines.append(f"x = x / np.array({tuple(spec.std[:channels])}, np.float32)")
     if layout == "NCHW":
         lines.append("x = x.transpose(2, 0, 1)")
     return [*lines, "return np.ascontiguousarray(x[None])"]
+
+
+def _grey(how: Geometry) -> list[str]:
+    """One channel, as ``preprocessing.numbers`` makes it."""
+    if how.dtype != "uint8":
+        weights = "np.array([[0.299], [0.587], [0.114]], np.float32)"
+        return [f"x = pixels @ {weights}"]
+    weights = "np.array([[19595], [38470], [7471]])"
+    return [f"x = ((pixels @ {weights} + 0x8000) >> 16).astype(np.float32)"]

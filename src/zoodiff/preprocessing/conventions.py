@@ -46,15 +46,18 @@ NORMALISATIONS: Mapping[str, Mapping[str, Any]] = {
 def alternatives(spec: Preprocessing) -> dict[tuple[Factor, str], Preprocessing]:
     """The other conventions, one factor changed at a time, by factor and words."""
     found: dict[tuple[Factor, str], Preprocessing] = {}
-    bgr = spec.channel_order == "BGR"
+    bgr, grey = spec.channel_order == "BGR", spec.channel_order == "grey"
     for words, values in NORMALISATIONS.items():
         changed = dict(values)
+        if grey and len({*(values["mean"] or (0.0,))}) > 1:
+            continue  # it is of three channels
         if bgr:  # numbers follow the order of the network's channels
             for key in ("mean", "std"):
                 changed[key] = changed[key][::-1] if changed[key] else None
         found["normalisation", words] = replace(spec, **changed)
-    other = replace(spec, channel_order="RGB" if bgr else "BGR")
-    found["channel order", str(other.channel_order)] = other
+    if not grey:
+        other = replace(spec, channel_order="RGB" if bgr else "BGR")
+        found["channel order", str(other.channel_order)] = other
     if spec.input_size is not None:
         short = round(min(spec.input_size) / CROP)
         found["crop", f"short side to {short}, central crop"] = replace(

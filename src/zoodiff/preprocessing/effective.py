@@ -20,7 +20,7 @@ _NARROW = 0.1
 _WIDE = 200.0
 
 
-Channels = Literal["RGB", "BGR"]
+Channels = Literal["RGB", "BGR", "grey"]
 """The order of channels."""
 
 
@@ -31,6 +31,7 @@ class Effective:
     scale: Triple
     offset: Triple
     channels: Channels
+    """Of ``grey`` all three numbers are those of the one channel."""
     inside: tuple[str, ...] = ()
     """Names of the network's own steps."""
     unread: tuple[str, ...] = ()
@@ -93,12 +94,12 @@ def outside(spec: Preprocessing) -> Effective:
     return Effective(_triple(scale), _triple(offset), spec.channel_order or "RGB")
 
 
-_TURNED: dict[Channels, Channels] = {"RGB": "BGR", "BGR": "RGB"}
+_TURNED: dict[Channels, Channels] = {"RGB": "BGR", "BGR": "RGB", "grey": "grey"}
 
 
 def effective(spec: Preprocessing, input_stage: InputStage | None) -> Effective:
     """A specification with what the network does to its pixels by itself."""
-    before = outside(spec)
+    before, input_stage = outside(spec), _of_three(input_stage)
     if input_stage is None or len(input_stage.scale) != 3:
         return before
     scale = [s * before.scale[k] for s, k in zip(input_stage.scale, input_stage.order, strict=True)]
@@ -139,7 +140,7 @@ def fed_alike(
 
     None where the input stage is unknown, loses a channel, or wants another order of channels.
     """
-    own = effective(spec, input_stage)
+    input_stage, own = _of_three(input_stage), effective(spec, input_stage)
     if own.unread or wanted.unread or own.channels != wanted.channels:
         return None
     if own.same(wanted):
@@ -155,6 +156,15 @@ def fed_alike(
         std[k] = scales[channel] / wanted.scale[channel]
         mean[k] = (offsets[channel] - wanted.offset[channel]) / wanted.scale[channel]
     return replace(spec, value_range=(0.0, 255.0), mean=_triple(mean), std=_triple(std))
+
+
+def _of_three(input_stage: InputStage | None) -> InputStage | None:
+    """A input_stage of one channel as one of three that are alike; any other as it is."""
+    if input_stage is None or len(input_stage.scale) != 1:
+        return input_stage
+    return replace(
+        input_stage, scale=input_stage.scale * 3, offset=input_stage.offset * 3, order=(0, 1, 2)
+    )
 
 
 def _triple(values: list[float]) -> Triple:

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 def to_input(pixels: NDArray[Any], spec: Preprocessing, layout: str) -> NDArray[np.float32]:
     """(batch, rows, columns, 3) RGB -> float32 in ``layout``, NCHW or NHWC.
 
-    Pixels are uint8, or float32 in the range that their geometry left: [0, 1] where TensorFlow
-    scaled before it resized, else [0, 255].
+    There are three channels then, or one where the order of channels is ``grey``. Pixels are
+    uint8, or float32 in the range that their geometry left: [0, 1] where TensorFlow scaled before
+    it resized, else [0, 255].
     """
     import numpy as np
 
     if spec.channel_order == "BGR":
         pixels = pixels[..., ::-1]
+    elif spec.channel_order == "grey":
+        pixels = _grey(pixels)
     batch, rows, columns, channels = pixels.shape
     last = layout == "NHWC"
     shape = (batch, rows, columns, channels) if last else (batch, channels, rows, columns)
@@ -41,6 +44,16 @@ def to_input(pixels: NDArray[Any], spec: Preprocessing, layout: str) -> NDArray[
         for channel in range(channels):
             target[..., channel] = _scaled(pixels[..., channel], spec, channel, unit=unit)
     return made
+
+
+def _grey(pixels: NDArray[Any]) -> NDArray[Any]:
+    """(..., 3) RGB -> (..., 1): 8 bits as Pillow's mode L rounds them, else of the same weights."""
+    import numpy as np
+
+    if pixels.dtype != np.uint8:
+        return pixels @ np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
+    weighted = pixels @ np.array([[19595], [38470], [7471]], dtype=np.int64)
+    return ((weighted + 0x8000) >> 16).astype(np.uint8)
 
 
 def _scaled(

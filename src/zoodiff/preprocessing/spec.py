@@ -37,7 +37,8 @@ class Preprocessing:
     antialias: bool | None = None
     exif: bool | None = None
     """Whether a photograph is turned as its EXIF orientation says; None: what the library does."""
-    channel_order: Literal["RGB", "BGR"] | None = None
+    channel_order: Literal["RGB", "BGR", "grey"] | None = None
+    """``grey``: one channel, the brightness of RGB by ITU-R BT.601, for networks that take one."""
     value_range: tuple[float, float] | None = None
     """Range of a pixel after scaling and before mean and std: (0, 1), (0, 255) or (-1, 1)."""
     mean: Triple | None = None

@@ -81,6 +81,43 @@ class ControlRow:
     chart: Markup
 
 
+@dataclass(frozen=True)
+class _Wording:
+    """What is said of a ranking, whatever it holds."""
+
+    anchor: str
+    heading: str
+    lead: str
+    unit: str = "%"
+    sides_are: str = "higher first"
+    has_sources: bool = False
+
+
+_CLAIMED = _Wording(
+    "claimed",
+    "Claimed accuracy",
+    "Top-1 accuracy as the zoos publish it, in percent; nothing here was "
+    "measured. A claim comes without an uncertainty, so no noise can be told from it.",
+    has_sources=True,
+)
+_MEASURED = _Wording(
+    "accuracy",
+    "Measured accuracy",
+    "Top-1 accuracy of entries on the same images, in percent. Differences are tested on "
+    "pairs of answers to one image; p-values are corrected for the number of pairs (Holm).",
+)
+_LATENCY = _Wording(
+    "latency",
+    "Latency",
+    "Median milliseconds per batch; the difference is how much longer the slower entry "
+    "takes, from ratios within interleaved rounds of the lower quartiles of blocks, so it is "
+    "not quite the quotient of the medians. It counts as a discrepancy where it is larger than "
+    "the noise of the run and its interval at 99 % excludes none.",
+    unit="ms",
+    sides_are="slower first",
+)
+
+
 def rankings(result: StudyResult) -> tuple[Ranking, Ranking, Ranking]:
     """Claimed accuracy, measured accuracy, latency."""
     return _claimed(result), _measured(result), _latency(result)
@@ -130,53 +167,30 @@ def _claimed(result: StudyResult) -> Ranking:
             f"{numbers.plural(claimed.architectures, 'architecture')} were looked at."
         )
     return _ranking(
-        result,
-        rows,
-        anchor="claimed",
-        heading="Claimed accuracy",
-        lead="Top-1 accuracy as the zoos publish it, in percent; nothing here was "
-        "measured. A claim comes without an uncertainty, so no noise can be told from it.",
-        sides_are="higher first",
-        empty=empty,
-        has_sources=True,
-        notes=tuple(claimed.notes) if claimed else (),
+        result, rows, _CLAIMED, empty=empty, notes=tuple(claimed.notes) if claimed else ()
     )
 
 
 def _measured(result: StudyResult) -> Ranking:
     records = [r for r in result.records if isinstance(r.values, AccuracyValues)]
+    apart = "no two of them share an architecture and a data set"
     return _ranking(
         result,
         result.measured_accuracy,
-        anchor="accuracy",
-        heading="Measured accuracy",
-        lead="Top-1 accuracy of entries on the same images, in percent. Differences are tested on "
-        "pairs of answers to one image; p-values are corrected for the number of pairs (Holm).",
-        sides_are="higher first",
-        empty=_why_empty(
-            result, "accuracy", records, "no two of them share an architecture and a data set"
-        ),
-        has_sources=False,
+        _MEASURED,
+        empty=_why_empty(result, "accuracy", records, apart),
         conditions=conditions(records),
     )
 
 
 def _latency(result: StudyResult) -> Ranking:
     records = [r for r in result.records if isinstance(r.values, LatencyValues)]
+    apart = "no two of them share an architecture and a run"
     return _ranking(
         result,
         result.latency,
-        anchor="latency",
-        heading="Latency",
-        lead="Median milliseconds per batch; the difference is how much longer the slower entry "
-        "takes, from ratios within interleaved rounds of the lower quartiles of blocks, so it is "
-        "not quite the quotient of the medians. It counts as a discrepancy where it is larger than "
-        "the noise of the run and its interval at 99 % excludes none.",
-        sides_are="slower first",
-        empty=_why_empty(
-            result, "latency", records, "no two of them share an architecture and a run"
-        ),
-        has_sources=False,
+        _LATENCY,
+        empty=_why_empty(result, "latency", records, apart),
         conditions=conditions(records),
     )
 
@@ -201,13 +215,9 @@ def _why_empty(result: StudyResult, kind: str, records: Sequence[Record], apart:
 def _ranking(
     result: StudyResult,
     rows: Sequence[Discrepancy],
+    wording: _Wording,
     *,
-    anchor: str,
-    heading: str,
-    lead: str,
-    sides_are: str,
     empty: str | None,
-    has_sources: bool,
     conditions: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Ranking:
@@ -222,17 +232,17 @@ def _ranking(
     bands = _Bands(result)
     printed = tuple(_row(rank, row, axis, bands) for rank, row in enumerate(rows, 1))
     return Ranking(
-        anchor=anchor,
-        heading=heading,
-        lead=lead,
-        unit="ms" if anchor == "latency" else "%",
-        sides_are=sides_are,
+        anchor=wording.anchor,
+        heading=wording.heading,
+        lead=wording.lead,
+        unit=wording.unit,
+        sides_are=wording.sides_are,
         axis=charts.axis_labels(axis, rows[0].difference_unit) if rows else None,
         first=printed[: result.top],
         others=printed[result.top :],
         tally=_tally(rows, result.top) if rows else None,
         empty=None if rows else empty,
-        has_sources=has_sources,
+        has_sources=wording.has_sources,
         conditions=conditions if rows else (),
         notes=notes,
     )
@@ -342,7 +352,7 @@ def conditions(records: Iterable[Record]) -> tuple[str, ...]:
     seen: dict[str, set[str]] = {}
     for record in records:
         for name, value in record.conditions.items():
-            if value is None:  # nothing was asked for
+            if value is None or value == "":  # nothing was asked for
                 continue
             seen.setdefault(name, set()).add(_condition(value))
     phrases = []

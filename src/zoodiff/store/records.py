@@ -264,7 +264,7 @@ class Record(Strict):
 class Failure(Strict):
     """Something that was asked for and could not be measured, with the reason."""
 
-    kind: Literal["architecture", "latency", "accuracy"]
+    kind: Literal["architecture", "latency", "accuracy", "explanation"]
     entry: str
     architecture: str | None
     reason: str

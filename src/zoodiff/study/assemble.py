@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from zoodiff.accuracy import digits_comparison
+from zoodiff.accuracy import discrepancies
 from zoodiff.architecture import mismatches
 from zoodiff.claims.ranking import rank
 from zoodiff.errors import StoreError
@@ -33,26 +33,22 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
     """
     if study is None:
         study = studies.parse(manifest.study_text, f"{manifest.study} (in its run)").study
-    records: list[Record] = []
-    lost: list[Failure] = []
-    for name, record in store.get_all(manifest.records).items():
-        if record is None:
-            kind, _, file = name.partition("/")
-            kind = "accuracy" if kind == "explanation" else kind  # failures know what is measured
-            lost.append(
-                Failure(
-                    kind=kind,  # type: ignore[arg-type]
-                    entry=file,
-                    architecture=None,
-                    reason="its record is missing or damaged; run the study again to measure it",
-                )
-            )
-        else:
-            records.append(record)
-    explanations = _explanations(records)
+    records, lost = _read(store, manifest)
+    explanations = [
+        Explained(
+            architecture=record.architecture,
+            entry=record.entry,
+            values=record.values,
+            record=record.digest,
+        )
+        for record in records
+        if isinstance(record.values, ExplanationValues)
+    ]
     records = [record for record in records if record.kind != "explanation"]
     _check_pairs(records, manifest.study)
     pairs, controls = verdicts.compare(records)
+    accuracy = discrepancies.compare(records, store)
+    lost += _unread(records, accuracy.unread)
     return StudyResult(
         study=manifest.study,
         title=study.title,
@@ -62,7 +58,7 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         finished=manifest.updated,
         top=study.top,
         claimed=None if study.claims is None else rank(study.claims),
-        measured_accuracy=digits_comparison.compare(records, store),
+        measured_accuracy=list(accuracy.pairs),
         latency=pairs,
         controls=controls,
         mismatches=mismatches.mismatches(records),
@@ -79,16 +75,37 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
     )
 
 
-def _explanations(records: list[Record]) -> list[Explained]:
+def _read(store: Store, manifest: Manifest) -> tuple[list[Record], list[Failure]]:
+    """The records of a run, and those that are missing or damaged as failures."""
+    records: list[Record] = []
+    lost: list[Failure] = []
+    for name, record in store.get_all(manifest.records).items():
+        if record is not None:
+            records.append(record)
+            continue
+        kind, _, file = name.partition("/")
+        lost.append(
+            Failure(
+                kind=kind,  # type: ignore[arg-type]
+                entry=file,
+                architecture=None,
+                reason="its record is missing or damaged; run the study again to measure it",
+            )
+        )
+    return records, lost
+
+
+def _unread(records: list[Record], reasons: dict[str, str]) -> list[Failure]:
+    """Records whose predictions cannot be compared, as failures."""
     return [
-        Explained(
-            architecture=record.architecture,
+        Failure(
+            kind="accuracy",
             entry=record.entry,
-            values=record.values,
-            record=record.digest,
+            architecture=record.architecture,
+            reason=reasons[record.key],
         )
         for record in records
-        if isinstance(record.values, ExplanationValues)
+        if record.key in reasons
     ]
 
 

@@ -18,6 +18,7 @@ from zoodiff import filenames
 from zoodiff.bounded import files, toml
 from zoodiff.claims import table
 from zoodiff.claims.selection import ClaimsError
+from zoodiff.data import digits
 from zoodiff.entry import did_you_mean
 from zoodiff.errors import StudyError
 from zoodiff.workers import permissions
@@ -65,7 +66,7 @@ class AccuracyTable(Entries):
     """[accuracy]: top-1 and top-5 on labelled images."""
 
     data: str = Field(
-        default="digits",
+        default=digits.NAME,
         description="digits, or the path of a data set of images, from the study's folder",
     )
     batch: Annotated[int, Field(ge=1, le=4096)] = 64
@@ -77,14 +78,12 @@ class AccuracyTable(Entries):
     split: str | None = Field(default=None, description="word in the names of the shards to take")
     limit: Annotated[int, Field(ge=1)] | None = None
     max_bad_percent: Annotated[float, Field(ge=0, le=100)] = 1.0
-    explain: bool = Field(
-        default=False, description="whether differences are taken apart; on images only"
-    )
+    explain: bool = Field(default=False, description="whether differences are taken apart")
 
     @property
-    def on_images(self) -> bool:
-        """Whether it is on a data set of images, not on the digits that come with zoodiff."""
-        return self.data != "digits"
+    def built_in(self) -> bool:
+        """Whether the data set is the digits, which are found by their name."""
+        return self.data == digits.NAME
 
 
 class Study(_Table):

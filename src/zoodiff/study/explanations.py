@@ -1,202 +1,130 @@
 """A study's differences in accuracy taken apart, each a record of its own.
 
-An explanation costs many passes over the images, so it is kept like every other measurement: found
-again by what was asked, the records of both entries, and listed in the manifest of the run.
+An explanation costs many passes over the images, so it is a task like every other: planned for each
+architecture, begun when the accuracy of all entries is known, and recorded pair by pair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from zoodiff._version import __version__
-from zoodiff.accuracy.attribution.inference import sentences
-from zoodiff.accuracy.attribution.preprocessing import Explanation
-from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Attribution
-from zoodiff.accuracy.digits_comparison import compare
-from zoodiff.accuracy.sharding import evaluated_entry_of, images_of, settings_of
+from zoodiff.accuracy.attribution.record import PairRecords, explained
+from zoodiff.accuracy.attribution.session import Attribution
+from zoodiff.accuracy.discrepancies import compare
+from zoodiff.accuracy.sharding import evaluated_entry_of, images_of, opened, settings_of
+from zoodiff.accuracy.subject import EvaluatedEntry
+from zoodiff.engines.base import Job, Partial, Step
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import ZoodiffError
-from zoodiff.host.provenance import hardware, now
-from zoodiff.results import Interval
-from zoodiff.stats.intervals import Estimate
 from zoodiff.store.folder import Store
-from zoodiff.store.records import (
-    ConfirmationValues,
-    ExplanationValues,
-    NamedValues,
-    PartValues,
-    Record,
-    key_of,
-)
-from zoodiff.study.config import LoadedStudy
-from zoodiff.study.plan import plan
-from zoodiff.study.run import Observer, Outcome
-from zoodiff.tasks import Task
-from zoodiff.workers.limits import Limits
+from zoodiff.store.records import Record, key_of
+from zoodiff.study import serialization
+from zoodiff.tasks import Finished, Task
 
 
-def explain_run(
-    loaded: LoadedStudy,
-    outcome: Outcome,
-    store: Store,
-    observer: Observer,
-    *,
-    fresh: bool = False,
-    limits: Limits | None = None,
-) -> Outcome:
-    """The outcome with explanations among its records, where the study asks for them.
+def pairs_to_explain(records: Iterable[Record], store: Store) -> list[PairRecords]:
+    """Return pairs of one architecture that differ; of a single pair, whatever it does.
 
-    Explained are entries of one architecture that differ; of two entries alone, whatever they do.
-    What the store has is taken from there unless ``fresh``.
+    Raises StoreError for more answers than are held in memory at once.
     """
-    table = loaded.study.accuracy
-    if table is None or not table.explain:
-        return outcome
-    passes = [one for one in plan(loaded).tasks if one.on_images]
-    if not passes:
-        return outcome
-    task = replace(passes[0], entries=tuple(entry for one in passes for entry in one.entries))
-    pairs = _pairs(task, outcome, store)
-    found: list[str] = []
-    waiting: list[tuple[str, Record, Record]] = []
-    for first, second in pairs:
-        key = key_of(
-            kind="explanation",
-            records=[first.key, second.key],
-            images=EXPLAINED,
-            zoodiff=__version__,
-        )
-        known = None if fresh else store.find("explanation", key)
-        if known is None:
-            waiting.append((key, first, second))
-        else:
-            found.append(store.name_of(known))
-    if waiting:
-        with WorkerPool(limits) as engine:
-            label = ""
+    by_entry = {record.entry: record for record in records}
+    pairs = compare(by_entry.values(), store).pairs
+    wanted = [pair for pair in pairs if pair.verdict == "discrepancy" or len(pairs) == 1]
+    return [PairRecords(by_entry[pair.high_entry], by_entry[pair.low_entry]) for pair in wanted]
 
-            def step(done: int, of: int) -> None:
-                observer.step(label, done, of)
 
-            reasons = Attribution(engine, images_of(task), settings_of(task), step)
-            for key, first, second in waiting:
-                label = f"why {first.entry} and {second.entry} differ"
-                observer.task(label)
-                record = _explained(engine, task, reasons, key, (first, second))
-                found.append(store.put(record))
-    records = [name for name in outcome.manifest.records if name not in found]
-    manifest = outcome.manifest.model_copy(
-        update={
-            "records": [*records, *found],
-            "updated": now() if waiting else outcome.manifest.updated,
+class ExplanationTask:
+    """The explanations of one architecture, from what is missing to its records."""
+
+    def __init__(
+        self, task: Task, pairs: Sequence[PairRecords], store: Store, *, fresh: bool
+    ) -> None:
+        """Take those of the pairs whose entries both belong to the task."""
+        names = {str(entry.ref) for entry in task.entries}
+        self._task, self._store, self._fresh = task, store, fresh
+        self._pairs = {
+            pair.key: pair for pair in pairs if {pair.first.entry, pair.second.entry} <= names
         }
-    )
-    store.write_manifest(manifest)
-    return replace(
-        outcome,
-        manifest=manifest,
-        measured=outcome.measured + len(waiting),
-        reused=outcome.reused + len(found) - len(waiting),
-    )
+        self._records: dict[str, Record] = {}
+        self._measured: set[str] = set()
+
+    @property
+    def lease(self) -> str | None:
+        """What is to be held while pairs are explained; None where there are none."""
+        return f"explain-{key_of(keys=sorted(self._pairs))[:16]}" if self._pairs else None
+
+    def find_pending(self) -> bool:
+        """Take what the store has; return whether anything is missing. The lease is held."""
+        for key in () if self._fresh else self._missing:
+            known = self._store.find("explanation", key, again=True)
+            if known is not None:
+                self._records[key] = known
+        return bool(self._missing)
+
+    @property
+    def _missing(self) -> list[str]:
+        return [key for key in self._pairs if key not in self._records]
+
+    def jobs(self, name: str, slots: int, cores: int) -> list[Job]:
+        """One job: pairs of one architecture share most of what is run."""
+        pairs = [self._pairs[key] for key in self._missing]
+        data = {
+            "do": "explain",
+            "task": serialization.of_task(self._task),
+            "stamp": images_of(self._task).stamp,
+            "pipelines": cores,
+            "pairs": [
+                [pair.first.model_dump_json(), pair.second.model_dump_json()] for pair in pairs
+            ],
+        }
+        return [Job(f"{name}, {len(pairs)} pairs", data)]
+
+    def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
+        """Record a pair that was explained; return the pairs done, and of how many."""
+        record = Record.model_validate_json(data["record"])
+        self._store.put(record)
+        self._records[record.key] = record
+        self._measured.add(record.key)
+        return len(self._records), len(self._pairs)
+
+    def end(self, data: Mapping[str, Any]) -> None:
+        """The job is done; all that it found came pair by pair."""
+
+    def finish(self) -> Finished:
+        """Return the records, in the order of the pairs."""
+        records = tuple(self._records[key] for key in self._pairs if key in self._records)
+        return Finished(records, (), len(self._measured))
 
 
-def _pairs(task: Task, outcome: Outcome, store: Store) -> list[tuple[Record, Record]]:
-    """Records of the pairs that are to be explained, the better entry first."""
-    names = {str(entry.ref) for entry in task.entries}
-    records = {
-        record.entry: record
-        for name in outcome.manifest.records
-        if (record := store.get(name)) is not None
-        if record.kind == "accuracy" and record.entry in names
-    }
-    every = compare(records.values(), store)
-    wanted = [one for one in every if one.verdict == "discrepancy" or len(every) == 1]
-    return [(records[one.high_entry], records[one.low_entry]) for one in wanted]
+def explain(
+    pool: WorkerPool, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
+) -> dict[str, Any]:
+    """Explain pairs in a slot; each is told of as soon as its record is made.
+
+    Raises MeasurementError where the data set is another one here, UsageError where it cannot be
+    opened, and as ``entry_of`` does.
+    """
+    task = serialization.task_of(data["task"])
+    settings = settings_of(task)
+    settings = replace(settings, pipelines=min(settings.pipelines, data["pipelines"]))
+    images = opened(task.settings, data["stamp"])
+    reasons = Attribution(pool, images, settings, lambda done, of: None)
+    subjects = _subjects(pool, task)
+    for records in data["pairs"]:
+        pair = PairRecords(*map(Record.model_validate_json, records))
+        record = explained(reasons, pair, subjects)
+        say(Partial({"record": record.model_dump_json()}))
+    return {}
 
 
-def _explained(
-    engine: WorkerPool, task: Task, reasons: Attribution, key: str, records: tuple[Record, Record]
-) -> Record:
-    """The explanation of a pair as a record."""
-    begun = now()
-    first, second = records
-    said = len(reasons.problems)
-    explanation: Explanation | None = None
-    untrained = [one for one in records if one.weights.state in UNTRAINED]
-    for one in untrained:
-        reasons.untrained(one.entry, one.weights.state)
-    if not untrained:
-        entries = {str(entry.ref): entry for entry in task.entries}
+def _subjects(pool: WorkerPool, task: Task) -> dict[str, EvaluatedEntry | str]:
+    """The entries of a task by their names, or why one cannot take part."""
+    subjects: dict[str, EvaluatedEntry | str] = {}
+    for entry in task.entries:
         try:
-            sides = [evaluated_entry_of(engine, task, entries[one.entry]) for one in records]
-            explanation = reasons.explain_pair(*sides)
+            subjects[str(entry.ref)] = evaluated_entry_of(pool, task, entry)
         except ZoodiffError as error:
-            reasons.problems.append(str(error))
-    names = [one.entry for one in records]
-    values = ExplanationValues(
-        other=second.entry,
-        images=explanation.images if explanation else 0,
-        total=_interval(explanation.total) if explanation else None,
-        parts=[
-            PartValues(
-                kind=part.kind,
-                what=part.what,
-                code=part.code,
-                first=part.first,
-                second=part.second,
-                points=_interval(part.points),
-            )
-            for part in (explanation.parts if explanation else ())
-        ],
-        confirmation=_confirmation(explanation),
-        named=_named(reasons, names),
-        notes=list(explanation.notes) if explanation else [],
-        problems=_problems(reasons, said, names),
-    )
-    return first.model_copy(
-        update={
-            "key": key,
-            "hardware": hardware(),
-            "started": begun,
-            "finished": now(),
-            "conditions": {**first.conditions, "other": second.key},
-            "values": values,
-        }
-    )
-
-
-def _problems(reasons: Attribution, said: int, names: Sequence[str]) -> list[str]:
-    """What was said of this pair, and before of one of its entries."""
-    before = [one for one in reasons.problems[:said] if one.startswith(tuple(names))]
-    return list(dict.fromkeys([*before, *reasons.problems[said:]]))
-
-
-def _named(reasons: Attribution, names: Sequence[str]) -> list[NamedValues]:
-    found = []
-    for name in names:
-        if name in reasons.inferences:
-            found += [
-                NamedValues(code=code, entry=name, words=words)
-                for code, words in sentences(reasons.inferences[name])
-            ]
-        if name in reasons.warnings:
-            code, words = reasons.warnings[name]
-            found.append(NamedValues(code=code, entry=name, words=words))
-    return found
-
-
-def _confirmation(explanation: Explanation | None) -> ConfirmationValues | None:
-    found = explanation.confirmation if explanation else None
-    if found is None:
-        return None
-    return ConfirmationValues(
-        what=found.what,
-        code=found.code,
-        points=_interval(found.points),
-        confirmed=found.confirmed,
-    )
-
-
-def _interval(value: Estimate) -> Interval:
-    return Interval(value=value.value, low=value.low, high=value.high, level=value.level)
+            subjects[str(entry.ref)] = str(error)
+    return subjects

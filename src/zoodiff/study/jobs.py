@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zoodiff.accuracy import digits
 from zoodiff.accuracy.sharding import do_shard
 from zoodiff.architecture import describe as architecture
 from zoodiff.engines.base import Job, Partial, Step
 from zoodiff.engines.pool import WorkerPool, usable, worker_name
 from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.latency import study_task as latency
-from zoodiff.store.records import Failure, Record
+from zoodiff.store.records import Failure
 from zoodiff.study import serialization
+from zoodiff.study.explanations import explain
 from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 
-ROLES = {"architecture": "describe", "latency": "run", "accuracy": "run"}
-"""Roles of the workers that kinds of tasks use."""
+ROLES = {"architecture": "describe", "latency": "run"}
+"""Roles of the workers that tasks of one job use."""
 
 
 def job_of(name: str, task: Task) -> Job:
@@ -36,8 +36,9 @@ def work(
     pool: WorkerPool, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
 ) -> dict[str, Any]:
     """Do a job; what cannot be measured is a failure with its reason."""
-    if data["do"] == "shard":
-        return do_shard(pool, data, say)
+    part = _PARTS.get(data["do"])
+    if part is not None:
+        return part(pool, data, say)
     try:
         task = serialization.task_of(data["task"])
     except ZoodiffError as error:
@@ -52,16 +53,16 @@ def work(
         reason = usable(entry.worker)
         if reason is not None:
             return serialization.of_product([], [failure(task.kind, entry, reason)])
-        made: tuple[Record, bytes | None]
-        if task.kind == "architecture":
-            made = architecture.measure(pool, entry, task.key(entry)), None
-        else:
-            made = digits.measure(pool, task, entry)
-        return serialization.of_product([made], (), pool.known_versions)
+        record = architecture.measure(pool, entry, task.key(entry))
+        return serialization.of_product([(record, None)], (), pool.known_versions)
     except StoreError:
         raise
     except ZoodiffError as error:
         return serialization.of_product([], [failure(task.kind, task.entries[0], str(error))])
+
+
+_PARTS = {"shard": do_shard, "explain": explain}
+"""Jobs of tasks that are done in parts."""
 
 
 def failure(kind: Any, entry: Entry, reason: str) -> Failure:

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from zoodiff.addresses import is_address
+from zoodiff.data.labels import LabelSpace
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
 from zoodiff.data.places import place
 from zoodiff.entry import RANDOM, did_you_mean
 from zoodiff.errors import StudyError, UnknownNameError, UsageError
+from zoodiff.latency.conditions import Conditions
+from zoodiff.latency.record_keys import fixed_budget, task_of
 from zoodiff.store.records import Failure
 from zoodiff.study import config as studies
 from zoodiff.study.config import AccuracyTable, Entries, LoadedStudy
@@ -50,58 +53,47 @@ def plan(loaded: LoadedStudy) -> Plan:
         chosen.sort(key=lambda e: e.zoo.name)
         tasks += [Task("architecture", (entry,), ()) for entry in chosen]
     if study.accuracy is not None:
-        table = study.accuracy
-        chosen = select("accuracy", table)
-        if table.explain and not table.on_images:
-            error = StudyError("digits are not prepared in any way; explain needs data of images")
-            raise studies.key_error(loaded, ("accuracy", "explain"), error)
-        if table.on_images and chosen:
-            asked = _on_images(loaded, table)
+        chosen = select("accuracy", study.accuracy)
+        if chosen:
+            asked = _on_images(loaded, study.accuracy)
             tasks += [Task("accuracy", group, asked) for group in _together(chosen)]
-        elif not table.on_images:
-            conditions = (("data", table.data), ("batch", table.batch), ("seed", study.seed))
-            tasks += [Task("accuracy", (entry,), conditions) for entry in chosen]
+            if study.accuracy.explain:
+                groups = _by_architecture(chosen)
+                tasks += [Task("explanation", g, asked) for g in groups if len(g) > 1]
     if study.latency is not None:
         timing = study.latency
         entries = [_weighted(entry, timing.weights) for entry in select("latency", timing)]
-        timing_conditions = (
-            ("batch", timing.batch),
-            ("threads", timing.threads),
-            ("processes", timing.processes),
-            ("rounds", timing.rounds),
-            ("block_seconds", timing.block_seconds),
-            ("max_seconds", timing.max_seconds),
-            ("seed", study.seed),
+        conditions = Conditions(batch=timing.batch, threads=timing.threads)
+        budget = fixed_budget(
+            processes=timing.processes,
+            rounds=timing.rounds,
+            block_ms=1000 * timing.block_seconds,
+            seconds=timing.max_seconds,
+            seed=study.seed,
         )
-        groups: dict[str, list[Entry]] = {}
-        for entry in entries:
-            groups.setdefault(entry.model.architecture, []).append(entry)
-        tasks += [Task("latency", tuple(g), timing_conditions) for g in groups.values()]
+        groups = _by_architecture(entries)
+        tasks += [task_of(group, conditions, budget) for group in groups]
     return Plan(tuple(tasks), tuple(left_out))
 
 
 def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, Any], ...]:
     """Conditions of accuracy on a data set; raise StudyError where it cannot be opened."""
     folder = Path(loaded.path).parent if Path(loaded.path).is_file() else Path()
-    paths = {
-        key: _absolute(folder, value) if value else None
-        for key, value in (("data", table.data), ("truth", table.truth))
-    }
+    data = table.data if table.built_in else _absolute(folder, table.data)
+    truth = _absolute(folder, table.truth) if table.truth else None
     labels, data_labels = (
         str((folder / one).absolute()) if one and (folder / one).is_file() else one
         for one in (table.labels, table.data_labels)
     )
     try:
-        truth = place(paths["truth"]) if paths["truth"] else None
         space = label_space(data_labels) if data_labels else None
-        images = open_images(str(paths["data"]), space=space, truth=truth, split=table.split or "")
-        if not images.labelled:
-            raise UsageError(f"the images of {images.name} have no labels; name the file with them")
+        if not table.built_in:
+            _check_labelled(data, space, truth, table.split or "")
     except UsageError as error:
         raise studies.key_error(loaded, ("accuracy", "data"), error) from None
     return (
-        ("data", paths["data"]),
-        ("truth", paths["truth"]),
+        ("data", data),
+        ("truth", truth),
         ("labels", labels),
         ("data_labels", data_labels),
         ("split", table.split),
@@ -110,6 +102,21 @@ def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, An
         ("batch", table.batch),
         ("seed", loaded.study.seed),
     )
+
+
+def _check_labelled(data: str, space: LabelSpace | None, truth: str | None, split: str) -> None:
+    """Raise UsageError for images that cannot be opened, or have no labels."""
+    images = open_images(data, space=space, truth=place(truth) if truth else None, split=split)
+    if not images.labelled:
+        raise UsageError(f"the images of {images.name} have no labels; name the file with them")
+
+
+def _by_architecture(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
+    """Entries in groups of one architecture, both in order."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.model.architecture, []).append(entry)
+    return [tuple(group) for group in groups.values()]
 
 
 def _together(chosen: Sequence[Entry]) -> list[tuple[Entry, ...]]:

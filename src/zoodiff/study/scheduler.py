@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from zoodiff.accuracy.attribution.record import PairRecords
 from zoodiff.accuracy.sharding import ImagePass
 from zoodiff.engines.base import End, Engine, Job, Partial, Step
 from zoodiff.engines.choose import Choice, open_engine
@@ -14,9 +15,10 @@ from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.store.leases import Lease
 from zoodiff.store.records import Failure, key_of
 from zoodiff.study import serialization
+from zoodiff.study.explanations import ExplanationTask, pairs_to_explain
 from zoodiff.study.jobs import failure, job_of, work
-from zoodiff.study.state import State, finished
-from zoodiff.tasks import Task
+from zoodiff.study.state import DIVIDED, State, finished
+from zoodiff.tasks import Finished, Task
 
 
 class Observer(Protocol):
@@ -41,6 +43,35 @@ class Observer(Protocol):
         """The task ended, with this many entries that could not be measured."""
 
 
+class Divided(Protocol):
+    """A task that is cut into jobs when its turn comes, such as a pass over a data set."""
+
+    @property
+    def lease(self) -> str | None:
+        """What is to be held meanwhile; None where nothing can be done."""
+        ...
+
+    def find_pending(self) -> bool:
+        """See what is missing, and return whether anything is; the lease is held."""
+        ...
+
+    def jobs(self, name: str, slots: int, cores: int) -> list[Job]:
+        """Return the jobs of what is missing, for so many slots of so many cores each."""
+        ...
+
+    def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
+        """Keep a part that came in; return how much is done, and of how much."""
+        ...
+
+    def end(self, data: Mapping[str, Any]) -> None:
+        """A job has ended, with this."""
+        ...
+
+    def finish(self) -> Finished:
+        """Return what came of it; raises MeasurementError where nothing can be made of it."""
+        ...
+
+
 @dataclass
 class _UnderWay:
     """A task that is being done, in one job or in several."""
@@ -48,12 +79,14 @@ class _UnderWay:
     number: int
     task: Task
     label: str
-    images: ImagePass | None = None
+    parts: Divided | None = None
+    """Set when a task in parts is opened."""
     jobs: set[str] = field(default_factory=set)
     """Names of the jobs that are not done."""
     lease: Lease | None = None
     told: bool = False
     """Whether the observer knows that it has begun."""
+    done: bool = False
 
 
 class Working:
@@ -63,12 +96,26 @@ class Working:
         self._state, self._observer, self._choice = state, observer, choice
         self._of_job: dict[str, _UnderWay] = {}
         self._waits: set[str] = set()
+        self._accuracy: set[int] = set()
+        """Numbers of the tasks of accuracy."""
+        self._unknown: set[int] = set()
+        """Those of them that are not done, for which explanations wait."""
+        self._pairs: list[PairRecords] | None = None
+        """What is explained; None before all accuracy is known."""
 
     def go(self, waiting: Mapping[int, Task]) -> None:
         """Do all tasks; raises StoreError where nothing more can be recorded."""
         tasks = [_UnderWay(number, task, task.label) for number, task in waiting.items()]
+        self._unknown = {one.number for one in tasks if one.task.kind == "accuracy"}
+        self._accuracy = set(self._unknown)
         try:
-            left = [one for one in tasks if not (one.task.on_images and self._done_already(one))]
+            for one in tasks:
+                if one.task.kind == "accuracy":
+                    self._open(one)
+            for one in tasks:
+                if one.task.kind == "explanation" and not self._unknown:
+                    self._open(one)
+            left = [one for one in tasks if not one.done]
             if left:
                 engine = open_engine(self._choice, work)
                 try:
@@ -82,13 +129,10 @@ class Working:
     def _work(self, engine: Engine, tasks: Sequence[_UnderWay]) -> None:
         running = Run(engine, lambda job: self._admit(job, engine, running))
         for one in tasks:
-            # A pass over images is cut into jobs when its turn comes, with the lease in hand.
-            job = (
-                job_of(f"{one.number}: {one.label}", one.task)
-                if not one.task.on_images
-                else Job(f"{one.number}: {one.label}", {})
-            )
-            self._add(one, job, running)
+            name = f"{one.number}: {one.label}"
+            # What is done in parts is cut into jobs when its turn comes, with the lease in hand.
+            divided = one.task.kind in DIVIDED
+            self._add(one, Job(name, {}) if divided else job_of(name, one.task), running)
         for job, message in running.messages():
             one = self._of_job[job.name]
             if job.name not in one.jobs:
@@ -108,9 +152,9 @@ class Working:
     def _admit(self, job: Job, engine: Engine, running: Run) -> Answer:
         """Whether a job may begin: not while another run has its task, nor once it is done."""
         one = self._of_job[job.name]
-        if not one.task.on_images:
+        if one.task.kind not in DIVIDED:
             return self._admit_single(one)
-        if job.data:  # a shard, whose pass is being made
+        if job.data:  # a part of a task that was cut
             self._begin(one)
             return Answer.YES
         return self._cut(one, job, engine, running)
@@ -132,36 +176,49 @@ class Working:
         return Answer.NOT_NEEDED
 
     def _cut(self, one: _UnderWay, job: Job, engine: Engine, running: Run) -> Answer:
-        """Put the shards of a pass in the place of the job that stood for it."""
-        if one.images is None or not self._lease(one, one.images.lease):
+        """Put the jobs of a task in the place of the one that stood for it."""
+        if one.task.kind == "explanation" and one.parts is None:
+            if self._unknown:
+                return Answer.LATER
+            self._open(one)
+            if one.done:
+                return Answer.NOT_NEEDED
+        if one.parts is None or not self._lease(one, one.parts.lease):
             return Answer.LATER
         one.jobs.discard(job.name)
         self._begin(one)
-        if one.images.find_pending():
-            for shard in one.images.jobs(job.name, len(engine.slots()), engine.cores):
-                self._add(one, shard, running)
+        if one.parts.find_pending():
+            for part in one.parts.jobs(job.name, len(engine.slots()), engine.cores):
+                self._add(one, part, running)
         if not one.jobs:
-            self._finish_images(one)
+            self._finish_parts(one)
         return Answer.NOT_NEEDED
 
-    def _done_already(self, one: _UnderWay) -> bool:
-        """Open a data set; whether nothing is left to do then."""
+    def _open(self, one: _UnderWay) -> None:
+        """Open a task that is done in parts, and finish it where nothing is left to do."""
         try:
-            one.images = ImagePass(
-                one.task, self._state.store, self._choice.limits, fresh=self._state.fresh
-            )
+            one.parts = self._parts_of(one.task)
         except StoreError:
             raise
         except ZoodiffError as error:
             self._failed(one, error)
-            return True
-        if not self._lease(one, one.images.lease):
-            return False
-        if one.images.find_pending():
-            return False
-        self._begin(one)
-        self._finish_images(one)
-        return True
+            return
+        if self._lease(one, one.parts.lease) and not one.parts.find_pending():
+            self._begin(one)
+            self._finish_parts(one)
+
+    def _parts_of(self, task: Task) -> Divided:
+        """A task in parts; raises UsageError for a data set that cannot be opened."""
+        store, fresh = self._state.store, self._state.fresh
+        if task.kind == "accuracy":
+            return ImagePass(task, store, self._choice.limits, fresh=fresh)
+        if self._pairs is None:
+            names = [
+                name for k in sorted(self._accuracy) for name in self._state.records.get(k, ())
+            ]
+            records = [record for record in map(store.get, names) if record is not None]
+            self._pairs = pairs_to_explain(records, store)
+        return ExplanationTask(task, self._pairs, store, fresh=fresh)
 
     def _lease(self, one: _UnderWay, name: str | None) -> bool:
         """Take the lease of a task, where it is not held yet; whether it is held now."""
@@ -183,8 +240,8 @@ class Working:
             self._observer.task(one.label)
 
     def _take_part(self, one: _UnderWay, message: Partial) -> None:
-        assert one.images is not None
-        self._observer.step(one.label, *one.images.take(message.data))
+        assert one.parts is not None
+        self._observer.step(one.label, *one.parts.take(message.data))
 
     def _end(self, one: _UnderWay, job: Job, message: End, running: Run) -> None:
         one.jobs.discard(job.name)
@@ -194,12 +251,12 @@ class Working:
             one.jobs.clear()
             running.waiting.drop(lambda other: self._of_job[other.name] is one)
             self._failed(one, message.error)
-        elif one.images is None:
+        elif one.parts is None:
             self._record(one, message.data)
         else:
-            one.images.end(message.data)
+            one.parts.end(message.data)
             if not one.jobs:
-                self._finish_images(one)
+                self._finish_parts(one)
 
     def _record(self, one: _UnderWay, data: Mapping[str, Any]) -> None:
         """Write what a task brought; nothing else writes records."""
@@ -211,21 +268,19 @@ class Working:
         state.versions |= product.versions
         self._done(one, product.failures)
 
-    def _finish_images(self, one: _UnderWay) -> None:
-        assert one.images is not None
+    def _finish_parts(self, one: _UnderWay) -> None:
+        assert one.parts is not None
         state = self._state
         try:
-            outcome = one.images.finish()
+            outcome = one.parts.finish()
         except StoreError:
             raise
         except ZoodiffError as error:
             self._failed(one, error)
             return
         state.records[one.number] = [state.store.name_of(record) for record in outcome.records]
-        if outcome.images_per_second is None:
-            state.reused += len(outcome.records)
-        else:
-            state.measured += len(outcome.records)
+        state.measured += outcome.measured
+        state.reused += len(outcome.records) - outcome.measured
         self._done(one, outcome.failures)
 
     def _failed(self, one: _UnderWay, error: ZoodiffError) -> None:
@@ -234,6 +289,8 @@ class Working:
 
     def _done(self, one: _UnderWay, failures: Sequence[Failure]) -> None:
         self._release(one)
+        one.done = True
+        self._unknown.discard(one.number)
         self._state.failures[one.number] = list(failures)
         self._state.save_now_and_then()
         self._observer.done(one.label, len(failures))

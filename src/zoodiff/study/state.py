@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from zoodiff._version import __version__
 from zoodiff.errors import StoreError
 from zoodiff.host.provenance import hardware, now
+from zoodiff.latency.record_keys import RunKeys, newest_run
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
-from zoodiff.store.records import Failure, LatencyValues, Record
+from zoodiff.store.records import Failure, Record
 from zoodiff.study.config import LoadedStudy
 from zoodiff.tasks import Task
-from zoodiff.zoos.registry import Entry
 
+DIVIDED = ("accuracy", "explanation")
+"""Kinds of tasks that are done in parts, and have keys of their own."""
 _SAVE_SECONDS = 2.0
 """Between two manifests; what a killed run's manifest lacks is found again in the store."""
 
@@ -105,10 +107,10 @@ def finished(store: Store, task: Task, *, again: bool = False) -> list[tuple[str
     A latency run that lost an entry is not finished: it is measured again as a whole, since its
     entries are only comparable within one schedule.
     """
-    if task.on_images:
-        return None  # it looks into the store itself, once the data set is open
+    if task.kind in DIVIDED:
+        return None  # it looks into the store itself, once it knows its keys
     if task.kind == "latency":
-        return _finished_latency(store, task, again)
+        return newest_run(store, RunKeys.of([(task, one) for one in task.entries]), again=again)
     found = []
     for entry in task.entries:
         there = store.find_named(task.kind, task.key(entry), again=again)
@@ -116,25 +118,3 @@ def finished(store: Store, task: Task, *, again: bool = False) -> list[tuple[str
             return None
         found.append(there[0])
     return found
-
-
-def _finished_latency(store: Store, task: Task, again: bool) -> list[tuple[str, Record]] | None:
-    """The newest records that were measured in one schedule, with its control.
-
-    Without a control no difference would count, so a schedule that lost it is not finished.
-    """
-
-    def by_group(entry: Entry, repeat: int = 0) -> dict[str, tuple[str, Record]]:
-        found = store.find_named("latency", task.key(entry, repeat), again=again)
-        return {
-            one[1].values.group: one
-            for one in reversed(found)
-            if isinstance(one[1].values, LatencyValues)
-        }
-
-    groups = [by_group(entry) for entry in task.entries] + [by_group(task.entries[0], repeat=1)]
-    whole = set.intersection(*(set(one) for one in groups))
-    if not whole:
-        return None
-    newest = max(whole, key=lambda name: (groups[0][name][1].finished, name))
-    return [one[newest] for one in groups]

@@ -11,6 +11,7 @@ import pytest
 
 from zoodiff.accuracy.attribution.inference import infer
 from zoodiff.accuracy.attribution.preprocessing import adds_up, explain
+from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.preprocessing_runs import Meaning, Recipe, Trials
 from zoodiff.accuracy.subject import evaluated_entry
 from zoodiff.data.layouts import open_images
@@ -273,6 +274,20 @@ def test_no_interpolation_is_named_where_answers_are_too_coarse() -> None:
     assert "PRE104" not in {one.code for one in suggestions}
 
 
+def test_no_interpolation_is_named_where_nothing_is_resized() -> None:
+    network = Sharpened("bicubic", effect=1.0)
+
+    def of_the_size_of_the_input(specs: Sequence[Preprocessing]) -> list[np.ndarray]:
+        """Images that are resized only where another size than their own is asked for."""
+        own = [
+            replace(one, interpolation=None) if one.resize == SPEC.resize else one for one in specs
+        ]
+        return network(own)
+
+    found = infer(of_the_size_of_the_input, SPEC, network.labels, np.arange(CLASSES))
+    assert found.suggestions == ()
+
+
 def test_alternatives_change_one_factor_each() -> None:
     for (factor, _), spec in alternatives(SPEC).items():
         assert list(differing(SPEC, spec)) == [factor]
@@ -302,7 +317,7 @@ def test_a_real_file_with_two_planted_faults() -> None:
     path = str(REAL / "models" / "mobilenet_v2_1.0_224_quant.edgetpu.tflite")
     with WorkerPool() as engine:
         one = evaluated_entry(engine, registry.resolve(path), changes=usual)
-        trials = Trials(engine, one, images, range(0, 250, 2), pipelines=2)
+        trials = Trials(engine, one, images, PassOptions(pipelines=2, numbers=range(0, 250, 2)))
         trials([one.spec])
         assert trials.labels is not None
         label_mapping = np.arange(1000) + 1

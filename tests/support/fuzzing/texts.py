@@ -23,7 +23,7 @@ def study(data: bytes) -> None:
     loaded = with_download(load_study(str(placed("study.toml", data))))
     if loaded.study.claims is not None:
         rank(parse(loaded.study.claims).selection)
-    if loaded.study.accuracy is None or not loaded.study.accuracy.on_images:
+    if loaded.study.accuracy is None or loaded.study.accuracy.built_in:
         for task in plan(loaded).tasks[:3]:
             assert task.label and task.key(task.entries[0])
 

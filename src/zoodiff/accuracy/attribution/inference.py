@@ -113,79 +113,114 @@ def infer(
     ``run`` gives (images, outputs) probabilities for preprocessings; ``labels`` are classes of the
     data set and ``label_mapping`` the output of each class. Raises what ``run`` raises.
     """
-
-    tried: set[Preprocessing] = {given}
-
-    def scores(specs: Sequence[Preprocessing]) -> list[NDArray[np.float64]]:
-        tried.update(specs)
-        return run(specs)
-
+    search = _Search(run, given)
     # Normalisation and order of channels first: they hide everything else.
-    wide = [given, *(s for (f, _), s in alternatives(given).items() if f in _HIDING)]
-    answers = scores(wide)
+    hiding = [spec for (f, _), spec in alternatives(given).items() if f in _HIDING]
     meanings = _meanings(labels, label_mapping)
-    finding = _labels(answers, meanings)
-    target = meanings.get(finding)
-
-    def fit(spec: Preprocessing) -> NDArray[np.float64]:
-        (found,) = scores([spec])
-        return _information(found) if target is None else likelihood(found, target)
-
-    current = given
-    for _ in range(_ROUNDS):
-        options = {key: x for key, x in alternatives(current).items() if key[0] != "interpolation"}
-        scores(list(options.values()))
-        base = fit(current)
-        best = None
-        for (factor, _), spec in options.items():
-            p = better(fit(spec), base)
-            if p < LEVELS.get(factor, LEVEL) and (
-                best is None or fit(spec).mean() > fit(best).mean()
-            ):
-                best = spec
-        if best is None:
-            break
-        current = best
-    resized = _interpolation(scores, current, target)
-    if resized is not None:
-        current = resized[0]
-    suggestions = []
-    for factor in differing(given, current):
-        without = with_factor(current, given, factor)
-        if factor == "interpolation" and resized is not None:
-            p = resized[1]
-        else:
-            p = better(fit(current), fit(without))
-        if p > LEVELS.get(factor, LEVEL):
-            current = without
-            continue
-        points = None
-        if target is not None:
-            pair = scores([current, without])
-            right = [(one.argmax(1) == target).mean() for one in pair]
-            points = 100 * float(right[0] - right[1])
-        suggestions.append(
-            Suggestion(
-                CODES[factor], factor, words(given, factor), words(current, factor), points, p
-            )
-        )
-    plain = meanings[None]
-    first, last = scores([given, current])
-    top1 = [100 * float((first.argmax(1) == plain).mean()), 0.0]
-    top1[1] = 100 * float((last.argmax(1) == (plain if target is None else target)).mean())
+    finding = _labels(search.answers([given, *hiding]), meanings)
+    search.target = meanings.get(finding)
+    best = search.improved(given)
+    resized = _interpolation(search.answers, best, search.target)
+    best, suggestions = search.confirmed(given, best, resized)
+    plain, target = meanings[None], search.target
     if finding is not None:
-        (shown,) = scores([current])
-        gain = None
-        if target is not None:
-            gain = 100 * float(
-                (shown.argmax(1) == target).mean() - (shown.argmax(1) == plain).mean()
+        suggestions.append(_relabelling(search, best, finding, plain))
+    return Inference(
+        given,
+        best,
+        tuple(suggestions),
+        search.top1(given, plain),
+        search.top1(best, plain if target is None else target),
+        len(labels),
+        len(search.tried),
+    )
+
+
+@dataclass
+class _Search:
+    """Preprocessings that are tried on one network."""
+
+    run: Run
+    given: Preprocessing
+    target: NDArray[np.int64] | None = None
+    """(images,), the output that each label means; None where labels fit no answers."""
+
+    def __post_init__(self) -> None:
+        self.tried: set[Preprocessing] = {self.given}
+
+    def answers(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.float64]]:
+        """(images, outputs) probabilities for each preprocessing."""
+        self.tried.update(specs)
+        return self.run(specs)
+
+    def fit(self, spec: Preprocessing) -> NDArray[np.float64]:
+        """(images,), how well the answers fit; more is better."""
+        (answers,) = self.answers([spec])
+        return _information(answers) if self.target is None else likelihood(answers, self.target)
+
+    def top1(self, spec: Preprocessing, target: NDArray[np.int64]) -> float:
+        """Percent of images whose best output is the target."""
+        (answers,) = self.answers([spec])
+        return 100 * float((answers.argmax(1) == target).mean())
+
+    def improved(self, spec: Preprocessing) -> Preprocessing:
+        """The preprocessing after the best change of one factor, and the next, while any helps."""
+        for _ in range(_ROUNDS):
+            options = {key: x for key, x in alternatives(spec).items() if key[0] != "interpolation"}
+            self.answers(list(options.values()))
+            base = self.fit(spec)
+            better_ones = [
+                option
+                for (factor, _), option in options.items()
+                if better(self.fit(option), base) < LEVELS.get(factor, LEVEL)
+            ]
+            if not better_ones:
+                return spec
+            spec = max(better_ones, key=lambda option: float(self.fit(option).mean()))
+        return spec
+
+    def confirmed(
+        self,
+        given: Preprocessing,
+        best: Preprocessing,
+        resized: tuple[Preprocessing, float] | None,
+    ) -> tuple[Preprocessing, list[Suggestion]]:
+        """The preprocessing without changes that do not help by themselves, and the others.
+
+        ``resized`` is it with another interpolation and the p-value of that one.
+        """
+        suggestions: list[Suggestion] = []
+        best = resized[0] if resized else best
+        for factor in differing(given, best):
+            without = with_factor(best, given, factor)
+            if factor == "interpolation" and resized is not None:
+                p = resized[1]
+            else:
+                p = better(self.fit(best), self.fit(without))
+            if p > LEVELS.get(factor, LEVEL):
+                best = without
+                continue
+            points = None
+            if self.target is not None:
+                points = self.top1(best, self.target) - self.top1(without, self.target)
+            suggestions.append(
+                Suggestion(
+                    CODES[factor], factor, words(given, factor), words(best, factor), points, p
+                )
             )
-        suggestions.append(
-            Suggestion(
-                LABEL_CODES[finding], "labels", "as given", f"labels are {finding}", gain, 0.0
-            )
-        )
-    return Inference(given, current, tuple(suggestions), top1[0], top1[1], len(labels), len(tried))
+        return best, suggestions
+
+
+def _relabelling(
+    search: _Search, best: Preprocessing, finding: LabelFinding, plain: NDArray[np.int64]
+) -> Suggestion:
+    """What is wrong with the labels, and what reading them otherwise gains."""
+    gain = None
+    if search.target is not None:
+        gain = search.top1(best, search.target) - search.top1(best, plain)
+    return Suggestion(
+        LABEL_CODES[finding], "labels", "as given", f"labels are {finding}", gain, 0.0
+    )
 
 
 def _interpolation(
@@ -215,6 +250,9 @@ def _interpolation(
         for k in range(0, len(found), each)
     ]
     best = max(range(1, len(standing)), key=lambda k: float(standing[k].mean()))
+    own, other = run([spec, options[best - 1]])
+    if np.array_equal(own, other):
+        return None  # images have the size of the input, so the network met no interpolation
     p = better(standing[best], standing[0])
     return (options[best - 1], p) if p < LEVEL else None
 

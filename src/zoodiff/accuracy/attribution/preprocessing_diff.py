@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zoodiff.accuracy.attribution.inference import CODES
@@ -101,9 +101,10 @@ def diff_preprocessing(one: EntryPreprocessing, other: EntryPreprocessing) -> Pr
         if left.channels != right.channels:
             words["channel order"] = (left.channels, right.channels)
             # Numbers follow the order of channels; compare those of the same colour.
-            right = Effective(
-                right.scale[::-1], right.offset[::-1], left.channels, right.inside, right.unread
-            )
+            turned = right
+            if "grey" not in {left.channels, right.channels}:
+                turned = replace(right, scale=right.scale[::-1], offset=right.offset[::-1])
+            right = replace(turned, channels=left.channels, warning=None)
         if not left.same(right):
             words["normalisation"] = (left.numbers(), other.effective.numbers())
     findings = tuple(Difference(CODES[factor], factor, *both) for factor, both in words.items())

@@ -15,6 +15,7 @@ from zoodiff.accuracy.attribution.preprocessing import explain as decompose
 from zoodiff.accuracy.attribution.preprocessing_diff import scaling_warning
 from zoodiff.accuracy.attribution.reference_runtime import ReferenceRuntime
 from zoodiff.accuracy.comparison import Comparison
+from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.input_normalization import with_input_stage
 from zoodiff.accuracy.measure import Settings
 from zoodiff.accuracy.preprocessing_runs import Trials
@@ -186,11 +187,13 @@ class Attribution:
                 self._engine,
                 one,
                 self._images,
-                sorted(int(k) for k in drawn),
-                pipelines=self._settings.pipelines,
-                batch=self._settings.batch,
-                seed=self._settings.seed,
-                step=self._step,
+                PassOptions(
+                    pipelines=self._settings.pipelines,
+                    batch=self._settings.batch,
+                    seed=self._settings.seed,
+                    numbers=sorted(int(k) for k in drawn),
+                    step=self._step,
+                ),
             )
         found = self._trials[one.name, count]
         found.input_stage = one.input_stage or found.input_stage

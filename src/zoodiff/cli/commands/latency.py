@@ -47,6 +47,18 @@ class LatencyOptions:
         float,
         typer.Option("--target", help="Stop when ratios are known to this many percent.", min=0.01),
     ] = 1.0
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            "--rounds",
+            help="Rounds in each of exactly --processes processes, as a study has them "
+            "[default: as many as the time allows].",
+            min=3,
+        ),
+    ] = None
+    block: Annotated[
+        float, typer.Option("--block", help="Milliseconds of a block of calls.", min=0.1)
+    ] = 20.0
     within: Annotated[
         float, typer.Option("--within", help="Percent within which entries are the same.", min=0)
     ] = 5.0
@@ -90,6 +102,9 @@ class LatencyOptions:
         bool, typer.Option("--environment", help="Print the machine, libraries and threads.")
     ] = False
     seed: Annotated[int, typer.Option("--seed", help="For random weights and orders.")] = 0
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure again, whatever the results folder has.")
+    ] = False
     results: Results = "results"
     allow_code: AllowCode = None
     worker_seconds: WorkerSeconds = SECONDS
@@ -119,6 +134,8 @@ def latency(options: LatencyOptions) -> None:
         seconds=options.seconds,
         processes=options.processes,
         target=options.target,
+        rounds=options.rounds,
+        block_ms=options.block,
         within=options.within,
         controls=options.controls,
         allow=tuple(options.allow),
@@ -130,6 +147,7 @@ def latency(options: LatencyOptions) -> None:
         bound_ms=options.bound,
         environment=options.environment,
         seed=options.seed,
+        fresh=options.fresh,
         results=options.results,
         limits=limits_of(options.worker_seconds, options.worker_memory),
     )

@@ -66,6 +66,10 @@ def print_timings(found: Timings) -> None:
             f"[{control.ratio.low:.3f}, {control.ratio.high:.3f}]; "
             f"noise floor {control.noise_percent:.1f} %"
         )
+    if found.recorded is not None:
+        print_line(
+            f"taken from the results folder, measured {found.recorded}; --fresh measures again"
+        )
     print_line(f"{found.processes} processes of each; ended because {_ENDED[found.stopped]}")
     if found.needed_seconds is not None and found.stopped != "narrow enough" and found.pairs:
         print_line(f"the target would take about --seconds {found.needed_seconds:,.0f}")

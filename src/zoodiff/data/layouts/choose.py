@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
 from pathlib import Path
 
 from zoodiff import filenames
 from zoodiff.addresses import is_address
+from zoodiff.data import digits
 from zoodiff.data.images import ImageSet
 from zoodiff.data.labels import LabelSpace
 from zoodiff.data.layouts import cifar, folders, parquet, shards, tfrecord
@@ -23,15 +25,29 @@ def open_images(
 ) -> ImageSet:
     """List the images at a path or address: a folder, a file or a pattern of files.
 
-    ``space`` says what numbers mean where the layout does not; ``truth`` is the file with the
-    labels of a flat folder; ``split`` chooses files by their names. Raises UsageError in one
-    sentence where there is nothing, or nothing that is known.
+    ``digits`` is the data set of this name that comes with scikit-learn. ``space`` says what
+    numbers mean where the layout does not; ``truth`` is the file with the labels of a flat folder;
+    ``split`` chooses files by their names. Raises UsageError in one sentence where there is
+    nothing, or nothing that is known, MissingFrameworkError without scikit-learn.
     """
+    if path == digits.NAME:
+        return _digits(space, truth, split)
     found = _files(path)
     try:
         return _opened(path, found, space, truth, split)
     except OSError as error:
         raise UsageError(f"cannot read {path} ({error.strerror or error})") from None
+
+
+def _digits(space: LabelSpace | None, truth: Place | None, split: str) -> ImageSet:
+    """The digits; a folder of the same name is pointed out, since it may have been meant."""
+    if truth is not None:
+        raise UsageError(f"the data set {digits.NAME} has its labels; name no file with them")
+    images = digits.images(space=space, split=split)
+    if not filenames.exists(Path(digits.NAME)):
+        return images
+    note = f"this is the data set {digits.NAME}; write ./{digits.NAME} for the folder of that name"
+    return replace(images, notes=(*images.notes, note))
 
 
 def _opened(

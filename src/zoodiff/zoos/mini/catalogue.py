@@ -21,14 +21,26 @@ from zoodiff.zoos.tfmg import catalogue as tfmg
 ARCHITECTURE = "digits_cnn"
 
 
-def _preprocessing(module: str, low: float, high: float, layout: str) -> Preprocessing:
+def _preprocessing(module: str, mean: float, std: float, layout: str) -> Preprocessing:
+    """Digits are fed as they are, pixels of 0 to 16, less a mean and by a deviation."""
     return Preprocessing(
         input_size=(8, 8),
-        value_range=(low, high),
+        resize=(8, 8),
+        resize_policy="squash",
+        library="pillow",
+        interpolation="bilinear",
+        channel_order="grey",
+        value_range=(0.0, 255.0),
+        mean=(mean, mean, mean),
+        std=(std, std, std),
         layout="NCHW" if layout == "NCHW" else "NHWC",
         published="yes",
         source=f"zoodiff.zoos.mini.{module}",
     )
+
+
+TRAINING_MEAN, TRAINING_STD = 4.871308808808809, 6.0069366924547865
+"""Of the pixels of the digits' training split."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ TORCH = _zoo(
     "Mini-zoo in PyTorch",
     ("torch", "scikit-learn"),
     "zoodiff.zoos.mini.torch:Backend",
-    _preprocessing("torch", 0.0, 1.0, "NCHW"),
+    _preprocessing("torch", TRAINING_MEAN, TRAINING_STD, "NCHW"),
     "torch,mini",
 )
 KERAS = _zoo(
@@ -90,7 +102,7 @@ KERAS = _zoo(
     "Mini-zoo in Keras",
     ("keras", "tensorflow-cpu", "scikit-learn"),
     "zoodiff.zoos.mini.keras:Backend",
-    _preprocessing("keras", -1.0, 1.0, "NHWC"),
+    _preprocessing("keras", 8.0, 8.0, "NHWC"),
     "keras,mini",
 )
 TFMG = _zoo(
@@ -98,7 +110,7 @@ TFMG = _zoo(
     "Mini-zoo in Model Garden layers",
     ("tf-models-official", "tensorflow", "scikit-learn"),
     "zoodiff.zoos.mini.tfmg:Backend",
-    _preprocessing("tfmg", 0.0, 255.0, "NHWC"),
+    _preprocessing("tfmg", TRAINING_MEAN, 16 / 255, "NHWC"),
     None,
     environment=tfmg.ENVIRONMENT,
 )
@@ -107,6 +119,6 @@ ONNX = _zoo(
     "Mini-zoo exported to ONNX",
     ("onnx", "onnxruntime", "torch", "scikit-learn"),
     "zoodiff.zoos.mini.onnx:Backend",
-    _preprocessing("onnx", 0.0, 1.0, "NCHW"),
+    _preprocessing("onnx", 0.0, 16.0, "NCHW"),
     "onnx,torch,mini",
 )

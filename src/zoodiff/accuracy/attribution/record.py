@@ -1,0 +1,149 @@
+"""The explanation of a pair of entries as a record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zoodiff._version import __version__
+from zoodiff.accuracy.attribution.inference import sentences
+from zoodiff.accuracy.attribution.preprocessing import Explanation
+from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Attribution
+from zoodiff.accuracy.subject import EvaluatedEntry
+from zoodiff.errors import ZoodiffError
+from zoodiff.host.provenance import hardware, now
+from zoodiff.results import Interval
+from zoodiff.stats.intervals import Estimate
+from zoodiff.store.records import (
+    ConfirmationValues,
+    ExplanationValues,
+    NamedValues,
+    PartValues,
+    Record,
+    key_of,
+)
+
+
+@dataclass(frozen=True)
+class PairRecords:
+    """The accuracy of two entries whose difference is to be explained, the better one first."""
+
+    first: Record
+    second: Record
+
+    @property
+    def key(self) -> str:
+        """The key of the explanation's record."""
+        return key_of(
+            kind="explanation",
+            records=[self.first.key, self.second.key],
+            images=EXPLAINED,
+            zoodiff=__version__,
+        )
+
+
+def explained(
+    reasons: Attribution, pair: PairRecords, subjects: dict[str, EvaluatedEntry | str]
+) -> Record:
+    """Explain a pair and return the record; why that was not possible is among its problems.
+
+    ``subjects`` has both entries by their names, or why one cannot take part.
+    """
+    begun = now()
+    records = (pair.first, pair.second)
+    said = len(reasons.problems)
+    explanation = _explanation(reasons, records, subjects)
+    names = [record.entry for record in records]
+    values = ExplanationValues(
+        other=pair.second.entry,
+        images=explanation.images if explanation else 0,
+        total=_interval(explanation.total) if explanation else None,
+        parts=_parts(explanation),
+        confirmation=_confirmation(explanation),
+        named=_named(reasons, names),
+        notes=list(explanation.notes) if explanation else [],
+        problems=_problems(reasons, said, names),
+    )
+    return pair.first.model_copy(
+        update={
+            "key": pair.key,
+            "hardware": hardware(),
+            "started": begun,
+            "finished": now(),
+            "conditions": {**pair.first.conditions, "other": pair.second.key},
+            "values": values,
+        }
+    )
+
+
+def _explanation(
+    reasons: Attribution, records: Sequence[Record], subjects: dict[str, EvaluatedEntry | str]
+) -> Explanation | None:
+    """The explanation; None where there is none, and ``reasons.problems`` says why."""
+    untrained = [record for record in records if record.weights.state in UNTRAINED]
+    for record in untrained:
+        reasons.untrained(record.entry, record.weights.state)
+    if untrained:
+        return None
+    sides: list[EvaluatedEntry] = []
+    for record in records:
+        side = subjects[record.entry]
+        if isinstance(side, str):
+            reasons.problems.append(side)
+            return None
+        sides.append(side)
+    try:
+        return reasons.explain_pair(*sides)
+    except ZoodiffError as error:
+        reasons.problems.append(str(error))
+        return None
+
+
+def _parts(explanation: Explanation | None) -> list[PartValues]:
+    return [
+        PartValues(
+            kind=part.kind,
+            what=part.what,
+            code=part.code,
+            first=part.first,
+            second=part.second,
+            points=_interval(part.points),
+        )
+        for part in (explanation.parts if explanation else ())
+    ]
+
+
+def _problems(reasons: Attribution, said: int, names: Sequence[str]) -> list[str]:
+    """What was said of this pair, and before of one of its entries."""
+    before = [text for text in reasons.problems[:said] if text.startswith(tuple(names))]
+    return list(dict.fromkeys([*before, *reasons.problems[said:]]))
+
+
+def _named(reasons: Attribution, names: Sequence[str]) -> list[NamedValues]:
+    named: list[NamedValues] = []
+    for name in names:
+        if name in reasons.inferences:
+            named += [
+                NamedValues(code=code, entry=name, words=words)
+                for code, words in sentences(reasons.inferences[name])
+            ]
+        if name in reasons.warnings:
+            code, words = reasons.warnings[name]
+            named.append(NamedValues(code=code, entry=name, words=words))
+    return named
+
+
+def _confirmation(explanation: Explanation | None) -> ConfirmationValues | None:
+    confirmation = explanation.confirmation if explanation else None
+    if confirmation is None:
+        return None
+    return ConfirmationValues(
+        what=confirmation.what,
+        code=confirmation.code,
+        points=_interval(confirmation.points),
+        confirmed=confirmation.confirmed,
+    )
+
+
+def _interval(value: Estimate) -> Interval:
+    return Interval(value=value.value, low=value.low, high=value.high, level=value.level)

@@ -1,0 +1,128 @@
+"""What a latency measurement asks for, as the conditions that its records are found by.
+
+A study and ``zoodiff latency`` both take the conditions of their records from here, so each finds
+what the other measured of the same entries in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zoodiff.latency.benchmark import Budget
+from zoodiff.latency.conditions import Conditions
+from zoodiff.store.folder import Store
+from zoodiff.store.records import LatencyValues, Record
+from zoodiff.tasks import Task
+from zoodiff.zoos.registry import Entry
+
+NamedRecord = tuple[str, Record]
+"""A record with its name below ``records``."""
+
+
+def fixed_budget(
+    *, processes: int, rounds: int, block_ms: float, seconds: float, seed: int
+) -> Budget:
+    """Return the budget of a stated number of rounds in a stated number of processes."""
+    return Budget(
+        seconds=seconds,
+        processes=processes,
+        most_processes=processes,
+        rounds=rounds,
+        block_ms=block_ms,
+        seed=seed,
+    )
+
+
+def task_of(entries: Sequence[Entry], conditions: Conditions, budget: Budget) -> Task:
+    """Return the task that times these entries in turns, each as the conditions says."""
+    return Task("latency", tuple(entries), settings_of(conditions, budget))
+
+
+def settings_of(conditions: Conditions, budget: Budget) -> tuple[tuple[str, Any], ...]:
+    """Return everything that shapes a latency, and how much of it is measured.
+
+    A stated number of rounds in a stated number of processes is measured whatever the target is.
+    """
+    fixed = budget.rounds is not None and budget.most_processes <= budget.processes
+    return (
+        ("batch", conditions.batch),
+        ("threads", conditions.threads),
+        ("mode", conditions.mode),
+        ("pause_ms", float(conditions.pause_ms)),
+        ("processes", budget.processes),
+        ("most_processes", max(budget.processes, budget.most_processes)),
+        ("rounds", budget.rounds),
+        ("block_ms", float(budget.block_ms)),
+        ("target_percent", None if fixed else float(budget.target_percent)),
+        ("max_seconds", float(budget.seconds)),
+        ("seed", budget.seed),
+    )
+
+
+def conditions_of(settings: Mapping[str, Any]) -> Conditions:
+    """Return the conditions that conditions were made of."""
+    return Conditions(
+        batch=settings["batch"],
+        threads=settings["threads"],
+        mode=settings["mode"],
+        pause_ms=settings["pause_ms"],
+    )
+
+
+def budget_of(settings: Mapping[str, Any]) -> Budget:
+    """Return the budget that conditions were made of."""
+    target = settings["target_percent"]
+    return Budget(
+        seconds=settings["max_seconds"],
+        processes=settings["processes"],
+        most_processes=settings["most_processes"],
+        rounds=settings["rounds"],
+        block_ms=settings["block_ms"],
+        target_percent=Budget.target_percent if target is None else target,
+        seed=settings["seed"],
+    )
+
+
+@dataclass(frozen=True)
+class RunKeys:
+    """The keys of the records of one interleaved run."""
+
+    entries: tuple[str, ...]
+    """Of what is compared, each."""
+    controls: tuple[str, ...]
+    """Of the copies that may serve as A/A control; one that is there is enough."""
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[Task, Entry]]) -> RunKeys:
+        """Return the keys of entries, each as its task measures it."""
+        return cls(
+            tuple(task.key(entry) for task, entry in parts),
+            tuple(task.key(entry, repeat=1) for task, entry in parts),
+        )
+
+
+def newest_run(store: Store, keys: RunKeys, *, again: bool = False) -> list[NamedRecord] | None:
+    """Return the newest records that were measured in one run, with its controls.
+
+    None where no run has all of them: entries are only comparable within one run, and without a
+    control no difference would count. ``again`` looks for what others have written since the store
+    was listed.
+    """
+    entries = [_by_run(store, key, again) for key in keys.entries]
+    controls = [_by_run(store, key, again) for key in keys.controls]
+    whole = set.intersection(*map(set, entries)) & {run for found in controls for run in found}
+    if not whole:
+        return None
+    newest = max(whole, key=lambda run: (entries[0][run][1].finished, run))
+    return [found[newest] for found in (*entries, *controls) if newest in found]
+
+
+def _by_run(store: Store, key: str, again: bool) -> dict[str, NamedRecord]:
+    """The records of a key by the run that they were measured in, the newest of each."""
+    return {
+        record.values.group: (name, record)
+        for name, record in reversed(store.find_named("latency", key, again=again))
+        if isinstance(record.values, LatencyValues)
+    }
