@@ -40,13 +40,13 @@ def test_canonical_graphs_are_a_fixed_point(path) -> None:
     assert [n.op for n in canonical(once).nodes] == [n.op for n in once.nodes]
 
 
-@pytest.mark.parametrize("name", plants.EQUIVALENT_FORMS)
+@pytest.mark.parametrize("name", sorted(set(plants.EQUIVALENT_FORMS) - {"renamed"}))
 def test_equivalent_forms_compute_the_same(name: str) -> None:
     """The planted forms are equivalent: by numbers, not by the passes' word."""
     done = 0
-    for path, original, changed, _ in trials(plants.EQUIVALENT_FORMS[name], f"numbers {name}", 6):
+    for path, original, changed, _ in trials(plants.EQUIVALENT_FORMS[name], f"numbers {name}", 2):
         clean = canonical(original), canonical(changed)
-        if name in {"renamed"} or unsupported(clean[0]) or "inception" in path.name:
+        if unsupported(clean[0]) or "inception" in path.name:
             continue
         image = np.random.default_rng(1).standard_normal(original.inputs[0].shape)
         drawn = Drawn(clean[0], 0, 0.3)
@@ -56,7 +56,7 @@ def test_equivalent_forms_compute_the_same(name: str) -> None:
         ]
         np.testing.assert_allclose(results[1], results[0], rtol=2e-3, atol=2e-4)
         done += 1
-    assert done or name in {"renamed"}
+    assert done
 
 
 def test_a_circle_is_an_error() -> None:
