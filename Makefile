@@ -16,6 +16,9 @@ DURATIONS := .test_durations.tsv
 SECONDS ?= 3600
 FOLDER ?= fuzz
 
+# Every tier reads the test modules again; what was compiled is kept between them.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install environments study check test test-all durations faults fuzz lint bench clean
 
