@@ -76,12 +76,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of the tier, those of the longest file first."""
-    for item in items:
-        inside = item.path.is_relative_to(_TESTS) and item.path.suffix == ".py"
-        if tier_of(item) == FIRST and inside and needs_framework(item.path):
-            raise pytest.UsageError(
-                f"{item.nodeid}: the file imports a framework, so mark the test"
-            )
+    unmarked = [
+        item.nodeid
+        for item in items
+        if tier_of(item) == FIRST
+        and item.path.is_relative_to(_TESTS)
+        and item.path.suffix == ".py"
+        and needs_framework(item.path)
+    ]
+    if unmarked:
+        names = "\n".join(unmarked)
+        raise pytest.UsageError(
+            f"the files of these tests import a framework, so mark them:\n{names}"
+        )
     tier = config.getoption("tier")
     if tier is None:
         return
