@@ -1,5 +1,6 @@
 # make study   the study `quick` over four zoos, from nothing to a report
-# make test    all tests but the longest, in the same environment
+# make check   what needs no framework: format, lint, types, layers and most tests
+# make test    that, then the other tests, up to the first tier that fails
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,12 +8,19 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A file at a time on each of two processes, since the tests of a file share their workers; one by
 # one with PYTEST_ARGS=.
 # A process that a hanging test ended is not started again: it would begin with the same test.
-PYTEST_ARGS ?= --numprocesses 2 --dist loadfile --max-worker-restart 0
+# Files keep the order that their tier gives them, the longest first.
+PYTEST_ARGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# What needs a framework, in the order of tests/support/tiers.py.
+TIERS := onnx frameworks commands
+DURATIONS := .test_durations.tsv
 SECONDS ?= 3600
 FOLDER ?= fuzz
 
+# Every tier reads the test modules again; what was compiled is kept between them.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
-.PHONY: help install environments study test test-all test-fast faults fuzz lint bench clean
+.PHONY: help install environments study check test test-all durations faults fuzz lint bench clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -32,15 +40,22 @@ environments: install ## Make the virtual environments of the zoos that need one
 study: install environments ## Run the study `quick`; the last line names the report.
 	@$(BIN)/zoodiff run quick --results results --report report
 
-test: install environments ## Run all tests, of the full matrices a few networks.
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+check: lint ## Run format check, lint, types, layers and the tests that need no framework.
+	$(BIN)/python -m pytest --tier check --durations-file $(DURATIONS) $(PYTEST_ARGS)
+
+test: check environments ## Run `check`, then the other tests, up to the first tier that fails.
+	@for tier in $(TIERS); do \
+	  echo "tests of the tier $$tier"; \
+	  $(BIN)/python -m pytest --tier $$tier --durations-file $(DURATIONS) $(PYTEST_ARGS) || exit 1; \
+	done
+	@$(BIN)/python tools/compare_durations.py docs/test_durations.tsv $(DURATIONS)
+
+durations: ## Keep the durations of the last `make test` in docs/test_durations.tsv.
+	cp $(DURATIONS) docs/test_durations.tsv
 
 # Describing every network of a zoo is one test, so each has longer here.
 test-all: install environments ## Run the full matrices too (much longer).
 	$(BIN)/python -m pytest -m "" --timeout 3600 -o faulthandler_timeout=3700 $(PYTEST_ARGS)
-
-test-fast: install ## Run the tests that need no framework.
-	$(BIN)/python -m pytest -m "not torch and not keras and not onnx and not tfmg and not e2e and not browser and not slow" $(PYTEST_ARGS)
 
 faults: install ## Inject 200 faults into runs and compare what comes of them (about 15 minutes).
 	PYTHONPATH=tests $(BIN)/python -m support.faults.campaign --count 200

@@ -22,6 +22,8 @@ from zoodiff.zoos.base import Model, Weights, WorkerSpec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+pytest_plugins = ("support.durations", "support.tiers")
+
 # No tests; the fuzzing programs in it need atheris.
 collect_ignore = ["support"]
 

@@ -16,7 +16,7 @@ from zoodiff.architecture.diff import diff
 from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph
 
-TRIALS = 24
+TRIALS = [15, pytest.param(24, marks=pytest.mark.slow)]
 """Of each kind of change, over all networks."""
 
 
@@ -36,11 +36,12 @@ def judged(findings: list, what: plants.Planted) -> str:
     return ""
 
 
+@pytest.mark.parametrize("count", TRIALS)
 @pytest.mark.parametrize("name", plants.CHANGES)
-def test_a_planted_change_is_named_and_nothing_else(name: str) -> None:
+def test_a_planted_change_is_named_and_nothing_else(name: str, count: int) -> None:
     wrong = []
     total = 0
-    for path, original, changed, what in trials(plants.CHANGES[name], name, TRIALS):
+    for path, original, changed, what in trials(plants.CHANGES[name], name, count):
         total += 1
         if problem := judged(said(original, changed), what):
             wrong.append(f"{path.name}: planted {sorted(what.places)}: {problem}")
@@ -48,10 +49,11 @@ def test_a_planted_change_is_named_and_nothing_else(name: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("count", TRIALS)
 @pytest.mark.parametrize("name", plants.EQUIVALENT_FORMS)
-def test_an_equivalent_form_is_not_seen(name: str) -> None:
+def test_an_equivalent_form_is_not_seen(name: str, count: int) -> None:
     total = Counter()
-    for path, original, changed, _ in trials(plants.EQUIVALENT_FORMS[name], name, TRIALS):
+    for path, original, changed, _ in trials(plants.EQUIVALENT_FORMS[name], name, count):
         total[path.name] += 1
         assert said(original, changed) == [], path.name
         assert fingerprint(original) == fingerprint(changed), path.name

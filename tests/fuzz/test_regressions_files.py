@@ -365,6 +365,7 @@ def test_records_that_leave_out_what_is_compared_are_reported(
 # Networks
 
 
+@pytest.mark.onnx
 def test_an_onnx_files_odd_types_and_nodes_are_refused(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper
@@ -396,6 +397,7 @@ def test_an_onnx_files_odd_types_and_nodes_are_refused(tmp_path: Path) -> None:
         parse(nameless.SerializeToString())
 
 
+@pytest.mark.onnx
 def test_shapes_that_wait_for_each_other_are_inferred_a_hundred_times_at_most() -> None:
     pytest.importorskip("onnx")
     from onnx import TensorProto, helper

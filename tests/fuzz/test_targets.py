@@ -6,6 +6,7 @@ import contextlib
 import os
 
 import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import HealthCheck, given, settings
 
 from support.fuzzing.registry import TARGETS
@@ -20,7 +21,19 @@ does; every larger number draws new ones.
 """
 
 
-@pytest.mark.parametrize("name", list(TARGETS))
+MARKERS = {
+    **{"torchvision": "torch", "cv2": "opencv", "keras": "keras", "tensorflow": "keras"},
+    **{"onnx": "onnx", "onnxruntime": "onnx", "tflite": "tflite", "ai_edge_litert": "tflite"},
+}
+
+
+def marked(name: str) -> ParameterSet:
+    """A target with the markers of the frameworks that it needs."""
+    markers = {MARKERS[module] for module in TARGETS[name].needs if module in MARKERS}
+    return pytest.param(name, marks=[getattr(pytest.mark, marker) for marker in sorted(markers)])
+
+
+@pytest.mark.parametrize("name", map(marked, TARGETS))
 def test_a_parser_lets_nothing_pass_but_its_own_errors(name: str) -> None:
     target = TARGETS[name]
     if target.missing:

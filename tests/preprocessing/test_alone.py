@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from support import awkward
 from zoodiff.preprocessing.alone import script
@@ -62,7 +63,14 @@ LIBRARIES = {"torchvision": "torch", "tensorflow": "tensorflow", "opencv": "cv2"
 IMAGES = dict(list(awkward.awkward().items())[::4])
 
 
-@pytest.mark.parametrize("name", SPECS)
+def marked(name: str) -> ParameterSet:
+    """A specification with the marker of its library."""
+    markers = {"torchvision": "torch", "tensorflow": "keras", "opencv": "opencv"}
+    marker = markers.get(SPECS[name].library or "")
+    return pytest.param(name, marks=[getattr(pytest.mark, marker)] if marker else [])
+
+
+@pytest.mark.parametrize("name", map(marked, SPECS))
 def test_the_same_by_hand(name: str, tmp_path: Path) -> None:
     spec = SPECS[name]
     pytest.importorskip(LIBRARIES.get(spec.library or "", "numpy"))

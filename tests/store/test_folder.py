@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.interpreters import with_tests
 from support.records import a_record
 from zoodiff.errors import StoreError
 from zoodiff.results import Interval
@@ -241,9 +242,7 @@ def test_kill_while_writing_leaves_whole_records_only(tmp_path: Path) -> None:
     """A process that is killed at some moment of writing many records: each is whole or absent."""
     script = textwrap.dedent(
         f"""
-        import sys
         from pathlib import Path
-        sys.path.insert(0, {str(Path(__file__).parents[1])!r})
         from support.records import a_record
         from zoodiff.store.folder import Store
         store = Store(Path({str(tmp_path)!r}))
@@ -252,7 +251,9 @@ def test_kill_while_writing_leaves_whole_records_only(tmp_path: Path) -> None:
             store.put(a_record(entry=f"fake:{{number}}", parameters=number))
         """
     )
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=with_tests()
+    )
     assert process.stdout is not None
     process.stdout.readline()
     while len(list((tmp_path / "records").glob("*/*.json"))) < 20:

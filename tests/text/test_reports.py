@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,38 @@ def hostile(offset: int) -> StudyResult:
     return result.model_copy(update={"claimed": claimed})
 
 
+@dataclass(frozen=True)
+class Report:
+    """A study's result and the files of its report."""
+
+    result: StudyResult
+    html: str
+    markdown: str
+    csv: str
+    json: str
+
+
+def report(result: StudyResult, folder: Path) -> Report:
+    files = write(result, folder)
+    written = (files.html, files.markdown, files.csv, files.json)
+    return Report(result, *(path.read_bytes().decode("utf-8") for path in written))
+
+
 @pytest.fixture(scope="module", params=range(ROUNDS))
-def result(request: pytest.FixtureRequest) -> StudyResult:
-    return hostile(request.param * len(hostile_texts.TEXTS) // ROUNDS)
+def hostile_report(request: pytest.FixtureRequest, tmp_path_factory) -> Report:
+    result = hostile(request.param * len(hostile_texts.TEXTS) // ROUNDS)
+    return report(result, tmp_path_factory.mktemp("hostile"))
 
 
-def test_markdown_holds_no_markup_from_untrusted_texts(result: StudyResult) -> None:
-    text = render.to_markdown(page(result))
+@pytest.fixture(scope="module")
+def own_report(tmp_path_factory) -> Report:
+    return report(EXAMPLE, tmp_path_factory.mktemp("own"))
+
+
+def test_markdown_holds_no_markup_from_untrusted_texts(
+    hostile_report: Report, own_report: Report
+) -> None:
+    text = hostile_report.markdown
     assert not harmless.problems(text, allowed="\n\t")
     blocks = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
     inline = [c for b in blocks for c in b.children or ()]
@@ -93,12 +119,12 @@ def test_markdown_holds_no_markup_from_untrusted_texts(result: StudyResult) -> N
         assert re.fullmatch(r"discrepancies\.csv|https?://[!-~]+", str(address)), address
     headings = [b for b in blocks if b.type == "heading_open"]
     own = MarkdownIt("commonmark", {"html": True}).enable("table")
-    expected = own.parse(render.to_markdown(page(EXAMPLE)))
+    expected = own.parse(own_report.markdown)
     assert len(headings) == sum(b.type == "heading_open" for b in expected)
 
 
-def test_rows_of_markdown_have_the_cells_of_their_header(result: StudyResult) -> None:
-    blocks = MarkdownIt("commonmark").enable("table").parse(render.to_markdown(page(result)))
+def test_rows_of_markdown_have_the_cells_of_their_header(hostile_report: Report) -> None:
+    blocks = MarkdownIt("commonmark").enable("table").parse(hostile_report.markdown)
     width, cells = 0, 0
     for block in blocks:
         if block.type == "thead_open":
@@ -135,10 +161,11 @@ def _tags(html: str) -> _Tags:
     return reader
 
 
-def test_html_has_no_element_or_attribute_from_untrusted_texts(result: StudyResult) -> None:
-    html = render.to_html(page(result))
-    assert not harmless.problems(html, allowed="\n\t")
-    found, own = _tags(html), _tags(render.to_html(page(EXAMPLE)))
+def test_html_has_no_element_or_attribute_from_untrusted_texts(
+    hostile_report: Report, own_report: Report
+) -> None:
+    assert not harmless.problems(hostile_report.html, allowed="\n\t")
+    found, own = _tags(hostile_report.html), _tags(own_report.html)
     assert {tag for tag, _ in found.tags} <= {tag for tag, _ in own.tags}
     names = {name for _, attributes in own.tags for name in attributes}
     assert {name for _, attributes in found.tags for name in attributes} <= names
@@ -149,26 +176,26 @@ def test_html_has_no_element_or_attribute_from_untrusted_texts(result: StudyResu
     assert all(re.match(r"#|https?://|discrepancies\.|report\.md$", link) for link in found.links)
 
 
-def test_csv_holds_no_formula_and_no_broken_row(result: StudyResult) -> None:
-    rows = list(csv.reader(io.StringIO(tables.to_csv(result))))
+def test_csv_holds_no_formula_and_no_broken_row(hostile_report: Report) -> None:
+    rows = list(csv.reader(io.StringIO(hostile_report.csv)))
     assert {len(row) for row in rows} == {len(tables.COLUMNS)}
-    assert len(rows) == 1 + len(list(tables.rows(result)))
+    assert len(rows) == 1 + len(list(tables.rows(hostile_report.result)))
     for cell in (cell for row in rows for cell in row):
         assert not harmless.problems(cell, allowed="")
         formula = re.match(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]", cell)
         assert not formula or re.fullmatch(r"-?[\d.]+(e-?\d+)?", cell), cell
 
 
-def test_json_is_strict_and_visible(result: StudyResult) -> None:
-    text = tables.to_json(result)
-    assert not harmless.problems(text)
-    json.loads(text.encode(), parse_constant=pytest.fail)
+def test_json_is_strict_and_visible(hostile_report: Report) -> None:
+    assert not harmless.problems(hostile_report.json)
+    json.loads(hostile_report.json, parse_constant=pytest.fail)
 
 
-def test_all_four_files_are_written(result: StudyResult, tmp_path: Path) -> None:
-    files = write(result, tmp_path)
-    for path in (files.html, files.markdown, files.csv, files.json):
-        assert not harmless.problems(path.read_bytes().decode("utf-8"), allowed="\n\t")
+def test_all_four_files_are_written(hostile_report: Report) -> None:
+    files = ("html", "markdown", "csv", "json")
+    assert all(getattr(hostile_report, file) for file in files)
+    for file in files:
+        assert not harmless.problems(getattr(hostile_report, file), allowed="\n\t")
 
 
 def test_the_command_to_copy_is_one_command() -> None:

@@ -83,7 +83,7 @@ def test_layers_are_all_shown() -> None:
     assert r"a\x1b]0;owned\x07b" in text
 
 
-@pytest.mark.parametrize("kind", ["json", "dot", "onnx"])
+@pytest.mark.parametrize("kind", ["json", "dot", pytest.param("onnx", marks=pytest.mark.onnx)])
 def test_a_graph_that_is_saved(kind: str, tmp_path: Path) -> None:
     assert_harmless(f"show fake:small --save graph.{kind}")
     content = (tmp_path / f"graph.{kind}").read_bytes()

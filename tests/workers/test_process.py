@@ -8,6 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
+from support.interpreters import TESTS, with_tests
 from zoodiff.errors import (
     MeasurementError,
     MissingFrameworkError,
@@ -124,11 +125,10 @@ def test_a_missing_framework_says_which_extra(fake_zoo, monkeypatch: pytest.Monk
 @pytest.mark.skipif(sys.platform != "linux", reason="parent-death signals are Linux's")
 def test_a_worker_dies_with_a_killed_parent(tmp_path) -> None:
     """kill -9 of the parent cannot be handled, yet no worker may be left behind."""
-    tests = str(Path(__file__).resolve().parents[1])
+    tests = str(TESTS)
     script = textwrap.dedent(
         f"""
-        import sys, time
-        sys.path.insert(0, {tests!r})
+        import time
         import conftest, zoodiff.workers.process as process
         original = process.worker_environment
         fakes = {{"PYTHONPATH": {tests!r} + "/fakes"}}
@@ -139,7 +139,9 @@ def test_a_worker_dies_with_a_killed_parent(tmp_path) -> None:
         time.sleep(60)
         """
     )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=with_tests()
+    )
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     parent.kill()

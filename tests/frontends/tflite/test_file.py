@@ -21,6 +21,7 @@ from zoodiff.graph.cost import count
 from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph
 
+pytestmark = pytest.mark.tflite
 needs_keras = [
     pytest.mark.keras,
     pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs keras"),

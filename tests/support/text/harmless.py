@@ -23,16 +23,26 @@ _RAW = [
 
 def problems(text: str, *, allowed: str = "\n") -> list[str]:
     """What is harmful in a text, in words; nothing where it is harmless."""
+    characters = sorted(set(text) - set(allowed))
+    harmful = "".join(map(re.escape, filter(_bad, characters)))
+    marks = "".join(map(re.escape, filter(_mark, set(text))))
+    patterns = [f"[{harmful}]"] if harmful else []
+    patterns += [f"[{marks}]{{9,}}"] if marks else []
     found = []
-    marks = 0
-    for place, character in enumerate(text):
-        category = unicodedata.category(character)
-        marks = marks + 1 if category.startswith("M") else 0
-        bad = category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") or ord(character) in _EMPTY
-        if (bad and character not in allowed) or marks > 8:
-            around = text[max(0, place - 30) : place + 30]
-            found.append(f"U+{ord(character):04X} at {place}: {around!r}")
+    for match in re.finditer("|".join(patterns), text) if patterns else ():
+        place = match.end() - 1
+        around = text[max(0, place - 30) : place + 30]
+        found.append(f"U+{ord(text[place]):04X} at {place}: {around!r}")
     return found
+
+
+def _bad(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") or ord(character) in _EMPTY
+
+
+def _mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
 
 
 def uncoloured(text: str) -> str:

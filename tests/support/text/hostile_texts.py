@@ -126,8 +126,9 @@ TEXTS = {**TERMINAL, **DIRECTION, **UNSEEN, **UNDECODABLE, **MARKUP, **FORMULAS,
 
 def is_argument(text: str) -> bool:
     """Whether a process can be given the text, of no more than a screen, as an argument."""
-    halves = any(0xD800 <= ord(c) < 0xDC80 or 0xDD00 <= ord(c) < 0xE000 for c in text)
-    return "\0" not in text and not halves and len(text) < 1000
+    if len(text) >= 1000 or "\0" in text:
+        return False
+    return not any(0xD800 <= ord(c) < 0xDC80 or 0xDD00 <= ord(c) < 0xE000 for c in text)
 
 
 def file_names() -> list[str]:

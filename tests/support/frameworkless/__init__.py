@@ -1,0 +1,1 @@
+"""Keeps frameworks out of the processes of tests that need none."""
