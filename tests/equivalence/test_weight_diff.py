@@ -9,12 +9,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from support.small import Draft
 from zoodiff.architecture.diff import diff
 from zoodiff.equivalence.weight_diff import WeightsDiff, as_bfloat16, compare_weights
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
-
-from support.small import Draft
 
 SHAPES = {"w": (6, 3, 3, 3), "b": (6,), "g": (6,), "s": (6,), "m": (6,), "v": (6,), "d": (4, 6)}
 

@@ -1,0 +1,331 @@
+"""How the weights of two linear layers are related, given the order in which columns are read.
+
+Tried from plain to involved: equal; rows in another order; rows with factors; kernels turned;
+columns in another order or with factors; both orders free. Every proposal is verified on all
+elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoodiff.equivalence.symmetries.closeness import COMPUTED, EXACT, Closeness, closeness
+from zoodiff.equivalence.symmetries.matching import (
+    any_columns,
+    factors,
+    same_columns,
+    same_up_to_factors,
+)
+from zoodiff.equivalence.symmetries.matrices import Matrix, turned_kernels
+from zoodiff.equivalence.symmetries.permutations import inverse, is_identity
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Permutation = NDArray[np.int64]
+
+_BIAS = 5e-3
+"""Relative; how far the bias of a quantised layer may be off."""
+_NEAR_ONE = 1e-5
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Column ``c`` of the second layer reads what column ``order[c]`` of the first does.
+
+    It reads it ``factors[c]`` times as large.
+    """
+
+    order: Permutation
+    factors: Floats | None = None
+    read: bool = True
+    """Whether the graphs say so; otherwise columns are taken as they stand."""
+
+    @property
+    def trivial(self) -> bool:
+        """Whether columns are taken as they stand."""
+        return is_identity(self.order) and self.factors is None
+
+
+@dataclass(frozen=True)
+class Match:
+    """A relation that holds for every element: ``b[r, c] = f[r] a[rows[r], columns[c]] g[c]``."""
+
+    rows: Permutation
+    columns: Columns
+    closeness: Closeness
+    base: Permutation
+    """The order of the rows that follows from the columns: of groups, of depthwise channels."""
+    factors: Floats | None = None
+    free: Permutation | None = None
+    """The order of the columns, where it is not the one that the graphs say."""
+    free_factors: Floats | None = None
+    kernel: str = ""
+    transposed: bool = False
+    vectors: tuple[str, ...] = ()
+    """Roles of biases and statistics that do not fit."""
+
+    @property
+    def moves_rows(self) -> bool:
+        """Whether rows move by themselves."""
+        return not np.array_equal(self.rows, self.base)
+
+
+@dataclass(frozen=True)
+class Framed:
+    """The second layer's weights with the columns of the first; rows that belong together."""
+
+    weight: Floats
+    base: Permutation
+
+
+class Pair:
+    """Two layers of equal shapes."""
+
+    def __init__(self, a: Matrix, b: Matrix, columns: Sequence[Columns]) -> None:
+        self.a, self.b = a, b
+        self._columns = columns
+        self._alike = a.roles == b.roles
+
+    @property
+    def comparable(self) -> bool:
+        """Whether shapes and groups are equal."""
+        a, b = self.a, self.b
+        return a.stored.shape == b.stored.shape and (a.group, a.kernel) == (b.group, b.kernel)
+
+    def match(self, *, plain: bool = False) -> Match | None:
+        """The first relation that holds; ``plain``: none that involves kernels or free columns."""
+        if not self.comparable:
+            return None
+        attempts = [self._direct, self._rows, self._scaled]
+        if not plain:
+            attempts += [self._kernels, self._free, self._transposed]
+        for attempt in attempts:
+            for found in attempt():
+                return found
+        return None
+
+    def frames(self) -> list[tuple[Floats, Floats]]:
+        """Both weights with columns as the graphs say, and as they stand; stored before folded."""
+        found = []
+        for _, framed, stored in self._frames():
+            found.append((self._first(stored)[framed.base], framed.weight))
+        return found
+
+    def _framed(self, weight: Floats, columns: Columns) -> Framed | None:
+        """Bring the second layer's columns to the first's order and size."""
+        if columns.factors is not None:
+            each = columns.factors.reshape(self.b.group, -1)
+            rows = self.b.rows // self.b.group
+            weight = weight * np.repeat(each, rows, axis=0)[:, :, None]
+        inside = weight.shape[1]
+        order = columns.order.reshape(self.b.group, inside)
+        groups = order // inside
+        if not bool((groups == groups[:, :1]).all()):
+            return None
+        per = self.b.rows // self.b.group
+        base = (groups[:, :1] * per + np.arange(per)).reshape(-1)
+        if is_identity(columns.order):
+            return Framed(weight, base)
+        if self.b.group == 1:
+            return Framed(weight[:, inverse(order[0])], base)
+        place = np.repeat(np.argsort(order % inside, axis=1), per, axis=0)
+        return Framed(np.take_along_axis(weight, place[:, :, None], axis=1), base)
+
+    def _frames(self) -> Iterator[tuple[Columns, Framed, bool]]:
+        """Ways to see the second layer, those that the graphs say first; stored before folded."""
+        for stored in (True, False) if self._alike else (False,):
+            weight = self.b.stored if stored else self.b.folded
+            for columns in self._columns:
+                framed = self._framed(weight, columns)
+                if framed is not None:
+                    yield columns, framed, stored
+
+    def _first(self, stored: bool) -> Floats:
+        return self.a.stored if stored else self.a.folded
+
+    def _verified(
+        self, x: Floats, y: Floats, rows: Permutation, stored: bool, f: Floats | None = None
+    ) -> tuple[Closeness, tuple[str, ...]] | None:
+        """Weights element by element, then what stands beside them."""
+        tolerance = EXACT if stored and f is None else COMPUTED
+        there = x[rows] if f is None else x[rows] * f[:, None, None]
+        held = (self.a.stored, self.b.stored)
+        near = closeness(there.reshape(len(rows), -1), y.reshape(len(rows), -1), held, tolerance)
+        if near is None:
+            return None
+        wrong: list[str] = []
+        if stored and f is None:
+            for (role, mine), (_, theirs) in zip(self.a.vectors, self.b.vectors, strict=True):
+                near = self._with_vector(
+                    near, mine[rows], theirs, (mine, theirs), EXACT, wrong, role
+                )
+        else:
+            mine = self.a.shift[rows] * (1.0 if f is None else f)
+            both = tuple(
+                np.concatenate([v for _, v in m.vectors] or [m.shift]) for m in (self.a, self.b)
+            )
+            near = self._with_vector(near, mine, self.b.shift, both, COMPUTED, wrong, "bias")  # type: ignore[arg-type]
+        return near, tuple(wrong)
+
+    @staticmethod
+    def _with_vector(
+        near: Closeness,
+        mine: Floats,
+        theirs: Floats,
+        held: tuple[Floats, Floats],
+        tolerance: float,
+        wrong: list[str],
+        role: str,
+    ) -> Closeness:
+        how = closeness(mine[None], theirs[None], held, tolerance)
+        size = max(float(np.abs(mine).max(initial=0)), float(np.abs(theirs).max(initial=0)))
+        if how is None and near.startswith("quantised"):
+            how = near if bool((np.abs(mine - theirs) <= _BIAS * size).all()) else None
+        if how is None and near != "equal":
+            # Rounded weights are folded with rounded statistics.
+            loose = 2**-7 if "bfloat16" in near else 2**-9
+            how = near if bool((np.abs(mine - theirs) <= loose * size).all()) else None
+        if how is None:
+            wrong.append(role)
+            return near
+        return how if near == "equal" else near
+
+    def _direct(self) -> Iterator[Match]:
+        for columns, framed, stored in self._frames():
+            found = self._verified(self._first(stored), framed.weight, framed.base, stored)
+            if found:
+                yield Match(framed.base, columns, found[0], framed.base, vectors=found[1])
+
+    def _rows(self) -> Iterator[Match]:
+        for columns, framed, stored in self._frames():
+            x, y = self._first(stored), framed.weight
+            for beside in (True, False):
+                rows = same_columns(*self._flat(x, y, beside=beside))
+                if rows is None or not self._in_groups(rows, framed.base):
+                    continue
+                found = self._verified(x, y, rows, stored)
+                if found and not (beside and found[1]):
+                    yield Match(rows, columns, found[0], framed.base, vectors=found[1])
+
+    def _flat(self, x: Floats, y: Floats, *, beside: bool) -> tuple[Floats, Floats]:
+        """Rows as vectors; with their shift, which tells equal rows apart."""
+        sides = []
+        for weight, m in ((x, self.a), (y, self.b)):
+            flat = weight.reshape(m.rows, -1)
+            sides.append(np.concatenate([flat, m.shift[:, None]], axis=1) if beside else flat)
+        return sides[0], sides[1]
+
+    def _in_groups(self, rows: Permutation, base: Permutation) -> bool:
+        per = self.a.rows // self.a.group
+        return bool((rows // per == base // per).all())
+
+    def _scaled(self) -> Iterator[Match]:
+        for columns, framed, stored in self._frames():
+            if stored:
+                continue
+            x, y = self.a.folded, framed.weight
+            flat = x.reshape(self.a.rows, -1), y.reshape(self.a.rows, -1)
+            proposals = [(framed.base, factors(flat[0][framed.base], flat[1]))]
+            free = same_up_to_factors(*flat)
+            if free is not None and self._in_groups(free[0], framed.base):
+                proposals.append(free)
+            for rows, f in proposals:
+                exact = _settled(f)
+                if exact is None:
+                    continue
+                found = self._verified(x, y, rows, False, exact)
+                if found and not np.allclose(exact, 1.0, rtol=_NEAR_ONE):
+                    yield Match(
+                        rows, columns, found[0], framed.base, factors=exact, vectors=found[1]
+                    )
+
+    def _kernels(self) -> Iterator[Match]:
+        for columns, framed, stored in self._frames():
+            for name, x in turned_kernels(self._first(stored), self.a.kernel).items():
+                rows = framed.base
+                found = self._verified(x, framed.weight, rows, stored)
+                if found is None:
+                    free = same_columns(*self._flat(x, framed.weight, beside=True))
+                    if free is None or not self._in_groups(free, rows):
+                        continue
+                    rows = free
+                    found = self._verified(x, framed.weight, rows, stored)
+                if found:
+                    yield Match(rows, columns, found[0], framed.base, kernel=name, vectors=found[1])
+
+    def _free(self) -> Iterator[Match]:
+        """Columns in an order that no graph says, or with factors."""
+        if self.a.group > 1:
+            return
+        for columns, framed, stored in self._frames():
+            x, y = self._first(stored), framed.weight
+            turned = (
+                x.swapaxes(0, 1).reshape(x.shape[1], -1),
+                y.swapaxes(0, 1).reshape(x.shape[1], -1),
+            )
+            order = same_columns(*turned)
+            if order is not None:
+                found = self._verified(x[:, order], y, framed.base, stored)
+                if found:
+                    yield Match(
+                        framed.base, columns, found[0], framed.base, free=order, vectors=found[1]
+                    )
+            both = any_columns(x, y)
+            if both is not None:
+                rows, order = both
+                found = self._verified(x[:, order], y, rows, stored)
+                if found:
+                    yield Match(rows, columns, found[0], framed.base, free=order, vectors=found[1])
+            if not stored:
+                yield from self._free_factors(x, y, turned, columns, framed)
+
+    def _free_factors(
+        self, x: Floats, y: Floats, turned: tuple[Floats, Floats], columns: Columns, framed: Framed
+    ) -> Iterator[Match]:
+        for order, f in [
+            (np.arange(x.shape[1]), factors(*turned)),
+            *([found] if (found := same_up_to_factors(*turned)) is not None else []),
+        ]:
+            exact = _settled(f)
+            if exact is None:
+                continue
+            verified = self._verified(x[:, order] * exact[None, :, None], y, framed.base, False)
+            if verified:
+                moved = None if is_identity(order) else order
+                yield Match(
+                    framed.base,
+                    columns,
+                    verified[0],
+                    framed.base,
+                    free=moved,
+                    free_factors=exact,
+                    vectors=verified[1],
+                )
+
+    def _transposed(self) -> Iterator[Match]:
+        n = self.a.rows
+        if self.a.group > 1 or self.a.stored.shape != (n, n, 1) or n < 2:
+            return
+        for columns, framed, stored in self._frames():
+            x = self.a.stored.swapaxes(0, 1) * (1.0 if stored else self.a.scale[:, None, None])
+            found = self._verified(x, framed.weight, framed.base, stored)
+            if found:
+                yield Match(
+                    framed.base, columns, found[0], framed.base, transposed=True, vectors=found[1]
+                )
+
+
+def _settled(f: Floats) -> Floats | None:
+    """Factors without what rounding did to them; None where one is 0 or no number."""
+    if not np.isfinite(f).all() or not bool((f != 0).all()):
+        return None
+    if np.allclose(f, f[0], rtol=_NEAR_ONE, atol=0):
+        f = np.full_like(f, float(np.median(f)))
+    near = np.round(f)
+    return np.where(np.isclose(f, near, rtol=_NEAR_ONE, atol=0) & (near != 0), near, f)
