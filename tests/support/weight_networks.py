@@ -20,7 +20,9 @@ def model(nodes: list[Any], values: Mapping[str, Any], shape: tuple[int, ...], c
     """A model with the output ``y``; only values that are read are kept."""
     read = {name for node in nodes for name in node.input}
     held = [
-        numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in values.items() if k in read
+        numpy_helper.from_array(np.asarray(v, np.float32), k)
+        for k, v in values.items()
+        if k in read
     ]
     held += [numpy_helper.from_array(np.asarray(v), k) for k, v in dict(constants).items()]
     graph = helper.make_graph(
@@ -68,7 +70,9 @@ def _norm(name: str, width: int, r: np.random.Generator) -> Values:
     }
 
 
-def _conv(name: str, source: str, out: str, kernel: int = 3, bias: bool = False, **more: Any) -> Any:
+def _conv(
+    name: str, source: str, out: str, kernel: int = 3, bias: bool = False, **more: Any
+) -> Any:
     inputs = [source, f"{name}.w", *([f"{name}.b"] if bias else [])]
     return helper.make_node("Conv", inputs, [out], name, pads=[kernel // 2] * 4, **more)
 
@@ -210,7 +214,9 @@ def attention(values: Values, layout: str = "") -> Any:
     d = WIDTH // HEADS
     constants = {
         "split": np.array([1, TOKENS, HEADS, d]),
-        "three": np.array([1, TOKENS, 3, HEADS, d] if layout == "qkv" else [1, TOKENS, HEADS, 3, d]),
+        "three": np.array(
+            [1, TOKENS, 3, HEADS, d] if layout == "qkv" else [1, TOKENS, HEADS, 3, d]
+        ),
         "whole": np.array([1, TOKENS, WIDTH]),
         "axis": np.array([2 if layout == "qkv" else 3]),
         "scale": np.array(d**-0.5, np.float32),

@@ -63,7 +63,8 @@ def related(
     if scaled is not None:
         return scaled
     if alike:
-        order = same_columns(*(np.stack([v for _, v in x], axis=1) for x in (mine, theirs)))
+        one, two = (np.stack([v for _, v in side], axis=1) for side in (mine, theirs))
+        order = same_columns(one, two)
         found = _verified(mine, theirs, order) if order is not None else None
         if found and order is not None:
             return Match(plain.order, plain, found, plain.order, free=order), Passed(

@@ -163,7 +163,7 @@ def _bundles(matrices: dict[int, Matrix]) -> dict[int, list[int]]:
         node = matrix.layer.node
         settings = tuple(str(node.attributes.get(key)) for key in ("strides", "pads", "dilations"))
         alone = index if matrix.group > 1 else -1
-        key = (node.op, node.inputs, matrix.kernel, matrix.stored.shape[1], settings, alone)
+        key = (node.op, node.inputs, matrix.kernel, matrix.shape[1], settings, alone)
         found.setdefault(key, []).append(index)
     return {index: bundle for bundle in found.values() for index in bundle}
 
@@ -179,7 +179,7 @@ def stacked(matrices: Sequence[Matrix]) -> Matrix | None:
     )
     return replace(
         first,
-        stored=np.concatenate([m.stored for m in matrices]),
+        weight=np.concatenate([m.weight for m in matrices]),
         vectors=vectors,
         scale=np.concatenate([m.scale for m in matrices]),
         shift=np.concatenate([m.shift for m in matrices]),

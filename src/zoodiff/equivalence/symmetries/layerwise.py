@@ -207,7 +207,7 @@ def _arrays(walk: Walk, local: Local) -> list[tuple[NDArray[np.float64], NDArray
 
 def _other_shapes(walk: Walk, local: Local, a: Matrix, b: Matrix, found: Grouped) -> None:
     """Rows that only one network has; the rest is compared."""
-    if a.stored.shape[1:] == b.stored.shape[1:] and a.group == b.group == 1:
+    if a.shape[1:] == b.shape[1:] and a.group == b.group == 1:
         few, many = (a, b) if a.rows < b.rows else (b, a)
         side = "b" if many is b else "a"
         place = _inside(few, many)
@@ -222,15 +222,15 @@ def _other_shapes(walk: Walk, local: Local, a: Matrix, b: Matrix, found: Grouped
                 "classes added", f"{{}} has {words}; the others are equal", local.layer, False
             )
             return
-    shapes = [(m.rows, m.stored.shape[1] * m.group, *m.kernel) for m in (a, b)]
+    shapes = [(m.rows, m.shape[1] * m.group, *m.kernel) for m in (a, b)]
     one, two = ("x".join(map(str, shape)) for shape in shapes)
     found.add("other shapes", f"weights of other shapes: {one} | {two}", local.layer)
 
 
 def _inside(few: Matrix, many: Matrix) -> int | None:
     """Where the rows of one layer stand in a larger one, in one piece; None where nowhere."""
-    x = np.concatenate([few.folded.reshape(few.rows, -1), few.shift[:, None]], axis=1)
-    y = np.concatenate([many.folded.reshape(many.rows, -1), many.shift[:, None]], axis=1)
+    x = np.concatenate([few.folded().reshape(few.rows, -1), few.shift[:, None]], axis=1)
+    y = np.concatenate([many.folded().reshape(many.rows, -1), many.shift[:, None]], axis=1)
     size = float(np.abs(x).max(initial=0.0))
     starts: Iterable[int] = np.flatnonzero((np.abs(y - x[0]) <= 2e-5 * size).all(axis=1)).tolist()
     for start in starts:

@@ -91,17 +91,21 @@ class Pair:
         self.a, self.b = a, b
         self._columns = columns
         self._alike = a.roles == b.roles
+        self._weights: dict[tuple[int, bool], Floats] = {}
 
     @property
     def comparable(self) -> bool:
         """Whether shapes and groups are equal."""
         a, b = self.a, self.b
-        return a.stored.shape == b.stored.shape and (a.group, a.kernel) == (b.group, b.kernel)
+        return a.shape == b.shape and (a.group, a.kernel) == (b.group, b.kernel)
 
     def match(self, *, plain: bool = False) -> Match | None:
         """The first relation that holds; ``plain``: none that involves kernels or free columns."""
         if not self.comparable:
             return None
+        same = self._identical()
+        if same is not None:
+            return same
         attempts = [self._direct, self._rows, self._scaled]
         if not plain:
             attempts += [self._kernels, self._free, self._transposed]
@@ -139,15 +143,33 @@ class Pair:
 
     def _frames(self) -> Iterator[tuple[Columns, Framed, bool]]:
         """Ways to see the second layer, those that the graphs say first; stored before folded."""
-        for stored in (True, False) if self._alike else (False,):
-            weight = self.b.stored if stored else self.b.folded
+        plain = self._alike and bool((self.a.scale == 1).all() and (self.b.scale == 1).all())
+        for stored in (True,) if plain else (True, False) if self._alike else (False,):
+            weight = self._weight(1, stored)
             for columns in self._columns:
                 framed = self._framed(weight, columns)
                 if framed is not None:
                     yield columns, framed, stored
 
     def _first(self, stored: bool) -> Floats:
-        return self.a.stored if stored else self.a.folded
+        return self._weight(0, stored)
+
+    def _weight(self, side: int, stored: bool) -> Floats:
+        if (side, stored) not in self._weights:
+            m = (self.a, self.b)[side]
+            self._weights[side, stored] = m.stored() if stored else m.folded()
+        return self._weights[side, stored]
+
+    def _identical(self) -> Match | None:
+        """Most layers: nothing differs, and nothing reaches them."""
+        a, b, columns = self.a, self.b, self._columns[0]
+        if not (columns.trivial and self._alike and np.array_equal(a.weight, b.weight)):
+            return None
+        pairs = zip(a.vectors, b.vectors, strict=True)
+        if not all(np.array_equal(x, y) for (_, x), (_, y) in pairs):
+            return None
+        rows = np.arange(a.rows)
+        return Match(rows, columns, "equal", rows)
 
     def _verified(
         self, x: Floats, y: Floats, rows: Permutation, stored: bool, f: Floats | None = None
@@ -155,7 +177,7 @@ class Pair:
         """Weights element by element, then what stands beside them."""
         tolerance = EXACT if stored and f is None else COMPUTED
         there = x[rows] if f is None else x[rows] * f[:, None, None]
-        held = (self.a.stored, self.b.stored)
+        held = (self.a.weight, self.b.weight)
         near = closeness(there.reshape(len(rows), -1), y.reshape(len(rows), -1), held, tolerance)
         if near is None:
             return None
@@ -206,20 +228,17 @@ class Pair:
         for columns, framed, stored in self._frames():
             x, y = self._first(stored), framed.weight
             for beside in (True, False):
-                rows = same_columns(*self._flat(x, y, beside=beside))
+                rows = self._proposed(x, y, beside=beside)
                 if rows is None or not self._in_groups(rows, framed.base):
                     continue
                 found = self._verified(x, y, rows, stored)
                 if found and not (beside and found[1]):
                     yield Match(rows, columns, found[0], framed.base, vectors=found[1])
 
-    def _flat(self, x: Floats, y: Floats, *, beside: bool) -> tuple[Floats, Floats]:
-        """Rows as vectors; with their shift, which tells equal rows apart."""
-        sides = []
-        for weight, m in ((x, self.a), (y, self.b)):
-            flat = weight.reshape(m.rows, -1)
-            sides.append(np.concatenate([flat, m.shift[:, None]], axis=1) if beside else flat)
-        return sides[0], sides[1]
+    def _proposed(self, x: Floats, y: Floats, *, beside: bool) -> Permutation | None:
+        """The order of the rows, which shifts ``beside`` them tell apart where they are equal."""
+        shifts = (self.a.shift, self.b.shift) if beside else None
+        return same_columns(x.reshape(self.a.rows, -1), y.reshape(self.a.rows, -1), shifts)
 
     def _in_groups(self, rows: Permutation, base: Permutation) -> bool:
         per = self.a.rows // self.a.group
@@ -227,9 +246,9 @@ class Pair:
 
     def _scaled(self) -> Iterator[Match]:
         for columns, framed, stored in self._frames():
-            if stored:
+            if stored and bool((self.a.scale != 1).any()):
                 continue
-            x, y = self.a.folded, framed.weight
+            x, y = self._first(stored), framed.weight
             flat = x.reshape(self.a.rows, -1), y.reshape(self.a.rows, -1)
             proposals = [(framed.base, factors(flat[0][framed.base], flat[1]))]
             free = same_up_to_factors(*flat)
@@ -251,7 +270,7 @@ class Pair:
                 rows = framed.base
                 found = self._verified(x, framed.weight, rows, stored)
                 if found is None:
-                    free = same_columns(*self._flat(x, framed.weight, beside=True))
+                    free = self._proposed(x, framed.weight, beside=True)
                     if free is None or not self._in_groups(free, rows):
                         continue
                     rows = free
@@ -282,7 +301,7 @@ class Pair:
                 found = self._verified(x[:, order], y, rows, stored)
                 if found:
                     yield Match(rows, columns, found[0], framed.base, free=order, vectors=found[1])
-            if not stored:
+            if not stored or bool((self.a.scale == 1).all()):
                 yield from self._free_factors(x, y, turned, columns, framed)
 
     def _free_factors(
@@ -310,10 +329,10 @@ class Pair:
 
     def _transposed(self) -> Iterator[Match]:
         n = self.a.rows
-        if self.a.group > 1 or self.a.stored.shape != (n, n, 1) or n < 2:
+        if self.a.group > 1 or self.a.shape != (n, n, 1) or n < 2:
             return
         for columns, framed, stored in self._frames():
-            x = self.a.stored.swapaxes(0, 1) * (1.0 if stored else self.a.scale[:, None, None])
+            x = self.a.stored().swapaxes(0, 1) * (1.0 if stored else self.a.scale[:, None, None])
             found = self._verified(x, framed.weight, framed.base, stored)
             if found:
                 yield Match(

@@ -19,23 +19,40 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Permutation = NDArray[np.int64]
 
-_NUMBERS = 12
+_COUNTS = (2, 12)
+"""Numbers per row: a few to see that two layers have nothing in common, then all."""
 _SEED = 20_211
 _TIE = 1e-9
+_SORTED = 0.015
+"""Share of the spread by which sorted numbers of rounded rows may differ."""
 
 
-def same_columns(x: Floats, y: Floats) -> Permutation | None:
-    """Propose ``p`` with ``y[r] = x[p[r]]``."""
+def same_columns(
+    x: Floats, y: Floats, beside: tuple[Floats, Floats] | None = None
+) -> Permutation | None:
+    """Propose ``p`` with ``y[r] = x[p[r]]``; ``beside`` is a number more for every row."""
     if x.shape != y.shape:
         return None
-    return _paired(_projected(x), _projected(y))
+    more = (None, None) if beside is None else beside
+    for count in _COUNTS:
+        numbers = [_projected(rows, count, one) for rows, one in zip((x, y), more, strict=True)]
+        if not _alike(*numbers):
+            return None
+    return _paired(*numbers)
 
 
 def same_up_to_factors(x: Floats, y: Floats) -> tuple[Permutation, Floats] | None:
     """Propose ``p`` and ``f`` with ``y[r] = f[r] x[p[r]]``; a row of zeros has the factor 1."""
     if x.shape != y.shape:
         return None
-    p = _paired(np.abs(_projected(_unit(x))), np.abs(_projected(_unit(y))))
+    sizes = [_size(rows) for rows in (x, y)]
+    for count in _COUNTS:
+        numbers = [
+            np.abs(_projected(rows, count)) / size for rows, size in zip((x, y), sizes, strict=True)
+        ]
+        if not _alike(*numbers):
+            return None
+    p = _paired(*numbers)
     return None if p is None else (p, factors(x[p], y))
 
 
@@ -50,7 +67,8 @@ def any_columns(x: Floats, y: Floats) -> tuple[Permutation, Permutation] | None:
     if x.shape != y.shape:
         return None
     for axis in (1, 0):
-        p = _paired(_powers(x, axis), _powers(y, axis))
+        numbers = _powers(x, y, axis)
+        p = _paired(*numbers) if numbers is not None else None
         if p is None:
             continue
         there, here = (x[p], y) if axis == 1 else (x[:, p], y)
@@ -64,25 +82,38 @@ def _as_rows(x: Floats, axis: int) -> Floats:
     return np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1)
 
 
-def _projected(x: Floats) -> Floats:
-    directions = np.random.default_rng(_SEED).standard_normal((x.shape[1], _NUMBERS))
-    return np.asarray(x @ directions)
+def _projected(x: Floats, count: int, beside: Floats | None = None) -> Floats:
+    directions = np.random.default_rng(_SEED).standard_normal((count, x.shape[1] + 1)).T
+    result = np.asarray(x @ directions[:-1])
+    return result if beside is None else result + beside[:, None] * directions[-1]
 
 
-def _unit(x: Floats) -> Floats:
+def _size(x: Floats) -> Floats:
     size = np.sqrt(np.einsum("ij,ij->i", x, x))[:, None]
-    return np.asarray(x / np.where(size > 0, size, 1))
+    return np.where(size > 0, size, 1)
 
 
-def _powers(x: Floats, axis: int) -> Floats:
+def _powers(x: Floats, y: Floats, axis: int) -> tuple[Floats, Floats] | None:
     """Per row, sums over the columns of powers, at each place of the kernel."""
-    scale = max(float(np.abs(x).max(initial=0.0)), 1e-300)
-    unit = x / scale
-    sums = [unit.sum(axis=axis), (unit**2).sum(axis=axis), (unit**3).sum(axis=axis)]
-    features = np.concatenate(sums, axis=1)
-    deviation = features.std(axis=0)
-    features = features / np.where(deviation > 0, deviation, 1)
-    return features if features.shape[1] <= _NUMBERS else _projected(features)
+    sums = [[side.sum(axis=axis)] for side in (x, y)]
+    if not _alike(sums[0][0], sums[1][0]):
+        return None
+    for found, side in zip(sums, (x, y), strict=True):
+        square = side * side
+        found += [square.sum(axis=axis), (square * side).sum(axis=axis)]
+    one, two = (np.concatenate(found, axis=1) for found in sums)
+    spread = one.std(axis=0)
+    one, two = (numbers / np.where(spread > 0, spread, 1) for numbers in (one, two))
+    if one.shape[1] > _COUNTS[-1]:
+        one, two = (_projected(numbers, _COUNTS[-1]) for numbers in (one, two))
+    return (one, two) if _alike(one, two) else None
+
+
+def _alike(x: Floats, y: Floats) -> bool:
+    """Whether the numbers of all rows, sorted, are about equal."""
+    spread = x.std(axis=0) + 1e-300
+    apart = np.abs(np.sort(x, axis=0) - np.sort(y, axis=0)).mean(axis=0) / spread
+    return bool(apart.mean() <= _SORTED)
 
 
 def _paired(x: Floats, y: Floats) -> Permutation | None:

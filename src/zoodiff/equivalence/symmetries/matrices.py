@@ -22,7 +22,8 @@ class Matrix:
     """A linear layer: (out, in per group, places of the kernel), as stored and with all folded."""
 
     layer: Layer
-    stored: Floats
+    weight: NDArray[Any]
+    """As stored, in its own precision."""
     vectors: tuple[tuple[str, Floats], ...]
     """Biases and statistics by their role, as stored."""
     scale: Floats
@@ -32,14 +33,22 @@ class Matrix:
     parts: AffineParts
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """(out, in per group, places of the kernel)."""
+        return self.weight.shape
+
+    def stored(self) -> Floats:
+        """In double precision."""
+        return self.weight.astype(np.float64)
+
     def folded(self) -> Floats:
         """With the norm and all scales multiplied in."""
-        return np.asarray(self.stored * self.scale[:, None, None])
+        return np.asarray(self.weight * self.scale[:, None, None])
 
     @property
     def rows(self) -> int:
         """Number of outputs."""
-        return int(self.stored.shape[0])
+        return int(self.weight.shape[0])
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -57,7 +66,7 @@ def matrix_of(layer: Layer, weights: Weights) -> Matrix | None:
     held = parts(layer)
     if held is None or held.weight is None:
         return None
-    weight = weights[held.weight.name].astype(np.float64)
+    weight = weights[held.weight.name]
     group = int(node.attributes.get("group", 1))  # type: ignore[arg-type]
     if node.op == "ConvTranspose":
         if group != 1:

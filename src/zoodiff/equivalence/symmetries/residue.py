@@ -18,6 +18,8 @@ _FEW = 16
 _SHARE = 0.02
 _RELATED = 0.5
 _NAMES = 4
+_SAMPLE = 1024
+_UNLIKE = 0.2
 
 
 @dataclass(frozen=True)
@@ -35,29 +37,55 @@ def residue_of(x: Floats, y: Floats, row: str = "output channel") -> Residue:
     if not np.isfinite(other).all() or not np.isfinite(rows).all():
         bad = "b" if not np.isfinite(other).all() else "a"
         return Residue("changed", f"the weights in {bad} hold values that are no numbers")
+    if _strangers(rows.reshape(-1), other.reshape(-1)):
+        return Residue("unrelated", "unrelated weights")
     size = max(float(np.abs(rows).max(initial=0.0)), float(np.abs(other).max(initial=0.0)))
     apart = np.abs(rows - other) > _EQUAL * size
     differ = np.flatnonzero(apart.any(axis=1))
-    found = _zeroed(rows, other, differ, row) or _zeros(rows, other, apart)
-    if found:
-        return found
+    return (
+        _zeroed(rows, other, differ, row)
+        or _zeros(rows, other, apart)
+        or _few(rows, other, apart, x.shape)
+        or _some(x.shape, apart, differ, row)
+        or _correlated(rows, other, size)
+    )
+
+
+def _few(x: Floats, y: Floats, apart: NDArray[np.bool_], shape: tuple[int, ...]) -> Residue | None:
+    """Single elements."""
     few = int(apart.sum())
-    if few <= max(1, _SHARE * apart.size) or (few <= _FEW and few * 4 <= apart.size):
-        noun = "element" if few == 1 else "elements"
-        largest = float(np.abs(rows - other).max()) / size
-        where = "" if few > 1 else f" at {_place(apart, x.shape)}"
-        return Residue(
-            "elements changed",
-            f"{few} of {apart.size:,} {noun} changed{where}, by up to {largest:.2g} of the largest",
-        )
-    if 2 * differ.size <= rows.shape[0]:
-        return Residue("rows changed", f"{_listed(differ, row)} of {rows.shape[0]} differ")
-    columns = np.flatnonzero(apart.reshape(x.shape).any(axis=(0, *range(2, x.ndim))))
-    if x.ndim > 1 and 2 * columns.size <= x.shape[1]:
-        return Residue(
-            "rows changed", f"{_listed(columns, 'input channel')} of {x.shape[1]} differ"
-        )
-    return _correlated(rows, other, size)
+    if not (few <= max(1, _SHARE * apart.size) or (few <= _FEW and few * 4 <= apart.size)):
+        return None
+    size = max(float(np.abs(x).max()), float(np.abs(y).max()))
+    largest = float(np.abs(x - y).max()) / size
+    where = "" if few > 1 else f" at {_place(apart, shape)}"
+    return Residue(
+        "elements changed",
+        f"{few} of {apart.size:,} element{'s' * (few > 1)} changed{where}, by up to {largest:.2g} "
+        "of the largest",
+    )
+
+
+def _some(
+    shape: tuple[int, ...], apart: NDArray[np.bool_], differ: NDArray[np.int64], row: str
+) -> Residue | None:
+    """Some outputs or inputs."""
+    if 2 * differ.size <= shape[0]:
+        return Residue("rows changed", f"{_listed(differ, row)} of {shape[0]} differ")
+    columns = np.flatnonzero(apart.reshape(shape).any(axis=(0, *range(2, len(shape)))))
+    if len(shape) > 1 and 2 * columns.size <= shape[1]:
+        return Residue("rows changed", f"{_listed(columns, 'input channel')} of {shape[1]} differ")
+    return None
+
+
+def _strangers(x: Floats, y: Floats) -> bool:
+    """Whether a few elements show that nothing is equal and nothing is like the other."""
+    if x.size < 4 * _SAMPLE:
+        return False
+    chosen = np.random.default_rng(0).integers(0, x.size, _SAMPLE)
+    x, y = x[chosen], y[chosen]
+    length = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return bool((x != y).all()) and length > 0 and abs(float(np.dot(x, y))) < _UNLIKE * length
 
 
 def _zeroed(x: Floats, y: Floats, differ: NDArray[np.int64], row: str) -> Residue | None:

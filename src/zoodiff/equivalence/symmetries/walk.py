@@ -209,7 +209,7 @@ class Walk:
     def columns(self, i: int, j: int) -> list[Columns]:
         """In which order the columns of two aligned layers stand: as graphs say, as they are."""
         mine, theirs = self._channels.get(i), self.b.channels(self.alignment.b.layers[j])
-        size = self.matrices_b[j].stored.shape[1] * self.matrices_b[j].group
+        size = self.matrices_b[j].shape[1] * self.matrices_b[j].group
         plain = Columns(np.arange(size), read=False)
         order = order_of(mine, theirs)
         if order is None or theirs is None or order.size != size:
@@ -232,7 +232,7 @@ class Walk:
             names = (self.alignment.a.layers[i].name, layer.name)
             self.locals.append(Local(names, i, j, match, columns[0], read.events))
             self._consumed(read.events, names, match, columns)
-            if matrix.group > 1 and matrix.stored.shape[1] > 1:
+            if matrix.group > 1 and matrix.shape[1] > 1:
                 for number in read.events:
                     self.events.found[number].groups = matrix.group
             if self.matrices_a[i].rows == matrix.rows:
@@ -249,7 +249,7 @@ class Walk:
         """The transformations of what a layer makes."""
         events = read.events if matrix.group > 1 and not is_identity(match.rows) else frozenset()
         if match.moves_rows or match.factors is not None:
-            inside = matrix.stored.shape[1]
+            inside = matrix.shape[1]
             number = self.events.add(
                 Event(
                     [names],
