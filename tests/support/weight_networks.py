@@ -271,3 +271,104 @@ def attention(values: Values, layout: str = "") -> Any:
         node("Gemm", ["z", "head.w", "head.b"], ["y"], "head"),
     ]
     return model(nodes, values, (1, TOKENS, 8), constants)
+
+
+def varied_values(seed: int = 0) -> Values:
+    """Weights of ``varied``."""
+    r = np.random.default_rng(seed)
+
+    def weight(*shape: int) -> Any:
+        return (r.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+
+    return {
+        "first.w": weight(8, 3, 3, 3),
+        "left.w": weight(6, 8, 1, 1),
+        "left.b": 0.3 * r.standard_normal(6),
+        "right.w": weight(10, 8, 3, 3),
+        "right.b": 0.3 * r.standard_normal(10),
+        **_norm("pre", 16, r),
+        "slope": r.uniform(0.05, 0.4, (16, 1, 1)),
+        "depth.w": weight(32, 1, 3, 3),
+        "depth.b": 0.3 * r.standard_normal(32),
+        "squeeze.w": weight(8, 32, 1, 1),
+        "squeeze.b": 0.3 * r.standard_normal(8),
+        "excite.w": weight(32, 8, 1, 1),
+        "excite.b": 0.3 * r.standard_normal(32),
+        "up.w": weight(32, 12, 2, 2),
+        "up.b": 0.3 * r.standard_normal(12),
+        "fc.w": weight(10, 12),
+        "fc.b": 0.3 * r.standard_normal(10),
+    }
+
+
+def varied(values: Values) -> Any:
+    """Joined branches, a norm that stands alone, a depthwise multiplier, a gate, a transpose."""
+    node = helper.make_node
+    nodes = [
+        _conv("first", "x", "f1"),
+        node("Relu", ["f1"], ["f2"], "relu1"),
+        _conv("left", "f2", "b1", 1, bias=True),
+        _conv("right", "f2", "b2", bias=True),
+        node("Concat", ["b1", "b2"], ["j"], "join", axis=1),
+        node("MaxPool", ["j"], ["m"], "pool", kernel_shape=[2, 2], strides=[2, 2]),
+        _bn("pre", "m", "n"),
+        node("PRelu", ["n", "slope"], ["s"], "prelu"),
+        _conv("depth", "s", "d", bias=True, group=16),
+        node("GlobalAveragePool", ["d"], ["g"], "mean1"),
+        _conv("squeeze", "g", "g1", 1, bias=True),
+        node("Relu", ["g1"], ["g2"], "relu2"),
+        _conv("excite", "g2", "g3", 1, bias=True),
+        node("Sigmoid", ["g3"], ["g4"], "gate"),
+        node("Mul", ["d", "g4"], ["e"], "scaled"),
+        node("ConvTranspose", ["e", "up.w", "up.b"], ["u"], "up", strides=[2, 2]),
+        node("Relu", ["u"], ["u2"], "relu3"),
+        node("GlobalAveragePool", ["u2"], ["v"], "mean2"),
+        node("Flatten", ["v"], ["w"], "flat", axis=1),
+        node("Gemm", ["w", "fc.w", "fc.b"], ["y"], "fc", transB=1),
+    ]
+    return model(nodes, values, (1, 3, 8, 8))
+
+
+def merging_values(seed: int = 0) -> Values:
+    """Weights of ``merging``."""
+    r = np.random.default_rng(seed)
+    return {
+        "embed.w": r.standard_normal((6, 12)) / 3,
+        "embed.b": r.standard_normal(6) / 3,
+        "ln.g": r.uniform(0.5, 1.5, 24),
+        "ln.s": 0.3 * r.standard_normal(24),
+        "reduce.w": r.standard_normal((24, 12)) / 5,
+        "head.w": r.standard_normal((12, 7)) / 3,
+    }
+
+
+def merging(values: Values, order: tuple[int, ...] = (0, 1, 2, 3)) -> Any:
+    """Patches of 2 x 2 pixels, four neighbours merged into one token in some order."""
+    node = helper.make_node
+    constants = {
+        "patches": np.array([1, 3, 4, 2, 4, 2]),
+        "flat": np.array([1, 4, 4, 12]),
+        "ends": np.array([4, 4]),
+        "axes": np.array([1, 2]),
+        "steps": np.array([2, 2]),
+    }
+    constants |= {f"start{k}": np.array([k % 2, k // 2]) for k in range(4)}
+    nodes = [
+        node("Reshape", ["x", "patches"], ["p1"], "cut"),
+        node("Transpose", ["p1"], ["p2"], "turn", perm=[0, 2, 4, 3, 5, 1]),
+        node("Reshape", ["p2", "flat"], ["p3"], "rows"),
+        node("MatMul", ["p3", "embed.w.t"], ["e0"], "embed"),
+        node("Add", ["e0", "embed.b"], ["e"], "embed_bias"),
+        *(
+            node("Slice", ["e", f"start{k}", "ends", "axes", "steps"], [f"s{k}"], f"slice{k}")
+            for k in range(4)
+        ),
+        node("Concat", [f"s{k}" for k in order], ["j"], "join", axis=3),
+        node("LayerNormalization", ["j", "ln.g", "ln.s"], ["l"], "ln", axis=-1, epsilon=1e-5),
+        node("MatMul", ["l", "reduce.w"], ["r"], "reduce"),
+        node("Relu", ["r"], ["q"], "relu"),
+        node("ReduceMean", ["q"], ["z"], "tokens", axes=[1, 2], keepdims=0),
+        node("Gemm", ["z", "head.w"], ["y"], "head"),
+    ]
+    held = {**values, "embed.w.t": np.asarray(values["embed.w"]).T}
+    return model(nodes, held, (1, 3, 8, 8), constants)

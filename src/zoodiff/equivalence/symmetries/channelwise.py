@@ -163,11 +163,17 @@ class Tables:
         return x.along(axis + len(x.shape) - rank)
 
 
-def table(a: Layer, b: Layer, weights: tuple[Weights, Weights], tables: Tables) -> Match | None:
-    """How the parameters of two other nodes are related: moved with what they meet, or equal."""
+def table(
+    a: Layer, b: Layer, weights: tuple[Weights, Weights], tables: Tables
+) -> tuple[Match | None, bool]:
+    """How the parameters of two other nodes are related: moved with what they meet, or equal.
+
+    The second is whether they stay where what they meet moves.
+    """
     mine, theirs = own_parameters(a), own_parameters(b)
     if [p.size for p in mine] != [p.size for p in theirs]:
-        return None
+        return None, False
+    stays = False
     result: Closeness = "equal"
     moved: Permutation | None = None
     for p, q in zip(mine, theirs, strict=True):
@@ -181,12 +187,24 @@ def table(a: Layer, b: Layer, weights: tuple[Weights, Weights], tables: Tables) 
             moved = order if order is not None else moved
         else:
             how = closeness(x.reshape(1, -1), y.reshape(1, -1), (x, y), EXACT)
+            stays = True
         if how is None:
-            return None
+            return (_moved(x, y) if len(mine) == 1 else None), False
         result = how if how != "equal" else result
     plain = np.arange(1)
     read = Columns(plain if moved is None else moved, read=moved is not None)
-    return Match(read.order, read, result, read.order)
+    return Match(read.order, read, result, read.order), stays
+
+
+def _moved(x: Floats, y: Floats) -> Match | None:
+    """A vector in another order."""
+    if max(x.shape, default=1) != x.size or x.size < 3:
+        return None
+    order = same_columns(x.reshape(-1, 1), y.reshape(-1, 1))
+    plain = Columns(np.arange(x.size), read=False)
+    if order is None or not np.array_equal(x.reshape(-1)[order], y.reshape(-1)):
+        return None
+    return Match(plain.order, plain, "equal", plain.order, free=order)
 
 
 def _ordered(x: Floats, tables: Tables) -> tuple[Floats, Permutation | None]:

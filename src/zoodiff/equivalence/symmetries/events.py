@@ -29,6 +29,8 @@ class Event:
     """Groups of the grouped convolution that makes or reads them."""
     multiplier: int = 1
     """Outputs per input of a depthwise convolution."""
+    across: bool = False
+    """Whether rows leave their groups, which nothing can undo."""
     fused: bool = False
     """Whether layers are cut apart in one network and one in the other, or the parts are mixed."""
     layouts: tuple[str, str] = ("", "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,16 +11,13 @@ from zoodiff.equivalence.symmetries.columns import named_columns, source_of
 from zoodiff.equivalence.symmetries.events import Local, Names
 from zoodiff.equivalence.symmetries.matrices import Matrix
 from zoodiff.equivalence.symmetries.naming import counted, listed
-from zoodiff.equivalence.symmetries.permutations import is_identity
+from zoodiff.equivalence.symmetries.permutations import described, is_identity
 from zoodiff.equivalence.symmetries.relation import WeightRelation
 from zoodiff.equivalence.symmetries.residue import Residue, residue_of
 from zoodiff.equivalence.symmetries.walk import Walk
 from zoodiff.equivalence.weight_diff import WeightsDiff
 from zoodiff.equivalence.weight_transfer import own_parameters
 from zoodiff.graph.layers import Layer
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _CERTAIN = ("rows zeroed", "elements changed", "weights zeroed", "rows changed", "changed")
 """Kinds of what is left, the most telling first."""
@@ -89,8 +85,11 @@ def _matched(walk: Walk, local: Local, found: Grouped) -> None:
     if match.transposed:
         found.add("weight transposed", "weight of {} transposed", name, False)
     if match.free is not None:
-        layer = walk.alignment.a.layers[local.a]
-        kind, words = named_columns(match.free, source_of(walk.alignment.a, layer))
+        source = source_of(walk.alignment.a, walk.alignment.a.layers[local.a])
+        kind, words = named_columns(match.free, source)
+        if local.a not in walk.matrices_a and source.kind != "merged":
+            kind = "input channels permuted"
+            words = f"numbers per channel of {{}} permuted ({described(match.free)})"
         found.add(kind, f"{words}, which nothing before explains", name, False)
     if match.free_factors is not None:
         f = match.free_factors
@@ -117,7 +116,8 @@ def _read(walk: Walk, local: Local, found: Grouped) -> None:
     if not columns.read or match.free is not None or is_identity(columns.order):
         return
     layer = walk.alignment.a.layers[local.a]
-    kind, words = named_columns(columns.order, source_of(walk.alignment.a, layer))
+    source = source_of(walk.alignment.a, layer)
+    kind, words = named_columns(columns.order, source)
     if match.columns.read:
         found.add(
             kind,
@@ -129,12 +129,9 @@ def _read(walk: Walk, local: Local, found: Grouped) -> None:
         said = f"b reads the {words} with equal weights"
         found.add("input channels reversed", said, local.layer, False)
     else:
-        found.add(
-            "read in another order",
-            "equal weights of {}, whose inputs come in another order",
-            local.layer,
-            False,
-        )
+        kind = kind if source.kind in {"merged", "map", "patches"} else "read in another order"
+        said = f"equal weights of {{}}, but b hands over its inputs in another order ({words})"
+        found.add(kind, said.replace(" of {} permuted", ""), local.layer, False)
 
 
 def _folded(walk: Walk, local: Local, found: Grouped) -> None:
@@ -181,10 +178,10 @@ def _left(walk: Walk, local: Local, found: Grouped) -> None:
     if pair is not None and not pair.comparable:
         _other_shapes(walk, local, pair.a, pair.b, found)
         return
-    frames = pair.frames() if pair is not None else _arrays(walk, local)
-    if not frames:
-        found.add("other shapes", "weights of other shapes", local.layer)
+    if pair is None:
+        _numbers(walk, local, found)
         return
+    frames = pair.frames()
     final = local.a in walk.final
     row = "class" if final else "output channel"
     left = [residue_of(x, y, row) for x, y in frames]
@@ -194,15 +191,31 @@ def _left(walk: Walk, local: Local, found: Grouped) -> None:
     found.add(best.kind, best.words, local.layer)
 
 
-def _arrays(walk: Walk, local: Local) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """All parameters of two layers of another kind, as a row each."""
+def _numbers(walk: Walk, local: Local, found: Grouped) -> None:
+    """Norms, scales and tables: which of their parameters differ."""
     one, two = walk.alignment.a.layers[local.a], walk.alignment.b.layers[local.b]
     mine, theirs = own_parameters(one), own_parameters(two)
     if [p.size for p in mine] != [p.size for p in theirs] or not mine:
-        return []
-    x = np.concatenate([walk.weights[0][p.name].reshape(-1) for p in mine]).astype(np.float64)
-    y = np.concatenate([walk.weights[1][p.name].reshape(-1) for p in theirs]).astype(np.float64)
-    return [(x.reshape(-1, 1), y.reshape(-1, 1))]
+        found.add("other shapes", "weights of other shapes", local.layer)
+        return
+    pairs = [
+        [
+            np.asarray(w[p.name].reshape(-1), np.float64)
+            for p, w in zip(both, walk.weights, strict=True)
+        ]
+        for both in zip(mine, theirs, strict=True)
+    ]
+    differ = [k for k, (x, y) in enumerate(pairs) if not np.array_equal(x, y)]
+    if len(differ) < len(pairs):
+        roles = " and ".join(dict.fromkeys(mine[k].role or "weights" for k in differ))
+        found.add("bias changed", f"{roles} of {{}} changed, the rest not", local.layer)
+        return
+    sides = [
+        np.concatenate([pair[k] - pair[k].mean() * (pair[k].size > 1) for pair in pairs])
+        for k in (0, 1)
+    ]
+    left = residue_of(sides[0].reshape(-1, 1), sides[1].reshape(-1, 1), "number")
+    found.add(left.kind, left.words, local.layer)
 
 
 def _other_shapes(walk: Walk, local: Local, a: Matrix, b: Matrix, found: Grouped) -> None:

@@ -67,6 +67,8 @@ class Match:
     free_factors: Floats | None = None
     kernel: str = ""
     transposed: bool = False
+    across: bool = False
+    """Whether rows leave their groups, though what the groups read stays."""
     vectors: tuple[str, ...] = ()
     """Roles of biases and statistics that do not fit."""
 
@@ -108,7 +110,7 @@ class Pair:
             return same
         attempts = [self._direct, self._rows, self._scaled]
         if not plain:
-            attempts += [self._kernels, self._free, self._transposed]
+            attempts += [self._kernels, self._across, self._free, self._transposed]
         for attempt in attempts:
             for found in attempt():
                 return found
@@ -175,7 +177,8 @@ class Pair:
         self, x: Floats, y: Floats, rows: Permutation, stored: bool, f: Floats | None = None
     ) -> tuple[Closeness, tuple[str, ...]] | None:
         """Weights element by element, then what stands beside them."""
-        tolerance = EXACT if stored and f is None else COMPUTED
+        computed = f is not None or any(c.factors is not None for c in self._columns)
+        tolerance = COMPUTED if computed or not stored else EXACT
         there = x[rows] if f is None else x[rows] * f[:, None, None]
         held = (self.a.weight, self.b.weight)
         near = closeness(there.reshape(len(rows), -1), y.reshape(len(rows), -1), held, tolerance)
@@ -234,6 +237,17 @@ class Pair:
                 found = self._verified(x, y, rows, stored)
                 if found and not (beside and found[1]):
                     yield Match(rows, columns, found[0], framed.base, vectors=found[1])
+
+    def _across(self) -> Iterator[Match]:
+        """Rows of a grouped convolution in an order that its groups do not have."""
+        if self.a.group == 1:
+            return
+        for columns, framed, stored in self._frames():
+            x, y = self._first(stored), framed.weight
+            rows = self._proposed(x, y, beside=True)
+            found = self._verified(x, y, rows, stored) if rows is not None else None
+            if found and rows is not None:
+                yield Match(rows, columns, found[0], framed.base, across=True, vectors=found[1])
 
     def _proposed(self, x: Floats, y: Floats, *, beside: bool) -> Permutation | None:
         """The order of the rows, which shifts ``beside`` them tell apart where they are equal."""

@@ -41,7 +41,10 @@ def of_streams(streams: Sequence[Sequence[Event]]) -> list[WeightRelation]:
         if not moved:
             continue
         kind, words = _named(moved)
-        if any(event.broken or event.output for event in stream):
+        different = {event.rows.tobytes() for event in moved}
+        if kind == "channels permuted" and len(different) > 1:
+            words = counted(len(different), "permutation")
+        if any(event.broken or event.output or event.across for event in stream):
             found += _not_undone(stream, moved, kind, words)
         else:
             undone.setdefault(kind, []).append((stream, words))
@@ -92,8 +95,13 @@ def _not_undone(
     """Permutations that some reader does not undo, or that reach the output."""
     layers = members(stream)
     broken = tuple(dict.fromkeys(name for event in stream for name in event.broken))
-    if not broken and any(event.output for event in stream):
-        return [_classes(event) for event in moved]
+    reached = [event for event in moved if event.output]
+    if not broken and reached:
+        return [_classes(event) for event in reached]
+    across = [n for event in moved if event.across for n in event.layers]
+    if across:
+        said = f"{kind}: outputs of {listed(across)} permuted across its groups ({words})"
+        return [WeightRelation(kind, tuple(across), said, False)]
     where = listed(tuple((name, name) for name in broken))
     verb = "does" if len(broken) == 1 else "do"
     if kind == "channels permuted":

@@ -256,6 +256,7 @@ class Walk:
                     match.rows,
                     match.factors,
                     groups=matrix.group if inside > 1 else 1,
+                    across=match.across,
                     multiplier=matrix.rows // matrix.group if inside == 1 else 1,
                 )
             )
@@ -309,7 +310,11 @@ class Walk:
         names = (first.name, layer.name)
         if found is None:
             tables = channelwise.Tables(self._reads.get(i, []), read)
-            match = channelwise.table(first, layer, self.weights, tables)
+            match, stays = channelwise.table(first, layer, self.weights, tables)
+            if stays:
+                self._broken(read[0].events, layer.name)
+            elif match is not None and match.columns.read:
+                self.consumed_jointly(read[0].events, names, True)
             self.locals.append(Local(names, i, layer.index, match, columns, read[0].events))
             self._passed(layer.node, read, shapes)
             return
