@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from zoodiff.equivalence.symmetries.closeness import COMPUTED, EXACT, Closeness, closeness
 from zoodiff.equivalence.symmetries.labels import Group, Marked, order_of
 from zoodiff.equivalence.symmetries.linear import Columns, Match
-from zoodiff.equivalence.symmetries.matching import same_columns
+from zoodiff.equivalence.symmetries.matching import same_columns, untied
 from zoodiff.equivalence.symmetries.matrices import vectors_of
 from zoodiff.equivalence.weight_diff import effective_weights
 from zoodiff.equivalence.weight_transfer import own_parameters
@@ -51,6 +51,14 @@ def related(
         return None, Passed()
     plain = Columns(np.arange(size), read=False)
     views = [plain]
+    if (
+        columns is not None
+        and columns.ties
+        and columns.order.size == size
+        and len(mine) == len(theirs)
+    ):
+        one, two = (np.stack([v for _, v in side], axis=1) for side in (mine, theirs))
+        columns = replace(columns, order=untied(columns.order, columns.ties, one, two), ties=())
     if columns is not None and columns.order.size == size:
         views = [columns] if columns.trivial else [columns, plain]
     alike = [role for role, _ in mine] == [role for role, _ in theirs]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from zoodiff.equivalence.symmetries.events import Event, Events, Local
-from zoodiff.equivalence.symmetries.labels import Marked, fresh
+from zoodiff.equivalence.symmetries.labels import Marked
 from zoodiff.equivalence.symmetries.linear import Columns, Pair
 from zoodiff.equivalence.symmetries.matrices import Matrix
 from zoodiff.graph.align import Alignment
@@ -34,6 +34,7 @@ class Walking(Protocol):
 
     events: Events
     locals: list[Local]
+    labels: dict[int, NDArray[np.uint64]]
 
     def columns(self, i: int, j: int) -> list[Columns]:
         """In which order the columns of two layers stand."""
@@ -106,7 +107,7 @@ class Bundles:
         for pair in names:
             walk.locals.append(Local(pair, -1, -1, match, columns[0], events))
             walk.consumed_jointly(events, pair, match.columns.read)
-        labels = np.concatenate([fresh(i, a[i].rows) for i in left])[match.rows]
+        labels = np.concatenate([walk.labels[i] for i in left])[match.rows]
         ends = np.cumsum([0, *(b[j].rows for j in right)])
         return {
             j: Rows(

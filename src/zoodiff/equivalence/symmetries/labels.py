@@ -112,6 +112,15 @@ def fresh(owner: int, size: int) -> Labels:
     return tagged(np.arange(size, dtype=np.uint64), 1 << 40 | owner)
 
 
+def ties_of(labels: Labels) -> list[NDArray[np.int64]]:
+    """Places with equal labels, of which any may stand for any other."""
+    _, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if counts.size == labels.size:
+        return []
+    by_label = np.split(np.argsort(which, kind="stable"), np.cumsum(counts)[:-1])
+    return [tie for tie in by_label if tie.size > 1]
+
+
 def merge(groups: Sequence[Group]) -> Group | None:
     """One group over the axes of several, which share none; None where it would be too large."""
     if len(groups) == 1:

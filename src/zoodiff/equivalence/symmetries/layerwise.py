@@ -81,9 +81,9 @@ def _matched(walk: Walk, local: Local, found: Grouped) -> None:
         found.add(match.closeness, said[match.closeness], name)
     if match.kernel:
         more = " (convolution for correlation)" if "180" in match.kernel else ""
-        found.add("kernels turned", f"kernels of {{}} {match.kernel}{more}", name, False)
+        found.add("kernels turned", f"kernels of {{}} {match.kernel}{more}", name)
     if match.transposed:
-        found.add("weight transposed", "weight of {} transposed", name, False)
+        found.add("weight transposed", "weight of {} transposed", name)
     if match.free is not None:
         source = source_of(walk.alignment.a, walk.alignment.a.layers[local.a])
         kind, words = named_columns(match.free, source)

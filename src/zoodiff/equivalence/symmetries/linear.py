@@ -8,7 +8,7 @@ elements.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from zoodiff.equivalence.symmetries.matching import (
     factors,
     same_columns,
     same_up_to_factors,
+    untied,
 )
 from zoodiff.equivalence.symmetries.matrices import Matrix, turned_kernels
 from zoodiff.equivalence.symmetries.permutations import inverse, is_identity
@@ -45,6 +46,8 @@ class Columns:
     factors: Floats | None = None
     read: bool = True
     """Whether the graphs say so; otherwise columns are taken as they stand."""
+    ties: Sequence[NDArray[np.int64]] = ()
+    """Columns that read equal channels, so that any may stand for any other."""
 
     @property
     def trivial(self) -> bool:
@@ -108,6 +111,7 @@ class Pair:
         same = self._identical()
         if same is not None:
             return same
+        self._columns = [self._untied(columns) for columns in self._columns]
         attempts = [self._direct, self._rows, self._scaled]
         if not plain:
             attempts += [self._kernels, self._across, self._free, self._transposed]
@@ -115,6 +119,27 @@ class Pair:
             for found in attempt():
                 return found
         return None
+
+    def _untied(self, columns: Columns) -> Columns:
+        """Tell columns that read equal channels apart, by what the layer makes of them."""
+        inside = self.b.shape[1]
+        if not columns.ties or (self.b.group > 1 and inside > 1):
+            return columns
+        x, y = self._first(self._alike), self._weight(1, self._alike)
+        if columns.factors is not None:
+            each = columns.factors.reshape(self.b.group, -1)
+            y = y * np.repeat(each, self.b.rows // self.b.group, axis=0)[:, :, None]
+        if self.b.group > 1:
+            one, two = (w.reshape(self.b.group, -1) for w in (x, y))
+        else:
+            free = np.ones(inside, dtype=bool)
+            free[np.concatenate(columns.ties)] = False
+            held = x[:, columns.order[free]], y[:, free]
+            rows = same_columns(*(w.reshape(self.b.rows, -1) for w in held))  # type: ignore[arg-type]
+            x = x if rows is None else x[rows]
+            one, two = (w.swapaxes(0, 1).reshape(inside, -1) for w in (x, y))
+        order = untied(columns.order, columns.ties, one, two)
+        return replace(columns, order=order, ties=())
 
     def frames(self) -> list[tuple[Floats, Floats]]:
         """Both weights with columns as the graphs say, and as they stand; stored before folded."""

@@ -7,7 +7,8 @@ proposal; whether it holds is for the caller to verify element by element.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +40,37 @@ def same_columns(
         if not _alike(*numbers):
             return None
     return _paired(*numbers)
+
+
+def untied(
+    order: Permutation, ties: Sequence[NDArray[np.int64]], x: Floats, y: Floats
+) -> Permutation:
+    """An order in which equal labels are told apart by the rows that belong to them.
+
+    ``order[r]`` is the row of ``x`` for row ``r`` of ``y``; within each of ``ties`` any row may
+    stand for any other.
+    """
+    result = order.copy()
+    for tie in ties:
+        there = order[tie]
+        found = same_columns(x[there], y[tie])
+        if found is not None:
+            result[tie] = there[found]
+    return result
+
+
+def equal_rows(rows: NDArray[Any], more: Floats) -> Permutation:
+    """For each row the first that is equal to it, numbers beside it included."""
+    bits = np.ascontiguousarray(rows + 0.0).view(np.uint32).astype(np.uint64)
+    beside = np.ascontiguousarray(more + 0.0).view(np.uint64)
+    generator = np.random.default_rng(_SEED)
+    with np.errstate(over="ignore"):
+        total = np.zeros(len(rows), dtype=np.uint64)
+        for part in (bits, beside):
+            odd = generator.integers(0, 2**63, part.shape[1], dtype=np.uint64) * 2 + 1
+            total += (part * odd).sum(axis=1, dtype=np.uint64)
+    _, first, which = np.unique(total, return_index=True, return_inverse=True)
+    return np.asarray(first[which], dtype=np.int64)
 
 
 def same_up_to_factors(x: Floats, y: Floats) -> tuple[Permutation, Floats] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoodiff.equivalence.symmetries.matching import equal_rows
 from zoodiff.equivalence.weight_transfer import AFFINE, AffineParts, folded, own_parameters, parts
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.weights import Weights
@@ -44,6 +45,16 @@ class Matrix:
     def folded(self) -> Floats:
         """With the norm and all scales multiplied in."""
         return np.asarray(self.weight * self.scale[:, None, None])
+
+    def equal_rows(self) -> NDArray[np.int64]:
+        """For each output the first that is equal to it whatever is read; all zeros are."""
+        gone = self.scale == 0
+        beside = np.stack([np.where(gone, 0, self.scale), self.shift], axis=1)
+        flat = self.weight.reshape(self.rows, -1)
+        if bool(gone.any()):
+            flat = np.where(gone[:, None], 0, flat)
+        single = flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float64)
+        return equal_rows(single, beside)
 
     @property
     def rows(self) -> int:

@@ -24,6 +24,7 @@ from zoodiff.equivalence.symmetries.labels import (
     places,
     summed,
     tagged,
+    ties_of,
 )
 from zoodiff.equivalence.symmetries.linear import Columns, Match, Pair
 from zoodiff.equivalence.symmetries.matrices import Matrix, channel_axis, matrix_of
@@ -126,6 +127,8 @@ class Walk:
         self._to_a = alignment.to_a
         self.matrices_a = _matrices(alignment.a, a)
         self.matrices_b = _matrices(alignment.b, b)
+        self.labels: dict[int, NDArray[np.uint64]] = {}
+        """Of the rows of the first network's layers; equal rows have equal ones."""
         self.final: set[int] = set()
         """Layers of the first network whose rows are the network's outputs."""
         self._reads: dict[int, list[Marked]] = {}
@@ -156,9 +159,9 @@ class Walk:
             made = None
             if layer is not None and layer.index in self.matrices_a and read:
                 rows = self.matrices_a[layer.index].rows
-                made = written(
-                    layer, read[0], shapes[0], fresh(layer.index, rows), None, frozenset()
-                )
+                labels = fresh(layer.index, rows)[self.matrices_a[layer.index].equal_rows()]
+                self.labels[layer.index] = labels
+                made = written(layer, read[0], shapes[0], labels, None, frozenset())
             if made is None and layer is not None and _keeps(layer, read, shapes):
                 made = kept(layer, read[0])
             self.a.put(node, [made] if made else propagate(node, read, shapes).outputs)
@@ -214,8 +217,8 @@ class Walk:
         order = order_of(mine, theirs)
         if order is None or theirs is None or order.size != size:
             return [plain]
-        known = Columns(order, theirs.factors)
-        return [Columns(order)] if known.trivial else [known, plain]
+        known = Columns(order, theirs.factors, ties=ties_of(theirs.labels.reshape(-1)))
+        return [known] if known.trivial and not known.ties else [known, plain]
 
     def _linear(self, layer: Layer, read: Marked, shape: tuple[int, ...]) -> None:
         """A convolution or linear layer of the second network."""
@@ -236,7 +239,7 @@ class Walk:
                 for number in read.events:
                     self.events.found[number].groups = matrix.group
             if self.matrices_a[i].rows == matrix.rows:
-                own = fresh(i, matrix.rows)
+                own = self.labels[i]
                 labels = own if match is None else own[match.rows]
             if match is not None:
                 factors, events = match.factors, self._made(names, match, matrix, read)
@@ -274,7 +277,7 @@ class Walk:
         """Note whether a layer undoes what reaches it."""
         if not events or match is None:
             return
-        if columns[0].read and match.columns is columns[0] and match.free is None:
+        if match.columns.read and match.free is None:
             for number in events:
                 self.events.found[number].undone.append(names)
             self.events.join(events)
@@ -305,7 +308,9 @@ class Walk:
         mine, theirs = self._channels.get(i), self.b.channels(layer)
         order = order_of(mine, theirs)
         factors = theirs.factors if theirs is not None else None
-        columns = None if order is None else Columns(order, factors)
+        columns = None
+        if order is not None and theirs is not None:
+            columns = Columns(order, factors, ties=ties_of(theirs.labels.reshape(-1)))
         found = channelwise.related(first, layer, self.weights, columns)
         names = (first.name, layer.name)
         if found is None:
@@ -363,9 +368,7 @@ class Walk:
             one, two = self.a.marks.get(mine.name), self.b.marks.get(theirs.name)
             for g in one.groups if one is not None else ():
                 self.final |= {
-                    i
-                    for i, matrix in self.matrices_a.items()
-                    if np.array_equal(g.labels, fresh(i, matrix.rows))
+                    i for i, labels in self.labels.items() if np.array_equal(g.labels, labels)
                 }
             if one is None or two is None:
                 continue
