@@ -39,6 +39,8 @@ class Event:
     undone: list[Names] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     """Names of layers that read the outputs and do not undo what happened."""
+    unscaled: list[str] = field(default_factory=list)
+    """Names of layers that do not undo the factors."""
     output: bool = False
     """Whether it reaches an output of the network."""
 

@@ -91,6 +91,14 @@ def _matched(walk: Walk, local: Local, found: Grouped) -> None:
             kind = "input channels permuted"
             words = f"numbers per channel of {{}} permuted ({described(match.free)})"
         found.add(kind, f"{words}, which nothing before explains", name, False)
+    if match.alone is not None:
+        f = match.alone
+        if bool((f == f[0]).all()):
+            words = f"the weights of {{}} are {f[0]:.6g} times as large in b"
+            found.add("factor", f"{words}, what stands beside them not", name, False)
+        else:
+            words = f"output channels of {{}} have factors ({f.min():.3g} to {f.max():.3g}) in b"
+            found.add("channel factors", f"{words}, what stands beside them not", name, False)
     if match.free_factors is not None:
         f = match.free_factors
         how = f"input channels of {{}} have factors ({f.min():.3g} to {f.max():.3g}) in b"
@@ -181,7 +189,11 @@ def _left(walk: Walk, local: Local, found: Grouped) -> None:
     if pair is None:
         _numbers(walk, local, found)
         return
-    frames = pair.frames()
+    kernel = pair.a.kernel
+    frames = [
+        (x.reshape(*x.shape[:2], *kernel), y.reshape(*y.shape[:2], *kernel))
+        for x, y in pair.frames()
+    ]
     final = local.a in walk.final
     row = "class" if final else "output channel"
     left = [residue_of(x, y, row) for x, y in frames]

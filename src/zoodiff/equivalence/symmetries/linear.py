@@ -46,6 +46,8 @@ class Columns:
     factors: Floats | None = None
     read: bool = True
     """Whether the graphs say so; otherwise columns are taken as they stand."""
+    unscaled: bool = False
+    """Whether factors reach the columns that are left out here."""
     ties: Sequence[NDArray[np.int64]] = ()
     """Columns that read equal channels, so that any may stand for any other."""
 
@@ -65,6 +67,8 @@ class Match:
     base: Permutation
     """The order of the rows that follows from the columns: of groups, of depthwise channels."""
     factors: Floats | None = None
+    alone: Floats | None = None
+    """Factors of the rows of the weights alone, that nothing beside them has."""
     free: Permutation | None = None
     """The order of the columns, where it is not the one that the graphs say."""
     free_factors: Floats | None = None
@@ -112,12 +116,17 @@ class Pair:
         if same is not None:
             return same
         self._columns = [self._untied(columns) for columns in self._columns]
-        attempts = [self._direct, self._rows, self._scaled]
+        attempts = [self._direct, self._rows, self._alone, self._scaled]
         if not plain:
             attempts += [self._kernels, self._across, self._free, self._transposed]
         for attempt in attempts:
+            partial = None
             for found in attempt():
-                return found
+                if not found.vectors:
+                    return found
+                partial = partial or found
+            if partial is not None:
+                return partial
         return None
 
     def _untied(self, columns: Columns) -> Columns:
@@ -283,25 +292,42 @@ class Pair:
         per = self.a.rows // self.a.group
         return bool((rows // per == base // per).all())
 
+    def _alone(self) -> Iterator[Match]:
+        """Factors on the weights as they are stored, with all beside them unchanged."""
+        if not self._alike or not any(v.any() for _, v in self.a.vectors):
+            return
+        held = (self.a.weight, self.b.weight)
+        for columns, framed, stored in self._frames():
+            x, y = self._first(stored), framed.weight
+            for rows, f in self._factors(x, framed) if stored else ():
+                near = closeness(x[rows] * f[:, None, None], y, held, COMPUTED)
+                pairs = zip(self.a.vectors, self.b.vectors, strict=True)
+                if near and all(np.array_equal(v[rows], w) for (_, v), (_, w) in pairs):
+                    yield Match(rows, columns, near, framed.base, alone=f)
+
+    def _factors(self, x: Floats, framed: Framed) -> Iterator[tuple[Permutation, Floats]]:
+        """Propose factors of rows in their order, then in any."""
+        flat = x.reshape(self.a.rows, -1), framed.weight.reshape(self.a.rows, -1)
+        for proposal in (
+            lambda: (framed.base, factors(flat[0][framed.base], flat[1])),
+            lambda: same_up_to_factors(*flat),
+        ):
+            proposed = proposal()
+            if proposed is None or not self._in_groups(proposed[0], framed.base):
+                continue
+            f = _settled(proposed[1])
+            if f is not None and not np.allclose(f, 1.0, rtol=_NEAR_ONE):
+                yield proposed[0], f
+
     def _scaled(self) -> Iterator[Match]:
         for columns, framed, stored in self._frames():
             if stored and bool((self.a.scale != 1).any()):
                 continue
             x, y = self._first(stored), framed.weight
-            flat = x.reshape(self.a.rows, -1), y.reshape(self.a.rows, -1)
-            proposals = [(framed.base, factors(flat[0][framed.base], flat[1]))]
-            free = same_up_to_factors(*flat)
-            if free is not None and self._in_groups(free[0], framed.base):
-                proposals.append(free)
-            for rows, f in proposals:
-                exact = _settled(f)
-                if exact is None:
-                    continue
-                found = self._verified(x, y, rows, False, exact)
-                if found and not np.allclose(exact, 1.0, rtol=_NEAR_ONE):
-                    yield Match(
-                        rows, columns, found[0], framed.base, factors=exact, vectors=found[1]
-                    )
+            for rows, f in self._factors(x, framed):
+                found = self._verified(x, y, rows, False, f)
+                if found:
+                    yield Match(rows, columns, found[0], framed.base, factors=f, vectors=found[1])
 
     def _kernels(self) -> Iterator[Match]:
         for columns, framed, stored in self._frames():

@@ -209,7 +209,7 @@ def _factors(stream: Sequence[Event], scaled: Sequence[Event]) -> WeightRelation
     all_factors = [e.factors for e in scaled if e.factors is not None]
     signs = all(bool((np.abs(f) == 1).all()) for f in all_factors)
     own = tuple(dict.fromkeys(n for e in scaled for n in e.layers))
-    broken = tuple(dict.fromkeys(name for e in stream for name in e.broken))
+    broken = tuple(dict.fromkeys(name for e in stream for name in (*e.broken, *e.unscaled)))
     reached = any(e.output for e in stream)
     size = _size(all_factors[0])
     if not broken and not reached:

@@ -61,8 +61,7 @@ def _few(x: Floats, y: Floats, apart: NDArray[np.bool_], shape: tuple[int, ...])
     where = "" if few > 1 else f" at {_place(apart, shape)}"
     return Residue(
         "elements changed",
-        f"{few} of {apart.size:,} element{'s' * (few > 1)} changed{where}, by up to {largest:.2g} "
-        "of the largest",
+        f"{few} of {apart.size:,} elements changed{where}, by up to {largest:.2g} of the largest",
     )
 
 

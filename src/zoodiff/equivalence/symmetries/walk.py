@@ -172,7 +172,7 @@ class Walk:
         step = propagate(node, read, shapes)
         events = frozenset().union(*(x.events for x in read))
         if step.ends:
-            self._broken(events, node.name)
+            self._unscaled(events, node.name)
         if node.op == "MatMul" and len(read) == 2:
             self._headed(read, events)
         if len(read) > 1:
@@ -197,6 +197,12 @@ class Walk:
         """Transformations that meet are one."""
         self.events.join(frozenset().union(*(x.events for x in read)))
 
+    def _unscaled(self, events: Iterable[int], name: str) -> None:
+        for number in events:
+            event = self.events.found[number]
+            if event.factors is not None and name not in event.unscaled:
+                event.unscaled.append(name)
+
     def _broken(self, events: Iterable[int], name: str) -> None:
         for number in events:
             broken = self.events.found[number].broken
@@ -218,7 +224,12 @@ class Walk:
         if order is None or theirs is None or order.size != size:
             return [plain]
         known = Columns(order, theirs.factors, ties=ties_of(theirs.labels.reshape(-1)))
-        return [known] if known.trivial and not known.ties else [known, plain]
+        if known.trivial and not known.ties:
+            return [known]
+        views = [known]
+        if known.factors is not None:
+            views.append(replace(known, factors=None, unscaled=True))
+        return views if is_identity(order) and not known.ties else [*views, plain]
 
     def _linear(self, layer: Layer, read: Marked, shape: tuple[int, ...]) -> None:
         """A convolution or linear layer of the second network."""
@@ -278,9 +289,13 @@ class Walk:
         if not events or match is None:
             return
         if match.columns.read and match.free is None:
-            for number in events:
-                self.events.found[number].undone.append(names)
             self.events.join(events)
+            for number in events:
+                event = self.events.found[number]
+                if event.factors is None or not match.columns.unscaled:
+                    event.undone.append(names)
+            if match.columns.unscaled:
+                self._unscaled(events, names[1])
         else:
             self._broken(events, names[1])
 
@@ -345,7 +360,7 @@ class Walk:
             else:
                 self._broken(read.events, names[1])
         if passed.ends:
-            self._broken(read.events, names[1])
+            self._unscaled(read.events, names[1])
         events = read.events
         if passed.own is not None:
             size = passed.own.size
