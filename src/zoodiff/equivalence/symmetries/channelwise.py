@@ -10,7 +10,7 @@ import numpy as np
 
 from zoodiff.equivalence.symmetries.closeness import COMPUTED, EXACT, Closeness, closeness
 from zoodiff.equivalence.symmetries.labels import Group, Marked, order_of
-from zoodiff.equivalence.symmetries.linear import Columns, Match
+from zoodiff.equivalence.symmetries.match import Columns, Match
 from zoodiff.equivalence.symmetries.matching import same_columns, untied
 from zoodiff.equivalence.symmetries.matrices import vectors_of
 from zoodiff.equivalence.weight_diff import effective_weights

@@ -14,7 +14,8 @@ import numpy as np
 
 from zoodiff.equivalence.symmetries.events import Event, Events, Local
 from zoodiff.equivalence.symmetries.labels import Marked
-from zoodiff.equivalence.symmetries.linear import Columns, Pair
+from zoodiff.equivalence.symmetries.linear import Pair
+from zoodiff.equivalence.symmetries.match import Columns
 from zoodiff.equivalence.symmetries.matrices import Matrix
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Node

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoodiff.equivalence.symmetries.closeness import COMPUTED, EXACT, Closeness, closeness
+from zoodiff.equivalence.symmetries.match import Columns, Match
 from zoodiff.equivalence.symmetries.matching import (
     any_columns,
     factors,
@@ -33,56 +34,6 @@ if TYPE_CHECKING:
 _BIAS = 5e-3
 """Relative; how far the bias of a quantised layer may be off."""
 _NEAR_ONE = 1e-5
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Column ``c`` of the second layer reads what column ``order[c]`` of the first does.
-
-    It reads it ``factors[c]`` times as large.
-    """
-
-    order: Permutation
-    factors: Floats | None = None
-    read: bool = True
-    """Whether the graphs say so; otherwise columns are taken as they stand."""
-    unscaled: bool = False
-    """Whether factors reach the columns that are left out here."""
-    ties: Sequence[NDArray[np.int64]] = ()
-    """Columns that read equal channels, so that any may stand for any other."""
-
-    @property
-    def trivial(self) -> bool:
-        """Whether columns are taken as they stand."""
-        return is_identity(self.order) and self.factors is None
-
-
-@dataclass(frozen=True)
-class Match:
-    """A relation that holds for every element: ``b[r, c] = f[r] a[rows[r], columns[c]] g[c]``."""
-
-    rows: Permutation
-    columns: Columns
-    closeness: Closeness
-    base: Permutation
-    """The order of the rows that follows from the columns: of groups, of depthwise channels."""
-    factors: Floats | None = None
-    alone: Floats | None = None
-    """Factors of the rows of the weights alone, that nothing beside them has."""
-    free: Permutation | None = None
-    """The order of the columns, where it is not the one that the graphs say."""
-    free_factors: Floats | None = None
-    kernel: str = ""
-    transposed: bool = False
-    across: bool = False
-    """Whether rows leave their groups, though what the groups read stays."""
-    vectors: tuple[str, ...] = ()
-    """Roles of biases and statistics that do not fit."""
-
-    @property
-    def moves_rows(self) -> bool:
-        """Whether rows move by themselves."""
-        return not np.array_equal(self.rows, self.base)
 
 
 @dataclass(frozen=True)
@@ -308,16 +259,17 @@ class Pair:
     def _factors(self, x: Floats, framed: Framed) -> Iterator[tuple[Permutation, Floats]]:
         """Propose factors of rows in their order, then in any."""
         flat = x.reshape(self.a.rows, -1), framed.weight.reshape(self.a.rows, -1)
-        for proposal in (
-            lambda: (framed.base, factors(flat[0][framed.base], flat[1])),
-            lambda: same_up_to_factors(*flat),
-        ):
-            proposed = proposal()
-            if proposed is None or not self._in_groups(proposed[0], framed.base):
-                continue
-            f = _settled(proposed[1])
-            if f is not None and not np.allclose(f, 1.0, rtol=_NEAR_ONE):
-                yield proposed[0], f
+        for kept in (True, False):
+            if kept:
+                rows, f = framed.base, factors(flat[0][framed.base], flat[1])
+            else:
+                proposed = same_up_to_factors(*flat)
+                if proposed is None or not self._in_groups(proposed[0], framed.base):
+                    continue
+                rows, f = proposed
+            exact = _settled(f)
+            if exact is not None and not np.allclose(exact, 1.0, rtol=_NEAR_ONE):
+                yield rows, exact
 
     def _scaled(self) -> Iterator[Match]:
         for columns, framed, stored in self._frames():

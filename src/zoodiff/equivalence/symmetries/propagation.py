@@ -7,8 +7,8 @@ that are equal only where everything that it reads is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,15 @@ from zoodiff.equivalence.symmetries.labels import (
     tagged,
     take,
     transpose,
+)
+from zoodiff.equivalence.symmetries.products import product
+from zoodiff.equivalence.symmetries.steps import (
+    NEAR,
+    TERM,
+    Rule,
+    Step,
+    has_factors,
+    without_factors,
 )
 from zoodiff.graph.interpreter.shapes import slices
 from zoodiff.graph.ir import Node
@@ -50,17 +59,6 @@ _ELEMENTWISE = frozenset(
 _TERMS = frozenset({"Add", "Max", "Mean", "Min", "Sub", "Sum"})
 _REDUCTIONS = frozenset({"ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"})
 _WINDOWS = frozenset({"AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "Resize"})
-_PRODUCT = 3
-_NEAR = 1e-4
-"""Two factors, relative, that are one."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """The outputs of one operator; whether factors end here."""
-
-    outputs: list[Marked]
-    ends: bool = False
 
 
 def propagate(node: Node, inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]) -> Step:
@@ -89,24 +87,8 @@ def opaque(node: Node, inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...
     return Step(outputs, any(g.factors is not None for x in inputs for g in x.groups))
 
 
-def without_factors(x: Marked) -> Marked:
-    """The same, factors forgotten."""
-    return replace(x, groups=tuple(Group(g.axes, g.labels) for g in x.groups))
-
-
-def _has_factors(x: Marked, *, negative: bool = False) -> bool:
-    return any(
-        g.factors is not None and (not negative or bool((g.factors < 0).any())) for g in x.groups
-    )
-
-
 def _only_signs(x: Marked) -> bool:
     return all(g.factors is None or bool((np.abs(g.factors) == 1).all()) for g in x.groups)
-
-
-Rule = Callable[
-    [Node, Mapping[str, Any], Sequence[Marked], Sequence[tuple[int, ...]]], "Step | None"
-]
 
 
 def _unary(
@@ -115,10 +97,10 @@ def _unary(
     x = inputs[0]
     passes = (
         node.op in _LINEAR
-        or (node.op in _POSITIVE and not _has_factors(x, negative=True))
+        or (node.op in _POSITIVE and not has_factors(x, negative=True))
         or (node.op in _ODD and _only_signs(x))
     )
-    ends = _has_factors(x) and not passes
+    ends = has_factors(x) and not passes
     if node.op in _WINDOWS:
         groups = [g for g in x.groups if all(axis < 2 for axis in g.axes)]
         if any(1 in g.axes and g.axes != (1,) for g in x.groups):
@@ -231,7 +213,7 @@ def _equal(one: Sequence[Group], two: Sequence[Group]) -> bool:
 
 def _same_factors(f: NDArray[Any] | None, g: NDArray[Any] | None) -> bool:
     f, g = (np.ones(()) if x is None else x for x in (f, g))
-    return bool(np.allclose(f, g, rtol=_NEAR, atol=0))
+    return bool(np.allclose(f, g, rtol=NEAR, atol=0))
 
 
 def _joined(
@@ -242,7 +224,7 @@ def _joined(
     if len(inputs) == 1:
         x = inputs[0]
         scalar = op in {"Mul", "Div"} and not a.get("constant_first")
-        ends = _has_factors(x) and not scalar
+        ends = has_factors(x) and not scalar
         if x.shape != shape:
             return None
         return Step([without_factors(x) if ends else x], ends)
@@ -288,7 +270,7 @@ def _term(
     if all(np.array_equal(labels[0], one) for one in labels[1:]):
         made = labels[0]
     else:
-        made = joined(*(tagged(one, _PRODUCT) for one in labels))
+        made = joined(*(tagged(one, TERM) for one in labels))
     made = np.ascontiguousarray(np.broadcast_to(made, extents))
     factors = [
         np.ones(()) if g is None or g.factors is None else spread(g.factors, g.axes, axes)
@@ -323,7 +305,7 @@ def _reduced(
         if left:
             groups.append(Group(left, summed(g.labels, gone)))
     if "Max" in node.op or "Min" in node.op:
-        ends = ends or _has_factors(x, negative=True)
+        ends = ends or has_factors(x, negative=True)
     found: Marked | None = Marked(
         tuple(1 if k in over else n for k, n in enumerate(x.shape)), tuple(groups), x.events
     )
@@ -333,88 +315,6 @@ def _reduced(
     if found is None:
         return None
     return Step([without_factors(found) if ends else found], ends)
-
-
-def _product(
-    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
-) -> Step | None:
-    """A product of two computed tensors: pairs that are summed have a label of both."""
-    shape = shapes[0]
-    if len(inputs) != 2 or node.parameters or "equation" in node.attributes:
-        return None
-    if len(inputs[0].shape) != len(shape) or len(inputs[1].shape) != len(shape):
-        return None
-    m, n = len(shape) - 2, len(shape) - 1
-    first = _turned(inputs[0], bool(a["transA"]))
-    second = _turned(inputs[1], not a["transB"])  # rows are terms, columns last but one
-    inner = [x.group(n) for x in (first, second)]
-    if any(g is None or m in g.axes for g in inner):
-        return None
-    one, two = inner[0], inner[1]
-    assert one is not None and two is not None
-    axes = tuple(sorted(set(one.axes) | set(two.axes)))
-    pairs = mixed(
-        joined(mixed(spread(one.labels, one.axes, axes)), mixed(spread(two.labels, two.axes, axes)))
-    )
-    left = axes[:-1]
-    factor, ends = _contracted(one, two, axes)
-    groups = [Group(left, summed(pairs, [len(left)]), factor)] if left else []
-    groups += [g for g in first.groups if n not in g.axes]
-    for g in second.groups:
-        if n not in g.axes:
-            groups.append(replace(g, axes=tuple(n if axis == m else axis for axis in g.axes)))
-    merged = _united(groups)
-    if merged is None:
-        return None
-    result = Marked(shape, merged, first.events | second.events)
-    return Step([without_factors(result) if ends else result], ends)
-
-
-def _turned(x: Marked, turn: bool) -> Marked:
-    rank = len(x.shape)
-    return transpose(x, [*range(rank - 2), rank - 1, rank - 2]) if turn else x
-
-
-def _contracted(
-    one: Group, two: Group, axes: tuple[int, ...]
-) -> tuple[NDArray[np.float64] | None, bool]:
-    """The factor of a sum of products, and whether there is none for all terms."""
-    if one.factors is None and two.factors is None:
-        return None, False
-    product = np.ones((1,) * len(axes))
-    for g in (one, two):
-        if g.factors is not None:
-            product = product * spread(g.factors, g.axes, axes)
-    if not np.allclose(product, product[..., :1], rtol=_NEAR, atol=0):
-        return None, True
-    mean = product[..., 0]
-    if np.allclose(mean, 1, rtol=_NEAR):
-        return None, False
-    return None, True
-
-
-def _united(groups: Sequence[Group]) -> tuple[Group, ...] | None:
-    """Groups that share axes become one; their labels are joined."""
-    found: list[Group] = []
-    for group in groups:
-        g = group
-        for h in [h for h in found if set(h.axes) & set(g.axes)]:
-            found.remove(h)
-            axes = tuple(sorted(set(g.axes) | set(h.axes)))
-            labels = joined(
-                tagged(spread(g.labels, g.axes, axes), _PRODUCT),
-                tagged(spread(h.labels, h.axes, axes), _PRODUCT),
-            )
-            factors = None
-            for part in (g, h):
-                if part.factors is not None:
-                    wide = spread(part.factors, part.axes, axes)
-                    factors = wide * (1.0 if factors is None else factors)
-            if factors is not None:
-                factors = np.array(np.broadcast_to(factors, labels.shape))
-            g = Group(axes, labels, factors)
-        found.append(g)
-    return tuple(sorted(found, key=lambda g: g.axes))
 
 
 def _padded(
@@ -444,7 +344,7 @@ def _padded(
                 factors = np.ones(shape[axis])
                 factors[start : start + g.labels.size] = g.factors
             groups.append(Group((axis,), labels, factors))
-    ends = _has_factors(x) and bool(a.get("value"))
+    ends = has_factors(x) and bool(a.get("value"))
     return Step([replace(x, shape=shape, groups=tuple(groups))], ends)
 
 
@@ -455,7 +355,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(_REDUCTIONS, _reduced),
     "Concat": _concatenated,
     "Gather": _gathered,
-    "MatMul": _product,
+    "MatMul": product,
     "Pad": _padded,
     "Slice": _sliced,
     "Split": _split,
