@@ -35,6 +35,8 @@ class Passed:
     factors: Floats | None = None
     own: Floats | None = None
     """Those that the layer adds."""
+    vacuous: bool = False
+    """Whether any numbers would be related like this, as scales without shifts are."""
     ends: bool = False
     """Whether the layer does not undo those that reach it, and does not hand them on."""
 
@@ -132,7 +134,8 @@ def _scaled(
     even = np.allclose(f, 1.0, rtol=_NEAR_ONE)
     match = Match(view.order, view, "equal", view.order, factors=None if even else f)
     own = None if even or np.allclose(f, before, rtol=_NEAR_ONE) else f
-    return match, Passed(factors=None if even else f, own=own)
+    vacuous = own is not None and not t.any() and not v.any() and not np.allclose(f, f[0])
+    return match, Passed(factors=None if even else f, own=own, vacuous=vacuous)
 
 
 def _scale_and_shift(layer: Layer, weights: Weights) -> tuple[Floats, Floats] | None:

@@ -31,6 +31,8 @@ class Event:
     """Outputs per input of a depthwise convolution."""
     across: bool = False
     """Whether rows leave their groups, which nothing can undo."""
+    vacuous: bool = False
+    """Whether it says something only where it is undone."""
     fused: bool = False
     """Whether layers are cut apart in one network and one in the other, or the parts are mixed."""
     layouts: tuple[str, str] = ("", "")
@@ -56,6 +58,8 @@ class Local:
     columns: Columns | None = None
     events: frozenset[int] = frozenset()
     """Those that reach the layer."""
+    own: int = -1
+    """Number of the transformation that the layer adds; -1 for none."""
 
 
 @dataclass
@@ -84,9 +88,20 @@ class Events:
         for number in roots[1:]:
             self._parent[number] = roots[0]
 
+    def idle(self, number: int) -> bool:
+        """Whether a transformation says nothing: vacuous, and undone by nobody."""
+        if number < 0 or not self.found[number].vacuous:
+            return False
+        root = self.root(number)
+        stream = [e for k, e in enumerate(self.found) if self.root(k) == root]
+        lost = any(e.broken or e.unscaled or e.output for e in stream)
+        return lost or not self.found[number].undone
+
     def together(self) -> list[list[Event]]:
         """The events by what is joined, in order."""
         streams: dict[int, list[Event]] = {}
         for number, event in enumerate(self.found):
+            if self.idle(number):
+                continue
             streams.setdefault(self.root(number), []).append(event)
         return list(streams.values())

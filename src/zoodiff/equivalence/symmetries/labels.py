@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Labels = NDArray[np.uint64]
     Floats = NDArray[np.float64]
 
-_LARGEST = 1 << 22
+LARGEST = 1 << 22
 """Labels of more elements than this are not kept apart."""
 
 
@@ -127,17 +127,24 @@ def merge(groups: Sequence[Group]) -> Group | None:
         return groups[0]
     axes = tuple(sorted(axis for g in groups for axis in g.axes))
     extents = {axis: n for g in groups for axis, n in zip(g.axes, g.labels.shape, strict=True)}
-    if prod(extents.values()) > _LARGEST:
+    if prod(extents.values()) > LARGEST:
         return None
     labels = joined(*(spread(g.labels, g.axes, axes) for g in groups))
     labels = np.broadcast_to(labels, [extents[axis] for axis in axes])
-    factors = None
-    if any(g.factors is not None for g in groups):
-        factors = np.ones(labels.shape)
-        for g in groups:
-            if g.factors is not None:
-                factors = factors * spread(g.factors, g.axes, axes)
-    return Group(axes, np.ascontiguousarray(labels), factors)
+    return Group(axes, np.ascontiguousarray(labels), multiplied(groups, axes, labels.shape))
+
+
+def multiplied(
+    groups: Sequence[Group], axes: Sequence[int], shape: tuple[int, ...]
+) -> Floats | None:
+    """The product of the factors of several groups; None where none has any."""
+    if all(g.factors is None for g in groups):
+        return None
+    product = np.ones(shape)
+    for g in groups:
+        if g.factors is not None:
+            product = product * spread(g.factors, g.axes, axes)
+    return product
 
 
 def spread(array: NDArray[Any], axes: Sequence[int], onto: Sequence[int]) -> NDArray[Any]:
@@ -182,8 +189,27 @@ def reshape(x: Marked, shape: Sequence[int]) -> Marked | None:
         axes = [k for before, behind in renamed.items() if before[0] in g.axes for k in behind]
         extents = [shape[axis] for axis in axes]
         factors = None if g.factors is None else g.factors.reshape(extents)
-        result.append(Group(tuple(axes), g.labels.reshape(extents), factors))
+        result += _separated(Group(tuple(axes), g.labels.reshape(extents), factors))
     return replace(x, shape=tuple(shape), groups=tuple(result))
+
+
+def _separated(g: Group) -> list[Group]:
+    """The last axis apart where its labels were only added to those of the others.
+
+    A reshape may join channels with places for a moment. Sums over the other axes do not depend on
+    their order.
+    """
+    if len(g.axes) < 2 or g.factors is not None:
+        return [g]
+    rows = g.labels.reshape(-1, g.labels.shape[-1])
+    with np.errstate(over="ignore"):
+        steps = rows - rows[:, :1]
+    if not bool((steps == steps[:1]).all()):
+        return [g]
+    rest = Group(g.axes[:-1], summed(g.labels, [len(g.axes) - 1]))
+    with np.errstate(over="ignore"):
+        own = mixed(rows.sum(axis=0, dtype=np.uint64))
+    return [rest, Group(g.axes[-1:], own)]
 
 
 def _blocks(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:

@@ -50,7 +50,7 @@ def of_layers(walk: Walk, compared: WeightsDiff) -> list[WeightRelation]:
     """The relations of single layers."""
     found = Grouped()
     for local in walk.locals:
-        if local.match is None:
+        if local.match is None or walk.events.idle(local.own):
             _left(walk, local, found)
         else:
             _matched(walk, local, found)

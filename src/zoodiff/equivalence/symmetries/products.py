@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from zoodiff.equivalence.symmetries.labels import (
+    LARGEST,
     Group,
     Marked,
     joined,
     mixed,
+    multiplied,
     spread,
     summed,
     tagged,
@@ -20,9 +23,6 @@ from zoodiff.equivalence.symmetries.labels import (
 )
 from zoodiff.equivalence.symmetries.steps import NEAR, TERM, Step, without_factors
 from zoodiff.graph.ir import Node
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def product(
@@ -36,27 +36,28 @@ def product(
         return None
     m, n = len(shape) - 2, len(shape) - 1
     first = _turned(inputs[0], bool(a["transA"]))
-    second = _turned(inputs[1], not a["transB"])  # rows are terms, columns last but one
-    inner = [x.group(n) for x in (first, second)]
-    if any(g is None or m in g.axes for g in inner):
+    second = _turned(inputs[1], not a["transB"])  # what is summed stands last in both
+    one, two = first.group(n), second.group(n)
+    if one is None or two is None:
         return None
-    one, two = inner[0], inner[1]
-    assert one is not None and two is not None
-    axes = tuple(sorted(set(one.axes) | set(two.axes)))
-    pairs = mixed(
-        joined(mixed(spread(one.labels, one.axes, axes)), mixed(spread(two.labels, two.axes, axes)))
-    )
-    left = axes[:-1]
-    factor, ends = _contracted(one, two, axes)
-    groups = [Group(left, summed(pairs, [len(left)]), factor)] if left else []
+    # Axes as in the result, and behind them the one that is summed.
+    one = replace(one, axes=tuple({n: n + 1}.get(k, k) for k in one.axes))
+    two = replace(two, axes=tuple({m: n, n: n + 1}.get(k, k) for k in two.axes))
+    axes = tuple(sorted({*one.axes, *two.axes}))
+    wide = [spread(g.labels, g.axes, axes) for g in (one, two)]
+    if prod(np.broadcast_shapes(*(x.shape for x in wide))) > LARGEST:
+        return None
+    pairs = mixed(joined(*(mixed(x) for x in wide)))
+    groups = [Group(axes[:-1], summed(pairs, [len(axes) - 1]))] if len(axes) > 1 else []
     groups += [g for g in first.groups if n not in g.axes]
     for g in second.groups:
         if n not in g.axes:
-            groups.append(replace(g, axes=tuple(n if axis == m else axis for axis in g.axes)))
+            groups.append(replace(g, axes=tuple({m: n}.get(k, k) for k in g.axes)))
     merged = _united(groups)
     if merged is None:
         return None
     result = Marked(shape, merged, first.events | second.events)
+    ends = _uneven(one, two, axes)
     return Step([without_factors(result) if ends else result], ends)
 
 
@@ -65,22 +66,10 @@ def _turned(x: Marked, turn: bool) -> Marked:
     return transpose(x, [*range(rank - 2), rank - 1, rank - 2]) if turn else x
 
 
-def _contracted(
-    one: Group, two: Group, axes: tuple[int, ...]
-) -> tuple[NDArray[np.float64] | None, bool]:
-    """The factor of a sum of products, and whether there is none for all terms."""
-    if one.factors is None and two.factors is None:
-        return None, False
-    product = np.ones((1,) * len(axes))
-    for g in (one, two):
-        if g.factors is not None:
-            product = product * spread(g.factors, g.axes, axes)
-    if not np.allclose(product, product[..., :1], rtol=NEAR, atol=0):
-        return None, True
-    mean = product[..., 0]
-    if np.allclose(mean, 1, rtol=NEAR):
-        return None, False
-    return None, True
+def _uneven(one: Group, two: Group, axes: tuple[int, ...]) -> bool:
+    """Whether the factors of the terms of a sum do not cancel."""
+    total = multiplied((one, two), axes, (1,) * len(axes))
+    return total is not None and not np.allclose(total, 1, rtol=NEAR)
 
 
 def _united(groups: Sequence[Group]) -> tuple[Group, ...] | None:
@@ -91,17 +80,13 @@ def _united(groups: Sequence[Group]) -> tuple[Group, ...] | None:
         for h in [h for h in found if set(h.axes) & set(g.axes)]:
             found.remove(h)
             axes = tuple(sorted(set(g.axes) | set(h.axes)))
+            wide = [spread(x.labels, x.axes, axes).shape for x in (g, h)]
+            if prod(np.broadcast_shapes(*wide)) > LARGEST:
+                return None
             labels = joined(
                 tagged(spread(g.labels, g.axes, axes), TERM),
                 tagged(spread(h.labels, h.axes, axes), TERM),
             )
-            factors = None
-            for part in (g, h):
-                if part.factors is not None:
-                    wide = spread(part.factors, part.axes, axes)
-                    factors = wide * (1.0 if factors is None else factors)
-            if factors is not None:
-                factors = np.array(np.broadcast_to(factors, labels.shape))
-            g = Group(axes, labels, factors)
+            g = Group(axes, labels, multiplied((g, h), axes, labels.shape))
         found.append(g)
     return tuple(sorted(found, key=lambda g: g.axes))

@@ -266,8 +266,9 @@ class Walk:
             self._passed(layer.node, read, shapes)
             return
         match, passed = found
-        self.locals.append(Local(names, i, layer.index, match, columns, read[0].events))
-        self._through(layer, read[0], names, match, passed)
+        own = self._through(layer, read[0], names, match, passed)
+        local = Local(names, i, layer.index, match, columns, read[0].events, own)
+        self.locals.append(local)
 
     def _through(
         self,
@@ -276,8 +277,9 @@ class Walk:
         names: tuple[str, str],
         match: Match | None,
         passed: channelwise.Passed,
-    ) -> None:
-        """What a layer that works per channel hands on."""
+    ) -> int:
+        """What a layer that works per channel hands on; the number of what it adds."""
+        own = -1
         if read.events and match is not None:
             moved = match.columns.read and not match.columns.trivial
             if moved or (match.columns.read and match.free is None):
@@ -291,8 +293,10 @@ class Walk:
         events = read.events
         if passed.own is not None:
             size = passed.own.size
-            event = Event([names], np.arange(size), passed.own)
-            events = events | {self.events.add(event)}
+            own = self.events.add(
+                Event([names], np.arange(size), passed.own, vacuous=passed.vacuous)
+            )
+            events = events | {own}
             self.events.join(events)
         axis = channel_axis(layer, len(read.shape))
         made = kept(layer, without_factors(read))
@@ -302,6 +306,7 @@ class Walk:
             )
             made = replace(made, groups=groups)
         self.b.put(layer.node, [replace(made, events=events)])
+        return own
 
     def _outputs(self) -> None:
         """Mark what reaches the outputs of the network."""
