@@ -35,10 +35,10 @@ def model(nodes: list[Any], values: Mapping[str, Any], shape: tuple[int, ...], c
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def related(one: Any, other: Any) -> tuple[WeightRelation, ...]:
-    """The relations between the weights of two models."""
+def related(one: Any, other: Any, without: tuple[str, ...] = ()) -> tuple[WeightRelation, ...]:
+    """The relations between the weights of two models; ``without`` names passes to leave out."""
     graphs = [graph_from_model(m, "test") for m in (one, other)]
-    found = diff(graphs[0], graphs[1], "a", "b")
+    found = diff(graphs[0], graphs[1], "a", "b", without=without)
     a, b = (
         canonical(side.canonical, {t.name: numpy_helper.to_array(t) for t in m.graph.initializer})
         for side, m in ((found.a, one), (found.b, other))

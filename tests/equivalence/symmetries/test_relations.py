@@ -414,18 +414,32 @@ def test_layouts_of_a_fused_weight() -> None:
         attention(fused(v), "qkv"),
         attention(fused(v, "hqd"), "hqd"),
     )
-    assert found(three, one) == {}
-    for first in (three, one):
-        (relation,) = related(first, by_head)
-        assert relation.kind == "fused layout" and relation.undone
-        assert "[q|k|v] | interleaved by head (3 x 3 x 8)" in relation.sentence
-        assert same_function(first, by_head)
-    (relation,) = related(by_head, one)
-    assert "interleaved by head (3 x 3 x 8) | [q|k|v]" in relation.sentence
+    for first, second in ((three, one), (three, by_head), (one, by_head), (by_head, one)):
+        assert found(first, second) == {}
+        assert same_function(first, second)
     (relation,) = related(one, attention(fused(v), "hqd"))
-    assert relation.undone is False and "the rows are equal" in relation.sentence
+    assert relation.kind == "fused layout" and relation.undone is False
+    assert "[q|k|v] | interleaved by head (3 x 3 x 8)" in relation.sentence
+    assert "the stored rows are equal" in relation.sentence
+    (relation,) = related(by_head, attention(fused(v, "hqd"), "qkv"))
+    assert "interleaved by head (3 x 3 x 8) | [q|k|v]" in relation.sentence
     (relation,) = related(one, attention(fused(v, "hqd"), "qkv"))
     assert relation.kind == "fused layout" and relation.undone is False
+    assert "rows as [q|k|v] | interleaved by head" in relation.sentence
+
+
+def test_a_fused_weight_that_no_pass_cuts_apart() -> None:
+    v, kept = attention_values(), ("fused", "parts")
+    three, by_head = attention(v), attention(fused(v, "hqd"), "hqd")
+    for first in (three, attention(fused(v), "qkv")):
+        (relation,) = related(first, by_head, kept)
+        assert relation.kind == "fused layout" and relation.undone
+        assert "[q|k|v] | interleaved by head (3 x 3 x 8)" in relation.sentence
+    p = np.arange(WIDTH * 3).reshape(3, -1)[[2, 0, 1]].reshape(-1)
+    w = fused(v, "hqd")
+    w |= {"qkv.w": w["qkv.w"][:, p], "qkv.b": w["qkv.b"][p]}
+    (relation,) = related(by_head, attention(w, "hqd"), kept)
+    assert (relation.kind, relation.undone) == ("heads permuted", False)
 
 
 def test_heads_of_a_fused_weight() -> None:
@@ -435,7 +449,7 @@ def test_heads_of_a_fused_weight() -> None:
         a, b = (attention(fused(x, layout), layout) for x in (v, w))
         assert {k: u for k, (_, u) in found(a, b).items()} == {"heads permuted": True}
     kinds = found(attention(v), attention(fused(w, "hqd"), "hqd"))
-    assert {k: u for k, (_, u) in kinds.items()} == {"fused layout": True}
+    assert {k: u for k, (_, u) in kinds.items()} == {"heads permuted": True}
 
 
 def residual_stream(v: Values, p: Any) -> Values:
@@ -458,7 +472,7 @@ def test_the_width_of_a_transformer_permuted(seed: int) -> None:
     kinds = found(attention(v), everything)
     assert {k: u for k, (_, u) in kinds.items()} == {
         "channels permuted": True,
-        "fused layout": True,
+        "heads permuted": True,
     }
     w["pos"] = v["pos"]
     (relation,) = related(attention(v), attention(w))

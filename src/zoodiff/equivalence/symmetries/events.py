@@ -35,6 +35,8 @@ class Event:
     """Whether it says something only where it is undone."""
     fused: bool = False
     """Whether layers are cut apart in one network and one in the other, or the parts are mixed."""
+    stored_alike: bool = False
+    """Whether the rows stand in the same order in both files, so that only reading differs."""
     layouts: tuple[str, str] = ("", "")
     heads: int = 0
     """Elements of one head, where products of heads read the outputs."""

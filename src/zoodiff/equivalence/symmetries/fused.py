@@ -19,7 +19,7 @@ from zoodiff.equivalence.symmetries.match import Columns
 from zoodiff.equivalence.symmetries.matrices import Matrix
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Node
-from zoodiff.graph.layers import LayerGraph
+from zoodiff.graph.layers import Layer, LayerGraph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,7 +144,11 @@ class Bundles:
         """Say how each network arranges the rows of fused weights."""
         for number, left, right in self._fused:
             layouts = (layout(a, left), layout(b, right))
-            events.found[number].layouts = layouts
+            event = events.found[number]
+            event.layouts = layouts
+            size = event.rows.size
+            mine, theirs = stored_rows(a, left, size), stored_rows(b, right, size)
+            event.stored_alike = bool(np.array_equal(mine[event.rows], theirs))
         by_name = [
             {layer.name: layer.index for layer in side.graph.layers if layer.op == "Gemm"}
             for side in (a, b)
@@ -191,7 +195,7 @@ def stacked(matrices: Sequence[Matrix]) -> Matrix | None:
 def layout(side: Labelled, layers: Sequence[int]) -> str:
     """How the rows of a fused weight are arranged: by the rows that products of heads read."""
     if len(layers) > 1:
-        return {2: "[k|v]", 3: "[q|k|v]"}.get(len(layers), f"{len(layers)} layers")
+        return _cut_apart(side.graph.layers[layers[0]], len(layers))
     tensor = side.graph.layers[layers[0]].output
     marked = side.marks.get(tensor)
     axis = side.graph.layers[layers[0]].node.attributes.get("axis")
@@ -212,6 +216,31 @@ def layout(side: Labelled, layers: Sequence[int]) -> str:
     if width == 1:
         return f"interleaved by element ({heads} x {number})"
     return f"interleaved by head ({heads} x {number} x {width})"
+
+
+def _cut_apart(layer: Layer, number: int) -> str:
+    blocks = stored_blocks(layer)
+    if blocks is not None:
+        return f"interleaved by head ({' x '.join(map(str, blocks))})"
+    return {2: "[k|v]", 3: "[q|k|v]"}.get(number, f"{number} layers")
+
+
+def stored_blocks(layer: Layer) -> tuple[int, int, int] | None:
+    """Heads, parts and rows per head and part of a weight that is stored interleaved by head."""
+    for p in layer.node.parameters:
+        for step, numbers in p.view:
+            if p.whole and step == "reshape" and len(numbers) > len(p.shape) + 1:
+                return numbers[0], numbers[1], numbers[2]
+    return None
+
+
+def stored_rows(side: Labelled, layers: Sequence[int], size: int) -> NDArray[np.int64]:
+    """For each row of some layers together the row of the weight that the network stores."""
+    rows = np.arange(size)
+    blocks = stored_blocks(side.graph.layers[layers[0]])
+    if blocks is None or np.prod(blocks) != size:
+        return rows
+    return rows.reshape(blocks).transpose(1, 0, 2).reshape(-1)
 
 
 def _ends(graph: LayerGraph, tensor: str) -> list[str]:

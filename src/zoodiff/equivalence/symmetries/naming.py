@@ -111,8 +111,8 @@ def _not_undone(
         )
     elif kind == "fused layout":
         said = f"{words} in {listed([n for e in moved for n in e.layers])}"
-        if all(is_identity(event.rows) for event in moved):
-            said += "; the rows are equal, so the networks read them differently"
+        if all(event.stored_alike for event in moved):
+            said += "; the stored rows are equal, so the networks read them differently"
             return [WeightRelation(kind, layers, said, False)]
     else:
         said = f"{kind} in {listed(layers)} ({words})"
