@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
+from support.small import Draft
 from zoodiff.architecture.diff import diff
-from zoodiff.equivalence.weight_diff import WeightsDiff, compare_weights
+from zoodiff.equivalence.weight_diff import WeightsDiff, as_bfloat16, compare_weights
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 
@@ -120,9 +122,23 @@ def test_a_folded_norm_is_equal_after_folding(values) -> None:
     assert [layer.a for layer in wrong.different] == ["conv"]
 
 
-def test_a_norm_with_another_epsilon_is_not_identical(values) -> None:
-    found = compared(network(), values, network(epsilon=0.1), values)
-    assert [layer.a for layer in found.different] == ["conv"]
+def test_a_norm_with_another_epsilon_has_identical_weights(values) -> None:
+    """The epsilon is an attribute: a finding of the graphs."""
+    assert compared(network(), values, network(epsilon=0.1), values).sameness == "identical"
+
+
+def test_a_layer_norm_with_another_epsilon_has_identical_weights() -> None:
+    def normed(epsilon: float) -> Graph:
+        draft = Draft((1, 4, 16))
+        weights = [Parameter("scale", (16,), role="scale"), Parameter("shift", (16,), role="shift")]
+        settings = {"axes": [2], "epsilon": epsilon, "scale": True, "center": True}
+        return draft.graph(draft.add("LayerNormalization", "x", parameters=weights, **settings))
+
+    held = {"scale": np.arange(16.0), "shift": -np.arange(16.0)}
+    found = compared(normed(1e-6), held, normed(1e-12), held)
+    assert found.sameness == "identical"
+    (layer,) = compared(normed(1e-6), held, normed(1e-12), {**held, "shift": np.ones(16)}).different
+    assert layer.difference == pytest.approx(16 / 15)
 
 
 def test_a_bias_goes_into_the_mean(values) -> None:
@@ -135,6 +151,22 @@ def test_half_precision_is_equal_after_rounding(values) -> None:
     theirs = {name: array.astype(np.float16) for name, array in values.items()}
     found = compared(network(), values, network(dtype="float16"), theirs)
     assert found.sameness == "equal after rounding"
+
+
+def test_bfloat16_is_equal_after_rounding(values) -> None:
+    theirs = {k: v.astype(ml_dtypes.bfloat16).astype(np.float32) for k, v in values.items()}
+    assert compared(network(), values, network(), theirs).sameness == "equal after rounding"
+    assert compared(network(), theirs, network(), values).sameness == "equal after rounding"
+    nearly = {k: v * np.float32(1.003) for k, v in values.items()}
+    assert compared(network(), values, network(), nearly).sameness == "differ"
+
+
+def test_rounding_is_that_of_an_independent_implementation() -> None:
+    bits = np.random.default_rng(0).integers(0, 2**32, 100_000, dtype=np.uint32)
+    single = bits.view(np.float32)
+    with np.errstate(all="ignore"):
+        expected = single.astype(ml_dtypes.bfloat16).astype(np.float32)
+    np.testing.assert_array_equal(as_bfloat16(single), expected)
 
 
 def test_a_newer_checkpoint_differs_and_says_where_and_by_how_much(values) -> None:

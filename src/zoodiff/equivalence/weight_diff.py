@@ -3,12 +3,13 @@
 Weights are compared along the alignment of the two canonical graphs, in the canonical order of
 their axes: so a copy in another container, with other names, transposed, or with its batch norms
 folded is found to be one. Per channel a layer computes :math:`y = s (W x) + t`; two layers are
-equal after folding where :math:`s W` and :math:`t` are.
+equal after folding where :math:`s W` and :math:`t` are. Layers with equal arrays are identical,
+whatever the epsilon of their norm: that is an attribute, and a finding of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,14 +19,13 @@ from zoodiff.architecture.diff import Diff
 from zoodiff.equivalence.weight_transfer import AFFINE, folded, own_parameters, parts
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
-from zoodiff.graph.ir import Graph, Parameter
+from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.weights import Weights, viewed
 
 Sameness = Literal["identical", "equal after rounding", "equal after folding", "differ"]
 _FOLDING = 2e-5
 """Relative; what single precision loses when a norm is folded into weights."""
-_HALVES = {"float16": np.float16}
 
 
 @dataclass(frozen=True)
@@ -114,17 +114,16 @@ def _compared(one: Layer, other: Layer, a: Weights, b: Weights) -> tuple[Samenes
     owned = own_parameters(one), own_parameters(other)
     roles = [[(p.role, p.size) for p in side] for side in owned]
     difference: float | None = None
-    if roles[0] == roles[1] and _epsilons(one) == _epsilons(other):
+    if roles[0] == roles[1]:
         pairs = [
-            (a[p.name].reshape(-1), b[q.name].reshape(-1), p, q)
-            for p, q in zip(*owned, strict=True)
+            (a[p.name].reshape(-1), b[q.name].reshape(-1)) for p, q in zip(*owned, strict=True)
         ]
-        if all(np.array_equal(x, y) for x, y, _, _ in pairs):
+        if all(np.array_equal(x, y) for x, y in pairs):
             return "identical", 0.0
-        if all(_rounded(*pair) for pair in pairs):
-            return "equal after rounding", max(_relative(x, y) for x, y, _, _ in pairs)
-        difference = max(_relative(x, y) for x, y, _, _ in pairs)
-    effective = [_effective(side, w) for side, w in ((one, a), (other, b))]
+        difference = max(_relative(x, y) for x, y in pairs)
+        if all(_rounded(x, y) for x, y in pairs):
+            return "equal after rounding", difference
+    effective = [effective_weights(side, w) for side, w in ((one, a), (other, b))]
     if effective[0] is not None and effective[1] is not None:
         if [x.shape for x in effective[0]] != [x.shape for x in effective[1]]:
             return "differ", None
@@ -134,8 +133,11 @@ def _compared(one: Layer, other: Layer, a: Weights, b: Weights) -> tuple[Samenes
     return "differ", difference
 
 
-def _effective(layer: Layer, weights: Weights) -> list[Any] | None:
-    """Scaled weights (out, rest) and shifts of a layer that is affine a channel."""
+def effective_weights(layer: Layer, weights: Weights) -> list[Any] | None:
+    """Scaled weights (out, rest) and shifts (out,) of a layer that is affine per channel.
+
+    A norm that stands alone has scales (channels,) in their place. None for other layers.
+    """
     if not (layer.op in AFFINE or layer.affine):
         return None
     found = parts(layer)
@@ -153,10 +155,6 @@ def _effective(layer: Layer, weights: Weights) -> list[Any] | None:
     return [scaled, np.asarray(shift)]
 
 
-def _epsilons(layer: Layer) -> list[Any]:
-    return [node.attributes.get("epsilon") for node in (layer.node, *layer.chain)]
-
-
 def _relative(x: Any, y: Any) -> float:
     x, y = (np.asarray(v, dtype=np.float64) for v in (x, y))
     if not x.size:
@@ -167,9 +165,23 @@ def _relative(x: Any, y: Any) -> float:
     return float(np.max(np.abs(x - y))) / size
 
 
-def _rounded(x: Any, y: Any, p: Parameter, q: Parameter) -> bool:
-    """Whether one is the other in half precision, or they are equal."""
-    if np.array_equal(x, y):
-        return True
-    kinds: Iterable[Any] = (_HALVES[d] for d in (p.dtype, q.dtype) if d in _HALVES)
-    return any(np.array_equal(x.astype(kind), y.astype(kind)) for kind in kinds)
+def _rounded(x: Any, y: Any) -> bool:
+    """Whether one is the other in half precision or bfloat16, or they are equal."""
+    return np.array_equal(x, y) or any(
+        np.array_equal(kind(x), y) or np.array_equal(x, kind(y)) for kind in (as_half, as_bfloat16)
+    )
+
+
+def as_half(values: Any) -> Any:
+    """Values rounded to half precision (IEEE 754 binary16), as single precision."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values).astype(np.float16).astype(np.float32)
+
+
+def as_bfloat16(values: Any) -> Any:
+    """Values rounded to bfloat16, to the nearest and ties to even, as single precision."""
+    single = np.ascontiguousarray(values, dtype=np.float32)
+    bits = single.view(np.uint32)
+    up = np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
+    rounded = ((bits + up) & np.uint32(0xFFFF0000)).view(np.float32)
+    return np.where(np.isfinite(single), rounded, single)

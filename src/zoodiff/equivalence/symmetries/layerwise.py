@@ -1,0 +1,266 @@
+"""Relations of single layers: rounding, folding, kernels, columns, and what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from zoodiff.equivalence.symmetries.columns import named_columns, source_of
+from zoodiff.equivalence.symmetries.events import Local, Names
+from zoodiff.equivalence.symmetries.matrices import Matrix
+from zoodiff.equivalence.symmetries.naming import counted, listed
+from zoodiff.equivalence.symmetries.permutations import described, is_identity
+from zoodiff.equivalence.symmetries.relation import WeightRelation
+from zoodiff.equivalence.symmetries.residue import Residue, residue_of
+from zoodiff.equivalence.symmetries.walk import Walk
+from zoodiff.equivalence.weight_diff import WeightsDiff
+from zoodiff.equivalence.weight_transfer import own_parameters
+from zoodiff.graph.layers import Layer
+
+_CERTAIN = ("rows zeroed", "elements changed", "weights zeroed", "rows changed", "changed")
+"""Kinds of what is left, the most telling first."""
+
+
+@dataclass
+class Grouped:
+    """Relations of single layers, equal ones together."""
+
+    layers: dict[tuple[str, str, bool | None], list[Names]] = field(default_factory=dict)
+
+    def add(self, kind: str, words: str, layer: Names, undone: bool | None = None) -> None:
+        """Note a relation; ``words`` have no name of a layer, or {} in its place."""
+        self.layers.setdefault((kind, words, undone), []).append(layer)
+
+    def relations(self) -> list[WeightRelation]:
+        """One relation for all layers of which the same is said."""
+        found = []
+        for (kind, words, undone), names in self.layers.items():
+            layers = tuple(dict.fromkeys(names))
+            where = listed(layers)
+            if len(layers) > 1:
+                where = f"{counted(len(layers))} ({where})"
+            said = words.replace("{}", where) if "{}" in words else f"{where}: {words}"
+            found.append(WeightRelation(kind, layers, said, undone))
+        return found
+
+
+def of_layers(walk: Walk, compared: WeightsDiff) -> list[WeightRelation]:
+    """The relations of single layers."""
+    found = Grouped()
+    for local in walk.locals:
+        if local.match is None or walk.events.idle(local.own):
+            _left(walk, local, found)
+        else:
+            _matched(walk, local, found)
+    named = {pair for local in walk.locals for pair in zip("ab", local.layer, strict=True)}
+    for layer in compared.layers:
+        sides = {("a", layer.a)} if layer.a else set()
+        sides |= {("b", layer.b)} if layer.b else set()
+        if layer.sameness == "differ" and not (sides & named):
+            if layer.a and layer.b:
+                found.add("other shapes", "weights that cannot be compared", (layer.a, layer.b))
+            else:
+                side = "a" if layer.a else "b"
+                found.add("in one network only", f"{{}} in {side} only", (layer.a, layer.b))
+    return found.relations()
+
+
+def _matched(walk: Walk, local: Local, found: Grouped) -> None:
+    match, name = local.match, local.layer
+    assert match is not None
+    if match.closeness != "equal":
+        said = {
+            "rounded to half precision": "weights of {} rounded to half precision",
+            "rounded to bfloat16": "weights of {} rounded to bfloat16",
+            "quantised per tensor": "weights of {} quantised: each within half a step, per tensor",
+            "quantised per channel": "weights of {} quantised: each within half a step, per "
+            "output channel",
+        }
+        found.add(match.closeness, said[match.closeness], name)
+    if match.kernel:
+        more = " (convolution for correlation)" if "180" in match.kernel else ""
+        found.add("kernels turned", f"kernels of {{}} {match.kernel}{more}", name)
+    if match.transposed:
+        found.add("weight transposed", "weight of {} transposed", name)
+    if match.free is not None:
+        source = source_of(walk.alignment.a, walk.alignment.a.layers[local.a])
+        kind, words = named_columns(match.free, source)
+        if local.a not in walk.matrices_a and source.kind != "merged":
+            kind = "input channels permuted"
+            words = f"numbers per channel of {{}} permuted ({described(match.free)})"
+        found.add(kind, f"{words}, which nothing before explains", name, False)
+    if match.alone is not None:
+        f = match.alone
+        if bool((f == f[0]).all()):
+            words = f"the weights of {{}} are {f[0]:.6g} times as large in b"
+            found.add("factor", f"{words}, what stands beside them not", name, False)
+        else:
+            words = f"output channels of {{}} have factors ({f.min():.3g} to {f.max():.3g}) in b"
+            found.add("channel factors", f"{words}, what stands beside them not", name, False)
+    if match.free_factors is not None:
+        f = match.free_factors
+        how = f"input channels of {{}} have factors ({f.min():.3g} to {f.max():.3g}) in b"
+        kind = "channel factors"
+        if bool((np.abs(f) == 1).all()):
+            kind = "signs"
+            how = f"signs of {counted(int((f < 0).sum()), 'input channel')} of {{}} turned in b"
+        found.add(kind, f"{how}, which nothing before explains", name, False)
+    if match.vectors:
+        roles = " and ".join(dict.fromkeys(match.vectors))
+        related = match.factors is not None or match.moves_rows
+        words = "not transformed with the weights" if related else "changed, the weights not"
+        found.add("bias changed", f"{roles} of {{}} {words}", name)
+    _folded(walk, local, found)
+    _read(walk, local, found)
+
+
+def _read(walk: Walk, local: Local, found: Grouped) -> None:
+    """Orders of columns that come from the graphs and not from weights."""
+    match, columns = local.match, local.columns
+    if match is None or columns is None or columns.trivial or local.events or local.a < 0:
+        return
+    if not columns.read or match.free is not None or is_identity(columns.order):
+        return
+    layer = walk.alignment.a.layers[local.a]
+    source = source_of(walk.alignment.a, layer)
+    kind, words = named_columns(columns.order, source)
+    if match.columns.read:
+        found.add(
+            kind,
+            f"{words}; the graphs read them in this order",
+            local.layer,
+            True,
+        )
+    elif kind.startswith("input channels reversed"):
+        said = f"b reads the {words} with equal weights"
+        found.add("input channels reversed", said, local.layer, False)
+    else:
+        kind = kind if source.kind in {"merged", "map", "patches"} else "read in another order"
+        said = f"equal weights of {{}}, but b hands over its inputs in another order ({words})"
+        found.add(kind, said.replace(" of {} permuted", ""), local.layer, False)
+
+
+def _folded(walk: Walk, local: Local, found: Grouped) -> None:
+    """Norms folded and biases that only one of two equal layers has."""
+    if local.a < 0 or local.match is None:
+        return
+    sides = [
+        _parts(graph.layers[index])
+        for graph, index in ((walk.alignment.a, local.a), (walk.alignment.b, local.b))
+    ]
+    norms = [{"mean", "variance"} <= side or "gain" in side for side in sides]
+    if norms[0] != norms[1]:
+        where = "b" if norms[0] else "a"
+        found.add(
+            "norm folded", f"the norm of {{}} folded into its weights in {where}", local.layer, True
+        )
+        return
+    biases = [bool(side & {"bias", "shift", "offset"}) for side in sides]
+    if norms[0] and sides[0] != sides[1]:
+        found.add("bias moved", "bias of {} moved into the norm behind it", local.layer, True)
+    elif biases[0] != biases[1]:
+        where = "b" if biases[0] else "a"
+        found.add(
+            "zero bias dropped", f"bias of zeros of {{}} dropped in {where}", local.layer, True
+        )
+
+
+def _parts(layer: Layer) -> frozenset[str]:
+    found = set()
+    for node in (layer.node, *layer.chain):
+        for p in node.parameters:
+            other = "gain" if node.op == "Mul" else "offset"
+            found.add(
+                p.role
+                if p.role in {"bias", "mean", "variance", "scale", "shift"}
+                else ("weight" if p.role == "weight" else other)
+            )
+    return frozenset(found)
+
+
+def _left(walk: Walk, local: Local, found: Grouped) -> None:
+    """What to say where no relation holds."""
+    pair = walk.pair(local.a, local.b)
+    if pair is not None and not pair.comparable:
+        _other_shapes(walk, local, pair.a, pair.b, found)
+        return
+    if pair is None:
+        _numbers(walk, local, found)
+        return
+    kernel = pair.a.kernel
+    frames = [
+        (x.reshape(*x.shape[:2], *kernel), y.reshape(*y.shape[:2], *kernel))
+        for x, y in pair.frames()
+    ]
+    final = local.a in walk.final
+    row = "class" if final else "output channel"
+    left = [residue_of(x, y, row) for x, y in frames]
+    best = min(left, key=lambda r: _CERTAIN.index(r.kind) if r.kind in _CERTAIN else 99)
+    if final and best.kind == "rows zeroed":
+        best = Residue("class zeroed", best.words)
+    found.add(best.kind, best.words, local.layer)
+
+
+def _numbers(walk: Walk, local: Local, found: Grouped) -> None:
+    """Norms, scales and tables: which of their parameters differ."""
+    one, two = walk.alignment.a.layers[local.a], walk.alignment.b.layers[local.b]
+    mine, theirs = own_parameters(one), own_parameters(two)
+    if [p.size for p in mine] != [p.size for p in theirs] or not mine:
+        found.add("other shapes", "weights of other shapes", local.layer)
+        return
+    pairs = [
+        [
+            np.asarray(w[p.name].reshape(-1), np.float64)
+            for p, w in zip(both, walk.weights, strict=True)
+        ]
+        for both in zip(mine, theirs, strict=True)
+    ]
+    differ = [k for k, (x, y) in enumerate(pairs) if not np.array_equal(x, y)]
+    if len(differ) < len(pairs):
+        roles = " and ".join(dict.fromkeys(mine[k].role or "weights" for k in differ))
+        found.add("bias changed", f"{roles} of {{}} changed, the rest not", local.layer)
+        return
+    sides = [
+        np.concatenate([pair[k] - pair[k].mean() * (pair[k].size > 1) for pair in pairs])
+        for k in (0, 1)
+    ]
+    left = residue_of(sides[0].reshape(-1, 1), sides[1].reshape(-1, 1), "number")
+    found.add(left.kind, left.words, local.layer)
+
+
+def _other_shapes(walk: Walk, local: Local, a: Matrix, b: Matrix, found: Grouped) -> None:
+    """Rows that only one network has; the rest is compared."""
+    if a.shape[1:] == b.shape[1:] and a.group == b.group == 1:
+        few, many = (a, b) if a.rows < b.rows else (b, a)
+        side = "b" if many is b else "a"
+        place = _inside(few, many)
+        noun = "class" if local.a in walk.final else "output channel"
+        count = many.rows - few.rows
+        if place is not None:
+            where = {0: "at the end", count: "in front"}.get(
+                place, f"around the others, from {place} on"
+            )
+            words = f"{count} {noun}{'es' * (noun == 'class' and count > 1)} more {where} in {side}"
+            found.add(
+                "classes added", f"{{}} has {words}; the others are equal", local.layer, False
+            )
+            return
+    shapes = [(m.rows, m.shape[1] * m.group, *m.kernel) for m in (a, b)]
+    one, two = ("x".join(map(str, shape)) for shape in shapes)
+    found.add("other shapes", f"weights of other shapes: {one} | {two}", local.layer)
+
+
+def _inside(few: Matrix, many: Matrix) -> int | None:
+    """Where the rows of one layer stand in a larger one, in one piece; None where nowhere."""
+    x = np.concatenate([few.folded().reshape(few.rows, -1), few.shift[:, None]], axis=1)
+    y = np.concatenate([many.folded().reshape(many.rows, -1), many.shift[:, None]], axis=1)
+    size = float(np.abs(x).max(initial=0.0))
+    starts: Iterable[int] = np.flatnonzero((np.abs(y - x[0]) <= 2e-5 * size).all(axis=1)).tolist()
+    for start in starts:
+        if start + few.rows <= many.rows:
+            part = y[start : start + few.rows]
+            if bool((np.abs(part - x) <= 2e-5 * size).all()):
+                return start
+    return None

@@ -1,0 +1,92 @@
+"""What a product of two computed tensors does to labels: pairs that are summed belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from zoodiff.equivalence.symmetries.labels import (
+    LARGEST,
+    Group,
+    Marked,
+    joined,
+    mixed,
+    multiplied,
+    spread,
+    summed,
+    tagged,
+    transpose,
+)
+from zoodiff.equivalence.symmetries.steps import NEAR, TERM, Step, without_factors
+from zoodiff.graph.ir import Node
+
+
+def product(
+    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
+) -> Step | None:
+    """A product of two computed tensors: pairs that are summed have a label of both."""
+    shape = shapes[0]
+    if len(inputs) != 2 or node.parameters or "equation" in node.attributes:
+        return None
+    if len(inputs[0].shape) != len(shape) or len(inputs[1].shape) != len(shape):
+        return None
+    m, n = len(shape) - 2, len(shape) - 1
+    first = _turned(inputs[0], bool(a["transA"]))
+    second = _turned(inputs[1], not a["transB"])  # what is summed stands last in both
+    one, two = first.group(n), second.group(n)
+    if one is None or two is None:
+        return None
+    # Axes as in the result, and behind them the one that is summed.
+    one = replace(one, axes=tuple({n: n + 1}.get(k, k) for k in one.axes))
+    two = replace(two, axes=tuple({m: n, n: n + 1}.get(k, k) for k in two.axes))
+    axes = tuple(sorted({*one.axes, *two.axes}))
+    wide = [spread(g.labels, g.axes, axes) for g in (one, two)]
+    if prod(np.broadcast_shapes(*(x.shape for x in wide))) > LARGEST:
+        return None
+    pairs = mixed(joined(*(mixed(x) for x in wide)))
+    groups = [Group(axes[:-1], summed(pairs, [len(axes) - 1]))] if len(axes) > 1 else []
+    groups += [g for g in first.groups if n not in g.axes]
+    for g in second.groups:
+        if n not in g.axes:
+            groups.append(replace(g, axes=tuple({m: n}.get(k, k) for k in g.axes)))
+    merged = _united(groups)
+    if merged is None:
+        return None
+    result = Marked(shape, merged, first.events | second.events)
+    ends = _uneven(one, two, axes)
+    return Step([without_factors(result) if ends else result], ends)
+
+
+def _turned(x: Marked, turn: bool) -> Marked:
+    rank = len(x.shape)
+    return transpose(x, [*range(rank - 2), rank - 1, rank - 2]) if turn else x
+
+
+def _uneven(one: Group, two: Group, axes: tuple[int, ...]) -> bool:
+    """Whether the factors of the terms of a sum do not cancel."""
+    total = multiplied((one, two), axes, (1,) * len(axes))
+    return total is not None and not np.allclose(total, 1, rtol=NEAR)
+
+
+def _united(groups: Sequence[Group]) -> tuple[Group, ...] | None:
+    """Groups that share axes become one; their labels are joined."""
+    found: list[Group] = []
+    for group in groups:
+        g = group
+        for h in [h for h in found if set(h.axes) & set(g.axes)]:
+            found.remove(h)
+            axes = tuple(sorted(set(g.axes) | set(h.axes)))
+            wide = [spread(x.labels, x.axes, axes).shape for x in (g, h)]
+            if prod(np.broadcast_shapes(*wide)) > LARGEST:
+                return None
+            labels = joined(
+                tagged(spread(g.labels, g.axes, axes), TERM),
+                tagged(spread(h.labels, h.axes, axes), TERM),
+            )
+            g = Group(axes, labels, multiplied((g, h), axes, labels.shape))
+        found.append(g)
+    return tuple(sorted(found, key=lambda g: g.axes))

@@ -1,0 +1,362 @@
+"""What every operator without weights does to the labels of its inputs, and to factors.
+
+Positive factors go through rectifiers and maxima, any factor through what is linear, signs through
+odd functions; nothing else lets a factor through. An operator that is not known here gives labels
+that are equal only where everything that it reads is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoodiff.equivalence.symmetries.labels import (
+    Group,
+    Marked,
+    digest,
+    joined,
+    merge,
+    mixed,
+    places,
+    reshape,
+    spread,
+    summed,
+    tagged,
+    take,
+    transpose,
+)
+from zoodiff.equivalence.symmetries.products import product
+from zoodiff.equivalence.symmetries.steps import (
+    NEAR,
+    TERM,
+    Rule,
+    Step,
+    has_factors,
+    without_factors,
+)
+from zoodiff.graph.interpreter.shapes import slices
+from zoodiff.graph.ir import Node
+from zoodiff.graph.operators import settings_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LINEAR = frozenset(
+    {"AveragePool", "Cast", "Dropout", "GlobalAveragePool", "Identity", "Neg", "Resize"}
+)
+_POSITIVE = frozenset({"Abs", "GlobalMaxPool", "LeakyRelu", "MaxPool", "PRelu", "Relu"})
+_ODD = frozenset({"Erf", "Softsign", "Tanh"})
+_ELEMENTWISE = frozenset(
+    {
+        "Ceil", "Clip", "Elu", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Log",
+        "LogSoftmax", "Mish", "Reciprocal", "Selu", "Sigmoid", "Softmax", "Softplus", "Sqrt",
+        "Swish",
+    }
+)  # fmt: skip
+_TERMS = frozenset({"Add", "Max", "Mean", "Min", "Sub", "Sum"})
+_REDUCTIONS = frozenset({"ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"})
+_WINDOWS = frozenset({"AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "Resize"})
+
+
+def propagate(node: Node, inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]) -> Step:
+    """The labels of a node's outputs from those of its computed inputs."""
+    rule = _RULES.get(node.op)
+    if rule is None or not inputs:
+        return opaque(node, inputs, shapes)
+    try:
+        step = rule(node, settings_of(node), inputs, shapes)
+    except (ValueError, KeyError, IndexError, TypeError):
+        step = None
+    return opaque(node, inputs, shapes) if step is None else step
+
+
+def opaque(node: Node, inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]) -> Step:
+    """Labels by place, of everything that is read and the operator."""
+    events = frozenset().union(*(x.events for x in inputs))
+    kind = sum(ord(letter) * 31**k for k, letter in enumerate(node.op)) + digest(inputs)
+    seed = int(mixed(np.uint64(kind % 2**64)))
+    outputs = []
+    for number, shape in enumerate(shapes):
+        groups = [
+            Group(g.axes, tagged(g.labels, (seed + number) % 2**64)) for g in places(shape, 0)
+        ]
+        outputs.append(Marked(shape, tuple(groups), events))
+    return Step(outputs, any(g.factors is not None for x in inputs for g in x.groups))
+
+
+def _only_signs(x: Marked) -> bool:
+    return all(g.factors is None or bool((np.abs(g.factors) == 1).all()) for g in x.groups)
+
+
+def _unary(
+    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
+) -> Step | None:
+    x = inputs[0]
+    passes = (
+        node.op in _LINEAR
+        or (node.op in _POSITIVE and not has_factors(x, negative=True))
+        or (node.op in _ODD and _only_signs(x))
+    )
+    ends = has_factors(x) and not passes
+    if node.op in _WINDOWS:
+        groups = [g for g in x.groups if all(axis < 2 for axis in g.axes)]
+        if any(1 in g.axes and g.axes != (1,) for g in x.groups):
+            return None
+        groups += [g for g in places(shapes[0], 0) if g.axes[0] >= 2]
+        x = replace(x, shape=shapes[0], groups=tuple(groups))
+    elif x.shape != shapes[0]:
+        return None
+    return Step([without_factors(x) if ends else x], ends)
+
+
+def _moved(
+    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
+) -> Step | None:
+    x = inputs[0]
+    if node.op == "Transpose":
+        return Step([transpose(x, a["perm"])])
+    found = reshape(x, shapes[0])
+    return None if found is None else Step([found])
+
+
+def _sliced(
+    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
+) -> Step | None:
+    x = inputs[0]
+    for axis, start, end, step in slices(a, len(x.shape)):
+        if x.shape[axis] < 1:
+            return None
+        before_first = step < 0 and end < -x.shape[axis]
+        chosen = np.arange(x.shape[axis])[slice(start, None if before_first else end, step)]
+        shape = (*x.shape[:axis], chosen.size, *x.shape[axis + 1 :])
+        x = take(x, axis, chosen, shape)
+    return Step([x]) if x.shape == tuple(shapes[0]) else None
+
+
+def _split(
+    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
+) -> Step | None:
+    x, axis = inputs[0], a["axis"] % len(inputs[0].shape)
+    ends = np.cumsum([0, *a["split"]])
+    return Step(
+        [take(x, axis, np.arange(ends[k], ends[k + 1]), shape) for k, shape in enumerate(shapes)]
+    )
+
+
+def _gathered(
+    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
+) -> Step | None:
+    x, axis = inputs[0], a["axis"] % len(inputs[0].shape)
+    if a.get("index") is not None:
+        kept = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+        found = reshape(take(x, axis, np.asarray([a["index"]]), kept), shapes[0])
+        return None if found is None else Step([found])
+    chosen = a.get("indices")
+    if chosen is None or len(a.get("indices_shape") or [0]) != 1:
+        return None
+    return Step([take(x, axis, np.asarray(chosen), shapes[0])])
+
+
+def _concatenated(
+    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
+) -> Step | None:
+    """Weights among the parts have labels by place along the axis, and fit any others."""
+    shape = shapes[0]
+    axis = a["axis"] % len(shape)
+    parts: list[tuple[NDArray[np.uint64], NDArray[np.float64] | None]] = []
+    rest, same = _shared(inputs, axis)
+    for x in inputs:
+        g = x.group(axis)
+        if g is not None and g.axes != (axis,):
+            return None
+        labels = g.labels if g is not None else np.full(1, 7, dtype=np.uint64)
+        if not same:  # which places it was taken from is known by the channel
+            outside = [h for h in x.groups if axis not in h.axes]
+            labels = tagged(labels, digest([replace(x, groups=tuple(outside))]))
+        if labels.size != x.shape[axis]:
+            return None
+        factors = g.factors if g is not None else None
+        parts.append((labels, factors))
+    for place, p in zip(a.get("parameters_at") or [], node.parameters, strict=True):
+        own = places((p.shape[axis] if len(p.shape) == len(shape) else 1,), 500_000 + place)
+        label = own[0].labels if own else tagged(np.full(1, place, dtype=np.uint64), 500_000)
+        parts.insert(place, (label, None))
+    labels = np.concatenate([part for part, _ in parts])
+    if labels.size != shape[axis]:
+        return None
+    factors = None
+    if any(f is not None for _, f in parts):
+        factors = np.concatenate([np.ones(part.size) if f is None else f for part, f in parts])
+    others = rest if same else tuple(g for g in places(shape, 0) if g.axes != (axis,))
+    groups = sorted((*others, Group((axis,), labels, factors)), key=lambda g: g.axes)
+    events = frozenset().union(*(x.events for x in inputs))
+    return Step([Marked(shape, tuple(groups), events)])
+
+
+def _shared(inputs: Sequence[Marked], axis: int) -> tuple[tuple[Group, ...], bool]:
+    """The groups besides an axis, and whether all inputs have the same."""
+    found = [tuple(g for g in x.groups if axis not in g.axes) for x in inputs]
+    return found[0], all(_equal(found[0], groups) for groups in found[1:])
+
+
+def _equal(one: Sequence[Group], two: Sequence[Group]) -> bool:
+    return len(one) == len(two) and all(
+        g.axes == h.axes
+        and np.array_equal(g.labels, h.labels)
+        and _same_factors(g.factors, h.factors)
+        for g, h in zip(one, two, strict=True)
+    )
+
+
+def _same_factors(f: NDArray[Any] | None, g: NDArray[Any] | None) -> bool:
+    f, g = (np.ones(()) if x is None else x for x in (f, g))
+    return bool(np.allclose(f, g, rtol=NEAR, atol=0))
+
+
+def _joined(
+    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
+) -> Step | None:
+    """Elementwise with several operands, or with a constant."""
+    shape, op = shapes[0], node.op
+    if len(inputs) == 1:
+        x = inputs[0]
+        scalar = op in {"Mul", "Div"} and not a.get("constant_first")
+        ends = has_factors(x) and not scalar
+        if x.shape != shape:
+            return None
+        return Step([without_factors(x) if ends else x], ends)
+    if a.get("axis") is not None:
+        return None
+    wide = [_widened(x, len(shape)) for x in inputs]
+    events = frozenset().union(*(x.events for x in inputs))
+    groups, ends = [], False
+    for axes in _common(wide):
+        parts = [[g for g in x.groups if set(g.axes) & set(axes)] for x in wide]
+        whole = [merge(part) if part else None for part in parts]
+        if any(part and w is None for part, w in zip(parts, whole, strict=True)):
+            return None
+        made, broken = _term(op, axes, shape, whole)
+        groups.append(made)
+        ends = ends or broken
+    result = Marked(shape, tuple(sorted(groups, key=lambda g: g.axes)), events)
+    return Step([without_factors(result) if ends else result], ends)
+
+
+def _widened(x: Marked, rank: int) -> Marked:
+    more = rank - len(x.shape)
+    groups = tuple(replace(g, axes=tuple(axis + more for axis in g.axes)) for g in x.groups)
+    return Marked((1,) * more + x.shape, groups, x.events)
+
+
+def _common(wide: Sequence[Marked]) -> list[tuple[int, ...]]:
+    """The finest division of the axes that no group of any operand crosses."""
+    found: list[set[int]] = []
+    for group in (g for x in wide for g in x.groups):
+        touched = [axes for axes in found if axes & set(group.axes)]
+        found = [axes for axes in found if axes not in touched]
+        found.append(set(group.axes).union(*touched))
+    return [tuple(sorted(axes)) for axes in found]
+
+
+def _term(
+    op: str, axes: tuple[int, ...], shape: Sequence[int], parts: Sequence[Group | None]
+) -> tuple[Group, bool]:
+    """Labels of some axes of a sum or product; whether factors end."""
+    extents = [shape[axis] for axis in axes]
+    labels = [spread(g.labels, g.axes, axes) for g in parts if g is not None]
+    if all(np.array_equal(labels[0], one) for one in labels[1:]):
+        made = labels[0]
+    else:
+        made = joined(*(tagged(one, TERM) for one in labels))
+    made = np.ascontiguousarray(np.broadcast_to(made, extents))
+    factors = [
+        np.ones(()) if g is None or g.factors is None else spread(g.factors, g.axes, axes)
+        for g in parts
+    ]
+    if all(g is None or g.factors is None for g in parts):
+        return Group(axes, made), False
+    if op in {"Mul", "Div"}:
+        product = factors[0] * (factors[1] if op == "Mul" else 1 / factors[1])
+        return Group(axes, made, np.array(np.broadcast_to(product, extents))), False
+    same = op in _TERMS and all(_same_factors(factors[0], one) for one in factors[1:])
+    same = same and not (op in {"Max", "Min"} and bool((factors[0] < 0).any()))
+    if not same:
+        return Group(axes, made), True
+    return Group(axes, made, np.array(np.broadcast_to(factors[0], extents))), False
+
+
+def _reduced(
+    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
+) -> Step | None:
+    x = inputs[0]
+    axes = a.get("axes")
+    over = {axis % len(x.shape) for axis in (range(len(x.shape)) if axes is None else axes)}
+    groups, ends = [], False
+    for g in x.groups:
+        gone = [k for k, axis in enumerate(g.axes) if axis in over]
+        if not gone:
+            groups.append(g)
+            continue
+        ends = ends or g.factors is not None
+        left = tuple(axis for axis in g.axes if axis not in over)
+        if left:
+            groups.append(Group(left, summed(g.labels, gone)))
+    if "Max" in node.op or "Min" in node.op:
+        ends = ends or has_factors(x, negative=True)
+    found: Marked | None = Marked(
+        tuple(1 if k in over else n for k, n in enumerate(x.shape)), tuple(groups), x.events
+    )
+    assert found is not None
+    if not a.get("keepdims"):
+        found = reshape(found, shapes[0])
+    if found is None:
+        return None
+    return Step([without_factors(found) if ends else found], ends)
+
+
+def _padded(
+    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
+) -> Step | None:
+    """Channels that are added have labels by place; so have all places of a map that grows."""
+    x, shape = inputs[0], shapes[0]
+    groups = []
+    new = {g.axes[0]: g for g in places(shape, 0)}
+    width = list(a["axes"]) if a.get("axes") is not None else list(range(len(x.shape)))
+    before = dict(zip(width, a["pads"], strict=False))
+    for g in x.groups:
+        if all(x.shape[axis] == shape[axis] and not before.get(axis) for axis in g.axes):
+            groups.append(g)
+        elif len(g.axes) > 1:
+            return None
+        elif g.axes[0] >= 2:
+            groups.append(new[g.axes[0]])
+        else:
+            axis, start = g.axes[0], before.get(g.axes[0], 0)
+            if start < 0 or start + g.labels.size > shape[axis]:
+                return None
+            labels = new[axis].labels.copy()
+            labels[start : start + g.labels.size] = g.labels
+            factors = None
+            if g.factors is not None:
+                factors = np.ones(shape[axis])
+                factors[start : start + g.labels.size] = g.factors
+            groups.append(Group((axis,), labels, factors))
+    ends = has_factors(x) and bool(a.get("value"))
+    return Step([replace(x, shape=shape, groups=tuple(groups))], ends)
+
+
+_RULES: dict[str, Rule] = {
+    **dict.fromkeys((*_LINEAR, *_POSITIVE, *_ODD, *_ELEMENTWISE), _unary),
+    **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"), _moved),
+    **dict.fromkeys(("Add", "Div", "Max", "Mean", "Min", "Mul", "Pow", "Sub", "Sum"), _joined),
+    **dict.fromkeys(_REDUCTIONS, _reduced),
+    "Concat": _concatenated,
+    "Gather": _gathered,
+    "MatMul": product,
+    "Pad": _padded,
+    "Slice": _sliced,
+    "Split": _split,
+}
