@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_TYPES = {
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+}
+"""Types of inputs that are not single precision, as numpy calls them."""
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
@@ -74,6 +83,7 @@ class Session:
         import numpy as np
 
         given = self._session.get_inputs()[0]
+        batch = batch.astype(_TYPES.get(given.type, batch.dtype), copy=False)
         if not isinstance(given.shape[0], int) or given.shape[0] == len(batch):
             return self._run(given.name, batch)
         return np.concatenate([self._run(given.name, batch[i : i + 1]) for i in range(len(batch))])
