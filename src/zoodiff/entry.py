@@ -98,6 +98,26 @@ def _parts(name: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else (name, "")
 
 
+def meant(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the one candidate that a name means, None where there is none or several.
+
+    Upper and lower case, hyphens, underscores, dots and spaces do not matter.
+
+    >>> meant("ResNet-50", ["resnet50", "resnet50_v2"]), meant("vgg 16", ["VGG16", "vgg_16"])
+    ('resnet50', None)
+    """
+    known = list(candidates)
+    if name in known:
+        return name
+    folded = _folded(name)
+    found = [candidate for candidate in known if folded and _folded(candidate) == folded]
+    return found[0] if len(found) == 1 else None
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_. ]", "", name[: _LONGEST_NAME + 1]).lower()
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return ``; did you mean a, b?`` or nothing, to be put behind an error's sentence."""
     found = suggest(name, candidates)

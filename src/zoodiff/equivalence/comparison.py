@@ -131,9 +131,9 @@ def _case(
     if shapes[0] != shapes[1]:
         words = " and ".join("x".join(map(str, shape[1:])) for shape in shapes)
         raise MeasurementError(f"their inputs have different sizes, {words}")
-    inputs = probes.probes_of(shapes[0], seed=effort.seed, value_range=effort.value_range)
+    inputs = probes.probes(diff.a.canonical, seed=effort.seed, value_range=effort.value_range)
     larger = probes.other_size(shapes[0])
-    other = None if larger is None else probes.probes_of(larger, seed=effort.seed)[0].values
+    other = None if larger is None else inputs[0].resized(larger, effort.seed)
     questions = Questions(inputs, other)
     runs: list[Execution] = []
     for entry in sides:

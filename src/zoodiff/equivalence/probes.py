@@ -19,6 +19,9 @@ from zoodiff.graph.ir import Graph
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_SMALL_INTEGERS = {"int8": (-128.0, 127.0), "uint8": (0.0, 255.0)}
+"""Types of which every value is tried; what larger integers mean is not known."""
+_INTEGERS = frozenset({*_SMALL_INTEGERS, "int16", "int32", "int64", "uint16", "uint32", "uint64"})
 _LARGEST = 1 << 28
 """Elements of one generated input."""
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
@@ -32,9 +35,22 @@ class Probe:
 
     name: str
     values: NDArray[np.float32]
+    whole: bool = False
+    """Whether the network takes whole numbers."""
+
+    def resized(self, shape: Sequence[int], seed: int = 0) -> NDArray[np.float32]:
+        """Return an input of another shape, of values that this one has."""
+        random = np.random.default_rng([seed, 2])
+        values: NDArray[np.float32] = random.choice(self.values.reshape(-1), tuple(shape))
+        return values
 
     def moved(self, seed: int = 0) -> NDArray[np.float32]:
-        """Return the input with every value moved by one unit in the last place, up or down."""
+        """Return the input with every value moved by one unit in the last place, up or down.
+
+        Whole numbers stay what they are.
+        """
+        if self.whole:
+            return self.values
         up = np.random.default_rng([seed, 1]).random(self.values.shape) < 0.5
         toward = np.where(up, np.float32(np.inf), np.float32(-np.inf))
         return np.nextafter(self.values, toward).astype(np.float32)
@@ -48,7 +64,20 @@ def probes(
     ``value_range`` are the least and the largest value that the network takes; without, several
     ranges are tried. Raises MeasurementError for a network whose inputs cannot be generated.
     """
-    return probes_of(input_shape(graph), seed=seed, value_range=value_range)
+    shape = input_shape(graph)
+    tensor = graph.inputs[0]
+    if tensor.dtype in _FLOATS:
+        return probes_of(shape, seed=seed, value_range=value_range)
+    chosen = value_range or _SMALL_INTEGERS.get(tensor.dtype)
+    if chosen is None:
+        raise MeasurementError(
+            f"the input {tensor.name} of {graph.source} holds {tensor.dtype}, of which any range "
+            "may be meant; say which with --input-range"
+        )
+    return tuple(
+        Probe(probe.name, np.rint(probe.values), whole=True)
+        for probe in probes_of(shape, seed=seed, value_range=chosen)
+    )
 
 
 def input_shape(graph: Graph) -> tuple[int, ...]:
@@ -58,10 +87,10 @@ def input_shape(graph: Graph) -> tuple[int, ...]:
             f"{graph.source} has {len(graph.inputs)} inputs; networks of one input can be run"
         )
     tensor = graph.inputs[0]
-    if tensor.dtype not in _FLOATS:
+    if tensor.dtype not in _FLOATS | _INTEGERS:
         raise MeasurementError(
-            f"the input {tensor.name} of {graph.source} holds {tensor.dtype}; inputs of real "
-            "numbers can be generated"
+            f"the input {tensor.name} of {graph.source} holds {tensor.dtype}; inputs of numbers "
+            "can be generated"
         )
     shape = tuple(tensor.shape)
     if not shape or any(extent < 1 for extent in shape[1:]):

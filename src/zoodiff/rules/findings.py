@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from zoodiff.graph.layers import LayerGraph
+from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.rules.catalogue import find
 from zoodiff.rules.context import Difference
 from zoodiff.rules.rule import Effect
@@ -62,13 +62,21 @@ def grouped(differences: Iterable[Difference], a: LayerGraph, b: LayerGraph) -> 
                 right,
                 len(members),
                 noun,
-                tuple(a.layers[i].name for difference in members for i in difference.a),
-                tuple(b.layers[j].name for difference in members for j in difference.b),
+                tuple(_place(a.layers[i], noun) for d in members for i in d.a),
+                tuple(_place(b.layers[j], noun) for d in members for j in d.b),
                 sum(difference.parameters for difference in members),
                 tuple(members),
             )
         )
     return sorted(findings, key=lambda f: (f.code, _first(f)))
+
+
+def _place(layer: Layer, noun: str) -> str:
+    """The name of a layer; of what is about batch norms, the name of the norm in its chain."""
+    if noun != "batch norms":
+        return layer.name
+    nodes = (layer.node, *layer.chain)
+    return next((n.name for n in nodes if n.op == "BatchNormalization"), layer.name)
 
 
 def _first(finding: Finding) -> int:

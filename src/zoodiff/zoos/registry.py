@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from zoodiff.entry import RANDOM, ModelRef, did_you_mean
+from zoodiff.entry import RANDOM, ModelRef, did_you_mean, meant
 from zoodiff.errors import UnknownNameError, ZoodiffError
 from zoodiff.zoos import checkpoints, files
 from zoodiff.zoos.base import Entry as Entry  # noqa: PLC0414
@@ -100,13 +100,13 @@ def models(zoo_name: str) -> Mapping[str, Model]:
 
 
 def find_model(zoo_name: str, model_name: str) -> Model:
-    """Return a model; raise UnknownNameError with suggestions."""
+    """Return a model, by a name spelled in any way that means one; raise UnknownNameError."""
     known = models(zoo_name)
-    try:
-        return known[model_name]
-    except KeyError:
+    name = meant(model_name, known)
+    if name is None:
         hint = did_you_mean(model_name, known) or f"; see zoodiff list --zoo {zoo_name}"
-        raise UnknownNameError(f"no entry `{zoo_name}:{model_name}`{hint}") from None
+        raise UnknownNameError(f"no entry `{zoo_name}:{model_name}`{hint}")
+    return known[name]
 
 
 def resolve(reference: ModelRef | str) -> Entry:

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto, TensorProto
 
 
+_TYPES = {
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+}
+"""Types of inputs that are not single precision, as numpy calls them."""
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
@@ -76,6 +85,7 @@ class Session:
         import numpy as np
 
         given = self._session.get_inputs()[0]
+        batch = batch.astype(_TYPES.get(given.type, batch.dtype), copy=False)
         if not isinstance(given.shape[0], int) or given.shape[0] == len(batch):
             return self._run(given.name, batch)
         return np.concatenate([self._run(given.name, batch[i : i + 1]) for i in range(len(batch))])
