@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.interpreter.run import evaluate
 from zoodiff.graph.ir import Graph, Node
-from zoodiff.graph.mutable import Net
+from zoodiff.graph.mutable import MutableGraph
 from zoodiff.graph.passes import PASSES, Pass
 from zoodiff.graph.weights import Drawn, as_stored, viewed
 
@@ -26,7 +26,7 @@ def around(name: str, graph: Graph) -> tuple[Graph, Graph]:
 
 
 def _through(graph: Graph, passes: Sequence[Pass]) -> Graph:
-    net = Net(graph)
+    net = MutableGraph(graph)
     for one in passes:
         one.run(net)
         net.prune()
