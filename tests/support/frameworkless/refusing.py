@@ -19,7 +19,7 @@ FRAMEWORKS = frozenset(
     | {"tensorflow", "tf2onnx", "tf_keras", "tflite", "timm", "torch", "torchvision"}
 )
 SAYS = "is imported by a test without a marker of its framework"
-_WORKERS = "zoodiff.workers.process"
+_WORKERS = "zoodiff.workers.launch"
 _FUTURE = "from __future__ import annotations\n"
 
 refused: list[str] = []
