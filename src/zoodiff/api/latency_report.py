@@ -1,4 +1,4 @@
-"""Entries timed against each other, and why they differ."""
+"""The latency of entries, their ratios and the attribution of the ratios."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class LatencyRequest:
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """What was measured and found out; what was not asked for is empty."""
+    """Result of a latency request; parts that were not requested are empty."""
 
     outcome: Outcome
     attribution: Attribution

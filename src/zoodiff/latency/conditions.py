@@ -23,7 +23,7 @@ CONDITIONS = (
 
 @dataclass(frozen=True)
 class Conditions:
-    """How an entry is run."""
+    """The conditions under which an entry is timed."""
 
     batch: int = 1
     threads: int = 1

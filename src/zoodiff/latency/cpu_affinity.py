@@ -1,4 +1,4 @@
-"""Which cores entries run on: the same for all of them, in turn from process to process.
+"""Choose the cores of a process: the same for all entries, in rotation over processes.
 
 Cores are not equally fast at any moment: neighbours, clocks and caches differ. Where every process
 wakes up on a core of the scheduler's choice, that difference is noise in every ratio; on one core

@@ -1,4 +1,4 @@
-"""Findings about latency: what a run says beside its numbers, each with a rule code."""
+"""Findings about latency, each with the code of its rule."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DWARFS = 1000
 
 @dataclass(frozen=True)
 class LatencyFinding:
-    """One sentence with the code of its rule, about one or more entries."""
+    """A sentence about one or more entries, with the code of its rule."""
 
     code: str
     about: tuple[str, ...]

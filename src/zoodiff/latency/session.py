@@ -1,4 +1,4 @@
-"""Entries against each other in latency: from references to a run that was judged and recorded."""
+"""A latency comparison: from entry references to judged and recorded timings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from zoodiff.zoos.registry import Entry
 
 @dataclass(frozen=True)
 class BenchmarkSettings:
-    """What a user asks for."""
+    """The settings of a latency comparison."""
 
     conditions: Conditions = field(default_factory=Conditions)
     budget: Budget = field(default_factory=Budget)
@@ -39,7 +39,7 @@ class BenchmarkSettings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured, as it was measured and as it is read."""
+    """The samples of a run and the timings computed from them."""
 
     subjects: tuple[TimedEntry, ...]
     measured: Measured
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def entry_of(reference: str) -> Entry:
-    """An entry to be timed; weights that take a download only where they are named.
+    """Resolve an entry to time; published weights that need a download are used only if named.
 
     Latency depends on the values of weights in rare cases only (denormal numbers), so networks
     whose weights nobody named get random ones, and every table says so.
@@ -143,7 +143,7 @@ def _declared(settings: BenchmarkSettings) -> tuple[str, ...]:
 
 
 def record(outcome: Outcome, settings: BenchmarkSettings, store: Store) -> None:
-    """Keep what was measured of entries and their controls; raise StoreError where that fails."""
+    """Store the records of entries and their controls; raise StoreError if that fails."""
     names = {one.name for one in outcome.subjects}
     group = tuple(one.entry for one in outcome.subjects)
     for samples in outcome.measured.samples:

@@ -1,4 +1,4 @@
-"""Latency in studies: the entries of one architecture, and the records that come of them."""
+"""Latency tasks of a study: time the entries of one architecture and make records."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def read() -> Reading:
 
 
 def between(before: Reading, after: Reading, cores: int) -> list[str]:
-    """Sentences on what would make a latency doubtful; none where nothing was seen."""
+    """Return sentences about system noise between two readings; empty if there was none."""
     seconds = max(after.seconds - before.seconds, 1e-9)
     found = []
     if before.stolen is not None and after.stolen is not None:

@@ -27,7 +27,7 @@ class Line:
     points: str
     interval: str
     shown: bool
-    """Whether the interval leaves 0 out."""
+    """Whether the interval excludes 0."""
     chart: Markup
 
 

@@ -161,7 +161,7 @@ class PartValues(Strict):
 
 
 class ConfirmationValues(Strict):
-    """The main cause, tried the other way round: on the second entry."""
+    """The main cause, confirmed by applying it to the second entry."""
 
     what: str
     code: str
