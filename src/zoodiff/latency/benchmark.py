@@ -239,7 +239,7 @@ class _State:
             self._ending += started
 
     def reap(self) -> None:
-        """Wait for the processes that were told to end."""
+        """Wait until the ending processes have ended."""
         with ExitStack() as stack:
             while self._ending:
                 stack.callback(self._ending.pop().close)
@@ -248,7 +248,7 @@ class _State:
         waiting = iter(list(self.alive))
 
         def start() -> None:
-            """Begin the next process, which imports its framework by itself."""
+            """Start the next process, which imports its framework in the background."""
             for one in islice(waiting, 1):
                 started.append(self._start(one))
 

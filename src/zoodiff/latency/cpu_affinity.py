@@ -44,7 +44,7 @@ def places(threads: int, rng: np.random.Generator) -> Places:
 
 @contextmanager
 def off(place: frozenset[int] | None) -> Iterator[None]:
-    """Let the calling thread, which hands out the turns, run on other cores than these.
+    """Move the calling thread, which schedules the rounds, to other cores.
 
     Where there are no others, or without permission, it stays where it is.
     """

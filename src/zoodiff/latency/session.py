@@ -64,7 +64,8 @@ def entry_of(reference: str) -> Entry:
 
 
 def timed_entries(entries: Sequence[Entry], settings: BenchmarkSettings) -> list[TimedEntry]:
-    """An entry for each entry and mode; raise UsageError for a mode that nobody takes."""
+    """Return a timed entry per entry and mode; raise UsageError for a mode that matches no
+    entry."""
     found: list[TimedEntry] = []
     taken: set[str] = set()
     for entry in entries:
@@ -92,7 +93,7 @@ def run(
     references: Sequence[TimedEntry] = (),
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Outcome:
-    """Time entries, and beside them ``references``, which are compared with nobody here.
+    """Time entries, and the reference runs ``references`` in the same rounds.
 
     Raises UsageError where conditions differ in what nobody declared, and MeasurementError where no
     entry could be measured.
@@ -138,7 +139,7 @@ def recorded(
 
 
 def _declared(settings: BenchmarkSettings) -> tuple[str, ...]:
-    """Naming modes declares that they, and what comes with them, may differ."""
+    """Return the permitted conditions; choosing modes permits the conditions that they imply."""
     return (*settings.allowed, *(("mode", "entry point", "binding") if settings.modes else ()))
 
 

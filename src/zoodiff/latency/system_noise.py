@@ -1,4 +1,4 @@
-"""What the machine did besides, while latencies were measured: neighbours, swapping, throttling.
+"""System noise during a latency measurement: other processes, swapping, throttling.
 
 Every reading is optional: without /proc, or without the permission to read frequencies, less is
 told and nothing fails.
@@ -22,7 +22,7 @@ _PAGES = 100
 
 @dataclass(frozen=True)
 class Reading:
-    """Counters of the machine at one moment; None where they cannot be read."""
+    """Counters of the machine at one moment; None if they cannot be read."""
 
     seconds: float
     stolen: float | None = None
