@@ -92,8 +92,7 @@ class Engine(Protocol):
         ...
 
     def wait(self, seconds: float) -> list[tuple[Slot, Message]]:
-        """Return the messages of slots, after at most this many seconds; ``End`` and ``Lost`` free
-        a slot."""
+        """Return the messages of slots within this time; ``End`` and ``Lost`` free a slot."""
         ...
 
     def close(self) -> None:

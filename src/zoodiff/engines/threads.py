@@ -32,8 +32,7 @@ class LocalEngine:
         return list(self._threads)
 
     def start(self, slot: Slot, job: Job, keep: Collection[Affinity]) -> None:
-        """Start a job; for an exclusive job, end the workers of other slots to free their
-        memory."""
+        """Start a job; an exclusive one first ends the workers of other slots."""
         if job.alone:
             for other, thread in self._threads.items():
                 if other != slot:

@@ -76,8 +76,7 @@ def _turned(pair: Pair) -> tuple[str, str, float]:
 
 
 def _claims(timings: Timings, entries: Mapping[str, Entry]) -> Iterator[LatencyFinding]:
-    """Judge claimed latencies by their ratios, since absolute values hold for the zoo's machine
-    only."""
+    """Judge claimed latencies by their ratios; absolute values hold for the zoo's machine."""
     for pair in timings.pairs:
         one, other = entries.get(pair.first), entries.get(pair.second)
         if one is None or other is None or one.zoo.name != other.zoo.name:

@@ -64,8 +64,7 @@ def entry_of(reference: str) -> Entry:
 
 
 def timed_entries(entries: Sequence[Entry], settings: BenchmarkSettings) -> list[TimedEntry]:
-    """Return a timed entry per entry and mode; raise UsageError for a mode that matches no
-    entry."""
+    """Return a timed entry per entry and mode; raise UsageError for an unused mode."""
     found: list[TimedEntry] = []
     taken: set[str] = set()
     for entry in entries:

@@ -185,8 +185,7 @@ def _chosen(store: Store, runs: Collection[str] | None) -> list[str]:
 
 
 def _order(name: str) -> tuple[int, str]:
-    """Order files so that each one follows the files that it names; an import may stop at any
-    time."""
+    """Order files so that each follows those that it names; an import may stop at any time."""
     if name.startswith("runs/"):
         return 2, name
     return int(name.endswith(".json")), name

@@ -316,6 +316,5 @@ def read_record(raw: bytes, name: str) -> Record:
 
 
 def attachment_name(key: str, content: bytes) -> str:
-    """Return the file name of predictions: the key of their record and the hash of their
-    content."""
+    """Return the file name of predictions, from their record's key and their own hash."""
     return f"{key[:_DIGITS]}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.parquet"
