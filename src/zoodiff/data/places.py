@@ -166,8 +166,7 @@ def opened(place: Place) -> BinaryIO:
 
 
 def content_of(place: Place, most: int) -> bytes:
-    """Read a whole file; raise OSError if it has more than ``most`` bytes or is not a regular
-    file."""
+    """Read a whole regular file; raise OSError for others and above ``most`` bytes."""
     if isinstance(place, Path):
         return bounded.read_bytes(place, most)
     content = part_of(place, 0, most + 1)  # one request: the size would be a second

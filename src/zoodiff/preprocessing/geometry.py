@@ -52,8 +52,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Steps:
-    """The operations of a geometry on an image of one size. Boxes are (top, left, rows,
-    columns)."""
+    """A geometry applied to one image size. Boxes are (top, left, rows, columns)."""
 
     before: tuple[int, int, int, int] | None
     """Part of the image that is taken before resizing; None for all of it."""

@@ -17,8 +17,7 @@ _OPEN = 4
 
 @dataclass(frozen=True)
 class Cell:
-    """A value; ``letter`` names its group, ``differs`` marks values other than the most
-    frequent."""
+    """A value; ``letter`` names its group, ``differs`` marks all but the most frequent."""
 
     text: str
     letter: str
