@@ -44,7 +44,7 @@ class AccuracyOptions:
         str | None,
         typer.Option(
             "--data-labels",
-            help="What the numbers of the data set mean, where it does not say; imagenet without.",
+            help="Label space of the data set's class indices [default: imagenet].",
         ),
     ] = None
     split: Annotated[
@@ -57,7 +57,7 @@ class AccuracyOptions:
         float | None,
         typer.Option(
             "--decide",
-            help="Stop when every pair is known to differ by more or less points.",
+            help="Stop when every pair is known to differ by more or less than this many points.",
             min=0,
         ),
     ] = None
@@ -74,7 +74,7 @@ class AccuracyOptions:
         bool,
         typer.Option(
             "--infer-preprocessing",
-            help="Try the usual preprocessings first, and use what fits where nothing is said.",
+            help="Try the usual preprocessings; use the best fit for unpublished fields.",
         ),
     ] = False
     explain: Annotated[
@@ -84,7 +84,7 @@ class AccuracyOptions:
         Path | None,
         typer.Option(
             "--evidence",
-            help="Write a folder for a bug report: an image, both answers, a script.",
+            help="Write a minimal reproducer: an image, both predictions, a script.",
         ),
     ] = None
     pipelines: Annotated[

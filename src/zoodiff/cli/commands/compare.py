@@ -20,7 +20,7 @@ class CompareOptions:
         list[str],
         typer.Argument(
             metavar="ARCH|ENTRY...",
-            help="An architecture (resnet50), or two entries or more (zoo:model, files).",
+            help="An architecture (resnet50), or two or more entries (zoo:model, files).",
             autocompletion=complete_architecture,
         ),
     ]

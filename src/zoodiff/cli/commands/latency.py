@@ -30,7 +30,7 @@ class LatencyOptions:
         list[str],
         typer.Option(
             "--mode",
-            help="Execution mode: MODE, ZOO=MODE or ENTRY=MODE. Twice for an entry: both.",
+            help="Execution mode: MODE, ZOO=MODE or ENTRY=MODE (repeat).",
         ),
     ] = field(default_factory=list)
     pause: Annotated[
@@ -73,7 +73,7 @@ class LatencyOptions:
         bool,
         typer.Option(
             "--why/--no-why",
-            help="Take ratios apart: the same networks in one reference runtime, layer by layer.",
+            help="Decompose ratios: time the networks in a reference runtime, layer by layer.",
         ),
     ] = True
     cold: Annotated[

@@ -30,8 +30,7 @@ class ListOptions:
         bool,
         typer.Option(
             "--by-fingerprint",
-            help="Build every network and group those that are one, whatever their names "
-            "(minutes).",
+            help="Build every network and group equal ones (minutes).",
         ),
     ] = False
     worker_seconds: WorkerSeconds = SECONDS

@@ -15,7 +15,7 @@ _FIELDS = ("code", "name", "effect", "cause", "consequence", "advice")
 
 
 def rules(
-    code: Annotated[str, typer.Argument(help="The code of a rule; all of them without.")] = "",
+    code: Annotated[str, typer.Argument(help="The code of a rule [default: all rules].")] = "",
     json: Json = False,
 ) -> None:
     """Explain what findings mean, and what to do about them."""

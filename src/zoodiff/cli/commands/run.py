@@ -42,7 +42,7 @@ class RunOptions:
         typer.Option(
             "--jobs",
             min=1,
-            help="Tasks done at a time, latency excepted [default: 1; with ray one a processor].",
+            help="Parallel tasks, except latency [default: 1; with ray one per processor].",
         ),
     ] = None
     engine: Annotated[
@@ -51,7 +51,7 @@ class RunOptions:
     address: Annotated[
         str | None,
         typer.Option(
-            "--address", help="Address of a Ray cluster [default: one is started for the run]."
+            "--address", help="Address of a Ray cluster [default: start one for the run]."
         ),
     ] = None
     worker_seconds: WorkerSeconds = SECONDS

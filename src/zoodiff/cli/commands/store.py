@@ -14,7 +14,7 @@ from zoodiff.cli.render.console import Json, print_json, print_line
 store = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Verify, tidy up, export and import the results folder.",
+    help="Verify, clean up, export and import the results folder.",
 )
 
 
@@ -62,7 +62,7 @@ class CollectOptions:
         bool,
         typer.Option(
             "--unnamed",
-            help="Also remove records that no run names: replaced ones, and those of commands.",
+            help="Also remove records that no run lists.",
         ),
     ] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go.")] = False

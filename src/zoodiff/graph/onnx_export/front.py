@@ -152,8 +152,7 @@ class _Work:
         return wanted
 
     def _shifted(self, node: Node, rank: int) -> Node:
-        """Return the node with its axes shifted by one; raise MeasurementError if that is
-        unknown."""
+        """Return the node with its axes shifted by one; raise MeasurementError if unknown."""
         a: dict[str, Any] = dict(node.attributes)
         parameters = node.parameters
         if "equation" in a or a.get("flattened") or a.get("transA"):

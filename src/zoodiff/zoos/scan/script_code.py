@@ -151,8 +151,7 @@ def _class_of_annotation(annotation: ast.expr | None) -> str:
 
 
 def _plain(name: str, line: int) -> str:
-    """Return whether a name is a valid attribute name for PyTorch, which pastes it between
-    quotes."""
+    """Return whether a name is a valid attribute name for PyTorch."""
     if not (name.isascii() and name.isprintable()) or any(mark in name for mark in "\"'\\"):
         raise NotTorchScriptError(f"line {line} names an attribute {name!a}")
     return name
