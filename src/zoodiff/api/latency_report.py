@@ -119,7 +119,7 @@ def latency(
     step: Step = lambda what, done, of: None,
     **options: Any,
 ) -> LatencyReport:
-    """Time entries against each other in fresh processes, and attribute the ratios.
+    """Time entries in fresh processes, compare them and attribute the ratios.
 
     Takes a ``LatencyRequest``, or the entries and its other fields by keyword. The records go into
     the results folder. Raises UsageError for an invalid reference or mode and for entries that are

@@ -1,4 +1,4 @@
-"""``zoodiff accuracy``: entries on the same labelled images, beside their claims and each other."""
+"""``zoodiff accuracy``: compare the accuracy of entries on the same images."""
 
 from __future__ import annotations
 

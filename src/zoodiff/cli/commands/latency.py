@@ -1,4 +1,4 @@
-"""``zoodiff latency``: entries timed against each other, and why they differ."""
+"""``zoodiff latency``: compare the latency of entries and explain the ratios."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``zoodiff rules``: what each finding means."""
+"""``zoodiff rules``: explain findings."""
 
 from __future__ import annotations
 

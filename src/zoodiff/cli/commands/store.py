@@ -122,7 +122,7 @@ def import_(
     results: Results = "results",
     json: Json = False,
 ) -> None:
-    """Verify a file of results, and add what the results folder does not have.
+    """Verify a bundle, and add the files that the results folder lacks.
 
     Nothing is written unless all of the file is sound, and nothing is ever replaced.
     """

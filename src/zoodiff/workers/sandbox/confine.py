@@ -194,7 +194,7 @@ def _readable() -> list[str]:
 
 
 def landlock(writable: str) -> str:
-    """Forbid to write anywhere else, to use devices and TCP and to signal others.
+    """Forbid writing elsewhere, devices, TCP and signals to other processes.
 
     Returns what is missing, the empty string where it is in force. Reading of files stays allowed:
     where a framework reads its own files from cannot be known.
