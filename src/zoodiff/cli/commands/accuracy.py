@@ -36,9 +36,7 @@ class AccuracyOptions:
     ] = None
     labels: Annotated[
         str | None,
-        typer.Option(
-            "--labels", help="Label space of files that say nothing: a name, or one class a line."
-        ),
+        typer.Option("--labels", help="Label space of files without metadata: a name or a file."),
     ] = None
     data_labels: Annotated[
         str | None,
@@ -48,10 +46,10 @@ class AccuracyOptions:
         ),
     ] = None
     split: Annotated[
-        str, typer.Option("--split", help="Word in the names of the shards to take.")
+        str, typer.Option("--split", help="Word in the names of the shards to use.")
     ] = ""
     limit: Annotated[
-        int | None, typer.Option("--limit", help="Take so many images, drawn by --seed.", min=1)
+        int | None, typer.Option("--limit", help="Number of random images, drawn by --seed.", min=1)
     ] = None
     decide: Annotated[
         float | None,
@@ -62,7 +60,8 @@ class AccuracyOptions:
         ),
     ] = None
     within: Annotated[
-        float, typer.Option("--within", help="Points within which entries are the same.", min=0)
+        float,
+        typer.Option("--within", help="Points within which entries count as the same.", min=0),
     ] = 0.5
     preprocessing: Annotated[
         list[str],
@@ -78,7 +77,7 @@ class AccuracyOptions:
         ),
     ] = False
     explain: Annotated[
-        bool, typer.Option("--explain", help="Take differences apart: one factor at a time.")
+        bool, typer.Option("--explain", help="Decompose differences, factor by factor.")
     ] = False
     evidence: Annotated[
         Path | None,
@@ -95,13 +94,13 @@ class AccuracyOptions:
             min=1,
         ),
     ] = None
-    batch: Annotated[int, typer.Option("--batch", help="Images of one inference.", min=1)] = 16
+    batch: Annotated[int, typer.Option("--batch", help="Images per inference.", min=1)] = 16
     seed: Annotated[int, typer.Option("--seed", help="For random weights and --limit.")] = 0
     max_bad: Annotated[
         float, typer.Option("--max-bad", help="Percent of images that may be damaged.", min=0)
     ] = 1.0
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Measure again what the results folder has.")
+        bool, typer.Option("--fresh", help="Measure again, ignoring the results folder.")
     ] = False
     allow_code: AllowCode = None
     results: Results = "results"

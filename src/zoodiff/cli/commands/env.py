@@ -51,7 +51,7 @@ def create(
 
 @env.command("list")
 def list_environments(json: Json = False) -> None:
-    """List the environments that zoos ask for, and whether they are made."""
+    """List the environments of zoos, and whether they exist."""
     from zoodiff.api.zoos import environments
 
     states = environments()

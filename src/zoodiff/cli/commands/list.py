@@ -24,7 +24,7 @@ class ListOptions:
         typer.Option("--zoo", help="Only these zoos (repeat).", autocompletion=complete_zoo),
     ] = None
     shared: Annotated[
-        bool, typer.Option("--shared", help="Only architectures that two zoos or more have.")
+        bool, typer.Option("--shared", help="Only architectures of two or more zoos.")
     ] = False
     by_fingerprint: Annotated[
         bool,

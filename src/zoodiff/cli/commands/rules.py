@@ -18,7 +18,7 @@ def rules(
     code: Annotated[str, typer.Argument(help="The code of a rule [default: all rules].")] = "",
     json: Json = False,
 ) -> None:
-    """Explain what findings mean, and what to do about them."""
+    """Explain findings: cause, effect, advice."""
     from zoodiff.api.rules import all_rules, find_rule
 
     chosen = [find_rule(code)] if code else all_rules()

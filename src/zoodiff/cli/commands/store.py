@@ -20,7 +20,7 @@ store = typer.Typer(
 
 @store.command("verify")
 def verify(results: Results = "results", json: Json = False) -> None:
-    """Read everything in the results folder and name what is damaged, missing or edited.
+    """Verify every file in the results folder; list damaged, missing and edited ones.
 
     Changes nothing. Exit code 1 where anything is.
     """
@@ -56,7 +56,7 @@ class CollectOptions:
 
     results: Results = "results"
     older: Annotated[
-        str, typer.Option("--older-than", help="Age from which things go: 90s, 30m, 12h, 7d.")
+        str, typer.Option("--older-than", help="Age of the files to remove: 90s, 30m, 12h, 7d.")
     ] = "7d"
     unnamed: Annotated[
         bool,
@@ -65,14 +65,14 @@ class CollectOptions:
             help="Also remove records that no run lists.",
         ),
     ] = False
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed.")] = False
     json: Json = False
 
 
 @store.command("gc")
 @takes_options
 def collect(options: CollectOptions) -> None:
-    """Remove what no run needs: temporary files, unfinished parts, what was set aside."""
+    """Remove leftovers: temporary files, unfinished checkpoints, damaged files."""
     from zoodiff.api.storage import collect_waste
 
     gone = collect_waste(

@@ -14,7 +14,7 @@ _RIGHT = "right"
 
 
 def print_cold(found: Sequence[Cold]) -> None:
-    """Print where the seconds of each cold start went, and what memory it took."""
+    """Print the stages and the memory of each cold start."""
     from zoodiff.api.latency_values import STAGES
 
     rows = [
