@@ -14,7 +14,7 @@ from zoodiff.text import visible
 
 
 class ZoodiffError(Exception):
-    """Something that the user can mend; the message says how."""
+    """An error that the user can correct; the message says how."""
 
     exit_code = 2
 
@@ -45,7 +45,7 @@ class MissingFrameworkError(ZoodiffError):
 
 
 class MeasurementError(ZoodiffError):
-    """One measurement could not be made; others go on."""
+    """A measurement failed; the others continue."""
 
     exit_code = 3
 
@@ -71,4 +71,4 @@ class RefusedError(MeasurementError):
 
 
 class ImageError(MeasurementError):
-    """Data that is no whole image, or none that a library can decode; others go on."""
+    """An image that cannot be decoded; the others are still measured."""

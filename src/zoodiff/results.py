@@ -1,4 +1,4 @@
-"""Values that results are made of: intervals, discrepancies, mismatches, controls.
+"""Shared result types: intervals, discrepancies, mismatches, controls.
 
 A leaf: records, claims, latency, accuracy and reports all pass these on.
 """

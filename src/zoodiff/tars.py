@@ -34,7 +34,7 @@ class Bounded:
         self._left = LARGEST_HEADER
 
     def read(self, size: int = -1) -> bytes:
-        """At most so many bytes; raises ReadError for more than any header has."""
+        """Read at most this many bytes; raise ReadError above the size of a header."""
         left = max(self._size - self._file.tell(), 0)
         wanted = left if size is None or size < 0 else min(size, left)
         self._left -= wanted
@@ -47,7 +47,7 @@ class Bounded:
 
 
 def members(file: BinaryIO, size: int, most: int = MOST_MEMBERS) -> Iterator[tarfile.TarInfo]:
-    """The members of an archive of ``size`` bytes one after the other; none of them is kept.
+    """Yield the members of an archive of ``size`` bytes without keeping them.
 
     Raises ReadError for more than ``most`` of them, for headers that are too large and for files
     with holes in them, and the other errors of ``tarfile`` for what is no archive.
@@ -75,7 +75,7 @@ def members(file: BinaryIO, size: int, most: int = MOST_MEMBERS) -> Iterator[tar
 
 
 def content(file: BinaryIO, member: tarfile.TarInfo, most: int) -> bytes:
-    """The bytes of a member; raises ReadError where they are more than ``most`` or not there."""
+    """Return the bytes of a member; raise ReadError if it is missing or above ``most`` bytes."""
     if member.size > most:
         raise tarfile.ReadError(f"{member.name[:200]!r} has {member.size:,} bytes")
     before = file.tell()

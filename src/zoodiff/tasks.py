@@ -1,4 +1,4 @@
-"""A task of a study, and an entry as plain data for engines that measure in other processes."""
+"""A task of a study, and an entry as plain data for other processes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Finished:
 
 
 def of_entry(entry: Entry) -> dict[str, Any]:
-    """An entry by its name; of a file also where it lies, whatever folder one is in."""
+    """Name an entry; for a file, include its absolute path."""
     plain: dict[str, Any] = {"ref": str(entry.ref), "installed": installed_versions(entry)}
     if isinstance(entry, FileEntry):
         plain |= {"path": entry.model.name, "named": entry.named, "random": entry.weights is None}

@@ -88,7 +88,7 @@ def _escape(character: str) -> str:
 
 
 def shortened(text: str, most: int | None) -> str:
-    """Text of at most so many characters: the middle gives way, since both ends say something.
+    """Shorten a text to at most this many characters by removing its middle.
 
     >>> shortened("0123456789", 6)
     '0123…9'
@@ -143,7 +143,7 @@ def markdown(text: object, *, most: int | None = LONGEST) -> str:
 
 
 def markdown_code(text: object, *, most: int | None = LONGEST) -> str:
-    r"""A name as Markdown's code, fit for a table's cell; as plain text where it holds ` or |.
+    r"""Format a name as Markdown code for a table cell; as plain text if it contains ` or |.
 
     >>> markdown_code("zoo:net@v1"), markdown_code("a|b")
     ('`zoo:net@v1`', 'a\\|b')

@@ -247,7 +247,7 @@ def test_images_of_one_pixel_are_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.onnx
-def test_guards_name_what_is_doubtful(tmp_path: Path) -> None:
+def test_implausible_accuracies_fail_their_checks(tmp_path: Path) -> None:
     data = painted(tmp_path / "data", each=30)
     outcome, _ = run(tmp_path, data, network(tmp_path / "a.onnx", (1, 2, 3, 0)))
     values = outcome.records[0].values

@@ -26,7 +26,7 @@ _LARGEST = 32 << 20
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What all entries said to some images."""
+    """Predictions of all entries for some images."""
 
     number: int
     images: Sequence[int]

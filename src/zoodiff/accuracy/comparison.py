@@ -1,4 +1,4 @@
-"""Entries that saw the same images: each beside its claim, and every pair of them."""
+"""Compare entries on the same images: each with its claim, and every pair."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Flip:
-    """An image that one of two entries gets right and the other wrong."""
+    """An image that only one of two entries predicts correctly."""
 
     image: int
     """Its number in the data set."""
@@ -112,7 +112,7 @@ class Comparison:
 def compare(
     records: Sequence[Record], store: Store, *, within: float = WITHIN, examples: int = 5
 ) -> Comparison:
-    """Compare entries on what they said of the same images.
+    """Compare entries by their predictions for the same images.
 
     Raises MeasurementError where predictions are damaged, and where two entries saw no image in
     common.

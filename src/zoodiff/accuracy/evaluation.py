@@ -1,4 +1,4 @@
-"""What came of a pass over a data set, put together from its parts."""
+"""The result of a pass over a data set, collected from its checkpoints."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Repeated:
 
 @dataclass
 class Evaluation:
-    """What came of a pass. Rows are images in the data set's order, less those left out."""
+    """The result of a pass. Rows are the decoded images in the order of the data set."""
 
     images: NDArray[np.int64]
     """(n,), numbers of the images that all entries saw."""
@@ -78,7 +78,7 @@ def collect(
     failed: Mapping[str, str],
     seconds: float,
 ) -> Evaluation:
-    """All parts of a data set as one; ``failed`` says why some are not in each of them.
+    """Collect all checkpoints of a pass; ``failed`` has the reasons of missing entries.
 
     Versions, weights and repeated images are what the parts say, whoever made them.
     """

@@ -87,7 +87,7 @@ class Evaluator:
         self._done = self._decoding_pipelines = 0
 
     def run(self) -> Evaluation:
-        """Do what is missing and return all of it.
+        """Evaluate the missing images and return the whole result.
 
         An entry whose worker fails is left out with the reason. Raises MeasurementError where
         no entry is left, and what a thread raised.

@@ -1,4 +1,4 @@
-"""What an entry's network does to its pixels by itself, read off its graph."""
+"""Read the input stage of an entry's network from its graph."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from zoodiff.zoos.registry import Entry
 
 
 def input_stage_of(engine: WorkerPool, entry: Entry) -> InputStage:
-    """The input stage of an entry's network; stored values are read where the weights can be had.
+    """Return the input stage of an entry's network, with stored values if the weights are
+    available.
 
     Raises MeasurementError where the entry cannot be described, or takes no single image.
     """
@@ -36,7 +37,7 @@ def input_stage_of(engine: WorkerPool, entry: Entry) -> InputStage:
 
 
 def with_input_stage(engine: WorkerPool, one: EvaluatedEntry) -> EvaluatedEntry:
-    """An entry with its network's input stage, where it can be read."""
+    """Return the entry with the input stage of its network, if it can be read."""
     try:
         return replace(one, input_stage=input_stage_of(engine, one.entry))
     except ZoodiffError:

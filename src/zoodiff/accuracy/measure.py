@@ -1,4 +1,4 @@
-"""Accuracy on a data set of images: evaluate what is missing, record it, and guard it."""
+"""Measure accuracy on a data set of images: evaluate, check plausibility, record."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BAD_PERCENT = 1.0
 
 @dataclass(frozen=True)
 class Settings:
-    """How a pass is made; none of it but ``limit`` and ``seed`` changes the result."""
+    """Settings of a pass; only ``limit`` and ``seed`` change the result."""
 
     pipelines: int = 1
     batch: int = 16
@@ -52,7 +52,7 @@ class Settings:
 
 
 class Judge:
-    """Looks at pairs of entries as parts come in, and says when all are decided."""
+    """Tests pairs of entries as checkpoints come in, and says when every pair is decided."""
 
     def __init__(self, names: Sequence[str], points: float) -> None:
         self._pairs = list(combinations(names, 2))
@@ -91,7 +91,7 @@ def pair_level(pairs: int) -> float:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Records in the order of the entries, and what a user should know."""
+    """Records in the order of the entries, with failures and images left out."""
 
     records: tuple[Record, ...]
     failures: tuple[Failure, ...]
@@ -115,7 +115,7 @@ def measure(
     settings: Settings,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Outcome:
-    """Accuracy of all entries on the images; what the store has is not measured again.
+    """Measure the accuracy of all entries on the images; reuse stored records.
 
     Raises UsageError for entries that are named twice and images without labels, MeasurementError
     where too many images are damaged or no entry could be run.
@@ -147,7 +147,7 @@ def measure(
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """A pass over a data set before anything is looked up."""
+    """A planned pass over a data set: entries, record keys, images."""
 
     subjects: tuple[EvaluatedEntry, ...]
     keys: dict[str, str]
@@ -170,21 +170,21 @@ class EvaluationPlan:
 
 @dataclass(frozen=True)
 class PendingEvaluation:
-    """A pass over a data set, and what of it the store has."""
+    """A planned pass with the records that the store has and the missing entries."""
 
     plan: EvaluationPlan
     known: dict[str, Record]
     missing: tuple[EvaluatedEntry, ...]
 
     def parts(self, store: Store) -> Parts:
-        """Where what is finished of it lies."""
+        """The checkpoints of this pass."""
         return Parts(store.files, f"unfinished/{self.plan.folder}")
 
 
 def prepare(
     subjects: Sequence[EvaluatedEntry], images: ImageSet, settings: Settings
 ) -> EvaluationPlan:
-    """What a pass asks for; raises UsageError as ``measure`` does."""
+    """Return the plan of a pass; raise UsageError as ``measure`` does."""
     names = Counter(one.name for one in subjects)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
@@ -199,7 +199,7 @@ def prepare(
 
 
 def find_pending(plan: EvaluationPlan, store: Store, settings: Settings) -> PendingEvaluation:
-    """What is missing; whoever asks holds the lease, so that nobody else is at work on it."""
+    """Return the entries without a record; the caller must hold the lease of the pass."""
     known = {} if settings.fresh else _known(store, plan.keys)
     if settings.decide is not None and len(known) < len(plan.keys):
         known = {}  # how many images are needed depends on all entries
@@ -215,7 +215,7 @@ def finish(
     found: Evaluation | None,
     begun: str = "",
 ) -> Outcome:
-    """Record what was found, and remove the parts; ``found`` is None where nothing was missing.
+    """Store the records and remove the checkpoints; ``found`` is None if all records existed.
 
     Raises MeasurementError where too many images are damaged.
     """

@@ -21,7 +21,7 @@ TOP = 5
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """One entry's answers, one row an image. Classes are those of the data set."""
+    """Predictions of one entry, one row per image. Classes are those of the data set."""
 
     classes: NDArray[np.int32]
     """(images, up to 5), best first; -1 for a class that the data set does not have."""
@@ -42,7 +42,7 @@ class Predictions:
         return found
 
     def hits(self, top: int) -> NDArray[np.bool_]:
-        """(images,), whether the true class is among the ``top`` best."""
+        """Return whether the true class is among the ``top`` best, shape (images,)."""
         found: NDArray[np.bool_] = (self.rank >= 1) & (self.rank <= top)
         return found
 
@@ -118,7 +118,7 @@ def probabilities(outputs: NDArray[Any]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """Predictions with what they are of, one row an image."""
+    """Predictions with image numbers, labels and keys, one row per image."""
 
     found: Predictions
     images: NDArray[np.int32]
@@ -129,7 +129,7 @@ class Stored:
 
 
 def to_parquet(stored: Stored) -> bytes:
-    """One row an image: number, key, label, classes, probabilities, rank, margin."""
+    """Write one row per image: number, key, label, classes, probabilities, rank, margin."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -33,7 +33,7 @@ class Recipe(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """What the outputs of an entry are said to mean."""
+    """The meaning of an entry's outputs."""
 
     name: str
     """Of the label space."""
@@ -73,7 +73,7 @@ class Trials:
         return self._one.spec
 
     def right(self, recipes: Sequence[Recipe]) -> list[NDArray[np.bool_]]:
-        """(images,), whether the best class is the label, for each recipe."""
+        """Return per recipe whether the best class is the label, shape (images,)."""
         found = self([one.spec for one in recipes])
         return [
             answers.argmax(1) == self._targets(one.label_mapping)
@@ -82,19 +82,19 @@ class Trials:
 
     @property
     def meaning(self) -> Meaning | None:
-        """What its outputs are said to mean."""
+        """The meaning of the entry's outputs."""
         (answers,) = self([self._one.spec])
         return Meaning(self._one.labels.name, answers.shape[1], self.label_mapping)
 
     @property
     def label_mapping(self) -> NDArray[np.int64]:
-        """The output that means each class of the data set; -1 for none."""
+        """For each class of the data set, the index of the output; -1 for none."""
         (answers,) = self([self._one.spec])
         return label_mapping_of(self._one, self._images, answers.shape[1])
 
     @property
     def space(self) -> LabelSpace:
-        """What its outputs mean; raises MeasurementError where that is not known."""
+        """The label space of its outputs; raises MeasurementError if unknown."""
         (answers,) = self([self._one.spec])
         return space_of(self._one, self._images, answers.shape[1])
 
@@ -108,7 +108,7 @@ class Trials:
 
     @property
     def runs(self) -> int:
-        """How many preprocessings were run."""
+        """The number of preprocessings that were run."""
         return len(self._known)
 
     def __call__(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.float64]]:

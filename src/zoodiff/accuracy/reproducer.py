@@ -1,4 +1,4 @@
-"""A folder that shows a difference of two entries to somebody who has no zoodiff.
+"""Write a minimal reproducer of a difference that runs without zoodiff.
 
 It holds one image, what each network was fed and what it answered, the versions, and a script that
 repeats it with the zoos' own libraries alone. It can be attached to a bug report.

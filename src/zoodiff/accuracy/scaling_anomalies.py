@@ -39,7 +39,7 @@ class Inversion(NamedTuple):
 
 
 def member(architecture: str) -> Member | None:
-    """Where a name belongs; None where it says no size.
+    """Return family and size from a model's name; None if it has no size.
 
     >>> member("resnet50"), member("efficientnet_b3")
     (Member(family='resnet*', size=50.0), Member(family='efficientnet_b*', size=3.0))

@@ -42,7 +42,7 @@ _SHARDS_A_SLOT = 4
 
 
 class ImagePass:
-    """One pass over a data set, from what is missing to its records."""
+    """A pass over a data set as jobs of a study: shards, checkpoints, records."""
 
     def __init__(self, task: Task, store: Store, limits: Limits | None, *, fresh: bool) -> None:
         """Open the data set and name what is asked.
@@ -79,17 +79,17 @@ class ImagePass:
 
     @property
     def lease(self) -> str | None:
-        """What is to be held while the pass is made; None where no entry can take part."""
+        """Return the lease of the pass; None if no entry can be evaluated."""
         return self._asked.lease if self._asked else None
 
     def find_pending(self) -> bool:
-        """See what is missing; whether anything is. The lease is held."""
+        """Look up the missing images; return whether there are any. Requires the lease."""
         if self._asked is not None:
             self._pending = passes.find_pending(self._asked, self._store, self._settings)
         return self._pending is not None and bool(self._pending.missing)
 
     def jobs(self, name: str, slots: int, pipelines: int) -> list[Job]:
-        """The shards of what is missing, for so many slots of so many cores each."""
+        """Return the missing shards as jobs for this many slots and cores."""
         assert self._pending is not None
         numbers = self._pending.plan.numbers
         lacking = self._lacking()
@@ -128,7 +128,7 @@ class ImagePass:
         return found
 
     def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
-        """Keep a part that came in; return the images done, and of how many."""
+        """Keep a received checkpoint; return the number of finished images and the total."""
         assert self._pending is not None
         parts = self._pending.parts(self._store)
         part = from_bytes(data["number"], data["part"])
@@ -223,7 +223,7 @@ class _Sent:
 def do_shard(
     pool: WorkerPool, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
 ) -> dict[str, Any]:
-    """Evaluate a shard in a slot; its parts are told of one by one.
+    """Evaluate a shard in a slot; report each checkpoint when it is finished.
 
     Raises MeasurementError where no entry can be run, or where the data set is another one here.
     """

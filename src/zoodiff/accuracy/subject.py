@@ -1,4 +1,4 @@
-"""Who takes part in an evaluation: entries with a complete preprocessing."""
+"""Entries to evaluate, with complete preprocessing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from zoodiff.zoos.files.sidecar import specification
 
 @dataclass(frozen=True)
 class EvaluatedEntry:
-    """An entry, how its images are prepared, and what its outputs mean."""
+    """An entry with complete preprocessing and label space."""
 
     entry: Entry
     spec: Preprocessing
@@ -93,7 +93,7 @@ def _own_size(engine: WorkerPool, entry: FileEntry) -> tuple[int, int]:
 
 
 def changes_of(texts: Sequence[str]) -> dict[str, Any]:
-    """Fields of a preprocessing from ``field=value``; raise UsageError for others.
+    """Parse ``field=value`` texts into preprocessing fields; raise UsageError if one is invalid.
 
     >>> changes_of(["interpolation=bicubic", "mean=0.5,0.5,0.5", "resize=256", "antialias=false"])
     {'interpolation': 'bicubic', 'mean': (0.5, 0.5, 0.5), 'resize': 256, 'antialias': False}
@@ -120,7 +120,7 @@ def _value(text: str) -> Any:
 
 
 def to_plain(one: EvaluatedEntry) -> dict[str, Any]:
-    """An entry of a pass over images; what its network does by itself is not needed there."""
+    """Return the entry as plain values for a job, without its input stage."""
     return {
         "entry": of_entry(one.entry),
         "spec": one.spec.to_dict(),
@@ -130,7 +130,7 @@ def to_plain(one: EvaluatedEntry) -> dict[str, Any]:
 
 
 def from_plain(plain: Mapping[str, Any]) -> EvaluatedEntry:
-    """The entry; raises as ``entry_of`` does."""
+    """Return the entry from plain values; raise as ``entry_of`` does."""
     labels = {**plain["labels"], "names": tuple(plain["labels"]["names"])}
     return EvaluatedEntry(
         entry_of(plain["entry"]),

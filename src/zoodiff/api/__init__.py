@@ -193,7 +193,7 @@ def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tup
 
 
 def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff, WeightsDiff]:
-    """The diff of two entries, and whether they hold the same weights.
+    """Return the diff of two entries and the comparison of their weights.
 
     Raises UsageError for an invalid reference, WeightsUnavailableError where weights cannot be
     had, MeasurementError where an entry cannot be built or gives no weights.

@@ -69,7 +69,7 @@ class AccuracyRequest:
 
 @dataclass(frozen=True)
 class AccuracyReport:
-    """What was measured and found out; without labels there is an agreement, else a comparison."""
+    """Result of an accuracy request: a comparison, or an agreement for images without labels."""
 
     images: ImageSet
     outcome: Outcome | None = None
@@ -106,7 +106,7 @@ class AccuracyReport:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was asked for could be done."""
+        """Whether every requested measurement succeeded."""
         failed = bool(self.agreement and self.agreement.failed)
         return not (failed or self.failures or self.problems)
 

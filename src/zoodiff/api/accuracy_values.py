@@ -1,4 +1,4 @@
-"""The values that an ``AccuracyReport`` is made of."""
+"""The parts of an ``AccuracyReport``."""
 
 from __future__ import annotations
 

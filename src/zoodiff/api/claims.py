@@ -1,4 +1,4 @@
-"""What zoos publish about their networks."""
+"""Claims of zoos about their networks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SelectedClaims:
 
 @dataclass(frozen=True)
 class ClaimSpread:
-    """How far the claims about one architecture lie apart."""
+    """The differences between the claims about one architecture."""
 
     architecture: str
     zoos: tuple[str, ...]
@@ -89,7 +89,7 @@ def select_claims(request: ClaimsRequest | str) -> SelectedClaims:
 
 
 def claim_spreads(request: ClaimsRequest | None = None) -> list[ClaimSpread]:
-    """Return, for each architecture, the zoos that claim something and how far they lie apart.
+    """Return per architecture the zoos with claims and the differences between them.
 
     Raises ClaimsError for a field that is not valid.
     """

@@ -81,7 +81,7 @@ class DiffReport:
 
     @property
     def same_function(self) -> bool | None:
-        """Whether the two compute the same; None where that is not decided."""
+        """Whether the two compute the same function; None if undecided."""
         return self.answer.same_function
 
     @property
@@ -118,7 +118,7 @@ class DiffReport:
         return bool(self.answer)
 
     def exit_code(self, fail_on: FailOn | None) -> int:
-        """Return 1 where what is named differs, 3 where that is not known, else 0."""
+        """Return 1 if the named part differs, 3 if that is unknown, else 0."""
         if fail_on is None:
             return 0
         states = {

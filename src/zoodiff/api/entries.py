@@ -1,4 +1,4 @@
-"""Entries of zoos: listed, described, counted, and grouped by what their networks are."""
+"""Entries of zoos: list, describe, count, and group them by fingerprint."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class EntryFacts:
-    """What is known of an entry: its zoo's catalogue, claims, and its network unless left out."""
+    """The facts of an entry: catalogue, claims, and its network unless omitted."""
 
     entry: Entry
     claims: tuple[Claim, ...]
@@ -62,13 +62,13 @@ class EntryFacts:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """One image as the zoo states it; a batch of one where the network was built."""
+        """The input shape of one image, as the zoo publishes it; a batch of one if built."""
         shape = self.graph.inputs[0].shape if self.graph else self.entry.model.input_shape
         return tuple(shape)
 
     @property
     def layers(self) -> list[LayerRow]:
-        """The layers of the network in its own order; none where it was not built."""
+        """The layers of the network in order; empty if it was not built."""
         from zoodiff.graph.cost import macs_of
 
         graph = self.graph
@@ -289,7 +289,7 @@ def architecture_names() -> list[str]:
 
 
 def model_names(zoo: str) -> list[str]:
-    """Return the models of a zoo; raise UnknownNameError where it does not exist."""
+    """Return the models of a zoo; raise UnknownNameError if the zoo does not exist."""
     from zoodiff.zoos import registry
 
     return list(registry.models(zoo))

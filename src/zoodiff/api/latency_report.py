@@ -1,4 +1,4 @@
-"""Entries timed against each other, and why they differ."""
+"""The latency of entries, their ratios and the attribution of the ratios."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class LatencyRequest:
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """What was measured and found out; what was not asked for is empty."""
+    """Result of a latency request; parts that were not requested are empty."""
 
     outcome: Outcome
     attribution: Attribution
@@ -119,7 +119,7 @@ def latency(
     step: Step = lambda what, done, of: None,
     **options: Any,
 ) -> LatencyReport:
-    """Time entries against each other in fresh processes, and attribute the ratios.
+    """Time entries in fresh processes, compare them and attribute the ratios.
 
     Takes a ``LatencyRequest``, or the entries and its other fields by keyword. The records go into
     the results folder. Raises UsageError for an invalid reference or mode and for entries that are

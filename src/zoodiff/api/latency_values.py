@@ -1,4 +1,4 @@
-"""The values that a ``LatencyReport`` is made of."""
+"""The parts of a ``LatencyReport``."""
 
 from __future__ import annotations
 

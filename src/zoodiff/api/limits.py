@@ -1,4 +1,4 @@
-"""What workers may use, and whose code they may run."""
+"""The limits of workers, and the files whose code they may run."""
 
 from __future__ import annotations
 

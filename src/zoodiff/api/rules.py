@@ -1,4 +1,4 @@
-"""What findings mean."""
+"""Explanations of findings."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def verify_results(results: str | Path = "results") -> Verified:
-    """Read everything in a results folder and name what is damaged, missing or edited.
+    """Verify every file in a results folder; list damaged, missing and edited ones.
 
     Changes nothing. Raises UsageError where there are no results, StoreError where they cannot be
     read.
@@ -38,7 +38,7 @@ def collect_waste(
     unnamed: bool = False,
     dry_run: bool = False,
 ) -> list[Waste]:
-    """Remove what no run needs and return what went: temporary files, unfinished parts and others.
+    """Remove leftovers and return them: temporary files, unfinished checkpoints and others.
 
     ``older`` is the age from which things go, in seconds or as ``90s``, ``30m``, ``12h``, ``7d``.
     With ``unnamed`` records go too that no run names; with ``dry_run`` nothing goes. Raises
@@ -66,7 +66,7 @@ def export_results(
 
 
 def import_results(file: str | Path, results: str | Path = "results") -> Imported:
-    """Verify a file that ``export_results`` wrote, and add what the results folder does not have.
+    """Verify a bundle of ``export_results``, and add the files that the results folder lacks.
 
     Nothing is written unless all of the file is sound, and nothing is ever replaced. Raises
     StoreError otherwise.

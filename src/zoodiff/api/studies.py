@@ -39,7 +39,7 @@ _SHOWN = 100
 
 
 class Silent:
-    """An observer that says nothing."""
+    """An observer that prints nothing."""
 
     def begin(self, tasks: int, finished: int) -> None:
         """Ignore the beginning."""
@@ -87,7 +87,7 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareRequest:
-    """Architectures or entries, and what is compared beside claims and architecture."""
+    """Architectures or entries to compare, and the optional measurements."""
 
     names: tuple[str, ...]
     """Architectures (``resnet50``), references ``zoo:model@weights`` and paths of model files."""
@@ -105,7 +105,7 @@ class CompareRequest:
 
 @dataclass(frozen=True)
 class StudyRun:
-    """A study that was worked through: its result, and what was done for it."""
+    """A finished study: its result, and counts of measured and reused records."""
 
     result: StudyResult
     measured: int
@@ -118,7 +118,7 @@ class StudyRun:
 
     @property
     def complete(self) -> bool:
-        """Whether everything was measured but what was left out on purpose."""
+        """Whether every measurement succeeded, except entries omitted on purpose."""
         return all(failure.declined for failure in self.failures)
 
 
@@ -139,7 +139,7 @@ def run(
     observe: Observe = _silently,
     **options: Any,
 ) -> StudyRun:
-    """Run a study: measure what is missing, and return what was found and done.
+    """Run a study: do the missing measurements and return the result.
 
     Takes a ``RunRequest``, or the study and its other fields by keyword. A failing measurement is
     among the ``failures``. Raises StudyError for a study that cannot be run, StoreError where the
@@ -248,7 +248,7 @@ def compare_entries(
     observer: Observer | None = None,
     **options: Any,
 ) -> StudyResult:
-    """Return the result of ``compare`` alone, whose other fields are taken by keyword."""
+    """Return the result of ``compare``, whose other fields are passed by keyword."""
     return compare(names, results, limits=limits, observe=_told(observer), **options).result
 
 

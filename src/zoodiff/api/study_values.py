@@ -1,4 +1,4 @@
-"""The values that a ``StudyRun`` is made of, and the observer of a run."""
+"""The parts of a ``StudyRun``, and the observer of a run."""
 
 from __future__ import annotations
 

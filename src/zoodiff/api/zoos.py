@@ -42,7 +42,7 @@ class ZooState:
 
 @dataclass(frozen=True)
 class ZoosReport:
-    """All zoos, and what protects the machine from model files."""
+    """All zoos, and the protections against model files."""
 
     zoos: tuple[ZooState, ...]
     broken: Mapping[str, str]
@@ -62,7 +62,7 @@ class ZoosReport:
 
 @dataclass(frozen=True)
 class EnvironmentState:
-    """A virtual environment that zoos ask for, and its Python where it is made."""
+    """A virtual environment that zoos need, and its interpreter if it exists."""
 
     environment: Environment
     zoos: tuple[str, ...]
@@ -86,7 +86,7 @@ def zoo_names() -> list[str]:
 
 
 def zoos_report() -> ZoosReport:
-    """Return the zoos, the versions of their frameworks, what is missing, and the protections.
+    """Return the zoos, their versions, missing packages, and the protections.
 
     Each protection is tried by a process of its own.
     """
@@ -114,7 +114,7 @@ def zoos_report() -> ZoosReport:
 
 
 def environments() -> list[EnvironmentState]:
-    """Return the virtual environments that zoos ask for, made or not."""
+    """Return the virtual environments that zoos need, existing or not."""
     from zoodiff.workers import environments as virtual
     from zoodiff.zoos import registry
 
@@ -130,7 +130,7 @@ def environments() -> list[EnvironmentState]:
 
 
 def find_environment(name: str) -> EnvironmentState:
-    """Return an environment by its name; raise UnknownNameError where no zoo asks for it."""
+    """Return an environment by its name; raise UnknownNameError if no zoo needs it."""
     from zoodiff.entry import did_you_mean
     from zoodiff.errors import UnknownNameError
 
@@ -144,7 +144,7 @@ def find_environment(name: str) -> EnvironmentState:
 def create_environment(
     name: str, *, again: bool = False, say: Callable[[str], None] = lambda line: None
 ) -> Path:
-    """Make an environment of a zoo and return its Python; ``say`` is told each line of progress.
+    """Create the environment of a zoo and return its interpreter; report progress to ``say``.
 
     One that is finished and up to date is kept unless ``again``. Raises UnknownNameError where no
     zoo asks for it, MeasurementError where its packages cannot be installed.
@@ -155,7 +155,7 @@ def create_environment(
 
 
 def remove_environment(name: str) -> bool:
-    """Delete an environment; False where it was not made.
+    """Delete an environment; return False if it does not exist.
 
     Raises UnknownNameError where no zoo asks for it.
     """

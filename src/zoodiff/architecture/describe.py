@@ -17,7 +17,7 @@ from zoodiff.zoos.registry import Entry
 def describe(
     engine: WorkerPool, entry: Entry, *, role: str = "describe", threads: int = 1
 ) -> tuple[Graph, Described]:
-    """Return the entry's graph and what its worker told with it."""
+    """Return the entry's graph and the facts that its worker reports with it."""
     worker = engine.worker(entry.worker, role, threads=threads)
     answer = worker.describe(
         entry.model.name,
@@ -52,7 +52,7 @@ def graph_of(
 
 
 def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
-    """Describe and count one entry; raise a ZoodiffError where that fails."""
+    """Describe and count one entry; raise a ZoodiffError if that fails."""
     started = now()
     graph, answer = describe(engine, entry)
     try:

@@ -1,4 +1,4 @@
-"""Reading what somebody else made, with a limit before memory or time is taken.
+"""Readers of untrusted files that enforce limits before they use memory or time.
 
 ``files`` opens regular files only and reads so many bytes of them, ``toml`` and ``json`` parse
 texts of bounded size, ``zips`` reads the directory of an archive. May import the errors only.

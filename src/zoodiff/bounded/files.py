@@ -1,4 +1,4 @@
-"""Open regular files only, and read no more of them than is asked for.
+"""Open regular files only, and read a limited number of bytes.
 
 Opening a pipe waits until somebody writes into it, reading a device may never end, and a file of a
 terabyte takes no room on the disk where it is made of zeros. So a file is opened without waiting,
@@ -49,7 +49,7 @@ class TooLargeError(_SaidError):
 
 
 def too_large(size: int | None, most: int) -> TooLargeError:
-    """The error for something of ``size`` bytes where at most ``most`` are read."""
+    """Return the error for ``size`` bytes where at most ``most`` are read."""
     has = f"it has {size:,} bytes" if size is not None else "it goes on"
     return TooLargeError(errno.EFBIG, f"{has}, and {most:,} are read at most")
 
@@ -90,18 +90,18 @@ def open_beneath(folder: Path, name: str) -> io.BufferedReader:
 
 
 def size_of(file: BinaryIO) -> int:
-    """Bytes of an open file, as its file system says."""
+    """Return the size of an open file in bytes."""
     return os.fstat(file.fileno()).st_size
 
 
 def read_bytes(path: Path | str, most: int, *, follow: bool = True) -> bytes:
-    """All of a regular file; raises TooLargeError, an OSError, where that is more than ``most``."""
+    """Read a whole regular file; raise TooLargeError, an OSError, above ``most`` bytes."""
     with open_regular(path, follow=follow) as file:
         return read_all(file, most)
 
 
 def read_all(file: BinaryIO, most: int) -> bytes:
-    """The rest of an open file; raises TooLargeError where that is more than ``most``."""
+    """Read the rest of an open file; raise TooLargeError above ``most`` bytes."""
     size = size_of(file)
     if size > most:
         raise too_large(size, most)
@@ -125,7 +125,7 @@ def read_text(path: Path | str, most: int, *, follow: bool = True) -> str:
 
 
 def lines(file: BinaryIO, most: int) -> Iterator[str]:
-    """The lines of an open UTF-8 text, without their ends, one after the other.
+    """Yield the lines of an open UTF-8 text, without line ends.
 
     Raises TooLargeError for more than ``most`` bytes, for a line of more than LONGEST_LINE
     characters and for more than MOST_LINES, UnicodeDecodeError where it is not UTF-8. Closes the
@@ -156,12 +156,12 @@ def _checked(descriptor: int) -> io.BufferedReader:
 
 
 def kind_of(mode: int) -> str:
-    """What a file of this mode is, in a word."""
+    """Return the kind of a file of this mode, in a word."""
     return next((name for test, name in _KINDS if test(mode)), "no file")
 
 
 def _explained(error: OSError, follow: bool) -> OSError:
-    """The error of opening, in the words of this module where the kernel's say little."""
+    """Return the error of opening a file, with a clearer message."""
     if error.errno == errno.ELOOP:
         why = "its links lead in a circle" if follow else "it is a link"
         return NotRegularError(errno.ELOOP, why)

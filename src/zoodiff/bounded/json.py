@@ -19,7 +19,7 @@ class TooManyError(ValueError):
 
 
 def parse(raw: bytes, *, values: int = MOST_VALUES) -> Any:
-    """The value of a JSON text; raises ValueError where it is none, TooManyError for more values.
+    """Parse a JSON text; raise ValueError if it is invalid, TooManyError above the limit of values.
 
     TooManyError too for an integer of more digits than anything is counted with: what computes with
     it later would fail.

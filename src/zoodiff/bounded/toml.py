@@ -90,7 +90,7 @@ def _check_word(text: str, start: int, end: int) -> None:
 
 
 def _end(text: str, start: int) -> int:
-    """Where a text in quotes or a comment ends that begins here."""
+    """Return the end of the quoted text or comment that begins here."""
     for begin, whole in (
         ('"""', _LONG_BASIC),
         ("'''", _LONG_LITERAL),

@@ -1,4 +1,4 @@
-"""The directory of a ZIP archive, looked at before anything is made of it.
+"""Check the directory of a ZIP archive before it is parsed.
 
 ``zipfile`` reads the whole directory and makes an object of half a kilobyte for each of its
 entries, which may be 46 bytes long. APPNOTE.TXT of PKWARE, sections 4.3.12 to 4.3.16.
@@ -37,7 +37,7 @@ class OutsideError(zipfile.BadZipFile):
 
 @dataclass(frozen=True)
 class Directory:
-    """Where the directory of an archive lies, and what its end record says of it."""
+    """The position and the declared size of an archive's directory."""
 
     offset: int
     """From the beginning of the file."""
@@ -75,7 +75,7 @@ def directory(file: IO[bytes], size: int) -> Directory:
 
 
 def names(file: IO[bytes], found: Directory) -> Iterator[str]:
-    """The names of the members, as the directory has them, one after the other.
+    """Yield the names of the members, as in the directory.
 
     Raises BadZipFile where an entry is none or there are others than the end record says,
     TooLargeError for more members or longer names than the limits.

@@ -1,4 +1,4 @@
-"""What zoos publish about their models: the catalogue, its loader, selection and ranking.
+"""Claims of zoos about their models: catalogue, loader, selection and ranking.
 
 ``data`` holds the facts, built by ``tools/build_claims.py`` and never edited by hand;
 ``catalogue`` reads them, ``selection`` says which claims a comparison takes, ``discrepancies``

@@ -23,7 +23,7 @@ DATA_SET = "ImageNet-1k validation images, one centre crop"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One row: what one zoo publishes about one set of weights of one model.
+    """A claim: everything that a zoo publishes about one set of weights of a model.
 
     None means that the zoo does not publish it. Units stand in the names or beside the fields.
     """
@@ -112,7 +112,7 @@ class Claim:
 
     @property
     def data_set(self) -> str | None:
-        """The images of the accuracy, as zoos publish it; None where none is claimed."""
+        """The data set of the published accuracy; None without one."""
         return None if self.top1_percent is None else DATA_SET
 
     def to_dict(self) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def claims_for(
 
 
 def claims_of(zoo: str, model: str) -> list[Claim]:
-    """Claims of a zoo about a model, by its own name or the entry's; none of what it has not."""
+    """Return the claims of a zoo about a model, by the zoo's or the entry's name."""
     of, *names = (_columns()[column] for column in ("zoo", "model", "entry_model"))
     rows = (row for group in _rows_by_architecture().values() for row in group)
     return [_claim(row) for row in rows if row[of] == zoo and any(row[at] == model for at in names)]

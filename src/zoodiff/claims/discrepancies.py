@@ -1,4 +1,4 @@
-"""The ranking of what zoos claim about one architecture, computed from the catalogue alone."""
+"""The ranking of the claims about one architecture, from the catalogue."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Discrepancy:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All discrepancies, largest first, and what was counted on the way."""
+    """All discrepancies, largest first, and the numbers of compared claims."""
 
     rows: tuple[Discrepancy, ...]
     offered: dict[str, tuple[str, ...]]

@@ -12,7 +12,7 @@ _CPU = re.compile(r"(?<![\w.])CPU (\d+(?:\.\d+)?) ?ms")
 
 @dataclass(frozen=True)
 class ClaimedLatency:
-    """Milliseconds on a processor, with everything else that was said of the measurement."""
+    """A published latency on a processor, with its published conditions."""
 
     zoo: str
     model: str
@@ -22,7 +22,7 @@ class ClaimedLatency:
 
 
 def cpu_milliseconds(published: str) -> float | None:
-    """The latency on a processor in a zoo's own words; None where they name none.
+    """Parse a latency on a processor from a zoo's text; None if it has none.
 
     >>> cpu_milliseconds("CPU 58.2 ms; GPU 4.6 ms per inference step (AMD EPYC)")
     58.2
@@ -33,7 +33,7 @@ def cpu_milliseconds(published: str) -> float | None:
 
 
 def of_model(zoo: str, model: str) -> list[ClaimedLatency]:
-    """What a zoo publishes of a model's latency on a processor."""
+    """Return a zoo's published latency of a model on a processor."""
     found = []
     for claim in claims_of(zoo, model):
         if claim.latency_as_published is None:

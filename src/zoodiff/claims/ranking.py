@@ -1,4 +1,4 @@
-"""What zoos claim, compared by a study's rules: the ranking, and what other rules would give."""
+"""Rank claims by a study's rules, and by alternative rules."""
 
 from __future__ import annotations
 

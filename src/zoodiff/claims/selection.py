@@ -214,7 +214,7 @@ OPTIONS = tuple(option.name for option in fields(Selection))
 
 
 def check_keys(table: Mapping[str, Any], known: Iterable[str], where: tuple[str, ...]) -> None:
-    """Raise ClaimsError for a key that is none of ``known``."""
+    """Raise ClaimsError for a key outside ``known``."""
     known = list(known)
     for key in table:
         if key not in known:

@@ -14,7 +14,7 @@ _FIGURES = ("top", "first", "last", "architectures", "entries")
 
 @dataclass(frozen=True)
 class Published:
-    """Figures of the publication that a study restates; each None where it gives none."""
+    """Figures of the publication that a study restates; None for figures that it lacks."""
 
     top: int = 10
     """Length of its list."""

@@ -1,4 +1,4 @@
-"""The command ``zoodiff``: commands, global options, and what happens to errors."""
+"""The command ``zoodiff``: commands, global options, error handling."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from zoodiff.cli.render.console import print_line, say
 
 
 class _Commands(TyperGroup):
-    """The commands; what is wrong with arguments is said by us, as they may be untrusted."""
+    """The commands; zoodiff prints errors about arguments itself, since they may be untrusted."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run a command and end the process, or return its exit code."""
@@ -99,7 +99,7 @@ def options(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Options that stand before the command."""
+    """Options before the command."""
     if debug:
         os.environ["ZOODIFF_DEBUG"] = "1"
     if require_sandbox:
@@ -130,7 +130,7 @@ _INTERRUPTED = 130
 
 
 def _failed(error: Exception) -> int:
-    """Say what happened, and return the exit code."""
+    """Print the error and return the exit code."""
     if _is_misuse(error):
         return _misused(error)
     if _debugging():
@@ -151,7 +151,7 @@ def _is_misuse(error: Exception) -> bool:
 
 
 def _misused(error: Any) -> int:
-    """Say what typer found wrong with the arguments, which may be names of untrusted files."""
+    """Print typer's error about the arguments, which may be names of untrusted files."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         for line in error.format_message().splitlines():
@@ -172,7 +172,7 @@ def _failed_in_thread(arguments: threading.ExceptHookArgs) -> None:
 
 
 def _failed_in_cleanup(arguments: Any) -> None:
-    """Python reports what destructors raise, with a traceback; no user can do anything about it."""
+    """Silence exceptions in destructors, which a user cannot act on."""
     if _debugging() and arguments.exc_value is not None:
         _trace(arguments.exc_value)
 

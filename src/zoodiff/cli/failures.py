@@ -1,4 +1,4 @@
-"""What the command says and returns for an exception: one sentence and an exit code.
+"""Map exceptions to a sentence and an exit code.
 
 A full disk, too many open files or a folder without permission is no bug of zoodiff, wherever it
 comes up. Libraries wrap such errors in errors of their own, so causes are looked through.

@@ -1,4 +1,4 @@
-"""Options as dataclasses: what Typer is told of a command that takes an instance of one.
+"""Options of commands as dataclasses, converted to Typer parameters.
 
 A command with more than four options has them as the fields of a frozen dataclass, and takes an
 instance of it. Options that several commands have are here and in ``limits``.

@@ -38,7 +38,7 @@ class Guarded(io.TextIOWrapper):
         self._is_error = is_error
 
     def write(self, text: str, /) -> int:
-        """Write text, made harmless."""
+        """Write text with control characters escaped."""
         if not isinstance(text, str):  # typer tries bytes, to know what stream this is
             raise TypeError(f"this is a stream of text, not of {type(text).__name__}")
         self._write(super(), visible(text, lines=True, most=None))
@@ -49,7 +49,7 @@ class Guarded(io.TextIOWrapper):
         self._write(self.behind, text)
 
     def flush(self) -> None:
-        """Write what is held back."""
+        """Write the buffered text."""
         with self._failing():
             super().flush()
 
@@ -76,7 +76,7 @@ class Guarded(io.TextIOWrapper):
             ) from None
 
     def _lead_nowhere(self) -> None:
-        """Drop what comes, since Python would complain once more when it closes the stream."""
+        """Discard further output, since Python would report the closed stream again."""
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())

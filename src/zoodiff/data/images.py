@@ -21,14 +21,14 @@ MOST_IMAGES = 1_500_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image: what it is called, and its class; None without a label."""
+    """An image's name and class; None without a label."""
 
     name: str
     label: int | None
 
 
 class Samples(Sequence[Sample]):
-    """Names and labels of images; a sample is made of them when it is asked for.
+    """Names and labels of images, from which samples are created on access.
 
     A million samples that were objects would take three times as much memory.
     """
@@ -55,7 +55,7 @@ class ReadImage(Protocol):
     """Reads the encoded bytes of an image by its number."""
 
     def __call__(self, number: int, most: int = LARGEST_IMAGE) -> bytes:
-        """Its bytes; raises OSError where they cannot be had, or are more than ``most``."""
+        """Read its bytes; raise OSError if that fails or above ``most`` bytes."""
         ...
 
 
@@ -98,19 +98,19 @@ class ImageSet:
 
 
 def is_image(path: Path | str) -> bool:
-    """Whether a name ends like an image's; hidden files and those that macOS adds do not count."""
+    """Return whether a name is an image's; hidden files and macOS metadata are excluded."""
     name = Path(path).name
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 class Stamp:
-    """sha256 over what a listing says, one file after the other."""
+    """Return the sha256 over a listing."""
 
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
 
     def add(self, part: object) -> None:
-        """What is said of one file."""
+        """The notes on one file."""
         self._sha256.update(repr(part).encode())
         self._sha256.update(b"\0")
 
@@ -121,7 +121,7 @@ class Stamp:
 
 
 def stamp(parts: Iterable[object]) -> str:
-    """sha256 over what a listing says."""
+    """Return the sha256 over a listing."""
     made = Stamp()
     for part in parts:
         made.add(part)

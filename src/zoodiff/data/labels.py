@@ -1,4 +1,4 @@
-"""Label spaces: what the classes of an entry's output mean, and how two of them map."""
+"""Label spaces: the classes of an entry's outputs, and the mapping between two spaces."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _KNOWN = {**BY_NAME, "imagenet": IMAGENET_1K, "imagenet-1001": IMAGENET_1001}
 
 
 def number(text: str) -> int | None:
-    """The class that a text numbers, None for any other text.
+    """Return the class index in a text, None for any other text.
 
     Python takes more characters for digits than it turns into numbers, and long numbers not at all.
 

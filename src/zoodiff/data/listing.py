@@ -1,4 +1,4 @@
-"""What lies below a folder that somebody else filled: images, and files whose names match.
+"""List an untrusted folder: images, and files with wanted names.
 
 A folder may hold millions of files, links that lead in a circle or to the root, pipes, devices,
 and folders that cannot be read. Names are kept as short texts, so that the images of ImageNet's
@@ -126,7 +126,7 @@ def _local(folder: Path, wanted: Callable[[str], bool], notes: list[str]) -> Ite
 
 
 def _entries(folder: Path, left: list[int]) -> Iterator[os.DirEntry[str]]:
-    """What lies in a folder; raises UsageError when nothing is left of what may be looked at."""
+    """List a folder; raise UsageError above the limit of files."""
     with os.scandir(folder) as entries:
         for entry in entries:
             left[0] -= 1

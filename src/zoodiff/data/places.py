@@ -1,4 +1,4 @@
-"""Where a data set lies: on this machine, or at an address that fsspec knows.
+"""The place of a data set: on this machine, or at an address of fsspec.
 
 An address, ``s3://bucket/imagenet/val``, is used like a path by the layouts: both have a name and a
 parent, list what is below them and are read whole, in parts or as a stream. Where the two differ
@@ -54,7 +54,7 @@ class Address:
 
     @property
     def parent(self) -> Address:
-        """The folder that it lies in; of the outermost one itself."""
+        """The parent folder; the root is its own parent."""
         above = posixpath.dirname(self.path.rstrip("/"))
         return self._at(above or self.path)
 
@@ -83,7 +83,7 @@ class Address:
             return bool(self.system.isfile(self.path))
 
     def is_dir(self) -> bool:
-        """Whether something lies below it."""
+        """Return whether it contains files."""
         with os_errors():
             return bool(self.system.isdir(self.path))
 
@@ -149,7 +149,7 @@ def size_of(place: Place) -> int:
 
 
 def stat_of(place: Place) -> tuple[str, int, object]:
-    """Name, size and time of change; of an object what its store tells versions apart by."""
+    """Return name, size and modification time; for an object, its version."""
     if isinstance(place, Path):
         found = place.stat()
         return place.name, found.st_size, found.st_mtime_ns
@@ -159,14 +159,14 @@ def stat_of(place: Place) -> tuple[str, int, object]:
 
 
 def opened(place: Place) -> BinaryIO:
-    """A stream of the bytes of a file; raises OSError for what is no regular file."""
+    """Open a regular file as a stream of bytes; raise OSError for any other."""
     if isinstance(place, Path):
         return bounded.open_regular(place)
     return cast(BinaryIO, place.open("rb"))
 
 
 def content_of(place: Place, most: int) -> bytes:
-    """All of a file; raises OSError where it has more than ``most`` bytes or is no regular file."""
+    """Read a whole regular file; raise OSError for others and above ``most`` bytes."""
     if isinstance(place, Path):
         return bounded.read_bytes(place, most)
     content = part_of(place, 0, most + 1)  # one request: the size would be a second
@@ -176,12 +176,12 @@ def content_of(place: Place, most: int) -> bytes:
 
 
 def lines_of(place: Place, most: int) -> Iterator[str]:
-    """The lines of a text of at most ``most`` bytes, one after the other; raises as ``lines``."""
+    """Yield the lines of a text of at most ``most`` bytes; raise as ``lines`` does."""
     return bounded.lines(opened(place), most)
 
 
 def part_of(place: Place, start: int, size: int) -> bytes:
-    """So many bytes of a file, and no others."""
+    """A file limited to a range of bytes."""
     if isinstance(place, Path):
         with bounded.open_regular(place) as file:
             file.seek(start)
@@ -191,7 +191,7 @@ def part_of(place: Place, start: int, size: int) -> bytes:
 
 
 def files_in(folder: Place, wanted: Callable[[str], bool]) -> list[Place]:
-    """The files that lie directly in a folder and whose names are wanted, by their names.
+    """Return the files directly in a folder whose names are wanted, sorted.
 
     None where there is no folder. Raises UsageError for more files than a data set has.
     """
@@ -228,7 +228,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def version_of(facts: dict[str, Any]) -> object:
-    """What an object store tells versions of an object apart by, None where it does not."""
+    """Return an object's version (etag or similar), None without one."""
     for key in ("ETag", "etag", "md5", "LastModified", "last_modified", "mtime", "created"):
         if facts.get(key) is not None:
             return str(facts[key])

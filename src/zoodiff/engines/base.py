@@ -1,4 +1,4 @@
-"""What an engine is: slots in which jobs are done, here or on other machines.
+"""The engine protocol: slots that run jobs, on this or other machines.
 
 A job is plain data, and so is what comes back. The function that does jobs is given to the engine
 when it is opened; it is called inside a slot, with the slot's own workers.
@@ -54,7 +54,7 @@ class Partial:
 
 @dataclass(frozen=True)
 class End:
-    """A job is done; ``error`` is what the work function raised, a bug."""
+    """A finished job; ``error`` is an exception of the work function, which is a bug."""
 
     data: Mapping[str, Any] = field(repr=False)
     error: BaseException | None = None
@@ -80,11 +80,11 @@ class Engine(Protocol):
     """How many a job in a slot may use."""
 
     def slots(self) -> Sequence[Slot]:
-        """All slots there are now, busy or not; raises MeasurementError where there is none."""
+        """Return all current slots, busy or free; raise MeasurementError if there is none."""
         ...
 
     def start(self, slot: Slot, job: Job, keep: Collection[Affinity]) -> None:
-        """Begin a job in a free slot, whose other workers end unless they are to be kept.
+        """Start a job in a free slot; end the slot's other workers unless they are kept.
 
         A job that is to be alone is started only when all slots of its node are free; the engine
         sees to it that nobody else gets the node either.
@@ -92,9 +92,9 @@ class Engine(Protocol):
         ...
 
     def wait(self, seconds: float) -> list[tuple[Slot, Message]]:
-        """What slots have to say, after at most so many seconds; ``End`` and ``Lost`` free one."""
+        """Return the messages of slots within this time; ``End`` and ``Lost`` free a slot."""
         ...
 
     def close(self) -> None:
-        """End all jobs, finished or not, and what was started for them."""
+        """End all jobs and the processes that were started for them."""
         ...

@@ -14,7 +14,7 @@ from zoodiff.workers.limits import Limits
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine by its name, and what it is to use."""
+    """The name of an engine and its settings."""
 
     name: str = "local"
     jobs: int | None = None

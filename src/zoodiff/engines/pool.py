@@ -52,7 +52,7 @@ class WorkerPool:
         return self._workers[key]
 
     def release(self, spec: WorkerSpec, role: str) -> None:
-        """End the workers of a spec in one role, so that their memory is free for others."""
+        """End the workers of a spec in one role to free their memory."""
         for key in [key for key in self._workers if key[:2] == (worker_name(spec), role)]:
             self._workers.pop(key).close()
 
@@ -62,7 +62,7 @@ class WorkerPool:
             self._workers.pop(key).close()
 
     def interrupt(self) -> None:
-        """Kill what runs, from another thread: the one that waits for it gets a WorkerError."""
+        """Kill the running worker from another thread; the waiting thread gets a WorkerError."""
         self._interrupted = True
         for worker in list(self._workers.values()):
             worker.interrupt()
@@ -76,11 +76,11 @@ class WorkerPool:
 
     @property
     def limits(self) -> Limits | None:
-        """What each worker may use."""
+        """The limits of each worker."""
         return self._limits
 
     def learn(self, spec: WorkerSpec, versions: Mapping[str, str]) -> None:
-        """Add versions that a worker of this spec told somebody else."""
+        """Add versions that another caller got from a worker of this spec."""
         self._versions.setdefault(spec.name, dict(versions))
 
     @property
@@ -89,7 +89,7 @@ class WorkerPool:
         return dict(self._versions)
 
     def close(self) -> None:
-        """End all workers; what the system does not let remove now, the next run removes."""
+        """End all workers; files that cannot be removed now are removed by the next run."""
         workers, self._workers = list(self._workers.values()), {}
         for worker in workers:
             with contextlib.suppress(OSError):
@@ -97,12 +97,12 @@ class WorkerPool:
 
 
 def worker_name(spec: WorkerSpec) -> str:
-    """What tells workers apart: one that opens untrusted files is another worker of a zoo."""
+    """Return the name of a worker; a zoo's worker for untrusted files has its own name."""
     return f"{spec.name} confined" if spec.confined else spec.name
 
 
 def usable(spec: WorkerSpec) -> str | None:
-    """Return None where the worker's framework is installed, else the reason; starts nothing."""
+    """Return None if the worker's framework is installed, else the reason; starts no process."""
     from zoodiff.workers import environments
 
     try:

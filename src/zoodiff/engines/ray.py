@@ -35,7 +35,7 @@ _OBJECTS = 256 * 1024**2
 
 
 class RemoteSlot:
-    """What runs in the cluster: one slot thread, in a process of its own."""
+    """The process in the cluster: one slot thread."""
 
     def __init__(
         self, work: Work, limits: Limits | None, variables: Mapping[str, str], folder: str
@@ -57,7 +57,7 @@ class RemoteSlot:
         return ray.get_runtime_context().get_node_id(), __version__
 
     def do(self, job: Job, keep: frozenset[Affinity]) -> Iterator[Message]:
-        """Do a job; give what it says, ending with its ``End``."""
+        """Run a job; yield its messages, the last of which is ``End``."""
         self._thread.start(job, keep)
         while True:
             message = self._said.get()
@@ -151,7 +151,7 @@ class RayEngine:
         actor.stream = actor.handle.do.options(num_returns="streaming").remote(job, frozenset(keep))
 
     def wait(self, seconds: float) -> list[tuple[Slot, Message]]:
-        """What was said meanwhile; a slot that does not answer any more is lost."""
+        """Return the messages since the last call; a slot that does not answer is lost."""
         streams = {
             actor.stream: slot
             for slot, actor in self._actors.items()
@@ -171,7 +171,7 @@ class RayEngine:
         return found
 
     def close(self) -> None:
-        """End all actors, and the cluster where it was started here."""
+        """End all actors, and the cluster if this engine started it."""
         actors = [one for one in self._actors.values() if one is not None]
         handles = [*(one.handle for one in actors), *self._coming.values()]
         self._actors, self._coming = {}, {}
@@ -262,7 +262,7 @@ class RayEngine:
             self._count += 1
 
     def _await(self, wanted: int) -> None:
-        """Wait for the first slot, and for the others not so long."""
+        """Wait for the first slot, and a shorter time for the others."""
         last = time.monotonic() + _FIRST_SLOT_SECONDS
         while len(self._actors) < wanted and time.monotonic() < last:
             before = len(self._actors)

@@ -1,4 +1,4 @@
-"""Which job is done next, and where: the same for all engines.
+"""Choose the next job and its slot, for all engines.
 
 Jobs that need the same workers are done in the same slots one after the other, so that a framework
 is not started anew for each. Jobs that are to be alone come last, each on a node whose slots are
@@ -35,7 +35,7 @@ class Waiting:
         return sum(map(len, self._groups.values())) + len(self._alone) + len(self._later)
 
     def add(self, job: Job, *, first: bool = False) -> None:
-        """One more job, behind the others of its group or before them."""
+        """Add a job after the others of its group, or before them."""
         self._needed.update(job.needs)
         group = self._alone if job.alone else self._groups.setdefault(job.needs, deque())
         (group.appendleft if first else group.append)(job)
@@ -76,7 +76,7 @@ class Waiting:
         return self._taken(job)
 
     def take_alone(self) -> Job | None:
-        """The next job that is to be alone, once no other can be begun."""
+        """Return the next exclusive job, if no other job can start."""
         if self._groups or not self._alone:
             return None
         return self._taken(self._alone.popleft())
@@ -114,7 +114,7 @@ class Run:
         self._tries: Counter[str] = Counter()
 
     def messages(self) -> Iterator[tuple[Job, Step | Partial | End]]:
-        """Have all jobs done; give what is said of each, ending with its ``End``.
+        """Run all jobs; yield the messages of each, the last of which is ``End``.
 
         ``admit`` is asked before a job is begun, in this thread; one that may not begin is asked
         for again later. A job that was lost too often ends with a MeasurementError.

@@ -1,4 +1,4 @@
-"""A slot: a thread with workers of its own, in which one job is done after the other.
+"""A slot: a thread with its own workers that runs one job after the other.
 
 Linux ends workers together with the thread that started them, so the thread lives as long as they
 are to be kept. Both engines use it: ``local`` has several in this process, ``ray`` one in each
@@ -63,7 +63,7 @@ class SlotThread:
             self._pool.close()
 
     def _say(self, message: Step | Partial) -> None:
-        """Pass on what a job says; one that is to end is told so then."""
+        """Forward a message of a job; a job that should end is told so in return."""
         if self._ends:
             raise WorkerError("the run is being ended")
         self._tell(message)

@@ -14,7 +14,7 @@ _HERE = "this machine"
 
 
 class LocalEngine:
-    """So many slots on this machine."""
+    """The local engine: a number of slots on this machine."""
 
     name = "local"
 
@@ -32,7 +32,7 @@ class LocalEngine:
         return list(self._threads)
 
     def start(self, slot: Slot, job: Job, keep: Collection[Affinity]) -> None:
-        """Begin a job; where it is to be alone, the others' workers end, for their memory."""
+        """Start a job; an exclusive one first ends the workers of other slots."""
         if job.alone:
             for other, thread in self._threads.items():
                 if other != slot:
@@ -40,7 +40,7 @@ class LocalEngine:
         self._threads[slot].start(job, keep)
 
     def wait(self, seconds: float) -> list[tuple[Slot, Message]]:
-        """What was said meanwhile."""
+        """The messages since the last call."""
         try:
             found = [self._said.get(timeout=seconds)]
         except queue.Empty:

@@ -106,7 +106,7 @@ class Answer:
 
     @property
     def same_function(self) -> bool | None:
-        """Whether the two compute the same; None where that is not decided."""
+        """Whether the two compute the same function; None if undecided."""
         if self.relation == "not decided":
             return None
         return self.relation == "same function"

@@ -1,4 +1,4 @@
-"""What each weight is for, and in which order of axes its framework stores it.
+"""Roles of weights, and the layouts in which frameworks store them.
 
 One place for all frontends, called where they add a node: operators take their weights in the same
 order everywhere (weight, bias; scale, shift, mean, variance), so the role follows from the operator

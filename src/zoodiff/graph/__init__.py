@@ -1,4 +1,4 @@
-"""The canonical layer graph and what can be counted on it.
+"""The canonical graph, and the counts on it.
 
 A leaf: knows no framework, no zoo, no file format but its own JSON. Frontends build graphs,
 everything else reads them.

@@ -1,4 +1,4 @@
-"""Which layer of one network is which layer of the other.
+"""Align the layers of two networks.
 
 Names say nothing across frameworks, so the alignment uses structure alone, from certain to likely:
 
@@ -44,7 +44,7 @@ _CELLS = 250_000
 
 @dataclass(frozen=True)
 class Alignment:
-    """Pairs of layer indices, and what has no counterpart."""
+    """Pairs of layer indices, and layers without a counterpart."""
 
     a: LayerGraph
     b: LayerGraph
@@ -60,7 +60,7 @@ class Alignment:
 
     @property
     def to_a(self) -> dict[int, int]:
-        """The other way round."""
+        """The inverse."""
         return {b: a for a, b in self.to_b.items()}
 
 
@@ -94,7 +94,7 @@ def _cores(graph: LayerGraph) -> list[Hashable]:
 
 
 class _Work:
-    """Pairs so far, and what finds more."""
+    """The pairs so far, and the methods that add pairs."""
 
     def __init__(self, a: LayerGraph, b: LayerGraph) -> None:
         self.a, self.b = a, b
@@ -124,7 +124,7 @@ class _Work:
             self._by_keys(down_a, down_b)
 
     def by_surroundings(self, labels_a: Sequence[Hashable], labels_b: Sequence[Hashable]) -> None:
-        """Pair layers that are alone in having what lies around them, near and far.
+        """Pair layers with unique surroundings, near and far.
 
         Needed where networks differ at both ends, by preprocessing and by the number of classes
         say, so that no hash from an end agrees.
@@ -152,7 +152,7 @@ class _Work:
                 self._pair_alike(left, right)
 
     def _pair_alike(self, left: list[int], right: list[int]) -> None:
-        """Several that structure cannot tell apart: the most similar first, then in order."""
+        """Pair layers that structure cannot distinguish: the most similar first, then in order."""
         rest = list(right)
         for i in left:
             j = max(
@@ -169,7 +169,7 @@ class _Work:
     # Likeness of two layers
 
     def likeness(self, i: int, j: int) -> float:
-        """How much two layers are alike by themselves; 0 where they cannot be a pair."""
+        """Return the similarity of two layers, 0 if they cannot be a pair."""
         key = (self._class_a[i], self._class_b[j])
         if key not in self._likeness:
             self._likeness[key] = likeness(self.a.layers[i], self.b.layers[j])
@@ -202,7 +202,7 @@ class _Work:
     # Neighbours
 
     def by_neighbours(self) -> None:
-        """Pair what neighbours pairs, the most convincing first."""
+        """Pair neighbours of pairs, the most similar first."""
         heap: list[tuple[float, int, int]] = []
         for i, j in list(self.to_b.items()):
             self._offer(heap, i, j)
@@ -279,7 +279,7 @@ class _Work:
     # What stands in the same place
 
     def substitutes(self) -> None:
-        """Pair single layers that stand in one place, whatever they are."""
+        """Pair single layers at the same place, whatever their operator."""
         for i in [i for i in range(len(self.a.layers)) if i not in self.to_b]:
             layer = self.a.layers[i]
             if not layer.inputs or not layer.users:

@@ -1,4 +1,4 @@
-"""What stands at the ends of a network and could as well stand outside of it.
+"""Pre/post-processing at the ends of a network that could run outside it.
 
 Arithmetic on pixels behind the input, a softmax or sigmoid before the output, and a transposition
 of the image between the two: zoos put them inside or leave them to the user, so of two networks of
@@ -69,7 +69,7 @@ def with_layout(graph: Graph, source: Graph) -> Graph:
 
 
 def parts_inside(graph: Graph) -> tuple[Part, ...]:
-    """What could stand outside, of a canonical graph or one ``with_layout``."""
+    """Return the pre/post-processing inside a canonical graph or one ``with_layout``."""
     found = []
     begin = graph
     first = graph.nodes[0] if graph.nodes else None
@@ -86,7 +86,7 @@ def parts_inside(graph: Graph) -> tuple[Part, ...]:
 
 
 def without(graph: Graph, parts: Collection[Part]) -> Graph:
-    """The graph without some of its parts; an image then enters channels first."""
+    """Return the graph without some pre/post-processing; an image then enters channels first."""
     mutable = MutableGraph(graph)
     gone = {node.outputs[0] for part in parts for node in part.nodes}
     for node in list(mutable):

@@ -22,7 +22,7 @@ Bytes = NewType("Bytes", int)
 
 @dataclass(frozen=True)
 class Counts:
-    """What can be counted on a graph; sizes are numbers of scalars, not bytes."""
+    """Counts of a graph; sizes are numbers of scalars."""
 
     parameters: int
     """Learned weights, including those that inference does not touch."""
@@ -169,7 +169,7 @@ def _ends_in_softmax(graph: Graph) -> bool:
 
 
 def _preprocessing(graph: Graph) -> tuple[str, ...]:
-    """Scaling operators between an input and the first layer that is none, in order."""
+    """Return the scaling operators between an input and the first other layer, in order."""
     reached = {tensor.name for tensor in graph.inputs}
     found: list[Node] = []
     for node in graph.nodes:

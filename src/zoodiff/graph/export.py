@@ -120,7 +120,7 @@ def _value(helper: ModuleType, name: str, shape: tuple[int, ...], dtype: str) ->
 
 
 def _dot(graph: Graph) -> bytes:
-    """Graphviz: one box a node, with what makes it what it is."""
+    """Write the graph for Graphviz: one box per node with operator and attributes."""
     lines = ["digraph network {", "  node [shape=box, fontname=Helvetica, fontsize=10];"]
     source = {t.name: f"input{k}" for k, t in enumerate(graph.inputs)}
     for k, tensor in enumerate(graph.inputs):

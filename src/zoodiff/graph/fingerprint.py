@@ -49,7 +49,7 @@ def _text(graph: LayerGraph) -> str:
 
 
 class _Search:
-    """The smallest text over all ways of setting alike layers apart.
+    """Return the smallest text over all orders of indistinguishable layers.
 
     Two ways that end in the same text differ by a symmetry of the graph, so only one is followed.
     """
@@ -102,7 +102,7 @@ def _digest(text: str) -> str:
 
 
 def _sharing(graph: LayerGraph) -> list[int]:
-    """For each layer how many layers read a weight of its own; 1 where nothing is shared."""
+    """Return per layer the number of layers that share its weights; 1 without sharing."""
     counts: dict[str, int] = {}
     for layer in graph.layers:
         for node in (layer.node, *layer.chain):

@@ -1,4 +1,4 @@
-"""What a network does to its pixels before its first layer: one scale and one offset a channel."""
+"""The input stage of a network: one scale and one offset per channel before the first layer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class InputStage:
 
 
 def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> InputStage | None:
-    """Read the input stage off a canonical graph; None where it does not take one image.
+    """Read the input stage from a canonical graph; None if its input is not one image.
 
     ``weights`` are the network's own, by the graph's names as the framework stores them; steps
     that normalise with stored values are read with them only.
@@ -91,7 +91,7 @@ _AFFINE = frozenset({"Add", "Sub", "Mul", "Div", "BatchNormalization"})
 
 
 def _chain(graph: Graph) -> list[Node]:
-    """Nodes behind the input that nobody else reads beside."""
+    """Return the chain of nodes after the input in which each is read once."""
     readers: dict[str, list[Node]] = {}
     for node in graph.nodes:
         for tensor in node.inputs:
@@ -108,7 +108,7 @@ def _chain(graph: Graph) -> list[Node]:
 
 
 def _permutation(node: Node, channels: int) -> Sequence[int] | None:
-    """The order of channels that a node gives, where it does that and nothing else."""
+    """Return the channel order that a node produces, if it does nothing else."""
     a = node.attributes
     listed = a.get("indices")
     if node.op == "Gather" and a.get("axis") == 1 and isinstance(listed, list):
@@ -127,7 +127,7 @@ def _known(node: Node, weights: Mapping[str, Any] | None) -> bool:
 def _affine(
     graph: Graph, node: Node, channels: int, weights: Mapping[str, Any] | None
 ) -> tuple[list[float], list[float]] | None:
-    """Scale and offset of a step, from what it makes of 1 and of 2; None where it is not affine."""
+    """Return scale and offset of a step, from its results for 1 and 2; None if it is not affine."""
     import numpy as np
 
     from zoodiff.graph.interpreter.run import evaluate

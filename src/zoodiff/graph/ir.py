@@ -71,14 +71,14 @@ class Tensor:
 
     @property
     def channels_last(self) -> bool:
-        """Whether it is an image with its channels, 1, 3 or 4 of them, at the end."""
+        """Whether it is an image with 1, 3 or 4 channels as last axis."""
         few = (1, 3, 4)
         found = len(self.shape) == 4 and self.shape[3] in few and self.shape[1] not in few
         return found and self.shape[1] > max(few)
 
     @property
     def channels_first(self) -> tuple[int, ...]:
-        """The shape, of an image with its channels before its rows."""
+        """Return the shape; for an image, with channels first."""
         if not self.channels_last:
             return self.shape
         batch, rows, columns, channels = self.shape
@@ -128,12 +128,12 @@ class Graph:
 
     @classmethod
     def from_json(cls, text: str) -> Graph:
-        """Read what ``to_json`` wrote."""
+        """Read the output of ``to_json``."""
         return cls.from_dict(json.loads(text))
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Graph:
-        """Read what ``to_dict`` wrote; raise KeyError or TypeError on anything else."""
+        """Read the output of ``to_dict``; raise KeyError or TypeError for other values."""
         return cls(
             source=_text(raw["source"]),
             inputs=tuple(_tensor(t) for t in raw["inputs"]),

@@ -1,4 +1,4 @@
-"""The layers of a canonical graph: what is compared, aligned and fingerprinted.
+"""The layers of a canonical graph: the units of comparison, alignment and fingerprint.
 
 A layer is a node with the per-channel arithmetic behind it: a convolution with its bias, its batch
 norm and its scale are one layer, because they are one affine function and frameworks divide it
@@ -51,7 +51,7 @@ class Layer:
 
     @property
     def affine(self) -> bool:
-        """Whether it is arithmetic a channel that stands alone: a norm, a scale, a shift."""
+        """Whether it is separate arithmetic per channel: a norm, a scale, a shift."""
         return self.node.op == "BatchNormalization" or _vector(self.node)
 
     @property
@@ -111,7 +111,7 @@ class LayerGraph:
                 layer.label, layer.core = _label(graph, layer)
 
     def _absorbed(self, node: Node, alone: bool) -> bool:
-        """Take a node into the layer before it, where it is none of its own."""
+        """Merge a node into the preceding layer, unless it is a layer itself."""
         first = self._where.get(node.inputs[0]) if node.inputs else None
         if first is None:
             return False
@@ -146,14 +146,14 @@ class LayerGraph:
             self._open.add(layer.index)
 
     def layer_of(self, tensor: str) -> int | None:
-        """Index of the layer whose result a tensor is or is made of, reshapes included.
+        """Return the index of the layer whose result a tensor is, also after reshapes.
 
         Negative for inputs of the network, None for a tensor that there is not.
         """
         return self._where.get(tensor)
 
     def shape(self, layer: Layer) -> tuple[int, ...]:
-        """Shape of what a layer hands on."""
+        """Return the shape of a layer's result."""
         found = self.graph.tensors.get(layer.output)
         return found.shape if found else ()
 
@@ -182,7 +182,7 @@ def _arithmetic(node: Node) -> bool:
 
 
 def _step(node: Node) -> Item:
-    """What one step of arithmetic on pixels does; None where weights hold the numbers."""
+    """Return the effect of one step of arithmetic on pixels; None if its numbers are weights."""
     kind = "scale" if node.op in {"Mul", "Div"} else "shift"
     first = bool(node.attributes.get("constant_first"))
     return (kind, node.op if first else "", rounded(node.attributes.get("value")))

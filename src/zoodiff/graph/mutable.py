@@ -79,12 +79,12 @@ class MutableGraph:
         return sorted((n for n in self.nodes.values() if n.op in ops), key=_order)
 
     def shape(self, tensor: str) -> tuple[int, ...]:
-        """Shape of a tensor; empty where nothing is known."""
+        """Return the shape of a tensor; empty if unknown."""
         found = self.tensors.get(tensor)
         return found.shape if found else ()
 
     def before(self, node: MutableNode) -> MutableNode | None:
-        """What makes a node's first input; None for inputs of the network and for weights."""
+        """Return the producer of a node's first input; None for network inputs and weights."""
         return self.producer.get(node.inputs[0]) if node.inputs else None
 
     def sole_user(self, tensor: str) -> MutableNode | None:
@@ -130,13 +130,13 @@ class MutableGraph:
             self.users.setdefault(tensor, []).append(node)
 
     def redirect(self, old: str, new: str) -> None:
-        """Let everybody who reads ``old`` read ``new``."""
+        """Let every reader of ``old`` read ``new``."""
         for user in list(dict.fromkeys(self.users.get(old, []))):
             self.read(user, [new if tensor == old else tensor for tensor in user.inputs])
         self.outputs = [new if tensor == old else tensor for tensor in self.outputs]
 
     def rename(self, node: MutableNode, output: str, shape: Sequence[int]) -> str:
-        """Give an output another name and shape; who reads the old name is left as it is."""
+        """Change the name and shape of an output; readers keep the old name."""
         name = self._unused(output)
         self.tensors[name] = replace(self.tensors[output], name=name, shape=tuple(shape))
         node.outputs = [name if tensor == output else tensor for tensor in node.outputs]
@@ -157,7 +157,7 @@ class MutableGraph:
         self.remove(node)
 
     def remove(self, node: MutableNode) -> None:
-        """Take out a node that nobody reads."""
+        """Remove a node without readers."""
         self.read(node, [])
         del self.nodes[id(node)]
         for tensor in node.outputs:

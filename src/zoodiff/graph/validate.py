@@ -25,7 +25,7 @@ def check(graph: Graph) -> None:
 
 
 def _check_edges(graph: Graph) -> None:
-    """Tensors are described, and made once, before anybody reads them."""
+    """Check that each tensor is described, and produced once before it is read."""
     made = {tensor.name for tensor in graph.inputs}
     for node in graph.nodes:
         if not made.issuperset(node.inputs):

@@ -1,4 +1,4 @@
-"""Weights of a canonical graph: made up so that they show differences, and moved between orders.
+"""Weights of a canonical graph: drawn so that they show differences, and converted in layout.
 
 Default initialisation hides differences (its batch-norm statistics are 0 and 1, its maps fade to
 nothing), and arbitrary weights blow up rounding errors. So weights are drawn while the network

@@ -35,7 +35,7 @@ class RuntimeInfo:
 
 @dataclass(frozen=True)
 class Environment:
-    """A machine, and what each zoo's workers run with on it."""
+    """A machine, and the runtime info of each zoo's workers on it."""
 
     machine: Machine
     workers: Mapping[str, RuntimeInfo] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Environment:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Environment:
-        """Read what ``to_dict`` wrote; facts that this version does not know are left out."""
+        """Read the output of ``to_dict``; ignore facts that this version does not know."""
         known = {one.name for one in fields(Machine)}
         facts = {k: _frozen(v) for k, v in raw["machine"].items() if k in known}
         workers = {name: runtime_info_of(one) for name, one in raw["workers"].items()}
@@ -77,7 +77,7 @@ def environment(
 
 
 def runtime_info_of(answer: Mapping[str, Any]) -> RuntimeInfo:
-    """What a worker answered to ``environment``."""
+    """Return a worker's runtime info from its answer."""
     pools = answer.get("threading")
     return RuntimeInfo(
         str(answer.get("python", "")),
@@ -89,7 +89,7 @@ def runtime_info_of(answer: Mapping[str, Any]) -> RuntimeInfo:
 
 
 def comparable(a: Environment, b: Environment) -> list[str]:
-    """What keeps measurements of two environments from being compared; empty where nothing does.
+    """Return the differences that make two environments incomparable; empty if there are none.
 
     Of workers, those of zoos that both have are compared: an entry of one zoo may stand beside
     an entry of another.
@@ -107,7 +107,7 @@ def comparable(a: Environment, b: Environment) -> list[str]:
 
 
 def oversubscribed(found: Environment, threads: int) -> list[str]:
-    """Thread pools that start more threads than were asked for, or than there are processors."""
+    """Return thread pools with more threads than requested or than processors."""
     room = found.machine.quota or found.machine.allowed or found.machine.processors
     problems = []
     if room is not None and threads > room:

@@ -1,4 +1,4 @@
-"""What the operating system says of the machine; every field is None where it says nothing."""
+"""Facts about the machine from the operating system; None for facts that it does not report."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Machine:
 
 
 def machine(root: Path = Path("/")) -> Machine:
-    """This machine; ``root`` is where ``proc`` and ``sys`` are. Nothing is raised."""
+    """Describe this machine; ``root`` contains ``proc`` and ``sys``. Raises nothing."""
     information = _text(root / "proc/cpuinfo")
     frequency = root / "sys/devices/system/cpu/cpu0/cpufreq"
     flags = _field(information, "flags") or _field(information, "Features")

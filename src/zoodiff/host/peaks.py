@@ -1,4 +1,4 @@
-"""What this machine reaches at best: the two numbers that a roofline is drawn with.
+"""The measured peaks of this machine, from which a roofline is drawn.
 
 S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model for
 multicore architectures", Communications of the ACM 52(4), 2009. Peaks are measured, not taken from
@@ -73,7 +73,7 @@ def measure_peaks(engine: WorkerPool, *, threads: int = 1, seconds: float = 2.0)
 
 
 def peaks_of(answer: messages.MeasuredPeaks) -> Peaks:
-    """Return the peaks that a worker measured; MeasurementError where it measured none."""
+    """Return the peaks that a worker measured; raise MeasurementError if it failed."""
     macs, moved = (
         {name: rate for name, rate in rates.items() if rate}
         for rates in (answer.macs_per_second, answer.bytes_per_second)

@@ -1,4 +1,4 @@
-"""What every measurement records beside its number."""
+"""The provenance that every record contains."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ _INSTALLED: dict[tuple[str, tuple[str, ...], Path | None], dict[str, str]] = {}
 
 
 def identity(entry: Entry) -> dict[str, Any]:
-    """What an entry is besides its name: of a file its size and time of change."""
+    """Return the identity of an entry beyond its name; for a file, size and modification time."""
     return {"file": list(entry.stamp)} if isinstance(entry, FileEntry) else {}

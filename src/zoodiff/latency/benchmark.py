@@ -1,4 +1,4 @@
-"""Time entries against each other: fresh processes, and in each many short blocks in rounds.
+"""Time entries in fresh processes, in many short blocks in rounds.
 
 Only one process computes at a time. Within a round every entry gets one block, so that drift
 and neighbours hit all alike, and ratios are later formed within rounds. Everything is done again in
@@ -45,7 +45,7 @@ _LONG_MS = 20.0
 
 @dataclass(frozen=True)
 class Budget:
-    """How much is measured."""
+    """Limits of a measurement."""
 
     seconds: float = 60.0
     """Measuring time of all entries together; loading networks comes on top."""
@@ -76,7 +76,7 @@ class CallTimes:
 
 @dataclass
 class Samples:
-    """What was measured of one entry."""
+    """The timings of one entry."""
 
     subject: TimedEntry
     loaded: Loaded
@@ -109,7 +109,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Measured:
-    """A run: entries with the same processes and rounds, and how it went."""
+    """The samples of a run, and why and when it ended."""
 
     samples: tuple[Samples, ...]
     failures: tuple[tuple[TimedEntry, str], ...]
@@ -239,7 +239,7 @@ class _State:
             self._ending += started
 
     def reap(self) -> None:
-        """Wait for the processes that were told to end."""
+        """Wait until the ending processes have ended."""
         with ExitStack() as stack:
             while self._ending:
                 stack.callback(self._ending.pop().close)
@@ -248,7 +248,7 @@ class _State:
         waiting = iter(list(self.alive))
 
         def start() -> None:
-            """Begin the next process, which imports its framework by itself."""
+            """Start the next process, which imports its framework in the background."""
             for one in islice(waiting, 1):
                 started.append(self._start(one))
 

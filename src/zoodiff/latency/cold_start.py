@@ -1,4 +1,4 @@
-"""Cold start taken apart: what a fresh process does until it has answered once.
+"""Measure a cold start by stage: everything that a fresh process does until its first answer.
 
 Every run is a process of its own, which finds nothing that an earlier one compiled, so nothing is
 warm but the system's cache of files. Entries

@@ -53,7 +53,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Timings:
-    """What was measured, and what may be said of it."""
+    """The measured samples and their verdicts."""
 
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]

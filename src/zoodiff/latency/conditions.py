@@ -23,7 +23,7 @@ CONDITIONS = (
 
 @dataclass(frozen=True)
 class Conditions:
-    """How an entry is run."""
+    """The conditions under which an entry is timed."""
 
     batch: int = 1
     threads: int = 1
@@ -63,7 +63,7 @@ def differences(
 
 
 def check(conditions: Sequence[MeasuredConditions], allowed: Collection[str]) -> None:
-    """Raise UsageError where two entries differ in what nobody declared.
+    """Raise UsageError if the conditions of two entries differ without permission.
 
     ``allowed`` names conditions that the user declared to differ. An unknown name is an error.
     """

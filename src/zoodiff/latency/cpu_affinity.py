@@ -1,4 +1,4 @@
-"""Which cores entries run on: the same for all of them, in turn from process to process.
+"""Choose the cores of a process: the same for all entries, in rotation over processes.
 
 Cores are not equally fast at any moment: neighbours, clocks and caches differ. Where every process
 wakes up on a core of the scheduler's choice, that difference is noise in every ratio; on one core
@@ -44,7 +44,7 @@ def places(threads: int, rng: np.random.Generator) -> Places:
 
 @contextmanager
 def off(place: frozenset[int] | None) -> Iterator[None]:
-    """Let the calling thread, which hands out the turns, run on other cores than these.
+    """Move the calling thread, which schedules the rounds, to other cores.
 
     Where there are no others, or without permission, it stays where it is.
     """

@@ -1,4 +1,4 @@
-"""Findings about latency: what a run says beside its numbers, each with a rule code."""
+"""Findings about latency, each with the code of its rule."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DWARFS = 1000
 
 @dataclass(frozen=True)
 class LatencyFinding:
-    """One sentence with the code of its rule, about one or more entries."""
+    """A sentence about one or more entries, with the code of its rule."""
 
     code: str
     about: tuple[str, ...]
@@ -76,7 +76,7 @@ def _turned(pair: Pair) -> tuple[str, str, float]:
 
 
 def _claims(timings: Timings, entries: Mapping[str, Entry]) -> Iterator[LatencyFinding]:
-    """Only ratios are judged: what a zoo measured on its machine says nothing of this one."""
+    """Judge claimed latencies by their ratios; absolute values hold for the zoo's machine."""
     for pair in timings.pairs:
         one, other = entries.get(pair.first), entries.get(pair.second)
         if one is None or other is None or one.zoo.name != other.zoo.name:
@@ -161,7 +161,7 @@ def _disturbed(timings: Timings) -> Iterator[LatencyFinding]:
 
 
 def cold_starts(found: Iterable[Cold]) -> Iterator[LatencyFinding]:
-    """LAT105 where a start takes as long as a thousand inferences, and more than a second."""
+    """Yield LAT105 if a start takes longer than a thousand inferences and a second."""
     for one in found:
         if one.total.median > 1 and one.answers_to_pay > _DWARFS:
             yield LatencyFinding(
@@ -173,7 +173,7 @@ def cold_starts(found: Iterable[Cold]) -> Iterator[LatencyFinding]:
 
 
 def rank_changes(found: Sweep) -> Iterator[LatencyFinding]:
-    """LAT106 where one is shown to be faster at one batch size and the other at a larger one."""
+    """Yield LAT106 if one entry is faster at one batch size and the other at a larger one."""
     for one in found.crossings:
         yield LatencyFinding(
             "LAT106",

@@ -34,7 +34,7 @@ _LEAST = 1 / 64
 
 @dataclass(frozen=True)
 class Demand:
-    """What is asked of every entry."""
+    """The settings of the load tests."""
 
     seconds: float = 5.0
     """Least duration of the single stream and of the offline scenario, each."""
@@ -58,7 +58,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one scenario measured."""
+    """The result of one scenario."""
 
     generator: str
     """Who made the load: ``LoadGen`` and its version, or ``zoodiff``."""
@@ -86,12 +86,12 @@ class Trial:
 
     @property
     def held(self) -> bool:
-        """Whether no more queries were late than may be."""
+        """Whether the share of late queries is within the bound."""
         return self.late_share.value <= self.allowed
 
     @property
     def shown(self) -> bool:
-        """Whether the whole interval of the late share lies on one side of what is allowed."""
+        """Whether the interval of the late share excludes the allowed share."""
         share = self.late_share
         return share.high <= self.allowed if self.held else share.low > self.allowed
 
@@ -206,7 +206,7 @@ def measure(
 
 
 class _Running:
-    """An entry in a process of its own, held still while others are measured."""
+    """An entry in its own process, suspended while others are measured."""
 
     def __init__(self, subject: TimedEntry, limits: Limits | None, demand: Demand) -> None:
         self._subject, self._demand = subject, demand
@@ -222,7 +222,7 @@ class _Running:
         self._worker.close()
 
     def ask(self, load: ScenarioLoad) -> LoadTested:
-        """Put a load on the network, which is loaded first where it is not."""
+        """Run a load test of the network; load it first if necessary."""
         one, name = self._subject, self._subject.name
         self._worker.release()
         try:

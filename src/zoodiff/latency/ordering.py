@@ -1,4 +1,4 @@
-"""In which order entries are timed."""
+"""The order in which entries are timed."""
 
 from __future__ import annotations
 

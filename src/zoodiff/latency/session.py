@@ -1,4 +1,4 @@
-"""Entries against each other in latency: from references to a run that was judged and recorded."""
+"""A latency comparison: from entry references to judged and recorded timings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from zoodiff.zoos.registry import Entry
 
 @dataclass(frozen=True)
 class BenchmarkSettings:
-    """What a user asks for."""
+    """The settings of a latency comparison."""
 
     conditions: Conditions = field(default_factory=Conditions)
     budget: Budget = field(default_factory=Budget)
@@ -39,7 +39,7 @@ class BenchmarkSettings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured, as it was measured and as it is read."""
+    """The samples of a run and the timings computed from them."""
 
     subjects: tuple[TimedEntry, ...]
     measured: Measured
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def entry_of(reference: str) -> Entry:
-    """An entry to be timed; weights that take a download only where they are named.
+    """Resolve an entry to time; published weights that need a download are used only if named.
 
     Latency depends on the values of weights in rare cases only (denormal numbers), so networks
     whose weights nobody named get random ones, and every table says so.
@@ -64,7 +64,7 @@ def entry_of(reference: str) -> Entry:
 
 
 def timed_entries(entries: Sequence[Entry], settings: BenchmarkSettings) -> list[TimedEntry]:
-    """An entry for each entry and mode; raise UsageError for a mode that nobody takes."""
+    """Return a timed entry per entry and mode; raise UsageError for an unused mode."""
     found: list[TimedEntry] = []
     taken: set[str] = set()
     for entry in entries:
@@ -92,7 +92,7 @@ def run(
     references: Sequence[TimedEntry] = (),
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Outcome:
-    """Time entries, and beside them ``references``, which are compared with nobody here.
+    """Time entries, and the reference runs ``references`` in the same rounds.
 
     Raises UsageError where conditions differ in what nobody declared, and MeasurementError where no
     entry could be measured.
@@ -138,12 +138,12 @@ def recorded(
 
 
 def _declared(settings: BenchmarkSettings) -> tuple[str, ...]:
-    """Naming modes declares that they, and what comes with them, may differ."""
+    """Return the permitted conditions; choosing modes permits the conditions that they imply."""
     return (*settings.allowed, *(("mode", "entry point", "binding") if settings.modes else ()))
 
 
 def record(outcome: Outcome, settings: BenchmarkSettings, store: Store) -> None:
-    """Keep what was measured of entries and their controls; raise StoreError where that fails."""
+    """Store the records of entries and their controls; raise StoreError if that fails."""
     names = {one.name for one in outcome.subjects}
     group = tuple(one.entry for one in outcome.subjects)
     for samples in outcome.measured.samples:

@@ -1,4 +1,4 @@
-"""Latency in studies: the entries of one architecture, and the records that come of them."""
+"""Latency tasks of a study: time the entries of one architecture and make records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from zoodiff.tasks import Task
 def measure(
     engine: WorkerPool, task: Task, on_step: Callable[[int, int], None]
 ) -> tuple[list[Record], list[Failure]]:
-    """Measure all entries of a latency task; ``on_step(done, of)`` is told the progress.
+    """Measure all entries of a latency task; report progress to ``on_step(done, of)``.
 
     An entry that cannot be loaded or dies becomes a failure; the others go on.
     """
@@ -108,6 +108,6 @@ def _record(
 
 
 def _environment(samples: Samples) -> Environment:
-    """The machine, and what the entry's own process ran with once its network was loaded."""
+    """Return the machine and the runtime info of the entry's process after loading."""
     zoo = samples.subject.entry.zoo.name
     return Environment(machine(), {zoo: runtime_info_of(samples.runtime_info)})

@@ -1,4 +1,4 @@
-"""One thing that is timed, and one copy of it in a process of its own."""
+"""Timed entries, and their benchmark processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_CALLS = 500
 
 @dataclass(frozen=True)
 class TimedEntry:
-    """An entry and how it is run; with ``copy`` 1 the entry ``of`` once more, as a control."""
+    """An entry and its conditions; with ``copy`` 1, the A/A copy of the entry ``of``."""
 
     name: str
     """Unique within a run."""
@@ -35,7 +35,7 @@ class TimedEntry:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What loading told of an entry."""
+    """Facts about an entry, known after loading it."""
 
     weights_state: WeightsState
     weights_sha256: str | None
@@ -49,7 +49,7 @@ class Loaded:
 
 
 def load_request(subject: TimedEntry, seed: int) -> messages.Load:
-    """Return the request that loads an entry under its own name."""
+    """Return the request that loads the entry under its own name."""
     return messages.Load(
         subject.name,
         subject.entry.model.name,
@@ -101,7 +101,7 @@ class TimedProcess(Protocol):
 
 
 class BenchmarkProcess:
-    """An entry in a fresh process; a context manager.
+    """A timed entry in a fresh process; a context manager.
 
     Between its blocks the process is held still, so that spinning threads of one framework take
     nothing from the next.
@@ -150,7 +150,7 @@ class BenchmarkProcess:
         )
 
     def fitting(self, block_ms: float) -> int:
-        """How many calls fill a block of about so many milliseconds."""
+        """Return the number of calls that fill a block of about this many milliseconds."""
         typical = statistics.median(self.block(_WARM_UP_CALLS, 0.0))
         return min(max(math.ceil(block_ms / max(typical, 1e-4)), 1), _MOST_CALLS)
 
@@ -159,7 +159,7 @@ class BenchmarkProcess:
         self._worker.place(cores)
 
     def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
-        """Milliseconds of single calls; before them untimed ones for ``settle_ms``."""
+        """Time single calls, in milliseconds, after untimed calls for ``settle_ms``."""
         self._worker.release()
         try:
             return self._time(calls, settle_ms, pause_ms)
@@ -175,7 +175,7 @@ class BenchmarkProcess:
             self._worker.hold()
 
     def runtime_info(self) -> dict[str, Any]:
-        """What the process runs with: libraries, threads, environment variables."""
+        """Return libraries, threads and environment variables of the process."""
         self._worker.release()
         try:
             return asdict(self._worker.runtime_info(doing="asking what it runs with"))
@@ -183,7 +183,7 @@ class BenchmarkProcess:
             self._worker.hold()
 
     def overhead(self, calls: int = 200) -> float:
-        """Milliseconds that the clock itself shows a call, by a network that does nothing."""
+        """Return the timer overhead: milliseconds per call of a network that does nothing."""
         self._worker.release()
         try:
             batch = self.subject.conditions.batch

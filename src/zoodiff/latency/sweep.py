@@ -1,4 +1,4 @@
-"""Steady-state latency over batch sizes and threads: which serves best, and where ranks change.
+"""Steady-state latency by batch size and threads: highest throughput and rank changes.
 
 A worker serves one entry with one number of threads, which frameworks fix when they start.
 First each cell is tried, smallest batch first, which shows what fits in memory; then all cells
@@ -42,7 +42,7 @@ Place = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class Grid:
-    """What is swept, and how much is measured."""
+    """The batch sizes and threads of a sweep, and its budget."""
 
     batches: tuple[int, ...] = (1, 2, 4, 8)
     threads: tuple[int, ...] = (1,)
@@ -71,7 +71,7 @@ threads_up_to = batches_up_to
 
 @dataclass
 class _Server:
-    """One entry with one number of threads, in a process."""
+    """A process for one entry with one number of threads."""
 
     subject: TimedEntry
     limits: Limits | None
@@ -116,7 +116,7 @@ class _Server:
             self.worker.hold()
 
     def restart(self) -> None:
-        """Have clean memory again after what did not fit."""
+        """Restart the process after a batch size that did not fit."""
         self.worker.close()
 
 
@@ -181,7 +181,7 @@ def measure(
 
 
 def _try(server: _Server, state: _State, *, again: bool) -> None:
-    """Run each batch size once, the smallest first; what fails is left out, and what is larger."""
+    """Run each batch size once, in ascending order; omit a failing one and all larger ones."""
     name, threads = server.key
     peaks: list[tuple[int, int]] = []
     failed: str | None = None

@@ -1,4 +1,4 @@
-"""What a sweep over batch sizes and threads found."""
+"""The result of a sweep over batch sizes and threads."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Crossing:
-    """Two entries of which one is faster at one batch size and the other at a larger one."""
+    """A rank change: one entry is faster at one batch size, the other at a larger one."""
 
     first: str
     """Faster at the smaller batch size."""
@@ -84,7 +84,7 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All cells, what was left out, and what follows from them."""
+    """The cells of a sweep, the omitted ones, and rank changes."""
 
     names: tuple[str, ...]
     cells: tuple[Cell, ...]
@@ -95,13 +95,13 @@ class Sweep:
     """Time for the least number of rounds in all processes; None where the time sufficed."""
 
     def best(self, name: str) -> Cell | None:
-        """The cell of the highest throughput of an entry; None where none was measured."""
+        """Return the cell with the highest throughput of an entry; None if none was measured."""
         own = [cell for cell in self.cells if cell.name == name]
         return max(own, key=lambda cell: cell.images_per_second.value, default=None)
 
     @cached_property
     def crossings(self) -> tuple[Crossing, ...]:
-        """Where ranks change between batch sizes: both ratios' intervals leave 1 out."""
+        """Return rank changes between batch sizes for which both intervals exclude 1."""
         return tuple(self._crossings())
 
     @cached_property

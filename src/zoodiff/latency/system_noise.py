@@ -1,4 +1,4 @@
-"""What the machine did besides, while latencies were measured: neighbours, swapping, throttling.
+"""System noise during a latency measurement: other processes, swapping, throttling.
 
 Every reading is optional: without /proc, or without the permission to read frequencies, less is
 told and nothing fails.
@@ -22,7 +22,7 @@ _PAGES = 100
 
 @dataclass(frozen=True)
 class Reading:
-    """Counters of the machine at one moment; None where they cannot be read."""
+    """Counters of the machine at one moment; None if they cannot be read."""
 
     seconds: float
     stolen: float | None = None
@@ -56,7 +56,7 @@ def read() -> Reading:
 
 
 def between(before: Reading, after: Reading, cores: int) -> list[str]:
-    """Sentences on what would make a latency doubtful; none where nothing was seen."""
+    """Return sentences about system noise between two readings; empty if there was none."""
     seconds = max(after.seconds - before.seconds, 1e-9)
     found = []
     if before.stolen is not None and after.stolen is not None:

@@ -30,7 +30,7 @@ PairVerdict = Literal["slower", "faster", "the same", "no difference shown"]
 
 @dataclass(frozen=True)
 class Judged:
-    """The ratio of a pair, first over second, at 95 %, and what may be said of it."""
+    """The ratio of a pair, first over second, with its 95 % interval and its verdict."""
 
     ratio: Estimate
     verdict: PairVerdict
@@ -58,7 +58,7 @@ def judge(
 
 
 def by_process(values: LatencyValues) -> list[NDArray[np.float64]]:
-    """Processes -> (rounds,): what ratios are formed of, milliseconds: quartiles or medians."""
+    """Per process, the block times that form ratios, in milliseconds: quartiles or medians."""
     import numpy as np
 
     every = np.array(values.round_quartiles_ms or values.round_medians_ms)
@@ -109,7 +109,7 @@ def _controls(members: list[Record]) -> list[Control]:
 
 
 def control(entry: str, ratio: Estimate) -> Control:
-    """What the ratio of an entry to its own copy says of a run."""
+    """Return the control of a run from the ratio of an entry to its own copy."""
     return Control(
         entry=entry,
         ratio=Interval(value=ratio.value, low=ratio.low, high=ratio.high),
@@ -154,7 +154,7 @@ def _verdict(judged: Judged, floor: float | None) -> Verdict:
 
 
 def _environment(record: Record) -> Environment | None:
-    """Where it was measured; None where the record, which may be anybody's, does not say so."""
+    """The environment of a record; None if the record lacks it."""
     try:
         return Environment.from_dict(_values(record).environment)
     except (AttributeError, LookupError, TypeError, ValueError):

@@ -9,7 +9,7 @@ from zoodiff.text import visible
 
 
 def script(spec: Preprocessing, steps: Steps, layout: str) -> str:
-    """Python that defines ``prepare(path)``, from an image file to (1, ...) of float32.
+    """Return Python code that defines ``prepare(path)``: image file to float32 array (1, ...).
 
     ``steps`` are those of the image at hand, so that crops and sizes stand as numbers. Raises
     UsageError where the specification is not complete.

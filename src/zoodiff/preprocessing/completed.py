@@ -1,4 +1,4 @@
-"""What is taken where a zoo publishes no complete preprocessing."""
+"""Default values for fields that a zoo does not publish."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def completed(
 
 
 def _size(found: Preprocessing) -> dict[str, Any]:
-    """Which part of an image is taken and how it is resized, where that is open."""
+    """Return the default crop and resizing, if not published."""
     assert found.input_size is not None
     defaults: dict[str, Any] = {}
     short = round(min(found.input_size) / (found.crop_fraction or CROP))

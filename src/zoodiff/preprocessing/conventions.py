@@ -44,7 +44,7 @@ NORMALISATIONS: Mapping[str, Mapping[str, Any]] = {
 
 
 def alternatives(spec: Preprocessing) -> dict[tuple[Factor, str], Preprocessing]:
-    """The other conventions, one factor changed at a time, by factor and words."""
+    """Yield the other conventions, one changed factor each, by factor and words."""
     found: dict[tuple[Factor, str], Preprocessing] = {}
     bgr, grey = spec.channel_order == "BGR", spec.channel_order == "grey"
     for words, values in NORMALISATIONS.items():
@@ -130,7 +130,7 @@ def _crop(spec: Preprocessing) -> str:
 
 
 def _meaning(spec: Preprocessing) -> dict[str, Any]:
-    """The fields with what None stands for."""
+    """Return the fields with their defaults."""
     found = {field: getattr(spec, field) for fields in FIELDS.values() for field in fields}
     found["channel_order"] = found["channel_order"] or "RGB"
     found["value_range"] = tuple(map(float, found["value_range"] or (0.0, 255.0)))

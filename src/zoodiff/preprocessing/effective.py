@@ -1,4 +1,4 @@
-"""The effective preprocessing: what is done outside a network, composed with what is inside.
+"""The effective preprocessing: the specification composed with the network's input stage.
 
 Outside, a pixel p in [0, 255] becomes x = (p (high - low) / 255 + low - mean) / std; inside, the
 network makes y = scale x + offset of it. Two networks that do it in other places are prepared
@@ -26,7 +26,7 @@ Channels = Literal["RGB", "BGR", "grey"]
 
 @dataclass(frozen=True)
 class Effective:
-    """What the first layer is fed, by its channels: ``scale * pixel + offset``, pixels 0 to 255."""
+    """The input of the first layer per channel: ``scale * pixel + offset``, pixels 0 to 255."""
 
     scale: Triple
     offset: Triple
@@ -86,7 +86,7 @@ def _numbers(values: Iterable[float]) -> str:
 
 
 def outside(spec: Preprocessing) -> Effective:
-    """What a specification alone does."""
+    """Return the effective preprocessing of a specification alone."""
     low, high = spec.value_range or (0.0, 255.0)
     mean, std = spec.mean or (0.0, 0.0, 0.0), spec.std or (1.0, 1.0, 1.0)
     scale = [(high - low) / 255 / deviation for deviation in std]
@@ -136,7 +136,7 @@ def _warning(
 def fed_alike(
     spec: Preprocessing, input_stage: InputStage | None, wanted: Effective
 ) -> Preprocessing | None:
-    """A specification with which this network's first layer is fed what another's is.
+    """Return the specification that gives this network the effective preprocessing of another.
 
     None where the input stage is unknown, loses a channel, or wants another order of channels.
     """

@@ -1,4 +1,4 @@
-"""Where the pixels come from: which part of an image is taken, and at which size.
+"""The crop and the size of an image.
 
 This is the part of a preprocessing that is done with images of many sizes, before all arithmetic
 with numbers. Two entries with equal geometries see the same pixels, so each image is decoded and
@@ -36,7 +36,7 @@ class Geometry:
 
     @property
     def dtype(self) -> str:
-        """Of the pixels that come out: TensorFlow resizes in float32, the others in 8 bits."""
+        """The data type of the pixels: TensorFlow resizes in float32, the others in 8 bits."""
         return "float32" if self.library == "tensorflow" else "uint8"
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Steps:
-    """What a geometry means for an image of one size. Boxes are (top, left, rows, columns)."""
+    """A geometry applied to one image size. Boxes are (top, left, rows, columns)."""
 
     before: tuple[int, int, int, int] | None
     """Part of the image that is taken before resizing; None for all of it."""
@@ -63,7 +63,7 @@ class Steps:
 
 
 def geometry(spec: Preprocessing) -> Geometry:
-    """The geometry of a complete specification; raise UsageError where a field is open."""
+    """Return the geometry of a complete specification; raise UsageError if a field is missing."""
     wanted = {
         "library": spec.library,
         "input_size": spec.input_size,
@@ -110,7 +110,7 @@ DEFAULT_EXIF: dict[Library, bool] = {
 
 
 def steps(wanted: Geometry, rows: int, columns: int) -> Steps:
-    """What to do with an image of this size.
+    """Return the operations for an image of this size.
 
     Sizes are rounded as the libraries' own code does: by torchvision's ``functional.resize`` and
     ``center_crop`` (which timm uses too); for TensorFlow by slim's ``vgg_preprocessing``, by

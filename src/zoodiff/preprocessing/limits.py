@@ -10,7 +10,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def check_size(data: bytes) -> None:
-    """Raise ImageError for an image that is too large to be decoded, by what its head says.
+    """Raise ImageError for an image whose header declares too large a size.
 
     For libraries that decode first; what Pillow does not know is left to them.
     """

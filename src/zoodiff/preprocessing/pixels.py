@@ -1,4 +1,4 @@
-"""Pixels of an image file for a geometry, by the library that the geometry names."""
+"""Decode and resize an image file with the library of the geometry."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def pixels(data: bytes, wanted: Sequence[Geometry]) -> list[NDArray[Any]]:
 
 
 def extent(data: bytes, how: Geometry) -> tuple[int, int]:
-    """Rows and columns of an image before it is resized; raise ImageError where it is none."""
+    """Return rows and columns of an image before resizing; raise ImageError for invalid data."""
     by = decoder(how.library)
     return by.size(by.decode(data, exif=how.exif))
 
 
 def _taken(image: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArray[Any]:
-    """The part in the box, 0 where it reaches beyond the image."""
+    """Return the pixels in the box, 0 outside the image."""
     import numpy as np
 
     if box is None:

@@ -18,7 +18,7 @@ Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "area", "bo
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What happens between an image file and the network's input, as one zoo publishes it."""
+    """The preprocessing from an image file to the network's input, as a zoo publishes it."""
 
     input_size: tuple[int, int] | None = None
     """Height and width that the network is fed."""
@@ -52,7 +52,7 @@ class Preprocessing:
     """Where the zoo publishes it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, None for what is not published."""
+        """Return plain values, None for fields that are not published."""
         return asdict(self)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Resizing by torchvision's tensors, of what Pillow decoded.
+"""Resize with torchvision's tensors after decoding with Pillow.
 
 That is ``ToTensor`` or ``PILToTensor`` before ``Resize``. torchvision's own decoder needs an
 extension that many builds lack; its JPEG library is Pillow's.

@@ -1,4 +1,4 @@
-"""Reports of a study: HTML, Markdown, CSV and JSON, each made from one ``StudyResult``.
+"""Reports of a study: HTML, Markdown, CSV and JSON, each rendered from one ``StudyResult``.
 
 May import ``study`` and everything below; computes nothing itself. ``page`` prints the result
 once, the templates only lay it out, and ``tables`` gives the same discrepancies as data.

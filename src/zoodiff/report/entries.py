@@ -75,7 +75,7 @@ def _model(entry: str) -> str:
 
 
 def _groups(records: Iterable[Record]) -> list[_Group]:
-    """Join what was measured with weights to what was counted without.
+    """Join measurements with weights and counts without weights.
 
     A graph is counted under the zoo's default weights, while latency may run on random ones: the
     counts belong to that row too, where the model has only one counted graph.
@@ -145,7 +145,7 @@ def _parameters(counts: ArchitectureValues) -> Number:
 
 
 def _counted(counts: ArchitectureValues) -> tuple[int, int]:
-    """What a zoo may mean by parameters: without and with the statistics of normalisation."""
+    """Return both usual counts of parameters: without and with normalisation statistics."""
     return counts.parameters, counts.parameters + counts.statistics
 
 

@@ -1,4 +1,4 @@
-"""Where differences in measured accuracy come from, as a page shows it: tables that add up."""
+"""Attribution of differences in measured accuracy, as tables that add up."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Line:
     points: str
     interval: str
     shown: bool
-    """Whether the interval leaves 0 out."""
+    """Whether the interval excludes 0."""
     chart: Markup
 
 
 @dataclass(frozen=True)
 class Named:
-    """What the answers of one entry ask for."""
+    """The conventions that fit one entry better."""
 
     code: str
     entry: str
@@ -42,7 +42,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two entries taken apart; without lines where that could not be done."""
+    """The attribution of a pair; without lines if it failed."""
 
     architecture: str
     first: str
@@ -110,7 +110,7 @@ def _line(
 
 
 def _sentences(found: Explained, joint: Interval | None) -> tuple[str, ...]:
-    """What is said below the table."""
+    """The notes below the table."""
     values = found.values
     said = []
     if joint is not None and _shown(joint):

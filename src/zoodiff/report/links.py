@@ -22,7 +22,7 @@ _SHOWN_DIGITS = 7
 
 @dataclass(frozen=True)
 class Source:
-    """Where a number was published: ``text`` to print, ``url`` where one can be formed."""
+    """The source of a number: ``text`` to print, and ``url`` if one can be formed."""
 
     text: str
     url: str | None = None

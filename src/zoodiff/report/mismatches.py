@@ -17,7 +17,7 @@ _OPEN = 4
 
 @dataclass(frozen=True)
 class Cell:
-    """One value; ``letter`` names its group, ``differs`` where it is not the commonest."""
+    """A value; ``letter`` names its group, ``differs`` marks all but the most frequent."""
 
     text: str
     letter: str

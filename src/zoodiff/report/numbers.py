@@ -132,7 +132,7 @@ def moment(text: str) -> str:
 
 
 def elapsed(started: str, finished: str) -> str | None:
-    """Time between two ISO 8601 times in words; None where it cannot be told.
+    """Return the time between two ISO 8601 times in words; None if unknown.
 
     >>> elapsed("2026-07-03T12:00:00Z", "2026-07-03T12:04:09Z")
     '4 min 9 s'

@@ -19,7 +19,7 @@ _SAID_TWICE = re.compile(r"^inferred\s*[:,]\s*|\s*\(inferred\)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of selection; ``inferred`` where its source does not state it."""
+    """A rule of selection; ``inferred`` if its source does not state it."""
 
     text: str
     inferred: bool
@@ -27,7 +27,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Alternative:
-    """What another set of rules would have given."""
+    """The ranking under another set of rules."""
 
     rules: str
     first: str
@@ -38,7 +38,7 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason for which measurements could not be made, with all they concern."""
+    """A reason for failed measurements, with all of them."""
 
     kind: str
     reason: str

@@ -348,7 +348,7 @@ def _tally(rows: Sequence[Discrepancy], top: int) -> str:
 
 
 def conditions(records: Iterable[Record]) -> tuple[str, ...]:
-    """What the measurements were made under, one phrase per condition: ``threads 1``."""
+    """The conditions of the measurements, one phrase each: ``threads 1``."""
     seen: dict[str, set[str]] = {}
     for record in records:
         for name, value in record.conditions.items():

@@ -1,4 +1,4 @@
-"""Lays a page out as HTML or Markdown, by the templates beside this file."""
+"""Renders a page as HTML or Markdown with the templates in this folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _markdown() -> jinja2.Environment:
 
 
 def _environment(finalize: Callable[[Any], Any]) -> jinja2.Environment:
-    """Templates in which every value is made harmless, unless a filter of ours has done so."""
+    """Templates that escape every value unless one of our filters did."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("zoodiff.report"),
         autoescape=True,

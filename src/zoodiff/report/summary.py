@@ -1,4 +1,4 @@
-"""The summary of a study in words: counts of what the result lists, nothing estimated."""
+"""The summary of a study in words, with counts of the result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Figure:
 
 
 def sentences(result: StudyResult) -> tuple[str, ...]:
-    """The summary, one sentence each; sentences about what the study does not do are left out."""
+    """Return the summary sentences; omit those about parts that the study lacks."""
     found = [
         _measured(result),
         _claims(result),

@@ -1,4 +1,4 @@
-"""Words for where weights came from; those that no zoo published are marked."""
+"""Words for the state of weights; unpublished ones are marked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARKED = ("random", "placeholder")
 
 @dataclass(frozen=True)
 class Weights:
-    """A word for the weights column; ``marked`` where the numbers in the network mean nothing."""
+    """A word for the weights column; ``marked`` for weights that were never trained."""
 
     word: str
     marked: bool
@@ -26,7 +26,8 @@ class Weights:
 
 
 def weights(state: str) -> Weights:
-    """The word for a state of ``WeightsInfo``, or for ``claim``; other words stay as they are.
+    """Return the word for a state of ``WeightsInfo`` or for ``claim``; return other words
+    unchanged.
 
     >>> weights("random").marked, weights("published").marked
     (True, False)

@@ -130,7 +130,7 @@ def equivalent(
 
 
 def detectable(discordant: int, trials: int, level: float = 0.95, power: float = 0.8) -> float:
-    """Smallest difference, a fraction, that so many images would show with this power.
+    """Return the smallest difference, a fraction, that this many images would show with this power.
 
     (z_(1 - alpha/2) + z_power) sqrt(d / n) with the share d of images on which the two disagree;
     R. J. Connor, "Sample size for testing differences in proportions for the paired-sample

@@ -39,7 +39,7 @@ Rounds = Sequence["NDArray[np.float64]"]
 
 
 def undisturbed(calls: Sequence[float]) -> float:
-    """What calls take where little comes between them: their lower quartile.
+    """Return the lower quartile of call times, which system noise affects least.
 
     Other work and caches that belong to others only ever add time, so the lower part of a block
     says more of the network than its middle. The smallest call would vary less still, but it is the

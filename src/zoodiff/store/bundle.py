@@ -59,7 +59,7 @@ class Contents(BaseModel):
 
 @dataclass(frozen=True)
 class Exported:
-    """What went into a bundle."""
+    """The files of a bundle."""
 
     records: int
     attachments: int
@@ -69,7 +69,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class Imported:
-    """What a bundle brought, and what was there before."""
+    """The result of an import: added and existing files."""
 
     new: tuple[str, ...]
     known: tuple[str, ...]
@@ -119,7 +119,7 @@ def write_bundle(store: Store, target: Path, runs: Collection[str] | None = None
 
 
 def read_bundle(store: Store, source: Path) -> Imported:
-    """Import a bundle: verify all of it, then write what the store does not have.
+    """Import a bundle: verify all of it, then write the files that the store lacks.
 
     Raises StoreError, before anything is written, where a file of the bundle is not what it says
     or differs from one that the store has under the same name, and where it cannot be read.
@@ -185,7 +185,7 @@ def _chosen(store: Store, runs: Collection[str] | None) -> list[str]:
 
 
 def _order(name: str) -> tuple[int, str]:
-    """What is named comes before what names it, so that an import may end at any moment."""
+    """Order files so that each follows those that it names; an import may stop at any time."""
     if name.startswith("runs/"):
         return 2, name
     return int(name.endswith(".json")), name
@@ -198,7 +198,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _members(source: Path, *, check: bool) -> Iterator[tuple[str, bytes]]:
-    """Names and contents in order; each is what the table of contents says.
+    """Names and contents in order, each verified by the table of contents.
 
     Raises StoreError for what is none of ours: other names, links, devices, surplus members.
     """
@@ -239,7 +239,7 @@ def _longest(name: str) -> int:
 
 
 def _check(source: Path, name: str, content: bytes, before: dict[str, str]) -> None:
-    """Raise StoreError for a record or a manifest that is not sound by itself."""
+    """Raise StoreError for an invalid record or manifest."""
     folder, _, last = name.rpartition("/")
     try:
         if name.startswith("runs/"):

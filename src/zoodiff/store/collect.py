@@ -1,4 +1,4 @@
-"""Remove what no run needs: rests of killed runs, and what was set aside."""
+"""Remove leftovers: temporary files of killed runs, and damaged files that were set aside."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _OURS = frozenset({"records", "runs", "set-aside", "unfinished", FOLDER})
 
 
 def remove(store: Store, files: Iterable[Waste]) -> list[Waste]:
-    """Remove waste and return what went; a lease that is held stays.
+    """Remove leftovers and return them; leases that are held stay.
 
     Raises StoreError where the store cannot be written.
     """
@@ -96,7 +96,7 @@ def _rests(store: Store, found: list[Found], old: list[Found]) -> Iterator[Waste
 
 
 def _living(store: Store, found: list[Found]) -> set[str]:
-    """Passes over images that somebody is at work on, whatever the clocks say."""
+    """Return the passes over images whose lease is held."""
     held = set()
     for one in found:
         if one.name.startswith(f"{FOLDER}/pass-"):

@@ -1,4 +1,4 @@
-"""What of a record does not depend on how long things took: equal in two runs of one study."""
+"""The part of a record that is equal in two runs of one study."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KEPT_OF_LATENCY = ("kind", "scope", "repeat")
 
 
 def comparable(record: Record) -> dict[str, Any]:
-    """A record without times, memory and what else measures the machine and not the entry."""
+    """Return a record without times, memory and other properties of the machine."""
     plain = record.model_dump(mode="json", exclude=set(_TIMES))
     values = plain["values"].items()
     if record.kind == "latency":

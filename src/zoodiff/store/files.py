@@ -1,4 +1,4 @@
-"""Where a store's files lie: a folder of this machine, or any path that fsspec knows.
+"""The files of a store: in a folder of this machine, or at an address of fsspec.
 
 The store asks for few things, and both kinds give them: a file is written whole or not at all,
 read whole, listed, moved and removed. Names are relative to the store, with ``/`` between folders.
@@ -36,14 +36,14 @@ class Found(NamedTuple):
 
 
 class Files(Protocol):
-    """The files of a store; every method raises OSError where the place refuses it."""
+    """The files of a store; every method raises OSError if the system refuses."""
 
     where: str
     """The folder or the address, for people."""
     remote: bool
 
     def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
-        """The content of a file; raises FileNotFoundError where there is none.
+        """Return the content of a file; raise FileNotFoundError if it does not exist.
 
         What is no regular file, or has more than ``most`` bytes, is an OSError too.
         """
@@ -54,7 +54,7 @@ class Files(Protocol):
         ...
 
     def create(self, name: str, content: bytes) -> bool:
-        """Write a file that is not there yet; False where it is."""
+        """Write a new file; return False if it exists."""
         ...
 
     def move(self, name: str, target: str) -> None:
@@ -66,7 +66,7 @@ class Files(Protocol):
         ...
 
     def names(self, folder: str, prefix: str = "") -> list[str]:
-        """Names of the finished files in a folder, sorted; none where there is no folder.
+        """Return the names of the finished files in a folder, sorted; empty without a folder.
 
         Raises StoreError for more files than a store has.
         """
@@ -91,7 +91,7 @@ class LocalFiles:
         self.where = str(root)
 
     def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
-        """The content of a file; raises FileNotFoundError where there is none."""
+        """Return the content of a file; raise FileNotFoundError if it does not exist."""
         return bounded.read_bytes(self.root / name, most)
 
     def write(self, name: str, content: bytes, *, flush: bool = True) -> None:
@@ -104,7 +104,7 @@ class LocalFiles:
             write_atomically(path, content, flush=flush)
 
     def create(self, name: str, content: bytes) -> bool:
-        """Write a file that is not there yet; False where it is."""
+        """Write a new file; return False if it exists."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = _temporary(path)
@@ -131,7 +131,7 @@ class LocalFiles:
             path.parent.rmdir() if path.parent != self.root else None
 
     def names(self, folder: str, prefix: str = "") -> list[str]:
-        """Names of the finished files in a folder, sorted; none where there is no folder."""
+        """Return the names of the finished files in a folder, sorted; empty without a folder."""
         try:
             with os.scandir(self.root / folder) as entries:
                 found = (

@@ -84,7 +84,7 @@ class Store:
         return f"{record.kind}/{file}"
 
     def find(self, kind: str, key: str, *, again: bool = False) -> Record | None:
-        """The intact record that answers ``key``, the newest where there are several.
+        """Return the newest intact record with this key, or None.
 
         Records are listed once; ``again`` looks for what others have written since.
         """
@@ -137,17 +137,17 @@ class Store:
         return found
 
     def get(self, name: str) -> Record | None:
-        """The record of this name, or None where it is missing or damaged (see ``damaged``)."""
+        """Return the record of this name; None if it is missing or damaged (see ``damaged``)."""
         return self._read(name)
 
     def read_attachment(self, record: Record) -> bytes:
-        """The predictions of a record; raises OSError where they cannot be read."""
+        """Return the predictions of a record; raise OSError if they cannot be read."""
         if record.attachment is None:
             raise FileNotFoundError(f"{record.entry} has no predictions")
         return self.files.read(f"records/{record.kind}/{record.attachment}")
 
     def intact(self, record: Record) -> bool:
-        """Whether the record's attachment, if it has one, is there and is what was written.
+        """Return whether the record's attachment, if any, is intact.
 
         A record that lost it is set aside, as a damaged one is, with what is left of it.
         """
@@ -182,7 +182,7 @@ class Store:
             self.files.write(manifest_name(manifest.study), manifest.to_bytes())
 
     def read_manifest(self, study: str) -> Manifest | None:
-        """The manifest of a study's run; None where there is none or it is damaged."""
+        """Return the manifest of a study's run; None if it is missing or damaged."""
         name = manifest_name(study)
         try:
             return read_manifest(self.files.read(name, LARGEST_TEXT))
@@ -261,7 +261,7 @@ class Store:
 
 
 def manifest_name(study: str) -> str:
-    """Where the manifest of a study's run lies."""
+    """Return the path of the manifest of a study's run."""
     return f"runs/{study}/run.json"
 
 

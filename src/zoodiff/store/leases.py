@@ -1,4 +1,4 @@
-"""Who is at work on what, so that two runs on one store do not measure the same thing twice.
+"""Leases: they keep two runs on one store from measuring the same task twice.
 
 A lease keeps nobody from writing: records cannot damage each other. It only saves work, so where
 a place gives no sure lock, a lease that fails costs a measurement done twice.
@@ -51,11 +51,11 @@ class Leases(Protocol):
     """Gives out leases by name."""
 
     def take(self, name: str) -> Lease | None:
-        """A lease, or None where another process has it."""
+        """Take a lease; None if another process has it."""
         ...
 
     def holder(self, name: str) -> str:
-        """Who has it, in a few words."""
+        """The owner of the lease, in words."""
         ...
 
 
@@ -66,7 +66,7 @@ def leases_of(files: Files) -> Leases:
 
 @contextlib.contextmanager
 def waiting_for(leases: Leases, name: str) -> Iterator[None]:
-    """Hold a lease for as long as the block lasts; wait for it where another process has it."""
+    """Hold a lease during the block; wait while another process has it."""
     while (lease := leases.take(name)) is None:
         time.sleep(_POLL)
     try:
@@ -82,7 +82,7 @@ class LocalLeases:
         self._folder = root / FOLDER
 
     def take(self, name: str) -> Lease | None:
-        """A lease, or None where another process has it; raises StoreError for a read-only place.
+        """Take a lease; None if another process has it. Raises StoreError for a read-only folder.
 
         Where the file system has no locks, filelock falls back to files with signs of life.
         """
@@ -105,7 +105,7 @@ class LocalLeases:
         return _Locked(lock, path)
 
     def holder(self, name: str) -> str:
-        """Who has it, in a few words."""
+        """The owner of the lease, in words."""
         with contextlib.suppress(OSError):
             return _words(read_bytes(self._folder / f"{name}.lock", _LARGEST, follow=False))
         return "another process"
@@ -141,7 +141,7 @@ class BeatingLeases:
         """What others' leases looked like, and since when they look so."""
 
     def take(self, name: str) -> Lease | None:
-        """A lease, or None where another process has it and lives.
+        """Take a lease; None if another living process has it.
 
         Of two that take over the same lease of the dead at once, the later one wins.
         """
@@ -174,7 +174,7 @@ class BeatingLeases:
         return mine.start()
 
     def holder(self, name: str) -> str:
-        """Who has it, in a few words."""
+        """The owner of the lease, in words."""
         with contextlib.suppress(OSError):
             return _words(self._files.read(f"{FOLDER}/{name}.json", _LARGEST))
         return "another process"
@@ -237,7 +237,7 @@ def _boot() -> str:
 
 
 def _is_dead(raw: bytes) -> bool:
-    """Whether an owner was a process of this machine that is gone."""
+    """Return whether the owner was a process of this machine that has ended."""
     try:
         owner = json.loads(raw)
         if not owner["boot"] or owner["boot"] != _boot() or owner["host"] != socket.gethostname():

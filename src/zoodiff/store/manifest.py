@@ -1,4 +1,4 @@
-"""The manifest of a run: which study, which records it rests on, what could not be measured."""
+"""The manifest of a run: its study, its records and its failures."""
 
 from __future__ import annotations
 

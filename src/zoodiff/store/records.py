@@ -1,4 +1,4 @@
-"""What a measurement is, as it lies in the store: one immutable JSON document each.
+"""Records: one immutable JSON document per measurement.
 
 A record says what was measured (``values``), of what (``entry``, ``weights``), and everything
 needed to repeat it (``conditions``, ``versions``, ``hardware``). Two hashes name it: ``key`` over
@@ -39,7 +39,7 @@ def _stored_as(key: str, name: str, **options: Any) -> Any:
 
 
 class WeightsInfo(Strict):
-    """Where the numbers in the network came from."""
+    """The origin of the weights in a network."""
 
     name: str
     state: Literal["published", "random", "placeholder", "trained", "file", "none"]
@@ -50,7 +50,7 @@ class WeightsInfo(Strict):
 
 
 class Hardware(Strict):
-    """The machine a measurement was made on."""
+    """The machine of a measurement."""
 
     processor: str
     cores: int
@@ -161,7 +161,7 @@ class PartValues(Strict):
 
 
 class ConfirmationValues(Strict):
-    """The main cause, tried the other way round: on the second entry."""
+    """The main cause, confirmed by applying it to the second entry."""
 
     what: str
     code: str
@@ -170,7 +170,7 @@ class ConfirmationValues(Strict):
 
 
 class NamedValues(Strict):
-    """What the answers of an entry ask for, or what is wrong with it by itself."""
+    """A finding about one entry: a convention that fits better, or a scaling error."""
 
     code: str
     entry: str
@@ -178,7 +178,7 @@ class NamedValues(Strict):
 
 
 class ExplanationValues(Strict):
-    """Where the difference in top-1 between the record's entry and ``other`` comes from."""
+    """The causes of the difference in top-1 between the record's entry and ``other``."""
 
     kind: Literal["explanation"] = "explanation"
     other: str
@@ -230,7 +230,7 @@ class Record(Strict):
 
     @property
     def attachment(self) -> str | None:
-        """File name of the predictions beside the record, or None where it has none."""
+        """The file name of the record's predictions, or None."""
         return self.values.predictions_file if isinstance(self.values, AccuracyValues) else None
 
     @property
@@ -239,11 +239,11 @@ class Record(Strict):
         return self.values.predictions_sha256 if isinstance(self.values, AccuracyValues) else None
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON with the digest: sorted keys, no spaces; what lies in the store."""
+        """Return the stored form: canonical JSON (sorted keys, no spaces) with the digest."""
         return self.named_bytes()[1]
 
     def named_bytes(self) -> tuple[str, bytes]:
-        """The record's file name, and what lies there."""
+        """Return the record's file name and content."""
         found = self_hashed(self.model_dump(mode="json"))
         return self._name(found[HASH_KEY]), canonical_json(found)
 
@@ -262,7 +262,7 @@ class Record(Strict):
 
 
 class Failure(Strict):
-    """Something that was asked for and could not be measured, with the reason."""
+    """A requested measurement that failed, with the reason."""
 
     kind: Literal["architecture", "latency", "accuracy", "explanation"]
     entry: str
@@ -316,5 +316,5 @@ def read_record(raw: bytes, name: str) -> Record:
 
 
 def attachment_name(key: str, content: bytes) -> str:
-    """File name of predictions: by the key of their record and by what they are."""
+    """Return the file name of predictions, from their record's key and their own hash."""
     return f"{key[:_DIGITS]}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.parquet"

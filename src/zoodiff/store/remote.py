@@ -1,4 +1,4 @@
-"""A store at an address that fsspec knows: object stores such as S3, and what else it reaches.
+"""A store at an address that fsspec supports, for example an object store such as S3.
 
 Imported only where results are at an address. An object store writes an object whole or not at
 all, which is all that records need, since their names hold their content. On file systems behind
@@ -70,7 +70,7 @@ class RemoteFiles:
             self._system.mv(temporary, path)
 
     def create(self, name: str, content: bytes) -> bool:
-        """Write a file that is not there yet; False where it is.
+        """Write a new file; return False if it exists.
 
         On S3 this is one conditional request. Where a system has no such thing, two that ask at
         the same moment may both be told that they were first.
@@ -95,7 +95,7 @@ class RemoteFiles:
             self._system.rm_file(self._path(name))
 
     def names(self, folder: str, prefix: str = "") -> list[str]:
-        """Names of the finished files in a folder, sorted; none where there is no folder."""
+        """Return the names of the finished files in a folder, sorted; empty without a folder."""
         options = {"prefix": prefix} if prefix and "s3" in self._system.protocol else {}
         try:
             with os_errors():

@@ -1,4 +1,4 @@
-"""JSON that carries its own hash, so that a copy anywhere shows whether it is what was written."""
+"""JSON that contains its own hash, so that any change of a copy is detected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HASH_KEY = "sha256"
 
 
 class DamagedError(StoreError):
-    """A file of the store is not what was written there; the message says in what way."""
+    """A damaged file of the store; the message says how."""
 
 
 def canonical_json(value: object) -> bytes:
@@ -44,7 +44,7 @@ def self_hashed(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
-    """The object in a JSON file; raises DamagedError where there is none."""
+    """Parse the object in a JSON file; raise DamagedError if it is invalid."""
     try:
         found = bounded.parse(raw)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Look at everything in a store and say what is not as it was written. Changes nothing."""
+"""Verify every file of a store and report damaged ones. Changes nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Verified:
-    """What was looked at, and what is wrong with it."""
+    """The verified files and the problems."""
 
     records: int
     attachments: int

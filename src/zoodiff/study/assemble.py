@@ -1,4 +1,4 @@
-"""From a run's manifest and the store to the one value that reports are made of."""
+"""Assemble the result of a run from its manifest and the store."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _check_pairs(records: list[Record], study: str) -> None:
 
 
 def _notes(records: list[Record]) -> list[str]:
-    """What a reader must know about the records as a whole."""
+    """Return notes on the records as a whole."""
     notes = []
     off = [
         r.entry

@@ -160,7 +160,7 @@ def load_study(name_or_path: str) -> LoadedStudy:
 
 
 def with_download(loaded: LoadedStudy) -> LoadedStudy:
-    """The same study, with fetching allowed; its text says so too, so that it can be repeated."""
+    """Return the study with downloads allowed, in its text too, so that it can be repeated."""
     lines = [x for x in loaded.text.splitlines() if not re.match(r"\s*download\s*=", x)]
     return parse("download = true\n" + "\n".join(lines) + "\n", loaded.path)
 

@@ -1,4 +1,4 @@
-"""A study's differences in accuracy taken apart, each a record of its own.
+"""Decompose the differences in accuracy of a study, one record per difference.
 
 An explanation costs many passes over the images, so it is a task like every other: planned for each
 architecture, begun when the accuracy of all entries is known, and recorded pair by pair.

@@ -1,4 +1,4 @@
-"""What is done in a slot of an engine: one job, from plain data to plain data."""
+"""Run one job in a slot, from plain data to plain data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a study to tasks: what is measured, each with the key under which it is found again."""
+"""Plan the tasks of a study, each with the key of its record."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOGETHER = 12
 
 @dataclass(frozen=True)
 class Plan:
-    """The tasks of a study, and what it leaves out because nobody allowed the download."""
+    """Return the tasks of a study, and the entries omitted because downloads are not allowed."""
 
     tasks: tuple[Task, ...]
     left_out: tuple[Failure, ...]
@@ -77,7 +77,7 @@ def plan(loaded: LoadedStudy) -> Plan:
 
 
 def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, Any], ...]:
-    """Conditions of accuracy on a data set; raise StudyError where it cannot be opened."""
+    """Return the conditions of accuracy on a data set; raise StudyError if it cannot be opened."""
     folder = Path(loaded.path).parent if Path(loaded.path).is_file() else Path()
     data = table.data if table.built_in else _absolute(folder, table.data)
     truth = _absolute(folder, table.truth) if table.truth else None
@@ -120,7 +120,7 @@ def _by_architecture(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
 
 
 def _together(chosen: Sequence[Entry]) -> list[tuple[Entry, ...]]:
-    """Entries in passes of so many as may be in memory at once, zoo by zoo where they are more."""
+    """Divide entries into passes that fit into memory, by zoo if necessary."""
     if len(chosen) <= TOGETHER:
         return [tuple(chosen)]
     ordered = sorted(chosen, key=lambda entry: entry.zoo.name)

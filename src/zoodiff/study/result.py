@@ -1,4 +1,4 @@
-"""What a study found, as typed values: the one thing that every report is made of."""
+"""The result of a study as typed values; every report is rendered from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work through a study: do what is missing, record each thing as it finishes.
+"""Run a study: do the missing tasks and record each result.
 
 Interrupted at any point, a run has lost only what was in flight; started again, it finds every
 finished record in the store and does the rest. Engines do the work; only this process writes the
@@ -23,7 +23,7 @@ from zoodiff.workers.limits import Limits
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to."""
+    """The outcome of a run."""
 
     manifest: Manifest
     reused: int
@@ -41,7 +41,7 @@ def run(
     limits: Limits | None = None,
     engine: Choice | None = None,
 ) -> Outcome:
-    """Run a study into a store and return what came of it.
+    """Run a study into a store and return the outcome.
 
     Finished measurements are taken from the store unless ``fresh``. Raises StudyError for a name
     that does not exist, StoreError where the store cannot be written, UsageError for an engine

@@ -1,4 +1,4 @@
-"""Have the tasks of a run done by an engine, and record what comes back."""
+"""Run the tasks of a study by an engine and record the results."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from zoodiff.tasks import Finished, Task
 
 
 class Observer(Protocol):
-    """Is told how a run goes; the command draws a progress bar from it.
+    """Observes the progress of a run; the command draws a progress bar from it.
 
     Several tasks may be under way at a time; their labels tell them apart.
     """
 
     def begin(self, tasks: int, finished: int) -> None:
-        """The run has this many tasks, of which so many were found finished."""
+        """A run starts with this many tasks, some of which are finished."""
 
     def task(self, label: str) -> None:
         """A task begins."""
@@ -37,7 +37,7 @@ class Observer(Protocol):
         """A part of the task is done."""
 
     def waits(self, label: str, holder: str) -> None:
-        """Another run, which is named, is at work on the task; it is asked for again."""
+        """Another run holds the lease of the task; the job is retried later."""
 
     def done(self, label: str, failures: int) -> None:
         """The task ended, with this many entries that could not be measured."""
@@ -104,7 +104,7 @@ class Working:
         """What is explained; None before all accuracy is known."""
 
     def go(self, waiting: Mapping[int, Task]) -> None:
-        """Do all tasks; raises StoreError where nothing more can be recorded."""
+        """Run all tasks; raise StoreError if records cannot be written."""
         tasks = [_UnderWay(number, task, task.label) for number, task in waiting.items()]
         self._unknown = {one.number for one in tasks if one.task.kind == "accuracy"}
         self._accuracy = set(self._unknown)
@@ -221,7 +221,7 @@ class Working:
         return ExplanationTask(task, self._pairs, store, fresh=fresh)
 
     def _lease(self, one: _UnderWay, name: str | None) -> bool:
-        """Take the lease of a task, where it is not held yet; whether it is held now."""
+        """Take the lease of a task unless it is held already; return whether it is held now."""
         if one.lease is None and name is not None:
             one.lease = self._state.store.leases.take(name)
             if one.lease is None and one.label not in self._waits:
@@ -259,7 +259,7 @@ class Working:
                 self._finish_parts(one)
 
     def _record(self, one: _UnderWay, data: Mapping[str, Any]) -> None:
-        """Write what a task brought; nothing else writes records."""
+        """Write the records of a task; the only place that writes records."""
         product, state = serialization.product_of(data), self._state
         state.records[one.number] = [
             state.store.put(record, attachment) for record, attachment in product.records

@@ -1,4 +1,4 @@
-"""Tasks as plain data, for engines that have them done in other processes."""
+"""Tasks as plain data, for engines with other processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoodiff.tasks import Task, entry_of, of_entry
 
 @dataclass(frozen=True)
 class Product:
-    """What a job brings back: records with their predictions, and what could not be measured."""
+    """The result of a job: records with predictions, and failures."""
 
     records: tuple[tuple[Record, bytes | None], ...]
     failures: tuple[Failure, ...]
@@ -40,7 +40,7 @@ def of_product(
     failures: Iterable[Failure] = (),
     versions: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
-    """What a job brings back."""
+    """The result of a job."""
     return {
         "records": [(record.model_dump_json(), attachment) for record, attachment in records],
         "failures": [failure.model_dump(mode="json") for failure in failures],
@@ -49,7 +49,7 @@ def of_product(
 
 
 def product_of(plain: Mapping[str, Any]) -> Product:
-    """What a job brought back."""
+    """The result of a job."""
     return Product(
         tuple(
             (Record.model_validate_json(content), attachment)

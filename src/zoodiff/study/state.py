@@ -1,4 +1,4 @@
-"""Where a run stands: what it found, measured and could not measure, and its manifest."""
+"""The state of a run: reused and new records, failures, manifest."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class State:
         self._saved = 0.0
 
     def take_finished(self, tasks: Sequence[Task]) -> dict[int, Task]:
-        """Take what the store has; return the other tasks by their numbers."""
+        """Reuse the records of the store; return the remaining tasks by number."""
         waiting: dict[int, Task] = {}
         for number, task in enumerate(tasks):
             found = None if self.fresh else finished(self.store, task)

@@ -31,7 +31,7 @@ class WorkerClient(Worker):
         return self.hello_later(doing)()
 
     def hello_later(self, doing: str) -> Callable[[], dict[str, str]]:
-        """Begin to import the framework; what is returned waits and returns the versions."""
+        """Start importing the framework; return a function that waits and returns the versions."""
         answer = self._asked(messages.Hello(), messages.Versions, doing)
         return lambda: answer().versions
 
@@ -59,7 +59,7 @@ class WorkerClient(Worker):
         return self._answered(messages.Memory(), messages.PeakMemory, doing).peak_rss_bytes
 
     def weights_size(self, handle: str, *, doing: str) -> int | None:
-        """Return the bytes of a network's weights; None where they cannot be read."""
+        """Return the bytes of a network's weights; None if they cannot be read."""
         return self._answered(messages.Size(handle), messages.WeightsSize, doing).weights_bytes
 
     def load_test(self, request: messages.LoadTest, *, doing: str) -> messages.LoadTested:
@@ -107,21 +107,21 @@ class WorkerClient(Worker):
         return answer
 
     def pixels_of(self, array: messages.Array, images: int, geometry: Geometry) -> NDArray[Any]:
-        """Copy the pixels of so many images (images, rows, columns, 3)."""
+        """Copy the pixels of images, shape (images, rows, columns, 3)."""
         shape, most = _pixels_shape(images, geometry)
         return self.get_array(array, shape, most=most)
 
     def share_pixels(
         self, array: messages.Array, images: int, geometry: Geometry
     ) -> messages.Array:
-        """Copy pixels to where every worker can read them, until ``unshare`` is called."""
+        """Share pixels with every worker, until ``unshare`` is called."""
         shape, most = _pixels_shape(images, geometry)
         return messages.Array(self.share_array(array, shape, most=most))
 
     def classify(
         self, request: messages.Classify, images: int, *, doing: str
     ) -> tuple[NDArray[Any], messages.Classified]:
-        """Return the outputs of so many images, one row per image, and what repeating showed."""
+        """Return the outputs, one row per image, and the result of repeated images."""
         answer = self._answered(request, messages.Classified, doing)
         again = min(request.repeat, images)
         if answer.repeated != again or not 0 <= answer.changed <= again:
@@ -141,11 +141,11 @@ class WorkerClient(Worker):
         return answer
 
     def runtime_info(self, *, doing: str) -> messages.RuntimeInfo:
-        """Return what the process runs with."""
+        """Return the runtime info of the process."""
         return self._answered(messages.Environment(), messages.RuntimeInfo, doing)
 
     def peaks(self, request: messages.Peaks, *, doing: str) -> messages.MeasuredPeaks:
-        """Return what the process reaches at best."""
+        """Return the measured peaks of the process."""
         return self._answered(request, messages.MeasuredPeaks, doing)
 
     def _answered(self, request: messages.Message, reply: type[T], doing: str) -> T:

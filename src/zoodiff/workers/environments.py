@@ -24,17 +24,17 @@ READY = "zoodiff-ready.json"
 
 
 def folder(name: str) -> Path:
-    """Where the environment of this name lies, or would lie."""
+    """Return the folder of the environment of this name."""
     return paths.environments() / name
 
 
 def variable(name: str) -> str:
-    """Return the environment variable that names an interpreter which somebody else looks after."""
+    """Return the environment variable that names a user's own interpreter."""
     return f"ZOODIFF_{name.upper().replace('-', '_')}_PYTHON"
 
 
 def interpreter(name: str) -> Path | None:
-    """Python of a finished environment, or None where it has not been made.
+    """Return the interpreter of a complete environment, or None.
 
     ``ZOODIFF_<NAME>_PYTHON`` names an interpreter that somebody else looks after.
     """
@@ -69,7 +69,7 @@ def interpreter_for(spec: WorkerSpec) -> Path:
 
 
 def versions(spec: WorkerSpec) -> dict[str, str | None]:
-    """Installed versions of a zoo's distributions, None where one is missing, by metadata only."""
+    """Return installed versions of a zoo's distributions from metadata; None for missing ones."""
     if spec.environment is None:
         return {name: _version(name) for name in spec.distributions}
     site = interpreter(spec.environment.name)
@@ -84,7 +84,7 @@ def versions(spec: WorkerSpec) -> dict[str, str | None]:
 
 
 def create(environment: Environment, say: Callable[[str], None], *, again: bool = False) -> Path:
-    """Make an environment and return its interpreter; ``say`` is told each line of progress.
+    """Create an environment and return its interpreter; report progress to ``say``.
 
     An unfinished or outdated one is made anew; a finished one is kept unless ``again``.
     Raises MeasurementError where the packages cannot be installed.
@@ -113,7 +113,7 @@ def create(environment: Environment, say: Callable[[str], None], *, again: bool 
 
 
 def remove(name: str) -> bool:
-    """Delete an environment; False where there was none."""
+    """Delete an environment; return False if it does not exist."""
     there = folder(name).exists()
     shutil.rmtree(folder(name), ignore_errors=True)
     return there

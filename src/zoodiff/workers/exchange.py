@@ -53,7 +53,7 @@ class Outgoing:
 
     @property
     def path(self) -> Path:
-        """Where it is; workers open it by this path."""
+        """Its path, by which workers open it."""
         return self._scratch.path
 
     def put(self, array: NDArray[Any]) -> dict[str, object]:
@@ -105,7 +105,7 @@ class Outgoing:
             os.close(file)
 
     def close(self) -> None:
-        """Remove the folder; does nothing in a process that was forked off the owner."""
+        """Remove the folder; does nothing in a forked process."""
         if self._owner == os.getpid():
             with contextlib.suppress(OSError):
                 os.close(self._folder)
@@ -126,7 +126,7 @@ def outgoing() -> Outgoing:
 
 
 class Incoming:
-    """What one worker process wrote into its scratch folder; taken for hostile."""
+    """The files of one worker process in its scratch folder; untrusted."""
 
     def __init__(self, name: str) -> None:
         self._scratch = Scratch(name)
@@ -134,7 +134,7 @@ class Incoming:
 
     @property
     def path(self) -> Path:
-        """Where the worker finds it; the parent opens nothing by this path."""
+        """Its path in the worker; the parent opens nothing by this path."""
         return self._scratch.path
 
     def array(
@@ -212,7 +212,7 @@ class Incoming:
 
 
 class Log:
-    """What a worker prints: a file without a name, which nobody else writes to."""
+    """The output of a worker, in an unnamed file."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(dir=in_memory())  # noqa: SIM115 - closed by close()
@@ -234,7 +234,7 @@ class Log:
         return facts.st_dev, facts.st_ino
 
     def end(self) -> str:
-        """The last of what was printed, at most ``LARGEST_LOG`` bytes."""
+        """The end of the output, at most ``LARGEST_LOG`` bytes."""
         with contextlib.suppress(OSError):
             start = max(0, os.fstat(self.descriptor).st_size - LARGEST_LOG)
             return os.pread(self.descriptor, LARGEST_LOG, start).decode(errors="replace")
@@ -248,7 +248,7 @@ class Log:
 def _described(
     message: object, shape: tuple[int | None, ...] | None, most: int
 ) -> tuple[str, str, tuple[int, ...], int]:
-    """Name, type, shape and bytes of an array of a reply; raise ProtocolError where it is none."""
+    """Return name, type, shape and bytes of a reply's array; raise ProtocolError if invalid."""
     import numpy as np
 
     parts = message if isinstance(message, dict) else {}

@@ -1,4 +1,4 @@
-"""Where zoodiff keeps what outlives a command: environments and caches."""
+"""Return the folder of environments and caches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def home() -> Path:
 
 
 def cache() -> Path:
-    """The folder for what can be made again: trained mini-zoo weights, fetched files."""
+    """Return the cache folder, for trained mini-zoo weights and fetched files."""
     return home() / "cache"
 
 

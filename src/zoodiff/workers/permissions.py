@@ -19,12 +19,12 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def place() -> Path:
-    """Where the list is kept."""
+    """Return the path of the list."""
     return paths.home() / "allowed-code.txt"
 
 
 def allowed() -> frozenset[str]:
-    """SHA-256 of every file whose code may run; nothing where there is no list."""
+    """Return the SHA-256 of every file whose code may run; empty without a list."""
     try:
         text = files.read_text(place(), _LARGEST)
     except (OSError, UnicodeDecodeError):
@@ -59,7 +59,7 @@ def allow(path: Path) -> str:
 
 
 def digest_of(text: str) -> str:
-    """The hash of ``sha256:...``; raise ValueError where it is none.
+    """Return the hash of ``sha256:...``; raise ValueError if it is invalid.
 
     >>> digest_of("sha256:" + "0" * 64)[:4]
     '0000'

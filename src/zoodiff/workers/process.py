@@ -73,7 +73,7 @@ class Worker:
         return self._process is not None and self.generation == generation
 
     def printed(self) -> str:
-        """The last of what the worker and its framework printed; at most 64 KiB."""
+        """The end of the output of the worker and its framework; at most 64 KiB."""
         return self._log.end() if self._log else ""
 
     def call(
@@ -108,11 +108,11 @@ class Worker:
         return lambda: self._answer(deadline, doing)
 
     def hold(self) -> None:
-        """Stop the process where it stands, so that its idle threads take nothing from others."""
+        """Suspend the process, so that its idle threads use no CPU time."""
         self._signal(signal.SIGSTOP)
 
     def release(self) -> None:
-        """Let a process go on that was held; it must be before it is asked anything."""
+        """Resume a suspended process; required before the next request."""
         self._signal(signal.SIGCONT)
 
     def place(self, cores: Collection[int]) -> None:
@@ -158,7 +158,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _failing(self, doing: str) -> Iterator[None]:
-        """End the process and say why, where a request or its answer does not come through."""
+        """End the process after a failed exchange; return the reason."""
         try:
             yield
         except (BrokenPipeError, EOFError):
@@ -317,7 +317,7 @@ class Worker:
                     view = view[os.write(self._to_child, view) :]
 
     def _turn(self, deadline: float, doing: str) -> float:
-        """How long to wait before the worker is looked at again; WorkerError where time is up."""
+        """Return the seconds until the next check of the worker; raise WorkerError on timeout."""
         now = time.monotonic()
         if now >= deadline:
             self._kill()

@@ -1,4 +1,4 @@
-"""Temporary folders of workers and of their parent, and what killed runs left of theirs.
+"""Temporary folders of workers and of their parent, and leftovers of killed runs.
 
 A run that ends in any usual way removes its folders. One that is killed cannot; its folders lie in
 memory, so the next run removes them. A folder is in use as long as somebody holds its lock, and a
@@ -29,7 +29,7 @@ _TRIES, _BETWEEN_TRIES = 50, 0.02
 
 
 class Scratch:
-    """A folder of its own, in memory where there is room and ``on_disk`` is not asked for."""
+    """A temporary folder, in memory if there is room, unless ``on_disk``."""
 
     def __init__(self, name: str, *, on_disk: bool = False) -> None:
         sweep_once()
@@ -40,7 +40,7 @@ class Scratch:
         self._removed = weakref.finalize(self, _remove_own, self.path, lock, os.getpid())
 
     def close(self) -> None:
-        """Remove it with what lies in it; who wrote to it must have been ended."""
+        """Remove the folder and its content; its writers must have ended."""
         self._removed()
 
 
@@ -67,7 +67,7 @@ def sweep_once() -> None:
 
 
 def sweep() -> list[Path]:
-    """Remove folders of this user's whose processes are gone; return what was removed."""
+    """Remove this user's folders of ended processes; return them."""
     removed = []
     for place in {in_memory() or tempfile.gettempdir(), tempfile.gettempdir()}:
         with contextlib.suppress(OSError):
@@ -91,7 +91,7 @@ def _remove(folder: Path) -> bool:
 
 
 def _locked(folder: Path) -> int | None:
-    """A descriptor with the folder's lock; None where somebody else has it."""
+    """Return a descriptor with the folder's lock; None if another process has it."""
     found = os.open(folder, FOLDER)
     try:
         fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,7 +110,7 @@ def _empty_folder(folder: Path) -> None:
 
 
 def empty(folder: int) -> None:
-    """Remove what lies in a folder, given by its descriptor, however deeply it is nested.
+    """Remove the content of a folder, given by its descriptor, at any depth.
 
     Inner folders are moved up before they are removed, so that neither the stack of Python nor
     the number of open files bounds the depth. Nobody else may be writing to it.

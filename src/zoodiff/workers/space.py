@@ -1,4 +1,4 @@
-"""How much space a worker takes beside its own memory: in its folder, and in files without a name.
+"""Measure the space of a worker outside its memory: its folder and unnamed files.
 
 A confined worker may be hostile, so nothing is followed, opened by name or believed to be small:
 what is too much to be looked through counts as more than is allowed.
@@ -32,13 +32,13 @@ class _TooMuchError(Exception):
 
 
 class _Counted:
-    """What was counted so far."""
+    """The bytes counted so far."""
 
     def __init__(self) -> None:
         self.bytes = self.entries = 0
 
     def add_folder(self, folder: int, depth: int) -> None:
-        """Count what lies in an open folder. One descriptor a level is open at a time."""
+        """Count the bytes in an open folder, with one open descriptor per level."""
         inner = []
         with os.scandir(folder) as listed:
             for entry in listed:

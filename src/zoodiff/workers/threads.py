@@ -1,4 +1,4 @@
-"""Threads that say so where they cannot begin, instead of being waited for without end."""
+"""Threads that raise an error if they cannot start, instead of blocking forever."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _START_SECONDS = 60.0
 
 
 class _Started(threading.Event):
-    """What ``Thread.start`` waits for, which would be forever where no memory is left to begin."""
+    """The event of ``Thread.start``, which would wait forever without memory for the thread."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait as an event does; raise MeasurementError where nothing began."""
+        """Wait as an event does; raise MeasurementError if the thread did not start."""
         if super().wait(_START_SECONDS if timeout is None else timeout):
             return True
         raise MeasurementError(

@@ -1,4 +1,4 @@
-"""The environment variables of a worker, and where its scratch folder lies."""
+"""The environment variables and the scratch folder of a worker."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def worker_environment(
 
 
 def in_memory() -> str | None:
-    """A folder that is kept in memory, where there is one with room; else the usual place."""
+    """Return a folder in memory with room, else the usual place."""
     shared = Path("/dev/shm")
     with contextlib.suppress(OSError):
         if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _ROOM:

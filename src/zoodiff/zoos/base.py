@@ -1,4 +1,4 @@
-"""What a zoo says about itself, and what its worker can do.
+"""The protocols of zoos and of their backends.
 
 A zoo has two sides. The *catalogue* (``Zoo``) lives in the command's process and must not import
 a framework: it lists entries, weights, preprocessing, labels. The *backend* (``Backend``) is
@@ -83,7 +83,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment of a zoo's own, made by ``zoodiff env create NAME``."""
+    """A zoo's own virtual environment, created by ``zoodiff env create NAME``."""
 
     name: str
     requirements: tuple[str, ...]
@@ -95,7 +95,7 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSpec:
-    """What a worker is started for."""
+    """The specification of a worker process."""
 
     name: str
     """Of the zoo, or of what else the worker does; shown in errors."""
@@ -142,7 +142,7 @@ class Entry:
 
     @property
     def worker(self) -> WorkerSpec:
-        """What a worker is started for that loads it: confined where it opens a foreign file."""
+        """The spec of the worker that loads it; confined if it opens an untrusted file."""
         spec = self.zoo.worker
         return replace(spec, confined=True) if self.foreign else spec
 
@@ -153,7 +153,7 @@ class Entry:
 
     @property
     def weights_name(self) -> str:
-        """The weights' name, ``random`` where they are initialised here."""
+        """The name of the weights, ``random`` for weights initialised here."""
         return self.weights.name if self.weights else RANDOM
 
     @property
@@ -198,7 +198,7 @@ class TakesWeights(Protocol):
         ...
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Put values in, which ``run`` then uses; what is not named stays.
+        """Replace weights by name; the others keep their values.
 
         Raises MeasurementError for a name that there is not and a shape that does not fit, before
         anything is changed.

@@ -43,7 +43,7 @@ def _found() -> tuple[Mapping[str, Zoo], Mapping[str, str]]:
 
 @dataclass
 class _OldZoo:
-    """A plugin from before there was ``WorkerSpec``; its worker is confined whatever it says."""
+    """A plugin of an older version, without ``WorkerSpec``; its worker is confined."""
 
     name: str
     title: str
@@ -53,7 +53,7 @@ class _OldZoo:
 
 
 def _adapted(plugin: Any) -> Zoo:
-    """Return a plugin as a zoo; what does not say how its worker is started is confined.
+    """Return a plugin as a zoo; its worker is confined unless it has a ``WorkerSpec``.
 
     Raises AttributeError or TypeError where it has too little of a zoo.
     """
@@ -77,7 +77,7 @@ def zoos() -> Mapping[str, Zoo]:
 
 
 def broken() -> Mapping[str, str]:
-    """Plugins that cannot be loaded, with the reason; the others work without them."""
+    """Return the plugins that cannot be loaded, with reasons."""
     return _found()[1]
 
 

@@ -73,7 +73,7 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Inference:
-    """What fits a network best, and how it differs from what was given."""
+    """The conventions that fit a network best, and how they differ from the given ones."""
 
     given: Preprocessing
     fits: Preprocessing

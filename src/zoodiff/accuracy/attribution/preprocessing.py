@@ -61,16 +61,16 @@ class Side(Protocol):
 
     @property
     def input_stage(self) -> InputStage | None:
-        """What its network does to its pixels by itself; None where that is not known."""
+        """The input stage of its network; None if unknown."""
         ...
 
     @property
     def meaning(self) -> Meaning | None:
-        """What its outputs are said to mean; None where that is no matter."""
+        """The label space of its outputs; None if irrelevant."""
         ...
 
     def right(self, recipes: Sequence[Recipe]) -> list[NDArray[np.bool_]]:
-        """(images,), whether it is right with each recipe."""
+        """Per recipe, whether each image is predicted correctly, shape (images,)."""
         ...
 
 
@@ -89,13 +89,13 @@ class Part:
 
     @property
     def shown(self) -> bool:
-        """Whether the interval leaves 0 out."""
+        """Whether the interval excludes 0."""
         return self.points.low > 0 or self.points.high < 0
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """The main cause, tried the other way round: on the second entry."""
+    """The main cause, confirmed by applying it to the second entry."""
 
     what: str
     code: str
@@ -126,7 +126,7 @@ class Explanation:
 
 
 def explain(first: Side, second: Side, networks: Networks | None = None) -> Explanation:
-    """Take the difference of two entries apart; raise what running them raises.
+    """Decompose the difference of two entries; raise what running them raises.
 
     ``networks`` goes on where the preprocessing ends; without it the networks are one part.
     """

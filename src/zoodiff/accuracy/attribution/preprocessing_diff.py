@@ -1,4 +1,4 @@
-"""How images are prepared for two entries, what their networks do by themselves included."""
+"""Compare the effective preprocessing of two entries, including their input stages."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class PreprocessingDiff:
 
 
 def scaling_warning(found: Effective) -> tuple[str, str] | None:
-    """Code and sentence of what is wrong with an effective preprocessing by itself."""
+    """Return the code and sentence of a scaling error in an effective preprocessing, or None."""
     if found.warning is None:
         return None
     code, words = _WARNINGS[found.warning]
@@ -81,7 +81,8 @@ def scaling_warning(found: Effective) -> tuple[str, str] | None:
 
 
 def compare_preprocessing(engine: WorkerPool, a: Entry, b: Entry) -> PreprocessingDiff:
-    """Compare two entries; networks are built without weights to see what they do by themselves.
+    """Compare the preprocessing of two entries; reads the input stages of networks built without
+    weights.
 
     Raises UsageError where fields of a preprocessing do not fit together.
     """
@@ -92,7 +93,7 @@ def compare_preprocessing(engine: WorkerPool, a: Entry, b: Entry) -> Preprocessi
 
 
 def diff_preprocessing(one: EntryPreprocessing, other: EntryPreprocessing) -> PreprocessingDiff:
-    """Compare two preprocessings, what the networks do by themselves included."""
+    """Compare two effective preprocessings."""
     words = differing(one.spec, other.spec)
     if one.effective and other.effective:
         left, right = one.effective, other.effective

@@ -25,7 +25,7 @@ _LARGEST = 2**31 - 2**20
 
 
 class ReferenceRuntime:
-    """Says who is right; a context manager, since networks are files for as long as it runs."""
+    """Runs networks in the reference runtime; a context manager that owns the exported files."""
 
     def __init__(
         self,

@@ -41,7 +41,7 @@ EXPLAINED = 1000
 
 
 class Attribution:
-    """What was found out about why; ``problems`` says for which entries it was not possible."""
+    """Explains differences in accuracy; ``problems`` lists the entries for which it failed."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Attribution:
         return replace(one, spec=found.fits)
 
     def inference(self, one: EvaluatedEntry) -> Inference | None:
-        """Try the conventions on an entry; None where it cannot be run or its weights are none."""
+        """Try the conventions on an entry; None if it cannot be run or was never trained."""
         if one.name not in self.inferences:
             trials = self._of(one, IMAGES)
             try:
@@ -87,7 +87,7 @@ class Attribution:
         return self.inferences[one.name]
 
     def explain(self, subjects: Sequence[EvaluatedEntry], found: Comparison) -> None:
-        """Take apart every pair that differs; of two entries, whatever they do.
+        """Decompose the difference of every pair with a verdict "different", or of the only pair.
 
         Entries whose weights were never trained are left out: their accuracy is chance.
         """
@@ -108,7 +108,7 @@ class Attribution:
             self._pair(first, second)
 
     def explain_pair(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Explanation | None:
-        """Take two entries apart; None where it cannot be done, and ``problems`` says why."""
+        """Decompose the difference of two entries; None if that fails (see ``problems``)."""
         first, second = (with_input_stage(self._engine, one) for one in (first, second))
         for one in (first, second):
             self._warn(one)
@@ -132,13 +132,13 @@ class Attribution:
             self.warnings[one.name] = warning
 
     def untrained(self, name: str, state: str) -> None:
-        """Say it once."""
+        """Add the problem that an entry was never trained, once."""
         problem = f"{name} has {state} weights, so its accuracy is chance and has no reasons"
         if problem not in self.problems:
             self.problems.append(problem)
 
     def _networks(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Networks:
-        """Takes two networks apart; says why where they cannot be."""
+        """Return a function that decomposes the difference of two networks."""
 
         def run(native: Any, recipes: Any) -> Pieces:
             try:
@@ -154,7 +154,7 @@ class Attribution:
     def _rows(
         self, first: EvaluatedEntry, second: EvaluatedEntry
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-        """Which outputs mean the same; None where there are as many, and where none do."""
+        """Return the matching output indices; None for equal or unrelated label spaces."""
         one, other = (self._of(x).space for x in (first, second))
         if one.classes == other.classes:
             return None

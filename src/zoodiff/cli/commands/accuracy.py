@@ -1,4 +1,4 @@
-"""``zoodiff accuracy``: entries on the same labelled images, beside their claims and each other."""
+"""``zoodiff accuracy``: compare the accuracy of entries on the same images."""
 
 from __future__ import annotations
 
@@ -36,33 +36,32 @@ class AccuracyOptions:
     ] = None
     labels: Annotated[
         str | None,
-        typer.Option(
-            "--labels", help="Label space of files that say nothing: a name, or one class a line."
-        ),
+        typer.Option("--labels", help="Label space of files without metadata: a name or a file."),
     ] = None
     data_labels: Annotated[
         str | None,
         typer.Option(
             "--data-labels",
-            help="What the numbers of the data set mean, where it does not say; imagenet without.",
+            help="Label space of the data set's class indices [default: imagenet].",
         ),
     ] = None
     split: Annotated[
-        str, typer.Option("--split", help="Word in the names of the shards to take.")
+        str, typer.Option("--split", help="Word in the names of the shards to use.")
     ] = ""
     limit: Annotated[
-        int | None, typer.Option("--limit", help="Take so many images, drawn by --seed.", min=1)
+        int | None, typer.Option("--limit", help="Number of random images, drawn by --seed.", min=1)
     ] = None
     decide: Annotated[
         float | None,
         typer.Option(
             "--decide",
-            help="Stop when every pair is known to differ by more or less points.",
+            help="Stop when every pair is known to differ by more or less than this many points.",
             min=0,
         ),
     ] = None
     within: Annotated[
-        float, typer.Option("--within", help="Points within which entries are the same.", min=0)
+        float,
+        typer.Option("--within", help="Points within which entries count as the same.", min=0),
     ] = 0.5
     preprocessing: Annotated[
         list[str],
@@ -74,17 +73,17 @@ class AccuracyOptions:
         bool,
         typer.Option(
             "--infer-preprocessing",
-            help="Try the usual preprocessings first, and use what fits where nothing is said.",
+            help="Try the usual preprocessings; use the best fit for unpublished fields.",
         ),
     ] = False
     explain: Annotated[
-        bool, typer.Option("--explain", help="Take differences apart: one factor at a time.")
+        bool, typer.Option("--explain", help="Decompose differences, factor by factor.")
     ] = False
     evidence: Annotated[
         Path | None,
         typer.Option(
             "--evidence",
-            help="Write a folder for a bug report: an image, both answers, a script.",
+            help="Write a minimal reproducer: an image, both predictions, a script.",
         ),
     ] = None
     pipelines: Annotated[
@@ -95,13 +94,13 @@ class AccuracyOptions:
             min=1,
         ),
     ] = None
-    batch: Annotated[int, typer.Option("--batch", help="Images of one inference.", min=1)] = 16
+    batch: Annotated[int, typer.Option("--batch", help="Images per inference.", min=1)] = 16
     seed: Annotated[int, typer.Option("--seed", help="For random weights and --limit.")] = 0
     max_bad: Annotated[
         float, typer.Option("--max-bad", help="Percent of images that may be damaged.", min=0)
     ] = 1.0
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Measure again what the results folder has.")
+        bool, typer.Option("--fresh", help="Measure again, ignoring the results folder.")
     ] = False
     allow_code: AllowCode = None
     results: Results = "results"

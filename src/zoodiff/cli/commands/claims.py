@@ -47,7 +47,7 @@ class ClaimsOptions:
     ] = None
     input_size: Annotated[
         str,
-        typer.Option("--input-size", help="Pixels; largest (of each zoo, with accuracy); any."),
+        typer.Option("--input-size", help="Pixels; largest (per zoo, with accuracy); any."),
     ] = "any"
     precision: Annotated[str, typer.Option("--precision", help="fp32, int8 or any.")] = "any"
     extra_data: Annotated[
@@ -59,14 +59,14 @@ class ClaimsOptions:
     ] = "include"
     as_of: Annotated[
         str | None,
-        typer.Option("--as-of", help="Only what was public, not withdrawn, on YYYY-MM-DD."),
+        typer.Option("--as-of", help="Only claims that were public on YYYY-MM-DD."),
     ] = None
     json: Json = False
 
 
 @takes_options
 def claims(options: ClaimsOptions) -> None:
-    """Print what zoos claim about an architecture, or how far claims lie apart."""
+    """Print the claims about an architecture, or the differences of all."""
     from zoodiff.api.claims import ClaimsError, ClaimsRequest
 
     request = ClaimsRequest(

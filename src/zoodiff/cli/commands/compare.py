@@ -20,7 +20,7 @@ class CompareOptions:
         list[str],
         typer.Argument(
             metavar="ARCH|ENTRY...",
-            help="An architecture (resnet50), or two entries or more (zoo:model, files).",
+            help="An architecture (resnet50), or two or more entries (zoo:model, files).",
             autocompletion=complete_architecture,
         ),
     ]
@@ -28,7 +28,7 @@ class CompareOptions:
         bool, typer.Option("--latency", help="Measure latency too, interleaved; takes longer.")
     ] = False
     download: Annotated[
-        bool, typer.Option("--download", help="Fetch files that entries need to be described.")
+        bool, typer.Option("--download", help="Fetch the files that describing an entry needs.")
     ] = False
     threads: Annotated[int, typer.Option(help="Threads for --latency.", min=1)] = 1
     rounds: Annotated[int, typer.Option(help="Rounds for --latency.", min=3)] = 15

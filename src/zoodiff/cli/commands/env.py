@@ -19,7 +19,7 @@ from zoodiff.cli.render.console import (
 )
 
 env = typer.Typer(
-    no_args_is_help=True, help="Make, list and remove the zoos' own virtual environments."
+    no_args_is_help=True, help="Create, list and remove the virtual environments of zoos."
 )
 Name = Annotated[str, typer.Argument(help="The environment, usually the zoo's name.")]
 
@@ -27,7 +27,7 @@ Name = Annotated[str, typer.Argument(help="The environment, usually the zoo's na
 @env.command("create")
 def create(
     name: Name,
-    again: Annotated[bool, typer.Option("--again", help="Make it anew if it is there.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Create it again if it exists.")] = False,
 ) -> None:
     """Make an environment; one that is finished and up to date is kept."""
     from zoodiff.api.zoos import create_environment, find_environment
@@ -51,7 +51,7 @@ def create(
 
 @env.command("list")
 def list_environments(json: Json = False) -> None:
-    """List the environments that zoos ask for, and whether they are made."""
+    """List the environments of zoos, and whether they exist."""
     from zoodiff.api.zoos import environments
 
     states = environments()

@@ -1,4 +1,4 @@
-"""``zoodiff latency``: entries timed against each other, and why they differ."""
+"""``zoodiff latency``: compare the latency of entries and explain the ratios."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class LatencyOptions:
             autocompletion=complete_entry,
         ),
     ]
-    batch: Annotated[int, typer.Option("--batch", help="Images of one call.", min=1)] = 1
-    threads: Annotated[int, typer.Option("--threads", help="Threads of a framework.", min=1)] = 1
+    batch: Annotated[int, typer.Option("--batch", help="Images per call.", min=1)] = 1
+    threads: Annotated[int, typer.Option("--threads", help="Threads per framework.", min=1)] = 1
     mode: Annotated[
         list[str],
         typer.Option(
             "--mode",
-            help="Execution mode: MODE, ZOO=MODE or ENTRY=MODE. Twice for an entry: both.",
+            help="Execution mode: MODE, ZOO=MODE or ENTRY=MODE (repeat).",
         ),
     ] = field(default_factory=list)
     pause: Annotated[
@@ -38,10 +38,10 @@ class LatencyOptions:
     ] = 0.0
     seconds: Annotated[
         float,
-        typer.Option("--seconds", help="Measuring time at most; loading comes on top.", min=0.1),
+        typer.Option("--seconds", help="Most measuring time, without loading.", min=0.1),
     ] = 60.0
     processes: Annotated[
-        int, typer.Option("--processes", help="Fresh processes of each entry, at least.", min=2)
+        int, typer.Option("--processes", help="Fewest fresh processes per entry.", min=2)
     ] = 5
     target: Annotated[
         float,
@@ -60,25 +60,25 @@ class LatencyOptions:
         float, typer.Option("--block", help="Milliseconds of a block of calls.", min=0.1)
     ] = 20.0
     within: Annotated[
-        float, typer.Option("--within", help="Percent within which entries are the same.", min=0)
+        float,
+        typer.Option("--within", help="Percent within which entries count as the same.", min=0),
     ] = 5.0
     controls: Annotated[
-        int, typer.Option("--controls", help="Entries that are loaded twice, as A/A.", min=1)
+        int,
+        typer.Option("--controls", help="Number of entries that are loaded twice (A/A).", min=1),
     ] = 1
     allow: Annotated[
         list[str],
-        typer.Option("--allow", help="Let entries differ in this: precision, input size, ..."),
+        typer.Option("--allow", help="Condition that may differ: precision, input size, ..."),
     ] = field(default_factory=list)
     why: Annotated[
         bool,
         typer.Option(
             "--why/--no-why",
-            help="Take ratios apart: the same networks in one reference runtime, layer by layer.",
+            help="Decompose ratios: time the networks in a reference runtime, layer by layer.",
         ),
     ] = True
-    cold: Annotated[
-        bool, typer.Option("--cold", help="Take cold starts apart, in fresh processes.")
-    ] = False
+    cold: Annotated[bool, typer.Option("--cold", help="Measure cold starts by stage.")] = False
     sweep: Annotated[
         int | None,
         typer.Option("--sweep", help="Batch sizes 1, 2, 4, ... up to this.", min=1),
@@ -88,7 +88,7 @@ class LatencyOptions:
     ] = 1
     scenarios: Annotated[
         bool,
-        typer.Option("--scenarios", help="MLPerf's: single stream, offline, server."),
+        typer.Option("--scenarios", help="Run MLPerf's scenarios: single stream, offline, server."),
     ] = False
     bound: Annotated[
         float | None,
@@ -114,7 +114,7 @@ class LatencyOptions:
 
 @takes_options
 def latency(options: LatencyOptions) -> None:
-    """Time entries against each other, and say how sure the ratios are and why they differ.
+    """Time entries and print their ratios, intervals and attribution.
 
     Only one process computes at a time, in short blocks in random order; everything is repeated
     in fresh processes. One entry is loaded twice: what it shows against itself is the noise floor,

@@ -24,14 +24,13 @@ class ListOptions:
         typer.Option("--zoo", help="Only these zoos (repeat).", autocompletion=complete_zoo),
     ] = None
     shared: Annotated[
-        bool, typer.Option("--shared", help="Only architectures that two zoos or more have.")
+        bool, typer.Option("--shared", help="Only architectures of two or more zoos.")
     ] = False
     by_fingerprint: Annotated[
         bool,
         typer.Option(
             "--by-fingerprint",
-            help="Build every network and group those that are one, whatever their names "
-            "(minutes).",
+            help="Build every network and group equal ones (minutes).",
         ),
     ] = False
     worker_seconds: WorkerSeconds = SECONDS

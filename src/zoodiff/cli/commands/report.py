@@ -13,7 +13,7 @@ from zoodiff.cli.render.console import Json, print_json, print_line, say
 
 def report(
     run: Annotated[
-        str | None, typer.Argument(help="The study whose run is meant [default: the latest].")
+        str | None, typer.Argument(help="The name of the study [default: the latest run].")
     ] = None,
     results: Results = "results",
     output: Annotated[

@@ -1,4 +1,4 @@
-"""``zoodiff rules``: what each finding means."""
+"""``zoodiff rules``: explain findings."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FIELDS = ("code", "name", "effect", "cause", "consequence", "advice")
 
 
 def rules(
-    code: Annotated[str, typer.Argument(help="The code of a rule; all of them without.")] = "",
+    code: Annotated[str, typer.Argument(help="The code of a rule [default: all rules].")] = "",
     json: Json = False,
 ) -> None:
-    """Explain what findings mean, and what to do about them."""
+    """Explain findings: cause, effect, advice."""
     from zoodiff.api.rules import all_rules, find_rule
 
     chosen = [find_rule(code)] if code else all_rules()

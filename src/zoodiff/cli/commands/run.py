@@ -25,16 +25,14 @@ class RunOptions:
         Path | None,
         typer.Option("--report", help="Folder of the report [default: RESULTS/report/STUDY]."),
     ] = None
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Measure everything again, whatever is in the store.")
-    ] = False
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure everything again.")] = False
     resume: Annotated[
         bool,
-        typer.Option("--resume/--no-resume", help="Take finished measurements from the store."),
+        typer.Option("--resume/--no-resume", help="Reuse finished measurements."),
     ] = True
     download: Annotated[
         bool,
-        typer.Option("--download", help="Fetch files that entries need even to be described."),
+        typer.Option("--download", help="Fetch the files that describing an entry needs."),
     ] = False
     allow_code: AllowCode = None
     jobs: Annotated[
@@ -42,16 +40,16 @@ class RunOptions:
         typer.Option(
             "--jobs",
             min=1,
-            help="Tasks done at a time, latency excepted [default: 1; with ray one a processor].",
+            help="Parallel tasks, except latency [default: 1; with ray one per processor].",
         ),
     ] = None
     engine: Annotated[
-        str, typer.Option("--engine", help="What does the tasks: local, or ray for a cluster.")
+        str, typer.Option("--engine", help="Where tasks run: local, or ray for a cluster.")
     ] = "local"
     address: Annotated[
         str | None,
         typer.Option(
-            "--address", help="Address of a Ray cluster [default: one is started for the run]."
+            "--address", help="Address of a Ray cluster [default: start one for the run]."
         ),
     ] = None
     worker_seconds: WorkerSeconds = SECONDS
@@ -61,7 +59,7 @@ class RunOptions:
 
 @takes_options
 def run(options: RunOptions) -> None:
-    """Run a study: measure what is missing, then write the report.
+    """Run a study: do the missing measurements and write the report.
 
     A run that was interrupted continues where it stopped. Exit code 3 where something could not
     be measured; the report lists it with the reason.

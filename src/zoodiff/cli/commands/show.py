@@ -34,7 +34,7 @@ class ShowOptions:
     ] = None
     catalogue_only: Annotated[
         bool,
-        typer.Option("--catalogue-only", help="Only what needs no framework; answers at once."),
+        typer.Option("--catalogue-only", help="Show facts of the catalogue only."),
     ] = False
     allow_code: AllowCode = None
     worker_seconds: WorkerSeconds = SECONDS

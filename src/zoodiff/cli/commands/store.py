@@ -14,13 +14,13 @@ from zoodiff.cli.render.console import Json, print_json, print_line
 store = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Verify, tidy up, export and import the results folder.",
+    help="Verify, clean up, export and import the results folder.",
 )
 
 
 @store.command("verify")
 def verify(results: Results = "results", json: Json = False) -> None:
-    """Read everything in the results folder and name what is damaged, missing or edited.
+    """Verify every file in the results folder; list damaged, missing and edited ones.
 
     Changes nothing. Exit code 1 where anything is.
     """
@@ -56,23 +56,23 @@ class CollectOptions:
 
     results: Results = "results"
     older: Annotated[
-        str, typer.Option("--older-than", help="Age from which things go: 90s, 30m, 12h, 7d.")
+        str, typer.Option("--older-than", help="Age of the files to remove: 90s, 30m, 12h, 7d.")
     ] = "7d"
     unnamed: Annotated[
         bool,
         typer.Option(
             "--unnamed",
-            help="Also remove records that no run names: replaced ones, and those of commands.",
+            help="Also remove records that no run lists.",
         ),
     ] = False
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed.")] = False
     json: Json = False
 
 
 @store.command("gc")
 @takes_options
 def collect(options: CollectOptions) -> None:
-    """Remove what no run needs: temporary files, unfinished parts, what was set aside."""
+    """Remove leftovers: temporary files, unfinished checkpoints, damaged files."""
     from zoodiff.api.storage import collect_waste
 
     gone = collect_waste(
@@ -122,7 +122,7 @@ def import_(
     results: Results = "results",
     json: Json = False,
 ) -> None:
-    """Verify a file of results, and add what the results folder does not have.
+    """Verify a bundle, and add the files that the results folder lacks.
 
     Nothing is written unless all of the file is sound, and nothing is ever replaced.
     """

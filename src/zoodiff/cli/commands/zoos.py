@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def zoos(json: Json = False) -> None:
-    """Show the zoos, the versions of their frameworks, what is missing, and what protects you."""
+    """Show the zoos, their versions, missing packages, and the protections."""
     from zoodiff.api.zoos import zoos_report
 
     report = zoos_report()

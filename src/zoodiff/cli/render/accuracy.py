@@ -20,7 +20,7 @@ def say_images(images: ImageSet) -> None:
 
 
 def print_report(report: AccuracyReport) -> None:
-    """Print what was measured, compared and attributed."""
+    """Print measurements, comparison and attribution."""
     if report.agreement is not None:
         _print_agreement(report.agreement)
         return
@@ -31,7 +31,7 @@ def print_report(report: AccuracyReport) -> None:
 
 
 def say_problems(report: AccuracyReport) -> None:
-    """Say what could not be done, and where evidence lies."""
+    """Print failures, and the folders of reproducers."""
     for name, why in (report.agreement.failed if report.agreement else {}).items():
         say(f"zoodiff: {name}: {why}")
     for failure in report.failures:

@@ -1,4 +1,4 @@
-"""Tables of what zoos claim."""
+"""Tables of claims."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _notes(rows: list[Claim]) -> list[str]:
 
 
 def print_spreads(spreads: Sequence[ClaimSpread]) -> None:
-    """Print how many zoos and claims each architecture has, and how far the zoos lie apart."""
+    """Print per architecture the numbers of zoos and claims, and the largest difference."""
     print_table(
         [
             "architecture",

@@ -1,4 +1,4 @@
-"""What the commands print with: lines and tables for people, JSON for programs.
+"""Output of commands: lines and tables for people, JSON for programs.
 
 Nothing else in zoodiff writes to standard output or standard error. All text goes through
 ``zoodiff.text`` here, since names and messages in it may be untrusted.
@@ -51,7 +51,7 @@ def _console(file: TextIO, is_terminal: bool) -> Console:
 
 
 def print_line(text: str = "") -> None:
-    """Print one line on standard output; what would break or rewrite it is shown as an escape."""
+    """Print one line on standard output; control characters are shown as escapes."""
     sys.stdout.write(visible(text) + "\n")
 
 
@@ -104,7 +104,7 @@ def as_text(text: str, style: str = "") -> Text:
 
 
 def status(text: str) -> Status:
-    """A context manager that shows what is being done, on a terminal."""
+    """Return a context manager that shows the current activity on a terminal."""
     return console().status(as_text(text))
 
 

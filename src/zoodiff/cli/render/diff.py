@@ -1,4 +1,4 @@
-"""What ``zoodiff diff`` prints: the answer first, then what it rests on."""
+"""The output of ``zoodiff diff``: the answer first, then the evidence."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _print_places(finding: Finding, places: bool) -> None:
 
 
 def _outputs(report: DiffReport) -> str:
-    """How far outputs are apart, and for which inputs that holds."""
+    """The deviation of outputs, and the inputs for which it holds."""
     outputs, domain = report.answer.evidence.outputs, report.answer.domain
     if not outputs.compared or outputs.deviation is None:
         return outputs.reason or "not compared"
@@ -178,7 +178,7 @@ def _size(report: DiffReport) -> str:
 
 
 def sentence(finding: Finding) -> str:
-    """What a finding says, in one line."""
+    """Return a finding as one line."""
     where = _where(finding)
     more = f" ({finding.parameters:+,} parameters)" if finding.parameters else ""
     note = {

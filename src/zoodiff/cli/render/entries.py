@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_facts(facts: EntryFacts, *, layers: bool) -> None:
-    """Print what is known of an entry, and its layers if asked."""
+    """Print the facts of an entry, and its layers if requested."""
     model, preprocessing = facts.entry.model, facts.entry.preprocessing
     weights = [f"{one.name}{' (default)' if one.default else ''}" for one in model.weights]
     rows = [

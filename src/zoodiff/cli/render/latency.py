@@ -1,4 +1,4 @@
-"""Tables of what is measured beside the ratios: cold starts, sweeps, scenarios."""
+"""Tables of the extras: cold starts, sweeps, scenarios."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RIGHT = "right"
 
 
 def print_cold(found: Sequence[Cold]) -> None:
-    """Print where the seconds of each cold start went, and what memory it took."""
+    """Print the stages and the memory of each cold start."""
     from zoodiff.api.latency_values import STAGES
 
     rows = [
@@ -39,7 +39,7 @@ def print_cold(found: Sequence[Cold]) -> None:
 
 
 def print_sweep(found: Sweep) -> None:
-    """Print latency and throughput by batch size and threads, the best and what is odd."""
+    """Print latency and throughput by batch size and threads, the best cells and problems."""
     best = {cell.place for name in found.names if (cell := found.best(name)) is not None}
     print_table(
         [
@@ -90,7 +90,7 @@ def print_sweep(found: Sweep) -> None:
 
 
 def print_scenarios(found: Sequence[Scenarios]) -> None:
-    """Print the figure of each scenario that MLPerf Inference counts, and who made the load."""
+    """Print the result of each MLPerf scenario, and the load generator."""
     print_table(
         [
             "entry",

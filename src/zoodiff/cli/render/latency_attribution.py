@@ -66,7 +66,7 @@ def _percent(share: float | None) -> str:
 
 
 def print_profile(found: LatencyProfile, *, top: int = 12) -> None:
-    """Where the difference sits: by what differs, then the ``top`` layers that differ most."""
+    """Print the latency by kind of difference, then the ``top`` layers."""
     whole = found.a_ms - found.b_ms
     columns = [("A ms", "right"), ("B ms", "right"), ("A - B", "right"), ("share", "right")]
     rows = [[name, *_times(a, b, whole)] for name, a, b in found.grouped()]
@@ -149,7 +149,7 @@ def _reached(one: Roofline, milliseconds: float | None) -> str:
 
 
 def print_environment(found: Environment) -> None:
-    """What was found out of the machine and the workers; unknown facts are left out."""
+    """Print the known facts about the machine and the workers."""
     m = found.machine
     caches = [f"{kind} {size / 1024:,.0f} KiB" for kind, size in m.caches or ()]
     frequency = [f"{f:,.0f}" for f in (m.frequency_min, m.frequency_max) if f is not None]

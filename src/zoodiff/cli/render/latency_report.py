@@ -1,4 +1,4 @@
-"""The whole of what ``zoodiff latency`` prints."""
+"""The output of ``zoodiff latency``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_report(report: LatencyReport) -> None:
-    """Print latencies, ratios, their attribution, and what else was asked for."""
+    """Print latencies, ratios, their attribution, and the extras."""
     reasons, others = report.attribution, report.extras
     print_timings(report.timings)
     for one in reasons.pairs:

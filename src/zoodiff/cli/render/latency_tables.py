@@ -1,4 +1,4 @@
-"""Tables of latencies, pairs and what was measured."""
+"""Tables of latencies, pairs and conditions."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def print_timings(found: Timings) -> None:
 
 
 def print_scope(found: Timings) -> None:
-    """What all share in one line; what differs, beside each other."""
+    """Print the common conditions in one line, and the different ones side by side."""
     shared: list[tuple[str, list[str]]] = []
     apart: list[tuple[str, list[str]]] = []
     for condition in found.rows[0].conditions:

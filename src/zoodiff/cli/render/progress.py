@@ -44,7 +44,7 @@ def images_progress(entries: int) -> contextlib.AbstractContextManager[Callable[
 
 @contextlib.contextmanager
 def latency_progress(entries: int) -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function for (what is done, how much of it, of how much): one bar after the other."""
+    """Return a function (activity, done, total) that shows consecutive progress bars."""
     titles = {"rounds": (f"{entries} entries", "processes"), "extras": ("extras", "measurements")}
     with contextlib.ExitStack() as stack:
         phase, show = "", None

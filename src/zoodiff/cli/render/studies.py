@@ -1,4 +1,4 @@
-"""What a study found, and what was done for it."""
+"""The result of a study, and counts of measured and reused records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_run(run: StudyRun) -> None:
-    """Print what a run did, one line each."""
+    """Print the outcome of a run."""
     print_line(
         f"{run.result.study}: {run.measured} measurements made, {run.reused} taken from the "
         f"store, {len(run.failures)} not measured"
@@ -22,7 +22,7 @@ def print_run(run: StudyRun) -> None:
 
 
 def print_failures(failures: Sequence[Failure], where: str) -> None:
-    """Print up to ten failures, one line each, and where the others are."""
+    """Print up to ten failures, one per line, and the place of the others."""
     for failure in failures[:10]:
         print_line(f"  not measured: {failure.kind} of {failure.entry}: {failure.reason}")
     if len(failures) > 10:

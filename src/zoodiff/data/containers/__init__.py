@@ -1,4 +1,4 @@
-"""Containers of images and numbers that are parsed in a process of their own.
+"""Containers of images and numbers, parsed in a separate process.
 
 ``process`` is the parent's side: it starts the process, hands it the bytes that it asks for and
 takes answers of a bounded size. ``child`` is the other: it opens nothing by itself, has limits of

@@ -51,7 +51,7 @@ class Asking(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Where the next byte is read."""
+        """The position of the next byte."""
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -63,7 +63,7 @@ class Asking(io.RawIOBase):
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        """So many bytes, or all that are left."""
+        """Read this many bytes, or the rest."""
         left = max(0, self.size - self._at)
         wanted = left if size is None or size < 0 else min(size, left)
         found = []
@@ -113,7 +113,7 @@ def main(descriptor: int) -> None:
 
 
 def _prepared(question: str) -> tuple[str, dict[str, Callable[..., Answer]]]:
-    """Import what answers a question, while files can be opened still."""
+    """Import the code for a request while files can still be opened."""
     if question == "devkit":
         from zoodiff.data.containers import matlab
 
@@ -166,7 +166,7 @@ _CLONE_THREAD = 0x00010000
 
 
 def _confine() -> None:
-    """Have the kernel refuse all other calls; without libseccomp the limits alone hold."""
+    """Let the kernel refuse all other system calls; without libseccomp only the limits hold."""
     if sys.platform != "linux":
         return
     with contextlib.suppress(Exception), _known_libraries():

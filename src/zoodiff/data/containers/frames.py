@@ -18,7 +18,7 @@ LONGEST_BYTES = 1 << 27
 
 
 class BrokenFrameError(Exception):
-    """The other side sent what is no frame, or a longer one than it may."""
+    """The other side sent an invalid or too long frame."""
 
 
 class Link:
@@ -29,14 +29,14 @@ class Link:
         self._stream = socket_.makefile("rb")
 
     def send(self, message: dict[str, Any], content: bytes | memoryview = b"") -> None:
-        """Send an object and bytes; raises OSError where the other side is gone."""
+        """Send an object and bytes; raise OSError if the other side has ended."""
         said = json.dumps(message, separators=(",", ":")).encode()
         self._socket.sendall(_HEAD.pack(len(said), len(content)) + said)
         if len(content):
             self._socket.sendall(content)
 
     def receive(self, longest: int = LONGEST_BYTES) -> tuple[dict[str, Any], bytes] | None:
-        """The next object and its bytes; None where the other side closed the socket.
+        """Receive the next object and its bytes; None if the other side closed the socket.
 
         Raises BrokenFrameError for what is no frame or a longer one than ``longest``, TimeoutError
         where the socket has a time limit and nothing came.

@@ -53,7 +53,7 @@ class _Column(Protocol):
 
 
 def warm_up() -> None:
-    """Read a small file, so that what pyarrow loads late is loaded."""
+    """Read a small file, so that pyarrow loads its late imports."""
     rows = [{"image": {"bytes": b"x", "path": None}, "label": 1, "list": [1]}]
     for compression in ("snappy", "zstd", "gzip", "brotli", "lz4", "none"):
         buffer = io.BytesIO()
@@ -135,7 +135,7 @@ def _names(file: pq.ParquetFile) -> list[str] | None:
 
 
 class _Rows:
-    """The images of one file, batch after batch; what was read last is kept."""
+    """Read the images of one file by batch; keep the last batch."""
 
     def __init__(self, file: Asked, column: str) -> None:
         self._file, self._column = _opened(file), column
@@ -147,7 +147,7 @@ class _Rows:
         self._begin(0)
 
     def get(self, row: int) -> bytes | None:
-        """The bytes of one image; None where the row holds none."""
+        """Return the bytes of one image; None if the row has none."""
         value = self._value(row).as_py()
         found = value.get("bytes") if isinstance(value, dict) else value
         return found if isinstance(found, bytes) else None
@@ -167,7 +167,7 @@ class _Rows:
         )
 
     def _rows_together(self, group: int) -> int:
-        """Rows of a batch, fewer of large images, by what the file says of their bytes."""
+        """Return the number of rows per batch, from the sizes that the file declares."""
         facts = self._file.metadata.row_group(group)
         each = int(facts.total_byte_size) // max(int(facts.num_rows), 1)
         return max(1, min(_BATCH, _BATCH_BYTES // max(each, 1)))

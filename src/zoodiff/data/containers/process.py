@@ -1,4 +1,4 @@
-"""The parent's side: a process that parses containers, and what it may ask for."""
+"""The parent's side of the process that parses containers."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _START = (
 
 
 class ContainerError(Exception):
-    """What is in a container cannot be read; the message says why in a few words."""
+    """The content of a container cannot be read; the message says why."""
 
 
 class _SaidError(ContainerError):
-    """What the process itself says of a file; it can go on."""
+    """An error about a file that the process reports; it continues."""
 
 
 class Source(Protocol):
@@ -44,7 +44,7 @@ class Source(Protocol):
         ...
 
     def read(self, start: int, size: int) -> bytes:
-        """Some of them; raises OSError where they cannot be had."""
+        """Read a range of bytes; raise OSError if that fails."""
         ...
 
 
@@ -61,7 +61,7 @@ class Held:
 
 
 class Container:
-    """A process that parses files for whoever asks; it is started when it is first asked.
+    """A process that parses files; it starts at the first request.
 
     A process that broke a limit is ended, and the next question starts another. Questions of
     several threads are answered one after the other.

@@ -85,7 +85,7 @@ _KINDS = (
 
 
 def _split(files: Sequence[Place], split: str) -> Sequence[Place]:
-    """The files of one split, of the test or validation split where there are several."""
+    """Return the files of one split; of several, the test or validation split."""
     if split:
         chosen = [p for p in files if split in p.name]
         if not chosen:
@@ -136,7 +136,7 @@ def _behind(address: str) -> list[Place]:
 
 
 def _braces(pattern: str) -> list[str]:
-    """The patterns that WebDataset's ``{000..012}`` and ``{a,b}`` stand for."""
+    """Expand WebDataset's patterns ``{000..012}`` and ``{a,b}``."""
     parts: list[list[str]] = []
     for text in re.split(r"(\{[^{}]*\})", pattern):
         span = re.fullmatch(r"\{([0-9]{1,9})\.\.([0-9]{1,9})\}", text)

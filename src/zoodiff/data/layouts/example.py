@@ -18,7 +18,7 @@ _LONGEST_KEY = 1_000
 
 @dataclass(frozen=True)
 class Feature:
-    """What is wanted of a feature."""
+    """The expected type of a feature."""
 
     first_bytes: tuple[int, int] | None = None
     """Where the first byte string begins in the record, and how many bytes it has."""
@@ -26,7 +26,7 @@ class Feature:
 
 
 def features(data: bytes) -> dict[str, Feature]:
-    """The features of an encoded Example by their names; raises ValueError where it is none."""
+    """Parse the features of an encoded Example by name; raise ValueError for invalid data."""
     left = [MOST_FIELDS]
     found: dict[str, Feature] = {}
     for start, end in _messages(data, 0, len(data), 1, left):
@@ -91,7 +91,7 @@ def _fields(data: bytes, start: int, end: int, left: list[int]) -> Iterator[tupl
 
 
 def _varint(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """The number that begins here, and where it ends; seven bits a byte, the lowest first."""
+    """Read the varint that begins here; return it and its end."""
     value = 0
     for shift in range(0, 70, 7):
         if start >= end:

@@ -1,4 +1,4 @@
-"""Where images lie inside files: a file, a first byte and a number of bytes for each."""
+"""Positions of images in files: file, first byte, number of bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Extents:
         return len(self._starts)
 
     def add(self, file: int, start: int, size: int) -> None:
-        """Another image; raises UsageError where these are more than a data set has."""
+        """Add an image; raise UsageError above the largest number of images."""
         if len(self) >= MOST_IMAGES:
             raise UsageError(f"{self._files[file]} holds more than {MOST_IMAGES:,} images")
         self._numbers.append(file)
@@ -30,7 +30,7 @@ class Extents:
         self._sizes.append(size)
 
     def read(self, number: int, most: int = LARGEST_IMAGE) -> bytes:
-        """The bytes of an image; raises OSError where they are more than ``most`` or none."""
+        """Return the bytes of an image; raise OSError if it is missing or above ``most`` bytes."""
         size = self._sizes[number]
         if size > most:
             raise too_large(size, most)

@@ -32,7 +32,7 @@ _LARGEST_DEVKIT = 8 << 20
 
 
 def read(folder: Place, space: LabelSpace | None, truth: Place | None) -> ImageSet:
-    """Images below a folder; raise UsageError where there are none."""
+    """Return the images below a folder; raise UsageError if there are none."""
     try:
         below = tree(folder, is_image)
     except OSError as error:
@@ -75,7 +75,7 @@ def _by_class(folder: Place, below: Tree, space: LabelSpace | None) -> ImageSet:
 def _numbers(
     names: Sequence[str], space: LabelSpace | None
 ) -> tuple[dict[str, int], LabelSpace, tuple[str, ...]]:
-    """The class of each folder, the label space, and what to say of it."""
+    """Return the class of each folder, the label space, and notes."""
     if space is not None and space.names:
         known = {imagenet.plain(name): k for k, name in enumerate(space.names)}
         missing = [name for name in names if imagenet.plain(name) not in known]
@@ -202,7 +202,7 @@ def _of_kaggle(path: Place, names: Sequence[str]) -> dict[str, int]:
 
 
 def _of_devkit(path: Place, names: Sequence[str]) -> dict[str, int]:
-    """One ILSVRC2012_ID a line, in the order of the images; ``meta.mat`` says what they mean.
+    """Read one ILSVRC2012_ID per line, in the order of the images; ``meta.mat`` defines them.
 
     The devkit's numbers follow no order of the WordNet ids. MATLAB's format is parsed in a process
     of its own.

@@ -35,7 +35,7 @@ class _Part:
 
 
 class _Names(Sequence[str]):
-    """The images by file and number, made when they are asked for."""
+    """The images by file and number, created on access."""
 
     def __init__(self, files: Sequence[Place], starts: Sequence[int], count: int) -> None:
         self._files, self._starts, self._count = files, starts, count
@@ -50,7 +50,7 @@ class _Names(Sequence[str]):
 
 
 def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
-    """Images of Parquet files; rows are read when their images are asked for."""
+    """Images of Parquet files; a row is read when its image is needed."""
     container = Container([_Part(path, _size(path)) for path in files])
     labels: list[int | None] = []
     starts: list[int] = []
@@ -103,7 +103,7 @@ class _Reader:
         self._unpacked = [0] * len(files)
 
     def __call__(self, number: int, most: int = LARGEST_IMAGE) -> bytes:
-        """The encoded bytes of an image; raises OSError where there are none."""
+        """Return the encoded bytes of an image; raise OSError if they are missing."""
         file = bisect_right(self._starts, number) - 1
         if file in self._given_up:
             raise OSError(self._given_up[file])

@@ -27,7 +27,7 @@ _BLOCK = 512
 
 
 def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
-    """Images of tar shards; nothing is unpacked, each is read where it lies."""
+    """Images of tar shards, read in place without unpacking."""
     names: list[str] = []
     labels: list[int | None] = []
     places = Extents(files)

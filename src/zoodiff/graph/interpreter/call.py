@@ -29,7 +29,7 @@ class Call:
 
     @property
     def attributes(self) -> Mapping[str, Any]:
-        """Of the node; with the defaults of the operator's schema for what it leaves out."""
+        """The node's attributes, with the defaults of its operator."""
         return settings_of(self.node)
 
     @property
@@ -38,7 +38,7 @@ class Call:
         return self.inputs[0]
 
     def role(self, name: str) -> Array | None:
-        """The parameter with this role; None where there is none."""
+        """Return the parameter with this role, or None."""
         for role, parameter in zip(self.roles, self.parameters, strict=True):
             if role == name:
                 return parameter
@@ -63,7 +63,7 @@ Handler = Callable[[Call], Array | list[Array]]
 
 
 def along(vector: Array, axis: int, rank: int) -> Array:
-    """A vector that lies along one axis of a tensor of some rank, shaped to broadcast."""
+    """Reshape a vector along one axis so that it broadcasts to a rank."""
     shape = [1] * rank
     shape[axis] = vector.size
     return vector.reshape(shape)

@@ -73,7 +73,7 @@ def _swish(x: Array, a: Mapping[str, Any]) -> Array:
 
 
 def _cast(x: Array, a: Mapping[str, Any]) -> Array:
-    """Types do not matter here, but for what they do to the value."""
+    """Handle type annotations only where they change the value."""
     to = str(a.get("to", ""))
     return np.trunc(x) if to.startswith(("int", "uint")) else x
 

@@ -11,7 +11,7 @@ from zoodiff.graph.interpreter.call import Array, Call, Handler, along
 
 
 def _operands(call: Call) -> tuple[Array | None, Array | None, list[Array]]:
-    """Scale, shift, and what comes behind them: by role, or by order and the node's flags."""
+    """Return scale, shift and the rest of the parameters: by role, or by order and flags."""
     rest = [p for p, r in zip(call.parameters, call.roles, strict=True) if r in {"", "constant"}]
     rest = [*call.inputs[1:], *rest]
     found: list[Array | None] = []
@@ -24,7 +24,7 @@ def _operands(call: Call) -> tuple[Array | None, Array | None, list[Array]]:
 
 
 def scale_and_shift(call: Call) -> tuple[Array | None, Array | None]:
-    """The learned scale and shift of a normalisation, each None where there is none."""
+    """Return the learned scale and shift of a normalisation, each None if missing."""
     return _operands(call)[:2]
 
 

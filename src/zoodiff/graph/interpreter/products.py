@@ -63,7 +63,7 @@ def _matmul(call: Call) -> Array:
 
 
 def factors(call: Call) -> list[Array]:
-    """The factors of a product in their order, computed or weights, and what is behind them."""
+    """Return the factors of a product in order, computed or weights, and the remaining operands."""
     inputs, weights = list(call.inputs), list(call.parameters)
     if call.attributes["constant_first"] and weights:
         return [weights[0], *inputs, *weights[1:]]
@@ -108,7 +108,7 @@ def einsum(equation: str, first: Array, second: Array) -> Array:
 
 
 def _summed(data: Array, term: str, needed: set[str]) -> tuple[Array, str]:
-    """Sum over the indices that nobody else has."""
+    """Sum over the indices that no other operand has."""
     alone = tuple(i for i, letter in enumerate(term) if letter not in needed)
     if not alone:
         return data, term

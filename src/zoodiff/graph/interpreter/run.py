@@ -1,4 +1,4 @@
-"""The interpreter: nodes in order, tensors kept for as long as somebody reads them."""
+"""The interpreter: runs nodes in order and keeps tensors until their last reader."""
 
 from __future__ import annotations
 

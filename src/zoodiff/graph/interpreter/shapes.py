@@ -113,7 +113,7 @@ def _gather(call: Call) -> Array:
 
 
 def _reduce(function: Callable[..., Array]) -> Handler:
-    """Over the node's axes, or over all where it has none."""
+    """Reduce over the node's axes, or over all axes."""
 
     def handler(call: Call) -> Array:
         a = call.attributes

@@ -20,7 +20,7 @@ _BLOCK = 1 << 19
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Where a window goes: one entry an axis, height before width."""
+    """The geometry of a window: one value per axis, height before width."""
 
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
@@ -67,7 +67,7 @@ class Window:
         return tuple((n - reach) // stride + 1 for n, reach, stride in places)
 
     def positions(self, sizes: Sequence[int]) -> Iterator[tuple[tuple[int, ...], Any]]:
-        """For each element of the kernel, the index of what all windows have there."""
+        """Return per kernel element the input index in every window."""
         for element in product(*map(range, self.kernel)):
             starts = [e * d for e, d in zip(element, self.dilations, strict=True)]
             steps = zip(starts, sizes, self.strides, strict=True)

@@ -1,4 +1,4 @@
-"""Collects ONNX nodes and constants; what handlers write into."""
+"""Collects the ONNX nodes and constants that handlers write."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NAME = re.compile(r"#(\d+)\.\d+")
 
 
 def name_of(index: int, name: str, count: int) -> str:
-    """Name of the ONNX node that is number ``count`` of what canonical node ``index`` becomes.
+    """Return the name of ONNX node ``count`` of canonical node ``index``.
 
     Its outputs are named after it.
     """
@@ -35,7 +35,7 @@ def name_of(index: int, name: str, count: int) -> str:
 
 
 def node_of(name: str) -> int | None:
-    """Index of the canonical node that an ONNX node or tensor is of; None for other names.
+    """Return the index of the canonical node of an ONNX node or tensor; None for other names.
 
     Runtimes that merge nodes write words before or behind the name of one of them, or of its
     output.

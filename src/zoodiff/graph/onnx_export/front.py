@@ -85,7 +85,7 @@ class _Work:
         return found.shape
 
     def _move(self, node: Node) -> None:
-        """A reshape whose result has the batch in front, where it has an axis of 1 there."""
+        """Return a reshape with the batch as first axis, if its first axis has extent 1."""
         name = node.outputs[0]
         shape = self._shape(name, node)
         if shape[:1] != (1,):
@@ -122,7 +122,7 @@ class _Work:
         return 0 in {axis % rank for axis in padded}
 
     def _shift(self, node: Node) -> None:
-        """A node on tensors with an axis more; whoever has none gets one."""
+        """Convert a node to tensors with a batch axis, which is added where it is missing."""
         rank = max(len(self._shape(name, node)) for name in node.inputs)
         if len(node.inputs) > 1 and "axis" in node.attributes and node.op not in _ALONG:
             raise self._mixes(node)
@@ -152,7 +152,7 @@ class _Work:
         return wanted
 
     def _shifted(self, node: Node, rank: int) -> Node:
-        """The node with its axes one further on; MeasurementError where that is not known."""
+        """Return the node with its axes shifted by one; raise MeasurementError if unknown."""
         a: dict[str, Any] = dict(node.attributes)
         parameters = node.parameters
         if "equation" in a or a.get("flattened") or a.get("transA"):

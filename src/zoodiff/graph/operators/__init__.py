@@ -48,7 +48,7 @@ COUNTED = of_family("convolution", "linear", "product")
 
 
 def problem_of(node: Node) -> str | None:
-    """Why a node is not what its operator's name says, in words; None where nothing is wrong.
+    """Return the mismatch of a node with its operator's schema, in words, or None.
 
     Of operators that are not canonical nothing is known, and nothing is wrong.
     """
@@ -57,12 +57,12 @@ def problem_of(node: Node) -> str | None:
 
 
 def settings_of(node: Node) -> Mapping[str, AttributeValue]:
-    """The attributes of a node, and what those that it leaves out stand for."""
+    """Return the attributes of a node, including defaults."""
     given = {name: value for name, value in node.attributes.items() if value is not None}
     return {**defaults_of(node.op), **given}
 
 
 def defaults_of(op: str) -> Mapping[str, AttributeValue]:
-    """What attributes that a node leaves out stand for, where that is a value."""
+    """Return the default values of attributes."""
     schema = OPERATORS.get(op)
     return schema.defaults if schema else {}

@@ -1,4 +1,4 @@
-"""What moves elements, reduces axes, resamples images, or only changes how numbers are stored."""
+"""Operators that move elements, reduce axes, resample images or change the number format."""
 
 from __future__ import annotations
 

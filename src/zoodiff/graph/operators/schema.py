@@ -1,4 +1,4 @@
-"""What an operator is: its operands, its attributes, and how a node is held against them."""
+"""The schema of an operator: operands and attributes, and the check of a node."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Attribute:
     choices: tuple[str, ...] = ()
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with a value, in words; None for nothing."""
+        """Return the error in a value, in words, or None."""
         if value is None:
             return f"is not given, but must be {self.kind.value}" if self.required else None
         if not self.kind.holds(value):
@@ -125,7 +125,7 @@ class OperatorSchema:
 
     @cached_property
     def defaults(self) -> Mapping[str, AttributeValue]:
-        """What attributes that a node leaves out stand for, where that is a value."""
+        """Return the default values of attributes."""
         return {a.name: a.default for a in self.attributes if a.default is not None}
 
     def roles(self, attributes: Mapping[str, AttributeValue]) -> list[str]:
@@ -138,7 +138,7 @@ class OperatorSchema:
         ]
 
     def problem(self, attributes: Mapping[str, AttributeValue], inputs: int) -> str | None:
-        """Why a node is none of this operator, in words; None where it is one.
+        """Return the mismatch of a node with its operator's schema, in words, or None.
 
         ``inputs`` is the number of its computed operands.
         """

@@ -45,7 +45,7 @@ from zoodiff.graph.passes.weights import computed, fused, parameters, parts, qua
 
 @dataclass(frozen=True)
 class Pass:
-    """A rewrite by its name, what it does in a few words, and the function.
+    """A pass: name, short description, function.
 
     ``requires`` are properties that the network has when it starts, ``ensures`` those that it has
     afterwards.

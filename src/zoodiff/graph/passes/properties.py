@@ -1,4 +1,4 @@
-"""What a pass relies on and what it leaves behind: properties that can be looked up in a network.
+"""Properties of a graph that passes require and ensure.
 
 A pass ``requires`` properties that passes before it ensured, and ``ensures`` others. Tests hold
 both around every pass of every network; at work, a network that a pass has broken is run once more
@@ -25,7 +25,7 @@ class Property:
     """Whether a node breaks it."""
 
     def breaks(self, graph: MutableGraph) -> str | None:
-        """The first node that breaks it, in words; None where it holds."""
+        """Return the first node that violates the property, in words; None if none does."""
         for node in graph.nodes.values():
             if self.broken(graph, node):
                 return f"{node.op} {node.name!r:.40} breaks: {self.says}"
@@ -33,7 +33,7 @@ class Property:
 
 
 def malformed(graph: MutableGraph) -> str | None:
-    """What is wrong with the nodes or edges of a network, in words; None for nothing.
+    """Return the error in the nodes or edges of a graph, in words, or None.
 
     Every node is what the schema of its operator says, and reads what an input or a node makes.
     """

@@ -1,4 +1,4 @@
-r"""A ratio of latencies taken apart: architecture, framework, and what is inside one network only.
+r"""Decompose a latency ratio: architecture, pre/post-processing inside one network, framework.
 
 With :math:`t` the latency in an entry's own framework, :math:`u` that of the same network in one
 reference runtime, and :math:`s` that of the network in the reference runtime without what is inside
@@ -84,7 +84,7 @@ def parts(
     inside: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
     reason: str = "",
 ) -> RatioParts:
-    """Take the ratio of the first network's latency to the second's apart.
+    """Decompose the ratio of the first network's latency to the second's.
 
     Each argument is a pair of processes -> (rounds,) latencies. A side of ``stripped`` that is the
     very object of ``common`` lacks nothing; ``stripped`` None says so of both. ``common`` None

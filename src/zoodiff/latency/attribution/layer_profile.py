@@ -88,12 +88,12 @@ class LatencyProfile:
         return tuple(sorted(self.rows, key=lambda row: -abs(row.difference)))
 
     def share(self, row: Row) -> float | None:
-        """Part of the whole difference, negative where a row works against it."""
+        """The share of the whole difference, negative for a row that reduces it."""
         whole = self.a_ms - self.b_ms
         return row.difference / whole if whole else None
 
     def grouped(self) -> tuple[tuple[str, float, float], ...]:
-        """Milliseconds of A and B by what differs about layers; they add up like the rows."""
+        """Milliseconds of A and B by kind of difference; they add up to the sum of the rows."""
         found: dict[str, list[float]] = {}
         for row in self.rows:
             sums = found.setdefault(_group(row), [0.0, 0.0])
@@ -155,7 +155,7 @@ def profile_pair(
 
 @dataclass(frozen=True)
 class _Times:
-    """Milliseconds of one network by layer, and of what belongs to none, by its name."""
+    """Milliseconds of one network by layer; operators without a layer by name."""
 
     layers: Mapping[int, float]
     others: Mapping[str, float]
@@ -168,7 +168,7 @@ def profile_of(
     *,
     batch: int = 1,
 ) -> LatencyProfile:
-    """From what the workers answered, block by block, for the lowered graphs."""
+    """Compute the layer profile from the workers' profiles of the exported graphs."""
     alignment = diff.alignment
     layers = (alignment.a, alignment.b)
     a, b = (_times(*side) for side in zip(graphs, layers, answers, strict=True))
@@ -236,7 +236,7 @@ def _times(graph: Graph, layers: LayerGraph, answers: Sequence[Profiled]) -> _Ti
 
 
 def _owner(graph: Graph, layers: LayerGraph, operator: OperatorTime, node: int | None) -> int | str:
-    """Index of the layer that an operator belongs to, or what to call it."""
+    """Return the index of an operator's layer, or a name for operators without one."""
     if node is None:
         return f"the runtime's {operator.op}"
     index = layers.layer_of(graph.nodes[node].outputs[0])

@@ -1,4 +1,4 @@
-r"""How near a network comes to what the machine was measured to reach, and what limits each layer.
+r"""Compare a network with the measured peaks of the machine, layer by layer.
 
 A group of nodes that runtimes run as one (a layer with the elementwise operators behind it) needs
 at least :math:`\max(MACs / P, bytes / B)` seconds on a machine that does :math:`P` MACs and moves
@@ -28,7 +28,7 @@ _ELEMENTWISE = frozenset(
 
 @dataclass(frozen=True)
 class LayerRoof:
-    """A layer with what is merged into it."""
+    """A layer with the operators that are fused into it."""
 
     name: str
     op: str

@@ -155,7 +155,7 @@ ATTENTION_SCALE = Rule(
     code="ARC170",
     name="attention scale",
     effect="function",
-    cause="The scores of an attention are multiplied by another number before the softmax.",
+    cause="The networks scale the scores of an attention by different numbers before the softmax.",
     consequence="Outputs differ. Weights fit both networks, so nothing warns.",
     advice="The number is one over the square root of the width of a head, unless the weights were "
     "trained with another one.",
@@ -171,7 +171,7 @@ ATTENTION_HEADS = Rule(
     code="ARC172",
     name="attention heads",
     effect="function",
-    cause="An attention divides its channels into another number of heads.",
+    cause="The networks divide the channels of an attention into different numbers of heads.",
     consequence="Outputs differ. Weights fit both networks, so nothing warns.",
     advice="Check which number of heads the weights were trained with.",
     references=(f"{_VASWANI} (section 3.2.2)",),

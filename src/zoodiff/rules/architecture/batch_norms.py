@@ -118,9 +118,9 @@ FOLDED = Rule(
     effect="parametrisation",
     cause="One network has a batch norm where the other has only a bias. Exporters fold a norm "
     "into the weights before it; some networks never had one (GoogLeNet, VGG).",
-    consequence="At inference both can express the same functions. Whether a norm was folded or "
-    "never there, the weights tell: compare them (`zoodiff diff --weights`).",
-    advice="For inference, nothing to do. For training, treat them as two networks.",
+    consequence="At inference both can express the same functions. Only the weights show whether a "
+    "norm was folded: compare them (`zoodiff diff --weights`).",
+    advice="For inference, no action is needed. For training, treat them as two networks.",
     references=(
         "B. Jacob et al., Quantization and training of neural networks for efficient "
         "integer-arithmetic-only inference, CVPR 2018, arXiv:1712.05877 (section 3.2)",
@@ -138,11 +138,11 @@ SCALE_LAYERS = Rule(
     code="ARC113",
     name="scale layers",
     effect="parametrisation",
-    cause="A scale and a shift per channel stand behind the batch norm as layers of their own, as "
-    "in Caffe, on top of the norm's own terms or instead of them; or they stand before it, where "
-    "the norm takes them out again.",
+    cause="One network has a scale and a shift per channel as separate layers, as in Caffe: after "
+    "the batch norm, in addition to its own terms or instead of them, or before it, where the norm "
+    "cancels them.",
     consequence="The network has more parameters and expresses the same functions.",
-    advice="Nothing to do.",
+    advice="No action is needed.",
     references=(
         "Caffe layer BatchNorm, https://caffe.berkeleyvision.org/tutorial/layers/batchnorm.html",
     ),
@@ -179,10 +179,10 @@ MOMENTUM = Rule(
     code="ARC121",
     name="momentum",
     effect="training",
-    cause="In training, moving means and variances forget at another rate. The finding shows the "
-    "share of the old value that is kept; PyTorch's own momentum is one minus it.",
-    consequence="Inference is the same. Fine-tuning ends in other statistics.",
-    advice="Set it as the original has it before you fine-tune.",
+    cause="In training, moving means and variances are updated at different rates. The finding "
+    "shows the share of the old value that is kept; PyTorch's own momentum is one minus it.",
+    consequence="Inference is the same. Fine-tuning yields different statistics.",
+    advice="Set the momentum of the original network before you fine-tune.",
     references=("huggingface/transformers#19454", "Cadene/pretrained-models.pytorch#5"),
     check=_momentum,
     example=Example(

@@ -55,7 +55,7 @@ BIAS_BEFORE_NORM = Rule(
     "subtracts the bias again, because its moving mean contains it.",
     consequence="The network has more parameters and expresses the same functions: the bias "
     "disappears when the norm is folded.",
-    advice="Nothing to do. Different parameter counts do not prove that two networks differ.",
+    advice="No action is needed. Different parameter counts do not prove that two networks differ.",
     references=(
         "S. Ioffe and C. Szegedy, Batch normalization, ICML 2015, arXiv:1502.03167 (section 3.2)",
         "jax-ml/jax#3203",

@@ -98,9 +98,9 @@ SQUEEZE_AND_EXCITATION = Rule(
     code="ARC160",
     name="squeeze-and-excitation",
     effect="function",
-    cause="In one network only, a block weighs its channels by a gate that is computed from their "
+    cause="Only one network multiplies the channels of a block by a gate computed from their "
     "means.",
-    consequence="Parameters and accuracy differ. Weights of one do not fit the other.",
+    consequence="Parameters and accuracy differ. Weights of one network do not fit the other.",
     advice=_CHOOSE,
     references=(
         "J. Hu et al., Squeeze-and-excitation networks, CVPR 2018, arXiv:1709.01507",

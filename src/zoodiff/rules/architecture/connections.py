@@ -88,11 +88,11 @@ CONNECTIONS = Rule(
     code="ARC162",
     name="connections",
     effect="function",
-    cause="A layer reads another layer than its counterpart does: branches have another order, the "
-    "layers of a block have another order (norm and activation before or behind the convolution), "
-    "or a connection is there in one network only.",
+    cause="A layer and its counterpart have different inputs: the branches or the layers of a "
+    "block have a different order (norm and activation before or after the convolution), or only "
+    "one network has a connection.",
     consequence="Outputs differ. Weights may fit and give wrong results.",
-    advice="Look at the layers that are listed.",
+    advice="Inspect the listed layers.",
     references=(
         "K. He et al., Identity mappings in deep residual networks, ECCV 2016, arXiv:1603.05027",
         "xiaolai-sqlai/mobilenetv3#26",

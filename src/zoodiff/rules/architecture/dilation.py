@@ -29,9 +29,9 @@ DILATION = Rule(
     code="ARC104",
     name="dilation",
     effect="function",
-    cause="A convolution reads its inputs with gaps of another width.",
+    cause="A convolution has a different dilation: the distance between the inputs that it reads.",
     consequence="Weights fit both networks, but the outputs differ.",
-    advice="Networks with dilation usually come from segmentation: take the variant for "
+    advice="Networks with dilation are usually made for segmentation: use the variant for "
     "classification.",
     references=(
         "F. Yu and V. Koltun, Multi-scale context aggregation by dilated convolutions, ICLR 2016, "

@@ -93,10 +93,10 @@ PREPROCESSING_INSIDE = Rule(
     name="preprocessing inside",
     effect="preprocessing",
     cause="One network scales or normalises its pixels itself; the other expects prepared pixels, "
-    "or scales them by other numbers.",
-    consequence="To do it twice, or not at all, costs 5 to 40 points of top-1, and no error is "
-    "raised.",
-    advice="Feed the network what its own zoo feeds it: see the preprocessing of `zoodiff show`.",
+    "or scales them differently.",
+    consequence="Preprocessing twice, or not at all, costs 5 to 40 points of top-1, and no error "
+    "is raised.",
+    advice="Use the preprocessing of the network's own zoo; `zoodiff show` prints it.",
     references=(
         "pytorch/vision#1709",
         "tensorflow/tensorflow#46105",
@@ -119,9 +119,9 @@ INPUT_SIZE = Rule(
     code="ARC151",
     name="input size",
     effect="function",
-    cause="The networks take images of another size, or with another number of channels.",
-    consequence="MACs, latency and accuracy differ. Padding may fall on other sides.",
-    advice="Accuracies at two sizes are two figures: state the size beside each.",
+    cause="The networks take images of different sizes or with different numbers of channels.",
+    consequence="MACs, latency and accuracy differ. Padding may be on different sides.",
+    advice="State the input size with each accuracy.",
     references=("pytorch/vision#4936", "pytorch/vision#5958"),
     check=_sizes,
     example=Example(
@@ -135,8 +135,8 @@ PREPROCESSING_WEIGHTS = Rule(
     code="ARC152",
     name="preprocessing weights",
     effect="parametrisation",
-    cause="Both networks prepare their pixels themselves. One keeps the numbers for it as weights, "
-    "the other as constants of the graph (as exporters do).",
+    cause="Both networks scale or normalise their pixels. One stores the numbers as weights, the "
+    "other as constants of the graph (as exporters do).",
     consequence="Both can express the same functions. The structure does not show whether the "
     "numbers agree.",
     advice="Compare the numbers: `zoodiff diff --weights`.",

@@ -43,9 +43,9 @@ KERNEL_SIZE = Rule(
     code="ARC103",
     name="kernel size",
     effect="function",
-    cause="A convolution has another window. In some zoos, for example, GoogLeNet's 5x5 branch is "
-    "a 3x3.",
-    consequence="Weights of one do not fit the other. Parameters and MACs differ.",
+    cause="A convolution has kernels of different sizes. In some zoos, for example, the 5x5 "
+    "branch of GoogLeNet is a 3x3.",
+    consequence="Weights of one network do not fit the other. Parameters and MACs differ.",
     advice="Treat them as two networks that share a name: do not compare their accuracies as one.",
     references=(
         "C. Szegedy et al., Going deeper with convolutions, CVPR 2015, arXiv:1409.4842",
@@ -64,7 +64,7 @@ POOLING_WINDOW = Rule(
     code="ARC132",
     name="pooling window",
     effect="function",
-    cause="A pool takes its maximum or its mean over another window.",
+    cause="A pool has windows of different sizes.",
     consequence="Weights fit both networks, but the outputs differ.",
     advice="Check which window the weights were trained with.",
     references=(

@@ -101,7 +101,7 @@ NORM_KIND = Rule(
     name="normalisation kind",
     effect="function",
     cause="The networks normalise in different ways, or only one of them has a norm.",
-    consequence="Outputs differ. Weights of one do not fit the other.",
+    consequence="Outputs differ. Weights of one network do not fit the other.",
     advice="Treat them as two networks that share a name: choose by the claim that you rely on.",
     references=(
         "Y. Wu and K. He, Group normalization, ECCV 2018, arXiv:1803.08494",
@@ -128,9 +128,9 @@ RESPONSE_NORM = Rule(
     name="local response norm",
     effect="function",
     cause="One network divides responses by those of neighbouring channels (AlexNet of 2012, "
-    "GoogLeNet). The other does not, or with other constants. Later networks left it out.",
-    consequence="Outputs differ. Weights of one load into the other without an error and give "
-    "wrong results.",
+    "GoogLeNet). The other does not, or uses different constants. Later networks omit it.",
+    consequence="Outputs differ. Weights of one network load into the other without an error and "
+    "give wrong results.",
     advice="Treat them as two networks that share a name: choose by the claim that you rely on.",
     references=(
         "A. Krizhevsky et al., ImageNet classification with deep convolutional neural networks, "

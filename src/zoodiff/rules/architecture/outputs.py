@@ -73,9 +73,9 @@ OUTPUT = Rule(
     name="output",
     effect="output",
     cause="One network ends in a softmax or sigmoid, the other in logits.",
-    consequence="Both rank the classes alike. A second softmax on top of probabilities flattens "
+    consequence="Both rank the classes equally. A second softmax on top of probabilities flattens "
     "them, and a loss or a threshold made for one output is wrong for the other.",
-    advice="Look at the output before you apply a softmax.",
+    advice="Check the output before you apply a softmax.",
     references=("mlcommons/inference#1739",),
     check=for_regions("ARC140"),
     describes=Description(_output),
@@ -89,8 +89,8 @@ HEAD = Rule(
     code="ARC142",
     name="head",
     effect="function",
-    cause="Behind the last convolution of the body the networks go on differently: with other "
-    "pools or other linear layers.",
+    cause="The networks have different classifiers: other pools or linear layers follow the last "
+    "convolution of the body.",
     consequence="Parameters and accuracy differ. The features before the head agree.",
     advice="For transfer learning you can still exchange the bodies.",
     references=("Keras applications, include_top, https://keras.io/api/applications/",),
@@ -111,7 +111,7 @@ AUXILIARY_HEADS = Rule(
     "more than one output.",
     consequence="It has more parameters and larger files. The first output is the same at "
     "inference.",
-    advice="Take the first output and drop the others.",
+    advice="Use the first output only.",
     references=(
         "C. Szegedy et al., Going deeper with convolutions, CVPR 2015, arXiv:1409.4842 (section 5)",
     ),

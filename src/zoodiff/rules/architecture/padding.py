@@ -86,12 +86,12 @@ PADDING = Rule(
     code="ARC107",
     name="padding",
     effect="function",
-    cause="A convolution is padded on other sides. TensorFlow's SAME puts the odd element at the "
-    "end, PyTorch's symmetric padding has it at the beginning; both give maps of equal size. The "
-    "finding shows the part of the padding that is really read at this input size.",
+    cause="A convolution is padded on different sides. TensorFlow's SAME puts the odd element at "
+    "the end, PyTorch's symmetric padding has it at the beginning; both give maps of equal size. "
+    "The finding shows the part of the padding that is really read at this input size.",
     consequence="Maps are shifted by one element. With weights of the other framework, top-1 falls "
     "by a fraction of a point up to several points, and no error is raised.",
-    advice="When you port weights between frameworks, pad explicitly as the original does.",
+    advice="When you port weights between frameworks, use the explicit padding of the original.",
     references=(
         "keras-team/keras#16363",
         "taehoonlee/tensornets#25",
@@ -112,10 +112,10 @@ POOLING_PADDING = Rule(
     code="ARC133",
     name="pooling padding",
     effect="function",
-    cause="A pool is padded on other sides, or rounds its number of windows up (ceil mode), which "
-    "shows as padding at the end. The padding of a maximum pool counts as minus infinity.",
+    cause="A pool is padded on different sides, or rounds its number of windows up (ceil mode), "
+    "which shows as padding at the end. The padding of a maximum pool counts as minus infinity.",
     consequence="Maps are shifted, or have one more row and column.",
-    advice="Pad explicitly as the original does.",
+    advice="Use the explicit padding of the original.",
     references=("microsoft/onnxruntime#15446", "onnx/onnx#4958"),
     check=in_order(for_layers(_pool), for_regions("ARC133")),
     describes=Description(lambda graph, layers: _before(graph, layers, "pool")),
@@ -130,10 +130,10 @@ COUNTING_OF_PADDING = Rule(
     code="ARC134",
     name="counting of padding",
     effect="function",
-    cause="An average pool divides by the size of its window, or only by the number of elements in "
-    "it that are no padding. PyTorch counts padding by default, TensorFlow never does.",
+    cause="An average pool divides by the size of its window, or only by the number of elements "
+    "outside the padding. PyTorch counts padding by default, TensorFlow never does.",
     consequence="Values at the border differ.",
-    advice="Set count_include_pad as the original has it.",
+    advice="Use the count_include_pad of the original.",
     references=(
         "VeriSilicon/TIM-VX#423",
         "ONNX operator AveragePool, https://onnx.ai/onnx/operators/onnx__AveragePool.html",

@@ -42,10 +42,10 @@ QUANTISATION = Rule(
     code="ARC171",
     name="quantisation",
     effect="precision",
-    cause="In one network, layers compute on integers of 8 bits or hold their weights as such.",
+    cause="One network has layers that compute on 8-bit integers or store 8-bit weights.",
     consequence="Outputs differ by rounding. It costs a fraction of a point of top-1 up to several "
-    "points, more where weights were not calibrated well.",
-    advice="Compare accuracy, not outputs: a quantised copy is another network than its original.",
+    "points, more with poor calibration.",
+    advice="Compare accuracy, not outputs: a quantised copy is a different network.",
     references=(
         "B. Jacob et al., Quantization and training of neural networks for efficient "
         "integer-arithmetic-only inference, CVPR 2018, arXiv:1712.05877",

@@ -134,12 +134,12 @@ STRIDE_PLACEMENT = Rule(
     code="ARC101",
     name="stride placement",
     effect="function",
-    cause="Another layer of the same block halves the size of the maps. In residual networks with "
-    "bottlenecks, the original (v1) has stride 2 on the first 1x1 convolution; the later variant "
-    "(v1.5) has it on the 3x3.",
-    consequence="The maps between the two layers have other sizes. MACs and accuracy differ (v1.5 "
-    "gains about half a point of top-1 for 12 % more MACs), but parameters do not. Weights of one "
-    "load into the other without an error and give wrong results.",
+    cause="Different layers of the same block halve the size of the maps. In residual networks "
+    "with bottlenecks, the original (v1) has stride 2 on the first 1x1 convolution; the later "
+    "variant (v1.5) has it on the 3x3.",
+    consequence="The maps between the two layers have different sizes. MACs and accuracy differ "
+    "(v1.5 gains about half a point of top-1 for 12 % more MACs), but parameters do not. Weights "
+    "of one network load into the other without an error and give wrong results.",
     advice="Take weights and graph from one source. When you port weights, move the stride too.",
     references=(
         "K. He et al., Deep residual learning for image recognition, CVPR 2016, arXiv:1512.03385",
@@ -159,8 +159,8 @@ STRIDE = Rule(
     code="ARC102",
     name="stride",
     effect="function",
-    cause="A layer moves its window by another step.",
-    consequence="All later maps have another size. Weights fit both networks, but the outputs "
+    cause="A layer has a different stride: the step of its window.",
+    consequence="All later maps have different sizes. Weights fit both networks, but the outputs "
     "differ.",
     advice="Check which stride the weights were trained with.",
     references=(

@@ -63,7 +63,7 @@ BATCH_STATISTICS = Rule(
     code="ARC125",
     name="batch norm in training mode",
     effect="batch",
-    cause="One network normalises with the mean and variance of the batch that it is fed, as in "
+    cause="One network normalises with the mean and variance of the current batch, as in "
     "training. The other uses stored statistics.",
     consequence="Its answer for an image depends on the other images of the batch. For single "
     "images, every map is normalised by itself.",

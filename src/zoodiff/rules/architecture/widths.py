@@ -96,8 +96,8 @@ GROUPS = Rule(
     code="ARC105",
     name="groups",
     effect="function",
-    cause="A convolution divides its channels into another number of groups. AlexNet of 2012 has "
-    "two groups, because it was trained on two GPUs; later versions have one.",
+    cause="The networks divide the channels of a convolution into different numbers of groups. "
+    "AlexNet of 2012 has two groups, because it was trained on two GPUs; later versions have one.",
     consequence="Parameters and MACs differ. Weights of one do not fit the other.",
     advice=_CHOOSE,
     references=(

@@ -8,8 +8,8 @@ NETWORK = Rule(
     code="ACC101",
     name="network",
     effect="measurement",
-    cause="The two networks still differ on the same pixels: they have other weights, another "
-    "architecture, or another precision.",
+    cause="The two networks still differ on the same pixels: their weights, "
+    "architectures or precisions differ.",
     consequence="This part of the difference remains when the preprocessing is the same.",
     advice="See `zoodiff diff` for the architectures and `zoodiff diff --weights` for the weights.",
     references=(

@@ -12,7 +12,7 @@ SHIFTED = Rule(
     effect="measurement",
     cause="One side counts the classes from 1 and the other from 0, or one side has a background "
     "class before the first.",
-    consequence="Next to no image is right, although the predictions look sensible.",
+    consequence="Almost every prediction is wrong, although the predictions look sensible.",
     advice="Name the label space with --labels (imagenet-1001 has a background class), or correct "
     "the file with the labels.",
     references=("mlcommons/inference#550", "tensorflow/tpu#507", "pytorch/glow#1651"),
@@ -23,8 +23,8 @@ SORTED_AS_STRINGS = Rule(
     name="labels sorted as strings",
     effect="measurement",
     cause="Folders or names with numbers were sorted as words, so that 10 comes before 2.",
-    consequence="Nearly all classes are taken for others.",
-    advice="Number the classes by their values.",
+    consequence="Almost all classes are confused.",
+    advice="Sort the classes by their numbers.",
     references=("modestyachts/ImageNetV2#4",),
     raised_by=_RAISED_BY,
 )
@@ -32,11 +32,10 @@ OTHER_CLASSES = Rule(
     code="LAB103",
     name="labels of other classes",
     effect="measurement",
-    cause="The labels do not mean what the outputs mean: the label file is in another order, the "
-    "devkit's numbers were taken for sorted WordNet ids, or the data set has other classes.",
+    cause="Labels and outputs have different meanings: the label file has another order, the "
+    "devkit's numbers were read as sorted WordNet ids, or the data set has other classes.",
     consequence="Accuracy is at chance, although predictions are confident and diverse.",
-    advice="Check the file with the labels against a few images by eye. Give its label space with "
-    "--labels.",
+    advice="Check the label file with a few images. Set the label space with --labels.",
     references=("BVLC/caffe#4106", "apache/mxnet#5557", "tensorflow/lucid#65"),
     raised_by=f"{_RAISED_BY} and `--explain`",
 )

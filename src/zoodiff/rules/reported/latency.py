@@ -8,12 +8,12 @@ SLOWER = Rule(
     code="LAT101",
     name="slower",
     effect="measurement",
-    cause="Both entries were measured in turns in the same run. One takes longer than the other, "
-    "by more than the noise that the same run showed between two copies of one entry.",
+    cause="Both entries were timed in the same rounds. One takes longer than the other, by more "
+    "than the noise between two copies of one entry in the same run.",
     consequence="The first entry is slower by this factor on this machine, at this batch size and "
-    "number of threads. It may not be elsewhere.",
-    advice="See which part is the architecture's and which the framework's: "
-    "`zoodiff latency A B --why`. Measure on the machine that will run it.",
+    "number of threads. It may not be slower elsewhere.",
+    advice="`zoodiff latency A B --why` shows the factors of architecture and framework. Measure "
+    "on the machine that will run the network.",
     references=(
         "A. Georges et al., Statistically rigorous Java performance evaluation, OOPSLA 2007",
     ),
@@ -23,11 +23,11 @@ CLAIM = Rule(
     code="LAT102",
     name="latency claim not met",
     effect="measurement",
-    cause="The zoo publishes latencies of both entries, which it measured on one machine. Their "
-    "ratio is not the one that was measured here.",
-    consequence="The zoo's table does not tell which of the two networks is faster on this "
+    cause="The zoo publishes latencies of both entries, measured on one machine. Their ratio "
+    "differs from the ratio measured here.",
+    consequence="The zoo's table is no guide to which of the two networks is faster on this "
     "machine.",
-    advice="Trust the measurement on the machine in question. Published latencies hold for the "
+    advice="Trust the measurement on your machine. Published latencies hold for the "
     "hardware, the batch size and the library versions of their table.",
     references=("facebookresearch/pycls#79", "NVIDIA/TensorRT#3013"),
     raised_by="`zoodiff latency`",
@@ -38,7 +38,7 @@ OUT_OF_STEP = Rule(
     effect="measurement",
     cause="The network with fewer multiply-accumulates is the slower one. Memory, or the cost of "
     "each call, bounds depthwise convolutions, small layers and many branches.",
-    consequence="Whoever chooses by published FLOPs chooses the slower network.",
+    consequence="A choice by published FLOPs selects the slower network.",
     advice="Choose by measured latency. `--why` shows which layers take the time.",
     references=(
         "N. Ma et al., ShuffleNet V2: practical guidelines for efficient CNN architecture design, "
@@ -50,8 +50,8 @@ THREADS = Rule(
     code="LAT104",
     name="more threads than cores",
     effect="measurement",
-    cause="There are more threads than cores that this process may use, by the options, by "
-    "environment variables or by a quota of the control group.",
+    cause="The process has more threads than usable cores, because of the options, environment "
+    "variables or a quota of the control group.",
     consequence="Threads wait for each other. Latencies grow and scatter, often by more than any "
     "difference between networks.",
     advice="Use at most as many threads as cores: --threads.",
@@ -62,10 +62,10 @@ COLD_START = Rule(
     code="LAT105",
     name="cold start dwarfs the steady state",
     effect="measurement",
-    cause="Importing the framework, building, loading and compiling take as long as very many "
+    cause="Importing the framework, building, loading and compiling take as long as many "
     "inferences.",
-    consequence="For a process that answers few requests, the start decides and not the latency.",
-    advice="Keep the process alive, export to a lighter runtime, or leave compilation out.",
+    consequence="In a process that answers few requests, the start takes most of the time.",
+    advice="Keep the process alive, export to a lighter runtime, or skip compilation.",
     references=("tensorflow/tensorflow#41141",),
     raised_by="`zoodiff latency --cold`",
 )
@@ -83,8 +83,8 @@ PAUSES = Rule(
     code="LAT107",
     name="slower after pauses",
     effect="measurement",
-    cause="Calls after some idle time take longer than calls back to back: the clock has gone "
-    "down, caches hold other data, threads sleep.",
+    cause="Calls after idle time take longer than calls in direct succession: the clock frequency "
+    "has dropped, caches hold other data, threads sleep.",
     consequence="A service with few requests sees higher latencies than a benchmark shows.",
     advice="Measure with the pauses of the real load: --pause.",
     references=("pytorch/pytorch#137872", "microsoft/onnxruntime#17711"),
@@ -95,8 +95,8 @@ NOT_SETTLED = Rule(
     name="not settled",
     effect="measurement",
     cause="In most processes, rounds become steadily faster or slower until the end: memory grows, "
-    "something is still being compiled, or the processor heats up.",
-    consequence="The latency depends on how long was measured.",
+    "code is still being compiled, or the processor heats up.",
+    consequence="The latency depends on the duration of the measurement.",
     advice="Measure longer (--seconds), or fewer entries at a time.",
     references=(
         "E. Barrett et al., Virtual machine warmup blows hot and cold, OOPSLA 2017, "
@@ -111,9 +111,10 @@ DISTURBED = Rule(
     cause="Other programs, the hypervisor, swapping or throttling took time from the measurement.",
     consequence="Intervals are wider than necessary, and single latencies are too high. Ratios "
     "within rounds suffer least.",
-    advice="Where the numbers themselves matter, measure again on a quiet machine.",
+    advice="If the latencies themselves matter, measure again on a quiet machine.",
     references=(
-        "pyperf, Tune the system for benchmarks, https://pyperf.readthedocs.io/en/latest/system.html",
+        "pyperf, Tune the system for benchmarks, "
+        "https://pyperf.readthedocs.io/en/latest/system.html",
     ),
     raised_by="`zoodiff latency`",
 )

@@ -12,8 +12,8 @@ CHANNEL_ORDER = Rule(
     code="PRE101",
     name="channel order",
     effect="measurement",
-    cause="The network expects its channels in another order. OpenCV reads BGR, and networks that "
-    "came from Caffe want BGR; nearly all others want RGB.",
+    cause="The network expects a different channel order. OpenCV reads BGR, and networks from "
+    "Caffe expect BGR; nearly all others expect RGB.",
     consequence="It costs 5 to 30 points of top-1, less for networks that rely on shapes, and no "
     "error is raised.",
     advice=f"{_OWN} Set channel_order.",
@@ -28,11 +28,10 @@ NORMALISATION = Rule(
     code="PRE102",
     name="normalisation",
     effect="measurement",
-    cause="Pixels are brought to another range, or by another mean and standard deviation, than "
-    "the network was trained with. They may also be scaled twice, or not at all, where the network "
-    "scales them itself.",
+    cause="Pixels have another range, mean or standard deviation than in training. They may also "
+    "be scaled twice or not at all, if the network itself scales them.",
     consequence="It costs from a fraction of a point to all of the accuracy.",
-    advice=f"{_OWN} Set value_range, mean and std. `zoodiff diff` shows what is inside a network.",
+    advice=f"{_OWN} Set value_range, mean and std. `zoodiff diff` shows the input stage.",
     references=(
         "tensorflow/tensorflow#46105",
         "mseitzer/pytorch-fid#3",
@@ -44,7 +43,7 @@ CROP = Rule(
     code="PRE103",
     name="crop",
     effect="measurement",
-    cause="Another part of the image is taken: it is squashed to the input size instead of "
+    cause="The crop differs from training: the image is squashed to the input size instead of "
     "cropped, or the crop keeps another share of the short side.",
     consequence="It costs some points of top-1, because objects have other proportions and sizes "
     "than in training.",
@@ -61,8 +60,8 @@ INTERPOLATION = Rule(
     name="interpolation",
     effect="measurement",
     cause="Images are resized with another kernel, or with antialiasing on one side only.",
-    consequence="Bilinear against bicubic mostly costs less than half a point. Nearest, or no "
-    "antialiasing where images are made much smaller, costs several points.",
+    consequence="Bilinear instead of bicubic mostly costs less than half a point. Nearest, or no "
+    "antialiasing in a strong reduction, costs several points.",
     advice=f"{_OWN} Set interpolation and antialias.",
     references=(
         "pytorch/vision#6506",
@@ -75,10 +74,10 @@ LIBRARY = Rule(
     code="PRE105",
     name="library",
     effect="measurement",
-    cause="Another library decodes and resizes. Libraries differ in the arithmetic of the JPEG "
-    "decoder, in rounding, in where pixels have their centres, and in antialiasing.",
+    cause="A different library decodes and resizes. Libraries differ in the arithmetic of the JPEG "
+    "decoder, in rounding, in the position of pixel centres, and in antialiasing.",
     consequence="It mostly costs less than half a point; more if one of them does not antialias.",
-    advice="Use the library that the zoo evaluates with. Set library.",
+    advice="Use the library of the zoo's evaluation. Set library.",
     references=(
         "mlcommons/inference#201",
         "mlcommons/inference#304",
@@ -91,7 +90,7 @@ INPUT_SIZE = Rule(
     code="PRE106",
     name="input size",
     effect="measurement",
-    cause="The network is fed images of another size than it was evaluated with.",
+    cause="The images have another size than in the zoo's evaluation.",
     consequence="Objects appear larger or smaller than in training. It costs a point or more in "
     "both directions.",
     advice="Use the published input size.",
@@ -106,10 +105,10 @@ SCALED_TWICE = Rule(
     code="PRE107",
     name="scaled twice",
     effect="measurement",
-    cause="Pixels are brought to a small range before the network, which scales them again. Its "
-    "first layer sees nearly the same value everywhere.",
+    cause="Pixels are scaled to a small range before the network, which scales them again. The "
+    "first layer receives nearly the same value everywhere.",
     consequence="Accuracy is near chance, or some tens of points below the published figure.",
-    advice="Feed the network pixels in [0, 255]: leave value_range, mean and std out, and set "
+    advice="Give the network pixels in [0, 255]: omit value_range, mean and std, and set "
     "inside_network = true.",
     references=("tensorflow/tensorflow#48066", "keras-team/keras#16982"),
     raised_by=_COMPARED,
@@ -118,8 +117,8 @@ NOT_SCALED = Rule(
     code="PRE108",
     name="not scaled",
     effect="measurement",
-    cause="The network is said to scale its pixels itself, but its graph does not: it was saved or "
-    "exported without its preprocessing layers.",
+    cause="According to its zoo, the network scales its pixels, but its graph does not: it was "
+    "saved or exported without its preprocessing layers.",
     consequence="Values a hundred times larger than in training reach the first layer. Accuracy is "
     "lost.",
     advice="Scale outside the network: set value_range, mean and std.",

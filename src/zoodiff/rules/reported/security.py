@@ -6,7 +6,7 @@ from zoodiff.rules.rule import Rule
 
 _TRUST = (
     "Ask the author of the file for safetensors, ONNX or a checkpoint that holds tensors only. If "
-    "you load and save it yourself, do it on a machine that you can throw away."
+    "you load and save it yourself, do it on a disposable machine."
 )
 _RAISED_BY = "every command that opens a model file"
 _UNPACKED = "every command that opens a model file or a data set"
@@ -18,7 +18,7 @@ PICKLE_CALLS = Rule(
     effect="safety",
     cause="A pickle is a program for a small machine, which may import and call anything. This one "
     "names something besides tensors, containers and numbers, such as os.system or eval.",
-    consequence="Whoever loads it runs what its author wrote, with the rights of whoever loads it.",
+    consequence="Loading the file runs its author's code with your rights.",
     advice=_TRUST,
     references=(
         f"CWE-502, deserialization of untrusted data, {_CWE}/502.html",
@@ -30,10 +30,9 @@ PICKLE_UNREADABLE = Rule(
     code="SEC102",
     name="pickle that cannot be followed",
     effect="safety",
-    cause="A pickle breaks off, is nested or stacked in a way that tools read differently, or lies "
-    "in an old tar archive or in an array of objects.",
-    consequence="Nobody can say what it does before it does it: a pickle runs up to the place "
-    "where it breaks.",
+    cause="A pickle is truncated, nested or stacked in a way that tools read differently, or is "
+    "part of an old tar archive or an array of objects.",
+    consequence="Its effect is unknown before it runs, and a truncated pickle runs up to its end.",
     advice=_TRUST,
     references=(f"CWE-502, deserialization of untrusted data, {_CWE}/502.html",),
     raised_by=_RAISED_BY,
@@ -52,12 +51,12 @@ CODE = Rule(
 )
 OPERATORS = Rule(
     code="SEC104",
-    name="operators that reach beyond",
+    name="operators with side effects",
     effect="safety",
     cause="The network has operators that read or write files, run Python or commands, talk to a "
     "network, wait for others or load libraries, or that zoodiff does not know.",
-    consequence="Running the network would do these things. Reading a file is enough to give it "
-    "away in an output.",
+    consequence="Running the network would do these things. An output can reveal the content of a "
+    "file that was read.",
     advice="A network for inference needs none of them: export it without its input pipeline and "
     "tables.",
     references=(
@@ -95,10 +94,10 @@ OUTSIDE = Rule(
     code="SEC110",
     name="data outside the file",
     effect="safety",
-    cause="The file takes weights or other data from elsewhere: an absolute path, a path that "
-    "climbs out of its folder, a link, a device, or external links and storage of HDF5.",
-    consequence="What is read there becomes part of the network and can be read off its outputs.",
-    advice="Put the data beside the file under a plain name. Copy it instead of linking.",
+    cause="The file refers to data elsewhere: by an absolute path, a path out of its folder, a "
+    "link, a device, or external links and storage of HDF5.",
+    consequence="The data becomes part of the network and can be recovered from its outputs.",
+    advice="Copy the data into the folder of the file, under a plain name.",
     references=(
         f"CWE-22, path traversal, {_CWE}/22.html",
         "ONNX, external data, https://onnx.ai/onnx/repo-docs/ExternalData.html",
@@ -107,35 +106,36 @@ OUTSIDE = Rule(
 )
 PLACES = Rule(
     code="SEC111",
-    name="places that are not there",
+    name="invalid offsets",
     effect="safety",
-    cause="The file says that its parts lie beyond its end, over each other, or in counts that it "
-    "cannot hold.",
-    consequence="Readers that trust such numbers read memory that is not theirs, or allocate "
-    "whatever they are told.",
-    advice="Fetch the file again and compare its hash. If it stays so, it was made on purpose.",
+    cause="The file declares parts beyond its end, overlapping parts, or more parts than it can "
+    "hold.",
+    consequence="Readers that trust such numbers read foreign memory or allocate any amount.",
+    advice="Download the file again and compare its hash. If it is unchanged, it was made on "
+    "purpose.",
     references=(f"CWE-125, out-of-bounds read, {_CWE}/125.html",),
     raised_by=_RAISED_BY,
 )
 NAMES = Rule(
     code="SEC120",
-    name="names that climb",
+    name="path traversal in an archive",
     effect="safety",
-    cause="An archive holds members whose names are absolute, climb out by .., or are there twice, "
-    "or that are links or devices.",
-    consequence="Unpacking it writes over files elsewhere, and two readers may see two contents.",
-    advice="Pack it anew from a folder.",
+    cause="An archive has members with absolute names, names with .., duplicate names, links or "
+    "devices.",
+    consequence="Unpacking it overwrites files elsewhere, and two readers may see different "
+    "contents.",
+    advice="Pack the archive again from a folder.",
     references=(f"CWE-22, path traversal, {_CWE}/22.html",),
     raised_by=_UNPACKED,
 )
 ARCHIVE_EXPLODES = Rule(
     code="SEC121",
-    name="archive that explodes",
+    name="decompression bomb",
     effect="safety",
-    cause="An archive, a compressed array or an image grows out of all proportion when it is "
-    "unpacked: by its ratio, its sum, or overlapping or nested members.",
+    cause="An archive, a compressed array or an image is far larger when unpacked: by its ratio, "
+    "its total size, or overlapping or nested members.",
     consequence="Unpacking it would fill memory or disk.",
-    advice="If it is honest, store its members without compression.",
+    advice="If you trust the file, store its members without compression.",
     references=(
         f"CWE-409, improper handling of highly compressed data, {_CWE}/409.html",
         "D. Fifield, A better zip bomb, WOOT 2019",
@@ -144,7 +144,7 @@ ARCHIVE_EXPLODES = Rule(
 )
 TENSOR_EXPLODES = Rule(
     code="SEC122",
-    name="tensor that explodes",
+    name="implausible tensor size",
     effect="safety",
     cause="The file declares, in a few bytes, tensors or graphs of a size that no network has.",
     consequence="Allocating them would fill the memory of the machine.",

@@ -1,4 +1,4 @@
-"""The worker's side of arrays: maps what the parent wrote, writes what the parent copies.
+"""The worker's side of arrays: maps the parent's arrays and writes its own.
 
 Standard library and numpy only: this runs in workers.
 """
@@ -33,7 +33,7 @@ class WorkerArrays:
         return np.memmap(self._incoming / message["$array"], dtype, mode="r", shape=shape)
 
     def put(self, array: NDArray[Any]) -> dict[str, Any]:
-        """Write an array for the parent to take; return what stands for it in a reply."""
+        """Write an array for the parent; return its handle for a reply."""
         import numpy as np
 
         whole = np.asarray(array, order="C")

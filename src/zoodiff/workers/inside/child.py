@@ -1,4 +1,4 @@
-"""The worker's own main loop; ``bootstrap`` starts it in a process that is confined already.
+"""The worker's main loop; ``bootstrap`` starts it in a confined process.
 
 Standard library and numpy only. Anything a framework prints goes to the log, never into the
 protocol, because the two pipes are file descriptors of their own.
@@ -56,7 +56,7 @@ def serve(start: Mapping[str, Any], requests: int, replies: int) -> NoReturn:
 
 
 def _leave() -> NoReturn:
-    """End the process at once: taking a framework down takes a second, and nobody needs it.
+    """End the process at once, without the slow shutdown of the framework.
 
     Temporary folders are removed as at any exit.
     """

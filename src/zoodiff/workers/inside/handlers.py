@@ -1,4 +1,4 @@
-"""What a worker can be asked: describe, load, time, predict, each over the zoo's backend."""
+"""The handlers of a worker's requests: describe, load, time, predict."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Handlers:
-    """The requests of one worker. The backend is made at the first request that needs it."""
+    """Handles the requests of one worker. The backend is created when first needed."""
 
     def __init__(self, make_backend: Callable[[], Backend], arrays: WorkerArrays) -> None:
         self._make_backend = make_backend
@@ -75,7 +75,7 @@ class Handlers:
         )
 
     def on_forget(self, request: messages.Forget) -> messages.Done:
-        """Look for what PyTorch compiled in this folder, which the parent made and removes."""
+        """Move PyTorch's compilation cache to this folder, which the parent owns."""
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = request.folder
         return messages.Done()
 
@@ -146,7 +146,7 @@ class Handlers:
         return messages.Times(tuple(times))
 
     def _fed(self, handle: str, batch: int, seed: int) -> tuple[Network, NDArray[np.float32]]:
-        """A network and the input that it is timed on, made once for each batch size."""
+        """A network and its timing inputs, created once per batch size."""
         if handle == timing.IDENTITY and handle not in self._networks:
             self._networks[handle] = (timing.Identity(), None)
         network, data = self._networks[handle]
@@ -163,7 +163,7 @@ class Handlers:
         return messages.PeakMemory(peak_rss_bytes())
 
     def on_size(self, request: messages.Size) -> messages.WeightsSize:
-        """Return the bytes of a loaded network's weights as they are stored; None where unknown."""
+        """Return the bytes of a loaded network's weights as stored; None if unknown."""
         network, _ = self._networks[request.handle]
         return messages.WeightsSize(timing.weights_bytes(network))
 
@@ -175,12 +175,12 @@ class Handlers:
         return scenarios.run(network, data, request.load, request.generator)
 
     def on_weights(self, request: messages.Weights) -> messages.Arrays:
-        """Write a loaded network's weights out, one after the other; return them by name."""
+        """Write the weights of a loaded network one by one; return them by name."""
         found = self._taking(request.handle).weights()
         return messages.Arrays({name: self._put(found[name]) for name in found})
 
     def on_assign(self, request: messages.Assign) -> messages.Done:
-        """Put values into a loaded network's weights; they are read from where they lie."""
+        """Replace the weights of a loaded network."""
         self._taking(request.handle).assign(
             {name: self._arrays.get(array) for name, array in request.weights.items()}
         )
@@ -209,7 +209,7 @@ class Handlers:
         return messages.Outputs(self._put(np.asarray(outputs)))
 
     def on_pixels(self, request: messages.Pixels) -> messages.Decoded:
-        """Decode images, given one after the other, and bring them to each geometry.
+        """Decode concatenated images and resize them to each geometry.
 
         Returns for each geometry an array (images, rows, columns, 3), and why images failed, by
         their positions; their rows are 0. ``extents`` are rows and columns of a single image
@@ -282,7 +282,7 @@ class Handlers:
         )
 
     def on_predict(self, request: messages.Predict) -> messages.Outputs:
-        """Preprocess and run decoded images; return the outputs, one row an image."""
+        """Preprocess and run decoded images; return the outputs, one row per image."""
         import numpy as np
 
         network, _ = self._networks[request.handle]

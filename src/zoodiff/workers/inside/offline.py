@@ -1,4 +1,4 @@
-"""No connections for a while, so that loaders take what is on this machine or say that it is not.
+"""Block connections for a while, so that loaders use local files only.
 
 This is no protection: code that means harm is held by the sandbox. It keeps a framework's own
 loader, which fetches what it lacks without asking, from fetching.

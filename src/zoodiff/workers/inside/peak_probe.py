@@ -1,4 +1,4 @@
-"""What the machine reaches at best in one worker process: arithmetic and memory.
+"""Measure the peaks of the machine in a worker process: arithmetic and memory.
 
 Standard library and numpy, and ONNX Runtime and threadpoolctl where they are installed: this runs
 in workers, which may have an environment of their own.
@@ -27,7 +27,7 @@ _MOST = 512 * 2**20
 
 
 def peaks(threads: int, seconds: float, cache_bytes: int | None) -> dict[str, Any]:
-    """MACs and bytes a second, the best of what fits into ``seconds`` for each kind.
+    """Measure MACs and bytes per second: the best within ``seconds`` per kind.
 
     ``cache_bytes`` is the last-level cache; arrays that are moved are four times as large.
     Values are None where a kind cannot be measured here.

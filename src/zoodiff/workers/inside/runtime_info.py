@@ -1,4 +1,4 @@
-"""What a worker process runs with: libraries, their threads, and variables that steer them.
+"""Runtime info of a worker process: libraries, threads, environment variables.
 
 Standard library, and threadpoolctl where it is installed: this runs in workers.
 """
@@ -26,7 +26,7 @@ _LIBRARIES = ("intel-openmp", "mkl", "numpy")
 
 
 def runtime_info(frameworks: Mapping[str, str]) -> dict[str, Any]:
-    """Plain values; what cannot be found out is None or missing.
+    """Return plain values; unknown facts are None or missing.
 
     ``frameworks`` are versions of those that the worker imported.
     """

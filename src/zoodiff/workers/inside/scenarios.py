@@ -206,7 +206,7 @@ class _LoadGen(Protocol):
 
 
 class _Answering:
-    """What LoadGen calls the system under test.
+    """The system under test, in LoadGen's terms.
 
     Server queries are answered by a thread of their own, since the thread that brings them must
     go on bringing them in time.

@@ -1,4 +1,4 @@
-"""What stands inside the clock of a worker: calls of a network, and what they are called.
+"""The timed code of a worker: calls of a network.
 
 Standard library and numpy only.
 """
@@ -23,7 +23,7 @@ IDENTITY = "identity"
 
 @dataclass
 class Identity:
-    """A network that does nothing: timing it measures what the harness adds to each call."""
+    """A network that does nothing, to measure the timer overhead."""
 
     weights_state: WeightsState = "placeholder"
     weights_sha256: str | None = None
@@ -42,7 +42,7 @@ class Identity:
 
 
 def scope_of(network: Network) -> dict[str, str]:
-    """What is measured when this network is timed: its own statement, the rest derived."""
+    """Return the conditions of timing this network: its own and the derived ones."""
     derived = {
         "entry_point": "call of the network",
         "mode": "",
@@ -92,7 +92,7 @@ def timed_calls(
 
 
 def weights_bytes(network: Network) -> int | None:
-    """Bytes of all weights and statistics as they are stored; None where they cannot be read."""
+    """Return the bytes of all weights and statistics as stored; None if they cannot be read."""
     from zoodiff.zoos.base import TakesWeights
 
     own: int | None = getattr(network, "weights_bytes", None)

@@ -1,4 +1,4 @@
-"""What keeps a worker that opens an untrusted file from doing harm.
+"""The sandbox of workers that open untrusted files.
 
 ``bubblewrap`` wraps the worker's command in namespaces of its own, where that works; ``confine``
 runs inside the worker before anything is imported and sets resource limits, Landlock and seccomp;

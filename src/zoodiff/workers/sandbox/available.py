@@ -1,4 +1,4 @@
-"""Which protections are in force on this machine: each is tried in a process of its own."""
+"""Test which protections are in force on this machine, each in a separate process."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _tried() -> dict[str, str]:
 
 
 def summary(found: list[Protection]) -> str:
-    """Return one sentence on what an untrusted file can do here, for ``zoodiff zoos``."""
+    """Return a sentence about the confinement of untrusted files here, for ``zoodiff zoos``."""
     held = {one.name for one in found if one.in_force}
     lacking = [one.name for one in found if not one.in_force]
     if not lacking:
@@ -94,7 +94,7 @@ def required() -> bool:
 
 
 def require(name: str) -> None:
-    """Raise MeasurementError where a protection of untrusted files is not in force.
+    """Raise MeasurementError if a protection against untrusted files is missing.
 
     ``name`` is what was to be started.
     """

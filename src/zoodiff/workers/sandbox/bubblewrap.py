@@ -1,4 +1,4 @@
-"""The worker's command in namespaces of its own, by bubblewrap where it works.
+"""Start the worker in its own namespaces with bubblewrap, if it works.
 
 The worker sees the machine's files but cannot change them, has no network and no other process to
 talk to, and its own scratch folder is the only place that it can write to. Places where people
@@ -46,7 +46,7 @@ _SECONDS = 10
 
 
 def wrapped(command: Sequence[str], scratch: Path, *shared: Path) -> list[str]:
-    """The command inside bubblewrap, or as it is where bubblewrap does not work here.
+    """Return the command in bubblewrap, or unchanged if bubblewrap does not work here.
 
     It can write to ``scratch`` and read the folders ``shared``, which may lie where nothing else
     is seen (``/dev/shm``).
@@ -56,7 +56,7 @@ def wrapped(command: Sequence[str], scratch: Path, *shared: Path) -> list[str]:
 
 @functools.cache
 def missing() -> str:
-    """Why bubblewrap cannot be used here, found out by using it; the empty string where it can."""
+    """Test bubblewrap; return the reason for which it fails, or the empty string."""
     if sys.platform != "linux":
         return "bubblewrap is Linux's"
     if program() is None:
@@ -75,7 +75,7 @@ def missing() -> str:
 
 
 def program() -> str | None:
-    """Where the command is; a folder of ``PATH`` that depends on the current one is not searched.
+    """Return the path of the command; relative folders of ``PATH`` are not searched.
 
     The current folder may be one that untrusted files were unpacked in.
     """

@@ -134,7 +134,7 @@ _OPEN_FILES = 4096
 
 
 def limits(memory_bytes: int) -> list[str]:
-    """Set resource limits; return sentences on what is in force."""
+    """Set resource limits; return sentences about those in force."""
     done = []
     wanted = (
         (resource.RLIMIT_CORE, 0, "no core dumps"),
@@ -167,7 +167,7 @@ def no_core_dumps() -> None:
 
 
 def allow_cpu(seconds: float) -> None:
-    """Let the process use so many seconds on each core from now on, and end it beyond that."""
+    """Limit the process to this many further CPU seconds per core."""
     used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     cores = os.cpu_count() or 1
     with contextlib.suppress(ValueError, OSError):
@@ -187,14 +187,14 @@ _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
 def _readable() -> list[str]:
-    """Where a worker may read: everywhere but among devices, terminals and disks for example."""
+    """Return the readable paths of a worker: all except devices such as terminals and disks."""
     places = [str(path) for path in Path("/").iterdir() if path.name != "dev"]
     places += [f"/dev/{name}" for name in (*_DEVICES, "shm")]
     return [place for place in places if os.access(place, os.R_OK)]
 
 
 def landlock(writable: str) -> str:
-    """Forbid to write anywhere else, to use devices and TCP and to signal others.
+    """Forbid writing elsewhere, devices, TCP and signals to other processes.
 
     Returns what is missing, the empty string where it is in force. Reading of files stays allowed:
     where a framework reads its own files from cannot be known.
@@ -224,7 +224,7 @@ def landlock(writable: str) -> str:
 
 
 def seccomp() -> str:
-    """Forbid sockets, new processes, and calls that reach beyond; return what is missing."""
+    """Forbid sockets, new processes and other dangerous system calls; return what is missing."""
     if sys.platform != "linux":
         return "seccomp is Linux's"
     try:
@@ -314,7 +314,7 @@ def _sonames() -> Iterator[None]:
 
 
 def confine(scratch: str, memory_bytes: int) -> dict[str, str]:
-    """Apply everything; return by protection what is missing, the empty string where nothing is.
+    """Apply every protection; return for each what is missing, or the empty string.
 
     ``scratch`` is the only folder that may be written to.
     """
@@ -330,7 +330,7 @@ def confine(scratch: str, memory_bytes: int) -> dict[str, str]:
 
 
 def _die_first() -> None:
-    """Die with the parent, and before it where the machine has no memory left."""
+    """End with the parent, and before it if memory runs out."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         with contextlib.suppress(OSError):
@@ -345,7 +345,7 @@ def _no_new_privileges() -> None:
 
 
 def _no_capabilities() -> None:
-    """Give up what root may do beyond others, but for reading what belongs to others."""
+    """Drop root's capabilities, except reading files of other users."""
     if sys.platform == "linux" and os.geteuid() == 0:
         kept = _held_capabilities() & 1 << _CAP_DAC_READ_SEARCH
         version, this = 0x20080522, 0

@@ -1,4 +1,4 @@
-"""The text of what confines a worker, for the parent to send to it.
+"""Return the source code that confines a worker, for the parent to send.
 
 A worker may import nothing from a folder before it is confined, so the parent reads these modules
 and sends them through the pipe; see ``zoodiff.workers.inside.bootstrap``.

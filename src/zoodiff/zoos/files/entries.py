@@ -39,7 +39,7 @@ class FileEntry(Entry):
 
     @property
     def ref(self) -> ModelRef:
-        """``file:path``, with ``@random`` where the weights are."""
+        """``file:path``, with ``@random`` for random weights."""
         return ModelRef(FILE, self.named, None if self.weights else RANDOM)
 
     @property

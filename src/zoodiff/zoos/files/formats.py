@@ -93,7 +93,7 @@ _READ = (
 
 
 def recognise(path: Path) -> FileZoo:
-    """The format of a file or folder; raise UsageError in one sentence for any other."""
+    """Return the format of a file or folder; raise UsageError for an unknown one."""
     if path.is_dir():
         if (path / "saved_model.pb").is_file():
             return SAVED_MODEL

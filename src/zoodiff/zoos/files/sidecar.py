@@ -1,4 +1,4 @@
-"""What a file does not say of itself: a small TOML beside it.
+"""Sidecars: TOML files with facts about a model file.
 
 It is called ``model.onnx.toml`` or ``model.toml``.
 
@@ -40,7 +40,7 @@ LARGEST_EXTENT = 16_384
 
 @dataclass(frozen=True)
 class Sidecar:
-    """What is said of a file; nothing where there is no sidecar."""
+    """The facts of a sidecar; empty without one."""
 
     path: Path | None = None
     architecture: str | None = None
@@ -49,7 +49,7 @@ class Sidecar:
 
 
 def read(file: Path) -> Sidecar:
-    """The sidecar of a file; raise UsageError naming key and file where it is not valid."""
+    """Return the sidecar of a file; raise UsageError with key and file if it is invalid."""
     if not file.name:
         return Sidecar()  # the root, or the folder that the command was called in
     for path in (file.with_name(f"{file.name}.toml"), file.with_suffix(".toml")):

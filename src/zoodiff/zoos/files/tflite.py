@@ -48,7 +48,7 @@ class TFLiteNetwork:
         return self._held
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Raise MeasurementError: the file is what it is."""
+        """Raise MeasurementError, since the weights of these files cannot be replaced."""
         raise MeasurementError("weights cannot be put into a TFLite file")
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -117,7 +117,7 @@ class TFLiteFiles:
             return graph_from_file(path, path.name)
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
-        """Count what the file holds: constants of more than one element that are no integers.
+        """Count the file's constants with more than one element, except integers.
 
         Zeros in the place of a bias and what is no weight count too, so this is an upper bound.
         """
@@ -134,13 +134,13 @@ class TFLiteFiles:
         }
 
     def modes(self) -> Sequence[str]:
-        """With the XNNPACK delegate, which LiteRT takes by itself, or without any."""
+        """With the XNNPACK delegate (LiteRT's default), or without delegates."""
         return modes.TFLITE
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
-        """Start an interpreter; raise MeasurementError where LiteRT cannot run the file."""
+        """Start an interpreter; raise MeasurementError if LiteRT cannot run the file."""
         path, _ = opened(model)
         mode = modes.choose(mode, modes.TFLITE, "a TFLite file")
         if weights == RANDOM:
@@ -170,7 +170,7 @@ class TFLiteFiles:
 
 
 def _interpreter(path: Path, threads: int, mode: str) -> Any:
-    """LiteRT's interpreter of a file; raises MeasurementError where LiteRT cannot run it."""
+    """Return LiteRT's interpreter of a file; raise MeasurementError if LiteRT cannot run it."""
     try:
         with load_stages.stage(load_stages.IMPORT):
             from ai_edge_litert.interpreter import Interpreter, OpResolverType

@@ -91,7 +91,7 @@ class ExportedNetwork:
 
 
 def program_scope(mode: str, batch: int | None) -> dict[str, str]:
-    """What is measured when a program that takes this batch size only (None: any) is timed."""
+    """Return the conditions of timing a program with this fixed batch size (None: any)."""
     calls = "one a batch"
     if batch is not None:
         calls = "one an image" if batch == 1 else f"one for {batch} images, zeros where fewer"

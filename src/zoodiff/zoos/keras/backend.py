@@ -95,7 +95,7 @@ class KerasNetwork:
 
 
 class KerasBackend:
-    """Keras Applications on TensorFlow; raises MissingFrameworkError where that is missing.
+    """Keras Applications on TensorFlow; raises MissingFrameworkError without it.
 
     ``shapes`` are the (channels, height, width) to build at, the catalogue's unless given.
     """
@@ -222,7 +222,7 @@ class KerasBackend:
 
     @contextlib.contextmanager
     def _unallocated(self) -> Iterator[None]:
-        """Build networks without values, under names that do not depend on what came before."""
+        """Build networks without values, under names independent of earlier networks."""
         self._keras.utils.clear_session(free_memory=False)
         with (
             # A graph of its own keeps TensorFlow's eager runtime from starting.
@@ -337,7 +337,7 @@ def preprocess_input(keras: ModuleType, model: str) -> Callable[[Any], Any]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what TensorFlow's libraries write to stderr before they read a log level."""
+    """Suppress the output of TensorFlow's libraries before they read their log level."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

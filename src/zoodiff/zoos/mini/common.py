@@ -1,4 +1,4 @@
-"""What the four backends of the mini-zoo share: recipes, augmentation, and the cache of weights."""
+"""Shared by the backends of the mini-zoo: recipes, augmentation, weights cache."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def check(model: str, weights: str | None) -> bool:
 
 
 def state(trained: bool) -> WeightsState:
-    """What the record says of the weights."""
+    """The state of the weights in records."""
     return "trained" if trained else "random"
 
 
@@ -125,7 +125,7 @@ def _shifted(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.
 
 
 def cached(recipe: Recipe, versions: Mapping[str, str], train: Callable[[], Arrays]) -> Path:
-    """The file of trained weights (.npz, no pickles), trained first where it is not there.
+    """Return the file of trained weights (.npz without pickles); train them if it is missing.
 
     The name is a hash over recipe, versions and training images. The file is written under a
     temporary name and renamed, so an interrupted training leaves nothing, and of two trainings at
@@ -162,7 +162,7 @@ def read(path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def digest(arrays: Arrays) -> str:
-    """sha256 over names, shapes and values: the weights', whatever file they lie in."""
+    """Return the sha256 of weights over names, shapes and values."""
     found = hashlib.sha256()
     for name in sorted(arrays):
         found.update(f"{name}{arrays[name].shape}".encode())

@@ -37,7 +37,7 @@ _SECONDS = 5.0
 
 
 def light_folder() -> Path:
-    """Where the installed ``onnx`` package keeps its light graphs; imports nothing."""
+    """Return the folder of light graphs of the installed ``onnx`` package, without importing it."""
     found = importlib.util.find_spec("onnx")
     if found is None or found.origin is None:
         raise MeasurementError(
@@ -125,7 +125,7 @@ class OnnxBackend:
         return graph_from_file(path, f"onnx:{model}", extent=extent)
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
-        """Count the file's own tensors, by what the operators that read them do with them."""
+        """Count the file's tensors by their role."""
         from zoodiff.frontends.onnx.file import load
         from zoodiff.zoos.runtime.onnx_weights import counts
 
@@ -167,7 +167,7 @@ class OnnxBackend:
         )
 
     def file(self, model: str, weights: str | None) -> Path:
-        """The file of a model, fetched and checked where it is not a light graph."""
+        """Return the file of a model; fetch and verify it unless it is a light graph."""
         entry = self._entry(model, weights)
         if not entry.needs_file:
             path = light_folder() / f"{model}.onnx"

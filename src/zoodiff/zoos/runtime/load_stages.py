@@ -1,4 +1,4 @@
-"""Where the seconds of loading a network go: a clock that backends hold over their parts.
+"""Time the stages of loading a network.
 
 Stages are exclusive: what an inner stage takes is not counted in the outer one, so that stages
 and ``other`` add up to the whole. Standard library only; where nobody records, nothing happens.
@@ -41,7 +41,7 @@ class _Recording:
 
 @contextlib.contextmanager
 def recording() -> Iterator[dict[str, float]]:
-    """Seconds by stage of what runs inside; complete when the block has ended.
+    """Measure seconds by stage within the block; complete at its end.
 
     >>> with recording() as seconds:
     ...     with stage(BUILD), stage(WEIGHTS):
@@ -60,7 +60,7 @@ def recording() -> Iterator[dict[str, float]]:
 
 @contextlib.contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Charge what runs inside to a stage."""
+    """Charge the time of the block to a stage."""
     if not _recordings:
         yield
         return

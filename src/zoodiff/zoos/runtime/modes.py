@@ -38,7 +38,7 @@ _COMPILATIONS = 64
 
 
 def choose(mode: str, modes: Sequence[str], whose: str) -> str:
-    """The mode that is meant: the first of ``modes`` for ``""``, nothing where there are none.
+    """Return the chosen mode; for ``""`` the first of ``modes``, or nothing.
 
     Raises UnknownNameError for any other that there is not.
 
@@ -128,7 +128,7 @@ def tensorflow_call(tf: ModuleType, call: Callable[[Any], Any], mode: str) -> Ca
 
 
 def torch_scope(mode: str) -> dict[str, str]:
-    """What is measured when such a module is timed."""
+    """Return the conditions of timing a module."""
     compiled = mode in {COMPILE, CUDA_COMPILE}
     called = "compiled module" if compiled else "module"
     found = {
@@ -146,7 +146,7 @@ def torch_scope(mode: str) -> dict[str, str]:
 
 
 def keras_scope(mode: str) -> dict[str, str]:
-    """What is measured when such a model is timed."""
+    """Return the conditions of timing a Keras model."""
     points = {
         FUNCTION: "tf.function of the model",
         EAGER: "call of the model",
@@ -157,7 +157,7 @@ def keras_scope(mode: str) -> dict[str, str]:
 
 
 def tensorflow_scope(mode: str) -> dict[str, str]:
-    """What is measured when such a function or session is timed."""
+    """Return the conditions of timing a function or session."""
     points = {FUNCTION: "tf.function", XLA: "tf.function, jit_compile"}
     return {
         "entry_point": points.get(mode, "callable of a session"),

@@ -37,7 +37,7 @@ _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 class Session:
-    """One call of a session for a batch, or one an image where the file fixes the batch size.
+    """Runs a session once per batch, or once per image if the file fixes the batch size.
 
     ``content`` is what runs: bytes, or the path of a file that keeps weights in other files.
     ``model`` reads the same as an ``onnx.ModelProto`` with all values. ``mode`` is a level of
@@ -66,7 +66,7 @@ class Session:
         return list(self._session.get_inputs()[0].shape)
 
     def scope(self, precision: str = "float32") -> dict[str, str]:
-        """What is measured when the session is timed."""
+        """Return the conditions of timing the session."""
         batch = self.input_shape[0] if self.input_shape else None
         each = "one an image, as the file fixes it" if batch == 1 else "one a batch"
         found = {
@@ -91,7 +91,7 @@ class Session:
         return np.concatenate([self._run(given.name, batch[i : i + 1]) for i in range(len(batch))])
 
     def held(self) -> WeightsAccess:
-        """Initialisers and constants by name; those of light files, made from a shape, too."""
+        """Return initialisers and constants by name, including those of light files."""
         from zoodiff.zoos.runtime.onnx_weights import held, value
 
         graph = self.model().graph
@@ -255,7 +255,7 @@ def _is_spread(path: Path) -> bool:
 
 @contextlib.contextmanager
 def steady_model(path: Path) -> Iterator[SteadyFile]:
-    """A file that does not change while it is read, together with those that its weights lie in.
+    """Open a file and its weight files, checked for changes while they are read.
 
     Raises MeasurementError where one of them changes or is missing.
     """

@@ -1,4 +1,4 @@
-"""The weights of an ONNX file: found by the operators that read them, counted, drawn anew.
+"""The weights of an ONNX file: identified by their operators, counted, randomised.
 
 This works on the plain protobuf and shares no rule with the frontend, so that the two counts check
 each other.
@@ -54,7 +54,7 @@ _SAME = frozenset(
 
 @dataclass(frozen=True)
 class WeightsAccess:
-    """A weight: where the file holds it, and what it is to the operator that reads it."""
+    """A weight: its place in the file and its role in the operator that reads it."""
 
     shape: tuple[int, ...]
     dtype: int

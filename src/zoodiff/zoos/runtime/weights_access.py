@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class WeightsAccess(Mapping[str, "NDArray[Any]"]):
-    """Weights by name, as the framework stores them; ``shapes`` says which there are."""
+    """Weights by name, in the framework's layout; ``shapes`` lists them."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class WeightsAccess(Mapping[str, "NDArray[Any]"]):
         return len(self.shapes)
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Put values in; what is not named stays.
+        """Replace weights by name; the others keep their values.
 
         Raises MeasurementError for a name that there is not and a shape that does not fit, before
         anything is changed.

@@ -23,7 +23,7 @@ def is_allowed(path: Path, sha256: str | None = None) -> bool:
 
 
 def demand(path: Path, what: str, sha256: str | None = None) -> None:
-    """Raise RefusedError (SEC103) where the user did not allow the code of a file.
+    """Raise RefusedError (SEC103) if the user did not allow the code of a file.
 
     ``sha256`` is that of the file where it was hashed already.
     """

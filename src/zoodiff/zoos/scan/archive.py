@@ -70,7 +70,7 @@ def _checked(file: IO[bytes], name: str, size: int, depth: int) -> list[zipfile.
 
 @contextlib.contextmanager
 def _refusals(name: str) -> Iterator[None]:
-    """What a directory lies about, or what it has too much of, as what is refused."""
+    """Return the refusal for a directory with false or excessive entries."""
     try:
         yield
     except zips.OutsideError as error:

@@ -1,4 +1,4 @@
-"""Texts that a loader evaluates as Python: only arithmetic may stand in them."""
+"""Check texts that a loader evaluates as Python: they may contain arithmetic only."""
 
 from __future__ import annotations
 

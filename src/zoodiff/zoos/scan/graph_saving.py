@@ -1,4 +1,4 @@
-"""Saving and restoring in TensorFlow's graphs: let pass where nothing runs it.
+"""Allow saving and restoring in TensorFlow graphs only if nothing runs it.
 
 Every SavedModel has functions and nodes that save and restore its own variables. The loader of
 TensorFlow 2 reads the variables by itself and calls none of them. That of TensorFlow 1 runs the
@@ -94,7 +94,7 @@ def saving_functions(library: FunctionLibrary, path: Path) -> dict[str, str]:
 
 
 class _Nodes:
-    """Which nodes of a graph take something from which others, by name."""
+    """Return the nodes that each node reads, by name."""
 
     def __init__(self, nodes: Iterable[NodeDef]) -> None:
         self.by_name: dict[str, list[NodeDef]] = {}
@@ -192,7 +192,7 @@ def _called(function: FunctionDef) -> Iterator[str]:
 
 
 def _closure(start: Mapping[str, str], following: Mapping[str, set[str]]) -> dict[str, str]:
-    """What is given and all that follows it, with the value of what it follows."""
+    """Return the given values and everything that follows from them."""
     found, waiting = dict(start), list(start)
     while waiting:
         one = waiting.pop()

@@ -24,7 +24,7 @@ _LARGEST = 2**31 - 1
 
 
 def check_saved_model(path: Path) -> None:
-    """Raise RefusedError (SEC104, SEC105, SEC110) where a SavedModel could do more than compute.
+    """Raise RefusedError (SEC104, SEC105, SEC110) if a SavedModel could do more than compute.
 
     Raises MeasurementError where it cannot be read.
     """

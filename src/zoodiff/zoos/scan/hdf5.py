@@ -1,4 +1,4 @@
-"""HDF5: links and storage outside the file, and arrays larger than what is stored of them."""
+"""Scan HDF5 for links and storage outside the file, and for arrays larger than their storage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 
 
 def check(file: IO[bytes], where: str) -> None:
-    """Raise RefusedError for what lies elsewhere (SEC110), plug-ins (SEC104) and bombs (SEC122).
+    """Raise RefusedError for external data (SEC110), plug-ins (SEC104) and bombs (SEC122).
 
     Raises MeasurementError where the file cannot be read.
     """

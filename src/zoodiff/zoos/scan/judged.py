@@ -1,4 +1,4 @@
-"""Lists of what a file may hold: operators and classes, each one allowed, or refused for a reason.
+"""Lists of operators and classes that a file may hold: each allowed, or refused with a reason.
 
 A list is a TOML file beside this one, which says by its headings why its names are where they are.
 """
@@ -17,14 +17,14 @@ UNKNOWN = "is unknown to zoodiff"
 
 @dataclass(frozen=True)
 class Judged:
-    """What is allowed, and what was judged and refused; whatever is in neither is refused too."""
+    """Allowed and refused names; names in neither list are refused too."""
 
     allowed: frozenset[str]
     refused: Mapping[str, str]
     """The reason by name, as a verb phrase. ``a.b.*`` stands for everything below ``a.b``."""
 
     def because(self, name: str) -> str | None:
-        """Return why a name was judged and refused; None for all others.
+        """Return the reason for which a name is refused; None for others.
 
         >>> Judged(frozenset(), {"a.*": "fetches"}).because("a.b.C")
         'fetches'
@@ -45,7 +45,7 @@ class Judged:
 
 @cache
 def judged(name: str) -> Judged:
-    """Read the list ``name``.toml; a group's ``prefix`` stands before all of its names."""
+    """Read the list ``name``.toml; a group's ``prefix`` is added to its names."""
     groups = tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
     allowed = [full for group in groups["allowed"] for full in _names(group)]
     refused = {full: group["because"] for group in groups["refused"] for full in _names(group)}

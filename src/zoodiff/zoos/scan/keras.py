@@ -1,4 +1,4 @@
-"""Keras files: what their configuration names, and what their weights point at.
+"""Scan Keras files: the classes in their configuration and the links in their weights.
 
 Keras's own safe mode refuses Lambda layers; it finds any other function and class of Keras, calls
 functions that layers are given, and opens the files that some layers name. So a configuration may

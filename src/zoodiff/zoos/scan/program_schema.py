@@ -1,4 +1,4 @@
-"""The form of a program of torch.export, as JSON: which fields there are and what stands in them.
+"""The schema of a torch.export program in JSON: fields and their types.
 
 ``torch.export.load`` pastes names into Python text that it runs, looks up operators by their names
 and evaluates expressions. So every text of a program has a kind here, and a field that is not here

@@ -1,4 +1,4 @@
-"""TorchScript archives: their code, their pickles and what else they hold, without running any.
+"""Scan TorchScript archives (code, pickles, other members) without running them.
 
 ``torch.jit.load`` runs code before it returns: ``__setstate__`` of classes and defaults. So all of
 an archive is looked at first, and what is not known is refused.
@@ -105,7 +105,7 @@ def _check_names(members: dict[str, zipfile.ZipInfo], path: Path) -> None:
 def _check_code(
     opened: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path: Path
 ) -> Definitions:
-    """Look at all code, and return what it defines."""
+    """Check all code and return its definitions."""
     files = {found[1]: members[name] for name in members if (found := _CODE.fullmatch(name))}
     if sum(member.file_size for member in files.values()) > _LARGEST_CODE:
         raise MeasurementError(f"{path} holds too much code to be looked at")

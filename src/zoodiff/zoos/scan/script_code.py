@@ -34,12 +34,12 @@ _LONGEST_WAY = 100
 
 
 class ReachingError(Exception):
-    """What reaches beyond computing; the message is the end of a sentence."""
+    """Code that does more than compute; the message is the end of a sentence."""
 
 
 @dataclass
 class Definitions:
-    """What the files of code define, by qualified name."""
+    """The definitions of the code files, by qualified name."""
 
     names: set[str] = field(default_factory=set)
     """Classes and functions."""
@@ -49,7 +49,7 @@ class Definitions:
     """Names of attributes, methods, fields and constants of all classes."""
 
     def add(self, module: str, tree: ast.Module) -> None:
-        """Take up a file of code; raise NotTorchScriptError for what is not known."""
+        """Add the definitions of a code file; raise NotTorchScriptError for unknown constructs."""
         for statement in tree.body:
             if isinstance(statement, ast.ClassDef | ast.FunctionDef):
                 name = f"{module}.{statement.name}"
@@ -65,7 +65,7 @@ class Definitions:
 
 @dataclass(frozen=True)
 class _Scope:
-    """What names mean within one function."""
+    """The names within one function."""
 
     arguments: frozenset[str] = frozenset()
     assigned: frozenset[str] = frozenset()
@@ -95,7 +95,7 @@ def check_class_name(name: str, definitions: Definitions) -> None:
 
 
 def _is_preamble(statement: ast.stmt) -> bool:
-    """Whether it is what older versions wrote first: imports, and the version of operators."""
+    """Whether it is a header of older versions: imports and the operator version."""
     match statement:
         case ast.Import(names=names):
             return all(one.name.startswith("__torch__") and not one.asname for one in names)
@@ -127,7 +127,7 @@ def _declared(definition: ast.ClassDef) -> Iterator[str]:
 
 
 def _members(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    """What a class surely finds by its name; constants and hooks are looked for elsewhere."""
+    """Return the class members that a name certainly refers to."""
     hooks = {
         node.value
         for statement in definition.body
@@ -144,14 +144,14 @@ def _members(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def _class_of_annotation(annotation: ast.expr | None) -> str:
-    """The qualified name of a class of the file; "" for any other type."""
+    """Return the qualified name of a class of the file; "" for any other type."""
     start, names = chain(annotation) if annotation else (None, [])
     is_class = isinstance(start, ast.Name) and start.id == "__torch__"
     return ".".join(["__torch__", *names]) if is_class else ""
 
 
 def _plain(name: str, line: int) -> str:
-    """A name of an attribute; PyTorch reads no other letters, and pastes it between quotes."""
+    """Return whether a name is a valid attribute name for PyTorch."""
     if not (name.isascii() and name.isprintable()) or any(mark in name for mark in "\"'\\"):
         raise NotTorchScriptError(f"line {line} names an attribute {name!a}")
     return name
@@ -253,7 +253,7 @@ def _check_rooted(root: str, names: list[str], definitions: Definitions) -> None
 
 
 def _operator(root: str, names: list[str]) -> tuple[str, str, list[str]]:
-    """Library and name of an operator, and what stands behind it."""
+    """Return library, name and overload of an operator."""
     library, rest = ("aten", names) if root == "torch" else (names[0], names[1:])
     while rest[:1] == ["autograd"]:  # means aten wherever it stands
         library, rest = "aten", rest[1:]
@@ -263,7 +263,7 @@ def _operator(root: str, names: list[str]) -> tuple[str, str, list[str]]:
 
 
 def _below_class(names: list[str], definitions: Definitions) -> list[str]:
-    """What stands behind the first name that is a class or a function."""
+    """Return the names after the first one that is a class or a function."""
     full = "__torch__"
     for place, name in enumerate(names, start=1):
         full = f"{full}.{name}"
@@ -277,7 +277,7 @@ def _below_class(names: list[str], definitions: Definitions) -> list[str]:
 def _check_attribute(
     value: ast.expr | None, name: str, scope: _Scope, definitions: Definitions
 ) -> None:
-    """``value.name``; the value is None where it is not known."""
+    """``value.name``; the value is None if unknown."""
     known = judgements()
     operator = f"aten::{name}"
     if operator in known.allowed or name in known.properties:
@@ -294,7 +294,7 @@ def _check_attribute(
 
 
 def _class_of(value: ast.expr | None, scope: _Scope, definitions: Definitions) -> str:
-    """The class of the file that a value surely is of; "" where that is not plain to see."""
+    """Return the class of a value if it is certain, else ""."""
     behind: list[str] = []
     for _ in range(_LONGEST_WAY):
         match value:

@@ -1,4 +1,4 @@
-"""TorchScript as it stands in a file, read into Python's syntax tree without running it.
+"""Parse TorchScript of a file into Python's syntax tree without running it.
 
 TorchScript is printed as a part of Python. Both read the tokens that are let through here in the
 same way; what only one of them would take for a token (comments, which may be types, continuation
@@ -69,7 +69,7 @@ _KNOWN = (*_STATEMENTS, *_EXPRESSIONS, *_PARTS)
 
 
 class NotTorchScriptError(Exception):
-    """Text that PyTorch would not have written; the message says what is odd about it."""
+    """Text that PyTorch cannot have written; the message says why."""
 
 
 def parse(source: bytes) -> ast.Module:
@@ -112,7 +112,7 @@ def nodes(root: ast.AST) -> Iterator[ast.AST]:
 
 
 def chain(node: ast.expr) -> tuple[ast.expr, list[str]]:
-    """What stands before the first dot, and the names behind each: ``a.b.c`` is a, [b, c]."""
+    """Return the expression before the first dot and the names after it: ``a.b.c`` is a, [b, c]."""
     names = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)

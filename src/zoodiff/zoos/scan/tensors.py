@@ -15,7 +15,7 @@ _HEADER = 100_000_000
 
 
 def check(path: Path) -> None:
-    """Raise RefusedError (SEC111) where the header says what the file cannot hold."""
+    """Raise RefusedError (SEC111) if the header declares more than the file can hold."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(8)

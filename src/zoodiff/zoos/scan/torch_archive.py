@@ -1,4 +1,4 @@
-"""Archives that PyTorch reads by a reader of its own: it must see what Python's zipfile sees.
+"""Check that PyTorch's archive reader sees the same members as Python's zipfile.
 
 PyTorch's reader (miniz) finds the directory of an archive by another rule than zipfile, takes the
 folder of the first member for the folder of all, and compares names without regard to case. A file
@@ -61,7 +61,7 @@ def flat_members(path: Path) -> dict[str, zipfile.ZipInfo]:
 
 
 def read(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, largest: int) -> bytes:
-    """The content of a member; raise MeasurementError where it is damaged or too large."""
+    """Return the content of a member; raise MeasurementError if it is damaged or too large."""
     if member.file_size > largest:
         raise refusal("SEC122", f"{member.filename!r} in {path} has {member.file_size:,} bytes")
     try:
@@ -74,7 +74,7 @@ def read(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, largest: 
 
 
 def _check_directory(path: Path, count: int) -> None:
-    """The directory must lie right before the end, and both ways to find it must agree."""
+    """Check that the directory ends where the end record begins and that both offsets agree."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - _END.size - _LOCATOR.size - _END64.size))

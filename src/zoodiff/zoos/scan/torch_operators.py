@@ -68,7 +68,7 @@ def judgements() -> Judgements:
 
 
 def objection(operator: str) -> str | None:
-    """Why an operator is refused, as the end of a sentence; None where it is allowed.
+    """Return the reason for refusing an operator, as the end of a sentence, or None.
 
     >>> objection("aten::add"), objection("aten::save"), objection("c10d::send")
     (None, 'reads or writes a file', 'talks to other processes')
@@ -101,14 +101,14 @@ def objection_to_class(name: str) -> str | None:
 
 
 def objection_to_higher_order(name: str) -> str | None:
-    """Why an operator of ``torch.ops.higher_order`` is refused; None where it is allowed."""
+    """Return the reason for refusing an operator of ``torch.ops.higher_order``, or None."""
     known = judgements()
     return None if name in known.higher_order else known.higher_order_refused.get(name, _UNKNOWN)
 
 
 @cache
 def overloads(operator: str) -> frozenset[str]:
-    """The overloads that this version of PyTorch has of an operator; empty where it has none."""
+    """Return the overloads of an operator in this version of PyTorch; empty without any."""
     import torch
 
     schemas: list[Any] = torch._C._jit_get_schemas_for_operator(operator)

@@ -69,14 +69,14 @@ class TfmgNetwork:
         return result
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Apply the published preprocessing; UsageError where the zoo publishes none."""
+        """Apply the published preprocessing; raise UsageError if there is none."""
         result: NDArray[np.float32] = self._prepare(images)
         return result
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """A model with the weights that were asked for."""
+    """Return a model with the requested weights."""
 
     model: Model
     weights: Weights | None
@@ -96,7 +96,7 @@ class _Choice:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width: those of the weights, where they differ from the model's."""
+        """Height and width, of the weights if they differ from the model's."""
         own = self.weights.preprocessing if self.weights else None
         if own is not None and own.input_size is not None:
             return own.input_size
@@ -108,7 +108,7 @@ _Loaded = tuple[Callable[[Any], Any], WeightsAccess]
 
 
 class TfmgBackend:
-    """TensorFlow Model Garden; made once per worker."""
+    """The backend of the TensorFlow Model Garden; created once per worker."""
 
     def __init__(self) -> None:
         # Model Garden and tf_keras print a page of deprecations otherwise.
@@ -296,7 +296,7 @@ class TfmgBackend:
 
 
 def cache_folder() -> Path:
-    """Where downloaded checkpoints lie: below ``ZOODIFF_HOME``, else in the user's cache."""
+    """Return the folder of downloaded checkpoints: in ``ZOODIFF_HOME`` or the user's cache."""
     home = os.environ.get("ZOODIFF_HOME")
     root = Path(home).expanduser() / "cache" if home else Path.home() / ".cache" / "zoodiff"
     return root / "tfmg"
@@ -361,7 +361,7 @@ def _checkpoint(archive: Path) -> Iterator[str]:
 
 
 def _prefix(folder: Path, archive: Path) -> str:
-    """Return what TensorFlow calls a checkpoint: a file of version 1, or the stem of version 2."""
+    """Return TensorFlow's name of a checkpoint: a file of version 1, or the stem of version 2."""
     stems = [str(path.with_suffix("")) for path in sorted(folder.rglob("*.index"))]
     files = [str(path) for path in sorted(folder.rglob("*.ckpt")) if path.is_file()]
     found = stems or files

@@ -99,7 +99,7 @@ def trace(model: Callable[..., Any], specification: Any, *, xla: bool = False) -
 
 @contextmanager
 def without_values() -> Iterator[None]:
-    """Variables made inside have a name and a shape, and no memory behind them."""
+    """Create variables with a name and a shape but without memory."""
     import tensorflow as tf
     from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def prepare(images: NDArray[np.uint8], published: Preprocessing, entry: str) -> Any:
-    """Apply a preprocessing to images (batch, height, width, 3); raise UsageError for others."""
+    """Apply a preprocessing to images (batch, height, width, 3); raise UsageError otherwise."""
     import numpy as np
 
     if images.ndim != 4 or images.shape[3] != 3:

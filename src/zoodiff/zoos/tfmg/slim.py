@@ -116,7 +116,7 @@ def _module(name: str) -> Any:
 
 
 def _alias_legacy_layers() -> None:
-    """Let slim find ``tf_keras.legacy_tf_layers``, where it is missing.
+    """Provide ``tf_keras.legacy_tf_layers`` for slim if it is missing.
 
     TensorFlow 2.20 looks up the layers of TensorFlow 1, slim's batch normalisation among them,
     under that name; tf_keras now keeps them at ``tf_keras.src.legacy_tf_layers``.

@@ -76,7 +76,7 @@ class TorchvisionNetwork:
 
     @property
     def device_clock(self) -> Callable[[Any], float] | None:
-        """A clock that the device holds, where the network runs on one."""
+        """Time with the device's own events."""
         found: Callable[[Any], float] | None = getattr(self._forward, "clock", None)
         return found
 
@@ -100,7 +100,7 @@ class TorchvisionNetwork:
 
 
 class TorchvisionBackend:
-    """torchvision's classification networks; raises ImportError where torch is missing."""
+    """torchvision's classification networks; raises ImportError without torch."""
 
     def __init__(self) -> None:
         self._torchvision = import_torchvision()
@@ -224,7 +224,7 @@ class TorchvisionBackend:
         return self._torchvision.models.get_model(model, weights=member)
 
     def _classes(self, model: str, file: Path) -> int:
-        """How many classes a file is for: the rows of what has 1,000 rows in the network."""
+        """Return the number of classes of a file, from the rows of the classifier."""
         import torch
 
         with block_parameters_on_cpu(), torch.device("meta"):

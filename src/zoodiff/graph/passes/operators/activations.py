@@ -153,7 +153,7 @@ def _as_scaled(graph: MutableGraph, shift: MutableNode, clip: MutableNode) -> No
 
 
 def _gated(graph: MutableGraph, gate: str, op: str, attributes: dict[str, Any]) -> None:
-    """``x * gate(x)``, where the gate serves nothing else."""
+    """``x * gate(x)``, if only this product reads the gate."""
     for node in graph.of(gate):
         product = graph.sole_user(node.output)
         if product is None or product.op != "Mul" or len(product.inputs) != 2:

@@ -126,7 +126,7 @@ def _after(
     shape: list[int],
     turned: tuple[list[int], list[int]] | None,
 ) -> None:
-    """Let readers see what they saw: another shape, and another order of axes."""
+    """Give readers the former shape and order of axes."""
     output, wanted = node.output, list(graph.shape(node.output))
     if shape == wanted and turned is None:
         return

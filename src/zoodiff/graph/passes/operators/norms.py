@@ -106,7 +106,7 @@ class _Norm:
         return list(dict.fromkeys(self._net.users.get(tensor, [])))
 
     def _of(self, node: MutableNode) -> Polynomial | None:
-        """The polynomial of a node, None where an operand is not known yet or never will be."""
+        """Return the polynomial of a node; None if an operand is unknown."""
         given = [self._known.get(tensor) for tensor in node.inputs]
         terms = [polynomial for polynomial in given if polynomial is not None]
         if not terms or len(terms) < len(given):
@@ -133,7 +133,7 @@ class _Norm:
         return {(p.name,): 1}
 
     def _recognise(self, node: MutableNode, found: Polynomial) -> None:
-        """Take a node for the norm's end where its polynomial says so; later ones win."""
+        """Recognise a node as the end of a norm by its polynomial; later nodes win."""
         alone = [k for k in found if len(k) == 1 and k[0] in self._weights]
         shift = alone[0][0] if len(alone) == 1 and found[alone[0]] == 1 else None
         rest = {k: c for k, c in found.items() if (shift,) != k}

@@ -26,7 +26,7 @@ _WINDOWS = ("AveragePool", "Conv", "MaxPool")
 
 
 def run(graph: MutableGraph) -> None:
-    """Merge Pad nodes, then cut all pads to what is read."""
+    """Merge Pad nodes, then reduce all pads to the elements that are read."""
     for node in graph.of("Pad"):
         if node.attributes.get("mode", "constant") == "constant" and not node.parameters:
             _merge(graph, node)
@@ -58,7 +58,7 @@ def _merge(graph: MutableGraph, pad: MutableNode) -> None:
 
 
 def _spatial(graph: MutableGraph, pad: MutableNode) -> list[int] | None:
-    """Pads of height and width in ONNX's order; None where others are padded, or cropped."""
+    """Return the pads of height and width in ONNX's order; None for other axes or cropping."""
     pads, axes = pad.attributes.get("pads"), pad.attributes.get("axes")
     if pads is None or len(graph.shape(pad.inputs[0])) != 4 or len(pad.inputs) != 1:
         return None
@@ -94,7 +94,7 @@ def _fits(
 
 
 def effective(graph: MutableGraph, node: MutableNode) -> None:
-    """Cut the pads of a window to what is read."""
+    """Reduce the pads of a window to the elements that are read."""
     a, size = node.attributes, graph.shape(node.inputs[0])[2:]
     outputs = graph.shape(node.output)[2:]
     count = len(a["kernel_shape"])

@@ -1,4 +1,4 @@
-r"""What a network does to its pixels, as one scale and one offset a channel.
+r"""An input stage as one scale and one offset per channel.
 
 A chain of additions and multiplications by constants right behind the input, whether on all
 channels or on slices of single channels that are concatenated again, is
@@ -46,7 +46,7 @@ def _affine(node: MutableNode, channels: int) -> Affine | None:
 
 
 def _chain(graph: MutableGraph, tensor: str, channels: int) -> tuple[list[MutableNode], Affine]:
-    """The steps behind a tensor that only they read, and what they compute together."""
+    """Return the exclusive steps after a tensor, and their combined computation."""
     steps: list[MutableNode] = []
     scale, offset = [1.0] * channels, [0.0] * channels
     while (node := graph.sole_user(tensor)) is not None:

@@ -31,7 +31,7 @@ def run(graph: MutableGraph) -> None:
 
 
 def scales(graph: MutableGraph) -> None:
-    """Take numbers into products, so that nothing stands between a product and its factors."""
+    """Move scalar factors into products, so that products read their factors directly."""
     for node in graph.of("MatMul"):
         if "equation" not in node.attributes and len(node.inputs) == 2 and not node.parameters:
             for position in (0, 1):

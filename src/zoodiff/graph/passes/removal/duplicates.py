@@ -1,4 +1,4 @@
-r"""What is computed twice is computed once.
+r"""Merge duplicate computations.
 
 Two nodes of one operator with the same attributes and the same inputs, and without weights, hold
 the same values: :math:`f(x)` and :math:`f(x)`. Frameworks that build networks layer by layer repeat

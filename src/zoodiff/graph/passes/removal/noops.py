@@ -1,4 +1,4 @@
-r"""Drop what changes nothing at inference.
+r"""Remove nodes without effect at inference.
 
 Each of these computes :math:`y = x`: padding by nothing, a slice of everything, a transposition
 that moves nothing, an expansion to the same shape, a concatenation or sum of one, a pool over

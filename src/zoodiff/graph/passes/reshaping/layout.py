@@ -210,7 +210,7 @@ def _reduce(walk: _Walk, node: MutableNode) -> bool:
 
 
 def _reshape(walk: _Walk, node: MutableNode) -> bool:
-    """A reshape of what is in order but for axes of extent 1 reads the base."""
+    """Let a reshape read the base if the movements between change only axes of extent 1."""
     tensor = node.inputs[0]
     if len(node.inputs) != 1 or node.parameters:
         return False

@@ -1,4 +1,4 @@
-r"""One form for what only moves elements: reshapes, transpositions and slices in a row.
+r"""One form for sequences of reshapes, transpositions and slices.
 
 A tensor that is made from another by these is that tensor with its axes divided into factors,
 the factors in another order, and joined to axes again. Factors that stay neighbours are one. So
@@ -56,7 +56,7 @@ class Movement:
         return made
 
     def reshaped(self, shape: Sequence[int]) -> Movement | None:
-        """Other axes; None where one would cut through a factor."""
+        """Return the axes after the change; None if one would cut through a factor."""
         made = self.copy()
         waiting = [factor for axis in made.target for factor in axis]
         made.target = []
@@ -134,7 +134,7 @@ class Movement:
         return extents, [by_base.index(run) for run in runs]
 
     def places(self) -> list[int]:
-        """Where the factors of the target lie in the base."""
+        """Return the positions of the target's factors in the base."""
         order = [factor for axis in self.base for factor in axis]
         return [order.index(factor) for axis in self.target for factor in axis]
 
@@ -238,7 +238,7 @@ class _Walk:
         return self._shortest(swapped, [*shape[:-2], shape[-1], shape[-2]], last, node.order)
 
     def tensor(self, tensor: str, order: float) -> str:
-        """A tensor that holds what a tensor of the source held, by the shortest way."""
+        """Return a tensor with the values of a source tensor, by the fewest movements."""
         if tensor not in self._known:
             return tensor
         movement, last = self._known[tensor]

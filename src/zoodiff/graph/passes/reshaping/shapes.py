@@ -1,4 +1,4 @@
-r"""One form for what moves values without computing.
+r"""One form for operators that move values without computing.
 
 ``Flatten``, ``Squeeze`` and ``Unsqueeze`` are reshapes; a reshape of a reshape is one reshape. A
 transposition that moves only axes of extent 1 is a reshape. ``Gather`` of one index is a slice of
@@ -82,7 +82,7 @@ def _select(graph: MutableGraph, node: MutableNode) -> None:
 
 
 def _merge(graph: MutableGraph, node: MutableNode) -> None:
-    """A slice of a slice along other axes is one slice."""
+    """Merge slices of slices along different axes."""
     before = graph.before(node)
     if before is None or before.op != "Slice" or before.parameters or node.parameters:
         return

@@ -1,4 +1,4 @@
-r"""What is computed from weights alone is a weight.
+r"""Turn computations on weights alone into weights.
 
 A subgraph without any input from the data is a constant of the network: a class token expanded to
 the batch, a table of position biases indexed and turned. It becomes the operand of whoever reads

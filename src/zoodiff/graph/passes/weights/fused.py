@@ -1,4 +1,4 @@
-r"""A linear layer of which every n-th block of rows is read apart has its rows sorted.
+r"""Sort the rows of a linear layer whose every n-th block of rows is read separately.
 
 The rows of a weight that makes queries, keys and values at once lie one part after the other,
 :math:`[Q|K|V]`, or interleaved by head, :math:`[q_1 k_1 v_1\, q_2 k_2 v_2 \dots]`. With a
@@ -28,7 +28,7 @@ _LARGEST = 1 << 24
 
 
 def run(net: MutableGraph) -> None:
-    """Sort the rows of every linear layer whose interleaved parts are read apart."""
+    """Sort the rows of every linear layer whose interleaved parts are read separately."""
     for node in net.of("Gemm"):
         width, axis = node.attributes.get("out_features"), node.attributes.get("axis")
         shape = net.shape(node.output)
@@ -62,7 +62,7 @@ def _rows(shape: Sequence[int], axis: int) -> NDArray[Any]:
 def _interleaved(
     net: MutableGraph, node: MutableNode, rows: NDArray[Any]
 ) -> tuple[int, int, int] | None:
-    """Heads, parts and rows per head and part, where slices take the parts; else None."""
+    """Return heads, parts and rows per head and part if slices divide the parts, else None."""
     tensor = node.output
     while tensor not in net.outputs:
         readers = list(dict.fromkeys(net.users.get(tensor, [])))

@@ -1,4 +1,4 @@
-r"""A linear layer whose result is cut apart is several linear layers.
+r"""Divide a linear layer into several if its result is split.
 
 :math:`(W x)_{a:b} = W_{a:b}\, x`: rows of a weight that are read apart belong to layers of their
 own. So queries, keys and values of an attention are three layers, whether the framework computes
@@ -50,7 +50,7 @@ def part(parameter: Parameter, start: int, end: int) -> Parameter:
 
 
 def _cuts(graph: MutableGraph, node: MutableNode) -> list[tuple[int, int, MutableNode]]:
-    """The rows that each reader takes, where they make up all of them."""
+    """Return the rows of each reader, if together they cover all rows."""
     width, axis = node.attributes.get("out_features"), node.attributes.get("axis")
     if "equation" in node.attributes or not isinstance(axis, int) or node.output in graph.outputs:
         return []

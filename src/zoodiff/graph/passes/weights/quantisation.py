@@ -1,4 +1,4 @@
-r"""A quantised network as the network of the real numbers that its integers stand for.
+r"""Rewrite a quantised network to the real numbers that its integers represent.
 
 :math:`q = \mathrm{clamp}(\lfloor x / s \rceil + z)` and :math:`\hat x = s (q - z)` give back
 :math:`x` up to rounding, so ``QuantizeLinear`` and ``DequantizeLinear`` are dropped, and layers
