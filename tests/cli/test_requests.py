@@ -75,7 +75,7 @@ CASES = (
     ),
     case(
         "latency a b --batch 2 --threads 3 --mode eager --mode a=compiled --pause 4 --seconds "
-        "9 --processes 6 --target 2 --within 7 --controls 2 --allow precision --no-why --cold "
+        "9 --processes 6 --rounds 4 --block 30 --fresh --target 2 --within 7 --controls 2 --allow precision --no-why --cold "
         "--sweep 8 --sweep-threads 4 --scenarios --bound 20 --environment --seed 5 --results "
         "r " + ARE_LIMITED,
         "latency_report.latency",
@@ -88,6 +88,9 @@ CASES = (
             seconds=9.0,
             processes=6,
             target=2.0,
+            rounds=4,
+            block_ms=30.0,
+            fresh=True,
             within=7.0,
             controls=2,
             allow=("precision",),
@@ -271,7 +274,12 @@ def test_claims_about_all_architectures_are_spreads(monkeypatch: pytest.MonkeyPa
 
 SPELT: dict[str, dict[str, str]] = {
     "accuracy": {"infer_preprocessing": "infer"},
-    "latency": {"mode": "modes", "pause": "pause_ms", "bound": "bound_ms"},
+    "latency": {
+        "mode": "modes",
+        "pause": "pause_ms",
+        "bound": "bound_ms",
+        "block": "block_ms",
+    },
     "claims": {"zoo": "zoos"},
     "list": {"zoo": "zoos"},
     "report": {"run": "name", "output": "folder"},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from support.small import Draft
-from zoodiff.accuracy.attribution.network import Raw, take_apart
+from zoodiff.accuracy.attribution.network import Raw, decompose
 from zoodiff.architecture.diff import diff
 from zoodiff.equivalence.class_alignment import matched
 from zoodiff.equivalence.weight_diff import canonical
@@ -99,7 +99,7 @@ def apart(a: Graph, b: Graph, mine: Weights, theirs: Weights) -> dict[str, float
         right(sides.b.canonical, canonical(sides.b.canonical, theirs), False),
     )
     rows = (DROPPED, INSERTED) if shift[0] else (INSERTED, DROPPED)
-    found = take_apart(*raw, native, right, rows)
+    found = decompose(*raw, native, right, rows)
     parts = {piece.what: float(piece.values.mean()) for piece in found.found}
     total = float((native[0] - native[1]).mean())
     assert parts["runtime"] + parts["weights"] + parts["graph"] == pytest.approx(total)

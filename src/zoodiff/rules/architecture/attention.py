@@ -38,7 +38,7 @@ def _fused(networks: AlignedPair) -> Iterable[Difference]:
         if None in parameters or not any(p and p.whole for p in parameters):
             continue
         left, right = (_layout(p) for p in parameters)
-        if left != right:
+        if left != right and any(words.startswith("interleaved") for words in (left, right)):
             wholes = tuple(p.stored if p else "" for p in parameters)
             a, b, _, _ = seen.setdefault((wholes[0], wholes[1]), ([], [], left, right))
             a.append(i)
