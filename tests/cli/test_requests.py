@@ -75,7 +75,8 @@ CASES = (
     ),
     case(
         "latency a b --batch 2 --threads 3 --mode eager --mode a=compiled --pause 4 --seconds "
-        "9 --processes 6 --rounds 4 --block 30 --fresh --target 2 --within 7 --controls 2 --allow precision --no-why --cold "
+        "9 --processes 6 --rounds 4 --block 30 --fresh --target 2 --within 7 --controls 2 "
+        "--allow precision --no-why --cold "
         "--sweep 8 --sweep-threads 4 --scenarios --bound 20 --environment --seed 5 --results "
         "r " + ARE_LIMITED,
         "latency_report.latency",

@@ -17,6 +17,7 @@ from zoodiff.equivalence.execution import Execution, Questions, execute
 from zoodiff.equivalence.native_run import run_with, weights_of
 from zoodiff.equivalence.outputs import Case
 from zoodiff.equivalence.proof import Native, Proof, prove
+from zoodiff.equivalence.symmetries import WeightRelation, relations
 from zoodiff.equivalence.unrun import from_graphs, from_proof, from_weights
 from zoodiff.equivalence.weight_diff import WeightsDiff, canonical, compare_aligned, compare_weights
 from zoodiff.errors import MeasurementError, WeightsUnavailableError
@@ -150,8 +151,12 @@ def _case(
             compared = compare_aligned(diff.alignment, *weights)
         except MeasurementError as error:
             problem = str(error)
+    related: tuple[WeightRelation, ...] = ()
+    if weights is not None and compared is not None and compared.sameness == "differ":
+        progress(f"relating the weights of {sides[0]} and {sides[1]}")
+        related = relations(diff, *weights, compared)
     bare = [replace(run, weights={}) for run in runs]
-    return Case(diff, questions, (bare[0], bare[1]), weights, problem, compared)
+    return Case(diff, questions, (bare[0], bare[1]), weights, problem, compared, related)
 
 
 def _proof(engine: WorkerPool, sides: Sequence[Entry], effort: Effort, progress: Progress) -> Proof:

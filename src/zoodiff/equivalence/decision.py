@@ -35,6 +35,20 @@ from zoodiff.graph.ir import Node
 from zoodiff.rules.architecture.attention import FUSED_LAYOUT
 from zoodiff.rules.findings import Finding
 
+_RELATED = 2
+"""Relations of weights that a sentence names."""
+PRECISION = frozenset(
+    {
+        "quantised per channel",
+        "quantised per tensor",
+        "rounded to bfloat16",
+        "rounded to half precision",
+    }
+)
+"""Kinds of relations that are one network with fewer bits."""
+HARMLESS = frozenset({"bias moved", "norm folded", "read in another order", "zero bias dropped"})
+"""Kinds of relations that change nothing."""
+
 
 def decide(case: Case) -> Answer:
     """Return the answer for two networks that were run."""
@@ -105,6 +119,9 @@ class _Decision:
 
     def _same(self, outputs: Outputs, domain: Domain) -> Answer:
         sentence = "the same function, with the weights in these files"
+        if self._case.compared is not None and self._case.compared.sameness == "differ":
+            related = [r.sentence for r in self._case.relations if r.kind not in HARMLESS]
+            sentence = "; ".join((sentence, *related[:_RELATED], "nothing changes"))
         if domain.notes:
             sentence = f"{sentence}; {'; '.join(domain.notes)}"
         up_to = tuple(dict.fromkeys(f.code for f in self._diff.findings))
@@ -115,13 +132,16 @@ class _Decision:
         weights = self._case.compared
         apart = weights is not None and weights.sameness == "differ"
         precise = {f.code for f in self._precision}
+        kinds = {r.kind for r in self._case.relations}
+        rounded = apart and bool(kinds & PRECISION) and self._harmless(PRECISION)
         codes = tuple(dict.fromkeys(f.code for f in matter))
-        if self._precision and not apart and set(codes) <= precise:
-            left, right = self._precision[0].left, self._precision[0].right
+        if (rounded or (self._precision and not apart)) and set(codes) <= precise:
+            said = [f"{f.left} | {f.right}" for f in self._precision[:1]]
+            said += [r.sentence for r in self._case.relations if r.kind in PRECISION][:1]
             sentence = "; ".join(
-                (f"the same network, other precision: {left} | {right}", *domain.notes)
+                (f"the same network, other precision: {'; '.join(said)}", *domain.notes)
             )
-            because = tuple(dict.fromkeys(f.code for f in self._precision))
+            because = (*dict.fromkeys(f.code for f in self._precision), *["weights"] * rounded)
             return self._made(
                 "same network, other precision",
                 outputs,
@@ -148,6 +168,12 @@ class _Decision:
             sentence += "; zoodiff does not know why"
         return self._made(
             "different functions", outputs, sentence, because=codes, undone=undone, domain=domain
+        )
+
+    def _harmless(self, kinds: frozenset[str]) -> bool:
+        """Whether all relations of the weights are of these kinds, or are undone."""
+        return all(
+            r.kind in kinds or r.kind in HARMLESS or r.undone is True for r in self._case.relations
         )
 
     def _inside_sentence(self) -> str:
@@ -241,7 +267,7 @@ class _Decision:
             compared.sameness,
             len(compared.layers),
             len(compared.different),
-            self._case.relations,
+            tuple(relation.sentence for relation in self._case.relations),
         )
 
     def _graph(self) -> GraphEvidence:

@@ -10,6 +10,7 @@ import numpy as np
 from zoodiff.architecture.diff import Diff, Side
 from zoodiff.equivalence.execution import Execution, Questions
 from zoodiff.equivalence.interpreted import Interpreted, obstacle
+from zoodiff.equivalence.symmetries import WeightRelation
 from zoodiff.equivalence.tolerance import (
     MARGIN,
     Deviation,
@@ -49,8 +50,8 @@ class Case:
     no_weights: str
     """Why not."""
     compared: WeightsDiff | None
-    relations: tuple[str, ...] = ()
-    """How weights that differ are related, one sentence each."""
+    relations: tuple[WeightRelation, ...] = ()
+    """How weights that differ are related."""
 
 
 @dataclass

@@ -2,67 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
 
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
-from zoodiff.cli.options import AllowCode
+from zoodiff.cli.options import AllowCode, takes_options
 from zoodiff.cli.render.console import Json, as_text, complete_entry, print_json, status
 from zoodiff.errors import UsageError
 
 FailOn = Literal["function", "weights", "graph", "any"]
 
 
-def diff(
-    a: Annotated[str, typer.Argument(help="An entry.", autocompletion=complete_entry)],
-    b: Annotated[str, typer.Argument(help="Another entry.", autocompletion=complete_entry)],
+@dataclass(frozen=True, kw_only=True)
+class DiffOptions:
+    """The options of ``zoodiff diff``."""
+
+    a: Annotated[str, typer.Argument(help="An entry.", autocompletion=complete_entry)]
+    b: Annotated[str, typer.Argument(help="Another entry.", autocompletion=complete_entry)]
     graph_only: Annotated[
         bool, typer.Option("--graph-only", help="Compare graphs; run nothing, read no weights.")
-    ] = False,
+    ] = False
     no_run: Annotated[
         bool, typer.Option("--no-run", help="Compare graphs and weights; run nothing.")
-    ] = False,
+    ] = False
     prove: Annotated[
         bool,
         typer.Option("--prove", help="Also put drawn weights of A into B, and run both."),
-    ] = False,
+    ] = False
     weights: Annotated[
         bool, typer.Option("--weights", help="Fail where the weights cannot be compared.")
-    ] = False,
+    ] = False
     download: Annotated[
         bool, typer.Option("--download", help="Fetch published weights that are not here.")
-    ] = False,
+    ] = False
     input_range: Annotated[
         str | None,
         typer.Option(
             metavar="LOW:HIGH", help="Generate inputs in this range; several are tried without."
         ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the generated inputs.")] = 0,
+    ] = None
+    seed: Annotated[int, typer.Option(help="Seed of the generated inputs.")] = 0
     fail_on: Annotated[
         FailOn | None,
         typer.Option(help="End with 1 where this differs, and with 3 where it is not known."),
-    ] = None,
+    ] = None
     places: Annotated[
         bool, typer.Option("--places", help="Name every layer that a finding is about.")
-    ] = False,
+    ] = False
     without: Annotated[
         list[str] | None,
         typer.Option("--without", metavar="PASS", help="Leave out a pass (repeat)."),
-    ] = None,
+    ] = None
     preprocessing: Annotated[
         bool,
         typer.Option(
             "--preprocessing",
             help="Compare how images are prepared instead, outside and inside.",
         ),
-    ] = False,
-    allow_code: AllowCode = None,
-    worker_seconds: WorkerSeconds = SECONDS,
-    worker_memory: WorkerMemory = None,
-    json: Json = False,
-) -> None:
+    ] = False
+    allow_code: AllowCode = None
+    worker_seconds: WorkerSeconds = SECONDS
+    worker_memory: WorkerMemory = None
+    json: Json = False
+
+
+@takes_options
+def diff(options: DiffOptions) -> None:
     """Say whether two networks compute the same, and if not, because of what.
 
     Graphs are always compared. Where both networks are here with their weights, these are compared
@@ -72,31 +79,37 @@ def diff(
     from zoodiff import api
     from zoodiff.cli.render.diff import print_preprocessing, print_report
 
-    limits = limits_of(worker_seconds, worker_memory)
-    if preprocessing:
-        if without or prove or weights or places or graph_only or no_run or fail_on:
-            raise UsageError("--preprocessing compares no architecture; ask for it by itself")
-        prepared = api.diff_preprocessing(a, b, limits=limits)
-        print_json(prepared.to_dict()) if json else print_preprocessing(prepared)
+    o = options
+    limits = limits_of(o.worker_seconds, o.worker_memory)
+    if o.preprocessing:
+        _check_alone(o)
+        prepared = api.diff_preprocessing(o.a, o.b, limits=limits)
+        print_json(prepared.to_dict()) if o.json else print_preprocessing(prepared)
         return
     request = api.DiffRequest(
-        a,
-        b,
-        graph_only=graph_only,
-        no_run=no_run,
-        prove=prove,
-        weights=weights,
-        download=download,
-        without=tuple(without or ()),
-        input_range=_range(input_range),
-        seed=seed,
+        o.a,
+        o.b,
+        graph_only=o.graph_only,
+        no_run=o.no_run,
+        prove=o.prove,
+        weights=o.weights,
+        download=o.download,
+        without=tuple(o.without or ()),
+        input_range=_range(o.input_range),
+        seed=o.seed,
     )
-    with status(f"comparing {a} and {b}") as shown:
+    with status(f"comparing {o.a} and {o.b}") as shown:
         report = api.diff(request, limits=limits, progress=lambda text: shown.update(as_text(text)))
-    print_json(report.to_dict()) if json else print_report(report, places)
-    code = report.exit_code(fail_on)
+    print_json(report.to_dict()) if o.json else print_report(report, o.places)
+    code = report.exit_code(o.fail_on)
     if code:
         raise typer.Exit(code)
+
+
+def _check_alone(o: DiffOptions) -> None:
+    """Raise UsageError for an option that means nothing beside ``--preprocessing``."""
+    if o.without or o.prove or o.weights or o.places or o.graph_only or o.no_run or o.fail_on:
+        raise UsageError("--preprocessing compares no architecture; ask for it by itself")
 
 
 def _range(text: str | None) -> tuple[float, float] | None:
