@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _BIAS = 5e-3
 """Relative; how far the bias of a quantised layer may be off."""
 _NEAR_ONE = 1e-5
+_ROUNDED = 5e-4
+"""Factors of rounded weights that are this near to powers of two are tried as such."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,13 @@ class Pair:
         tolerance = COMPUTED if computed or not stored else EXACT
         there = x[rows] if f is None else x[rows] * f[:, None, None]
         held = (self.a.weight, self.b.weight)
-        near = closeness(there.reshape(len(rows), -1), y.reshape(len(rows), -1), held, tolerance)
+        near = closeness(
+            there.reshape(len(rows), -1),
+            y.reshape(len(rows), -1),
+            held,
+            tolerance,
+            scaled=computed,
+        )
         if near is None:
             return None
         wrong: list[str] = []
@@ -251,7 +259,7 @@ class Pair:
         for columns, framed, stored in self._frames():
             x, y = self._first(stored), framed.weight
             for rows, f in self._factors(x, framed) if stored else ():
-                near = closeness(x[rows] * f[:, None, None], y, held, COMPUTED)
+                near = closeness(x[rows] * f[:, None, None], y, held, COMPUTED, scaled=True)
                 pairs = zip(self.a.vectors, self.b.vectors, strict=True)
                 if near and all(np.array_equal(v[rows], w) for (_, v), (_, w) in pairs):
                     yield Match(rows, columns, near, framed.base, alone=f)
@@ -269,6 +277,9 @@ class Pair:
                 rows, f = proposed
             exact = _settled(f)
             if exact is not None and not np.allclose(exact, 1.0, rtol=_NEAR_ONE):
+                powers = np.sign(exact) * 2.0 ** np.round(np.log2(np.abs(exact)))
+                if np.allclose(exact, powers, rtol=_ROUNDED, atol=0):
+                    yield rows, powers
                 yield rows, exact
 
     def _scaled(self) -> Iterator[Match]:
