@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoodiff.equivalence.symmetries.closeness import COMPUTED, EXACT, Closeness, closeness
+from zoodiff.equivalence.symmetries.integers import integer_closeness, stores_integers
 from zoodiff.equivalence.symmetries.match import Columns, Match
 from zoodiff.equivalence.symmetries.matching import (
     any_columns,
@@ -69,7 +70,7 @@ class Pair:
         if same is not None:
             return same
         self._columns = [self._untied(columns) for columns in self._columns]
-        attempts = [self._direct, self._rows, self._alone, self._scaled]
+        attempts = [self._direct, self._integers, self._rows, self._alone, self._scaled]
         if not plain:
             attempts += [self._kernels, self._across, self._free, self._transposed]
         for attempt in attempts:
@@ -219,6 +220,26 @@ class Pair:
             found = self._verified(self._first(stored), framed.weight, framed.base, stored)
             if found:
                 yield Match(framed.base, columns, found[0], framed.base, vectors=found[1])
+
+    def _integers(self) -> Iterator[Match]:
+        """Weights that one side stores as integers; its biases are integers of other steps."""
+        both = self.a, self.b
+        whole = [stores_integers(m.weight) for m in both]
+        if whole[0] == whole[1]:
+            return
+        for columns in self._columns:
+            # What is folded is quantised afterwards.
+            sides = [
+                m.weight if w else m.folded() for m, w in zip((self.a, self.b), whole, strict=True)
+            ]
+            framed = self._framed(sides[1], columns)
+            if framed is None or columns.factors is not None:
+                continue
+            x, y = sides[0][framed.base], framed.weight
+            exact, steps = (y, x) if whole[0] else (x, y)
+            near = integer_closeness(exact.astype(np.float64), steps)
+            if near is not None:
+                yield Match(framed.base, columns, near, framed.base)
 
     def _rows(self) -> Iterator[Match]:
         for columns, framed, stored in self._frames():
