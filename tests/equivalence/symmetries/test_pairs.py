@@ -20,6 +20,7 @@ EXPECTED = {
     "qkv_layout": ("fused layout", False, "[q|k|v] | interleaved by head (2 x 3 x 8)"),
     "slice_reversed_channels": ("input channels reversed", False, "(RGB | BGR)"),
 }
+QUANTISED = {"int8_qdq": "quantised per tensor", "int8_qlinear": "quantised per channel"}
 EQUAL_WEIGHTS = (
     "qkv_layout_permuted_SAME",
     "flatten_order_SAME",
@@ -42,6 +43,12 @@ def test_a_pair_is_one_relation(name: str) -> None:
     (relation,) = related(*pair(name))
     assert (relation.kind, relation.undone) == (kind, undone)
     assert words in relation.sentence
+
+
+@pytest.mark.parametrize("name", QUANTISED)
+def test_integers_are_quantised_weights(name: str) -> None:
+    (relation,) = related(*pair(name))
+    assert relation.kind == QUANTISED[name] and len(relation.layers) == 3
 
 
 @pytest.mark.parametrize("name", EQUAL_WEIGHTS)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoodiff.equivalence.symmetries import closeness as near
-from zoodiff.equivalence.symmetries import matching, permutations
+from zoodiff.equivalence.symmetries import integers, matching, permutations
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -127,3 +127,26 @@ def test_rounding_needs_a_side_that_is_rounded() -> None:
     assert near.closeness(x, between, (x, between)) is None
     assert near.closeness(half, half, (half, half)) == "equal"
     assert near.closeness(np.full((1, 2), np.nan), np.full((1, 2), np.nan), (x, x)) == "equal"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_integers_are_weights_in_even_steps_or_not(seed: int) -> None:
+    """Steps and zero points as quantisers choose them, which the comparison does not know."""
+    r = np.random.default_rng(seed)
+    x = r.standard_normal((6, 30)) * r.uniform(0.1, 5) + r.uniform(-0.2, 0.2)
+    step = np.abs(x).max() / 127
+    signed = np.clip(np.round(x / step), -128, 127).astype(np.int8)
+    assert integers.integer_closeness(x, signed) == "quantised per tensor"
+    step = (x.max() - x.min()) / 255
+    zero = np.round(-x.min() / step)
+    unsigned = np.clip(np.round(x / step) + zero, 0, 255).astype(np.uint8)
+    assert integers.integer_closeness(x, unsigned) == "quantised per tensor"
+    steps = np.abs(x).max(axis=1, keepdims=True) / r.uniform(90, 127, (6, 1))
+    rows = np.clip(np.round(x / steps), -128, 127).astype(np.int8)
+    assert integers.integer_closeness(x, rows) == "quantised per channel"
+    worse = signed.copy()
+    worse[2, 3] = np.clip(int(worse[2, 3]) - 3 * np.sign(int(worse[2, 3]) or 1), -128, 127)
+    assert integers.integer_closeness(x, worse) is None
+    other = r.integers(-127, 127, x.shape).astype(np.int8)
+    assert integers.integer_closeness(x, other) is None
+    assert integers.integer_closeness(x * 0, other) is None

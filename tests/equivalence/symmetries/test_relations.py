@@ -259,6 +259,17 @@ def test_a_norm_folded_and_rounded() -> None:
     assert "bias changed" in found(residual(v), residual(w, folded=True))
 
 
+def test_a_norm_folded_and_quantised_to_integers() -> None:
+    v = residual_values()
+    scale = v["stem_bn.g"] / np.sqrt(v["stem_bn.v"] + 1e-3)
+    w = v | {"stem.w": v["stem.w"] * scale[:, None, None, None]}
+    w["stem.b"] = v["stem_bn.s"] - v["stem_bn.m"] * scale
+    w["stem.w"] = int8(w["stem.w"])
+    kinds = found(residual(v), residual(w, folded=True))
+    stem = frozenset({"stem"})
+    assert kinds == {"norm folded": (stem, True), "quantised per tensor": (stem, None)}
+
+
 def test_a_bias_of_zeros_dropped_and_another_bias_dropped() -> None:
     v = plain_values() | {"c2.b": np.zeros(8)}
     w = {k: x for k, x in v.items() if k != "c2.b"}

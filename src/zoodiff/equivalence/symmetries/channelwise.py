@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NORMS = frozenset({"GroupNormalization", "InstanceNormalization", "LayerNormalization"})
 _NEAR_ONE = 1e-5
+_HALF: Closeness = "rounded to half precision"
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,14 @@ def _scaled(
     if not bool(np.isfinite(f).all()):
         return None
     size = max(float(np.abs(t).max()), float(np.abs(v).max()), 1e-300)
+    near: Closeness = "equal"
     if not bool((np.abs(v - f * t) <= COMPUTED * size).all()):
-        return None
+        held = tuple(np.concatenate(both) for both in ((s, t), (u, v)))
+        if closeness((f * t)[None], v[None], (held[0], held[1]), scaled=True) != _HALF:
+            return None
+        near = _HALF
     even = np.allclose(f, 1.0, rtol=_NEAR_ONE)
-    match = Match(view.order, view, "equal", view.order, factors=None if even else f)
+    match = Match(view.order, view, near, view.order, factors=None if even else f)
     own = None if even or np.allclose(f, before, rtol=_NEAR_ONE) else f
     vacuous = own is not None and not t.any() and not v.any() and not np.allclose(f, f[0])
     return match, Passed(factors=None if even else f, own=own, vacuous=vacuous)

@@ -32,6 +32,7 @@ _CLAMP = 1.5e-7
 """Converters to half precision lift smaller numbers to 1e-7."""
 _FAR = 0.1
 """Relative to the largest element; no rounding and no step is larger."""
+_SCALED = 2.5
 _SAMPLE = 1024
 _LEVELS = 256
 _SLACK = 1e-3
@@ -46,13 +47,19 @@ def grid_of(array: Any) -> frozenset[str]:
 
 
 def closeness(
-    x: Floats, y: Floats, stored: tuple[Any, Any], tolerance: float = EXACT
+    x: Floats,
+    y: Floats,
+    stored: tuple[Any, Any],
+    tolerance: float = EXACT,
+    *,
+    scaled: bool = False,
 ) -> Closeness | None:
     """How the rows (out, ...) of the two agree; None where they do not.
 
     ``stored`` are the values that each side stores, in any order: one of them must hold only
     values of a short format for the two to be equal up to rounding to it. ``tolerance`` is relative
-    to the largest element of each row.
+    to the largest element of each row. ``scaled`` says that factors were taken from rounded
+    weights, which are off by as much again.
     """
     if x.shape != y.shape:
         return None
@@ -70,6 +77,8 @@ def closeness(
     if float(far.max()) > _FAR * float(largest.max()):
         return None
     computed = max(tolerance, 1e-7) * largest
+    if scaled:
+        size = size * _SCALED
     return _rounded(size, far, stored, computed) or quantised(rows, other, far)
 
 

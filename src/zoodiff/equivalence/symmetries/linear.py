@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoodiff.equivalence.symmetries.closeness import COMPUTED, EXACT, Closeness, closeness
+from zoodiff.equivalence.symmetries.integers import integer_closeness, stores_integers
 from zoodiff.equivalence.symmetries.match import Columns, Match
 from zoodiff.equivalence.symmetries.matching import (
     any_columns,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _BIAS = 5e-3
 """Relative; how far the bias of a quantised layer may be off."""
 _NEAR_ONE = 1e-5
+_ROUNDED = 5e-4
+"""Factors of rounded weights that are this near to powers of two are tried as such."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Pair:
         if same is not None:
             return same
         self._columns = [self._untied(columns) for columns in self._columns]
-        attempts = [self._direct, self._rows, self._alone, self._scaled]
+        attempts = [self._direct, self._integers, self._rows, self._alone, self._scaled]
         if not plain:
             attempts += [self._kernels, self._across, self._free, self._transposed]
         for attempt in attempts:
@@ -166,7 +169,13 @@ class Pair:
         tolerance = COMPUTED if computed or not stored else EXACT
         there = x[rows] if f is None else x[rows] * f[:, None, None]
         held = (self.a.weight, self.b.weight)
-        near = closeness(there.reshape(len(rows), -1), y.reshape(len(rows), -1), held, tolerance)
+        near = closeness(
+            there.reshape(len(rows), -1),
+            y.reshape(len(rows), -1),
+            held,
+            tolerance,
+            scaled=computed,
+        )
         if near is None:
             return None
         wrong: list[str] = []
@@ -212,6 +221,26 @@ class Pair:
             if found:
                 yield Match(framed.base, columns, found[0], framed.base, vectors=found[1])
 
+    def _integers(self) -> Iterator[Match]:
+        """Weights that one side stores as integers; its biases are integers of other steps."""
+        both = self.a, self.b
+        whole = [stores_integers(m.weight) for m in both]
+        if whole[0] == whole[1]:
+            return
+        for columns in self._columns:
+            # What is folded is quantised afterwards.
+            sides = [
+                m.weight if w else m.folded() for m, w in zip((self.a, self.b), whole, strict=True)
+            ]
+            framed = self._framed(sides[1], columns)
+            if framed is None or columns.factors is not None:
+                continue
+            x, y = sides[0][framed.base], framed.weight
+            exact, steps = (y, x) if whole[0] else (x, y)
+            near = integer_closeness(exact.astype(np.float64), steps)
+            if near is not None:
+                yield Match(framed.base, columns, near, framed.base)
+
     def _rows(self) -> Iterator[Match]:
         for columns, framed, stored in self._frames():
             x, y = self._first(stored), framed.weight
@@ -251,7 +280,7 @@ class Pair:
         for columns, framed, stored in self._frames():
             x, y = self._first(stored), framed.weight
             for rows, f in self._factors(x, framed) if stored else ():
-                near = closeness(x[rows] * f[:, None, None], y, held, COMPUTED)
+                near = closeness(x[rows] * f[:, None, None], y, held, COMPUTED, scaled=True)
                 pairs = zip(self.a.vectors, self.b.vectors, strict=True)
                 if near and all(np.array_equal(v[rows], w) for (_, v), (_, w) in pairs):
                     yield Match(rows, columns, near, framed.base, alone=f)
@@ -269,6 +298,9 @@ class Pair:
                 rows, f = proposed
             exact = _settled(f)
             if exact is not None and not np.allclose(exact, 1.0, rtol=_NEAR_ONE):
+                powers = np.sign(exact) * 2.0 ** np.round(np.log2(np.abs(exact)))
+                if np.allclose(exact, powers, rtol=_ROUNDED, atol=0):
+                    yield rows, powers
                 yield rows, exact
 
     def _scaled(self) -> Iterator[Match]:

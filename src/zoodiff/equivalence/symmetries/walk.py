@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _OTHER = 1 << 30
 """Owners of labels in the second network that the first has not."""
+_STRANGERS = 8
+"""Where none of so many layers is related, no turned kernels or free columns are looked for."""
 
 
 class Walk:
@@ -56,6 +58,8 @@ class Walk:
         self.matrices_b = _matrices(alignment.b, b)
         self.labels: dict[int, NDArray[np.uint64]] = {}
         """Of the rows of the first network's layers; equal rows have equal ones."""
+        self._tried = self._matched = 0
+        """Linear layers that were compared, and those that are related."""
         self.final: set[int] = set()
         """Layers of the first network whose rows are the network's outputs."""
         self._reads: dict[int, list[Marked]] = {}
@@ -169,7 +173,10 @@ class Walk:
             labels, factors, events = joint.labels, joint.factors, joint.events
         elif i is not None and i in self.matrices_a:
             columns = self._columns_of[j] = self.columns(i, j)
-            match = Pair(self.matrices_a[i], matrix, columns).match()
+            strangers = self._tried >= _STRANGERS and not self._matched
+            match = Pair(self.matrices_a[i], matrix, columns).match(plain=strangers)
+            self._tried += 1
+            self._matched += match is not None
             names = (self.alignment.a.layers[i].name, layer.name)
             self.locals.append(Local(names, i, j, match, columns[0], read.events))
             self._consumed(read.events, names, match, columns)
