@@ -32,7 +32,7 @@ from zoodiff.equivalence.outputs import (
 )
 from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.graph.ir import Node
-from zoodiff.rules.architecture.attention import FUSED_LAYOUT
+from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
 from zoodiff.rules.findings import Finding
 
 _RELATED = 2

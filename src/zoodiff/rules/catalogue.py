@@ -92,7 +92,7 @@ def _by_code() -> dict[str, Rule]:
 def _rules_in(package: ModuleType) -> list[Rule]:
     """Return the rules that the modules of a package define."""
     modules = [
-        import_module(f"{package.__name__}.{module.name}")
-        for module in pkgutil.iter_modules(package.__path__)
+        import_module(module.name)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
     return [value for m in modules for value in vars(m).values() if isinstance(value, Rule)]

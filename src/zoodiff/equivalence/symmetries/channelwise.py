@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoodiff.equivalence.symmetries.closeness import COMPUTED, EXACT, Closeness, closeness
+from zoodiff.equivalence.symmetries.arrays.closeness import COMPUTED, EXACT, Closeness, closeness
+from zoodiff.equivalence.symmetries.arrays.match import Columns, Match
+from zoodiff.equivalence.symmetries.arrays.matching import same_columns, untied
+from zoodiff.equivalence.symmetries.arrays.matrices import vectors_of
 from zoodiff.equivalence.symmetries.labels import Group, Marked, order_of
-from zoodiff.equivalence.symmetries.match import Columns, Match
-from zoodiff.equivalence.symmetries.matching import same_columns, untied
-from zoodiff.equivalence.symmetries.matrices import vectors_of
 from zoodiff.equivalence.weight_diff import effective_weights
 from zoodiff.equivalence.weight_transfer import own_parameters
 from zoodiff.graph.layers import Layer

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from zoodiff.equivalence.symmetries.match import Columns, Match
+    from zoodiff.equivalence.symmetries.arrays.match import Columns, Match
 
     Permutation = NDArray[np.int64]
     Floats = NDArray[np.float64]

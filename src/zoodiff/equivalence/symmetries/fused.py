@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from zoodiff.equivalence.symmetries.arrays.linear import Pair
+from zoodiff.equivalence.symmetries.arrays.match import Columns
+from zoodiff.equivalence.symmetries.arrays.matrices import Matrix
 from zoodiff.equivalence.symmetries.events import Event, Events, Local
 from zoodiff.equivalence.symmetries.labels import Marked
-from zoodiff.equivalence.symmetries.linear import Pair
-from zoodiff.equivalence.symmetries.match import Columns
-from zoodiff.equivalence.symmetries.matrices import Matrix
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.ir import Node
 from zoodiff.graph.layers import Layer, LayerGraph

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zoodiff.equivalence.symmetries.columns import named_columns, source_of
+from zoodiff.equivalence.symmetries.arrays.columns import named_columns, source_of
+from zoodiff.equivalence.symmetries.arrays.matrices import Matrix
+from zoodiff.equivalence.symmetries.arrays.permutations import described, is_identity
 from zoodiff.equivalence.symmetries.events import Local, Names
-from zoodiff.equivalence.symmetries.matrices import Matrix
 from zoodiff.equivalence.symmetries.naming import counted, listed
-from zoodiff.equivalence.symmetries.permutations import described, is_identity
 from zoodiff.equivalence.symmetries.relation import WeightRelation
 from zoodiff.equivalence.symmetries.residue import Residue, residue_of
 from zoodiff.equivalence.symmetries.walk import Walk

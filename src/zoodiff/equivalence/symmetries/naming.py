@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoodiff.equivalence.symmetries.events import Event, Names
-from zoodiff.equivalence.symmetries.permutations import (
+from zoodiff.equivalence.symmetries.arrays.permutations import (
     block_order,
     described,
     exchanged_blocks,
@@ -18,6 +17,7 @@ from zoodiff.equivalence.symmetries.permutations import (
     swap_of,
     transposed_axes,
 )
+from zoodiff.equivalence.symmetries.events import Event, Names
 from zoodiff.equivalence.symmetries.relation import WeightRelation
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoodiff.equivalence.symmetries.arrays.matrices import channel_axis
 from zoodiff.equivalence.symmetries.labels import Group, Marked, places, summed, tagged
-from zoodiff.equivalence.symmetries.matrices import channel_axis
 from zoodiff.graph.ir import Node
 from zoodiff.graph.layers import Layer, LayerGraph
 

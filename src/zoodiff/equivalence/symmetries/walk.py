@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoodiff.equivalence.symmetries import channelwise
+from zoodiff.equivalence.symmetries.arrays.linear import Pair
+from zoodiff.equivalence.symmetries.arrays.match import Columns, Match
+from zoodiff.equivalence.symmetries.arrays.matrices import Matrix, channel_axis, matrix_of
+from zoodiff.equivalence.symmetries.arrays.permutations import is_identity
 from zoodiff.equivalence.symmetries.events import Event, Events, Local
 from zoodiff.equivalence.symmetries.fused import Bundles
 from zoodiff.equivalence.symmetries.labels import (
@@ -23,10 +27,6 @@ from zoodiff.equivalence.symmetries.labels import (
     order_of,
     ties_of,
 )
-from zoodiff.equivalence.symmetries.linear import Pair
-from zoodiff.equivalence.symmetries.match import Columns, Match
-from zoodiff.equivalence.symmetries.matrices import Matrix, channel_axis, matrix_of
-from zoodiff.equivalence.symmetries.permutations import is_identity
 from zoodiff.equivalence.symmetries.propagation import opaque, propagate
 from zoodiff.equivalence.symmetries.steps import without_factors
 from zoodiff.equivalence.symmetries.tracked import Tracked, kept, written

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoodiff.equivalence.symmetries.permutations import is_permutation
+from zoodiff.equivalence.symmetries.arrays.permutations import is_permutation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoodiff.equivalence.symmetries.closeness import Closeness
+from zoodiff.equivalence.symmetries.arrays.closeness import Closeness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

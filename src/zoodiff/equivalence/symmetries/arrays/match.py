@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoodiff.equivalence.symmetries.closeness import Closeness
-from zoodiff.equivalence.symmetries.permutations import is_identity
+from zoodiff.equivalence.symmetries.arrays.closeness import Closeness
+from zoodiff.equivalence.symmetries.arrays.permutations import is_identity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

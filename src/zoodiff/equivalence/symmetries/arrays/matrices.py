@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoodiff.equivalence.symmetries.matching import equal_rows
+from zoodiff.equivalence.symmetries.arrays.matching import equal_rows
 from zoodiff.equivalence.weight_transfer import AFFINE, AffineParts, folded, own_parameters, parts
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.weights import Weights

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from zoodiff.equivalence.symmetries.permutations import (
+from zoodiff.equivalence.symmetries.arrays.permutations import (
     described,
     is_reversal,
     largest_block,

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoodiff.equivalence.symmetries.closeness import COMPUTED, EXACT, Closeness, closeness
-from zoodiff.equivalence.symmetries.integers import integer_closeness, stores_integers
-from zoodiff.equivalence.symmetries.match import Columns, Match
-from zoodiff.equivalence.symmetries.matching import (
+from zoodiff.equivalence.symmetries.arrays.closeness import COMPUTED, EXACT, Closeness, closeness
+from zoodiff.equivalence.symmetries.arrays.integers import integer_closeness, stores_integers
+from zoodiff.equivalence.symmetries.arrays.match import Columns, Match
+from zoodiff.equivalence.symmetries.arrays.matching import (
     any_columns,
     factors,
     same_columns,
     same_up_to_factors,
     untied,
 )
-from zoodiff.equivalence.symmetries.matrices import Matrix, turned_kernels
-from zoodiff.equivalence.symmetries.permutations import inverse, is_identity
+from zoodiff.equivalence.symmetries.arrays.matrices import Matrix, turned_kernels
+from zoodiff.equivalence.symmetries.arrays.permutations import inverse, is_identity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,1 @@
+"""How two arrays of weights are related, whatever network they are of."""

@@ -1,0 +1,1 @@
+"""What several layers make together: blocks, attention, gates, pooled tokens, connections."""

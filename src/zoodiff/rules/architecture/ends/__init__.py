@@ -1,0 +1,1 @@
+"""The beginnings and ends of networks."""

@@ -1,0 +1,1 @@
+"""What single layers compute: convolutions, pools, activations, resizes, and in which precision."""

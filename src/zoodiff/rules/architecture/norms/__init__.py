@@ -1,0 +1,1 @@
+"""Norms, and layers that behave at inference as in training."""
