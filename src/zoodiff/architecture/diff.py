@@ -11,7 +11,7 @@ from typing import Any, Literal
 from zoodiff.graph.align import Alignment, align
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.cost import Counts, count
-from zoodiff.graph.fingerprint import fingerprint
+from zoodiff.graph.fingerprint import fingerprint, structure
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.passes import PASSES
@@ -38,6 +38,11 @@ class Side:
     def fingerprint(self) -> str:
         """Hash of the canonical graph."""
         return fingerprint(self.canonical, is_canonical=True)
+
+    @property
+    def structure(self) -> str:
+        """Hash of the canonical graph without what exporters fold: equal for its exports."""
+        return structure(self.canonical, is_canonical=True)
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ def _side(side: Side) -> dict[str, Any]:
     return {
         "entry": side.name,
         "fingerprint": side.fingerprint,
+        "structure": side.structure,
         "counts": asdict(side.counts),
         "layers": side.layers,
         "variants": list(side.variants),

@@ -11,18 +11,21 @@ so that equal texts mean isomorphic graphs, not only equal colours.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph
-from zoodiff.graph.layers import LayerGraph
+from zoodiff.graph.layers import Layer, LayerGraph
 
 SCHEME = "zd2"
 """Version of the scheme: frontends, passes, labels and text. Stands before every fingerprint.
 
 Raise it when any network gets another fingerprint: those of two schemes say nothing of each other.
 """
+STRUCTURE_SCHEME = "zs1"
+"""The same for fingerprints of the structure."""
 _MOST_LEAVES = 4096
 """Refinements that are tried; real networks need from one to some dozens."""
 
@@ -38,6 +41,37 @@ def fingerprint(graph: Graph, *, is_canonical: bool = False) -> str:
         _text(layers).encode("utf-8", "surrogatepass"), digest_size=16
     ).hexdigest()
     return f"{SCHEME}:{digest}"
+
+
+def structure(graph: Graph, *, is_canonical: bool = False) -> str:
+    """Return ``zs1:`` and 32 hexadecimal digits, equal for a network and its exports.
+
+    Exporters fold batch norms into weights, drop biases of zeros and factors of one. So everything
+    per channel behind a layer with weights is left out here: biases, batch norms with their
+    epsilon, scales and shifts. All other findings that may change a function change this too.
+    Raises MeasurementError for a graph with more symmetries than can be searched.
+    """
+    layers = LayerGraph(graph if is_canonical else canonical(graph))
+    for layer in layers.layers:
+        layer.label = _without_terms(layer)
+        layer.chain = []
+        weights = [p for p in layer.node.parameters if p.role == "weight"]
+        if weights or layer.affine:
+            layer.node = replace(layer.node, parameters=tuple(weights))
+    digest = hashlib.blake2b(
+        _text(layers).encode("utf-8", "surrogatepass"), digest_size=16
+    ).hexdigest()
+    return f"{STRUCTURE_SCHEME}:{digest}"
+
+
+def _without_terms(layer: Layer) -> Hashable:
+    """A layer's label without what is per channel behind its weights."""
+    if layer.pixels:
+        return layer.label
+    if layer.op in {"Conv", "ConvTranspose", "Gemm"}:
+        assert isinstance(layer.label, tuple)
+        return layer.label[:2]
+    return "Affine" if layer.affine else layer.label
 
 
 def _text(graph: LayerGraph) -> str:
