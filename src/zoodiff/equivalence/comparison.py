@@ -24,6 +24,9 @@ from zoodiff.errors import MeasurementError, WeightsUnavailableError
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
 
+_LARGE = 1_000_000_000
+"""Multiply-accumulates above which only a few inputs are run a second time."""
+_FEW = 3
 Progress = Callable[[str], None]
 
 
@@ -135,7 +138,8 @@ def _case(
     inputs = probes.probes(diff.a.canonical, seed=effort.seed, value_range=effort.value_range)
     larger = probes.other_size(shapes[0])
     other = None if larger is None else inputs[0].resized(larger, effort.seed)
-    questions = Questions(inputs, other)
+    large = max(diff.a.counts.macs, diff.b.counts.macs) > _LARGE
+    questions = Questions(inputs, other, moved=_FEW if large else len(inputs))
     runs: list[Execution] = []
     for entry in sides:
         progress(f"running {entry}")

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _HANDLE = "answer"
 BATCH = 3
 """Images of the batch that is tried beside single ones."""
-_AGAIN = 2
-"""How often the first input is run again, to see whether answers depend on chance."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,8 @@ class Questions:
     probes: tuple[Probe, ...]
     other_size: NDArray[np.float32] | None = None
     """An image of another size, (1, channels, rows, columns)."""
+    moved: int = 0
+    """How many of the probes are run again, moved by one unit in the last place."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Execution:
     outputs: tuple[NDArray[Any], ...]
     """Of each probe."""
     moved: tuple[NDArray[Any], ...]
-    """Of each probe, moved by one unit in the last place."""
+    """Of the first probes, moved by one unit in the last place."""
     repeated: tuple[NDArray[Any], ...]
     """Of the first probe, run again."""
     batch: NDArray[Any] | None = None
@@ -73,9 +73,9 @@ def execute(
     )
     doing = f"running {name}"
     outputs = tuple(_one(worker, p.values, doing) for p in questions.probes)
-    moved = tuple(_one(worker, p.moved(), doing) for p in questions.probes)
+    moved = tuple(_one(worker, p.moved(), doing) for p in questions.probes[: questions.moved])
     first = questions.probes[0].values
-    repeated = tuple(_one(worker, first, doing) for _ in range(_AGAIN))
+    repeated = (_one(worker, first, doing),)
     weights, problem = _weights(worker, entry)
     # What a network may refuse comes last, since a runtime may end over it.
     stacked = np.concatenate([p.values for p in questions.probes[:BATCH]])

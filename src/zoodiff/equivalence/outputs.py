@@ -92,12 +92,25 @@ def measure(case: Case) -> Outputs:
         apart = deviation(first, second, scale)
         measured.append((name, apart))
         rounding.append(
-            least_rounding(first, scale)
-            + sum(finite(deviation(run.outputs[k], run.moved[k], scale)) for run in (a, b))
+            least_rounding(first, scale) + sum(_moved_by_one_unit(run, k, scale) for run in (a, b))
         )
         if classes and first.size == second.size:
             best += int(np.argmax(first) != np.argmax(second))
     return Outputs(pooled(measured, rounding), best, classes, blind)
+
+
+def _moved_by_one_unit(run: Execution, k: int, scale: float) -> float:
+    """How far inputs that differ by one unit move a network; for some, what the others showed."""
+    if k < len(run.moved):
+        return finite(deviation(run.outputs[k], run.moved[k], scale))
+    return float(
+        np.median(
+            [
+                finite(deviation(before, after, spread(before)))
+                for before, after in zip(run.outputs, run.moved, strict=False)
+            ]
+        )
+    )
 
 
 def hold_against_double(case: Case, outputs: Outputs) -> None:
@@ -134,7 +147,7 @@ def _hold(case: Case, outputs: Outputs, chosen: Sequence[int], double: Interpret
             strict=True,
         ):
             apart = deviation(run.outputs[k], given[0], scale)
-            moved = finite(deviation(run.outputs[k], run.moved[k], scale))
+            moved = _moved_by_one_unit(run, k, scale)
             limit = _COARSE if precision(side) != "float32" else max(_TRUSTED, _AMPLIFIED * moved)
             if not apart <= limit and np.isfinite(run.outputs[k]).all():
                 misread.setdefault(side.name, []).append(apart)
