@@ -135,7 +135,8 @@ class _Decision:
         kinds = {r.kind for r in self._case.relations}
         rounded = apart and bool(kinds & PRECISION) and self._harmless(PRECISION)
         codes = tuple(dict.fromkeys(f.code for f in matter))
-        if (rounded or (self._precision and not apart)) and set(codes) <= precise:
+        alike = bool(self._precision) and (not apart or outputs.explained)
+        if (rounded or alike) and set(codes) <= precise:
             said = [f"{f.left} | {f.right}" for f in self._precision[:1]]
             said += [r.sentence for r in self._case.relations if r.kind in PRECISION][:1]
             sentence = "; ".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from zoodiff.api import MARGIN
+from zoodiff.api import MARGIN, shortened
 from zoodiff.cli.render.console import billions, print_line
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def _cause(report: DiffReport, finding: Finding) -> str:
     text = f"{finding.code} {finding.name}, {sentence(finding)}"
     undone = report.answer.evidence.outputs.undone
     last = finding is _responsible(report)[-1]
-    return f"{text}; undone, outputs agree to {undone:.0e}" if last and _agrees(report) else text
+    tried = last and finding.effect != "precision" and _agrees(report)
+    return f"{text}; undone, outputs agree to {undone:.0e}" if tried else text
 
 
 def _agrees(report: DiffReport) -> bool:
@@ -131,7 +132,7 @@ def _weights(report: DiffReport) -> str:
 
 
 def _layer(layer: LayerWeights) -> str:
-    name = _short(layer.a or layer.b)
+    name = shortened(layer.a or layer.b)
     if not (layer.a and layer.b):
         return f"{name} in one network only"
     if layer.difference is None:
@@ -189,7 +190,7 @@ def sentence(finding: Finding) -> str:
 
 
 def _where(finding: Finding) -> str:
-    names = tuple(map(_short, finding.places_a or finding.places_b))
+    names = tuple(map(shortened, finding.places_a or finding.places_b))
     if finding.noun == "blocks":
         names = tuple(dict.fromkeys(_common(e, finding) for e in range(finding.count)))
     if finding.noun in {"places", "layers", "inputs", "heads"} or not names:
@@ -204,14 +205,6 @@ def _where(finding: Finding) -> str:
         if len(names) > 3
         else (f"{finding.count} {noun} ({', '.join(names)})")
     )
-
-
-def _short(name: str) -> str:
-    """Converters join names of what they merged; the end tells where it is."""
-    return name if len(name) <= _WIDEST else f"...{name[-_WIDEST:]}"
-
-
-_WIDEST = 60
 
 
 def _common(index: int, finding: Finding) -> str:
