@@ -72,6 +72,38 @@ def test_what_is_not_affine_ends_the_head() -> None:
     assert found.steps == ()
 
 
+COLOURS = Parameter("matrix", (3, 3, 1, 1), role="weight", layout="OIHW")
+SINGLE = {"kernel_shape": [1, 1], "strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ("Pow", {"value": 0.4545}, ()),
+        ("Clip", {"min": 0.0, "max": 1.0}, ()),
+        ("Div", {"value": 1.0, "constant_first": True}, ()),
+        ("Conv", {**SINGLE, "group": 1, "out_channels": 3, "bias": False}, (COLOURS,)),
+    ],
+    ids=["gamma", "clip", "reciprocal", "colour matrix"],
+)
+@pytest.mark.parametrize("behind", [(), (("Sub", {"value": 0.5}, ()),)], ids=["last", "within"])
+def test_a_stage_that_is_no_affine_step_is_not_read_in_part(step, behind) -> None:
+    graph = chain(("Mul", {"value": 1 / 255}, ()), ("Sub", {"value": 0.5}, ()), step, *behind)
+    found = read_input_stage(graph)
+    assert found is not None
+    assert (found.scale, found.offset, found.steps) == ((1.0,) * 3, (0.0,) * 3, ())
+    assert set(found.unread) == {"Mul_0", "Sub_1", f"{step[0]}_2"} | {"Sub_3" for _ in behind}
+    assert fed_alike(RAW, found, outside(TORCH)) is None
+
+
+def test_a_layer_of_the_network_is_no_step_of_the_stage() -> None:
+    wide = Parameter("weight", (16, 3, 1, 1), role="weight", layout="OIHW")
+    layer = ("Conv", {**SINGLE, "group": 1, "out_channels": 16, "bias": False}, (wide,))
+    found = read_input_stage(chain(("Mul", {"value": 1 / 255}, ()), layer))
+    assert found is not None
+    assert (found.steps, found.unread) == (("Mul_0",), ())
+
+
 @pytest.mark.parametrize("spec", [TORCH, RAW, replace(TORCH, value_range=(-1.0, 1.0))])
 def test_outside_says_what_the_numbers_become(spec: Preprocessing) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (1, 4, 5, 3)).astype(np.uint8)

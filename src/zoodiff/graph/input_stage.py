@@ -22,8 +22,8 @@ class InputStage:
     steps: tuple[str, ...] = ()
     """Names, as the source has them, of the steps that do something."""
     unread: tuple[str, ...] = ()
-    """Steps whose stored values are not known; everything from the first of them on is not in
-    ``scale`` and ``offset``."""
+    """Steps whose stored values are not known, or of which one is more than a scale, a shift or an
+    order; everything from the first of them on is not in ``scale`` and ``offset``."""
 
 
 def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> InputStage | None:
@@ -39,7 +39,14 @@ def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> 
         return None
     scale, offset, order = [1.0] * channels, [0.0] * channels, list(range(channels))
     steps: list[str] = []
-    for node in _chain(graph):
+    chain = _chain(graph)
+    beyond = _beyond_affine(graph, chain, channels)
+    if beyond is not None:
+        # A part of what is done to pixels is not what is done: it is read as a whole or not at all.
+        done = [n.name for n in chain if n.op in _AFFINE or _permutation(n, channels) is not None]
+        whole = (1.0,) * channels, (0.0,) * channels, tuple(range(channels))
+        return InputStage(*whole, (), tuple(dict.fromkeys((*done, beyond))))
+    for node in chain:
         if node.op in _TRIVIAL:
             continue
         permuted = _permutation(node, channels)
@@ -58,6 +65,34 @@ def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> 
         offset = [a * b + c for a, b, c in zip(offset, *found, strict=True)]
         steps.append(node.name)
     return InputStage(tuple(scale), tuple(offset), tuple(order), tuple(steps))
+
+
+def _beyond_affine(graph: Graph, chain: Sequence[Node], channels: int) -> str | None:
+    """The name of a step that does more to pixels than scale, shift and order them; else None."""
+    last = graph.inputs[0].name
+    for node in chain:
+        known = node.op in _TRIVIAL or (node.op in _AFFINE and not _inverts(node))
+        if not known and _permutation(node, channels) is None:
+            return node.name if _of_pixels(node, channels) else None
+        last = node.outputs[0]
+    readers = [node for node in graph.nodes if last in node.inputs]
+    if readers and all(_of_pixels(node, channels) or node.op in _AFFINE for node in readers):
+        return readers[0].name
+    return None
+
+
+def _of_pixels(node: Node, channels: int) -> bool:
+    """Whether a node computes single pixels from single pixels, and is no affine step."""
+    if node.op == "Conv":
+        a = node.attributes
+        kernel = a.get("kernel_shape")
+        single = isinstance(kernel, list) and set(kernel) == {1} and a.get("group", 1) == 1
+        return single and channels > 1 and a.get("out_channels") == channels
+    return node.op in _CURVES or _inverts(node)
+
+
+def _inverts(node: Node) -> bool:
+    return node.op == "Div" and bool(node.attributes.get("constant_first"))
 
 
 def head_nodes(graph: Graph) -> tuple[Node, ...]:
@@ -88,6 +123,11 @@ def _a_channel(node: Node, channels: int) -> bool:
 
 
 _AFFINE = frozenset({"Add", "Sub", "Mul", "Div", "BatchNormalization"})
+_CURVES = frozenset(
+    {"Abs", "Ceil", "Clip", "Cos", "Exp", "Floor", "Log", "Max", "Min", "Pow", "Reciprocal"}
+    | {"Round", "Sigmoid", "Sin", "Sqrt", "Tanh"}
+)
+"""Functions of single elements that are no affine step."""
 
 
 def _chain(graph: Graph) -> list[Node]:
