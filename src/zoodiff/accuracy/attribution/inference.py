@@ -37,6 +37,8 @@ _COARSE = 0.5
 """Share of the classes that may be answered alike, with the least probability."""
 _SHARES = (1.0, 0.875, 0.78, 0.7)
 """Parts of the short side that the crops keep on which interpolations are compared."""
+_LEAST_POINTS = 0.05
+"""Top-1 points below which no gain is named; the answers may still be clearly surer."""
 _ROUNDS = 5
 _HIDING = ("normalisation", "channel order")
 _SURE = 0.35
@@ -90,7 +92,8 @@ def sentences(found: Inference) -> list[tuple[str, str]]:
     """Code and words of each change that the answers ask for."""
     lines = []
     for one in found.suggestions:
-        gain = "" if one.points is None else f" gives {one.points:+.1f} points"
+        gained = one.points is not None and one.points >= _LEAST_POINTS
+        gain = f" gives {one.points:+.1f} points" if gained else ""
         if one.factor == "labels":
             words = f"{one.fits}{gain and f'; reading them so{gain}'}"
         else:
