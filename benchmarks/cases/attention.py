@@ -220,7 +220,7 @@ def order_of_patch_merging_undone(net: Drawing, second: bool) -> None:
     thread="huggingface/pytorch-image-models PR #2285",
     reports=("N038",),
     same=False,
-    cause=("pad", "ARC107", "ARC190"),
+    cause=("ARC107", "ARC190", "padding"),
     places=("pad",),
     note="at 15 x 16; at even sizes both are the same",
 )
@@ -237,7 +237,7 @@ def padding_of_the_other_side(net: Drawing, second: bool) -> None:
     "norm in front of a block or behind it",
     thread="own",
     same=False,
-    cause=("norm",),
+    cause=("ARC162", "ARC190", "placement"),
 )
 def place_of_the_norm(net: Drawing, second: bool) -> None:
     x = net.image("N", TOKENS, WIDTH)

@@ -42,7 +42,7 @@ def normalised_inside(net: Drawing, second: bool) -> None:
     thread="pytorch/vision#101",
     reports=("Z016",),
     same=False,
-    cause=("axis", "batch", "shape", "ARC150", "ARC152", "preprocessing"),
+    cause=("axis", "along the batch", "ARC150", "ARC152"),
     places=("scale",),
 )
 def channels_taken_from_the_batch(net: Drawing, second: bool) -> None:
@@ -203,7 +203,7 @@ def channels_reversed_twice(net: Drawing, second: bool) -> None:
     thread="fchollet/deep-learning-models#41",
     reports=("Z057",),
     same=False,
-    cause=("mean", "order", "ARC150", "ARC152", "PRE101", "PRE102"),
+    cause=("ARC150", "ARC152", "PRE101", "PRE102", "channel order"),
 )
 def means_of_the_other_channel(net: Drawing, second: bool) -> None:
     x = net.image()
@@ -220,7 +220,7 @@ def means_of_the_other_channel(net: Drawing, second: bool) -> None:
     thread="wang-xinyu/tensorrtx#100",
     reports=("Z106",),
     same=False,
-    cause=("integer", "cast", "ARC150", "ARC190", "preprocessing"),
+    cause=("integer", "cast", "ARC150", "ARC190"),
 )
 def divided_as_integers(net: Drawing, second: bool) -> None:
     x = net.image("N", 3, 16, 16, kind="uint8")

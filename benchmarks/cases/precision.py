@@ -183,7 +183,7 @@ def signed_or_unsigned(net: Drawing, second: bool) -> None:
     thread="tensorflow/tflite-micro#396",
     reports=("N042",),
     same=False,
-    cause=("scale", "differ", "factor"),
+    cause=("weights differ", "factor", "ARC171"),
     places=("conv2",),
 )
 def scale_of_eight_bits(net: Drawing, second: bool) -> None:

@@ -36,7 +36,8 @@ class Case:
     build: Builder
     module: str
     runtime: str = "native"
-    """"reference": run by ONNX's reference evaluator, where runtimes hide the difference."""
+    """"reference": run by ONNX's reference evaluator, where runtimes hide the difference;
+    "recipe": networks with the preprocessing in the TOML beside them, on photographs."""
     needs: tuple[str, ...] = ()
     """Packages that building or running it takes, beyond onnx and onnxruntime."""
     note: str = ""
@@ -56,6 +57,7 @@ SUBJECTS = (
     "weights",
     "precision",
     "exports",
+    "recipes",
 )
 
 

@@ -194,7 +194,7 @@ def squashed_or_cropped(net: Drawing, second: bool) -> None:
     thread="mlcommons/training#48",
     reports=("Z005", "Z011", "Z014"),
     same=False,
-    cause=("resize", "18", "size"),
+    cause=("ARC180", "resize"),
     places=("resize",),
     opset=18,
 )
@@ -212,7 +212,7 @@ def short_side_before_the_crop(net: Drawing, second: bool) -> None:
     thread="facebookresearch/dinov2 PR #378",
     reports=("N028",),
     same=False,
-    cause=("ARC180", "resize", "scale", "position"),
+    cause=("ARC180", "resize", "position embedding"),
     places=("resize",),
     opset=18,
 )

@@ -45,6 +45,8 @@ def truth(a: Path, b: Path, *, runtime: str = "native", draws: int = 4) -> Truth
 
     Side B gets the inputs in its own layout where it has the channels last.
     """
+    if runtime == "recipe":
+        return _verdict(_with_recipes(a, b, draws))
     (run_a, takes_a), (run_b, takes_b) = (_open(path, runtime) for path in (a, b))
     worst = 0.0
     for seed in range(draws):
@@ -52,8 +54,21 @@ def truth(a: Path, b: Path, *, runtime: str = "native", draws: int = 4) -> Truth
         worst = max(worst, _deviation(run_a(inputs), run_b(_laid_out(inputs, takes_b))))
         if seed == 0 and runtime != "reference":  # random networks differ from themselves
             worst = max(worst, _deviation(run_b(_laid_out(inputs, takes_b)), run_a(inputs)))
-    same = True if worst < SAME else False if worst > DIFFERENT else None
-    return Truth(same, worst)
+    return _verdict(worst)
+
+
+def _verdict(deviation: float) -> Truth:
+    same = True if deviation < SAME else False if deviation > DIFFERENT else None
+    return Truth(same, deviation)
+
+
+def _with_recipes(a: Path, b: Path, draws: int) -> float:
+    """Feed both networks photographs, each prepared by the recipe beside its network."""
+    from benchmarks.cases.photographs import photograph, prepared
+
+    (run_a, _), (run_b, _) = _with_onnxruntime(a), _with_onnxruntime(b)
+    images = [photograph(seed) for seed in range(draws)]
+    return max(_deviation(run_a(prepared(image, a)), run_b(prepared(image, b))) for image in images)
 
 
 def _inputs(takes: Signature, seed: int) -> Array:

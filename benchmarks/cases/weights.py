@@ -37,7 +37,7 @@ def _change(net: Drawing, name: str, value: Array) -> None:
     thread="tensorflow/tensorflow#33459",
     reports=("Z033",),
     same=False,
-    cause=("exchanged", "swapped", "differ"),
+    cause=("exchanged", "swapped", "weights differ"),
     places=("layer1.conv", "layer2.conv"),
 )
 def layers_exchanged(net: Drawing, second: bool) -> None:
@@ -58,7 +58,7 @@ def _anew(net: Drawing, names: list[str]) -> None:
     thread="tensorflow/models#8529",
     reports=("Z032",),
     same=False,
-    cause=("differ",),
+    cause=("weights differ",),
     places=("stem.conv", "layer1.conv", "layer2.conv", "fc"),
 )
 def checkpoint_not_restored(net: Drawing, second: bool) -> None:
@@ -72,7 +72,7 @@ def checkpoint_not_restored(net: Drawing, second: bool) -> None:
     thread="keras-team/keras#9674",
     reports=("Z030",),
     same=False,
-    cause=("differ",),
+    cause=("weights differ",),
     places=("fc",),
 )
 def another_classifier(net: Drawing, second: bool) -> None:
@@ -86,7 +86,7 @@ def another_classifier(net: Drawing, second: bool) -> None:
     thread="pytorch/vision#5015",
     reports=("Z098",),
     same=False,
-    cause=("differ",),
+    cause=("weights differ",),
     places=("stem.conv", "layer1.conv", "layer2.conv", "fc"),
 )
 def newer_checkpoint(net: Drawing, second: bool) -> None:
@@ -102,7 +102,7 @@ def newer_checkpoint(net: Drawing, second: bool) -> None:
     thread="keras-team/keras-hub#1983",
     reports=("Z080",),
     same=False,
-    cause=("differ",),
+    cause=("weights differ",),
     places=("layer2.conv",),
 )
 def one_layer_wrong(net: Drawing, second: bool) -> None:

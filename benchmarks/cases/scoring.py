@@ -1,0 +1,54 @@
+"""Holds the answer of a program against what a case says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.cases.registry import Case
+
+
+@dataclass(frozen=True)
+class ProgramAnswer:
+    """What a program said of two files."""
+
+    same: bool | None
+    """Whether both compute the same; ``None`` where it does not decide or could not read them."""
+    said: str = ""
+    """Everything that it said of causes: codes, names, values."""
+    places: tuple[str, ...] = ()
+    """Layers that it named."""
+    unread: str = ""
+    """Why it could not compare the files; empty where it could."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How right an answer is; ``place`` is ``None`` where the case names no place."""
+
+    answer: bool
+    cause: bool
+    place: bool | None
+
+    @property
+    def exact(self) -> bool:
+        """Whether answer, cause and place are right."""
+        return self.answer and self.cause and self.place is not False
+
+
+def score(case: Case, answer: ProgramAnswer) -> Score:
+    """Score an answer by the same rules for every program.
+
+    The answer must equal the truth, and "not decided" is not right. Of the expected codes and
+    words one must be said; where nothing is to be said, "the same" is enough. All expected layers
+    must be named.
+    """
+    right = answer.same == case.same
+    said = answer.said.lower()
+    cause = any(word.lower() in said for word in case.cause) if case.cause else right
+    place = all(_is_named(name, answer.places) for name in case.places) if case.places else None
+    return Score(right, cause, place)
+
+
+def _is_named(layer: str, places: tuple[str, ...]) -> bool:
+    """Whether a layer is among the places, which may name a part of it (``conv1.weight``)."""
+    return any(place == layer or place.startswith((f"{layer}.", f"{layer}/")) for place in places)
