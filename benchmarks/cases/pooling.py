@@ -81,7 +81,7 @@ def zeros_before_a_max_pool(net: Drawing, second: bool) -> None:
     thread="onnx/onnx-mlir PR #20",
     same=False,
     cause=("ARC133", "padding"),
-    places=("pool",),
+    places=("pad|pool",),
 )
 def zeros_that_win_a_max_pool(net: Drawing, second: bool) -> None:
     _zero_padded(net, second, positive=False)

@@ -118,7 +118,7 @@ def _of_recipes(reply: dict[str, Any]) -> ProgramAnswer:
 def _ask_polygraphy(folder: Path, _: Case, a: Path, b: Path) -> ProgramAnswer:
     with tempfile.TemporaryDirectory() as kept:
         inputs, outputs = Path(kept, "inputs.json"), Path(kept, "outputs.json")
-        command = [folder / "bin" / "polygraphy", "run"]
+        command = (folder / "bin" / "polygraphy", "run")
         first = _run(*command, a, "--onnxrt", "--save-inputs", inputs, "--save-outputs", outputs)
         if first.returncode:
             return ProgramAnswer(None, unread=_last_line(first.stdout + first.stderr))
@@ -146,7 +146,7 @@ def _ask_diffonnx(folder: Path, _: Case, a: Path, b: Path) -> ProgramAnswer:
 
 
 def _ask_onnxdiffer(folder: Path, _: Case, a: Path, b: Path) -> ProgramAnswer:
-    files = ["--onnx_a", a, "--onnx_b", b, "--struct", "1", "--ort", "1"]
+    files = ("--onnx_a", a, "--onnx_b", b, "--struct", "1", "--ort", "1")
     done = _run(folder / "bin" / "onnxdiff", *files)
     verdict = re.search(r"verify complete:\s*(True|False)", done.stdout)
     if verdict is None:
@@ -220,7 +220,7 @@ def environment(program: Program, cache: Path) -> Path:
         return folder
     base = getattr(sys, "_base_executable", sys.executable)
     subprocess.run([base, "-m", "venv", "--clear", folder], check=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    pip = (str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check")
     subprocess.run([*pip, "install", *program.packages], check=True)
     (folder / "installed").touch()
     return folder

@@ -50,5 +50,10 @@ def score(case: Case, answer: ProgramAnswer) -> Score:
 
 
 def _is_named(layer: str, places: tuple[str, ...]) -> bool:
-    """Whether a layer is among the places, which may name a part of it (``conv1.weight``)."""
-    return any(place == layer or place.startswith((f"{layer}.", f"{layer}/")) for place in places)
+    """Whether a layer is among the places, which may name a part of it (``conv1.weight``).
+
+    ``pad|pool`` stands for either of two layers.
+    """
+    names = layer.split("|")
+    parts = tuple(f"{name}{separator}" for name in names for separator in "./")
+    return any(place in names or place.startswith(parts) for place in places)
