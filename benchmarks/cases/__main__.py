@@ -102,7 +102,8 @@ def _asked(
         record = folder / case.name / f"{program.name}.json"
         if record.is_file() and program.name not in options.again:
             raw = json.loads(record.read_text())
-            return ProgramAnswer(**{**raw, "places": tuple(raw["places"])})
+            lists = {key: tuple(raw.get(key, ())) for key in ("places", "because")}
+            return ProgramAnswer(**{**raw, **lists})
         a, b, _ = built[case.name]
         try:
             answer = program.ask(own, case, a, b)

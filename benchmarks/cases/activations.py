@@ -174,3 +174,60 @@ def relu6_for_relu(net: Drawing, second: bool) -> None:
     else:
         x = net.relu(x, "act")
     net.classify(net.conv(x, (8, 8), "conv2"), 8)
+
+
+@drawn(
+    "swish or its piecewise approximation (hard swish)",
+    thread="own",
+    same=False,
+    cause=("ARC130",),
+    places=("act",),
+)
+def hard_swish_for_swish(net: Drawing, second: bool) -> None:
+    x = net.conv(net.image(), (3, 8), "conv1")
+    if second:
+        x = net.op("HardSwish", x, name="act")
+    else:
+        x = net.op("Mul", x, net.op("Sigmoid", x, name="act.gate"), name="act")
+    net.classify(net.conv(x, (8, 8), "conv2"), 8)
+
+
+@drawn(
+    "ELU with alpha 1 or 0.5",
+    thread="own",
+    same=False,
+    cause=("ARC130",),
+    places=("act",),
+)
+def alpha_of_elu(net: Drawing, second: bool) -> None:
+    _between(net, lambda x: str(net.op("Elu", x, name="act", alpha=0.5 if second else 1.0)))
+
+
+@drawn(
+    "the gate is the first half of a gated unit, or the second",
+    thread="own",
+    same=False,
+    cause=("gate", "halves", "order", "ARC162", "ARC180"),
+)
+def half_of_a_gate(net: Drawing, second: bool) -> None:
+    x = net.matmul(net.image("N", 8, 16), (16, 32), "fc1")
+    one, two = net.op("Split", x, net.integers(16, 16), name="split", count=2, axis=-1)
+    gate, value = (one, two) if second else (two, one)
+    x = net.op("Mul", value, net.op("Sigmoid", gate, name="gate"), name="act")
+    net.output(net.matmul(x, (16, 16), "fc2"))
+
+
+@drawn(
+    "ReLU in front of the addition of a block, or behind it",
+    thread="own",
+    same=False,
+    cause=("ARC130", "ARC190", "ARC162", "placement"),
+)
+def relu_before_the_addition(net: Drawing, second: bool) -> None:
+    x = net.block(net.image(), (3, 8), "layer1")
+    y = net.norm(net.conv(x, (8, 8), "conv2", bias=False), 8, "bn2")
+    if second:
+        y = net.op("Add", net.relu(y, "relu2"), x, name="add")
+    else:
+        y = net.relu(net.op("Add", y, x, name="add"), "relu2")
+    net.classify(net.block(y, (8, 8), "layer3"), 8)

@@ -221,7 +221,7 @@ def order_of_patch_merging_undone(net: Drawing, second: bool) -> None:
     reports=("N038",),
     same=False,
     cause=("ARC107", "ARC190", "padding"),
-    places=("pad",),
+    places=("pad|merge",),
     note="at 15 x 16; at even sizes both are the same",
 )
 def padding_of_the_other_side(net: Drawing, second: bool) -> None:
@@ -246,3 +246,86 @@ def place_of_the_norm(net: Drawing, second: bool) -> None:
     else:
         x = net.op("Add", x, _attention(net, net.layer_norm(x, WIDTH, "ln1")), name="add1")
     net.output(net.matmul(x, (WIDTH, 10), "head"))
+
+
+def _masked(net: Drawing, *, mask: bool = False, bias: bool = False, scale: bool = False) -> None:
+    """Draw attention of one head whose scores or result take what is asked for."""
+    x = net.image("N", TOKENS, WIDTH)
+    q, k, v = (net.matmul(x, (WIDTH, WIDTH), name) for name in ("query", "key", "value"))
+    scores = net.op("MatMul", q, net.op("Transpose", k, perm=[0, 2, 1]), name="scores")
+    scores = net.op("Mul", scores, net.constant(WIDTH**-0.5), name="scale")
+    if mask:
+        future = np.triu(np.full((TOKENS, TOKENS), -1e4), 1)
+        scores = net.op("Add", scores, net.constant(future), name="mask")
+    if bias:
+        scores = net.op("Add", scores, net.weight("bias", TOKENS, TOKENS, scale=1.0), name="bias")
+    y = net.op("MatMul", net.op("Softmax", scores, name="softmax", axis=-1), v, name="mix")
+    y = net.matmul(y, (WIDTH, WIDTH), "proj")
+    if scale:
+        y = net.op("Mul", y, net.weight("gamma", WIDTH, scale=0.5), name="layer_scale")
+    x = net.op("ReduceMean", net.op("Add", x, y, name="add1"), name="tokens", axes=[1], keepdims=0)
+    net.output(net.linear(x, (WIDTH, 10), "head"))
+
+
+@drawn(
+    "causal mask or none",
+    thread="own",
+    same=False,
+    cause=("mask", "ARC190", "ARC111"),
+    places=("mask",),
+)
+def causal_mask(net: Drawing, second: bool) -> None:
+    _masked(net, mask=second)
+
+
+@drawn(
+    "relative position bias or none",
+    thread="own",
+    same=False,
+    cause=("position bias", "ARC190", "ARC111"),
+    places=("bias",),
+)
+def relative_position_bias(net: Drawing, second: bool) -> None:
+    _masked(net, bias=second)
+
+
+@drawn(
+    "layer scale behind attention or none",
+    thread="own",
+    same=False,
+    cause=("layer scale", "ARC113", "ARC190"),
+    places=("layer_scale",),
+)
+def layer_scale(net: Drawing, second: bool) -> None:
+    _masked(net, scale=second)
+
+
+@drawn(
+    "layer scale folded into the projection in front",
+    thread="own",
+    same=True,
+    cause=("layer scale", "ARC113", "fold"),
+)
+def layer_scale_folded(net: Drawing, second: bool) -> None:
+    _masked(net, scale=not second)
+    if second:
+        plain = Drawing()
+        gamma = plain.constants[plain.weight("gamma", WIDTH, scale=0.5)]
+        for name in ("proj.weight", "proj.bias"):
+            net.constants[name] = net.constants[name] * gamma
+
+
+@drawn(
+    "no bias of the query, key and value layers",
+    thread="own",
+    same=False,
+    cause=("ARC111",),
+    places=("qkv",),
+)
+def bias_of_fused_weights(net: Drawing, second: bool) -> None:
+    _block(net)
+    if second:
+        (add,) = [node for node in net.nodes if node.name == "qkv.add"]
+        (split,) = [node for node in net.nodes if node.name == "split_heads"]
+        split.input[0] = add.input[0]
+        net.nodes.remove(add)

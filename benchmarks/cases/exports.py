@@ -247,6 +247,7 @@ def _two_precisions(folder: Path, *optimisations: str, half: bool = False) -> tu
     same=False,
     cause=("precision", "half", "float16", "round"),
     needs=KERAS,
+    relation="same network, other precision",
 )
 def tflite_in_half_precision(folder: Path) -> tuple[Path, Path]:
     return _two_precisions(folder, "half", half=True)
@@ -259,6 +260,7 @@ def tflite_in_half_precision(folder: Path) -> tuple[Path, Path]:
     same=False,
     cause=("ARC171", "int8", "quantis", "precision"),
     needs=KERAS,
+    relation="same network, other precision",
 )
 def tflite_in_eight_bits(folder: Path) -> tuple[Path, Path]:
     return _two_precisions(folder, "int8")
@@ -271,6 +273,7 @@ def tflite_in_eight_bits(folder: Path) -> tuple[Path, Path]:
     same=False,
     cause=("ARC150",),
     needs=KERAS,
+    relation="same network, preprocessing inside one",
 )
 def keras_with_rescaling(folder: Path) -> tuple[Path, Path]:
     a, b = folder / "a.keras", folder / "b.keras"

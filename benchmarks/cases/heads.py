@@ -123,7 +123,7 @@ def softmax_inside(net: Drawing, second: bool) -> None:
     "softmax over all axes behind the given one (below opset 13), or over that axis",
     thread="apache/tvm#20183",
     same=False,
-    cause=("softmax",),
+    cause=("softmax", "flattened"),
     places=("softmax",),
     opset=11,
 )
@@ -217,3 +217,29 @@ def _flattened(net: Drawing, *, turned: bool, permuted: bool) -> None:
     if permuted:
         held = net.constants["fc.weight"].reshape(10, 8, 4, 4).transpose(0, 2, 3, 1)
         net.constants["fc.weight"] = np.ascontiguousarray(held.reshape(10, 128))
+
+
+@drawn(
+    "sigmoid or softmax over the scores",
+    thread="own",
+    same=False,
+    cause=("ARC140", "ARC130", "sigmoid"),
+    places=("end",),
+)
+def sigmoid_for_softmax(net: Drawing, second: bool) -> None:
+    x = net.linear(_features(net), (8, 10), "fc")
+    net.output(
+        net.op("Sigmoid", x, name="end") if second else net.op("Softmax", x, name="end", axis=1)
+    )
+
+
+@drawn(
+    "scores divided by a temperature",
+    thread="own",
+    same=False,
+    cause=("ARC140", "ARC113", "ARC190", "temperature", "scale"),
+    places=("temperature",),
+)
+def temperature(net: Drawing, second: bool) -> None:
+    x = net.linear(_features(net), (8, 10), "fc")
+    net.output(net.op("Div", x, net.constant(0.07), name="temperature") if second else x)

@@ -31,6 +31,7 @@ def _imagenet(net: Drawing, x: str) -> str:
     same=False,
     cause=("ARC150",),
     note='the answer is "the same network, preprocessing inside one"',
+    relation="same network, preprocessing inside one",
 )
 def normalised_inside(net: Drawing, second: bool) -> None:
     x = net.image()
@@ -57,6 +58,7 @@ def channels_taken_from_the_batch(net: Drawing, second: bool) -> None:
     reports=("Z021", "Z022", "N048"),
     same=False,
     cause=("ARC150",),
+    relation="same network, preprocessing inside one",
 )
 def scaled_inside(net: Drawing, second: bool) -> None:
     x = net.image()
@@ -263,3 +265,44 @@ def scale_folded_into_the_first_layer(net: Drawing, second: bool) -> None:
         x = net.op("Mul", x, net.constant(0.25), name="rescale")
     x = net.relu(net.conv(x, (3, 8), "conv1", weight=kernels))
     net.classify(net.block(x, (8, 8), "layer2"), 8)
+
+
+@drawn(
+    "a gamma curve in front of the normalisation",
+    thread="own",
+    same=False,
+    cause=("gamma", "power", "Pow", "ARC150", "ARC190"),
+    places=("gamma",),
+)
+def gamma_curve(net: Drawing, second: bool) -> None:
+    x = net.op("Abs", net.image(), name="positive")
+    if second:
+        x = net.op("Pow", x, net.constant(2.2), name="gamma")
+    _body(net, _imagenet(net, x))
+
+
+@drawn(
+    "colours mixed by a matrix inside one network (YUV, grey)",
+    thread="own",
+    same=False,
+    cause=("matrix", "colour", "ARC190", "ARC150"),
+    places=("mix",),
+)
+def colours_mixed(net: Drawing, second: bool) -> None:
+    x = net.image()
+    if second:
+        matrix = [[0.299, 0.587, 0.114], [-0.147, -0.289, 0.436], [0.615, -0.515, -0.1]]
+        x = net.conv(x, (3, 3), "mix", 1, bias=False, weight=np.reshape(matrix, (3, 3, 1, 1)))
+    _body(net, x)
+
+
+@drawn(
+    "pixels rounded inside one network",
+    thread="own",
+    same=False,
+    cause=("round", "ARC150", "ARC190"),
+    places=("round",),
+)
+def pixels_rounded(net: Drawing, second: bool) -> None:
+    x = net.image()
+    _body(net, net.op("Round", x, name="round") if second else x)

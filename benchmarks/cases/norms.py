@@ -239,3 +239,72 @@ def scales_of_one(net: Drawing, second: bool) -> None:
     if second:
         x = net.op("Mul", x, net.constant(np.ones((8, 1, 1))), name="one")
     net.classify(net.relu(x), 8)
+
+
+@drawn(
+    "epsilon inside the root or outside",
+    thread="own",
+    same=False,
+    cause=("ARC120", "epsilon"),
+)
+def epsilon_outside_the_root(net: Drawing, second: bool) -> None:
+    x = net.op("Mul", net.image("N", 8, 16), net.constant(1e-2), name="small")
+    centred = net.op("Sub", x, net.op("ReduceMean", x, axes=[-1], name="mean"), name="centre")
+    variance = net.op("ReduceMean", net.op("Mul", centred, centred), axes=[-1], name="variance")
+    epsilon = net.constant(1e-5)
+    if second:
+        root = net.op("Add", net.op("Sqrt", variance, name="root"), epsilon, name="ln.epsilon")
+    else:
+        root = net.op("Sqrt", net.op("Add", variance, epsilon, name="ln.epsilon"), name="root")
+    x = net.op("Div", centred, root, name="ln")
+    net.output(net.matmul(x, (16, 16), "fc"))
+
+
+@drawn(
+    "layer norm over channels, or over channels and pixels",
+    thread="own",
+    same=False,
+    cause=("ARC122",),
+    places=("ln",),
+)
+def axes_of_layer_norm(net: Drawing, second: bool) -> None:
+    x = net.block(net.image(1, 3, 8, 8), (3, 8), "layer1")
+    x = net.op("Transpose", x, perm=[0, 2, 3, 1], name="turn")
+    shape = (8, 8, 8) if second else (8,)
+    scale, shift = net.constant(np.ones(shape)), net.constant(np.zeros(shape))
+    axis = 1 if second else -1
+    x = net.op("LayerNormalization", x, scale, shift, name="ln", axis=axis, epsilon=1e-6)
+    net.classify(net.op("Transpose", x, perm=[0, 3, 1, 2], name="turn_back"), 8)
+
+
+@drawn(
+    "group norm of four groups or of two",
+    thread="own",
+    same=False,
+    cause=("ARC122", "groups"),
+    places=("gn",),
+)
+def number_of_groups(net: Drawing, second: bool) -> None:
+    groups = 2 if second else 4
+    x = net.conv(net.image(1, 3, 8, 8), (3, 8), "conv1")
+    x = net.op("Reshape", x, net.integers(1, groups, -1))
+    ones, zeros = net.constant(np.ones(groups)), net.constant(np.zeros(groups))
+    x = net.op("InstanceNormalization", x, ones, zeros, name="gn", epsilon=1e-5)
+    x = net.op("Reshape", x, net.integers(1, 8, 8, 8))
+    x = net.op("Mul", x, net.weight("gn.scale", 8, 1, 1, scale=1.0), name="gn.mul")
+    x = net.op("Add", x, net.weight("gn.shift", 8, 1, 1, scale=0.3), name="gn.add")
+    net.classify(net.relu(x), 8)
+
+
+@drawn(
+    "alpha of local response norm divided by its size or not",
+    thread="own",
+    same=False,
+    cause=("ARC124",),
+    places=("lrn",),
+)
+def alpha_of_local_response_norm(net: Drawing, second: bool) -> None:
+    x = net.relu(net.conv(net.image(), (3, 8), "conv1"))
+    alpha = 0.1 if second else 0.5
+    x = net.op("LRN", x, name="lrn", size=5, alpha=alpha, beta=0.75, bias=1.0)
+    net.classify(net.block(x, (8, 8), "layer2"), 8)

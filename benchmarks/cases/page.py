@@ -7,7 +7,7 @@ from collections import Counter
 from benchmarks.cases.not_rebuilt import NOT_REBUILT
 from benchmarks.cases.programs import PROGRAMS
 from benchmarks.cases.registry import Case
-from benchmarks.cases.scoring import ProgramAnswer, Score
+from benchmarks.cases.scoring import ProgramAnswer, Score, beside, vague
 
 Scores = dict[str, dict[str, Score]]
 Answers = dict[str, dict[str, ProgramAnswer]]
@@ -49,7 +49,7 @@ def page(cases: list[Case], scores: Scores, answers: Answers) -> str:
         _RULES,
         "## Where another program is better\n",
         _better(cases, scores, answers),
-        "## What zoodiff gets wrong\n",
+        "## Where zoodiff is not exactly right\n",
         _wrong(cases, scores, answers),
         "## Every case\n",
         _every(cases, scores, answers),
@@ -76,14 +76,18 @@ def _better(cases: list[Case], scores: Scores, answers: Answers) -> str:
 
 
 def _wrong(cases: list[Case], scores: Scores, answers: Answers) -> str:
-    lines = ["| case | truth | zoodiff | cause | place |", "|---|---|---|---|---|"]
+    lines = [
+        "| case | truth | zoodiff | cause | place | relation | also named |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for case in cases:
-        got = scores["zoodiff"][case.name]
-        if not got.exact:
+        got, answer = scores["zoodiff"][case.name], answers["zoodiff"][case.name]
+        more = beside(case, answer)
+        if not got.exact or vague(case, answer) or more:
+            relation = f'"{answer.relation}"' if vague(case, answer) else ""
             lines.append(
-                f"| {case.title} (`{case.name}`) | {_SAID[case.same]} "
-                f"| {_said(answers['zoodiff'][case.name])} | {_cause(case, got)} "
-                f"| {_MARK[got.place]} |"
+                f"| {case.title} (`{case.name}`) | {_SAID[case.same]} | {_said(answer)} "
+                f"| {_cause(case, got)} | {_MARK[got.place]} | {relation} | {', '.join(more)} |"
             )
     return "\n".join(lines) + "\n"
 

@@ -25,6 +25,7 @@ def _body(net: Drawing) -> None:
     same=False,
     cause=ROUNDED,
     note='the answer is "the same network, another precision"',
+    relation="same network, other precision",
 )
 def weights_rounded_to_half(net: Drawing, second: bool) -> None:
     _body(net)
@@ -39,6 +40,7 @@ def weights_rounded_to_half(net: Drawing, second: bool) -> None:
     reports=("N045",),
     same=False,
     cause=ROUNDED,
+    relation="same network, other precision",
 )
 def weights_rounded_to_bfloat16(net: Drawing, second: bool) -> None:
     _body(net)
@@ -55,6 +57,7 @@ def weights_rounded_to_bfloat16(net: Drawing, second: bool) -> None:
     same=False,
     cause=ROUNDED,
     runtime="reference",
+    relation="same network, other precision",
 )
 def half_precision_inside(net: Drawing, second: bool) -> None:
     kind = "float16" if second else "float32"
@@ -118,12 +121,24 @@ def _quantised(folder: Path, **settings: Any) -> tuple[Path, Path]:
 INT8 = ("ARC171", "int8", "quantis", "precision")
 
 
-@case("int8 by QDQ, a scale per tensor", thread="own", same=False, cause=INT8)
+@case(
+    "int8 by QDQ, a scale per tensor",
+    thread="own",
+    same=False,
+    cause=INT8,
+    relation="same network, other precision",
+)
 def int8_qdq(folder: Path) -> tuple[Path, Path]:
     return _quantised(folder)
 
 
-@case("int8 by QDQ, a scale per channel", thread="own", same=False, cause=INT8)
+@case(
+    "int8 by QDQ, a scale per channel",
+    thread="own",
+    same=False,
+    cause=INT8,
+    relation="same network, other precision",
+)
 def int8_qdq_per_channel(folder: Path) -> tuple[Path, Path]:
     return _quantised(folder, per_channel=True)
 
@@ -133,6 +148,7 @@ def int8_qdq_per_channel(folder: Path) -> tuple[Path, Path]:
     thread="own",
     same=False,
     cause=INT8,
+    relation="same network, other precision",
 )
 def int8_qlinear(folder: Path) -> tuple[Path, Path]:
     from onnxruntime.quantization import QuantFormat, QuantType

@@ -78,7 +78,13 @@ def of_answer(reply: dict[str, Any]) -> ProgramAnswer:
     said += [f"weights {held.get('sameness', '')}", *answer.get("domain", {}).get("notes", [])]
     said += [" ".join(str(f[key]) for key in ("code", "name", "left", "right")) for f in findings]
     places = [*_places(findings), *_layers_that_differ(reply.get("weights") or {})]
-    return ProgramAnswer(answer["same_function"], " | ".join(said), tuple(places))
+    return ProgramAnswer(
+        answer["same_function"],
+        " | ".join(said),
+        tuple(places),
+        relation=answer["relation"],
+        because=tuple(answer["because"]),
+    )
 
 
 def of_structure(reply: dict[str, Any]) -> ProgramAnswer:

@@ -40,6 +40,8 @@ class Case:
     "recipe": networks with the preprocessing in the TOML beside them, on photographs."""
     needs: tuple[str, ...] = ()
     """Packages that building or running it takes, beyond onnx and onnxruntime."""
+    relation: str = ""
+    """How zoodiff must name the relation of the two; empty: in any words."""
     note: str = ""
     """What a reader of the table must know."""
 
@@ -51,6 +53,7 @@ SUBJECTS = (
     "activations",
     "norms",
     "resizing",
+    "movements",
     "input_stage",
     "heads",
     "attention",

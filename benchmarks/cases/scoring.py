@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from benchmarks.cases.registry import Case
@@ -19,6 +20,10 @@ class ProgramAnswer:
     """Layers that it named."""
     unread: str = ""
     """Why it could not compare the files; empty where it could."""
+    relation: str = ""
+    """How zoodiff calls the relation of the two."""
+    because: tuple[str, ...] = ()
+    """Codes that zoodiff holds responsible."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,25 @@ def score(case: Case, answer: ProgramAnswer) -> Score:
     cause = any(word.lower() in said for word in case.cause) if case.cause else right
     place = all(_is_named(name, answer.places) for name in case.places) if case.places else None
     return Score(right, cause, place)
+
+
+def vague(case: Case, answer: ProgramAnswer) -> bool:
+    """Whether zoodiff names another relation than the case says; such an answer may be right."""
+    return bool(case.relation and answer.relation and answer.relation != case.relation)
+
+
+def beside(case: Case, answer: ProgramAnswer) -> tuple[str, ...]:
+    """Return the codes that zoodiff holds responsible beside the expected ones.
+
+    Of cases whose cause is a word nothing is known, and none is returned.
+    """
+    expected = {word for word in case.cause if _CODE.fullmatch(word)}
+    if case.cause and not expected:
+        return ()
+    return tuple(code for code in answer.because if _CODE.fullmatch(code) and code not in expected)
+
+
+_CODE = re.compile(r"[A-Z]{3}\d+")
 
 
 def _is_named(layer: str, places: tuple[str, ...]) -> bool:
