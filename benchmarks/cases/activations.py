@@ -128,7 +128,7 @@ def _hard_swish(net: Drawing, x: str) -> str:
     thread="xiaolai-sqlai/mobilenetv3#8",
     reports=("N016",),
     same=False,
-    cause=("ARC160",),
+    cause=("ARC165",),
     places=("se.mul", "act"),
 )
 def place_of_squeeze_and_excitation(net: Drawing, second: bool) -> None:

@@ -59,7 +59,7 @@ def _reorder(net: Drawing, name: str, order: Array) -> None:
     "fused query, key and value: [q|k|v], or interleaved by head",
     thread="Oneflow-Inc/libai#146",
     same=False,
-    cause=("interleav", "layout", "qkv", "fused"),
+    cause=("ARC164",),
 )
 def layout_of_fused_weights(net: Drawing, second: bool) -> None:
     _block(net, interleaved=second)
@@ -69,7 +69,7 @@ def layout_of_fused_weights(net: Drawing, second: bool) -> None:
     "fused query, key and value interleaved by head, and the weights permuted to fit",
     thread="Oneflow-Inc/libai#146",
     same=True,
-    cause=("interleav", "layout", "permut", "qkv"),
+    cause=("ARC164",),
 )
 def layout_of_fused_weights_undone(net: Drawing, second: bool) -> None:
     _block(net, interleaved=second)
@@ -131,7 +131,7 @@ def scale_of_scores(net: Drawing, second: bool) -> None:
     "softmax over keys or over queries",
     thread="own",
     same=False,
-    cause=("axis", "softmax"),
+    cause=("ARC144", "axis"),
     places=("softmax",),
 )
 def axis_of_softmax(net: Drawing, second: bool) -> None:
@@ -159,7 +159,7 @@ def _pooled(net: Drawing, pool: str) -> None:
     "mean over tokens with or without the class token",
     thread="lucidrains/vit-pytorch#226",
     same=False,
-    cause=("class token",),
+    cause=("ARC145", "class token"),
 )
 def mean_with_the_class_token(net: Drawing, second: bool) -> None:
     _pooled(net, "all" if second else "patches")
@@ -169,7 +169,7 @@ def mean_with_the_class_token(net: Drawing, second: bool) -> None:
     "the class token, or the mean over the others",
     thread="lucidrains/vit-pytorch#226",
     same=False,
-    cause=("class token",),
+    cause=("ARC145", "class token"),
 )
 def class_token_or_mean(net: Drawing, second: bool) -> None:
     _pooled(net, "class token" if second else "patches")

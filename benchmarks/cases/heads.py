@@ -123,7 +123,7 @@ def softmax_inside(net: Drawing, second: bool) -> None:
     "softmax over all axes behind the given one (below opset 13), or over that axis",
     thread="apache/tvm#20183",
     same=False,
-    cause=("softmax", "flattened"),
+    cause=("ARC144",),
     places=("softmax",),
     opset=11,
 )
@@ -157,7 +157,7 @@ def place_of_dropout(net: Drawing, second: bool) -> None:
     thread="microsoft/onnxruntime#5549",
     reports=("N039",),
     same=False,
-    cause=("dropout",),
+    cause=("ARC126",),
     places=("dropout",),
     note="random; ONNX Runtime removes it at higher levels of optimisation",
 )

@@ -48,7 +48,7 @@ def momentum_of_batch_norm(net: Drawing, second: bool) -> None:
     thread="microsoft/onnxruntime#4589",
     reports=("N021",),
     same=False,
-    cause=("training",),
+    cause=("ARC125",),
     places=("bn1",),
 )
 def batch_norm_in_training_mode(net: Drawing, second: bool) -> None:
@@ -165,7 +165,7 @@ def layer_norm_written_out(net: Drawing, second: bool) -> None:
     thread="tensorflow/addons#751",
     reports=("N023",),
     same=False,
-    cause=("groups", "group norm"),
+    cause=("ARC127",),
     places=("gn",),
 )
 def groups_over_rows(net: Drawing, second: bool) -> None:

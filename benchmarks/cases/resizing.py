@@ -21,7 +21,7 @@ def _resized(
     thread="microsoft/onnxruntime#28085",
     reports=("N025",),
     same=False,
-    cause=("asymmetric", "half_pixel", "half pixel"),
+    cause=("ARC135",),
     places=("resize",),
 )
 def nearest_neighbour(net: Drawing, second: bool) -> None:
@@ -59,7 +59,7 @@ def nearest_neighbour_at_two(net: Drawing, second: bool) -> None:
     thread="NVIDIA/TensorRT#273",
     reports=("Z102",),
     same=False,
-    cause=("align_corners", "aligned corners", "half_pixel"),
+    cause=("ARC135",),
     places=("resize",),
 )
 def aligned_corners(net: Drawing, second: bool) -> None:
@@ -72,7 +72,7 @@ def aligned_corners(net: Drawing, second: bool) -> None:
     thread="tensorflow/tensorflow#33691",
     reports=("Z103",),
     same=False,
-    cause=("asymmetric", "half_pixel"),
+    cause=("ARC135",),
     places=("resize",),
 )
 def bilinear_of_tensorflow_1(net: Drawing, second: bool) -> None:
@@ -85,7 +85,7 @@ def bilinear_of_tensorflow_1(net: Drawing, second: bool) -> None:
     thread="tensorflow/tensorflow#6720",
     reports=("Z103",),
     same=False,
-    cause=("0.75", "cubic"),
+    cause=("ARC135", "0.75"),
     places=("resize",),
 )
 def cubic_coefficient(net: Drawing, second: bool) -> None:
@@ -98,7 +98,7 @@ def cubic_coefficient(net: Drawing, second: bool) -> None:
     thread="pytorch/pytorch#183523",
     reports=("Z101",),
     same=False,
-    cause=("half_pixel",),
+    cause=("ARC135",),
     places=("resize",),
 )
 def resized_to_one_pixel(net: Drawing, second: bool) -> None:
@@ -130,7 +130,7 @@ def _shrunk(net: Drawing, **settings: Any) -> None:
     thread="pytorch/vision#2950",
     reports=("Z006", "Z007", "Z008", "Z009", "Z104"),
     same=False,
-    cause=("antialias",),
+    cause=("ARC135", "antialias"),
     places=("resize",),
     opset=18,
 )
@@ -143,7 +143,7 @@ def antialiasing(net: Drawing, second: bool) -> None:
     thread="mlcommons/inference#201",
     reports=("Z001", "Z003", "Z027"),
     same=False,
-    cause=("cubic",),
+    cause=("ARC135", "cubic"),
     places=("resize",),
     opset=18,
 )
