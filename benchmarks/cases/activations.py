@@ -129,7 +129,7 @@ def _hard_swish(net: Drawing, x: str) -> str:
     reports=("N016",),
     same=False,
     cause=("ARC165",),
-    places=("se.mul", "act"),
+    places=("act",),
 )
 def place_of_squeeze_and_excitation(net: Drawing, second: bool) -> None:
     x = net.block(net.image(), (3, 8), "layer1")

@@ -112,6 +112,7 @@ def heads_permuted(net: Drawing, second: bool) -> None:
     thread="own",
     same=False,
     cause=("ARC172",),
+    also=("ARC170",),
 )
 def number_of_heads(net: Drawing, second: bool) -> None:
     _block(net, heads=2 if second else 4)
@@ -200,6 +201,7 @@ def _merged(net: Drawing, order: tuple[int, ...], *, undone: bool = False) -> No
     thread="own",
     same=False,
     cause=("ARC180", "ARC195", "order", "patch merging", "permut"),
+    also=("ARC162",),
 )
 def order_of_patch_merging(net: Drawing, second: bool) -> None:
     _merged(net, (0, 2, 1, 3) if second else (0, 1, 2, 3))
@@ -294,7 +296,7 @@ def relative_position_bias(net: Drawing, second: bool) -> None:
     thread="own",
     same=False,
     cause=("layer scale", "ARC113", "ARC190"),
-    places=("layer_scale",),
+    places=("layer_scale|proj",),
 )
 def layer_scale(net: Drawing, second: bool) -> None:
     _masked(net, scale=second)

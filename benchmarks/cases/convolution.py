@@ -51,6 +51,7 @@ def stride_placement(net: Drawing, second: bool) -> None:
     reports=("Z065",),
     same=False,
     cause=("ARC101", "ARC102", "stride"),
+    also=("ARC161",),
     places=("block2.2.conv", "block3.2.conv"),
 )
 def stride_of_the_last_block(net: Drawing, second: bool) -> None:

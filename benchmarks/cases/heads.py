@@ -237,7 +237,7 @@ def sigmoid_for_softmax(net: Drawing, second: bool) -> None:
     "scores divided by a temperature",
     thread="own",
     same=False,
-    cause=("ARC140", "ARC113", "ARC190", "temperature", "scale"),
+    cause=("ARC140", "ARC113", "ARC142", "ARC190"),
     places=("temperature",),
 )
 def temperature(net: Drawing, second: bool) -> None:

@@ -164,6 +164,7 @@ def _reversed(net: Drawing, x: str) -> str:
     reports=("Z055", "Z056", "Z058", "Z059"),
     same=False,
     cause=("BGR", "channel order", "PRE101"),
+    also=("ARC150",),
 )
 def channels_reversed(net: Drawing, second: bool) -> None:
     x = net.image()
@@ -176,6 +177,7 @@ def channels_reversed(net: Drawing, second: bool) -> None:
     reports=("Z058",),
     same=False,
     cause=("BGR", "channel order", "PRE101"),
+    also=("ARC150",),
 )
 def channels_gathered(net: Drawing, second: bool) -> None:
     x = net.image()
@@ -190,6 +192,7 @@ def channels_gathered(net: Drawing, second: bool) -> None:
     reports=("Z056",),
     same=True,
     cause=("BGR", "channel order", "PRE101", "permut"),
+    also=("ARC150",),
     note="a harmless difference, which may be said",
 )
 def channels_reversed_twice(net: Drawing, second: bool) -> None:
@@ -206,6 +209,7 @@ def channels_reversed_twice(net: Drawing, second: bool) -> None:
     reports=("Z057",),
     same=False,
     cause=("ARC150", "ARC152", "PRE101", "PRE102", "channel order"),
+    also=("ARC190",),
 )
 def means_of_the_other_channel(net: Drawing, second: bool) -> None:
     x = net.image()

@@ -166,7 +166,7 @@ def layer_norm_written_out(net: Drawing, second: bool) -> None:
     reports=("N023",),
     same=False,
     cause=("ARC127",),
-    places=("gn",),
+    places=("gn|reshape_2",),
 )
 def groups_over_rows(net: Drawing, second: bool) -> None:
     x = net.conv(net.image(2, 3, 8, 8), (3, 8), "conv1")

@@ -40,6 +40,8 @@ class Case:
     "recipe": networks with the preprocessing in the TOML beside them, on photographs."""
     needs: tuple[str, ...] = ()
     """Packages that building or running it takes, beyond onnx and onnxruntime."""
+    also: tuple[str, ...] = ()
+    """Codes that may be said beside the cause."""
     relation: str = ""
     """How zoodiff must name the relation of the two; empty: in any words."""
     note: str = ""

@@ -131,6 +131,7 @@ def _shrunk(net: Drawing, **settings: Any) -> None:
     reports=("Z006", "Z007", "Z008", "Z009", "Z104"),
     same=False,
     cause=("ARC135", "antialias"),
+    also=("ARC180",),
     places=("resize",),
     opset=18,
 )
@@ -176,6 +177,7 @@ def area_for_linear(net: Drawing, second: bool) -> None:
     reports=("Z018", "Z019", "Z085", "N051", "N058"),
     same=False,
     cause=("ARC190", "crop", "slice", "resize"),
+    also=("ARC180",),
     places=("crop",),
     opset=18,
 )

@@ -67,17 +67,21 @@ def beside(case: Case, answer: ProgramAnswer) -> tuple[str, ...]:
     expected = {word for word in case.cause if _CODE.fullmatch(word)}
     if case.cause and not expected:
         return ()
-    return tuple(code for code in answer.because if _CODE.fullmatch(code) and code not in expected)
+    return tuple(
+        code
+        for code in answer.because
+        if _CODE.fullmatch(code) and code not in {*expected, *case.also}
+    )
 
 
 _CODE = re.compile(r"[A-Z]{3}\d+")
 
 
 def _is_named(layer: str, places: tuple[str, ...]) -> bool:
-    """Whether a layer is among the places, which may name a part of it (``conv1.weight``).
+    """Whether a layer is among the places, which may name a part: ``fc.weight``, ``qkv[0:16]``.
 
     ``pad|pool`` stands for either of two layers.
     """
     names = layer.split("|")
-    parts = tuple(f"{name}{separator}" for name in names for separator in "./")
+    parts = tuple(f"{name}{separator}" for name in names for separator in "./[")
     return any(place in names or place.startswith(parts) for place in places)
