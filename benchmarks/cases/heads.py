@@ -169,24 +169,6 @@ def active_dropout(net: Drawing, second: bool) -> None:
 
 
 @drawn(
-    "an auxiliary head",
-    thread="pytorch/vision#906",
-    same=False,
-    cause=("ARC143", "auxiliary", "outputs"),
-    note="the main output is the same; one file has an output more",
-)
-def auxiliary_head(net: Drawing, second: bool) -> None:
-    x = net.block(net.image(), (3, 8), "layer1")
-    if second:
-        pooled = net.op("GlobalAveragePool", x, name="aux.pool")
-        flat = net.op("Flatten", pooled, name="aux.flatten", axis=1)
-        aux = net.linear(flat, (8, 10), "aux.fc")
-    net.classify(net.block(x, (8, 8), "layer2"), 8)
-    if second:
-        net.output(aux, name="aux")
-
-
-@drawn(
     "the order in which a map is flattened, undone by the weights",
     thread="microsoft/MMdnn#250",
     same=True,

@@ -17,14 +17,28 @@ _MARK = {True: "yes", False: "**no**", None: ""}
 
 
 def summary(cases: list[Case], scores: Scores, answers: Answers) -> str:
-    """Return a table of totals: a line per program."""
+    """Return a table of totals, a line per program, and a line of the recipes."""
+    networks = [case for case in cases if not case.is_recipe]
+    recipes = [case for case in cases if case.is_recipe]
+    text = _totals(networks, scores, answers)
+    if recipes and "zoodiff" in scores:
+        exact = sum(scores["zoodiff"][case.name].exact for case in recipes)
+        text += (
+            f"\n\nOf the {len(recipes)} pairs of recipes, which only zoodiff reads, {exact} are "
+            "answered rightly with the cause (`diff --preprocessing`)."
+        )
+    return text
+
+
+def _totals(cases: list[Case], scores: Scores, answers: Answers) -> str:
     lines = [
         "| program | answer right | cause named | place named | all three | wrong answer | "
         "no answer | could not read |",
         "|---|---|---|---|---|---|---|---|",
     ]
     placed = [case.name for case in cases if case.places]
-    for program, by_case in scores.items():
+    for program in scores:
+        by_case = {case.name: scores[program][case.name] for case in cases}
         given = [answers[program][case.name] for case in cases]
         right = sum(got.answer for got in by_case.values())
         unread = sum(bool(answer.same is None and answer.unread) for answer in given)

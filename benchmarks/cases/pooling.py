@@ -93,6 +93,7 @@ def zeros_that_win_a_max_pool(net: Drawing, second: bool) -> None:
     reports=("N006",),
     same=True,
     cause=("16x16",),
+    shape=(1, 3, 16, 16),
     note="the same at 16x16 only, which must be said",
 )
 def pooling_frozen_to_a_size(net: Drawing, second: bool) -> None:

@@ -52,7 +52,7 @@ def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 def _ask_zoodiff(_: Path, case: Case, a: Path, b: Path) -> ProgramAnswer:
     zoodiff = Path(sys.executable).with_name("zoodiff")
-    options = ["--preprocessing"] if case.runtime == "recipe" else []
+    options = ["--preprocessing"] if case.is_recipe else []
     done = _run(zoodiff, "diff", a, b, "--json", *options)
     try:
         reply = json.loads(done.stdout)
@@ -121,14 +121,16 @@ def _of_recipes(reply: dict[str, Any]) -> ProgramAnswer:
     return ProgramAnswer(not findings and not doubts, " | ".join(said + doubts))
 
 
-def _ask_polygraphy(folder: Path, _: Case, a: Path, b: Path) -> ProgramAnswer:
+def _ask_polygraphy(folder: Path, case: Case, a: Path, b: Path) -> ProgramAnswer:
     with tempfile.TemporaryDirectory() as kept:
         inputs, outputs = Path(kept, "inputs.json"), Path(kept, "outputs.json")
         command = (folder / "bin" / "polygraphy", "run")
-        first = _run(*command, a, "--onnxrt", "--save-inputs", inputs, "--save-outputs", outputs)
+        shapes = [f"image:{list(case.shape)}".replace(" ", "")] if case.shape else []
+        options = ["--onnxrt", *(["--input-shapes", *shapes] if shapes else [])]
+        first = _run(*command, a, *options, "--save-inputs", inputs, "--save-outputs", outputs)
         if first.returncode:
             return ProgramAnswer(None, unread=_last_line(first.stdout + first.stderr))
-        second = _run(*command, b, "--onnxrt", "--load-inputs", inputs, "--load-outputs", outputs)
+        second = _run(*command, b, *options, "--load-inputs", inputs, "--load-outputs", outputs)
     if "Accuracy Summary" not in second.stdout + second.stderr:
         return ProgramAnswer(None, unread=_last_line(second.stdout + second.stderr))
     return ProgramAnswer(second.returncode == 0)

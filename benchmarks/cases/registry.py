@@ -40,12 +40,19 @@ class Case:
     "recipe": networks with the preprocessing in the TOML beside them, on photographs."""
     needs: tuple[str, ...] = ()
     """Packages that building or running it takes, beyond onnx and onnxruntime."""
+    shape: tuple[int, ...] = ()
+    """Shape of the input, where the file leaves it open and a user must give it."""
     also: tuple[str, ...] = ()
     """Codes that may be said beside the cause."""
     relation: str = ""
     """How zoodiff must name the relation of the two; empty: in any words."""
     note: str = ""
     """What a reader of the table must know."""
+
+    @property
+    def is_recipe(self) -> bool:
+        """Whether the preprocessing outside differs, which only files beside the networks say."""
+        return self.runtime == "recipe"
 
 
 _CASES: dict[str, Case] = {}
