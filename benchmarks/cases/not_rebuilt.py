@@ -32,7 +32,7 @@ NOT_REBUILT = {
         _LATENCY,
     ),
     **dict.fromkeys(("N043", "N064", "N065"), _RUNTIME),
-    **dict.fromkeys(("N047", "N054"), _CATALOGUE),
+    **dict.fromkeys(("N047",), _CATALOGUE),
     **dict.fromkeys(("Z109", "Z110"), _LIBRARY),
 }  # fmt: skip
 """Id of a report -> reason."""

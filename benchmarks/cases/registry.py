@@ -68,6 +68,7 @@ SUBJECTS = (
     "attention",
     "weights",
     "precision",
+    "forms",
     "exports",
     "recipes",
 )
