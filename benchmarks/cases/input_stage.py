@@ -227,6 +227,7 @@ def means_of_the_other_channel(net: Drawing, second: bool) -> None:
     reports=("Z106",),
     same=False,
     cause=("integer", "cast", "ARC150", "ARC190"),
+    also=("ARC180",),
 )
 def divided_as_integers(net: Drawing, second: bool) -> None:
     x = net.image("N", 3, 16, 16, kind="uint8")
