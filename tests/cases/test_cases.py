@@ -22,10 +22,8 @@ pytestmark = pytest.mark.onnx
 
 CASES = {case.name: case for case in all_cases()}
 LIGHT = [case for case in CASES.values() if not case.needs]
-WITH_LIBRARIES = [case for case in CASES.values() if case.runtime == "recipe"]
-WITH_TORCH = [
-    case for case in CASES.values() if "torch" in case.needs and case not in WITH_LIBRARIES
-]
+WITH_TORCH = [case for case in CASES.values() if "torch" in case.needs]
+WITH_LIBRARIES = [case for case in CASES.values() if case.is_recipe and case not in WITH_TORCH]
 WITH_KERAS = [case for case in CASES.values() if "keras" in case.needs]
 
 
