@@ -55,7 +55,7 @@ def classes_shifted(net: Drawing, second: bool) -> None:
     thread="modestyachts/ImageNetV2#4",
     reports=("Z052",),
     same=False,
-    cause=("permut", "order of classes", "LAB102", "reorder", "exchanged"),
+    cause=("permut", "in another order", "LAB102", "reorder", "exchanged"),
     places=("fc",),
 )
 def classes_sorted_as_strings(net: Drawing, second: bool) -> None:
@@ -68,7 +68,7 @@ def classes_sorted_as_strings(net: Drawing, second: bool) -> None:
     thread="BVLC/caffe#4106",
     reports=("Z051", "Z053", "N053"),
     same=False,
-    cause=("permut", "order of classes", "LAB103", "reorder"),
+    cause=("permut", "in another order", "LAB103", "reorder"),
     places=("fc",),
 )
 def classes_permuted(net: Drawing, second: bool) -> None:
