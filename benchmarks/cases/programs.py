@@ -137,10 +137,12 @@ def _ask_polygraphy(folder: Path, case: Case, a: Path, b: Path) -> ProgramAnswer
 
 
 def _ask_onnx_diff(folder: Path, _: Case, a: Path, b: Path) -> ProgramAnswer:
-    text = _run(folder / "bin" / "onnxdiff", a, b).stdout
-    if "Exact Match" in text:
+    done = _run(folder / "bin" / "onnxdiff", a, b)
+    if "Exact Match" in done.stdout:
         return ProgramAnswer(True)
-    return ProgramAnswer(False if "Difference Detected" in text else None, unread=text[-200:])
+    if "Difference Detected" in done.stdout:
+        return ProgramAnswer(False)
+    return ProgramAnswer(None, unread=_last_line(done.stdout + done.stderr))
 
 
 def _ask_diffonnx(folder: Path, _: Case, a: Path, b: Path) -> ProgramAnswer:
