@@ -20,7 +20,7 @@ FOLDER ?= fuzz
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install environments study check test test-all durations faults fuzz lint bench clean
+.PHONY: help install environments study check test test-all durations faults fuzz lint bench cases clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -72,6 +72,10 @@ lint: install ## Format check, lint, types, layers.
 
 bench: install environments ## Measure what the issues promise; prints a table.
 	$(BIN)/python benchmarks/run.py
+
+# Other programs are installed into environments of their own, in the user's cache.
+cases: install ## Rebuild reported discrepancies, ask zoodiff and other programs; writes docs/cases.md.
+	$(BIN)/python -m benchmarks.cases --write docs/cases.md
 
 clean: ## Remove the environments and everything that was measured.
 	rm -rf $(VENV) results report
