@@ -27,6 +27,8 @@ from zoodiff.zoos.registry import Entry
 _LARGE = 1_000_000_000
 """Multiply-accumulates above which only a few inputs are run a second time."""
 _FEW = 3
+_RELATED = frozenset({"differ", "equal after rounding"})
+"""What is said of weights whose relations are looked for."""
 Progress = Callable[[str], None]
 
 
@@ -156,9 +158,15 @@ def _case(
         except MeasurementError as error:
             problem = str(error)
     related: tuple[WeightRelation, ...] = ()
-    if weights is not None and compared is not None and compared.sameness == "differ":
+    if weights is not None and compared is not None and compared.sameness in _RELATED:
         progress(f"relating the weights of {sides[0]} and {sides[1]}")
-        related = relations(diff, *weights, compared)
+        try:
+            related = relations(diff, *weights, compared)
+        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+            # How weights are related is no part of the answer, which must not be lost for it.
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+            said = f"how they are related is not known (internal error, {reason}; please report it)"
+            related = (WeightRelation("unrelated", (), said),)
     bare = [replace(run, weights={}) for run in runs]
     return Case(diff, questions, (bare[0], bare[1]), weights, problem, compared, related)
 

@@ -133,7 +133,7 @@ class _Decision:
         apart = weights is not None and weights.sameness == "differ"
         precise = {f.code for f in self._precision}
         kinds = {r.kind for r in self._case.relations}
-        rounded = apart and bool(kinds & PRECISION) and self._harmless(PRECISION)
+        rounded = bool(kinds & PRECISION) and self._harmless(PRECISION)
         codes = tuple(dict.fromkeys(f.code for f in matter))
         alike = bool(self._precision) and (not apart or outputs.explained)
         if (rounded or alike) and set(codes) <= precise:

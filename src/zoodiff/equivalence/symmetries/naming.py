@@ -147,17 +147,19 @@ def _named(moved: Sequence[Event]) -> tuple[str, str]:
 
 def _fused_words(event: Event) -> str:
     one, two = event.layouts
+    # Only products of heads make the parts queries, keys and values.
+    whole = "fused query, key and value weight" if event.heads else "weight of several parts"
     if one != two and one and two:
-        return f"layout of the fused query, key and value weight: {one} | {two}"
+        return f"layout of the {whole}: {one} | {two}"
     axes = transposed_axes(event.rows)
     if axes and axes[1] in {(1, 0), (1, 0, 2)} and 3 in axes[0][:2]:
         outer, inner, *rest = axes[0]
         one, two = "[q|k|v]", f"interleaved by head ({inner} x {outer} x {(*rest, 1)[0]})"
         if outer != 3:
             one, two = f"interleaved by head ({outer} x {inner} x {(*rest, 1)[0]})", one
-        return f"layout of the fused query, key and value weight: rows as {one} | {two}"
+        return f"layout of the {whole}: rows as {one} | {two}"
     how = "the rows are equal" if is_identity(event.rows) else described(event.rows)
-    return f"layout of the fused query, key and value weight: {how}"
+    return f"layout of the {whole}: {how}"
 
 
 def _by_head(event: Event) -> bool:

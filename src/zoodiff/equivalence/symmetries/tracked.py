@@ -47,8 +47,8 @@ class Tracked:
         return [tensors[t].shape if t in tensors else () for t in node.outputs]
 
     def put(self, node: Node, outputs: Sequence[Marked]) -> None:
-        """Note the labels of what a node makes."""
-        self.marks.update(zip(node.outputs, outputs, strict=True))
+        """Note the labels of what a node makes; of some further outputs nothing is known."""
+        self.marks.update(zip(node.outputs, outputs, strict=False))
 
     def channels(self, layer: Layer) -> Group | None:
         """The labels of the channels that a layer reads; None where they are not known."""
