@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoodiff.equivalence.symmetries import integers, matching, permutations
 from zoodiff.equivalence.symmetries.arrays import closeness as near
+from zoodiff.equivalence.symmetries.arrays import integers, matching, permutations
 
 SEEDS = st.integers(0, 2**32 - 1)
 
