@@ -78,7 +78,7 @@ def linear(layout: str = "OI", shape: tuple[int, ...] = (3, 4), **more: Any) -> 
         (
             linear(shape=(3, 5)),
             {"w": np.ones((3, 5))},
-            "the input stage of test, a Gemm, cannot be run",
+            "the head of test, a Gemm, cannot be run",
         ),
     ],
 )
@@ -194,7 +194,7 @@ def test_stored_weights_lie_as_the_canonical_graph_says(
     stored = np.random.default_rng(0).standard_normal(shape)
     net = MutableGraph(raw)
     parameters.run(net)
-    seen = graph.freeze()
+    seen = net.freeze()
     expected = viewed(seen.nodes[0].parameters[0], stored)
     x = np.random.default_rng(1).standard_normal((1, 4, 5, 5))
     by_layout = evaluate(raw, {"x": x}, {"w": stored})["y"]

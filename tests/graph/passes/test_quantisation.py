@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from zoodiff.graph.passes.quantisation import rectifier
+from zoodiff.graph.passes.weights.quantisation import rectifier
 
 from support.passes import around, ops
 from support.small import Draft
