@@ -100,8 +100,8 @@ def _answers(store: Store, record: Record) -> _Answers:
         raise MeasurementError(f"its predictions are missing or damaged; {again}")
     try:
         columns = read_columns(store.read_attachment(record), ("rank", "key"))
-    except (MeasurementError, OSError):
-        raise MeasurementError(f"its predictions cannot be read; {again}") from None
+    except (MeasurementError, OSError) as error:
+        raise MeasurementError(f"its predictions cannot be read ({error}); {again}") from None
     if columns.keys() != {"rank", "key"}:
         raise MeasurementError(f"its predictions are in the format of another zoodiff; {again}")
     return _Answers(columns["rank"] == 1, hashlib.sha256(columns["key"].tobytes()).digest())

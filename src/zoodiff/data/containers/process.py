@@ -35,6 +35,10 @@ class _SaidError(ContainerError):
     """An error about a file that the process reports; it continues."""
 
 
+class _EndedError(ContainerError):
+    """The process has ended."""
+
+
 class Source(Protocol):
     """Bytes that the process may ask for."""
 
@@ -94,21 +98,41 @@ class Container:
         """
         with self._lock:
             known = self._sources if sources is None else list(sources)
+            size = known[file].size
+            request = {"ask": question, "file": file, "size": size, **more}
+            if self._link is not None:
+                try:
+                    return self._asked(self._link, request, known, size, longest)
+                except _EndedError:
+                    pass  # somebody may have ended it since the last question
             try:
-                link = self._link or self._start()
-                link.send({"ask": question, "file": file, "size": known[file].size, **more})
-                return self._answer(link, known, known[file].size, longest)
-            except _SaidError:
-                raise
-            except TimeoutError:
-                self.close()
-                raise ContainerError(f"reading it takes more than {SILENCE:.0f} s") from None
-            except ConnectionError:
-                self.close()
+                return self._asked(self._start(), request, known, size, longest)
+            except _EndedError:
                 raise ContainerError(_ENDED) from None
-            except BaseException:
-                self.close()
-                raise
+
+    def _asked(
+        self,
+        link: Link,
+        request: dict[str, object],
+        sources: Sequence[Source],
+        size: int,
+        longest: int,
+    ) -> tuple[dict[str, Any], bytes]:
+        """One question to a process, which is ended where it cannot answer."""
+        try:
+            link.send(request)
+            return self._answer(link, sources, size, longest)
+        except _SaidError:
+            raise
+        except TimeoutError:
+            self.close()
+            raise ContainerError(f"reading it takes more than {SILENCE:.0f} s") from None
+        except ConnectionError:
+            self.close()
+            raise _EndedError(_ENDED) from None
+        except BaseException:
+            self.close()
+            raise
 
     def _answer(
         self, link: Link, sources: Sequence[Source], size: int, longest: int
@@ -120,7 +144,7 @@ class Container:
             except BrokenFrameError as error:
                 raise ContainerError(f"it would give {error}") from None
             if received is None:
-                raise ContainerError(_ENDED)
+                raise _EndedError(_ENDED)
             said, content = received
             if "read" not in said:
                 break
