@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from zoodiff.graph.passes.weights.quantisation import rectifier
 
 from support.passes import around, ops
 from support.small import Draft
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph, Parameter, Tensor
+from zoodiff.graph.passes.weights.quantisation import rectifier
 
 
 def through_integers(scale: float, zero_point: int) -> Graph:
