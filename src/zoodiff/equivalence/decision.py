@@ -118,7 +118,10 @@ class _Decision:
         return None
 
     def _same(self, outputs: Outputs, domain: Domain) -> Answer:
-        sentence = "the same function, with the weights in these files"
+        files = all(s.name.startswith("file:") for s in (self._diff.a, self._diff.b))
+        sentence = (
+            f"the same function, with {'the weights in these files' if files else 'their weights'}"
+        )
         if self._case.compared is not None and self._case.compared.sameness == "differ":
             related = [r.sentence for r in self._case.relations if r.kind not in HARMLESS]
             sentence = "; ".join((sentence, *related[:_RELATED], "nothing changes"))
