@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.api.pools import workers
-from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
+from zoodiff.errors import MeasurementError, UnknownNameError, UsageError, ZoodiffError
 
 if TYPE_CHECKING:
     from zoodiff.accuracy.agreement import Agreements
@@ -249,19 +249,21 @@ def _subjects(session: _Session) -> list[EvaluatedEntry]:
     asked = session.request
     space = find(asked.labels) if asked.labels else None
     changes = changes_of(asked.preprocessing)
-    entries = [registry.resolve(entry) for entry in asked.entries]
     subjects: list[EvaluatedEntry] = []
-    for entry in entries:
+    for name in asked.entries:
+        entry = None
         try:
+            entry = registry.resolve(name)
             subjects.append(evaluated_entry(session.engine, entry, changes=changes, labels=space))
-        except MeasurementError as error:
-            if len(entries) == 1:
+        except (MeasurementError, UsageError) as error:
+            unnamed = isinstance(error, UnknownNameError) or not Path(name).exists()
+            if len(asked.entries) == 1 or (isinstance(error, UsageError) and unnamed):
                 raise
             session.unopened.append(
                 Failure(
                     kind="accuracy",
-                    entry=str(entry.ref),
-                    architecture=entry.model.architecture,
+                    entry=name if entry is None else str(entry.ref),
+                    architecture=name if entry is None else entry.model.architecture,
                     reason=str(error),
                 )
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zoodiff.graph.cost import Counts
     from zoodiff.graph.ir import Graph
     from zoodiff.workers.limits import Limits
+    from zoodiff.zoos.base import Weights
     from zoodiff.zoos.registry import Entry
 
 __all__ = [
@@ -94,7 +95,7 @@ class EntryFacts:
             "entry": str(self.entry.ref),
             "architecture": model.architecture,
             "zoo": self.entry.zoo.title,
-            "weights": {weights.name: asdict(weights) for weights in model.weights},
+            "weights": {weights.name: asdict(weights) for weights in _held(self.entry)},
             "input_shape": list(self.input_shape),
             "labels": asdict(model.labels),
             "preprocessing": self.entry.preprocessing.to_dict(),
@@ -180,7 +181,16 @@ def _claims_about(entry: Entry) -> list[Claim]:
     if zoo not in catalogue.zoo_names() or architecture not in catalogue.architectures():
         return []
     claims = catalogue.claims_for(architecture=architecture, zoo=zoo)
+    if entry.foreign:  # weights of a file are not those that a zoo makes claims about
+        return []
     return [claim for claim in claims if claim.entry_model == entry.model.name]
+
+
+def _held(entry: Entry) -> Sequence[Weights]:
+    """The weights that an entry may have: of a file put into an architecture, that file alone."""
+    if entry.foreign and entry.weights is not None:
+        return (entry.weights,)
+    return entry.model.weights
 
 
 def fingerprints(entries: Iterable[str], *, limits: Limits | None = None) -> dict[str, str]:

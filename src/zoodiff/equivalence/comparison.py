@@ -17,6 +17,7 @@ from zoodiff.equivalence.execution import Execution, Questions, execute
 from zoodiff.equivalence.native_run import run_with, weights_of
 from zoodiff.equivalence.outputs import Case
 from zoodiff.equivalence.proof import Native, Proof, prove
+from zoodiff.equivalence.rounded_weights import canonical_steps
 from zoodiff.equivalence.symmetries import WeightRelation, relations
 from zoodiff.equivalence.unrun import from_graphs, from_proof, from_weights
 from zoodiff.equivalence.weight_diff import WeightsDiff, canonical, compare_aligned, compare_weights
@@ -154,7 +155,11 @@ def _case(
                 canonical(diff.a.canonical, runs[0].weights),
                 canonical(diff.b.canonical, runs[1].weights),
             )
-            compared = compare_aligned(diff.alignment, *weights)
+            steps = (
+                canonical_steps(diff.a.canonical, runs[0].weights),
+                canonical_steps(diff.b.canonical, runs[1].weights),
+            )
+            compared = compare_aligned(diff.alignment, *weights, steps)
         except MeasurementError as error:
             problem = str(error)
     related: tuple[WeightRelation, ...] = ()

@@ -138,6 +138,9 @@ class _Decision:
         kinds = {r.kind for r in self._case.relations}
         rounded = bool(kinds & PRECISION) and self._harmless(PRECISION)
         codes = tuple(dict.fromkeys(f.code for f in matter))
+        if self._precision and set(codes) <= precise and weights is None:
+            reason = f"they differ in precision, and weights were not compared: {self._unread()}"
+            return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
         alike = bool(self._precision) and (not apart or outputs.explained)
         if (rounded or alike) and set(codes) <= precise:
             said = [f"{f.left} | {f.right}" for f in self._precision[:1]]
@@ -173,6 +176,9 @@ class _Decision:
         return self._made(
             "different functions", outputs, sentence, because=codes, undone=undone, domain=domain
         )
+
+    def _unread(self) -> str:
+        return self._case.no_weights or "they could not be read"
 
     def _harmless(self, kinds: frozenset[str]) -> bool:
         """Whether all relations of the weights are of these kinds, or are undone."""

@@ -16,6 +16,11 @@ from typing import Any, Literal
 import numpy as np
 
 from zoodiff.architecture.diff import Diff
+from zoodiff.equivalence.rounded_weights import (
+    RoundedLayer,
+    canonical_steps,
+    equal_up_to_rounding,
+)
 from zoodiff.equivalence.weight_transfer import AFFINE, folded, own_parameters, parts
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.align import Alignment
@@ -23,7 +28,13 @@ from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer
 from zoodiff.graph.weights import Weights, viewed
 
-Sameness = Literal["identical", "equal after rounding", "equal after folding", "differ"]
+Sameness = Literal[
+    "identical",
+    "equal after rounding",
+    "equal after folding",
+    "equal after quantisation",
+    "differ",
+]
 _FOLDING = 2e-5
 """Relative; what single precision loses when a norm is folded into weights."""
 
@@ -61,6 +72,7 @@ class WeightsDiff:
 
 _ORDER: tuple[Sameness, ...] = (
     "differ",
+    "equal after quantisation",
     "equal after folding",
     "equal after rounding",
     "identical",
@@ -73,17 +85,29 @@ def compare_weights(diff: Diff, a: Mapping[str, Any], b: Mapping[str, Any]) -> W
     Raises MeasurementError where weights are missing or have other shapes than the graphs say.
     """
     mine, theirs = canonical(diff.a.canonical, a), canonical(diff.b.canonical, b)
-    return compare_aligned(diff.alignment, mine, theirs)
+    steps = canonical_steps(diff.a.canonical, a), canonical_steps(diff.b.canonical, b)
+    return compare_aligned(diff.alignment, mine, theirs, steps)
 
 
-def compare_aligned(alignment: Alignment, mine: Weights, theirs: Weights) -> WeightsDiff:
-    """The same for weights that are in canonical order already."""
+def compare_aligned(
+    alignment: Alignment,
+    mine: Weights,
+    theirs: Weights,
+    steps: tuple[Weights, Weights] = ({}, {}),
+) -> WeightsDiff:
+    """The same for weights that are in canonical order already.
+
+    ``steps`` are those of weights that are stored as integers, by name.
+    """
     found = []
     for i, j in alignment.pairs:
         one, other = alignment.a.layers[i], alignment.b.layers[j]
         owned = own_parameters(one), own_parameters(other)
         if all(owned) or (any(owned) and not (one.pixels and other.pixels)):
             sameness, size = _compared(one, other, mine, theirs)
+            if sameness == "differ":
+                sides = RoundedLayer(one, mine, steps[0]), RoundedLayer(other, theirs, steps[1])
+                sameness = equal_up_to_rounding(*sides) or sameness
             found.append(LayerWeights(one.name, other.name, sameness, size))
     for index in alignment.only_a:
         if own_parameters(alignment.a.layers[index]):

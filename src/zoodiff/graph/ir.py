@@ -36,6 +36,10 @@ class Parameter:
     ``view`` is set in canonical graphs only: the steps, ``("reshape", shape)``, ``("transpose",
     axes)`` or ``("part", (first row, row behind the last))``, that take the stored tensor to
     ``shape``. ``whole`` names the stored tensor where this is only a part of it.
+
+    ``steps`` are set for a weight that is stored as integers: how far apart the real numbers of two
+    neighbouring integers are, one number, or one per channel along ``steps_axis`` of the stored
+    tensor.
     """
 
     name: str
@@ -46,6 +50,8 @@ class Parameter:
     layout: str = ""
     view: tuple[tuple[str, tuple[int, ...]], ...] = ()
     whole: str = ""
+    steps: tuple[float, ...] = ()
+    steps_axis: int = 0
 
     @property
     def stored(self) -> str:
@@ -169,6 +175,8 @@ def _parameter(raw: Mapping[str, Any]) -> Parameter:
         _text(raw.get("layout", "")),
         tuple((_text(step), _shape(numbers)) for step, numbers in raw.get("view", ())),
         _text(raw.get("whole", "")),
+        _numbers(raw.get("steps", ())),
+        _whole(raw.get("steps_axis", 0)),
     )
 
 
@@ -185,6 +193,19 @@ def _shape(value: object) -> tuple[int, ...]:
     if not all(isinstance(extent, int) for extent in found):
         raise TypeError(f"{found!r:.40} are no whole numbers")
     return found
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    found = tuple(value)
+    if not all(isinstance(number, float) and number >= 0 for number in found):
+        raise TypeError(f"{found!r:.40} are no steps")
+    return found
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r:.40} is no whole number")
+    return value
 
 
 def _attribute(value: object) -> AttributeValue:

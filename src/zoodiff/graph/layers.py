@@ -7,6 +7,7 @@ differently. Nodes that only move axes of extent 1 are no layers. Everything els
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -206,6 +207,14 @@ def _item(node: Node) -> Item:
         a = node.attributes
         return ("norm", rounded(a.get("epsilon")), bool(a.get("scale")), bool(a.get("center")))
     return ("scale",) if node.op == "Mul" else ("shift",)
+
+
+def in_half(value: float) -> float:
+    """A number in half precision (IEEE 754 binary16); infinite where it is too large."""
+    try:
+        return float(struct.unpack("<e", struct.pack("<e", value))[0])
+    except OverflowError:
+        return float("inf")
 
 
 def rounded(value: object) -> Any:

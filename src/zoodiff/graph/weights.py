@@ -9,7 +9,7 @@ variances, because these show an epsilon. Branches that end in an addition can b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,20 @@ def viewed(parameter: Parameter, stored: NDArray[Any]) -> NDArray[Any]:
         else:
             stored = stored.reshape(numbers) if step == "reshape" else stored.transpose(numbers)
     return stored
+
+
+def step_sizes(parameter: Parameter, stored: Sequence[int]) -> Any:
+    """The step of each number of a canonical weight; None for one of real numbers.
+
+    ``stored`` is the shape that the framework stores it in.
+    """
+    steps = np.asarray(parameter.steps)
+    if not steps.size:
+        return None
+    along = [1] * len(stored)
+    if steps.size > 1:
+        along[parameter.steps_axis] = steps.size
+    return viewed(parameter, np.broadcast_to(steps.reshape(along), tuple(stored)))
 
 
 def put(parameter: Parameter, canonical: NDArray[Any], stored: NDArray[Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoodiff.graph.layers import Item, Layer, rounded
+from zoodiff.graph.layers import Item, Layer, in_half, rounded
 from zoodiff.rules.context import Aspect, Key
 
 Differing = dict[Key, tuple[Any, Any]]
@@ -47,9 +47,22 @@ def _attributes(op: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> 
         if key in _CHAIN - _OWN.get(op, _TERMS):
             continue
         left, right = rounded(mine.get(key)), rounded(theirs.get(key))
+        if key in _STORED and _rounded_to_half(mine.get(key), theirs.get(key)):
+            continue
         if left != right and not (key in _FLAGS and bool(left) == bool(right)):
             differing[key] = (mine.get(key), theirs.get(key))
     return differing
+
+
+_STORED = frozenset({"scale", "value"})
+"""Numbers that files of half precision keep in half precision."""
+
+
+def _rounded_to_half(a: object, b: object) -> bool:
+    """Whether one number is the other in half precision, as a network in that has it."""
+    if not (isinstance(a, int | float) and isinstance(b, int | float)):
+        return False
+    return float(a) == in_half(float(b)) or in_half(float(a)) == float(b)
 
 
 def _affine(left: Sequence[Item], right: Sequence[Item]) -> Differing:

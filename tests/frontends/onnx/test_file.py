@@ -248,9 +248,7 @@ def test_a_node_that_reads_what_nothing_computes_is_named() -> None:
 
 def test_a_cycle_is_an_error() -> None:
     nodes = [helper.make_node("Add", ["x", "b"], ["a"]), helper.make_node("Relu", ["a"], ["b"])]
-    with pytest.raises(
-        MeasurementError, match=r"which nothing before it computes|cannot be inferred"
-    ):
+    with pytest.raises(MeasurementError, match=r"a network without loops is needed"):
         graph(nodes, outputs=("b",))
 
 

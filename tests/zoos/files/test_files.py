@@ -82,7 +82,10 @@ def test_formats_are_told_by_content(tmp_path: Path) -> None:
     ("content", "sentence"),
     [
         (b"", "of no format that zoodiff knows"),
-        (b"\x89HDF\r\n\x1a\nxx", "HDF5 file of Keras 2"),
+        (b"\x89HDF\r\n\x1a\nxx", "an HDF5 file without a Keras model"),
+        (b"\x89HDF\r\n\x1a\n... model_config ...", r"load_model\('x'\)\.save\('x\.keras'\)"),
+        (b"\x89HDF\r\n\x1a\n... layers ...", "with weights but no network"),
+        (b"\x10\0\0\0\0\0\0\0{}              ", "safetensors file, which holds weights"),
         (b"\x80\x02}q\x00", "a PyTorch checkpoint"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
         (b"PK\x03\x04nonsense", "a damaged archive"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.frontends.builder import LinearOrder, Seen
@@ -43,10 +43,33 @@ class Weight:
     array: NDArray[np.generic] | None = None
     stored: Shape | None = None
     axes: Shape | None = None
+    steps: tuple[float, ...] = ()
+    """See ``Parameter.steps``."""
+    steps_axis: int = 0
 
     def parameter(self, *, trainable: bool = True) -> Parameter:
         """The parameter that the file holds."""
-        return Parameter(self.origin, self.stored or self.shape, trainable, self.dtype)
+        return Parameter(
+            self.origin,
+            self.stored or self.shape,
+            trainable,
+            self.dtype,
+            steps=self.steps,
+            steps_axis=self.steps_axis,
+        )
+
+    def stepped(self, scale: Weight | None, axis: int = 0, factor: float = 1.0) -> Weight:
+        """The same weight as integers of known steps; axes are those of ``shape``."""
+        if scale is None or scale.array is None or not scale.array.size:
+            return self
+        rank = len(self.shape)
+        places = self.axes if self.stored is not None else tuple(range(rank))
+        place = axis + rank if axis < 0 else axis
+        if scale.array.size > 1 and (places is None or place not in places):
+            return self
+        at = places.index(place) if scale.array.size > 1 and places is not None else 0
+        steps = tuple(abs(float(s)) * factor for s in scale.array.reshape(-1))
+        return replace(self, steps=steps, steps_axis=at)
 
     @property
     def scalar(self) -> float | None:
@@ -55,7 +78,7 @@ class Weight:
             return None
         value = self.array.reshape(-1)[0]
         # The shortest decimal of a float32: 0.1 and not 0.10000000149.
-        return float(str(value)) if value.dtype.kind == "f" else float(value)
+        return float(str(value)) if value.dtype == "float32" else float(value)
 
     def integers(self) -> list[int] | None:
         """Its values as integers, where they are known."""
@@ -75,6 +98,8 @@ class NodeRequest:
     """Of its outputs; None where they are the call's."""
     matrices: LinearOrder | None = None
     seen: Seen | None = None
+    last: bool | None = None
+    """Whether its outputs are the call's; None where it has no step to tell."""
 
 
 @dataclass(eq=False)
@@ -93,7 +118,9 @@ class Call:
     merged: list[str] = field(default_factory=list)
     """Outputs of following nodes that this one's result stands for."""
     quantized: bool = False
-    """It computes on integers; every node made of it says so."""
+    """It computes on integers that stand for real numbers; every node made of it says so."""
+    integer: bool = False
+    """Its data is integers, which stand for themselves."""
 
     def given(self, position: int) -> Value | Weight | None:
         """An input, None where it was left out."""

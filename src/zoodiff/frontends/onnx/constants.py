@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from zoodiff.frontends.onnx import integers
 from zoodiff.frontends.onnx.call import Value, Weight
 from zoodiff.frontends.onnx.protobuf import NodeProto, TensorProto
 
@@ -34,14 +36,24 @@ _EVALUATED = frozenset(
         "Add",
         "Cast",
         "Ceil",
+        "And",
         "Concat",
+        "ConstantOfShape",
         "Div",
+        "Equal",
         "Flatten",
         "Floor",
         "Gather",
+        "Greater",
         "Identity",
+        "Less",
+        "Max",
+        "Min",
+        "Mod",
         "Mul",
         "Neg",
+        "Not",
+        "Or",
         "ReduceProd",
         "Reshape",
         "Shape",
@@ -51,6 +63,7 @@ _EVALUATED = frozenset(
         "Sub",
         "Transpose",
         "Unsqueeze",
+        "Where",
     }
 )
 """Operators worth computing on small constants; none makes its output much larger."""
@@ -85,6 +98,27 @@ def shape_of(node: NodeProto, value: Value, opset: int) -> Weight | None:
     return Weight(name, tuple(array.shape), "int64", name, array)
 
 
+def of_dynamic_quantisation(node: NodeProto) -> list[Weight]:
+    """Scale and zero point of ``DynamicQuantizeLinear``, where its integers are the data itself.
+
+    What is multiplied behind, data by data, is the same product: (x / s) (s W) = x W.
+    """
+    import numpy as np
+
+    values: list[NDArray[np.generic]] = [np.ones((), np.float32), np.zeros((), np.uint8)]
+    return [
+        Weight(name, (), str(array.dtype), name, array)
+        for name, array in zip(node.output[1:], values, strict=False)
+        if name
+    ]
+
+
+def _keeps(node: NodeProto, weight: Weight, shape: tuple[int, ...]) -> bool:
+    """Whether a node leaves a weight the same weight; an expansion that repeats nothing does."""
+    repeats = prod(shape) != prod(weight.shape)
+    return node.op_type in _SHAPE_KEEPERS or (node.op_type == "Expand" and not repeats)
+
+
 def computed(
     node: NodeProto,
     given: Sequence[Weight | None],
@@ -92,6 +126,8 @@ def computed(
     opset: int,
 ) -> list[Weight]:
     """The outputs of a node that computes from constants alone, one an output that has a name."""
+    import numpy as np
+
     if node.op_type == "Constant":
         return [_constant(node)]
     weights = [weight for weight in given if weight is not None]
@@ -101,16 +137,27 @@ def computed(
         shape = inferred.get(name, ()) if array is None else tuple(array.shape)
         kind = "float32" if array is None else str(array.dtype)
         origin, stored, axes = name, None, None
+        stepped: Weight | None = None
         if node.op_type == "ConstantOfShape" and weights and weights[0].array is not None:
             shape = tuple(int(n) for n in weights[0].array)
             fill = [a for a in node.attribute if a.name == "value"]
             kind = dtype(fill[0].t.data_type) if fill else "float32"
-        elif node.op_type in _SHAPE_KEEPERS and weights:
+        elif weights and _keeps(node, weights[0], tuple(shape)):
             # A shape or a list of axes may be cast too: only its values matter then.
             origin, stored = weights[0].origin, weights[0].stored or weights[0].shape
             kind = weights[0].dtype
             axes = _moved(node, weights[0], tuple(shape))
-        made.append(Weight(name, shape, kind, origin, array, stored, axes))
+            stepped = weights[0]
+            if node.op_type == "DequantizeLinear" and len(weights) > 1:
+                axis = attributes(node).get("axis", 1)
+                stepped = weights[0].stepped(weights[1], axis)
+                zero = weights[2] if len(weights) > 2 else None
+                values = integers.real_values(weights[0], weights[1], zero, axis)
+                array = None if values is None else np.asarray(values, dtype=np.float32)
+        weight = Weight(name, shape, kind, origin, array, stored, axes)
+        if stepped is not None:
+            weight = replace(weight, steps=stepped.steps, steps_axis=stepped.steps_axis)
+        made.append(weight)
     return made
 
 
@@ -158,6 +205,9 @@ def _evaluated(
     if node.domain or node.op_type not in _EVALUATED:
         return None
     if any(weight is not None and weight.array is None for weight in given):
+        return None
+    shape = given[0].integers() if node.op_type == "ConstantOfShape" and given[0] else None
+    if shape is not None and prod(shape) > SMALL:
         return None
     from onnx import helper
     from onnx.reference import ReferenceEvaluator

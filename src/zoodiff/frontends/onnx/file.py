@@ -15,7 +15,9 @@ from zoodiff.frontends.builder import GraphBuilder
 from zoodiff.frontends.onnx import constants, external, reader
 from zoodiff.frontends.onnx import shapes as onnx_shapes
 from zoodiff.frontends.onnx.call import Call, NodeRequest, Value, Weight
+from zoodiff.frontends.onnx.integers import ONE_BY_ONE, in_products
 from zoodiff.frontends.onnx.ops import IDENTITIES, translate
+from zoodiff.frontends.onnx.order import put_in_order
 from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto
 from zoodiff.graph.ir import Graph, Tensor
 from zoodiff.graph.operators import COUNTED
@@ -53,6 +55,7 @@ def load(path: Path) -> ModelProto:
         raise MeasurementError(
             f"{path} is not an ONNX file ({' '.join(str(error).split())[:120]})"
         ) from None
+    put_in_order(model.graph, path.name)
     external.check(model, path)
     for tensor in external.tensors(model):
         reader.take_integers(tensor, path.parent)
@@ -93,6 +96,7 @@ def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_E
             f"{source} has {len(model.graph.node)} nodes, more than the {_MAX_NODES} allowed"
         )
     _check_opset(model, source)
+    put_in_order(model.graph, source)
     for node in model.graph.node:
         if node.domain == "ai.onnx":
             node.domain = ""  # two names of one domain, of which onnx infers shapes for this
@@ -102,6 +106,7 @@ def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_E
                 f"({node.op_type}), which no graph of layers can hold; export without it"
             )
     known = onnx_shapes.shapes(onnx_shapes.inferred(model, source, extent).graph)
+    in_products(model)
     return _Walk(model, source, known).graph()
 
 
@@ -186,14 +191,18 @@ class _Walk:
             raise MeasurementError(f"{self._source} has no input")
         return made
 
-    def _tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        kind = constants.dtype(self._types[name]) if name in self._types else "float32"
+    def _tensor(self, name: str, shape: tuple[int, ...], real: bool = False) -> Tensor:
+        """Declare a tensor; ``real`` for one of integers that stand for real numbers."""
+        known = name in self._types and not real
+        kind = constants.dtype(self._types[name]) if known else "float32"
         return self._builder.declare(name, shape, kind)
 
     def _guarded(self, node: NodeProto, step: Callable[[NodeProto], object]) -> None:
         try:
             step(node)
         except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, LookupError) and node.op_type in COUNTED and self._unread(node):
+                raise self._unshaped(node.name or node.output[0], node.op_type) from None
             raise MeasurementError(
                 f"the node {node.name or next(iter(node.output), '?')} ({node.op_type}) of "
                 f"{self._source} is malformed ({type(error).__name__}: "
@@ -244,6 +253,10 @@ class _Walk:
             if shape is not None:
                 self._values[shape.name] = shape
                 return
+        if not node.domain and node.op_type == "DynamicQuantizeLinear":
+            self._values[node.output[0]] = first
+            self._values |= {w.name: w for w in constants.of_dynamic_quantisation(node)}
+            return
         label = self._name(node)
         call = Call(
             op=node.op_type,
@@ -256,6 +269,7 @@ class _Walk:
             emit=lambda request: self._emit(node, label, request),
             bias_after=lambda width: self._bias_after(node, width),
             quantized=onnx_shapes.is_standard(node),
+            integer=constants.dtype(self._types.get(first.name, 1)).startswith(("int", "uint")),
         )
         result = translate(call)
         names = [name for name in node.output if name]
@@ -285,22 +299,42 @@ class _Walk:
         self._names[name] = count + 1
         return f"{name}#{count}" if count else name
 
+    def _unread(self, node: NodeProto) -> bool:
+        """Whether a node reads a computed tensor of unknown rank."""
+        given = [self._values.get(name) for name in node.input]
+        return any(isinstance(v, Value) and v.name not in self._ranked for v in given)
+
+    def _unshaped(self, label: str, op: str) -> MeasurementError:
+        """What is to be said of a layer whose MACs cannot be counted."""
+        foreign = next(
+            (
+                f"{n.op_type} of {n.domain}"
+                for n in self._order
+                if n.domain and any(not self._shapes.get(o) for o in n.output if o)
+            ),
+            "an operator before it",
+        )
+        return MeasurementError(
+            f"the shapes around {label} ({op}) of {self._source} cannot be inferred, so its MACs "
+            f"cannot be counted; {foreign} is unknown to ONNX; save the network before a runtime "
+            "optimises it"
+        )
+
     def _emit(self, node: NodeProto, label: str, request: NodeRequest) -> list[Value]:
         """Add a node and return its outputs."""
         operation, step = request.operation, request.step
-        names = [f"{node.output[0]}/{step}"] if step else [n for n in node.output if n]
+        last = not step if request.last is None else request.last
+        names = [n for n in node.output if n] if last else [f"{node.output[0]}/{step or 'real'}"]
         extents = request.shapes or [self._shapes.get(n, ()) for n in names]
         made = [Value(name, tuple(shape)) for name, shape in zip(names, extents, strict=False)]
-        if operation.op in COUNTED and step == "" and not _closed([*request.inputs, *made]):
-            raise MeasurementError(
-                f"the shapes around {label} ({operation.op}) of {self._source} cannot be inferred, "
-                "so its MACs cannot be counted; an operator before it is unknown to ONNX"
-            )
+        if operation.op in COUNTED and not _closed([*request.inputs, *made]):
+            raise self._unshaped(label, operation.op)
+        summed = node.op_type in ONE_BY_ONE
         self._builder.add(
             operation,
             f"{label}/{step}" if step else label,
             inputs=[value.name for value in request.inputs],
-            outputs=[self._tensor(value.name, value.shape) for value in made],
+            outputs=[self._tensor(value.name, value.shape, summed) for value in made],
             parameters=request.parameters,
             matrices=request.matrices,
             seen=request.seen,

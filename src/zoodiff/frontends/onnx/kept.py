@@ -11,12 +11,13 @@ _UNUSED = frozenset({"consumed_inputs"})
 """Attributes of old opsets that change nothing."""
 
 
-def kept(call: Call) -> list[Value]:
+def kept(call: Call, *, plain: bool = True) -> list[Value]:
     """Add the operator as it is; constants that its schema calls settings become attributes.
 
     Under its own name where that, or what it says, is clear: an operator that is canonical, of
     which this form is not, has the prefix ``onnx::``, so that nobody takes it for one. What has
-    multiply-accumulates is never hidden under another name.
+    multiply-accumulates is never hidden under another name. Without ``plain`` it gets the prefix
+    whatever it says.
     """
     known = call.domain == "ai.onnx"
     attributes = {k: v for k, v in call.attributes.items() if k not in _UNUSED}
@@ -35,7 +36,8 @@ def kept(call: Call) -> list[Value]:
             parameters.append(value.parameter())
     computed = [value for value in call.inputs if isinstance(value, Value)]
     operation = operations.opaque(call.op if known else f"{call.domain}::{call.op}", attributes)
-    if call.op not in COUNTED and not operations.conforms(operation, len(computed)):
+    clear = plain and operations.conforms(operation, len(computed))
+    if call.op not in COUNTED and not clear:
         operation = operations.opaque(f"onnx::{call.op}", attributes)
     return call.emit(NodeRequest(operation.quantized(call.quantized), computed, parameters))
 

@@ -21,6 +21,7 @@ from zoodiff.frontends.onnx.call import (
     Weight,
 )
 from zoodiff.frontends.onnx.constants import dtype, type_code
+from zoodiff.frontends.onnx.integers import in_real_numbers, with_result
 from zoodiff.frontends.onnx.kept import defaults, kept
 from zoodiff.frontends.onnx.products import einsum, gemm, matmul
 from zoodiff.frontends.onnx.shapes import STANDARD, operands
@@ -36,12 +37,17 @@ IDENTITIES = frozenset({"Identity"})
 
 def translate(call: Call) -> Any:
     """Add the nodes of one ONNX node and return its output, or a list of them."""
+    call = in_real_numbers(call)
+    result = with_result(call, _translated)
+    return kept(call) if result is None else result
+
+
+def _translated(call: Call) -> Value | list[Value] | None:
     if call.quantized:
         real = [call.inputs[p] for p in operands(call.op, len(call.inputs))]
         call = replace(call, op=STANDARD[call.op][0], domain="ai.onnx", opset=13, inputs=real)
     handler = _HANDLERS.get(call.op) if call.domain == "ai.onnx" else None
-    result = handler(call) if handler is not None else None
-    return kept(call) if result is None else result
+    return handler(call) if handler is not None else None
 
 
 def _dropout(call: Call) -> Any:
@@ -66,8 +72,15 @@ _DROPOUT_AT_INFERENCE, _DROPOUT_IN_TRAINING = 7, 12
 """Opsets since which a dropout is one of inference, and since which an input may say otherwise."""
 
 
-def _batch_normalization(call: Call) -> Value:
+def _computed_vectors(call: Call) -> bool:
+    """Whether scale, shift or statistics of a norm depend on the input."""
+    return any(isinstance(value, Value) for value in call.inputs[1:])
+
+
+def _batch_normalization(call: Call) -> Value | list[Value]:
     """Every opset's form; what makes it another function than usual is an attribute."""
+    if _computed_vectors(call):
+        return kept(call, plain=False)
     data, scale, shift, mean, variance = (call.given(i) for i in range(5))
     momentum = call.attributes.get("momentum")
     return call.node(
@@ -84,7 +97,9 @@ def _batch_normalization(call: Call) -> Value:
     )
 
 
-def _layer_normalization(call: Call) -> Value:
+def _layer_normalization(call: Call) -> Value | list[Value]:
+    if _computed_vectors(call):
+        return kept(call, plain=False)
     rank = len(call.data.shape)
     first = int(call.attributes.get("axis", -1)) % rank
     return call.node(
@@ -97,7 +112,9 @@ def _layer_normalization(call: Call) -> Value:
     )
 
 
-def _group_normalization(call: Call) -> Value:
+def _group_normalization(call: Call) -> Value | list[Value]:
+    if _computed_vectors(call):
+        return kept(call, plain=False)
     return call.node(
         operations.group_norm(
             call.attributes["num_groups"],
@@ -120,9 +137,11 @@ def _lrn(call: Call) -> Value:
 
 
 def _arithmetic(op: Arithmetic) -> Handler:
-    def handle(call: Call) -> Value | None:
+    def handle(call: Call) -> Value | list[Value] | None:
         if len(call.inputs) != 2:
             return None
+        if op in {"Div", "Pow"} and call.integer:
+            return kept(call, plain=False)  # it cuts off what is behind the point
         for position, constant in enumerate(call.inputs):
             if isinstance(constant, Weight):
                 return _with_constant(call, op, constant, first=position == 0)

@@ -42,7 +42,8 @@ def matmul(call: Call) -> Value:
     call.quantized = call.op != "MatMul"
     if isinstance(first, Value) and isinstance(second, Weight) and len(second.shape) == 2:
         rows, columns = second.shape
-        following = None if call.quantized else call.bias_after(columns)
+        summed = call.quantized and call.given(4) is None
+        following = None if summed or call.op == "QLinearMatMul" else call.bias_after(columns)
         bias = following[0] if following else None
         if following:
             call.merged.append(following[1])

@@ -7,13 +7,16 @@ from zoodiff.frontends.onnx.call import (
     Call,
     Handler,
     NodeRequest,
+    Shape,
     Value,
     Weight,
 )
 from zoodiff.frontends.operations import Cut
 
 
-def _reshape(call: Call) -> Value:
+def _reshape(call: Call) -> Value | None:
+    if call.given(1) is not None and not _known(call.outputs[0]) and call.integers("", 1) is None:
+        return None
     return call.node(operations.reshape(call.outputs[0]), inputs=[call.data])
 
 
@@ -32,9 +35,19 @@ def _concat(call: Call) -> Value:
     return call.node(operations.concat(call.axis(1), constants))
 
 
-def _axes(call: Call) -> Value:
-    rank = len(call.outputs[0] if call.op == "Unsqueeze" else call.data.shape) or 1
+def _known(shape: Shape) -> bool:
+    return bool(shape) and min(shape) >= 0
+
+
+def _axes(call: Call) -> Value | None:
     axes = call.integers("axes", 1)
+    given = call.weight(0) if call.op == "Squeeze" else None
+    if axes is None and (call.given(1) is not None or given is not None):
+        return None
+    rank = len(call.data.shape)
+    if call.op == "Unsqueeze" and axes is not None:
+        rank += len(axes)
+    rank = rank or 1
     if axes is None:
         axes = [i for i, n in enumerate(call.data.shape) if n == 1]
     positive = [a % rank for a in axes]
@@ -51,6 +64,8 @@ def _slice(call: Call) -> Value | None:
     if starts is None or ends is None or not call.data.shape:
         return None
     axes, steps = call.integers("axes", 3), call.integers("steps", 4)
+    if any(v is None and call.given(p) is not None for v, p in ((axes, 3), (steps, 4))):
+        return None
     rank = len(call.data.shape)
     axes = [a % rank for a in axes] if axes is not None else list(range(len(starts)))
     steps = steps if steps is not None else [1] * len(starts)
@@ -84,6 +99,8 @@ def _pad(call: Call) -> Value | None:
         return None
     rank = len(pads) // 2
     chosen = call.weight(3)
+    if call.given(3) is not None and (chosen is None or chosen.array is None):
+        return None
     axes = (chosen.integers() if chosen is not None else None) or list(range(rank))
     axes = [axis % (len(call.data.shape) or rank) for axis in axes]
     moved = [i for i in range(rank) if pads[i] or pads[i + rank]]
@@ -105,7 +122,7 @@ def _pad(call: Call) -> Value | None:
 
 
 def _expand(call: Call) -> Value | None:
-    if not call.outputs[0] or not isinstance(call.given(0), Value):
+    if not _known(call.outputs[0]) or not isinstance(call.given(0), Value):
         return None
     return call.node(operations.expand(call.outputs[0]), inputs=[call.data])
 

@@ -102,7 +102,9 @@ def conv_transpose(call: Call) -> Value | None:
         before, after = [], []
         for i, output in enumerate(list(wanted)[-count:]):
             window = (kernel[i] - 1) * dilations[i] + 1
-            total = max(strides[i] * (size[i] - 1) + extra[i] + window - int(output), 0)
+            total = strides[i] * (size[i] - 1) + extra[i] + window - int(output)
+            if total < 0:  # what no window reaches is added at the end
+                extra[i], total = extra[i] - total, 0
             small, large = total // 2, total - total // 2
             before.append(small if auto == "SAME_UPPER" else large)
             after.append(large if auto == "SAME_UPPER" else small)

@@ -66,7 +66,9 @@ class Builder:
             first = index in set(images)
             name = self._unique(tensor.name)
             shape = channels_first(tensor.shape) if first else tensor.shape
-            self._inputs.append(self._builder.declare(name, shape, tensor.dtype))
+            integers = tensor.dtype in QUANTIZED and tensor.quantization is not None
+            kind = "float32" if integers else tensor.dtype  # the graph is that of real numbers
+            self._inputs.append(self._builder.declare(name, shape, kind))
             self._values[index] = Value(tensor, first=name) if first else Value(tensor, last=name)
 
     # What is known about a tensor
@@ -106,11 +108,14 @@ class Builder:
         tensor = self.origin(index)
         if tensor.index not in self.weights:
             self.weights[tensor.index] = self._unique(tensor.name)
+        q = tensor.quantization
         return Parameter(
             self.weights[tensor.index],
             tensor.shape,
-            tensor.dtype != "int32" or tensor.quantization is not None,
+            tensor.dtype != "int32" or q is not None,
             tensor.dtype,
+            steps=() if q is None else tuple(abs(scale) for scale in q.scale),
+            steps_axis=0 if q is None else q.axis,
         )
 
     def first(self, value: Value) -> str:

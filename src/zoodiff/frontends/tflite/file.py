@@ -15,6 +15,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.frontends.tflite.builder import Builder
 from zoodiff.frontends.tflite.ops import CONTROL_FLOW, translate
 from zoodiff.frontends.tflite.reader import FileNetwork, FileOperator, FileTensor, read, read_weight
+from zoodiff.frontends.tflite.shapes import with_shapes
 from zoodiff.graph.ir import Graph
 
 
@@ -40,6 +41,20 @@ def _built(path: Path, name: str) -> Builder:
             f"{name} has control flow ({control}), which no graph of layers can hold; convert it "
             "without"
         )
+    try:
+        return _translated(network, name)
+    except UnfitShapesError:
+        unknown = any(not t.shape and not t.constant for t in network.tensors)
+        if not (unknown or network.open_extents):
+            raise
+        return _translated(with_shapes(network, path), name)
+
+
+class UnfitShapesError(MeasurementError):
+    """Raised where an operator and the shapes of its tensors contradict each other."""
+
+
+def _translated(network: FileNetwork, name: str) -> Builder:
     builder = Builder(network, name, _images(network))
     done = set(network.inputs) | {t.index for t in network.tensors if t.constant}
     for operator in network.operators:
@@ -47,7 +62,7 @@ def _built(path: Path, name: str) -> Builder:
         try:
             translate(builder, operator)
         except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
-            raise MeasurementError(
+            raise UnfitShapesError(
                 f"the operator {operator.name} of {name} is malformed "
                 f"({' '.join(str(error).split())[:100]})"
             ) from None

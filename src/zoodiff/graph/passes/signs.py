@@ -48,7 +48,7 @@ def never_negative(graph: MutableGraph, tensor: str) -> bool:
         node = graph.producer.get(name)
         if node is None or len(seen) > _DEPTH:
             return False
-        if _positive(node):
+        if _positive(graph, node):
             continue
         if node.op not in _IF_INPUTS or node.parameters or not _values_fit(node):
             return False
@@ -56,12 +56,17 @@ def never_negative(graph: MutableGraph, tensor: str) -> bool:
     return True
 
 
-def _positive(node: MutableNode) -> bool:
+def _positive(graph: MutableGraph, node: MutableNode) -> bool:
     if node.op == "Clip":
         low = node.attributes.get("min")
         return low is not None and low >= 0
     if node.op == "Mul" and len(node.inputs) == 2 and len(set(node.inputs)) == 1:
         return True  # a square
+    if node.op == "Add" and len(node.inputs) == 1 and not node.parameters:
+        least = node.attributes.get("value")
+        before = graph.producer.get(node.inputs[0])
+        bounded = before is not None and before.op in {"Erf", "Tanh"}
+        return bounded and isinstance(least, int | float) and least >= 1.0
     return node.op in _ALWAYS
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from zoodiff.bounded.files import NotRegularError, open_regular
 from zoodiff.errors import UsageError
 from zoodiff.zoos.base import Model, WorkerSpec
+from zoodiff.zoos.files import unreadable
 from zoodiff.zoos.scan import archive
 
 
@@ -109,9 +110,8 @@ def recognise(path: Path) -> FileZoo:
         return TFLITE
     if head[:4] == b"PK\x03\x04":
         return _of_archive(path)
-    for magic, what in _OTHERS:
-        if head.startswith(magic):
-            raise UsageError(f"{path} is {what}; {_READ}")
+    if what := unreadable.what_is(path, head):
+        raise UsageError(f"{path} is {what}; {_READ}")
     if path.name == "saved_model.pb":
         raise UsageError(f"{path} is part of a SavedModel; name its folder {path.parent}")
     if head[:1] == b"\x08":  # the field ir_version comes first in every writer's order
@@ -121,18 +121,6 @@ def recognise(path: Path) -> FileZoo:
     if path.suffix == ".onnx":
         return ONNX  # the reader says what is wrong with it
     raise UsageError(f"{path} is of no format that zoodiff knows; {_READ}")
-
-
-_CHECKPOINT = (
-    "a PyTorch checkpoint, which holds weights without a network; put it into one of a zoo, as in "
-    "torchvision:resnet50@checkpoint.pth"
-)
-_OTHERS = (
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file of Keras 2; save it anew as .keras"),
-    (b"\x80\x02", _CHECKPOINT),
-    (b"\x80\x04", _CHECKPOINT),
-    (b"version https://git-lfs", "a pointer of Git LFS, not the file itself"),
-)
 
 
 def _of_archive(path: Path) -> FileZoo:
@@ -147,5 +135,7 @@ def _of_archive(path: Path) -> FileZoo:
         return TORCH
     if "constants.pkl" in inner:
         return TORCH_SCRIPT
-    what = _CHECKPOINT if "data.pkl" in inner else "an archive of something else"
+    what = "an archive of something else"
+    if pickle := next((name for name in names if name.endswith("data.pkl")), None):
+        what = unreadable.of_pickle(path, pickle)
     raise UsageError(f"{path} is {what}; {_READ}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,25 @@ from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:
     from zoodiff.frontends.torch.protocols import Module
-    from zoodiff.graph.ir import Graph
+    from zoodiff.graph.ir import Graph, Parameter
+
+
+def _with_trained_weights(graph: Graph) -> Graph:
+    """The graph with everything but statistics as parameters: the converter makes all buffers.
+
+    Raises MeasurementError for a module without weights of its own.
+    """
+    if not any(node.parameters for node in graph.nodes):
+        raise MeasurementError(
+            f"{graph.source} has no weights of its own: torch.jit.freeze made them constants of "
+            "its code; save the module before it is frozen, or export it to ONNX"
+        )
+
+    def trained(p: Parameter) -> Parameter:
+        return replace(p, trainable=p.role not in {"mean", "variance"})
+
+    nodes = tuple(replace(n, parameters=tuple(map(trained, n.parameters))) for n in graph.nodes)
+    return replace(graph, nodes=nodes)
 
 
 @guarded
@@ -68,7 +87,7 @@ class TorchScriptFiles:
                 f"torch cannot turn {path.name} into a graph ({reason}); it can be run, and "
                 "exported to ONNX by the code that made it"
             ) from None
-        return to_graph(program, shape, path.name)
+        return _with_trained_weights(to_graph(program, shape, path.name))
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Return the module's own parameters, and the floating-point values in its buffers."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoodiff.frontends.onnx.protobuf import ModelProto, NodeProto, TensorProto
+    from zoodiff.zoos.runtime.onnx_integers import Stored
 
 
 _TYPES = {
@@ -91,19 +92,48 @@ class Session:
         return np.concatenate([self._run(given.name, batch[i : i + 1]) for i in range(len(batch))])
 
     def held(self) -> WeightsAccess:
-        """Return initialisers and constants by name, including those of light files."""
-        from zoodiff.zoos.runtime.onnx_weights import held, value
+        """Return initialisers and constants by name, including those of light files.
 
-        graph = self.model().graph
-        kinds = {name: one for name, one in held(graph).items() if _holds_weights(one[1])}
+        Integers whose scale the file gives are the real numbers that they stand for.
+        """
+        from zoodiff.zoos.runtime.onnx_weights import computed
+
+        stored, read = self._stored()
+        made = computed(self.model())
+
+        def real(name: str) -> NDArray[Any]:
+            if name in made:
+                return made[name]
+            values = read(name)
+            return stored[name].real(values) if name in stored else values
+
+        shapes = {
+            name: shape for name, (shape, kind) in self._kinds().items() if _holds_weights(kind)
+        }
+        shapes |= {name: array.shape for name, array in made.items()}
+        return WeightsAccess(shapes, real, self._replace)
+
+    def _kinds(self) -> dict[str, tuple[tuple[int, ...], int]]:
+        from zoodiff.zoos.runtime.onnx_weights import held
+
+        return held(self.model().graph)
+
+    def _stored(self) -> tuple[dict[str, Stored], Callable[[str], NDArray[Any]]]:
+        """Which tensors are integers that stand for real numbers, and a reader of all tensors."""
+        from zoodiff.zoos.runtime.onnx_integers import stored_weights
+        from zoodiff.zoos.runtime.onnx_weights import value
+
+        graph, kinds = self.model().graph, self._kinds()
         made: dict[str, TensorProto | NodeProto] = {}
         made |= {node.output[0]: node for node in graph.node if node.output}
         made |= {tensor.name: tensor for tensor in graph.initializer}
-        return WeightsAccess(
-            {name: shape for name, (shape, _) in kinds.items()},
-            lambda name: value(made[name], kinds[name]),
-            self._replace,
-        )
+
+        def read(name: str) -> NDArray[Any]:
+            return value(made[name], kinds[name])
+
+        ranks = {name: len(shape) for name, (shape, _) in kinds.items()}
+        known = stored_weights(graph, ranks, lambda name: read(name) if name in made else None)
+        return known, read
 
     def model(self) -> ModelProto:
         """The ``onnx.ModelProto`` that runs, with all values."""
@@ -114,13 +144,16 @@ class Session:
     def _replace(self, weights: Mapping[str, NDArray[Any]]) -> None:
         import numpy as np
 
-        from zoodiff.zoos.runtime.onnx_weights import dtype_of, held, replace
+        from zoodiff.zoos.runtime.onnx_weights import dtype_of, replace
 
-        kinds = held(self.model().graph)
-        typed = {
-            name: np.asarray(array, dtype=dtype_of(kinds[name][1]))
-            for name, array in weights.items()
-        }
+        kinds, (stored, _) = self._kinds(), self._stored()
+        typed = {}
+        for name, array in weights.items():
+            dtype = dtype_of(kinds[name][1]) if name in kinds else array.dtype
+            integers = name in stored and np.issubdtype(dtype, np.integer)
+            typed[name] = (
+                stored[name].integers(array, dtype) if integers else np.asarray(array, dtype=dtype)
+            )
         replace(self.model(), typed)
         self._session = None  # its memory is needed for the next one
         try:
@@ -132,8 +165,10 @@ class Session:
         self._start(content)
 
     def _run(self, name: str, batch: NDArray[Any]) -> NDArray[Any]:
+        import numpy as np
+
         result: NDArray[Any] = self._session.run(None, {name: batch})[0]
-        return result
+        return result.astype(np.float32) if result.dtype == np.float16 else result
 
     def _start(self, content: bytes | Path) -> None:
         with load_stages.stage(load_stages.IMPORT):
@@ -229,6 +264,7 @@ def model(path: Path, weights: str | None, seed: int) -> ModelProto:
     """The ``onnx.ModelProto`` of a file with all values, those in other files included."""
     import onnx
 
+    from zoodiff.frontends.onnx.order import put_in_order
     from zoodiff.zoos.runtime.onnx_weights import randomise
 
     _is_spread(path)  # checks where other files would lie
@@ -237,6 +273,7 @@ def model(path: Path, weights: str | None, seed: int) -> ModelProto:
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise MeasurementError(f"the weights of {path} cannot be read ({reason})") from None
+    put_in_order(found.graph, path.name)
     if weights == RANDOM:
         randomise(found, seed)
     return found

@@ -221,3 +221,38 @@ def _fan_in(node: NodeProto, position: int, shape: Sequence[int]) -> int:
     if position == 0 or turned:
         return int(shape[-1])
     return int(shape[-2])
+
+
+def computed(model: ModelProto) -> dict[str, NDArray[Any]]:
+    """The tensors that nodes compute from constants alone and other nodes read, by name.
+
+    A graph names one as a weight where it cannot be said of which tensor it is a part: a table of
+    position biases picked by index. Empty where ONNX's reference cannot compute them.
+    """
+    from onnx import TensorProto, helper
+    from onnx.reference import ReferenceEvaluator
+
+    graph = model.graph
+    constant, inside, read = set(held(graph)), [], set()
+    constant |= {tensor.name for tensor in graph.initializer}
+    for node in graph.node:
+        if any(a.HasField("g") or a.graphs for a in node.attribute):
+            return {}
+        given = [name for name in node.input if name]
+        if node.op_type == "Constant" or (given and constant.issuperset(given)):
+            constant.update(name for name in node.output if name)
+            inside.append(node)
+        else:
+            read.update(given)
+    made = {name for node in inside if node.op_type not in _SAME for name in node.output}
+    wanted = sorted((made & read) - set(held(graph)))
+    if not wanted:
+        return {}
+    outputs = [helper.make_tensor_value_info(n, TensorProto.UNDEFINED, None) for n in wanted]
+    part = helper.make_graph(inside, "constants", [], outputs, list(graph.initializer))
+    alone = helper.make_model(part, opset_imports=model.opset_import)
+    try:
+        values = ReferenceEvaluator(alone).run(None, {})
+    except Exception:
+        return {}
+    return {n: v for n, v in zip(wanted, values, strict=True) if v.dtype.kind == "f"}

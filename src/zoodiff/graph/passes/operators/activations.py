@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from zoodiff.graph.layers import in_half
 from zoodiff.graph.mutable import MutableGraph, MutableNode
 
 NOTE = "activations"
@@ -34,8 +35,12 @@ def run(graph: MutableGraph) -> None:
 
 
 def close(a: object, b: float) -> bool:
-    """Equal but for the rounding of a float32."""
-    return isinstance(a, int | float) and abs(a - b) <= _CLOSE * max(1.0, abs(b))
+    """Equal but for the rounding of a float32, or to half precision of a factor or a divisor."""
+    if not isinstance(a, int | float):
+        return False
+    halves = [in_half(b)] + ([1 / in_half(1 / b)] if b and in_half(1 / b) else [])
+    limit = _CLOSE * max(1.0, abs(b))
+    return abs(a - b) <= limit or any(abs(a - half) <= 1e-9 * abs(half) for half in halves)
 
 
 def _bounds(graph: MutableGraph) -> None:

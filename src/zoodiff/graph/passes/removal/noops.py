@@ -8,10 +8,13 @@ types, a rectifier of what cannot be negative (:math:`\max(x, 0) = x` for :math:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.passes.signs import never_negative
+
+HALVES = frozenset({"bfloat16", "float16"})
 
 
 def _shape_kept(graph: MutableGraph, node: MutableNode) -> bool:
@@ -46,7 +49,17 @@ def _value(neutral: float) -> Any:
 def _cast(graph: MutableGraph, node: MutableNode) -> bool:
     source, real = graph.tensors.get(node.inputs[0]), ("float", "bfloat")
     to = str(node.attributes["to"])
-    return source is not None and source.dtype.startswith(real) and to.startswith(real)
+    plain = source is not None and source.dtype.startswith(real) and to.startswith(real)
+    if plain and to in HALVES:
+        _remember(graph, node.inputs[0], to)
+    return plain
+
+
+def _remember(graph: MutableGraph, tensor: str, to: str) -> None:
+    """Say of a tensor that it is rounded to half precision, where nobody reads it as it was."""
+    held = graph.tensors[tensor]
+    if graph.sole_user(tensor) is not None and tensor in graph.producer:
+        graph.tensors[tensor] = replace(held, dtype=to)
 
 
 def _rectifier(graph: MutableGraph, node: MutableNode) -> bool:

@@ -10,11 +10,28 @@ leave rectifiers out for that.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from zoodiff.graph.ir import Node
 from zoodiff.graph.mutable import MutableGraph, MutableNode
+from zoodiff.graph.passes.weights.parameters import reshaped
 
 NOTE = "quantisation"
 _MARKED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-_BOUNDS = {"int8": (-128, 127), "uint8": (0, 255)}
+_SATURATING = frozenset(
+    {"Add", "BatchNormalization", "Conv", "ConvTranspose", "Gemm", "MatMul", "Sub"}
+)
+"""Operators behind which exporters leave a rectifier out. Elsewhere integers that begin at zero say
+what values were seen, not what the network does."""
+BOUNDS = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-32768, 32767),
+    "uint16": (0, 65535),
+}
+
+
+_BOUND = "/bound"
 
 
 def run(graph: MutableGraph) -> None:
@@ -31,6 +48,30 @@ def run(graph: MutableGraph) -> None:
     for node in graph.of("DequantizeLinear", "QuantizeLinear"):
         if node.inputs and node.attributes.get("scale") is not None:
             _dropped(graph, node)
+    for node in graph.of("Add"):
+        _biased(graph, node)
+
+
+def _biased(graph: MutableGraph, node: MutableNode) -> None:
+    """A vector added to the product of a linear layer is its bias, once nothing is between."""
+    before = graph.before(node)
+    if before is None or before.op != "Gemm" or not before.attributes.get("quantized"):
+        return
+    if before.attributes.get("bias") or not before.inputs or len(node.inputs) != 1:
+        return
+    width = before.attributes["out_features"]
+    last = len(graph.shape(node.output)) - 1
+    if [p.size for p in node.parameters] != [width] or before.attributes.get("axis") != last:
+        return
+    if graph.sole_user(before.output) is not node or before.attributes.get("alpha", 1.0) != 1.0:
+        return
+    if graph.shape(node.output) != graph.shape(before.output):
+        return
+    bias = replace(reshaped(node.parameters[0], (width,)), role="bias")
+    before.parameters = [*before.parameters, bias]
+    before.attributes["bias"] = True
+    before.notes.add(NOTE)
+    graph.bypass(node)
 
 
 def _dropped(graph: MutableGraph, node: MutableNode) -> None:
@@ -39,11 +80,17 @@ def _dropped(graph: MutableGraph, node: MutableNode) -> None:
     graph.bypass(node)
 
 
+def is_bound(node: Node) -> bool:
+    """Whether an activation of a canonical graph is the lower bound of integers."""
+    return NOTE in node.notes and node.name.endswith(_BOUND)
+
+
 def _rectified(graph: MutableGraph, node: MutableNode) -> None:
     """Spell out the clamp of a computed value."""
     tensor, scale = graph.tensors[node.output], node.attributes.get("scale")
-    bounds = _BOUNDS.get(tensor.dtype)
-    if scale is None or bounds is None or not node.inputs or graph.before(node) is None:
+    bounds = BOUNDS.get(tensor.dtype)
+    before = graph.before(node) if node.inputs else None
+    if scale is None or bounds is None or before is None or before.op not in _SATURATING:
         return
     found = rectifier(scale, node.attributes.get("zero_point") or 0, bounds)
     if found is None:
@@ -51,7 +98,7 @@ def _rectified(graph: MutableGraph, node: MutableNode) -> None:
     op, attributes = found
     made = graph.add(
         op,
-        f"{node.name}/{op.lower()}",
+        f"{node.name}{_BOUND}",
         node.inputs,
         graph.shape(node.inputs[0]),
         attributes,

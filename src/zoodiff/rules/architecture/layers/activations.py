@@ -8,6 +8,7 @@ from typing import Any
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.likeness import family
+from zoodiff.graph.passes.weights import quantisation
 from zoodiff.rules.context import (
     AlignedPair,
     Aspect,
@@ -24,12 +25,27 @@ from zoodiff.rules.wording import called
 
 
 def _activation(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if family(pair.a) == "activation" and pair.unclaimed and _cut_by_integers(pair):
+        pair.claim(*tuple(pair.unclaimed))
     if family(pair.a) == "activation" and pair.unclaimed:
         explained = tuple(pair.unclaimed)
         pair.claim(*explained)
         undo = Undo.OPERATOR if Aspect.OPERATOR in explained else Undo.ATTRIBUTES
         left, right = called(pair.a), called(pair.b)
         yield pair.difference("ARC130", left, right, *explained, noun="activations", undo=undo)
+
+
+def _cut_by_integers(pair: LayerPair) -> bool:
+    """Whether one side is the lower bound of integers and the other a clip at zero and above.
+
+    Where the integers end is where the calibration did, so what the network does above is not
+    known: a ReLU6 that saw nothing above 5 is stored as integers from 0 to 5.
+    """
+    for one, other in ((pair.a, pair.b), (pair.b, pair.a)):
+        bound = one.op == "Relu" and quantisation.is_bound(one.node)
+        if bound and other.op == "Clip" and other.node.attributes.get("min") == 0.0:
+            return True
+    return False
 
 
 def _only_activations(graph: LayerGraph, layers: Sequence[Layer]) -> bool:

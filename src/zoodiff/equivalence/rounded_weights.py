@@ -1,0 +1,140 @@
+"""Whether the weights of two layers are equal up to the rounding that one of them is stored with.
+
+A weight that is stored as integers lies within half a step of its original, and within a whole step
+where it is the last integer of its range; one in half precision lies within :math:`2^{-11}` of it,
+one in bfloat16 within :math:`2^{-8}`. Both may be rounded after a norm was folded into them, so
+what is compared is what a layer computes per channel, :math:`y = s (W x) + t`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from zoodiff.equivalence.weight_transfer import AFFINE, AffineParts, folded, own_parameters, parts
+from zoodiff.graph.ir import Graph, Parameter
+from zoodiff.graph.layers import Layer
+from zoodiff.graph.weights import Weights, step_sizes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Rounding = Literal["equal after rounding", "equal after quantisation"]
+_UNITS = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
+_LEAST = {"float16": 2.0**-25, "bfloat16": 0.0}
+_FOLDING = 2e-5
+"""Relative to the largest; what single precision loses when a norm is folded into weights."""
+_SLACK = 1.001
+"""Steps are single precision, and so is the division by them."""
+
+
+@dataclass(frozen=True)
+class RoundedLayer:
+    """A layer with its weights, and the steps of those that are stored as integers."""
+
+    layer: Layer
+    weights: Weights
+    steps: Weights
+
+    def tolerance(self, p: Parameter) -> NDArray[Any]:
+        """How far each number of a weight may be from what it was before it was rounded."""
+        values = np.abs(self.weights[p.name].astype(np.float64))
+        found = _UNITS.get(p.dtype, 0.0) * values + _LEAST.get(p.dtype, 0.0)
+        if p.name in self.steps:
+            steps = np.broadcast_to(self.steps[p.name].reshape(p.shape), p.shape).reshape(
+                values.shape
+            )
+            found = found + _SLACK * 0.5 * steps * (1 + self._last(p))
+        return found
+
+    def _last(self, p: Parameter) -> NDArray[Any]:
+        """Where a weight is the first or last integer that is used, and may be cut off."""
+        values = self.weights[p.name]
+        ends: NDArray[Any] = np.logical_or(values == values.max(), values == values.min())
+        return ends
+
+
+def canonical_steps(graph: Graph, stored: Mapping[str, Any]) -> Weights:
+    """The steps of the weights of a canonical graph that are stored as integers, by name."""
+    found: Weights = {}
+    for p in (p for node in graph.nodes for p in node.parameters):
+        if p.steps and p.stored in stored:
+            steps = step_sizes(p, np.shape(stored[p.stored]))
+            found[p.name] = steps.reshape(p.shape)
+    return found
+
+
+def equal_up_to_rounding(a: RoundedLayer, b: RoundedLayer) -> Rounding | None:
+    """Return up to what two layers have equal weights; None where rounding does not explain it."""
+    owned = [own_parameters(side.layer) for side in (a, b)]
+    integers = any(p.name in side.steps for side, ps in zip((a, b), owned, strict=True) for p in ps)
+    halves = any(p.dtype in _UNITS for side in owned for p in side)
+    if not (integers or halves):
+        return None
+    pairs = _effective(a, b)
+    if pairs is None:
+        if [p.size for p in owned[0]] != [p.size for p in owned[1]]:
+            return None
+        pairs = [_stored(a, p, b, q) for p, q in zip(*owned, strict=True)]
+    if all(_close(*pair) for pair in pairs):
+        return "equal after quantisation" if integers else "equal after rounding"
+    return None
+
+
+_Pair = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]
+"""Values of both, and how far these may be apart."""
+
+
+def _stored(a: RoundedLayer, p: Parameter, b: RoundedLayer, q: Parameter) -> _Pair:
+    x, y = a.weights[p.name].reshape(-1), b.weights[q.name].reshape(-1)
+    return x, y, a.tolerance(p).reshape(-1) + b.tolerance(q).reshape(-1)
+
+
+def _effective(a: RoundedLayer, b: RoundedLayer) -> list[_Pair] | None:
+    """Scaled weights and shifts per channel; None for layers that are not affine."""
+    made = []
+    for side in (a, b):
+        layer, found = side.layer, parts(side.layer)
+        affine = layer.op in AFFINE or layer.affine
+        if not affine or found is None or found.weight is None or layer.op == "ConvTranspose":
+            return None
+        made.append(_affine(side, found))
+    (first, shift), (second, other) = made
+    if first[0].shape != second[0].shape or shift[0].shape != other[0].shape:
+        return None
+    return [
+        (first[0], second[0], first[1] + second[1]),
+        (shift[0], other[0], shift[1] + other[1]),
+    ]
+
+
+def _affine(side: RoundedLayer, found: AffineParts) -> tuple[Any, Any]:
+    """Scaled weights (out, rest) and shifts (out,), each with how far off they may be."""
+    weights = side.weights
+    weight = weights[found.weight.name].astype(np.float64)
+    out = weight.shape[0]
+    scale, shift = (np.asarray(x) for x in folded(found, weights, out))
+    column = scale.reshape(-1, 1)
+    scaled = weight.reshape(out, -1) * column
+    off = side.tolerance(found.weight).reshape(out, -1) * np.abs(column)
+    added = [p for p in (found.bias, found.shift, *found.shifts) if p is not None]
+    moved = {p.name: weights[p.name] + side.tolerance(p) for p in added}
+    _, further = folded(found, {**weights, **moved}, out)
+    spread = np.abs(np.asarray(further) - shift)
+    unit = max((_UNITS.get(p.dtype, 0.0) for p in own_parameters(side.layer)), default=0.0)
+    if unit and found.norm:  # scales, means and variances are rounded too
+        off = off + 2 * unit * np.abs(scaled)
+        moved = {p.name: np.abs(weights[p.name]) for p in added}
+        moved[found.mean.name] = -np.abs(weights[found.mean.name])
+        spread = spread + 3 * unit * np.abs(folded(found, {**weights, **moved}, out)[1])
+    return (scaled, off), (shift, spread)
+
+
+def _close(x: Any, y: Any, tolerance: Any) -> bool:
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return bool(np.array_equal(x, y, equal_nan=True))
+    size = max(float(np.max(np.abs(x), initial=0.0)), float(np.max(np.abs(y), initial=0.0)))
+    return bool((np.abs(np.asarray(x, np.float64) - y) <= tolerance + _FOLDING * size).all())

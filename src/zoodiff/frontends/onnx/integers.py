@@ -1,0 +1,197 @@
+"""Quantised ONNX operators as operators on the real numbers that their integers stand for.
+
+An integer :math:`q` stands for :math:`s (q - z)`. ``QLinearConv`` and its like name scale and zero
+point of every operand and of the result, ``MatMulInteger`` and ``ConvInteger`` the zero points
+alone: their scales are multiplied behind them. The result of an operator with a scale of its own is
+written as the operator and a ``QuantizeLinear``, since the bounds of the integers may stand for a
+rectifier of the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from zoodiff.frontends import operations
+from zoodiff.frontends.onnx.call import Call, Handler, NodeRequest, Value, Weight
+from zoodiff.frontends.onnx.protobuf import GraphProto, ModelProto, NodeProto
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class StoredOperand:
+    """Where an operator has an operand, its scale and its zero point; None for none."""
+
+    at: int
+    scale: int | None
+    zero_point: int | None
+    axis: int | Literal["columns"] = 0
+    """That of one scale per channel."""
+    factor: int | None = None
+    """Where a second scale is that multiplies the first."""
+
+
+_PAIR = (StoredOperand(0, 1, 2), StoredOperand(3, 4, 5))
+OPERANDS: dict[str, tuple[StoredOperand, ...]] = {
+    "ConvInteger": (StoredOperand(1, 4, 3),),
+    "MatMulInteger": (StoredOperand(1, 4, 3, -1),),
+    "QGemm": (
+        StoredOperand(0, 1, 2),
+        StoredOperand(3, 4, 5, "columns"),
+        StoredOperand(6, 4, None, 0, factor=1),
+    ),
+    "QLinearAdd": _PAIR,
+    "QLinearConv": (StoredOperand(3, 4, 5), StoredOperand(8, 4, None, 0, factor=1)),
+    "QLinearMatMul": (StoredOperand(0, 1, 2, -2), StoredOperand(3, 4, 5, -1)),
+    "QLinearMul": _PAIR,
+}
+_RESULTS = {"QGemm": 7, "QLinearAdd": 6, "QLinearConv": 6, "QLinearMatMul": 6, "QLinearMul": 6}
+"""Where each operator has the scale of its result; the zero point follows."""
+ONE_BY_ONE = frozenset({"ConvInteger", "MatMulInteger"})
+"""Operators whose results are sums of integers, of no scale yet."""
+
+
+def real_values(
+    weight: Weight, scale: Weight | None, zero: Weight | None, axis: int
+) -> NDArray[np.float64] | None:
+    """The real numbers of a constant of integers; None where a value is not known."""
+    import numpy as np
+
+    offset = np.zeros(()) if zero is None else zero.array
+    if weight.array is None or scale is None or scale.array is None or offset is None:
+        return None
+    if weight.array.dtype.kind not in "iu":
+        return None
+
+    def along(values: NDArray[np.generic]) -> NDArray[np.float64]:
+        shape = [1] * len(weight.shape)
+        if values.size > 1:
+            shape[axis] = -1
+        return values.astype(np.float64).reshape(shape)
+
+    found: NDArray[np.float64] = weight.array.astype(np.float64) - along(offset)
+    return found * along(scale.array)
+
+
+def operands_of(op: str, count: int) -> tuple[StoredOperand, ...]:
+    """The quantised operands of an operator with so many inputs."""
+    if op == "QLinearConcat":
+        return tuple(StoredOperand(p, p + 1, p + 2) for p in range(2, count - 2, 3))
+    return OPERANDS.get(op, ())
+
+
+def in_real_numbers(call: Call) -> Call:
+    """The call with what it reads of constants as real numbers of known steps."""
+    inputs = list(call.inputs)
+    for operand in operands_of(call.op, len(inputs)):
+        weight = call.weight(operand.at)
+        if weight is not None:
+            inputs[operand.at] = _real(call, operand, weight)
+    return replace(call, inputs=inputs)
+
+
+def _real(call: Call, operand: StoredOperand, weight: Weight) -> Weight:
+    import numpy as np
+
+    scale, zero, factor = (
+        None if place is None else call.weight(place)
+        for place in (operand.scale, operand.zero_point, operand.factor)
+    )
+    if call.op in ONE_BY_ONE and call.given(4) is None:
+        scale = Weight("", (), "float32", "", np.ones(()))
+    times = 1.0
+    if operand.factor is not None:
+        if factor is None or factor.scalar is None:
+            return replace(weight, array=None)
+        times = factor.scalar
+    axis = operand.axis
+    if axis == "columns":
+        axis = 0 if call.attributes.get("transB", 0) else 1
+    values = real_values(weight, scale, zero, axis)
+    values = None if values is None else (values * times).astype(np.float32)
+    return replace(weight.stepped(scale, axis, times), array=values)
+
+
+def in_products(model: ModelProto) -> None:
+    """Write sums of integers that are multiplied by their scale as one node, in place.
+
+    A dynamic quantisation computes the scale of the data; the data itself, of scale 1, gives the
+    same product: (x / s) (s W) = x W. So the scale of the weights becomes the fifth input of
+    ``MatMulInteger`` and ``ConvInteger``, and the multiplication goes.
+    """
+    graph = model.graph
+    scaled = scales_behind(graph)
+    gone: set[str] = set()
+    for node in graph.node:
+        if node.op_type in ONE_BY_ONE and node.output[0] in scaled:
+            chain = scaled[node.output[0]]
+            node.input.extend([""] * (4 - len(node.input)) + [chain.scale])
+            del node.output[:]
+            node.output.append(chain.output)
+            gone.update(chain.between)
+    kept = [n for n in graph.node if n.output[0] not in gone or n.op_type in ONE_BY_ONE]
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+@dataclass(frozen=True)
+class ScaledSum:
+    """A sum of integers, cast to real numbers and multiplied by its scale."""
+
+    scale: str
+    """The tensor that is the scale of the weights."""
+    output: str
+    between: tuple[str, ...]
+    """What the cast and the multiplication make."""
+
+
+def scales_behind(graph: GraphProto) -> dict[str, ScaledSum]:
+    """The scales of sums of integers whose data is quantised when the network runs, by output."""
+    users: dict[str, list[NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    dynamic = {n.output[1] for n in graph.node if n.op_type == "DynamicQuantizeLinear"}
+    products: dict[str, str] = {}
+    for node in (n for n in graph.node if n.op_type == "Mul"):
+        others = [name for name in node.input if name not in dynamic]
+        if len(node.input) == 2 and len(others) == 1:
+            products[node.output[0]] = others[0]
+    found = {}
+    ends = {output.name for output in graph.output}
+    for node in (n for n in graph.node if n.op_type in ONE_BY_ONE):
+        casts = users.get(node.output[0], [])
+        if len(casts) != 1 or casts[0].op_type != "Cast":
+            continue
+        last = users.get(casts[0].output[0], [])
+        if len(last) != 1 or last[0].op_type != "Mul":
+            continue
+        scales = [products[name] for name in last[0].input if name in products]
+        if len(scales) == 1 and ends.isdisjoint({node.output[0], casts[0].output[0]}):
+            output = last[0].output[0]
+            found[node.output[0]] = ScaledSum(scales[0], output, (casts[0].output[0], output))
+    return found
+
+
+def with_result(call: Call, handler: Handler) -> Value | list[Value] | None:
+    """What a handler makes of a call, and the integers that its result is stored as."""
+    at = _RESULTS.get(call.op)
+    scale = None if at is None else call.weight(at)
+    if at is None or scale is None or scale.scalar is None:
+        return handler(call)
+    zero = call.weight(at + 1)
+    shapes, emit = [call.outputs[0]], call.emit
+
+    def inner(request: NodeRequest) -> list[Value]:
+        return emit(replace(request, shapes=request.shapes or shapes, last=False))
+
+    result = handler(replace(call, emit=inner))
+    if not isinstance(result, Value):
+        return result
+    stored = operations.quantisation(
+        "QuantizeLinear", scale.scalar, 0.0 if zero is None else zero.scalar
+    )
+    return emit(NodeRequest(stored, [result], (), "quantize", shapes, last=True))

@@ -1,0 +1,53 @@
+"""Nodes of an ONNX graph brought into an order in which each reads what is there already.
+
+The format demands such an order, and some converters break it (that of ONNX Runtime to half
+precision appends its casts). Runtimes sort for themselves.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+
+from zoodiff.errors import MeasurementError
+from zoodiff.frontends.onnx.protobuf import GraphProto, NodeProto
+
+
+def put_in_order(graph: GraphProto, source: str) -> bool:
+    """Sort the nodes in place, as near to their order as can be; say whether they were not.
+
+    Raises MeasurementError where nodes read each other in a circle.
+    """
+    nodes = list(graph.node)
+    maker = {name: k for k, node in enumerate(nodes) for name in node.output if name}
+    needs = [{maker[name] for name in node.input if name in maker} for node in nodes]
+    if all(max(before, default=-1) < k for k, before in enumerate(needs)):
+        return False
+    users: list[list[int]] = [[] for _ in nodes]
+    for k, before in enumerate(needs):
+        for other in before:
+            users[other].append(k)
+    open_needs = [len(before) for before in needs]
+    ready = [k for k, count in enumerate(open_needs) if not count]
+    heapify(ready)
+    order: list[int] = []
+    while ready:
+        order.append(heappop(ready))
+        for user in users[order[-1]]:
+            open_needs[user] -= 1
+            if not open_needs[user]:
+                heappush(ready, user)
+    if len(order) < len(nodes):
+        first = next(nodes[k] for k, count in enumerate(open_needs) if count)
+        raise MeasurementError(
+            f"the node {_name(first)} of {source} reads, through others, what it computes itself; "
+            "a network without loops is needed"
+        )
+    sorted_nodes = [nodes[k] for k in order]
+    copies = [type(node).FromString(node.SerializeToString()) for node in sorted_nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+    return True
+
+
+def _name(node: NodeProto) -> str:
+    return node.name or next(iter(node.output), "?")

@@ -1,0 +1,134 @@
+"""The weights of an ONNX file that are stored as integers, as the real numbers that they stand for.
+
+This works on the plain protobuf, as ``onnx_weights`` does: scale and zero point are found by the
+operator that reads the weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zoodiff.frontends.onnx.integers import (
+    ONE_BY_ONE,
+    StoredOperand,
+    operands_of,
+    scales_behind,
+)
+from zoodiff.frontends.onnx.protobuf import GraphProto, NodeProto
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_MOVED = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose"})
+"""Operators that may stand between a weight and the operator that says its scale."""
+_OF_DEQUANTISATION = (StoredOperand(0, 1, 2, 1),)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """real = scale * (integer - zero_point), along ``axis`` where there are several."""
+
+    scale: NDArray[Any]
+    zero_point: NDArray[Any]
+    axis: int
+
+    def real(self, integers: NDArray[Any]) -> NDArray[np.float32]:
+        """The real numbers of integers, in single precision."""
+        import numpy as np
+
+        scale, zero = self._along(integers.ndim)
+        found: NDArray[np.float32] = ((integers.astype(np.float64) - zero) * scale).astype(
+            np.float32
+        )
+        return found
+
+    def integers(self, real: NDArray[Any], dtype: Any) -> NDArray[Any]:
+        """The nearest integers of a type."""
+        import numpy as np
+
+        scale, zero = self._along(real.ndim)
+        limits = np.iinfo(dtype)
+        steps = np.round(real.astype(np.float64) / np.where(scale == 0, 1, scale)) + zero
+        found: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(dtype)
+        return found
+
+    def _along(self, rank: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        def turned(values: NDArray[Any]) -> NDArray[Any]:
+            shape = [1] * rank
+            if values.size > 1:
+                shape[self.axis] = -1
+            return values.astype("float64").reshape(shape)
+
+        return turned(self.scale), turned(self.zero_point)
+
+
+def stored_weights(
+    graph: GraphProto, ranks: Mapping[str, int], read: Callable[[str], NDArray[Any] | None]
+) -> dict[str, Stored]:
+    """How the tensors of a graph stand for real numbers, by name; others are not named.
+
+    ``ranks`` has every initialiser and constant; ``read`` gives the values of one, None for what is
+    computed.
+    """
+    found: dict[str, Stored] = {}
+    origin = {name: name for name in ranks}
+    behind = {output: chain.scale for output, chain in scales_behind(graph).items()}
+    for node in graph.node:
+        if node.op_type in _MOVED and node.input and node.input[0] in origin:
+            origin[node.output[0]] = origin[node.input[0]]
+        of_scale = node.op_type == "DequantizeLinear"
+        operands = _OF_DEQUANTISATION if of_scale else operands_of(node.op_type, len(node.input))
+        for operand in operands:
+            name = origin.get(_given(list(node.input), operand.at))
+            if name is not None and name not in found:
+                further = behind.get(node.output[0], "")
+                given = [*node.input, *[""] * (4 - len(node.input)), further]
+                inputs = given if node.op_type in ONE_BY_ONE else list(node.input)
+                stored = _stored(node, inputs, operand, ranks[name], read)
+                if stored is not None:
+                    found[name] = stored
+    return found
+
+
+def _given(inputs: Sequence[str], place: int | None) -> str:
+    return "" if place is None or place >= len(inputs) else inputs[place]
+
+
+def _stored(
+    node: NodeProto,
+    inputs: Sequence[str],
+    operand: StoredOperand,
+    rank: int,
+    read: Callable[[str], NDArray[Any] | None],
+) -> Stored | None:
+    import numpy as np
+
+    scale: NDArray[Any] = np.ones(())
+    zero: NDArray[Any] = np.zeros(())
+    for place in (operand.scale, operand.factor):
+        name = _given(inputs, place)
+        if place is None or (not name and node.op_type in ONE_BY_ONE):
+            continue
+        values = read(name)
+        if values is None:
+            return None  # known only when the network runs
+        scale = scale * values.astype(np.float64).reshape(-1)
+    if name := _given(inputs, operand.zero_point):
+        found = read(name)
+        if found is None:
+            return None
+        zero = found.reshape(-1)
+    settings = {a.name: a.i for a in node.attribute}
+    if settings.get("block_size"):
+        return None
+    axis = operand.axis
+    if node.op_type == "DequantizeLinear":
+        axis = settings.get("axis", 1)
+    elif axis == "columns":
+        axis = 0 if settings.get("transB") else 1
+    if scale.size > 1 and not -rank <= axis < rank:
+        return None
+    return Stored(scale, zero, axis)

@@ -1,0 +1,1 @@
+"""Networks written to files in common formats, by common exporters, in common precisions."""
