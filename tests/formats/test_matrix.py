@@ -18,6 +18,8 @@ from zoodiff.errors import ZoodiffError
 from zoodiff.workers import permissions
 from zoodiff.zoos import registry
 
+pytestmark = [pytest.mark.torch, pytest.mark.keras, pytest.mark.onnx, pytest.mark.tflite]
+
 _NETWORKS = ("convolutional", "attention")
 _QUICK = {
     ("convolutional", "static QDQ tensor unsigned"),

@@ -17,6 +17,8 @@ from zoodiff.graph.canonical import canonical
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.weights import step_sizes
 
+pytestmark = pytest.mark.onnx
+
 NODE = helper.make_node
 _CONV = NODE("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "s", "z", "b"], ["c"], "conv")
 
