@@ -216,6 +216,12 @@ def _measured(session: _Session) -> AccuracyReport:
     store.prepare()
     subjects = _subjects(session)
     if not images.labelled:
+        if len(subjects) < 2 and session.unopened:
+            first = session.unopened[0]
+            raise MeasurementError(
+                f"there is nothing to compare {subjects[0].name} with: "
+                f"{first.entry} cannot be opened: {first.reason}"
+            )
         agreed = agree(engine, subjects, images, session.settings, session.step)
         return AccuracyReport(images, agreement=agreed, unopened=tuple(session.unopened))
     attribution = Attribution(engine, images, session.settings, session.step)
@@ -249,13 +255,17 @@ def _subjects(session: _Session) -> list[EvaluatedEntry]:
     asked = session.request
     space = find(asked.labels) if asked.labels else None
     changes = changes_of(asked.preprocessing)
-    entries = [registry.resolve(entry) for entry in asked.entries]
+    entries, unreadable = registry.resolve_readable(asked.entries)
+    session.unopened.extend(
+        Failure(kind="accuracy", entry=name, architecture=None, reason=reason)
+        for name, reason in unreadable.items()
+    )
     subjects: list[EvaluatedEntry] = []
     for entry in entries:
         try:
             subjects.append(evaluated_entry(session.engine, entry, changes=changes, labels=space))
         except MeasurementError as error:
-            if len(entries) == 1:
+            if len(asked.entries) == 1:
                 raise
             session.unopened.append(
                 Failure(

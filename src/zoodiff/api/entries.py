@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.api.pools import workers
-from zoodiff.errors import UnknownNameError
+from zoodiff.errors import MeasurementError, UnknownNameError, ZoodiffError
 
 if TYPE_CHECKING:
     from zoodiff.claims.catalogue import Claim
@@ -183,19 +183,42 @@ def _claims_about(entry: Entry) -> list[Claim]:
     return [claim for claim in claims if claim.entry_model == entry.model.name]
 
 
-def fingerprints(entries: Iterable[str], *, limits: Limits | None = None) -> dict[str, str]:
+def fingerprints(
+    entries: Iterable[str],
+    *,
+    limits: Limits | None = None,
+    failed: Callable[[str, ZoodiffError], None] | None = None,
+) -> dict[str, str]:
     """The fingerprint of each entry's architecture, by the entry's name.
 
-    Raises UsageError for an invalid reference, MeasurementError where an entry cannot be built.
+    Raises UsageError for an invalid reference, MeasurementError where an entry cannot be built;
+    where ``failed`` is given, it is told the entry and the error instead, and the others go on.
     """
     from zoodiff.architecture import describe as architecture
     from zoodiff.graph.fingerprint import fingerprint
 
-    resolved = [resolve(entry) for entry in entries]
+    resolved: dict[str, Entry] = {}
+    by_entry: dict[str, str] = {}
+    for name in entries:
+        try:
+            resolved[name] = resolve(name)
+        except MeasurementError as error:
+            _tell(failed, name, error)
     with workers(limits) as engine:
-        return {
-            str(entry.ref): fingerprint(architecture.graph_of(engine, entry)) for entry in resolved
-        }
+        for entry in resolved.values():
+            try:
+                by_entry[str(entry.ref)] = fingerprint(architecture.graph_of(engine, entry))
+            except MeasurementError as error:
+                _tell(failed, str(entry.ref), error)
+    return by_entry
+
+
+def _tell(
+    failed: Callable[[str, ZoodiffError], None] | None, name: str, error: ZoodiffError
+) -> None:
+    if failed is None:
+        raise error
+    failed(name, error)
 
 
 def survey(

@@ -13,7 +13,7 @@ from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
 from zoodiff.data.places import place
 from zoodiff.entry import RANDOM, did_you_mean
-from zoodiff.errors import StudyError, UnknownNameError, UsageError
+from zoodiff.errors import StudyError, UnknownNameError, UnreadableFileError, UsageError
 from zoodiff.latency.conditions import Conditions
 from zoodiff.latency.record_keys import fixed_budget, task_of
 from zoodiff.store.records import Failure
@@ -29,7 +29,8 @@ TOGETHER = 12
 
 @dataclass(frozen=True)
 class Plan:
-    """Return the tasks of a study, and the entries omitted because downloads are not allowed."""
+    """The tasks of a study, and the entries omitted: files that cannot be opened, and downloads that
+    are not allowed."""
 
     tasks: tuple[Task, ...]
     left_out: tuple[Failure, ...]
@@ -42,7 +43,8 @@ def plan(loaded: LoadedStudy) -> Plan:
     left_out: list[Failure] = []
 
     def select(table: Kind, wanted: Entries) -> list[Entry]:
-        named, others = _select(loaded, table, wanted)
+        named, others, unreadable = _select(loaded, table, wanted)
+        left_out.extend(unreadable)
         if not study.download:
             left_out.extend(_left_out(table, e) for e in others if e.model.needs_file)
             others = [e for e in others if not e.model.needs_file]
@@ -144,12 +146,23 @@ def _left_out(kind: Kind, entry: Entry) -> Failure:
     )
 
 
-def _select(loaded: LoadedStudy, table: str, wanted: Entries) -> tuple[list[Entry], list[Entry]]:
-    """Entries of one table, in order, without repetition: those named, and by architecture."""
+def _select(
+    loaded: LoadedStudy, table: Kind, wanted: Entries
+) -> tuple[list[Entry], list[Entry], list[Failure]]:
+    """Entries of one table, in order, without repetition: those named, and by architecture.
+
+    The failures are files that cannot be opened.
+    """
     chosen: dict[str, Entry] = {}
+    unreadable: list[Failure] = []
     for reference in wanted.entries:
         try:
             entry = registry.resolve(reference)
+        except UnreadableFileError as error:
+            unreadable.append(
+                Failure(kind=table, entry=reference, architecture=None, reason=str(error))
+            )
+            continue
         except (UnknownNameError, UsageError) as error:
             raise studies.key_error(loaded, (table, "entries"), error) from None
         chosen.setdefault(str(entry.ref), entry)
@@ -169,7 +182,7 @@ def _select(loaded: LoadedStudy, table: str, wanted: Entries) -> tuple[list[Entr
             )
         for entry in groups[name]:
             chosen.setdefault(str(entry.ref), entry)
-    return named, list(chosen.values())[len(named) :]
+    return named, list(chosen.values())[len(named) :], unreadable
 
 
 def _weighted(entry: Entry, weights: str) -> Entry:

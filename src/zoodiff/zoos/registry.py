@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from zoodiff.entry import RANDOM, ModelRef, did_you_mean, meant
-from zoodiff.errors import UnknownNameError, ZoodiffError
+from zoodiff.errors import UnknownNameError, UnreadableFileError, ZoodiffError
 from zoodiff.zoos import checkpoints, files
 from zoodiff.zoos.base import Entry as Entry  # noqa: PLC0414
 from zoodiff.zoos.base import Model, WorkerSpec, Zoo
@@ -135,6 +135,28 @@ def resolve(reference: ModelRef | str) -> Entry:
     names = [weights.name for weights in model.weights] + [RANDOM]
     hint = did_you_mean(ref.weights, names) or f"; there are {', '.join(names)}"
     raise UnknownNameError(f'{ref.zoo}:{ref.model} has no weights "{ref.weights}"{hint}')
+
+
+def resolve_readable(
+    references: Iterable[str], resolve_one: Callable[[str], Entry] = resolve
+) -> tuple[list[Entry], dict[str, str]]:
+    """Return the entries of references, and why files among them cannot be opened.
+
+    Raises UnknownNameError or UsageError for a reference that is not valid, UnreadableFileError
+    where no file can be opened and nothing else was named.
+    """
+    entries: list[Entry] = []
+    unreadable: dict[str, str] = {}
+    for reference in references:
+        try:
+            entries.append(resolve_one(reference))
+        except UnreadableFileError as error:
+            unreadable[reference] = str(error)
+    if unreadable and not entries:
+        first, reason = next(iter(unreadable.items()))
+        several = f"no file can be opened; the first, {first}: " if len(unreadable) > 1 else ""
+        raise UnreadableFileError(f"{several}{reason}")
+    return entries, unreadable
 
 
 def by_architecture(zoo_names: Sequence[str] | None = None) -> dict[str, list[Entry]]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, Results, takes_options
 from zoodiff.cli.render.console import Json, print_json, print_line, say
@@ -98,4 +99,4 @@ def run(options: RunOptions) -> None:
         print_run(study_run)
         print_line(f"report: {files.html}")
     if not study_run.complete:
-        raise typer.Exit(3)
+        raise typer.Exit(NOT_MEASURED)
