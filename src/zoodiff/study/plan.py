@@ -29,8 +29,10 @@ TOGETHER = 12
 
 @dataclass(frozen=True)
 class Plan:
-    """The tasks of a study, and the entries omitted: files that cannot be opened, and downloads that
-    are not allowed."""
+    """The tasks of a study, and the entries omitted.
+
+    They are files that cannot be opened, and those whose download is not allowed.
+    """
 
     tasks: tuple[Task, ...]
     left_out: tuple[Failure, ...]
