@@ -250,16 +250,18 @@ def list_entries(
     list (all without); ``shared`` leaves out architectures that one zoo alone has. Raises
     UnknownNameError for a zoo that does not exist and a pattern that nothing matches.
     """
-    from zoodiff.entry import did_you_mean
+    from zoodiff.entry import did_you_mean, folded
     from zoodiff.zoos import registry
 
     groups = registry.by_architecture(list(zoos) if zoos else None)
-    glob = _glob(pattern)
+    glob, text = _glob(pattern), folded(pattern)
     matching: dict[str, dict[str, list[str]]] = {}
     for architecture, entries in groups.items():
         by_zoo: dict[str, list[str]] = {}
         for entry in entries:
-            if fnmatch(architecture.lower(), glob) or fnmatch(entry.model.name.lower(), glob):
+            names = (architecture, entry.model.name)
+            spelled = bool(text) and any(text in folded(name) for name in names)
+            if spelled or any(fnmatch(name.lower(), glob) for name in names):
                 by_zoo.setdefault(entry.zoo.name, []).append(entry.model.name)
         if by_zoo and (not shared or len(by_zoo) > 1):
             matching[architecture] = by_zoo

@@ -82,15 +82,15 @@ def broken() -> Mapping[str, str]:
 
 
 def find_zoo(name: str) -> Zoo:
-    """Return a zoo by name; raise UnknownNameError with suggestions."""
-    try:
-        return zoos()[name]
-    except KeyError:
-        if name in broken():
-            raise BrokenZooError(broken()[name]) from None
-        listed = ", ".join(zoos())
-        hint = did_you_mean(name, zoos()) or f"; there are {listed}"
-        raise UnknownNameError(f'no zoo "{name}"{hint}') from None
+    """Return a zoo, by a name spelled in any way that means one; raise UnknownNameError."""
+    known = zoos()
+    if name not in known and name in broken():
+        raise BrokenZooError(broken()[name])
+    spelled = meant(name, known)
+    if spelled is None:
+        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        raise UnknownNameError(f'no zoo "{name}"{hint}')
+    return known[spelled]
 
 
 @functools.cache
@@ -101,7 +101,7 @@ def models(zoo_name: str) -> Mapping[str, Model]:
 
 def find_model(zoo_name: str, model_name: str) -> Model:
     """Return a model, by a name spelled in any way that means one; raise UnknownNameError."""
-    known = models(zoo_name)
+    known = models(find_zoo(zoo_name).name)
     name = meant(model_name, known)
     if name is None:
         hint = did_you_mean(model_name, known) or f"; see zoodiff list --zoo {zoo_name}"
@@ -123,18 +123,19 @@ def resolve(reference: ModelRef | str) -> Entry:
         return files.resolve(str(ref))
     model = find_model(ref.zoo, ref.model)
     zoo = find_zoo(ref.zoo)
-    if ref.weights is None:
-        return Entry(zoo, model, model.default_weights)
-    if ref.weights == RANDOM:
-        return Entry(zoo, model, None)
+    if ref.weights is None or ref.weights == RANDOM:
+        return Entry(zoo, model, model.default_weights if ref.weights is None else None)
     for weights in model.weights:
         if weights.name == ref.weights:
             return Entry(zoo, model, weights)
     if checkpoints.is_checkpoint(ref.weights):
         return Entry(zoo, model, checkpoints.weights_of(ref, zoo), foreign=True)
     names = [weights.name for weights in model.weights] + [RANDOM]
-    hint = did_you_mean(ref.weights, names) or f"; there are {', '.join(names)}"
-    raise UnknownNameError(f'{ref.zoo}:{ref.model} has no weights "{ref.weights}"{hint}')
+    spelled = meant(ref.weights, names)
+    if spelled is None:
+        hint = did_you_mean(ref.weights, names) or f"; there are {', '.join(names)}"
+        raise UnknownNameError(f'{ref.zoo}:{ref.model} has no weights "{ref.weights}"{hint}')
+    return resolve(ModelRef(zoo.name, model.name, spelled))
 
 
 def resolve_readable(
@@ -163,9 +164,8 @@ def by_architecture(zoo_names: Sequence[str] | None = None) -> dict[str, list[En
     """Entries with default weights, grouped by architecture, over listed zoos or those named."""
     names = [z.name for z in zoos().values() if z.listed] if zoo_names is None else zoo_names
     groups: dict[str, list[Entry]] = {}
-    for name in names:
-        zoo = find_zoo(name)
-        for model in models(name).values():
+    for zoo in {found.name: found for found in map(find_zoo, names)}.values():
+        for model in models(zoo.name).values():
             entry = Entry(zoo, model, model.default_weights)
             groups.setdefault(model.architecture, []).append(entry)
     return dict(sorted(groups.items()))
