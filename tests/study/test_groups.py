@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from support.onnx_networks import network
 from support.records import a_record
@@ -17,7 +20,41 @@ from zoodiff.study.config import parse
 from zoodiff.study.plan import plan
 from zoodiff.study.result import StudyResult
 
+pytestmark = pytest.mark.onnx
+
 HEAD = 'name = "s"\ntitle = "t"\n'
+
+
+def normed(path: Path, *, folded: bool = False, slopes: bool = False) -> None:
+    """A convolution with its batch norm, or the norm folded, or a PReLU instead of the ReLU."""
+    rng = np.random.default_rng(0)
+    kernel = rng.standard_normal((8, 3, 3, 3)).astype(np.float32)
+    gamma, beta, mean = (rng.standard_normal(8).astype(np.float32) for _ in range(3))
+    variance = rng.uniform(0.5, 2, 8).astype(np.float32)
+    factor = gamma / np.sqrt(variance + 1e-5)
+    tensors = {"w": kernel * factor[:, None, None, None], "b": beta - mean * factor}
+    nodes = [helper.make_node("Conv", ["image", "w", "b"], ["n"], "conv")]
+    if not folded:
+        tensors = {"w": kernel, "gamma": gamma, "beta": beta, "mean": mean, "var": variance}
+        nodes = [
+            helper.make_node("Conv", ["image", "w"], ["c"], "conv"),
+            helper.make_node(
+                "BatchNormalization", ["c", "gamma", "beta", "mean", "var"], ["n"], "norm"
+            ),
+        ]
+    if slopes:
+        tensors["slopes"] = np.full((8, 1, 1), 0.2, np.float32)
+        nodes.append(helper.make_node("PRelu", ["n", "slopes"], ["y"], "prelu"))
+    else:
+        nodes.append(helper.make_node("Relu", ["n"], ["y"], "relu"))
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 16, 16])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8, 14, 14])],
+        [numpy_helper.from_array(value, name) for name, value in tensors.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
 
 
 @pytest.fixture
@@ -90,6 +127,7 @@ def test_files_that_are_alike_are_equal_in_every_count(
     assert "equal in every count" in capsys.readouterr().out
 
 
+@pytest.mark.torch
 def test_two_architectures_of_one_command_do_not_contradict_each_other(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,7 +182,7 @@ def test_a_run_of_an_older_version_is_compared_by_architecture(files: Path) -> N
     assert {one.name for one in assemble(store, old).comparisons} == {"one.onnx", "wide.onnx"}
 
 
-def counted(**changes: int) -> StudyResult:
+def counted(**changes: int | str) -> StudyResult:
     """Two entries of one architecture, whose second one has other counts."""
     from support.report_examples import example
 
@@ -166,3 +204,18 @@ def test_harmless_counts_have_their_own_number() -> None:
     moved = counted(macs=13)
     assert "1 is not the same network in every zoo." in " ".join(summary.sentences(moved))
     assert [figure.number for figure in summary.figures(moved)][3] == "1"
+
+
+def test_a_folded_norm_is_harmless_and_a_learned_slope_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    normed(tmp_path / "plain.onnx")
+    normed(tmp_path / "folded.onnx", folded=True)
+    normed(tmp_path / "slopes.onnx", slopes=True)
+    harmless = compare(["plain.onnx", "folded.onnx"], tmp_path / "r").result
+    assert {one.property for one in harmless.mismatches} == {"parameters", "normalisations"}
+    assert not any(one.has_effect for one in harmless.mismatches)
+    learned = compare(["plain.onnx", "slopes.onnx"], tmp_path / "r").result
+    assert {one.property for one in learned.mismatches} == {"parameters"}
+    assert all(one.has_effect for one in learned.mismatches)

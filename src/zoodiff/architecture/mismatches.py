@@ -72,5 +72,7 @@ def _within(architecture: str, members: Sequence[Record]) -> list[Mismatch]:
             found.append(
                 Mismatch(architecture=architecture, property=name, values=values, groups=groups)
             )
+    structures = {r.values.structure for r in members if isinstance(r.values, ArchitectureValues)}
     has_effect = any(mismatch.property not in _MAY_BE_HARMLESS for mismatch in found)
+    has_effect |= None not in structures and len(structures) > 1
     return [mismatch.model_copy(update={"has_effect": has_effect}) for mismatch in found]
