@@ -156,6 +156,7 @@ def test_a_study_in_which_nothing_is_compared_says_so_first(files: Path) -> None
     result = run(RunRequest(study=parse(HEAD + together), results=files / "r")).result
     said = summary.sentences(result)
     assert result.not_compared is None
+    assert "In 1 group with at least two entries, all counted properties agree." in said
     assert "Nothing that was asked for is missing." in said
 
 

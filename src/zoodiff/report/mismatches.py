@@ -63,6 +63,12 @@ def compared(result: StudyResult) -> int:
     return sum(len({record.entry for record in members}) > 1 for _, members in groups)
 
 
+def are_architectures(result: StudyResult) -> bool:
+    """Whether all comparisons are of one architecture each, and not of entries named together."""
+    known = {record.architecture for record in result.records}
+    return all(one.name in known for one in result.comparisons if one.kind == "architecture")
+
+
 def counts(result: StudyResult) -> tuple[int, int]:
     """Number of architectures or groups that differ with effect, and in harmless counts alone."""
     with_effect = {one.architecture for one in result.mismatches if one.has_effect}

@@ -167,11 +167,14 @@ def _architecture(result: StudyResult) -> str | None:
     if not several:
         return None
     found, harmless = mismatches.counts(result)
-    among = f"{numbers.plural(several, 'architecture')} with at least two entries"
+    sorted_by_name = mismatches.are_architectures(result)
+    noun = "architecture" if sorted_by_name else "group"
+    among = f"{numbers.plural(several, noun)} with at least two entries"
     if not found and not harmless:
         return f"In {among}, all counted properties agree."
     verb = "is" if found == 1 else "are"
-    sentence = f"Of {among}, {found:,} {verb} not the same network in every zoo"
+    what = "the same network in every zoo" if sorted_by_name else "one network"
+    sentence = f"Of {among}, {found:,} {verb} not {what}"
     if harmless:
         differ = "differs" if harmless == 1 else "differ"
         sentence += (

@@ -89,6 +89,7 @@ def run(options: RunOptions) -> None:
         print_json(
             {
                 "study": study,
+                "not_compared": study_run.result.not_compared,
                 "measured": study_run.measured,
                 "reused": study_run.reused,
                 "failures": [failure.model_dump() for failure in study_run.failures],
