@@ -49,3 +49,45 @@ def test_suggestions_are_among_the_candidates(candidates: list[str], name: str) 
 
 def test_no_suggestion_is_no_sentence() -> None:
     assert did_you_mean("zzzz", ["resnet50"]) == ""
+
+
+SPELLED = ("ResNet50", "resnet-50", "resnet_50", "RESNET 50", "ResNet.50")
+
+
+@pytest.mark.parametrize("name", SPELLED)
+def test_names_are_spelled_in_any_way_that_means_one(name: str) -> None:
+    """Of architectures, models, zoos and weights, in every place that takes them."""
+    from zoodiff.api.claims import ClaimsRequest, select_claims
+    from zoodiff.study.adhoc import study_of
+    from zoodiff.study.config import parse
+    from zoodiff.study.plan import plan
+    from zoodiff.zoos import registry
+
+    assert study_of([name], latency=False, threads=1, rounds=15).study.architecture is not None
+    chosen = study_of([name], latency=False, threads=1, rounds=15).study.architecture
+    assert chosen is not None and chosen.architectures == ["resnet50"]
+    about = {claim.architecture for claim in select_claims(ClaimsRequest(architecture=name)).claims}
+    assert about == {"resnet50"}
+    text = (
+        f'name = "s"\ntitle = "t"\n[architecture]\narchitectures = ["{name}"]\nzoos = ["Keras"]\n'
+    )
+    planned = plan(parse(text)).tasks
+    assert [str(one) for task in planned for one in task.entries] != []
+    assert {task.entries[0].model.name for task in planned} == {"ResNet50"}
+    if " " not in name:
+        entry = registry.resolve(f"TorchVision:{name}@imagenet1k-v1")
+        assert str(entry.ref) == "torchvision:resnet50@IMAGENET1K_V1"
+
+
+def test_a_name_that_may_mean_two_is_not_guessed() -> None:
+    from zoodiff.entry import meant
+
+    assert meant("vgg-16", ["VGG16", "vgg_16"]) is None
+    assert meant("vgg_16", ["VGG16", "vgg_16"]) == "vgg_16"
+
+
+def test_list_takes_any_spelling() -> None:
+    from zoodiff.api.entries import list_entries
+
+    assert "resnet50" in list_entries("ResNet-50", zoos=["TorchVision"])
+    assert list_entries("resnet50") == list_entries("resnet_50")

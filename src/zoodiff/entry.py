@@ -109,12 +109,13 @@ def meant(name: str, candidates: Iterable[str]) -> str | None:
     known = list(candidates)
     if name in known:
         return name
-    folded = _folded(name)
-    found = [candidate for candidate in known if folded and _folded(candidate) == folded]
+    text = folded(name)
+    found = [candidate for candidate in known if text and folded(candidate) == text]
     return found[0] if len(found) == 1 else None
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name in lower case, without hyphens, underscores, dots and spaces."""
     return re.sub(r"[-_. ]", "", name[: _LONGEST_NAME + 1]).lower()
 
 

@@ -73,6 +73,15 @@ class Discrepancy(Strict):
     note: str | None = None
 
 
+class Comparison(Strict):
+    """Entries that are compared with each other: named together, or of one architecture."""
+
+    kind: Literal["architecture", "latency", "accuracy"]
+    name: str
+    """The group of the study, or the architecture."""
+    entries: list[str]
+
+
 class Mismatch(Strict):
     """One property in which the entries of an architecture are not the same network."""
 
@@ -83,6 +92,9 @@ class Mismatch(Strict):
     """Entry -> value as printed; entries that agree are listed too."""
     groups: int
     """Number of distinct values."""
+    has_effect: bool = True
+    """Whether networks that differ in it differ in what they compute or take; the parameters and
+    norms alone may differ because norms are folded or biases of zeros dropped."""
 
 
 class Control(Strict):

@@ -320,8 +320,10 @@ def test_unknown_names_are_errors_with_suggestions() -> None:
 
 
 def test_a_zoos_own_name_leads_to_the_architecture() -> None:
-    with pytest.raises(UnknownNameError, match=r"did you mean mobilenet_v3_large"):
-        catalogue.claims_for("MobileNetV3Large")
+    with pytest.raises(UnknownNameError, match=r"did you mean vit_tiny_patch16"):
+        catalogue.claims_for("ViT-ti16")
+    about = {claim.architecture for claim in catalogue.claims_for("MobileNetV3Large")}
+    assert about == {"mobilenet_v3_large"}, "another spelling of the architecture itself"
 
 
 def test_a_claim_is_plain_json() -> None:

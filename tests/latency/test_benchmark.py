@@ -144,6 +144,15 @@ def test_what_cannot_be_loaded_is_a_failure_and_the_others_go_on() -> None:
     assert Made.alive == 0
 
 
+def test_an_entry_that_loads_is_the_control_where_the_first_does_not() -> None:
+    budget = Budget(processes=2, most_processes=2, rounds=6, seconds=1e9)
+    found = measure(with_controls(subjects("broken", "a", "b"), 2), budget, Made)
+    assert [one.name for one, _ in found.failures] == ["broken"]
+    assert [one.subject.name for one in found.samples] == ["a", "b", "a (control)", "b (control)"]
+    assert {len(rounds) for one in found.samples for rounds in one.rounds} == {6}
+    assert Made.alive == 0
+
+
 def test_what_dies_in_the_middle_is_dropped_whole() -> None:
     budget = Budget(processes=4, most_processes=4, rounds=10, seconds=1e9)
     found = measure(subjects("a", "dies", "b"), budget, Made)

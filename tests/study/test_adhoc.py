@@ -24,12 +24,13 @@ download = true
 architectures = ["resnet50", "resnet18"]
 
 [architecture]
+
+[[group]]
+name = "entries named together"
 entries = ["torchvision:resnet18@IMAGENET1K_V1"]
 architectures = ["resnet50"]
 
 [latency]
-entries = ["torchvision:resnet18@IMAGENET1K_V1"]
-architectures = ["resnet50"]
 threads = 2
 rounds = 4
 """

@@ -297,7 +297,7 @@ def test_a_bug_stays_a_bug() -> None:
             raise KeyError("bug")  # noqa: B904 - what is to be told apart
     except KeyError as error:
         sentence, code = explained(error)
-    assert code == 1
+    assert code == 3
     assert sentence.startswith("unexpected KeyError: 'bug'")
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from zoodiff.accuracy.comparison import same_images
 from zoodiff.accuracy.predictions import read_columns
 from zoodiff.errors import MeasurementError, StoreError
-from zoodiff.results import Discrepancy, Interval, Verdict
+from zoodiff.results import Comparison, Discrepancy, Interval, Verdict
 from zoodiff.stats import paired
+from zoodiff.store.comparisons import grouped
 from zoodiff.store.folder import Store
 from zoodiff.store.records import AccuracyValues, Record
 
@@ -45,21 +46,21 @@ class _Answers:
     """Hash of which images these are, in order."""
 
 
-def compare(records: Iterable[Record], store: Store) -> AccuracyRanking:
-    """Compare all pairs of one architecture on one data set.
+def compare(
+    records: Iterable[Record], store: Store, comparisons: Sequence[Comparison] | None = None
+) -> AccuracyRanking:
+    """Compare all pairs of one comparison on one data set.
+
+    Entries of one architecture are compared where ``comparisons`` is None.
 
     Raises StoreError for more answers than are held in memory at once.
     """
     members = [r for r in records if isinstance(r.values, AccuracyValues)]
     answers, unread = _read(members, store)
-    groups: dict[str, list[Record]] = {}
-    for record in members:
-        if record.key in answers:
-            groups.setdefault(record.architecture, []).append(record)
+    read = [record for record in members if record.key in answers]
     tested = [
-        _pair(first, second, *aligned)
-        for group in groups.values()
-        for first, second in combinations(group, 2)
+        _named(name, *_pair(first, second, *aligned))
+        for name, first, second in _pairs(read, comparisons)
         if _same_data(first, second)
         if len((aligned := _aligned(first, second, answers, store))[0])
     ]
@@ -71,6 +72,21 @@ def compare(records: Iterable[Record], store: Store) -> AccuracyRanking:
     return AccuracyRanking(
         tuple(sorted(pairs, key=lambda pair: pair.difference, reverse=True)), unread
     )
+
+
+def _pairs(
+    records: Sequence[Record], comparisons: Sequence[Comparison] | None
+) -> list[tuple[str, Record, Record]]:
+    """Each pair once, with the name of the first comparison that it is in."""
+    pairs: dict[tuple[str, str], tuple[str, Record, Record]] = {}
+    for name, group in grouped("accuracy", records, comparisons):
+        for first, second in combinations(group, 2):
+            pairs.setdefault((first.key, second.key), (name, first, second))
+    return list(pairs.values())
+
+
+def _named(name: str, pair: Discrepancy, p_value: float) -> tuple[Discrepancy, float]:
+    return pair.model_copy(update={"architecture": name}), p_value
 
 
 def _read(members: Sequence[Record], store: Store) -> tuple[dict[str, _Answers], dict[str, str]]:

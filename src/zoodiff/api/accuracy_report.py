@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.api.pools import workers
-from zoodiff.errors import MeasurementError, UnknownNameError, UsageError, ZoodiffError
+from zoodiff.errors import MeasurementError, UsageError, ZoodiffError
 
 if TYPE_CHECKING:
     from zoodiff.accuracy.agreement import Agreements
@@ -216,6 +216,12 @@ def _measured(session: _Session) -> AccuracyReport:
     store.prepare()
     subjects = _subjects(session)
     if not images.labelled:
+        if len(subjects) < 2 and session.unopened:
+            first = session.unopened[0]
+            raise MeasurementError(
+                f"there is nothing to compare {subjects[0].name} with: "
+                f"{first.entry} cannot be opened: {first.reason}"
+            )
         agreed = agree(engine, subjects, images, session.settings, session.step)
         return AccuracyReport(images, agreement=agreed, unopened=tuple(session.unopened))
     attribution = Attribution(engine, images, session.settings, session.step)
@@ -249,21 +255,23 @@ def _subjects(session: _Session) -> list[EvaluatedEntry]:
     asked = session.request
     space = find(asked.labels) if asked.labels else None
     changes = changes_of(asked.preprocessing)
+    entries, unreadable = registry.resolve_readable(asked.entries)
+    session.unopened.extend(
+        Failure(kind="accuracy", entry=name, architecture=None, reason=reason)
+        for name, reason in unreadable.items()
+    )
     subjects: list[EvaluatedEntry] = []
-    for name in asked.entries:
-        entry = None
+    for entry in entries:
         try:
-            entry = registry.resolve(name)
             subjects.append(evaluated_entry(session.engine, entry, changes=changes, labels=space))
-        except (MeasurementError, UsageError) as error:
-            unnamed = isinstance(error, UnknownNameError) or not Path(name).exists()
-            if len(asked.entries) == 1 or (isinstance(error, UsageError) and unnamed):
+        except MeasurementError as error:
+            if len(asked.entries) == 1:
                 raise
             session.unopened.append(
                 Failure(
                     kind="accuracy",
-                    entry=name if entry is None else str(entry.ref),
-                    architecture=name if entry is None else entry.model.architecture,
+                    entry=str(entry.ref),
+                    architecture=entry.model.architecture,
                     reason=str(error),
                 )
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.api.pools import workers
-from zoodiff.errors import UnknownNameError
+from zoodiff.errors import MeasurementError, UnknownNameError, ZoodiffError
 
 if TYPE_CHECKING:
     from zoodiff.claims.catalogue import Claim
@@ -193,19 +193,42 @@ def _held(entry: Entry) -> Sequence[Weights]:
     return entry.model.weights
 
 
-def fingerprints(entries: Iterable[str], *, limits: Limits | None = None) -> dict[str, str]:
+def fingerprints(
+    entries: Iterable[str],
+    *,
+    limits: Limits | None = None,
+    failed: Callable[[str, ZoodiffError], None] | None = None,
+) -> dict[str, str]:
     """The fingerprint of each entry's architecture, by the entry's name.
 
-    Raises UsageError for an invalid reference, MeasurementError where an entry cannot be built.
+    Raises UsageError for an invalid reference, MeasurementError where an entry cannot be built;
+    where ``failed`` is given, it is told the entry and the error instead, and the others go on.
     """
     from zoodiff.architecture import describe as architecture
     from zoodiff.graph.fingerprint import fingerprint
 
-    resolved = [resolve(entry) for entry in entries]
+    resolved: dict[str, Entry] = {}
+    by_entry: dict[str, str] = {}
+    for name in entries:
+        try:
+            resolved[name] = resolve(name)
+        except MeasurementError as error:
+            _tell(failed, name, error)
     with workers(limits) as engine:
-        return {
-            str(entry.ref): fingerprint(architecture.graph_of(engine, entry)) for entry in resolved
-        }
+        for entry in resolved.values():
+            try:
+                by_entry[str(entry.ref)] = fingerprint(architecture.graph_of(engine, entry))
+            except MeasurementError as error:
+                _tell(failed, str(entry.ref), error)
+    return by_entry
+
+
+def _tell(
+    failed: Callable[[str, ZoodiffError], None] | None, name: str, error: ZoodiffError
+) -> None:
+    if failed is None:
+        raise error
+    failed(name, error)
 
 
 def survey(
@@ -237,16 +260,18 @@ def list_entries(
     list (all without); ``shared`` leaves out architectures that one zoo alone has. Raises
     UnknownNameError for a zoo that does not exist and a pattern that nothing matches.
     """
-    from zoodiff.entry import did_you_mean
+    from zoodiff.entry import did_you_mean, folded
     from zoodiff.zoos import registry
 
     groups = registry.by_architecture(list(zoos) if zoos else None)
-    glob = _glob(pattern)
+    glob, text = _glob(pattern), folded(pattern)
     matching: dict[str, dict[str, list[str]]] = {}
     for architecture, entries in groups.items():
         by_zoo: dict[str, list[str]] = {}
         for entry in entries:
-            if fnmatch(architecture.lower(), glob) or fnmatch(entry.model.name.lower(), glob):
+            names = (architecture, entry.model.name)
+            spelled = bool(text) and any(text in folded(name) for name in names)
+            if spelled or any(fnmatch(name.lower(), glob) for name in names):
                 by_zoo.setdefault(entry.zoo.name, []).append(entry.model.name)
         if by_zoo and (not shared or len(by_zoo) > 1):
             matching[architecture] = by_zoo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +86,8 @@ class LatencyReport:
     attribution: Attribution
     extras: ExtraResults
     findings: tuple[LatencyFinding, ...] = ()
+    unopened: Mapping[str, str] = field(default_factory=dict)
+    """Files that could not even be opened, with the reason."""
 
     @property
     def timings(self) -> Timings:
@@ -99,8 +101,8 @@ class LatencyReport:
 
     @property
     def failures(self) -> Mapping[str, str]:
-        """Attribution, by what could not be measured."""
-        return self.timings.failures | self.extras.failures
+        """The reason, by what could not be measured."""
+        return {**self.unopened, **self.timings.failures, **self.extras.failures}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -109,6 +111,7 @@ class LatencyReport:
             **self.attribution.to_dict(),
             **self.extras.to_dict(),
             "findings": [vars(one) for one in self.findings],
+            "failures": dict(self.failures),
         }
 
 
@@ -130,10 +133,11 @@ def latency(
     from zoodiff.latency.attribution.explain import Attribution, attribute, prepare_references
     from zoodiff.latency.extras import measure_extras
     from zoodiff.store.folder import Store
+    from zoodiff.zoos import registry
 
     store = Store(asked.results)
     store.prepare()
-    entries = [session.entry_of(entry) for entry in asked.entries]
+    entries, unreadable = registry.resolve_readable(asked.entries, session.entry_of)
     rounds = _rounds(asked)
     subjects = session.timed_entries(entries, rounds)
     with tempfile.TemporaryDirectory(prefix="zoodiff-") as folder, workers(asked.limits) as engine:
@@ -158,7 +162,8 @@ def latency(
         extras = measure_extras(
             engine, subjects, _extras(asked), lambda done, of: step("extras", done, of)
         )
-    return LatencyReport(outcome, attribution, extras, _findings(outcome, extras, reference))
+    findings = _findings(outcome, extras, reference)
+    return LatencyReport(outcome, attribution, extras, findings, unreadable)
 
 
 def _request(request: LatencyRequest | Iterable[str], options: dict[str, Any]) -> LatencyRequest:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from zoodiff.architecture import graph_cache
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.errors import WorkerError
+from zoodiff.errors import MeasurementError, WorkerError
 from zoodiff.graph import validate
 from zoodiff.graph.cost import count
+from zoodiff.graph.fingerprint import structure
 from zoodiff.graph.ir import Graph
 from zoodiff.host.provenance import hardware, now
 from zoodiff.store.records import ArchitectureValues, Record, WeightsInfo
@@ -82,6 +83,14 @@ def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
     )
 
 
+def _structure(graph: Graph) -> str | None:
+    """The fingerprint of the structure; None for more symmetries than can be searched."""
+    try:
+        return structure(graph)
+    except MeasurementError:
+        return None
+
+
 def _values(graph: Graph, answer: Described, entry: Entry) -> ArchitectureValues:
     counts, facts = count(graph), answer.facts
     return ArchitectureValues(
@@ -99,6 +108,7 @@ def _values(graph: Graph, answer: Described, entry: Entry) -> ArchitectureValues
         softmax_inside=counts.softmax_inside,
         preprocessing_inside=counts.preprocessing_inside,
         preprocessing_ops=list(counts.preprocessing_ops),
+        structure=_structure(graph),
         published_parameters=entry.weights.parameters if entry.weights else None,
         framework_parameters=facts.parameters,
         framework_statistics=facts.statistics,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
 
-from zoodiff.results import Mismatch
+from zoodiff.results import Comparison, Mismatch
+from zoodiff.store.comparisons import grouped
 from zoodiff.store.records import ArchitectureValues, Record
 
 Printer = Callable[[ArchitectureValues], str]
@@ -38,17 +39,24 @@ PROPERTIES: tuple[tuple[str, Printer], ...] = (
 """What is compared, in the order in which it is shown, and how each value is printed."""
 
 
-def mismatches(records: Iterable[Record]) -> list[Mismatch]:
+_MAY_BE_HARMLESS = {"parameters", "normalisations"}
+"""What a converter changes where it folds norms or drops biases of zeros."""
+
+
+def mismatches(
+    records: Iterable[Record], comparisons: Sequence[Comparison] | None = None
+) -> list[Mismatch]:
     """All properties with more than one value within an architecture, by architecture."""
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        if isinstance(record.values, ArchitectureValues):
-            groups.setdefault(record.architecture, []).append(record)
+    described = [r for r in records if isinstance(r.values, ArchitectureValues)]
     found: list[Mismatch] = []
-    for architecture, members in sorted(groups.items()):
+    for name, members in sorted(grouped("architecture", described, comparisons), key=_by_name):
         if len(members) > 1:
-            found += _within(architecture, members)
+            found += _within(name, members)
     return found
+
+
+def _by_name(group: tuple[str, list[Record]]) -> str:
+    return group[0]
 
 
 def _within(architecture: str, members: Sequence[Record]) -> list[Mismatch]:
@@ -64,4 +72,7 @@ def _within(architecture: str, members: Sequence[Record]) -> list[Mismatch]:
             found.append(
                 Mismatch(architecture=architecture, property=name, values=values, groups=groups)
             )
-    return found
+    structures = {r.values.structure for r in members if isinstance(r.values, ArchitectureValues)}
+    has_effect = any(mismatch.property not in _MAY_BE_HARMLESS for mismatch in found)
+    has_effect |= None not in structures and len(structures) > 1
+    return [mismatch.model_copy(update={"has_effect": has_effect}) for mismatch in found]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from zoodiff.entry import ModelRef, did_you_mean
+from zoodiff.entry import ModelRef, did_you_mean, meant
 from zoodiff.errors import UnknownNameError
 
 DATA = Path(__file__).with_name("data")
@@ -150,21 +150,27 @@ def claims_for(
     Raises UnknownNameError where nothing is claimed about an architecture of that name, or by a
     zoo of that name.
     """
-    wanted = {*zoos, *([zoo] if zoo else [])}
-    for name in wanted - set(zoo_names()):
+    wanted = {_zoo(name) for name in [*zoos, *([zoo] if zoo else [])]}
+    found = _rows_by_architecture()
+    if architecture is None:
+        rows = [row for group in found.values() for row in group]
+    else:
+        name = meant(architecture, found)
+        if name is None:
+            raise unknown(architecture)
+        rows = found[name]
+    place = _columns()["zoo"]
+    return [_claim(row) for row in rows if not wanted or row[place] in wanted]
+
+
+def _zoo(name: str) -> str:
+    zoo = meant(name, zoo_names())
+    if zoo is None:
         raise UnknownNameError(
             f'no claims of a zoo "{name}"{did_you_mean(name, zoo_names())}; '
             f"there are {', '.join(zoo_names())}"
         )
-    found = _rows_by_architecture()
-    if architecture is None:
-        rows = [row for group in found.values() for row in group]
-    elif architecture in found:
-        rows = found[architecture]
-    else:
-        raise unknown(architecture)
-    place = _columns()["zoo"]
-    return [_claim(row) for row in rows if not wanted or row[place] in wanted]
+    return zoo
 
 
 def claims_of(zoo: str, model: str) -> list[Claim]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from zoodiff.claims import catalogue
 from zoodiff.claims.catalogue import Claim
-from zoodiff.entry import did_you_mean
+from zoodiff.entry import did_you_mean, folded, meant
 from zoodiff.errors import UsageError
 
 FOUR_ZOOS = ("torchvision", "keras", "tfmg", "onnx")
@@ -93,7 +93,10 @@ class Selection:
 
     def _has_weights(self, claim: Claim) -> bool:
         wanted = self.weights.get(claim.zoo)
-        return wanted is None or claim.entry_weights in wanted or claim.weights in wanted
+        if wanted is None:
+            return True
+        names = {folded(name) for name in (claim.entry_weights, claim.weights) if name}
+        return any(folded(name) in names for name in wanted)
 
     def _data(self, claim: Claim) -> bool:
         if self.extra_data == "include":
@@ -228,7 +231,9 @@ def _value(key: str, value: object, where: tuple[str, ...]) -> Any:
         return () if value == "all" else _zoos(value, where)
     if key == "architectures":
         # One that nothing is claimed about is no error: the ranking's notes say it.
-        return () if value == "all" else _texts(value, where)
+        known = catalogue.architectures()
+        listed = () if value == "all" else _texts(value, where)
+        return tuple(meant(name, known) or name for name in listed)
     if key in ("collections", "weights"):
         return _by_zoo(value, where)
     if key == "as_of":
@@ -243,12 +248,15 @@ def _value(key: str, value: object, where: tuple[str, ...]) -> Any:
 
 
 def _zoos(value: object, where: tuple[str, ...]) -> tuple[str, ...]:
-    listed, known = _texts(value, where), catalogue.zoo_names()
-    for name in listed:
-        if name not in known:
+    known = catalogue.zoo_names()
+    listed: list[str] = []
+    for name in _texts(value, where):
+        zoo = meant(name, known)
+        if zoo is None:
             hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
             raise ClaimsError(f'{".".join(where)}: no claims of a zoo "{name}"{hint}', *where)
-    return listed
+        listed.append(zoo)
+    return tuple(listed)
 
 
 def _texts(value: object, where: tuple[str, ...]) -> tuple[str, ...]:
@@ -262,8 +270,11 @@ def _texts(value: object, where: tuple[str, ...]) -> tuple[str, ...]:
 def _by_zoo(value: object, where: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, Mapping):
         raise _invalid(where, value, "it must be a table of zoo = [names]")
-    _zoos(list(value), where)
-    return {zoo: _texts(names, (*where, zoo)) for zoo, names in value.items()}
+    zoos = _zoos(list(value), where)
+    return {
+        zoo: _texts(names, (*where, str(spelled)))
+        for zoo, (spelled, names) in zip(zoos, value.items(), strict=True)
+    }
 
 
 def _day(value: object, where: tuple[str, ...]) -> datetime.date:

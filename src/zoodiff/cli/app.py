@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from zoodiff._version import __version__
-from zoodiff.cli import streams
+from zoodiff.cli import exit_codes, streams
 from zoodiff.cli.commands.accuracy import accuracy
 from zoodiff.cli.commands.claims import claims
 from zoodiff.cli.commands.compare import compare
@@ -28,8 +28,8 @@ from zoodiff.cli.commands.run import run
 from zoodiff.cli.commands.show import show
 from zoodiff.cli.commands.store import store
 from zoodiff.cli.commands.zoos import zoos
-from zoodiff.cli.failures import explained
-from zoodiff.cli.render.console import print_line, say
+from zoodiff.cli.failures import explained, kind_of
+from zoodiff.cli.render.console import print_error, print_line, say
 
 
 class _Commands(TyperGroup):
@@ -57,7 +57,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure, explain and guard against discrepancies between pre-trained networks of the "
     "same name in different model zoos.",
-    epilog="Exit codes: 0 done, 2 usage or input error, 3 a measurement could not be made.",
+    epilog=exit_codes.epilog(),
 )
 app.command("zoos")(zoos)
 app.command("list")(list_entries)
@@ -107,7 +107,10 @@ def options(
 
 
 def main() -> None:
-    """Run the command; every failure is one sentence on standard error and an exit code."""
+    """Run the command; every failure is one sentence on standard error and an exit code.
+
+    With ``--json`` it is an object on standard output too, unless a result is there already.
+    """
     streams.guard()
     warnings.showwarning = _warned
     threading.excepthook = _failed_in_thread
@@ -116,28 +119,33 @@ def main() -> None:
         code = app(prog_name="zoodiff", standalone_mode=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        code = _INTERRUPTED
+        code = exit_codes.INTERRUPTED
     except Exception as error:
         code = _failed(error)
-    if code == _INTERRUPTED:
+    if code == exit_codes.INTERRUPTED:
+        sentence = exit_codes.EXIT_CODES[exit_codes.INTERRUPTED]
         say("")
-        say("zoodiff: interrupted; what was finished is kept")
+        say(f"zoodiff: {sentence}")
+        print_error("interrupted", sentence, exit_codes.INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-_INTERRUPTED = 130
-"""Exit code after Ctrl-C, which typer returns too."""
 
 
 def _failed(error: Exception) -> int:
     """Print the error and return the exit code."""
     if _is_misuse(error):
         return _misused(error)
+    sentence, code = _said(error)
+    print_error(kind_of(error), sentence, code)
+    return code
+
+
+def _said(error: Exception) -> tuple[str, int]:
+    """Say what happened on standard error; return the sentence and the exit code."""
     if _debugging():
         _trace(error)
     sentence, code = explained(error)
     say(f"zoodiff: {sentence}")
-    return code
+    return sentence, code
 
 
 def _trace(error: BaseException) -> None:
@@ -156,19 +164,20 @@ def _misused(error: Any) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         for line in error.format_message().splitlines():
             say(line)
-        return int(error.exit_code)
+        return exit_codes.USAGE
     if context is not None:
         for line in context.get_usage().splitlines():
             say(line)
         say(f"Try '{context.command_path} {context.help_option_names[0]}' for help.")
         say("")
     say(f"Error: {error.format_message()}")
-    return int(error.exit_code)
+    print_error("usage", error.format_message(), exit_codes.USAGE)
+    return exit_codes.USAGE
 
 
 def _failed_in_thread(arguments: threading.ExceptHookArgs) -> None:
     if isinstance(arguments.exc_value, Exception):
-        _failed(arguments.exc_value)
+        _said(arguments.exc_value)
 
 
 def _failed_in_cleanup(arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""Map exceptions to a sentence and an exit code.
+"""Map exceptions to a sentence, an exit code and a kind.
 
 A full disk, too many open files or a folder without permission is no bug of zoodiff, wherever it
 comes up. Libraries wrap such errors in errors of their own, so causes are looked through.
@@ -11,26 +11,24 @@ import os
 import re
 from collections.abc import Iterator
 
+from zoodiff.cli.exit_codes import NOT_MEASURED, USAGE
 from zoodiff.errors import ZoodiffError
-
-INPUT, NOT_MEASURED, BUG = 2, 3, 1
-"""Exit codes: usage or input, a measurement that could not be made, a bug of zoodiff."""
 
 _ROOM = "make room, or name a folder on another disk"
 _PERMIT = "permit it, or name another file or folder"
 _WAYS_OUT: dict[int, tuple[str, int]] = {
-    errno.ENOSPC: (_ROOM, INPUT),
-    errno.EDQUOT: (_ROOM, INPUT),
-    errno.EFBIG: ("allow larger files with ulimit -f, or name a folder on another disk", INPUT),
-    errno.EROFS: ("name a folder that can be written", INPUT),
-    errno.EACCES: (_PERMIT, INPUT),
-    errno.EPERM: (_PERMIT, INPUT),
+    errno.ENOSPC: (_ROOM, USAGE),
+    errno.EDQUOT: (_ROOM, USAGE),
+    errno.EFBIG: ("allow larger files with ulimit -f, or name a folder on another disk", USAGE),
+    errno.EROFS: ("name a folder that can be written", USAGE),
+    errno.EACCES: (_PERMIT, USAGE),
+    errno.EPERM: (_PERMIT, USAGE),
     errno.EMFILE: ("allow more with ulimit -n", NOT_MEASURED),
     errno.ENFILE: ("end other programs, or allow more with sysctl fs.file-max", NOT_MEASURED),
     errno.ENOMEM: ("end other programs, or allow more with ulimit -v", NOT_MEASURED),
     errno.EAGAIN: ("end other programs, or allow more processes with ulimit -u", NOT_MEASURED),
 }
-_OTHER = ("see that it is there and can be used", INPUT)
+_OTHER = ("see that it is there and can be used", USAGE)
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
 """What libraries wrap in errors of their own, some in texts alone: an ImportError's, for one."""
 
@@ -39,6 +37,8 @@ _SAID = {
     "can't start new thread": errno.EAGAIN,
 }
 """What the loader and Python say without a number."""
+_UNEXPECTED = "unexpected"
+"""How the sentence on a bug begins."""
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 """What numpy says of a disk that is full."""
 
@@ -54,12 +54,19 @@ def explained(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError) and error.errno is not None:
         return _of_system(error, error.errno)
     if isinstance(error, RuntimeError) and "home directory" in str(error):
-        return "the home folder is not known; set HOME, or ZOODIFF_HOME for zoodiff's files", INPUT
+        return "the home folder is not known; set HOME, or ZOODIFF_HOME for zoodiff's files", USAGE
     return (
-        f"unexpected {type(error).__name__}: {error}; "
+        f"{_UNEXPECTED} {type(error).__name__}: {error}; "
         "run again with --debug before the command for the traceback, and report it",
-        BUG,
+        NOT_MEASURED,
     )
+
+
+def kind_of(error: BaseException) -> str:
+    """What an error object of ``--json`` is called: of zoodiff, of the system, or a bug."""
+    if isinstance(error, ZoodiffError):
+        return error.kind
+    return "bug" if explained(error)[0].startswith(_UNEXPECTED) else "system"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -92,9 +99,9 @@ def _of_system(error: BaseException, number: int) -> tuple[str, int]:
         if number == errno.ENOENT and "temporary directory" in reason:
             # Python says so whatever the reason was.
             way_out = "name a folder that can be written with TMPDIR, or allow more open files"
-            return f"{reason}; {way_out} with ulimit -n", INPUT
+            return f"{reason}; {way_out} with ulimit -n", USAGE
         if number == errno.ENOENT and error.filename is None and not _has_folder():
-            return "the folder that the command was called in is gone; change to another", INPUT
+            return "the folder that the command was called in is gone; change to another", USAGE
         if error.filename is not None:
             return f"cannot use {_named(error.filename)} ({reason}); {way_out}", code
     elif number not in (errno.ENOMEM, errno.EAGAIN):

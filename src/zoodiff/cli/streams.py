@@ -36,6 +36,8 @@ class Guarded(io.TextIOWrapper):
         self.behind = stream
         """The stream without the guard."""
         self._is_error = is_error
+        self.has_text = False
+        """Whether anything was written."""
 
     def write(self, text: str, /) -> int:
         """Write text with control characters escaped."""
@@ -57,6 +59,7 @@ class Guarded(io.TextIOWrapper):
         with self._failing():
             if text:  # a full disk refuses to take nothing, too
                 stream.write(text)
+                self.has_text = True
             if self.behind.line_buffering:
                 stream.flush()
 
@@ -99,6 +102,11 @@ def guard() -> None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
         elif isinstance(stream, io.TextIOWrapper) and not isinstance(stream, Guarded):
             setattr(sys, name, Guarded(stream, is_error=name == "stderr"))
+
+
+def has_text(stream: TextIO) -> bool:
+    """Whether anything was written on a guarded stream."""
+    return isinstance(stream, Guarded) and stream.has_text
 
 
 def behind(stream: TextIO) -> TextIO:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import combinations, islice
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoodiff.cores import count_usable_cores
@@ -129,11 +129,13 @@ class Measured:
 
 def with_controls(subjects: Sequence[TimedEntry], count: int = 1) -> list[TimedEntry]:
     """The entries, and the first ``count`` of them once more as A/A controls."""
-    copies = [
-        TimedEntry(f"{one.name} (control)", one.entry, one.conditions, copy=1, of=one.name)
-        for one in subjects[:count]
-    ]
-    return [*subjects, *copies]
+    return [*subjects, *map(control_of, subjects[:count])]
+
+
+def control_of(subject: TimedEntry) -> TimedEntry:
+    """The entry once more, as its A/A control."""
+    name = f"{subject.name} (control)"
+    return TimedEntry(name, subject.entry, subject.conditions, copy=1, of=subject.name)
 
 
 def measure(
@@ -245,12 +247,12 @@ class _State:
                 stack.callback(self._ending.pop().close)
 
     def _load(self, started: list[TimedProcess]) -> dict[str, TimedProcess]:
-        waiting = iter(list(self.alive))
+        waiting = list(self.alive)
 
         def start() -> None:
             """Start the next process, which imports its framework in the background."""
-            for one in islice(waiting, 1):
-                started.append(self._start(one))
+            if len(started) < len(waiting):
+                started.append(self._start(waiting[len(started)]))
 
         for _ in range(_AHEAD):
             start()
@@ -258,11 +260,12 @@ class _State:
         # Statistics take a second to import; the processes import their frameworks meanwhile.
         importlib.import_module("scipy.stats")
         running: dict[str, TimedProcess] = {}
-        for number, one in enumerate(list(self.alive)):
+        for number, one in enumerate(waiting):
             try:
                 loaded = started[number].load()
             except ZoodiffError as error:
                 self._fail(one, error)
+                waiting += self._instead_of(one)
                 continue
             finally:
                 start()
@@ -272,6 +275,19 @@ class _State:
             self._progress()
         self._fit(running)
         return running
+
+    def _instead_of(self, lost: TimedEntry) -> list[TimedEntry]:
+        """A control of an entry that was loaded, for one whose own entry cannot be."""
+        began = bool(self._calls)
+        if began or all(one.name != lost.of for one, _ in self.failures):
+            return []
+        self.failures.pop()  # it says what the failure of its entry says
+        controlled = {one.of for one in self.alive if one.copy}
+        originals = [one for one in self.alive if not one.copy and one.name in self.samples]
+        spare = [one for one in originals if one.name not in controlled]
+        instead = [control_of(one) for one in spare[:1]]
+        self.alive += instead
+        return instead
 
     def _fit(self, running: dict[str, TimedProcess]) -> None:
         """Choose how many calls a block has, once for all."""

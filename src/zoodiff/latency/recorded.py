@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, get_args
 
-from zoodiff.latency.benchmark import CallTimes, Measured, Samples, Stopped
+from zoodiff.latency.benchmark import CallTimes, Measured, Samples, Stopped, control_of
 from zoodiff.latency.conditions import MeasuredConditions
 from zoodiff.latency.record_keys import RunKeys, newest_run, task_of
 from zoodiff.latency.subject import Loaded, TimedEntry
@@ -45,7 +45,7 @@ def recorded_run(
     copies = {task.key(entry, 1): one for (task, entry), one in zip(parts, subjects, strict=True)}
     samples: list[Samples] = []
     for _, record in named:
-        subject = originals.get(record.key) or _control_of(copies[record.key])
+        subject = originals.get(record.key) or control_of(copies[record.key])
         restored = _samples(subject, record)
         if restored is None:
             return None
@@ -67,11 +67,6 @@ def recorded_run(
         system_noise=tuple(values.system_noise),
     )
     return RecordedRun(measured, named[0][1].started)
-
-
-def _control_of(original: TimedEntry) -> TimedEntry:
-    name = f"{original.name} (control)"
-    return TimedEntry(name, original.entry, original.conditions, copy=1, of=original.name)
 
 
 def _samples(subject: TimedEntry, record: Record) -> Samples | None:

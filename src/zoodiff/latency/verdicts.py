@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from zoodiff.host.environment import Environment, comparable
 from zoodiff.latency.conditions import MeasuredConditions, differences
-from zoodiff.results import Control, Discrepancy, Interval, Verdict
+from zoodiff.results import Comparison, Control, Discrepancy, Interval, Verdict
 from zoodiff.stats import ratios
 from zoodiff.stats.intervals import Estimate
 from zoodiff.store.records import LatencyValues, Record
@@ -67,9 +67,14 @@ def by_process(values: LatencyValues) -> list[NDArray[np.float64]]:
 
 
 def compare(
-    records: Iterable[Record], *, allowed: Sequence[str] = ("input size",)
+    records: Iterable[Record],
+    comparisons: Sequence[Comparison] | None = None,
+    *,
+    allowed: Sequence[str] = ("input size",),
 ) -> tuple[list[Discrepancy], list[Control]]:
-    """All pairs of one architecture that were measured in one interleaved run, largest first.
+    """All pairs of one comparison that were measured in one interleaved run, largest first.
+
+    Entries of one architecture are compared where ``comparisons`` is None.
 
     A pair counts as a discrepancy only where it clears the noise that the controls of that run
     showed; without a control nothing counts. Pairs whose conditions differ in what nobody declared
@@ -87,10 +92,31 @@ def compare(
         floor = max((log(1 + one.noise_percent / 100) for one in own), default=None)
         originals = [r for r in members if _values(r).repeat == 0]
         for first, second in combinations(originals, 2):
-            if first.architecture == second.architecture:
-                found.append(_pair(first, second, floor, allowed))
+            name = _comparison_of(first, second, originals, comparisons)
+            if name is not None:
+                pair = _pair(first, second, floor, allowed)
+                found.append(pair.model_copy(update={"architecture": name}))
     found.sort(key=lambda d: d.difference, reverse=True)
     return found, controls
+
+
+def _comparison_of(
+    first: Record,
+    second: Record,
+    run: Sequence[Record],
+    comparisons: Sequence[Comparison] | None,
+) -> str | None:
+    """Name of the comparison that two entries of a run are in, of the run's own before others."""
+    if comparisons is None:
+        return first.architecture if first.architecture == second.architecture else None
+    timed = {record.entry for record in run}
+    both = [
+        one
+        for one in comparisons
+        if one.kind == "latency" and {first.entry, second.entry} <= set(one.entries)
+    ]
+    both.sort(key=lambda one: set(one.entries) != timed)
+    return both[0].name if both else None
 
 
 def _values(record: Record) -> LatencyValues:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from zoodiff.report import numbers
 from zoodiff.results import Mismatch
+from zoodiff.store.comparisons import grouped
 from zoodiff.store.records import ArchitectureValues
 from zoodiff.study.result import StudyResult
 
@@ -55,12 +56,23 @@ def tables(result: StudyResult) -> tuple[ArchitectureTable, ...]:
 
 
 def compared(result: StudyResult) -> int:
-    """Number of architectures of which at least two entries were counted."""
-    entries: dict[str, set[str]] = {}
-    for record in result.records:
-        if isinstance(record.values, ArchitectureValues):
-            entries.setdefault(record.architecture, set()).add(record.entry)
-    return sum(len(found) > 1 for found in entries.values())
+    """Number of comparisons, of an architecture or a group, with two entries that were counted."""
+    counted = [r for r in result.records if isinstance(r.values, ArchitectureValues)]
+    stated = result.comparisons or None
+    groups = grouped("architecture", counted, stated)
+    return sum(len({record.entry for record in members}) > 1 for _, members in groups)
+
+
+def are_architectures(result: StudyResult) -> bool:
+    """Whether all comparisons are of one architecture each, and not of entries named together."""
+    known = {record.architecture for record in result.records}
+    return all(one.name in known for one in result.comparisons if one.kind == "architecture")
+
+
+def counts(result: StudyResult) -> tuple[int, int]:
+    """Number of architectures or groups that differ with effect, and in harmless counts alone."""
+    with_effect = {one.architecture for one in result.mismatches if one.has_effect}
+    return len(with_effect), len({one.architecture for one in result.mismatches} - with_effect)
 
 
 def empty_reason(result: StudyResult) -> str:

@@ -25,6 +25,7 @@ class Figure:
 def sentences(result: StudyResult) -> tuple[str, ...]:
     """Return the summary sentences; omit those about parts that the study lacks."""
     found = [
+        result.not_compared,
         _measured(result),
         _claims(result),
         _accuracy(result.measured_accuracy),
@@ -45,7 +46,7 @@ def figures(result: StudyResult) -> tuple[Figure, ...]:
         entries, architectures = result.claimed.entries, result.claimed.architectures
         anchor = "claimed"
     beyond = [*_beyond(result.measured_accuracy), *_beyond(result.latency)]
-    mismatched = len({mismatch.architecture for mismatch in result.mismatches})
+    mismatched, _ = mismatches.counts(result)
     failed = len(result.failures)
     return (
         Figure(f"{entries:,}", "entry" if entries == 1 else "entries", anchor),
@@ -165,12 +166,21 @@ def _architecture(result: StudyResult) -> str | None:
     several = mismatches.compared(result)
     if not several:
         return None
-    found = len({mismatch.architecture for mismatch in result.mismatches})
-    among = f"{numbers.plural(several, 'architecture')} with at least two entries"
-    if not found:
+    found, harmless = mismatches.counts(result)
+    sorted_by_name = mismatches.are_architectures(result)
+    noun = "architecture" if sorted_by_name else "group"
+    among = f"{numbers.plural(several, noun)} with at least two entries"
+    if not found and not harmless:
         return f"In {among}, all counted properties agree."
     verb = "is" if found == 1 else "are"
-    return f"Of {among}, {found:,} {verb} not the same network in every zoo."
+    what = "the same network in every zoo" if sorted_by_name else "one network"
+    sentence = f"Of {among}, {found:,} {verb} not {what}"
+    if harmless:
+        differ = "differs" if harmless == 1 else "differ"
+        sentence += (
+            f", and {harmless:,} {differ} in parameters or norms alone, which may change no answer"
+        )
+    return f"{sentence}."
 
 
 def _weights(records: Sequence[Record]) -> str | None:
@@ -197,6 +207,8 @@ def _missing(result: StudyResult) -> str:
         told.append(
             f"{numbers.plural(left, 'part')} {'was' if left == 1 else 'were'} left out on purpose"
         )
+    if not told and result.not_compared is not None:
+        return ""
     if not told:
         return "Nothing that was asked for is missing."
     text = numbers.listing(told)

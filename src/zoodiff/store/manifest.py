@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from zoodiff.results import READ, Strict
+from zoodiff.results import READ, Comparison, Strict
 from zoodiff.store.records import Failure, Hardware
 from zoodiff.store.self_hashed import read_self_hashed, self_hashed
 
@@ -38,6 +38,8 @@ class Manifest(Strict):
     versions: dict[str, dict[str, str]]
     """Per zoo, the versions that its worker really imported."""
     options: dict[str, Any]
+    comparisons: list[Comparison] | None = None
+    """Which entries are compared; None in older runs, which compare those of one architecture."""
 
     def to_bytes(self) -> bytes:
         """JSON that a person can read, with its own hash."""

@@ -78,6 +78,8 @@ class ArchitectureValues(Strict):
     softmax_inside: bool
     preprocessing_inside: bool
     preprocessing_ops: list[str]
+    structure: str | None = None
+    """Fingerprint of the structure, equal for a network and its exports; None in older records."""
     published_parameters: int | None = None
     """The zoo's own exact figure, where it publishes one."""
     framework_parameters: int

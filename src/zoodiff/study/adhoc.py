@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from zoodiff.bounded import toml
 from zoodiff.claims import catalogue
-from zoodiff.entry import did_you_mean
-from zoodiff.errors import StudyError, UnknownNameError, UsageError
+from zoodiff.entry import did_you_mean, meant
+from zoodiff.errors import StudyError, UnknownNameError, UnreadableFileError, UsageError
 from zoodiff.store.records import key_of
 from zoodiff.study import config as studies
-from zoodiff.study.config import ArchitectureTable, LatencyTable, LoadedStudy, Study
+from zoodiff.study.config import ArchitectureTable, Group, LatencyTable, LoadedStudy, Study
 from zoodiff.text import well_formed, well_formed_values
 from zoodiff.zoos import files, registry
 
@@ -34,6 +34,12 @@ class _Chosen:
     """Architectures of which all entries are compared."""
     claimed: list[str] = field(default_factory=list)
     """Architectures whose claims are compared."""
+    zoos: list[str] = field(default_factory=list)
+    """Zoos of the entries whose claims are compared."""
+
+
+_FEW = 2
+"""Names that name the comparison."""
 
 
 def study_of(
@@ -46,16 +52,35 @@ def study_of(
     """
     chosen = _chosen(names)
     digest = key_of(entries=_identity(chosen), latency=latency, threads=threads, rounds=rounds)[:8]
-    selected: dict[str, Any] = {"entries": chosen.entries, "architectures": chosen.whole}
+    everything: dict[str, Any] = {"entries": chosen.entries, "architectures": chosen.whole}
+    together = [Group(name=_together(names), **everything)] if chosen.entries else []
+    selected: dict[str, Any] = {} if together else everything
+    parts: dict[str, Any] = {}
+    if chosen.claimed:
+        parts["claims"] = _claims(chosen)
+    if together:
+        parts["group"] = together
     study = Study(
         name=f"compare-{digest}",
         title=well_formed("compare " + " ".join(names)),
         download=download,
-        claims={"architectures": chosen.claimed},
+        **parts,
         architecture=ArchitectureTable(**selected),
         latency=_latency(selected, threads, rounds) if latency else None,
     )
     return LoadedStudy(study=study, path=_PATH, text=text_of(study))
+
+
+def _together(names: Sequence[str]) -> str:
+    """Name of the comparison of what one command names."""
+    return well_formed(" and ".join(names) if len(names) <= _FEW else "entries named together")
+
+
+def _claims(chosen: _Chosen) -> dict[str, Any]:
+    """Claims of the architectures; of the zoos that are named alone, where entries are named."""
+    zoos = [zoo for zoo in chosen.zoos if zoo in catalogue.zoo_names()]
+    limited = {"zoos": zoos} if zoos and not chosen.whole else {}
+    return {"architectures": chosen.claimed, **limited}
 
 
 def text_of(study: Study) -> str:
@@ -84,13 +109,25 @@ def _chosen(names: Sequence[str]) -> _Chosen:
                 raise UsageError(
                     f"the name of {name} is no UTF-8, so it cannot stand in a study; rename it"
                 )
-            entry = registry.resolve(name)
+            try:
+                entry = registry.resolve(name)
+            except UnreadableFileError:
+                if len(names) <= _FEW:
+                    raise
+                chosen.entries.append(name if ":" in name else f"file:{name}")
+                continue
             chosen.entries.append(str(entry.ref))
             if entry.model.architecture in catalogue.architectures():
                 chosen.claimed.append(entry.model.architecture)
+                chosen.zoos.append(entry.zoo.name)
         else:
-            hint = did_you_mean(name, groups) or "; zoodiff list shows what there is"
-            raise UnknownNameError(f'no architecture "{name}"{hint}')
+            architecture = meant(name, groups)
+            if architecture is None:
+                hint = did_you_mean(name, groups) or "; zoodiff list shows what there is"
+                raise UnknownNameError(f'no architecture "{name}"{hint}')
+            chosen.whole.append(architecture)
+            chosen.claimed.append(architecture)
+    chosen.whole = list(dict.fromkeys(chosen.whole))
     chosen.entries = list(dict.fromkeys(chosen.entries))
     chosen.claimed = list(dict.fromkeys(chosen.claimed))
     return chosen

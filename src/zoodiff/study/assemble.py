@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from zoodiff.accuracy import discrepancies
 from zoodiff.architecture import mismatches
 from zoodiff.claims.ranking import rank
 from zoodiff.errors import StoreError
 from zoodiff.latency import verdicts
+from zoodiff.results import ClaimedRanking, Comparison
+from zoodiff.store.comparisons import KINDS, by_architecture, grouped
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.store.records import (
@@ -45,10 +45,14 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         if isinstance(record.values, ExplanationValues)
     ]
     records = [record for record in records if record.kind != "explanation"]
-    _check_pairs(records, manifest.study)
-    pairs, controls = verdicts.compare(records)
-    accuracy = discrepancies.compare(records, store)
+    comparisons = manifest.comparisons
+    if comparisons is None:
+        comparisons = by_architecture(records)
+    _check_pairs(records, comparisons, manifest.study)
+    pairs, controls = verdicts.compare(records, comparisons)
+    accuracy = discrepancies.compare(records, store, comparisons)
     lost += _unread(records, accuracy.unread)
+    claimed = None if study.claims is None else rank(study.claims)
     return StudyResult(
         study=manifest.study,
         title=study.title,
@@ -57,11 +61,13 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         started=manifest.started,
         finished=manifest.updated,
         top=study.top,
-        claimed=None if study.claims is None else rank(study.claims),
+        claimed=claimed,
+        comparisons=comparisons,
+        not_compared=_not_compared(records, comparisons, claimed),
         measured_accuracy=list(accuracy.pairs),
         latency=pairs,
         controls=controls,
-        mismatches=mismatches.mismatches(records),
+        mismatches=mismatches.mismatches(records, comparisons),
         explanations=explanations,
         records=records,
         failures=[*manifest.failures, *lost],
@@ -110,18 +116,43 @@ def _unread(records: list[Record], reasons: dict[str, str]) -> list[Failure]:
 
 
 _MOST_PAIRS = {"accuracy": 15_000, "latency": 4_000}
-"""Pairs of entries of one architecture: those of 170 entries, and of 90."""
+"""Pairs of entries: those of 170 entries, and of 90."""
 
 
-def _check_pairs(records: list[Record], study: str) -> None:
-    counts = Counter((record.kind, record.architecture) for record in records)
+def _check_pairs(records: list[Record], comparisons: list[Comparison], study: str) -> None:
     for kind, most in _MOST_PAIRS.items():
-        pairs = sum(n * (n - 1) // 2 for (of, _), n in counts.items() if of == kind)
+        own = [record for record in records if record.kind == kind]
+        sizes = [len(members) for _, members in grouped(kind, own, comparisons)]
+        pairs = sum(n * (n - 1) // 2 for n in sizes)
         if pairs > most:
             raise StoreError(
                 f"the run {study} has {pairs:,} pairs of entries to compare in {kind}, and a "
-                f"report holds {most:,}; measure fewer entries of one architecture in one study"
+                f"report holds {most:,}; compare fewer entries with each other in one study"
             )
+
+
+def _not_compared(
+    records: list[Record], comparisons: list[Comparison], claimed: ClaimedRanking | None
+) -> str | None:
+    """Why nothing was compared, as a sentence; None where something was."""
+    if claimed is not None and claimed.rows:
+        return None
+    for kind in KINDS:
+        own = [record for record in records if record.kind == kind]
+        for _, members in grouped(kind, own, comparisons):
+            if len({record.entry for record in members}) > 1:
+                return None
+    measured = len({(record.zoo, record.model) for record in records})
+    if measured == 0:
+        reason = "no entry was measured"
+    elif measured == 1:
+        reason = "one entry alone was measured"
+    else:
+        reason = (
+            f"{measured} entries were measured, and no two of them in one comparison; "
+            "name them together, or in one [[group]]"
+        )
+    return f"Nothing was compared: {reason}."
 
 
 def _notes(records: list[Record]) -> list[str]:

@@ -40,11 +40,26 @@ class Entries(_Table):
     zoos: Zoos = Field(default=[], description="zoos to take the architectures from; all if empty")
 
 
-class ArchitectureTable(Entries):
+class Group(Entries):
+    """[[group]]: entries that are compared with each other, in every section of the study."""
+
+    name: Annotated[str, Field(min_length=1)]
+
+
+class Section(Entries):
+    """A section: what is measured of its entries, and of all groups."""
+
+    compare: Literal["together", "by architecture"] = Field(
+        default="together",
+        description="whether the entries are one comparison, or one per architecture",
+    )
+
+
+class ArchitectureTable(Section):
     """[architecture]: describe networks; no weights are needed or allocated."""
 
 
-class LatencyTable(Entries):
+class LatencyTable(Section):
     """[latency]: latency, the entries of each architecture interleaved."""
 
     batch: Annotated[int, Field(ge=1, le=1024)] = 1
@@ -62,7 +77,7 @@ class LatencyTable(Entries):
     weights: Literal["random", "published"] = "random"
 
 
-class AccuracyTable(Entries):
+class AccuracyTable(Section):
     """[accuracy]: top-1 and top-5 on labelled images."""
 
     data: str = Field(
@@ -116,6 +131,7 @@ class Study(_Table):
     architecture: ArchitectureTable | None = None
     latency: LatencyTable | None = None
     accuracy: AccuracyTable | None = None
+    group: list[Group] = Field(default=[], description="entries that are compared together")
 
 
 class LoadedStudy(_Table):
@@ -222,6 +238,7 @@ def _keys(location: tuple[str, ...]) -> list[str]:
         ("architecture",): ArchitectureTable,
         ("latency",): LatencyTable,
         ("accuracy",): AccuracyTable,
+        ("group",): Group,
     }
     model = tables.get(location)
     return list(model.model_fields) if model else []

@@ -18,6 +18,7 @@ from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.engines.base import Job, Partial, Step
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import ZoodiffError
+from zoodiff.results import Comparison
 from zoodiff.store.folder import Store
 from zoodiff.store.records import Record, key_of
 from zoodiff.study import serialization
@@ -25,12 +26,13 @@ from zoodiff.tasks import Finished, Task
 
 
 def pairs_to_explain(records: Iterable[Record], store: Store) -> list[PairRecords]:
-    """Return pairs of one architecture that differ; of a single pair, whatever it does.
+    """Return pairs of these entries that differ; of a single pair, whatever it does.
 
     Raises StoreError for more answers than are held in memory at once.
     """
     by_entry = {record.entry: record for record in records}
-    pairs = compare(by_entry.values(), store).pairs
+    together = Comparison(kind="accuracy", name="", entries=list(by_entry))
+    pairs = compare(by_entry.values(), store, [together]).pairs
     wanted = [pair for pair in pairs if pair.verdict == "discrepancy" or len(pairs) == 1]
     return [PairRecords(by_entry[pair.high_entry], by_entry[pair.low_entry]) for pair in wanted]
 

@@ -12,13 +12,23 @@ from zoodiff.data.labels import LabelSpace
 from zoodiff.data.labels import find as label_space
 from zoodiff.data.layouts import open_images
 from zoodiff.data.places import place
-from zoodiff.entry import RANDOM, did_you_mean
-from zoodiff.errors import StudyError, UnknownNameError, UsageError
+from zoodiff.entry import RANDOM, did_you_mean, meant
+from zoodiff.errors import StudyError, UnknownNameError, UnreadableFileError, UsageError
+from zoodiff.latency.benchmark import Budget
 from zoodiff.latency.conditions import Conditions
 from zoodiff.latency.record_keys import fixed_budget, task_of
+from zoodiff.results import Comparison
 from zoodiff.store.records import Failure
 from zoodiff.study import config as studies
-from zoodiff.study.config import AccuracyTable, Entries, LoadedStudy
+from zoodiff.study.config import (
+    AccuracyTable,
+    Entries,
+    LatencyTable,
+    LoadedStudy,
+    Section,
+    Study,
+)
+from zoodiff.study.groups import Group, by_architecture, groups_of, named_group, without_parts
 from zoodiff.tasks import Kind, Task
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
@@ -29,51 +39,97 @@ TOGETHER = 12
 
 @dataclass(frozen=True)
 class Plan:
-    """Return the tasks of a study, and the entries omitted because downloads are not allowed."""
+    """The tasks of a study, and the entries omitted.
+
+    They are files that cannot be opened, and those whose download is not allowed.
+    """
 
     tasks: tuple[Task, ...]
     left_out: tuple[Failure, ...]
+    comparisons: tuple[Comparison, ...]
+    """Which entries are compared with each other."""
 
 
 def plan(loaded: LoadedStudy) -> Plan:
     """All tasks of a study, grouped by zoo; raise StudyError for a name that does not exist."""
     study = loaded.study
     tasks: list[Task] = []
-    left_out: list[Failure] = []
+    left_out: dict[tuple[str, str], Failure] = {}
+    comparisons: list[Comparison] = []
 
-    def select(table: Kind, wanted: Entries) -> list[Entry]:
-        named, others = _select(loaded, table, wanted)
-        if not study.download:
-            left_out.extend(_left_out(table, e) for e in others if e.model.needs_file)
-            others = [e for e in others if not e.model.needs_file]
-        return [*named, *others]
+    def select(kind: Kind, section: Section) -> list[Group]:
+        groups, missing = _groups(loaded, kind, section)
+        left_out.update({(kind, failure.entry): failure for failure in missing})
+        return groups
 
     if study.architecture is not None:
-        chosen = select("architecture", study.architecture)
-        chosen.sort(key=lambda e: e.zoo.name)
+        groups = select("architecture", study.architecture)
+        comparisons += [group.comparison("architecture") for group in groups]
+        chosen = sorted(_members(groups), key=lambda e: e.zoo.name)
         tasks += [Task("architecture", (entry,), ()) for entry in chosen]
     if study.accuracy is not None:
-        chosen = select("accuracy", study.accuracy)
-        if chosen:
+        groups = select("accuracy", study.accuracy)
+        comparisons += [group.comparison("accuracy") for group in groups]
+        if groups:
             asked = _on_images(loaded, study.accuracy)
-            tasks += [Task("accuracy", group, asked) for group in _together(chosen)]
+            tasks += [Task("accuracy", part, asked) for part in _together(_members(groups))]
             if study.accuracy.explain:
-                groups = _by_architecture(chosen)
-                tasks += [Task("explanation", g, asked) for g in groups if len(g) > 1]
+                several = [group.entries for group in groups if len(group.entries) > 1]
+                tasks += [Task("explanation", entries, asked) for entries in several]
     if study.latency is not None:
-        timing = study.latency
-        entries = [_weighted(entry, timing.weights) for entry in select("latency", timing)]
-        conditions = Conditions(batch=timing.batch, threads=timing.threads)
-        budget = fixed_budget(
-            processes=timing.processes,
-            rounds=timing.rounds,
-            block_ms=1000 * timing.block_seconds,
-            seconds=timing.max_seconds,
-            seed=study.seed,
-        )
-        groups = _by_architecture(entries)
-        tasks += [task_of(group, conditions, budget) for group in groups]
-    return Plan(tuple(tasks), tuple(left_out))
+        groups = _timed(study.latency, select("latency", study.latency))
+        comparisons += [group.comparison("latency") for group in groups]
+        conditions, budget = _effort(study, study.latency)
+        tasks += [task_of(group.entries, conditions, budget) for group in groups]
+    return Plan(tuple(tasks), tuple(left_out.values()), tuple(comparisons))
+
+
+def _effort(study: Study, timing: LatencyTable) -> tuple[Conditions, Budget]:
+    budget = fixed_budget(
+        processes=timing.processes,
+        rounds=timing.rounds,
+        block_ms=1000 * timing.block_seconds,
+        seconds=timing.max_seconds,
+        seed=study.seed,
+    )
+    return Conditions(batch=timing.batch, threads=timing.threads), budget
+
+
+def _timed(timing: LatencyTable, groups: Sequence[Group]) -> list[Group]:
+    """The groups with the weights that are timed, each entry once."""
+    timed: list[Group] = []
+    for group in groups:
+        weighted = [_weighted(entry, timing.weights) for entry in group.entries]
+        timed.append(Group(group.name, tuple({str(one.ref): one for one in weighted}.values())))
+    return timed
+
+
+def _members(groups: Sequence[Group]) -> list[Entry]:
+    """The entries of all groups, each once."""
+    return list({str(entry.ref): entry for group in groups for entry in group.entries}.values())
+
+
+def _groups(loaded: LoadedStudy, kind: Kind, section: Section) -> tuple[list[Group], list[Failure]]:
+    """What is compared in a section: its own entries, and the groups of the study."""
+    omitted: list[Failure] = []
+
+    def select(listed: Entries, where: str) -> tuple[list[Entry], list[Entry]]:
+        named, others, unreadable = _select(loaded, kind, listed, where)
+        omitted.extend(unreadable)
+        if not loaded.study.download:
+            omitted.extend(_left_out(kind, e) for e in others if e.model.needs_file)
+            others = [e for e in others if not e.model.needs_file]
+        return named, others
+
+    named, others = select(section, kind)
+    if section.compare == "by architecture":
+        groups = by_architecture([*named, *others])
+    else:
+        groups = groups_of(named, others)
+    for group in loaded.study.group:
+        named, others = select(group, "group")
+        groups.append(named_group([*named, *others], group.name))
+    return without_parts([group for group in groups if group.entries]), omitted
 
 
 def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, Any], ...]:
@@ -111,14 +167,6 @@ def _check_labelled(data: str, space: LabelSpace | None, truth: str | None, spli
         raise UsageError(f"the images of {images.name} have no labels; name the file with them")
 
 
-def _by_architecture(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
-    """Entries in groups of one architecture, both in order."""
-    groups: dict[str, list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault(entry.model.architecture, []).append(entry)
-    return [tuple(group) for group in groups.values()]
-
-
 def _together(chosen: Sequence[Entry]) -> list[tuple[Entry, ...]]:
     """Divide entries into passes that fit into memory, by zoo if necessary."""
     if len(chosen) <= TOGETHER:
@@ -144,12 +192,23 @@ def _left_out(kind: Kind, entry: Entry) -> Failure:
     )
 
 
-def _select(loaded: LoadedStudy, table: str, wanted: Entries) -> tuple[list[Entry], list[Entry]]:
-    """Entries of one table, in order, without repetition: those named, and by architecture."""
+def _select(
+    loaded: LoadedStudy, kind: Kind, wanted: Entries, table: str
+) -> tuple[list[Entry], list[Entry], list[Failure]]:
+    """Entries of one table, in order, without repetition: those named, and by architecture.
+
+    The failures are files that cannot be opened.
+    """
     chosen: dict[str, Entry] = {}
+    unreadable: list[Failure] = []
     for reference in wanted.entries:
         try:
             entry = registry.resolve(reference)
+        except UnreadableFileError as error:
+            unreadable.append(
+                Failure(kind=kind, entry=reference, architecture=None, reason=str(error))
+            )
+            continue
         except (UnknownNameError, UsageError) as error:
             raise studies.key_error(loaded, (table, "entries"), error) from None
         chosen.setdefault(str(entry.ref), entry)
@@ -161,15 +220,16 @@ def _select(loaded: LoadedStudy, table: str, wanted: Entries) -> tuple[list[Entr
     groups = registry.by_architecture(zoo_names) if wanted.architectures else {}
     names = list(groups) if wanted.architectures == "all" else list(wanted.architectures)
     for name in names:
-        if name not in groups:
+        architecture = meant(name, groups)
+        if architecture is None:
             raise studies.key_error(
                 loaded,
                 (table, "architectures"),
                 StudyError(f'no architecture "{name}" in these zoos{did_you_mean(name, groups)}'),
             )
-        for entry in groups[name]:
+        for entry in groups[architecture]:
             chosen.setdefault(str(entry.ref), entry)
-    return named, list(chosen.values())[len(named) :]
+    return named, list(chosen.values())[len(named) :], unreadable
 
 
 def _weighted(entry: Entry, weights: str) -> Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from zoodiff.results import ClaimedRanking, Control, Discrepancy, Mismatch, Strict
+from zoodiff.results import ClaimedRanking, Comparison, Control, Discrepancy, Mismatch, Strict
 from zoodiff.store.records import ExplanationValues, Failure, Hardware, Record
 
 
@@ -46,3 +46,7 @@ class StudyResult(Strict):
     study_text: str
     study_sha256: str
     notes: list[str] = Field(default_factory=list)
+    comparisons: list[Comparison] = Field(default_factory=list)
+    """Which entries are compared with each other, in each section."""
+    not_compared: str | None = None
+    """A sentence where nothing was compared: it says so, and why."""

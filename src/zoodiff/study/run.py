@@ -49,7 +49,7 @@ def run(
     """
     store.prepare()
     planned = plan(loaded)
-    state = State(loaded, store, len(planned.tasks), fresh, planned.left_out)
+    state = State(loaded, store, len(planned.tasks), fresh, planned.left_out, planned.comparisons)
     waiting = state.take_finished(planned.tasks)
     observer.begin(len(planned.tasks), len(planned.tasks) - len(waiting))
     try:

@@ -9,6 +9,7 @@ from zoodiff._version import __version__
 from zoodiff.errors import StoreError
 from zoodiff.host.provenance import hardware, now
 from zoodiff.latency.record_keys import RunKeys, newest_run
+from zoodiff.results import Comparison
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.store.records import Failure, Record
@@ -31,9 +32,11 @@ class State:
         planned: int,
         fresh: bool,
         left_out: Sequence[Failure],
+        comparisons: Sequence[Comparison] | None = None,
     ) -> None:
         self.loaded, self.store, self.planned, self.fresh = loaded, store, planned, fresh
         self.left_out = list(left_out)
+        self.comparisons = None if comparisons is None else list(comparisons)
         self.records: dict[int, list[str]] = {}
         self.failures: dict[int, list[Failure]] = {}
         self.reused = self.measured = 0
@@ -93,6 +96,7 @@ class State:
             hardware=hardware(),
             versions=self.versions,
             options={},
+            comparisons=self.comparisons,
         )
         self.store.write_manifest(manifest)
         self._saved = time.monotonic()

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from zoodiff.entry import RANDOM, ModelRef, did_you_mean, meant
-from zoodiff.errors import UnknownNameError, ZoodiffError
+from zoodiff.errors import UnknownNameError, UnreadableFileError, ZoodiffError
 from zoodiff.zoos import checkpoints, files
 from zoodiff.zoos.base import Entry as Entry  # noqa: PLC0414
 from zoodiff.zoos.base import Model, WorkerSpec, Zoo
@@ -82,15 +82,15 @@ def broken() -> Mapping[str, str]:
 
 
 def find_zoo(name: str) -> Zoo:
-    """Return a zoo by name; raise UnknownNameError with suggestions."""
-    try:
-        return zoos()[name]
-    except KeyError:
-        if name in broken():
-            raise BrokenZooError(broken()[name]) from None
-        listed = ", ".join(zoos())
-        hint = did_you_mean(name, zoos()) or f"; there are {listed}"
-        raise UnknownNameError(f'no zoo "{name}"{hint}') from None
+    """Return a zoo, by a name spelled in any way that means one; raise UnknownNameError."""
+    known = zoos()
+    if name not in known and name in broken():
+        raise BrokenZooError(broken()[name])
+    spelled = meant(name, known)
+    if spelled is None:
+        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        raise UnknownNameError(f'no zoo "{name}"{hint}')
+    return known[spelled]
 
 
 @functools.cache
@@ -101,7 +101,7 @@ def models(zoo_name: str) -> Mapping[str, Model]:
 
 def find_model(zoo_name: str, model_name: str) -> Model:
     """Return a model, by a name spelled in any way that means one; raise UnknownNameError."""
-    known = models(zoo_name)
+    known = models(find_zoo(zoo_name).name)
     name = meant(model_name, known)
     if name is None:
         hint = did_you_mean(model_name, known) or f"; see zoodiff list --zoo {zoo_name}"
@@ -123,27 +123,49 @@ def resolve(reference: ModelRef | str) -> Entry:
         return files.resolve(str(ref))
     model = find_model(ref.zoo, ref.model)
     zoo = find_zoo(ref.zoo)
-    if ref.weights is None:
-        return Entry(zoo, model, model.default_weights)
-    if ref.weights == RANDOM:
-        return Entry(zoo, model, None)
+    if ref.weights is None or ref.weights == RANDOM:
+        return Entry(zoo, model, model.default_weights if ref.weights is None else None)
     for weights in model.weights:
         if weights.name == ref.weights:
             return Entry(zoo, model, weights)
     if checkpoints.is_checkpoint(ref.weights):
         return Entry(zoo, model, checkpoints.weights_of(ref, zoo), foreign=True)
     names = [weights.name for weights in model.weights] + [RANDOM]
-    hint = did_you_mean(ref.weights, names) or f"; there are {', '.join(names)}"
-    raise UnknownNameError(f'{ref.zoo}:{ref.model} has no weights "{ref.weights}"{hint}')
+    spelled = meant(ref.weights, names)
+    if spelled is None:
+        hint = did_you_mean(ref.weights, names) or f"; there are {', '.join(names)}"
+        raise UnknownNameError(f'{ref.zoo}:{ref.model} has no weights "{ref.weights}"{hint}')
+    return resolve(ModelRef(zoo.name, model.name, spelled))
+
+
+def resolve_readable(
+    references: Iterable[str], resolve_one: Callable[[str], Entry] = resolve
+) -> tuple[list[Entry], dict[str, str]]:
+    """Return the entries of references, and why files among them cannot be opened.
+
+    Raises UnknownNameError or UsageError for a reference that is not valid, UnreadableFileError
+    where no file can be opened and nothing else was named.
+    """
+    entries: list[Entry] = []
+    unreadable: dict[str, str] = {}
+    for reference in references:
+        try:
+            entries.append(resolve_one(reference))
+        except UnreadableFileError as error:
+            unreadable[reference] = str(error)
+    if unreadable and not entries:
+        first, reason = next(iter(unreadable.items()))
+        several = f"no file can be opened; the first, {first}: " if len(unreadable) > 1 else ""
+        raise UnreadableFileError(f"{several}{reason}")
+    return entries, unreadable
 
 
 def by_architecture(zoo_names: Sequence[str] | None = None) -> dict[str, list[Entry]]:
     """Entries with default weights, grouped by architecture, over listed zoos or those named."""
     names = [z.name for z in zoos().values() if z.listed] if zoo_names is None else zoo_names
     groups: dict[str, list[Entry]] = {}
-    for name in names:
-        zoo = find_zoo(name)
-        for model in models(name).values():
+    for zoo in {found.name: found for found in map(find_zoo, names)}.values():
+        for model in models(zoo.name).values():
             entry = Entry(zoo, model, model.default_weights)
             groups.setdefault(model.architecture, []).append(entry)
     return dict(sorted(groups.items()))

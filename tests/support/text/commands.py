@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
+from zoodiff.cli import app as installed
 from zoodiff.cli.app import app
 from zoodiff.cli.failures import explained
 from zoodiff.text import visible
@@ -34,3 +38,16 @@ def said(arguments: list[str]) -> tuple[str, int]:
         return done.output, done.exit_code
     sentence, code = explained(done.exception)
     return f"{done.output}zoodiff: {visible(sentence)}\n", code
+
+
+def ran(words: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of the command as it is installed."""
+    written = [io.BytesIO(), io.BytesIO()]
+    monkeypatch.setattr(sys, "argv", ["zoodiff", *words])
+    for name, buffer in zip(("stdout", "stderr"), written, strict=True):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(buffer, "utf-8"))
+    with pytest.raises(SystemExit) as ended:
+        installed.main()
+    assert isinstance(ended.value.code, int)
+    out, err = (buffer.getvalue().decode() for buffer in written)
+    return ended.value.code, out, err

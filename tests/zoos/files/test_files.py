@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from zoodiff.engines.pool import WorkerPool
-from zoodiff.errors import MeasurementError, UnknownNameError, UsageError
+from zoodiff.errors import (
+    MeasurementError,
+    UnknownNameError,
+    UnreadableFileError,
+    UsageError,
+)
 from zoodiff.zoos import registry
 from zoodiff.zoos.files import FileEntry, is_file
 from zoodiff.zoos.files.entries import opened
@@ -123,7 +128,7 @@ def test_torchscript_is_known_by_its_parts(tmp_path: Path) -> None:
 def test_what_is_not_there_or_no_model_is_said(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="there is no file"):
         registry.resolve(str(tmp_path / "missing.onnx"))
-    with pytest.raises(UsageError, match=r"a folder without saved_model\.pb"):
+    with pytest.raises(UnreadableFileError, match=r"a folder without saved_model\.pb"):
         registry.resolve(f"file:{tmp_path}")
     (tmp_path / "x.onnx").write_bytes(b"\x08\x08")
     with pytest.raises(UsageError, match="is no size of an image"):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, Results, takes_options
 from zoodiff.cli.render.console import Json, complete_entry, print_json
@@ -151,4 +152,4 @@ def accuracy(options: AccuracyOptions) -> None:
         render.print_report(report)
     render.say_problems(report)
     if not report.complete:
-        raise typer.Exit(3)
+        raise typer.Exit(NOT_MEASURED)

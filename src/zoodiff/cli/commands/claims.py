@@ -107,7 +107,7 @@ def _print_one(architecture: str, request: ClaimsRequest, json: bool) -> None:
     if json:
         print_json([claim.to_dict() for claim in selected.claims])
     elif selected.claims:
-        print_claims(architecture, selected.claims)
+        print_claims(selected.claims[0].architecture, selected.claims)
     else:
         print_line(
             f"None of the {selected.known} claims about {architecture} is left by these options."

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, Results, takes_options
 from zoodiff.cli.render.console import Json, complete_architecture, print_json, say
@@ -67,4 +68,4 @@ def compare(options: CompareOptions) -> None:
     else:
         print_result(result)
     if any(not failure.declined for failure in result.failures):
-        raise typer.Exit(3)
+        raise typer.Exit(NOT_MEASURED)

@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
+from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, takes_options
-from zoodiff.cli.render.console import Json, complete_entry, print_json, print_line, status
+from zoodiff.cli.render.console import (
+    Json,
+    complete_entry,
+    error_object,
+    print_json,
+    print_line,
+    say,
+    status,
+)
+from zoodiff.errors import ZoodiffError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +38,28 @@ def fingerprint(options: FingerprintOptions) -> None:
     """Print the hash of each entry's canonical graph, without weights.
 
     Two entries have one fingerprint exactly where their networks are the same, whatever their
-    names, frameworks and the order of their layers.
+    names, frameworks and the order of their layers. An entry that cannot be built is named, the
+    others go on, and the exit code is 3.
     """
     from zoodiff.api import entries
 
     limits = limits_of(options.worker_seconds, options.worker_memory)
+    several = len(options.entries) > 1
+    failures: dict[str, ZoodiffError] = {}
     with status("building without weights"):
-        by_entry = entries.fingerprints(options.entries, limits=limits)
+        by_entry = entries.fingerprints(
+            options.entries, limits=limits, failed=failures.__setitem__ if several else None
+        )
     if options.json:
-        print_json(by_entry)
-        return
-    for entry, text in by_entry.items():
-        print_line(f"{text}  {entry}" if len(by_entry) > 1 else text)
+        errors = {
+            entry: error_object(error.kind, str(error), error.exit_code)
+            for entry, error in failures.items()
+        }
+        print_json({**by_entry, **errors})
+    else:
+        for entry, text in by_entry.items():
+            print_line(f"{text}  {entry}" if several else text)
+    for entry, error in failures.items():
+        say(f"zoodiff: {entry}: {error}")
+    if failures:
+        raise typer.Exit(NOT_MEASURED)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, Results, takes_options
 from zoodiff.cli.render.console import Json, complete_entry, print_json, say
@@ -160,4 +161,4 @@ def latency(options: LatencyOptions) -> None:
     for name, reason in report.failures.items():
         say(f"zoodiff: {name}: {reason}")
     if report.failures:
-        raise typer.Exit(3)
+        raise typer.Exit(NOT_MEASURED)

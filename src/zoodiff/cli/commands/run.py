@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
 from zoodiff.cli.options import AllowCode, Results, takes_options
 from zoodiff.cli.render.console import Json, print_json, print_line, say
@@ -88,6 +89,7 @@ def run(options: RunOptions) -> None:
         print_json(
             {
                 "study": study,
+                "not_compared": study_run.result.not_compared,
                 "measured": study_run.measured,
                 "reused": study_run.reused,
                 "failures": [failure.model_dump() for failure in study_run.failures],
@@ -98,4 +100,4 @@ def run(options: RunOptions) -> None:
         print_run(study_run)
         print_line(f"report: {files.html}")
     if not study_run.complete:
-        raise typer.Exit(3)
+        raise typer.Exit(NOT_MEASURED)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from zoodiff.cli.exit_codes import NOT_MEASURED
 from zoodiff.cli.options import Results, takes_options
 from zoodiff.cli.render.console import Json, print_json, print_line
 
@@ -22,7 +23,7 @@ store = typer.Typer(
 def verify(results: Results = "results", json: Json = False) -> None:
     """Verify every file in the results folder; list damaged, missing and edited ones.
 
-    Changes nothing. Exit code 1 where anything is.
+    Changes nothing. Exit code 3 where anything is.
     """
     from zoodiff.api.storage import verify_results
 
@@ -47,7 +48,7 @@ def verify(results: Results = "results", json: Json = False) -> None:
             f"{verified.runs} runs: {said}"
         )
     if problems:
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_MEASURED)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ Nothing else in zoodiff writes to standard output or standard error. All text go
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from zoodiff.cli import streams
+from zoodiff.errors import ZoodiffError
 from zoodiff.text import json_text, visible
 
 if TYPE_CHECKING:
@@ -64,6 +66,29 @@ def say(text: str) -> None:
 def print_json(value: Any) -> None:
     """Print JSON, readable and complete."""
     sys.stdout.write(json_text(value) + "\n")
+
+
+def print_error(kind: str, message: str, exit_code: int) -> None:
+    """Print an error as an object where ``--json`` was asked for and nothing is printed yet."""
+    if not _asked_for_json(sys.argv[1:]) or streams.has_text(sys.stdout):
+        return
+    with contextlib.suppress(ZoodiffError):  # standard output itself may be what failed
+        print_json(error_object(kind, message, exit_code))
+
+
+def error_object(kind: str, message: str, exit_code: int) -> dict[str, Any]:
+    """Return an error as JSON has it."""
+    return {"error": {"kind": kind, "message": message, "exit_code": exit_code}}
+
+
+def _asked_for_json(arguments: Sequence[str]) -> bool:
+    """Whether ``--json`` is among the options; behind ``--`` it is the name of something.
+
+    >>> _asked_for_json(["list", "--json"]), _asked_for_json(["list", "--", "--json"])
+    (True, False)
+    """
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in options
 
 
 def print_table(

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def print_run(run: StudyRun) -> None:
-    """Print the outcome of a run."""
+    """Print the outcome of a run; first that nothing was compared, where that is so."""
+    if run.result.not_compared is not None:
+        print_line(run.result.not_compared)
     print_line(
         f"{run.result.study}: {run.measured} measurements made, {run.reused} taken from the "
         f"store, {len(run.failures)} not measured"
@@ -33,6 +35,8 @@ def print_result(result: StudyResult) -> None:
     """Print rankings, controls, counts and preprocessing of the entries of a comparison."""
     from zoodiff.api.study_values import ArchitectureValues
 
+    if result.not_compared is not None:
+        print_line(result.not_compared)
     if result.claimed is not None:
         _print_ranking("claimed top-1", result.claimed.rows)
     _print_ranking("latency", result.latency)
@@ -41,15 +45,33 @@ def print_result(result: StudyResult) -> None:
     described = [r for r in result.records if isinstance(r.values, ArchitectureValues)]
     if described:
         _print_counts(described)
-        differing = [mismatch.property for mismatch in result.mismatches]
-        print_line(
-            f"differ in: {', '.join(differing)}"
-            if differing
-            else "equal in every count, which does not prove that they are the same network"
-        )
+        _print_mismatches(result)
         print_line()
         _print_preprocessing(described)
     print_failures(result.failures, "with --json")
+
+
+def _print_mismatches(result: StudyResult) -> None:
+    """Print in which counts the entries of each comparison differ."""
+    described = {r.entry for r in result.records if r.kind == "architecture"}
+    several = [
+        one
+        for one in result.comparisons
+        if one.kind == "architecture" and len(described & set(one.entries)) > 1
+    ]
+    for comparison in several:
+        differing = [
+            mismatch for mismatch in result.mismatches if mismatch.architecture == comparison.name
+        ]
+        name = f"{comparison.name}: " if len(several) > 1 else ""
+        if not differing:
+            same = "equal in every count, which does not prove that they are the same network"
+            print_line(f"{name}{same}")
+            continue
+        properties = ", ".join(mismatch.property for mismatch in differing)
+        harmless = not any(mismatch.has_effect for mismatch in differing)
+        what = " alone, as where norms are folded: see zoodiff diff" if harmless else ""
+        print_line(f"{name}differ in: {properties}{what}")
 
 
 def _print_control(control: Control) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from zoodiff import filenames
 from zoodiff.entry import RANDOM, ModelRef
-from zoodiff.errors import UnknownNameError, UsageError
+from zoodiff.errors import UnknownNameError, UnreadableFileError, UsageError
 from zoodiff.zoos.base import Entry, Model, Weights
 from zoodiff.zoos.files import sidecar
-from zoodiff.zoos.files.formats import recognise
+from zoodiff.zoos.files.formats import FileZoo, recognise
 
 FILE = "file"
 """What stands before the colon."""
@@ -50,11 +50,11 @@ class FileEntry(Entry):
         try:
             for count, name in enumerate(_files(path)):
                 if count >= _MOST_FILES:
-                    raise UsageError(f"{path} holds more than {_MOST_FILES:,} files")
+                    raise UnreadableFileError(f"{path} holds more than {_MOST_FILES:,} files")
                 facts = name.stat()
                 size, newest = size + facts.st_size, max(newest, facts.st_mtime_ns)
         except OSError as error:
-            raise UsageError(f"cannot look at {path} ({error.strerror})") from None
+            raise UnreadableFileError(f"cannot look at {path} ({error.strerror})") from None
         return size, newest
 
 
@@ -90,7 +90,7 @@ def resolve(text: str) -> FileEntry:
     """The entry of a path: ``file:`` before it and ``?size=N`` and ``@random`` behind are optional.
 
     ``size`` stands in for a height and width that the file leaves open (224 without). Raises
-    UnknownNameError where there is no such file, UsageError for a format that is not read.
+    UnknownNameError where there is no such file, UnreadableFileError for one that cannot be read.
     """
     name, size, random = _parts(text)
     path = Path(name)
@@ -113,7 +113,14 @@ def resolve(text: str) -> FileEntry:
         if said.path
         else "a file; preprocessing and labels are not known",
     )
-    return FileEntry(recognise(path), model, None if random else own, named=f"{name}{more}")
+    return FileEntry(_format_of(path), model, None if random else own, named=f"{name}{more}")
+
+
+def _format_of(path: Path) -> FileZoo:
+    try:
+        return recognise(path)
+    except UsageError as error:  # the name is right; it is the file that cannot be used
+        raise UnreadableFileError(str(error)) from None
 
 
 def opened(model: str) -> tuple[Path, int]:
