@@ -112,7 +112,7 @@ class KeptEngine(WorkerPool):
 def keeping_workers() -> Iterator[WorkerPool]:
     engine = KeptEngine()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoodiff.api.pools.WorkerPool", lambda limits=None: engine)
+        patch.setattr("zoodiff.engines.pool.WorkerPool", lambda limits=None: engine)
         yield engine
     engine.close()
 

@@ -197,9 +197,10 @@ CASES = (
         ignored=("done",),
     ),
     case(
-        f"fingerprint a b {ARE_LIMITED}",
+        f"fingerprint a b --structure {ARE_LIMITED}",
         "entries.fingerprints",
         ["a", "b"],
+        structure=True,
         limits=LIMITS,
         ignored=("failed",),
     ),

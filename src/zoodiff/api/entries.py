@@ -196,17 +196,20 @@ def _held(entry: Entry) -> Sequence[Weights]:
 def fingerprints(
     entries: Iterable[str],
     *,
+    structure: bool = False,
     limits: Limits | None = None,
     failed: Callable[[str, ZoodiffError], None] | None = None,
 ) -> dict[str, str]:
     """The fingerprint of each entry's architecture, by the entry's name.
 
+    With ``structure`` that of its structure, which is equal for a network and its exports.
     Raises UsageError for an invalid reference, MeasurementError where an entry cannot be built;
     where ``failed`` is given, it is told the entry and the error instead, and the others go on.
     """
     from zoodiff.architecture import describe as architecture
-    from zoodiff.graph.fingerprint import fingerprint
+    from zoodiff.graph import fingerprint as fingerprinting
 
+    compute = fingerprinting.structure if structure else fingerprinting.fingerprint
     resolved: dict[str, Entry] = {}
     by_entry: dict[str, str] = {}
     for name in entries:
@@ -217,7 +220,7 @@ def fingerprints(
     with workers(limits) as engine:
         for entry in resolved.values():
             try:
-                by_entry[str(entry.ref)] = fingerprint(architecture.graph_of(engine, entry))
+                by_entry[str(entry.ref)] = compute(architecture.graph_of(engine, entry))
             except MeasurementError as error:
                 _tell(failed, str(entry.ref), error)
     return by_entry

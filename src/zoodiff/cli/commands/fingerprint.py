@@ -27,6 +27,10 @@ class FingerprintOptions:
     """The options of ``zoodiff fingerprint``."""
 
     entries: Annotated[list[str], typer.Argument(help="Entries.", autocompletion=complete_entry)]
+    structure: Annotated[
+        bool,
+        typer.Option("--structure", help="Print the hash that a network shares with its exports."),
+    ] = False
     allow_code: AllowCode = None
     worker_seconds: WorkerSeconds = SECONDS
     worker_memory: WorkerMemory = None
@@ -48,7 +52,10 @@ def fingerprint(options: FingerprintOptions) -> None:
     failures: dict[str, ZoodiffError] = {}
     with status("building without weights"):
         by_entry = entries.fingerprints(
-            options.entries, limits=limits, failed=failures.__setitem__ if several else None
+            options.entries,
+            structure=options.structure,
+            limits=limits,
+            failed=failures.__setitem__ if several else None,
         )
     if options.json:
         errors = {
