@@ -15,6 +15,7 @@ from zoodiff.graph.ir import Graph, Node
 
 _ANCHORS = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Gemm"})
 _COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})
+_OF_ELEMENTS = frozenset({"LayerNormalization", "RMSNormalization"})
 _IGNORED = frozenset({"in_features", "momentum", "out_features", "scale", "center", "training"})
 """Attributes that follow from the weights, or that inference does not use."""
 
@@ -277,5 +278,5 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
     # What an elementwise operand's shape does is in the attributes.
     shapes = tuple(p.shape for p in node.parameters) if node.op not in {"Add", "Mul"} else ()
     core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op
-    scaling = bool(a.get("scale")) if node.op == "LayerNormalization" else a.get("scale")
+    scaling = bool(a.get("scale")) if node.op in _OF_ELEMENTS else a.get("scale")
     return (node.op, rest, rounded(scaling), shapes), core
