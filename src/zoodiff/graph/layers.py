@@ -187,7 +187,9 @@ def _step(node: Node) -> Item:
     """Return the effect of one step of arithmetic on pixels; None if its numbers are weights."""
     kind = "scale" if node.op in {"Mul", "Div"} else "shift"
     first = bool(node.attributes.get("constant_first"))
-    return (kind, node.op if first else "", rounded(node.attributes.get("value")))
+    axis = node.attributes.get("axis")
+    along = () if axis in {None, 1} else (axis,)
+    return (kind, node.op if first else "", rounded(node.attributes.get("value")), *along)
 
 
 def _extends(layer: Layer, node: Node) -> bool:
@@ -271,7 +273,8 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
         )
         return (("Gemm", out), rest, layer.items), ("Gemm", out)
     if layer.affine:
-        return ("Affine", layer.items), "Affine"
+        along = () if node.op == "BatchNormalization" else (a.get("axis"),)
+        return ("Affine", layer.items, *along), "Affine"
     if node.op == "Reshape" and isinstance(a.get("shape"), list):
         a = {**a, "shape": [extent for extent in a["shape"] if extent != 1]}
     rest = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)

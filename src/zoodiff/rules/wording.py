@@ -95,8 +95,14 @@ def called(layer: Layer) -> str:
 def arithmetic(node: Node) -> str:
     """One step of arithmetic as a person writes it: "* 0.0171"."""
     sign = {"Add": "+", "Div": "/", "Mul": "*", "Sub": "-"}[node.op]
-    value = node.attributes.get("value")
-    return f"{sign} {shown(value) if value is not None else 'weights'}"
+    value, axis = node.attributes.get("value"), node.attributes.get("axis")
+    along = "" if axis in {None, 1} else f" along axis {axis}"
+    return f"{sign} {shown(value) if value is not None else 'weights'}{along}"
+
+
+def steps_in_words(layer: Layer) -> str:
+    """Arithmetic on pixels as a person writes it: "* 0.0171; - 0.485"."""
+    return "; ".join(map(arithmetic, (layer.node, *layer.chain)))
 
 
 def listed(layers: Sequence[Layer]) -> str:
