@@ -96,12 +96,6 @@ def _longer(*, convolution: bool = False, activation: bool = False) -> Graph:
     return net.classifier(net.conv(x, 8))
 
 
-def _joined(op: str) -> Graph:
-    net = TinyNetwork()
-    x = net.add("Relu", net.conv("image", 8))
-    return net.classifier(net.add("Relu", net.add(op, (net.conv(x, 8), net.conv(x, 8, 5)))))
-
-
 OTHER_ATTRIBUTE = Rule(
     code="ARC180",
     name="other attribute",
@@ -153,7 +147,7 @@ OTHER_OPERATOR = Rule(
     check=for_layers(_operator),
     fallback=True,
     example=Example(
-        networks=lambda: (_joined("Add"), _joined("Max")),
+        networks=lambda: (_with_operator("Exp"), _with_operator("Abs")),
         twin=lambda: (
             _with_operator("LeakyRelu", alpha=0.1),
             _with_operator("Elu", alpha=1.0),

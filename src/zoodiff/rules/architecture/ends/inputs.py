@@ -38,9 +38,10 @@ def _learned(layer: Layer) -> bool:
     return any(node.parameters for node in (layer.node, *layer.chain))
 
 
-def _axes(layer: Layer) -> set[object]:
+def _axes(layer: Layer) -> frozenset[object]:
     """Axes along which the numbers of a layer lie."""
-    return {node.attributes.get("axis") for node in (layer.node, *layer.chain)} - {None, 1}
+    axes = frozenset[object](n.attributes.get("axis") for n in (layer.node, *layer.chain))
+    return axes - {None, 1}
 
 
 def _numbers(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
