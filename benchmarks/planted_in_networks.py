@@ -263,6 +263,105 @@ FAULTS = (
 """Faults, and how they are named."""
 
 
+def _other_shortcut(graph: Graph) -> None:
+    """The second block of a stage adds the input of the first, which has the same shape."""
+    first, second = _residuals(graph)[:2]
+    relu = readers(graph, first.output[0])[0]
+    for i, name in enumerate(second.input):
+        if name == relu.output[0]:
+            second.input[i] = nodes(graph, "MaxPool")[0].output[0]
+
+
+def _stride_moved(graph: Graph) -> None:
+    strided = [n for n in nodes(graph, "Conv") if _strides(n) == [2, 2]][1]
+    follower = nodes(graph, "Conv")[nodes(graph, "Conv").index(strided) + 1]
+    set_attribute(strided, strides=[1, 1])
+    set_attribute(follower, strides=[2, 2])
+
+
+def _strides(node: Any) -> list[int]:
+    return next((list(a.ints) for a in node.attribute if a.name == "strides"), [])
+
+
+def _block_skipped(graph: Graph) -> None:
+    """The second block of the first stage is left out."""
+    first, second = _residuals(graph)[:2]
+    before = readers(graph, first.output[0])[0].output[0]
+    behind = readers(graph, second.output[0])[0]
+    for reader in readers(graph, behind.output[0]):
+        for i, name in enumerate(reader.input):
+            if name == behind.output[0]:
+                reader.input[i] = before
+
+
+def _activation_before_sum(graph: Graph) -> None:
+    """The last activation of a block stands in front of the sum."""
+    total = _residuals(graph)[3]
+    relu = readers(graph, total.output[0])[0]
+    branch = total.input[0]
+    leave_out(graph, relu)
+    insert(graph, branch, "Relu")
+
+
+def _norm_behind_activation(graph: Graph) -> None:
+    norm = nodes(graph, "BatchNormalization")[3] if nodes(graph, "BatchNormalization") else None
+    relu = readers(graph, norm.output[0])[0]
+    assert relu.op_type == "Relu"
+    source, middle, end = norm.input[0], norm.output[0], relu.output[0]
+    relu.input[0], norm.input[0] = source, middle
+    relu.output[0], norm.output[0] = middle, end
+    places = [list(graph.node).index(x) for x in (norm, relu)]
+    kept = type(norm)()
+    kept.CopyFrom(norm)
+    graph.node[places[0]].CopyFrom(relu)
+    graph.node[places[1]].CopyFrom(kept)
+
+
+def _no_gates(graph: Graph) -> None:
+    for node in nodes(graph, "HardSigmoid"):
+        gate = readers(graph, node.output[0])[0]
+        leave_out(graph, gate, 1 - list(gate.input).index(node.output[0]))
+
+
+def _last_token(graph: Graph) -> None:
+    """The class token is looked for at the end."""
+    from onnx import numpy_helper
+
+    gather = nodes(graph, "Gather")[-1]
+    name = "planted_last"
+    graph.initializer.append(numpy_helper.from_array(np.int64(-1), name))
+    gather.input[1] = name
+
+
+def _softmax_at_the_end(graph: Graph) -> None:
+    from onnx import helper
+
+    last = graph.node[-1]
+    last.output[0] = "scores_inner"
+    graph.node.append(helper.make_node("Softmax", ["scores_inner"], ["scores"], "planted", axis=1))
+
+
+MORE = (
+    Fault("shortcut of another block", "resnet18", _other_shortcut, frozenset({"ARC162"})),
+    Fault("stride moved to the next convolution", "resnet18", _stride_moved, frozenset({"ARC101"})),
+    Fault("a block is missing", "resnet18", _block_skipped, frozenset({"ARC163"})),
+    Fault("activation before the sum", "resnet18", _activation_before_sum, frozenset({"ARC130"})),
+    Fault("norm behind the activation", "resnet18", _norm_behind_activation, frozenset({"ARC122"})),
+    Fault("maximum at the head", "resnet18",
+          lambda g: become(g, nodes(g, "GlobalAveragePool")[0], "GlobalMaxPool"),
+          frozenset({"ARC131"})),
+    Fault("softmax at the end", "resnet18", _softmax_at_the_end, frozenset({"ARC140"})),
+    Fault("branch halved", "resnet18",
+          lambda g: insert(g, _residuals(g)[2].input[0], "Mul", np.float32(0.5)),
+          frozenset({"ARC190"})),
+    Fault("no gates", "mobilenet_v3_small", _no_gates, frozenset({"ARC160"})),
+    Fault("last token", "transformer", _last_token, frozenset({"ARC145"})),
+    Fault("shortcut of a perceptron is missing", "transformer",
+          lambda g: leave_out(g, _residuals(g)[3], 1), frozenset({"ARC166"})),
+)  # fmt: skip
+"""Faults of a second round."""
+
+
 def planted(fault: Fault, folder: Path) -> tuple[Path, Path]:
     """Write the network and the network with the fault."""
     import onnx
@@ -301,7 +400,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    scores = [scored(f, options.folder) for f in FAULTS if options.only in f.name]
+    scores = [scored(f, options.folder) for f in (*FAULTS, *MORE) if options.only in f.name]
     for score in scores:
         print(f"{score.words:16}  {score.fault.name} ({score.fault.network}): {score.text}")
     print(f"{sum(score.right for score in scores)} of {len(scores)} right")

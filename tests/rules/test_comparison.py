@@ -110,5 +110,16 @@ def normed(place: str) -> Graph:
 def test_a_norm_at_another_place_is_one_difference() -> None:
     ((code, left, right),) = said(normed("before"), normed("behind"))
     assert code == "ARC122"
-    assert left.endswith(" and second")
-    assert "between sum and third" in right
+    assert left == "layer norm between ReLU and 5x5 convolution"
+    assert right == "layer norm between Add and 3x3 convolution"
+
+
+def strided(first: int, second: int) -> Graph:
+    net = TinyNetwork()
+    x = net.add("Relu", net.conv("image", 8, 3, stride=first))
+    return net.classifier(net.add("Relu", net.conv(x, 8, 3, stride=second)))
+
+
+def test_strides_that_move_between_equal_windows_have_no_equal_sides() -> None:
+    ((code, left, right),) = said(strided(2, 1), strided(1, 2))
+    assert (code, left, right) == ("ARC101", "2 on layer 1 of 2", "2 on layer 2 of 2")

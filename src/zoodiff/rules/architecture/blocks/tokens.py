@@ -94,6 +94,8 @@ def _tokens(networks: AlignedPair) -> Iterable[Difference]:
             yield from for_regions("ARC145")(networks)
             return
         yield Difference("ARC145", left, right, region.a, region.b, undo=Undo.LAYERS, noun="places")
+    left, right = (_pooling(graph) or "none" for graph in (networks.a, networks.b))
+    if left != right:
         yield from _slices(networks, left, right)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from zoodiff.graph.ir import Graph
@@ -20,7 +19,7 @@ from zoodiff.rules.context import (
 )
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.operators import NORMS, may_be_folded
-from zoodiff.rules.regions import for_regions
+from zoodiff.rules.regions import for_moved_regions, for_regions
 from zoodiff.rules.rule import Description, Example, Rule
 from zoodiff.rules.wording import called, chain, shown
 
@@ -69,48 +68,6 @@ def _kind(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
         yield pair.difference(
             "ARC122", left, right, Aspect.OPERATOR, noun="norms", undo=Undo.OPERATOR
         )
-
-
-def _placed(networks: AlignedPair) -> Iterable[Difference]:
-    """Norms in one network only; the same norm at another place is one difference."""
-    regions = list(for_regions("ARC122")(networks))
-    only_b = [difference for difference in regions if not difference.a]
-    for difference in regions:
-        if not difference.a:
-            continue
-        moved = [d for d in only_b if not difference.b and _same_norms(difference, d, networks)]
-        if not moved:
-            yield difference
-            continue
-        only_b.remove(moved[0])
-        yield replace(
-            difference,
-            left=_place(networks.a, difference.a),
-            right=_place(networks.b, moved[0].b),
-            b=moved[0].b,
-            parameters=0,
-        )
-    yield from only_b
-
-
-def _same_norms(one: Difference, other: Difference, networks: AlignedPair) -> bool:
-    """Whether two regions are the same layers, with weights of the same shapes."""
-    labels = [
-        [networks.a.layers[i].label for i in one.a],
-        [networks.b.layers[j].label for j in other.b],
-    ]
-    return labels[0] == labels[1]
-
-
-def _place(graph: LayerGraph, indices: Sequence[int]) -> str:
-    """Norms and the layers that they stand between, in words."""
-    first, last = graph.layers[indices[0]], graph.layers[indices[-1]]
-    words = ", ".join(called(graph.layers[i]) for i in indices)
-    before = first.inputs[0] if first.inputs else -1
-    behind = "the input" if before < 0 else graph.layers[before].name
-    readers = [graph.layers[user].name for user, _ in last.users]
-    ahead = readers[0] if readers else "the output"
-    return f"{words} between {behind} and {ahead}"
 
 
 def _norms(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
@@ -182,7 +139,7 @@ NORM_KIND = Rule(
         for_layers(_groups),
         for_layers(_groups_written_out),
         for_layers(_statistics),
-        _placed,
+        for_moved_regions("ARC122"),
         for_layers(_kind),
     ),
     describes=Description(_norms),
