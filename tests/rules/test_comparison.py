@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from zoodiff.architecture.diff import diff
-from zoodiff.graph.ir import Graph
+from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.rules.example import TinyNetwork
 
 Step = Callable[[TinyNetwork, str], str]
@@ -62,3 +62,64 @@ def test_a_response_norm_in_the_place_of_another_norm_is_named_alike_from_both_s
     group = add("GroupNormalization", num_groups=2, axis=1, epsilon=1e-5, scale=False, center=False)
     a, b = network(add("Relu"), response_norm(1.0)), network(add("Relu"), group)
     assert said(a, b) == [("ARC122", "local response norm", "group norm")]
+
+
+def shuffled(groups: int) -> Graph:
+    net = TinyNetwork()
+    x = net.add("Relu", net.conv("image", 8))
+    rest = 8 // groups
+    x = net.add("Reshape", x, (groups, rest, 64))
+    x = net.add("Transpose", x, (rest, groups, 64), perm=[1, 0, 2])
+    x = net.add("Reshape", x, (1, 8, 8, 8))
+    return net.classifier(net.conv(x, 8))
+
+
+def test_groups_of_a_shuffle_are_said() -> None:
+    assert said(shuffled(2), shuffled(2)) == []
+    ((code, left, right),) = said(shuffled(2), shuffled(4))
+    assert (code, left[-10:], right[-10:]) == ("ARC180", "(2, 4, 64)", "(4, 2, 64)")
+
+
+def along(axis: int) -> Graph:
+    net = TinyNetwork()
+    numbers = Parameter("numbers", (3,), trainable=False, role="constant")
+    x = net.add("Mul", "image", parameters=(numbers,), axis=axis)
+    return net.classifier(net.add("Relu", net.conv(x, 8)))
+
+
+def test_numbers_along_the_batch_are_not_those_along_the_channels() -> None:
+    assert said(along(1), along(1)) == []
+    assert said(along(1), along(0)) == [("ARC180", "* weights", "* weights along axis 0")]
+
+
+def normed(place: str) -> Graph:
+    net = TinyNetwork()
+    scale = (Parameter("n/scale", (8, 8, 8), role="scale"),)
+    settings = {"axes": [1, 2, 3], "epsilon": 1e-5, "scale": True, "center": False}
+    x = net.add("Relu", net.conv("image", 8, name="first"))
+    y = x
+    if place == "before":
+        y = net.add("LayerNormalization", x, parameters=scale, name="n", **settings)
+    y = net.add("Tanh", net.conv(y, 8, 5, name="second"))
+    y = net.add("Add", (x, y), name="sum")
+    if place == "behind":
+        y = net.add("LayerNormalization", y, parameters=scale, name="n", **settings)
+    return net.classifier(net.conv(y, 8, name="third"))
+
+
+def test_a_norm_at_another_place_is_one_difference() -> None:
+    ((code, left, right),) = said(normed("before"), normed("behind"))
+    assert code == "ARC122"
+    assert left == "layer norm between ReLU and 5x5 convolution"
+    assert right == "layer norm between Add and 3x3 convolution"
+
+
+def strided(first: int, second: int) -> Graph:
+    net = TinyNetwork()
+    x = net.add("Relu", net.conv("image", 8, 3, stride=first))
+    return net.classifier(net.add("Relu", net.conv(x, 8, 3, stride=second)))
+
+
+def test_strides_that_move_between_equal_windows_have_no_equal_sides() -> None:
+    ((code, left, right),) = said(strided(2, 1), strided(1, 2))
+    assert (code, left, right) == ("ARC101", "2 on layer 1 of 2", "2 on layer 2 of 2")

@@ -571,7 +571,7 @@ def shortcut_gone(net: MutableGraph, r: random.Random) -> Planted | None:
     node, shortcut = r.choice(found)
     net.read(node, [t for t in node.inputs if t != shortcut])
     net.bypass(node)
-    return _say("ARC161 ARC164 ARC190", node)
+    return _say("ARC161 ARC166", node)
 
 
 def head_more(net: MutableGraph, r: random.Random) -> Planted | None:
@@ -607,6 +607,19 @@ def auxiliary(net: MutableGraph, r: random.Random) -> Planted | None:
     return _say("ARC143")
 
 
+def join(net: MutableGraph, r: random.Random) -> Planted | None:
+    """Two branches joined by another operator."""
+    node = _any(net, r, "Add", "Mul", fits=lambda n: len(set(n.inputs)) == 2 and not n.parameters)
+    if node is None:
+        return None
+    shapes = [net.shape(tensor) for tensor in node.inputs]
+    if shapes[0] != shapes[1]:
+        return None
+    node.op = r.choice([op for op in ("Add", "Max", "Mul", "Sub") if op != node.op])
+    node.attributes = {}
+    return _say("ARC166", node)
+
+
 CHANGES: dict[str, Plant] = {
     f.__name__: f
     for f in (
@@ -625,6 +638,7 @@ CHANGES: dict[str, Plant] = {
         groups,
         head_more,
         input_size,
+        join,
         kernel,
         layer_more,
         learned_scale,

@@ -15,6 +15,7 @@ from zoodiff.graph.ir import Graph, Node
 
 _ANCHORS = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Gemm"})
 _COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})
+_OF_ELEMENTS = frozenset({"LayerNormalization", "RMSNormalization"})
 _IGNORED = frozenset({"in_features", "momentum", "out_features", "scale", "center", "training"})
 """Attributes that follow from the weights, or that inference does not use."""
 
@@ -186,7 +187,9 @@ def _step(node: Node) -> Item:
     """Return the effect of one step of arithmetic on pixels; None if its numbers are weights."""
     kind = "scale" if node.op in {"Mul", "Div"} else "shift"
     first = bool(node.attributes.get("constant_first"))
-    return (kind, node.op if first else "", rounded(node.attributes.get("value")))
+    axis = node.attributes.get("axis")
+    along = () if axis in {None, 1} else (axis,)
+    return (kind, node.op if first else "", rounded(node.attributes.get("value")), *along)
 
 
 def _extends(layer: Layer, node: Node) -> bool:
@@ -270,12 +273,13 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
         )
         return (("Gemm", out), rest, layer.items), ("Gemm", out)
     if layer.affine:
-        return ("Affine", layer.items), "Affine"
+        along = () if node.op == "BatchNormalization" else (a.get("axis"),)
+        return ("Affine", layer.items, *along), "Affine"
     if node.op == "Reshape" and isinstance(a.get("shape"), list):
         a = {**a, "shape": [extent for extent in a["shape"] if extent != 1]}
     rest = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)
     # What an elementwise operand's shape does is in the attributes.
     shapes = tuple(p.shape for p in node.parameters) if node.op not in {"Add", "Mul"} else ()
     core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op
-    scaling = bool(a.get("scale")) if node.op == "LayerNormalization" else a.get("scale")
+    scaling = bool(a.get("scale")) if node.op in _OF_ELEMENTS else a.get("scale")
     return (node.op, rest, rounded(scaling), shapes), core

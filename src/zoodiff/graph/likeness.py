@@ -16,6 +16,7 @@ _FAMILIES: dict[str, str] = {
             "InstanceNormalization",
             "LRN",
             "LayerNormalization",
+            "RMSNormalization",
         ),
         "norm",
     ),

@@ -23,7 +23,7 @@ def compared(a: Layer, b: Layer) -> Differing:
     elif a.pixels and b.pixels:
         return {Aspect.PIXELS: (a, b)}
     elif a.affine and b.affine:
-        return _affine(a.items, b.items)
+        return _affine(a.items, b.items) or _along(a, b)
     else:
         replaced = a.op != b.op
     if replaced:
@@ -63,6 +63,11 @@ def _rounded_to_half(a: object, b: object) -> bool:
     if not (isinstance(a, int | float) and isinstance(b, int | float)):
         return False
     return float(a) == in_half(float(b)) or in_half(float(a)) == float(b)
+
+
+def _along(a: Layer, b: Layer) -> Differing:
+    """The axes of two scales or shifts that stand alone."""
+    return {"axis": (a.node.attributes.get("axis"), b.node.attributes.get("axis"))}
 
 
 def _affine(left: Sequence[Item], right: Sequence[Item]) -> Differing:

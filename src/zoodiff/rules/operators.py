@@ -14,6 +14,7 @@ NORMS = frozenset(
         "InstanceNormalization",
         "LRN",
         "LayerNormalization",
+        "RMSNormalization",
     }
 )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from zoodiff.graph.align import Alignment
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.rules.context import AlignedPair, Check, Difference, Region
 from zoodiff.rules.rule import Rule
-from zoodiff.rules.wording import listed
+from zoodiff.rules.wording import called, listed
 
 Border = frozenset[tuple[str, int]]
 """Aligned layers around a region: on which side, and the index in the second network."""
@@ -53,6 +54,55 @@ def for_regions(code: str) -> Check:
             yield _difference(code, region, networks)
 
     return check
+
+
+def for_moved_regions(code: str) -> Check:
+    """Return a check like ``for_regions``; the same layers at another place are one difference."""
+
+    def check(networks: AlignedPair) -> Iterable[Difference]:
+        differences = list(for_regions(code)(networks))
+        only_b = [difference for difference in differences if not difference.a]
+        for difference in differences:
+            if not difference.a:
+                continue
+            moved = [d for d in only_b if not difference.b and _same(difference, d, networks)]
+            if not moved:
+                yield difference
+                continue
+            only_b.remove(moved[0])
+            yield _moved(difference, moved[0], networks)
+        yield from only_b
+
+    return check
+
+
+def _moved(difference: Difference, other: Difference, networks: AlignedPair) -> Difference:
+    """The difference of place of layers that both networks have."""
+    sides = ((networks.a, difference.a), (networks.b, other.b))
+    left, right = (_place(graph, indices, by_name=False) for graph, indices in sides)
+    if left == right:
+        left, right = (_place(graph, indices, by_name=True) for graph, indices in sides)
+    return replace(difference, left=left, right=right, b=other.b, parameters=0)
+
+
+def _same(one: Difference, other: Difference, networks: AlignedPair) -> bool:
+    """Whether two regions are the same layers, with weights of the same shapes."""
+    mine = [layer.label for layer in layers_of(networks.a, one.a)]
+    return mine == [layer.label for layer in layers_of(networks.b, other.b)]
+
+
+def _place(graph: LayerGraph, indices: Sequence[int], *, by_name: bool) -> str:
+    """Layers and what they stand between, in words."""
+    layers = layers_of(graph, indices)
+
+    def words(index: int) -> str:
+        layer = graph.layers[index]
+        return layer.name if by_name else called(layer)
+
+    before = layers[0].inputs[0] if layers[0].inputs else -1
+    behind = "the input" if before < 0 else words(before)
+    ahead = next((words(user) for user, _ in layers[-1].users), "the output")
+    return f"{listed(layers)} between {behind} and {ahead}"
 
 
 def layers_of(graph: LayerGraph, indices: Sequence[int]) -> list[Layer]:

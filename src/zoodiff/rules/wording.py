@@ -88,15 +88,26 @@ def called(layer: Layer) -> str:
     """A layer as a person says it: "ReLU6", "3x3 convolution"."""
     if layer.pixels:
         return "pixels " + ", ".join(map(arithmetic, (layer.node, *layer.chain)))
+    if layer.op in _SIGNS and layer.node.attributes.get("value") is not None:
+        return arithmetic(layer.node)
     describe = _DESCRIBED.get(layer.op)
     return describe(layer.node.attributes) if describe else _CALLED.get(layer.op, layer.op)
 
 
+_SIGNS = {"Add": "+", "Div": "/", "Mul": "*", "Sub": "-"}
+
+
 def arithmetic(node: Node) -> str:
     """One step of arithmetic as a person writes it: "* 0.0171"."""
-    sign = {"Add": "+", "Div": "/", "Mul": "*", "Sub": "-"}[node.op]
-    value = node.attributes.get("value")
-    return f"{sign} {shown(value) if value is not None else 'weights'}"
+    sign = _SIGNS[node.op]
+    value, axis = node.attributes.get("value"), node.attributes.get("axis")
+    along = "" if axis in {None, 1} else f" along axis {axis}"
+    return f"{sign} {shown(value) if value is not None else 'weights'}{along}"
+
+
+def steps_in_words(layer: Layer) -> str:
+    """Arithmetic on pixels as a person writes it: "* 0.0171; - 0.485"."""
+    return "; ".join(map(arithmetic, (layer.node, *layer.chain)))
 
 
 def listed(layers: Sequence[Layer]) -> str:
@@ -127,9 +138,20 @@ def _clip(a: Mapping[str, Any]) -> str:
     return f"clip to [{shown(a.get('min'))}, {shown(a.get('max'))}]"
 
 
+_TURNED = {2: "rows in reversed order (upside down)", 3: "columns in reversed order (mirrored)"}
+
+
+def _transpose(a: Mapping[str, Any]) -> str:
+    if a.get("perm") in ([0, 1, 3, 2], [0, 2, 1]):
+        return "rows for columns (transposed)"
+    return f"axes in the order {shown(a.get('perm'))}"
+
+
 def _slice(a: Mapping[str, Any]) -> str:
     if a.get("axes") == [1] and a.get("steps") == [-1]:
         return "channels in reversed order (RGB for BGR)"
+    if a.get("axes") in ([2], [3]) and a.get("steps") == [-1]:
+        return _TURNED[a["axes"][0]]
     if a.get("steps") and set(a["steps"]) != {1}:
         return f"slice of axes {shown(a.get('axes'))} in steps of {shown(a['steps'])}"
     return "slice"
@@ -165,6 +187,7 @@ _DESCRIBED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "Pad": _pad,
     "Slice": _slice,
     "Swish": _swish,
+    "Transpose": _transpose,
 }
 
 
@@ -177,8 +200,10 @@ _CALLED = {
     "GroupNormalization": "group norm",
     "HardSwish": "hard swish",
     "LRN": "local response norm",
+    "InstanceNormalization": "instance norm",
     "LayerNormalization": "layer norm",
     "PRelu": "PReLU",
+    "RMSNormalization": "RMS norm",
     "Relu": "ReLU",
     "Sigmoid": "sigmoid",
     "Softmax": "softmax",
@@ -196,10 +221,12 @@ _PLURALS = {
     "GlobalAveragePool": "global average pools",
     "GroupNormalization": "group norms",
     "LRN": "local response norms",
+    "InstanceNormalization": "instance norms",
     "LayerNormalization": "layer norms",
     "MatMul": "matrix products",
     "MaxPool": "maximum pools",
     "Mul": "multiplications",
+    "RMSNormalization": "RMS norms",
     "Relu": "activations",
     "Softmax": "softmaxes",
 }

@@ -10,9 +10,13 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from zoodiff.frontends.onnx.file import graph_from_model  # noqa: E402
+from zoodiff.graph.canonical import canonical  # noqa: E402
+from zoodiff.graph.fingerprint import fingerprint  # noqa: E402
+from zoodiff.graph.interpreter.run import evaluate  # noqa: E402
 
 pytestmark = pytest.mark.onnx
 NODE = helper.make_node
+_CORNERS = {"coordinate_transformation_mode": "align_corners"}
 
 
 def model(nodes, weights=(), shape=(1, 3, 9, 9), opset=17, domains=(), outputs=("y",)):
@@ -63,6 +67,7 @@ def test_every_matrix_product_is_counted(node, shape, factor, op, macs) -> None:
         {"output_shape": [18, 17], "strides": [2, 2]},
         {"auto_pad": "SAME_UPPER", "output_shape": [18, 18], "strides": [2, 2]},
         {"auto_pad": "VALID", "strides": [3, 2]},
+        {"output_shape": [20, 28], "strides": [2, 3]},
     ],
 )
 def test_explicit_pads_of_a_transposed_convolution_compute_the_same(settings) -> None:
@@ -81,6 +86,72 @@ def test_explicit_pads_of_a_transposed_convolution_compute_the_same(settings) ->
         for one in (node, explicit)
     ]
     np.testing.assert_array_equal(outputs[0], outputs[1])
+
+
+@pytest.mark.parametrize(
+    ("node", "values"),
+    [
+        (NODE("Max", ["x", "a", "b"], ["y"]), {"a": np.float32(0.1), "b": np.float32(0.3)}),
+        (NODE("Min", ["a", "x", "b"], ["y"]), {"a": np.float32(0.1), "b": np.float32(-0.3)}),
+        (NODE("Max", ["x", "x", "a"], ["y"]), {"a": np.float32(0.25)}),
+        (
+            NODE("Resize", ["x", "r", "s"], ["y"], mode="linear", **_CORNERS),
+            {"r": np.float32([]), "s": np.float32([1, 1, 1.7, 0.6])},
+        ),
+        (NODE("Gather", ["x", "i"], ["y"], axis=1), {"i": np.array([2, 1, 0])}),
+        (NODE("Gather", ["x", "i"], ["y"], axis=3), {"i": np.array([1, 3, 5, 7])}),
+        (NODE("Gather", ["x", "i"], ["y"], axis=2), {"i": np.array([-1, 4])}),
+        (NODE("Gather", ["x", "i"], ["y"], axis=2), {"i": np.array([6, 3, 0])}),
+    ],
+)
+def test_what_onnx_runtime_computes_is_what_the_canonical_graph_computes(node, values) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    image = np.random.default_rng(0).standard_normal((1, 3, 9, 9)).astype(np.float32)
+    session = ort.InferenceSession(model([node], values).SerializeToString())
+    (wanted,) = session.run(None, {"x": image})
+    (result,) = evaluate(canonical(graph([node], values)), {"x": image}, {}).values()
+    np.testing.assert_allclose(result, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_evenly_spaced_indices_are_the_slice_that_takes_the_same() -> None:
+    ends = {"s": np.array([-1]), "e": np.array([-100]), "a": np.array([1]), "t": np.array([-1])}
+    gathered = graph([NODE("Gather", ["x", "i"], ["y"], axis=1)], {"i": np.array([2, 1, 0])})
+    sliced = graph([NODE("Slice", ["x", "s", "e", "a", "t"], ["y"])], ends)
+    assert fingerprint(gathered) == fingerprint(sliced)
+
+
+def test_a_shape_through_a_remainder_is_computed() -> None:
+    """Torch's older exporter slices the shape at a remainder for ``Tensor.unflatten``."""
+    nodes = [
+        NODE("Mod", ["minus", "rank"], ["last"]),
+        NODE("Reshape", ["last", "flat"], ["end"]),
+        NODE("Shape", ["x"], ["s"]),
+        NODE("Slice", ["s", "zero", "end"], ["front"]),
+        NODE("Concat", ["front", "parts"], ["t"], axis=0),
+        NODE("Reshape", ["x", "t"], ["r"]),
+        NODE("Transpose", ["r"], ["y"], perm=[2, 0, 1, 3]),
+    ]
+    values = {"minus": np.int64(-1), "rank": np.int64(3), "flat": np.array([-1])}
+    values |= {"zero": np.array([0]), "parts": np.array([3, 4])}
+    found = graph(nodes, values, shape=("N", 5, 12))
+    assert [n.op for n in found.nodes] == ["Reshape", "Transpose"]
+    assert found.nodes[0].attributes["shape"] == [1, 5, 3, 4]
+
+
+def test_what_reads_an_unknown_shape_is_not_taken_for_a_scalar() -> None:
+    nodes = [
+        NODE("Wobble", ["x"], ["w"], domain="custom"),
+        NODE("Transpose", ["w"], ["t"], perm=[2, 0, 1]),
+        NODE("Softmax", ["t"], ["s"], axis=-1),
+        NODE("Relu", ["s"], ["y"]),
+    ]
+    found = canonical(graph(nodes, domains=("custom",)))
+    assert [n.op for n in found.nodes] == [
+        "custom::Wobble",
+        "onnx::Transpose",
+        "onnx::Softmax",
+        "Relu",
+    ]
 
 
 def test_a_bias_that_stands_behind_its_product_is_still_its_bias() -> None:

@@ -111,7 +111,6 @@ def test_nodes_in_a_circle_are_refused() -> None:
         (NODE("Slice", ["x", "s", "e", "n"], ["y"]), {"s": [0], "e": [2]}),
         (NODE("Slice", ["x", "s", "e", "a", "n"], ["y"]), {"s": [0], "e": [2], "a": [1]}),
         (NODE("Pad", ["x", "p", "", "n"], ["y"]), {"p": [1, 1]}),
-        (NODE("Max", ["x", "l", "u"], ["y"]), {"l": np.float32(0.5), "u": np.float32(1.5)}),
     ],
 )
 def test_what_is_computed_or_more_than_is_known_stays_opaque(

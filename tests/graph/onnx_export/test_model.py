@@ -97,6 +97,14 @@ CASES = [
     ),
     ("LayerNormalization", (1, 5, 8), {"epsilon": 1e-6, "axes": [-1]}, weight("scale", 8)),
     (
+        "LayerNormalization",
+        (1, 5, 8),
+        {"epsilon": 0.1, "axes": [2], "unbiased": True, "epsilon_outside": True},
+        weight("scale", 8),
+    ),
+    ("RMSNormalization", IMAGE, {"epsilon": 1e-6, "axes": [1]}, weight("scale", 4)),
+    ("RMSNormalization", (1, 5, 8), {"epsilon": 1e-6, "axes": [2], "scale": False}),
+    (
         "GroupNormalization",
         IMAGE,
         {"epsilon": 1e-5, "num_groups": 2},

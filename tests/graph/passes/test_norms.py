@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from support.passes import (
+    around,
     changed,
     clean_ops,
     image_of,
@@ -72,13 +73,54 @@ def test_the_norm_is_numpys(how: str) -> None:
     np.testing.assert_allclose(numbers(after, weights)[0], np.maximum(wanted, 0).reshape(-1))
 
 
-def test_a_norm_by_the_mean_square_is_another() -> None:
+@pytest.mark.parametrize("scaled", [True, False])
+def test_a_norm_by_the_mean_square_is_an_rms_norm(scaled: bool) -> None:
     """x / sqrt(E[x^2] + epsilon) takes no mean off."""
     d = Draft((1, 5, 6))
     square = d.add("Mul", ["x", "x"])
     mean = d.add("ReduceMean", square, (1, 5, 1), axes=[2], keepdims=True)
-    graph = d.graph(d.add("Div", ["x", d.add("Sqrt", d.add("Add", mean, value=1e-5))]))
-    assert "LayerNormalization" not in ops(untouched("norms", graph))
+    out = d.add("Div", ["x", d.add("Sqrt", d.add("Add", mean, value=0.25))])
+    if scaled:
+        gain = [Parameter("gain", (6,), role="constant")]
+        out = d.add("Mul", out, parameters=gain, axis=2)
+    graph = d.graph(out)
+    after, weights = changed("norms", graph), weights_of(graph)
+    assert ops(after) == ["RMSNormalization"]
+    assert after.nodes[0].attributes == {"axes": [2], "epsilon": 0.25, "scale": scaled}
+    x = image_of(graph)
+    wanted = x / np.sqrt(np.square(x).mean(axis=2, keepdims=True) + 0.25)
+    wanted = wanted * weights["gain"] if scaled else wanted
+    np.testing.assert_allclose(numbers(after, weights)[0], wanted.reshape(-1))
+
+
+@pytest.mark.parametrize("how", ["sum", "mean", "wrong"])
+@pytest.mark.parametrize("outside", [True, False])
+def test_the_variance_and_the_place_of_epsilon_are_said(how: str, outside: bool) -> None:
+    d = Draft((1, 5, 6))
+    mean = d.add("ReduceMean", "x", (1, 5, 1), axes=[2], keepdims=True)
+    centred = d.add("Sub", ["x", mean])
+    square = d.add("Mul", [centred, centred])
+    reduction = "ReduceMean" if how == "mean" else "ReduceSum"
+    factor = {"sum": 1 / 5, "mean": 6 / 5, "wrong": 1 / 7}[how]
+    total = d.add(reduction, square, (1, 5, 1), axes=[2], keepdims=True)
+    variance = d.add("Mul", total, value=float(np.float32(factor)))
+    if outside:
+        deviation = d.add("Add", d.add("Sqrt", variance), value=0.25)
+    else:
+        deviation = d.add("Sqrt", d.add("Add", variance, value=0.25))
+    graph = d.graph(d.add("Div", [centred, deviation]))
+    if how == "wrong":
+        assert "LayerNormalization" not in ops(untouched("norms", graph))
+        return
+    _, after = around("norms", graph)
+    (norm,) = after.nodes
+    assert norm.attributes.get("unbiased") is True
+    assert bool(norm.attributes.get("epsilon_outside")) == outside
+    x = image_of(graph)
+    spread = x.var(axis=2, keepdims=True, ddof=1)
+    spread = np.sqrt(spread) + 0.25 if outside else np.sqrt(spread + 0.25)
+    wanted = (x - x.mean(axis=2, keepdims=True)) / spread
+    np.testing.assert_allclose(numbers(after, {})[0], wanted.reshape(-1), rtol=1e-6)
 
 
 def test_a_mean_that_is_added_back_is_no_norm() -> None:

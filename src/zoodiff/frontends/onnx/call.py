@@ -117,6 +117,8 @@ class Call:
     bias_after: Callable[[int], tuple[Weight, str] | None]
     merged: list[str] = field(default_factory=list)
     """Outputs of following nodes that this one's result stands for."""
+    unranked: bool = False
+    """Shapes of its inputs or outputs are unknown, and stand here as ``()``."""
     quantized: bool = False
     """It computes on integers that stand for real numbers; every node made of it says so."""
     integer: bool = False

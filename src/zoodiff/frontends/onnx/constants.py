@@ -33,10 +33,11 @@ _SHAPE_KEEPERS = frozenset(
 """Operators that leave a weight the same weight."""
 _EVALUATED = frozenset(
     {
+        "Abs",
         "Add",
+        "And",
         "Cast",
         "Ceil",
-        "And",
         "Concat",
         "ConstantOfShape",
         "Div",
@@ -45,8 +46,10 @@ _EVALUATED = frozenset(
         "Floor",
         "Gather",
         "Greater",
+        "GreaterOrEqual",
         "Identity",
         "Less",
+        "LessOrEqual",
         "Max",
         "Min",
         "Mod",
@@ -54,9 +57,15 @@ _EVALUATED = frozenset(
         "Neg",
         "Not",
         "Or",
+        "Pow",
+        "ReduceMax",
+        "ReduceMin",
         "ReduceProd",
+        "ReduceSum",
         "Reshape",
+        "Round",
         "Shape",
+        "Sign",
         "Slice",
         "Sqrt",
         "Squeeze",
@@ -64,6 +73,7 @@ _EVALUATED = frozenset(
         "Transpose",
         "Unsqueeze",
         "Where",
+        "Xor",
     }
 )
 """Operators worth computing on small constants; none makes its output much larger."""

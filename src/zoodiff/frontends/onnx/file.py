@@ -268,6 +268,7 @@ class _Walk:
             outputs=tuple(self._shapes.get(name, ()) for name in node.output if name),
             emit=lambda request: self._emit(node, label, request),
             bias_after=lambda width: self._bias_after(node, width),
+            unranked=self._unranked(node),
             quantized=onnx_shapes.is_standard(node),
             integer=constants.dtype(self._types.get(first.name, 1)).startswith(("int", "uint")),
         )
@@ -278,6 +279,11 @@ class _Walk:
             self._values[name] = value
         for follower in call.merged:
             self._values[follower] = made[0]
+
+    def _unranked(self, node: NodeProto) -> bool:
+        """Whether the shape of something that a node reads or computes is unknown."""
+        computed = [name for name in node.input if isinstance(self._values.get(name), Value)]
+        return any(name not in self._ranked for name in (*computed, *filter(None, node.output)))
 
     def _bias_after(self, node: NodeProto, width: int) -> tuple[Weight, str] | None:
         """The vector that a lone ``Add`` behind a matrix product adds, and that Add's output."""

@@ -26,7 +26,7 @@ from zoodiff.frontends.onnx.kept import defaults, kept
 from zoodiff.frontends.onnx.products import einsum, gemm, matmul
 from zoodiff.frontends.onnx.shapes import STANDARD, operands
 from zoodiff.frontends.onnx.windows import average_pool, conv, conv_transpose, max_pool
-from zoodiff.frontends.operations import Arithmetic, Operation
+from zoodiff.frontends.operations import Arithmetic, Extremum, Operation
 from zoodiff.graph.operators import of_family
 
 Quantising = Literal["QuantizeLinear", "DequantizeLinear"]
@@ -46,6 +46,8 @@ def _translated(call: Call) -> Value | list[Value] | None:
     if call.quantized:
         real = [call.inputs[p] for p in operands(call.op, len(call.inputs))]
         call = replace(call, op=STANDARD[call.op][0], domain="ai.onnx", opset=13, inputs=real)
+    if call.unranked and call.domain == "ai.onnx" and call.op in _BY_RANK:
+        return kept(call, plain=False)
     handler = _HANDLERS.get(call.op) if call.domain == "ai.onnx" else None
     return handler(call) if handler is not None else None
 
@@ -108,6 +110,18 @@ def _layer_normalization(call: Call) -> Value | list[Value]:
             epsilon=call.attributes.get("epsilon", 1e-5),
             scale=call.given(1) is not None,
             center=call.given(2) is not None,
+        )
+    )
+
+
+def _rms_normalization(call: Call) -> Value:
+    rank = len(call.data.shape)
+    first = int(call.attributes.get("axis", -1)) % rank
+    return call.node(
+        operations.rms_norm(
+            range(first, rank),
+            epsilon=call.attributes.get("epsilon", 1e-5),
+            scale=call.given(1) is not None,
         )
     )
 
@@ -177,6 +191,26 @@ def _broadcast(call: Call, constant: Weight) -> tuple[int | None, tuple[int, ...
     if len(wide) == 1 and first >= 0:
         return first + wide[0], None
     return None, shape if shape != (constant.stored or constant.shape) else None
+
+
+def _extremum(op: Extremum) -> Handler:
+    """Max and Min of any number of operands: computed ones at once, then constants one by one."""
+
+    def handle(call: Call) -> Value | list[Value] | None:
+        constants = [value for value in call.inputs if isinstance(value, Weight)]
+        if len(call.inputs) <= 2 or not constants:
+            return _arithmetic(op)(call)
+        if not all(value.scalar is not None for value in constants):
+            return None
+        scalars = [float(value.scalar or 0.0) for value in constants]
+        bound = max(scalars) if op == "Max" else min(scalars)
+        computed = [value for value in call.inputs if isinstance(value, Value)]
+        result = computed[0]
+        if len(computed) > 1:
+            result = call.node(operations.arithmetic(op), inputs=computed, step="computed")
+        return call.node(operations.arithmetic(op, value=bound), inputs=[result])
+
+    return handle
 
 
 def _sum(call: Call) -> Value | list[Value] | None:
@@ -315,15 +349,16 @@ _HANDLERS: dict[str, Handler] = {
     "LogSoftmax": _softmax,
     "MatMul": matmul,
     "MatMulInteger": matmul,
-    "Max": _arithmetic("Max"),
+    "Max": _extremum("Max"),
     "MaxPool": max_pool,
-    "Min": _arithmetic("Min"),
+    "Min": _extremum("Min"),
     "Mul": _arithmetic("Mul"),
     "PRelu": _prelu,
     "Pow": _arithmetic("Pow"),
     "QLinearConv": conv,
     "QLinearMatMul": matmul,
     "QuantizeLinear": _quantise("QuantizeLinear"),
+    "RMSNormalization": _rms_normalization,
     **dict.fromkeys(of_family("reduction"), _reduce),
     "Relu": _unary("Relu"),
     "Resize": _resize,
@@ -334,3 +369,9 @@ _HANDLERS: dict[str, Handler] = {
     "Tanh": _unary("Tanh"),
     "Upsample": _resize,
 }
+_BY_RANK = (
+    frozenset({"LayerNormalization", "LogSoftmax", "RMSNormalization", "Softmax"})
+    | frozenset(reshaping.HANDLERS)
+    | frozenset(of_family("reduction"))
+)
+"""Operators whose attributes say nothing unless the rank of the data is known."""

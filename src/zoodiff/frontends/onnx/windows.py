@@ -103,8 +103,9 @@ def conv_transpose(call: Call) -> Value | None:
         for i, output in enumerate(list(wanted)[-count:]):
             window = (kernel[i] - 1) * dilations[i] + 1
             total = strides[i] * (size[i] - 1) + extra[i] + window - int(output)
-            if total < 0:  # what no window reaches is added at the end
-                extra[i], total = extra[i] - total, 0
+            if total < 0 and "output_shape" in call.attributes:
+                extra[i] -= total  # what the windows do not reach lies at the end
+            total = max(total, 0)
             small, large = total // 2, total - total // 2
             before.append(small if auto == "SAME_UPPER" else large)
             after.append(large if auto == "SAME_UPPER" else small)

@@ -42,6 +42,7 @@ from zoodiff.frontends.operations.layers import (
     local_response_norm,
     matmul,
     max_pool,
+    rms_norm,
     scaled_product,
     softmax,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "reduced",
     "reshape",
     "resized",
+    "rms_norm",
     "scaled_product",
     "select",
     "sliced",

@@ -150,6 +150,14 @@ def layer_norm(axes: Iterable[int], *, epsilon: float, scale: bool, center: bool
     )
 
 
+def rms_norm(axes: Iterable[int], *, epsilon: float, scale: bool) -> Operation:
+    """A norm by the mean of the squares over some axes."""
+    return Operation(
+        "RMSNormalization",
+        {"epsilon": float(epsilon), "axes": sorted(whole(axes)), "scale": bool(scale)},
+    )
+
+
 def group_norm(groups: int, *, epsilon: float, scale: bool, center: bool) -> Operation:
     """A norm over groups of channels."""
     return Operation(

@@ -57,11 +57,25 @@ def _batch_norm(call: Call) -> Array:
     return result
 
 
-def _normalised(data: Array, axes: Sequence[int], epsilon: float) -> Array:
-    """(x - mean) / sqrt(variance + epsilon), moments over some axes."""
+def _normalised(
+    data: Array,
+    axes: Sequence[int],
+    epsilon: float,
+    *,
+    unbiased: bool = False,
+    outside: bool = False,
+) -> Array:
+    """(x - mean) / sqrt(variance + epsilon), moments over some axes; see the schema's flags."""
     result: Array = data - data.mean(axis=tuple(axes), keepdims=True)
-    variance = np.square(result).mean(axis=tuple(axes), keepdims=True)
-    result /= np.sqrt(variance + epsilon)
+    variance = np.var(data, axis=tuple(axes), keepdims=True, ddof=int(unbiased))
+    result /= np.sqrt(variance) + epsilon if outside else np.sqrt(variance + epsilon)
+    return result
+
+
+def _root_mean_square(data: Array, axes: Sequence[int], epsilon: float) -> Array:
+    """x / sqrt(mean of the squares + epsilon), B. Zhang and R. Sennrich, arXiv:1910.07467."""
+    squares = np.square(data).mean(axis=tuple(axes), keepdims=True)
+    result: Array = data / np.sqrt(squares + epsilon)
     return result
 
 
@@ -70,7 +84,12 @@ def _layer_norm(call: Call) -> Array:
     a, data = call.attributes, call.data
     axes = [axis % data.ndim for axis in a["axes"]]
     scale, shift = scale_and_shift(call)
-    result = _normalised(data, axes, a["epsilon"])
+    if call.node.op == "RMSNormalization":
+        result = _root_mean_square(data, axes, a["epsilon"])
+    else:
+        result = _normalised(
+            data, axes, a["epsilon"], unbiased=a["unbiased"], outside=a["epsilon_outside"]
+        )
     shape = [n if i in axes else 1 for i, n in enumerate(data.shape)]
     normal = tuple(data.shape[axis] for axis in sorted(axes))
     for value in (scale, shift):
@@ -136,5 +155,6 @@ HANDLERS: dict[str, Handler] = {
     "LRN": _lrn,
     "LayerNormalization": _layer_norm,
     "LogSoftmax": _softmax,
+    "RMSNormalization": _layer_norm,
     "Softmax": _softmax,
 }

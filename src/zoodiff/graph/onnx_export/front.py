@@ -107,7 +107,7 @@ class _Work:
             axes = [row[0] for row in slices(a, rank)]
         elif node.op in _REDUCING:
             axes = _axes(a, rank)
-        elif node.op == "LayerNormalization":
+        elif node.op in {"LayerNormalization", "RMSNormalization"}:
             axes = list(a["axes"])
         elif node.op == "Pad":
             return not self._pads_first(a, rank)
@@ -203,6 +203,7 @@ _OVER: dict[str, Callable[[Any, int], dict[str, Any]]] = {
     **dict.fromkeys(_REDUCING, _over),
     "LayerNormalization": _over,
     "Pad": _padded,
+    "RMSNormalization": _over,
     "Slice": _sliced,
 }
 """Operators over several axes: their attributes on tensors with an axis more in front."""

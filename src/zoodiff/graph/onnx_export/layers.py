@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -174,8 +175,28 @@ def _batch_norm(e: Emit, call: Call) -> str:
 
 def _normalised(e: Emit, data: str, axes: Sequence[int], epsilon: float) -> str:
     centred = e.op("Sub", data, e.op("ReduceMean", data, axes=list(axes), keepdims=1))
-    squares = e.op("ReduceMean", e.op("Mul", centred, centred), axes=list(axes), keepdims=1)
-    return e.op("Div", centred, e.op("Sqrt", e.op("Add", squares, F(epsilon))))
+    return _over_root(e, centred, axes, epsilon)
+
+
+def _over_root(e: Emit, data: str, axes: Sequence[int], epsilon: float) -> str:
+    """Data over the root of the mean of its squares."""
+    squares = e.op("ReduceMean", e.op("Mul", data, data), axes=list(axes), keepdims=1)
+    return e.op("Div", data, e.op("Sqrt", e.op("Add", squares, F(epsilon))))
+
+
+def _written_out(e: Emit, call: Call, axes: Sequence[int]) -> str:
+    """A norm for which ONNX has no operator of the opset that is written."""
+    a, data = call.attributes, data_of(call)
+    if call.node.op == "RMSNormalization":
+        return _over_root(e, data, axes, a["epsilon"])
+    centred = e.op("Sub", data, e.op("ReduceMean", data, axes=list(axes), keepdims=1))
+    variance = e.op("ReduceMean", e.op("Mul", centred, centred), axes=list(axes), keepdims=1)
+    if a["unbiased"]:
+        count = prod(e.shape(call)[axis] for axis in axes)
+        variance = e.op("Mul", variance, F(count / (count - 1)))
+    if a["epsilon_outside"]:
+        return e.op("Div", centred, e.op("Add", e.op("Sqrt", variance), F(a["epsilon"])))
+    return e.op("Div", centred, e.op("Sqrt", e.op("Add", variance, F(a["epsilon"]))))
 
 
 def _scaled(e: Emit, data: str, values: Sequence[Array | None]) -> str:
@@ -187,9 +208,10 @@ def _scaled(e: Emit, data: str, values: Sequence[Array | None]) -> str:
 def _layer_norm(e: Emit, call: Call) -> str:
     a, shape = call.attributes, e.shape(call)
     axes = sorted(axis % len(shape) for axis in a["axes"])
-    if len(axes) == 1 or axes == list(range(axes[0], len(shape))):
+    usual = call.node.op == "LayerNormalization" and not (a["unbiased"] or a["epsilon_outside"])
+    if usual and (len(axes) == 1 or axes == list(range(axes[0], len(shape)))):
         return _fused_layer_norm(e, call, axes)
-    result = _normalised(e, data_of(call), axes, a["epsilon"])
+    result = _written_out(e, call, axes)
     wanted = [n if i in axes else 1 for i, n in enumerate(shape)]
     values = [None if v is None else np.asarray(v).reshape(wanted) for v in scale_and_shift(call)]
     return _scaled(e, result, values)
@@ -279,5 +301,6 @@ HANDLERS: dict[str, Handler] = {
     "LogSoftmax": _softmax,
     "MatMul": _matmul,
     "MaxPool": _max_pool,
+    "RMSNormalization": _layer_norm,
     "Softmax": _softmax,
 }

@@ -64,6 +64,29 @@ SCHEMAS = (
             _EPSILON,
             Attribute("axes", Kind.WHOLES, "the axes over which moments are taken", required=True),
             *_FLAGS,
+            Attribute(
+                "unbiased",
+                Kind.FLAG,
+                "the variance divides by the number of elements less 1",
+                default=False,
+            ),
+            Attribute(
+                "epsilon_outside",
+                Kind.FLAG,
+                "epsilon is added to the deviation, not to the variance",
+                default=False,
+            ),
+        ),
+    ),
+    OperatorSchema(
+        "RMSNormalization",
+        "normalisation",
+        "x / sqrt(mean of the squares + epsilon) over some axes, then scale with their extents.",
+        (_DATA, _AFFINE[0]),
+        (
+            Attribute("epsilon", Kind.NUMBER, "added to the mean of the squares", required=True),
+            Attribute("axes", Kind.WHOLES, "the axes over which squares are taken", required=True),
+            _FLAGS[0],
         ),
     ),
     OperatorSchema(

@@ -17,7 +17,7 @@ from zoodiff.rules.context import (
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.regions import for_regions
 from zoodiff.rules.rule import Description, Example, Rule
-from zoodiff.rules.wording import called, shown
+from zoodiff.rules.wording import called, shown, steps_in_words
 
 _EXTENTS = frozenset({"batch", "k", "m", "n"})
 _SHAPES = frozenset({"axis", "perm", "shape"})
@@ -28,17 +28,50 @@ def _attributes(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
         pair.claim(key)
         if not _follows(key, pair, networks):
             name = key.value if isinstance(key, Aspect) else key
+            if pair.a.op == "Reshape":
+                name = "reshape before a transposition:"
+            if key is Aspect.PIXELS:
+                words = (steps_in_words(layer) for layer in (pair.a, pair.b))
+                yield pair.difference("ARC180", *words, key, undo=Undo.PIXELS)
+                continue
             yield pair.difference("ARC180", f"{name} {shown(left)}", f"{name} {shown(right)}", key)
 
 
 def _follows(key: str | Aspect, pair: LayerPair, networks: AlignedPair) -> bool:
     """Whether it follows from sizes and numbers of channels, which have rules of their own."""
     return (
-        (pair.a.op == "Reshape" and key in _SHAPES)
+        (pair.a.op == "Reshape" and key in _SHAPES and not _shuffles(pair, networks))
+        or (key == "axis" and pair.a.affine and not _same_shapes(pair, networks))
         or (pair.a.op == "MatMul" and key in _EXTENTS)
         # One weight per place of the image.
         or (key == "constant_shape" and networks.a.inputs != networks.b.inputs)
     )
+
+
+def _shuffles(pair: LayerPair, networks: AlignedPair) -> bool:
+    """Whether both reshape the same map for a transposition and end in the same shape again.
+
+    A shuffle of channels does; heads of an attention end in shapes of their own.
+    """
+    ends = []
+    for graph, layer in ((networks.a, pair.a), (networks.b, pair.b)):
+        end = layer
+        for op in ("Transpose", "Reshape"):
+            users = [graph.layers[user] for user, _ in end.users]
+            if len(users) != 1 or users[0].op != op:
+                return False
+            end = users[0]
+        ends.append(graph.shape(end))
+    return ends[0] == ends[1] and _same_shapes(pair, networks)
+
+
+def _same_shapes(pair: LayerPair, networks: AlignedPair) -> bool:
+    """Whether both layers read tensors of the same shapes."""
+    shapes = [
+        [graph.graph.tensors[tensor].shape for tensor in layer.node.inputs]
+        for graph, layer in ((networks.a, pair.a), (networks.b, pair.b))
+    ]
+    return shapes[0] == shapes[1]
 
 
 def _operator(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
@@ -61,12 +94,6 @@ def _longer(*, convolution: bool = False, activation: bool = False) -> Graph:
     if activation:
         x = net.add("Tanh", x)
     return net.classifier(net.conv(x, 8))
-
-
-def _joined(op: str) -> Graph:
-    net = TinyNetwork()
-    x = net.add("Relu", net.conv("image", 8))
-    return net.classifier(net.add("Relu", net.add(op, (net.conv(x, 8), net.conv(x, 8, 5)))))
 
 
 OTHER_ATTRIBUTE = Rule(
@@ -120,7 +147,7 @@ OTHER_OPERATOR = Rule(
     check=for_layers(_operator),
     fallback=True,
     example=Example(
-        networks=lambda: (_joined("Add"), _joined("Max")),
+        networks=lambda: (_with_operator("Exp"), _with_operator("Abs")),
         twin=lambda: (
             _with_operator("LeakyRelu", alpha=0.1),
             _with_operator("Elu", alpha=1.0),

@@ -31,6 +31,7 @@ _LAYERS: dict[str, dict[int, str]] = {
     "GroupNormalization": {1: "scale", 2: "shift"},
     "InstanceNormalization": {1: "scale", 2: "shift"},
     "LayerNormalization": {1: "scale", 2: "shift"},
+    "RMSNormalization": {1: "scale"},
 }
 """What each operator reads where; positions that are not named hold scales and zero points."""
 _ELEMENTWISE = {"Add": "shift", "Sub": "shift", "Sum": "shift", "Mul": "scale", "Div": "scale"}

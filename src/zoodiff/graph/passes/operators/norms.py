@@ -1,15 +1,19 @@
-r"""Layer normalisation that is written out as arithmetic.
+r"""Layer normalisation, and normalisation by the root mean square, written out as arithmetic.
 
 With :math:`m = E[x]`, :math:`v = E[(x - m)^2]` and :math:`r = 1 / \sqrt{v + \epsilon}` over some
 axes, :math:`y = g\,(x - m)\,r + b` is written in many ways: :math:`(x - m) / \sqrt{v + \epsilon}
 \cdot g + b`, or :math:`x \cdot (r g) + (b - m \cdot (r g))`. So every tensor behind m and r is kept
 as a polynomial in x, m, r and the weights, and where one equals
 :math:`x r g - m r g + b`, it is the norm, whatever the order of the steps was.
+
+Three relatives are kept apart: :math:`v = \sum (x - m)^2 / (n - 1)` is unbiased;
+:math:`r = 1 / (\sqrt{v} + \epsilon)` has epsilon outside; and with :math:`v = E[x^2]` and no mean,
+:math:`x r g` is an RMS norm.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -23,71 +27,142 @@ Polynomial = dict[Monomial, int]
 """Sorted factors -> coefficient; the factors are "x", "m", "r" and names of weights."""
 _MOST = 4
 """Terms of a polynomial that is still looked at; the norm has three."""
+_SAME_NUMBER = 1e-6
+"""Relative; numbers of elements are written in single precision."""
+
+
+@dataclass(frozen=True)
+class _Statistics:
+    """What a square root says of the norm that it belongs to."""
+
+    x: str
+    m: str | None
+    """The mean that is taken off; None in a norm by the root of the mean square."""
+    deviation: str
+    """The tensor by which the norm divides."""
+    axes: tuple[int, ...]
+    epsilon: float
+    unbiased: bool = False
+    outside: bool = False
+
+    @property
+    def operator(self) -> str:
+        """The operator of the norm."""
+        return "RMSNormalization" if self.m is None else "LayerNormalization"
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of the norm, but for its learned terms."""
+        flags = {"unbiased": self.unbiased, "epsilon_outside": self.outside}
+        said = {name: True for name, holds in flags.items() if holds}
+        return {"axes": list(self.axes), "epsilon": self.epsilon, **said}
 
 
 def run(graph: MutableGraph) -> None:
     """Find every norm by its square root and write it as one node."""
     for root in graph.of("Sqrt"):
-        found = _statistics(graph, root)
-        if found is not None:
-            _Norm(graph, root, *found).run()
+        statistics = _statistics(graph, root)
+        if statistics is not None:
+            _Norm(graph, statistics).run()
 
 
-def _statistics(graph: MutableGraph, root: MutableNode) -> tuple[str, str, list[int], float] | None:
-    """x, m, the axes and epsilon of a square root that is a deviation."""
-    shifted = graph.before(root)
-    if shifted is None or shifted.op != "Add" or len(shifted.inputs) != 1 or shifted.parameters:
+def _statistics(graph: MutableGraph, root: MutableNode) -> _Statistics | None:
+    """The statistics of a square root that is a deviation, or the root of a mean square."""
+    variance, deviation, outside = graph.before(root), root, False
+    if variance is not None and _adds_number(variance):
+        added, variance = variance, graph.before(variance)
+    else:
+        users = list(dict.fromkeys(graph.users.get(root.output, [])))
+        if len(users) != 1 or not _adds_number(users[0]) or root.output in graph.outputs:
+            return None
+        added, deviation, outside = users[0], users[0], True
+    epsilon = added.attributes["value"]
+    reduction, factor = _mean_of(graph, variance)
+    squared = _squared(graph, reduction)
+    if reduction is None or squared is None or not reduction.attributes.get("keepdims"):
         return None
-    epsilon, variance = shifted.attributes.get("value"), graph.before(shifted)
-    difference = _squared(graph, variance)
-    if difference is None or variance is None or not isinstance(epsilon, float):
+    rank = len(graph.shape(squared))
+    axes = tuple(sorted(axis % rank for axis in reduction.attributes.get("axes") or []))
+    if not axes:
+        return None
+    unbiased = _unbiased(factor, prod(graph.shape(squared)[axis] for axis in axes), reduction.op)
+    centred = _centred(graph, squared, axes)
+    if unbiased is None or (centred is None and (unbiased or outside)):
+        return None
+    x, m = centred or (squared, None)
+    return _Statistics(x, m, deviation.output, axes, epsilon, unbiased, outside)
+
+
+def _adds_number(node: MutableNode) -> bool:
+    value = node.attributes.get("value")
+    return (
+        node.op == "Add"
+        and len(node.inputs) == 1
+        and not node.parameters
+        and isinstance(value, float)
+    )
+
+
+def _mean_of(graph: MutableGraph, node: MutableNode | None) -> tuple[MutableNode | None, float]:
+    """The mean or the sum behind a variance, and the number that multiplies it."""
+    factor = 1.0
+    while node is not None and node.op == "Mul" and len(node.inputs) == 1:
+        value = node.attributes.get("value")
+        if not isinstance(value, float) or node.parameters:
+            return None, factor
+        factor, node = factor * value, graph.before(node)
+    reduces = node is not None and node.op in {"ReduceMean", "ReduceSum"}
+    return (node if reduces else None), factor
+
+
+def _unbiased(factor: float, count: int, op: str) -> bool | None:
+    """Whether a variance divides by the number of elements less 1; None where by another."""
+    divisor = (count if op == "ReduceMean" else 1) / factor if factor else 0.0
+    for unbiased in (False, True):
+        wanted = count - unbiased
+        if wanted and abs(divisor - wanted) <= _SAME_NUMBER * wanted:
+            return unbiased
+    return None
+
+
+def _squared(graph: MutableGraph, reduction: MutableNode | None) -> str | None:
+    """The tensor of whose squares a reduction is."""
+    square = graph.before(reduction) if reduction is not None else None
+    if square is None:
+        return None
+    a = square.attributes
+    twice = square.op == "Mul" and len(square.inputs) == 2 and len(set(square.inputs)) == 1
+    power = square.op == "Pow" and a.get("value") == 2.0 and not a.get("constant_first")
+    return square.inputs[0] if (twice or power) and not square.parameters else None
+
+
+def _centred(graph: MutableGraph, tensor: str, axes: tuple[int, ...]) -> tuple[str, str] | None:
+    """x and its mean m over the axes, where the tensor is x - m."""
+    difference = graph.producer.get(tensor)
+    if difference is None or difference.op != "Sub" or len(difference.inputs) != 2:
         return None
     x, m = difference.inputs
     mean, rank = graph.producer.get(m), len(graph.shape(x))
     if mean is None or mean.op != "ReduceMean" or mean.inputs != [x] or not rank:
         return None
-    axes = [
-        sorted(axis % rank for axis in node.attributes.get("axes") or [])
-        for node in (mean, variance)
-    ]
-    kept = all(node.attributes.get("keepdims") for node in (mean, variance))
-    return (x, m, axes[0], epsilon) if kept and axes[0] and axes[0] == axes[1] else None
-
-
-def _squared(graph: MutableGraph, variance: MutableNode | None) -> MutableNode | None:
-    """The difference whose square a mean is of."""
-    square = (
-        graph.before(variance) if variance is not None and variance.op == "ReduceMean" else None
-    )
-    if square is None:
-        return None
-    squared = square.op == "Mul" and len(square.inputs) == 2 and len(set(square.inputs)) == 1
-    a = square.attributes
-    squared |= square.op == "Pow" and a.get("value") == 2.0 and not a.get("constant_first")
-    difference = graph.before(square) if squared else None
-    fits = difference is not None and difference.op == "Sub" and len(difference.inputs) == 2
-    return difference if fits else None
+    taken = tuple(sorted(axis % rank for axis in mean.attributes.get("axes") or []))
+    return (x, m) if taken == axes and mean.attributes.get("keepdims") else None
 
 
 class _Norm:
-    def __init__(
-        self,
-        graph: MutableGraph,
-        root: MutableNode,
-        x: str,
-        m: str,
-        axes: list[int],
-        epsilon: float,
-    ) -> None:
-        self._net, self._root, self._x, self._axes, self._epsilon = graph, root, x, axes, epsilon
-        self._known: dict[str, Polynomial] = {x: {("x",): 1}, m: {("m",): 1}}
+    def __init__(self, graph: MutableGraph, statistics: _Statistics) -> None:
+        self._net, self._statistics = graph, statistics
+        self._x, self._axes = statistics.x, list(statistics.axes)
+        self._known: dict[str, Polynomial] = {self._x: {("x",): 1}}
+        if statistics.m is not None:
+            self._known[statistics.m] = {("m",): 1}
         self._weights: dict[str, tuple[Parameter, MutableNode]] = {}
         self._end: tuple[MutableNode, str | None, str | None] | None = None
 
     def run(self) -> None:
         waiting = [op for known in self._known for op in self._readers(known)]
-        waiting += self._readers(self._root.output)
-        self._known[self._root.output] = {("1/r",): 1}
+        waiting += self._readers(self._statistics.deviation)
+        self._known[self._statistics.deviation] = {("1/r",): 1}
         seen: set[int] = set()
         while waiting:
             node = min(waiting, key=lambda op: op.order)
@@ -142,10 +217,11 @@ class _Norm:
             return
         scale = next(iter(factors), None)
         more = (scale,) if scale else ()
-        wanted = {
-            tuple(sorted(("x", "r", *more))): 1,
-            tuple(sorted(("m", "r", *more))): -1,
-        }
+        wanted = {tuple(sorted(("x", "r", *more))): 1}
+        if self._statistics.m is not None:
+            wanted[tuple(sorted(("m", "r", *more)))] = -1
+        elif shift is not None:
+            return  # a norm by the mean square has none; what is added stands behind it
         if rest == wanted and (scale is None or scale in self._weights):
             self._end = node, scale, shift
 
@@ -156,15 +232,12 @@ class _Norm:
             for name, role in ((scale, "scale"), (shift, "shift"))
             if name
         ]
-        attributes: dict[str, Any] = {
-            "axes": list(self._axes),
-            "epsilon": self._epsilon,
-            "scale": scale is not None,
-            "center": shift is not None,
-        }
+        attributes = self._statistics.attributes | {"scale": scale is not None}
+        if self._statistics.m is not None:
+            attributes["center"] = shift is not None
         self._net.read(node, [self._x])
         node.parameters = parameters
-        self._net.become(node, "LayerNormalization", attributes, NOTE)
+        self._net.become(node, self._statistics.operator, attributes, NOTE)
 
 
 def _inverts(node: MutableNode) -> bool:

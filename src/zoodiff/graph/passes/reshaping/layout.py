@@ -225,7 +225,8 @@ def _movers() -> dict[str, Mover]:
     movers: dict[str, Mover] = dict.fromkeys(_UNARY | _BINARY, _elementwise)
     movers |= dict.fromkeys(_ALONG, _along)
     movers |= dict.fromkeys(("ReduceMean", "ReduceMax", "ReduceSum"), _reduce)
-    movers |= {"LayerNormalization": _layer_norm, "Pad": _pad, "Reshape": _reshape, "Slice": _slice}
+    movers |= dict.fromkeys(("LayerNormalization", "RMSNormalization"), _layer_norm)
+    movers |= {"Pad": _pad, "Reshape": _reshape, "Slice": _slice}
     return movers
 
 

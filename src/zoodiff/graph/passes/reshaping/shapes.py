@@ -2,13 +2,15 @@ r"""One form for operators that move values without computing.
 
 ``Flatten``, ``Squeeze`` and ``Unsqueeze`` are reshapes; a reshape of a reshape is one reshape. A
 transposition that moves only axes of extent 1 is a reshape. ``Gather`` of one index is a slice of
-extent 1, reshaped; a ``Split`` is its slices; a mean, sum or maximum over axes of extent 1 is a
-reshape. Slices name their axes in order and leave out those of which they take everything.
+extent 1, reshaped, and ``Gather`` of evenly spaced indices is a slice; a ``Split`` is its slices;
+a mean, sum or maximum over axes of extent 1 is a reshape. Slices name their axes in order and leave
+out those of which they take everything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from zoodiff.graph.mutable import MutableGraph, MutableNode
 
@@ -115,13 +117,27 @@ def _of_single_elements(graph: MutableGraph, node: MutableNode) -> None:
 
 
 def _everything(graph: MutableGraph, node: MutableNode) -> None:
-    """A Gather of all indices in order moves nothing."""
+    """A Gather of all indices in order moves nothing; of evenly spaced ones it is a slice."""
     chosen, axis = node.attributes.get("indices"), node.attributes.get("axis")
     if chosen is None or len(node.inputs) != 1 or node.parameters:
         return
     shape = graph.shape(node.inputs[0])
-    if shape and axis is not None and chosen == list(range(shape[axis])):
+    if not shape or axis is None or shape[axis] < 1 or len(graph.shape(node.output)) != len(shape):
+        return
+    chosen = [index % shape[axis] for index in chosen]
+    if chosen == list(range(shape[axis])):
         graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
+    elif step := _even_step(chosen):
+        end = chosen[-1] + step
+        end = -shape[axis] - 1 if end < 0 else end  # before the first element
+        bounds = {"axes": [axis], "starts": [chosen[0]], "ends": [end], "steps": [step]}
+        graph.become(node, "Slice", bounds, NOTE)
+
+
+def _even_step(chosen: Sequence[int]) -> int:
+    """The distance of indices that are evenly spaced; 0 for others and for a single one."""
+    steps = {after - before for before, after in pairwise(chosen)}
+    return steps.pop() if len(steps) == 1 else 0
 
 
 def _split(graph: MutableGraph, node: MutableNode) -> None:

@@ -94,6 +94,25 @@ def _tokens(networks: AlignedPair) -> Iterable[Difference]:
             yield from for_regions("ARC145")(networks)
             return
         yield Difference("ARC145", left, right, region.a, region.b, undo=Undo.LAYERS, noun="places")
+    left, right = (_pooling(graph) or "none" for graph in (networks.a, networks.b))
+    if left != right:
+        yield from _slices(networks, left, right)
+
+
+def _slices(networks: AlignedPair, left: str, right: str) -> Iterable[Difference]:
+    """The aligned slices of tokens, which are part of the pooling."""
+    for pair in networks.layers:
+        sides = ((networks.a, pair.a), (networks.b, pair.b))
+        if not all(
+            layer.op == "Slice" and _reads_tokens(graph, layer) and _near_end(graph, layer)
+            for graph, layer in sides
+        ):
+            continue
+        if pair.claim(*_BOUNDS):
+            yield pair.difference("ARC145", left, right, *_BOUNDS, noun="places")
+
+
+_BOUNDS = ("starts", "ends", "steps")
 
 
 def _transformer(pooled: str) -> Graph:

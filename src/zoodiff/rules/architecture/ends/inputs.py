@@ -18,7 +18,7 @@ from zoodiff.rules.context import (
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.regions import for_regions
 from zoodiff.rules.rule import Description, Example, Rule
-from zoodiff.rules.wording import arithmetic, window
+from zoodiff.rules.wording import steps_in_words, window
 
 _OPERATORS = frozenset(
     {"Add", "Cast", "Concat", "Div", "Mul", "Reshape", "Slice", "Sub", "Transpose"}
@@ -38,11 +38,17 @@ def _learned(layer: Layer) -> bool:
     return any(node.parameters for node in (layer.node, *layer.chain))
 
 
+def _axes(layer: Layer) -> frozenset[object]:
+    """Axes along which the numbers of a layer lie."""
+    axes = frozenset[object](n.attributes.get("axis") for n in (layer.node, *layer.chain))
+    return axes - {None, 1}
+
+
 def _numbers(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if _axes(pair.a) != _axes(pair.b):
+        return  # numbers of other axes than the channels are no preprocessing
     if _learned(pair.a) == _learned(pair.b) and pair.claim(Aspect.PIXELS):
-        left, right = (
-            "; ".join(map(arithmetic, (layer.node, *layer.chain))) for layer in (pair.a, pair.b)
-        )
+        left, right = (steps_in_words(layer) for layer in (pair.a, pair.b))
         yield pair.difference("ARC150", left, right, Aspect.PIXELS, noun="places", undo=Undo.PIXELS)
 
 

@@ -19,7 +19,7 @@ from zoodiff.rules.context import (
     in_order,
 )
 from zoodiff.rules.example import TinyNetwork
-from zoodiff.rules.regions import for_regions
+from zoodiff.rules.regions import for_moved_regions
 from zoodiff.rules.rule import Description, Example, Rule
 from zoodiff.rules.wording import called
 
@@ -70,7 +70,7 @@ ACTIVATION = Rule(
         "mlfoundations/open_clip#771",
         "PaddlePaddle/Paddle2ONNX#930",
     ),
-    check=in_order(for_layers(_activation), for_regions("ARC130")),
+    check=in_order(for_layers(_activation), for_moved_regions("ARC130")),
     describes=Description(_only_activations),
     after=("ARC140", "ARC165"),
     example=Example(

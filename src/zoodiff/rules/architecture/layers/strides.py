@@ -90,10 +90,13 @@ def _moved(networks: AlignedPair) -> Iterable[Difference]:
         for pair in group.pairs:
             pair.claim("strides")
             pair.claim("pads")
+        left, right = (_where(group.pairs, side) for side in (0, 1))
+        if left == right:  # windows of one size: which of them, then
+            left, right = (_which(group.pairs, side) for side in (0, 1))
         yield Difference(
             "ARC101",
-            _where(group.pairs, 0),
-            _where(group.pairs, 1),
+            left,
+            right,
             tuple(p.a.index for p in group.pairs),
             tuple(p.b.index for p in group.pairs),
             Undo.ATTRIBUTES,
@@ -110,6 +113,16 @@ def _where(pairs: Sequence[LayerPair], side: int) -> str:
         if max(a["strides"]) > 1:
             places.append(f"{shown(max(a['strides']))} on the {window(a['kernel_shape'])}")
     return " and ".join(dict.fromkeys(places)) or "1"
+
+
+def _which(pairs: Sequence[LayerPair], side: int) -> str:
+    """Which layers have the stride, by their order: "2 on layer 1 of 2"."""
+    places: list[str] = []
+    for position, pair in enumerate(pairs, start=1):
+        a: Mapping[str, Any] = (pair.a if side == 0 else pair.b).node.attributes
+        if max(a["strides"]) > 1:
+            places.append(f"{shown(max(a['strides']))} on layer {position} of {len(pairs)}")
+    return " and ".join(places) or "1"
 
 
 def _changed(networks: AlignedPair) -> Iterable[Difference]:

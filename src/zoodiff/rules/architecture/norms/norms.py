@@ -19,7 +19,7 @@ from zoodiff.rules.context import (
 )
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.operators import NORMS, may_be_folded
-from zoodiff.rules.regions import for_regions
+from zoodiff.rules.regions import for_moved_regions, for_regions
 from zoodiff.rules.rule import Description, Example, Rule
 from zoodiff.rules.wording import called, chain, shown
 
@@ -34,6 +34,32 @@ def _missing(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
 def _groups(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     if pair.a.op in NORMS - {"LRN"} and (values := pair.claim("axes", "num_groups", "axis")):
         yield pair.difference("ARC122", *values, "axes", "num_groups", "axis")
+
+
+def _statistics(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    """How the variance is taken, and where epsilon is added."""
+    for key, words in _STATISTICS.items():
+        if pair.a.op in NORMS and (values := pair.claim(key)):
+            left, right = (words[bool(value)] for value in values)
+            yield pair.difference("ARC122", left, right, key)
+
+
+_STATISTICS = {
+    "unbiased": ("variance of n", "unbiased variance, of n - 1"),
+    "epsilon_outside": ("epsilon added to the variance", "epsilon added to the deviation"),
+}
+
+
+def _groups_written_out(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    """Group norms that are an instance norm between two reshapes."""
+    if pair.a.op != "InstanceNormalization" or not pair.claim(Aspect.PARAMETERS):
+        return
+    counts = [
+        network.graph.tensors[layer.node.inputs[0]].shape[1]
+        for network, layer in ((networks.a, pair.a), (networks.b, pair.b))
+    ]
+    left, right = (f"norm of {count} groups" for count in counts)
+    yield pair.difference("ARC122", left, right, Aspect.PARAMETERS)
 
 
 def _kind(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
@@ -109,7 +135,12 @@ NORM_KIND = Rule(
         "onnx/onnx-tensorrt#149",
     ),
     check=in_order(
-        for_layers(_missing), for_layers(_groups), for_regions("ARC122"), for_layers(_kind)
+        for_layers(_missing),
+        for_layers(_groups),
+        for_layers(_groups_written_out),
+        for_layers(_statistics),
+        for_moved_regions("ARC122"),
+        for_layers(_kind),
     ),
     describes=Description(_norms),
     after=("ARC124",),
