@@ -74,7 +74,10 @@ class Score:
 def exported(name: str, path: Path) -> None:
     """Write a network with random weights and statistics as ONNX, by torch's older exporter."""
     import torch
-    import torchvision
+
+    from zoodiff.torch_compat import import_torchvision
+
+    torchvision = import_torchvision()
 
     torch.manual_seed(0)
     if name == "transformer":

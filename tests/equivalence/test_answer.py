@@ -207,6 +207,18 @@ def test_outputs_that_are_no_numbers_in_both_are_not_equal(
     assert "neither network gives a number" in answer.reason
 
 
+def test_equal_outputs_prove_nothing_where_they_hardly_depend_on_the_input(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    still = {"w3": np.full((10, 8), 1e-12)}
+    a = network(tmp_path, "a", open_size=False, weights=still)
+    b = network(tmp_path, "b", open_size=False, weights=still, pads=0)
+    assert apart(a, b) < 1e-6
+    answer = ask(engine, a, b).answer
+    assert answer.same_function is None
+    assert "hardly depend on the input" in answer.reason
+
+
 def test_exit_codes(tmp_path: Path) -> None:
     a, b, c = (
         network(tmp_path, n, open_size=False, seed=s) for n, s in (("a", 0), ("b", 0), ("c", 1))

@@ -76,6 +76,9 @@ class _Decision:
             return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
         hold_against_double(self._case, outputs)
         domain = domain_of(self._case, outputs)
+        if outputs.explained and outputs.constant and (self._parting or self._weights_differ()):
+            reason = "the outputs hardly depend on the input, so equal ones prove nothing"
+            return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
         if outputs.explained and not self._precision:
             return self._same(outputs, domain)
         if not outputs.explained and near_rounding(outputs):
@@ -216,6 +219,10 @@ class _Decision:
             if everything is not None and (rest is None or everything < rest / MARGIN):
                 return list(parting), everything
         return matter, rest
+
+    def _weights_differ(self) -> bool:
+        compared = self._case.compared
+        return compared is not None and compared.sameness == "differ"
 
     def _weights_matter(self, outputs: Outputs) -> bool:
         """Whether outputs still differ with every finding undone, each with its own weights."""

@@ -63,6 +63,8 @@ class Outputs:
     classes: bool
     blind: int
     """Probes for which neither network gives a number."""
+    varied: float
+    """Largest deviation between the first network's outputs on two inputs, as ``deviations``."""
     doubles: list[float] = field(default_factory=list)
     interpreted: Interpreted | None = None
     distrust: str = ""
@@ -71,6 +73,11 @@ class Outputs:
     def worst(self) -> Deviation:
         """The largest against rounding."""
         return max(self.deviations, key=lambda d: (d.ratio, d.measured))
+
+    @property
+    def constant(self) -> bool:
+        """Whether outputs differ between inputs by no more than rounding explains."""
+        return self.varied <= MARGIN * max(d.rounding for d in self.deviations)
 
     @property
     def explained(self) -> bool:
@@ -96,7 +103,9 @@ def measure(case: Case) -> Outputs:
         )
         if classes and first.size == second.size:
             best += int(np.argmax(first) != np.argmax(second))
-    return Outputs(pooled(measured, rounding), best, classes, blind)
+    reference = a.outputs[0]
+    varied = max(deviation(reference, other, spread(reference)) for other in a.outputs)
+    return Outputs(pooled(measured, rounding), best, classes, blind, varied)
 
 
 def _moved_by_one_unit(run: Execution, k: int, scale: float) -> float:
