@@ -258,3 +258,11 @@ def file_name(text: str, *, most: int = 80) -> str:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
     rest = name[-most + 1 + _DIGITS :].strip("._-")
     return f"{digest}_{rest}" if rest else digest
+
+
+def ending(name: str) -> str:
+    """Return the end of a long name, which tells where it is: converters join what they merged."""
+    return name if len(name) <= _WIDEST else f"...{name[-_WIDEST:]}"
+
+
+_WIDEST = 60

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("onnx")
+
 from support.onnx_networks import network
 from support.text.commands import ran
 

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from zoodiff.api.diff_report import Proof as Proof
     from zoodiff.api.diff_report import diff as diff
     from zoodiff.api.diff_report import diff_preprocessing as diff_preprocessing
-    from zoodiff.api.diff_report import shortened as shortened
     from zoodiff.api.entries import EntryFacts as EntryFacts
     from zoodiff.api.entries import FingerprintGroups as FingerprintGroups
     from zoodiff.api.entries import describe as describe
@@ -105,7 +104,6 @@ _MODULES = {
         "Proof",
         "diff",
         "diff_preprocessing",
-        "shortened",
     ),
     "entries": (
         "EntryFacts",

@@ -19,7 +19,6 @@ from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.equivalence.weight_diff import LayerWeights, WeightsDiff
 from zoodiff.errors import UsageError, WeightsUnavailableError
 from zoodiff.rules.findings import Finding
-from zoodiff.rules.wording import shortened
 from zoodiff.workers.limits import Limits
 from zoodiff.zoos import registry
 
@@ -37,7 +36,6 @@ __all__ = [
     "Proof",
     "diff",
     "diff_preprocessing",
-    "shortened",
 ]
 FailOn = Literal["function", "weights", "graph", "any"]
 

@@ -29,14 +29,6 @@ def shown(value: object) -> str:
     return str(value)
 
 
-def shortened(name: str) -> str:
-    """Return the end of a long name, which tells where it is: converters join what they merged."""
-    return name if len(name) <= _WIDEST else f"...{name[-_WIDEST:]}"
-
-
-_WIDEST = 60
-
-
 def window(kernel: AttributeValue | Sequence[int]) -> str:
     """A kernel as a person writes it.
 

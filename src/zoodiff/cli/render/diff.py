@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from zoodiff.api import MARGIN, shortened
+from zoodiff.api import MARGIN
 from zoodiff.cli.render.console import billions, print_line
+from zoodiff.text import ending
 
 if TYPE_CHECKING:
     from zoodiff.api import (
@@ -132,7 +133,7 @@ def _weights(report: DiffReport) -> str:
 
 
 def _layer(layer: LayerWeights) -> str:
-    name = shortened(layer.a or layer.b)
+    name = ending(layer.a or layer.b)
     if not (layer.a and layer.b):
         return f"{name} in one network only"
     if layer.difference is None:
@@ -190,7 +191,7 @@ def sentence(finding: Finding) -> str:
 
 
 def _where(finding: Finding) -> str:
-    names = tuple(map(shortened, finding.places_a or finding.places_b))
+    names = tuple(map(ending, finding.places_a or finding.places_b))
     if finding.noun == "blocks":
         names = tuple(dict.fromkeys(_common(e, finding) for e in range(finding.count)))
     if finding.noun in {"places", "layers", "inputs", "heads"} or not names:

@@ -19,7 +19,7 @@ from zoodiff.equivalence.symmetries.arrays.permutations import (
 )
 from zoodiff.equivalence.symmetries.events import Event, Names
 from zoodiff.equivalence.symmetries.relation import WeightRelation
-from zoodiff.rules.wording import shortened
+from zoodiff.text import ending
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def counted(number: int, noun: str = "layer") -> str:
 
 def listed(names: Sequence[Names]) -> str:
     """Some layers by their names in the first network."""
-    shown = [shortened(name) for name in dict.fromkeys(a or b for a, b in names)]
+    shown = [ending(name) for name in dict.fromkeys(a or b for a, b in names)]
     if len(shown) <= _NAMES:
         return ", ".join(shown)
     return f"{', '.join(shown[:_NAMES])} and {len(shown) - _NAMES} more"
