@@ -16,6 +16,8 @@ from zoodiff.graph.canonical import canonical
 from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.torch_compat import import_torchvision
 
+pytestmark = pytest.mark.torch
+
 
 def convnext() -> Any:
     from torchvision.models.convnext import CNBlockConfig, ConvNeXt

@@ -16,6 +16,8 @@ from zoodiff.graph.interpreter.products import einsum
 from zoodiff.graph.interpreter.run import evaluate, unsupported
 from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 
+pytestmark = pytest.mark.torch
+
 
 def noise(*shape: int, seed: int = 0) -> Any:
     return np.random.default_rng([seed, *shape]).standard_normal(shape)
