@@ -18,6 +18,7 @@ from zoodiff.equivalence.symmetries.walk import Walk
 from zoodiff.equivalence.weight_diff import WeightsDiff
 from zoodiff.equivalence.weight_transfer import own_parameters
 from zoodiff.graph.layers import Layer
+from zoodiff.text import ending
 
 _CERTAIN = ("rows zeroed", "elements changed", "weights zeroed", "rows changed", "changed")
 """Kinds of what is left, the most telling first."""
@@ -67,6 +68,18 @@ def of_layers(walk: Walk, compared: WeightsDiff) -> list[WeightRelation]:
     return found.relations()
 
 
+_OF_NORMS = frozenset({"mean", "scale", "shift", "variance"})
+
+
+def _norm_behind(walk: Walk, local: Local) -> str:
+    """The name of the batch norm behind a layer, for what is said of the two together."""
+    if local.a < 0:
+        return ""
+    chain = walk.alignment.a.layers[local.a].chain
+    names = [node.name for node in chain if node.op == "BatchNormalization"]
+    return f"{ending(names[0])} behind " if names else ""
+
+
 def _matched(walk: Walk, local: Local, found: Grouped) -> None:
     match, name = local.match, local.layer
     assert match is not None
@@ -111,7 +124,8 @@ def _matched(walk: Walk, local: Local, found: Grouped) -> None:
         roles = " and ".join(dict.fromkeys(match.vectors))
         related = match.factors is not None or match.moves_rows
         words = "not transformed with the weights" if related else "changed, the weights not"
-        found.add("bias changed", f"{roles} of {{}} {words}", name)
+        norm = _norm_behind(walk, local) if set(match.vectors) <= _OF_NORMS else ""
+        found.add("bias changed", f"{roles} of {norm}{{}} {words}", name)
     _folded(walk, local, found)
     _read(walk, local, found)
 
