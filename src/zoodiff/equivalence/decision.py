@@ -76,7 +76,9 @@ class _Decision:
             return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
         hold_against_double(self._case, outputs)
         domain = domain_of(self._case, outputs)
-        if outputs.explained and outputs.constant and (self._parting or self._weights_differ()):
+        # Rounding to few bits explains so much that it says nothing of the inputs.
+        doubtful = bool(self._parting) or self._weights_differ()
+        if outputs.explained and outputs.constant and doubtful and not self._precision:
             reason = "the outputs hardly depend on the input, so equal ones prove nothing"
             return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
         if outputs.explained and not self._precision:
