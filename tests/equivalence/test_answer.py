@@ -251,6 +251,71 @@ def test_the_answer_is_the_first_thing_in_json(tmp_path: Path) -> None:
     assert found["answer"]["domain"]["sizes"] == ["16x16"]
 
 
+class _Images:
+    """What onnxruntime's quantiser calibrates with."""
+
+    def __init__(self) -> None:
+        r = np.random.default_rng(8)
+        self._left = [r.standard_normal((1, 3, 16, 16)).astype(np.float32) for _ in range(8)]
+
+    def get_next(self) -> dict[str, Any] | None:
+        return {"x": self._left.pop()} if self._left else None
+
+
+def in_integers(path: Path, name: str) -> Path:
+    """A copy of a file in QDQ form, made by onnxruntime's quantiser."""
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    copy = path.with_name(f"{name}.onnx")
+    quantization.quantize_static(
+        str(path), str(copy), _Images(), quant_format=quantization.QuantFormat.QDQ
+    )
+    return copy
+
+
+def test_integers_hide_no_other_weights_and_no_other_padding(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    real = network(tmp_path, "real", open_size=False)
+    first = in_integers(real, "first")
+    other = in_integers(network(tmp_path, "c", open_size=False, seed=5), "other")
+    padded = in_integers(network(tmp_path, "d", open_size=False, pads=0), "padded")
+    assert ask(engine, first, first).answer.same_function is True
+    assert ask(engine, real, first).answer.relation == "same network, other precision"
+    for plain in (real, first):
+        answer = ask(engine, plain, other).answer
+        assert answer.relation == "different functions"
+        assert "weights" in answer.because
+        answer = ask(engine, plain, padded).answer
+        assert answer.relation == "different functions"
+        assert "ARC107" in answer.because
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["interpreted", "not interpreted"])
+def test_a_second_output_is_not_forgotten(engine: WorkerPool, tmp_path: Path, known: bool) -> None:
+    """Runtimes give the first output; the other is compared in the interpreter, or not at all."""
+    files = []
+    for seed in (0, 1):
+        model = onnx.load(network(tmp_path, f"n{seed}", open_size=False))
+        head = np.random.default_rng(seed).standard_normal((4, 8)).astype(np.float32)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(head, "w4"))
+        kept = onnx.helper.make_node("Gemm", ["f", "w4"], ["z"], "second", transB=1)
+        model.graph.node.append(kept)
+        if not known:
+            model.graph.node.append(onnx.helper.make_node("Atan", ["z"], ["z2"], "odd"))
+        name = "z" if known else "z2"
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, ["n", 4]))
+        path = tmp_path / f"two{seed}.onnx"
+        onnx.save(model, path)
+        files.append(path)
+    answer = ask(engine, *files).answer
+    if known:
+        assert answer.same_function is False
+        assert answer.because == ("weights",)
+    else:
+        assert answer.same_function is None
+        assert "only the first of 2 outputs" in answer.reason
+
+
 LABELS = json.loads((PAIRS / "labels.json").read_text()) if PAIRS.exists() else []
 
 

@@ -29,6 +29,7 @@ from zoodiff.equivalence.outputs import (
     measure,
     near_rounding,
     parting,
+    precision,
 )
 from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.graph.ir import Node
@@ -76,17 +77,46 @@ class _Decision:
             return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
         hold_against_double(self._case, outputs)
         domain = domain_of(self._case, outputs)
-        # Rounding to few bits explains so much that it says nothing of the inputs.
-        doubtful = bool(self._parting) or self._weights_differ()
-        if outputs.explained and outputs.constant and doubtful and not self._precision:
-            reason = "the outputs hardly depend on the input, so equal ones prove nothing"
-            return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
         if outputs.explained and not self._precision:
-            return self._same(outputs, domain)
+            return self._agreed(outputs, domain)
         if not outputs.explained and near_rounding(outputs):
             reason = "the outputs differ by about as much as rounding does"
             return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
         return self._parted(outputs, domain)
+
+    def _agreed(self, outputs: Outputs, domain: Domain) -> Answer:
+        """The answer for outputs that agree within rounding, of networks of equal precision."""
+        doubt = self._doubt(outputs)
+        if doubt:
+            return self._made("not decided", outputs, f"not decided: {doubt}", reason=doubt)
+        if outputs.coarse:
+            return self._of_few_bits(outputs, domain)
+        return self._same(outputs, domain)
+
+    def _doubt(self, outputs: Outputs) -> str:
+        """Why outputs that agree prove nothing; empty where they do."""
+        if not self._parting and not self._weights_differ() and self._case.compared is not None:
+            return ""
+        if outputs.interpreted is None:
+            unknown = outputs.distrust or "double precision was not tried"
+            count = max(len(side.canonical.outputs) for side in (self._diff.a, self._diff.b))
+            if count > 1:
+                return f"only the first of {count} outputs was compared ({unknown})"
+            if outputs.coarse and (self._parting or self._weights_differ()):
+                return f"numbers of few bits hide small differences ({unknown})"
+        if outputs.constant and not outputs.coarse:
+            return "the outputs hardly depend on the input, so equal ones prove nothing"
+        return ""
+
+    def _of_few_bits(self, outputs: Outputs, domain: Domain) -> Answer:
+        """Two networks of few bits that agree within these: double precision decides."""
+        if outputs.doubles and max(outputs.doubles) > outputs.limit:
+            return self._parted(outputs, domain)
+        whole = "int8" in {precision(side) for side in (self._diff.a, self._diff.b)}
+        if outputs.finely_explained or not whole:
+            return self._same(outputs, domain)
+        sentence = "the same network, other precision: the two round to integers in other places"
+        return self._made("same network, other precision", outputs, sentence, domain=domain)
 
     def _unsteady(self) -> Answer | None:
         """Answers that depend on chance, or on the other images of a batch."""
@@ -146,7 +176,7 @@ class _Decision:
         if self._precision and set(codes) <= precise and weights is None:
             reason = f"they differ in precision, and weights were not compared: {self._unread()}"
             return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
-        alike = bool(self._precision) and (not apart or outputs.explained)
+        alike = bool(self._precision) and not apart
         if (rounded or alike) and set(codes) <= precise:
             said = [f"{f.left} | {f.right}" for f in self._precision[:1]]
             said += [r.sentence for r in self._case.relations if r.kind in PRECISION][:1]
@@ -206,7 +236,7 @@ class _Decision:
         double, parting = outputs.interpreted, self._parting
         if double is None or not parting:
             return list(parting), None
-        limit = MARGIN * max(d.rounding for d in outputs.deviations)
+        limit = outputs.limit
         plain = double.equal_weights(()).deviation
         if plain is not None and plain <= min(limit, _tiny(outputs)):
             return [], plain
@@ -234,7 +264,7 @@ class _Decision:
         if outputs.interpreted is None:
             return True
         left = outputs.interpreted.own_weights(self._parting).deviation
-        limit = MARGIN * max(d.rounding for d in outputs.deviations)
+        limit = outputs.limit
         return left is None or left > limit
 
     def _made(

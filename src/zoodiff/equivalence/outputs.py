@@ -65,6 +65,12 @@ class Outputs:
     """Probes for which neither network gives a number."""
     varied: float
     """Largest deviation between the first network's outputs on two inputs, as ``deviations``."""
+    fine: float
+    """What one unit in the last place explains at most, without the rounding of fewer bits."""
+    finely_explained: bool
+    """Whether that alone explains all of it."""
+    coarse: bool
+    """Whether a network computes in fewer bits, which explain nearly any deviation."""
     doubles: list[float] = field(default_factory=list)
     interpreted: Interpreted | None = None
     distrust: str = ""
@@ -73,6 +79,12 @@ class Outputs:
     def worst(self) -> Deviation:
         """The largest against rounding."""
         return max(self.deviations, key=lambda d: (d.ratio, d.measured))
+
+    @property
+    def limit(self) -> float:
+        """How far outputs in double precision, where few bits round nothing, may be apart."""
+        rounding = self.fine if self.coarse else max(d.rounding for d in self.deviations)
+        return MARGIN * rounding
 
     @property
     def constant(self) -> bool:
@@ -105,7 +117,17 @@ def measure(case: Case) -> Outputs:
             best += int(np.argmax(first) != np.argmax(second))
     reference = a.outputs[0]
     varied = max(deviation(reference, other, spread(reference)) for other in a.outputs)
-    return Outputs(pooled(measured, rounding), best, classes, blind, varied)
+    deviations = pooled(measured, rounding)
+    return Outputs(
+        deviations,
+        best,
+        classes,
+        blind,
+        varied,
+        fine=max(d.rounding for d in deviations),
+        finely_explained=all(d.explained for d in deviations),
+        coarse=any(precision(side) != "float32" for side in (case.diff.a, case.diff.b)),
+    )
 
 
 def _moved_by_one_unit(run: Execution, k: int, scale: float) -> float:

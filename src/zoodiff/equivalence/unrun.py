@@ -16,6 +16,7 @@ from zoodiff.equivalence.answer import (
 from zoodiff.equivalence.decision import graph_evidence
 from zoodiff.equivalence.proof import Proof
 from zoodiff.equivalence.weight_diff import WeightsDiff
+from zoodiff.zoos.base import Weights
 from zoodiff.zoos.registry import Entry
 
 _EFFECTS: dict[str, Relation] = {
@@ -125,10 +126,12 @@ def from_proof(diff: Diff, proof: Proof, sides: Sequence[Entry], reason: str) ->
         )
     up_to = tuple(dict.fromkeys(f.code for f in diff.findings))
     a, b = sides
-    if a.weights is None or b.weights is None:
+    if a.weights is None and b.weights is None:
         sentence = "the same function with equal weights"
         return Answer("same function", sentence, evidence, up_to=up_to, domain=domain)
-    if a.zoo.name == b.zoo.name and a.weights_name != b.weights_name:
+    if a.weights is None or b.weights is None:
+        reason = "one of the two has random weights"
+    elif a.zoo.name == b.zoo.name and _published_apart(a.weights, b.weights):
         sentence = (
             f"different functions: the same network with the weights {a.weights_name} and "
             f"{b.weights_name}"
@@ -143,6 +146,13 @@ def from_proof(diff: Diff, proof: Proof, sides: Sequence[Entry], reason: str) ->
         )
     sentence = f"not decided: the same function with equal weights, but {reason}"
     return Answer("not decided", sentence, evidence, reason, up_to=up_to, domain=domain)
+
+
+def _published_apart(a: Weights, b: Weights) -> bool:
+    """Whether a zoo publishes two sets of weights as different files."""
+    if a.sha256 and b.sha256:
+        return a.sha256 != b.sha256
+    return a.url is not None and b.url is not None and a.url != b.url
 
 
 def _inputs(diff: Diff) -> list[str]:
