@@ -40,7 +40,7 @@ ENGINES: dict[str, Callable[[Choice, Work], Engine]] = {"local": _local, "ray": 
 
 
 def open_engine(choice: Choice, work: Work) -> Engine:
-    """Start an engine; raise UnknownNameError for one that there is not, UsageError otherwise."""
+    """Start an engine; raise UnknownNameError for an unknown name, UsageError otherwise."""
     if choice.name not in ENGINES:
         hint = did_you_mean(choice.name, ENGINES) or f"; there are {', '.join(ENGINES)}"
         raise UnknownNameError(f'no engine "{choice.name}"{hint}')

@@ -71,14 +71,18 @@ def from_weights(diff: Diff, compared: WeightsDiff) -> Answer:
         True, "", compared.sameness, len(compared.layers), len(compared.different)
     )
     evidence = Evidence(OutputsEvidence(False, reason), weights, graph)
-    opaque = any("::" in n.op for side in (diff.a, diff.b) for n in side.canonical.nodes)
+    nodes = [n for side in (diff.a, diff.b) for n in side.canonical.nodes]
+    opaque = any("::" in n.op for n in nodes)
+    unsteady = any(n.attributes.get("training") for n in nodes)
     equal = compared.sameness in {"identical", "equal after folding"}
-    if equal and not opaque and not graph.of_effect:
+    if equal and not opaque and not unsteady and not graph.of_effect:
         sentence = "the same function, by graphs and weights; outputs were not compared"
         return Answer("same function", sentence, evidence, up_to=graph.without_effect)
     parts = [f"different architectures ({', '.join(graph.of_effect)})"] if graph.of_effect else []
     if opaque:
         parts.append("layers that zoodiff does not know")
+    if unsteady:
+        parts.append("layers that behave as in training")
     parts.append(
         f"weights that differ in {weights.differing} of {weights.layers} layers"
         if compared.sameness == "differ"

@@ -13,7 +13,7 @@ from zoodiff.graph.passes import PASSES, apply
 def canonical(graph: Graph, without: Collection[str] = ()) -> Graph:
     """Return the graph after all passes, but for those named in ``without``.
 
-    Raises UsageError for a pass that there is not, MeasurementError for a graph that cannot be
+    Raises UsageError for an unknown pass, MeasurementError for a graph that cannot be
     brought there because it contradicts itself: a cycle, or shapes that its operators cannot have.
     """
     unknown = set(without) - {one.name for one in PASSES}

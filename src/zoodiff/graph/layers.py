@@ -150,7 +150,7 @@ class LayerGraph:
     def layer_of(self, tensor: str) -> int | None:
         """Return the index of the layer whose result a tensor is, also after reshapes.
 
-        Negative for inputs of the network, None for a tensor that there is not.
+        Negative for inputs of the network, None for an unknown tensor.
         """
         return self._where.get(tensor)
 

@@ -81,7 +81,7 @@ class Imported:
 def write_bundle(store: Store, target: Path, runs: Collection[str] | None = None) -> Exported:
     """Write all intact records with their attachments and runs, or those of some runs only.
 
-    The same store gives the same bytes. Raises UsageError for a run that is none, StoreError for
+    The same store gives the same bytes. Raises UsageError for an unknown run, StoreError for
     a run whose records are not all intact and where the file cannot be written.
     """
     names = _chosen(store, runs)

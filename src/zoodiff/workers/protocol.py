@@ -18,7 +18,7 @@ _HEADER = struct.Struct(">I")
 
 
 class ProtocolError(Exception):
-    """The peer sent something that is no frame, or named an array that there is not."""
+    """The peer sent a malformed frame, or named an unknown array."""
 
 
 def pack(message: object) -> bytes:

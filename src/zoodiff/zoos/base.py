@@ -200,7 +200,7 @@ class TakesWeights(Protocol):
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Replace weights by name; the others keep their values.
 
-        Raises MeasurementError for a name that there is not and a shape that does not fit, before
+        Raises MeasurementError for an unknown name and a shape that does not fit, before
         anything is changed.
         """
         ...

@@ -42,7 +42,7 @@ class EntryPreprocessing:
     name: str
     spec: Preprocessing
     defaulted: tuple[str, ...]
-    """Fields of which nothing is published."""
+    """Fields that the entry does not publish."""
     effective: Effective | None
     problem: str
     """Why the network could not be read."""

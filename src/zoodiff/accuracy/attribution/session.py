@@ -59,7 +59,7 @@ class Attribution:
         """Code and words, by entry: scaled twice, or never."""
 
     def fitted(self, one: EvaluatedEntry) -> EvaluatedEntry:
-        """The entry with what fits it, in the place of fields of which nothing is published.
+        """The entry with the values that fit it, for the fields that it does not publish.
 
         What is published stays, and is only said to fit or not.
         """

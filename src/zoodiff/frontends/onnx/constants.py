@@ -285,7 +285,7 @@ def type_code(given: int | str) -> int:
 
 
 def dtype(code: int) -> str:
-    """The name of an element type as numpy has it; ``undefined`` for a code that there is not."""
+    """The name of an element type as numpy has it; ``undefined`` for an unknown code."""
     from onnx import TensorProto
 
     known = code in TensorProto.DataType.values()

@@ -36,7 +36,7 @@ class Handlers:
         self._networks: dict[str, tuple[Network, NDArray[np.float32] | None]] = {}
 
     def call(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
-        """Answer one request; raise LookupError for a method that there is not."""
+        """Answer one request; raise LookupError for an unknown method."""
         kind = messages.REQUESTS.get(method)
         if kind is None:
             raise LookupError(f"a worker cannot {method}")
