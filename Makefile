@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A process that a hanging test ended is not started again: it would begin with the same test.
 # Files keep the order that their tier gives them, the longest first.
 PYTEST_ARGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
-# What needs a framework, in the order of tests/support/tiers.py.
+# What needs a framework, in the order of tests/support/tiers.py. The values of pytest's options are
+# joined with `=`: of an option that it does not know yet, it takes a value that is a file for a test.
 TIERS := onnx frameworks commands
 DURATIONS := .test_durations.tsv
 SECONDS ?= 3600
@@ -41,12 +42,12 @@ study: install environments ## Run the study `quick`; the last line names the re
 	@$(BIN)/zoodiff run quick --results results --report report
 
 check: lint ## Run format check, lint, types, layers and the tests that need no framework.
-	$(BIN)/python -m pytest --tier check --durations-file $(DURATIONS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --tier=check --durations-file=$(DURATIONS) $(PYTEST_ARGS)
 
 test: check environments ## Run `check`, then the other tests, up to the first tier that fails.
 	@for tier in $(TIERS); do \
 	  echo "tests of the tier $$tier"; \
-	  $(BIN)/python -m pytest --tier $$tier --durations-file $(DURATIONS) $(PYTEST_ARGS) || exit 1; \
+	  $(BIN)/python -m pytest --tier=$$tier --durations-file=$(DURATIONS) $(PYTEST_ARGS) || exit 1; \
 	done
 	@$(BIN)/python tools/compare_durations.py docs/test_durations.tsv $(DURATIONS)
 

@@ -16,6 +16,7 @@ from support import durations, tiers
 from support.frameworkless import refusing
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+MAKEFILE = REPOSITORY / "Makefile"
 FOLDER = Path(refusing.__file__).parent
 HEAVY = ["torch", "tensorflow", "onnxruntime"]
 
@@ -103,8 +104,27 @@ def test_every_marker_of_a_framework_has_a_tier() -> None:
 
 
 def test_make_runs_every_tier_after_the_first() -> None:
-    (line,) = re.findall(r"^TIERS := (.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    (line,) = re.findall(r"^TIERS := (.*)$", MAKEFILE.read_text(), re.MULTILINE)
     assert [tiers.FIRST, *line.split()] == list(tiers.TIERS)
+
+
+def test_the_command_of_make_is_read_where_the_durations_are_there_already(tmp_path: Path) -> None:
+    """Else pytest takes the file for tests and reads no conftest, so knows no such option."""
+    kept = tmp_path / "durations.tsv"
+    kept.touch()
+    commands = re.findall(r"python -m pytest (.*DURATIONS\)) ", MAKEFILE.read_text())
+    assert len(commands) == 2
+    for command in commands:
+        options = command.replace("$$tier", "onnx").replace("$(DURATIONS)", str(kept)).split()
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *options, "--markers"],
+            check=False,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def test_durations_are_written_and_read(tmp_path: Path) -> None:
