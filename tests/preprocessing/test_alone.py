@@ -60,7 +60,6 @@ SPECS = {
     "opencv": replace(SPEC, library="opencv", value_range=(-1.0, 1.0), mean=None, std=None),
 }
 LIBRARIES = {"torchvision": "torch", "tensorflow": "tensorflow", "opencv": "cv2"}
-IMAGES = dict(list(awkward.awkward().items())[::4])
 
 
 def marked(name: str) -> ParameterSet:
@@ -79,7 +78,7 @@ def test_the_same_by_hand(name: str, tmp_path: Path) -> None:
 
         import_torchvision()
     how, checked = geometry(spec), 0
-    for image, data in IMAGES.items():
+    for image, data in list(awkward.awkward().items())[::4]:
         path = tmp_path / image
         path.write_bytes(data)
         try:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +22,17 @@ from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.workers import environments
 from zoodiff.zoos import registry
 
-IMAGES = {**awkward.awkward(), **awkward.real()}
-# Each library sees all of them once (TensorFlow among the slow tests); its other settings see the
-# awkward ones and some real ones.
-SOME = {**awkward.awkward(), **dict(list(awkward.real().items())[::10])}
 TFMG = environments.interpreter("tfmg")
+
+
+def every_image() -> dict[str, bytes]:
+    """All images. Each library sees them once (TensorFlow among the slow tests)."""
+    return {**awkward.awkward(), **awkward.real()}
+
+
+def some_images() -> dict[str, bytes]:
+    """The awkward images and some real ones, for the other settings of a library."""
+    return {**awkward.awkward(), **dict(list(awkward.real().items())[::10])}
 
 
 def ours(data: bytes, spec: Preprocessing, layout: str) -> np.ndarray:
@@ -40,7 +47,7 @@ def different(original, spec: Preprocessing, layout: str, images=None) -> list[s
     """Names of the images on which the two are not equal to the last bit."""
     return [
         name
-        for name, data in (SOME if images is None else images).items()
+        for name, data in (some_images() if images is None else images).items()
         if not np.array_equal(original(data), ours(data, spec, layout))
     ]
 
@@ -48,7 +55,7 @@ def different(original, spec: Preprocessing, layout: str, images=None) -> list[s
 def test_there_are_enough_images() -> None:
     if not awkward.real():
         pytest.skip("the real images are not here")
-    assert len(IMAGES) > 250
+    assert len(every_image()) > 250
 
 
 @pytest.mark.torch
@@ -69,7 +76,7 @@ def test_torchvision_as_its_transforms(entry: str) -> None:
     model, _, name = entry.partition("@")
     transform = torchvision.models.get_model_weights(model)[name].transforms()
     spec = registry.resolve(f"torchvision:{entry}").preprocessing
-    images = IMAGES if entry == "resnet50@IMAGENET1K_V1" else None
+    images = every_image() if entry == "resnet50@IMAGENET1K_V1" else None
     assert different(lambda data: transform(loaded(data)).numpy(), spec, "NCHW", images) == []
 
 
@@ -89,7 +96,7 @@ def test_torchvision_tensors_as_its_transforms_on_tensors(antialias: bool) -> No
 
     spec = registry.resolve("torchvision:resnet50@IMAGENET1K_V1").preprocessing
     spec = replace(spec, library="torchvision", antialias=antialias)
-    assert different(original, spec, "NCHW", IMAGES if antialias else None) == []
+    assert different(original, spec, "NCHW", every_image() if antialias else None) == []
 
 
 @pytest.mark.keras
@@ -113,7 +120,7 @@ def test_keras_as_load_img_and_preprocess_input(
         )
         return code.preprocess_input(keras.utils.img_to_array(image)[None])[0]
 
-    images = IMAGES if (model, interpolation) == ("ResNet50", "bilinear") else None
+    images = every_image() if (model, interpolation) == ("ResNet50", "bilinear") else None
     assert different(original, spec, "NHWC", images) == []
 
 
@@ -143,7 +150,7 @@ def test_opencv_as_the_usual_lines(interpolation: str) -> None:
         image = (image - np.float32(mean)) / np.float32(std)
         return image.transpose(2, 0, 1)
 
-    chosen = IMAGES if interpolation == "bilinear" else SOME
+    chosen = every_image() if interpolation == "bilinear" else some_images()
     known = {k: v for k, v in chosen.items() if not k.endswith(".gif")}
     assert different(original, spec, "NCHW", known) == []
 
@@ -174,12 +181,13 @@ def test_timm_as_its_transforms(mode: str, crop: float, interpolation: str) -> N
 @pytest.mark.tfmg
 @pytest.mark.skipif(TFMG is None, reason="the environment tfmg is not there")
 @pytest.mark.parametrize(
-    "images",
-    [pytest.param(SOME, id="some"), pytest.param(IMAGES, id="all", marks=pytest.mark.slow)],
+    "chosen",
+    [some_images, pytest.param(every_image, marks=pytest.mark.slow)],
 )
 def test_model_garden_as_its_parser_and_slim_as_its_functions(
-    tmp_path: Path, images: dict[str, bytes]
+    tmp_path: Path, chosen: Callable[[], dict[str, bytes]]
 ) -> None:
+    images = chosen()
     folder = tmp_path / "images"
     folder.mkdir()
     for name, data in images.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real" / "images"
 
 
+@cache
 def real() -> dict[str, bytes]:
     """The real images beside the repository; none where they are absent."""
     return {path.name: path.read_bytes() for path in sorted(REAL.glob("*.JPEG"))}
@@ -20,12 +22,12 @@ def scene(rows: int, columns: int, channels: int = 3, seed: int = 0) -> np.ndarr
     """Gradients, edges and noise."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:rows, 0:columns]
-    found = np.empty((rows, columns, channels))
+    pixels = np.empty((rows, columns, channels))
     for channel in range(channels):
         a, b = rng.uniform(0.01, 0.3, 2)
-        found[..., channel] = 127 + 80 * np.sin(a * x + channel) * np.cos(b * y)
-        found[..., channel] += 40 * ((x // 7 + y // 11) % 2)
-    return np.clip(found + rng.normal(0, 9, found.shape), 0, 255).astype(np.uint8)
+        pixels[..., channel] = 127 + 80 * np.sin(a * x + channel) * np.cos(b * y)
+        pixels[..., channel] += 40 * ((x // 7 + y // 11) % 2)
+    return np.clip(pixels + rng.normal(0, 9, pixels.shape), 0, 255).astype(np.uint8)
 
 
 def _bytes(image: Image.Image, kind: str, **more: object) -> bytes:
@@ -34,12 +36,13 @@ def _bytes(image: Image.Image, kind: str, **more: object) -> bytes:
     return buffer.getvalue()
 
 
+@cache
 def awkward() -> dict[str, bytes]:
     """Every kind of image that has made trouble, by name."""
     colour = Image.fromarray(scene(375, 500))
     exif = Image.Exif()
     exif[0x0112] = 6
-    found = {
+    images = {
         "grey.jpg": _bytes(colour.convert("L"), "JPEG"),
         "grey.png": _bytes(colour.convert("L"), "PNG"),
         "cmyk.jpg": _bytes(Image.fromarray(scene(260, 300, 4), "CMYK"), "JPEG"),
@@ -62,6 +65,6 @@ def awkward() -> dict[str, bytes]:
     sizes += [(255, 257), (341, 257), (500, 333), (640, 427), (479, 640), (768, 1024)]
     for seed, (rows, columns) in enumerate(sizes):
         image = Image.fromarray(scene(rows, columns, seed=seed))
-        found[f"{rows}x{columns}.png"] = _bytes(image, "PNG")
-        found[f"{rows}x{columns}.jpg"] = _bytes(image, "JPEG", quality=90 - 3 * seed)
-    return found
+        images[f"{rows}x{columns}.png"] = _bytes(image, "PNG")
+        images[f"{rows}x{columns}.jpg"] = _bytes(image, "JPEG", quality=90 - 3 * seed)
+    return images
