@@ -5,11 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# A file at a time on each of two processes, since the tests of a file share their workers; one by
+# A file at a time on each process, since the tests of a file share their workers; one by
 # one with PYTEST_ARGS=.
 # A process that a hanging test ended is not started again: it would begin with the same test.
 # Files keep the order that their tier gives them, the longest first.
-PYTEST_ARGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+PYTEST_ARGS ?= --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# Tests of `check` wait for time limits more than they compute; frameworks need memory and cores.
+PROCESSES := 2
+check: PROCESSES := 3
 # What needs a framework, in the order of tests/support/tiers.py. The values of pytest's options are
 # joined with `=`: of an option that it does not know yet, it takes a value that is a file for a test.
 TIERS := onnx frameworks commands

@@ -85,7 +85,7 @@ def test_a_batch_that_would_not_fit_is_not_even_tried(fake_zoo) -> None:
 
 def test_a_worker_that_hangs_costs_its_batch(fake_zoo) -> None:
     grid = Grid(batches=(1, 2), processes=1, rounds=1, block_ms=0.1)
-    found = measure([fake(fake_zoo, "sticks")], grid, limits=Limits(seconds=15))
+    found = measure([fake(fake_zoo, "sticks")], grid, limits=Limits(seconds=6))
     assert [cell.batch for cell in found.cells] == [1]
     assert "ran out of its time while timing sticks at batch 2" in found.left_out[0].reason
 
