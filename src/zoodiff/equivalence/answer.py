@@ -1,4 +1,4 @@
-"""The one answer to whether two networks compute the same, and because of what they do not."""
+"""The answer to whether two networks compute the same function, and the causes if they do not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Relation = Literal[
     "different functions",
     "not decided",
 ]
-"""How two networks are related; only the first is one function."""
+"""How two networks are related; ``same_function`` is true for the first only."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class OutputsEvidence:
 
     compared: bool
     reason: str = ""
-    """Why they were not compared, or what about it is to be known."""
+    """Why the outputs were not compared, or what limits the comparison."""
     where: str = ""
     """Where they were run."""
     inputs: int = 0
@@ -30,15 +30,15 @@ class OutputsEvidence:
     deviation: float | None = None
     """The largest."""
     rounding: float | None = None
-    """What of it rounding explains."""
+    """The deviation that rounding explains."""
     probe: str = ""
-    """The input on which the deviation is largest against rounding."""
+    """The input with the largest deviation relative to what rounding explains."""
     in_double: float | None = None
     """The largest deviation in zoodiff's interpreter, in double precision."""
     undone: float | None = None
-    """What is left of it, in double precision, with everything undone that is named."""
+    """The deviation left in double precision when every named finding is undone."""
     other_best: int = 0
-    """Inputs for which the two have another largest output."""
+    """Number of inputs for which the two predict different classes."""
     classes: bool = False
     """Whether the outputs are one vector per image, so that there is a best class."""
 

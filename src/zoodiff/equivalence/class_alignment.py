@@ -1,8 +1,8 @@
 """Classifiers of different width: the classes of one network in the order of the other.
 
-A network with a background class has 1,001 outputs where another has 1,000. Its weights fit the
-other one when the classifier's rows are put in the other's order, the row of a class that only the
-other one has being one that is never answered.
+A network with a background class has 1,001 outputs where another has 1,000. The weights of the one
+fit the other when the classifier's rows are put in the order of the other's classes. A class that
+only the other network has gets a row that is never predicted.
 """
 
 from __future__ import annotations
@@ -23,40 +23,43 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WIDTH = "ARC141"
-"""Code of the difference that is meant."""
+"""Code of the finding about the number of classes."""
 _NEVER = -1e4
-"""Logit of a class that is not to be answered; behind a softmax it is 0 in single precision."""
+"""Logit of a class that is never predicted; its softmax is 0 in single precision."""
 
 
 def matched(
-    found: Diff, weights: Weights, rows: NDArray[np.int64]
+    diff: Diff, weights: Weights, rows: NDArray[np.int64]
 ) -> tuple[Alignment, Weights] | None:
     """Alignment and canonical weights with the first network's classes as the second has them.
 
     ``rows`` is (outputs of the second,), the output of the first that means the same, -1 for none.
-    None where the classifiers are no two layers with weights of so many classes.
+    None where the networks do not end in one classifier each, with as many rows as ``rows`` needs.
     """
     differences = [
-        difference for one in found.findings if one.code == WIDTH for difference in one.differences
+        difference
+        for finding in diff.findings
+        if finding.code == WIDTH
+        for difference in finding.differences
     ]
     if len(differences) != 1 or len(differences[0].a) != 1 or len(differences[0].b) != 1:
         return None
     (i,), (j,) = differences[0].a, differences[0].b
-    layer = found.alignment.a.layers[i]
-    mine, theirs = parts(layer), parts(found.alignment.b.layers[j])
+    layer = diff.alignment.a.layers[i]
+    mine, theirs = parts(layer), parts(diff.alignment.b.layers[j])
     if mine is None or mine.weight is None or theirs is None or theirs.weight is None:
         return None
     if theirs.weight.shape[0] != len(rows) or rows.max() >= mine.weight.shape[0]:
         return None
     if (rows < 0).any() and not (_offset(mine) and _offset(theirs)):
-        return None  # nowhere to say that a class is never answered
-    made = _rows(layer, mine, weights, rows)
-    if made is None:
+        return None  # without a bias no class can be kept from being predicted
+    widened = _rows(layer, mine, weights, rows)
+    if widened is None:
         return None
-    wider, changed = made
-    graph = copy.copy(found.alignment.a)
-    graph.layers = [wider if k == i else one for k, one in enumerate(graph.layers)]
-    return replace(found.alignment, a=graph), {**weights, **changed}
+    wider, changed = widened
+    graph = copy.copy(diff.alignment.a)
+    graph.layers = [wider if k == i else kept_layer for k, kept_layer in enumerate(graph.layers)]
+    return replace(diff.alignment, a=graph), {**weights, **changed}
 
 
 def _offset(part: AffineParts) -> bool:
@@ -82,9 +85,9 @@ def _rows(
         there = np.moveaxis(taken, axis, 0)
         there[rows < 0] = _NEVER if p is never else 0.0
         changed[p.name], shapes[p.name] = taken, taken.shape
-    found = copy.copy(layer)
-    found.node, *found.chain = (_reshaped(node, shapes) for node in (layer.node, *layer.chain))
-    return found, changed
+    wider = copy.copy(layer)
+    wider.node, *wider.chain = (_reshaped(node, shapes) for node in (layer.node, *layer.chain))
+    return wider, changed
 
 
 def _reshaped(node: Node, shapes: dict[str, tuple[int, ...]]) -> Node:

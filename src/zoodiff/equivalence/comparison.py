@@ -1,4 +1,4 @@
-"""Two entries compared as far as what is there allows: graphs, weights, outputs, one answer."""
+"""Compare two entries by graphs, weights and outputs, as far as available, and give one answer."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _LARGE = 1_000_000_000
 """Multiply-accumulates above which only a few inputs are run a second time."""
 _FEW = 3
 _RELATED = frozenset({"differ", "equal after rounding"})
-"""What is said of weights whose relations are looked for."""
+"""Verdicts on weights for which relations are looked for."""
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Effort:
-    """What may be done to find the answer."""
+    """Which work may be done to find the answer."""
 
     run: bool = True
     """Run both networks."""
@@ -52,7 +52,7 @@ class Effort:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answer, and everything that it rests on."""
+    """The answer with the diff of graphs, the diff of weights and the proof that it rests on."""
 
     answer: Answer
     diff: Diff
@@ -69,7 +69,7 @@ def compare(
     without: Sequence[str] = (),
     progress: Progress = lambda text: None,
 ) -> Comparison:
-    """Return whether two entries compute the same, and because of what they do not.
+    """Return whether two entries compute the same function, and the causes if they do not.
 
     ``without`` names passes to leave out of the comparison of graphs. Raises MeasurementError
     where an entry cannot be built, UsageError for an unknown pass.
@@ -80,17 +80,17 @@ def compare(
     diff = compare_graphs(graphs[0], graphs[1], str(a.ref), str(b.ref), without=without)
     if not (effort.run or effort.weights or effort.prove):
         return Comparison(from_graphs(diff, "weights and outputs were not compared"), diff)
-    held = all(x.weights is not None for x in sides)
-    reason = "" if held else "the weights are drawn"
-    if held and (effort.run or effort.weights):
+    have_weights = all(x.weights is not None for x in sides)
+    reason = "" if have_weights else "the weights are drawn"
+    if have_weights and (effort.run or effort.weights):
         try:
-            found = _with_own_weights(engine, sides, diff, effort, progress)
+            comparison = _with_own_weights(engine, sides, diff, effort, progress)
         except WeightsUnavailableError as error:
             reason = str(error)
         else:
-            if found is not None:
+            if comparison is not None:
                 proof = _proof(engine, sides, effort, progress) if effort.prove else None
-                return replace(found, proof=proof)
+                return replace(comparison, proof=proof)
             reason = "the files hold placeholders in place of weights"
     if not (effort.run or effort.prove):
         return Comparison(from_graphs(diff, f"weights were not compared: {reason}"), diff)
@@ -102,7 +102,7 @@ def compare(
 def _with_own_weights(
     engine: WorkerPool, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
 ) -> Comparison | None:
-    """The answer from the weights that both hold; None where these are placeholders.
+    """The answer from the weights in both entries; None where these are placeholders.
 
     Raises WeightsUnavailableError where weights are not on this machine.
     """
@@ -122,11 +122,11 @@ def _with_own_weights(
 def _weights_alone(
     engine: WorkerPool, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
 ) -> Comparison:
-    held = []
+    stored = []
     for entry in sides:
         progress(f"reading the weights of {entry}")
-        held.append(weights_of(engine, entry, effort.seed, fetch=effort.download))
-    compared = compare_weights(diff, held[0], held[1])
+        stored.append(weights_of(engine, entry, effort.seed, fetch=effort.download))
+    compared = compare_weights(diff, stored[0], stored[1])
     return Comparison(from_weights(diff, compared), diff, compared)
 
 
@@ -140,9 +140,9 @@ def _case(
         raise MeasurementError(f"their inputs have different sizes, {words}")
     inputs = probes.probes(diff.a.canonical, seed=effort.seed, value_range=effort.value_range)
     larger = probes.other_size(shapes[0])
-    other = None if larger is None else inputs[0].resized(larger, effort.seed)
+    resized = None if larger is None else inputs[0].resized(larger, effort.seed)
     large = max(diff.a.counts.macs, diff.b.counts.macs) > _LARGE
-    questions = Questions(inputs, other, moved=_FEW if large else len(inputs))
+    questions = Questions(inputs, resized, moved=_FEW if large else len(inputs))
     runs: list[Execution] = []
     for entry in sides:
         progress(f"running {entry}")
@@ -168,10 +168,12 @@ def _case(
         try:
             related = relations(diff, *weights, compared)
         except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
-            # How weights are related is no part of the answer, which must not be lost for it.
+            # The answer rests on outputs: an error here must not lose it.
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:120]
-            said = f"how they are related is not known (internal error, {reason}; please report it)"
-            related = (WeightRelation("unrelated", (), said),)
+            sentence = (
+                f"how they are related is not known (internal error, {reason}; please report it)"
+            )
+            related = (WeightRelation("unrelated", (), sentence),)
     bare = [replace(run, weights={}) for run in runs]
     return Case(diff, questions, (bare[0], bare[1]), weights, problem, compared, related)
 
@@ -183,9 +185,9 @@ def _proof(engine: WorkerPool, sides: Sequence[Entry], effort: Effort, progress:
     """
     entries = [registry.resolve(x.ref.with_weights("random")) for x in sides]
     graphs = [graph_of(engine, x, role="run", threads=2) for x in entries]
-    found = compare_graphs(graphs[0], graphs[1], *(str(x.ref) for x in entries))
+    diff = compare_graphs(graphs[0], graphs[1], *(str(x.ref) for x in entries))
 
     def runner(entry: Entry) -> Native:
         return lambda weights, image: run_with(engine, entry, weights, image)
 
-    return prove(found, (runner(entries[0]), runner(entries[1])), seed=effort.seed)
+    return prove(diff, (runner(entries[0]), runner(entries[1])), seed=effort.seed)

@@ -1,8 +1,7 @@
 """A network with some of its differences from another undone.
 
-Starts from the second network and gives it, at the places of the chosen differences only, what the
-first has there: attributes, operators, connections, or whole layers with the first network's
-weights.
+Starts from the second network. At the places of the chosen differences it takes over attributes,
+operators, connections, or whole layers with their weights from the first network.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.rules.context import Difference, Undo
 
 _SHAPING = frozenset({"group", "kernel_shape", "out_channels", "out_features"})
-"""Attributes from which the shape of a layer's weights follows."""
+"""Attributes that set the shape of a layer's weights."""
 _SIZING = frozenset({"ceil_mode", "dilations", "kernel_shape", "pads", "strides"})
-"""Attributes from which the height and width of later maps follow."""
+"""Attributes that set the height and width of later maps."""
 FROM_A = "first:"
 """Stands before the names of parameters that are the first network's."""
 
@@ -90,11 +89,11 @@ class _Work:
                 node.attributes[key] = a.node.attributes[key]
             else:
                 node.attributes.pop(key, None)
-        one, other = (
+        weight_a, weight_b = (
             next((p for p in ps if p.role == "weight"), None)
             for ps in (a.node.parameters, node.parameters)
         )
-        fits = one is None or other is None or one.shape == other.shape
+        fits = weight_a is None or weight_b is None or weight_a.shape == weight_b.shape
         if _reshapes(difference) and not fits:
             self._replace_chain(a, self._alignment.b.layers[self._to_b[a.index]])
 
@@ -157,7 +156,7 @@ class _Work:
             attributes = dict(copied.attributes)
             if copied.op == "BatchNormalization" and own and a.index not in self._epsilons:
                 attributes["epsilon"] = own[0]
-            made = self.net.add(
+            added = self.net.add(
                 copied.op,
                 f"{FROM_A}{copied.name}",
                 [result],
@@ -166,7 +165,7 @@ class _Work:
                 parameters=_marked(copied.parameters),
                 order=order + step / 1000,
             )
-            result = made.output
+            result = added.output
         for reader in readers:
             self.net.read(reader, [result if t == node.output else t for t in reader.inputs])
         if was_output:
@@ -210,7 +209,7 @@ class _Work:
         result = ""
         for step, node in enumerate((layer.node, *layer.chain)):
             shape = self._alignment.a.graph.tensors[node.outputs[0]].shape
-            made = self.net.add(
+            added = self.net.add(
                 node.op,
                 f"{FROM_A}{node.name}",
                 inputs if step == 0 else [result],
@@ -219,7 +218,7 @@ class _Work:
                 parameters=_marked(node.parameters),
                 order=order + step * 1e-6,
             )
-            result = made.output
+            result = added.output
         self._added[i] = result
 
     def _source(self, i: int) -> str | None:

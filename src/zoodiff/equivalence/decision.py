@@ -46,7 +46,7 @@ PRECISION = frozenset(
         "rounded to half precision",
     }
 )
-"""Kinds of relations that are one network with fewer bits."""
+"""Kinds of relations for the same weights stored with fewer bits."""
 HARMLESS = frozenset({"bias moved", "norm folded", "read in another order", "zero bias dropped"})
 """Kinds of relations that change nothing."""
 
@@ -94,7 +94,7 @@ class _Decision:
         return self._same(outputs, domain)
 
     def _doubt(self, outputs: Outputs) -> str:
-        """Why outputs that agree prove nothing; empty where they do."""
+        """Why agreeing outputs prove nothing here; empty where they prove equality."""
         if not self._parting and not self._weights_differ() and self._case.compared is not None:
             return ""
         if outputs.interpreted is None:
@@ -109,7 +109,7 @@ class _Decision:
         return ""
 
     def _of_few_bits(self, outputs: Outputs, domain: Domain) -> Answer:
-        """Two networks of few bits that agree within these: double precision decides."""
+        """The answer for networks of few bits whose outputs agree: double precision decides."""
         if outputs.doubles and max(outputs.doubles) > outputs.limit:
             return self._parted(outputs, domain)
         whole = "int8" in {precision(side) for side in (self._diff.a, self._diff.b)}
@@ -119,15 +119,17 @@ class _Decision:
         return self._made("same network, other precision", outputs, sentence, domain=domain)
 
     def _unsteady(self) -> Answer | None:
-        """Answers that depend on chance, or on the other images of a batch."""
+        """The answer where outputs depend on chance or on the rest of the batch; else None."""
         sides = (self._diff.a, self._diff.b)
-        for effect, words, found in (
+        for effect, words, unsteady_node in (
             ("chance", "depend on chance", _drops),
             ("batch", "depend on the other images of a batch", _normalises_batches),
         ):
             codes = dict.fromkeys(f.code for f in self._diff.findings if f.effect == effect)
             if codes:
-                which = " and ".join(s.name for s in sides if any(map(found, s.canonical.nodes)))
+                which = " and ".join(
+                    s.name for s in sides if any(map(unsteady_node, s.canonical.nodes))
+                )
                 return self._made(
                     "different functions",
                     measure(self._case),
@@ -178,10 +180,10 @@ class _Decision:
             return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
         alike = bool(self._precision) and not apart
         if (rounded or alike) and set(codes) <= precise:
-            said = [f"{f.left} | {f.right}" for f in self._precision[:1]]
-            said += [r.sentence for r in self._case.relations if r.kind in PRECISION][:1]
+            details = [f"{f.left} | {f.right}" for f in self._precision[:1]]
+            details += [r.sentence for r in self._case.relations if r.kind in PRECISION][:1]
             sentence = "; ".join(
-                (f"the same network, other precision: {'; '.join(said)}", *domain.notes)
+                (f"the same network, other precision: {'; '.join(details)}", *domain.notes)
             )
             because = (*dict.fromkeys(f.code for f in self._precision), *["weights"] * rounded)
             return self._made(
@@ -224,15 +226,15 @@ class _Decision:
     def _inside_sentence(self) -> str:
         first = self._inside[0]
         side = self._diff.b.name if first.left == "none" else self._diff.a.name
-        what = first.right if first.left == "none" else first.left
+        preprocessing = first.right if first.left == "none" else first.left
         if "none" not in {first.left, first.right}:
             return (
                 f"the same network; the preprocessing inside differs: {first.left} | {first.right}"
             )
-        return f"the same network; {side} has preprocessing inside: {what}"
+        return f"the same network; {side} has preprocessing inside: {preprocessing}"
 
     def _responsible(self, outputs: Outputs) -> tuple[list[Finding], float | None]:
-        """The findings for which the outputs differ, and what is left when they are undone."""
+        """The findings that make outputs differ, and the deviation left when they are undone."""
         double, parting = outputs.interpreted, self._parting
         if double is None or not parting:
             return list(parting), None
@@ -245,12 +247,12 @@ class _Decision:
             left = double.equal_weights(f for f in parting if f is not finding).deviation
             if left is None or left > min(limit, _tiny(outputs)):
                 matter.append(finding)
-        rest = double.equal_weights(matter).deviation
-        if (rest is None or rest > limit) and len(matter) < len(parting):
+        left_over = double.equal_weights(matter).deviation
+        if (left_over is None or left_over > limit) and len(matter) < len(parting):
             everything = double.equal_weights(parting).deviation
-            if everything is not None and (rest is None or everything < rest / MARGIN):
+            if everything is not None and (left_over is None or everything < left_over / MARGIN):
                 return list(parting), everything
-        return matter, rest
+        return matter, left_over
 
     def _weights_differ(self) -> bool:
         compared = self._case.compared

@@ -18,7 +18,7 @@ _SHOWN = 3
 
 
 def domain_of(case: Case, outputs: Outputs) -> Domain:
-    """Return where the answer was tried, and where the networks part outside of it."""
+    """Return the sizes, batches and precisions tried, and notes on where the networks differ."""
     a, b = case.runs
     shape = case.questions.probes[0].values.shape
     sizes, batches, notes = [_size(shape)], [1], []
@@ -32,10 +32,10 @@ def domain_of(case: Case, outputs: Outputs) -> Domain:
         batches.append(BATCH)
         if _apart(a.batch, b.batch) > limit and outputs.explained:
             notes.append(f"the same one image at a time only; a batch of {BATCH} differs")
-    other = case.questions.other_size
+    resized = case.questions.other_size
     frozen = _frozen(case)
-    if other is not None:
-        notes += _other_size(case, outputs, sizes, limit, other.shape)
+    if resized is not None:
+        notes += _other_size(case, outputs, sizes, limit, resized.shape)
     if frozen and outputs.explained:
         notes = [f"the same at {sizes[0]} only", *(n for n in notes if "the same at" not in n)]
         notes[0] = f"{notes[0]}: {frozen}"
@@ -47,7 +47,7 @@ def domain_of(case: Case, outputs: Outputs) -> Domain:
 def _other_size(
     case: Case, outputs: Outputs, sizes: list[str], limit: float, shape: Sequence[int]
 ) -> list[str]:
-    """Compare at another size, which is added to ``sizes``; return what is to be known."""
+    """Compare at another size, add it to ``sizes``, and return notes on what differs there."""
     a, b = (run.other_size for run in case.runs)
     usual, size = sizes[0], _size(shape)
     if a is not None and b is not None:
@@ -62,7 +62,7 @@ def _other_size(
 
 
 def _overflows(case: Case) -> list[str]:
-    """Which layers do not fit half precision, on the generated inputs."""
+    """Notes on layers whose values overflow half precision on the generated inputs."""
     if case.weights is None:
         return []
     inputs = [(p.name, p.values.astype(np.float64)) for p in case.questions.probes]
@@ -83,7 +83,7 @@ def _overflows(case: Case) -> list[str]:
 
 
 def _frozen(case: Case) -> str:
-    """Which global pooling is written as one of the traced size, if one is."""
+    """Name of the global pooling that is frozen to the traced size; empty where none is."""
     alignment = case.diff.alignment
     for i, j in alignment.pairs:
         layers = alignment.a.layers[i], alignment.b.layers[j]
@@ -102,8 +102,8 @@ def _batch_dependent(run: Execution, limit: float) -> bool:
     if rows.shape != singles.shape:
         return True
     return any(
-        deviation(one, row, spread(one)) > max(limit, 1e-4)
-        for one, row in zip(singles, rows, strict=True)
+        deviation(single, row, spread(single)) > max(limit, 1e-4)
+        for single, row in zip(singles, rows, strict=True)
     )
 
 

@@ -26,7 +26,7 @@ BATCH = 3
 
 @dataclass(frozen=True)
 class Questions:
-    """On what networks are run."""
+    """The inputs on which networks are run."""
 
     probes: tuple[Probe, ...]
     other_size: NDArray[np.float32] | None = None
@@ -37,7 +37,7 @@ class Questions:
 
 @dataclass(frozen=True)
 class Execution:
-    """What a network answered."""
+    """The outputs and weights of one network."""
 
     outputs: tuple[NDArray[Any], ...]
     """Of each probe."""
@@ -77,15 +77,15 @@ def execute(
     first = questions.probes[0].values
     repeated = (_one(worker, first, doing),)
     weights, problem = _weights(worker, entry)
-    # What a network may refuse comes last, since a runtime may end over it.
+    # Inputs that a network may refuse come last, since a runtime may crash on them.
     stacked = np.concatenate([p.values for p in questions.probes[:BATCH]])
     batch = _tried(worker, stacked) if len(first) == 1 else None
-    other = None
+    other_size = None
     if questions.other_size is not None:
-        other = _tried(worker, questions.other_size)
+        other_size = _tried(worker, questions.other_size)
     _drop(worker, name)
     return Execution(
-        outputs, moved, repeated, batch, other, weights, problem, str(loaded.weights_state)
+        outputs, moved, repeated, batch, other_size, weights, problem, str(loaded.weights_state)
     )
 
 
@@ -102,7 +102,7 @@ def _weights(worker: WorkerClient, entry: Entry) -> tuple[dict[str, NDArray[Any]
 
 
 def _tried(worker: WorkerClient, values: NDArray[Any]) -> NDArray[Any] | None:
-    """The outputs of an input that a network may refuse."""
+    """The outputs for an input; None where the network refuses it."""
     try:
         return _one(worker, values, "trying another batch or size")
     except ZoodiffError:
@@ -110,7 +110,7 @@ def _tried(worker: WorkerClient, values: NDArray[Any]) -> NDArray[Any] | None:
 
 
 def _drop(worker: WorkerClient, name: str) -> None:
-    """Drop the network; a worker that ended over the last input has none any more."""
+    """Drop the network; ignored where the worker crashed on the last input."""
     try:
         worker.unload(_HANDLE, doing=f"dropping {name}")
     except ZoodiffError:

@@ -1,8 +1,8 @@
 """Two networks run in zoodiff's interpreter with the weights that they hold, in double precision.
 
 In double precision rounding is a billionth of what it is in the networks' runtimes, so what is left
-of a difference is one of function. The same networks are then run with findings undone: what has to
-be undone for the outputs to agree is why they differ.
+of a deviation is a difference of functions. The networks are then run with findings undone: those
+that must be undone for the outputs to agree are the causes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FAILURES = (ArithmeticError, IndexError, KeyError, MeasurementError, TypeError, ValueError)
-"""What graphs raise that were put together of two networks which do not fit."""
+"""Errors of graphs put together from two networks that do not fit each other."""
 
 
 LARGEST_HALF = float(np.finfo(np.float16).max)
@@ -36,7 +36,7 @@ LARGEST_HALF = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class Undone:
-    """What is left of a difference when findings are undone."""
+    """The deviation of outputs that is left when findings are undone."""
 
     deviation: float | None
     """Largest over the inputs, relative to the spread; None where the parts do not fit."""
@@ -66,8 +66,8 @@ def run_keeping(
     graph: Graph, weights: Weights, values: NDArray[Any], keep: Container[str]
 ) -> dict[str, NDArray[Any]]:
     """Return the tensors in ``keep``, in double precision; raises as ``run`` does."""
-    found = _evaluated(graph, weights, values, keep)
-    return {name: value for name, value in found.items() if name in keep}
+    tensors = _evaluated(graph, weights, values, keep)
+    return {name: value for name, value in tensors.items() if name in keep}
 
 
 def run(graph: Graph, weights: Weights, values: NDArray[Any]) -> list[NDArray[Any]]:
@@ -75,8 +75,8 @@ def run(graph: Graph, weights: Weights, values: NDArray[Any]) -> list[NDArray[An
 
     Raises MeasurementError where the graph, its weights and the input do not fit together.
     """
-    found = _evaluated(graph, weights, values, ())
-    return [found[tensor.name] for tensor in graph.outputs]
+    tensors = _evaluated(graph, weights, values, ())
+    return [tensors[tensor.name] for tensor in graph.outputs]
 
 
 def _evaluated(
@@ -106,10 +106,10 @@ def overflows(
     largest: dict[str, tuple[float, str]] = {}
     for label, values in inputs:
         try:
-            kept = run_keeping(graph, weights, values, makers)
+            results = run_keeping(graph, weights, values, makers)
         except MeasurementError:
             continue
-        for tensor, result in kept.items():
+        for tensor, result in results.items():
             size = float(np.max(np.abs(result), initial=0.0))
             if size > LARGEST_HALF and size > largest.get(makers[tensor], (0.0, ""))[0]:
                 largest[makers[tensor]] = (size, label)
@@ -128,9 +128,7 @@ class Interpreted:
 
     def deviations(self) -> list[float]:
         """Return how far the two networks are apart, by input."""
-        return [
-            _apart(one, other) for one, other in zip(self.outputs_a, self.outputs_b, strict=True)
-        ]
+        return [_apart(a, b) for a, b in zip(self.outputs_a, self.outputs_b, strict=True)]
 
     def own_weights(self, findings: Iterable[Finding]) -> Undone:
         """Return what is left with findings undone, each network with its own weights."""
@@ -162,12 +160,14 @@ class Interpreted:
             outputs = [run(graph, values, x) for x in self._inputs]
         except _FAILURES:
             return Undone(None)
-        apart = [_apart(one, other) for one, other in zip(reference, outputs, strict=True)]
+        apart = [
+            _apart(expected, output) for expected, output in zip(reference, outputs, strict=True)
+        ]
         return Undone(max(apart))
 
 
-def _apart(one: Sequence[NDArray[Any]], other: Sequence[NDArray[Any]]) -> float:
+def _apart(a: Sequence[NDArray[Any]], b: Sequence[NDArray[Any]]) -> float:
     """The largest deviation of several outputs, relative to the spread of each."""
-    if len(one) != len(other):
+    if len(a) != len(b):
         return float("inf")
-    return max(deviation(x, y, spread(x)) for x, y in zip(one, other, strict=True))
+    return max(deviation(x, y, spread(x)) for x, y in zip(a, b, strict=True))

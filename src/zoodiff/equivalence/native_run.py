@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _HANDLE = "proof"
 _EXPANSION = 8
-"""Bytes of weights for each byte of a file: eight bits read as float64."""
+"""Most bytes of weights per byte of a file: eight bits read as float64."""
 
 
 def run_with(
@@ -61,10 +61,10 @@ def weights_of(
 def weights_and_outputs(
     engine: WorkerPool, entry: Entry, image: NDArray[Any], *, seed: int = 0, role: str = "run"
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
-    """As ``weights_of``, and what the network makes of one image, (1, channels, height, width)."""
-    found, outputs = _read(engine.worker(entry.worker, role, threads=2), entry, seed, image)
+    """As ``weights_of``, and the outputs for one image, (1, channels, height, width)."""
+    weights, outputs = _read(engine.worker(entry.worker, role, threads=2), entry, seed, image)
     assert outputs is not None
-    return found, outputs
+    return weights, outputs
 
 
 def _read(
@@ -90,7 +90,7 @@ def _read(
 
 
 def most_bytes(worker: WorkerClient, entry: Entry) -> int:
-    """How much memory an entry's weights may take here.
+    """The most bytes of memory that an entry's weights may take.
 
     A file may hold them compressed, or as bytes that are read as float32, but not a few bytes that
     become gigabytes; a zoo's own architecture says by itself how many weights it has.

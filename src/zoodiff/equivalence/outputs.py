@@ -31,16 +31,16 @@ _TRUSTED = 1e-3
 _COARSE = 0.3
 """The same for networks of half precision or integers."""
 _AMPLIFIED = 1e3
-"""The same for networks that amplify rounding, as a multiple of what they do to one unit."""
+"""The same for networks that amplify rounding, as a multiple of how far one unit moves them."""
 _CLEAR = 100.0
-"""A deviation of so many times what one unit in the last place causes is no rounding."""
+"""Deviations above this multiple of what one unit in the last place causes are not rounding."""
 NO_EFFECT = frozenset({"parametrisation", "training"})
 """Effects of findings that change no function."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Everything that is known of two networks."""
+    """Graphs, runs and weights of two networks, from which the answer is decided."""
 
     diff: Diff
     questions: Questions
@@ -116,7 +116,7 @@ def measure(case: Case) -> Outputs:
         if classes and first.size == second.size:
             best += int(np.argmax(first) != np.argmax(second))
     reference = a.outputs[0]
-    varied = max(deviation(reference, other, spread(reference)) for other in a.outputs)
+    varied = max(deviation(reference, output, spread(reference)) for output in a.outputs)
     deviations = pooled(measured, rounding)
     return Outputs(
         deviations,
@@ -131,7 +131,7 @@ def measure(case: Case) -> Outputs:
 
 
 def _moved_by_one_unit(run: Execution, k: int, scale: float) -> float:
-    """How far inputs that differ by one unit move a network; for some, what the others showed."""
+    """How far one unit in the last place moves the outputs of probe ``k``, measured or typical."""
     if k < len(run.moved):
         return finite(deviation(run.outputs[k], run.moved[k], scale))
     return float(
@@ -145,7 +145,7 @@ def _moved_by_one_unit(run: Execution, k: int, scale: float) -> float:
 
 
 def hold_against_double(case: Case, outputs: Outputs) -> None:
-    """Run both in double precision where that tells more, and hold the runtimes against it."""
+    """Run both in double precision where that adds evidence, and compare the runtimes with it."""
     if outputs.explained and not parting(case.diff) and _weights_equal(case):
         return
     if case.weights is None:
@@ -166,18 +166,18 @@ def hold_against_double(case: Case, outputs: Outputs) -> None:
 
 
 def _hold(case: Case, outputs: Outputs, chosen: Sequence[int], double: Interpreted) -> None:
-    """Take in what double precision shows, where it reads the networks as they run."""
+    """Add the deviations in double precision, where the interpreter agrees with the runtimes."""
     own: dict[int, float] = {}
     misread: dict[str, list[float]] = {}
     for place, k in enumerate(chosen):
         scale = spread(case.runs[0].outputs[k]) or spread(case.runs[1].outputs[k])
-        for side, run, given in zip(
+        for side, run, in_double in zip(
             (case.diff.a, case.diff.b),
             case.runs,
             (double.outputs_a[place], double.outputs_b[place]),
             strict=True,
         ):
-            apart = deviation(run.outputs[k], given[0], scale)
+            apart = deviation(run.outputs[k], in_double[0], scale)
             moved = _moved_by_one_unit(run, k, scale)
             limit = _COARSE if precision(side) != "float32" else max(_TRUSTED, _AMPLIFIED * moved)
             if not apart <= limit and np.isfinite(run.outputs[k]).all():
@@ -224,12 +224,12 @@ def near_rounding(outputs: Outputs) -> bool:
 
 
 def finite(value: float) -> float:
-    """Return a number, 0 for what is none."""
+    """Return ``value`` where it is finite, else 0."""
     return value if np.isfinite(value) else 0.0
 
 
 def differs_each_time(run: Execution) -> bool:
-    """Whether a network answers one input otherwise when it is asked again."""
+    """Whether a network gives other outputs when it runs the same input again."""
     first, again, moved = run.outputs[0], run.repeated, run.moved[0]
     scale = spread(first)
     limit = MARGIN * max(finite(deviation(first, moved, scale)), least_rounding(first, scale))

@@ -1,4 +1,4 @@
-"""Inputs on which two networks are run: made so that they show what differs.
+"""Generated inputs on which two networks are run, chosen to make differences visible.
 
 One distribution hides differences: a clip at 6 that no value reaches, an epsilon beside a variance
 of one, a square that overflows half precision. So inputs of several sizes are drawn, among them
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SMALL_INTEGERS = {"int8": (-128.0, 127.0), "uint8": (0.0, 255.0)}
-"""Types of which every value is tried; what larger integers mean is not known."""
+"""Ranges of types whose whole range is tried; the range of larger integers is not known."""
 _INTEGERS = frozenset({*_SMALL_INTEGERS, "int16", "int32", "int64", "uint16", "uint32", "uint64"})
 _LARGEST = 1 << 28
 """Elements of one generated input."""

@@ -2,8 +2,8 @@
 
 The outputs are compared relative to their size, and against a control: how far the same network is
 from itself between single and double precision. For every finding that changes the function there
-is a counterfactual, in which all findings but this one are undone; where outputs still differ, it
-matters.
+is a counterfactual in which all other findings are undone; the finding matters where the outputs
+still differ.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ outputs. Raises MeasurementError where it cannot."""
 _ROUNDING = 1e-5
 """Below this, relative, two outputs are equal whatever the control says."""
 _MARGIN = 10.0
-"""How many times the control a difference must be to count."""
+"""A difference counts above this multiple of the control."""
 
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """What happens when everything but one finding is undone."""
+    """The difference left when every finding except this one is undone."""
 
     code: str
     left: str
@@ -76,13 +76,17 @@ def prove(diff: Diff, native: tuple[Native, Native] | None = None, *, seed: int 
     return _Experiment(diff, native, seed).result()
 
 
-def relative(one: Any, other: Any) -> float:
+def relative(reference: Any, candidate: Any) -> float:
     """Largest difference of two outputs over the largest deviation of the first from its mean."""
-    one, other = (np.asarray(x, dtype=np.float64).reshape(-1) for x in (one, other))
-    if one.shape != other.shape or not (np.isfinite(one).all() and np.isfinite(other).all()):
+    reference, candidate = (
+        np.asarray(x, dtype=np.float64).reshape(-1) for x in (reference, candidate)
+    )
+    if reference.shape != candidate.shape or not (
+        np.isfinite(reference).all() and np.isfinite(candidate).all()
+    ):
         return float("inf")
-    size = float(np.max(np.abs(one - one.mean())))
-    return float(np.max(np.abs(one - other))) / max(size, 1e-300)
+    size = float(np.max(np.abs(reference - reference.mean())))
+    return float(np.max(np.abs(reference - candidate))) / max(size, 1e-300)
 
 
 def _obstacle(diff: Diff) -> str:
@@ -177,7 +181,7 @@ class _Experiment:
             return self._proof("same function", "", measured, plain, (), (), agreement, own)
         tried = [self._counterfactual(f, findings) for f in findings]
         matter = [f for f, c in zip(findings, tried, strict=True) if c.matters]
-        rest = self._difference(e for f in matter for e in f.differences)
+        left_over = self._difference(e for f in matter for e in f.differences)
         codes = tuple(dict.fromkeys(f.code for f in matter))
         verdict: Verdict = "different function"
         reason = ""
@@ -185,12 +189,14 @@ class _Experiment:
             verdict, reason = "not proved", "the difference is near what rounding does"
         elif measured is None and not matter:
             verdict, reason = "not proved", "the weights do not fit, and no finding says why"
-        elif rest is None or rest > self._tolerance:
+        elif left_over is None or left_over > self._tolerance:
             everything = self._difference(e for f in findings for e in f.differences)
             if everything is None or everything > self._tolerance:
                 reason = "the findings together do not explain all of it"
-            rest = everything
-        return self._proof(verdict, reason, measured, rest, codes, tuple(tried), agreement, own)
+            left_over = everything
+        return self._proof(
+            verdict, reason, measured, left_over, codes, tuple(tried), agreement, own
+        )
 
     def _counterfactual(self, finding: Finding, findings: Sequence[Finding]) -> Counterfactual:
         others = [e for f in findings if f is not finding for e in f.differences]
@@ -233,7 +239,7 @@ class _Experiment:
         verdict: Verdict,
         reason: str,
         difference: float | None,
-        rest: float | None,
+        left_over: float | None,
         codes: tuple[str, ...],
         tried: tuple[Counterfactual, ...],
         agreement: float | None,
@@ -252,7 +258,7 @@ class _Experiment:
             reason,
             difference,
             self.control,
-            rest,
+            left_over,
             codes,
             tried,
             own is not None,

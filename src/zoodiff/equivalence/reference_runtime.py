@@ -1,8 +1,8 @@
 """Two entries in one reference runtime, ONNX Runtime, each with its own weights.
 
-Each entry's canonical graph is lowered to an ONNX file, which is then one more entry of the
-same measurement. What only one of the two does inside the network is taken out of a second file.
-No framework's exporter takes part, so no exporter's habits are compared.
+Each entry's canonical graph is lowered to an ONNX file, which is measured as one more entry. A
+second file leaves out the parts that only one of the two networks has (preprocessing, softmax).
+No framework's exporter is used, so that exporters are not compared.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class ReferenceModel:
     full: Path | None = None
     """The whole network; None where there is none, and ``reason`` says why."""
     stripped: Path | None = None
-    """Without what is inside this one only; None where nothing is."""
+    """The network without the parts that only it has inside; None where it has none."""
     inside: tuple[str, ...] = ()
-    """What ``stripped`` lacks, in words."""
+    """The parts that ``stripped`` leaves out, in words."""
     reason: str = ""
     deviation: float | None = None
     """Largest difference to the outputs in its own framework, over their spread, on one image;
@@ -100,29 +100,31 @@ def reference_models(
     weights. What cannot be lowered, or comes out otherwise, has a reason instead of files; nothing
     is raised for it, and the others are not affected.
     """
-    zoos = {one.name: one for one in (*(entry.worker for entry in entries), ONNX.worker)}
+    zoos = {worker.name: worker for worker in (*(entry.worker for entry in entries), ONNX.worker)}
     _start(engine, zoos.values())
     read = [_read(engine, entry, seed) for entry in entries]
-    kinds = [{part.kind for part in one.parts} for one in read if isinstance(one, _Read)]
+    kinds = [
+        {part.kind for part in network.parts} for network in read if isinstance(network, _Read)
+    ]
     shared = set.intersection(*kinds) if kinds else set()
-    made: list[ReferenceModel] = []
-    for number, found in enumerate(read):
-        if isinstance(found, ReferenceModel):
-            made.append(replace(found, batch=batch))
+    models: list[ReferenceModel] = []
+    for number, network in enumerate(read):
+        if isinstance(network, ReferenceModel):
+            models.append(replace(network, batch=batch))
         else:
-            only = tuple(part for part in found.parts if part.kind not in shared)
-            made.append(_written(engine, found, only, folder, number, batch))
+            only = tuple(part for part in network.parts if part.kind not in shared)
+            models.append(_written(engine, network, only, folder, number, batch))
     for zoo in zoos.values():
         engine.release(zoo, _ROLE)
-    return tuple(made)
+    return tuple(models)
 
 
 def reference_pair(
     engine: WorkerPool, a: Entry, b: Entry, folder: Path, *, batch: int = 1, seed: int = 0
 ) -> tuple[ReferenceModel, ReferenceModel]:
     """Two entries; ``stripped`` lacks what is not inside the other. See ``reference_models``."""
-    one, other = reference_models(engine, (a, b), folder, batch=batch, seed=seed)
-    return one, other
+    first, second = reference_models(engine, (a, b), folder, batch=batch, seed=seed)
+    return first, second
 
 
 def as_entry(path: Path) -> Entry:
@@ -131,7 +133,7 @@ def as_entry(path: Path) -> Entry:
 
 
 def _start(engine: WorkerPool, zoos: Iterable[WorkerSpec]) -> None:
-    """Import frameworks side by side; whose import fails is told when it is used."""
+    """Import frameworks in parallel; an import that fails is reported when the worker is used."""
     waiting = []
     for zoo in zoos:
         with contextlib.suppress(ZoodiffError):
@@ -166,7 +168,7 @@ def _written(
 ) -> ReferenceModel:
     name = f"{read.entry.zoo.name}-{Path(read.entry.model.name).name}-{number}-{batch}"
     full, stripped = folder / f"{name}.onnx", folder / f"{name}-stripped.onnx"
-    found = ReferenceModel(str(read.entry.ref), batch)
+    model = ReferenceModel(str(read.entry.ref), batch)
     try:
         full.write_bytes(serialised(read.graph, read.weights, batch))
         deviation = _deviation(engine, read, full, batch)
@@ -182,9 +184,9 @@ def _written(
     except ZoodiffError as error:
         for path in (full, stripped):
             path.unlink(missing_ok=True)
-        return replace(found, reason=str(error))
+        return replace(model, reason=str(error))
     return replace(
-        found,
+        model,
         full=full,
         stripped=stripped if only else None,
         inside=tuple(map(str, only)),
@@ -213,12 +215,12 @@ def _images(shape: Sequence[int], inside: Sequence[Part]) -> NDArray[Any]:
 
 
 def _deviation(engine: WorkerPool, read: _Read, full: Path, batch: int) -> float | None:
-    """Of the lowered network from the entry, and from itself one image at a time."""
+    """Deviation of the lowered network from the entry, and from its own run one image at a time."""
     import numpy as np
 
     images = _batch(read, batch)
     outputs = _outputs(engine, full, images)
-    found = [_distance(outputs[:1], read.outputs)]
+    distances = [_distance(outputs[:1], read.outputs)]
     if batch > 1:
         single = full.with_name(f"{full.stem}-single.onnx")
         single.write_bytes(serialised(read.graph, read.weights))
@@ -232,13 +234,13 @@ def _deviation(engine: WorkerPool, read: _Read, full: Path, batch: int) -> float
                 f"{read.entry.ref} can be lowered for batch size 1 only: it moves the batch from "
                 "its first axis"
             )
-        found.append(apart)
-    known = [x for x in found if x is not None]
+        distances.append(apart)
+    known = [x for x in distances if x is not None]
     return float(np.max(known)) if known else None
 
 
 def _batch(read: _Read, batch: int) -> NDArray[Any]:
-    """(batch, channels, height, width): the image that was run natively, and it changed."""
+    """The image that was run natively and shifted copies, (batch, channels, height, width)."""
     import numpy as np
 
     return np.concatenate([np.roll(read.image, 7 * k, axis=-1) for k in range(batch)])

@@ -40,18 +40,18 @@ class RoundedLayer:
     steps: Weights
 
     def tolerance(self, p: Parameter) -> NDArray[Any]:
-        """How far each number of a weight may be from what it was before it was rounded."""
+        """How far each element of a weight may be from its value before rounding."""
         values = np.abs(self.weights[p.name].astype(np.float64))
-        found = _UNITS.get(p.dtype, 0.0) * values + _LEAST.get(p.dtype, 0.0)
+        tolerance = _UNITS.get(p.dtype, 0.0) * values + _LEAST.get(p.dtype, 0.0)
         if p.name in self.steps:
             steps = np.broadcast_to(self.steps[p.name].reshape(p.shape), p.shape).reshape(
                 values.shape
             )
-            found = found + _SLACK * 0.5 * steps * (1 + self._last(p))
-        return found
+            tolerance = tolerance + _SLACK * 0.5 * steps * (1 + self._last(p))
+        return tolerance
 
     def _last(self, p: Parameter) -> NDArray[Any]:
-        """Where a weight is the first or last integer that is used, and may be cut off."""
+        """Where a weight is the smallest or largest integer, at which larger values are cut off."""
         values = self.weights[p.name]
         ends: NDArray[Any] = np.logical_or(values == values.max(), values == values.min())
         return ends
@@ -59,16 +59,16 @@ class RoundedLayer:
 
 def canonical_steps(graph: Graph, stored: Mapping[str, Any]) -> Weights:
     """The steps of the weights of a canonical graph that are stored as integers, by name."""
-    found: Weights = {}
+    steps_by_name: Weights = {}
     for p in (p for node in graph.nodes for p in node.parameters):
         if p.steps and p.stored in stored:
             steps = step_sizes(p, np.shape(stored[p.stored]))
-            found[p.name] = steps.reshape(p.shape)
-    return found
+            steps_by_name[p.name] = steps.reshape(p.shape)
+    return steps_by_name
 
 
 def equal_up_to_rounding(a: RoundedLayer, b: RoundedLayer) -> Rounding | None:
-    """Return up to what two layers have equal weights; None where rounding does not explain it."""
+    """Return the rounding up to which two layers have equal weights; None where they differ."""
     owned = [own_parameters(side.layer) for side in (a, b)]
     integers = any(p.name in side.steps for side, ps in zip((a, b), owned, strict=True) for p in ps)
     halves = any(p.dtype in _UNITS for side in owned for p in side)
@@ -85,7 +85,7 @@ def equal_up_to_rounding(a: RoundedLayer, b: RoundedLayer) -> Rounding | None:
 
 
 _Pair = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]
-"""Values of both, and how far these may be apart."""
+"""Values of both sides, and how far they may be apart."""
 
 
 def _stored(a: RoundedLayer, p: Parameter, b: RoundedLayer, q: Parameter) -> _Pair:
@@ -95,41 +95,46 @@ def _stored(a: RoundedLayer, p: Parameter, b: RoundedLayer, q: Parameter) -> _Pa
 
 def _effective(a: RoundedLayer, b: RoundedLayer) -> list[_Pair] | None:
     """Scaled weights and shifts per channel; None for layers that are not affine."""
-    made = []
+    sides = []
     for side in (a, b):
-        layer, found = side.layer, parts(side.layer)
+        layer, layer_parts = side.layer, parts(side.layer)
         affine = layer.op in AFFINE or layer.affine
-        if not affine or found is None or found.weight is None or layer.op == "ConvTranspose":
+        if (
+            not affine
+            or layer_parts is None
+            or layer_parts.weight is None
+            or layer.op == "ConvTranspose"
+        ):
             return None
-        made.append(_affine(side, found))
-    (first, shift), (second, other) = made
-    if first[0].shape != second[0].shape or shift[0].shape != other[0].shape:
+        sides.append(_affine(side, layer_parts))
+    (first, shift), (second, other_shift) = sides
+    if first[0].shape != second[0].shape or shift[0].shape != other_shift[0].shape:
         return None
     return [
         (first[0], second[0], first[1] + second[1]),
-        (shift[0], other[0], shift[1] + other[1]),
+        (shift[0], other_shift[0], shift[1] + other_shift[1]),
     ]
 
 
-def _affine(side: RoundedLayer, found: AffineParts) -> tuple[Any, Any]:
+def _affine(side: RoundedLayer, layer_parts: AffineParts) -> tuple[Any, Any]:
     """Scaled weights (out, rest) and shifts (out,), each with how far off they may be."""
     weights = side.weights
-    weight = weights[found.weight.name].astype(np.float64)
+    weight = weights[layer_parts.weight.name].astype(np.float64)
     out = weight.shape[0]
-    scale, shift = (np.asarray(x) for x in folded(found, weights, out))
+    scale, shift = (np.asarray(x) for x in folded(layer_parts, weights, out))
     column = scale.reshape(-1, 1)
     scaled = weight.reshape(out, -1) * column
-    off = side.tolerance(found.weight).reshape(out, -1) * np.abs(column)
-    added = [p for p in (found.bias, found.shift, *found.shifts) if p is not None]
+    off = side.tolerance(layer_parts.weight).reshape(out, -1) * np.abs(column)
+    added = [p for p in (layer_parts.bias, layer_parts.shift, *layer_parts.shifts) if p is not None]
     moved = {p.name: weights[p.name] + side.tolerance(p) for p in added}
-    _, further = folded(found, {**weights, **moved}, out)
+    _, further = folded(layer_parts, {**weights, **moved}, out)
     spread = np.abs(np.asarray(further) - shift)
     unit = max((_UNITS.get(p.dtype, 0.0) for p in own_parameters(side.layer)), default=0.0)
-    if unit and found.norm:  # scales, means and variances are rounded too
+    if unit and layer_parts.norm:  # scales, means and variances are rounded too
         off = off + 2 * unit * np.abs(scaled)
         moved = {p.name: np.abs(weights[p.name]) for p in added}
-        moved[found.mean.name] = -np.abs(weights[found.mean.name])
-        spread = spread + 3 * unit * np.abs(folded(found, {**weights, **moved}, out)[1])
+        moved[layer_parts.mean.name] = -np.abs(weights[layer_parts.mean.name])
+        spread = spread + 3 * unit * np.abs(folded(layer_parts, {**weights, **moved}, out)[1])
     return (scaled, off), (shift, spread)
 
 

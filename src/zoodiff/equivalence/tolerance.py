@@ -2,9 +2,9 @@
 
 The deviation of two outputs is given relative to the spread of the first,
 :math:`d = \\max|y_a - y_b| / \\max|y_a - \\bar y_a|`, and is held against what rounding
-explains: how far each network is from itself in double precision, and how far inputs move it that
-differ by one unit in the last place. No constant decides, since a network may amplify rounding a
-thousandfold.
+explains: how far each network is from its own run in double precision, and how far inputs that
+differ by one unit in the last place move it. No constant decides, since a network may amplify
+rounding a thousandfold.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def deviation(a: Any, b: Any, scale: float) -> float:
         return float("inf")
     finite = np.isfinite(a) & np.isfinite(b)
     if not finite.all():
-        rest = ~finite
-        if not np.array_equal(a[rest], b[rest], equal_nan=True):
+        no_number = ~finite
+        if not np.array_equal(a[no_number], b[no_number], equal_nan=True):
             return float("inf")
         a, b = a[finite], b[finite]
     if not a.size:

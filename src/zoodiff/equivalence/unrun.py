@@ -26,14 +26,14 @@ _EFFECTS: dict[str, Relation] = {
 
 
 def from_graphs(diff: Diff, reason: str) -> Answer:
-    """Return what graphs alone say, for networks that were not run because of ``reason``.
+    """Return the answer from graphs alone, for networks that were not run because of ``reason``.
 
     Equal graphs do not make equal functions, since weights may differ; and a finding may change
     nothing. Inputs or outputs of other shapes do make other functions.
     """
     graph = graph_evidence(diff)
     evidence = Evidence(OutputsEvidence(False, reason), WeightsEvidence(False, reason), graph)
-    for what, code, shapes in (
+    for noun, code, shapes in (
         ("inputs", "ARC151", _inputs(diff)),
         ("outputs", "", _outputs(diff)),
     ):
@@ -41,7 +41,7 @@ def from_graphs(diff: Diff, reason: str) -> Answer:
             named = [f.code for f in diff.findings if f.code == code] or list(graph.of_effect)
             return Answer(
                 "different functions",
-                f"different functions: the {what} have the shapes {shapes[0]} and {shapes[1]}",
+                f"different functions: the {noun} have the shapes {shapes[0]} and {shapes[1]}",
                 evidence,
                 because=tuple(dict.fromkeys(named)),
                 up_to=graph.without_effect,
@@ -61,7 +61,7 @@ def from_graphs(diff: Diff, reason: str) -> Answer:
 
 
 def from_weights(diff: Diff, compared: WeightsDiff) -> Answer:
-    """Return what graphs and weights say, for networks that were not run.
+    """Return the answer from graphs and weights, for networks that were not run.
 
     Where both are equal, and every operator is known, so is the function.
     """
@@ -93,7 +93,7 @@ def from_weights(diff: Diff, compared: WeightsDiff) -> Answer:
 
 
 def from_proof(diff: Diff, proof: Proof, sides: Sequence[Entry], reason: str) -> Answer:
-    """Return what running both with equal, drawn weights says.
+    """Return the answer from running both with equal, drawn weights.
 
     ``reason`` says why they were not run with weights of their own; they have none where both are
     entries with random weights.

@@ -1,10 +1,10 @@
 """Whether two networks hold the same weights, whatever their format, names and layout.
 
 Weights are compared along the alignment of the two canonical graphs, in the canonical order of
-their axes: so a copy in another container, with other names, transposed, or with its batch norms
-folded is found to be one. Per channel a layer computes :math:`y = s (W x) + t`; two layers are
-equal after folding where :math:`s W` and :math:`t` are. Layers with equal arrays are identical,
-whatever the epsilon of their norm: that is an attribute, and a finding of its own.
+their axes. So a copy in another container, with other names, transposed, or with its batch norms
+folded is recognised. Per channel a layer computes :math:`y = s (W x) + t`; two layers are equal
+after folding where :math:`s W` and :math:`t` are. Layers with equal arrays are identical, whatever
+the epsilon of their norm: that is an attribute, and a finding of its own.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ class WeightsDiff:
 
     @property
     def sameness(self) -> Sameness:
-        """The least that holds for every layer."""
-        found = {layer.sameness for layer in self.layers}
-        return next((one for one in _ORDER if one in found), "identical")
+        """The weakest verdict of any layer."""
+        verdicts = {layer.sameness for layer in self.layers}
+        return next((verdict for verdict in _ORDER if verdict in verdicts), "identical")
 
     @property
     def different(self) -> tuple[LayerWeights, ...]:
         """Layers that differ, the largest difference first."""
-        found = [layer for layer in self.layers if layer.sameness == "differ"]
-        return tuple(sorted(found, key=lambda x: -(x.difference or np.inf)))
+        different = [layer for layer in self.layers if layer.sameness == "differ"]
+        return tuple(sorted(different, key=lambda x: -(x.difference or np.inf)))
 
 
 _ORDER: tuple[Sameness, ...] = (
@@ -99,43 +99,48 @@ def compare_aligned(
 
     ``steps`` are those of weights that are stored as integers, by name.
     """
-    found = []
+    layers = []
     for i, j in alignment.pairs:
-        one, other = alignment.a.layers[i], alignment.b.layers[j]
-        owned = own_parameters(one), own_parameters(other)
-        if all(owned) or (any(owned) and not (one.pixels and other.pixels)):
-            sameness, size = _compared(one, other, mine, theirs)
+        layer_a, layer_b = alignment.a.layers[i], alignment.b.layers[j]
+        owned = own_parameters(layer_a), own_parameters(layer_b)
+        if all(owned) or (any(owned) and not (layer_a.pixels and layer_b.pixels)):
+            sameness, size = _compared(layer_a, layer_b, mine, theirs)
             if sameness == "differ":
-                sides = RoundedLayer(one, mine, steps[0]), RoundedLayer(other, theirs, steps[1])
+                sides = (
+                    RoundedLayer(layer_a, mine, steps[0]),
+                    RoundedLayer(layer_b, theirs, steps[1]),
+                )
                 sameness = equal_up_to_rounding(*sides) or sameness
-            found.append(LayerWeights(one.name, other.name, sameness, size))
+            layers.append(LayerWeights(layer_a.name, layer_b.name, sameness, size))
     for index in alignment.only_a:
         if own_parameters(alignment.a.layers[index]):
-            found.append(LayerWeights(alignment.a.layers[index].name, "", "differ", None))
+            layers.append(LayerWeights(alignment.a.layers[index].name, "", "differ", None))
     for index in alignment.only_b:
         if own_parameters(alignment.b.layers[index]):
-            found.append(LayerWeights("", alignment.b.layers[index].name, "differ", None))
-    return WeightsDiff(tuple(found))
+            layers.append(LayerWeights("", alignment.b.layers[index].name, "differ", None))
+    return WeightsDiff(tuple(layers))
 
 
 def canonical(graph: Graph, stored: Mapping[str, Any]) -> Weights:
     """The weights of a canonical graph from those that a framework stores."""
-    found: Weights = {}
+    weights: Weights = {}
     for p in (p for node in graph.nodes for p in node.parameters):
         if p.stored not in stored:
             raise MeasurementError(f"{graph.source} gives no values for its weight {p.stored}")
         try:
-            found[p.name] = viewed(p, np.asarray(stored[p.stored])).reshape(p.shape)
+            weights[p.name] = viewed(p, np.asarray(stored[p.stored])).reshape(p.shape)
         except ValueError:
             raise MeasurementError(
                 f"the weight {p.name} of {graph.source} has another shape than its graph says, "
                 f"{p.shape}"
             ) from None
-    return found
+    return weights
 
 
-def _compared(one: Layer, other: Layer, a: Weights, b: Weights) -> tuple[Sameness, float | None]:
-    owned = own_parameters(one), own_parameters(other)
+def _compared(
+    layer_a: Layer, layer_b: Layer, a: Weights, b: Weights
+) -> tuple[Sameness, float | None]:
+    owned = own_parameters(layer_a), own_parameters(layer_b)
     roles = [[(p.role, p.size) for p in side] for side in owned]
     difference: float | None = None
     if roles[0] == roles[1]:
@@ -147,9 +152,9 @@ def _compared(one: Layer, other: Layer, a: Weights, b: Weights) -> tuple[Samenes
         difference = max(_relative(x, y) for x, y in pairs)
         if all(_rounded(x, y) for x, y in pairs):
             return "equal after rounding", difference
-        if difference <= _FOLDING and _epsilons(one) == _epsilons(other) == []:
+        if difference <= _FOLDING and _epsilons(layer_a) == _epsilons(layer_b) == []:
             return "equal after folding", difference  # by weights that hold what was folded
-    effective = [effective_weights(side, w) for side, w in ((one, a), (other, b))]
+    effective = [effective_weights(side, w) for side, w in ((layer_a, a), (layer_b, b))]
     if effective[0] is not None and effective[1] is not None:
         if [x.shape for x in effective[0]] != [x.shape for x in effective[1]]:
             return "differ", None
@@ -171,17 +176,17 @@ def effective_weights(layer: Layer, weights: Weights) -> list[Any] | None:
     """
     if not (layer.op in AFFINE or layer.affine):
         return None
-    found = parts(layer)
-    if found is None:
+    layer_parts = parts(layer)
+    if layer_parts is None:
         return None
-    if found.weight is None:
+    if layer_parts.weight is None:
         width = max(p.size for p in own_parameters(layer))
-        scale, shift = folded(found, weights, width)
+        scale, shift = folded(layer_parts, weights, width)
         return [np.asarray(scale), np.asarray(shift)]
-    weight = weights[found.weight.name].astype(np.float64)
+    weight = weights[layer_parts.weight.name].astype(np.float64)
     if layer.op == "ConvTranspose":
         return None
-    scale, shift = folded(found, weights, weight.shape[0])
+    scale, shift = folded(layer_parts, weights, weight.shape[0])
     scaled = weight.reshape(weight.shape[0], -1) * np.asarray(scale).reshape(-1, 1)
     return [scaled, np.asarray(shift)]
 

@@ -1,9 +1,9 @@
 """Weights of one network into the other, along the alignment.
 
 Per channel, a layer computes :math:`y = s \\cdot (W x) + t`. Where both have a batch norm, its
-statistics go over as they are, so that a difference of epsilon stays a difference; a bias before
-the norm goes over into the mean. Where only one has a norm, it is folded:
-:math:`W' = s W,\\; b' = t`. What the other network cannot hold is brought to what both can.
+statistics are copied as they are, so that a difference of epsilon stays a difference; a bias before
+the norm is added to the mean. Where only one has a norm, it is folded:
+:math:`W' = s W,\\; b' = t`. Parameters that the other network lacks are set to 1 or 0 in both.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def _layer(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
     if [p.size for p in mine] != [p.size for p in theirs]:
         result.unfit.append((a.index, b.index))
         return
-    for one, other in zip(mine, theirs, strict=True):
-        if one.name in weights:
-            result.weights[other.name] = weights[one.name].reshape(other.shape)
+    for source, target in zip(mine, theirs, strict=True):
+        if source.name in weights:
+            result.weights[target.name] = weights[source.name].reshape(target.shape)
 
 
 AFFINE = frozenset({"Conv", "ConvTranspose", "Gemm"})
@@ -85,80 +85,80 @@ class AffineParts:
 
 def parts(layer: Layer) -> AffineParts | None:
     """The parameters of an affine layer by what they are; None where it has two norms."""
-    found = AffineParts()
+    layer_parts = AffineParts()
     for node in (layer.node, *layer.chain):
         if node.op == "BatchNormalization":
-            if found.norm:
+            if layer_parts.norm:
                 return None
-            found.epsilon = float(node.attributes["epsilon"])  # type: ignore[arg-type]
+            layer_parts.epsilon = float(node.attributes["epsilon"])  # type: ignore[arg-type]
         for p in node.parameters:
             if p.role in {"weight", "bias", "scale", "shift", "mean", "variance"}:
-                setattr(found, p.role, p)
+                setattr(layer_parts, p.role, p)
             elif node.op == "Mul":
-                found.scales.append(p)
+                layer_parts.scales.append(p)
             else:
-                found.shifts.append(p)
-    return found
+                layer_parts.shifts.append(p)
+    return layer_parts
 
 
 def _affine(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
-    one, other = parts(a), parts(b)
+    source, target = parts(a), parts(b)
     vectors = [p for p in own_parameters(a) + own_parameters(b) if p.role != "weight"]
     unlike = len({p.size for p in vectors}) > 1
-    if one is None or other is None or unlike or not _fits(one.weight, other.weight):
+    if source is None or target is None or unlike or not _fits(source.weight, target.weight):
         result.unfit.append((a.index, b.index))
-    elif one.norm and other.norm:
-        _both_normed(one, other, weights, result.weights)
+    elif source.norm and target.norm:
+        _both_normed(source, target, weights, result.weights)
     else:
-        width = vectors[0].size if vectors else one.weight.shape[0]
-        _one_normed(one, other, weights, result.weights, width)
+        width = vectors[0].size if vectors else source.weight.shape[0]
+        _one_normed(source, target, weights, result.weights, width)
 
 
 def _one_normed(
-    one: AffineParts, other: AffineParts, weights: Weights, made: Weights, width: int
+    source: AffineParts, target: AffineParts, weights: Weights, moved: Weights, width: int
 ) -> None:
     """The second network's layer, of which at most one side has a norm."""
-    factor, offset = folded(one, weights, width)
-    rest = list(other.shifts)
-    if other.norm:
-        factor, offset = _into_norm(other, made, factor, offset)
-    if other.bias is not None:
-        made[other.bias.name] = np.zeros(width) if other.norm else offset
-    elif rest and not other.norm:
-        made[rest.pop(0).name] = offset
-    for p in other.scales:
-        made[p.name] = np.ones(p.shape)
-    for p in rest:
-        made[p.name] = np.zeros(p.shape)
-    if one.weight is not None:
-        w = weights[one.weight.name]
+    factor, offset = folded(source, weights, width)
+    shifts = list(target.shifts)
+    if target.norm:
+        factor, offset = _into_norm(target, moved, factor, offset)
+    if target.bias is not None:
+        moved[target.bias.name] = np.zeros(width) if target.norm else offset
+    elif shifts and not target.norm:
+        moved[shifts.pop(0).name] = offset
+    for p in target.scales:
+        moved[p.name] = np.ones(p.shape)
+    for p in shifts:
+        moved[p.name] = np.zeros(p.shape)
+    if source.weight is not None:
+        w = weights[source.weight.name]
         scaled = w * np.asarray(factor).reshape(-1, *[1] * (w.ndim - 1))
-        made[other.weight.name] = scaled.reshape(other.weight.shape)
+        moved[target.weight.name] = scaled.reshape(target.weight.shape)
 
 
-def _into_norm(other: AffineParts, made: Weights, factor: Any, offset: Any) -> tuple[Any, Any]:
-    """Any statistics will do, since the weights make up for them; what is left for these."""
-    width = other.mean.size
+def _into_norm(target: AffineParts, moved: Weights, factor: Any, offset: Any) -> tuple[Any, Any]:
+    """Set arbitrary statistics; return the factor and offset that make up for them."""
+    width = target.mean.size
     mean, variance = np.full(width, 0.25), np.full(width, 0.5)
-    deviation = np.sqrt(variance + other.epsilon)
-    made[other.mean.name], made[other.variance.name] = mean, variance
+    deviation = np.sqrt(variance + target.epsilon)
+    moved[target.mean.name], moved[target.variance.name] = mean, variance
     scale = np.ones(width)
-    if other.scale is not None:
-        made[other.scale.name] = scale = deviation
-    if other.shift is not None:
-        made[other.shift.name] = offset + mean * scale / deviation
+    if target.scale is not None:
+        moved[target.scale.name] = scale = deviation
+    if target.shift is not None:
+        moved[target.shift.name] = offset + mean * scale / deviation
     return factor * deviation / scale, offset
 
 
-def _fits(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is None and other is None
-    squeezed = [tuple(n for n in p.shape if n != 1) for p in (one, other)]
+def _fits(source: Any, target: Any) -> bool:
+    if source is None or target is None:
+        return source is None and target is None
+    squeezed = [tuple(n for n in p.shape if n != 1) for p in (source, target)]
     return squeezed[0] == squeezed[1]
 
 
 def folded(part: AffineParts, weights: Weights, width: int) -> tuple[Any, Any]:
-    """Scale and shift a channel, (out,) each, of everything behind the weights."""
+    """Scale and shift per channel, (out,) each, of everything behind the weights."""
     factor, offset = np.ones(width), np.zeros(width)
     if part.bias is not None:
         offset = weights[part.bias.name]
@@ -177,43 +177,45 @@ def folded(part: AffineParts, weights: Weights, width: int) -> tuple[Any, Any]:
     return factor, offset
 
 
-def _both_normed(one: AffineParts, other: AffineParts, weights: Weights, made: Weights) -> None:
-    size = one.mean.size
+def _both_normed(
+    source: AffineParts, target: AffineParts, weights: Weights, moved: Weights
+) -> None:
+    size = source.mean.size
     ones, zeros = np.ones(size), np.zeros(size)
-    bias = weights[one.bias.name] if one.bias is not None else zeros
-    mean = weights[one.mean.name] - bias
-    if other.bias is not None:
+    bias = weights[source.bias.name] if source.bias is not None else zeros
+    mean = weights[source.mean.name] - bias
+    if target.bias is not None:
         # A bias of its own, so that the proof shows that the norm takes it away again.
         own = np.linspace(-0.5, 0.5, size)
-        made[other.bias.name] = own
+        moved[target.bias.name] = own
         mean = mean + own
-    made[other.mean.name] = mean
-    made[other.variance.name] = weights[one.variance.name]
-    after = [*one.scales], [*one.shifts]
-    scale = weights[one.scale.name] if one.scale is not None else ones
-    shift = weights[one.shift.name] if one.shift is not None else zeros
+    moved[target.mean.name] = mean
+    moved[target.variance.name] = weights[source.variance.name]
+    after = [*source.scales], [*source.shifts]
+    scale = weights[source.scale.name] if source.scale is not None else ones
+    shift = weights[source.shift.name] if source.shift is not None else zeros
     for p in after[0]:
         scale, shift = (x * weights[p.name].reshape(-1) for x in (scale, shift))
     for p in after[1]:
         shift = shift + weights[p.name].reshape(-1)
-    holds_scale = other.scale is not None or bool(other.scales)
-    holds_shift = other.shift is not None or bool(other.shifts)
+    holds_scale = target.scale is not None or bool(target.scales)
+    holds_shift = target.shift is not None or bool(target.shifts)
     if not holds_scale:
-        _set_scale(one, weights, ones)
+        _set_scale(source, weights, ones)
         scale = ones
     if not holds_shift:
-        _set_shift(one, weights, zeros)
+        _set_shift(source, weights, zeros)
         shift = zeros
-    if other.scale is not None:
-        made[other.scale.name] = scale
-    if other.shift is not None:
-        made[other.shift.name] = shift
-    for k, p in enumerate(other.scales):
-        made[p.name] = (scale if other.scale is None and k == 0 else ones).reshape(p.shape)
-    for k, p in enumerate(other.shifts):
-        made[p.name] = (shift if other.shift is None and k == 0 else zeros).reshape(p.shape)
-    if one.weight is not None:
-        made[other.weight.name] = weights[one.weight.name].reshape(other.weight.shape)
+    if target.scale is not None:
+        moved[target.scale.name] = scale
+    if target.shift is not None:
+        moved[target.shift.name] = shift
+    for k, p in enumerate(target.scales):
+        moved[p.name] = (scale if target.scale is None and k == 0 else ones).reshape(p.shape)
+    for k, p in enumerate(target.shifts):
+        moved[p.name] = (shift if target.shift is None and k == 0 else zeros).reshape(p.shape)
+    if source.weight is not None:
+        moved[target.weight.name] = weights[source.weight.name].reshape(target.weight.shape)
 
 
 def _set_scale(part: AffineParts, weights: Weights, ones: Any) -> None:

@@ -1,4 +1,4 @@
-"""How the weights of two aligned networks are related where they are not equal, and by what name.
+"""Name how the weights of two aligned networks are related where they are not equal.
 
 Symmetries (channels, heads, factors moved between layers), layouts, rounding and faults; every
 relation is verified element by element. Imports ``equivalence`` and the graph; whether the function

@@ -31,21 +31,21 @@ _HALF: Closeness = "rounded to half precision"
 
 @dataclass(frozen=True)
 class Passed:
-    """What becomes of factors in a layer."""
+    """What a layer does to the factors that reach it."""
 
     factors: Floats | None = None
     own: Floats | None = None
-    """Those that the layer adds."""
+    """Factors that the layer adds."""
     vacuous: bool = False
-    """Whether any numbers would be related like this, as scales without shifts are."""
+    """Whether any two sets of numbers are related in this way, as scales without shifts are."""
     ends: bool = False
-    """Whether the layer does not undo those that reach it, and does not hand them on."""
+    """Whether the layer neither undoes the factors that reach it nor passes them on."""
 
 
 def related(
     a: Layer, b: Layer, weights: tuple[Weights, Weights], columns: Columns | None
 ) -> tuple[Match | None, Passed] | None:
-    """How two layers with numbers per channel are related; None where they are none."""
+    """How two layers with numbers per channel are related; None for other layers."""
     mine, theirs = vectors_of(a, weights[0]), vectors_of(b, weights[1])
     if mine is None or theirs is None:
         return None
@@ -60,25 +60,27 @@ def related(
         and columns.order.size == size
         and len(mine) == len(theirs)
     ):
-        one, two = (np.stack([v for _, v in side], axis=1) for side in (mine, theirs))
-        columns = replace(columns, order=untied(columns.order, columns.ties, one, two), ties=())
+        columns_a, columns_b = (np.stack([v for _, v in side], axis=1) for side in (mine, theirs))
+        columns = replace(
+            columns, order=untied(columns.order, columns.ties, columns_a, columns_b), ties=()
+        )
     if columns is not None and columns.order.size == size:
         views = [columns] if columns.trivial else [columns, plain]
     alike = [role for role, _ in mine] == [role for role, _ in theirs]
     if alike:
         for view in views:
-            found = _verified(mine, theirs, view.order)
-            if found:
-                return Match(view.order, view, found, view.order), _passing(a, columns, view)
+            near = _verified(mine, theirs, view.order)
+            if near:
+                return Match(view.order, view, near, view.order), _passing(a, columns, view)
     scaled = _scaled(a, b, weights, views[0])
     if scaled is not None:
         return scaled
     if alike:
-        one, two = (np.stack([v for _, v in side], axis=1) for side in (mine, theirs))
-        order = same_columns(one, two)
-        found = _verified(mine, theirs, order) if order is not None else None
-        if found and order is not None:
-            return Match(plain.order, plain, found, plain.order, free=order), Passed(
+        columns_a, columns_b = (np.stack([v for _, v in side], axis=1) for side in (mine, theirs))
+        order = same_columns(columns_a, columns_b)
+        near = _verified(mine, theirs, order) if order is not None else None
+        if near and order is not None:
+            return Match(plain.order, plain, near, plain.order, free=order), Passed(
                 ends=_reached(columns)
             )
     return None, Passed(ends=_reached(columns))
@@ -89,7 +91,7 @@ def _reached(columns: Columns | None) -> bool:
 
 
 def _passing(layer: Layer, columns: Columns | None, view: Columns) -> Passed:
-    """Equal numbers under factors: a norm takes even factors away, all else hands nothing on."""
+    """Factors behind layers with equal numbers: a norm removes even factors, other layers none."""
     factors = columns.factors if columns is not None else None
     if factors is None:
         return Passed()
@@ -112,12 +114,12 @@ def _verified(
 def _scaled(
     a: Layer, b: Layer, weights: tuple[Weights, Weights], view: Columns
 ) -> tuple[Match | None, Passed] | None:
-    """Factors that a layer takes away, hands on or adds; folded spellings of one affine step."""
+    """Factors that a layer removes, passes on or adds; two ways to write one affine step."""
     sides = [_scale_and_shift(layer, w) for layer, w in zip((a, b), weights, strict=True)]
-    one, two = sides
-    if one is None or two is None:
+    affine_a, affine_b = sides
+    if affine_a is None or affine_b is None:
         return None
-    (s, t), (u, v) = one, two
+    (s, t), (u, v) = affine_a, affine_b
     s, t = s[view.order], t[view.order]
     before = np.ones(s.size)
     if view.factors is not None and a.op not in NORMS:
@@ -132,8 +134,11 @@ def _scaled(
     size = max(float(np.abs(t).max()), float(np.abs(v).max()), 1e-300)
     near: Closeness = "equal"
     if not bool((np.abs(v - f * t) <= COMPUTED * size).all()):
-        held = tuple(np.concatenate(both) for both in ((s, t), (u, v)))
-        if closeness((f * t)[None], v[None], (held[0], held[1]), scaled=True) != _HALF:
+        stored_values = tuple(np.concatenate(both) for both in ((s, t), (u, v)))
+        if (
+            closeness((f * t)[None], v[None], (stored_values[0], stored_values[1]), scaled=True)
+            != _HALF
+        ):
             return None
         near = _HALF
     even = np.allclose(f, 1.0, rtol=_NEAR_ONE)
@@ -146,27 +151,29 @@ def _scaled(
 def _scale_and_shift(layer: Layer, weights: Weights) -> tuple[Floats, Floats] | None:
     """Factor and offset per channel, behind the normalisation of a norm."""
     if layer.op not in NORMS:
-        found = effective_weights(layer, weights)
-        if found is None or len(found) != 2 or found[0].ndim != 1:
+        effective = effective_weights(layer, weights)
+        if effective is None or len(effective) != 2 or effective[0].ndim != 1:
             return None
-        scale, shift = (np.asarray(x, dtype=np.float64) for x in found)
+        scale, shift = (np.asarray(x, dtype=np.float64) for x in effective)
         return scale, shift
-    held = {p.role: weights[p.name].reshape(-1).astype(np.float64) for p in own_parameters(layer)}
-    size = next(iter(held.values())).size
-    if set(held) - {"scale", "shift"}:
+    vectors = {
+        p.role: weights[p.name].reshape(-1).astype(np.float64) for p in own_parameters(layer)
+    }
+    size = next(iter(vectors.values())).size
+    if set(vectors) - {"scale", "shift"}:
         return None
-    return held.get("scale", np.ones(size)), held.get("shift", np.zeros(size))
+    return vectors.get("scale", np.ones(size)), vectors.get("shift", np.zeros(size))
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What two nodes with tables read."""
+    """The tensors that two nodes with tables read."""
 
     a: Sequence[Marked]
     b: Sequence[Marked]
 
     def order(self, axis: int, rank: int, size: int) -> Permutation | None:
-        """The order along one axis of what is read; None where it is as it stands or unknown."""
+        """The order of what is read along one axis; None where it is not known."""
         for x, y in zip(self.a, self.b, strict=False):
             mine, theirs = (self._group(side, axis, rank) for side in (x, y))
             order = order_of(mine, theirs)
@@ -182,9 +189,9 @@ class Tables:
 def table(
     a: Layer, b: Layer, weights: tuple[Weights, Weights], tables: Tables
 ) -> tuple[Match | None, bool]:
-    """How the parameters of two other nodes are related: moved with what they meet, or equal.
+    """How the parameters of two other nodes are related: permuted like their operand, or equal.
 
-    The second is whether they stay where what they meet moves.
+    The second value is whether they are not permuted though their operand is.
     """
     mine, theirs = own_parameters(a), own_parameters(b)
     if [p.size for p in mine] != [p.size for p in theirs]:
@@ -224,7 +231,7 @@ def _moved(x: Floats, y: Floats) -> Match | None:
 
 
 def _ordered(x: Floats, tables: Tables) -> tuple[Floats, Permutation | None]:
-    """A table with its axes in the order of what it meets."""
+    """A table with its axes in the order of the tensor that it is combined with."""
     moved = None
     for axis, size in enumerate(x.shape):
         if size > 1:

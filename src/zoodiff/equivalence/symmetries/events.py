@@ -1,4 +1,4 @@
-"""What a walk through two networks finds: rows that move or are scaled, and who undoes that."""
+"""Transformations that a walk through two networks finds, and the layers that undo them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Event:
     across: bool = False
     """Whether rows leave their groups, which nothing can undo."""
     vacuous: bool = False
-    """Whether it says something only where it is undone."""
+    """Whether it is evidence only where another layer undoes it."""
     fused: bool = False
-    """Whether layers are cut apart in one network and one in the other, or the parts are mixed."""
+    """Whether one network fuses layers that are separate in the other, or mixes their rows."""
     stored_alike: bool = False
     """Whether the rows stand in the same order in both files, so that only reading differs."""
     layouts: tuple[str, str] = ("", "")
@@ -59,21 +59,21 @@ class Local:
     match: Match | None
     columns: Columns | None = None
     events: frozenset[int] = frozenset()
-    """Those that reach the layer."""
+    """Numbers of the events that reach the layer."""
     own: int = -1
     """Number of the transformation that the layer adds; -1 for none."""
 
 
 @dataclass
 class Events:
-    """All of them, joined where additions need them to be equal."""
+    """All events; those that meet in an addition are joined, since they must be equal."""
 
-    found: list[Event] = field(default_factory=list)
+    entries: list[Event] = field(default_factory=list)
     _parent: list[int] = field(default_factory=list)
 
     def add(self, event: Event) -> int:
         """Number of a new event."""
-        self.found.append(event)
+        self.entries.append(event)
         self._parent.append(len(self._parent))
         return len(self._parent) - 1
 
@@ -85,24 +85,24 @@ class Events:
         return number
 
     def join(self, numbers: frozenset[int]) -> None:
-        """Let some events be one from now on."""
+        """Join some events into one."""
         roots = sorted({self.root(number) for number in numbers})
         for number in roots[1:]:
             self._parent[number] = roots[0]
 
     def idle(self, number: int) -> bool:
-        """Whether a transformation says nothing: vacuous, and undone by nobody."""
-        if number < 0 or not self.found[number].vacuous:
+        """Whether a transformation is no evidence: vacuous, and undone by no layer."""
+        if number < 0 or not self.entries[number].vacuous:
             return False
         root = self.root(number)
-        stream = [e for k, e in enumerate(self.found) if self.root(k) == root]
+        stream = [e for k, e in enumerate(self.entries) if self.root(k) == root]
         lost = any(e.broken or e.unscaled or e.output for e in stream)
-        return lost or not self.found[number].undone
+        return lost or not self.entries[number].undone
 
     def together(self) -> list[list[Event]]:
-        """The events by what is joined, in order."""
+        """Lists of joined events, in order."""
         streams: dict[int, list[Event]] = {}
-        for number, event in enumerate(self.found):
+        for number, event in enumerate(self.entries):
             if self.idle(number):
                 continue
             streams.setdefault(self.root(number), []).append(event)

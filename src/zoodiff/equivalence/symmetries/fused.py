@@ -31,7 +31,7 @@ _STEPS = 12
 
 
 class Walking(Protocol):
-    """What a walk offers to layers that are matched together."""
+    """The part of a walk that layers matched together need."""
 
     events: Events
     locals: list[Local]
@@ -63,7 +63,7 @@ class Rows:
 
 
 class Bundles:
-    """Layers of both networks by what they read."""
+    """Layers of both networks grouped by the tensor that they read."""
 
     def __init__(self, alignment: Alignment, a: dict[int, Matrix], b: dict[int, Matrix]) -> None:
         self._alignment = alignment
@@ -96,10 +96,10 @@ class Bundles:
         columns = walk.columns(left[0], right[0])
         if self._apart(left, right, columns):
             return {}
-        one, two = stacked([a[i] for i in left]), stacked([b[j] for j in right])
-        if one is None or two is None:
+        stacked_a, stacked_b = stacked([a[i] for i in left]), stacked([b[j] for j in right])
+        if stacked_a is None or stacked_b is None:
             return {}
-        match = Pair(one, two, columns).match(plain=True)
+        match = Pair(stacked_a, stacked_b, columns).match(plain=True)
         if match is None:
             return {}
         names = self._names(left, right)
@@ -137,14 +137,14 @@ class Bundles:
             for graph, side in ((self._alignment.a, left), (self._alignment.b, right))
         ]
         longest = max(map(len, names))
-        one, two = ([*x, *[x[-1]] * (longest - len(x))] for x in names)
-        return list(zip(one, two, strict=True))
+        names_a, names_b = ([*x, *[x[-1]] * (longest - len(x))] for x in names)
+        return list(zip(names_a, names_b, strict=True))
 
     def describe(self, events: Events, a: Labelled, b: Labelled) -> None:
-        """Say how each network arranges the rows of fused weights."""
+        """Set how each network arranges the rows of fused weights."""
         for number, left, right in self._fused:
             layouts = (layout(a, left), layout(b, right))
-            event = events.found[number]
+            event = events.entries[number]
             event.layouts = layouts
             size = event.rows.size
             mine, theirs = stored_rows(a, left, size), stored_rows(b, right, size)
@@ -153,7 +153,7 @@ class Bundles:
             {layer.name: layer.index for layer in side.graph.layers if layer.op == "Gemm"}
             for side in (a, b)
         ]
-        for event in events.found:
+        for event in events.entries:
             if event.fused or not event.heads or len(event.layers) != 1:
                 continue
             i, j = (by_name[k].get(event.layers[0][k]) for k in (0, 1))
@@ -164,14 +164,14 @@ class Bundles:
 
 
 def _bundles(matrices: dict[int, Matrix]) -> dict[int, list[int]]:
-    found: dict[object, list[int]] = {}
+    bundles: dict[object, list[int]] = {}
     for index, matrix in matrices.items():
         node = matrix.layer.node
         settings = tuple(str(node.attributes.get(key)) for key in ("strides", "pads", "dilations"))
         alone = index if matrix.group > 1 else -1
         key = (node.op, node.inputs, matrix.kernel, matrix.shape[1], settings, alone)
-        found.setdefault(key, []).append(index)
-    return {index: bundle for bundle in found.values() for index in bundle}
+        bundles.setdefault(key, []).append(index)
+    return {index: bundle for bundle in bundles.values() for index in bundle}
 
 
 def stacked(matrices: Sequence[Matrix]) -> Matrix | None:
@@ -244,7 +244,7 @@ def stored_rows(side: Labelled, layers: Sequence[int], size: int) -> NDArray[np.
 
 
 def _ends(graph: LayerGraph, tensor: str) -> list[str]:
-    """What becomes of a tensor when its elements have been moved."""
+    """The tensors that a tensor becomes behind operators that only move elements."""
     readers: dict[str, list[Node]] = {}
     for node in graph.graph.nodes:
         for name in node.inputs:

@@ -1,10 +1,10 @@
 """Which element of a tensor comes from which channel, by labels that operators carry along.
 
-Every channel that a layer with weights makes has a label of its own; so has every place of an
-input. What moves elements moves their labels, what joins two elements joins their labels whatever
-their order, and what is not understood makes labels from everything that it reads. Elements of two
-networks with equal labels are made of the same channels, so the labels that a layer reads tell in
-which order its columns must stand.
+Every channel that a layer with weights writes has a label of its own; so has every place of an
+input. An operator that moves elements moves their labels. One that adds or multiplies two elements
+joins their labels, in any order. An unknown operator makes labels from everything that it reads.
+Elements of two networks with equal labels come from the same channels, so the labels that a layer
+reads say in which order its columns must stand.
 
 A tensor's labels are kept for groups of axes: the label of an element is made of those of its
 groups. ``factors`` say how much larger the elements of the second network are.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 LARGEST = 1 << 22
-"""Labels of more elements than this are not kept apart."""
+"""Tensors with more elements than this get no labels per element."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Marked:
 
     def along(self, axis: int) -> Group | None:
         """The group of this axis alone; None where it is bound to others."""
-        found = self.group(axis)
-        return found if found is not None and found.axes == (axis,) else None
+        group = self.group(axis)
+        return group if group is not None and group.axes == (axis,) else None
 
 
 def mixed(x: Any) -> Labels:
@@ -75,7 +75,7 @@ def joined(*labels: Labels) -> Labels:
 
 
 def tagged(labels: Labels, tag: int) -> Labels:
-    """Labels of another kind than those that they are made of."""
+    """Labels derived from others and a tag, unlike both."""
     with np.errstate(over="ignore"):
         return mixed(labels + mixed(np.uint64(tag)))
 
@@ -87,7 +87,7 @@ def summed(labels: Labels, axes: Sequence[int]) -> Labels:
 
 
 def digest(marked: Iterable[Marked]) -> int:
-    """A number that says everything about some tensors' labels, order included."""
+    """A hash of some tensors' labels, which depends on their order."""
     total = mixed(np.uint64(1))
     with np.errstate(over="ignore"):
         for tensor in marked:
@@ -206,17 +206,17 @@ def _separated(g: Group) -> list[Group]:
         steps = rows - rows[:, :1]
     if not bool((steps == steps[:1]).all()):
         return [g]
-    rest = Group(g.axes[:-1], summed(g.labels, [len(g.axes) - 1]))
+    outer = Group(g.axes[:-1], summed(g.labels, [len(g.axes) - 1]))
     with np.errstate(over="ignore"):
         own = mixed(rows.sum(axis=0, dtype=np.uint64))
-    return [rest, Group(g.axes[-1:], own)]
+    return [outer, Group(g.axes[-1:], own)]
 
 
 def _blocks(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
     """The smallest stretches of axes, longer than 1, that hold the same elements."""
     left = [axis for axis, n in enumerate(old) if n != 1]
     right = [axis for axis, n in enumerate(new) if n != 1]
-    found = []
+    blocks = []
     while left or right:
         before, behind = [left.pop(0)], [right.pop(0)]
         sizes = [old[before[0]], new[behind[0]]]
@@ -227,8 +227,8 @@ def _blocks(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], lis
             else:
                 behind.append(right.pop(0))
                 sizes[1] *= new[behind[-1]]
-        found.append((before, behind))
-    return found
+        blocks.append((before, behind))
+    return blocks
 
 
 def take(x: Marked, axis: int, chosen: Any, shape: Sequence[int]) -> Marked:
@@ -253,16 +253,16 @@ def take(x: Marked, axis: int, chosen: Any, shape: Sequence[int]) -> Marked:
 def _settled(x: Marked) -> Marked:
     """Groups without axes, of one chosen element, are joined to another one."""
     loose = [g for g in x.groups if not g.axes]
-    rest = [g for g in x.groups if g.axes]
-    if not loose or not rest:
-        return replace(x, groups=tuple(rest))
-    first = rest[0]
+    bound = [g for g in x.groups if g.axes]
+    if not loose or not bound:
+        return replace(x, groups=tuple(bound))
+    first = bound[0]
     labels = joined(first.labels, *(g.labels for g in loose))
     factors = first.factors
     for g in loose:
         if g.factors is not None:
             factors = (np.ones(labels.shape) if factors is None else factors) * g.factors
-    return replace(x, groups=(Group(first.axes, labels, factors), *rest[1:]))
+    return replace(x, groups=(Group(first.axes, labels, factors), *bound[1:]))
 
 
 def order_of(mine: Group | None, theirs: Group | None) -> NDArray[np.int64] | None:

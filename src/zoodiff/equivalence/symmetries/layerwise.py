@@ -1,4 +1,4 @@
-"""Relations of single layers: rounding, folding, kernels, columns, and what is left."""
+"""Relations of single layers: rounding, folding, kernels, columns, and unexplained changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from zoodiff.graph.layers import Layer
 from zoodiff.text import ending
 
 _CERTAIN = ("rows zeroed", "elements changed", "weights zeroed", "rows changed", "changed")
-"""Kinds of what is left, the most telling first."""
+"""Kinds of unexplained changes, the most specific first."""
 
 
 @dataclass
@@ -31,48 +31,48 @@ class Grouped:
     layers: dict[tuple[str, str, bool | None], list[Names]] = field(default_factory=dict)
 
     def add(self, kind: str, words: str, layer: Names, undone: bool | None = None) -> None:
-        """Note a relation; ``words`` have no name of a layer, or {} in its place."""
+        """Add a relation; ``words`` may have {} where the layer's name goes."""
         self.layers.setdefault((kind, words, undone), []).append(layer)
 
     def relations(self) -> list[WeightRelation]:
         """One relation for all layers of which the same is said."""
-        found = []
+        relations = []
         for (kind, words, undone), names in self.layers.items():
             layers = tuple(dict.fromkeys(names))
             where = listed(layers)
             if len(layers) > 1:
                 where = f"{counted(len(layers))} ({where})"
-            said = words.replace("{}", where) if "{}" in words else f"{where}: {words}"
-            found.append(WeightRelation(kind, layers, said, undone))
-        return found
+            sentence = words.replace("{}", where) if "{}" in words else f"{where}: {words}"
+            relations.append(WeightRelation(kind, layers, sentence, undone))
+        return relations
 
 
 def of_layers(walk: Walk, compared: WeightsDiff) -> list[WeightRelation]:
     """The relations of single layers."""
-    found = Grouped()
+    grouped = Grouped()
     for local in walk.locals:
         if local.match is None or walk.events.idle(local.own):
-            _left(walk, local, found)
+            _add_difference(walk, local, grouped)
         else:
-            _matched(walk, local, found)
+            _matched(walk, local, grouped)
     named = {pair for local in walk.locals for pair in zip("ab", local.layer, strict=True)}
     for layer in compared.layers:
         sides = {("a", layer.a)} if layer.a else set()
         sides |= {("b", layer.b)} if layer.b else set()
         if layer.sameness == "differ" and not (sides & named):
             if layer.a and layer.b:
-                found.add("other shapes", "weights that cannot be compared", (layer.a, layer.b))
+                grouped.add("other shapes", "weights that cannot be compared", (layer.a, layer.b))
             else:
                 side = "a" if layer.a else "b"
-                found.add("in one network only", f"{{}} in {side} only", (layer.a, layer.b))
-    return found.relations()
+                grouped.add("in one network only", f"{{}} in {side} only", (layer.a, layer.b))
+    return grouped.relations()
 
 
 _OF_NORMS = frozenset({"mean", "scale", "shift", "variance"})
 
 
 def _norm_behind(walk: Walk, local: Local) -> str:
-    """The name of the batch norm behind a layer, for what is said of the two together."""
+    """The name of the batch norm behind a layer, as the start of a phrase; empty without one."""
     if local.a < 0:
         return ""
     chain = walk.alignment.a.layers[local.a].chain
@@ -80,38 +80,38 @@ def _norm_behind(walk: Walk, local: Local) -> str:
     return f"{ending(names[0])} behind " if names else ""
 
 
-def _matched(walk: Walk, local: Local, found: Grouped) -> None:
+def _matched(walk: Walk, local: Local, grouped: Grouped) -> None:
     match, name = local.match, local.layer
     assert match is not None
     if match.closeness != "equal":
-        said = {
+        sentences = {
             "rounded to half precision": "weights of {} rounded to half precision",
             "rounded to bfloat16": "weights of {} rounded to bfloat16",
             "quantised per tensor": "weights of {} quantised: each within half a step, per tensor",
             "quantised per channel": "weights of {} quantised: each within half a step, per "
             "output channel",
         }
-        found.add(match.closeness, said[match.closeness], name)
+        grouped.add(match.closeness, sentences[match.closeness], name)
     if match.kernel:
         more = " (convolution for correlation)" if "180" in match.kernel else ""
-        found.add("kernels turned", f"kernels of {{}} {match.kernel}{more}", name)
+        grouped.add("kernels turned", f"kernels of {{}} {match.kernel}{more}", name)
     if match.transposed:
-        found.add("weight transposed", "weight of {} transposed", name)
+        grouped.add("weight transposed", "weight of {} transposed", name)
     if match.free is not None:
         source = source_of(walk.alignment.a, walk.alignment.a.layers[local.a])
         kind, words = named_columns(match.free, source)
         if local.a not in walk.matrices_a and source.kind != "merged":
             kind = "input channels permuted"
             words = f"numbers per channel of {{}} permuted ({described(match.free)})"
-        found.add(kind, f"{words}, which nothing before explains", name, False)
+        grouped.add(kind, f"{words}, which nothing before explains", name, False)
     if match.alone is not None:
         f = match.alone
         if bool((f == f[0]).all()):
             words = f"the weights of {{}} are {f[0]:.6g} times as large in b"
-            found.add("factor", f"{words}, what stands beside them not", name, False)
+            grouped.add("factor", f"{words}, what stands beside them not", name, False)
         else:
             words = f"output channels of {{}} have factors ({f.min():.3g} to {f.max():.3g}) in b"
-            found.add("channel factors", f"{words}, what stands beside them not", name, False)
+            grouped.add("channel factors", f"{words}, what stands beside them not", name, False)
     if match.free_factors is not None:
         f = match.free_factors
         how = f"input channels of {{}} have factors ({f.min():.3g} to {f.max():.3g}) in b"
@@ -119,18 +119,18 @@ def _matched(walk: Walk, local: Local, found: Grouped) -> None:
         if bool((np.abs(f) == 1).all()):
             kind = "signs"
             how = f"signs of {counted(int((f < 0).sum()), 'input channel')} of {{}} turned in b"
-        found.add(kind, f"{how}, which nothing before explains", name, False)
+        grouped.add(kind, f"{how}, which nothing before explains", name, False)
     if match.vectors:
         roles = " and ".join(dict.fromkeys(match.vectors))
         related = match.factors is not None or match.moves_rows
         words = "not transformed with the weights" if related else "changed, the weights not"
         norm = _norm_behind(walk, local) if set(match.vectors) <= _OF_NORMS else ""
-        found.add("bias changed", f"{roles} of {norm}{{}} {words}", name)
-    _folded(walk, local, found)
-    _read(walk, local, found)
+        grouped.add("bias changed", f"{roles} of {norm}{{}} {words}", name)
+    _folded(walk, local, grouped)
+    _read(walk, local, grouped)
 
 
-def _read(walk: Walk, local: Local, found: Grouped) -> None:
+def _read(walk: Walk, local: Local, grouped: Grouped) -> None:
     """Orders of columns that come from the graphs and not from weights."""
     match, columns = local.match, local.columns
     if match is None or columns is None or columns.trivial or local.events or local.a < 0:
@@ -141,22 +141,22 @@ def _read(walk: Walk, local: Local, found: Grouped) -> None:
     source = source_of(walk.alignment.a, layer)
     kind, words = named_columns(columns.order, source)
     if match.columns.read:
-        found.add(
+        grouped.add(
             kind,
             f"{words}; the graphs read them in this order",
             local.layer,
             True,
         )
     elif kind.startswith("input channels reversed"):
-        said = f"b reads the {words} with equal weights"
-        found.add("input channels reversed", said, local.layer, False)
+        sentence = f"b reads the {words} with equal weights"
+        grouped.add("input channels reversed", sentence, local.layer, False)
     else:
         kind = kind if source.kind in {"merged", "map", "patches"} else "read in another order"
-        said = f"equal weights of {{}}, but b hands over its inputs in another order ({words})"
-        found.add(kind, said.replace(" of {} permuted", ""), local.layer, False)
+        sentence = f"equal weights of {{}}, but b hands over its inputs in another order ({words})"
+        grouped.add(kind, sentence.replace(" of {} permuted", ""), local.layer, False)
 
 
-def _folded(walk: Walk, local: Local, found: Grouped) -> None:
+def _folded(walk: Walk, local: Local, grouped: Grouped) -> None:
     """Norms folded and biases that only one of two equal layers has."""
     if local.a < 0 or local.match is None:
         return
@@ -167,41 +167,41 @@ def _folded(walk: Walk, local: Local, found: Grouped) -> None:
     norms = [{"mean", "variance"} <= side or "gain" in side for side in sides]
     if norms[0] != norms[1]:
         where = "b" if norms[0] else "a"
-        found.add(
+        grouped.add(
             "norm folded", f"the norm of {{}} folded into its weights in {where}", local.layer, True
         )
         return
     biases = [bool(side & {"bias", "shift", "offset"}) for side in sides]
     if norms[0] and sides[0] != sides[1]:
-        found.add("bias moved", "bias of {} moved into the norm behind it", local.layer, True)
+        grouped.add("bias moved", "bias of {} moved into the norm behind it", local.layer, True)
     elif biases[0] != biases[1]:
         where = "b" if biases[0] else "a"
-        found.add(
+        grouped.add(
             "zero bias dropped", f"bias of zeros of {{}} dropped in {where}", local.layer, True
         )
 
 
 def _parts(layer: Layer) -> frozenset[str]:
-    found = set()
+    roles = set()
     for node in (layer.node, *layer.chain):
         for p in node.parameters:
-            other = "gain" if node.op == "Mul" else "offset"
-            found.add(
+            default_role = "gain" if node.op == "Mul" else "offset"
+            roles.add(
                 p.role
                 if p.role in {"bias", "mean", "variance", "scale", "shift"}
-                else ("weight" if p.role == "weight" else other)
+                else ("weight" if p.role == "weight" else default_role)
             )
-    return frozenset(found)
+    return frozenset(roles)
 
 
-def _left(walk: Walk, local: Local, found: Grouped) -> None:
-    """What to say where no relation holds."""
+def _add_difference(walk: Walk, local: Local, grouped: Grouped) -> None:
+    """Add how the weights of a layer differ where no relation holds."""
     pair = walk.pair(local.a, local.b)
     if pair is not None and not pair.comparable:
-        _other_shapes(walk, local, pair.a, pair.b, found)
+        _other_shapes(walk, local, pair.a, pair.b, grouped)
         return
     if pair is None:
-        _numbers(walk, local, found)
+        _numbers(walk, local, grouped)
         return
     kernel = pair.a.kernel
     frames = [
@@ -214,15 +214,15 @@ def _left(walk: Walk, local: Local, found: Grouped) -> None:
     best = min(left, key=lambda r: _CERTAIN.index(r.kind) if r.kind in _CERTAIN else 99)
     if final and best.kind == "rows zeroed":
         best = Residue("class zeroed", best.words)
-    found.add(best.kind, best.words, local.layer)
+    grouped.add(best.kind, best.words, local.layer)
 
 
-def _numbers(walk: Walk, local: Local, found: Grouped) -> None:
+def _numbers(walk: Walk, local: Local, grouped: Grouped) -> None:
     """Norms, scales and tables: which of their parameters differ."""
-    one, two = walk.alignment.a.layers[local.a], walk.alignment.b.layers[local.b]
-    mine, theirs = own_parameters(one), own_parameters(two)
+    layer_a, layer_b = walk.alignment.a.layers[local.a], walk.alignment.b.layers[local.b]
+    mine, theirs = own_parameters(layer_a), own_parameters(layer_b)
     if [p.size for p in mine] != [p.size for p in theirs] or not mine:
-        found.add("other shapes", "weights of other shapes", local.layer)
+        grouped.add("other shapes", "weights of other shapes", local.layer)
         return
     pairs = [
         [
@@ -234,18 +234,18 @@ def _numbers(walk: Walk, local: Local, found: Grouped) -> None:
     differ = [k for k, (x, y) in enumerate(pairs) if not np.array_equal(x, y)]
     if len(differ) < len(pairs):
         roles = " and ".join(dict.fromkeys(mine[k].role or "weights" for k in differ))
-        found.add("bias changed", f"{roles} of {{}} changed, the rest not", local.layer)
+        grouped.add("bias changed", f"{roles} of {{}} changed, the rest not", local.layer)
         return
     sides = [
         np.concatenate([pair[k] - pair[k].mean() * (pair[k].size > 1) for pair in pairs])
         for k in (0, 1)
     ]
     left = residue_of(sides[0].reshape(-1, 1), sides[1].reshape(-1, 1), "number")
-    found.add(left.kind, left.words, local.layer)
+    grouped.add(left.kind, left.words, local.layer)
 
 
-def _other_shapes(walk: Walk, local: Local, a: Matrix, b: Matrix, found: Grouped) -> None:
-    """Rows that only one network has; the rest is compared."""
+def _other_shapes(walk: Walk, local: Local, a: Matrix, b: Matrix, grouped: Grouped) -> None:
+    """Add rows that only one network has, where the other rows are equal."""
     if a.shape[1:] == b.shape[1:] and a.group == b.group == 1:
         few, many = (a, b) if a.rows < b.rows else (b, a)
         side = "b" if many is b else "a"
@@ -257,13 +257,13 @@ def _other_shapes(walk: Walk, local: Local, a: Matrix, b: Matrix, found: Grouped
                 place, f"around the others, from {place} on"
             )
             words = f"{count} {noun}{'es' * (noun == 'class' and count > 1)} more {where} in {side}"
-            found.add(
+            grouped.add(
                 "classes added", f"{{}} has {words}; the others are equal", local.layer, False
             )
             return
     shapes = [(m.rows, m.shape[1] * m.group, *m.kernel) for m in (a, b)]
-    one, two = ("x".join(map(str, shape)) for shape in shapes)
-    found.add("other shapes", f"weights of other shapes: {one} | {two}", local.layer)
+    shape_a, shape_b = ("x".join(map(str, shape)) for shape in shapes)
+    grouped.add("other shapes", f"weights of other shapes: {shape_a} | {shape_b}", local.layer)
 
 
 def _inside(few: Matrix, many: Matrix) -> int | None:

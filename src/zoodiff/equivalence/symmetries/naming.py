@@ -1,4 +1,4 @@
-"""Names and sentences for what a walk found."""
+"""Names and sentences for the transformations that a walk finds."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _NAMES = 3
 def of_streams(streams: Sequence[Sequence[Event]]) -> list[WeightRelation]:
     """A relation for each kind of transformation that is undone, and for each that is not."""
     undone: dict[str, list[tuple[Sequence[Event], str]]] = {}
-    found = []
+    relations = []
     for stream in streams:
         moved = [event for event in stream if event.fused or not is_identity(event.rows)]
         scaled = [event for event in stream if event.factors is not None]
         if scaled:
             found_factors = _factors(stream, scaled)
-            found += [found_factors] if found_factors else []
+            relations += [found_factors] if found_factors else []
         if not moved:
             continue
         kind, words = _named(moved)
@@ -46,10 +46,10 @@ def of_streams(streams: Sequence[Sequence[Event]]) -> list[WeightRelation]:
         if kind == "channels permuted" and len(different) > 1:
             words = counted(len(different), "permutation")
         if any(event.broken or event.output or event.across for event in stream):
-            found += _not_undone(stream, moved, kind, words)
+            relations += _not_undone(stream, moved, kind, words)
         else:
             undone.setdefault(kind, []).append((stream, words))
-    return [*(_undone(kind, several) for kind, several in undone.items()), *found]
+    return [*(_undone(kind, several) for kind, several in undone.items()), *relations]
 
 
 def members(stream: Sequence[Event]) -> tuple[Names, ...]:
@@ -101,23 +101,23 @@ def _not_undone(
         return [_classes(event) for event in reached]
     across = [n for event in moved if event.across for n in event.layers]
     if across:
-        said = f"{kind}: outputs of {listed(across)} permuted across its groups ({words})"
-        return [WeightRelation(kind, tuple(across), said, False)]
+        sentence = f"{kind}: outputs of {listed(across)} permuted across its groups ({words})"
+        return [WeightRelation(kind, tuple(across), sentence, False)]
     where = listed(tuple((name, name) for name in broken))
     verb = "does" if len(broken) == 1 else "do"
     if kind == "channels permuted":
         kind = "output channels permuted"
-        said = (
+        sentence = (
             f"output channels of {listed([n for e in moved for n in e.layers])} permuted ({words})"
         )
     elif kind == "fused layout":
-        said = f"{words} in {listed([n for e in moved for n in e.layers])}"
+        sentence = f"{words} in {listed([n for e in moved for n in e.layers])}"
         if all(event.stored_alike for event in moved):
-            said += "; the stored rows are equal, so the networks read them differently"
-            return [WeightRelation(kind, layers, said, False)]
+            sentence += "; the stored rows are equal, so the networks read them differently"
+            return [WeightRelation(kind, layers, sentence, False)]
     else:
-        said = f"{kind} in {listed(layers)} ({words})"
-    return [WeightRelation(kind, layers, f"{said}, which {where} {verb} not undo", False)]
+        sentence = f"{kind} in {listed(layers)} ({words})"
+    return [WeightRelation(kind, layers, f"{sentence}, which {where} {verb} not undo", False)]
 
 
 def _named(moved: Sequence[Event]) -> tuple[str, str]:
@@ -146,18 +146,24 @@ def _named(moved: Sequence[Event]) -> tuple[str, str]:
 
 
 def _fused_words(event: Event) -> str:
-    one, two = event.layouts
+    layout_a, layout_b = event.layouts
     # Only products of heads make the parts queries, keys and values.
     whole = "fused query, key and value weight" if event.heads else "weight of several parts"
-    if one != two and one and two:
-        return f"layout of the {whole}: {one} | {two}"
+    if layout_a != layout_b and layout_a and layout_b:
+        return f"layout of the {whole}: {layout_a} | {layout_b}"
     axes = transposed_axes(event.rows)
     if axes and axes[1] in {(1, 0), (1, 0, 2)} and 3 in axes[0][:2]:
-        outer, inner, *rest = axes[0]
-        one, two = "[q|k|v]", f"interleaved by head ({inner} x {outer} x {(*rest, 1)[0]})"
+        outer, inner, *widths = axes[0]
+        layout_a, layout_b = (
+            "[q|k|v]",
+            f"interleaved by head ({inner} x {outer} x {(*widths, 1)[0]})",
+        )
         if outer != 3:
-            one, two = f"interleaved by head ({outer} x {inner} x {(*rest, 1)[0]})", one
-        return f"layout of the {whole}: rows as {one} | {two}"
+            layout_a, layout_b = (
+                f"interleaved by head ({outer} x {inner} x {(*widths, 1)[0]})",
+                layout_a,
+            )
+        return f"layout of the {whole}: rows as {layout_a} | {layout_b}"
     how = "the rows are equal" if is_identity(event.rows) else described(event.rows)
     return f"layout of the {whole}: {how}"
 
@@ -168,7 +174,7 @@ def _by_head(event: Event) -> bool:
 
 
 def _heads(orders: Sequence[Permutation], width: int, together: int) -> tuple[str, str]:
-    """What is done to heads of ``width``, of which ``together`` parts stand behind each other."""
+    """How heads of ``width`` elements, ``together`` parts each, are permuted: kind and words."""
     outer: list[Permutation] = []
     inner = False
     for p in orders:
@@ -217,23 +223,23 @@ def _factors(stream: Sequence[Event], scaled: Sequence[Event]) -> WeightRelation
     size = _size(all_factors[0])
     if not broken and not reached:
         if signs:
-            said = f"signs moved between {listed(layers)}"
-            return WeightRelation("signs moved", layers, said, True)
-        said = f"factors ({size}) moved between {listed(layers)}"
-        return WeightRelation("factors moved", layers, said, True)
+            sentence = f"signs moved between {listed(layers)}"
+            return WeightRelation("signs moved", layers, sentence, True)
+        sentence = f"factors ({size}) moved between {listed(layers)}"
+        return WeightRelation("factors moved", layers, sentence, True)
     where = (
         f"{listed(tuple((x, x) for x in broken))} does not undo" if broken else "reaches the output"
     )
     which = f"which {where}"
     if signs:
         count = sum(int((f < 0).sum()) for f in all_factors)
-        said = f"signs of {counted(count, 'output channel')} of {listed(own)} turned, {which}"
-        return WeightRelation("signs", own, said, False)
+        sentence = f"signs of {counted(count, 'output channel')} of {listed(own)} turned, {which}"
+        return WeightRelation("signs", own, sentence, False)
     if all(bool((f == f[0]).all()) for f in all_factors):
-        said = f"the weights of {listed(own)} are {size} times as large in b, {which}"
-        return WeightRelation("factor", own, said, False)
-    said = f"output channels of {listed(own)} have factors ({size}) in b, {which}"
-    return WeightRelation("channel factors", own, said, False)
+        sentence = f"the weights of {listed(own)} are {size} times as large in b, {which}"
+        return WeightRelation("factor", own, sentence, False)
+    sentence = f"output channels of {listed(own)} have factors ({size}) in b, {which}"
+    return WeightRelation("channel factors", own, sentence, False)
 
 
 def _size(f: NDArray[np.float64]) -> str:

@@ -1,4 +1,4 @@
-"""What a product of two computed tensors does to labels: pairs that are summed belong together."""
+"""The labels of a product of two computed tensors, from the pairs of elements that are summed."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def product(
     m, n = len(shape) - 2, len(shape) - 1
     first = _turned(inputs[0], bool(a["transA"]))
     second = _turned(inputs[1], not a["transB"])  # what is summed stands last in both
-    one, two = first.group(n), second.group(n)
-    if one is None or two is None:
+    left, right = first.group(n), second.group(n)
+    if left is None or right is None:
         return None
     # Axes as in the result, and behind them the one that is summed.
-    one = replace(one, axes=tuple({n: n + 1}.get(k, k) for k in one.axes))
-    two = replace(two, axes=tuple({m: n, n: n + 1}.get(k, k) for k in two.axes))
-    axes = tuple(sorted({*one.axes, *two.axes}))
-    wide = [spread(g.labels, g.axes, axes) for g in (one, two)]
+    left = replace(left, axes=tuple({n: n + 1}.get(k, k) for k in left.axes))
+    right = replace(right, axes=tuple({m: n, n: n + 1}.get(k, k) for k in right.axes))
+    axes = tuple(sorted({*left.axes, *right.axes}))
+    wide = [spread(g.labels, g.axes, axes) for g in (left, right)]
     if prod(np.broadcast_shapes(*(x.shape for x in wide))) > LARGEST:
         return None
     pairs = mixed(joined(*(mixed(x) for x in wide)))
@@ -59,7 +59,7 @@ def product(
     if merged is None:
         return None
     result = Marked(shape, merged, first.events | second.events)
-    ends = _uneven(one, two, axes)
+    ends = _uneven(left, right, axes)
     return Step([without_factors(result) if ends else result], ends)
 
 
@@ -68,9 +68,9 @@ def _turned(x: Marked, turn: bool) -> Marked:
     return transpose(x, [*range(rank - 2), rank - 1, rank - 2]) if turn else x
 
 
-def _uneven(one: Group, two: Group, axes: tuple[int, ...]) -> bool:
+def _uneven(left: Group, right: Group, axes: tuple[int, ...]) -> bool:
     """Whether the factors of the terms of a sum do not cancel."""
-    total = multiplied((one, two), axes, (1,) * len(axes))
+    total = multiplied((left, right), axes, (1,) * len(axes))
     if total is None:
         return False
     # Factors of rounded weights are off by chance, to both sides; others to one.
@@ -79,11 +79,11 @@ def _uneven(one: Group, two: Group, axes: tuple[int, ...]) -> bool:
 
 def _united(groups: Sequence[Group]) -> tuple[Group, ...] | None:
     """Groups that share axes become one; their labels are joined."""
-    found: list[Group] = []
+    united: list[Group] = []
     for group in groups:
         g = group
-        for h in [h for h in found if set(h.axes) & set(g.axes)]:
-            found.remove(h)
+        for h in [h for h in united if set(h.axes) & set(g.axes)]:
+            united.remove(h)
             axes = tuple(sorted(set(g.axes) | set(h.axes)))
             wide = [spread(x.labels, x.axes, axes).shape for x in (g, h)]
             if prod(np.broadcast_shapes(*wide)) > LARGEST:
@@ -93,5 +93,5 @@ def _united(groups: Sequence[Group]) -> tuple[Group, ...] | None:
                 tagged(spread(h.labels, h.axes, axes), TERM),
             )
             g = Group(axes, labels, multiplied((g, h), axes, labels.shape))
-        found.append(g)
-    return tuple(sorted(found, key=lambda g: g.axes))
+        united.append(g)
+    return tuple(sorted(united, key=lambda g: g.axes))

@@ -1,8 +1,8 @@
-"""What every operator without weights does to the labels of its inputs, and to factors.
+"""The labels and factors of outputs of every operator without weights, from those of its inputs.
 
-Positive factors go through rectifiers and maxima, any factor through what is linear, signs through
-odd functions; nothing else lets a factor through. An operator that is not known here gives labels
-that are equal only where everything that it reads is.
+Positive factors pass rectifiers and maxima, any factor passes a linear operator, signs pass odd
+functions; no other operator passes factors. An unknown operator gives labels that are equal only
+where everything that it reads is equal.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ def _moved(
     x = inputs[0]
     if node.op == "Transpose":
         return Step([transpose(x, a["perm"])])
-    found = reshape(x, shapes[0])
-    return None if found is None else Step([found])
+    reshaped = reshape(x, shapes[0])
+    return None if reshaped is None else Step([reshaped])
 
 
 def _sliced(
@@ -151,9 +151,9 @@ def _gathered(
 ) -> Step | None:
     x, axis = inputs[0], a["axis"] % len(inputs[0].shape)
     if a.get("index") is not None:
-        kept = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
-        found = reshape(take(x, axis, np.asarray([a["index"]]), kept), shapes[0])
-        return None if found is None else Step([found])
+        taken_shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+        reshaped = reshape(take(x, axis, np.asarray([a["index"]]), taken_shape), shapes[0])
+        return None if reshaped is None else Step([reshaped])
     chosen = a.get("indices")
     if chosen is None or len(a.get("indices_shape") or [0]) != 1:
         return None
@@ -163,11 +163,11 @@ def _gathered(
 def _concatenated(
     node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
 ) -> Step | None:
-    """Weights among the parts have labels by place along the axis, and fit any others."""
+    """Labels of joined parts; weights among the parts have labels by place along the axis."""
     shape = shapes[0]
     axis = a["axis"] % len(shape)
     parts: list[tuple[NDArray[np.uint64], NDArray[np.float64] | None]] = []
-    rest, same = _shared(inputs, axis)
+    shared, same = _shared(inputs, axis)
     for x in inputs:
         g = x.group(axis)
         if g is not None and g.axes != (axis,):
@@ -190,7 +190,7 @@ def _concatenated(
     factors = None
     if any(f is not None for _, f in parts):
         factors = np.concatenate([np.ones(part.size) if f is None else f for part, f in parts])
-    others = rest if same else tuple(g for g in places(shape, 0) if g.axes != (axis,))
+    others = shared if same else tuple(g for g in places(shape, 0) if g.axes != (axis,))
     groups = sorted((*others, Group((axis,), labels, factors)), key=lambda g: g.axes)
     events = frozenset().union(*(x.events for x in inputs))
     return Step([Marked(shape, tuple(groups), events)])
@@ -198,16 +198,16 @@ def _concatenated(
 
 def _shared(inputs: Sequence[Marked], axis: int) -> tuple[tuple[Group, ...], bool]:
     """The groups besides an axis, and whether all inputs have the same."""
-    found = [tuple(g for g in x.groups if axis not in g.axes) for x in inputs]
-    return found[0], all(_equal(found[0], groups) for groups in found[1:])
+    others = [tuple(g for g in x.groups if axis not in g.axes) for x in inputs]
+    return others[0], all(_equal(others[0], groups) for groups in others[1:])
 
 
-def _equal(one: Sequence[Group], two: Sequence[Group]) -> bool:
-    return len(one) == len(two) and all(
+def _equal(left: Sequence[Group], right: Sequence[Group]) -> bool:
+    return len(left) == len(right) and all(
         g.axes == h.axes
         and np.array_equal(g.labels, h.labels)
         and _same_factors(g.factors, h.factors)
-        for g, h in zip(one, two, strict=True)
+        for g, h in zip(left, right, strict=True)
     )
 
 
@@ -238,8 +238,8 @@ def _joined(
         whole = [merge(part) if part else None for part in parts]
         if any(part and w is None for part, w in zip(parts, whole, strict=True)):
             return None
-        made, broken = _term(op, axes, shape, whole)
-        groups.append(made)
+        term, broken = _term(op, axes, shape, whole)
+        groups.append(term)
         ends = ends or broken
     result = Marked(shape, tuple(sorted(groups, key=lambda g: g.axes)), events)
     return Step([without_factors(result) if ends else result], ends)
@@ -253,12 +253,12 @@ def _widened(x: Marked, rank: int) -> Marked:
 
 def _common(wide: Sequence[Marked]) -> list[tuple[int, ...]]:
     """The finest division of the axes that no group of any operand crosses."""
-    found: list[set[int]] = []
+    stretches: list[set[int]] = []
     for group in (g for x in wide for g in x.groups):
-        touched = [axes for axes in found if axes & set(group.axes)]
-        found = [axes for axes in found if axes not in touched]
-        found.append(set(group.axes).union(*touched))
-    return [tuple(sorted(axes)) for axes in found]
+        touched = [axes for axes in stretches if axes & set(group.axes)]
+        stretches = [axes for axes in stretches if axes not in touched]
+        stretches.append(set(group.axes).union(*touched))
+    return [tuple(sorted(axes)) for axes in stretches]
 
 
 def _term(
@@ -267,25 +267,25 @@ def _term(
     """Labels of some axes of a sum or product; whether factors end."""
     extents = [shape[axis] for axis in axes]
     labels = [spread(g.labels, g.axes, axes) for g in parts if g is not None]
-    if all(np.array_equal(labels[0], one) for one in labels[1:]):
-        made = labels[0]
+    if all(np.array_equal(labels[0], label) for label in labels[1:]):
+        joint = labels[0]
     else:
-        made = joined(*(tagged(one, TERM) for one in labels))
-    made = np.ascontiguousarray(np.broadcast_to(made, extents))
+        joint = joined(*(tagged(label, TERM) for label in labels))
+    joint = np.ascontiguousarray(np.broadcast_to(joint, extents))
     factors = [
         np.ones(()) if g is None or g.factors is None else spread(g.factors, g.axes, axes)
         for g in parts
     ]
     if all(g is None or g.factors is None for g in parts):
-        return Group(axes, made), False
+        return Group(axes, joint), False
     if op in {"Mul", "Div"}:
         product = factors[0] * (factors[1] if op == "Mul" else 1 / factors[1])
-        return Group(axes, made, np.array(np.broadcast_to(product, extents))), False
-    same = op in _TERMS and all(_same_factors(factors[0], one) for one in factors[1:])
+        return Group(axes, joint, np.array(np.broadcast_to(product, extents))), False
+    same = op in _TERMS and all(_same_factors(factors[0], factor) for factor in factors[1:])
     same = same and not (op in {"Max", "Min"} and bool((factors[0] < 0).any()))
     if not same:
-        return Group(axes, made), True
-    return Group(axes, made, np.array(np.broadcast_to(factors[0], extents))), False
+        return Group(axes, joint), True
+    return Group(axes, joint, np.array(np.broadcast_to(factors[0], extents))), False
 
 
 def _reduced(
@@ -306,15 +306,15 @@ def _reduced(
             groups.append(Group(left, summed(g.labels, gone)))
     if "Max" in node.op or "Min" in node.op:
         ends = ends or has_factors(x, negative=True)
-    found: Marked | None = Marked(
+    reduced: Marked | None = Marked(
         tuple(1 if k in over else n for k, n in enumerate(x.shape)), tuple(groups), x.events
     )
-    assert found is not None
+    assert reduced is not None
     if not a.get("keepdims"):
-        found = reshape(found, shapes[0])
-    if found is None:
+        reduced = reshape(reduced, shapes[0])
+    if reduced is None:
         return None
-    return Step([without_factors(found) if ends else found], ends)
+    return Step([without_factors(reduced) if ends else reduced], ends)
 
 
 def _padded(

@@ -1,4 +1,4 @@
-"""Where and how far two layers differ that no transformation relates."""
+"""Where and by how much two layers differ that are not related by any transformation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNLIKE = 0.2
 
 @dataclass(frozen=True)
 class Residue:
-    """A kind of ``relation.KINDS`` and what is said of it."""
+    """A kind of ``relation.KINDS`` and its words."""
 
     kind: str
     words: str
@@ -33,21 +33,21 @@ class Residue:
 def residue_of(x: Floats, y: Floats, row: str = "output channel") -> Residue:
     """How two arrays (out, ...) of equal shape differ; ``row`` is what their rows are called."""
     rows = x.reshape(x.shape[0], -1)
-    other = y.reshape(rows.shape)
-    if not np.isfinite(other).all() or not np.isfinite(rows).all():
-        bad = "b" if not np.isfinite(other).all() else "a"
+    other_rows = y.reshape(rows.shape)
+    if not np.isfinite(other_rows).all() or not np.isfinite(rows).all():
+        bad = "b" if not np.isfinite(other_rows).all() else "a"
         return Residue("changed", f"the weights in {bad} hold values that are no numbers")
-    if _strangers(rows.reshape(-1), other.reshape(-1)):
+    if _strangers(rows.reshape(-1), other_rows.reshape(-1)):
         return Residue("unrelated", "unrelated weights")
-    size = max(float(np.abs(rows).max(initial=0.0)), float(np.abs(other).max(initial=0.0)))
-    apart = np.abs(rows - other) > _EQUAL * size
+    size = max(float(np.abs(rows).max(initial=0.0)), float(np.abs(other_rows).max(initial=0.0)))
+    apart = np.abs(rows - other_rows) > _EQUAL * size
     differ = np.flatnonzero(apart.any(axis=1))
     return (
-        _zeroed(rows, other, differ, row)
-        or _zeros(rows, other, apart)
-        or _few(rows, other, apart, x.shape)
+        _zeroed(rows, other_rows, differ, row)
+        or _zeros(rows, other_rows, apart)
+        or _few(rows, other_rows, apart, x.shape)
         or _some(x.shape, apart, differ, row)
-        or _correlated(rows, other, size)
+        or _correlated(rows, other_rows, size)
     )
 
 
@@ -78,7 +78,7 @@ def _some(
 
 
 def _strangers(x: Floats, y: Floats) -> bool:
-    """Whether a few elements show that nothing is equal and nothing is like the other."""
+    """Whether a sample of elements shows that the two are neither equal nor correlated."""
     if x.size < 4 * _SAMPLE:
         return False
     chosen = np.random.default_rng(0).integers(0, x.size, _SAMPLE)

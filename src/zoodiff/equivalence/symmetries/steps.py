@@ -1,4 +1,4 @@
-"""What an operator does to labels: the outputs of one step, and whether factors end there."""
+"""The labels that one operator gives its outputs, and whether factors end there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoodiff.equivalence.symmetries.labels import Group, Marked
 from zoodiff.graph.ir import Node
 
 NEAR = 1e-4
-"""Two factors, relative, that are one."""
+"""Relative difference up to which two factors count as equal."""
 TERM = 3
 """Tag of labels that were an operand."""
 
@@ -29,7 +29,7 @@ Rule = Callable[
 
 
 def without_factors(x: Marked) -> Marked:
-    """The same, factors forgotten."""
+    """The same labels without factors."""
     return replace(x, groups=tuple(Group(g.axes, g.labels) for g in x.groups))
 
 

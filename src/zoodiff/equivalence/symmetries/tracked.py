@@ -1,4 +1,4 @@
-"""A network whose tensors have labels, and what its layers with weights do to them."""
+"""A network with labels on its tensors, and the labels that its layers with weights write."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class Tracked:
                 yield node, self._heads.get(id(node))
 
     def inputs(self, node: Node) -> list[Marked]:
-        """The labels of what a node computes from."""
+        """The labels of a node's computed inputs."""
         return [self.marks[t] for t in node.inputs if t in self.marks]
 
     def shapes(self, node: Node) -> list[tuple[int, ...]]:
-        """The shapes of what a node makes."""
+        """The shapes of a node's outputs."""
         tensors = self.graph.graph.tensors
         return [tensors[t].shape if t in tensors else () for t in node.outputs]
 
     def put(self, node: Node, outputs: Sequence[Marked]) -> None:
-        """Note the labels of what a node makes; of some further outputs nothing is known."""
+        """Set the labels of a node's outputs; further outputs may stay without."""
         self.marks.update(zip(node.outputs, outputs, strict=False))
 
     def channels(self, layer: Layer) -> Group | None:
@@ -71,7 +71,7 @@ def written(
     factors: NDArray[np.float64] | None,
     events: frozenset[int],
 ) -> Marked | None:
-    """What a linear layer makes: its channels' labels, other axes by place or as they were."""
+    """Labels of a linear layer's output: its channels', other axes by place or as they were."""
     axis = channel_axis(layer, len(read.shape))
     if axis is None or len(shape) != len(read.shape) or shape[axis] != labels.size:
         return None
@@ -81,8 +81,8 @@ def written(
             if axis not in g.axes:
                 groups.append(Group(g.axes, g.labels))
             elif len(g.axes) > 1:
-                rest = tuple(k for k in g.axes if k != axis)
-                groups.append(Group(rest, summed(g.labels, [g.axes.index(axis)])))
+                outer = tuple(k for k in g.axes if k != axis)
+                groups.append(Group(outer, summed(g.labels, [g.axes.index(axis)])))
     else:
         groups = [g for g in places(shape, 0) if g.axes != (axis,)]
     if labels.size > 1:

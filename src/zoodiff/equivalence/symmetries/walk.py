@@ -1,8 +1,8 @@
 """A walk through two networks, layer by layer, that says how their weights are related.
 
-The first network's labels are worked out first. In the second network a layer's outputs get the
-labels of those of the first that they are found to be, so the labels that a layer reads say in
-which order its columns must stand if all that came before is to be undone.
+The first network's labels are computed first. In the second network a layer's outputs get the
+labels of the outputs of the first network that they match. So the labels that a layer reads say in
+which order its columns must stand to undo all permutations before it.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _OTHER = 1 << 30
-"""Owners of labels in the second network that the first has not."""
+"""First owner number of labels that only the second network has."""
 _STRANGERS = 8
-"""Where none of so many layers is related, no turned kernels or free columns are looked for."""
+"""After this many layers without a relation, turned kernels and free columns are not tried."""
 
 
 class Walk:
-    """The walk and what it finds."""
+    """One walk through both networks, with the relations and transformations it finds."""
 
     def __init__(self, alignment: Alignment, a: Weights, b: Weights) -> None:
         self.alignment = alignment
@@ -75,7 +75,7 @@ class Walk:
             if layer is not None and layer.index in self.matrices_b and read:
                 self._linear(layer, read[0], shapes[0])
             elif layer is not None and node.parameters and read:
-                self._other(layer, read, shapes)
+                self._channelwise(layer, read, shapes)
             else:
                 self._passed(node, read, shapes)
         self._bundles.describe(self.events, self.a, self.b)
@@ -87,15 +87,15 @@ class Walk:
             if layer is not None:
                 self._reads[layer.index] = read
                 self._channels[layer.index] = self.a.channels(layer) if read else None
-            made = None
+            marked = None
             if layer is not None and layer.index in self.matrices_a and read:
                 rows = self.matrices_a[layer.index].rows
                 labels = fresh(layer.index, rows)[self.matrices_a[layer.index].equal_rows()]
                 self.labels[layer.index] = labels
-                made = written(layer, read[0], shapes[0], labels, None, frozenset())
-            if made is None and layer is not None and _keeps(layer, read, shapes):
-                made = kept(layer, read[0])
-            self.a.put(node, [made] if made else propagate(node, read, shapes).outputs)
+                marked = written(layer, read[0], shapes[0], labels, None, frozenset())
+            if marked is None and layer is not None and _keeps(layer, read, shapes):
+                marked = kept(layer, read[0])
+            self.a.put(node, [marked] if marked else propagate(node, read, shapes).outputs)
 
     def _passed(
         self, node: Node, read: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
@@ -122,21 +122,21 @@ class Walk:
         ]
         if heads:
             for number in events:
-                self.events.found[number].heads = self.events.found[number].heads or heads[0]
+                self.events.entries[number].heads = self.events.entries[number].heads or heads[0]
 
     def _joined(self, node: Node, read: Sequence[Marked]) -> None:
-        """Transformations that meet are one."""
+        """Join the transformations that meet at a node."""
         self.events.join(frozenset().union(*(x.events for x in read)))
 
     def _unscaled(self, events: Iterable[int], name: str) -> None:
         for number in events:
-            event = self.events.found[number]
+            event = self.events.entries[number]
             if event.factors is not None and name not in event.unscaled:
                 event.unscaled.append(name)
 
     def _broken(self, events: Iterable[int], name: str) -> None:
         for number in events:
-            broken = self.events.found[number].broken
+            broken = self.events.entries[number].broken
             if name not in broken:
                 broken.append(name)
 
@@ -182,19 +182,19 @@ class Walk:
             self._consumed(read.events, names, match, columns)
             if matrix.group > 1 and matrix.shape[1] > 1:
                 for number in read.events:
-                    self.events.found[number].groups = matrix.group
+                    self.events.entries[number].groups = matrix.group
             if self.matrices_a[i].rows == matrix.rows:
                 own = self.labels[i]
                 labels = own if match is None else own[match.rows]
             if match is not None:
-                factors, events = match.factors, self._made(names, match, matrix, read)
-        made = written(layer, read, shape, labels, factors, events)
-        self.b.put(layer.node, [made] if made else opaque(layer.node, [read], [shape]).outputs)
+                factors, events = match.factors, self._events_of(names, match, matrix, read)
+        marked = written(layer, read, shape, labels, factors, events)
+        self.b.put(layer.node, [marked] if marked else opaque(layer.node, [read], [shape]).outputs)
 
-    def _made(
+    def _events_of(
         self, names: tuple[str, str], match: Match, matrix: Matrix, read: Marked
     ) -> frozenset[int]:
-        """The transformations of what a layer makes."""
+        """Numbers of the transformations of a layer's outputs."""
         events = read.events if matrix.group > 1 and not is_identity(match.rows) else frozenset()
         if match.moves_rows or match.factors is not None:
             inside = matrix.shape[1]
@@ -225,7 +225,7 @@ class Walk:
         if match.columns.read and match.free is None:
             self.events.join(events)
             for number in events:
-                event = self.events.found[number]
+                event = self.events.entries[number]
                 if event.factors is None or not match.columns.unscaled:
                     event.undone.append(names)
             if match.columns.unscaled:
@@ -239,11 +239,11 @@ class Walk:
         """The same for layers that are matched together."""
         if undone:
             for number in events:
-                self.events.found[number].undone.append(names)
+                self.events.entries[number].undone.append(names)
         else:
             self._broken(events, names[1])
 
-    def _other(
+    def _channelwise(
         self, layer: Layer, read: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
     ) -> None:
         """A norm, a scale, or a table of the second network."""
@@ -260,9 +260,9 @@ class Walk:
         columns = None
         if order is not None and theirs is not None:
             columns = Columns(order, factors, ties=ties_of(theirs.labels.reshape(-1)))
-        found = channelwise.related(first, layer, self.weights, columns)
+        relation = channelwise.related(first, layer, self.weights, columns)
         names = (first.name, layer.name)
-        if found is None:
+        if relation is None:
             tables = channelwise.Tables(self._reads.get(i, []), read)
             match, stays = channelwise.table(first, layer, self.weights, tables)
             if stays:
@@ -272,7 +272,7 @@ class Walk:
             self.locals.append(Local(names, i, layer.index, match, columns, read[0].events))
             self._passed(layer.node, read, shapes)
             return
-        match, passed = found
+        match, passed = relation
         own = self._through(layer, read[0], names, match, passed)
         local = Local(names, i, layer.index, match, columns, read[0].events, own)
         self.locals.append(local)
@@ -285,14 +285,14 @@ class Walk:
         match: Match | None,
         passed: channelwise.Passed,
     ) -> int:
-        """What a layer that works per channel hands on; the number of what it adds."""
+        """Label the output of a layer that works per channel; return the number of its event."""
         own = -1
         if read.events and match is not None:
             moved = match.columns.read and not match.columns.trivial
             if moved or (match.columns.read and match.free is None):
                 for number in read.events:
                     if moved:
-                        self.events.found[number].undone.append(names)
+                        self.events.entries[number].undone.append(names)
             else:
                 self._broken(read.events, names[1])
         if passed.ends:
@@ -306,32 +306,33 @@ class Walk:
             events = events | {own}
             self.events.join(events)
         axis = channel_axis(layer, len(read.shape))
-        made = kept(layer, without_factors(read))
+        marked = kept(layer, without_factors(read))
         if passed.factors is not None and axis is not None:
             groups = tuple(
-                replace(g, factors=passed.factors) if g.axes == (axis,) else g for g in made.groups
+                replace(g, factors=passed.factors) if g.axes == (axis,) else g
+                for g in marked.groups
             )
-            made = replace(made, groups=groups)
-        self.b.put(layer.node, [replace(made, events=events)])
+            marked = replace(marked, groups=groups)
+        self.b.put(layer.node, [replace(marked, events=events)])
         return own
 
     def _outputs(self) -> None:
-        """Mark what reaches the outputs of the network."""
+        """Mark the events that reach the outputs of the network."""
         pairs = zip(self.alignment.a.graph.outputs, self.alignment.b.graph.outputs, strict=False)
         for mine, theirs in pairs:
-            one, two = self.a.marks.get(mine.name), self.b.marks.get(theirs.name)
-            for g in one.groups if one is not None else ():
+            marked_a, marked_b = self.a.marks.get(mine.name), self.b.marks.get(theirs.name)
+            for g in marked_a.groups if marked_a is not None else ():
                 self.final |= {
                     i for i, labels in self.labels.items() if np.array_equal(g.labels, labels)
                 }
-            if one is None or two is None:
+            if marked_a is None or marked_b is None:
                 continue
-            same = len(one.groups) == len(two.groups) and all(
+            same = len(marked_a.groups) == len(marked_b.groups) and all(
                 np.array_equal(g.labels, h.labels) and h.factors is None
-                for g, h in zip(one.groups, two.groups, strict=True)
+                for g, h in zip(marked_a.groups, marked_b.groups, strict=True)
             )
-            for number in () if same else two.events:
-                self.events.found[number].output = True
+            for number in () if same else marked_b.events:
+                self.events.entries[number].output = True
 
 
 def _keeps(layer: Layer, read: Sequence[Marked], shapes: Sequence[tuple[int, ...]]) -> bool:
@@ -341,5 +342,5 @@ def _keeps(layer: Layer, read: Sequence[Marked], shapes: Sequence[tuple[int, ...
 
 
 def _matrices(graph: LayerGraph, weights: Weights) -> dict[int, Matrix]:
-    found: dict[int, Any] = {layer.index: matrix_of(layer, weights) for layer in graph.layers}
-    return {index: matrix for index, matrix in found.items() if matrix is not None}
+    matrices: dict[int, Any] = {layer.index: matrix_of(layer, weights) for layer in graph.layers}
+    return {index: matrix for index, matrix in matrices.items() if matrix is not None}

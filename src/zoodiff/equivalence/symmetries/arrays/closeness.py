@@ -27,7 +27,7 @@ Closeness = Literal[
 
 EXACT = 0.0
 COMPUTED = 2e-5
-"""Relative to the largest of a row: what single precision loses when factors are multiplied in."""
+"""Relative to the largest of a row: error of single precision when factors are multiplied in."""
 _CLAMP = 1.5e-7
 """Converters to half precision lift smaller numbers to 1e-7."""
 _FAR = 0.1
@@ -68,9 +68,9 @@ def closeness(
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return "equal" if np.array_equal(x, y, equal_nan=True) else None
     rows = x.reshape(x.shape[0], -1)
-    other = y.reshape(rows.shape)
-    far = np.abs(rows - other)
-    size = np.maximum(np.abs(rows), np.abs(other))
+    other_rows = y.reshape(rows.shape)
+    far = np.abs(rows - other_rows)
+    size = np.maximum(np.abs(rows), np.abs(other_rows))
     largest = size.max(axis=1, initial=0.0)[:, None]
     if bool((far <= tolerance * largest).all()):
         return "equal"
@@ -79,17 +79,17 @@ def closeness(
     computed = max(tolerance, 1e-7) * largest
     if scaled:
         size = size * _SCALED
-    return _rounded(size, far, stored, computed) or quantised(rows, other, far)
+    return _rounded(size, far, stored, computed) or quantised(rows, other_rows, far)
 
 
 def _apart(x: Floats, y: Floats) -> bool:
-    """Whether a few elements show that the two are not near each other."""
+    """Whether a sample of elements shows that the two are far apart."""
     if x.size < 2 * _SAMPLE:
         return False
     chosen = np.random.default_rng(0).integers(0, x.size, _SAMPLE)
-    one, two = x.reshape(-1)[chosen], y.reshape(-1)[chosen]
-    size = max(float(np.abs(one).max()), float(np.abs(two).max()))
-    return bool(np.median(np.abs(one - two)) > _FAR * size)
+    sample_x, sample_y = x.reshape(-1)[chosen], y.reshape(-1)[chosen]
+    size = max(float(np.abs(sample_x).max()), float(np.abs(sample_y).max()))
+    return bool(np.median(np.abs(sample_x - sample_y)) > _FAR * size)
 
 
 def _rounded(

@@ -34,7 +34,7 @@ class Source:
 
 
 def source_of(graph: LayerGraph, layer: Layer) -> Source:
-    """What a layer reads, as far as its columns are concerned."""
+    """The kind of tensor that a layer's columns read."""
     whole = graph.graph
     producers = {t: node for node in whole.nodes for t in node.outputs}
     name, moved = layer.node.inputs[0], False
@@ -119,13 +119,13 @@ def _flattened(order: Permutation, extents: tuple[int, ...]) -> tuple[str, str]:
     channels, height, width = extents
     size = "x".join(map(str, extents))
     grid = np.arange(order.size).reshape(channels, height, width)
-    ways = {
+    orders = {
         "channels first | channels last": grid.transpose(1, 2, 0),
         "channels last | channels first": np.argsort(grid.transpose(1, 2, 0), axis=None),
         "height before width | width before height": grid.transpose(0, 2, 1),
         "channels first | channels last, width before height": grid.transpose(2, 1, 0),
     }
-    for words, expected in ways.items():
+    for words, expected in orders.items():
         if np.array_equal(order, expected.reshape(-1)):
             return (
                 "flattening order",

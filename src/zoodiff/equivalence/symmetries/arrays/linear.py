@@ -1,7 +1,7 @@
 """How the weights of two linear layers are related, given the order in which columns are read.
 
 Tried from plain to involved: equal; rows in another order; rows with factors; kernels turned;
-columns in another order or with factors; both orders free. Every proposal is verified on all
+columns in another order or with factors; both orders free. Every proposal is check on all
 elements.
 """
 
@@ -75,10 +75,10 @@ class Pair:
             attempts += [self._kernels, self._across, self._free, self._transposed]
         for attempt in attempts:
             partial = None
-            for found in attempt():
-                if not found.vectors:
-                    return found
-                partial = partial or found
+            for match in attempt():
+                if not match.vectors:
+                    return match
+                partial = partial or match
             if partial is not None:
                 return partial
         return None
@@ -93,23 +93,23 @@ class Pair:
             each = columns.factors.reshape(self.b.group, -1)
             y = y * np.repeat(each, self.b.rows // self.b.group, axis=0)[:, :, None]
         if self.b.group > 1:
-            one, two = (w.reshape(self.b.group, -1) for w in (x, y))
+            mine, theirs = (w.reshape(self.b.group, -1) for w in (x, y))
         else:
             free = np.ones(inside, dtype=bool)
             free[np.concatenate(columns.ties)] = False
-            held = x[:, columns.order[free]], y[:, free]
-            rows = same_columns(*(w.reshape(self.b.rows, -1) for w in held))  # type: ignore[arg-type]
+            known = x[:, columns.order[free]], y[:, free]
+            rows = same_columns(*(w.reshape(self.b.rows, -1) for w in known))  # type: ignore[arg-type]
             x = x if rows is None else x[rows]
-            one, two = (w.swapaxes(0, 1).reshape(inside, -1) for w in (x, y))
-        order = untied(columns.order, columns.ties, one, two)
+            mine, theirs = (w.swapaxes(0, 1).reshape(inside, -1) for w in (x, y))
+        order = untied(columns.order, columns.ties, mine, theirs)
         return replace(columns, order=order, ties=())
 
     def frames(self) -> list[tuple[Floats, Floats]]:
         """Both weights with columns as the graphs say, and as they stand; stored before folded."""
-        found = []
+        frames = []
         for _, framed, stored in self._frames():
-            found.append((self._first(stored)[framed.base], framed.weight))
-        return found
+            frames.append((self._first(stored)[framed.base], framed.weight))
+        return frames
 
     def _framed(self, weight: Floats, columns: Columns) -> Framed | None:
         """Bring the second layer's columns to the first's order and size."""
@@ -132,7 +132,7 @@ class Pair:
         return Framed(np.take_along_axis(weight, place[:, :, None], axis=1), base)
 
     def _frames(self) -> Iterator[tuple[Columns, Framed, bool]]:
-        """Ways to see the second layer, those that the graphs say first; stored before folded."""
+        """The second layer's weights in each order of columns, stored before folded."""
         plain = self._alike and bool((self.a.scale == 1).all() and (self.b.scale == 1).all())
         for stored in (True,) if plain else (True, False) if self._alike else (False,):
             weight = self._weight(1, stored)
@@ -151,7 +151,7 @@ class Pair:
         return self._weights[side, stored]
 
     def _identical(self) -> Match | None:
-        """Most layers: nothing differs, and nothing reaches them."""
+        """The match of layers with equal weights and columns as they stand; None otherwise."""
         a, b, columns = self.a, self.b, self._columns[0]
         if not (columns.trivial and self._alike and np.array_equal(a.weight, b.weight)):
             return None
@@ -168,11 +168,11 @@ class Pair:
         computed = f is not None or any(c.factors is not None for c in self._columns)
         tolerance = COMPUTED if computed or not stored else EXACT
         there = x[rows] if f is None else x[rows] * f[:, None, None]
-        held = (self.a.weight, self.b.weight)
+        arrays = (self.a.weight, self.b.weight)
         near = closeness(
             there.reshape(len(rows), -1),
             y.reshape(len(rows), -1),
-            held,
+            arrays,
             tolerance,
             scaled=computed,
         )
@@ -197,12 +197,12 @@ class Pair:
         near: Closeness,
         mine: Floats,
         theirs: Floats,
-        held: tuple[Floats, Floats],
+        arrays: tuple[Floats, Floats],
         tolerance: float,
         wrong: list[str],
         role: str,
     ) -> Closeness:
-        how = closeness(mine[None], theirs[None], held, tolerance)
+        how = closeness(mine[None], theirs[None], arrays, tolerance)
         size = max(float(np.abs(mine).max(initial=0)), float(np.abs(theirs).max(initial=0)))
         if how is None and near.startswith("quantised"):
             how = near if bool((np.abs(mine - theirs) <= _BIAS * size).all()) else None
@@ -217,9 +217,9 @@ class Pair:
 
     def _direct(self) -> Iterator[Match]:
         for columns, framed, stored in self._frames():
-            found = self._verified(self._first(stored), framed.weight, framed.base, stored)
-            if found:
-                yield Match(framed.base, columns, found[0], framed.base, vectors=found[1])
+            check = self._verified(self._first(stored), framed.weight, framed.base, stored)
+            if check:
+                yield Match(framed.base, columns, check[0], framed.base, vectors=check[1])
 
     def _integers(self) -> Iterator[Match]:
         """Weights that one side stores as integers; its biases are integers of other steps."""
@@ -248,9 +248,9 @@ class Pair:
                 rows = self._proposed(x, y, beside=beside)
                 if rows is None or not self._in_groups(rows, framed.base):
                     continue
-                found = self._verified(x, y, rows, stored)
-                if found and not (beside and found[1]):
-                    yield Match(rows, columns, found[0], framed.base, vectors=found[1])
+                check = self._verified(x, y, rows, stored)
+                if check and not (beside and check[1]):
+                    yield Match(rows, columns, check[0], framed.base, vectors=check[1])
 
     def _across(self) -> Iterator[Match]:
         """Rows of a grouped convolution in an order that its groups do not have."""
@@ -259,9 +259,9 @@ class Pair:
         for columns, framed, stored in self._frames():
             x, y = self._first(stored), framed.weight
             rows = self._proposed(x, y, beside=True)
-            found = self._verified(x, y, rows, stored) if rows is not None else None
-            if found and rows is not None:
-                yield Match(rows, columns, found[0], framed.base, across=True, vectors=found[1])
+            check = self._verified(x, y, rows, stored) if rows is not None else None
+            if check and rows is not None:
+                yield Match(rows, columns, check[0], framed.base, across=True, vectors=check[1])
 
     def _proposed(self, x: Floats, y: Floats, *, beside: bool) -> Permutation | None:
         """The order of the rows, which shifts ``beside`` them tell apart where they are equal."""
@@ -276,11 +276,11 @@ class Pair:
         """Factors on the weights as they are stored, with all beside them unchanged."""
         if not self._alike or not any(v.any() for _, v in self.a.vectors):
             return
-        held = (self.a.weight, self.b.weight)
+        arrays = (self.a.weight, self.b.weight)
         for columns, framed, stored in self._frames():
             x, y = self._first(stored), framed.weight
             for rows, f in self._factors(x, framed) if stored else ():
-                near = closeness(x[rows] * f[:, None, None], y, held, COMPUTED, scaled=True)
+                near = closeness(x[rows] * f[:, None, None], y, arrays, COMPUTED, scaled=True)
                 pairs = zip(self.a.vectors, self.b.vectors, strict=True)
                 if near and all(np.array_equal(v[rows], w) for (_, v), (_, w) in pairs):
                     yield Match(rows, columns, near, framed.base, alone=f)
@@ -288,8 +288,8 @@ class Pair:
     def _factors(self, x: Floats, framed: Framed) -> Iterator[tuple[Permutation, Floats]]:
         """Propose factors of rows in their order, then in any."""
         flat = x.reshape(self.a.rows, -1), framed.weight.reshape(self.a.rows, -1)
-        for kept in (True, False):
-            if kept:
+        for in_order in (True, False):
+            if in_order:
                 rows, f = framed.base, factors(flat[0][framed.base], flat[1])
             else:
                 proposed = same_up_to_factors(*flat)
@@ -309,23 +309,23 @@ class Pair:
                 continue
             x, y = self._first(stored), framed.weight
             for rows, f in self._factors(x, framed):
-                found = self._verified(x, y, rows, False, f)
-                if found:
-                    yield Match(rows, columns, found[0], framed.base, factors=f, vectors=found[1])
+                check = self._verified(x, y, rows, False, f)
+                if check:
+                    yield Match(rows, columns, check[0], framed.base, factors=f, vectors=check[1])
 
     def _kernels(self) -> Iterator[Match]:
         for columns, framed, stored in self._frames():
             for name, x in turned_kernels(self._first(stored), self.a.kernel).items():
                 rows = framed.base
-                found = self._verified(x, framed.weight, rows, stored)
-                if found is None:
+                check = self._verified(x, framed.weight, rows, stored)
+                if check is None:
                     free = self._proposed(x, framed.weight, beside=True)
                     if free is None or not self._in_groups(free, rows):
                         continue
                     rows = free
-                    found = self._verified(x, framed.weight, rows, stored)
-                if found:
-                    yield Match(rows, columns, found[0], framed.base, kernel=name, vectors=found[1])
+                    check = self._verified(x, framed.weight, rows, stored)
+                if check:
+                    yield Match(rows, columns, check[0], framed.base, kernel=name, vectors=check[1])
 
     def _free(self) -> Iterator[Match]:
         """Columns in an order that no graph says, or with factors."""
@@ -339,17 +339,17 @@ class Pair:
             )
             order = same_columns(*turned)
             if order is not None:
-                found = self._verified(x[:, order], y, framed.base, stored)
-                if found:
+                check = self._verified(x[:, order], y, framed.base, stored)
+                if check:
                     yield Match(
-                        framed.base, columns, found[0], framed.base, free=order, vectors=found[1]
+                        framed.base, columns, check[0], framed.base, free=order, vectors=check[1]
                     )
             both = any_columns(x, y)
             if both is not None:
                 rows, order = both
-                found = self._verified(x[:, order], y, rows, stored)
-                if found:
-                    yield Match(rows, columns, found[0], framed.base, free=order, vectors=found[1])
+                check = self._verified(x[:, order], y, rows, stored)
+                if check:
+                    yield Match(rows, columns, check[0], framed.base, free=order, vectors=check[1])
             if not stored or bool((self.a.scale == 1).all()):
                 yield from self._free_factors(x, y, turned, columns, framed)
 
@@ -358,22 +358,22 @@ class Pair:
     ) -> Iterator[Match]:
         for order, f in [
             (np.arange(x.shape[1]), factors(*turned)),
-            *([found] if (found := same_up_to_factors(*turned)) is not None else []),
+            *([proposed] if (proposed := same_up_to_factors(*turned)) is not None else []),
         ]:
             exact = _settled(f)
             if exact is None:
                 continue
-            verified = self._verified(x[:, order] * exact[None, :, None], y, framed.base, False)
-            if verified:
+            check = self._verified(x[:, order] * exact[None, :, None], y, framed.base, False)
+            if check:
                 moved = None if is_identity(order) else order
                 yield Match(
                     framed.base,
                     columns,
-                    verified[0],
+                    check[0],
                     framed.base,
                     free=moved,
                     free_factors=exact,
-                    vectors=verified[1],
+                    vectors=check[1],
                 )
 
     def _transposed(self) -> Iterator[Match]:
@@ -382,15 +382,15 @@ class Pair:
             return
         for columns, framed, stored in self._frames():
             x = self.a.stored().swapaxes(0, 1) * (1.0 if stored else self.a.scale[:, None, None])
-            found = self._verified(x, framed.weight, framed.base, stored)
-            if found:
+            check = self._verified(x, framed.weight, framed.base, stored)
+            if check:
                 yield Match(
-                    framed.base, columns, found[0], framed.base, transposed=True, vectors=found[1]
+                    framed.base, columns, check[0], framed.base, transposed=True, vectors=check[1]
                 )
 
 
 def _settled(f: Floats) -> Floats | None:
-    """Factors without what rounding did to them; None where one is 0 or no number."""
+    """Factors with rounding removed; None where a factor is 0 or not finite."""
     if not np.isfinite(f).all() or not bool((f != 0).all()):
         return None
     if np.allclose(f, f[0], rtol=_NEAR_ONE, atol=0):

@@ -1,8 +1,8 @@
-"""Which row of one matrix is which row of another, in near-linear time.
+"""Propose which row of one matrix equals which row of another, in near-linear time.
 
 Rows are brought to a few numbers, by random projection where columns correspond, by sums of powers
-where their order is not known, and the nearest are looked up in a tree. What comes back is a
-proposal; whether it holds is for the caller to verify element by element.
+where their order is not known, and the nearest are looked up in a tree. The result is a proposal
+that the caller must verify element by element.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def same_columns(
         return None
     more = (None, None) if beside is None else beside
     for count in _COUNTS:
-        numbers = [_projected(rows, count, one) for rows, one in zip((x, y), more, strict=True)]
+        numbers = [_projected(rows, count, extra) for rows, extra in zip((x, y), more, strict=True)]
         if not _alike(*numbers):
             return None
     return _paired(*numbers)
@@ -53,9 +53,9 @@ def untied(
     result = order.copy()
     for tie in ties:
         there = order[tie]
-        found = same_columns(x[there], y[tie])
-        if found is not None:
-            result[tie] = there[found]
+        order_within = same_columns(x[there], y[tie])
+        if order_within is not None:
+            result[tie] = there[order_within]
     return result
 
 
@@ -130,15 +130,15 @@ def _powers(x: Floats, y: Floats, axis: int) -> tuple[Floats, Floats] | None:
     sums = [[side.sum(axis=axis)] for side in (x, y)]
     if not _alike(sums[0][0], sums[1][0]):
         return None
-    for found, side in zip(sums, (x, y), strict=True):
+    for power_sums, side in zip(sums, (x, y), strict=True):
         square = side * side
-        found += [square.sum(axis=axis), (square * side).sum(axis=axis)]
-    one, two = (np.concatenate(found, axis=1) for found in sums)
-    spread = one.std(axis=0)
-    one, two = (numbers / np.where(spread > 0, spread, 1) for numbers in (one, two))
-    if one.shape[1] > _COUNTS[-1]:
-        one, two = (_projected(numbers, _COUNTS[-1]) for numbers in (one, two))
-    return (one, two) if _alike(one, two) else None
+        power_sums += [square.sum(axis=axis), (square * side).sum(axis=axis)]
+    first, second = (np.concatenate(power_sums, axis=1) for power_sums in sums)
+    spread = first.std(axis=0)
+    first, second = (numbers / np.where(spread > 0, spread, 1) for numbers in (first, second))
+    if first.shape[1] > _COUNTS[-1]:
+        first, second = (_projected(numbers, _COUNTS[-1]) for numbers in (first, second))
+    return (first, second) if _alike(first, second) else None
 
 
 def _alike(x: Floats, y: Floats) -> bool:
@@ -169,11 +169,11 @@ def _paired(x: Floats, y: Floats) -> Permutation | None:
         first = int(nearest[r])
         if first not in equals:
             equals[first] = sorted(tree.query_ball_point(x[first], _TIE * size), reverse=True)
-        rest = equals[first]
-        while rest and taken[rest[-1]]:
-            rest.pop()
-        if not rest:
+        candidates = equals[first]
+        while candidates and taken[candidates[-1]]:
+            candidates.pop()
+        if not candidates:
             return None
-        result[r] = rest.pop()
+        result[r] = candidates.pop()
         taken[result[r]] = True
     return result

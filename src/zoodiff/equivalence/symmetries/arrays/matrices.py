@@ -74,10 +74,10 @@ def matrix_of(layer: Layer, weights: Weights) -> Matrix | None:
         return None
     if node.attributes.get("alpha", 1.0) != 1.0 or node.attributes.get("beta", 1.0) != 1.0:
         return None
-    held = parts(layer)
-    if held is None or held.weight is None:
+    layer_parts = parts(layer)
+    if layer_parts is None or layer_parts.weight is None:
         return None
-    weight = weights[held.weight.name]
+    weight = weights[layer_parts.weight.name]
     group = int(node.attributes.get("group", 1))  # type: ignore[arg-type]
     if node.op == "ConvTranspose":
         if group != 1:
@@ -86,13 +86,13 @@ def matrix_of(layer: Layer, weights: Weights) -> Matrix | None:
     out = weight.shape[0]
     kernel = tuple(weight.shape[2:])
     inside = weight.shape[1] if weight.ndim > 1 else 1
-    others = [p for p in own_parameters(layer) if p is not held.weight]
+    others = [p for p in own_parameters(layer) if p is not layer_parts.weight]
     if any(p.size != out for p in others):
         return None
     vectors = tuple((p.role, weights[p.name].reshape(-1).astype(np.float64)) for p in others)
-    scale, shift = (np.asarray(x, dtype=np.float64) for x in folded(held, weights, out))
+    scale, shift = (np.asarray(x, dtype=np.float64) for x in folded(layer_parts, weights, out))
     return Matrix(
-        layer, weight.reshape(out, inside, -1), vectors, scale, shift, group, kernel, held
+        layer, weight.reshape(out, inside, -1), vectors, scale, shift, group, kernel, layer_parts
     )
 
 
@@ -139,11 +139,11 @@ def turned_kernels(x: Floats, kernel: tuple[int, ...]) -> dict[str, Floats]:
     if len(kernel) != 2 or max(kernel) == 1:
         return {}
     square = x.reshape(*x.shape[:2], *kernel)
-    found: dict[str, Floats] = {}
+    turned: dict[str, Floats] = {}
     for name, turn in _TURNS.items():
         if kernel[0] != kernel[1] and ("transposed" in name or "90" in name or "270" in name):
             continue
         if min(kernel) == 1 and name != "rotated by 180 degrees":
             continue
-        found[name] = np.ascontiguousarray(turn(square)).reshape(x.shape)
-    return found
+        turned[name] = np.ascontiguousarray(turn(square)).reshape(x.shape)
+    return turned

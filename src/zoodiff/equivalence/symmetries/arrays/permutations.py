@@ -1,4 +1,4 @@
-"""What a permutation is: a swap, a rotation, blocks in another order, axes transposed.
+"""Classify permutations: a swap, a rotation, blocks in another order, axes transposed.
 
 A permutation is an array: place ``r`` of the second network holds what stands at ``p[r]`` in the
 first. All of it takes time linear in the length.
@@ -97,20 +97,20 @@ def transposed_axes(p: Permutation) -> tuple[tuple[int, ...], tuple[int, ...]] |
     """
     if is_identity(p) or not p.size or p[0] != 0:
         return None
-    found: list[tuple[int, int]] = []  # (stride, extent) of the new axes, the last first
-    rest = p
-    while rest.size > 1:
-        stride = int(rest[1] - rest[0])
-        uneven = np.flatnonzero(np.diff(rest) != stride)
-        extent = int(uneven[0]) + 1 if uneven.size else rest.size
-        if stride <= 0 or rest.size % extent:
+    axes: list[tuple[int, int]] = []  # (stride, extent) of the new axes, the last first
+    heads = p
+    while heads.size > 1:
+        stride = int(heads[1] - heads[0])
+        uneven = np.flatnonzero(np.diff(heads) != stride)
+        extent = int(uneven[0]) + 1 if uneven.size else heads.size
+        if stride <= 0 or heads.size % extent:
             return None
-        rows = rest.reshape(-1, extent)
+        rows = heads.reshape(-1, extent)
         if not np.array_equal(rows, rows[:, :1] + stride * np.arange(extent)):
             return None
-        found.append((stride, extent))
-        rest = rows[:, 0]
-    new = found[::-1]
+        axes.append((stride, extent))
+        heads = rows[:, 0]
+    new = axes[::-1]
     old = sorted(range(len(new)), key=lambda k: -new[k][0])
     extents = tuple(new[k][1] for k in old)
     strides = [new[k][0] for k in old]
