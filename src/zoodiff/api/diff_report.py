@@ -176,7 +176,13 @@ def diff(
     )
     with workers(limits) as engine:
         found = compare(
-            engine, entries[0], entries[1], effort, without=request.without, progress=progress
+            engine,
+            entries[0],
+            entries[1],
+            effort,
+            without=request.without,
+            concurrent=True,
+            progress=progress,
         )
     _demanded(request, found)
     return DiffReport(request, found.answer, found.diff, found.weights, found.proof)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoodiff.architecture.describe import graph_of
 from zoodiff.architecture.diff import Diff
@@ -18,12 +18,18 @@ from zoodiff.equivalence.native_run import run_with, weights_of
 from zoodiff.equivalence.outputs import Case
 from zoodiff.equivalence.proof import Native, Proof, prove
 from zoodiff.equivalence.rounded_weights import canonical_steps
+from zoodiff.equivalence.sides import Sides
+from zoodiff.equivalence.sides import sides as workers_of
 from zoodiff.equivalence.symmetries import WeightRelation, relations
 from zoodiff.equivalence.unrun import from_graphs, from_proof, from_weights
 from zoodiff.equivalence.weight_diff import WeightsDiff, canonical, compare_aligned, compare_weights
 from zoodiff.errors import MeasurementError, WeightsUnavailableError
+from zoodiff.graph.ir import Graph
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _LARGE = 1_000_000_000
 """Multiply-accumulates above which only a few inputs are run a second time."""
@@ -67,40 +73,48 @@ def compare(
     effort: Effort = Effort(),
     *,
     without: Sequence[str] = (),
+    concurrent: bool = False,
     progress: Progress = lambda text: None,
 ) -> Comparison:
     """Return whether two entries compute the same function, and the causes if they do not.
 
-    ``without`` names passes to leave out of the comparison of graphs. Raises MeasurementError
+    ``without`` names passes to leave out of the comparison of graphs; with ``concurrent`` both
+    entries are built and run at the same time, in workers of their own. Raises MeasurementError
     where an entry cannot be built, UsageError for an unknown pass.
     """
-    sides = (a, b)
+    with workers_of(engine, a, b, concurrent=concurrent) as sides:
+        return _compare(sides, effort, without, progress)
+
+
+def _compare(
+    sides: Sides, effort: Effort, without: Sequence[str], progress: Progress
+) -> Comparison:
+    a, b = sides.entries
     progress(f"building {a} and {b}")
-    graphs = [graph_of(engine, x, role="run", threads=2) for x in sides]
-    diff = compare_graphs(graphs[0], graphs[1], str(a.ref), str(b.ref), without=without)
+    diff = _diff(sides, without)
     if not (effort.run or effort.weights or effort.prove):
         return Comparison(from_graphs(diff, "weights and outputs were not compared"), diff)
-    have_weights = all(x.weights is not None for x in sides)
+    have_weights = a.weights is not None and b.weights is not None
     reason = "" if have_weights else "the weights are drawn"
     if have_weights and (effort.run or effort.weights):
         try:
-            comparison = _with_own_weights(engine, sides, diff, effort, progress)
+            comparison = _with_own_weights(sides, diff, effort, progress)
         except WeightsUnavailableError as error:
             reason = str(error)
         else:
             if comparison is not None:
-                proof = _proof(engine, sides, effort, progress) if effort.prove else None
+                proof = _proof(sides, effort) if effort.prove else None
                 return replace(comparison, proof=proof)
             reason = "the files hold placeholders in place of weights"
     if not (effort.run or effort.prove):
         return Comparison(from_graphs(diff, f"weights were not compared: {reason}"), diff)
     progress(f"running {a} and {b} with equal weights")
-    proof = _proof(engine, sides, effort, progress)
-    return Comparison(from_proof(diff, proof, sides, reason), diff, None, proof)
+    proof = _proof(sides, effort)
+    return Comparison(from_proof(diff, proof, sides.entries, reason), diff, None, proof)
 
 
 def _with_own_weights(
-    engine: WorkerPool, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
+    sides: Sides, diff: Diff, effort: Effort, progress: Progress
 ) -> Comparison | None:
     """The answer from the weights in both entries; None where these are placeholders.
 
@@ -108,8 +122,8 @@ def _with_own_weights(
     """
     try:
         if not effort.run:
-            return _weights_alone(engine, sides, diff, effort, progress)
-        case = _case(engine, sides, diff, effort, progress)
+            return _weights_alone(sides, diff, effort, progress)
+        case = _case(sides, diff, effort, progress)
     except WeightsUnavailableError:
         raise
     except MeasurementError as error:
@@ -119,20 +133,18 @@ def _with_own_weights(
     return Comparison(decide(case), diff, case.compared)
 
 
-def _weights_alone(
-    engine: WorkerPool, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
-) -> Comparison:
-    stored = []
-    for entry in sides:
-        progress(f"reading the weights of {entry}")
-        stored.append(weights_of(engine, entry, effort.seed, fetch=effort.download))
+def _weights_alone(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Comparison:
+    progress(f"reading the weights of {sides.entries[0]} and {sides.entries[1]}")
+
+    def read(pool: WorkerPool, entry: Entry) -> dict[str, NDArray[Any]]:
+        return weights_of(pool, entry, effort.seed, fetch=effort.download, threads=sides.threads)
+
+    stored = sides.ask(read, _parameters(diff))
     compared = compare_weights(diff, stored[0], stored[1])
     return Comparison(from_weights(diff, compared), diff, compared)
 
 
-def _case(
-    engine: WorkerPool, sides: Sequence[Entry], diff: Diff, effort: Effort, progress: Progress
-) -> Case:
+def _case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
     """Run both and compare their weights."""
     shapes = [probes.input_shape(side.canonical) for side in (diff.a, diff.b)]
     if shapes[0] != shapes[1]:
@@ -143,10 +155,19 @@ def _case(
     resized = None if larger is None else inputs[0].resized(larger, effort.seed)
     large = max(diff.a.counts.macs, diff.b.counts.macs) > _LARGE
     questions = Questions(inputs, resized, moved=_FEW if large else len(inputs))
-    runs: list[Execution] = []
-    for entry in sides:
-        progress(f"running {entry}")
-        runs.append(execute(engine, entry, questions, seed=effort.seed, fetch=effort.download))
+    progress(f"running {sides.entries[0]} and {sides.entries[1]}")
+
+    def run(pool: WorkerPool, entry: Entry) -> Execution:
+        return execute(
+            pool,
+            entry,
+            questions,
+            seed=effort.seed,
+            fetch=effort.download,
+            threads=sides.threads,
+        )
+
+    runs = sides.ask(run, _parameters(diff))
     weights: tuple[dict[str, Any], dict[str, Any]] | None = None
     compared, problem = None, next((r.without_weights for r in runs if r.without_weights), "")
     if not problem:
@@ -164,7 +185,7 @@ def _case(
             problem = str(error)
     related: tuple[WeightRelation, ...] = ()
     if weights is not None and compared is not None and compared.sameness in _RELATED:
-        progress(f"relating the weights of {sides[0]} and {sides[1]}")
+        progress(f"relating the weights of {sides.entries[0]} and {sides.entries[1]}")
         try:
             related = relations(diff, *weights, compared)
         except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
@@ -178,16 +199,31 @@ def _case(
     return Case(diff, questions, (bare[0], bare[1]), weights, problem, compared, related)
 
 
-def _proof(engine: WorkerPool, sides: Sequence[Entry], effort: Effort, progress: Progress) -> Proof:
+def _diff(sides: Sides, without: Sequence[str] = ()) -> Diff:
+    """Describe both entries in the workers that run them later, and compare their graphs."""
+
+    def describe(pool: WorkerPool, entry: Entry) -> Graph:
+        return graph_of(pool, entry, role="run", threads=sides.threads)
+
+    graphs = sides.ask(describe)
+    names = [str(entry.ref) for entry in sides.entries]
+    return compare_graphs(*graphs, *names, without=without)
+
+
+def _parameters(diff: Diff) -> int:
+    return diff.a.counts.parameters + diff.b.counts.parameters
+
+
+def _proof(sides: Sides, effort: Effort) -> Proof:
     """Run both with equal weights, drawn for the purpose.
 
     Networks whose structure depends on published weights are taken as they are with random ones.
     """
-    entries = [registry.resolve(x.ref.with_weights("random")) for x in sides]
-    graphs = [graph_of(engine, x, role="run", threads=2) for x in entries]
-    diff = compare_graphs(graphs[0], graphs[1], *(str(x.ref) for x in entries))
+    a, b = (registry.resolve(x.ref.with_weights("random")) for x in sides.entries)
+    drawn = sides.with_entries((a, b))
 
-    def runner(entry: Entry) -> Native:
-        return lambda weights, image: run_with(engine, entry, weights, image)
+    def runner(pool: WorkerPool, entry: Entry) -> Native:
+        return lambda weights, image: run_with(pool, entry, weights, image, threads=sides.threads)
 
-    return prove(diff, (runner(entries[0]), runner(entries[1])), seed=effort.seed)
+    runners = (runner(drawn.pools[0], a), runner(drawn.pools[1], b))
+    return prove(_diff(drawn), runners, seed=effort.seed)

@@ -57,7 +57,13 @@ class Execution:
 
 
 def execute(
-    engine: WorkerPool, entry: Entry, questions: Questions, *, seed: int = 0, fetch: bool = False
+    engine: WorkerPool,
+    entry: Entry,
+    questions: Questions,
+    *,
+    seed: int = 0,
+    fetch: bool = False,
+    threads: int = 2,
 ) -> Execution:
     """Run an entry with its own weights, and read these.
 
@@ -65,10 +71,10 @@ def execute(
     WeightsUnavailableError where they cannot be had, MeasurementError where the entry cannot be
     loaded or run at all.
     """
-    worker = engine.worker(entry.worker, "run", threads=2)
+    worker = engine.worker(entry.worker, "run", threads=threads)
     name = entry.model.name
     loaded = worker.load(
-        Load(_HANDLE, name, entry.weights_name, seed=seed, threads=2, fetch=fetch),
+        Load(_HANDLE, name, entry.weights_name, seed=seed, threads=threads, fetch=fetch),
         doing=f"loading {name} with its weights",
     )
     doing = f"running {name}"

@@ -24,17 +24,22 @@ _EXPANSION = 8
 
 
 def run_with(
-    engine: WorkerPool, entry: Entry, weights: Mapping[str, NDArray[Any]], image: NDArray[Any]
+    engine: WorkerPool,
+    entry: Entry,
+    weights: Mapping[str, NDArray[Any]],
+    image: NDArray[Any],
+    *,
+    threads: int = 2,
 ) -> NDArray[Any]:
     """Build the entry with random weights, put ``weights`` in, run one image.
 
     ``weights`` are by the names and in the shapes of the entry's graph, ``image`` is (1, channels,
     height, width). Raises MeasurementError where the framework cannot.
     """
-    worker = engine.worker(entry.worker, "run", threads=2)
+    worker = engine.worker(entry.worker, "run", threads=threads)
     name = entry.model.name
     worker.load(
-        Load(_HANDLE, name, "random", seed=0, threads=2),
+        Load(_HANDLE, name, "random", seed=0, threads=threads),
         doing=f"building {name} with random weights",
     )
     worker.assign(_HANDLE, weights, doing=f"putting weights into {name}")
@@ -46,7 +51,7 @@ def run_with(
 
 
 def weights_of(
-    engine: WorkerPool, entry: Entry, seed: int = 0, *, fetch: bool = True
+    engine: WorkerPool, entry: Entry, seed: int = 0, *, fetch: bool = True, threads: int = 2
 ) -> dict[str, NDArray[Any]]:
     """All weights of an entry, by the names of its graph, as its framework stores them.
 
@@ -55,7 +60,8 @@ def weights_of(
     Raises WeightsUnavailableError where published weights cannot be had, MeasurementError where
     the framework cannot give them.
     """
-    return _read(engine.worker(entry.worker, "run", threads=2), entry, seed, None, fetch)[0]
+    worker = engine.worker(entry.worker, "run", threads=threads)
+    return _read(worker, entry, seed, None, fetch)[0]
 
 
 def weights_and_outputs(
