@@ -80,7 +80,7 @@ def test_a_batch_that_would_not_fit_is_not_even_tried(fake_zoo) -> None:
     assert [cell.batch for cell in found.cells] == [1, 2]
     (left,) = found.left_out
     assert "batch 64 would take about 5." in left.reason
-    assert "more than the 2.0 GB that it may" in left.reason
+    assert "more than the 2.0 GB that are allowed" in left.reason
 
 
 def test_a_worker_that_hangs_costs_its_batch(fake_zoo) -> None:

@@ -1,8 +1,8 @@
-"""Latency as a comparison: interleaved rounds in fresh processes, with A/A controls.
+"""Compare latencies: interleaved rounds in fresh processes, with A/A controls.
 
-``benchmark`` measures entries against each other, ``comparison`` and ``verdicts`` judge the
-ratios, ``record_keys`` and ``recorded`` find what was measured before, ``study_task`` makes
-records, ``attribution`` says where a difference comes from. ``conditions`` says what is inside the
-clock, ``ordering`` in which order entries take turns, ``system_noise`` what disturbed the machine
-meanwhile. May import ``equivalence`` and everything below, never ``accuracy``.
+``benchmark`` times entries in the same rounds; ``comparison`` and ``verdicts`` judge the ratios.
+``record_keys`` and ``recorded`` find earlier measurements, ``study_task`` writes records, and
+``attribution`` decomposes a difference into causes. ``conditions`` lists what shapes a latency,
+``ordering`` yields the order of the entries, ``system_noise`` reads what disturbed the machine.
+May import ``equivalence`` and everything below, never ``accuracy``.
 """

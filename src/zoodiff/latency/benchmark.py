@@ -1,9 +1,9 @@
 """Time entries in fresh processes, in many short blocks in rounds.
 
-Only one process computes at a time. Within a round every entry gets one block, so that drift
-and neighbours hit all alike, and ratios are later formed within rounds. Everything is done again in
-fresh processes, because memory lies elsewhere in each, until the ratios are known well enough or
-the time is spent.
+Only one process computes at a time. Within a round every entry gets one block, so drift and other
+programs affect all entries alike, and ratios are formed within rounds. The memory layout differs
+between processes and changes the latency, so the rounds are repeated in fresh processes until the
+intervals of the ratios are narrow enough or the time is spent.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 Stopped = Literal["narrow enough", "time spent", "most processes"]
 PAUSE_MS = 10.0
-"""Idle time before calls when the sensitivity to pauses is measured: the processor's clock has
-gone down by then, and caches belong to others."""
+"""Idle time before calls when the sensitivity to pauses is measured: by then the processor has
+lowered its clock, and other programs have replaced the contents of the caches."""
 _PAUSED_CALLS = 4
 _LEAST_ROUNDS = 5
 _SETTLE_MS = 1.0
 _AHEAD = 2
-"""Processes that import their frameworks at a time: more would only be in each other's way."""
+"""Processes that import their frameworks at the same time; more would slow each other down."""
 _LONG_MS = 20.0
-"""From here on no untimed call precedes a block: it would cost as much as it gives."""
+"""Latency from which no untimed call precedes a block: the call would cost more than it gains."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,17 @@ class Budget:
     """Limits of a measurement."""
 
     seconds: float = 60.0
-    """Measuring time of all entries together; loading networks comes on top."""
+    """Measuring time of all entries together, without loading."""
     processes: int = 5
-    """The least number of fresh processes of each entry."""
+    """The least number of fresh processes per entry."""
     most_processes: int = 15
     rounds: int | None = None
-    """Rounds in each process; None: as many as the time allows."""
+    """Rounds per process; None: as many as the time allows."""
     block_ms: float = 20.0
-    """A block has as many calls as fit of the slowest entry, at least one; all entries
-    make equally many, so that the lower quartile is the same statistic of each."""
+    """A block has as many calls as the slowest entry makes in this time, at least one. All entries
+    make the same number of calls, so that the lower quartile is the same statistic for each."""
     target_percent: float = 1.0
-    """Half of the width of every ratio's interval at which measuring stops."""
+    """Measuring stops when half the width of every ratio's interval is at most this."""
     pauses: bool = True
     """Whether the sensitivity to pauses between calls is measured."""
     seed: int = 0
@@ -83,17 +83,17 @@ class Samples:
     rounds: list[NDArray[np.float64]] = field(default_factory=list)
     """Processes -> (rounds,): lower quartiles of blocks, milliseconds, for ratios."""
     medians: list[NDArray[np.float64]] = field(default_factory=list)
-    """Processes -> (rounds,): medians of blocks, milliseconds; the latency that is shown."""
+    """Processes -> (rounds,): medians of blocks, milliseconds, for the reported latency."""
     calls: list[NDArray[np.float64]] = field(default_factory=list)
     """Processes -> (calls,): single calls, milliseconds."""
     paused_ms: list[float] = field(default_factory=list)
-    """One a process: median of calls with pauses between them."""
+    """Per process: the median of calls with pauses between them."""
     overhead_ms: float = 0.0
     peak_rss_bytes: int = 0
     runtime_info: dict[str, Any] = field(default_factory=dict)
-    """What its first process ran with."""
+    """The runtime info of its first process."""
     recorded: CallTimes | None = None
-    """Of a run that was read from its records, which do not hold every call."""
+    """The quantiles of a run that was read from its records, which lack the single calls."""
 
     @property
     def call_times(self) -> CallTimes:
@@ -109,7 +109,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Measured:
-    """The samples of a run, and why and when it ended."""
+    """The samples of a run, why it stopped, and how long it took."""
 
     samples: tuple[Samples, ...]
     failures: tuple[tuple[TimedEntry, str], ...]
@@ -119,21 +119,21 @@ class Measured:
     """Measuring time, of all entries together."""
     loading_seconds: float
     needed_seconds: float | None
-    """Measuring time that the target would take by what was seen; None where it was reached."""
+    """Estimated measuring time to reach the target; None if it was reached."""
     system_noise: tuple[str, ...]
 
     def samples_of(self, name: str) -> Samples | None:
-        """The samples of an entry by its name."""
-        return next((one for one in self.samples if one.subject.name == name), None)
+        """Return the samples of an entry by its name; None if it was not measured."""
+        return next((samples for samples in self.samples if samples.subject.name == name), None)
 
 
 def with_controls(subjects: Sequence[TimedEntry], count: int = 1) -> list[TimedEntry]:
-    """The entries, and the first ``count`` of them once more as A/A controls."""
+    """Return the entries, followed by A/A controls of the first ``count`` of them."""
     return [*subjects, *map(control_of, subjects[:count])]
 
 
 def control_of(subject: TimedEntry) -> TimedEntry:
-    """The entry once more, as its A/A control."""
+    """Return a copy of the entry as its A/A control."""
     name = f"{subject.name} (control)"
     return TimedEntry(name, subject.entry, subject.conditions, copy=1, of=subject.name)
 
@@ -148,9 +148,10 @@ def measure(
 ) -> Measured:
     """Time entries in interleaved rounds.
 
-    ``start`` puts an entry into a fresh process; ``check`` is shown what was loaded, once, and
-    may refuse by raising; ``step`` is told the progress. An entry that cannot be loaded or dies
-    becomes a failure, and the others go on.
+    ``start`` starts a fresh process for an entry. ``check`` is called once, with the loaded
+    entries, and raises to end the run. ``step`` is called with the processes loaded so far, and
+    of how many. An entry that cannot be loaded or whose process dies becomes a failure; the others
+    are measured.
     """
     import numpy as np
 
@@ -161,7 +162,7 @@ def measure(
         stopped = state.processes(rng, check)
     finally:
         state.reap()
-    samples = tuple(state.samples[one.name] for one in state.alive)
+    samples = tuple(state.samples[subject.name] for subject in state.alive)
     return Measured(
         samples=samples,
         failures=tuple(state.failures),
@@ -187,8 +188,8 @@ class _State:
     ) -> None:
         self.alive = subjects
         self._ending: list[TimedProcess] = []
-        """Processes that were told to end, and not waited for."""
-        threads = max((one.conditions.threads for one in subjects), default=1)
+        """Processes that are ending and must still be waited for."""
+        threads = max((subject.conditions.threads for subject in subjects), default=1)
         self._places = cores.places(threads, rng)
         self.budget, self._start, self._step = budget, start, step
         self.samples: dict[str, Samples] = {}
@@ -196,12 +197,12 @@ class _State:
         self.spent = self.loading = 0.0
         self._loads = 0
         self._calls = 0
-        """Calls of every block."""
+        """Calls per block; 0 until it is chosen."""
 
     def processes(
         self, rng: np.random.Generator, check: Callable[[Sequence[Loaded]], None]
     ) -> Stopped:
-        """Fresh processes until there is reason to stop, which is returned."""
+        """Measure in fresh processes until a limit of the budget; return why measuring stopped."""
         budget = self.budget
         enough = math.log1p(budget.target_percent / 100)
         for number in range(max(budget.most_processes, budget.processes)):
@@ -218,24 +219,24 @@ class _State:
     def process(
         self, number: int, rng: np.random.Generator, check: Callable[[Sequence[Loaded]], None]
     ) -> None:
-        """One fresh process of each entry, and rounds over all of them."""
+        """Start one fresh process per entry, and time all of them in rounds."""
         began = time.perf_counter()
         started: list[TimedProcess] = []
         try:
             running = self._load(started)
-            check([self.samples[one.name].loaded for one in self.alive])
+            check([self.samples[subject.name].loaded for subject in self.alive])
             self.loading += time.perf_counter() - began
             began = time.perf_counter()
             place = next(self._places)
             with cores.off(place):
                 if place is not None:
-                    for one in self.alive:
-                        running[one.name].place(place)
+                    for subject in self.alive:
+                        running[subject.name].place(place)
                 self._rounds(number, running, rng)
                 self._afterwards(number, running)
             self.spent += time.perf_counter() - began
         finally:
-            # They end side by side, while the next ones begin.
+            # They end at the same time, while the next ones start.
             for process in started:
                 process.let_go()
             self._ending += started
@@ -260,43 +261,45 @@ class _State:
         # Statistics take a second to import; the processes import their frameworks meanwhile.
         importlib.import_module("scipy.stats")
         running: dict[str, TimedProcess] = {}
-        for number, one in enumerate(waiting):
+        for number, subject in enumerate(waiting):
             try:
                 loaded = started[number].load()
             except ZoodiffError as error:
-                self._fail(one, error)
-                waiting += self._instead_of(one)
+                self._fail(subject, error)
+                waiting += self._instead_of(subject)
                 continue
             finally:
                 start()
-            running[one.name] = started[number]
-            self.samples.setdefault(one.name, Samples(one, loaded))
+            running[subject.name] = started[number]
+            self.samples.setdefault(subject.name, Samples(subject, loaded))
             self._loads += 1
             self._progress()
         self._fit(running)
         return running
 
     def _instead_of(self, lost: TimedEntry) -> list[TimedEntry]:
-        """A control of an entry that was loaded, for one whose own entry cannot be."""
+        """Return a control of a loaded entry to replace the control of an entry that failed."""
         began = bool(self._calls)
-        if began or all(one.name != lost.of for one, _ in self.failures):
+        if began or all(subject.name != lost.of for subject, _ in self.failures):
             return []
-        self.failures.pop()  # it says what the failure of its entry says
-        controlled = {one.of for one in self.alive if one.copy}
-        originals = [one for one in self.alive if not one.copy and one.name in self.samples]
-        spare = [one for one in originals if one.name not in controlled]
-        instead = [control_of(one) for one in spare[:1]]
-        self.alive += instead
-        return instead
+        self.failures.pop()  # the failure of its entry has the same reason
+        controlled = {subject.of for subject in self.alive if subject.copy}
+        originals = [
+            subject for subject in self.alive if not subject.copy and subject.name in self.samples
+        ]
+        spare = [subject for subject in originals if subject.name not in controlled]
+        controls = [control_of(subject) for subject in spare[:1]]
+        self.alive += controls
+        return controls
 
     def _fit(self, running: dict[str, TimedProcess]) -> None:
-        """Choose how many calls a block has, once for all."""
+        """Choose the number of calls per block, once for the whole measurement."""
         fitting = []
-        for one in [] if self._calls else list(self.alive):
+        for subject in [] if self._calls else list(self.alive):
             try:
-                fitting.append(running[one.name].fitting(self.budget.block_ms))
+                fitting.append(running[subject.name].fitting(self.budget.block_ms))
             except ZoodiffError as error:
-                self._fail(one, error)
+                self._fail(subject, error)
         self._calls = self._calls or min(fitting, default=1)
 
     def _rounds(
@@ -304,96 +307,98 @@ class _State:
     ) -> None:
         import numpy as np
 
-        blocks: dict[str, list[list[float]]] = {one.name: [] for one in self.alive}
+        blocks: dict[str, list[list[float]]] = {subject.name: [] for subject in self.alive}
         end = time.perf_counter() + self.budget.seconds / (2 * self.budget.processes)
         turn = orders(len(self.alive), rng)
         members = list(self.alive)
         done = 0
         while self._more(done, end):
             for index in next(turn):
-                one = members[index]
-                if one not in self.alive:
+                subject = members[index]
+                if subject not in self.alive:
                     continue
-                timed = running[one.name]
+                process = running[subject.name]
                 try:
-                    blocks[one.name].append(timed.block(self._calls, self._settle(one.name)))
+                    blocks[subject.name].append(
+                        process.block(self._calls, self._settle(subject.name))
+                    )
                 except ZoodiffError as error:
-                    self._fail(one, error)
+                    self._fail(subject, error)
             done += 1
             if not self.alive:
                 return
-        for one in self.alive:
-            samples = self.samples[one.name]
-            made = blocks[one.name]
-            samples.rounds.append(np.array([ratios.undisturbed(block) for block in made]))
-            samples.medians.append(np.array([statistics.median(block) for block in made]))
-            samples.calls.append(np.concatenate([np.array(block) for block in made]))
+        for subject in self.alive:
+            samples = self.samples[subject.name]
+            timed_blocks = blocks[subject.name]
+            samples.rounds.append(np.array([ratios.undisturbed(block) for block in timed_blocks]))
+            samples.medians.append(np.array([statistics.median(block) for block in timed_blocks]))
+            samples.calls.append(np.concatenate([np.array(block) for block in timed_blocks]))
 
     def _more(self, done: int, end: float) -> bool:
         if self.budget.rounds is not None:
             return done < self.budget.rounds
-        # An even number, since every order is followed by its reverse.
+        # An even number of rounds, since every order is followed by its reverse.
         return done < _LEAST_ROUNDS or done % 2 == 1 or time.perf_counter() < end
 
     def _settle(self, name: str) -> float:
-        """A block follows the others' work; what is short is run once before the clock."""
+        """Milliseconds of untimed calls before a block, which refill the caches; 0 if long."""
         samples = self.samples[name]
         if samples.rounds and float(samples.rounds[0][0]) >= _LONG_MS:
             return 0.0
         return _SETTLE_MS
 
     def _afterwards(self, number: int, running: dict[str, TimedProcess]) -> None:
-        for one in list(self.alive):
-            samples, timed = self.samples[one.name], running[one.name]
+        for subject in list(self.alive):
+            samples, process = self.samples[subject.name], running[subject.name]
             try:
-                if self.budget.pauses and not one.conditions.pause_ms:
-                    paused = timed.block(_PAUSED_CALLS, 0.0, PAUSE_MS)
+                if self.budget.pauses and not subject.conditions.pause_ms:
+                    paused = process.block(_PAUSED_CALLS, 0.0, PAUSE_MS)
                     samples.paused_ms.append(statistics.median(paused))
                 if number == 0:
-                    samples.overhead_ms = timed.overhead()
-                    samples.runtime_info = timed.runtime_info()
-                samples.peak_rss_bytes = max(samples.peak_rss_bytes, timed.peak_rss_bytes())
+                    samples.overhead_ms = process.overhead()
+                    samples.runtime_info = process.runtime_info()
+                samples.peak_rss_bytes = max(samples.peak_rss_bytes, process.peak_rss_bytes())
             except ZoodiffError as error:
-                self._fail(one, error)
+                self._fail(subject, error)
 
-    def _fail(self, one: TimedEntry, error: ZoodiffError) -> None:
-        self.failures.append((one, str(error)))
-        self.alive = [other for other in self.alive if other is not one]
+    def _fail(self, subject: TimedEntry, error: ZoodiffError) -> None:
+        self.failures.append((subject, str(error)))
+        self.alive = [entry for entry in self.alive if entry is not subject]
 
     def _progress(self) -> None:
-        # Processes beyond the least number are added as they turn out to be needed.
-        each = max(len(self.alive), 1)
-        whole = each * max(self.budget.processes, -(-self._loads // each))
-        self._step(self._loads, whole)
+        # Processes beyond the least number are added when they are needed.
+        entries = max(len(self.alive), 1)
+        expected = entries * max(self.budget.processes, -(-self._loads // entries))
+        self._step(self._loads, expected)
 
     def reach(self) -> float:
-        """Half of the widest interval of all pairs, as a log ratio."""
-        samples = [self.samples[one.name] for one in self.alive]
-        widths = [
+        """Return half the width of the widest interval of all pairs, as a log ratio."""
+        samples = [self.samples[subject.name] for subject in self.alive]
+        pairs = [
             ratios.interval(ratios.within_rounds(a.rounds, b.rounds))
             for a, b in combinations(samples, 2)
         ]
-        alone = [ratios.interval([np_log(r) for r in c.rounds]) for c in samples[:1]]
-        chosen = widths or alone
-        return max((one.high - one.low) / 2 for one in chosen)
+        single = [ratios.interval([np_log(r) for r in c.rounds]) for c in samples[:1]]
+        estimates = pairs or single
+        return max((estimate.high - estimate.low) / 2 for estimate in estimates)
 
     def needed(self) -> float | None:
-        """Measuring time at which the target would be reached, if processes go on as they did."""
-        samples = [self.samples[one.name] for one in self.alive]
+        """Estimate the measuring time in seconds to reach the target; None without a basis."""
+        samples = [self.samples[subject.name] for subject in self.alive]
         if not samples or len(samples[0].rounds) < 2 or not self.spent:
             return None
-        times = (self.reach() / math.log1p(self.budget.target_percent / 100)) ** 2
-        return self.spent * max(times, 1.0)
+        factor = (self.reach() / math.log1p(self.budget.target_percent / 100)) ** 2
+        return self.spent * max(factor, 1.0)
 
 
 def np_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Natural logarithms, typed."""
+    """Return natural logarithms, with a type that numpy's own function lacks."""
     import numpy as np
 
-    found: NDArray[np.float64] = np.log(values)
-    return found
+    logarithms: NDArray[np.float64] = np.log(values)
+    return logarithms
 
 
 def originals(measured: Iterable[Samples]) -> list[Samples]:
-    """Without the controls."""
-    return [one for one in measured if one.subject.copy == 0]
+    """Return the samples of entries, without those of controls."""
+    return [samples for samples in measured if samples.subject.copy == 0]

@@ -1,8 +1,8 @@
-"""Measure a cold start by stage: everything that a fresh process does until its first answer.
+"""Measure a cold start by stage: everything that a fresh process does until its first inference.
 
-Every run is a process of its own, which finds nothing that an earlier one compiled, so nothing is
-warm but the system's cache of files. Entries
-take turns in an order drawn afresh, so that a busy minute does not fall on one of them.
+Every run is a new process without the compiled code of earlier ones, so only the system's file
+cache is warm. Entries take turns in a new random order per round, so that system noise is spread
+over all of them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from zoodiff.workers.limits import Limits
 from zoodiff.workers.messages import Time
 
 STAGES = ("process", "import", "build", "weights", "compile", "other", "first")
-"""In the order in which they pass; together they are the cold start.
+"""The stages in temporal order; their sum is the cold start.
 
-``process``: the interpreter and zoodiff's own worker loop. ``import``: the framework. ``weights``:
-reading them. ``compile``: tracing, compiling, planning; for a network that is compiled at its first
-call, that call, so it holds one inference too. ``other``: the rest of loading. ``first``: the first
-inference after that.
+``process``: starting the interpreter and zoodiff's worker loop. ``import``: importing the
+framework. ``build``: building the network. ``weights``: reading the weights. ``compile``: tracing,
+compiling and planning; for a network that is compiled at its first call, that whole call, so it
+includes one inference. ``other``: the rest of loading. ``first``: the first inference after that.
 """
 _AT_FIRST_CALL = "at the first call"
 _STEADY_CALLS = 5
@@ -34,31 +34,31 @@ _SETTLE_MS = 200.0
 
 @dataclass(frozen=True)
 class ColdRun:
-    """One fresh process."""
+    """The cold start of one fresh process."""
 
     seconds: Mapping[str, float]
-    """By stage; see ``STAGES``."""
+    """Seconds by stage; see ``STAGES``."""
     second: float
     """Seconds of the second inference."""
     steady: float
-    """Seconds of one inference once warm, the median of a few."""
+    """Seconds of one inference after warm-up, the median of a few."""
     checks: float
-    """Seconds in which zoodiff found and hashed files; no part of the cold start."""
+    """Seconds in which zoodiff located and hashed files, which the cold start leaves out."""
     peak_before_bytes: int
     """Peak resident memory of the process before anything is loaded."""
     peak_loaded_bytes: int
     peak_run_bytes: int
-    """After inferences at the batch size."""
+    """Peak resident memory after inferences at the batch size."""
 
     @property
     def total(self) -> float:
-        """Seconds from nothing to the first answer."""
+        """Seconds from the start of the process to the end of the first inference."""
         return sum(self.seconds.values())
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of several processes, and the least and the most of them."""
+    """The median, minimum and maximum over several processes."""
 
     median: float
     least: float
@@ -74,17 +74,17 @@ class Cold:
     batch: int
     threads: int
     conditions: Mapping[str, str]
-    """What is measured, as loading tells it."""
+    """Conditions by name, as the worker reported them when it loaded the network."""
     weights_bytes: int | None
     runs: tuple[ColdRun, ...]
 
     def stage(self, name: str) -> Spread:
-        """Seconds of a stage over all processes."""
+        """Return the seconds of a stage over all processes."""
         return _spread([run.seconds.get(name, 0.0) for run in self.runs])
 
     @property
     def total(self) -> Spread:
-        """Seconds from nothing to the first answer."""
+        """Seconds from the start of the process to the end of the first inference."""
         return _spread([run.total for run in self.runs])
 
     @property
@@ -94,26 +94,26 @@ class Cold:
 
     @property
     def steady(self) -> Spread:
-        """Seconds of one inference once warm."""
+        """Seconds of one inference after warm-up."""
         return _spread([run.steady for run in self.runs])
 
     @property
     def peak_bytes(self) -> tuple[int, int, int]:
-        """Medians of peak resident memory: before loading, after loading, after running."""
-        before, loaded, run = (
-            statistics.median_low([getattr(one, field) for one in self.runs])
+        """Median peak resident memory in bytes: before loading, after loading, after running."""
+        before, loaded, after = (
+            statistics.median_low([getattr(run, field) for run in self.runs])
             for field in ("peak_before_bytes", "peak_loaded_bytes", "peak_run_bytes")
         )
-        return before, loaded, run
+        return before, loaded, after
 
     @property
     def answers_to_pay(self) -> float:
-        """How many steady inferences take as long as the cold start."""
+        """The number of inferences after warm-up that take as long as the cold start."""
         return self.total.median / self.steady.median
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; seconds and bytes."""
-        before, loaded, run = self.peak_bytes
+        """Return plain values for JSON; times in seconds, sizes in bytes."""
+        before, loaded, after = self.peak_bytes
         return {
             "name": self.name,
             "entry": self.entry,
@@ -125,8 +125,8 @@ class Cold:
             "total_seconds": vars(self.total),
             "second_seconds": vars(self.second),
             "steady_seconds": vars(self.steady),
-            "checks_seconds": statistics.median(one.checks for one in self.runs),
-            "peak_rss_bytes": {"before_loading": before, "loaded": loaded, "after_running": run},
+            "checks_seconds": statistics.median(run.checks for run in self.runs),
+            "peak_rss_bytes": {"before_loading": before, "loaded": loaded, "after_running": after},
             "weights_bytes": self.weights_bytes,
         }
 
@@ -142,69 +142,71 @@ def measure(
 ) -> tuple[list[Cold], list[tuple[TimedEntry, str]]]:
     """Start each entry in ``processes`` fresh processes, one at a time.
 
-    Returns the cold starts, in the order of the entries, and those that failed with their
-    reason, after which no further process of them is started. ``seconds`` ends the measurement
-    after a round that goes beyond it, never before every entry has run once.
+    Returns the cold starts in the order of the entries, and the entries that failed with the
+    reason; a failed entry is not started again. After ``seconds``, no further round starts; the
+    first round always runs.
     """
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    runs: dict[str, list[ColdRun]] = {one.name: [] for one in subjects}
-    told: dict[str, tuple[Mapping[str, str], int | None]] = {}
+    runs: dict[str, list[ColdRun]] = {subject.name: [] for subject in subjects}
+    load_facts: dict[str, tuple[Mapping[str, str], int | None]] = {}
     failures: list[tuple[TimedEntry, str]] = []
     alive = list(subjects)
     begin, done = time.monotonic(), 0
     for _ in range(processes):
         for index in rng.permutation(len(subjects)):
-            one = subjects[index]
-            if one not in alive:
+            subject = subjects[index]
+            if subject not in alive:
                 continue
             try:
-                run, conditions, size = _run(one, seed, limits)
+                run, conditions, size = _run(subject, seed, limits)
             except ZoodiffError as error:
-                failures.append((one, str(error)))
-                alive.remove(one)
+                failures.append((subject, str(error)))
+                alive.remove(subject)
                 continue
-            runs[one.name].append(run)
-            told[one.name] = (conditions, size)
+            runs[subject.name].append(run)
+            load_facts[subject.name] = (conditions, size)
             done += 1
             step(done, len(alive) * processes)
         if seconds is not None and time.monotonic() - begin > seconds:
             break
-    found = [
+    cold_starts = [
         Cold(
-            name=one.name,
-            entry=str(one.entry.ref),
-            batch=one.conditions.batch,
-            threads=one.conditions.threads,
-            conditions=told[one.name][0],
-            weights_bytes=told[one.name][1],
-            runs=tuple(runs[one.name]),
+            name=subject.name,
+            entry=str(subject.entry.ref),
+            batch=subject.conditions.batch,
+            threads=subject.conditions.threads,
+            conditions=load_facts[subject.name][0],
+            weights_bytes=load_facts[subject.name][1],
+            runs=tuple(runs[subject.name]),
         )
-        for one in alive
+        for subject in alive
     ]
-    return found, failures
+    return cold_starts, failures
 
 
 def _run(
-    one: TimedEntry, seed: int, limits: Limits | None
+    subject: TimedEntry, seed: int, limits: Limits | None
 ) -> tuple[ColdRun, Mapping[str, str], int | None]:
-    """One fresh process; its times, its conditions and the bytes of the weights."""
-    with WorkerClient(one.entry.worker, threads=one.conditions.threads, limits=limits) as worker:
+    """Run one fresh process; return its times, conditions and the size of the weights in bytes."""
+    with WorkerClient(
+        subject.entry.worker, threads=subject.conditions.threads, limits=limits
+    ) as worker:
 
         def peak() -> int:
-            return worker.peak_memory(doing=f"starting a process for {one.name}")
+            return worker.peak_memory(doing=f"starting a process for {subject.name}")
 
         def timed(calls: int, settle_ms: float = 0.0) -> list[float]:
-            request = Time(one.name, calls, one.conditions.batch, seed, settle_ms)
-            times = worker.time(request, doing=f"running {one.name} for the first time")
+            request = Time(subject.name, calls, subject.conditions.batch, seed, settle_ms)
+            times = worker.time(request, doing=f"running {subject.name} for the first time")
             return [milliseconds / 1e3 for milliseconds in times]
 
         began = time.perf_counter()
         before = peak()
         stages = {"process": time.perf_counter() - began}
-        worker.forget_compiled(f"starting a process for {one.name}")
-        answer = worker.load(load_request(one, seed), doing=f"loading {one.name}")
+        worker.forget_compiled(f"starting a process for {subject.name}")
+        answer = worker.load(load_request(subject, seed), doing=f"loading {subject.name}")
         parts = dict(answer.stages)
         checks = parts.pop("checks", 0.0)
         loaded = peak()
@@ -217,8 +219,8 @@ def _run(
         stages["first"] = calls[-2]
         steady = statistics.median(timed(_STEADY_CALLS, _SETTLE_MS))
         after = peak()
-        # Last, since reading the weights takes memory.
-        size = worker.weights_size(one.name, doing=f"weighing {one.name}")
+        # Measured last, since reading the weights takes memory.
+        size = worker.weights_size(subject.name, doing=f"weighing {subject.name}")
     run = ColdRun(stages, calls[-1], steady, checks, before, loaded, after)
     return run, answer.scope, size
 

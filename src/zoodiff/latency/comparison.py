@@ -1,4 +1,4 @@
-"""A run of latency measurements as a person reads it: entries, pairs, controls, findings."""
+"""Turn the samples of a run into what is reported: entries, pairs and controls."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from zoodiff.stats.intervals import Estimate
 
 @dataclass(frozen=True)
 class Row:
-    """One entry; times are milliseconds a batch."""
+    """The latency of one entry; times are milliseconds per batch."""
 
     name: str
     entry: str
     weights: str
-    """published, random, placeholder, trained or file."""
+    """State of the weights: published, random, placeholder, trained or file."""
     median: Estimate
     p90: float
     p99: float
     batch: int
     images_per_second: float
-    """Of one call after the other, at this batch size."""
+    """Throughput of calls in direct succession, at this batch size."""
     peak_rss_bytes: int
-    """Peak resident memory of its process, the framework included."""
+    """Peak resident memory of its process, including the framework."""
     paused: float | None
-    """Median of calls with 10 ms of idle time before each."""
+    """Median of calls with 10 ms of idle time before each; None if not measured."""
     overhead: float
-    """What the clock itself shows a call, by a network that does nothing."""
+    """Timer overhead: the latency of a network that does nothing."""
     calls: int
     conditions: dict[str, str]
-    """What is inside the clock and how the network is run, by condition."""
+    """The conditions under which it was timed, by name."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two entries: the ratio of their latencies, first over second."""
+    """The ratio of two entries' latencies, first over second, and its verdict."""
 
     first: str
     second: str
     ratio: Estimate
     verdict: PairVerdict
-    """The first's."""
+    """About the first entry: ``slower`` means that the first is slower."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Timings:
     pairs: tuple[Pair, ...]
     controls: tuple[Control, ...]
     floor_percent: float | None
-    """Differences up to this are not told apart from none in this run; None without a control."""
+    """Noise floor: smaller differences do not count in this run; None without a control."""
     covered: bool | None
-    """Whether the intervals of all controls hold 1, as 95 of 100 do; None without a control."""
+    """Whether the 95 % intervals of all controls contain 1; None without a control."""
     within_percent: float
     processes: int
     stopped: str
@@ -69,29 +69,32 @@ class Timings:
     seconds: float
     """Measuring time, of all entries together."""
     loading_seconds: float
-    """Starting processes and loading networks, on top of it."""
+    """Time to start processes and load networks; not part of ``seconds``."""
     system_noise: tuple[str, ...]
     failures: dict[str, str]
     recorded: str | None = None
-    """When it was measured, where it was taken from the store."""
+    """When the run was measured, if it was read from the store."""
 
     def pair(self, first: str, second: str) -> Pair | None:
-        """The pair in this order, if it was compared."""
+        """Return the pair in this order; None if it was not compared."""
         return next((p for p in self.pairs if (p.first, p.second) == (first, second)), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self) | {"controls": [one.model_dump() for one in self.controls]}
+        """Return plain values for JSON."""
+        controls = [aa_control.model_dump() for aa_control in self.controls]
+        return asdict(self) | {"controls": controls}
 
 
 def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
     """Judge every pair of a run against the controls of the same run.
 
-    Equal latencies are ``the same`` only where they are shown to be within ``within_percent``.
+    The verdict ``the same`` requires an interval within ``within_percent`` of equal latencies.
     """
-    found = originals(measured.samples)
+    compared = originals(measured.samples)
     controls = []
-    for copy in (one for one in measured.samples if one.subject.copy):
+    for copy in measured.samples:
+        if not copy.subject.copy:
+            continue
         original = measured.samples_of(copy.subject.of)
         if original is not None:
             ratio = ratios.ratio(original.rounds, copy.rounds)
@@ -99,15 +102,17 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
     estimates = [Estimate(c.ratio.value, c.ratio.low, c.ratio.high) for c in controls]
     floor = ratios.noise_floor(estimates)
     pairs = []
-    for first, second in combinations(found, 2):
+    for first, second in combinations(compared, 2):
         judged: Judged = judge(first.rounds, second.rounds, floor, within_percent)
         pairs.append(Pair(first.subject.name, second.subject.name, judged.ratio, judged.verdict))
     return Timings(
-        rows=tuple(_row(one) for one in found),
+        rows=tuple(_row(samples) for samples in compared),
         pairs=tuple(pairs),
         controls=tuple(controls),
         floor_percent=100 * (exp(floor) - 1) if controls else None,
-        covered=all(one.low <= 1 <= one.high for one in estimates) if controls else None,
+        covered=all(estimate.low <= 1 <= estimate.high for estimate in estimates)
+        if controls
+        else None,
         within_percent=within_percent,
         processes=measured.processes,
         stopped=measured.stopped,
@@ -115,25 +120,25 @@ def read(measured: Measured, *, within_percent: float = 5.0) -> Timings:
         seconds=measured.seconds,
         loading_seconds=measured.loading_seconds,
         system_noise=measured.system_noise,
-        failures={one.name: reason for one, reason in measured.failures},
+        failures={subject.name: reason for subject, reason in measured.failures},
     )
 
 
 def _row(samples: Samples) -> Row:
     import numpy as np
 
-    one = samples.subject
+    subject = samples.subject
     times = samples.call_times
     median = ratios.latency(samples.medians)
     return Row(
-        name=one.name,
-        entry=str(one.entry.ref),
+        name=subject.name,
+        entry=str(subject.entry.ref),
         weights=samples.loaded.weights_state,
         median=median,
         p90=times.p90,
         p99=times.p99,
-        batch=one.conditions.batch,
-        images_per_second=1000 * one.conditions.batch / median.value,
+        batch=subject.conditions.batch,
+        images_per_second=1000 * subject.conditions.batch / median.value,
         peak_rss_bytes=samples.peak_rss_bytes,
         paused=float(np.median(samples.paused_ms)) if samples.paused_ms else None,
         overhead=samples.overhead_ms,
@@ -143,14 +148,14 @@ def _row(samples: Samples) -> Row:
 
 
 def unsettled(samples: Samples) -> float | None:
-    """Percent by which rounds were still changing at the end of most processes, in one direction.
+    """Return by how many percent latencies drifted in the later rounds of most processes.
 
-    None where they were not, or have too few rounds to tell.
+    None if most processes show no drift, their directions differ, or rounds are too few to tell.
     """
     import numpy as np
 
-    found = [drift([float(ms) for ms in one]) for one in samples.rounds]
-    drifts = [one.share for one in found if one is not None and one.drifting]
+    trends = [drift([float(ms) for ms in rounds]) for rounds in samples.rounds]
+    drifts = [trend.share for trend in trends if trend is not None and trend.drifting]
     if 2 * len(drifts) <= len(samples.rounds) or abs(sum(np.sign(drifts))) < len(drifts):
         return None
     return 100 * float(np.median(drifts))

@@ -1,8 +1,8 @@
 """Conditions of a latency measurement, and which mismatches make two measurements incomparable.
 
-Most wrong comparisons of latency on record compare unequal things: copies inside the clock on one
-side only, another precision, calls with pauses against calls without. So every condition that
-shapes the number is recorded, and a pair with an undeclared mismatch is refused.
+Most wrong latency comparisons that were published compare different conditions: copying is timed
+on one side only, the precision differs, or one side pauses between calls. So every condition that
+shapes a latency is recorded, and a pair with an undeclared mismatch is refused.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from zoodiff.errors import UsageError
 
 NATIVE = ("entry point", "layout", "mode", "binding")
-"""Conditions that a zoo's default decides. Two zoos at their defaults may differ in these, and the
-difference is printed; two entries of one zoo may not."""
+"""Conditions that depend on a zoo's defaults. Entries of two zoos at their defaults may differ in
+these, and the difference is printed; entries of one zoo may not differ."""
 CONDITIONS = (
     *("batch", "threads", "pause", "clock", "calls", "precision", "input size", "device"),
     *NATIVE,
@@ -30,36 +30,40 @@ class Conditions:
     mode: str = ""
     """Execution mode, such as ``compile``; empty for the zoo's default."""
     pause_ms: float = 0.0
-    """Idle time before each call; 0 is back to back."""
+    """Idle time before each call; 0 for calls in direct succession."""
 
 
 @dataclass(frozen=True)
 class MeasuredConditions:
-    """Every condition of ``CONDITIONS`` of a loaded entry, in words."""
+    """The conditions of a loaded entry."""
 
     name: str
     zoo: str
     chosen_mode: str
-    """As the user chose it; empty for the default."""
+    """Mode that the user chose; empty for the default."""
     values: Mapping[str, str]
+    """Values in words, by the names of ``CONDITIONS``."""
 
 
 def differences(
     first: MeasuredConditions, second: MeasuredConditions
 ) -> dict[str, tuple[str, str]]:
-    """Return the conditions that differ for another reason than the defaults of two zoos."""
-    found = {}
+    """Return the conditions in which two entries differ, with both values.
+
+    Differences that only come from the defaults of two zoos are left out.
+    """
+    differing = {}
     for condition in CONDITIONS:
-        one, other = (side.values.get(condition, "") for side in (first, second))
-        if one == other or not (one and other):
+        first_value, second_value = (side.values.get(condition, "") for side in (first, second))
+        if first_value == second_value or not (first_value and second_value):
             continue
         if condition == "calls" and first.values.get("batch") == "1":
-            continue  # one call an image is one call a batch
+            continue  # at batch 1, one call per image is one call per batch
         defaults = not (first.chosen_mode or second.chosen_mode)
         if condition in NATIVE and first.zoo != second.zoo and (defaults or condition != "mode"):
             continue
-        found[condition] = one, other
-    return found
+        differing[condition] = first_value, second_value
+    return differing
 
 
 def check(conditions: Sequence[MeasuredConditions], allowed: Collection[str]) -> None:
@@ -67,18 +71,19 @@ def check(conditions: Sequence[MeasuredConditions], allowed: Collection[str]) ->
 
     ``allowed`` names conditions that the user declared to differ. An unknown name is an error.
     """
-    unknown = [one for one in allowed if one not in CONDITIONS]
+    unknown = [name for name in allowed if name not in CONDITIONS]
     if unknown:
         raise UsageError(
             f'nothing called "{unknown[0]}" can be allowed to differ; '
             f"there are {', '.join(CONDITIONS)}"
         )
     for first, second in _pairs(conditions):
-        for condition, (one, other) in differences(first, second).items():
+        for condition, (first_value, second_value) in differences(first, second).items():
             if condition not in allowed:
                 raise UsageError(
-                    f"{first.name} and {second.name} are not comparable: {condition} {one} | "
-                    f'{other}; make it the same, or declare it with --allow "{condition}"'
+                    f"{first.name} and {second.name} are not comparable: {condition} "
+                    f"{first_value} | {second_value}; make it the same, or declare it with "
+                    f'--allow "{condition}"'
                 )
 
 

@@ -1,10 +1,10 @@
 """Choose the cores of a process: the same for all entries, in rotation over processes.
 
-Cores are not equally fast at any moment: neighbours, clocks and caches differ. Where every process
-wakes up on a core of the scheduler's choice, that difference is noise in every ratio; on one core
-it cancels within the round. Moving from core to core between rounds would cost as much as it gives,
-since the first to come finds a cold one; so a fresh process stays where it is put, and the next one
-is put elsewhere.
+Cores differ in speed at any moment, because their clocks, caches and other load differ. If the
+scheduler chose a core per process, that difference would be noise in every ratio; on the same core
+it cancels within the round. Moving to another core between rounds would gain nothing, since the
+first block there starts with cold caches. So a process stays on its cores, and the next set of
+processes runs on other cores.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 Places = Iterator["frozenset[int] | None"]
-"""The cores of one set of processes after the other; None: wherever the system likes."""
+"""The cores of one set of processes after another; None: the system chooses."""
 
 
 def available() -> list[int]:
-    """The cores that this process may run on; none where the system does not tell."""
+    """Return the cores that this process may run on; empty if the system does not report them."""
     return list(usable_cores() or ())
 
 
 def places(threads: int, rng: np.random.Generator) -> Places:
-    """As many neighbouring cores as threads, equally often each, without end.
+    """Yield sets of ``threads`` neighbouring cores without end, each core equally often.
 
-    None for as many threads as cores, or more.
+    Yields None if there are no more cores than threads.
     """
     cores = available()
     while True:
@@ -44,9 +44,9 @@ def places(threads: int, rng: np.random.Generator) -> Places:
 
 @contextmanager
 def off(place: frozenset[int] | None) -> Iterator[None]:
-    """Move the calling thread, which schedules the rounds, to other cores.
+    """Move the calling thread, which schedules the rounds, to cores outside ``place``.
 
-    Where there are no others, or without permission, it stays where it is.
+    Without other cores, or without permission, it keeps its cores. They are restored at the end.
     """
     before = available()
     others = set(before) - (place or set())

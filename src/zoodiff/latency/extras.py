@@ -31,7 +31,7 @@ class LatencyExtras:
     environment: bool = False
     processes: int = 5
     seconds: float = 60.0
-    """Most measuring time per kind of measurement."""
+    """Limit of the measuring time per kind of measurement."""
     seed: int = 0
 
 
@@ -53,17 +53,17 @@ class ExtraResults:
             yield from latency_findings.rank_changes(self.sweep)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, of the requested measurements only."""
-        found: dict[str, Any] = {}
+        """Return plain values for JSON; only requested measurements have a key."""
+        values: dict[str, Any] = {}
         if self.cold:
-            found["cold"] = [one.to_dict() for one in self.cold]
+            values["cold"] = [result.to_dict() for result in self.cold]
         if self.sweep is not None:
-            found["sweep"] = self.sweep.to_dict()
+            values["sweep"] = self.sweep.to_dict()
         if self.scenarios:
-            found["scenarios"] = [one.to_dict() for one in self.scenarios]
+            values["scenarios"] = [result.to_dict() for result in self.scenarios]
         if self.environment is not None:
-            found["environment"] = self.environment.to_dict()
-        return found
+            values["environment"] = self.environment.to_dict()
+        return values
 
 
 def measure_extras(
@@ -72,7 +72,11 @@ def measure_extras(
     extras: LatencyExtras,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> ExtraResults:
-    """Run the requested measurements one after the other."""
+    """Run the requested measurements one after the other.
+
+    ``step`` is called with the steps done, and of how many. Raises the ZoodiffError of a worker
+    whose environment cannot be read; an entry that cannot be measured becomes a failure.
+    """
     failures: dict[str, str] = {}
     cold_starts: list[cold.Cold] = []
     served: list[scenarios.Scenarios] = []
@@ -85,7 +89,7 @@ def measure_extras(
             limits=engine.limits,
             step=step,
         )
-        failures |= {one.name: reason for one, reason in failed}
+        failures |= {subject.name: reason for subject, reason in failed}
     if extras.batches:
         grid = sweep.Grid(
             batches=extras.batches, threads=extras.threads, seconds=extras.seconds, seed=extras.seed
@@ -96,9 +100,9 @@ def measure_extras(
             bound_ms=extras.bound_ms, server_seconds=extras.seconds, seed=extras.seed
         )
         served, failed = scenarios.measure(subjects, demand, limits=engine.limits, step=step)
-        failures |= {one.name: reason for one, reason in failed}
+        failures |= {subject.name: reason for subject, reason in failed}
     machine = None
     if extras.environment:
-        zoos = [one.entry.worker for one in subjects]
+        zoos = [subject.entry.worker for subject in subjects]
         machine = environment_of(engine, zoos, threads=subjects[0].conditions.threads)
     return ExtraResults(cold_starts, swept, served, machine, failures)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from zoodiff.latency.sweep_result import Sweep
 
 _OUT_OF_STEP = 1.25
-"""How many times a ratio may differ from the published one before it is said: tables round, and
-are of other versions."""
+"""Factor by which a ratio must differ from the published one to be reported: published numbers are
+rounded, and come from other versions."""
 _PAUSED = 1.10
 _UNSETTLED_PERCENT = 5.0
 _DWARFS = 1000
-"""Inferences that a cold start is worth before it is said."""
+"""A cold start is reported if it takes as long as more inferences than this."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class LatencyFinding:
 
     code: str
     about: tuple[str, ...]
+    """Names of the entries; empty for the whole run."""
     sentence: str
 
 
@@ -41,12 +42,12 @@ def find(
     entries: Mapping[str, Entry],
     macs: Mapping[str, int],
 ) -> list[LatencyFinding]:
-    """All findings of a run, by code.
+    """Return all findings of a run, sorted by code.
 
-    ``entries`` are the entries' entries by name, ``macs`` multiply-accumulates of one image as
-    far as they are known.
+    ``entries`` and ``macs`` are keyed by the names of the timed entries; ``macs`` are
+    multiply-accumulates per image, for the entries whose graph is known.
     """
-    found = [
+    findings = [
         *_slower(timings),
         *_claims(timings, entries),
         *_out_of_step(timings, macs),
@@ -55,7 +56,7 @@ def find(
         *_settled(measured, timings.floor_percent),
         *_disturbed(timings),
     ]
-    return sorted(found, key=lambda one: one.code)
+    return sorted(findings, key=lambda finding: finding.code)
 
 
 def _slower(timings: Timings) -> Iterator[LatencyFinding]:
@@ -76,15 +77,19 @@ def _turned(pair: Pair) -> tuple[str, str, float]:
 
 
 def _claims(timings: Timings, entries: Mapping[str, Entry]) -> Iterator[LatencyFinding]:
-    """Judge claimed latencies by their ratios; absolute values hold for the zoo's machine."""
+    """Compare the ratio of two published latencies with the measured ratio.
+
+    Absolute values are not compared, since the zoo measured them on its own machine.
+    """
     for pair in timings.pairs:
-        one, other = entries.get(pair.first), entries.get(pair.second)
-        if one is None or other is None or one.zoo.name != other.zoo.name:
+        first, second = entries.get(pair.first), entries.get(pair.second)
+        if first is None or second is None or first.zoo.name != second.zoo.name:
             continue
         seconds = {
-            c.conditions: c.milliseconds for c in claimed.of_model(other.zoo.name, other.model.name)
+            c.conditions: c.milliseconds
+            for c in claimed.of_model(second.zoo.name, second.model.name)
         }
-        for claim in claimed.of_model(one.zoo.name, one.model.name):
+        for claim in claimed.of_model(first.zoo.name, first.model.name):
             if claim.conditions not in seconds:
                 continue
             published = claim.milliseconds / seconds[claim.conditions]
@@ -93,9 +98,9 @@ def _claims(timings: Timings, entries: Mapping[str, Entry]) -> Iterator[LatencyF
                 yield LatencyFinding(
                     "LAT102",
                     (pair.first, pair.second),
-                    f"{one.zoo.name} publishes {claim.milliseconds:g} and "
-                    f"{seconds[claim.conditions]:g} ms for {one.model.name} and "
-                    f"{other.model.name}, a ratio of {published:.2f}; here it is "
+                    f"{first.zoo.name} publishes {claim.milliseconds:g} and "
+                    f"{seconds[claim.conditions]:g} ms for {first.model.name} and "
+                    f"{second.model.name}, a ratio of {published:.2f}; here it is "
                     f"{pair.ratio.value:.2f} [{pair.ratio.low:.2f}, {pair.ratio.high:.2f}]",
                 )
 
@@ -115,12 +120,16 @@ def _out_of_step(timings: Timings, macs: Mapping[str, int]) -> Iterator[LatencyF
 
 
 def _threads(measured: Measured) -> Iterator[LatencyFinding]:
-    place = machine()
+    this_machine = machine()
     for samples in measured.samples:
-        one = samples.subject
-        found = Environment(place, {one.entry.zoo.name: runtime_info_of(samples.runtime_info)})
-        for problem in () if one.copy else oversubscribed(found, one.conditions.threads):
-            yield LatencyFinding("LAT104", (one.name,), f"{one.name}: {problem}")
+        subject = samples.subject
+        surroundings = Environment(
+            this_machine, {subject.entry.zoo.name: runtime_info_of(samples.runtime_info)}
+        )
+        for problem in (
+            () if subject.copy else oversubscribed(surroundings, subject.conditions.threads)
+        ):
+            yield LatencyFinding("LAT104", (subject.name,), f"{subject.name}: {problem}")
 
 
 def _pauses(rows: Sequence[Row]) -> Iterator[LatencyFinding]:
@@ -160,24 +169,25 @@ def _disturbed(timings: Timings) -> Iterator[LatencyFinding]:
         )
 
 
-def cold_starts(found: Iterable[Cold]) -> Iterator[LatencyFinding]:
-    """Yield LAT105 if a start takes longer than a thousand inferences and a second."""
-    for one in found:
-        if one.total.median > 1 and one.answers_to_pay > _DWARFS:
+def cold_starts(starts: Iterable[Cold]) -> Iterator[LatencyFinding]:
+    """Yield LAT105 for entries whose cold start takes over a second and a thousand inferences."""
+    for start in starts:
+        if start.total.median > 1 and start.answers_to_pay > _DWARFS:
             yield LatencyFinding(
                 "LAT105",
-                (one.name,),
-                f"{one.name} starts in {one.total.median:.1f} s, as long as "
-                f"{one.answers_to_pay:,.0f} inferences",
+                (start.name,),
+                f"{start.name} starts in {start.total.median:.1f} s, as long as "
+                f"{start.answers_to_pay:,.0f} inferences",
             )
 
 
-def rank_changes(found: Sweep) -> Iterator[LatencyFinding]:
-    """Yield LAT106 if one entry is faster at one batch size and the other at a larger one."""
-    for one in found.crossings:
+def rank_changes(sweep: Sweep) -> Iterator[LatencyFinding]:
+    """Yield LAT106 for pairs where one entry is faster at a batch size, the other at a larger."""
+    for crossing in sweep.crossings:
         yield LatencyFinding(
             "LAT106",
-            (one.first, one.second),
-            f"{one.first} is the faster one at batch {one.before} and {one.second} at batch "
-            f"{one.after}, with {one.threads} thread{'s' if one.threads != 1 else ''}",
+            (crossing.first, crossing.second),
+            f"{crossing.first} is the faster one at batch {crossing.before} and {crossing.second} "
+            f"at batch {crossing.after}, with {crossing.threads} "
+            f"thread{'s' if crossing.threads != 1 else ''}",
         )

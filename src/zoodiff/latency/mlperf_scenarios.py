@@ -1,8 +1,8 @@
-"""Latency under load, in the scenarios of MLPerf Inference.
+"""Measure latency under load, in the scenarios of MLPerf Inference.
 
-The worker makes the load itself (``zoodiff.workers.inside.scenarios``), by MLPerf's LoadGen where
-it is installed. Here is what goes around it: who is asked in which order, and the search for the
-largest rate at which a server still answers in time.
+The worker generates the load (``zoodiff.workers.inside.scenarios``), with MLPerf's LoadGen if it is
+installed. This module orders the entries and scenarios, and searches for the largest rate at which
+a server answers within the latency bound.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from zoodiff.workers.limits import Limits
 from zoodiff.workers.messages import LoadTested, ScenarioLoad
 
 _BOUND_TIMES = 3.0
-"""The bound where none is given: so many times the 90th percentile of the single stream."""
+"""Default latency bound, as a multiple of the 90th percentile of the single stream."""
 _NARROW = 1.05
-"""Ratio of two rates, one held and one not, at which the search ends."""
+"""The search ends when a rate that held and one that did not have at most this ratio."""
 _FIRST = 0.5
-"""First rate that is tried, as a share of what the network can do at most."""
+"""First rate to try, as a share of the network's largest throughput."""
 _LEAST = 1 / 64
-"""Share of what it can do at most below which no rate is tried."""
+"""Smallest rate to try, as a share of the network's largest throughput."""
 
 
 @dataclass(frozen=True)
@@ -37,22 +37,22 @@ class Demand:
     """The settings of the load tests."""
 
     seconds: float = 5.0
-    """Least duration of the single stream and of the offline scenario, each."""
+    """Minimum duration of the single stream and of the offline scenario, each."""
     queries: int = 100
-    """Least number of queries of the single stream."""
+    """Minimum number of queries of the single stream."""
     offline_batch: int = 8
     server_batch: int = 1
-    """Waiting queries that one call may take together."""
+    """Maximum number of waiting queries that one call processes together."""
     bound_ms: float | None = None
-    """Latency within which a server answers; None for three times the single stream's p90."""
+    """Latency bound of the server; None for three times the single stream's 90th percentile."""
     allowed: float = 0.01
-    """Share of queries that may be later: 0.01 asks for the 99th percentile."""
+    """Share of queries that may exceed the bound; 0.01 bounds the 99th percentile."""
     server_seconds: float = 60.0
-    """Time for the search of the largest rate, of each entry."""
+    """Time per entry to search for the largest rate."""
     server_queries: int = 400
-    """Least number of queries of one trial: 400 without a late one show that fewer than 1 % are."""
+    """Queries per trial; if none of 400 is late, fewer than 1 % are late at the 95 % level."""
     generator: str = ""
-    """``loadgen`` or ``own``; empty for LoadGen where it is installed."""
+    """``loadgen`` or ``own``; empty for LoadGen if it is installed, else ``own``."""
     seed: int = 0
 
 
@@ -61,7 +61,7 @@ class Outcome:
     """The result of one scenario."""
 
     generator: str
-    """Who made the load: ``LoadGen`` and its version, or ``zoodiff``."""
+    """What generated the load: ``LoadGen`` and its version, or ``zoodiff``."""
     queries: int
     seconds: float
     images_per_second: float
@@ -73,20 +73,21 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Trial:
-    """One rate that a server was tried at."""
+    """The result of a server at one rate of queries."""
 
     rate: float
-    """Queries a second."""
+    """Queries per second."""
     outcome: Outcome
     late: int
-    """Queries beyond the bound."""
+    """Number of queries beyond the bound."""
     late_share: Estimate
+    """Share of queries beyond the bound."""
     allowed: float
-    """Share that may be late."""
+    """Share of queries that may be late."""
 
     @property
     def held(self) -> bool:
-        """Whether the share of late queries is within the bound."""
+        """Whether the share of late queries is at most the allowed share."""
         return self.late_share.value <= self.allowed
 
     @property
@@ -102,9 +103,9 @@ class Server:
 
     bound_ms: float
     percentile: float
-    """Of the latency that must be within the bound, 99 for one late query in a hundred."""
+    """Percentile of the latency that must be within the bound; 99 if 1 % of queries may be late."""
     rate: float | None
-    """The largest rate that held, queries a second; None where none did."""
+    """The largest rate that held, in queries per second; None if no rate held."""
     trials: tuple[Trial, ...]
     note: str = ""
     """Why there is no rate, or why the search ended early."""
@@ -118,14 +119,14 @@ class Scenarios:
     entry: str
     threads: int
     conditions: Mapping[str, str]
-    """What is measured, as loading tells it."""
+    """Conditions by name, as the worker reported them when it loaded the network."""
     single_stream: Outcome
     offline: Outcome
     offline_batch: int
     server: Server
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; milliseconds, seconds, a second."""
+        """Return plain values for JSON; the keys name the units, rates are per second."""
         server = self.server
         return {
             "name": self.name,
@@ -141,21 +142,21 @@ class Scenarios:
                 "note": server.note,
                 "trials": [
                     {
-                        "rate": one.rate,
-                        "held": one.held,
-                        "shown": one.shown,
-                        "late": one.late,
-                        "late_share": vars(one.late_share),
-                        **vars(one.outcome),
+                        "rate": trial.rate,
+                        "held": trial.held,
+                        "shown": trial.shown,
+                        "late": trial.late,
+                        "late_share": vars(trial.late_share),
+                        **vars(trial.outcome),
                     }
-                    for one in server.trials
+                    for trial in server.trials
                 ],
             },
         }
 
 
 Ask = Callable[[ScenarioLoad], LoadTested]
-"""Runs a load test of an entry."""
+"""Runs one load test of an entry and returns the worker's answer."""
 
 
 def measure(
@@ -165,48 +166,50 @@ def measure(
     limits: Limits | None = None,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> tuple[list[Scenarios], list[tuple[TimedEntry, str]]]:
-    """Measure every entry in every scenario, one at a time, in an order drawn afresh.
+    """Measure every entry in every scenario, one at a time, in a random order per scenario.
 
-    Returns what was measured, in the order of the entries, and those that failed with their
-    reason. The batch of their conditions is not used.
+    Returns the scenarios in the order of the entries, and the entries that failed with the reason.
+    The batch sizes come from ``demand``; the batch of the entries' conditions is ignored.
     """
     import numpy as np
 
     rng = np.random.default_rng(demand.seed)
     failures: list[tuple[TimedEntry, str]] = []
-    found: dict[str, dict[str, Any]] = {one.name: {} for one in subjects}
+    outcomes: dict[str, dict[str, Any]] = {subject.name: {} for subject in subjects}
     with ExitStack() as stack:
         running: dict[str, _Running] = {}
         steps = 3 * len(subjects)
-        for one in subjects:
-            running[one.name] = stack.enter_context(_Running(one, limits, demand))
+        for subject in subjects:
+            running[subject.name] = stack.enter_context(_Running(subject, limits, demand))
         for number, scenario in enumerate((_single_stream, _offline, _server)):
             for position, index in enumerate(rng.permutation(len(subjects))):
-                one = subjects[index]
-                if any(one is failed for failed, _ in failures):
+                subject = subjects[index]
+                if any(subject is failed for failed, _ in failures):
                     continue
                 try:
-                    scenario(running[one.name].ask, demand, found[one.name])
+                    scenario(running[subject.name].ask, demand, outcomes[subject.name])
                 except ZoodiffError as error:
-                    failures.append((one, str(error)))
+                    failures.append((subject, str(error)))
                 step(number * len(subjects) + position + 1, steps)
-        alive = [one for one in subjects if all(one is not failed for failed, _ in failures)]
+        alive = [
+            subject for subject in subjects if all(subject is not failed for failed, _ in failures)
+        ]
         results = [
             Scenarios(
-                name=one.name,
-                entry=str(one.entry.ref),
-                threads=one.conditions.threads,
-                conditions=running[one.name].conditions,
+                name=subject.name,
+                entry=str(subject.entry.ref),
+                threads=subject.conditions.threads,
+                conditions=running[subject.name].conditions,
                 offline_batch=demand.offline_batch,
-                **found[one.name],
+                **outcomes[subject.name],
             )
-            for one in alive
+            for subject in alive
         ]
     return results, failures
 
 
 class _Running:
-    """An entry in its own process, suspended while others are measured."""
+    """An entry in its own process, which is suspended while other entries are measured."""
 
     def __init__(self, subject: TimedEntry, limits: Limits | None, demand: Demand) -> None:
         self._subject, self._demand = subject, demand
@@ -223,12 +226,12 @@ class _Running:
 
     def ask(self, load: ScenarioLoad) -> LoadTested:
         """Run a load test of the network; load it first if necessary."""
-        one, name = self._subject, self._subject.name
+        subject, name = self._subject, self._subject.name
         self._worker.release()
         try:
             if not self._worker.holds(self._generation):
                 loaded = self._worker.load(
-                    load_request(one, self._demand.seed), doing=f"loading {name}"
+                    load_request(subject, self._demand.seed), doing=f"loading {name}"
                 )
                 self.conditions, self._generation = loaded.scope, self._worker.generation
             return self._worker.load_test(
@@ -239,42 +242,43 @@ class _Running:
             self._worker.hold()
 
 
-def _single_stream(ask: Ask, demand: Demand, found: dict[str, Any]) -> None:
+def _single_stream(ask: Ask, demand: Demand, outcomes: dict[str, Any]) -> None:
     load = ScenarioLoad("single-stream", demand.seconds, demand.queries, seed=demand.seed)
     answer = ask(load)
-    found["single_stream"] = _outcome(answer)
+    outcomes["single_stream"] = _outcome(answer)
 
 
-def _offline(ask: Ask, demand: Demand, found: dict[str, Any]) -> None:
-    # The rate is only for choosing how many images there are.
+def _offline(ask: Ask, demand: Demand, outcomes: dict[str, Any]) -> None:
+    # The rate only determines the number of images.
     answer = ask(
         ScenarioLoad(
             "offline",
             seconds=demand.seconds,
             queries=demand.offline_batch,
             batch=demand.offline_batch,
-            rate=found["single_stream"].images_per_second,
+            rate=outcomes["single_stream"].images_per_second,
             seed=demand.seed,
         )
     )
-    found["offline"] = _outcome(answer)
+    outcomes["offline"] = _outcome(answer)
 
 
-def _server(ask: Ask, demand: Demand, found: dict[str, Any]) -> None:
-    alone: Outcome = found["single_stream"]
+def _server(ask: Ask, demand: Demand, outcomes: dict[str, Any]) -> None:
+    alone: Outcome = outcomes["single_stream"]
     bound = demand.bound_ms if demand.bound_ms is not None else _BOUND_TIMES * alone.p90_ms
     most = alone.images_per_second
     if demand.server_batch > 1:
-        most = max(most, found["offline"].images_per_second)
-    found["server"] = search(ask, demand, bound_ms=bound, most=most, alone=alone)
+        most = max(most, outcomes["offline"].images_per_second)
+    outcomes["server"] = search(ask, demand, bound_ms=bound, most=most, alone=alone)
 
 
 def search(ask: Ask, demand: Demand, *, bound_ms: float, most: float, alone: Outcome) -> Server:
     """Find the largest rate of queries within a latency bound, by bisection of its logarithm.
 
-    ``most`` is the rate that the network can reach at all, ``alone`` its single stream. A rate
-    holds where the share of late queries is no larger than allowed. The search ends where two rates
-    a factor of 1.05 apart are one held and one not, or before a trial that its time does not allow.
+    ``most`` is the network's largest throughput in queries per second, ``alone`` its single stream.
+    A rate holds if the share of late queries is at most ``demand.allowed``. The search ends when a
+    rate that held and one that did not are within a factor of 1.05, or before a trial that would
+    take longer than the remaining time.
     """
     percentile = 100 * (1 - demand.allowed)
     if alone.p50_ms > bound_ms:

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def orders(count: int, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Orders of ``count`` entries without end: one drawn at random, then the same backwards.
+    """Yield orders of ``count`` entries without end: a random one, then its reverse, and so on.
 
-    Whoever is early in one round is late in the next, so a machine that becomes steadily faster or
-    slower favours nobody; and no period of a neighbour can fall in step with an order.
+    An entry that is early in one round is late in the next, so a machine that steadily becomes
+    faster or slower favours no entry. Random orders cannot synchronise with periodic system noise.
     """
     while True:
-        order = [int(one) for one in rng.permutation(count)]
+        order = [int(position) for position in rng.permutation(count)]
         yield order
         yield order[::-1]

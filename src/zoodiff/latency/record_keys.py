@@ -1,7 +1,7 @@
-"""What a latency measurement asks for, as the conditions that its records are found by.
+"""Find latency records by the settings that they were measured with.
 
-A study and ``zoodiff latency`` both take the conditions of their records from here, so each finds
-what the other measured of the same entries in the same way.
+A study and ``zoodiff latency`` both build the keys of their records here, so each reuses the
+records of the other for the same entries and settings.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ def fixed_budget(
 
 
 def task_of(entries: Sequence[Entry], conditions: Conditions, budget: Budget) -> Task:
-    """Return the task that times these entries in turns, each as the conditions says."""
+    """Return the task that times these entries in one run, under the same conditions."""
     return Task("latency", tuple(entries), settings_of(conditions, budget))
 
 
 def settings_of(conditions: Conditions, budget: Budget) -> tuple[tuple[str, Any], ...]:
-    """Return everything that shapes a latency, and how much of it is measured.
+    """Return the conditions and the budget as the settings of a task, which form its keys.
 
-    A stated number of rounds in a stated number of processes is measured whatever the target is.
+    The target precision is None if the numbers of rounds and processes are fixed, since it then
+    has no effect.
     """
     fixed = budget.rounds is not None and budget.most_processes <= budget.processes
     return (
@@ -62,7 +63,7 @@ def settings_of(conditions: Conditions, budget: Budget) -> tuple[tuple[str, Any]
 
 
 def conditions_of(settings: Mapping[str, Any]) -> Conditions:
-    """Return the conditions that conditions were made of."""
+    """Return the conditions from the settings of a task; inverse of ``settings_of``."""
     return Conditions(
         batch=settings["batch"],
         threads=settings["threads"],
@@ -72,7 +73,7 @@ def conditions_of(settings: Mapping[str, Any]) -> Conditions:
 
 
 def budget_of(settings: Mapping[str, Any]) -> Budget:
-    """Return the budget that conditions were made of."""
+    """Return the budget from the settings of a task; inverse of ``settings_of``."""
     target = settings["target_percent"]
     return Budget(
         seconds=settings["max_seconds"],
@@ -90,13 +91,13 @@ class RunKeys:
     """The keys of the records of one interleaved run."""
 
     entries: tuple[str, ...]
-    """Of what is compared, each."""
+    """Keys of the compared entries; all must have a record."""
     controls: tuple[str, ...]
-    """Of the copies that may serve as A/A control; one that is there is enough."""
+    """Keys of the A/A controls of these entries; one of them must have a record."""
 
     @classmethod
     def of(cls, parts: Sequence[tuple[Task, Entry]]) -> RunKeys:
-        """Return the keys of entries, each as its task measures it."""
+        """Return the keys of entries, each under the settings of its task."""
         return cls(
             tuple(task.key(entry) for task, entry in parts),
             tuple(task.key(entry, repeat=1) for task, entry in parts),
@@ -104,23 +105,23 @@ class RunKeys:
 
 
 def newest_run(store: Store, keys: RunKeys, *, again: bool = False) -> list[NamedRecord] | None:
-    """Return the newest records that were measured in one run, with its controls.
+    """Return the records of the newest run with all entries and a control, entries first.
 
-    None where no run has all of them: entries are only comparable within one run, and without a
-    control no difference would count. ``again`` looks for what others have written since the store
-    was listed.
+    Returns None if there is no such run: entries are only comparable within one run, and without
+    a control no difference counts. With ``again``, records that other processes wrote since the
+    store was listed are included.
     """
     entries = [_by_run(store, key, again) for key in keys.entries]
     controls = [_by_run(store, key, again) for key in keys.controls]
-    whole = set.intersection(*map(set, entries)) & {run for found in controls for run in found}
+    whole = set.intersection(*map(set, entries)) & {run for by_run in controls for run in by_run}
     if not whole:
         return None
     newest = max(whole, key=lambda run: (entries[0][run][1].finished, run))
-    return [found[newest] for found in (*entries, *controls) if newest in found]
+    return [by_run[newest] for by_run in (*entries, *controls) if newest in by_run]
 
 
 def _by_run(store: Store, key: str, again: bool) -> dict[str, NamedRecord]:
-    """The records of a key by the run that they were measured in, the newest of each."""
+    """Return the records of a key by the run that measured them, the newest per run."""
     return {
         record.values.group: (name, record)
         for name, record in reversed(store.find_named("latency", key, again=again))

@@ -1,4 +1,4 @@
-"""A latency run read back from its records, as if it had been measured just now."""
+"""Read a latency run from its records, as the samples that measuring returns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """What the store has of a run."""
+    """A run that was read from its records, and when it started."""
 
     measured: Measured
     started: str
@@ -32,17 +32,18 @@ class RecordedRun:
 def recorded_run(
     store: Store, subjects: Sequence[TimedEntry], budget: Budget
 ) -> RecordedRun | None:
-    """Return the newest run of these subjects, measured alike; None where there is none.
+    """Return the newest run of these entries with the same settings; None if there is none.
 
-    Its measuring time is not recorded, and counts as none.
+    Its measuring time is 0, since records do not contain it.
     """
-    group = tuple(one.entry for one in subjects)
-    parts = [(task_of(group, one.conditions, budget), one.entry) for one in subjects]
+    group = tuple(subject.entry for subject in subjects)
+    parts = [(task_of(group, subject.conditions, budget), subject.entry) for subject in subjects]
     named = newest_run(store, RunKeys.of(parts), again=True)
     if named is None:
         return None
-    originals = {task.key(entry): one for (task, entry), one in zip(parts, subjects, strict=True)}
-    copies = {task.key(entry, 1): one for (task, entry), one in zip(parts, subjects, strict=True)}
+    by_part = list(zip(parts, subjects, strict=True))
+    originals = {task.key(entry): subject for (task, entry), subject in by_part}
+    copies = {task.key(entry, 1): subject for (task, entry), subject in by_part}
     samples: list[Samples] = []
     for _, record in named:
         subject = originals.get(record.key) or control_of(copies[record.key])
@@ -50,7 +51,7 @@ def recorded_run(
         if restored is None:
             return None
         samples.append(restored)
-    if len({tuple(map(len, one.rounds)) for one in samples}) > 1:
+    if len({tuple(map(len, timings.rounds)) for timings in samples}) > 1:
         return None  # ratios are formed within rounds
     values = named[0][1].values
     assert isinstance(values, LatencyValues)
@@ -70,11 +71,11 @@ def recorded_run(
 
 
 def _samples(subject: TimedEntry, record: Record) -> Samples | None:
-    """What was measured of a subject; None for a record that lacks what is shown of it."""
+    """Return the samples of an entry from its record; None if the record lacks reported values."""
     values = record.values
     assert isinstance(values, LatencyValues)
     rounds, medians = by_process(values), _split(values.round_medians_ms, values.process_rounds)
-    if not rounds or [len(one) for one in rounds] != [len(one) for one in medians]:
+    if not rounds or [len(process) for process in rounds] != [len(process) for process in medians]:
         return None
     if values.p99_ms is None or values.overhead_ms is None or values.peak_rss_bytes is None:
         return None
@@ -106,7 +107,7 @@ def _samples(subject: TimedEntry, record: Record) -> Samples | None:
 
 
 def _split(medians: Sequence[float], counts: Sequence[int]) -> list[NDArray[np.float64]]:
-    """Medians of all rounds, process by process; nothing where they do not add up."""
+    """Split the medians of all rounds by process; return none if the counts do not add up."""
     import numpy as np
 
     if not counts or min(counts) < 1 or sum(counts) != len(medians):

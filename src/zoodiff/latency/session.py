@@ -1,4 +1,4 @@
-"""A latency comparison: from entry references to judged and recorded timings."""
+"""Run a latency comparison: from entry references to judged and recorded timings."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class BenchmarkSettings:
     conditions: Conditions = field(default_factory=Conditions)
     budget: Budget = field(default_factory=Budget)
     modes: tuple[str, ...] = ()
-    """``MODE`` for all entries, ``ZOO=MODE`` or ``ENTRY=MODE``; several of one entry are several
-    entries."""
+    """``MODE`` for all entries, ``ZOO=MODE`` or ``ENTRY=MODE``; several modes of one entry make
+    several timed entries."""
     allowed: tuple[str, ...] = ()
     """Conditions that the user declared to differ."""
     within_percent: float = 5.0
@@ -50,8 +50,9 @@ class Outcome:
 def entry_of(reference: str) -> Entry:
     """Resolve an entry to time; published weights that need a download are used only if named.
 
-    Latency depends on the values of weights in rare cases only (denormal numbers), so networks
-    whose weights nobody named get random ones, and every table says so.
+    Latency rarely depends on the values of the weights (denormal numbers are an exception), so
+    random weights replace those that the reference does not name, and every table says so.
+    Raises UnknownNameError or UsageError as ``registry.resolve`` does.
     """
     entry = registry.resolve(reference)
     if files.is_file(reference.strip()) or reference.startswith("file:"):
@@ -65,7 +66,7 @@ def entry_of(reference: str) -> Entry:
 
 def timed_entries(entries: Sequence[Entry], settings: BenchmarkSettings) -> list[TimedEntry]:
     """Return a timed entry per entry and mode; raise UsageError for an unused mode."""
-    found: list[TimedEntry] = []
+    timed: list[TimedEntry] = []
     taken: set[str] = set()
     for entry in entries:
         chosen = []
@@ -76,12 +77,12 @@ def timed_entries(entries: Sequence[Entry], settings: BenchmarkSettings) -> list
                 taken.add(text)
         for mode in chosen or [""]:
             name = f"{entry.ref} [{mode}]" if mode else str(entry.ref)
-            if all(one.name != name for one in found):
-                found.append(TimedEntry(name, entry, replace(settings.conditions, mode=mode)))
+            if all(existing.name != name for existing in timed):
+                timed.append(TimedEntry(name, entry, replace(settings.conditions, mode=mode)))
     for text in settings.modes:
         if text not in taken:
             raise UsageError(f'--mode "{text}" names none of the entries and none of their zoos')
-    return found
+    return timed
 
 
 def run(
@@ -94,63 +95,69 @@ def run(
 ) -> Outcome:
     """Time entries, and the reference runs ``references`` in the same rounds.
 
-    Raises UsageError where conditions differ in what nobody declared, and MeasurementError where no
-    entry could be measured.
+    Raises UsageError if the conditions of two entries differ without permission, and
+    MeasurementError if no entry could be measured.
     """
     started = now()
-    compared = {one.name for one in subjects}
+    compared = {subject.name for subject in subjects}
 
-    def comparable(loaded: Sequence[Loaded]) -> None:
-        conditions = [one.conditions for one in loaded if one.conditions.name in compared]
-        check(conditions, _declared(settings))
+    def check_conditions(loaded: Sequence[Loaded]) -> None:
+        every = [entry.conditions for entry in loaded]
+        conditions = [own for own in every if own.name in compared]
+        check(conditions, _allowed(settings))
 
-    every = [*with_controls(subjects, settings.controls), *references]
     measured = measure_rounds(
-        every,
+        [*with_controls(subjects, settings.controls), *references],
         settings.budget,
-        lambda one: BenchmarkProcess(one, seed=settings.budget.seed, limits=engine.limits),
+        lambda subject: BenchmarkProcess(subject, seed=settings.budget.seed, limits=engine.limits),
         step=step,
-        check=comparable,
+        check=check_conditions,
     )
-    if not any(one.subject.name in compared for one in measured.samples):
-        reasons = [f"{one.name}: {reason}" for one, reason in measured.failures]
+    if not any(samples.subject.name in compared for samples in measured.samples):
+        reasons = [f"{subject.name}: {reason}" for subject, reason in measured.failures]
         raise MeasurementError(f"nothing could be timed: {'; '.join(reasons[:3])}")
-    own = tuple(one for one in measured.samples if one.subject.name in compared or one.subject.copy)
-    timings = read(replace(measured, samples=own), within_percent=settings.within_percent)
+    without_references = tuple(
+        samples
+        for samples in measured.samples
+        if samples.subject.name in compared or samples.subject.copy
+    )
+    timings = read(
+        replace(measured, samples=without_references), within_percent=settings.within_percent
+    )
     return Outcome(tuple(subjects), measured, timings, started)
 
 
 def recorded(
     subjects: Sequence[TimedEntry], settings: BenchmarkSettings, store: Store
 ) -> Outcome | None:
-    """Return what the store has of these subjects, measured alike, or None.
+    """Return the newest recorded run of these entries with the same settings, or None.
 
-    Raises UsageError as ``run`` does.
+    Raises UsageError if the conditions of two entries differ without permission.
     """
-    found = recorded_run(store, subjects, settings.budget)
-    if found is None:
+    stored = recorded_run(store, subjects, settings.budget)
+    if stored is None:
         return None
-    samples = originals(found.measured.samples)
-    check([one.loaded.conditions for one in samples], _declared(settings))
-    timings = read(found.measured, within_percent=settings.within_percent)
-    timings = replace(timings, recorded=found.started)
-    return Outcome(tuple(subjects), found.measured, timings, found.started)
+    entries = originals(stored.measured.samples)
+    check([samples.loaded.conditions for samples in entries], _allowed(settings))
+    timings = read(stored.measured, within_percent=settings.within_percent)
+    timings = replace(timings, recorded=stored.started)
+    return Outcome(tuple(subjects), stored.measured, timings, stored.started)
 
 
-def _declared(settings: BenchmarkSettings) -> tuple[str, ...]:
-    """Return the permitted conditions; choosing modes permits the conditions that they imply."""
+def _allowed(settings: BenchmarkSettings) -> tuple[str, ...]:
+    """Return the conditions that may differ; choosing modes adds the conditions that they imply."""
     return (*settings.allowed, *(("mode", "entry point", "binding") if settings.modes else ()))
 
 
 def record(outcome: Outcome, settings: BenchmarkSettings, store: Store) -> None:
     """Store the records of entries and their controls; raise StoreError if that fails."""
-    names = {one.name for one in outcome.subjects}
-    group = tuple(one.entry for one in outcome.subjects)
+    names = {subject.name for subject in outcome.subjects}
+    group = tuple(subject.entry for subject in outcome.subjects)
     for samples in outcome.measured.samples:
-        one = samples.subject
-        if one.name not in names and not one.copy:
+        subject = samples.subject
+        if subject.name not in names and not subject.copy:
             continue
-        task = task_of(group, one.conditions, settings.budget)
+        task = task_of(group, subject.conditions, settings.budget)
         single = replace(outcome.measured, samples=(samples,))
-        for made in records.records_of(task, single, outcome.started):
-            store.put(made)
+        for entry_record in records.records_of(task, single, outcome.started):
+            store.put(entry_record)

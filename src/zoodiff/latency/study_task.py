@@ -1,4 +1,4 @@
-"""Latency tasks of a study: time the entries of one architecture and make records."""
+"""Run the latency tasks of a study: time the entries of a task and return their records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def measure(
 ) -> tuple[list[Record], list[Failure]]:
     """Measure all entries of a latency task; report progress to ``on_step(done, of)``.
 
-    An entry that cannot be loaded or dies becomes a failure; the others go on.
+    An entry that cannot be loaded or whose process dies becomes a failure; the others are measured.
     """
     conditions, budget = conditions_of(task.settings), budget_of(task.settings)
     subjects = [TimedEntry(str(entry.ref), entry, conditions) for entry in task.entries]
@@ -31,7 +31,7 @@ def measure(
     measured = measure_rounds(
         with_controls(subjects),
         budget,
-        lambda one: BenchmarkProcess(one, seed=budget.seed, limits=engine.limits),
+        lambda subject: BenchmarkProcess(subject, seed=budget.seed, limits=engine.limits),
         step=on_step,
     )
     for samples in measured.samples:
@@ -39,20 +39,20 @@ def measure(
     failures = [
         Failure(
             kind="latency",
-            entry=str(one.entry.ref),
-            architecture=one.entry.model.architecture,
+            entry=str(subject.entry.ref),
+            architecture=subject.entry.model.architecture,
             reason=reason,
         )
-        for one, reason in measured.failures
-        if one.copy == 0
+        for subject, reason in measured.failures
+        if subject.copy == 0
     ]
     return records_of(task, measured, started), failures
 
 
 def records_of(task: Task, measured: Measured, started: str) -> list[Record]:
-    """A record of each entry, the controls included; all name ``started`` as their group."""
+    """Return one record per entry and control; ``started`` is the group that they share."""
     finished = now()
-    return [_record(task, one, measured, started, finished) for one in measured.samples]
+    return [_record(task, samples, measured, started, finished) for samples in measured.samples]
 
 
 def _record(
@@ -60,25 +60,25 @@ def _record(
 ) -> Record:
     import numpy as np
 
-    one, loaded = samples.subject, samples.loaded
+    subject, loaded = samples.subject, samples.loaded
     times = samples.call_times
     centre = ratios.latency(samples.medians)
     return Record(
-        key=task.key(one.entry, one.copy),
-        entry=str(one.entry.ref),
-        zoo=one.entry.zoo.name,
-        model=one.entry.model.name,
-        architecture=one.entry.model.architecture,
+        key=task.key(subject.entry, subject.copy),
+        entry=str(subject.entry.ref),
+        zoo=subject.entry.zoo.name,
+        model=subject.entry.model.name,
+        architecture=subject.entry.model.architecture,
         weights=WeightsInfo(
-            name=one.entry.weights_name,
+            name=subject.entry.weights_name,
             state=loaded.weights_state,
             sha256=loaded.weights_sha256,
         ),
-        preprocessing=one.entry.preprocessing.to_dict(),
-        labels=one.entry.model.labels.name,
+        preprocessing=subject.entry.preprocessing.to_dict(),
+        labels=subject.entry.model.labels.name,
         conditions={
             **task.settings,
-            # Sorted, so that the layout does not matter: (3, 224, 224) either way.
+            # Sorted, so that channels-first and channels-last shapes are equal.
             "input_shape": sorted(loaded.input_shape),
         },
         versions=dict(loaded.versions),
@@ -102,7 +102,7 @@ def _record(
             system_noise=list(measured.system_noise),
             environment=_environment(samples).to_dict(),
             group=started,
-            repeat=one.copy,
+            repeat=subject.copy,
         ),
     )
 

@@ -18,12 +18,12 @@ from zoodiff.zoos.registry import Entry
 _WARM_UP_CALLS = 3
 _WARM_UP_MS = 50.0
 _MOST_CALLS = 500
-"""Calls of one block; more would make the answer of a worker long for nothing."""
+"""Calls of one block; more would only make a worker's reply longer."""
 
 
 @dataclass(frozen=True)
 class TimedEntry:
-    """An entry and its conditions; with ``copy`` 1, the A/A copy of the entry ``of``."""
+    """An entry and its conditions; with ``copy`` 1, the A/A control of the entry ``of``."""
 
     name: str
     """Unique within a run."""
@@ -40,10 +40,10 @@ class Loaded:
     weights_state: WeightsState
     weights_sha256: str | None
     input_shape: tuple[int, ...]
-    """(channels, height, width) in the network's own order."""
+    """Channels, height and width, in the network's own order."""
     conditions: MeasuredConditions
     stages: Mapping[str, float]
-    """Seconds of loading, by stage."""
+    """Seconds of loading by stage."""
     peak_rss_bytes: int
     versions: Mapping[str, str]
 
@@ -61,14 +61,14 @@ def load_request(subject: TimedEntry, seed: int) -> messages.Load:
 
 
 class TimedProcess(Protocol):
-    """An entry in a process; see ``BenchmarkProcess``."""
+    """A timed entry in a process of its own; ``BenchmarkProcess`` implements it."""
 
     def load(self) -> Loaded:
         """Load the network and warm it up."""
         ...
 
     def fitting(self, block_ms: float) -> int:
-        """How many calls fill so many milliseconds."""
+        """Return the number of calls that fill a block of about this many milliseconds."""
         ...
 
     def place(self, cores: frozenset[int]) -> None:
@@ -76,23 +76,23 @@ class TimedProcess(Protocol):
         ...
 
     def block(self, calls: int, settle_ms: float, pause_ms: float | None = None) -> list[float]:
-        """Milliseconds of single calls."""
+        """Time single calls, in milliseconds, after untimed calls for ``settle_ms``."""
         ...
 
     def overhead(self) -> float:
-        """Milliseconds of a call of nothing."""
+        """Return the timer overhead in milliseconds."""
         ...
 
     def runtime_info(self) -> dict[str, Any]:
-        """What the process runs with."""
+        """Return libraries, threads and environment variables of the process."""
         ...
 
     def peak_rss_bytes(self) -> int:
-        """Peak resident memory of the process."""
+        """Return the peak resident memory of the process so far."""
         ...
 
     def let_go(self) -> None:
-        """Tell the process to end, without waiting for it."""
+        """Ask the process to end, without waiting for it."""
         ...
 
     def close(self) -> None:
@@ -103,8 +103,8 @@ class TimedProcess(Protocol):
 class BenchmarkProcess:
     """A timed entry in a fresh process; a context manager.
 
-    Between its blocks the process is held still, so that spinning threads of one framework take
-    nothing from the next.
+    The process is suspended between its blocks, so that spinning threads of its framework take no
+    processor time from the next entry.
     """
 
     def __init__(self, subject: TimedEntry, *, seed: int = 0, limits: Limits | None = None) -> None:
@@ -113,7 +113,7 @@ class BenchmarkProcess:
         self._worker = WorkerClient(
             subject.entry.worker, threads=subject.conditions.threads, limits=limits
         )
-        # Frameworks are imported side by side: nothing is timed before all are loaded.
+        # Frameworks are imported concurrently: nothing is timed before all are loaded.
         self._versions = self._worker.hello_later("importing its framework")
 
     def __enter__(self) -> BenchmarkProcess:
@@ -123,7 +123,7 @@ class BenchmarkProcess:
         self.close()
 
     def let_go(self) -> None:
-        """Tell the process to end, without waiting for it."""
+        """Ask the process to end, without waiting for it."""
         self._worker.let_go()
 
     def close(self) -> None:
@@ -131,10 +131,12 @@ class BenchmarkProcess:
         self._worker.close()
 
     def load(self) -> Loaded:
-        """Build the network in its process and warm it up; raise a ZoodiffError otherwise."""
-        one = self.subject
+        """Build the network in its process and warm it up; raise a ZoodiffError if that fails."""
+        subject = self.subject
         versions = self._versions()
-        answer = self._worker.load(load_request(one, self._seed), doing=f"loading {one.name}")
+        answer = self._worker.load(
+            load_request(subject, self._seed), doing=f"loading {subject.name}"
+        )
         self._time(_WARM_UP_CALLS, 0.0)
         self._time(1, _WARM_UP_MS)
         shape = answer.input_shape[1:]
@@ -167,7 +169,7 @@ class BenchmarkProcess:
             self._worker.hold()
 
     def peak_rss_bytes(self) -> int:
-        """Peak resident memory of the process so far."""
+        """Return the peak resident memory of the process so far."""
         self._worker.release()
         try:
             return self._worker.peak_memory(doing="asking for memory")
@@ -204,7 +206,7 @@ class BenchmarkProcess:
         )
         return self._worker.time(request, doing=f"timing {self.subject.name}")
 
-    def _conditions(self, told: Mapping[str, Any], shape: tuple[int, ...]) -> MeasuredConditions:
+    def _conditions(self, scope: Mapping[str, Any], shape: tuple[int, ...]) -> MeasuredConditions:
         chosen = self.subject.conditions
         sides = [n for n in shape if n not in {1, 3}] or list(shape)
         values = {
@@ -212,7 +214,7 @@ class BenchmarkProcess:
             "threads": str(chosen.threads),
             "pause": f"{chosen.pause_ms:g} ms" if chosen.pause_ms else "back to back",
             "input size": " x ".join(str(n) for n in sides),
-            **{key.replace("_", " "): str(value) for key, value in told.items()},
+            **{key.replace("_", " "): str(value) for key, value in scope.items()},
         }
         return MeasuredConditions(
             self.subject.name, self.subject.entry.zoo.name, chosen.mode, values

@@ -1,9 +1,9 @@
-"""Steady-state latency by batch size and threads: highest throughput and rank changes.
+"""Measure steady-state latency by batch size and threads: best throughput and rank changes.
 
-A worker serves one entry with one number of threads, which frameworks fix when they start.
-First each cell is tried, smallest batch first, which shows what fits in memory; then all cells
-that do are timed in interleaved rounds, in several fresh processes. Only one process computes at
-a time, the others are held.
+A worker serves one entry with one number of threads, which frameworks fix when they start. First
+each cell runs once, in ascending order of batch sizes, to find out which cells fit in memory. Then
+these cells are timed in interleaved rounds, in several fresh processes. Only one process computes
+at a time; the others are suspended.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 _PROBE_CALLS = 3
 _SETTLE_MS = 1.0
 _LONG_MS = 100.0
-"""A call of this length says by itself how many make a block."""
+"""If a call takes this long, one call suffices to choose the number of calls per block."""
 _MOST_CALLS = 200
 _LEAST_ROUNDS = 3
 _ALLOWED_OF_MEMORY = 0.8
-"""Share of the machine's memory that a worker may use where no limit is given."""
+"""Share of the machine's memory that a worker may use if no limit is set."""
 _NOT_TRIED = "not tried"
 Place = tuple[str, int, int]
-"""Name of an entry, threads, batch."""
+"""A cell of the sweep: name of the entry, threads, batch size."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,16 @@ class Grid:
     batches: tuple[int, ...] = (1, 2, 4, 8)
     threads: tuple[int, ...] = (1,)
     seconds: float = 60.0
-    """Time of the rounds of all processes together; loading and trying come on top."""
+    """Time of the rounds of all processes together, without loading and the first runs."""
     processes: int = 3
     rounds: int | None = None
-    """In each process; None: as many as the time allows."""
+    """Rounds per process; None: as many as the time allows."""
     block_ms: float = 20.0
     seed: int = 0
 
 
 def batches_up_to(largest: int) -> tuple[int, ...]:
-    """1, 2, 4, ... and the largest itself.
+    """Return the powers of two up to ``largest``, and ``largest`` itself.
 
     >>> batches_up_to(12)
     (1, 2, 4, 8, 12)
@@ -66,7 +66,7 @@ def batches_up_to(largest: int) -> tuple[int, ...]:
 
 
 threads_up_to = batches_up_to
-"""As batch sizes go: up to all cores."""
+"""Thread counts follow the same series as batch sizes."""
 
 
 @dataclass
@@ -78,7 +78,7 @@ class _Server:
     seed: int
     worker: WorkerClient = field(init=False)
     batches: list[int] = field(default_factory=list)
-    """Batch sizes that it takes."""
+    """Batch sizes that fit in memory."""
     generation: int = -1
 
     def __post_init__(self) -> None:
@@ -91,9 +91,9 @@ class _Server:
         return self.subject.name, self.subject.conditions.threads
 
     def load(self) -> None:
-        one = self.subject
+        subject = self.subject
         self.worker.release()
-        self.worker.load(load_request(one, self.seed), doing=f"loading {one.name}")
+        self.worker.load(load_request(subject, self.seed), doing=f"loading {subject.name}")
         self.generation = self.worker.generation
         self.worker.hold()
 
@@ -122,12 +122,14 @@ class _Server:
 
 @dataclass
 class _State:
+    """A sweep under way."""
+
     grid: Grid
     limits: Limits | None
     left_out: list[LeftOut] = field(default_factory=list)
     calls: dict[Place, int] = field(default_factory=dict)
     typical: dict[Place, float] = field(default_factory=dict)
-    """Milliseconds of one call, as tried."""
+    """Milliseconds of one call, from the first runs."""
     blocks: dict[Place, list[list[float]]] = field(default_factory=dict)
     """Processes -> rounds: medians of blocks, milliseconds."""
     dropped: set[Place] = field(default_factory=set)
@@ -149,25 +151,26 @@ def measure(
 ) -> Sweep:
     """Time every entry at every batch size and number of threads of the grid.
 
-    Mode and pause are those of the entries' conditions. What does not fit in
-    memory, or fails otherwise, is left out with its reason and named; larger batches of the same
-    are then not tried. Every cell gets at least one whole round, whatever the time.
+    Mode and pause come from the entries' conditions; batch and threads from the grid. A cell that
+    does not fit in memory, or fails otherwise, is listed in ``left_out`` with the reason, and
+    larger batches of the same entry are not tried. At least one round is always completed.
+    ``step`` is called with the processes loaded so far, and of how many.
     """
     import numpy as np
 
     rng = np.random.default_rng(grid.seed)
     state = _State(grid, limits)
     pairs = [
-        replace(one, conditions=replace(one.conditions, threads=threads))
-        for one in subjects
+        replace(subject, conditions=replace(subject.conditions, threads=threads))
+        for subject in subjects
         for threads in grid.threads
     ]
     steps = len(pairs) * grid.processes
     for number in range(grid.processes):
         with ExitStack() as stack:
             servers = []
-            for position, one in enumerate(pairs):
-                server = _Server(one, limits, grid.seed)
+            for position, subject in enumerate(pairs):
+                server = _Server(subject, limits, grid.seed)
                 stack.callback(server.worker.close)
                 _try(server, state, again=number > 0)
                 servers.append(server)
@@ -198,8 +201,8 @@ def _try(server: _Server, state: _State, *, again: bool) -> None:
                     if times[0] < _LONG_MS:
                         times = server.block(batch, _PROBE_CALLS, 0.0)
                     state.typical[place] = statistics.median(times)
-                    wanted = math.ceil(state.grid.block_ms / max(state.typical[place], 1e-4))
-                    state.calls[place] = min(max(wanted, 1), _MOST_CALLS)
+                    fitting = math.ceil(state.grid.block_ms / max(state.typical[place], 1e-4))
+                    state.calls[place] = min(max(fitting, 1), _MOST_CALLS)
                 peaks.append((batch, server.peak()))
                 server.batches.append(batch)
                 continue
@@ -210,7 +213,7 @@ def _try(server: _Server, state: _State, *, again: bool) -> None:
         if not failed.startswith(_NOT_TRIED):
             failed = f"{_NOT_TRIED}, since a smaller batch did not work: {failed}"
     if failed is not None:
-        # A fresh process took the place of the one that failed.
+        # A fresh process replaced the one that failed.
         for batch in server.batches:
             try:
                 server.block(batch, 1, _SETTLE_MS)
@@ -221,7 +224,7 @@ def _try(server: _Server, state: _State, *, again: bool) -> None:
 def _needs_too_much(
     peaks: Sequence[tuple[int, int]], batch: int, limits: Limits | None
 ) -> str | None:
-    """Why a batch size is not even tried: by the line through the last two peaks of memory."""
+    """Return why a batch size is not tried: its memory, extrapolated from the last two peaks."""
     if len(peaks) < 2:
         return None
     import psutil
@@ -236,19 +239,19 @@ def _needs_too_much(
         return None
     return (
         f"batch {batch} would take about {needed / 1e9:.1f} GB of memory, more than the "
-        f"{allowed / 1e9:.1f} GB that it may"
+        f"{allowed / 1e9:.1f} GB that are allowed"
     )
 
 
 def _rounds(
     servers: Sequence[_Server], state: _State, number: int, rng: np.random.Generator
 ) -> None:
-    """Interleaved blocks of all cells in one set of processes."""
+    """Time interleaved blocks of all cells in one set of processes."""
     places = {(*server.key, batch): server for server in servers for batch in server.batches}
     cells = list(places)
     if not cells:
         return
-    made: dict[Place, list[float]] = {place: [] for place in cells}
+    block_medians: dict[Place, list[float]] = {place: [] for place in cells}
     end = time.monotonic() + state.grid.seconds / state.grid.processes
     for done, order in enumerate(orders(len(cells), rng)):
         if not _more(done, end, state.grid):
@@ -264,8 +267,8 @@ def _rounds(
                 with suppress(ZoodiffError):
                     places[place].restart()
                 continue
-            made[place].append(statistics.median(times))
-    for place, medians in made.items():
+            block_medians[place].append(statistics.median(times))
+    for place, medians in block_medians.items():
         if place not in state.dropped:
             state.blocks.setdefault(place, []).append(medians)
 
@@ -284,10 +287,10 @@ def _swept(subjects: Sequence[TimedEntry], state: _State) -> Sweep:
         for (name, threads, batch), blocks in sorted(state.blocks.items())
         if (name, threads, batch) not in state.dropped
     )
-    names = tuple(one.name for one in subjects)
+    names = tuple(subject.name for subject in subjects)
     rounds = min((len(series) for cell in cells for series in cell.rounds), default=0)
-    wanted = state.grid.rounds or _LEAST_ROUNDS
-    a_round = (
+    least_rounds = state.grid.rounds or _LEAST_ROUNDS
+    round_seconds = (
         sum(
             state.calls[cell.place] * state.typical[cell.place] + state.typical[cell.place]
             for cell in cells
@@ -295,11 +298,13 @@ def _swept(subjects: Sequence[TimedEntry], state: _State) -> Sweep:
         / 1e3
     )
     processes = len(cells[0].rounds) if cells else 0
-    short = rounds < wanted or processes < state.grid.processes
+    short = rounds < least_rounds or processes < state.grid.processes
     return Sweep(
         names=names,
         cells=cells,
         left_out=tuple(state.left_out),
         seconds=state.spent,
-        needed_seconds=a_round * wanted * state.grid.processes if short and cells else None,
+        needed_seconds=round_seconds * least_rounds * state.grid.processes
+        if short and cells
+        else None,
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LEAST_ROUNDS = 6
 _FEW = 3
-"""From so many cells on, what they have in common is the machine's."""
+"""Number of other cells from which a common trend is attributed to the machine."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Cell:
     threads: int
     batch: int
     rounds: tuple[NDArray[np.float64], ...]
-    """Processes -> (rounds,): medians of blocks, milliseconds a batch."""
+    """Processes -> (rounds,): medians of blocks, milliseconds per batch."""
 
     @property
     def place(self) -> tuple[str, int, int]:
@@ -43,14 +43,16 @@ class Cell:
 
     @cached_property
     def latency_ms(self) -> Estimate:
-        """Milliseconds a batch."""
+        """Latency in milliseconds per batch."""
         return ratios.latency(self.rounds)
 
     @property
     def images_per_second(self) -> Estimate:
-        """Throughput: the batch over its latency."""
-        found, images = self.latency_ms, self.batch * 1e3
-        return Estimate(images / found.value, images / found.high, images / found.low, found.level)
+        """Throughput: the batch size over the latency of a batch."""
+        latency, images = self.latency_ms, self.batch * 1e3
+        return Estimate(
+            images / latency.value, images / latency.high, images / latency.low, latency.level
+        )
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Crossing:
     before: int
     """The last batch size at which the first is shown to be faster."""
     after: int
-    """The next one at which the second is."""
+    """The next batch size at which the second is shown to be faster."""
     ratio_before: Estimate
     """Latency of the first over that of the second, below 1."""
     ratio_after: Estimate
@@ -92,7 +94,7 @@ class Sweep:
     seconds: float
     """Measuring time."""
     needed_seconds: float | None
-    """Time for the least number of rounds in all processes; None where the time sufficed."""
+    """Time for the minimum number of rounds in all processes; None if the time sufficed."""
 
     def best(self, name: str) -> Cell | None:
         """Return the cell with the highest throughput of an entry; None if none was measured."""
@@ -106,20 +108,22 @@ class Sweep:
 
     @cached_property
     def drifts(self) -> Mapping[tuple[str, int, int], Drift]:
-        """Cells, by place, that were still becoming faster or slower when the rounds ended.
+        """Trends of cells that were still becoming faster or slower when the rounds ended.
 
-        What all cells do together is the machine's and divided out, where there are enough cells.
+        The keys are the cells' places. A trend that all cells share comes from the machine; it is
+        divided out if there are enough cells.
         """
-        found = {}
+        drifts = {}
         for cell in self.cells:
             for process, series in enumerate(cell.rounds):
-                trend = drift([float(one) for one in self._alone(cell, process, series)])
+                own = self._without_common_trend(cell, process, series)
+                trend = drift([float(milliseconds) for milliseconds in own])
                 if trend is not None and trend.drifting:
-                    found[cell.place] = trend
-        return found
+                    drifts[cell.place] = trend
+        return drifts
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; milliseconds, images a second, bytes."""
+        """Return plain values for JSON; times in milliseconds or seconds, as the keys say."""
         return {
             "cells": [
                 {
@@ -141,28 +145,31 @@ class Sweep:
                 for name in self.names
                 if (best := self.best(name)) is not None
             },
-            "left_out": [vars(one) for one in self.left_out],
+            "left_out": [vars(cell) for cell in self.left_out],
             "crossings": [
-                vars(one)
+                vars(crossing)
                 | {
-                    "ratio_before": vars(one.ratio_before),
-                    "ratio_after": vars(one.ratio_after),
+                    "ratio_before": vars(crossing.ratio_before),
+                    "ratio_after": vars(crossing.ratio_after),
                 }
-                for one in self.crossings
+                for crossing in self.crossings
             ],
             "seconds": self.seconds,
             "needed_seconds": self.needed_seconds,
         }
 
-    def _alone(self, cell: Cell, process: int, series: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _without_common_trend(
+        self, cell: Cell, process: int, series: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Divide the latencies of a cell by the trend of all other cells, if there are enough."""
         import numpy as np
 
         others = [
-            np.log(one.rounds[process])
-            for one in self.cells
-            if one is not cell
-            and process < len(one.rounds)
-            and len(one.rounds[process]) == len(series)
+            np.log(neighbour.rounds[process])
+            for neighbour in self.cells
+            if neighbour is not cell
+            and process < len(neighbour.rounds)
+            and len(neighbour.rounds[process]) == len(series)
         ]
         if len(others) < _FEW:
             return series
@@ -174,11 +181,11 @@ class Sweep:
         cells = {cell.place: cell for cell in self.cells}
         threads = sorted({cell.threads for cell in self.cells})
         batches = sorted({cell.batch for cell in self.cells})
-        for one, other in combinations(self.names, 2):
+        for first, second in combinations(self.names, 2):
             for number in threads:
                 last: tuple[int, Estimate] | None = None
                 for batch in batches:
-                    pair = cells.get((one, number, batch)), cells.get((other, number, batch))
+                    pair = cells.get((first, number, batch)), cells.get((second, number, batch))
                     if pair[0] is None or pair[1] is None:
                         continue
                     rounds = _same_rounds(pair[0], pair[1])
@@ -186,37 +193,37 @@ class Sweep:
                     if not _has_interval(rounds[0]) or ratio.low <= 1 <= ratio.high:
                         continue  # not shown to differ
                     if last is not None and (last[1].value < 1) != (ratio.value < 1):
-                        yield _crossing(one, other, number, last, (batch, ratio))
+                        yield _crossing(first, second, number, last, (batch, ratio))
                     last = batch, ratio
 
 
 def _has_interval(rounds: Sequence[NDArray[np.float64]]) -> bool:
-    """Several processes, or enough rounds of one to be drawn from again."""
+    """Whether there are several processes, or enough rounds in one for a bootstrap."""
     return len(rounds) > 1 or any(len(series) >= _LEAST_ROUNDS for series in rounds)
 
 
 def _same_rounds(
-    one: Cell, other: Cell
+    first: Cell, second: Cell
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
-    """The rounds that both were measured in."""
-    lengths = [min(len(a), len(b)) for a, b in zip(one.rounds, other.rounds, strict=False)]
+    """Return the times of the rounds in which both cells were measured."""
+    lengths = [min(len(a), len(b)) for a, b in zip(first.rounds, second.rounds, strict=False)]
     return (
-        [series[:n] for series, n in zip(one.rounds, lengths, strict=False)],
-        [series[:n] for series, n in zip(other.rounds, lengths, strict=False)],
+        [series[:n] for series, n in zip(first.rounds, lengths, strict=False)],
+        [series[:n] for series, n in zip(second.rounds, lengths, strict=False)],
     )
 
 
 def _crossing(
-    one: str,
-    other: str,
+    first: str,
+    second: str,
     threads: int,
     before: tuple[int, Estimate],
     after: tuple[int, Estimate],
 ) -> Crossing:
     if before[1].value < 1:
-        return Crossing(one, other, threads, before[0], after[0], before[1], after[1])
+        return Crossing(first, second, threads, before[0], after[0], before[1], after[1])
     return Crossing(
-        other, one, threads, before[0], after[0], _inverse(before[1]), _inverse(after[1])
+        second, first, threads, before[0], after[0], _inverse(before[1]), _inverse(after[1])
     )
 
 

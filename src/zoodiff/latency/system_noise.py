@@ -1,7 +1,7 @@
 """System noise during a latency measurement: other processes, swapping, throttling.
 
-Every reading is optional: without /proc, or without the permission to read frequencies, less is
-told and nothing fails.
+Every reading is optional: without /proc, or without permission to read frequencies, it is None and
+the comparison leaves it out.
 """
 
 from __future__ import annotations
@@ -26,23 +26,26 @@ class Reading:
 
     seconds: float
     stolen: float | None = None
-    """Seconds of all cores that the hypervisor gave to others, since the machine started."""
+    """Core-seconds that the hypervisor gave to other machines, since the machine started."""
     busy: float | None = None
-    """Seconds of all cores that somebody computed in, since the machine started."""
+    """Core-seconds that any process computed, since the machine started."""
     own: float = 0.0
-    """Of these, seconds of this process and the ended and running workers below it."""
+    """Core-seconds that this process and its workers, running and ended, computed."""
     swapped: int | None = None
+    """Pages moved from and to the swap space, since the machine started."""
     throttled: int | None = None
+    """How often the processor was throttled, since the machine started."""
     megahertz: float | None = None
+    """Frequency of the fastest core."""
     waited: float | None = None
-    """Seconds that this control group was kept from running by its quota."""
+    """Seconds in which the quota of this control group kept its processes from running."""
 
 
 def read() -> Reading:
-    """Read the counters now."""
+    """Return the current counters."""
     stat = _first_line(_PROC / "stat").split()[1:]
     tick = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
-    ticks = [int(one) / tick for one in stat] if len(stat) >= 8 else None
+    ticks = [int(count) / tick for count in stat] if len(stat) >= 8 else None
     return Reading(
         seconds=time.monotonic(),
         stolen=ticks[7] if ticks else None,
@@ -58,28 +61,28 @@ def read() -> Reading:
 def between(before: Reading, after: Reading, cores: int) -> list[str]:
     """Return sentences about system noise between two readings; empty if there was none."""
     seconds = max(after.seconds - before.seconds, 1e-9)
-    found = []
+    sentences = []
     if before.stolen is not None and after.stolen is not None:
         share = (after.stolen - before.stolen) / seconds
         if share > _STOLEN:
-            found.append(f"the hypervisor took {share:.2f} cores for other machines")
+            sentences.append(f"the hypervisor took {share:.2f} cores for other machines")
     if before.busy is not None and after.busy is not None:
         others = (after.busy - before.busy - (after.own - before.own)) / seconds
         if others > _BUSY:
-            found.append(f"other programs kept {others:.1f} of {cores} cores busy")
+            sentences.append(f"other programs kept {others:.1f} of {cores} cores busy")
     if (after.swapped or 0) - (before.swapped or 0) > _PAGES:
-        found.append("the machine was swapping")
+        sentences.append("the machine was swapping")
     if (after.throttled or 0) > (before.throttled or 0):
-        found.append("the processor was throttled for its heat or power")
+        sentences.append("the processor was throttled for its heat or power")
     if (after.waited or 0.0) - (before.waited or 0.0) > 0.01 * seconds:
-        found.append("a quota of the control group kept processes from running")
+        sentences.append("a quota of the control group kept processes from running")
     if before.megahertz and after.megahertz:
         change = after.megahertz / before.megahertz - 1
         if abs(change) > _FREQUENCY:
-            found.append(
+            sentences.append(
                 f"the clock went from {before.megahertz:,.0f} to {after.megahertz:,.0f} MHz"
             )
-    return found
+    return sentences
 
 
 def _own() -> float:
@@ -108,8 +111,8 @@ def _megahertz() -> float | None:
 
 
 def _waited() -> float | None:
-    found = _counter(_SYS / "fs/cgroup/cpu.stat", ("throttled_usec",))
-    return None if found is None else found / 1e6
+    microseconds = _counter(_SYS / "fs/cgroup/cpu.stat", ("throttled_usec",))
+    return None if microseconds is None else microseconds / 1e6
 
 
 def _counter(path: Path, names: tuple[str, ...]) -> int | None:

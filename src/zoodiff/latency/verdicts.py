@@ -1,4 +1,4 @@
-"""Latency discrepancies: ratios within rounds, judged against the A/A controls of the same run."""
+"""Find latency discrepancies: ratios within rounds, judged by the A/A controls of the same run."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEVEL = 0.99
-"""Of the interval that must exclude 1 before a difference counts: at most one false alarm in a
-hundred pairs, and fewer, since the floor must be cleared besides."""
+"""Level of the interval that must exclude 1 for a difference to count: less than one false alarm
+in a hundred pairs, since the ratio must also exceed the noise floor."""
 _EQUIVALENCE = 0.90
 """An interval of this level within the bounds is two one-sided tests at 5 % (D. Schuirmann,
 J. Pharmacokinetics and Biopharmaceutics 15, 1987)."""
@@ -34,20 +34,21 @@ class Judged:
 
     ratio: Estimate
     verdict: PairVerdict
-    """``slower`` and ``faster`` are the first's; ``the same`` is within the stated bounds."""
+    """``slower`` and ``faster`` describe the first entry; ``the same``: within the bounds."""
 
 
 def judge(
     first: ratios.Rounds, second: ratios.Rounds, floor: float, within_percent: float = 5.0
 ) -> Judged:
-    """Compare two latencies, each processes -> (rounds,) milliseconds of the same rounds.
+    """Return the ratio of two latencies and its verdict.
 
-    A difference counts where the interval at 99 % excludes 1 and the ratio itself is beyond the
-    noise floor, a log ratio. What does not differ is ``the same`` only where it is shown to lie
-    within the bounds.
+    Each latency is processes -> (rounds,) milliseconds, of the same rounds. A difference counts if
+    the 99 % interval of the ratio excludes 1 and the ratio exceeds the noise floor ``floor``, an
+    absolute log ratio. Otherwise the verdict is ``the same`` if the 90 % interval lies within
+    ``within_percent``, else ``no difference shown``.
     """
     logs = ratios.within_rounds(first, second)
-    shown, sure, bounded = (ratios.interval(logs, one) for one in (0.95, LEVEL, _EQUIVALENCE))
+    shown, sure, bounded = (ratios.interval(logs, level) for level in (0.95, LEVEL, _EQUIVALENCE))
     ratio = Estimate(exp(shown.value), exp(shown.low), exp(shown.high))
     if (sure.low > 0 or sure.high < 0) and abs(shown.value) > floor:
         return Judged(ratio, "slower" if shown.value > 0 else "faster")
@@ -58,12 +59,15 @@ def judge(
 
 
 def by_process(values: LatencyValues) -> list[NDArray[np.float64]]:
-    """Per process, the block times that form ratios, in milliseconds: quartiles or medians."""
+    """Return the block times that form ratios, processes -> (rounds,) milliseconds.
+
+    They are lower quartiles of blocks, or medians in records that lack quartiles.
+    """
     import numpy as np
 
     every = np.array(values.round_quartiles_ms or values.round_medians_ms)
     ends = np.cumsum(values.process_rounds or [len(every)])
-    return [one for one in np.split(every, ends[:-1]) if len(one)]
+    return [process for process in np.split(every, ends[:-1]) if len(process)]
 
 
 def compare(
@@ -72,32 +76,32 @@ def compare(
     *,
     allowed: Sequence[str] = ("input size",),
 ) -> tuple[list[Discrepancy], list[Control]]:
-    """All pairs of one comparison that were measured in one interleaved run, largest first.
+    """Return all compared pairs, largest difference first, and the controls of all runs.
 
-    Entries of one architecture are compared where ``comparisons`` is None.
-
-    A pair counts as a discrepancy only where it clears the noise that the controls of that run
-    showed; without a control nothing counts. Pairs whose conditions differ in what nobody declared
-    are not comparable; ``allowed`` names conditions that may differ.
+    A pair is compared if both entries are in one of ``comparisons`` (without these: have one
+    architecture) and were measured in one run. It is a discrepancy only if the difference exceeds
+    the noise of that run's controls; without a control, no difference counts. Pairs whose
+    conditions differ are not comparable; ``allowed`` names conditions that may differ.
     """
     groups: dict[str, list[Record]] = {}
     for record in records:
         if isinstance(record.values, LatencyValues):
             groups.setdefault(record.values.group, []).append(record)
-    found: list[Discrepancy] = []
+    discrepancies: list[Discrepancy] = []
     controls: list[Control] = []
     for members in groups.values():
-        own = _controls(members)
-        controls += own
-        floor = max((log(1 + one.noise_percent / 100) for one in own), default=None)
+        own_controls = _controls(members)
+        controls += own_controls
+        noise = (log(1 + aa_control.noise_percent / 100) for aa_control in own_controls)
+        floor = max(noise, default=None)
         originals = [r for r in members if _values(r).repeat == 0]
         for first, second in combinations(originals, 2):
             name = _comparison_of(first, second, originals, comparisons)
             if name is not None:
                 pair = _pair(first, second, floor, allowed)
-                found.append(pair.model_copy(update={"architecture": name}))
-    found.sort(key=lambda d: d.difference, reverse=True)
-    return found, controls
+                discrepancies.append(pair.model_copy(update={"architecture": name}))
+    discrepancies.sort(key=lambda d: d.difference, reverse=True)
+    return discrepancies, controls
 
 
 def _comparison_of(
@@ -106,16 +110,19 @@ def _comparison_of(
     run: Sequence[Record],
     comparisons: Sequence[Comparison] | None,
 ) -> str | None:
-    """Name of the comparison that two entries of a run are in, of the run's own before others."""
+    """Return the name of the comparison of two entries, or None if they are not compared.
+
+    If several comparisons contain both, the one with exactly the entries of the run is preferred.
+    """
     if comparisons is None:
         return first.architecture if first.architecture == second.architecture else None
     timed = {record.entry for record in run}
     both = [
-        one
-        for one in comparisons
-        if one.kind == "latency" and {first.entry, second.entry} <= set(one.entries)
+        comparison
+        for comparison in comparisons
+        if comparison.kind == "latency" and {first.entry, second.entry} <= set(comparison.entries)
     ]
-    both.sort(key=lambda one: set(one.entries) != timed)
+    both.sort(key=lambda comparison: set(comparison.entries) != timed)
     return both[0].name if both else None
 
 
@@ -125,13 +132,13 @@ def _values(record: Record) -> LatencyValues:
 
 
 def _controls(members: list[Record]) -> list[Control]:
-    found = []
+    controls = []
     for copy in (r for r in members if _values(r).repeat == 1):
         for original in members:
             if original.entry == copy.entry and _values(original).repeat == 0:
                 ratio = ratios.ratio(by_process(_values(original)), by_process(_values(copy)))
-                found.append(control(original.entry, ratio))
-    return found
+                controls.append(control(original.entry, ratio))
+    return controls
 
 
 def control(entry: str, ratio: Estimate) -> Control:
@@ -180,7 +187,7 @@ def _verdict(judged: Judged, floor: float | None) -> Verdict:
 
 
 def _environment(record: Record) -> Environment | None:
-    """The environment of a record; None if the record lacks it."""
+    """Return the environment of a record; None if the record lacks it."""
     try:
         return Environment.from_dict(_values(record).environment)
     except (AttributeError, LookupError, TypeError, ValueError):
@@ -188,12 +195,13 @@ def _environment(record: Record) -> Environment | None:
 
 
 def _unequal(slow: Record, fast: Record, allowed: Sequence[str]) -> list[str]:
-    places = [one for r in (slow, fast) if (one := _environment(r)) is not None]
+    """Return what makes two records incomparable: the machine, or else undeclared conditions."""
+    places = [environment for r in (slow, fast) if (environment := _environment(r)) is not None]
     if len(places) == 2:
-        # Libraries of two zoos differ, which is what is compared; the machine must be one.
-        apart = comparable(*(Environment(one.machine) for one in places))
-        if apart:
-            return apart
+        # Only the machine must be the same; the libraries of two zoos may differ.
+        unlike = comparable(*(Environment(environment.machine) for environment in places))
+        if unlike:
+            return unlike
     sides = [
         MeasuredConditions(r.entry, r.zoo, "", _values(r).conditions)
         for r in (slow, fast)
@@ -202,14 +210,14 @@ def _unequal(slow: Record, fast: Record, allowed: Sequence[str]) -> list[str]:
     if len(sides) < 2:
         return []
     return [
-        f"{condition} {one} | {other}"
-        for condition, (one, other) in differences(*sides).items()
+        f"{condition} {slow_value} | {fast_value}"
+        for condition, (slow_value, fast_value) in differences(*sides).items()
         if condition not in allowed
     ]
 
 
 def _note(slow: Record, fast: Record, floor: float | None, unequal: list[str]) -> str | None:
-    notes = [f"unequal, and not declared: {one}" for one in unequal]
+    notes = [f"unequal, and not declared: {mismatch}" for mismatch in unequal]
     if floor is None:
         notes.append("the run has no A/A control, so no difference of it counts")
     shapes = [record.conditions.get("input_shape") for record in (slow, fast)]

@@ -1,6 +1,6 @@
 """Attribution of latency: framework, architecture, layers, and the peaks of the machine.
 
-``explain`` combines the parts, ``decomposition`` multiplies factors to the ratio,
-``layer_profile`` leads operators back to aligned layers, ``roofline`` compares with measured
-peaks. May import ``latency`` and everything below.
+``explain`` combines the parts, ``decomposition`` splits the ratio into factors, ``layer_profile``
+maps operators back to aligned layers, ``roofline`` compares a network with the measured peaks. May
+import ``latency`` and everything below.
 """

@@ -1,8 +1,8 @@
 r"""Decompose a latency ratio: architecture, pre/post-processing inside one network, framework.
 
-With :math:`t` the latency in an entry's own framework, :math:`u` that of the same network in one
-reference runtime, and :math:`s` that of the network in the reference runtime without what is inside
-it and not inside the other,
+Let :math:`t` be the latency in an entry's own framework, :math:`u` that of the same network in the
+reference runtime, and :math:`s` that in the reference runtime without the pre/post-processing that
+only this network contains. Then
 
 .. math::
 
@@ -10,8 +10,8 @@ it and not inside the other,
         \cdot \frac{u_A / s_A}{u_B / s_B}
         \cdot \frac{t_A / t_B}{u_A / u_B}
 
-in every round: architecture, inside, framework. All six are measured in the same rounds, so each
-part is a ratio within rounds and has its own interval.
+in every round. The factors are called architecture, inside and framework. All six latencies are
+measured in the same rounds, so each factor is a ratio within rounds and has its own interval.
 """
 
 from __future__ import annotations
@@ -44,16 +44,17 @@ class RatioParts:
     framework: Estimate | None = None
     inside: Estimate | None = None
     inside_a: tuple[str, ...] = ()
-    """What is inside the first network only."""
+    """Pre/post-processing that only the first network contains."""
     inside_b: tuple[str, ...] = ()
+    """Pre/post-processing that only the second network contains."""
     reason: str = ""
     """Why there are no parts."""
 
     @property
     def rest(self) -> float:
-        """The ratio over the product of its parts.
+        """The ratio over the product of its parts; near 1.
 
-        The identity holds in every round; centres are medians, and those do not add up exactly.
+        In every round it is exactly 1, but medians over rounds do not multiply exactly.
         """
         if self.architecture is None or self.framework is None or self.inside is None:
             return 1.0
@@ -61,17 +62,17 @@ class RatioParts:
         return self.total.value / product
 
     def share(self, part: Estimate | None) -> float | None:
-        """How much of the log ratio a part is.
+        """Return the share of a part in the log ratio, as a fraction.
 
-        None where there is no part, and where the ratio is not known to differ from 1: shares of
-        nothing are noise.
+        None if there is no part, or if the interval of the ratio contains 1: shares of so small a
+        ratio would be noise.
         """
         if part is None or self.total.low <= 1 <= self.total.high:
             return None
         return log(part.value) / log(self.total.value)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         return {**asdict(self), "rest": self.rest}
 
 
@@ -86,10 +87,11 @@ def parts(
 ) -> RatioParts:
     """Decompose the ratio of the first network's latency to the second's.
 
-    Each argument is a pair of processes -> (rounds,) latencies. A side of ``stripped`` that is the
-    very object of ``common`` lacks nothing; ``stripped`` None says so of both. ``common`` None
-    means that there is no reference runtime, for ``reason``. Raises ValueError where rounds do not
-    fit each other.
+    ``native`` are the latencies in the entries' own frameworks, ``common`` those in the reference
+    runtime, ``stripped`` those in the reference runtime without pre/post-processing of one network
+    only; each is a pair of processes -> (rounds,) milliseconds. ``stripped`` None means that
+    neither network has such processing. If ``common`` is None, the result has only the ratio, and
+    ``reason`` says why. Raises ValueError if the arguments differ in their numbers of rounds.
     """
     import numpy as np
 
@@ -103,14 +105,14 @@ def parts(
     s = [_logs(side) for side in (stripped or common)]
     architecture = [a - b for a, b in _together(*s)]
     runtime = [a - b for a, b in _together(*u)]
-    apart = [a - b for a, b in _together(runtime, architecture)]
+    inside_logs = [a - b for a, b in _together(runtime, architecture)]
     framework = [a - b for a, b in _together(total, runtime)]
-    nothing = all(not np.any(one) for one in apart)
+    nothing_inside = all(not np.any(logs) for logs in inside_logs)
     return RatioParts(
         _ratio(estimator, total),
         _ratio(estimator, architecture),
         _ratio(estimator, framework),
-        Estimate(1.0, 1.0, 1.0) if nothing else _ratio(estimator, apart),
+        Estimate(1.0, 1.0, 1.0) if nothing_inside else _ratio(estimator, inside_logs),
         *inside,
     )
 
@@ -118,7 +120,7 @@ def parts(
 def _logs(processes: Processes) -> list[NDArray[np.float64]]:
     import numpy as np
 
-    return [np.log(np.asarray(one, dtype=np.float64)) for one in processes]
+    return [np.log(np.asarray(times, dtype=np.float64)) for times in processes]
 
 
 def _together(
@@ -130,5 +132,5 @@ def _together(
 
 
 def _ratio(estimator: Estimator, logs: list[NDArray[np.float64]]) -> Estimate:
-    found = estimator(logs)
-    return Estimate(exp(found.value), exp(found.low), exp(found.high), found.level)
+    estimate = estimator(logs)
+    return Estimate(exp(estimate.value), exp(estimate.low), exp(estimate.high), estimate.level)

@@ -1,8 +1,8 @@
-"""Explain latency ratios by timing the same networks in a reference runtime, in the same rounds.
+"""Explain latency ratios by timing the same networks in the reference runtime, in the same rounds.
 
-Architecture, framework and pre/post-processing inside one network each get a factor
-(``decomposition.py``), layers a share of the difference (``layer_profile.py``), and each network
-its distance from the peaks of the machine (``roofline.py``).
+``decomposition.py`` computes one factor each for architecture, framework and pre/post-processing
+inside one network, ``layer_profile.py`` the share of each layer, and ``roofline.py`` the distance
+of each network from the peaks of the machine.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from zoodiff.zoos.runtime.modes import on_device
 
 @dataclass(frozen=True)
 class ReferenceSetup:
-    """Timed entries and their models in the reference runtime."""
+    """Timed entries and their reference models."""
 
     subjects: tuple[TimedEntry, ...]
     models: tuple[ReferenceModel, ...]
-    """One per entry, in the same order; the modes of one entry share a model."""
+    """One per timed entry, in the same order; the modes of one entry share a model."""
 
     @property
     def references(self) -> tuple[TimedEntry, ...]:
-        """The reference models as entries to time in the same run."""
+        """The reference models as timed entries, to be timed in the same run."""
         return reference_runs.reference_entries(self.subjects, self.models)
 
     def macs(self) -> dict[str, int]:
-        """Multiply-accumulates per image, by entry name, for every entry with a known graph."""
+        """Return multiply-accumulates per image by entry name, for entries with a known graph."""
         return {
-            one.name: int(count(files.graph).macs)
-            for one, files in zip(self.subjects, self.models, strict=True)
-            if files.graph is not None
+            subject.name: int(count(model.graph).macs)
+            for subject, model in zip(self.subjects, self.models, strict=True)
+            if model.graph is not None
         }
 
 
@@ -63,7 +63,7 @@ class PairAttribution:
     """Why there is no profile."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         return {
             "first": self.first,
             "second": self.second,
@@ -82,20 +82,20 @@ class Attribution:
     rooflines: tuple[Roofline, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         if not self.pairs and self.peaks is None:
             return {}
         return {
-            "why": [one.to_dict() for one in self.pairs],
+            "why": [pair.to_dict() for pair in self.pairs],
             "peaks": self.peaks.to_dict() if self.peaks else None,
-            "rooflines": [one.to_dict() for one in self.rooflines],
+            "rooflines": [line.to_dict() for line in self.rooflines],
         }
 
 
-def attribute(engine: WorkerPool, found: ReferenceSetup, measured: Measured) -> Attribution:
-    """Decompose the ratio of every pair and compare each network with the machine's peaks."""
-    pairs = tuple(attribute_pairs(engine, found, measured))
-    peaks, lines = rooflines(engine, found, measured)
+def attribute(engine: WorkerPool, setup: ReferenceSetup, measured: Measured) -> Attribution:
+    """Explain the ratio of every pair, and compare each network with the machine's peaks."""
+    pairs = tuple(attribute_pairs(engine, setup, measured))
+    peaks, lines = rooflines(engine, setup, measured)
     return Attribution(pairs, peaks, tuple(lines))
 
 
@@ -108,60 +108,66 @@ def prepare_references(
     peaks are those of the CPU), gets a ``ReferenceModel`` with a reason; no error is raised.
     """
     entries = {
-        str(one.entry.ref): one.entry for one in subjects if not on_device(one.conditions.mode)
+        str(subject.entry.ref): subject.entry
+        for subject in subjects
+        if not on_device(subject.conditions.mode)
     }
     batch = subjects[0].conditions.batch
-    made = reference_models(engine, list(entries.values()), folder, batch=batch, seed=seed)
-    by_entry = dict(zip(entries, made, strict=True))
-    elsewhere = {
-        one.name: ReferenceModel(
-            str(one.entry.ref),
+    exported = reference_models(engine, list(entries.values()), folder, batch=batch, seed=seed)
+    by_entry = dict(zip(entries, exported, strict=True))
+    on_cuda = {
+        subject.name: ReferenceModel(
+            str(subject.entry.ref),
             batch,
-            reason=f"{one.name} runs on a CUDA device, and the reference runtime on the CPU",
+            reason=f"{subject.name} runs on a CUDA device, and the reference runtime on the CPU",
         )
-        for one in subjects
-        if on_device(one.conditions.mode)
+        for subject in subjects
+        if on_device(subject.conditions.mode)
     }
-    found = (elsewhere.get(one.name) or by_entry[str(one.entry.ref)] for one in subjects)
-    return ReferenceSetup(tuple(subjects), tuple(found))
+    models = tuple(
+        on_cuda.get(subject.name) or by_entry[str(subject.entry.ref)] for subject in subjects
+    )
+    return ReferenceSetup(tuple(subjects), models)
 
 
 def attribute_pairs(
-    engine: WorkerPool, found: ReferenceSetup, measured: Measured
+    engine: WorkerPool, setup: ReferenceSetup, measured: Measured
 ) -> Iterator[PairAttribution]:
     """Decompose the ratio of every measured pair and profile its layers."""
-    sides = list(zip(found.subjects, found.models, strict=True))
-    for (first, one), (second, other) in combinations(sides, 2):
-        if any(measured.samples_of(c.name) is None for c in (first, second)):
+    sides = list(zip(setup.subjects, setup.models, strict=True))
+    for (first, first_model), (second, second_model) in combinations(sides, 2):
+        if any(measured.samples_of(subject.name) is None for subject in (first, second)):
             continue
-        parts = reference_runs.parts_of(measured, first, second, (one, other))
+        models = first_model, second_model
+        parts = reference_runs.parts_of(measured, first, second, models)
         profile, reason = None, parts.reason
         if not reason and first.entry != second.entry:
-            profile, reason = _profile(engine, (one, other), first.conditions.threads)
+            profile, reason = _profile(engine, models, first.conditions.threads)
         yield PairAttribution(first.name, second.name, parts, profile, reason)
 
 
 def _profile(
-    engine: WorkerPool, both: tuple[ReferenceModel, ReferenceModel], threads: int
+    engine: WorkerPool, models: tuple[ReferenceModel, ReferenceModel], threads: int
 ) -> tuple[LatencyProfile | None, str]:
-    a, b = both
+    """Return the layer profile of two models, or None and the reason why there is none."""
+    a, b = models
     if a.source is None or b.source is None:
         return None, a.reason or b.reason
     try:
-        differing = diff(a.source, b.source, a.entry, b.entry)
-        return profile_pair(engine, differing, both, threads=threads), ""
+        compared = diff(a.source, b.source, a.entry, b.entry)
+        return profile_pair(engine, compared, models, threads=threads), ""
     except ZoodiffError as error:
         return None, str(error)
 
 
 def rooflines(
-    engine: WorkerPool, found: ReferenceSetup, measured: Measured
+    engine: WorkerPool, setup: ReferenceSetup, measured: Measured
 ) -> tuple[Peaks | None, list[Roofline]]:
     """Compare each entry with the machine's peaks; empty if the peaks cannot be measured."""
     known = [
-        (one, files.graph)
-        for one, files in zip(found.subjects, found.models, strict=True)
-        if files.graph is not None and measured.samples_of(one.name) is not None
+        (subject, model.graph)
+        for subject, model in zip(setup.subjects, setup.models, strict=True)
+        if model.graph is not None and measured.samples_of(subject.name) is not None
     ]
     if not known:
         return None, []
@@ -172,13 +178,13 @@ def rooflines(
     return peaks, [
         roofline(
             graph,
-            one.name,
+            subject.name,
             peaks,
-            batch=one.conditions.batch,
-            native_ms=_milliseconds(measured, one.name),
-            reference_ms=_milliseconds(measured, reference_runs.whole(one)),
+            batch=subject.conditions.batch,
+            native_ms=_milliseconds(measured, subject.name),
+            reference_ms=_milliseconds(measured, reference_runs.whole(subject)),
         )
-        for one, graph in known
+        for subject, graph in known
     ]
 
 

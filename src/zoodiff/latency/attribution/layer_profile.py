@@ -1,10 +1,10 @@
-"""In which layers the difference of two latencies sits, in the reference runtime.
+"""Attribute the difference of two latencies to layers, in the reference runtime.
 
-The runtime's profiler times operators, after it merged some of them. Names lead each operator back
-to a node of the canonical graph and so to a layer, and layers of the two networks are aligned. A
-merged operator counts for the layer that has the weights. Nothing is left out: what leads nowhere,
-the time between operators, and what keeps medians from adding up have rows of their own, so rows
-add up to the median of whole runs.
+The profiler of the runtime times operators, some of which the runtime has merged. The name of an
+operator leads to a node of the canonical graph and thus to a layer, and the layers of the two
+networks are aligned. A merged operator counts for the layer that has the weights. Operators without
+a layer, the time between operators, and the error of adding medians have their own rows, so the
+rows add up to the median of whole runs.
 """
 
 from __future__ import annotations
@@ -29,43 +29,43 @@ from zoodiff.workers.messages import OperatorTime, Profile, Profiled
 Kind = Literal["both", "only a", "only b", "other"]
 BETWEEN = "between operators"
 NOISE = "noise: medians do not add up"
-"""The median of whole runs less all other rows."""
+"""The median of whole runs minus the sum of all other rows."""
 _FOLDED = frozenset({"center", "epsilon", "momentum", "scale", *AFFINE})
-"""What differences without effect on the work are about: biases, norms, scales."""
-_WEIGHED = {
+"""Subjects of differences that do not change the work of a layer: biases, norms, scales."""
+_SOURCES = {
     "Conv": ("Conv", "Gemm"),
     "ConvTranspose": ("ConvTranspose",),
     "Gemm": ("Gemm", "MatMul"),
     "MatMul": ("Gemm", "MatMul"),
 }
-"""Operators that runtimes merge others into, and the canonical ones that they come from."""
+"""By runtime operator that others are merged into: the canonical operators with its weights."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Two aligned layers, a layer of one network, or something of the runtime's own."""
+    """The times of two aligned layers, a layer of one network, or time without a layer."""
 
     kind: Kind
     a: str
     b: str
-    """Names as the sources have them; empty where one network has no such layer."""
+    """Names of the layers in their sources; empty if the network has no such layer."""
     op: str
     a_ms: float
     b_ms: float
     a_macs: int = 0
     b_macs: int = 0
     codes: tuple[str, ...] = ()
-    """Findings about these layers that change what is to be computed."""
+    """Codes of findings about these layers that change the computation."""
 
     @property
     def difference(self) -> float:
-        """Milliseconds that the first network takes longer here."""
+        """Milliseconds that the first network takes longer than the second."""
         return self.a_ms - self.b_ms
 
 
 @dataclass(frozen=True)
 class LatencyProfile:
-    """All rows; both columns add up to the latencies of whole runs."""
+    """The times of two networks by row; both columns add up to the median of whole runs."""
 
     a: str
     b: str
@@ -74,36 +74,36 @@ class LatencyProfile:
 
     @property
     def a_ms(self) -> float:
-        """Median of whole runs of the first network under the profiler."""
+        """Median milliseconds of whole runs of the first network under the profiler."""
         return sum(row.a_ms for row in self.rows)
 
     @property
     def b_ms(self) -> float:
-        """Median of whole runs of the second network under the profiler."""
+        """Median milliseconds of whole runs of the second network under the profiler."""
         return sum(row.b_ms for row in self.rows)
 
     @property
     def largest(self) -> tuple[Row, ...]:
-        """Rows by how much they differ."""
+        """Rows in descending order of their absolute difference."""
         return tuple(sorted(self.rows, key=lambda row: -abs(row.difference)))
 
     def share(self, row: Row) -> float | None:
-        """The share of the whole difference, negative for a row that reduces it."""
+        """Return the share of a row in the difference; negative if the row reduces it."""
         whole = self.a_ms - self.b_ms
         return row.difference / whole if whole else None
 
     def grouped(self) -> tuple[tuple[str, float, float], ...]:
-        """Milliseconds of A and B by kind of difference; they add up to the sum of the rows."""
-        found: dict[str, list[float]] = {}
+        """Return milliseconds of A and B by kind of difference, largest difference first."""
+        groups: dict[str, list[float]] = {}
         for row in self.rows:
-            sums = found.setdefault(_group(row), [0.0, 0.0])
+            sums = groups.setdefault(_group(row), [0.0, 0.0])
             sums[0] += row.a_ms
             sums[1] += row.b_ms
-        ordered = sorted(found.items(), key=lambda item: -abs(item[1][0] - item[1][1]))
+        ordered = sorted(groups.items(), key=lambda item: -abs(item[1][0] - item[1][1]))
         return tuple((name, a, b) for name, (a, b) in ordered)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         rows = [
             {**asdict(row), "difference_ms": row.difference, "share": self.share(row)}
             for row in self.rows
@@ -130,25 +130,26 @@ def profile_pair(
     blocks: int = 3,
     seed: int = 0,
 ) -> LatencyProfile:
-    """Profile two prepared entries in turn, ``blocks`` times ``runs`` runs each.
+    """Profile two reference models in turn, in ``blocks`` blocks of ``runs`` runs each.
 
-    ``diff`` is theirs. Raises MeasurementError where one of them has no file, or cannot be run.
+    ``diff`` compares the graphs of the two. Raises MeasurementError if a model has no file or
+    cannot be run.
     """
-    for one in models:
-        if one.full is None or one.graph is None:
-            raise MeasurementError(f"{one.entry} has no profile: {one.reason}")
+    for model in models:
+        if model.full is None or model.graph is None:
+            raise MeasurementError(f"{model.entry} has no profile: {model.reason}")
     answers: tuple[list[Profiled], list[Profiled]] = ([], [])
     for _ in range(blocks):
-        for one, into in zip(models, answers, strict=True):
-            assert one.full is not None
-            worker = engine.worker(as_entry(one.full).worker, "profile", threads=threads)
-            into.append(
+        for model, profiles in zip(models, answers, strict=True):
+            assert model.full is not None
+            worker = engine.worker(as_entry(model.full).worker, "profile", threads=threads)
+            profiles.append(
                 worker.profile(
-                    Profile(str(one.full), runs, one.batch, seed, threads),
-                    doing=f"profiling {one.entry}",
+                    Profile(str(model.full), runs, model.batch, seed, threads),
+                    doing=f"profiling {model.entry}",
                 )
             )
-    graphs = [one.graph for one in models]
+    graphs = [model.graph for model in models]
     assert graphs[0] is not None and graphs[1] is not None
     return profile_of(diff, (graphs[0], graphs[1]), answers, batch=models[0].batch)
 
@@ -168,7 +169,7 @@ def profile_of(
     *,
     batch: int = 1,
 ) -> LatencyProfile:
-    """Compute the layer profile from the workers' profiles of the exported graphs."""
+    """Return the layer profile from the workers' profiles of the exported graphs."""
     alignment = diff.alignment
     layers = (alignment.a, alignment.b)
     a, b = (_times(*side) for side in zip(graphs, layers, answers, strict=True))
@@ -179,40 +180,40 @@ def profile_of(
 
     rows: list[Row] = []
     for i, j in alignment.pairs:
-        one, other = layers[0].layers[i], layers[1].layers[j]
-        op = one.op if one.op == other.op else f"{one.op} | {other.op}"
-        found = tuple(dict.fromkeys((*codes[0].get(i, ()), *codes[1].get(j, ()))))
+        left, right = layers[0].layers[i], layers[1].layers[j]
+        op = left.op if left.op == right.op else f"{left.op} | {right.op}"
+        pair_codes = tuple(dict.fromkeys((*codes[0].get(i, ()), *codes[1].get(j, ()))))
         rows.append(
             Row(
                 "both",
-                one.name,
-                other.name,
+                left.name,
+                right.name,
                 op,
                 a.layers.get(i, 0.0),
                 b.layers.get(j, 0.0),
-                macs(layers[0], one),
-                macs(layers[1], other),
-                found,
+                macs(layers[0], left),
+                macs(layers[1], right),
+                pair_codes,
             )
         )
     for i in alignment.only_a:
-        one, named = layers[0].layers[i], codes[0].get(i, ())
-        took = a.layers.get(i, 0.0)
-        rows.append(Row("only a", one.name, "", one.op, took, 0.0, macs(layers[0], one), 0, named))
+        layer, work = layers[0].layers[i], macs(layers[0], layers[0].layers[i])
+        a_ms, own = a.layers.get(i, 0.0), codes[0].get(i, ())
+        rows.append(Row("only a", layer.name, "", layer.op, a_ms, 0.0, work, 0, own))
     for j in alignment.only_b:
-        one, named = layers[1].layers[j], codes[1].get(j, ())
-        took = b.layers.get(j, 0.0)
-        rows.append(Row("only b", "", one.name, one.op, 0.0, took, 0, macs(layers[1], one), named))
+        layer, work = layers[1].layers[j], macs(layers[1], layers[1].layers[j])
+        b_ms, own = b.layers.get(j, 0.0), codes[1].get(j, ())
+        rows.append(Row("only b", "", layer.name, layer.op, 0.0, b_ms, 0, work, own))
     for name in dict.fromkeys((*a.others, *b.others)):
-        took, theirs = a.others.get(name, 0.0), b.others.get(name, 0.0)
-        rows.append(Row("other", name, name, "", took, theirs))
-    kept = tuple(row for row in rows if row.a_ms or row.b_ms or row.kind == "other")
+        a_ms, b_ms = a.others.get(name, 0.0), b.others.get(name, 0.0)
+        rows.append(Row("other", name, name, "", a_ms, b_ms))
+    timed_rows = tuple(row for row in rows if row.a_ms or row.b_ms or row.kind == "other")
     runs = sum(len(answer.runs_ms) for answer in answers[0])
-    return LatencyProfile(diff.a.name, diff.b.name, kept, runs)
+    return LatencyProfile(diff.a.name, diff.b.name, timed_rows, runs)
 
 
 def _times(graph: Graph, layers: LayerGraph, answers: Sequence[Profiled]) -> _Times:
-    """Medians over the runs of all blocks; operators of one layer are added up in each run."""
+    """Return medians over the runs of all blocks; in each run, operators of a layer add up."""
     sums: dict[int | str, list[float]] = {}
     whole: list[float] = []
     for answer in answers:
@@ -248,50 +249,54 @@ def _owner(graph: Graph, layers: LayerGraph, operator: OperatorTime, node: int |
 def attributed(
     graph: Graph, operators: Iterable[OperatorTime]
 ) -> list[tuple[OperatorTime, int | None]]:
-    """Each operator that ran with the index of its node in the lowered graph, or None.
+    """Return each operator that ran with the index of its node in the lowered graph, or None.
 
-    Of an operator that was merged from several, the node with the weights, since the runtime
-    names some of them after what it merged last.
+    An operator that was merged from several nodes gets the node with the weights, since the runtime
+    names some merged operators after their last node.
     """
     producers = {name: k for k, node in enumerate(graph.nodes) for name in node.outputs}
-    named = [(one, _named(one)) for one in operators]
+    named = [(operator, _node_by_name(operator)) for operator in operators]
     taken = {
         node
-        for one, node in named
-        if node is not None and graph.nodes[node].op in _WEIGHED.get(_plain(one.op), ())
+        for operator, node in named
+        if node is not None and graph.nodes[node].op in _SOURCES.get(_unfused(operator.op), ())
     }
-    found: list[tuple[OperatorTime, int | None]] = []
-    for one, node in named:
-        wanted = _WEIGHED.get(_plain(one.op), ())
-        place = node
-        if node is not None and wanted and graph.nodes[node].op not in wanted:
-            place = _weighed(graph, producers, node, wanted, one.weight, taken)
-            taken.add(place)
-        found.append((one, place))
-    return found
+    attributions: list[tuple[OperatorTime, int | None]] = []
+    for operator, node in named:
+        with_weights = _SOURCES.get(_unfused(operator.op), ())
+        owner = node
+        if node is not None and with_weights and graph.nodes[node].op not in with_weights:
+            owner = _node_with_weights(graph, producers, node, with_weights, operator.weight, taken)
+            taken.add(owner)
+        attributions.append((operator, owner))
+    return attributions
 
 
-def _plain(op: str) -> str:
+def _unfused(op: str) -> str:
     return op.removeprefix("Fused").removeprefix("QLinear")
 
 
-def _named(operator: OperatorTime) -> int | None:
-    """The node that an operator's name or else its output leads to; none of changes of layout."""
+def _node_by_name(operator: OperatorTime) -> int | None:
+    """Return the node that an operator is named after, or its output; None for layout changes."""
     if operator.op.startswith("Reorder"):
         return None
     names = (operator.name, *operator.outputs)
     return next((k for k in map(node_of, names) if k is not None), None)
 
 
-def _weighed(
+def _node_with_weights(
     graph: Graph,
     producers: Mapping[str, int],
     start: int,
-    wanted: Sequence[str],
+    with_weights: Sequence[str],
     weight: Sequence[int] | None,
     taken: set[int],
 ) -> int:
-    """The node with weights that was merged into an operator named after ``start``."""
+    """Return the node whose weights an operator uses that is named after the node ``start``.
+
+    It searches backwards from ``start`` through nodes that runtimes merge, and prefers a node whose
+    weights have the operator's size and that no other operator has.
+    """
     candidates: list[int] = []
     waiting, seen = [start], {start}
     while waiting:
@@ -300,7 +305,7 @@ def _weighed(
             if source in seen:
                 continue
             seen.add(source)
-            if graph.nodes[source].op in wanted:
+            if graph.nodes[source].op in with_weights:
                 candidates.append(source)
             elif graph.nodes[source].op in _MERGED:
                 waiting.append(source)
@@ -323,16 +328,16 @@ def _size(node: Node) -> int:
 
 
 def _codes(diff: Diff) -> tuple[dict[int, tuple[str, ...]], dict[int, tuple[str, ...]]]:
-    """Codes of the findings about each layer that are about more than its folded arithmetic."""
-    found: tuple[dict[int, tuple[str, ...]], dict[int, tuple[str, ...]]] = ({}, {})
+    """Return finding codes by layer, for both networks; findings without effect are left out."""
+    codes: tuple[dict[int, tuple[str, ...]], dict[int, tuple[str, ...]]] = ({}, {})
     for finding in diff.findings:
         for difference in finding.differences:
             if difference.explains and _FOLDED.issuperset(difference.explains):
                 continue
-            for side, indices in zip(found, (difference.a, difference.b), strict=True):
+            for side, indices in zip(codes, (difference.a, difference.b), strict=True):
                 for index in indices:
                     side[index] = tuple(dict.fromkeys((*side.get(index, ()), finding.code)))
-    return found
+    return codes
 
 
 def _group(row: Row) -> str:

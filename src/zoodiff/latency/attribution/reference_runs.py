@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 def reference_entries(
     subjects: Sequence[TimedEntry], models: Sequence[ReferenceModel]
 ) -> tuple[TimedEntry, ...]:
-    """Return the reference models of the entries as entries, under the same conditions.
+    """Return the reference models of the entries as timed entries, under the same conditions.
 
-    ``models`` are in the order of ``subjects`` and for their batch size. An entry timed in several
-    modes is returned once.
+    ``models`` are in the order of ``subjects`` and have their batch size. The reference model of an
+    entry that is timed in several modes is returned once.
     """
-    found: dict[str, TimedEntry] = {}
-    for one, files in zip(subjects, models, strict=True):
-        conditions = replace(one.conditions, mode="")
-        for path, name in ((files.full, whole(one)), (files.stripped, stripped(one))):
-            if path is not None and name not in found:
-                found[name] = TimedEntry(name, as_entry(path), conditions)
-    return tuple(found.values())
+    entries: dict[str, TimedEntry] = {}
+    for subject, model in zip(subjects, models, strict=True):
+        conditions = replace(subject.conditions, mode="")
+        for path, name in ((model.full, whole(subject)), (model.stripped, stripped(subject))):
+            if path is not None and name not in entries:
+                entries[name] = TimedEntry(name, as_entry(path), conditions)
+    return tuple(entries.values())
 
 
-def whole(one: TimedEntry) -> str:
-    """Name of an entry's reference run with the whole network."""
-    return f"{one.entry.ref} (reference runtime)"
+def whole(subject: TimedEntry) -> str:
+    """Return the name of an entry's reference run with the whole network."""
+    return f"{subject.entry.ref} (reference runtime)"
 
 
-def stripped(one: TimedEntry) -> str:
-    """Name of an entry's reference run without the pre/post-processing that only it contains."""
-    return f"{one.entry.ref} (reference runtime, stripped)"
+def stripped(subject: TimedEntry) -> str:
+    """Return the name of an entry's reference run without pre/post-processing of its own."""
+    return f"{subject.entry.ref} (reference runtime, stripped)"
 
 
 def parts_of(
@@ -50,32 +50,33 @@ def parts_of(
 ) -> RatioParts:
     """Decompose the latency ratio of two entries, from a run that has their reference runs.
 
-    If a reference run is missing, the result has a reason. Raises ValueError if one of the two
-    entries was not measured.
+    If a reference run is missing, the result has only the ratio and a reason. Raises ValueError if
+    one of the two entries was not measured.
     """
-    native = tuple(_samples(measured, one) for one in (a, b))
+    native = tuple(_samples(measured, subject) for subject in (a, b))
     if native[0] is None or native[1] is None:
         raise ValueError(f"{a.name} and {b.name} were not both measured")
     rounds: tuple[Rounds, Rounds] = (native[0].rounds, native[1].rounds)
-    wholes, bares = [], []
-    for one, files in zip((a, b), models, strict=True):
-        if files.full is None:
-            return parts(rounds, None, None, reason=files.reason)
-        full = measured.samples_of(whole(one))
-        less = measured.samples_of(stripped(one)) if files.stripped is not None else full
-        if full is None or less is None:
-            return parts(rounds, None, None, reason=_failure(measured, one))
-        wholes.append(full.rounds)
-        bares.append(less.rounds)
+    entire_rounds, bare_rounds = [], []
+    for subject, model in zip((a, b), models, strict=True):
+        if model.full is None:
+            return parts(rounds, None, None, reason=model.reason)
+        entire = measured.samples_of(whole(subject))
+        bare = measured.samples_of(stripped(subject)) if model.stripped is not None else entire
+        if entire is None or bare is None:
+            return parts(rounds, None, None, reason=_failure(measured, subject))
+        entire_rounds.append(entire.rounds)
+        bare_rounds.append(bare.rounds)
     inside = models[0].inside, models[1].inside
-    return parts(rounds, (wholes[0], wholes[1]), (bares[0], bares[1]), inside=inside)
+    common = (entire_rounds[0], entire_rounds[1])
+    return parts(rounds, common, (bare_rounds[0], bare_rounds[1]), inside=inside)
 
 
-def _samples(measured: Measured, one: TimedEntry) -> Samples | None:
-    return measured.samples_of(one.name)
+def _samples(measured: Measured, subject: TimedEntry) -> Samples | None:
+    return measured.samples_of(subject.name)
 
 
-def _failure(measured: Measured, one: TimedEntry) -> str:
-    names = {whole(one), stripped(one)}
-    found = next((reason for failed, reason in measured.failures if failed.name in names), None)
-    return found or f"{one.entry.ref} was not measured in the reference runtime"
+def _failure(measured: Measured, subject: TimedEntry) -> str:
+    names = {whole(subject), stripped(subject)}
+    failure = next((reason for failed, reason in measured.failures if failed.name in names), None)
+    return failure or f"{subject.entry.ref} was not measured in the reference runtime"

@@ -1,11 +1,11 @@
 r"""Compare a network with the measured peaks of the machine, layer by layer.
 
-A group of nodes that runtimes run as one (a layer with the elementwise operators behind it) needs
-at least :math:`\max(MACs / P, bytes / B)` seconds on a machine that does :math:`P` MACs and moves
-:math:`B` bytes a second (Williams et al., 2009). The roof of a network is the sum over its groups.
-Bytes are weights once and activations for every image, as if nothing stayed in a cache from one
-group to the next: small networks, whose activations stay, may come out above 100 %. So may
-convolutions by Winograd's algorithm, which needs fewer multiplications than are counted.
+A group of nodes that runtimes execute as one operator (a layer and the elementwise operators after
+it) needs at least :math:`\max(MACs / P, bytes / B)` seconds on a machine that performs :math:`P`
+MACs and moves :math:`B` bytes per second (Williams et al., 2009). The roof of a network is the sum
+over its groups. Weights are counted once per batch and activations once per image, as if no cache
+kept them between groups. Small networks, whose activations stay in the cache, can therefore exceed
+100 %. So can convolutions by Winograd's algorithm, which needs fewer multiplications than counted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ELEMENTWISE = frozenset(
 
 @dataclass(frozen=True)
 class LayerRoof:
-    """A layer with the operators that are fused into it."""
+    """The roof of a layer with the operators that are fused into it, for a batch."""
 
     name: str
     op: str
@@ -36,12 +36,13 @@ class LayerRoof:
     weights_bytes: int
     activations_bytes: int
     roof_ms: float
-    """The least time by the two peaks."""
+    """Minimum time by the two peaks."""
     bound: Bound
+    """The peak that determines the minimum time."""
 
     @property
     def intensity(self) -> float:
-        """MACs a byte."""
+        """Arithmetic intensity in MACs per byte."""
         moved = self.weights_bytes + self.activations_bytes
         return self.macs / moved if moved else 0.0
 
@@ -54,7 +55,7 @@ class Roofline:
     batch: int
     layers: tuple[LayerRoof, ...]
     peak_macs: float
-    """MACs a second."""
+    """MACs per second."""
     native_ms: float | None = None
     """Latency of a batch in its own framework."""
     reference_ms: float | None = None
@@ -62,46 +63,46 @@ class Roofline:
 
     @property
     def macs(self) -> int:
-        """Of a batch."""
+        """MACs of a batch."""
         return sum(layer.macs for layer in self.layers)
 
     @property
     def weights_bytes(self) -> int:
-        """Of all weights in single precision."""
+        """Bytes of all weights in single precision."""
         return sum(layer.weights_bytes for layer in self.layers)
 
     @property
     def activations_bytes(self) -> int:
-        """Read and written for a batch."""
+        """Bytes of activations that are read and written for a batch."""
         return sum(layer.activations_bytes for layer in self.layers)
 
     @property
     def intensity(self) -> float:
-        """MACs a byte."""
+        """Arithmetic intensity in MACs per byte."""
         moved = self.weights_bytes + self.activations_bytes
         return self.macs / moved if moved else 0.0
 
     @property
     def roof_ms(self) -> float:
-        """The least time for a batch by the two peaks."""
+        """Minimum time for a batch by the two peaks, in milliseconds."""
         return sum(layer.roof_ms for layer in self.layers)
 
     @property
     def memory_share(self) -> float:
-        """Part of the roof's time in layers that memory limits."""
+        """Fraction of the minimum time that is spent in layers limited by memory bandwidth."""
         limited = sum(layer.roof_ms for layer in self.layers if layer.bound == "memory")
         return limited / self.roof_ms if self.roof_ms else 0.0
 
     def attained(self, milliseconds: float | None) -> float | None:
-        """Share of the roof that a latency reaches."""
+        """Return the minimum time as a fraction of a latency; None without a latency."""
         return self.roof_ms / milliseconds if milliseconds else None
 
     def arithmetic(self, milliseconds: float | None) -> float | None:
-        """Share of the peak of MACs a second that a latency reaches."""
+        """Return the MACs per second at a latency as a fraction of the peak; None without one."""
         return self.macs / (milliseconds / 1e3) / self.peak_macs if milliseconds else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         return {
             **asdict(self),
             "macs": self.macs,
@@ -124,21 +125,26 @@ def roofline(
     native_ms: float | None = None,
     reference_ms: float | None = None,
 ) -> Roofline:
-    """The roof of a canonical graph, and how near the latencies of a batch come to it."""
-    found = []
+    """Return the roofline of a canonical graph; the latencies, of one batch, are kept with it."""
+    roofs = []
     for layer, nodes in groups(graph):
         macs = batch * sum(macs_of(graph, node) for node in nodes)
         moved = traffic_of(graph, nodes, batch=batch)
         if macs or moved.total:
-            found.append(_roof(layer, macs, moved, peaks))
-    return Roofline(entry, batch, tuple(found), peaks.macs_per_second, native_ms, reference_ms)
+            roofs.append(_roof(layer, macs, moved, peaks))
+    return Roofline(entry, batch, tuple(roofs), peaks.macs_per_second, native_ms, reference_ms)
 
 
 def groups(graph: Graph) -> list[tuple[Layer, Sequence[Node]]]:
-    """Layers with the elementwise operators behind them that only they feed, or they last."""
+    """Return each layer with the nodes that runtimes fuse into it.
+
+    An elementwise operator joins the group of its last input layer if that layer has no other user,
+    is no output of the network, and belongs to a group that runtimes fuse elementwise operators
+    into; otherwise it starts a group.
+    """
     layers = LayerGraph(graph)
     home: dict[int, int] = {}
-    found: dict[int, list[Node]] = {}
+    members: dict[int, list[Node]] = {}
     ends = set(layers.outputs)
     for layer in layers.layers:
         before = max((i for i in layer.inputs if i >= 0), default=None)
@@ -147,15 +153,15 @@ def groups(graph: Graph) -> list[tuple[Layer, Sequence[Node]]]:
             and before is not None
             and len(layers.layers[before].users) == 1
             and before not in ends
-            and layers.layers[home[before]].op in _TAKING
+            and layers.layers[home[before]].op in _FUSING
         )
         home[layer.index] = home[before] if merged and before is not None else layer.index
-        found.setdefault(home[layer.index], []).extend((layer.node, *layer.chain))
-    return [(layers.layers[index], nodes) for index, nodes in found.items()]
+        members.setdefault(home[layer.index], []).extend((layer.node, *layer.chain))
+    return [(layers.layers[index], nodes) for index, nodes in members.items()]
 
 
-_TAKING = frozenset({"Conv", "ConvTranspose", "Gemm"}) | _ELEMENTWISE
-"""Operators that runtimes merge elementwise ones into."""
+_FUSING = frozenset({"Conv", "ConvTranspose", "Gemm"}) | _ELEMENTWISE
+"""Operators into which runtimes fuse elementwise operators."""
 
 
 def _roof(layer: Layer, macs: int, moved: Traffic, peaks: Peaks) -> LayerRoof:
