@@ -1,7 +1,7 @@
-"""The environment of a measurement, and whether two measurements share one.
+"""The environment of a measurement: the machine, and the runtime info of its workers.
 
-Latencies of two environments are two different quantities: a digest tells them apart, and
-``comparable`` names what differs.
+Latencies are only comparable within one environment: a digest identifies it, and ``comparable``
+lists the differences of two.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ from zoodiff.host.machine import Machine, machine
 from zoodiff.zoos.base import WorkerSpec
 
 _STATE = frozenset({"affinity", "frequency_now", "memory"})
-"""Facts of a machine that change from minute to minute, or do not matter."""
+"""Facts of a machine that change from minute to minute or do not affect latency."""
 
 
 @dataclass(frozen=True)
 class RuntimeInfo:
-    """What the workers of one zoo run with; see ``zoodiff.workers.inside.runtime_info``."""
+    """Libraries, threads and environment variables of the workers of one zoo.
+
+    ``zoodiff.workers.inside.runtime_info`` reads them.
+    """
 
     python: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
     threading: tuple[Mapping[str, Any], ...] | None = None
-    """Thread pools of BLAS and OpenMP libraries; None where they cannot be asked."""
+    """Thread pools of BLAS and OpenMP libraries; None if they cannot be read."""
     frameworks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Threads within and between operators that a framework says it uses."""
+    """By framework, the numbers of threads within and between operators that it reports."""
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -39,31 +42,34 @@ class Environment:
 
     machine: Machine
     workers: Mapping[str, RuntimeInfo] = field(default_factory=dict)
-    """By the zoo's name."""
+    """Runtime info by the zoo's name."""
 
     @property
     def digest(self) -> str:
-        """16 hex digits over everything that makes two environments comparable."""
+        """Hash of every fact that must agree for latencies to be comparable, 16 hex digits."""
         text = json.dumps(_compared(self), sort_keys=True, default=list)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; ``Environment.from_dict(e.to_dict()) == e``, also through JSON."""
+        """Return plain values for JSON, from which ``from_dict`` restores an equal environment."""
         return {"digest": self.digest, **asdict(self)}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Environment:
-        """Read the output of ``to_dict``; ignore facts that this version does not know."""
-        known = {one.name for one in fields(Machine)}
+        """Return the environment from the output of ``to_dict``; unknown facts are ignored.
+
+        Raises AttributeError, LookupError, TypeError or ValueError for other input.
+        """
+        known = {fact.name for fact in fields(Machine)}
         facts = {k: _frozen(v) for k, v in raw["machine"].items() if k in known}
-        workers = {name: runtime_info_of(one) for name, one in raw["workers"].items()}
+        workers = {name: runtime_info_of(info) for name, info in raw["workers"].items()}
         return cls(Machine(**facts), workers)
 
 
 def environment(
     engine: WorkerPool, specs: Iterable[WorkerSpec] = (), *, threads: int = 1
 ) -> Environment:
-    """Return the environment of measurements in some workers at a number of threads.
+    """Return the environment of measurements in the workers of ``specs`` at a number of threads.
 
     Raises the ZoodiffError of a worker that cannot start.
     """
@@ -77,7 +83,7 @@ def environment(
 
 
 def runtime_info_of(answer: Mapping[str, Any]) -> RuntimeInfo:
-    """Return a worker's runtime info from its answer."""
+    """Return the runtime info from a worker's answer, in which keys may be missing."""
     pools = answer.get("threading")
     return RuntimeInfo(
         str(answer.get("python", "")),
@@ -91,39 +97,39 @@ def runtime_info_of(answer: Mapping[str, Any]) -> RuntimeInfo:
 def comparable(a: Environment, b: Environment) -> list[str]:
     """Return the differences that make two environments incomparable; empty if there are none.
 
-    Of workers, those of zoos that both have are compared: an entry of one zoo may stand beside
-    an entry of another.
+    Workers are compared for the zoos that both environments have, so that entries of different
+    zoos can be compared.
     """
-    one, other = _compared(a), _compared(b)
-    found = _differences("", one["machine"], other["machine"])
-    for name in sorted(one["workers"].keys() & other["workers"].keys()):
-        mine, theirs = one["workers"][name], other["workers"][name]
-        for key in mine:
-            if isinstance(mine[key], dict) and isinstance(theirs[key], dict):
-                found += _differences(f"{name}: ", mine[key], theirs[key])
-            elif mine[key] != theirs[key]:
-                found.append(f"{name}: {key} {_shown(mine[key])} | {_shown(theirs[key])}")
-    return found
+    left, right = _compared(a), _compared(b)
+    unlike = _differences("", left["machine"], right["machine"])
+    for name in sorted(left["workers"].keys() & right["workers"].keys()):
+        left_info, right_info = left["workers"][name], right["workers"][name]
+        for key in left_info:
+            if isinstance(left_info[key], dict) and isinstance(right_info[key], dict):
+                unlike += _differences(f"{name}: ", left_info[key], right_info[key])
+            elif left_info[key] != right_info[key]:
+                unlike.append(f"{name}: {key} {_shown(left_info[key])} | {_shown(right_info[key])}")
+    return unlike
 
 
-def oversubscribed(found: Environment, threads: int) -> list[str]:
+def oversubscribed(host: Environment, threads: int) -> list[str]:
     """Return thread pools with more threads than requested or than processors."""
-    room = found.machine.quota or found.machine.allowed or found.machine.processors
+    room = host.machine.quota or host.machine.allowed or host.machine.processors
     problems = []
     if room is not None and threads > room:
         problems.append(f"{threads} threads are asked for on {room:g} processors")
-    for name, one in found.workers.items():
-        pools = [(str(p.get("internal_api")), p.get("num_threads")) for p in one.threading or ()]
-        pools += [(kind, sizes.get("intra")) for kind, sizes in one.frameworks.items()]
+    for name, info in host.workers.items():
+        pools = [(str(p.get("internal_api")), p.get("num_threads")) for p in info.threading or ()]
+        pools += [(kind, sizes.get("intra")) for kind, sizes in info.frameworks.items()]
         for kind, size in dict.fromkeys(pools):
             if isinstance(size, int) and size > threads:
                 problems.append(f"{name}: {kind} uses {size} threads, {threads} are asked for")
     return problems
 
 
-def _compared(found: Environment) -> dict[str, Any]:
-    facts = {key: value for key, value in asdict(found.machine).items() if key not in _STATE}
-    workers = {name: json.loads(json.dumps(asdict(one))) for name, one in found.workers.items()}
+def _compared(host: Environment) -> dict[str, Any]:
+    facts = {key: value for key, value in asdict(host.machine).items() if key not in _STATE}
+    workers = {name: json.loads(json.dumps(asdict(info))) for name, info in host.workers.items()}
     return {"machine": json.loads(json.dumps(facts)), "workers": workers}
 
 

@@ -29,21 +29,21 @@ _PRODUCTS = {
 
 @dataclass(frozen=True)
 class Machine:
-    """Facts of one machine as this process sees it. Sizes are bytes, frequencies MHz."""
+    """Facts about the machine, as this process sees it; sizes in bytes, frequencies in MHz."""
 
     processor: str | None = None
     instructions: tuple[str, ...] | None = None
-    """Vector extensions that numerical libraries choose their code by."""
+    """Vector extensions by which numerical libraries choose their code."""
     cores: int | None = None
-    """Physical ones."""
+    """Number of physical cores."""
     processors: int | None = None
-    """Logical ones."""
+    """Number of logical processors."""
     smt: bool | None = None
-    """Whether cores run several threads at once now."""
+    """Whether simultaneous multithreading is on."""
     allowed: int | None = None
-    """Logical processors that this process may use."""
+    """Number of logical processors that this process may use."""
     affinity: tuple[int, ...] | None = None
-    """Which they are."""
+    """Indices of the logical processors that this process may use."""
     quota: float | None = None
     """Processors that the control group allows on average; None without a limit."""
     governor: str | None = None
@@ -51,25 +51,28 @@ class Machine:
     frequency_min: float | None = None
     frequency_max: float | None = None
     frequency_now: tuple[float, ...] | None = None
-    """Of each logical processor, when this was asked."""
+    """Frequency of each logical processor when it was read."""
     caches: tuple[tuple[str, int], ...] | None = None
-    """Level and kind ("1 data", "3 unified") and size, of the first processor."""
+    """Caches of the first processor: level and kind ("1 data", "3 unified"), and size."""
     memory: int | None = None
     huge_pages: str | None = None
     """Transparent huge pages: always, madvise or never."""
     virtualisation: str | None = None
-    """Container and hypervisor, where one shows; "none" where the processor shows none."""
+    """Container and hypervisor, if detected; "none" if the processor reports no hypervisor."""
     system: str | None = None
     """Name and release of the operating system, and the architecture."""
 
     @property
     def last_level_cache(self) -> int | None:
-        """Bytes of the cache of the highest level."""
-        return max(self.caches, key=lambda one: one[0])[1] if self.caches else None
+        """Size of the cache of the highest level, in bytes."""
+        return max(self.caches, key=lambda cache: cache[0])[1] if self.caches else None
 
 
 def machine(root: Path = Path("/")) -> Machine:
-    """Describe this machine; ``root`` contains ``proc`` and ``sys``. Raises nothing."""
+    """Return the facts about this machine; ``root`` contains ``proc`` and ``sys``.
+
+    Facts that cannot be read are None; no error is raised.
+    """
     information = _text(root / "proc/cpuinfo")
     frequency = root / "sys/devices/system/cpu/cpu0/cpufreq"
     flags = _field(information, "flags") or _field(information, "Features")
@@ -122,25 +125,25 @@ def _truth(text: str | None) -> bool | None:
 
 
 def _megahertz(kilohertz: str | None) -> float | None:
-    found = _number(kilohertz)
-    return found / 1e3 if found is not None else None
+    number = _number(kilohertz)
+    return number / 1e3 if number is not None else None
 
 
 def _cores() -> int | None:
     with contextlib.suppress(Exception):
         import psutil
 
-        found = psutil.cpu_count(logical=False)
-        return int(found) if found else None
+        count = psutil.cpu_count(logical=False)
+        return int(count) if count else None
     return None
 
 
 def _boost(root: Path) -> bool | None:
-    found = _truth(_text(root / "sys/devices/system/cpu/cpufreq/boost"))
-    if found is None:
+    enabled = _truth(_text(root / "sys/devices/system/cpu/cpufreq/boost"))
+    if enabled is None:
         off = _truth(_text(root / "sys/devices/system/cpu/intel_pstate/no_turbo"))
-        found = None if off is None else not off
-    return found
+        enabled = None if off is None else not off
+    return enabled
 
 
 def _now(information: str | None) -> tuple[float, ...] | None:
@@ -149,45 +152,45 @@ def _now(information: str | None) -> tuple[float, ...] | None:
 
 
 def _caches(root: Path) -> tuple[tuple[str, int], ...] | None:
-    found = []
+    caches = []
     for folder in sorted((root / "sys/devices/system/cpu/cpu0/cache").glob("index*")):
         level, kind, size = (_text(folder / name) for name in ("level", "type", "size"))
         match = re.fullmatch(r"(\d+)([KMG]?)", size or "")
         if level and kind and match:
             scale = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}[match[2]]
-            found.append((f"{level} {kind.lower()}", int(match[1]) * scale))
-    return tuple(found) or None
+            caches.append((f"{level} {kind.lower()}", int(match[1]) * scale))
+    return tuple(caches) or None
 
 
 def _memory(root: Path) -> int | None:
-    found = _field(_text(root / "proc/meminfo"), "MemTotal")
-    number = _number((found or "").removesuffix("kB").strip())
+    size = _field(_text(root / "proc/meminfo"), "MemTotal")
+    number = _number((size or "").removesuffix("kB").strip())
     return int(number) * 1024 if number else None
 
 
 def _chosen(text: str | None) -> str | None:
-    """always [madvise] never -> madvise."""
-    found = re.search(r"\[(\w+)\]", text or "")
-    return found[1] if found else None
+    """Return the word in brackets: "madvise" from "always [madvise] never"."""
+    match = re.search(r"\[(\w+)\]", text or "")
+    return match[1] if match else None
 
 
 def _quota(root: Path) -> float | None:
-    """The narrowest limit of the process's control group and those above, of either version."""
-    limits = [one for folder in _groups(root) for one in (_limit(folder),) if one is not None]
+    """Return the smallest quota of the process's control group and its ancestors, v1 or v2."""
+    limits = [limit for folder in _groups(root) if (limit := _limit(folder)) is not None]
     return min(limits, default=None)
 
 
 def _groups(root: Path) -> Iterator[Path]:
     mounted = root / "sys/fs/cgroup"
     for line in (_text(root / "proc/self/cgroup") or "").splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
+        number, _, controllers_and_path = line.partition(":")
+        controllers, _, path = controllers_and_path.partition(":")
         if number != "0" and "cpu" not in controllers.split(","):
             continue
         bases = [mounted] if number == "0" else [mounted / "cpu", mounted / controllers]
         group = Path(path.lstrip("/"))
         for base in bases:
-            yield from (base / one for one in (group, *group.parents))
+            yield from (base / ancestor for ancestor in (group, *group.parents))
 
 
 def _limit(folder: Path) -> float | None:

@@ -1,9 +1,10 @@
-"""The measured peaks of this machine, from which a roofline is drawn.
+"""Measure the peaks of this machine, from which a roofline is drawn.
 
 S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model for
-multicore architectures", Communications of the ACM 52(4), 2009. Peaks are measured, not taken from
-a data sheet: single-precision multiply-accumulates a second of a matrix product in cache, in
-numpy's library and in ONNX Runtime, and bytes a second of arrays larger than the last cache.
+multicore architectures", Communications of the ACM 52(4), 2009. Both peaks are measured: the
+arithmetic rate as single-precision multiply-accumulates per second of a matrix product in cache,
+in numpy's library and in ONNX Runtime; the memory bandwidth as bytes per second of arrays larger
+than the last-level cache.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from zoodiff.workers import messages
 from zoodiff.zoos.files.formats import ONNX
 
 _KINDS = 4
-"""Things that are timed one after the other."""
+"""Number of kernels that are timed one after the other, and share the measuring time."""
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """Multiply-accumulates and bytes a second, by how they were measured."""
+    """Multiply-accumulates and bytes per second, by the kernel that measured them."""
 
     threads: int
     macs_by: Mapping[str, float]
@@ -34,21 +35,21 @@ class Peaks:
 
     @property
     def macs_per_second(self) -> float:
-        """The best of all ways."""
+        """Multiply-accumulates per second of the fastest kernel."""
         return max(self.macs_by.values())
 
     @property
     def bytes_per_second(self) -> float:
-        """The best of all ways."""
+        """Bytes per second of the fastest kernel."""
         return max(self.bytes_by.values())
 
     @property
     def ridge(self) -> float:
-        """MACs a byte from which on arithmetic and not memory is the limit."""
+        """MACs per byte above which arithmetic, below which memory bandwidth is the limit."""
         return self.macs_per_second / self.bytes_per_second
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         return {
             **asdict(self),
             "macs_per_second": self.macs_per_second,
@@ -60,8 +61,9 @@ class Peaks:
 def measure_peaks(engine: WorkerPool, *, threads: int = 1, seconds: float = 2.0) -> Peaks:
     """Measure the peaks in a worker with this number of threads, in about ``seconds``.
 
-    Needs the ``onnx`` extra, whose worker does it; raises MeasurementError without. On a busy
-    machine peaks come out too low: pieces are short, and the fastest count.
+    Raises a ZoodiffError if they cannot be measured, for example without the ``onnx`` extra, whose
+    worker runs the kernels. On a busy machine the peaks are too low, although each kernel is timed
+    in short pieces, of which the fastest counts.
     """
     worker = engine.worker(ONNX.worker, "peaks", threads=threads)
     answer = worker.peaks(

@@ -1,4 +1,4 @@
-"""The provenance that every record contains."""
+"""The provenance of a record: time, hardware, versions, and the identity of a file."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from zoodiff.zoos.registry import Entry
 
 
 def now() -> str:
-    """UTC, ISO 8601, to the millisecond."""
+    """Return the current time in UTC as ISO 8601, to the millisecond."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 @functools.cache
 def hardware() -> Hardware:
-    """The machine that this process runs on."""
+    """Return the hardware and system that this process runs on."""
     import psutil
 
     return Hardware(
@@ -43,14 +43,14 @@ def _processor() -> str:
 
 
 def installed_versions(entry: Entry) -> dict[str, str]:
-    """Versions of the entry's frameworks by their metadata, without starting a worker."""
+    """Return versions of the entry's frameworks from package metadata; starts no worker."""
     spec = entry.worker
-    place = environments.interpreter(spec.environment.name) if spec.environment else None
-    named = (spec.name, spec.distributions, place)
-    if named not in _INSTALLED:  # metadata is slow to read, and a study asks for every entry
-        found = environments.versions(spec)
-        _INSTALLED[named] = {name: v for name, v in found.items() if v is not None}
-    return dict(_INSTALLED[named])
+    interpreter = environments.interpreter(spec.environment.name) if spec.environment else None
+    key = (spec.name, spec.distributions, interpreter)
+    if key not in _INSTALLED:  # metadata is slow to read, and a study needs it for every entry
+        versions = environments.versions(spec)
+        _INSTALLED[key] = {name: v for name, v in versions.items() if v is not None}
+    return dict(_INSTALLED[key])
 
 
 _INSTALLED: dict[tuple[str, tuple[str, ...], Path | None], dict[str, str]] = {}

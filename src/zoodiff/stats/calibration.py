@@ -1,4 +1,4 @@
-"""How far stated probabilities are from how often they come true."""
+"""Compare stated probabilities with observed frequencies."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 def expected_calibration_error(
     confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = 15
 ) -> float:
-    """Mean distance between confidence and accuracy over equal bins of confidence, a fraction.
+    """Return the expected calibration error, a fraction: mean |confidence - accuracy| over bins.
 
-    C. Guo et al., "On calibration of modern neural networks", ICML 2017, equation 3.
+    ``confidence`` and ``right`` have the shape (images,); the bins have equal widths. Raises
+    ValueError without images. C. Guo et al., "On calibration of modern neural networks", ICML 2017,
+    equation 3.
     """
     import numpy as np
     from scipy.stats import binned_statistic

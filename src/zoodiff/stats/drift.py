@@ -1,4 +1,4 @@
-"""Whether a series is still on its way somewhere when it ends."""
+"""Detect a trend at the end of a series, such as a latency that has not settled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import expm1
 
 LEAST_VALUES = 6
-"""Below this no order of values is rare enough to show anything."""
+"""With fewer values, no order of them is improbable enough to show a trend."""
 
 
 @dataclass(frozen=True)
@@ -15,22 +15,23 @@ class Drift:
     """A monotone trend in the later part of a series of positive numbers."""
 
     share: float
-    """Relative change from the first to the last value looked at, by the Theil-Sen slope."""
+    """Relative change over that part, a fraction, by the Theil-Sen slope."""
     p_value: float
-    """Of no trend, by Kendall's tau."""
+    """P-value of the hypothesis that there is no trend, by Kendall's tau."""
     drifting: bool
+    """Whether the trend is significant and large enough to count."""
 
 
 def drift(values: Sequence[float], *, least: float = 0.02, level: float = 0.01) -> Drift | None:
-    """The trend in the last half of a series (all of it below 12 values); None for too few.
+    """Return the trend in the last half of a series; None for fewer than 6 values.
 
-    It counts as drifting where Kendall's tau shows a trend at ``level`` (H. B. Mann, "Nonparametric
-    tests against trend", Econometrica 13, 1945) and the median of slopes (P. K. Sen, JASA 63,
-    1968) makes a change of at least ``least`` of it. Both are blind to single outliers, and a
-    series that wanders without going anywhere shows no trend.
+    Series of fewer than 12 values are used whole. A series is drifting if Kendall's tau shows a
+    trend at the significance level ``level`` (H. B. Mann, "Nonparametric tests against trend",
+    Econometrica 13, 1945) and the change by the median of slopes (P. K. Sen, JASA 63, 1968) is at
+    least the fraction ``least``. Single outliers affect neither.
 
-    >>> found = drift([10.0, 9.5, 9.1, 8.7, 8.2, 7.8, 7.4])
-    >>> found.drifting, round(found.share, 2)
+    >>> trend = drift([10.0, 9.5, 9.1, 8.7, 8.2, 7.8, 7.4])
+    >>> trend.drifting, round(trend.share, 2)
     (True, -0.26)
     >>> drift([10.0, 10.1, 9.9, 30.0, 10.1, 9.9, 10.0]).drifting
     False

@@ -15,7 +15,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval; the unit is the caller's."""
+    """A value with its confidence interval, in any unit."""
 
     value: float
     low: float
@@ -24,7 +24,7 @@ class Estimate:
 
 
 def proportion(successes: int, trials: int, level: float = 0.95) -> Estimate:
-    """Wilson's score interval of a proportion, as fractions in [0, 1].
+    """Return a proportion with Wilson's score interval, as fractions in [0, 1].
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA
     22 (1927). Raises ValueError without trials.
@@ -42,9 +42,10 @@ def proportion(successes: int, trials: int, level: float = 0.95) -> Estimate:
 
 
 def median(values: Sequence[float], level: float = 0.95, seed: int = 0) -> Estimate:
-    """Median with a percentile-bootstrap interval over the given values.
+    """Return the median with a percentile-bootstrap interval, in the unit of the values.
 
-    The values must be exchangeable: medians of rounds, not single calls of one process.
+    The values must be exchangeable: medians of rounds, for example, but not single calls of one
+    process.
     """
     import numpy as np
 
@@ -53,7 +54,7 @@ def median(values: Sequence[float], level: float = 0.95, seed: int = 0) -> Estim
 
 
 def mean(values: NDArray[np.floating], level: float = 0.95, seed: int = 0) -> Estimate:
-    """Mean with a percentile-bootstrap interval over the given values, in their unit."""
+    """Return the mean with a percentile-bootstrap interval, in the unit of the values."""
     import numpy as np
     from scipy.stats import bootstrap
 
@@ -61,7 +62,7 @@ def mean(values: NDArray[np.floating], level: float = 0.95, seed: int = 0) -> Es
     centre = float(data.mean())
     if len(data) < 2 or np.ptp(data) == 0:
         return Estimate(centre, centre, centre, level)
-    found = bootstrap(
+    bounds = bootstrap(
         (data,),
         np.mean,
         confidence_level=level,
@@ -71,7 +72,7 @@ def mean(values: NDArray[np.floating], level: float = 0.95, seed: int = 0) -> Es
         batch=max(1, 10_000_000 // len(data)),
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return Estimate(centre, float(found.low), float(found.high), level)
+    return Estimate(centre, float(bounds.low), float(bounds.high), level)
 
 
 def _bootstrap(data: NDArray[np.float64], centre: float, level: float, seed: int) -> Estimate:
@@ -80,7 +81,7 @@ def _bootstrap(data: NDArray[np.float64], centre: float, level: float, seed: int
 
     if len(data) < 2 or np.ptp(data) == 0:
         return Estimate(centre, centre, centre, level)
-    found = bootstrap(
+    bounds = bootstrap(
         (data,),
         np.median,
         confidence_level=level,
@@ -89,4 +90,4 @@ def _bootstrap(data: NDArray[np.float64], centre: float, level: float, seed: int
         vectorized=True,
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return Estimate(centre, float(found.low), float(found.high), level)
+    return Estimate(centre, float(bounds.low), float(bounds.high), level)

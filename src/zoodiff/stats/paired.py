@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Exact two-sided p-value that two classifiers are equally often right.
+    """Return the exact two-sided p-value that two classifiers are equally often right.
 
     ``only_first`` images are right in the first alone, ``only_second`` in the second alone.
     Q. McNemar, "Note on the sampling error of the difference between correlated proportions",
@@ -30,11 +30,12 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def difference(only_first: int, only_second: int, trials: int, level: float = 0.95) -> Estimate:
-    """Difference of two paired proportions (first minus second) with its interval, as fractions.
+    """Return the difference of two paired proportions (first minus second), as fractions.
 
-    The adjusted Wald interval of A. Agresti and Y. Min, "Simple improved confidence intervals
-    for comparing matched proportions", Statistics in Medicine 24 (2005): half a count is added
-    to each of the four cells. The value itself is not adjusted.
+    Raises ValueError without trials. The interval is the adjusted Wald interval of A. Agresti and
+    Y. Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in
+    Medicine 24 (2005): half a count is added to each of the four cells. The value itself is not
+    adjusted.
     """
     from scipy.stats import norm
 
@@ -51,7 +52,7 @@ def difference(only_first: int, only_second: int, trials: int, level: float = 0.
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction for the number of tests, in the order given.
+    """Return p-values with Holm's correction for the number of tests, in the same order.
 
     S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
     Statistics 6 (1979).
@@ -67,11 +68,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def mcnemar_mid_p(only_first: int, only_second: int) -> float:
-    """Two-sided mid-p value of the same question: the exact one less half the observed outcome.
+    """Return the two-sided mid-p value that two classifiers are equally often right.
 
-    M. W. Fagerland, S. Lydersen, P. Laake, "The McNemar test for binary matched-pairs data:
-    mid-p and asymptotic are better than exact conditional", BMC Medical Research Methodology 13
-    (2013), which recommends it.
+    It is the exact p-value minus half the probability of the observed outcome. M. W. Fagerland,
+    S. Lydersen, P. Laake, "The McNemar test for binary matched-pairs data: mid-p and asymptotic are
+    better than exact conditional", BMC Medical Research Methodology 13 (2013), which recommends it.
 
     >>> round(mcnemar_mid_p(2, 10), 4)
     0.0225
@@ -97,12 +98,12 @@ def bootstrap_difference(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """Difference of two paired proportions with a percentile-bootstrap interval, as fractions.
+    """Return the difference of two paired proportions with a percentile-bootstrap interval.
 
-    Images are drawn with replacement; as each is one of three kinds (right in the first alone, in
-    the second alone, neither), the drawn counts follow a multinomial distribution, which is drawn
-    from directly. B. Efron, "Bootstrap methods: another look at the jackknife", Annals of
-    Statistics 7 (1979).
+    All values are fractions. An image is right in the first alone, in the second alone, or neither;
+    the counts of images drawn with replacement therefore follow a multinomial distribution, from
+    which this function draws. Raises ValueError without trials. B. Efron, "Bootstrap methods:
+    another look at the jackknife", Annals of Statistics 7 (1979).
     """
     import numpy as np
 
@@ -119,14 +120,14 @@ def bootstrap_difference(
 def equivalent(
     only_first: int, only_second: int, trials: int, margin: float, level: float = 0.95
 ) -> bool:
-    """Whether two classifiers are shown to differ by less than ``margin``, a fraction.
+    """Return whether two classifiers are shown to differ by less than ``margin``, a fraction.
 
     Two one-sided tests at ``1 - level`` each, that is the interval at ``2 level - 1`` within the
     margin. D. J. Schuirmann, "A comparison of the two one-sided tests procedure and the power
     approach", Journal of Pharmacokinetics and Biopharmaceutics 15 (1987).
     """
-    found = difference(only_first, only_second, trials, 2 * level - 1)
-    return -margin < found.low and found.high < margin
+    estimate = difference(only_first, only_second, trials, 2 * level - 1)
+    return -margin < estimate.low and estimate.high < margin
 
 
 def detectable(discordant: int, trials: int, level: float = 0.95, power: float = 0.8) -> float:
@@ -146,7 +147,9 @@ def detectable(discordant: int, trials: int, level: float = 0.95, power: float =
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Benjamini and Hochberg's correction, of the rate of false discoveries, in the order given.
+    """Return p-values with Benjamini and Hochberg's correction, in the same order.
+
+    It controls the false discovery rate.
 
     Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", Journal of the Royal
     Statistical Society B 57 (1995).
@@ -162,9 +165,10 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
 
 
 def better(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
-    """One-sided p-value that ``first`` is larger than ``second`` on average; 1 if all are equal.
+    """Return the p-value of the alternative that ``first`` is larger than ``second`` on average.
 
-    The paired t-test; Student, "The probable error of a mean", Biometrika 6 (1908).
+    Both have the shape (pairs,); if all pairs are equal, the result is 1. The one-sided paired
+    t-test; Student, "The probable error of a mean", Biometrika 6 (1908).
     """
     import numpy as np
     from scipy.stats import ttest_rel

@@ -1,4 +1,4 @@
-"""Intervals that hold at every time at once: one may look as often as one likes, and stop."""
+"""Confidence sequences: intervals that stay valid however often they are looked at."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 def mean_sequence(
     values: NDArray[np.floating], low: float, high: float, level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower and upper ends after each value, of a confidence sequence of the mean.
+    """Return the lower and upper ends of a confidence sequence of the mean, after each value.
 
-    With probability ``level`` the mean lies within all of them. Values are independent, in random
-    order, and between ``low`` and ``high``. The predictably mixed empirical-Bernstein sequence of
-    I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by betting",
-    Journal of the Royal Statistical Society B 86 (2024), theorem 2; ends never widen again, since
-    the intersection over time holds too.
+    With probability ``level`` all intervals contain the mean. ``values``, (values,), must be
+    independent, in random order, and between ``low`` and ``high``. The method is the predictably
+    mixed empirical-Bernstein sequence of I. Waudby-Smith and A. Ramdas, "Estimating means of
+    bounded random variables by betting", Journal of the Royal Statistical Society B 86 (2024),
+    theorem 2. Intervals never widen, since their intersection is valid too.
     """
     import numpy as np
 
@@ -46,10 +46,11 @@ def mean_sequence(
 def decided(
     values: NDArray[np.floating], margin: float, level: float = 0.95
 ) -> tuple[str | None, int, float, float]:
-    """Whether paired differences, between -1 and 1, are on average beyond a margin or within it.
+    """Return whether paired differences are on average beyond a margin or within it.
 
-    Returns "more", "less" or None, after how many values that was known (all of them where it is
-    not), and the ends of the interval then.
+    The differences, (values,), and the margin are between -1 and 1. Returns "more", "less" or None
+    if undecided; the number of values after which it was decided (else of all values); and the ends
+    of the interval at that time.
     """
     import numpy as np
 
