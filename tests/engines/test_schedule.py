@@ -110,8 +110,8 @@ def test_a_job_that_takes_every_slot_down_is_given_up() -> None:
 
 
 def test_a_job_that_may_not_begin_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoodiff.engines.schedule._ASK_AGAIN", 0.01)
-    monkeypatch.setattr("zoodiff.engines.schedule._POLL", 0.01)
+    monkeypatch.setattr("zoodiff.engines.schedule._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("zoodiff.engines.schedule._POLL_SECONDS", 0.01)
     asked: list[str] = []
 
     def admit(one: Job) -> Answer:

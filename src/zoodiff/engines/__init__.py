@@ -1,5 +1,6 @@
-"""Engines do jobs in slots: ``local`` in threads of this process, ``ray`` in a cluster.
+"""Engines run jobs in slots: ``local`` in threads of this process, ``ray`` in a cluster.
 
-``base`` says what an engine is, ``schedule`` which job is done next, ``local`` holds the workers of
-one slot. May import ``workers`` and everything below.
+``base`` is the protocol of engines, ``schedule`` chooses the next job, ``slot`` is a thread that
+runs jobs, ``pool`` holds its workers, ``threads`` and ``ray`` are the engines. May import
+``workers`` and everything below.
 """

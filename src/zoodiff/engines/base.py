@@ -1,7 +1,7 @@
 """The engine protocol: slots that run jobs, on this or other machines.
 
-A job is plain data, and so is what comes back. The function that does jobs is given to the engine
-when it is opened; it is called inside a slot, with the slot's own workers.
+Jobs and their results are plain data. An engine gets the function that runs a job when it is
+opened, and calls it inside a slot, with the slot's own workers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from zoodiff.engines.pool import WorkerPool
 
 Affinity = tuple[str, str]
-"""A zoo and a role: which worker a job needs; one that runs already need not be started."""
+"""The zoo and role of a worker that a job needs; a slot in which it already runs starts none."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class Job:
     name: str
     """Unique in a run."""
     data: Mapping[str, Any] = field(repr=False)
-    """What the work function is given: strings, numbers, bytes, lists and dictionaries."""
+    """Argument of the work function: strings, numbers, bytes, lists and dictionaries."""
     needs: tuple[Affinity, ...] = ()
     alone: bool = False
-    """Whether nothing else may run on the same node meanwhile."""
+    """Whether the job is exclusive: no other job may run on the same node meanwhile."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in which one job is done at a time."""
+    """A place of an engine that runs one job at a time."""
 
     number: int
     node: str
@@ -39,7 +39,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Step:
-    """So much of a job is done."""
+    """Progress of a job: ``done`` steps of ``of``."""
 
     done: int
     of: int
@@ -47,14 +47,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Partial:
-    """Something that a job has finished before its end."""
+    """A result that a job returns before its end."""
 
     data: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class End:
-    """A finished job; ``error`` is an exception of the work function, which is a bug."""
+    """The end of a job, with its result or the exception of the work function."""
 
     data: Mapping[str, Any] = field(repr=False)
     error: BaseException | None = None
@@ -69,15 +69,16 @@ class Lost:
 
 Message = Step | Partial | End | Lost
 Work = Callable[[WorkerPool, Mapping[str, Any], Callable[[Step | Partial], None]], Any]
-"""Does a job with a slot's workers; returns plain data, and tells of steps and parts meanwhile."""
+"""Runs a job: called with the slot's workers, the job's data and a function that sends progress
+and partial results; returns plain data."""
 
 
 class Engine(Protocol):
-    """Slots, and a way of having jobs done in them. Not to be used by two threads at once."""
+    """Runs jobs in slots; only one thread may use it."""
 
     name: str
     cores: int
-    """How many a job in a slot may use."""
+    """Number of cores that a job in a slot may use."""
 
     def slots(self) -> Sequence[Slot]:
         """Return all current slots, busy or free; raise MeasurementError if there is none."""
@@ -86,8 +87,8 @@ class Engine(Protocol):
     def start(self, slot: Slot, job: Job, keep: Collection[Affinity]) -> None:
         """Start a job in a free slot; end the slot's other workers unless they are kept.
 
-        A job that is to be alone is started only when all slots of its node are free; the engine
-        sees to it that nobody else gets the node either.
+        An exclusive job may only be started when all slots of its node are free; the engine
+        reserves the node for it.
         """
         ...
 

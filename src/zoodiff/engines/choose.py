@@ -1,4 +1,4 @@
-"""Which engine a run is worked through with."""
+"""Choose and start the engine of a run."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Choice:
 
     name: str = "local"
     jobs: int | None = None
-    """How many jobs at a time; None for what the engine thinks best."""
+    """Number of jobs at a time; None for the engine's default."""
     address: str | None = None
-    """Of a cluster that runs already; None for one that is started for the run."""
+    """Address of a running cluster; None to start one for the run."""
     limits: Limits | None = None
 
 
@@ -40,7 +40,11 @@ ENGINES: dict[str, Callable[[Choice, Work], Engine]] = {"local": _local, "ray": 
 
 
 def open_engine(choice: Choice, work: Work) -> Engine:
-    """Start an engine; raise UnknownNameError for an unknown name, UsageError otherwise."""
+    """Start and return an engine.
+
+    Raises UnknownNameError for an unknown name, UsageError for an address that the engine does not
+    have or that no cluster answers at, MissingFrameworkError without Ray.
+    """
     if choice.name not in ENGINES:
         hint = did_you_mean(choice.name, ENGINES) or f"; there are {', '.join(ENGINES)}"
         raise UnknownNameError(f'no engine "{choice.name}"{hint}')

@@ -1,4 +1,4 @@
-"""The workers of one thread, started when first needed and kept; an engine's slot has one such."""
+"""A pool of workers for one thread, each started when it is first needed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from zoodiff.zoos.base import WorkerSpec
 class WorkerPool:
     """A pool of workers, one per zoo, role, number of threads and copy; a context manager.
 
-    Workers are started from the thread that asks, and must outlive no such thread: Linux ends
-    them when their parent thread ends.
+    The calling thread starts a worker and must live as long as it: Linux ends workers when the
+    thread that started them ends.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -39,10 +39,11 @@ class WorkerPool:
     def worker(
         self, spec: WorkerSpec, role: str = "run", *, threads: int = 1, copy: int = 0
     ) -> WorkerClient:
-        """Return the worker of a spec; ``copy`` 1 is a second process of the same, the control.
+        """Return the worker of a spec, role, number of threads and copy; start it if necessary.
 
-        Networks are described and run in processes of different roles: describing may start a
-        framework's runtime, which fixes its number of threads for as long as the process lives.
+        Roles separate the processes that describe networks from those that run them: describing may
+        start a framework's runtime, which fixes its number of threads until the process ends.
+        Raises WorkerError after ``interrupt``.
         """
         if self._interrupted:
             raise WorkerError("the run is being ended")
@@ -57,7 +58,7 @@ class WorkerPool:
             self._workers.pop(key).close()
 
     def keep(self, needed: Collection[tuple[str, str]]) -> None:
-        """End all workers but those of these zoos in these roles."""
+        """End all workers except those of these zoos in these roles."""
         for key in [key for key in self._workers if key[:2] not in needed]:
             self._workers.pop(key).close()
 
@@ -68,7 +69,7 @@ class WorkerPool:
             worker.interrupt()
 
     def versions(self, worker: WorkerClient) -> dict[str, str]:
-        """Versions that the worker really imported, asked once per zoo."""
+        """Return the versions that a worker imported; it is asked once per zoo."""
         name = worker.spec.name
         if name not in self._versions:
             self._versions[name] = worker.hello("importing its framework")
@@ -76,20 +77,20 @@ class WorkerPool:
 
     @property
     def limits(self) -> Limits | None:
-        """The limits of each worker."""
+        """The limits that every worker gets."""
         return self._limits
 
     def learn(self, spec: WorkerSpec, versions: Mapping[str, str]) -> None:
-        """Add versions that another caller got from a worker of this spec."""
+        """Add versions that a worker of this spec reported outside this pool."""
         self._versions.setdefault(spec.name, dict(versions))
 
     @property
     def known_versions(self) -> dict[str, dict[str, str]]:
-        """Versions of every zoo that was asked so far."""
+        """Versions by zoo, as far as workers reported them."""
         return dict(self._versions)
 
     def close(self) -> None:
-        """End all workers; files that cannot be removed now are removed by the next run."""
+        """End all workers; the next run removes files that cannot be removed now."""
         workers, self._workers = list(self._workers.values()), {}
         for worker in workers:
             with contextlib.suppress(OSError):

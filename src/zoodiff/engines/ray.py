@@ -1,9 +1,9 @@
 """The engine ``ray``: slots are processes of a Ray cluster, on as many machines as it has.
 
-Each slot is an actor that reserves one processor and holds one slot thread, as ``local`` has
-several of. A job that is to be alone is done by an actor that reserves every processor of its node,
-after the node's other slots have ended. Actors are never restarted by Ray: a lost one is reported,
-and another takes its place wherever there is room.
+Each slot is an actor that reserves one processor and holds one slot thread. An exclusive job runs
+in an actor that reserves all processors of its node, after the other actors of the node have ended.
+Ray never restarts an actor: a lost one is reported, and a new one starts on any node that has a
+free processor.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ from zoodiff.errors import MeasurementError, MissingFrameworkError, UsageError, 
 from zoodiff.workers.limits import Limits
 
 _FIRST_SLOT_SECONDS = 120.0
-"""How long a cluster may take to give the first processor."""
+"""How long to wait for the cluster's first processor."""
 _OTHER_SLOTS_SECONDS = 10.0
 _CLOSE_SECONDS = 15.0
 _OBJECTS = 256 * 1024**2
-"""Bytes of a local cluster's object store: records and parts are small."""
+"""Size of a local cluster's object store in bytes; records and partial results are small."""
 
 
 class RemoteSlot:
-    """The process in the cluster: one slot thread."""
+    """A process in the cluster with one slot thread."""
 
     def __init__(
         self, work: Work, limits: Limits | None, variables: Mapping[str, str], folder: str
     ) -> None:
         os.environ.update(variables)
-        # Ray makes its processes polite, and they would be timed so; without the right to change
-        # that, it stays.
+        # Ray lowers the priority of its processes, which would affect timings. Without permission,
+        # the priority stays.
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, 0)
         if Path(folder).is_dir():
-            os.chdir(folder)  # checkpoints are named relative to it
-        self._said: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._thread = SlotThread(work, limits, self._said.put)
+            os.chdir(folder)  # paths of checkpoints are relative to it
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._thread = SlotThread(work, limits, self._messages.put)
 
     def where(self) -> tuple[str, str]:
-        """The node's id and the version of zoodiff that is installed there."""
+        """Return the id of the node and the version of zoodiff that is installed there."""
         import ray
 
         return ray.get_runtime_context().get_node_id(), __version__
@@ -60,7 +60,7 @@ class RemoteSlot:
         """Run a job; yield its messages, the last of which is ``End``."""
         self._thread.start(job, keep)
         while True:
-            message = self._said.get()
+            message = self._messages.get()
             if isinstance(message, End):
                 yield End(message.data, _portable(message.error))
                 return
@@ -72,7 +72,7 @@ class RemoteSlot:
 
 
 def _portable(error: BaseException | None) -> BaseException | None:
-    """An error that another process can read, whatever it holds."""
+    """Return an error that another process can unpickle; others become a RuntimeError."""
     if error is None or isinstance(error, ZoodiffError):
         return error
     lines = traceback.format_exception(error)
@@ -84,7 +84,7 @@ class _Actor:
     handle: Any
     whole_node: bool
     stream: Any = None
-    """The messages of the job that it does."""
+    """Messages of its running job; None if it is idle."""
 
 
 class RayEngine:
@@ -101,10 +101,10 @@ class RayEngine:
         address: str | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """Join the cluster at an address, or start one on this machine for as long as this lives.
+        """Join the cluster at an address, or start one on this machine, which ``close`` ends.
 
-        Raises MissingFrameworkError without Ray, UsageError where no cluster answers,
-        MeasurementError where it gives no processor.
+        Raises MissingFrameworkError without Ray, UsageError if no cluster answers, and
+        MeasurementError if the cluster has no free processor.
         """
         self._ray = _library()
         self._arguments = (
@@ -114,39 +114,39 @@ class RayEngine:
             str(Path.cwd()),
         )
         self._actors: dict[Slot, _Actor | None] = {}
-        """None for a slot whose actor is to be started when it is needed."""
+        """Actors by slot; None for a slot whose actor is started with its next job."""
         self._coming: dict[Any, Any] = {}
-        """Handles of actors that are being started, by the answer to where they are."""
+        """Handles of actors that are being started, by the pending reply of ``where``."""
         self._count = 0
         self._own = not self._ray.is_initialized()
         if self._own:
             self._join(address, jobs)
-        wanted = jobs or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        count = jobs or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._remote = self._ray.remote(RemoteSlot)
         try:
-            for _ in range(wanted):
+            for _ in range(count):
                 self._call_up()
-            self._await(wanted)
+            self._await(count)
         except BaseException:
             self.close()
             raise
 
     def slots(self) -> Sequence[Slot]:
-        """The slots that the cluster has given so far."""
+        """Return the slots that have started so far; wait for the first if there is none."""
         self._arrive(0)
         if not self._actors:
             self._await(1)
         return list(self._actors)
 
     def start(self, slot: Slot, job: Job, keep: Collection[Affinity]) -> None:
-        """Begin a job; one that is to be alone takes all processors of the slot's node."""
+        """Start a job; an exclusive one reserves all processors of the slot's node."""
         actor = self._actors[slot]
         if actor is None or actor.whole_node != job.alone:
-            for other in [one for one in self._actors if one.node == slot.node]:
-                there = self._actors[other]
-                if there is not None and (job.alone or there.whole_node):
-                    self._end(there)
-                    self._actors[other] = None
+            for neighbour in [each for each in self._actors if each.node == slot.node]:
+                running = self._actors[neighbour]
+                if running is not None and (job.alone or running.whole_node):
+                    self._end(running)
+                    self._actors[neighbour] = None
             actor = self._actors[slot] = _Actor(self._place(slot, job.alone), job.alone)
         actor.stream = actor.handle.do.options(num_returns="streaming").remote(job, frozenset(keep))
 
@@ -157,23 +157,23 @@ class RayEngine:
             for slot, actor in self._actors.items()
             if actor is not None and actor.stream is not None
         }
-        waited = [*streams, *self._coming]
-        ready, _ = self._ray.wait(waited, num_returns=1, timeout=seconds)
-        if ready:  # all others that are ready too
-            ready, _ = self._ray.wait(waited, num_returns=len(waited), timeout=0)
-        found: list[tuple[Slot, Message]] = []
-        for one in ready:
-            if one in streams:
-                message = self._next(streams[one], one)
+        pending = [*streams, *self._coming]
+        ready, _ = self._ray.wait(pending, num_returns=1, timeout=seconds)
+        if ready:  # collect all others that are ready, too
+            ready, _ = self._ray.wait(pending, num_returns=len(pending), timeout=0)
+        messages: list[tuple[Slot, Message]] = []
+        for stream in ready:
+            if stream in streams:
+                message = self._next(streams[stream], stream)
                 if message is not None:
-                    found.append((streams[one], message))
+                    messages.append((streams[stream], message))
         self._arrive(0)
-        return found
+        return messages
 
     def close(self) -> None:
         """End all actors, and the cluster if this engine started it."""
-        actors = [one for one in self._actors.values() if one is not None]
-        handles = [*(one.handle for one in actors), *self._coming.values()]
+        actors = [actor for actor in self._actors.values() if actor is not None]
+        handles = [*(actor.handle for actor in actors), *self._coming.values()]
         self._actors, self._coming = {}, {}
         ends = [handle.close.remote() for handle in handles]
         if ends:
@@ -204,9 +204,9 @@ class RayEngine:
                     **common,
                 )
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-            what = f"no Ray cluster answers at {address}" if address else "Ray does not start"
+            failure = f"no Ray cluster answers at {address}" if address else "Ray does not start"
             reason = " ".join(str(error).split())[:200]
-            raise UsageError(f"{what} ({reason}); see ray status") from None
+            raise UsageError(f"{failure} ({reason}); see ray status") from None
 
     def _call_up(self) -> None:
         """Ask the cluster for one more processor, on any node."""
@@ -216,7 +216,7 @@ class RayEngine:
         self._coming[handle.where.remote()] = handle
 
     def _place(self, slot: Slot, whole: bool) -> Any:
-        """An actor on a slot's node: on one of its processors, or on all."""
+        """Start an actor on a slot's node, with one processor or with all; return its handle."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         node = next((n for n in self._ray.nodes() if n["NodeID"] == slot.node), None)
@@ -229,7 +229,10 @@ class RayEngine:
         ).remote(*self._arguments)
 
     def _arrive(self, seconds: float) -> None:
-        """Take in the actors that have been started meanwhile."""
+        """Add the actors that have started meanwhile as slots, after up to ``seconds``.
+
+        Raises MeasurementError if zoodiff cannot run there, or has another version.
+        """
         if not self._coming:
             return
         ready, _ = self._ray.wait(
@@ -252,19 +255,22 @@ class RayEngine:
                 )
             actor = _Actor(handle, whole_node=False)
             taken = any(
-                one is not None and one.whole_node
-                for slot, one in self._actors.items()
+                running is not None and running.whole_node
+                for slot, running in self._actors.items()
                 if slot.node == node
             )
-            if taken:  # whoever is to be alone there would wait forever for this one's processor
+            if taken:  # an exclusive job there would wait forever for this actor's processor
                 self._end(actor)
             self._actors[Slot(self._count, node)] = None if taken else actor
             self._count += 1
 
-    def _await(self, wanted: int) -> None:
-        """Wait for the first slot, and a shorter time for the others."""
+    def _await(self, count: int) -> None:
+        """Wait for ``count`` slots: long for the first, a shorter time for the others.
+
+        Raises MeasurementError if none starts.
+        """
         last = time.monotonic() + _FIRST_SLOT_SECONDS
-        while len(self._actors) < wanted and time.monotonic() < last:
+        while len(self._actors) < count and time.monotonic() < last:
             before = len(self._actors)
             self._arrive(0)
             if len(self._actors) > before == 0:
@@ -299,7 +305,7 @@ class RayEngine:
         return message
 
     def _end(self, actor: _Actor) -> None:
-        """End an actor in good order, so that its workers' scratch folders go too."""
+        """End an actor after its workers, so that their scratch folders are removed."""
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._ray.get(actor.handle.close.remote(), timeout=_CLOSE_SECONDS)
         self._ray.kill(actor.handle)

@@ -1,8 +1,8 @@
 """Choose the next job and its slot, for all engines.
 
-Jobs that need the same workers are done in the same slots one after the other, so that a framework
-is not started anew for each. Jobs that are to be alone come last, each on a node whose slots are
-all free. A job that is lost with its slot is done again, a few times.
+Jobs that need the same workers follow each other in a slot, so that a framework is not started
+again for each job. Exclusive jobs come last, each on a node whose slots are all free. A job that is
+lost with its slot is retried a few times.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from zoodiff.engines.base import Affinity, End, Engine, Job, Lost, Partial, Slot
 from zoodiff.errors import MeasurementError
 
 TRIES = 3
-"""How often a job is started before it counts as the one that takes its slots down."""
-_ASK_AGAIN = 1.0
-_POLL = 0.5
+"""Number of times that a job is started before it counts as the cause of its lost slots."""
+_RETRY_SECONDS = 1.0
+_POLL_SECONDS = 0.5
 
 
 class Waiting:
-    """Jobs that are to be done, in groups of the same needs."""
+    """The queue of jobs, in groups of the same needs."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[Affinity, ...], deque[Job]] = {}
@@ -35,40 +35,41 @@ class Waiting:
         return sum(map(len, self._groups.values())) + len(self._alone) + len(self._later)
 
     def add(self, job: Job, *, first: bool = False) -> None:
-        """Add a job after the others of its group, or before them."""
+        """Add a job at the end of its group, or at the beginning."""
         self._needed.update(job.needs)
         group = self._alone if job.alone else self._groups.setdefault(job.needs, deque())
         (group.appendleft if first else group.append)(job)
 
     def set_back(self, job: Job) -> None:
-        """A job that cannot be done now; it is offered again after a while."""
-        self._later.append((time.monotonic() + _ASK_AGAIN, job))
+        """Postpone a job that cannot be done now; ``take`` returns it again after a second."""
+        self._later.append((time.monotonic() + _RETRY_SECONDS, job))
 
     def drop(self, unwanted: Callable[[Job], bool]) -> None:
-        """Forget jobs that are not wanted any more."""
-        kept = [job for group in self._groups.values() for job in group]
-        kept += [*self._alone, *(job for _, job in self._later)]
+        """Remove the jobs for which ``unwanted`` is true."""
+        remaining = [job for group in self._groups.values() for job in group]
+        remaining += [*self._alone, *(job for _, job in self._later)]
         self._groups, self._alone, self._later = {}, deque(), deque()
         self._needed.clear()
-        for job in kept:
+        for job in remaining:
             if not unwanted(job):
                 self.add(job)
 
     @property
     def needed(self) -> set[Affinity]:
-        """Workers that jobs are waiting for."""
+        """The workers that queued jobs need."""
         return set(self._needed)
 
     def take(self, warm: tuple[Affinity, ...], busy: Counter[tuple[Affinity, ...]]) -> Job | None:
-        """The next job for a slot that did one with the needs ``warm`` before.
+        """Return the next job for a slot whose last job had the needs ``warm``; None if none.
 
-        One of the same needs, else of the group that the fewest slots are at, the first of these.
+        The job has the same needs if possible, else it comes from the first of the groups that the
+        fewest slots are working on. ``busy`` counts these slots by needs.
         """
         while self._later and self._later[0][0] <= time.monotonic():
             self.add(self._later.popleft()[1])
         if not self._groups:
             return None
-        needs = warm if warm in self._groups else min(self._groups, key=lambda one: busy[one])
+        needs = warm if warm in self._groups else min(self._groups, key=busy.__getitem__)
         group = self._groups[needs]
         job = group.popleft()
         if not group:
@@ -83,7 +84,7 @@ class Waiting:
 
     def _taken(self, job: Job) -> Job:
         self._needed.subtract(job.needs)
-        self._needed += Counter()  # drops what is not needed any more
+        self._needed += Counter()  # drops entries with a count of 0
         return job
 
 
@@ -102,7 +103,7 @@ class Answer(Enum):
 
 
 class Run:
-    """Jobs under way on an engine; more may be added while ``messages`` is gone through."""
+    """Jobs under way on an engine; more may be added while ``messages`` is iterated."""
 
     def __init__(
         self, engine: Engine, admit: Callable[[Job], Answer] = lambda job: Answer.YES
@@ -116,17 +117,17 @@ class Run:
     def messages(self) -> Iterator[tuple[Job, Step | Partial | End]]:
         """Run all jobs; yield the messages of each, the last of which is ``End``.
 
-        ``admit`` is asked before a job is begun, in this thread; one that may not begin is asked
-        for again later. A job that was lost too often ends with a MeasurementError.
+        Before a job starts, ``admit`` is called in this thread; for ``Answer.LATER`` it is called
+        again later. A job that was lost too often ends with a MeasurementError.
         """
         while True:
             self._fill()
             if not self._running:
                 if not len(self.waiting):
                     return
-                time.sleep(_POLL)  # what waits is held by somebody else
+                time.sleep(_POLL_SECONDS)  # another run holds the leases of all queued jobs
                 continue
-            for slot, message in self._engine.wait(_POLL):
+            for slot, message in self._engine.wait(_POLL_SECONDS):
                 running = self._running.get(slot)
                 if running is None:
                     continue
@@ -154,21 +155,25 @@ class Run:
         free = [slot for slot in self._engine.slots() if slot not in self._running]
         for slot in free:
             while slot not in self._running:
-                if any(one.job.alone for s, one in self._running.items() if s.node == slot.node):
+                if any(
+                    self._running[busy_slot].job.alone for busy_slot in self._busy_on(slot.node)
+                ):
                     break
-                busy = Counter(one.job.needs for one in self._running.values())
+                busy = Counter(running.job.needs for running in self._running.values())
                 job = self.waiting.take(self._warm.get(slot, ()), busy)
                 if job is None:
                     break
                 self._begin(slot, job)
         for slot in free:
-            on_node = [one for one in self._running if one.node == slot.node]
-            while not on_node and slot not in self._running:
+            while not self._busy_on(slot.node):
                 job = self.waiting.take_alone()
                 if job is None:
                     return
                 self._begin(slot, job)
-                on_node = [one for one in self._running if one.node == slot.node]
+
+    def _busy_on(self, node: str) -> list[Slot]:
+        """Return the slots of a node that run a job."""
+        return [slot for slot in self._running if slot.node == node]
 
     def _begin(self, slot: Slot, job: Job) -> None:
         answer = self._admit(job)

@@ -1,8 +1,8 @@
 """A slot: a thread with its own workers that runs one job after the other.
 
-Linux ends workers together with the thread that started them, so the thread lives as long as they
-are to be kept. Both engines use it: ``local`` has several in this process, ``ray`` one in each
-process of the cluster.
+Linux ends a worker when the thread that started it ends, so the thread lives as long as its
+workers. Both engines use it: ``local`` has several in this process, ``ray`` one per process of the
+cluster.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from zoodiff.workers.threads import thread
 
 
 class SlotThread:
-    """One thread that does jobs; ``say`` is called in it with everything that there is to say."""
+    """A thread that runs jobs; it calls ``send`` with every message of a job."""
 
-    def __init__(self, work: Work, limits: Limits | None, say: Callable[[Message], None]) -> None:
-        self._work, self._tell = work, say
-        self._ends = False
+    def __init__(self, work: Work, limits: Limits | None, send: Callable[[Message], None]) -> None:
+        self._work, self._send = work, send
+        self._closing = False
         self._pool = WorkerPool(limits)
         self._jobs: queue.SimpleQueue[tuple[Job, frozenset[Affinity]] | tuple[()] | None] = (
             queue.SimpleQueue()
@@ -31,39 +31,39 @@ class SlotThread:
         self._thread.start()
 
     def start(self, job: Job, keep: Collection[Affinity]) -> None:
-        """Hand a job in."""
+        """Queue a job; before it runs, workers are ended that neither it nor ``keep`` needs."""
         self._jobs.put((job, frozenset(keep)))
 
     def rest(self) -> None:
-        """End the workers of a slot that has nothing to do for a while."""
+        """End the workers of an idle slot."""
         self._jobs.put(())
 
     def close(self) -> None:
-        """End the workers, and with them the job that is being done; then the thread."""
-        self._ends = True
+        """End the workers, which ends the running job, and then the thread."""
+        self._closing = True
         self._jobs.put(None)
         self._pool.interrupt()
         self._thread.join(10)
 
     def _run(self) -> None:
         try:
-            while (given := self._jobs.get()) is not None:
-                if not given:
+            while (item := self._jobs.get()) is not None:
+                if not item:
                     self._pool.keep(())
                     continue
-                job, keep = given
+                job, keep = item
                 try:
                     self._pool.keep({*job.needs, *keep})
-                    data = self._work(self._pool, job.data, self._say)
+                    data = self._work(self._pool, job.data, self._forward)
                 except BaseException as error:
-                    self._tell(End({}, error))
+                    self._send(End({}, error))
                 else:
-                    self._tell(End(data))
+                    self._send(End(data))
         finally:
             self._pool.close()
 
-    def _say(self, message: Step | Partial) -> None:
-        """Forward a message of a job; a job that should end is told so in return."""
-        if self._ends:
+    def _forward(self, message: Step | Partial) -> None:
+        """Forward a message of a job; raise WorkerError to end the job if the slot is closing."""
+        if self._closing:
             raise WorkerError("the run is being ended")
-        self._tell(message)
+        self._send(message)

@@ -1,4 +1,4 @@
-"""The engine ``local``: slots in this process, each a thread with workers of its own."""
+"""The engine ``local``: slots in this process, each a thread with its own workers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _HERE = "this machine"
 
 
 class LocalEngine:
-    """The local engine: a number of slots on this machine."""
+    """An engine with a fixed number of slots on this machine."""
 
     name = "local"
 
     def __init__(self, work: Work, *, jobs: int = 1, limits: Limits | None = None) -> None:
-        self._said: queue.SimpleQueue[tuple[Slot, Message]] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[tuple[Slot, Message]] = queue.SimpleQueue()
         self._threads: dict[Slot, SlotThread] = {}
         jobs = max(1, jobs)
         self.cores = max(1, count_usable_cores() // jobs)
@@ -28,26 +28,26 @@ class LocalEngine:
             self._threads[slot] = SlotThread(work, limits, self._listen(slot))
 
     def slots(self) -> Sequence[Slot]:
-        """The slots, which never change."""
+        """Return the slots, which never change."""
         return list(self._threads)
 
     def start(self, slot: Slot, job: Job, keep: Collection[Affinity]) -> None:
         """Start a job; an exclusive one first ends the workers of other slots."""
         if job.alone:
-            for other, thread in self._threads.items():
-                if other != slot:
+            for neighbour, thread in self._threads.items():
+                if neighbour != slot:
                     thread.rest()
         self._threads[slot].start(job, keep)
 
     def wait(self, seconds: float) -> list[tuple[Slot, Message]]:
-        """The messages since the last call."""
+        """Return the messages since the last call; wait up to ``seconds`` for the first."""
         try:
-            found = [self._said.get(timeout=seconds)]
+            messages = [self._messages.get(timeout=seconds)]
         except queue.Empty:
             return []
-        while not self._said.empty():
-            found.append(self._said.get())
-        return found
+        while not self._messages.empty():
+            messages.append(self._messages.get())
+        return messages
 
     def close(self) -> None:
         """End all threads and their workers."""
@@ -56,4 +56,4 @@ class LocalEngine:
             thread.close()
 
     def _listen(self, slot: Slot) -> Callable[[Message], None]:
-        return lambda message: self._said.put((slot, message))
+        return lambda message: self._messages.put((slot, message))
