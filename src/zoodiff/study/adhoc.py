@@ -1,4 +1,4 @@
-"""The study behind ``zoodiff compare``: a few entries that the user named."""
+"""Build the study behind ``zoodiff compare`` from the names that the user gave."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from zoodiff.text import well_formed, well_formed_values
 from zoodiff.zoos import files, registry
 
 _PATH = "compare"
-"""What errors call the study, which has no file."""
+"""Name of the study in error messages, since it has no file."""
 
 
 @dataclass
 class _Chosen:
-    """What the user's names mean."""
+    """The entries and architectures that the user's names refer to."""
 
     entries: list[str] = field(default_factory=list)
-    """References."""
+    """References of the entries that are compared."""
     whole: list[str] = field(default_factory=list)
     """Architectures of which all entries are compared."""
     claimed: list[str] = field(default_factory=list)
@@ -39,16 +39,16 @@ class _Chosen:
 
 
 _FEW = 2
-"""Names that name the comparison."""
+"""Up to this many names, the comparison is called by them."""
 
 
 def study_of(
     names: Sequence[str], *, latency: bool, threads: int, rounds: int, download: bool = False
 ) -> LoadedStudy:
-    """Make a study over architectures and entries.
+    """Return a study that compares the named architectures and entries.
 
-    Raises UnknownNameError for unknown names, StudyError for threads or rounds that are not valid
-    and for more names than a study has.
+    Raises UnknownNameError for an unknown name, StudyError for invalid threads or rounds and for
+    more names than fit into a study, UsageError for a name that is not UTF-8.
     """
     chosen = _chosen(names)
     digest = key_of(entries=_identity(chosen), latency=latency, threads=threads, rounds=rounds)[:8]
@@ -72,21 +72,21 @@ def study_of(
 
 
 def _together(names: Sequence[str]) -> str:
-    """Name of the comparison of what one command names."""
+    """Return the name of the comparison of all entries that the command names."""
     return well_formed(" and ".join(names) if len(names) <= _FEW else "entries named together")
 
 
 def _claims(chosen: _Chosen) -> dict[str, Any]:
-    """Claims of the architectures; of the zoos that are named alone, where entries are named."""
+    """Return the claims table, limited to the entries' zoos if no architecture is named."""
     zoos = [zoo for zoo in chosen.zoos if zoo in catalogue.zoo_names()]
     limited = {"zoos": zoos} if zoos and not chosen.whole else {}
     return {"architectures": chosen.claimed, **limited}
 
 
 def text_of(study: Study) -> str:
-    """Return a study as TOML, which is kept with its run; keys that nobody set are left out.
+    """Return a study as TOML, without the keys that were not set; it is stored with the run.
 
-    Raises StudyError where it is larger than a study that is read.
+    Raises StudyError if the text exceeds the limits of study files.
     """
     values = study.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     text = tomli_w.dumps(values)
@@ -107,7 +107,7 @@ def _chosen(names: Sequence[str]) -> _Chosen:
         elif ":" in name or files.is_file(name):
             if name != well_formed(name):
                 raise UsageError(
-                    f"the name of {name} is no UTF-8, so it cannot stand in a study; rename it"
+                    f"the name of {name} is not UTF-8, so a study cannot contain it; rename it"
                 )
             try:
                 entry = registry.resolve(name)
@@ -141,7 +141,10 @@ def _latency(selected: dict[str, Any], threads: int, rounds: int) -> LatencyTabl
 
 
 def _identity(chosen: _Chosen) -> str:
-    """What names a run in the store; the same names must give the same text in every version."""
+    """Return the text whose hash names the run in the store.
+
+    Equal names must give an equal text in every version of zoodiff.
+    """
 
     def listed(texts: list[str]) -> str:
         text = json.dumps(well_formed_values(texts), ensure_ascii=False)

@@ -24,12 +24,11 @@ from zoodiff.study.result import Explained, StudyResult
 
 
 def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> StudyResult:
-    """Compare everything that a run measured.
+    """Return the result of a run, with all comparisons of its records.
 
-    ``study`` is the run's, where it is known; it is read from the manifest without.
-    A record that the manifest names and the store no longer holds intact is listed among the
-    failures, not left out. Raises StudyError where the manifest's study no longer reads, StoreError
-    where its records are more than runs have, or more than can be compared in pairs.
+    Without ``study``, the study is read from the manifest. A record of the manifest that is missing
+    or damaged in the store is listed as a failure. Raises StudyError if the study in the manifest
+    is invalid, StoreError if there are too many records, or too many pairs to compare.
     """
     if study is None:
         study = studies.parse(manifest.study_text, f"{manifest.study} (in its run)").study
@@ -82,7 +81,7 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
 
 
 def _read(store: Store, manifest: Manifest) -> tuple[list[Record], list[Failure]]:
-    """The records of a run, and those that are missing or damaged as failures."""
+    """Return the records of a run, and a failure per record that is missing or damaged."""
     records: list[Record] = []
     lost: list[Failure] = []
     for name, record in store.get_all(manifest.records).items():
@@ -102,7 +101,7 @@ def _read(store: Store, manifest: Manifest) -> tuple[list[Record], list[Failure]
 
 
 def _unread(records: list[Record], reasons: dict[str, str]) -> list[Failure]:
-    """Records whose predictions cannot be compared, as failures."""
+    """Return a failure per record whose predictions cannot be compared."""
     return [
         Failure(
             kind="accuracy",
@@ -116,7 +115,7 @@ def _unread(records: list[Record], reasons: dict[str, str]) -> list[Failure]:
 
 
 _MOST_PAIRS = {"accuracy": 15_000, "latency": 4_000}
-"""Pairs of entries: those of 170 entries, and of 90."""
+"""Limits of the pairs of entries per kind, about those of 170 and of 90 entries."""
 
 
 def _check_pairs(records: list[Record], comparisons: list[Comparison], study: str) -> None:
@@ -134,7 +133,7 @@ def _check_pairs(records: list[Record], comparisons: list[Comparison], study: st
 def _not_compared(
     records: list[Record], comparisons: list[Comparison], claimed: ClaimedRanking | None
 ) -> str | None:
-    """Why nothing was compared, as a sentence; None where something was."""
+    """Return a sentence that says why nothing was compared; None if something was."""
     if claimed is not None and claimed.rows:
         return None
     for kind in KINDS:
@@ -164,7 +163,7 @@ def _notes(records: list[Record]) -> list[str]:
         if isinstance(r.values, ArchitectureValues)
         and (
             r.values.parameters != r.values.framework_parameters
-            # Keras publishes learned weights and statistics together.
+            # The number that Keras publishes includes the statistics of normalisations.
             or r.values.published_parameters
             not in (None, r.values.parameters, r.values.parameters + r.values.statistics)
         )

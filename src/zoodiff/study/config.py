@@ -1,7 +1,7 @@
-"""The study file: which entries are measured how.
+"""The study file: which entries are measured, and how.
 
-TOML, checked against the schema below; an unknown key, a wrong type or an unknown zoo is one
-sentence that names the file, the line and the key.
+It is TOML and checked against the schema below. The error for an unknown key, a wrong type or an
+unknown zoo is one sentence that names the file, the line and the key.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Table(BaseModel):
 
 
 class Entries(_Table):
-    """Which entries: named ones, or all of these architectures in these zoos."""
+    """A selection of entries: by reference, or all of some architectures in some zoos."""
 
     entries: list[str] = Field(default=[], description="references, zoo:model@weights")
     architectures: list[str] | Literal["all"] = Field(
@@ -47,7 +47,7 @@ class Group(Entries):
 
 
 class Section(Entries):
-    """A section: what is measured of its entries, and of all groups."""
+    """A section: one kind of measurement, of its own entries and of all groups."""
 
     compare: Literal["together", "by architecture"] = Field(
         default="together",
@@ -56,11 +56,11 @@ class Section(Entries):
 
 
 class ArchitectureTable(Section):
-    """[architecture]: describe networks; no weights are needed or allocated."""
+    """[architecture]: describe networks, without allocating weights."""
 
 
 class LatencyTable(Section):
-    """[latency]: latency, the entries of each architecture interleaved."""
+    """[latency]: time entries in interleaved rounds, per comparison."""
 
     batch: Annotated[int, Field(ge=1, le=1024)] = 1
     threads: Annotated[int, Field(ge=1, le=256)] = 1
@@ -78,7 +78,7 @@ class LatencyTable(Section):
 
 
 class AccuracyTable(Section):
-    """[accuracy]: top-1 and top-5 on labelled images."""
+    """[accuracy]: measure top-1 and top-5 on labelled images."""
 
     data: str = Field(
         default=digits.NAME,
@@ -97,12 +97,12 @@ class AccuracyTable(Section):
 
     @property
     def built_in(self) -> bool:
-        """Whether the data set is the digits, which are found by their name."""
+        """Whether the data set is the built-in digits, which have no path."""
         return self.data == digits.NAME
 
 
 class Study(_Table):
-    """One study. ``claims`` is checked by the claims catalogue itself, by the same rules."""
+    """A study; ``parse`` checks ``claims`` with the claims catalogue."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     title: str
@@ -123,10 +123,10 @@ class Study(_Table):
 
     @field_validator("allow_code")
     @classmethod
-    def _hashes(cls, given: list[str]) -> list[str]:
-        for one in given:
-            permissions.digest_of(one)
-        return given
+    def _hashes(cls, digests: list[str]) -> list[str]:
+        for digest in digests:
+            permissions.digest_of(digest)
+        return digests
 
     architecture: ArchitectureTable | None = None
     latency: LatencyTable | None = None
@@ -143,12 +143,12 @@ class LoadedStudy(_Table):
 
     @property
     def sha256(self) -> str:
-        """Hash of the text."""
+        """SHA-256 of the text, as hex digits."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def built_in() -> dict[str, Path]:
-    """The studies that come with zoodiff, by name."""
+    """Return the paths of the studies that come with zoodiff, by name."""
     packaged = Path(str(resources.files("zoodiff"))) / "studies"
     checkout = Path(__file__).resolve().parents[3] / "studies"
     folder = packaged if packaged.is_dir() else checkout
@@ -156,7 +156,7 @@ def built_in() -> dict[str, Path]:
 
 
 def load_study(name_or_path: str) -> LoadedStudy:
-    """Read a study by the name of a built-in one or by its path; raise StudyError otherwise."""
+    """Read a study, given the name of a built-in one or a path; raise StudyError if that fails."""
     path = Path(name_or_path)
     if not path.suffix and not filenames.exists(path):
         known = built_in()
@@ -176,13 +176,13 @@ def load_study(name_or_path: str) -> LoadedStudy:
 
 
 def with_download(loaded: LoadedStudy) -> LoadedStudy:
-    """Return the study with downloads allowed, in its text too, so that it can be repeated."""
+    """Return the study with downloads allowed; its text says so too, so a run can be repeated."""
     lines = [x for x in loaded.text.splitlines() if not re.match(r"\s*download\s*=", x)]
     return parse("download = true\n" + "\n".join(lines) + "\n", loaded.path)
 
 
 def parse(text: str, path: str = "study") -> LoadedStudy:
-    """Check a study's text; raise StudyError naming the line and the key."""
+    """Return the study in a text; raise StudyError with the line and the key if it is invalid."""
     try:
         raw = toml.parse(text)
     except toml.TomlError as error:
@@ -212,7 +212,7 @@ def invalid(
 ) -> StudyError:
     """Turn an error about a value of a study into one that names the file, the line and the key.
 
-    ``within`` is the table that was checked, where it was not the whole study.
+    ``within`` is the table that was checked; empty for the whole study.
     """
     first = error.errors()[0]
     location = (*within, *(str(part) for part in first["loc"] if not isinstance(part, int)))
@@ -245,7 +245,7 @@ def _keys(location: tuple[str, ...]) -> list[str]:
 
 
 def line_of(text: str, location: tuple[str, ...]) -> int | None:
-    """Line (from 1) of a key in TOML text, by the plain spellings that studies use.
+    """Return the line (from 1) of a key in TOML text, in the spellings that studies usually have.
 
     >>> line_of('name = "a"\\n[latency]\\nthraeds = 2\\n', ("latency", "thraeds"))
     3
@@ -267,13 +267,13 @@ def line_of(text: str, location: tuple[str, ...]) -> int | None:
 
 
 def _header(line: str) -> str | None:
-    """The table that a line begins, None for another line.
+    """Return the name of the table whose header a line is; None for any other line.
 
     >>> _header("[[a.b]]  # c"), _header("a = [1]"), _header("[a] b")
     ('a.b', None, None)
     """
-    name, end, rest = line.lstrip("[").partition("]")
-    rest = rest.lstrip("]").strip()
-    if not line.startswith("[") or not end or not name.strip() or (rest and rest[0] != "#"):
+    name, end, comment = line.lstrip("[").partition("]")
+    comment = comment.lstrip("]").strip()
+    if not line.startswith("[") or not end or not name.strip() or (comment and comment[0] != "#"):
         return None
     return name.strip()

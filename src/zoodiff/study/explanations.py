@@ -1,7 +1,7 @@
 """Decompose the differences in accuracy of a study, one record per difference.
 
-An explanation costs many passes over the images, so it is a task like every other: planned for each
-architecture, begun when the accuracy of all entries is known, and recorded pair by pair.
+An explanation takes many passes over the images, so it is a task: planned per comparison, started
+when the accuracy of all entries is known, and recorded pair by pair.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from zoodiff.tasks import Finished, Task
 
 
 def pairs_to_explain(records: Iterable[Record], store: Store) -> list[PairRecords]:
-    """Return pairs of these entries that differ; of a single pair, whatever it does.
+    """Return the pairs of entries with a discrepancy; a single pair is always returned.
 
-    Raises StoreError for more answers than are held in memory at once.
+    Raises StoreError if the predictions of the records do not fit in memory together.
     """
     by_entry = {record.entry: record for record in records}
     together = Comparison(kind="accuracy", name="", entries=list(by_entry))
     pairs = compare(by_entry.values(), store, [together]).pairs
-    wanted = [pair for pair in pairs if pair.verdict == "discrepancy" or len(pairs) == 1]
-    return [PairRecords(by_entry[pair.high_entry], by_entry[pair.low_entry]) for pair in wanted]
+    chosen = [pair for pair in pairs if pair.verdict == "discrepancy" or len(pairs) == 1]
+    return [PairRecords(by_entry[pair.high_entry], by_entry[pair.low_entry]) for pair in chosen]
 
 
 class ExplanationTask:
-    """The explanations of one architecture, from what is missing to its records."""
+    """The explanations of one comparison: finds missing ones, cuts jobs, collects records."""
 
     def __init__(
         self, task: Task, pairs: Sequence[PairRecords], store: Store, *, fresh: bool
     ) -> None:
-        """Take those of the pairs whose entries both belong to the task."""
+        """Keep the pairs whose entries both belong to the task."""
         names = {str(entry.ref) for entry in task.entries}
         self._task, self._store, self._fresh = task, store, fresh
         self._pairs = {
@@ -54,11 +54,14 @@ class ExplanationTask:
 
     @property
     def lease(self) -> str | None:
-        """What is to be held while pairs are explained; None where there are none."""
+        """Name of the lease to hold while pairs are explained; None without pairs."""
         return f"explain-{key_of(keys=sorted(self._pairs))[:16]}" if self._pairs else None
 
     def find_pending(self) -> bool:
-        """Take what the store has; return whether anything is missing. The lease is held."""
+        """Read the explanations in the store; return whether any is missing.
+
+        The caller holds the lease.
+        """
         for key in () if self._fresh else self._missing:
             known = self._store.find("explanation", key, again=True)
             if known is not None:
@@ -70,7 +73,7 @@ class ExplanationTask:
         return [key for key in self._pairs if key not in self._records]
 
     def jobs(self, name: str, slots: int, cores: int) -> list[Job]:
-        """One job: pairs of one architecture share most of what is run."""
+        """Return a single job, since the pairs of a comparison share most of their inferences."""
         pairs = [self._pairs[key] for key in self._missing]
         data = {
             "do": "explain",
@@ -84,7 +87,7 @@ class ExplanationTask:
         return [Job(f"{name}, {len(pairs)} pairs", data)]
 
     def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
-        """Record a pair that was explained; return the pairs done, and of how many."""
+        """Store the record of an explained pair; return the numbers of done and of all pairs."""
         record = Record.model_validate_json(data["record"])
         self._store.put(record)
         self._records[record.key] = record
@@ -92,21 +95,21 @@ class ExplanationTask:
         return len(self._records), len(self._pairs)
 
     def end(self, data: Mapping[str, Any]) -> None:
-        """The job is done; all that it found came pair by pair."""
+        """Do nothing: the job has sent its records pair by pair."""
 
     def finish(self) -> Finished:
-        """Return the records, in the order of the pairs."""
+        """Return the records in the order of the pairs."""
         records = tuple(self._records[key] for key in self._pairs if key in self._records)
         return Finished(records, (), len(self._measured))
 
 
 def explain(
-    pool: WorkerPool, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
+    pool: WorkerPool, data: Mapping[str, Any], send: Callable[[Step | Partial], None]
 ) -> dict[str, Any]:
-    """Explain pairs in a slot; each is told of as soon as its record is made.
+    """Explain pairs in a slot; send each record as soon as it is finished.
 
-    Raises MeasurementError where the data set is another one here, UsageError where it cannot be
-    opened, and as ``entry_of`` does.
+    Raises MeasurementError if the data set differs from that of the run, UsageError if it cannot
+    be opened, and the errors of ``entry_of``.
     """
     task = serialization.task_of(data["task"])
     settings = settings_of(task)
@@ -117,12 +120,12 @@ def explain(
     for records in data["pairs"]:
         pair = PairRecords(*map(Record.model_validate_json, records))
         record = explained(reasons, pair, subjects)
-        say(Partial({"record": record.model_dump_json()}))
+        send(Partial({"record": record.model_dump_json()}))
     return {}
 
 
 def _subjects(pool: WorkerPool, task: Task) -> dict[str, EvaluatedEntry | str]:
-    """The entries of a task by their names, or why one cannot take part."""
+    """Return the evaluated entries of a task by reference, or the reason why one has none."""
     subjects: dict[str, EvaluatedEntry | str] = {}
     for entry in task.entries:
         try:

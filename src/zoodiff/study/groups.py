@@ -1,4 +1,4 @@
-"""Which entries of a study are compared: those named together, the others by architecture."""
+"""Group the entries of a study: those that are named together, the others by architecture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoodiff.tasks import Kind
 from zoodiff.zoos.registry import Entry
 
 _NAMED = 3
-"""Architectures that name a group which has no name of its own."""
+"""Up to this many architectures give their names to a group without a name."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Group:
     entries: tuple[Entry, ...]
 
     def comparison(self, kind: Kind) -> Comparison:
-        """Return the group as the manifest of a run keeps it."""
+        """Return the group as a comparison of this kind, which a manifest stores."""
         names = [str(entry.ref) for entry in self.entries]
         return Comparison.model_validate({"kind": kind, "name": self.name, "entries": names})
 
 
 def named_group(entries: Sequence[Entry], name: str = "") -> Group:
-    """Return entries as one group, called by their architectures where it has no name."""
+    """Return entries as one group; without ``name`` it is named after their architectures."""
     architectures = list(dict.fromkeys(entry.model.architecture for entry in entries))
     if not name:
         several = len(architectures) > _NAMED
@@ -36,7 +36,7 @@ def named_group(entries: Sequence[Entry], name: str = "") -> Group:
 
 
 def by_architecture(entries: Iterable[Entry]) -> list[Group]:
-    """Return entries in groups of one architecture, both in order."""
+    """Return one group per architecture; groups and entries keep their order."""
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.model.architecture, []).append(entry)
@@ -44,27 +44,27 @@ def by_architecture(entries: Iterable[Entry]) -> list[Group]:
 
 
 def groups_of(named: Sequence[Entry], others: Sequence[Entry]) -> list[Group]:
-    """Group the entries of a section: those that are named together, the others by architecture.
+    """Return the groups of a section: the named entries in one, the others by architecture.
 
-    A named entry is also in the group of its architecture, where that is asked for.
+    A named entry is also in the group of its architecture if the section selects the architecture.
     """
     architectures = {entry.model.architecture for entry in others}
-    sorted_in = [entry for entry in named if entry.model.architecture in architectures]
-    groups = by_architecture([*sorted_in, *others])
-    if len(named) > 1 or len(named) > len(sorted_in):
+    also_named = [entry for entry in named if entry.model.architecture in architectures]
+    groups = by_architecture([*also_named, *others])
+    if len(named) > 1 or len(named) > len(also_named):
         groups.insert(0, named_group(named))
     return without_parts(groups)
 
 
 def without_parts(groups: Sequence[Group]) -> list[Group]:
-    """Leave out groups all of whose entries are together in another group."""
+    """Return the groups without those whose entries are all in another group."""
     members = [frozenset(str(entry.ref) for entry in group.entries) for group in groups]
     return [
         group
         for number, group in enumerate(groups)
         if not any(
-            members[number] < other or (members[number] == other and number > earlier)
-            for earlier, other in enumerate(members)
+            members[number] < candidate or (members[number] == candidate and number > earlier)
+            for earlier, candidate in enumerate(members)
             if earlier != number
         )
     ]

@@ -1,4 +1,4 @@
-"""Run one job in a slot, from plain data to plain data."""
+"""Run one job of a study in a slot; its data and its result are plain data."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
 
 ROLES = {"architecture": "describe", "latency": "run"}
-"""Roles of the workers that tasks of one job use."""
+"""Role of the workers of a task that is a single job, by its kind."""
 
 
 def job_of(name: str, task: Task) -> Job:
-    """The job of a task that is one job; latency is measured while nothing else runs."""
+    """Return the job of a task that is a single job; latency jobs run alone on their node."""
     zoos = dict.fromkeys(worker_name(entry.worker) for entry in task.entries)
     return Job(
         name,
@@ -33,21 +33,24 @@ def job_of(name: str, task: Task) -> Job:
 
 
 def work(
-    pool: WorkerPool, data: Mapping[str, Any], say: Callable[[Step | Partial], None]
+    pool: WorkerPool, data: Mapping[str, Any], send: Callable[[Step | Partial], None]
 ) -> dict[str, Any]:
-    """Do a job; what cannot be measured is a failure with its reason."""
-    part = _PARTS.get(data["do"])
-    if part is not None:
-        return part(pool, data, say)
+    """Run a job and return its result; entries that cannot be measured are failures in it.
+
+    Raises StoreError if a record cannot be read or written.
+    """
+    run_part = _PARTS.get(data["do"])
+    if run_part is not None:
+        return run_part(pool, data, send)
     try:
         task = serialization.task_of(data["task"])
     except ZoodiffError as error:
         return serialization.of_product([], _unknown(data["task"], str(error)))
     try:
         if task.kind == "latency":
-            records, failures = latency.measure(pool, task, lambda k, of: say(Step(k, of)))
+            records, failures = latency.measure(pool, task, lambda k, of: send(Step(k, of)))
             return serialization.of_product(
-                [(one, None) for one in records], failures, pool.known_versions
+                [(record, None) for record in records], failures, pool.known_versions
             )
         entry = task.entries[0]
         reason = usable(entry.worker)
@@ -62,11 +65,11 @@ def work(
 
 
 _PARTS = {"shard": do_shard, "explain": explain}
-"""Jobs of tasks that are done in parts."""
+"""Functions that run the jobs of divided tasks."""
 
 
 def failure(kind: Any, entry: Entry, reason: str) -> Failure:
-    """An entry that could not be measured, and why."""
+    """Return the failure of an entry that could not be measured, with the reason."""
     return Failure(
         kind=kind, entry=str(entry.ref), architecture=entry.model.architecture, reason=reason
     )
@@ -74,6 +77,6 @@ def failure(kind: Any, entry: Entry, reason: str) -> Failure:
 
 def _unknown(plain: Mapping[str, Any], reason: str) -> list[Failure]:
     return [
-        Failure(kind=plain["kind"], entry=one["ref"], architecture=None, reason=reason)
-        for one in plain["entries"]
+        Failure(kind=plain["kind"], entry=entry["ref"], architecture=None, reason=reason)
+        for entry in plain["entries"]
     ]

@@ -1,4 +1,4 @@
-"""Plan the tasks of a study, each with the key of its record."""
+"""Plan the tasks of a study: select its entries, group them, and collect their settings."""
 
 from __future__ import annotations
 
@@ -34,24 +34,22 @@ from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
 
 TOGETHER = 12
-"""Entries that see the same decoded images in one pass, all of whose networks are in memory."""
+"""Maximum number of entries per pass over the images; all their networks are in memory."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The tasks of a study, and the entries omitted.
-
-    They are files that cannot be opened, and those whose download is not allowed.
-    """
+    """The tasks and comparisons of a study, and the entries that are left out."""
 
     tasks: tuple[Task, ...]
     left_out: tuple[Failure, ...]
+    """Files that cannot be opened, and entries whose download is not allowed."""
     comparisons: tuple[Comparison, ...]
     """Which entries are compared with each other."""
 
 
 def plan(loaded: LoadedStudy) -> Plan:
-    """All tasks of a study, grouped by zoo; raise StudyError for a name that does not exist."""
+    """Return the plan of a study; raise StudyError for a name that does not exist."""
     study = loaded.study
     tasks: list[Task] = []
     left_out: dict[tuple[str, str], Failure] = {}
@@ -71,20 +69,20 @@ def plan(loaded: LoadedStudy) -> Plan:
         groups = select("accuracy", study.accuracy)
         comparisons += [group.comparison("accuracy") for group in groups]
         if groups:
-            asked = _on_images(loaded, study.accuracy)
-            tasks += [Task("accuracy", part, asked) for part in _together(_members(groups))]
+            settings = _on_images(loaded, study.accuracy)
+            tasks += [Task("accuracy", part, settings) for part in _together(_members(groups))]
             if study.accuracy.explain:
                 several = [group.entries for group in groups if len(group.entries) > 1]
-                tasks += [Task("explanation", entries, asked) for entries in several]
+                tasks += [Task("explanation", entries, settings) for entries in several]
     if study.latency is not None:
         groups = _timed(study.latency, select("latency", study.latency))
         comparisons += [group.comparison("latency") for group in groups]
-        conditions, budget = _effort(study, study.latency)
+        conditions, budget = _timing(study, study.latency)
         tasks += [task_of(group.entries, conditions, budget) for group in groups]
     return Plan(tuple(tasks), tuple(left_out.values()), tuple(comparisons))
 
 
-def _effort(study: Study, timing: LatencyTable) -> tuple[Conditions, Budget]:
+def _timing(study: Study, timing: LatencyTable) -> tuple[Conditions, Budget]:
     budget = fixed_budget(
         processes=timing.processes,
         rounds=timing.rounds,
@@ -96,21 +94,22 @@ def _effort(study: Study, timing: LatencyTable) -> tuple[Conditions, Budget]:
 
 
 def _timed(timing: LatencyTable, groups: Sequence[Group]) -> list[Group]:
-    """The groups with the weights that are timed, each entry once."""
+    """Return the groups with the weights that are timed, without duplicate entries."""
     timed: list[Group] = []
     for group in groups:
         weighted = [_weighted(entry, timing.weights) for entry in group.entries]
-        timed.append(Group(group.name, tuple({str(one.ref): one for one in weighted}.values())))
+        unique = {str(entry.ref): entry for entry in weighted}
+        timed.append(Group(group.name, tuple(unique.values())))
     return timed
 
 
 def _members(groups: Sequence[Group]) -> list[Entry]:
-    """The entries of all groups, each once."""
+    """Return the entries of all groups without duplicates."""
     return list({str(entry.ref): entry for group in groups for entry in group.entries}.values())
 
 
 def _groups(loaded: LoadedStudy, kind: Kind, section: Section) -> tuple[list[Group], list[Failure]]:
-    """What is compared in a section: its own entries, and the groups of the study."""
+    """Return the groups of a section and of the study, and the entries that are left out."""
     omitted: list[Failure] = []
 
     def select(listed: Entries, where: str) -> tuple[list[Entry], list[Entry]]:
@@ -138,8 +137,8 @@ def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, An
     data = table.data if table.built_in else _absolute(folder, table.data)
     truth = _absolute(folder, table.truth) if table.truth else None
     labels, data_labels = (
-        str((folder / one).absolute()) if one and (folder / one).is_file() else one
-        for one in (table.labels, table.data_labels)
+        str((folder / space).absolute()) if space and (folder / space).is_file() else space
+        for space in (table.labels, table.data_labels)
     )
     try:
         space = label_space(data_labels) if data_labels else None
@@ -161,14 +160,14 @@ def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, An
 
 
 def _check_labelled(data: str, space: LabelSpace | None, truth: str | None, split: str) -> None:
-    """Raise UsageError for images that cannot be opened, or have no labels."""
+    """Raise UsageError if the images cannot be opened or have no labels."""
     images = open_images(data, space=space, truth=place(truth) if truth else None, split=split)
     if not images.labelled:
         raise UsageError(f"the images of {images.name} have no labels; name the file with them")
 
 
 def _together(chosen: Sequence[Entry]) -> list[tuple[Entry, ...]]:
-    """Divide entries into passes that fit into memory, by zoo if necessary."""
+    """Divide entries into passes that fit into memory; entries of one zoo stay together."""
     if len(chosen) <= TOGETHER:
         return [tuple(chosen)]
     ordered = sorted(chosen, key=lambda entry: entry.zoo.name)
@@ -176,7 +175,7 @@ def _together(chosen: Sequence[Entry]) -> list[tuple[Entry, ...]]:
 
 
 def _absolute(folder: Path, name: str) -> str:
-    """A path from the study's folder; an address as it is."""
+    """Return a path relative to the study's folder as absolute; leave an address unchanged."""
     return name if is_address(name) else str((folder / name).absolute())
 
 
@@ -193,15 +192,16 @@ def _left_out(kind: Kind, entry: Entry) -> Failure:
 
 
 def _select(
-    loaded: LoadedStudy, kind: Kind, wanted: Entries, table: str
+    loaded: LoadedStudy, kind: Kind, listed: Entries, table: str
 ) -> tuple[list[Entry], list[Entry], list[Failure]]:
-    """Entries of one table, in order, without repetition: those named, and by architecture.
+    """Return the entries of a table: the named ones, those by architecture, and failures.
 
-    The failures are files that cannot be opened.
+    Both lists keep the order of the table and have no duplicates. The failures are files that
+    cannot be opened. Raises StudyError for a name that does not exist.
     """
     chosen: dict[str, Entry] = {}
     unreadable: list[Failure] = []
-    for reference in wanted.entries:
+    for reference in listed.entries:
         try:
             entry = registry.resolve(reference)
         except UnreadableFileError as error:
@@ -213,12 +213,12 @@ def _select(
             raise studies.key_error(loaded, (table, "entries"), error) from None
         chosen.setdefault(str(entry.ref), entry)
     try:
-        zoo_names = [registry.find_zoo(name).name for name in wanted.zoos] or None
+        zoo_names = [registry.find_zoo(name).name for name in listed.zoos] or None
     except UnknownNameError as error:
         raise studies.key_error(loaded, (table, "zoos"), error) from None
     named = list(chosen.values())
-    groups = registry.by_architecture(zoo_names) if wanted.architectures else {}
-    names = list(groups) if wanted.architectures == "all" else list(wanted.architectures)
+    groups = registry.by_architecture(zoo_names) if listed.architectures else {}
+    names = list(groups) if listed.architectures == "all" else list(listed.architectures)
     for name in names:
         architecture = meant(name, groups)
         if architecture is None:
@@ -233,7 +233,11 @@ def _select(
 
 
 def _weighted(entry: Entry, weights: str) -> Entry:
-    """Random weights take no download; graphs that only have placeholders keep them."""
+    """Return the entry with the weights to time.
+
+    Random weights replace published ones to avoid a download; an entry whose default weights have
+    no download keeps these, such as the placeholder weights of a graph file.
+    """
     default = entry.model.default_weights
     if weights == "random" and (default is None or default.url is not None):
         return registry.resolve(entry.ref.with_weights(RANDOM))

@@ -9,7 +9,7 @@ from zoodiff.store.records import ExplanationValues, Failure, Hardware, Record
 
 
 class Explained(Strict):
-    """Why two entries differ in measured accuracy: ``values`` speaks of ``entry`` and another."""
+    """Why two entries, ``entry`` and ``values.other``, differ in measured accuracy."""
 
     architecture: str
     entry: str
@@ -19,7 +19,7 @@ class Explained(Strict):
 
 
 class StudyResult(Strict):
-    """Everything that a report shows; nothing in it is computed by the report."""
+    """Everything that a report shows; a report computes nothing itself."""
 
     study: str
     title: str
@@ -35,11 +35,11 @@ class StudyResult(Strict):
     controls: list[Control]
     mismatches: list[Mismatch]
     explanations: list[Explained] = Field(default_factory=list)
-    """Differences in measured accuracy, taken apart."""
+    """Decomposed differences in measured accuracy."""
     records: list[Record]
     failures: list[Failure]
     not_run: list[str]
-    """Sentences: what this study leaves out on purpose, and why."""
+    """Sentences that say what this study leaves out on purpose, and why."""
     zoodiff_version: str
     versions: dict[str, dict[str, str]]
     hardware: Hardware
@@ -49,4 +49,4 @@ class StudyResult(Strict):
     comparisons: list[Comparison] = Field(default_factory=list)
     """Which entries are compared with each other, in each section."""
     not_compared: str | None = None
-    """A sentence where nothing was compared: it says so, and why."""
+    """A sentence that says why nothing was compared; None if something was."""

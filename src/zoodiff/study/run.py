@@ -1,7 +1,7 @@
-"""Run a study: do the missing tasks and record each result.
+"""Run a study: run the missing tasks and record each result.
 
-Interrupted at any point, a run has lost only what was in flight; started again, it finds every
-finished record in the store and does the rest. Engines do the work; only this process writes the
+A run that is interrupted loses only unfinished measurements; started again, it finds the finished
+records in the store and measures the others. Engines run the jobs; only this process writes to the
 store.
 """
 
@@ -27,9 +27,11 @@ class Outcome:
 
     manifest: Manifest
     reused: int
-    """Records taken from the store."""
+    """Number of records taken from the store."""
     measured: int
+    """Number of new records."""
     damaged: tuple[str, ...]
+    """Names of records that are damaged in the store."""
 
 
 def run(
@@ -43,9 +45,9 @@ def run(
 ) -> Outcome:
     """Run a study into a store and return the outcome.
 
-    Finished measurements are taken from the store unless ``fresh``. Raises StudyError for a name
-    that does not exist, StoreError where the store cannot be written, UsageError for an engine
-    that cannot be had; a failing measurement is no error but a line in the manifest.
+    Finished measurements are taken from the store unless ``fresh``. A measurement that fails is
+    listed in the manifest. Raises StudyError for a name that does not exist, StoreError if the
+    store cannot be written, and the errors of ``open_engine``.
     """
     store.prepare()
     planned = plan(loaded)
@@ -65,6 +67,6 @@ def run(
 
 
 def _with_code(limits: Limits | None, loaded: LoadedStudy) -> Limits:
-    """The limits, with the code that the study allows, and the user on this machine."""
-    code = frozenset(permissions.digest_of(one) for one in loaded.study.allow_code)
+    """Return the limits, with the code that the study or the user on this machine allows."""
+    code = frozenset(permissions.digest_of(digest) for digest in loaded.study.allow_code)
     return replace(limits or Limits(), allowed_code=code | permissions.allowed())

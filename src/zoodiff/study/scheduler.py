@@ -1,4 +1,4 @@
-"""Run the tasks of a study by an engine and record the results."""
+"""Run the tasks of a study on an engine and record the results."""
 
 from __future__ import annotations
 
@@ -44,171 +44,171 @@ class Observer(Protocol):
 
 
 class Divided(Protocol):
-    """A task that is cut into jobs when its turn comes, such as a pass over a data set."""
+    """A task that is cut into several jobs when it starts, such as a pass over a data set."""
 
     @property
     def lease(self) -> str | None:
-        """What is to be held meanwhile; None where nothing can be done."""
+        """Name of the lease to hold while its jobs run; None if there is nothing to do."""
         ...
 
     def find_pending(self) -> bool:
-        """See what is missing, and return whether anything is; the lease is held."""
+        """Look for missing results and return whether there are any; the caller holds the lease."""
         ...
 
     def jobs(self, name: str, slots: int, cores: int) -> list[Job]:
-        """Return the jobs of what is missing, for so many slots of so many cores each."""
+        """Return jobs for the missing results, for this many slots with this many cores each."""
         ...
 
     def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
-        """Keep a part that came in; return how much is done, and of how much."""
+        """Take a partial result of a job; return how much of the task is done, and of how much."""
         ...
 
     def end(self, data: Mapping[str, Any]) -> None:
-        """A job has ended, with this."""
+        """Take the result of a job that has ended."""
         ...
 
     def finish(self) -> Finished:
-        """Return what came of it; raises MeasurementError where nothing can be made of it."""
+        """Return the outcome of the task; raise MeasurementError if its results are unusable."""
         ...
 
 
 @dataclass
-class _UnderWay:
-    """A task that is being done, in one job or in several."""
+class _ActiveTask:
+    """An unfinished task of the run, with its jobs and its lease."""
 
     number: int
     task: Task
     label: str
     parts: Divided | None = None
-    """Set when a task in parts is opened."""
+    """Set when a divided task is opened."""
     jobs: set[str] = field(default_factory=set)
-    """Names of the jobs that are not done."""
+    """Names of its unfinished jobs."""
     lease: Lease | None = None
-    told: bool = False
-    """Whether the observer knows that it has begun."""
+    announced: bool = False
+    """Whether the observer was told that the task has started."""
     done: bool = False
 
 
 class Working:
-    """The tasks of a run that are not finished, on an engine."""
+    """Runs the unfinished tasks of a run on an engine."""
 
     def __init__(self, state: State, observer: Observer, choice: Choice) -> None:
         self._state, self._observer, self._choice = state, observer, choice
-        self._of_job: dict[str, _UnderWay] = {}
+        self._of_job: dict[str, _ActiveTask] = {}
         self._waits: set[str] = set()
         self._accuracy: set[int] = set()
-        """Numbers of the tasks of accuracy."""
-        self._unknown: set[int] = set()
-        """Those of them that are not done, for which explanations wait."""
+        """Numbers of the accuracy tasks."""
+        self._unfinished_accuracy: set[int] = set()
+        """Numbers of the unfinished accuracy tasks, for which explanations wait."""
         self._pairs: list[PairRecords] | None = None
-        """What is explained; None before all accuracy is known."""
+        """Pairs to explain; None until all accuracy tasks are finished."""
 
     def go(self, waiting: Mapping[int, Task]) -> None:
         """Run all tasks; raise StoreError if records cannot be written."""
-        tasks = [_UnderWay(number, task, task.label) for number, task in waiting.items()]
-        self._unknown = {one.number for one in tasks if one.task.kind == "accuracy"}
-        self._accuracy = set(self._unknown)
+        tasks = [_ActiveTask(number, task, task.label) for number, task in waiting.items()]
+        self._accuracy = {active.number for active in tasks if active.task.kind == "accuracy"}
+        self._unfinished_accuracy = set(self._accuracy)
         try:
-            for one in tasks:
-                if one.task.kind == "accuracy":
-                    self._open(one)
-            for one in tasks:
-                if one.task.kind == "explanation" and not self._unknown:
-                    self._open(one)
-            left = [one for one in tasks if not one.done]
-            if left:
+            for active in tasks:
+                if active.task.kind == "accuracy":
+                    self._open(active)
+            for active in tasks:
+                if active.task.kind == "explanation" and not self._unfinished_accuracy:
+                    self._open(active)
+            remaining = [active for active in tasks if not active.done]
+            if remaining:
                 engine = open_engine(self._choice, work)
                 try:
-                    self._work(engine, left)
+                    self._work(engine, remaining)
                 finally:
                     engine.close()
         finally:
-            for one in tasks:
-                self._release(one)
+            for active in tasks:
+                self._release(active)
 
-    def _work(self, engine: Engine, tasks: Sequence[_UnderWay]) -> None:
+    def _work(self, engine: Engine, tasks: Sequence[_ActiveTask]) -> None:
         running = Run(engine, lambda job: self._admit(job, engine, running))
-        for one in tasks:
-            name = f"{one.number}: {one.label}"
-            # What is done in parts is cut into jobs when its turn comes, with the lease in hand.
-            divided = one.task.kind in DIVIDED
-            self._add(one, Job(name, {}) if divided else job_of(name, one.task), running)
+        for active in tasks:
+            name = f"{active.number}: {active.label}"
+            # A divided task is cut into jobs when its placeholder job is admitted.
+            divided = active.task.kind in DIVIDED
+            self._add(active, Job(name, {}) if divided else job_of(name, active.task), running)
         for job, message in running.messages():
-            one = self._of_job[job.name]
-            if job.name not in one.jobs:
-                continue  # of a task that failed meanwhile
+            active = self._of_job[job.name]
+            if job.name not in active.jobs:
+                continue  # its task has failed meanwhile
             if isinstance(message, Step):
-                self._observer.step(one.label, message.done, message.of)
+                self._observer.step(active.label, message.done, message.of)
             elif isinstance(message, Partial):
-                self._take_part(one, message)
+                self._take_part(active, message)
             else:
-                self._end(one, job, message, running)
+                self._end(active, job, message, running)
 
-    def _add(self, one: _UnderWay, job: Job, running: Run) -> None:
-        one.jobs.add(job.name)
-        self._of_job[job.name] = one
+    def _add(self, active: _ActiveTask, job: Job, running: Run) -> None:
+        active.jobs.add(job.name)
+        self._of_job[job.name] = active
         running.waiting.add(job)
 
     def _admit(self, job: Job, engine: Engine, running: Run) -> Answer:
-        """Whether a job may begin: not while another run has its task, nor once it is done."""
-        one = self._of_job[job.name]
-        if one.task.kind not in DIVIDED:
-            return self._admit_single(one)
-        if job.data:  # a part of a task that was cut
-            self._begin(one)
+        """Return whether a job may start, must wait for another run, or is not needed."""
+        active = self._of_job[job.name]
+        if active.task.kind not in DIVIDED:
+            return self._admit_single(active)
+        if job.data:  # a job of a divided task, which has no placeholder any more
+            self._begin(active)
             return Answer.YES
-        return self._cut(one, job, engine, running)
+        return self._cut(active, job, engine, running)
 
-    def _admit_single(self, one: _UnderWay) -> Answer:
-        """A task that is one job."""
-        if one.lease is not None:  # begun before, and lost
+    def _admit_single(self, active: _ActiveTask) -> Answer:
+        """Return whether the only job of a task may start."""
+        if active.lease is not None:  # it was started before and lost with its slot
             return Answer.YES
-        if not self._lease(one, _lease_name(one.task)):
+        if not self._lease(active, _lease_name(active.task)):
             return Answer.LATER
-        self._begin(one)
+        self._begin(active)
         state = self._state
-        # Another run may have finished it since this one looked.
-        found = None if state.fresh else finished(state.store, one.task, again=True)
-        if found is None:
+        # Another run may have finished it since this run read the store.
+        records = None if state.fresh else finished(state.store, active.task, again=True)
+        if records is None:
             return Answer.YES
-        state.take(one.number, found)
-        self._done(one, ())
+        state.take(active.number, records)
+        self._done(active, ())
         return Answer.NOT_NEEDED
 
-    def _cut(self, one: _UnderWay, job: Job, engine: Engine, running: Run) -> Answer:
-        """Put the jobs of a task in the place of the one that stood for it."""
-        if one.task.kind == "explanation" and one.parts is None:
-            if self._unknown:
+    def _cut(self, active: _ActiveTask, job: Job, engine: Engine, running: Run) -> Answer:
+        """Replace the placeholder job of a divided task by its jobs."""
+        if active.task.kind == "explanation" and active.parts is None:
+            if self._unfinished_accuracy:
                 return Answer.LATER
-            self._open(one)
-            if one.done:
+            self._open(active)
+            if active.done:
                 return Answer.NOT_NEEDED
-        if one.parts is None or not self._lease(one, one.parts.lease):
+        if active.parts is None or not self._lease(active, active.parts.lease):
             return Answer.LATER
-        one.jobs.discard(job.name)
-        self._begin(one)
-        if one.parts.find_pending():
-            for part in one.parts.jobs(job.name, len(engine.slots()), engine.cores):
-                self._add(one, part, running)
-        if not one.jobs:
-            self._finish_parts(one)
+        active.jobs.discard(job.name)
+        self._begin(active)
+        if active.parts.find_pending():
+            for part in active.parts.jobs(job.name, len(engine.slots()), engine.cores):
+                self._add(active, part, running)
+        if not active.jobs:
+            self._finish_parts(active)
         return Answer.NOT_NEEDED
 
-    def _open(self, one: _UnderWay) -> None:
-        """Open a task that is done in parts, and finish it where nothing is left to do."""
+    def _open(self, active: _ActiveTask) -> None:
+        """Open a divided task, and finish it if no result is missing."""
         try:
-            one.parts = self._parts_of(one.task)
+            active.parts = self._parts_of(active.task)
         except StoreError:
             raise
         except ZoodiffError as error:
-            self._failed(one, error)
+            self._failed(active, error)
             return
-        if self._lease(one, one.parts.lease) and not one.parts.find_pending():
-            self._begin(one)
-            self._finish_parts(one)
+        if self._lease(active, active.parts.lease) and not active.parts.find_pending():
+            self._begin(active)
+            self._finish_parts(active)
 
     def _parts_of(self, task: Task) -> Divided:
-        """A task in parts; raises UsageError for a data set that cannot be opened."""
+        """Return a task as a divided one; raise UsageError if its data set cannot be opened."""
         store, fresh = self._state.store, self._state.fresh
         if task.kind == "accuracy":
             return ImagePass(task, store, self._choice.limits, fresh=fresh)
@@ -220,82 +220,85 @@ class Working:
             self._pairs = pairs_to_explain(records, store)
         return ExplanationTask(task, self._pairs, store, fresh=fresh)
 
-    def _lease(self, one: _UnderWay, name: str | None) -> bool:
-        """Take the lease of a task unless it is held already; return whether it is held now."""
-        if one.lease is None and name is not None:
-            one.lease = self._state.store.leases.take(name)
-            if one.lease is None and one.label not in self._waits:
-                self._waits.add(one.label)
-                self._observer.waits(one.label, self._state.store.leases.holder(name))
-        return one.lease is not None or name is None
+    def _lease(self, active: _ActiveTask, name: str | None) -> bool:
+        """Take the lease of a task unless it has it; return whether its jobs may run.
 
-    def _release(self, one: _UnderWay) -> None:
-        lease, one.lease = one.lease, None
+        A task without a lease name has nothing to do and needs none.
+        """
+        if active.lease is None and name is not None:
+            active.lease = self._state.store.leases.take(name)
+            if active.lease is None and active.label not in self._waits:
+                self._waits.add(active.label)
+                self._observer.waits(active.label, self._state.store.leases.holder(name))
+        return active.lease is not None or name is None
+
+    def _release(self, active: _ActiveTask) -> None:
+        lease, active.lease = active.lease, None
         if lease is not None:
             lease.release()
 
-    def _begin(self, one: _UnderWay) -> None:
-        if not one.told:
-            one.told = True
-            self._observer.task(one.label)
+    def _begin(self, active: _ActiveTask) -> None:
+        if not active.announced:
+            active.announced = True
+            self._observer.task(active.label)
 
-    def _take_part(self, one: _UnderWay, message: Partial) -> None:
-        assert one.parts is not None
-        self._observer.step(one.label, *one.parts.take(message.data))
+    def _take_part(self, active: _ActiveTask, message: Partial) -> None:
+        assert active.parts is not None
+        self._observer.step(active.label, *active.parts.take(message.data))
 
-    def _end(self, one: _UnderWay, job: Job, message: End, running: Run) -> None:
-        one.jobs.discard(job.name)
+    def _end(self, active: _ActiveTask, job: Job, message: End, running: Run) -> None:
+        active.jobs.discard(job.name)
         if message.error is not None:
             if not isinstance(message.error, ZoodiffError) or isinstance(message.error, StoreError):
                 raise message.error
-            one.jobs.clear()
-            running.waiting.drop(lambda other: self._of_job[other.name] is one)
-            self._failed(one, message.error)
-        elif one.parts is None:
-            self._record(one, message.data)
+            active.jobs.clear()
+            running.waiting.drop(lambda queued: self._of_job[queued.name] is active)
+            self._failed(active, message.error)
+        elif active.parts is None:
+            self._record(active, message.data)
         else:
-            one.parts.end(message.data)
-            if not one.jobs:
-                self._finish_parts(one)
+            active.parts.end(message.data)
+            if not active.jobs:
+                self._finish_parts(active)
 
-    def _record(self, one: _UnderWay, data: Mapping[str, Any]) -> None:
-        """Write the records of a task; the only place that writes records."""
+    def _record(self, active: _ActiveTask, data: Mapping[str, Any]) -> None:
+        """Write the records of a task that is a single job."""
         product, state = serialization.product_of(data), self._state
-        state.records[one.number] = [
+        state.records[active.number] = [
             state.store.put(record, attachment) for record, attachment in product.records
         ]
         state.measured += len(product.records)
         state.versions |= product.versions
-        self._done(one, product.failures)
+        self._done(active, product.failures)
 
-    def _finish_parts(self, one: _UnderWay) -> None:
-        assert one.parts is not None
+    def _finish_parts(self, active: _ActiveTask) -> None:
+        assert active.parts is not None
         state = self._state
         try:
-            outcome = one.parts.finish()
+            outcome = active.parts.finish()
         except StoreError:
             raise
         except ZoodiffError as error:
-            self._failed(one, error)
+            self._failed(active, error)
             return
-        state.records[one.number] = [state.store.name_of(record) for record in outcome.records]
+        state.records[active.number] = [state.store.name_of(record) for record in outcome.records]
         state.measured += outcome.measured
         state.reused += len(outcome.records) - outcome.measured
-        self._done(one, outcome.failures)
+        self._done(active, outcome.failures)
 
-    def _failed(self, one: _UnderWay, error: ZoodiffError) -> None:
-        self._begin(one)
-        self._done(one, [failure(one.task.kind, e, str(error)) for e in one.task.entries])
+    def _failed(self, active: _ActiveTask, error: ZoodiffError) -> None:
+        self._begin(active)
+        self._done(active, [failure(active.task.kind, e, str(error)) for e in active.task.entries])
 
-    def _done(self, one: _UnderWay, failures: Sequence[Failure]) -> None:
-        self._release(one)
-        one.done = True
-        self._unknown.discard(one.number)
-        self._state.failures[one.number] = list(failures)
+    def _done(self, active: _ActiveTask, failures: Sequence[Failure]) -> None:
+        self._release(active)
+        active.done = True
+        self._unfinished_accuracy.discard(active.number)
+        self._state.failures[active.number] = list(failures)
         self._state.save_now_and_then()
-        self._observer.done(one.label, len(failures))
+        self._observer.done(active.label, len(failures))
 
 
 def _lease_name(task: Task) -> str:
-    """Names a task, so that another run on the same store leaves it alone."""
+    """Return the name of the lease that keeps other runs on the store from running a task."""
     return key_of(task=[task.kind, *(task.key(entry) for entry in task.entries)])[:32]

@@ -1,4 +1,4 @@
-"""The state of a run: reused and new records, failures, manifest."""
+"""The state of a run: reused and new records, failures, and the manifest."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from zoodiff.study.config import LoadedStudy
 from zoodiff.tasks import Task
 
 DIVIDED = ("accuracy", "explanation")
-"""Kinds of tasks that are done in parts, and have keys of their own."""
+"""Kinds of tasks that are divided into several jobs, and compute the keys of their records."""
 _SAVE_SECONDS = 2.0
-"""Between two manifests; what a killed run's manifest lacks is found again in the store."""
+"""Minimum time between two saves of the manifest; after a crash, the store has the records that it
+lacks."""
 
 
 class State:
-    """The manifest in the making; records and failures in the order of the tasks."""
+    """Records and failures of a run by task number, from which its manifest is written."""
 
     def __init__(
         self,
@@ -50,34 +51,34 @@ class State:
         """Reuse the records of the store; return the remaining tasks by number."""
         waiting: dict[int, Task] = {}
         for number, task in enumerate(tasks):
-            found = None if self.fresh else finished(self.store, task)
-            if found is None:
+            records = None if self.fresh else finished(self.store, task)
+            if records is None:
                 waiting[number] = task
             else:
-                self.take(number, found)
+                self.take(number, records)
         return waiting
 
-    def take(self, number: int, found: Sequence[tuple[str, Record]]) -> None:
-        """A task is finished already, with these records by their names."""
-        self.records[number] = [name for name, _ in found]
-        self.reused += len(found)
-        for _, record in found:  # of another run's, this one has asked no worker
+    def take(self, number: int, records: Sequence[tuple[str, Record]]) -> None:
+        """Reuse the records of a finished task, given with their names."""
+        self.records[number] = [name for name, _ in records]
+        self.reused += len(records)
+        for _, record in records:  # this run has started no worker for these zoos
             self.versions.setdefault(record.zoo, dict(record.versions))
 
     def save_now_and_then(self) -> None:
-        """Write the manifest, unless it was written a moment ago."""
+        """Write the manifest, unless it was written less than two seconds ago."""
         if time.monotonic() - self._saved > _SAVE_SECONDS:
             self.save(complete=False)
 
     def save_if_possible(self) -> None:
-        """Write the manifest of a run that ends early for another reason."""
+        """Write the manifest of a run that ends with an error; ignore a StoreError."""
         try:
             self.save(complete=False)
         except StoreError:
-            return  # the reason that is being raised says more
+            return  # the error that ends the run is raised instead
 
     def save(self, *, complete: bool) -> Manifest:
-        """Write the manifest."""
+        """Write the manifest and return it."""
         manifest = Manifest(
             study=self.loaded.study.name,
             title=self.loaded.study.title,
@@ -89,7 +90,7 @@ class State:
             records=[name for k in sorted(self.records) for name in self.records[k]],
             failures=[
                 *self.left_out,
-                *(one for k in sorted(self.failures) for one in self.failures[k]),
+                *(failure for k in sorted(self.failures) for failure in self.failures[k]),
             ],
             planned=self.planned,
             zoodiff_version=__version__,
@@ -104,21 +105,20 @@ class State:
 
 
 def finished(store: Store, task: Task, *, again: bool = False) -> list[tuple[str, Record]] | None:
-    """The records of a finished task with their names, or None where any is missing.
+    """Return the records of a finished task with their names; None if any is missing.
 
-    ``again`` looks for what others have written since the store was listed.
-
-    A latency run that lost an entry is not finished: it is measured again as a whole, since its
-    entries are only comparable within one schedule.
+    With ``again``, records that other processes wrote since the store was listed are included. A
+    latency task of which an entry is missing is measured again as a whole, since entries are only
+    comparable within one run.
     """
     if task.kind in DIVIDED:
-        return None  # it looks into the store itself, once it knows its keys
+        return None  # a divided task reads the store itself
     if task.kind == "latency":
-        return newest_run(store, RunKeys.of([(task, one) for one in task.entries]), again=again)
-    found = []
+        return newest_run(store, RunKeys.of([(task, entry) for entry in task.entries]), again=again)
+    records = []
     for entry in task.entries:
-        there = store.find_named(task.kind, task.key(entry), again=again)
-        if not there or not store.intact(there[0][1]):
+        stored = store.find_named(task.kind, task.key(entry), again=again)
+        if not stored or not store.intact(stored[0][1]):
             return None
-        found.append(there[0])
-    return found
+        records.append(stored[0])
+    return records
