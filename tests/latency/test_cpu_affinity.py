@@ -39,7 +39,7 @@ def test_a_thread_gets_its_cores_back() -> None:
     found = []
 
     def hands_out_turns() -> None:
-        with cpu_affinity.off(frozenset(every[:1])):
+        with cpu_affinity.avoid(frozenset(every[:1])):
             found.append(sorted(os.sched_getaffinity(0)))
         found.append(sorted(os.sched_getaffinity(0)))
 

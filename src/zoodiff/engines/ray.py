@@ -106,7 +106,7 @@ class RayEngine:
         Raises MissingFrameworkError without Ray, UsageError if no cluster answers, and
         MeasurementError if the cluster has no free processor.
         """
-        self._ray = _library()
+        self._ray = _import_ray()
         self._arguments = (
             work,
             limits,
@@ -115,27 +115,27 @@ class RayEngine:
         )
         self._actors: dict[Slot, _Actor | None] = {}
         """Actors by slot; None for a slot whose actor is started with its next job."""
-        self._coming: dict[Any, Any] = {}
+        self._starting: dict[Any, Any] = {}
         """Handles of actors that are being started, by the pending reply of ``where``."""
         self._count = 0
-        self._own = not self._ray.is_initialized()
-        if self._own:
+        self._owns_cluster = not self._ray.is_initialized()
+        if self._owns_cluster:
             self._join(address, jobs)
         count = jobs or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._remote = self._ray.remote(RemoteSlot)
         try:
             for _ in range(count):
-                self._call_up()
-            self._await(count)
+                self._request_slot()
+            self._wait_for_slots(count)
         except BaseException:
             self.close()
             raise
 
     def slots(self) -> Sequence[Slot]:
         """Return the slots that have started so far; wait for the first if there is none."""
-        self._arrive(0)
+        self._add_started(0)
         if not self._actors:
-            self._await(1)
+            self._wait_for_slots(1)
         return list(self._actors)
 
     def start(self, slot: Slot, job: Job, keep: Collection[Affinity]) -> None:
@@ -147,7 +147,7 @@ class RayEngine:
                 if running is not None and (job.alone or running.whole_node):
                     self._end(running)
                     self._actors[neighbour] = None
-            actor = self._actors[slot] = _Actor(self._place(slot, job.alone), job.alone)
+            actor = self._actors[slot] = _Actor(self._start_on(slot, job.alone), job.alone)
         actor.stream = actor.handle.do.options(num_returns="streaming").remote(job, frozenset(keep))
 
     def wait(self, seconds: float) -> list[tuple[Slot, Message]]:
@@ -157,30 +157,30 @@ class RayEngine:
             for slot, actor in self._actors.items()
             if actor is not None and actor.stream is not None
         }
-        pending = [*streams, *self._coming]
+        pending = [*streams, *self._starting]
         ready, _ = self._ray.wait(pending, num_returns=1, timeout=seconds)
         if ready:  # collect all others that are ready, too
             ready, _ = self._ray.wait(pending, num_returns=len(pending), timeout=0)
         messages: list[tuple[Slot, Message]] = []
         for stream in ready:
             if stream in streams:
-                message = self._next(streams[stream], stream)
+                message = self._next_message(streams[stream], stream)
                 if message is not None:
                     messages.append((streams[stream], message))
-        self._arrive(0)
+        self._add_started(0)
         return messages
 
     def close(self) -> None:
         """End all actors, and the cluster if this engine started it."""
         actors = [actor for actor in self._actors.values() if actor is not None]
-        handles = [*(actor.handle for actor in actors), *self._coming.values()]
-        self._actors, self._coming = {}, {}
+        handles = [*(actor.handle for actor in actors), *self._starting.values()]
+        self._actors, self._starting = {}, {}
         ends = [handle.close.remote() for handle in handles]
         if ends:
             self._ray.wait(ends, num_returns=len(ends), timeout=_CLOSE_SECONDS)
         for handle in handles:
             self._ray.kill(handle)
-        if self._own:
+        if self._owns_cluster:
             self._ray.shutdown()
 
     # Actors
@@ -208,14 +208,14 @@ class RayEngine:
             reason = " ".join(str(error).split())[:200]
             raise UsageError(f"{failure} ({reason}); see ray status") from None
 
-    def _call_up(self) -> None:
+    def _request_slot(self) -> None:
         """Ask the cluster for one more processor, on any node."""
         handle = self._remote.options(
             num_cpus=1, max_restarts=0, max_concurrency=2, scheduling_strategy="SPREAD"
         ).remote(*self._arguments)
-        self._coming[handle.where.remote()] = handle
+        self._starting[handle.where.remote()] = handle
 
-    def _place(self, slot: Slot, whole: bool) -> Any:
+    def _start_on(self, slot: Slot, whole: bool) -> Any:
         """Start an actor on a slot's node, with one processor or with all; return its handle."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -228,18 +228,18 @@ class RayEngine:
             scheduling_strategy=NodeAffinitySchedulingStrategy(slot.node, soft=False),
         ).remote(*self._arguments)
 
-    def _arrive(self, seconds: float) -> None:
+    def _add_started(self, seconds: float) -> None:
         """Add the actors that have started meanwhile as slots, after up to ``seconds``.
 
         Raises MeasurementError if zoodiff cannot run there, or has another version.
         """
-        if not self._coming:
+        if not self._starting:
             return
         ready, _ = self._ray.wait(
-            list(self._coming), num_returns=len(self._coming), timeout=seconds
+            list(self._starting), num_returns=len(self._starting), timeout=seconds
         )
         for answer in ready:
-            handle = self._coming.pop(answer)
+            handle = self._starting.pop(answer)
             try:
                 node, version = self._ray.get(answer)
             except self._ray.exceptions.RayActorError as error:
@@ -264,7 +264,7 @@ class RayEngine:
             self._actors[Slot(self._count, node)] = None if taken else actor
             self._count += 1
 
-    def _await(self, count: int) -> None:
+    def _wait_for_slots(self, count: int) -> None:
         """Wait for ``count`` slots: long for the first, a shorter time for the others.
 
         Raises MeasurementError if none starts.
@@ -272,7 +272,7 @@ class RayEngine:
         last = time.monotonic() + _FIRST_SLOT_SECONDS
         while len(self._actors) < count and time.monotonic() < last:
             before = len(self._actors)
-            self._arrive(0)
+            self._add_started(0)
             if len(self._actors) > before == 0:
                 last = time.monotonic() + _OTHER_SLOTS_SECONDS
             time.sleep(0.05)
@@ -282,7 +282,7 @@ class RayEngine:
                 "status"
             )
 
-    def _next(self, slot: Slot, stream: Any) -> Message | None:
+    def _next_message(self, slot: Slot, stream: Any) -> Message | None:
         errors = self._ray.exceptions
         actor = self._actors[slot]
         assert actor is not None
@@ -298,7 +298,7 @@ class RayEngine:
             del self._actors[slot]
             with contextlib.suppress(errors.RayError):
                 self._ray.kill(actor.handle)
-            self._call_up()
+            self._request_slot()
             return Lost(" ".join(str(error).split())[:200])
         if isinstance(message, End):
             actor.stream = None
@@ -311,7 +311,7 @@ class RayEngine:
         self._ray.kill(actor.handle)
 
 
-def _library() -> Any:
+def _import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")
     try:

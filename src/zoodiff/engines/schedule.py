@@ -22,7 +22,7 @@ _RETRY_SECONDS = 1.0
 _POLL_SECONDS = 0.5
 
 
-class Waiting:
+class JobQueue:
     """The queue of jobs, in groups of the same needs."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Waiting:
         group = self._alone if job.alone else self._groups.setdefault(job.needs, deque())
         (group.appendleft if first else group.append)(job)
 
-    def set_back(self, job: Job) -> None:
+    def postpone(self, job: Job) -> None:
         """Postpone a job that cannot be done now; ``take`` returns it again after a second."""
         self._later.append((time.monotonic() + _RETRY_SECONDS, job))
 
@@ -109,7 +109,7 @@ class Run:
         self, engine: Engine, admit: Callable[[Job], Answer] = lambda job: Answer.YES
     ) -> None:
         self._engine, self._admit = engine, admit
-        self.waiting = Waiting()
+        self.waiting = JobQueue()
         self._running: dict[Slot, _Running] = {}
         self._warm: dict[Slot, tuple[Affinity, ...]] = {}
         self._tries: Counter[str] = Counter()
@@ -121,7 +121,7 @@ class Run:
         again later. A job that was lost too often ends with a MeasurementError.
         """
         while True:
-            self._fill()
+            self._fill_slots()
             if not self._running:
                 if not len(self.waiting):
                     return
@@ -134,13 +134,13 @@ class Run:
                 if isinstance(message, Lost):
                     del self._running[slot]
                     self._warm.pop(slot, None)
-                    yield from self._again(running, message)
+                    yield from self._retry(running, message)
                     continue
                 if isinstance(message, End):
                     del self._running[slot]
                 yield running.job, message
 
-    def _again(self, running: _Running, lost: Lost) -> Iterator[tuple[Job, End]]:
+    def _retry(self, running: _Running, lost: Lost) -> Iterator[tuple[Job, End]]:
         if running.tries < TRIES:
             self.waiting.add(running.job, first=True)
             return
@@ -151,7 +151,7 @@ class Run:
             ),
         )
 
-    def _fill(self) -> None:
+    def _fill_slots(self) -> None:
         free = [slot for slot in self._engine.slots() if slot not in self._running]
         for slot in free:
             while slot not in self._running:
@@ -179,7 +179,7 @@ class Run:
         answer = self._admit(job)
         if answer is not Answer.YES:
             if answer is Answer.LATER:
-                self.waiting.set_back(job)
+                self.waiting.postpone(job)
             return
         self._tries[job.name] += 1
         self._running[slot] = _Running(job, self._tries[job.name])

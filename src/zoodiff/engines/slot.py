@@ -34,7 +34,7 @@ class SlotThread:
         """Queue a job; before it runs, workers are ended that neither it nor ``keep`` needs."""
         self._jobs.put((job, frozenset(keep)))
 
-    def rest(self) -> None:
+    def end_workers(self) -> None:
         """End the workers of an idle slot."""
         self._jobs.put(())
 

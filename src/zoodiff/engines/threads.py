@@ -25,7 +25,7 @@ class LocalEngine:
         self.cores = max(1, count_usable_cores() // jobs)
         for number in range(jobs):
             slot = Slot(number, _HERE)
-            self._threads[slot] = SlotThread(work, limits, self._listen(slot))
+            self._threads[slot] = SlotThread(work, limits, self._sender(slot))
 
     def slots(self) -> Sequence[Slot]:
         """Return the slots, which never change."""
@@ -36,7 +36,7 @@ class LocalEngine:
         if job.alone:
             for neighbour, thread in self._threads.items():
                 if neighbour != slot:
-                    thread.rest()
+                    thread.end_workers()
         self._threads[slot].start(job, keep)
 
     def wait(self, seconds: float) -> list[tuple[Slot, Message]]:
@@ -55,5 +55,5 @@ class LocalEngine:
         for thread in threads:
             thread.close()
 
-    def _listen(self, slot: Slot) -> Callable[[Message], None]:
+    def _sender(self, slot: Slot) -> Callable[[Message], None]:
         return lambda message: self._messages.put((slot, message))

@@ -47,7 +47,7 @@ class Environment:
     @property
     def digest(self) -> str:
         """Hash of every fact that must agree for latencies to be comparable, 16 hex digits."""
-        text = json.dumps(_compared(self), sort_keys=True, default=list)
+        text = json.dumps(_comparable_facts(self), sort_keys=True, default=list)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def comparable(a: Environment, b: Environment) -> list[str]:
     Workers are compared for the zoos that both environments have, so that entries of different
     zoos can be compared.
     """
-    left, right = _compared(a), _compared(b)
+    left, right = _comparable_facts(a), _comparable_facts(b)
     unlike = _differences("", left["machine"], right["machine"])
     for name in sorted(left["workers"].keys() & right["workers"].keys()):
         left_info, right_info = left["workers"][name], right["workers"][name]
@@ -108,7 +108,7 @@ def comparable(a: Environment, b: Environment) -> list[str]:
             if isinstance(left_info[key], dict) and isinstance(right_info[key], dict):
                 unlike += _differences(f"{name}: ", left_info[key], right_info[key])
             elif left_info[key] != right_info[key]:
-                unlike.append(f"{name}: {key} {_shown(left_info[key])} | {_shown(right_info[key])}")
+                unlike.append(f"{name}: {key} {_text(left_info[key])} | {_text(right_info[key])}")
     return unlike
 
 
@@ -127,7 +127,7 @@ def oversubscribed(host: Environment, threads: int) -> list[str]:
     return problems
 
 
-def _compared(host: Environment) -> dict[str, Any]:
+def _comparable_facts(host: Environment) -> dict[str, Any]:
     facts = {key: value for key, value in asdict(host.machine).items() if key not in _STATE}
     workers = {name: json.loads(json.dumps(asdict(info))) for name, info in host.workers.items()}
     return {"machine": json.loads(json.dumps(facts)), "workers": workers}
@@ -136,13 +136,13 @@ def _compared(host: Environment) -> dict[str, Any]:
 def _differences(prefix: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     return [
         f"{prefix}{key.replace('_', ' ') if not prefix else key} "
-        f"{_shown(a.get(key))} | {_shown(b.get(key))}"
+        f"{_text(a.get(key))} | {_text(b.get(key))}"
         for key in dict.fromkeys((*a, *b))
         if a.get(key) != b.get(key)
     ]
 
 
-def _shown(value: object) -> str:
+def _text(value: object) -> str:
     if value is None:
         return "unknown"
     return value if isinstance(value, str) else json.dumps(value)

@@ -82,7 +82,7 @@ def machine(root: Path = Path("/")) -> Machine:
         instructions=tuple(x for x in _INSTRUCTIONS if x in flags.split()) if flags else None,
         cores=_cores(),
         processors=os.cpu_count(),
-        smt=_truth(_text(root / "sys/devices/system/cpu/smt/active")),
+        smt=_flag(_text(root / "sys/devices/system/cpu/smt/active")),
         allowed=len(affinity) if affinity else None,
         affinity=affinity,
         quota=_quota(root),
@@ -90,10 +90,10 @@ def machine(root: Path = Path("/")) -> Machine:
         boost=_boost(root),
         frequency_min=_megahertz(_text(frequency / "cpuinfo_min_freq")),
         frequency_max=_megahertz(_text(frequency / "cpuinfo_max_freq")),
-        frequency_now=_now(information),
+        frequency_now=_frequencies(information),
         caches=_caches(root),
         memory=_memory(root),
-        huge_pages=_chosen(_text(root / "sys/kernel/mm/transparent_hugepage/enabled")),
+        huge_pages=_bracketed(_text(root / "sys/kernel/mm/transparent_hugepage/enabled")),
         virtualisation=_virtualisation(root, flags),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
     )
@@ -120,7 +120,7 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def _truth(text: str | None) -> bool | None:
+def _flag(text: str | None) -> bool | None:
     return {"0": False, "1": True}.get(text or "")
 
 
@@ -139,14 +139,14 @@ def _cores() -> int | None:
 
 
 def _boost(root: Path) -> bool | None:
-    enabled = _truth(_text(root / "sys/devices/system/cpu/cpufreq/boost"))
+    enabled = _flag(_text(root / "sys/devices/system/cpu/cpufreq/boost"))
     if enabled is None:
-        off = _truth(_text(root / "sys/devices/system/cpu/intel_pstate/no_turbo"))
+        off = _flag(_text(root / "sys/devices/system/cpu/intel_pstate/no_turbo"))
         enabled = None if off is None else not off
     return enabled
 
 
-def _now(information: str | None) -> tuple[float, ...] | None:
+def _frequencies(information: str | None) -> tuple[float, ...] | None:
     lines = re.findall(r"^cpu MHz\s*:\s*([0-9.]+)", information or "", re.MULTILINE)
     return tuple(float(x) for x in lines) or None
 
@@ -168,7 +168,7 @@ def _memory(root: Path) -> int | None:
     return int(number) * 1024 if number else None
 
 
-def _chosen(text: str | None) -> str | None:
+def _bracketed(text: str | None) -> str | None:
     """Return the word in brackets: "madvise" from "always [madvise] never"."""
     match = re.search(r"\[(\w+)\]", text or "")
     return match[1] if match else None

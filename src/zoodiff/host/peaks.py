@@ -19,7 +19,7 @@ from zoodiff.host.machine import machine
 from zoodiff.workers import messages
 from zoodiff.zoos.files.formats import ONNX
 
-_KINDS = 4
+_KERNELS = 4
 """Number of kernels that are timed one after the other, and share the measuring time."""
 
 
@@ -67,7 +67,7 @@ def measure_peaks(engine: WorkerPool, *, threads: int = 1, seconds: float = 2.0)
     """
     worker = engine.worker(ONNX.worker, "peaks", threads=threads)
     answer = worker.peaks(
-        messages.Peaks(threads, seconds / _KINDS, machine().last_level_cache),
+        messages.Peaks(threads, seconds / _KERNELS, machine().last_level_cache),
         doing="measuring the peaks of this machine",
     )
     engine.release(ONNX.worker, "peaks")

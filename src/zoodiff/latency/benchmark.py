@@ -170,7 +170,7 @@ def measure(
         processes=len(samples[0].rounds) if samples else 0,
         seconds=state.spent,
         loading_seconds=state.loading,
-        needed_seconds=None if stopped == "narrow enough" else state.needed(),
+        needed_seconds=None if stopped == "narrow enough" else state.estimate_seconds(),
         system_noise=tuple(system_noise.between(before, system_noise.read(), count_usable_cores())),
     )
 
@@ -210,7 +210,7 @@ class _State:
             if not self.alive:
                 break
             done = number + 1
-            if done >= budget.processes and self.reach() <= enough:
+            if done >= budget.processes and self.half_width() <= enough:
                 return "narrow enough"
             if done >= min(budget.processes, 2) and self.spent >= budget.seconds:
                 return "time spent"
@@ -228,12 +228,12 @@ class _State:
             self.loading += time.perf_counter() - began
             began = time.perf_counter()
             place = next(self._places)
-            with cores.off(place):
+            with cores.avoid(place):
                 if place is not None:
                     for subject in self.alive:
                         running[subject.name].place(place)
                 self._rounds(number, running, rng)
-                self._afterwards(number, running)
+                self._measure_after_rounds(number, running)
             self.spent += time.perf_counter() - began
         finally:
             # They end at the same time, while the next ones start.
@@ -266,7 +266,7 @@ class _State:
                 loaded = started[number].load()
             except ZoodiffError as error:
                 self._fail(subject, error)
-                waiting += self._instead_of(subject)
+                waiting += self._replacement_control(subject)
                 continue
             finally:
                 start()
@@ -274,10 +274,10 @@ class _State:
             self.samples.setdefault(subject.name, Samples(subject, loaded))
             self._loads += 1
             self._progress()
-        self._fit(running)
+        self._choose_calls(running)
         return running
 
-    def _instead_of(self, lost: TimedEntry) -> list[TimedEntry]:
+    def _replacement_control(self, lost: TimedEntry) -> list[TimedEntry]:
         """Return a control of a loaded entry to replace the control of an entry that failed."""
         began = bool(self._calls)
         if began or all(subject.name != lost.of for subject, _ in self.failures):
@@ -292,7 +292,7 @@ class _State:
         self.alive += controls
         return controls
 
-    def _fit(self, running: dict[str, TimedProcess]) -> None:
+    def _choose_calls(self, running: dict[str, TimedProcess]) -> None:
         """Choose the number of calls per block, once for the whole measurement."""
         fitting = []
         for subject in [] if self._calls else list(self.alive):
@@ -312,7 +312,7 @@ class _State:
         turn = orders(len(self.alive), rng)
         members = list(self.alive)
         done = 0
-        while self._more(done, end):
+        while self._has_time(done, end):
             for index in next(turn):
                 subject = members[index]
                 if subject not in self.alive:
@@ -320,7 +320,7 @@ class _State:
                 process = running[subject.name]
                 try:
                     blocks[subject.name].append(
-                        process.block(self._calls, self._settle(subject.name))
+                        process.block(self._calls, self._settle_ms(subject.name))
                     )
                 except ZoodiffError as error:
                     self._fail(subject, error)
@@ -334,20 +334,20 @@ class _State:
             samples.medians.append(np.array([statistics.median(block) for block in timed_blocks]))
             samples.calls.append(np.concatenate([np.array(block) for block in timed_blocks]))
 
-    def _more(self, done: int, end: float) -> bool:
+    def _has_time(self, done: int, end: float) -> bool:
         if self.budget.rounds is not None:
             return done < self.budget.rounds
         # An even number of rounds, since every order is followed by its reverse.
         return done < _LEAST_ROUNDS or done % 2 == 1 or time.perf_counter() < end
 
-    def _settle(self, name: str) -> float:
+    def _settle_ms(self, name: str) -> float:
         """Milliseconds of untimed calls before a block, which refill the caches; 0 if long."""
         samples = self.samples[name]
         if samples.rounds and float(samples.rounds[0][0]) >= _LONG_MS:
             return 0.0
         return _SETTLE_MS
 
-    def _afterwards(self, number: int, running: dict[str, TimedProcess]) -> None:
+    def _measure_after_rounds(self, number: int, running: dict[str, TimedProcess]) -> None:
         for subject in list(self.alive):
             samples, process = self.samples[subject.name], running[subject.name]
             try:
@@ -371,27 +371,27 @@ class _State:
         expected = entries * max(self.budget.processes, -(-self._loads // entries))
         self._step(self._loads, expected)
 
-    def reach(self) -> float:
+    def half_width(self) -> float:
         """Return half the width of the widest interval of all pairs, as a log ratio."""
         samples = [self.samples[subject.name] for subject in self.alive]
         pairs = [
             ratios.interval(ratios.within_rounds(a.rounds, b.rounds))
             for a, b in combinations(samples, 2)
         ]
-        single = [ratios.interval([np_log(r) for r in c.rounds]) for c in samples[:1]]
+        single = [ratios.interval([_logarithms(r) for r in c.rounds]) for c in samples[:1]]
         estimates = pairs or single
         return max((estimate.high - estimate.low) / 2 for estimate in estimates)
 
-    def needed(self) -> float | None:
+    def estimate_seconds(self) -> float | None:
         """Estimate the measuring time in seconds to reach the target; None without a basis."""
         samples = [self.samples[subject.name] for subject in self.alive]
         if not samples or len(samples[0].rounds) < 2 or not self.spent:
             return None
-        factor = (self.reach() / math.log1p(self.budget.target_percent / 100)) ** 2
+        factor = (self.half_width() / math.log1p(self.budget.target_percent / 100)) ** 2
         return self.spent * max(factor, 1.0)
 
 
-def np_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _logarithms(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return natural logarithms, with a type that numpy's own function lacks."""
     import numpy as np
 

@@ -43,7 +43,7 @@ def places(threads: int, rng: np.random.Generator) -> Places:
 
 
 @contextmanager
-def off(place: frozenset[int] | None) -> Iterator[None]:
+def avoid(place: frozenset[int] | None) -> Iterator[None]:
     """Move the calling thread, which schedules the rounds, to cores outside ``place``.
 
     Without other cores, or without permission, it keeps its cores. They are restored at the end.

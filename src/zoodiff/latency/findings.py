@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from zoodiff.latency.cold_start import Cold
     from zoodiff.latency.sweep_result import Sweep
 
-_OUT_OF_STEP = 1.25
+_RATIO_TOLERANCE = 1.25
 """Factor by which a ratio must differ from the published one to be reported: published numbers are
 rounded, and come from other versions."""
-_PAUSED = 1.10
+_PAUSED_RATIO = 1.10
 _UNSETTLED_PERCENT = 5.0
-_DWARFS = 1000
+_MANY_INFERENCES = 1000
 """A cold start is reported if it takes as long as more inferences than this."""
 
 
@@ -50,11 +50,11 @@ def find(
     findings = [
         *_slower(timings),
         *_claims(timings, entries),
-        *_out_of_step(timings, macs),
+        *_slower_with_fewer_macs(timings, macs),
         *_threads(measured),
         *_pauses(timings.rows),
-        *_settled(measured, timings.floor_percent),
-        *_disturbed(timings),
+        *_drifts(measured, timings.floor_percent),
+        *_disturbances(timings),
     ]
     return sorted(findings, key=lambda finding: finding.code)
 
@@ -62,7 +62,7 @@ def find(
 def _slower(timings: Timings) -> Iterator[LatencyFinding]:
     for pair in timings.pairs:
         if pair.verdict in {"slower", "faster"}:
-            slow, fast, ratio = _turned(pair)
+            slow, fast, ratio = _slow_first(pair)
             yield LatencyFinding(
                 "LAT101",
                 (slow, fast),
@@ -70,7 +70,7 @@ def _slower(timings: Timings) -> Iterator[LatencyFinding]:
             )
 
 
-def _turned(pair: Pair) -> tuple[str, str, float]:
+def _slow_first(pair: Pair) -> tuple[str, str, float]:
     if pair.ratio.value >= 1:
         return pair.first, pair.second, pair.ratio.value
     return pair.second, pair.first, 1 / pair.ratio.value
@@ -93,7 +93,7 @@ def _claims(timings: Timings, entries: Mapping[str, Entry]) -> Iterator[LatencyF
             if claim.conditions not in seconds:
                 continue
             published = claim.milliseconds / seconds[claim.conditions]
-            low, high = pair.ratio.low / _OUT_OF_STEP, pair.ratio.high * _OUT_OF_STEP
+            low, high = pair.ratio.low / _RATIO_TOLERANCE, pair.ratio.high * _RATIO_TOLERANCE
             if not low <= published <= high:
                 yield LatencyFinding(
                     "LAT102",
@@ -105,11 +105,11 @@ def _claims(timings: Timings, entries: Mapping[str, Entry]) -> Iterator[LatencyF
                 )
 
 
-def _out_of_step(timings: Timings, macs: Mapping[str, int]) -> Iterator[LatencyFinding]:
+def _slower_with_fewer_macs(timings: Timings, macs: Mapping[str, int]) -> Iterator[LatencyFinding]:
     for pair in timings.pairs:
         if pair.verdict not in {"slower", "faster"}:
             continue
-        slow, fast, ratio = _turned(pair)
+        slow, fast, ratio = _slow_first(pair)
         if slow in macs and fast in macs and macs[slow] < macs[fast]:
             yield LatencyFinding(
                 "LAT103",
@@ -134,7 +134,7 @@ def _threads(measured: Measured) -> Iterator[LatencyFinding]:
 
 def _pauses(rows: Sequence[Row]) -> Iterator[LatencyFinding]:
     for row in rows:
-        if row.paused is not None and row.paused > _PAUSED * row.median.value:
+        if row.paused is not None and row.paused > _PAUSED_RATIO * row.median.value:
             yield LatencyFinding(
                 "LAT107",
                 (row.name,),
@@ -143,7 +143,7 @@ def _pauses(rows: Sequence[Row]) -> Iterator[LatencyFinding]:
             )
 
 
-def _settled(measured: Measured, floor_percent: float | None) -> Iterator[LatencyFinding]:
+def _drifts(measured: Measured, floor_percent: float | None) -> Iterator[LatencyFinding]:
     least = max(_UNSETTLED_PERCENT, floor_percent or 0.0)
     for samples in measured.samples:
         drift = unsettled(samples)
@@ -157,7 +157,7 @@ def _settled(measured: Measured, floor_percent: float | None) -> Iterator[Latenc
             )
 
 
-def _disturbed(timings: Timings) -> Iterator[LatencyFinding]:
+def _disturbances(timings: Timings) -> Iterator[LatencyFinding]:
     for sentence in timings.system_noise:
         yield LatencyFinding("LAT109", (), sentence)
     if timings.covered is False and timings.floor_percent is not None:
@@ -172,7 +172,7 @@ def _disturbed(timings: Timings) -> Iterator[LatencyFinding]:
 def cold_starts(starts: Iterable[Cold]) -> Iterator[LatencyFinding]:
     """Yield LAT105 for entries whose cold start takes over a second and a thousand inferences."""
     for start in starts:
-        if start.total.median > 1 and start.answers_to_pay > _DWARFS:
+        if start.total.median > 1 and start.answers_to_pay > _MANY_INFERENCES:
             yield LatencyFinding(
                 "LAT105",
                 (start.name,),

@@ -330,7 +330,7 @@ def _out_of_time(
     if not trials:
         return (
             f"one trial of {demand.server_queries} queries takes {takes:.1f} s, more than the "
-            f"{demand.server_seconds:.3g} s that the search may; allow about {8 * takes:.0f} s"
+            f"{demand.server_seconds:.3g} s of the search; allow about {8 * takes:.0f} s"
         )
     if not low:
         return f"time spent; below {high:.3g} queries a second a trial takes {takes:.1f} s"

@@ -172,7 +172,7 @@ def measure(
             for position, subject in enumerate(pairs):
                 server = _Server(subject, limits, grid.seed)
                 stack.callback(server.worker.close)
-                _try(server, state, again=number > 0)
+                _run_once(server, state, again=number > 0)
                 servers.append(server)
                 step(number * len(pairs) + position + 1, steps)
             began = time.monotonic()
@@ -180,10 +180,10 @@ def measure(
             state.spent += time.monotonic() - began
         if state.spent > grid.seconds:
             break
-    return _swept(subjects, state)
+    return _result(subjects, state)
 
 
-def _try(server: _Server, state: _State, *, again: bool) -> None:
+def _run_once(server: _Server, state: _State, *, again: bool) -> None:
     """Run each batch size once, in ascending order; omit a failing one and all larger ones."""
     name, threads = server.key
     peaks: list[tuple[int, int]] = []
@@ -193,7 +193,7 @@ def _try(server: _Server, state: _State, *, again: bool) -> None:
         if place in state.dropped:
             continue
         if failed is None:
-            failed = _needs_too_much(peaks, batch, state.limits)
+            failed = _exceeds_memory(peaks, batch, state.limits)
         if failed is None:
             try:
                 times = server.block(batch, 1, _SETTLE_MS)
@@ -221,7 +221,7 @@ def _try(server: _Server, state: _State, *, again: bool) -> None:
                 state.drop((name, threads, batch), str(error))
 
 
-def _needs_too_much(
+def _exceeds_memory(
     peaks: Sequence[tuple[int, int]], batch: int, limits: Limits | None
 ) -> str | None:
     """Return why a batch size is not tried: its memory, extrapolated from the last two peaks."""
@@ -254,7 +254,7 @@ def _rounds(
     block_medians: dict[Place, list[float]] = {place: [] for place in cells}
     end = time.monotonic() + state.grid.seconds / state.grid.processes
     for done, order in enumerate(orders(len(cells), rng)):
-        if not _more(done, end, state.grid):
+        if not _has_time(done, end, state.grid):
             break
         for index in order:
             place = cells[index]
@@ -273,13 +273,13 @@ def _rounds(
             state.blocks.setdefault(place, []).append(medians)
 
 
-def _more(done: int, end: float, grid: Grid) -> bool:
+def _has_time(done: int, end: float, grid: Grid) -> bool:
     if grid.rounds is not None:
         return done < grid.rounds
     return done < 1 or (time.monotonic() < end and done < 1000)
 
 
-def _swept(subjects: Sequence[TimedEntry], state: _State) -> Sweep:
+def _result(subjects: Sequence[TimedEntry], state: _State) -> Sweep:
     import numpy as np
 
     cells = tuple(

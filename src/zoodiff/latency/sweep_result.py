@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST_ROUNDS = 6
-_FEW = 3
+_LEAST_NEIGHBOURS = 3
 """Number of other cells from which a common trend is attributed to the machine."""
 
 
@@ -171,7 +171,7 @@ class Sweep:
             and process < len(neighbour.rounds)
             and len(neighbour.rounds[process]) == len(series)
         ]
-        if len(others) < _FEW:
+        if len(others) < _LEAST_NEIGHBOURS:
             return series
         common = np.median([logs - np.median(logs) for logs in others], axis=0)
         alone: NDArray[np.float64] = np.exp(np.log(series) - common)

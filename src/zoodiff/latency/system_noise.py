@@ -50,11 +50,11 @@ def read() -> Reading:
         seconds=time.monotonic(),
         stolen=ticks[7] if ticks else None,
         busy=sum(ticks[k] for k in (0, 1, 2, 5, 6)) if ticks else None,
-        own=_own(),
+        own=_own_seconds(),
         swapped=_counter(_PROC / "vmstat", ("pswpin", "pswpout")),
         throttled=_throttled(),
         megahertz=_megahertz(),
-        waited=_waited(),
+        waited=_waited_seconds(),
     )
 
 
@@ -85,7 +85,7 @@ def between(before: Reading, after: Reading, cores: int) -> list[str]:
     return sentences
 
 
-def _own() -> float:
+def _own_seconds() -> float:
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):
@@ -110,7 +110,7 @@ def _megahertz() -> float | None:
     return max(values) if values else None
 
 
-def _waited() -> float | None:
+def _waited_seconds() -> float | None:
     microseconds = _counter(_SYS / "fs/cgroup/cpu.stat", ("throttled_usec",))
     return None if microseconds is None else microseconds / 1e6
 

@@ -48,12 +48,12 @@ def judge(
     ``within_percent``, else ``no difference shown``.
     """
     logs = ratios.within_rounds(first, second)
-    shown, sure, bounded = (ratios.interval(logs, level) for level in (0.95, LEVEL, _EQUIVALENCE))
-    ratio = Estimate(exp(shown.value), exp(shown.low), exp(shown.high))
-    if (sure.low > 0 or sure.high < 0) and abs(shown.value) > floor:
-        return Judged(ratio, "slower" if shown.value > 0 else "faster")
+    reported, narrow, wide = (ratios.interval(logs, level) for level in (0.95, _EQUIVALENCE, LEVEL))
+    ratio = Estimate(exp(reported.value), exp(reported.low), exp(reported.high))
+    if (wide.low > 0 or wide.high < 0) and abs(reported.value) > floor:
+        return Judged(ratio, "slower" if reported.value > 0 else "faster")
     bound = log(1 + within_percent / 100)
-    if -bound < bounded.low and bounded.high < bound and len(logs) > 1:
+    if -bound < narrow.low and narrow.high < bound and len(logs) > 1:
         return Judged(ratio, "the same")
     return Judged(ratio, "no difference shown")
 
@@ -158,7 +158,7 @@ def _pair(
     slow, fast, ratio = first, second, judged.ratio
     if ratio.value < 1:
         slow, fast, ratio = second, first, Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
-    unequal = _unequal(slow, fast, allowed)
+    unequal = _incomparable(slow, fast, allowed)
     return Discrepancy(
         metric="latency",
         architecture=first.architecture,
@@ -194,7 +194,7 @@ def _environment(record: Record) -> Environment | None:
         return None
 
 
-def _unequal(slow: Record, fast: Record, allowed: Sequence[str]) -> list[str]:
+def _incomparable(slow: Record, fast: Record, allowed: Sequence[str]) -> list[str]:
     """Return what makes two records incomparable: the machine, or else undeclared conditions."""
     places = [environment for r in (slow, fast) if (environment := _environment(r)) is not None]
     if len(places) == 2:

@@ -38,7 +38,7 @@ class _Chosen:
     """Zoos of the entries whose claims are compared."""
 
 
-_FEW = 2
+_FEW_NAMES = 2
 """Up to this many names, the comparison is called by them."""
 
 
@@ -51,15 +51,16 @@ def study_of(
     more names than fit into a study, UsageError for a name that is not UTF-8.
     """
     chosen = _chosen(names)
-    digest = key_of(entries=_identity(chosen), latency=latency, threads=threads, rounds=rounds)[:8]
-    everything: dict[str, Any] = {"entries": chosen.entries, "architectures": chosen.whole}
-    together = [Group(name=_together(names), **everything)] if chosen.entries else []
-    selected: dict[str, Any] = {} if together else everything
+    identity = _run_identity(chosen)
+    digest = key_of(entries=identity, latency=latency, threads=threads, rounds=rounds)[:8]
+    selection: dict[str, Any] = {"entries": chosen.entries, "architectures": chosen.whole}
+    groups = [Group(name=_comparison_name(names), **selection)] if chosen.entries else []
+    selected: dict[str, Any] = {} if groups else selection
     parts: dict[str, Any] = {}
     if chosen.claimed:
         parts["claims"] = _claims(chosen)
-    if together:
-        parts["group"] = together
+    if groups:
+        parts["group"] = groups
     study = Study(
         name=f"compare-{digest}",
         title=well_formed("compare " + " ".join(names)),
@@ -71,9 +72,10 @@ def study_of(
     return LoadedStudy(study=study, path=_PATH, text=text_of(study))
 
 
-def _together(names: Sequence[str]) -> str:
+def _comparison_name(names: Sequence[str]) -> str:
     """Return the name of the comparison of all entries that the command names."""
-    return well_formed(" and ".join(names) if len(names) <= _FEW else "entries named together")
+    few = len(names) <= _FEW_NAMES
+    return well_formed(" and ".join(names) if few else "entries named together")
 
 
 def _claims(chosen: _Chosen) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def _chosen(names: Sequence[str]) -> _Chosen:
             try:
                 entry = registry.resolve(name)
             except UnreadableFileError:
-                if len(names) <= _FEW:
+                if len(names) <= _FEW_NAMES:
                     raise
                 chosen.entries.append(name if ":" in name else f"file:{name}")
                 continue
@@ -140,7 +142,7 @@ def _latency(selected: dict[str, Any], threads: int, rounds: int) -> LatencyTabl
         raise studies.invalid(error, _PATH, within=("latency",)) from None
 
 
-def _identity(chosen: _Chosen) -> str:
+def _run_identity(chosen: _Chosen) -> str:
     """Return the text whose hash names the run in the store.
 
     Equal names must give an equal text in every version of zoodiff.

@@ -65,14 +65,14 @@ class LatencyTable(Section):
     batch: Annotated[int, Field(ge=1, le=1024)] = 1
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     processes: Annotated[int, Field(ge=1, le=100)] = Field(
-        default=5, description="fresh processes of each entry; their spread makes the interval"
+        default=5, description="fresh processes per entry; their spread determines the interval"
     )
     rounds: Annotated[int, Field(ge=3, le=10_000)] = Field(
-        default=15, description="rounds in each process; in a round every entry has one block"
+        default=15, description="rounds per process; in a round every entry has one block"
     )
     block_seconds: Annotated[float, Field(gt=0, le=60)] = 0.05
     max_seconds: Annotated[float, Field(gt=0)] = Field(
-        default=600.0, description="measuring time, loading not counted; no process begins after it"
+        default=600.0, description="measuring time without loading, after which no process starts"
     )
     weights: Literal["random", "published"] = "random"
 
@@ -86,14 +86,14 @@ class AccuracyTable(Section):
     )
     batch: Annotated[int, Field(ge=1, le=4096)] = 64
     truth: str | None = Field(default=None, description="file with the labels of a flat folder")
-    labels: str | None = Field(default=None, description="label space of files that say nothing")
+    labels: str | None = Field(default=None, description="label space of files that name none")
     data_labels: str | None = Field(
-        default=None, description="what the data set's numbers mean, where it does not say"
+        default=None, description="label space of the data set, if it names none"
     )
     split: str | None = Field(default=None, description="word in the names of the shards to take")
     limit: Annotated[int, Field(ge=1)] | None = None
     max_bad_percent: Annotated[float, Field(ge=0, le=100)] = 1.0
-    explain: bool = Field(default=False, description="whether differences are taken apart")
+    explain: bool = Field(default=False, description="whether differences are decomposed")
 
     @property
     def built_in(self) -> bool:
@@ -111,8 +111,8 @@ class Study(_Table):
     top: Annotated[int, Field(ge=1, le=1000)] = 10
     download: bool = Field(
         default=False,
-        description="whether entries that come in by their architecture may be fetched, where "
-        "even describing them needs the zoo's file; entries named one by one always may",
+        description="whether entries selected by architecture may be downloaded if describing them "
+        "needs the zoo's file; entries named by reference always may",
     )
     allow_code: list[str] = Field(
         default=[],
@@ -123,7 +123,7 @@ class Study(_Table):
 
     @field_validator("allow_code")
     @classmethod
-    def _hashes(cls, digests: list[str]) -> list[str]:
+    def _check_hashes(cls, digests: list[str]) -> list[str]:
         for digest in digests:
             permissions.digest_of(digest)
         return digests

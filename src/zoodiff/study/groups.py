@@ -9,7 +9,7 @@ from zoodiff.results import Comparison
 from zoodiff.tasks import Kind
 from zoodiff.zoos.registry import Entry
 
-_NAMED = 3
+_FEW_ARCHITECTURES = 3
 """Up to this many architectures give their names to a group without a name."""
 
 
@@ -30,7 +30,7 @@ def named_group(entries: Sequence[Entry], name: str = "") -> Group:
     """Return entries as one group; without ``name`` it is named after their architectures."""
     architectures = list(dict.fromkeys(entry.model.architecture for entry in entries))
     if not name:
-        several = len(architectures) > _NAMED
+        several = len(architectures) > _FEW_ARCHITECTURES
         name = "entries named together" if several else ", ".join(architectures)
     return Group(name, tuple(entries))
 

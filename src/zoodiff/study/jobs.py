@@ -45,7 +45,7 @@ def work(
     try:
         task = serialization.task_of(data["task"])
     except ZoodiffError as error:
-        return serialization.of_product([], _unknown(data["task"], str(error)))
+        return serialization.of_product([], _failures_of_all(data["task"], str(error)))
     try:
         if task.kind == "latency":
             records, failures = latency.measure(pool, task, lambda k, of: send(Step(k, of)))
@@ -75,7 +75,7 @@ def failure(kind: Any, entry: Entry, reason: str) -> Failure:
     )
 
 
-def _unknown(plain: Mapping[str, Any], reason: str) -> list[Failure]:
+def _failures_of_all(plain: Mapping[str, Any], reason: str) -> list[Failure]:
     return [
         Failure(kind=plain["kind"], entry=entry["ref"], architecture=None, reason=reason)
         for entry in plain["entries"]

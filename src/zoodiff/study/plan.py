@@ -69,20 +69,20 @@ def plan(loaded: LoadedStudy) -> Plan:
         groups = select("accuracy", study.accuracy)
         comparisons += [group.comparison("accuracy") for group in groups]
         if groups:
-            settings = _on_images(loaded, study.accuracy)
-            tasks += [Task("accuracy", part, settings) for part in _together(_members(groups))]
+            settings = _accuracy_settings(loaded, study.accuracy)
+            tasks += [Task("accuracy", part, settings) for part in _passes(_members(groups))]
             if study.accuracy.explain:
                 several = [group.entries for group in groups if len(group.entries) > 1]
                 tasks += [Task("explanation", entries, settings) for entries in several]
     if study.latency is not None:
-        groups = _timed(study.latency, select("latency", study.latency))
+        groups = _timed_groups(study.latency, select("latency", study.latency))
         comparisons += [group.comparison("latency") for group in groups]
-        conditions, budget = _timing(study, study.latency)
+        conditions, budget = _latency_settings(study, study.latency)
         tasks += [task_of(group.entries, conditions, budget) for group in groups]
     return Plan(tuple(tasks), tuple(left_out.values()), tuple(comparisons))
 
 
-def _timing(study: Study, timing: LatencyTable) -> tuple[Conditions, Budget]:
+def _latency_settings(study: Study, timing: LatencyTable) -> tuple[Conditions, Budget]:
     budget = fixed_budget(
         processes=timing.processes,
         rounds=timing.rounds,
@@ -93,11 +93,11 @@ def _timing(study: Study, timing: LatencyTable) -> tuple[Conditions, Budget]:
     return Conditions(batch=timing.batch, threads=timing.threads), budget
 
 
-def _timed(timing: LatencyTable, groups: Sequence[Group]) -> list[Group]:
+def _timed_groups(timing: LatencyTable, groups: Sequence[Group]) -> list[Group]:
     """Return the groups with the weights that are timed, without duplicate entries."""
     timed: list[Group] = []
     for group in groups:
-        weighted = [_weighted(entry, timing.weights) for entry in group.entries]
+        weighted = [_with_timed_weights(entry, timing.weights) for entry in group.entries]
         unique = {str(entry.ref): entry for entry in weighted}
         timed.append(Group(group.name, tuple(unique.values())))
     return timed
@@ -116,7 +116,7 @@ def _groups(loaded: LoadedStudy, kind: Kind, section: Section) -> tuple[list[Gro
         named, others, unreadable = _select(loaded, kind, listed, where)
         omitted.extend(unreadable)
         if not loaded.study.download:
-            omitted.extend(_left_out(kind, e) for e in others if e.model.needs_file)
+            omitted.extend(_declined_download(kind, e) for e in others if e.model.needs_file)
             others = [e for e in others if not e.model.needs_file]
         return named, others
 
@@ -131,7 +131,7 @@ def _groups(loaded: LoadedStudy, kind: Kind, section: Section) -> tuple[list[Gro
     return without_parts([group for group in groups if group.entries]), omitted
 
 
-def _on_images(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, Any], ...]:
+def _accuracy_settings(loaded: LoadedStudy, table: AccuracyTable) -> tuple[tuple[str, Any], ...]:
     """Return the conditions of accuracy on a data set; raise StudyError if it cannot be opened."""
     folder = Path(loaded.path).parent if Path(loaded.path).is_file() else Path()
     data = table.data if table.built_in else _absolute(folder, table.data)
@@ -166,7 +166,7 @@ def _check_labelled(data: str, space: LabelSpace | None, truth: str | None, spli
         raise UsageError(f"the images of {images.name} have no labels; name the file with them")
 
 
-def _together(chosen: Sequence[Entry]) -> list[tuple[Entry, ...]]:
+def _passes(chosen: Sequence[Entry]) -> list[tuple[Entry, ...]]:
     """Divide entries into passes that fit into memory; entries of one zoo stay together."""
     if len(chosen) <= TOGETHER:
         return [tuple(chosen)]
@@ -179,7 +179,7 @@ def _absolute(folder: Path, name: str) -> str:
     return name if is_address(name) else str((folder / name).absolute())
 
 
-def _left_out(kind: Kind, entry: Entry) -> Failure:
+def _declined_download(kind: Kind, entry: Entry) -> Failure:
     size = sum(w.bytes or 0 for w in entry.model.weights) / 1e6
     return Failure(
         kind=kind,
@@ -232,7 +232,7 @@ def _select(
     return named, list(chosen.values())[len(named) :], unreadable
 
 
-def _weighted(entry: Entry, weights: str) -> Entry:
+def _with_timed_weights(entry: Entry, weights: str) -> Entry:
     """Return the entry with the weights to time.
 
     Random weights replace published ones to avoid a download; an entry whose default weights have

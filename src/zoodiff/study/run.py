@@ -15,7 +15,7 @@ from zoodiff.store.manifest import Manifest
 from zoodiff.study.config import LoadedStudy
 from zoodiff.study.plan import plan
 from zoodiff.study.scheduler import Observer as Observer  # noqa: PLC0414
-from zoodiff.study.scheduler import Working
+from zoodiff.study.scheduler import Scheduler
 from zoodiff.study.state import State
 from zoodiff.workers import permissions
 from zoodiff.workers.limits import Limits
@@ -59,7 +59,7 @@ def run(
         if waiting:
             choice = engine or Choice()
             choice = replace(choice, limits=_with_code(limits or choice.limits, loaded))
-            Working(state, observer, choice).go(waiting)
+            Scheduler(state, observer, choice).run(waiting)
     except BaseException:
         state.save_if_possible()
         raise

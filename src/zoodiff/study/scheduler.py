@@ -89,7 +89,7 @@ class _ActiveTask:
     done: bool = False
 
 
-class Working:
+class Scheduler:
     """Runs the unfinished tasks of a run on an engine."""
 
     def __init__(self, state: State, observer: Observer, choice: Choice) -> None:
@@ -103,7 +103,7 @@ class Working:
         self._pairs: list[PairRecords] | None = None
         """Pairs to explain; None until all accuracy tasks are finished."""
 
-    def go(self, waiting: Mapping[int, Task]) -> None:
+    def run(self, waiting: Mapping[int, Task]) -> None:
         """Run all tasks; raise StoreError if records cannot be written."""
         tasks = [_ActiveTask(number, task, task.label) for number, task in waiting.items()]
         self._accuracy = {active.number for active in tasks if active.task.kind == "accuracy"}

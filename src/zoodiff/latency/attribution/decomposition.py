@@ -96,17 +96,17 @@ def parts(
     import numpy as np
 
     t = [_logs(side) for side in native]
-    total = [a - b for a, b in _together(*t)]
+    total = [a - b for a, b in _by_process(*t)]
     if common is None:
         return RatioParts(
             _ratio(estimator, total), reason=reason or "there is no reference runtime"
         )
     u = [_logs(side) for side in common]
     s = [_logs(side) for side in (stripped or common)]
-    architecture = [a - b for a, b in _together(*s)]
-    runtime = [a - b for a, b in _together(*u)]
-    inside_logs = [a - b for a, b in _together(runtime, architecture)]
-    framework = [a - b for a, b in _together(total, runtime)]
+    architecture = [a - b for a, b in _by_process(*s)]
+    runtime = [a - b for a, b in _by_process(*u)]
+    inside_logs = [a - b for a, b in _by_process(runtime, architecture)]
+    framework = [a - b for a, b in _by_process(total, runtime)]
     nothing_inside = all(not np.any(logs) for logs in inside_logs)
     return RatioParts(
         _ratio(estimator, total),
@@ -123,7 +123,7 @@ def _logs(processes: Processes) -> list[NDArray[np.float64]]:
     return [np.log(np.asarray(times, dtype=np.float64)) for times in processes]
 
 
-def _together(
+def _by_process(
     a: Sequence[NDArray[np.float64]], b: Sequence[NDArray[np.float64]]
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     if [x.shape for x in a] != [y.shape for y in b]:
