@@ -341,7 +341,10 @@ class _State:
         return done < _LEAST_ROUNDS or done % 2 == 1 or time.perf_counter() < end
 
     def _settle_ms(self, name: str) -> float:
-        """Milliseconds of untimed calls before a block, which refill the caches; 0 if long."""
+        """Return the milliseconds of untimed calls before a block, which refill the caches.
+
+        They are 0 for an entry whose calls are long.
+        """
         samples = self.samples[name]
         if samples.rounds and float(samples.rounds[0][0]) >= _LONG_MS:
             return 0.0

@@ -198,7 +198,7 @@ class Sweep:
 
 
 def _has_interval(rounds: Sequence[NDArray[np.float64]]) -> bool:
-    """Whether there are several processes, or enough rounds in one for a bootstrap."""
+    """Return whether there are several processes, or enough rounds in one for a bootstrap."""
     return len(rounds) > 1 or any(len(series) >= _LEAST_ROUNDS for series in rounds)
 
 

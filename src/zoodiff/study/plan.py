@@ -167,7 +167,7 @@ def _check_labelled(data: str, space: LabelSpace | None, truth: str | None, spli
 
 
 def _passes(chosen: Sequence[Entry]) -> list[tuple[Entry, ...]]:
-    """Divide entries into passes that fit into memory; entries of one zoo stay together."""
+    """Divide entries into passes that fit into memory; with several passes, sort them by zoo."""
     if len(chosen) <= TOGETHER:
         return [tuple(chosen)]
     ordered = sorted(chosen, key=lambda entry: entry.zoo.name)

@@ -28,19 +28,19 @@ class Observer(Protocol):
     """
 
     def begin(self, tasks: int, finished: int) -> None:
-        """A run starts with this many tasks, some of which are finished."""
+        """Called when a run starts, with the numbers of all and of finished tasks."""
 
     def task(self, label: str) -> None:
-        """A task begins."""
+        """Called when a task starts."""
 
     def step(self, label: str, done: int, of: int) -> None:
-        """A part of the task is done."""
+        """Called when ``done`` of ``of`` steps of a task are done."""
 
     def waits(self, label: str, holder: str) -> None:
-        """Another run holds the lease of the task; the job is retried later."""
+        """Called when another run holds the lease of a task, which is retried later."""
 
     def done(self, label: str, failures: int) -> None:
-        """The task ended, with this many entries that could not be measured."""
+        """Called when a task ends, with the number of entries that could not be measured."""
 
 
 class Divided(Protocol):
