@@ -67,7 +67,7 @@ class Environment:
 
 
 def environment(
-    engine: WorkerPool, specs: Iterable[WorkerSpec] = (), *, threads: int = 1
+    pool: WorkerPool, specs: Iterable[WorkerSpec] = (), *, threads: int = 1
 ) -> Environment:
     """Return the environment of measurements in the workers of ``specs`` at a number of threads.
 
@@ -76,7 +76,7 @@ def environment(
     workers: dict[str, RuntimeInfo] = {}
     for spec in specs:
         if spec.name not in workers:
-            worker = engine.worker(spec, threads=threads)
+            worker = pool.worker(spec, threads=threads)
             answer = worker.runtime_info(doing="asking what it runs with")
             workers[spec.name] = runtime_info_of(asdict(answer))
     return Environment(machine(), workers)

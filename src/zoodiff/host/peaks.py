@@ -58,19 +58,19 @@ class Peaks:
         }
 
 
-def measure_peaks(engine: WorkerPool, *, threads: int = 1, seconds: float = 2.0) -> Peaks:
+def measure_peaks(pool: WorkerPool, *, threads: int = 1, seconds: float = 2.0) -> Peaks:
     """Measure the peaks in a worker with this number of threads, in about ``seconds``.
 
     Raises a ZoodiffError if they cannot be measured, for example without the ``onnx`` extra, whose
     worker runs the kernels. On a busy machine the peaks are too low, although each kernel is timed
     in short pieces, of which the fastest counts.
     """
-    worker = engine.worker(ONNX.worker, "peaks", threads=threads)
+    worker = pool.worker(ONNX.worker, "peaks", threads=threads)
     answer = worker.peaks(
         messages.Peaks(threads, seconds / _KERNELS, machine().last_level_cache),
         doing="measuring the peaks of this machine",
     )
-    engine.release(ONNX.worker, "peaks")
+    pool.release(ONNX.worker, "peaks")
     return peaks_of(answer)
 
 

@@ -67,7 +67,7 @@ class ExtraResults:
 
 
 def measure_extras(
-    engine: WorkerPool,
+    pool: WorkerPool,
     subjects: Sequence[TimedEntry],
     extras: LatencyExtras,
     step: Callable[[int, int], None] = lambda done, of: None,
@@ -86,7 +86,7 @@ def measure_extras(
             subjects,
             processes=extras.processes,
             seed=extras.seed,
-            limits=engine.limits,
+            limits=pool.limits,
             step=step,
         )
         failures |= {subject.name: reason for subject, reason in failed}
@@ -94,15 +94,15 @@ def measure_extras(
         grid = sweep.Grid(
             batches=extras.batches, threads=extras.threads, seconds=extras.seconds, seed=extras.seed
         )
-        swept = sweep.measure(subjects, grid, limits=engine.limits, step=step)
+        swept = sweep.measure(subjects, grid, limits=pool.limits, step=step)
     if extras.scenarios:
         demand = scenarios.Demand(
             bound_ms=extras.bound_ms, server_seconds=extras.seconds, seed=extras.seed
         )
-        served, failed = scenarios.measure(subjects, demand, limits=engine.limits, step=step)
+        served, failed = scenarios.measure(subjects, demand, limits=pool.limits, step=step)
         failures |= {subject.name: reason for subject, reason in failed}
     machine = None
     if extras.environment:
         zoos = [subject.entry.worker for subject in subjects]
-        machine = environment_of(engine, zoos, threads=subjects[0].conditions.threads)
+        machine = environment_of(pool, zoos, threads=subjects[0].conditions.threads)
     return ExtraResults(cold_starts, swept, served, machine, failures)

@@ -86,7 +86,7 @@ def timed_entries(entries: Sequence[Entry], settings: BenchmarkSettings) -> list
 
 
 def run(
-    engine: WorkerPool,
+    pool: WorkerPool,
     subjects: Sequence[TimedEntry],
     settings: BenchmarkSettings,
     *,
@@ -109,7 +109,7 @@ def run(
     measured = measure_rounds(
         [*with_controls(subjects, settings.controls), *references],
         settings.budget,
-        lambda subject: BenchmarkProcess(subject, seed=settings.budget.seed, limits=engine.limits),
+        lambda subject: BenchmarkProcess(subject, seed=settings.budget.seed, limits=pool.limits),
         step=step,
         check=check_conditions,
     )

@@ -19,7 +19,7 @@ from zoodiff.tasks import Task
 
 
 def measure(
-    engine: WorkerPool, task: Task, on_step: Callable[[int, int], None]
+    pool: WorkerPool, task: Task, on_step: Callable[[int, int], None]
 ) -> tuple[list[Record], list[Failure]]:
     """Measure all entries of a latency task; report progress to ``on_step(done, of)``.
 
@@ -31,11 +31,11 @@ def measure(
     measured = measure_rounds(
         with_controls(subjects),
         budget,
-        lambda subject: BenchmarkProcess(subject, seed=budget.seed, limits=engine.limits),
+        lambda subject: BenchmarkProcess(subject, seed=budget.seed, limits=pool.limits),
         step=on_step,
     )
     for samples in measured.samples:
-        engine.learn(samples.subject.entry.worker, samples.loaded.versions)
+        pool.learn(samples.subject.entry.worker, samples.loaded.versions)
     failures = [
         Failure(
             kind="latency",

@@ -92,15 +92,15 @@ class Attribution:
         }
 
 
-def attribute(engine: WorkerPool, setup: ReferenceSetup, measured: Measured) -> Attribution:
+def attribute(pool: WorkerPool, setup: ReferenceSetup, measured: Measured) -> Attribution:
     """Explain the ratio of every pair, and compare each network with the machine's peaks."""
-    pairs = tuple(attribute_pairs(engine, setup, measured))
-    peaks, lines = rooflines(engine, setup, measured)
+    pairs = tuple(attribute_pairs(pool, setup, measured))
+    peaks, lines = rooflines(pool, setup, measured)
     return Attribution(pairs, peaks, tuple(lines))
 
 
 def prepare_references(
-    engine: WorkerPool, subjects: Sequence[TimedEntry], folder: Path, seed: int
+    pool: WorkerPool, subjects: Sequence[TimedEntry], folder: Path, seed: int
 ) -> ReferenceSetup:
     """Export every entry to the reference runtime, as files in an existing folder.
 
@@ -113,7 +113,7 @@ def prepare_references(
         if not on_device(subject.conditions.mode)
     }
     batch = subjects[0].conditions.batch
-    exported = reference_models(engine, list(entries.values()), folder, batch=batch, seed=seed)
+    exported = reference_models(pool, list(entries.values()), folder, batch=batch, seed=seed)
     by_entry = dict(zip(entries, exported, strict=True))
     on_cuda = {
         subject.name: ReferenceModel(
@@ -131,7 +131,7 @@ def prepare_references(
 
 
 def attribute_pairs(
-    engine: WorkerPool, setup: ReferenceSetup, measured: Measured
+    pool: WorkerPool, setup: ReferenceSetup, measured: Measured
 ) -> Iterator[PairAttribution]:
     """Decompose the ratio of every measured pair and profile its layers."""
     sides = list(zip(setup.subjects, setup.models, strict=True))
@@ -142,12 +142,12 @@ def attribute_pairs(
         parts = reference_runs.parts_of(measured, first, second, models)
         profile, reason = None, parts.reason
         if not reason and first.entry != second.entry:
-            profile, reason = _profile(engine, models, first.conditions.threads)
+            profile, reason = _profile(pool, models, first.conditions.threads)
         yield PairAttribution(first.name, second.name, parts, profile, reason)
 
 
 def _profile(
-    engine: WorkerPool, models: tuple[ReferenceModel, ReferenceModel], threads: int
+    pool: WorkerPool, models: tuple[ReferenceModel, ReferenceModel], threads: int
 ) -> tuple[LatencyProfile | None, str]:
     """Return the layer profile of two models, or None and the reason why there is none."""
     a, b = models
@@ -155,13 +155,13 @@ def _profile(
         return None, a.reason or b.reason
     try:
         compared = diff(a.source, b.source, a.entry, b.entry)
-        return profile_pair(engine, compared, models, threads=threads), ""
+        return profile_pair(pool, compared, models, threads=threads), ""
     except ZoodiffError as error:
         return None, str(error)
 
 
 def rooflines(
-    engine: WorkerPool, setup: ReferenceSetup, measured: Measured
+    pool: WorkerPool, setup: ReferenceSetup, measured: Measured
 ) -> tuple[Peaks | None, list[Roofline]]:
     """Compare each entry with the machine's peaks; empty if the peaks cannot be measured."""
     known = [
@@ -172,7 +172,7 @@ def rooflines(
     if not known:
         return None, []
     try:
-        peaks = measure_peaks(engine, threads=known[0][0].conditions.threads)
+        peaks = measure_peaks(pool, threads=known[0][0].conditions.threads)
     except ZoodiffError:
         return None, []
     return peaks, [

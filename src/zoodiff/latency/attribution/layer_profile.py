@@ -121,7 +121,7 @@ class LatencyProfile:
 
 
 def profile_pair(
-    engine: WorkerPool,
+    pool: WorkerPool,
     diff: Diff,
     models: tuple[ReferenceModel, ReferenceModel],
     *,
@@ -142,7 +142,7 @@ def profile_pair(
     for _ in range(blocks):
         for model, profiles in zip(models, answers, strict=True):
             assert model.full is not None
-            worker = engine.worker(as_entry(model.full).worker, "profile", threads=threads)
+            worker = pool.worker(as_entry(model.full).worker, "profile", threads=threads)
             profiles.append(
                 worker.profile(
                     Profile(str(model.full), runs, model.batch, seed, threads),
