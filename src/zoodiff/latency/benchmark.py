@@ -376,14 +376,15 @@ class _State:
 
     def half_width(self) -> float:
         """Return half the width of the widest interval of all pairs, as a log ratio."""
+        import numpy as np
+
         samples = [self.samples[subject.name] for subject in self.alive]
         pairs = [
             ratios.interval(ratios.within_rounds(a.rounds, b.rounds))
             for a, b in combinations(samples, 2)
         ]
-        single = [ratios.interval([_logarithms(r) for r in c.rounds]) for c in samples[:1]]
-        estimates = pairs or single
-        return max((estimate.high - estimate.low) / 2 for estimate in estimates)
+        single = [ratios.interval([np.log(r) for r in c.rounds]) for c in samples[:1]]
+        return max((estimate.high - estimate.low) / 2 for estimate in pairs or single)
 
     def estimate_seconds(self) -> float | None:
         """Estimate the measuring time in seconds to reach the target; None without a basis."""
@@ -392,14 +393,6 @@ class _State:
             return None
         factor = (self.half_width() / math.log1p(self.budget.target_percent / 100)) ** 2
         return self.spent * max(factor, 1.0)
-
-
-def _logarithms(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return natural logarithms, with a type that numpy's own function lacks."""
-    import numpy as np
-
-    logarithms: NDArray[np.float64] = np.log(values)
-    return logarithms
 
 
 def originals(measured: Iterable[Samples]) -> list[Samples]:
