@@ -43,9 +43,9 @@ def graph_of(
     Raises as ``describe`` does; what is in the cache was described without an error.
     """
     key = graph_cache.key_of(entry)
-    kept = graph_cache.load(key) if key is not None else None
-    if kept is not None:
-        return kept
+    cached = graph_cache.load(key) if key is not None else None
+    if cached is not None:
+        return cached
     graph, _ = describe(engine, entry, role=role, threads=threads)
     if key is not None:
         graph_cache.save(key, graph)

@@ -113,12 +113,12 @@ def _diff(a: Graph, b: Graph, name_a: str, name_b: str, without: Collection[str]
     sides = [canonical(graph, without) for graph in (a, b)]
     layers = [LayerGraph(graph) for graph in sides]
     alignment = align(layers[0], layers[1])
-    found = grouped(differences(alignment), layers[0], layers[1])
-    one, other = (
+    findings = grouped(differences(alignment), layers[0], layers[1])
+    side_a, side_b = (
         Side(name, raw, clean, count(raw), len(graph.layers), tuple(variants(graph)))
         for name, raw, clean, graph in zip((name_a, name_b), (a, b), sides, layers, strict=True)
     )
-    return Diff(one, other, tuple(found), _needed(alignment), alignment)
+    return Diff(side_a, side_b, tuple(findings), _needed(alignment), alignment)
 
 
 def _side(side: Side) -> dict[str, Any]:
@@ -134,10 +134,10 @@ def _side(side: Side) -> dict[str, Any]:
 
 def _needed(alignment: Alignment) -> tuple[str, ...]:
     """Passes that rewrote one of two aligned layers and not the other."""
-    found: set[str] = set()
+    names: set[str] = set()
     for i, j in alignment.pairs:
-        found |= _notes(alignment.a.layers[i]) ^ _notes(alignment.b.layers[j])
-    return tuple(one.name for one in PASSES if one.name in found)
+        names |= _notes(alignment.a.layers[i]) ^ _notes(alignment.b.layers[j])
+    return tuple(rewrite.name for rewrite in PASSES if rewrite.name in names)
 
 
 def _notes(layer: Layer) -> set[str]:

@@ -35,8 +35,8 @@ def key_of(entry: Entry) -> str | None:
 
     Files may change, and so may zoos of third parties, whose code may lie anywhere.
     """
-    own = entry.worker.backend.startswith("zoodiff.") and entry.worker.distributions
-    if isinstance(entry, FileEntry) or entry.foreign or not own:
+    ships_with_zoodiff = entry.worker.backend.startswith("zoodiff.") and entry.worker.distributions
+    if isinstance(entry, FileEntry) or entry.foreign or not ships_with_zoodiff:
         return None
     versions = _versions(entry)
     if versions is None:
@@ -121,9 +121,9 @@ def _code() -> str:
     return hashlib.sha256(repr(sorted(stamps)).encode()).hexdigest()
 
 
-def _prune(kept: Path) -> None:
+def _prune(directory: Path) -> None:
     """Drop the graphs that were used longest ago, where all are too large together."""
-    files = [(f.stat().st_mtime, f.stat().st_size, f) for f in kept.iterdir() if f.is_file()]
+    files = [(f.stat().st_mtime, f.stat().st_size, f) for f in directory.iterdir() if f.is_file()]
     total = sum(size for _, size, _ in files)
     for _, size, file in sorted(files, key=lambda item: item[0]):
         if total <= _ALL:

@@ -48,11 +48,11 @@ def mismatches(
 ) -> list[Mismatch]:
     """All properties with more than one value within an architecture, by architecture."""
     described = [r for r in records if isinstance(r.values, ArchitectureValues)]
-    found: list[Mismatch] = []
+    mismatched: list[Mismatch] = []
     for name, members in sorted(grouped("architecture", described, comparisons), key=_by_name):
         if len(members) > 1:
-            found += _within(name, members)
-    return found
+            mismatched += _within(name, members)
+    return mismatched
 
 
 def _by_name(group: tuple[str, list[Record]]) -> str:
@@ -60,7 +60,7 @@ def _by_name(group: tuple[str, list[Record]]) -> str:
 
 
 def _within(architecture: str, members: Sequence[Record]) -> list[Mismatch]:
-    found = []
+    mismatched = []
     for name, printed in PROPERTIES:
         values = {
             record.entry: printed(record.values)
@@ -69,10 +69,10 @@ def _within(architecture: str, members: Sequence[Record]) -> list[Mismatch]:
         }
         groups = len(set(values.values()))
         if groups > 1:
-            found.append(
+            mismatched.append(
                 Mismatch(architecture=architecture, property=name, values=values, groups=groups)
             )
     structures = {r.values.structure for r in members if isinstance(r.values, ArchitectureValues)}
-    has_effect = any(mismatch.property not in _MAY_BE_HARMLESS for mismatch in found)
+    has_effect = any(mismatch.property not in _MAY_BE_HARMLESS for mismatch in mismatched)
     has_effect |= None not in structures and len(structures) > 1
-    return [mismatch.model_copy(update={"has_effect": has_effect}) for mismatch in found]
+    return [mismatch.model_copy(update={"has_effect": has_effect}) for mismatch in mismatched]

@@ -76,17 +76,17 @@ def open_beneath(folder: Path, name: str) -> io.BufferedReader:
     *above, last = Path(name).parts or ("",)
     if Path(name).is_absolute() or ".." in (*above, last):
         raise NotRegularError(errno.EXDEV, "it is outside its folder")
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in above:
-            below = os.open(part, _FLAGS | os.O_DIRECTORY | _NO_LINK, dir_fd=held)
-            os.close(held)
-            held = below
-        return _checked(os.open(last, _FLAGS | _NO_LINK, dir_fd=held))
+            below = os.open(part, _FLAGS | os.O_DIRECTORY | _NO_LINK, dir_fd=directory)
+            os.close(directory)
+            directory = below
+        return _checked(os.open(last, _FLAGS | _NO_LINK, dir_fd=directory))
     except OSError as error:
         raise _explained(error, False) from None
     finally:
-        os.close(held)
+        os.close(directory)
 
 
 def size_of(file: BinaryIO) -> int:

@@ -91,7 +91,7 @@ def _check_word(text: str, start: int, end: int) -> None:
 
 def _end(text: str, start: int) -> int:
     """Return the end of the quoted text or comment that begins here."""
-    for begin, whole in (
+    for begin, pattern in (
         ('"""', _LONG_BASIC),
         ("'''", _LONG_LITERAL),
         ('"', _BASIC),
@@ -99,8 +99,8 @@ def _end(text: str, start: int) -> int:
         ("#", _COMMENT),
     ):
         if text.startswith(begin, start):
-            found = whole.match(text, start)
-            return found.end() if found else len(text)
+            match = pattern.match(text, start)
+            return match.end() if match else len(text)
     return start + 1
 
 

@@ -74,14 +74,14 @@ def directory(file: IO[bytes], size: int) -> Directory:
     return Directory(end - length, length, members)
 
 
-def names(file: IO[bytes], found: Directory) -> Iterator[str]:
+def names(file: IO[bytes], archive_directory: Directory) -> Iterator[str]:
     """Yield the names of the members, as in the directory.
 
     Raises BadZipFile where an entry is none or there are others than the end record says,
     TooLargeError for more members or longer names than the limits.
     """
-    file.seek(found.offset)
-    left, count = found.length, 0
+    file.seek(archive_directory.offset)
+    left, count = archive_directory.length, 0
     while left:
         head = file.read(_FIXED)
         if len(head) < _FIXED or left < _FIXED or not head.startswith(_ENTRY):
@@ -106,7 +106,7 @@ def names(file: IO[bytes], found: Directory) -> Iterator[str]:
 
 def check(file: IO[bytes], size: int) -> Directory:
     """The directory of an archive whose entries were counted; raises as ``names`` does."""
-    found = directory(file, size)
-    for _ in names(file, found):
+    archive_directory = directory(file, size)
+    for _ in names(file, archive_directory):
         continue
-    return found
+    return archive_directory

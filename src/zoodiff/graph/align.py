@@ -153,18 +153,18 @@ class _Work:
 
     def _pair_alike(self, left: list[int], right: list[int]) -> None:
         """Pair layers that structure cannot distinguish: the most similar first, then in order."""
-        rest = list(right)
+        unpaired = list(right)
         for i in left:
             j = max(
-                rest, key=lambda j: (self._same_edges(i, j), self.likeness(i, j), -rest.index(j))
+                unpaired, key=lambda j: (self._same_edges(i, j), self.likeness(i, j), -unpaired.index(j))
             )
-            rest.remove(j)
+            unpaired.remove(j)
             self.pair(i, j)
 
     def _same_edges(self, i: int, j: int) -> int:
         """How many readers at equal positions are paired."""
-        wanted = {(self.to_b.get(user, -1), position) for user, position in self.a.layers[i].users}
-        return len(wanted & set(self.b.layers[j].users))
+        paired_readers = {(self.to_b.get(user, -1), position) for user, position in self.a.layers[i].users}
+        return len(paired_readers & set(self.b.layers[j].users))
 
     # Likeness of two layers
 
@@ -177,26 +177,26 @@ class _Work:
 
     def _context(self, i: int, j: int) -> float:
         """Shares of the neighbours that are paired, less those that are paired elsewhere."""
-        one, other = self.a.layers[i], self.b.layers[j]
+        layer_a, layer_b = self.a.layers[i], self.b.layers[j]
         score = 0.0
-        for mine, theirs in ((one.inputs, other.inputs), (users(one), users(other))):
-            if not mine and not theirs:
+        for neighbours_a, neighbours_b in ((layer_a.inputs, layer_b.inputs), (users(layer_a), users(layer_b))):
+            if not neighbours_a and not neighbours_b:
                 score += 1.0
                 continue
-            there = set(theirs)
-            for x in mine:
+            counterparts = set(neighbours_b)
+            for x in neighbours_a:
                 y = x if x < 0 else self.to_b.get(x)
                 if y is not None:
-                    score += (2.0 if y in there else -1.0) / max(len(mine), len(theirs))
-        return score + self._places(one, other)
+                    score += (2.0 if y in counterparts else -1.0) / max(len(neighbours_a), len(neighbours_b))
+        return score + self._places(layer_a, layer_b)
 
-    def _places(self, one: Layer, other: Layer) -> float:
+    def _places(self, layer_a: Layer, layer_b: Layer) -> float:
         """Whether paired readers read both at the same place: queries are no keys."""
-        there, score = dict(other.users), 0.0
-        for user, position in one.users:
+        positions_b, score = dict(layer_b.users), 0.0
+        for user, position in layer_a.users:
             reader = self.to_b.get(user)
-            if reader in there and not self.a.layers[user].commutative:
-                score += 0.25 if there[reader] == position else -0.25
+            if reader in positions_b and not self.a.layers[user].commutative:
+                score += 0.25 if positions_b[reader] == position else -0.25
         return score
 
     # Neighbours
@@ -212,19 +212,19 @@ class _Work:
             score, i, j = heapq.heappop(heap)
             if i in self.to_b or j in self.to_a:
                 continue
-            now = -(self.likeness(i, j) + self._context(i, j))
-            if now > score + 1e-9:  # worse than when it was offered
-                heapq.heappush(heap, (now, i, j))
+            current = -(self.likeness(i, j) + self._context(i, j))
+            if current > score + 1e-9:  # worse than when it was offered
+                heapq.heappush(heap, (current, i, j))
                 continue
-            if -now < LEAST:
+            if -current < LEAST:
                 continue
             self.pair(i, j)
             self._offer(heap, i, j)
 
     def _offer(self, heap: list[tuple[float, int, int]], i: int, j: int) -> None:
-        one, other = self.a.layers[i], self.b.layers[j]
-        self._offer_all(heap, one.inputs, other.inputs)
-        self._offer_all(heap, users(one), users(other))
+        layer_a, layer_b = self.a.layers[i], self.b.layers[j]
+        self._offer_all(heap, layer_a.inputs, layer_b.inputs)
+        self._offer_all(heap, users(layer_a), users(layer_b))
 
     def _offer_readers(self, heap: list[tuple[float, int, int]], source: int) -> None:
         readers = [
@@ -236,12 +236,12 @@ class _Work:
     def _offer_all(
         self, heap: list[tuple[float, int, int]], left: Iterable[int], right: Iterable[int]
     ) -> None:
-        mine = [i for i in dict.fromkeys(left) if i >= 0 and i not in self.to_b]
-        theirs = [j for j in dict.fromkeys(right) if j >= 0 and j not in self.to_a]
-        if len(mine) * len(theirs) > 256:
-            pairs: Iterable[tuple[int, int]] = zip(mine, theirs, strict=False)
+        unpaired_a = [i for i in dict.fromkeys(left) if i >= 0 and i not in self.to_b]
+        unpaired_b = [j for j in dict.fromkeys(right) if j >= 0 and j not in self.to_a]
+        if len(unpaired_a) * len(unpaired_b) > 256:
+            pairs: Iterable[tuple[int, int]] = zip(unpaired_a, unpaired_b, strict=False)
         else:
-            pairs = ((i, j) for i in mine for j in theirs)
+            pairs = ((i, j) for i in unpaired_a for j in unpaired_b)
         for i, j in pairs:
             alike = self.likeness(i, j)
             if alike:
@@ -291,10 +291,10 @@ class _Work:
             sources = [x if x < 0 else self.to_b[x] for x in layer.inputs]
             readers = {self.to_b[user] for user, _ in layer.users}
             for j in self._readers_in_b(sources[0]):
-                other = self.b.layers[j]
-                if j in self.to_a or sorted(other.inputs) != sorted(sources):
+                candidate = self.b.layers[j]
+                if j in self.to_a or sorted(candidate.inputs) != sorted(sources):
                     continue
-                if {user for user, _ in other.users} == readers:
+                if {user for user, _ in candidate.users} == readers:
                     self.pair(i, j)
                     break
 

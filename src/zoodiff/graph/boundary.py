@@ -46,43 +46,43 @@ def with_layout(graph: Graph, source: Graph) -> Graph:
     """
     if len(source.inputs) != 1 or len(graph.inputs) != 1:
         return graph
-    mine, theirs = graph.inputs[0], source.inputs[0]
+    canonical_input, source_input = graph.inputs[0], source.inputs[0]
     spelt = any(
         n.op == "Transpose" and n.attributes.get("perm") == _LAST_TO_FIRST for n in source.nodes
     )
-    if not (theirs.channels_last and spelt and theirs.channels_first == mine.shape):
+    if not (source_input.channels_last and spelt and source_input.channels_first == canonical_input.shape):
         return graph
-    image = Tensor(f"{mine.name}/channels_last", theirs.shape, mine.dtype)
+    image = Tensor(f"{canonical_input.name}/channels_last", source_input.shape, canonical_input.dtype)
     turned = Node(
         "Transpose",
-        f"{mine.name}/transposed",
+        f"{canonical_input.name}/transposed",
         (image.name,),
-        (mine.name,),
+        (canonical_input.name,),
         {"perm": _LAST_TO_FIRST},
     )
     return replace(
         graph,
         inputs=(image,),
         nodes=(turned, *graph.nodes),
-        tensors={**graph.tensors, image.name: image, mine.name: mine},
+        tensors={**graph.tensors, image.name: image, canonical_input.name: canonical_input},
     )
 
 
 def parts_inside(graph: Graph) -> tuple[Part, ...]:
     """Return the pre/post-processing inside a canonical graph or one ``with_layout``."""
-    found = []
+    parts = []
     begin = graph
     first = graph.nodes[0] if graph.nodes else None
     if first is not None and _turns_the_image(graph, first):
-        found.append(Part("layout", (first,)))
-        begin = without(graph, [found[0]])
+        parts.append(Part("layout", (first,)))
+        begin = without(graph, [parts[0]])
     pixels = head_nodes(begin)
     if pixels:
-        found.append(Part("preprocessing", pixels))
+        parts.append(Part("preprocessing", pixels))
     last = _last_activation(graph)
     if last is not None:
-        found.append(Part("output activation", (last,)))
-    return tuple(found)
+        parts.append(Part("output activation", (last,)))
+    return tuple(parts)
 
 
 def without(graph: Graph, parts: Collection[Part]) -> Graph:
@@ -92,14 +92,14 @@ def without(graph: Graph, parts: Collection[Part]) -> Graph:
     for node in list(mutable):
         if node.output in gone and node.op != "Transpose":
             mutable.bypass(node)
-    made = mutable.freeze()
-    turned = next((n for n in made.nodes if n.outputs[0] in gone), None)
+    trimmed = mutable.freeze()
+    turned = next((n for n in trimmed.nodes if n.outputs[0] in gone), None)
     if turned is None:
-        return made
-    image = made.tensors[turned.outputs[0]]
-    kept = tuple(node for node in made.nodes if node is not turned)
-    tensors = {name: t for name, t in made.tensors.items() if name != turned.inputs[0]}
-    return replace(made, inputs=(image,), nodes=kept, tensors=tensors)
+        return trimmed
+    image = trimmed.tensors[turned.outputs[0]]
+    nodes = tuple(node for node in trimmed.nodes if node is not turned)
+    tensors = {name: t for name, t in trimmed.tensors.items() if name != turned.inputs[0]}
+    return replace(trimmed, inputs=(image,), nodes=nodes, tensors=tensors)
 
 
 def _turns_the_image(graph: Graph, node: Node) -> bool:

@@ -105,18 +105,18 @@ def traffic_of(
     """
     if all(node.op in _FREE for node in nodes):
         return Traffic(Bytes(0), Bytes(0))
-    made = {name for node in nodes for name in node.outputs}
+    produced = {name for node in nodes for name in node.outputs}
     read: dict[str, int] = {}
     for node in nodes:
         for name in node.inputs:
-            if name in made or name not in graph.tensors:
+            if name in produced or name not in graph.tensors:
                 continue
             source = node.outputs if node.op in _PICKING else (name,)
-            read[name] = sum(_elements(graph, one) for one in source)
+            read[name] = sum(_elements(graph, tensor) for tensor in source)
     inner = {name for node in nodes for name in node.inputs}
     ends = {output.name for output in graph.outputs}
-    given = [name for name in made if name not in inner or name in ends]
-    moved = sum(read.values()) + sum(_elements(graph, name) for name in given)
+    written = [name for name in produced if name not in inner or name in ends]
+    moved = sum(read.values()) + sum(_elements(graph, name) for name in written)
     weights = {p.name: p.size for node in nodes for p in node.parameters}
     return Traffic(Bytes(itemsize * sum(weights.values())), Bytes(itemsize * batch * moved))
 
@@ -127,8 +127,8 @@ _PICKING = frozenset({"Gather", "Slice", "Split"})
 
 
 def _elements(graph: Graph, name: str) -> int:
-    found = graph.tensors.get(name)
-    return max(0, prod(found.shape)) if found else 0
+    tensor = graph.tensors.get(name)
+    return max(0, prod(tensor.shape)) if tensor else 0
 
 
 def count(graph: Graph) -> Counts:
@@ -136,9 +136,9 @@ def count(graph: Graph) -> Counts:
 
     A parameter that several nodes share counts once.
     """
-    seen = {p.name: p for node in graph.nodes for p in node.parameters}
-    unused = {p.name: p for p in graph.unused_parameters if p.name not in seen}
-    owned = [*seen.values(), *unused.values()]
+    used = {p.name: p for node in graph.nodes for p in node.parameters}
+    unused = {p.name: p for p in graph.unused_parameters if p.name not in used}
+    owned = [*used.values(), *unused.values()]
     kinds = Counter(node.op for node in graph.nodes)
     inside = _preprocessing(graph)
     return Counts(
@@ -171,7 +171,7 @@ def _ends_in_softmax(graph: Graph) -> bool:
 def _preprocessing(graph: Graph) -> tuple[str, ...]:
     """Return the scaling operators between an input and the first other layer, in order."""
     reached = {tensor.name for tensor in graph.inputs}
-    found: list[Node] = []
+    steps: list[Node] = []
     for node in graph.nodes:
         if not reached.intersection(node.inputs):
             continue
@@ -180,7 +180,7 @@ def _preprocessing(graph: Graph) -> tuple[str, ...]:
         ):
             reached.update(node.outputs)
             if node.op in _PREPROCESSING:
-                found.append(node)
-    if not any(node.op in _SCALING for node in found):
+                steps.append(node)
+    if not any(node.op in _SCALING for node in steps):
         return ()
-    return tuple(node.name for node in found if node.op in _SCALING)
+    return tuple(node.name for node in steps if node.op in _SCALING)

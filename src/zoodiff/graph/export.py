@@ -79,9 +79,9 @@ def to_onnx(graph: Graph) -> bytes:
             for name, value in sorted(node.attributes.items())
             if value not in (None, [])
         )
-    made = helper.make_graph(nodes, visible(graph.source), inputs, outputs, value_info=inner)
+    onnx_graph = helper.make_graph(nodes, visible(graph.source), inputs, outputs, value_info=inner)
     model = helper.make_model(
-        made,
+        onnx_graph,
         producer_name="zoodiff",
         opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("zoodiff", 1)],
     )

@@ -100,9 +100,9 @@ class _Search:
             return text, text
         best, first = self.smallest(self._apart(colours, members[0]))
         for member in members[1:]:
-            other = self._apart(colours, member)
-            if self._first(other) != first:
-                best = min(best, self.smallest(other)[0])
+            separated = self._apart(colours, member)
+            if self._first(separated) != first:
+                best = min(best, self.smallest(separated)[0])
         return best, first
 
     def _first(self, colours: list[str]) -> str:
@@ -173,11 +173,11 @@ def _refined(graph: LayerGraph, colours: Sequence[str]) -> list[str]:
             ]
             used = sorted(used) + ends.get(layer.index, [])
             backward[layer.index] = _digest(f"{forward[layer.index]}[{','.join(used)}]")
-        found = len(set(backward))
+        count = len(set(backward))
         current = backward
-        if found <= classes or found == len(backward):
+        if count <= classes or count == len(backward):
             return current
-        classes = found
+        classes = count
 
 
 def _written(graph: LayerGraph, colours: Sequence[str]) -> str:

@@ -43,9 +43,9 @@ def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> 
     beyond = _beyond_affine(graph, chain, channels)
     if beyond is not None:
         # A part of what is done to pixels is not what is done: it is read as a whole or not at all.
-        done = [n.name for n in chain if n.op in _AFFINE or _permutation(n, channels) is not None]
-        whole = (1.0,) * channels, (0.0,) * channels, tuple(range(channels))
-        return InputStage(*whole, (), tuple(dict.fromkeys((*done, beyond))))
+        step_names = [n.name for n in chain if n.op in _AFFINE or _permutation(n, channels) is not None]
+        identity = (1.0,) * channels, (0.0,) * channels, tuple(range(channels))
+        return InputStage(*identity, (), tuple(dict.fromkeys((*step_names, beyond))))
     for node in chain:
         if node.op in _TRIVIAL:
             continue
@@ -58,11 +58,11 @@ def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> 
         if node.op not in _AFFINE or (node.parameters and not _known(node, weights)):
             unread = (node.name,) if node.op in _AFFINE else ()
             return InputStage(tuple(scale), tuple(offset), tuple(order), tuple(steps), unread)
-        found = _affine(graph, node, channels, weights)
-        if found is None:
+        affine = _affine(graph, node, channels, weights)
+        if affine is None:
             break
-        scale = [a * b for a, b in zip(scale, found[0], strict=True)]
-        offset = [a * b + c for a, b, c in zip(offset, *found, strict=True)]
+        scale = [a * b for a, b in zip(scale, affine[0], strict=True)]
+        offset = [a * b + c for a, b, c in zip(offset, *affine, strict=True)]
         steps.append(node.name)
     return InputStage(tuple(scale), tuple(offset), tuple(order), tuple(steps))
 
@@ -71,8 +71,8 @@ def _beyond_affine(graph: Graph, chain: Sequence[Node], channels: int) -> str | 
     """The name of a step that does more to pixels than scale, shift and order them; else None."""
     last = graph.inputs[0].name
     for node in chain:
-        known = node.op in _TRIVIAL or (node.op in _AFFINE and not _inverts(node))
-        if not known and _permutation(node, channels) is None:
+        readable = node.op in _TRIVIAL or (node.op in _AFFINE and not _inverts(node))
+        if not readable and _permutation(node, channels) is None:
             return node.name if _of_pixels(node, channels) else None
         last = node.outputs[0]
     readers = [node for node in graph.nodes if last in node.inputs]
@@ -136,15 +136,15 @@ def _chain(graph: Graph) -> list[Node]:
     for node in graph.nodes:
         for tensor in node.inputs:
             readers.setdefault(tensor, []).append(node)
-    found: list[Node] = []
+    chain: list[Node] = []
     tensor = graph.inputs[0].name
     while len(readers.get(tensor, ())) == 1:
         node = readers[tensor][0]
         if len(node.inputs) != 1 or len(node.outputs) != 1:
             break
-        found.append(node)
+        chain.append(node)
         tensor = node.outputs[0]
-    return found
+    return chain
 
 
 def _permutation(node: Node, channels: int) -> Sequence[int] | None:
@@ -154,8 +154,8 @@ def _permutation(node: Node, channels: int) -> Sequence[int] | None:
     if node.op == "Gather" and a.get("axis") == 1 and isinstance(listed, list):
         indices = [int(k) for k in listed]
         return indices if sorted(indices) == list(range(channels)) else None
-    whole = a.get("starts") == [channels - 1] and a.get("ends") == [-channels - 1]
-    if node.op == "Slice" and a.get("axes") == [1] and a.get("steps") == [-1] and whole:
+    covers_all = a.get("starts") == [channels - 1] and a.get("ends") == [-channels - 1]
+    if node.op == "Slice" and a.get("axes") == [1] and a.get("steps") == [-1] and covers_all:
         return list(reversed(range(channels)))
     return None
 
@@ -174,16 +174,16 @@ def _affine(
 
     (name,), (result,) = node.inputs, node.outputs
     shape = (1, channels, 1, 1)
-    given, made = (Tensor(tensor, (1, channels, -1, -1)) for tensor in (name, result))
-    small = Graph(graph.source, (given,), (made,), (node,), {name: given, result: made})
+    source, target = (Tensor(tensor, (1, channels, -1, -1)) for tensor in (name, result))
+    small = Graph(graph.source, (source,), (target,), (node,), {name: source, result: target})
     try:
-        one, two, three = (
+        at_one, at_two, at_three = (
             evaluate(small, {name: np.full(shape, x)}, weights or {})[result]
             for x in (1.0, 2.0, 3.0)
         )
     except MeasurementError:
         return None
-    scale = two - one
-    if one.shape != shape or not np.allclose(three - two, scale):
+    scale = at_two - at_one
+    if at_one.shape != shape or not np.allclose(at_three - at_two, scale):
         return None
-    return scale.reshape(-1).tolist(), (one - scale).reshape(-1).tolist()
+    return scale.reshape(-1).tolist(), (at_one - scale).reshape(-1).tolist()

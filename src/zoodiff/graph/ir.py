@@ -79,8 +79,8 @@ class Tensor:
     def channels_last(self) -> bool:
         """Whether it is an image with 1, 3 or 4 channels as last axis."""
         few = (1, 3, 4)
-        found = len(self.shape) == 4 and self.shape[3] in few and self.shape[1] not in few
-        return found and self.shape[1] > max(few)
+        few_only_last = len(self.shape) == 4 and self.shape[3] in few and self.shape[1] not in few
+        return few_only_last and self.shape[1] > max(few)
 
     @property
     def channels_first(self) -> tuple[int, ...]:
@@ -189,17 +189,17 @@ def _text(value: object) -> str:
 def _shape(value: object) -> tuple[int, ...]:
     if not isinstance(value, Iterable):
         raise TypeError(f"{value!r:.40} are no whole numbers")
-    found = tuple(value)
-    if not all(isinstance(extent, int) for extent in found):
-        raise TypeError(f"{found!r:.40} are no whole numbers")
-    return found
+    extents = tuple(value)
+    if not all(isinstance(extent, int) for extent in extents):
+        raise TypeError(f"{extents!r:.40} are no whole numbers")
+    return extents
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
-    found = tuple(value)
-    if not all(isinstance(number, float) and number >= 0 for number in found):
-        raise TypeError(f"{found!r:.40} are no steps")
-    return found
+    numbers = tuple(value)
+    if not all(isinstance(number, float) and number >= 0 for number in numbers):
+        raise TypeError(f"{numbers!r:.40} are no steps")
+    return numbers
 
 
 def _whole(value: Any) -> int:
@@ -209,10 +209,10 @@ def _whole(value: Any) -> int:
 
 
 def _attribute(value: object) -> AttributeValue:
-    one = int | float | str | None
-    known = isinstance(value, one) or (
-        isinstance(value, list | tuple) and all(isinstance(part, one) for part in value)
+    scalar = int | float | str | None
+    valid = isinstance(value, scalar) or (
+        isinstance(value, list | tuple) and all(isinstance(part, scalar) for part in value)
     )
-    if not known:
+    if not valid:
         raise TypeError(f"{value!r:.40} is no attribute")
     return cast("AttributeValue", value)

@@ -74,10 +74,10 @@ class Layer:
     @property
     def items(self) -> tuple[Item, ...]:
         """The affine chain: ``("bias",)``, ``("norm", epsilon, ...)``, ``("scale",)``..."""
-        found: list[Item] = [("bias",)] if self.node.attributes.get("bias") else []
+        items: list[Item] = [("bias",)] if self.node.attributes.get("bias") else []
         if self.affine:
-            found.append(_item(self.node))
-        return (*found, *map(_item, self.chain))
+            items.append(_item(self.node))
+        return (*items, *map(_item, self.chain))
 
     def __repr__(self) -> str:
         return f"{self.op}({self.name})"
@@ -156,8 +156,8 @@ class LayerGraph:
 
     def shape(self, layer: Layer) -> tuple[int, ...]:
         """Return the shape of a layer's result."""
-        found = self.graph.tensors.get(layer.output)
-        return found.shape if found else ()
+        tensor = self.graph.tensors.get(layer.output)
+        return tensor.shape if tensor else ()
 
 
 def _transparent(graph: Graph, node: Node) -> bool:
@@ -258,28 +258,28 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
         )
         kernel, out = tuple(a["kernel_shape"]), a["out_channels"]
         core: Hashable = (node.op, kernel, out, depthwise)
-        rest = tuple(
+        settings = tuple(
             (key, rounded(a[key]))
             for key in sorted(a)
             if key not in {"bias", "kernel_shape", "out_channels"}
         )
-        return (core, rest, layer.items), core
+        return (core, settings, layer.items), core
     data = graph.tensors.get(node.inputs[0]) if node.inputs else None
     a = _along_wide(a, data.shape if data else ())
     if node.op == "Gemm":
         out = a["out_features"]
-        rest = tuple(
+        settings = tuple(
             (key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED and key != "bias"
         )
-        return (("Gemm", out), rest, layer.items), ("Gemm", out)
+        return (("Gemm", out), settings, layer.items), ("Gemm", out)
     if layer.affine:
         along = () if node.op == "BatchNormalization" else (a.get("axis"),)
         return ("Affine", layer.items, *along), "Affine"
     if node.op == "Reshape" and isinstance(a.get("shape"), list):
         a = {**a, "shape": [extent for extent in a["shape"] if extent != 1]}
-    rest = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)
+    settings = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)
     # What an elementwise operand's shape does is in the attributes.
     shapes = tuple(p.shape for p in node.parameters) if node.op not in {"Add", "Mul"} else ()
     core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op
     scaling = bool(a.get("scale")) if node.op in _OF_ELEMENTS else a.get("scale")
-    return (node.op, rest, rounded(scaling), shapes), core
+    return (node.op, settings, rounded(scaling), shapes), core

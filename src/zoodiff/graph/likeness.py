@@ -77,9 +77,9 @@ def likeness(a: Layer, b: Layer) -> float:
 
 def classes(a: LayerGraph, b: LayerGraph) -> tuple[list[int], list[int]]:
     """Numbers of labels, so that likeness is worked out once for each two labels."""
-    known: dict[Hashable, int] = {}
+    numbers: dict[Hashable, int] = {}
     first, second = (
-        [known.setdefault((layer.op, layer.label), len(known)) for layer in graph.layers]
+        [numbers.setdefault((layer.op, layer.label), len(numbers)) for layer in graph.layers]
         for graph in (a, b)
     )
     return first, second
@@ -87,23 +87,23 @@ def classes(a: LayerGraph, b: LayerGraph) -> tuple[list[int], list[int]]:
 
 def forward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
     """A hash of each layer with all that it is computed from."""
-    found: list[int] = []
+    hashes: list[int] = []
     for layer in graph.layers:
-        read = [found[i] if i >= 0 else i for i in layer.inputs]
+        read = [hashes[i] if i >= 0 else i for i in layer.inputs]
         if layer.commutative or layer.op == "Concat":
             read.sort()
-        found.append(hash((labels[layer.index], tuple(read))))
-    return found
+        hashes.append(hash((labels[layer.index], tuple(read))))
+    return hashes
 
 
 def backward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
     """A hash of each layer with all that is computed from it."""
-    found = [0] * len(graph.layers)
+    hashes = [0] * len(graph.layers)
     ends: dict[int, int] = {index: k for k, index in enumerate(graph.outputs)}
     for layer in reversed(graph.layers):
-        used = sorted(_read_at(graph, found, *user) for user in layer.users)
-        found[layer.index] = hash((labels[layer.index], tuple(used), ends.get(layer.index)))
-    return found
+        used = sorted(_read_at(graph, hashes, *user) for user in layer.users)
+        hashes[layer.index] = hash((labels[layer.index], tuple(used), ends.get(layer.index)))
+    return hashes
 
 
 def _read_at(graph: LayerGraph, hashes: Sequence[int], user: int, position: int) -> tuple[int, int]:
@@ -114,17 +114,17 @@ def _read_at(graph: LayerGraph, hashes: Sequence[int], user: int, position: int)
 
 def around(graph: LayerGraph, labels: Sequence[Hashable]) -> list[list[int]]:
     """Hashes of everything within some distances of each layer, the largest distance first."""
-    now = [hash(label) for label in labels]
-    found = []
+    current = [hash(label) for label in labels]
+    rings = []
     for distance in range(1, max(DISTANCES) + 1):
-        made = []
+        wider = []
         for layer in graph.layers:
-            read = [now[i] if i >= 0 else i for i in layer.inputs]
+            read = [current[i] if i >= 0 else i for i in layer.inputs]
             if layer.commutative or layer.op == "Concat":
                 read.sort()
-            used = sorted(_read_at(graph, now, *user) for user in layer.users)
-            made.append(hash((now[layer.index], tuple(read), tuple(used))))
-        now = made
+            used = sorted(_read_at(graph, current, *user) for user in layer.users)
+            wider.append(hash((current[layer.index], tuple(read), tuple(used))))
+        current = wider
         if distance in DISTANCES:
-            found.append(now)
-    return found[::-1]
+            rings.append(current)
+    return rings[::-1]

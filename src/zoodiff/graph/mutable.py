@@ -80,8 +80,8 @@ class MutableGraph:
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """Return the shape of a tensor; empty if unknown."""
-        found = self.tensors.get(tensor)
-        return found.shape if found else ()
+        described = self.tensors.get(tensor)
+        return described.shape if described else ()
 
     def before(self, node: MutableNode) -> MutableNode | None:
         """Return the producer of a node's first input; None for network inputs and weights."""
@@ -107,8 +107,8 @@ class MutableGraph:
         output = self._unused(name)
         first = self.tensors.get(inputs[0]) if inputs else None
         self.tensors[output] = Tensor(output, tuple(shape), first.dtype if first else "float32")
-        made = Node(op, name, tuple(inputs), (output,), attributes, tuple(parameters))
-        node = MutableNode(made, order)
+        frozen = Node(op, name, tuple(inputs), (output,), attributes, tuple(parameters))
+        node = MutableNode(frozen, order)
         self._take(node)
         return node
 
@@ -203,13 +203,13 @@ class MutableGraph:
             )
             for node in self.in_order()
         ]
-        kept = {name for node in nodes for name in (*node.inputs, *node.outputs)}
-        kept.update(self.inputs, self.outputs)
+        names = {name for node in nodes for name in (*node.inputs, *node.outputs)}
+        names.update(self.inputs, self.outputs)
         return replace(
             self.graph,
             nodes=tuple(nodes),
             outputs=tuple(self.tensors[name] for name in self.outputs),
-            tensors={name: t for name, t in self.tensors.items() if name in kept},
+            tensors={name: t for name, t in self.tensors.items() if name in names},
         )
 
     def in_order(self) -> list[MutableNode]:
@@ -220,22 +220,22 @@ class MutableGraph:
         }
         ready = [(node.order, key) for key, node in self.nodes.items() if not waits[key]]
         heapq.heapify(ready)
-        done: list[MutableNode] = []
+        ordered: list[MutableNode] = []
         while ready:
             node = self.nodes[heapq.heappop(ready)[1]]
-            done.append(node)
+            ordered.append(node)
             for tensor in node.outputs:
                 for user in set(map(id, self.users.get(tensor, ()))):
                     waits[user] -= 1
                     if not waits[user]:
                         heapq.heappush(ready, (self.nodes[user].order, user))
-        if len(done) != len(self.nodes):
+        if len(ordered) != len(self.nodes):
             stuck = next(node for key, node in self.nodes.items() if waits[key] > 0)
             raise MeasurementError(
                 f"the graph of {self.graph.source} runs in a circle at {stuck.name}; "
                 "a network must be acyclic"
             )
-        return done
+        return ordered
 
 
 def _order(node: MutableNode) -> float:

@@ -26,16 +26,16 @@ def check(graph: Graph) -> None:
 
 def _check_edges(graph: Graph) -> None:
     """Check that each tensor is described, and produced once before it is read."""
-    made = {tensor.name for tensor in graph.inputs}
+    produced = {tensor.name for tensor in graph.inputs}
     for node in graph.nodes:
-        if not made.issuperset(node.inputs):
+        if not produced.issuperset(node.inputs):
             raise ValueError(f"{node.name!r:.40} reads what nothing before it makes")
-        if not made.isdisjoint(node.outputs) or len(set(node.outputs)) < len(node.outputs):
+        if not produced.isdisjoint(node.outputs) or len(set(node.outputs)) < len(node.outputs):
             raise ValueError(f"{node.name!r:.40} makes what is there already")
-        made.update(node.outputs)
-    if not made.issuperset(tensor.name for tensor in graph.outputs):
+        produced.update(node.outputs)
+    if not produced.issuperset(tensor.name for tensor in graph.outputs):
         raise ValueError("an output is made by nothing")
-    if not made.issubset(graph.tensors):
+    if not produced.issubset(graph.tensors):
         raise ValueError("a tensor has no shape")
 
 

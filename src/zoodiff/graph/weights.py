@@ -89,7 +89,7 @@ class Drawn:
 
 def _ends_of_branches(graph: Graph) -> list[str]:
     """Nodes whose gain sets the size of a branch that ends in an addition."""
-    found = []
+    names = []
     layers = LayerGraph(graph)
     for layer in layers.layers:
         joined = any(
@@ -105,8 +105,8 @@ def _ends_of_branches(graph: Graph) -> list[str]:
             or (node.op == "Mul" and node.parameters)
         ]
         if gains:
-            found.append(gains[-1].name)
-    return found
+            names.append(gains[-1].name)
+    return names
 
 
 def _normed(graph: Graph) -> set[str]:
@@ -162,10 +162,10 @@ def put(parameter: Parameter, canonical: NDArray[Any], stored: NDArray[Any]) -> 
 def as_stored(raw: Graph, canonical: Graph, weights: Mapping[str, Any]) -> Weights:
     """All weights of a canonical graph as the framework of the raw graph stores them."""
     shapes = {p.name: p.shape for node in raw.nodes for p in node.parameters}
-    found: Weights = {}
+    stored: Weights = {}
     for p in (p for node in canonical.nodes for p in node.parameters):
         if p.name in weights and p.stored in shapes:
-            if p.stored not in found:
-                found[p.stored] = np.zeros(shapes[p.stored], dtype=np.float32)
-            put(p, weights[p.name], found[p.stored])
-    return found
+            if p.stored not in stored:
+                stored[p.stored] = np.zeros(shapes[p.stored], dtype=np.float32)
+            put(p, weights[p.name], stored[p.stored])
+    return stored

@@ -131,8 +131,8 @@ def _several(op: str) -> Handler:
     def handler(call: Call) -> Array:
         if len(call.inputs) > 1 and not call.parameters:
             return reduce(lambda x, y: function(*_together(call, x, y)), call.inputs)
-        a, data, other = call.attributes, call.data, _constant(call)
-        return function(other, data) if a["constant_first"] else function(data, other)
+        a, data, constant = call.attributes, call.data, _constant(call)
+        return function(constant, data) if a["constant_first"] else function(data, constant)
 
     return handler
 
@@ -148,26 +148,26 @@ def _together(call: Call, first: Array, second: Array) -> tuple[Array, Array]:
     if axis is not None and second.ndim < first.ndim:
         behind = first.ndim - axis - second.ndim
         return first, second.reshape(*second.shape, *(1,) * behind)
-    for one, other in ((first, second), (second, first)):
-        if one.ndim == 2 and other.ndim == 4 and one.shape[1] == other.shape[1]:
-            widened = one.reshape(*one.shape, 1, 1)
-            return (widened, other) if one is first else (other, widened)
+    for vector, image in ((first, second), (second, first)):
+        if vector.ndim == 2 and image.ndim == 4 and vector.shape[1] == image.shape[1]:
+            widened = vector.reshape(*vector.shape, 1, 1)
+            return (widened, image) if vector is first else (image, widened)
     return first, second
 
 
 def _constant(call: Call) -> Array:
     a, rank = call.attributes, call.data.ndim
     if call.parameters:
-        other = call.parameters[0]
+        constant = call.parameters[0]
         if call.roles[0] == "variance":
-            other = np.maximum(np.sqrt(other), a["epsilon"])
+            constant = np.maximum(np.sqrt(constant), a["epsilon"])
     else:
-        other = np.asarray(a["value"], dtype=call.data.dtype)
+        constant = np.asarray(a["value"], dtype=call.data.dtype)
     if "constant_shape" in a:
-        return other.reshape(a["constant_shape"])
-    if other.size == 1 and other.ndim <= 1:
-        return other.reshape(())
-    return along(other, a["axis"], rank) if "axis" in a else other
+        return constant.reshape(a["constant_shape"])
+    if constant.size == 1 and constant.ndim <= 1:
+        return constant.reshape(())
+    return along(constant, a["axis"], rank) if "axis" in a else constant
 
 
 def _prelu(call: Call) -> Array:

@@ -12,15 +12,15 @@ from zoodiff.graph.interpreter.call import Array, Call, Handler, along
 
 def _operands(call: Call) -> tuple[Array | None, Array | None, list[Array]]:
     """Return scale, shift and the rest of the parameters: by role, or by order and flags."""
-    rest = [p for p, r in zip(call.parameters, call.roles, strict=True) if r in {"", "constant"}]
-    rest = [*call.inputs[1:], *rest]
-    found: list[Array | None] = []
+    unnamed = [p for p, r in zip(call.parameters, call.roles, strict=True) if r in {"", "constant"}]
+    unnamed = [*call.inputs[1:], *unnamed]
+    terms: list[Array | None] = []
     for role, flag in (("scale", "scale"), ("shift", "center")):
         value = call.role(role)
-        if value is None and call.attributes.get(flag, bool(rest)) and rest:
-            value = rest.pop(0)
-        found.append(value)
-    return found[0], found[1], rest
+        if value is None and call.attributes.get(flag, bool(unnamed)) and unnamed:
+            value = unnamed.pop(0)
+        terms.append(value)
+    return terms[0], terms[1], unnamed
 
 
 def scale_and_shift(call: Call) -> tuple[Array | None, Array | None]:
@@ -31,10 +31,10 @@ def scale_and_shift(call: Call) -> tuple[Array | None, Array | None]:
 def batch_norm_affine(call: Call) -> tuple[Array, Array]:
     """Factor and offset a channel that a batch norm is."""
     a = call.attributes
-    scale, shift, rest = _operands(call)
+    scale, shift, unnamed = _operands(call)
     mean, variance = call.role("mean"), call.role("variance")
     if mean is None or variance is None:
-        mean, variance = rest[-2:]
+        mean, variance = unnamed[-2:]
     factor = 1 / np.sqrt(variance + a["epsilon"])
     if scale is not None:
         factor = factor * scale
@@ -112,8 +112,8 @@ def _group_norm(call: Call) -> Array:
     scale, shift = scale_and_shift(call)
     for value, apply in ((scale, np.multiply), (shift, np.add)):
         if value is not None:  # until ONNX's opset 20 there is one a group
-            each = np.repeat(value, data.shape[1] // value.size)
-            apply(result, along(each, 1, data.ndim), out=result)
+            per_channel = np.repeat(value, data.shape[1] // value.size)
+            apply(result, along(per_channel, 1, data.ndim), out=result)
     return result
 
 

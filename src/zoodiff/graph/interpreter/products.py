@@ -45,7 +45,7 @@ def _linear(data: Array, weight: Array, axis: int) -> Array:
 def _matmul(call: Call) -> Array:
     """A product of two tensors, of which one may be a weight; scaled, and with a bias."""
     a = call.attributes
-    first, second, *rest = factors(call)
+    first, second, *extras = factors(call)
     result: Array
     if "equation" in a:
         result = einsum(a["equation"], first, second)
@@ -57,8 +57,8 @@ def _matmul(call: Call) -> Array:
     factor = a["scale"] * a["alpha"]
     if factor != 1.0:
         result = result * factor
-    if a["bias"] and rest:
-        result = result + rest[0] * a["beta"]
+    if a["bias"] and extras:
+        result = result + extras[0] * a["beta"]
     return result
 
 
@@ -67,8 +67,8 @@ def factors(call: Call) -> list[Array]:
     inputs, weights = list(call.inputs), list(call.parameters)
     if call.attributes["constant_first"] and weights:
         return [weights[0], *inputs, *weights[1:]]
-    found = [*inputs, *weights]
-    return found * 2 if len(found) == 1 else found  # a tensor with itself
+    operands = [*inputs, *weights]
+    return operands * 2 if len(operands) == 1 else operands  # a tensor with itself
 
 
 def flips(call: Call) -> tuple[bool, bool]:
@@ -83,28 +83,28 @@ def einsum(equation: str, first: Array, second: Array) -> Array:
     numpy's own does not reach BLAS where an index is in both terms and in the result.
     """
     left, _, result = equation.replace(" ", "").partition("->")
-    one, other = left.split(",")
-    for term in (one, other, result):
+    first_term, second_term = left.split(",")
+    for term in (first_term, second_term, result):
         if len(set(term)) != len(term):
             return np.asarray(np.einsum(equation, first, second))
-    first, one = _summed(first, one, set(other) | set(result))
-    second, other = _summed(second, other, set(one) | set(result))
-    sizes = dict(zip(one + other, (*first.shape, *second.shape), strict=True))
-    both = set(one) & set(other)
-    batch = [i for i in one if i in both and i in result]
-    inner = [i for i in one if i in both and i not in result]
-    rows, columns = [i for i in one if i not in both], [i for i in other if i not in both]
+    first, first_term = _summed(first, first_term, set(second_term) | set(result))
+    second, second_term = _summed(second, second_term, set(first_term) | set(result))
+    sizes = dict(zip(first_term + second_term, (*first.shape, *second.shape), strict=True))
+    shared = set(first_term) & set(second_term)
+    batch = [i for i in first_term if i in shared and i in result]
+    inner = [i for i in first_term if i in shared and i not in result]
+    rows, columns = [i for i in first_term if i not in shared], [i for i in second_term if i not in shared]
 
     def matrix(data: Array, term: str, *groups: Sequence[str]) -> Array:
         moved = data.transpose([term.index(i) for group in groups for i in group])
         return moved.reshape([prod(sizes[i] for i in group) for group in groups])
 
-    made = np.matmul(
-        matrix(first, one, batch, rows, inner), matrix(second, other, batch, inner, columns)
+    product = np.matmul(
+        matrix(first, first_term, batch, rows, inner), matrix(second, second_term, batch, inner, columns)
     )
     order = [*batch, *rows, *columns]
-    whole: Array = made.reshape([sizes[i] for i in order])
-    return whole.transpose([order.index(i) for i in result])
+    unfolded: Array = product.reshape([sizes[i] for i in order])
+    return unfolded.transpose([order.index(i) for i in result])
 
 
 def _summed(data: Array, term: str, needed: set[str]) -> tuple[Array, str]:

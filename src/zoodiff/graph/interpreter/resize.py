@@ -62,11 +62,11 @@ def _way(a: Mapping[str, Any]) -> _Way:
 def _supported(node: Node) -> bool:
     """Whether the node's way of resampling is known."""
     a: Mapping[str, Any] = settings_of(node)
-    way = _way(a)
-    known = way.coordinates in _COORDINATES and way.mode in {"nearest", "linear", "cubic"}
+    method = _way(a)
+    named = method.coordinates in _COORDINATES and method.mode in {"nearest", "linear", "cubic"}
     plain = not a["antialias"] and a["keep_aspect_ratio_policy"] == "stretch"
     sized = bool(a.get("sizes") or a.get("scales"))
-    return known and plain and sized and "axes" not in a and len(node.inputs) == 1
+    return named and plain and sized and "axes" not in a and len(node.inputs) == 1
 
 
 def _scales(a: Mapping[str, Any], shape: tuple[int, ...]) -> list[tuple[int, float]]:
@@ -78,19 +78,19 @@ def _scales(a: Mapping[str, Any], shape: tuple[int, ...]) -> list[tuple[int, flo
     return [(int(n * s), float(s)) for n, s in zip(shape, a["scales"], strict=True)]
 
 
-def _matrix(n: int, m: int, scale: float, way: _Way) -> Array:
+def _matrix(n: int, m: int, scale: float, method: _Way) -> Array:
     """(output, input): how much each element of the input counts in each of the output."""
-    x = _COORDINATES[way.coordinates](np.arange(m, dtype=np.float64), scale, n, m)
-    if way.mode == "nearest":
-        near, weights = _ROUNDING[way.rounding](x)[:, None], np.ones((m, 1))
+    x = _COORDINATES[method.coordinates](np.arange(m, dtype=np.float64), scale, n, m)
+    if method.mode == "nearest":
+        near, weights = _ROUNDING[method.rounding](x)[:, None], np.ones((m, 1))
     else:
         first = np.floor(x)[:, None]
-        reach = np.arange(2) if way.mode == "linear" else np.arange(-1, 3)
+        reach = np.arange(2) if method.mode == "linear" else np.arange(-1, 3)
         near = first + reach
         far = np.abs(x[:, None] - near)
-        weights = 1 - far if way.mode == "linear" else _cubic(far, way.coefficient)
+        weights = 1 - far if method.mode == "linear" else _cubic(far, method.coefficient)
     near = near.astype(np.int64)
-    if way.exclude_outside and way.mode == "cubic":
+    if method.exclude_outside and method.mode == "cubic":
         weights = np.where((near >= 0) & (near < n), weights, 0)
         weights = weights / weights.sum(axis=1, keepdims=True)
     result = np.zeros((m, n))
@@ -106,10 +106,10 @@ def _cubic(x: Array, a: float) -> Array:
 
 
 def _resize(call: Call) -> Array:
-    way, data = _way(call.attributes), call.data
+    method, data = _way(call.attributes), call.data
     for axis, (m, scale) in enumerate(_scales(call.attributes, data.shape)):
         n = data.shape[axis]
-        matrix = _matrix(n, m, scale, way)
+        matrix = _matrix(n, m, scale, method)
         if n != m or not np.array_equal(matrix, np.eye(n)):
             moved = np.tensordot(matrix.astype(data.dtype), data, axes=(1, axis))
             data = np.moveaxis(moved, 0, axis)

@@ -65,19 +65,19 @@ def evaluate(
     readers = Counter(tensor for node in graph.nodes for tensor in node.inputs)
     readers.update(tensor.name for tensor in graph.outputs)
     values = _inputs(graph, inputs, dtype)
-    kept = {name: value for name, value in values.items() if name in keep}
+    requested = {name: value for name, value in values.items() if name in keep}
     for node in graph.nodes:
-        made = _run(graph, node, [values[tensor] for tensor in node.inputs], provide, dtype)
-        for tensor, value in zip(node.outputs, made, strict=True):
+        outputs = _run(graph, node, [values[tensor] for tensor in node.inputs], provide, dtype)
+        for tensor, value in zip(node.outputs, outputs, strict=True):
             if tensor in keep:
-                kept[tensor] = value
+                requested[tensor] = value
             if readers[tensor]:
                 values[tensor] = value
         for tensor in node.inputs:
             readers[tensor] -= 1
             if not readers[tensor]:
                 values.pop(tensor, None)
-    return kept | {tensor.name: values[tensor.name] for tensor in graph.outputs}
+    return requested | {tensor.name: values[tensor.name] for tensor in graph.outputs}
 
 
 def unsupported(graph: Graph) -> list[str]:
@@ -87,16 +87,16 @@ def unsupported(graph: Graph) -> list[str]:
 
 def _supported(node: Node) -> bool:
     a, operands = node.attributes, len(node.inputs) + len(node.parameters)
-    known = node.op in _HANDLERS and not a.get("quantized") and not a.get("training")
+    has_handler = node.op in _HANDLERS and not a.get("quantized") and not a.get("training")
     outputs = len(node.outputs) == 1 or node.op == "Split"
     special = _SUPPORTED.get(node.op)
-    return known and outputs and operands > 0 and (special is None or special(node))
+    return has_handler and outputs and operands > 0 and (special is None or special(node))
 
 
 def _inputs(
     graph: Graph, inputs: Mapping[str, NDArray[Any]], dtype: type[np.floating[Any]]
 ) -> dict[str, Array]:
-    found = {}
+    values = {}
     for tensor in graph.inputs:
         if tensor.name not in inputs:
             raise MeasurementError(f"{graph.source} needs an input {tensor.name}")
@@ -109,28 +109,28 @@ def _inputs(
                 f"the input {tensor.name} of {graph.source} has the shape {tensor.shape}, "
                 f"not {value.shape}"
             )
-        found[tensor.name] = value
-    return found
+        values[tensor.name] = value
+    return values
 
 
 def _run(
-    graph: Graph, node: Node, given: list[Array], provide: Provide, dtype: type[np.floating[Any]]
+    graph: Graph, node: Node, operands: list[Array], provide: Provide, dtype: type[np.floating[Any]]
 ) -> list[Array]:
     """The results of one node."""
     if not _supported(node):
         raise MeasurementError(
             f"{node.name} of {graph.source} is a {node.op}, which the interpreter cannot run"
         )
-    data = given[0] if given else np.ones((), dtype=dtype)
+    data = operands[0] if operands else np.ones((), dtype=dtype)
     parameters = provide(node, data) if node.parameters else []
     roles = [p.role for p in node.parameters]
-    if not given:  # fed by a weight alone
-        given, parameters, roles = parameters[:1], parameters[1:], roles[1:]
+    if not operands:  # fed by a weight alone
+        operands, parameters, roles = parameters[:1], parameters[1:], roles[1:]
     try:
-        made = _HANDLERS[node.op](Call(node, given, parameters, roles))
+        returned = _HANDLERS[node.op](Call(node, operands, parameters, roles))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, MeasurementError) as error:
         raise MeasurementError(
             f"{node.name} of {graph.source}, a {node.op}, cannot be run: {error}"
         ) from error
-    results = made if isinstance(made, list) else [made]
+    results = returned if isinstance(returned, list) else [returned]
     return [np.asarray(result, dtype=dtype) for result in results]

@@ -68,10 +68,10 @@ def ordered(array: Array, layout: str, target: str) -> Array:
     if "M" in layout:
         moved = array.transpose([layout.index(letter) for letter in "IMHW"])
         return moved.reshape(-1, 1, *moved.shape[2:])
-    kept = layout.replace("1", "")
+    axes = layout.replace("1", "")
     plain = array.reshape(
         [n for n, letter in zip(array.shape, layout, strict=True) if letter != "1"]
     )
-    plain = plain.transpose([kept.index(letter) for letter in target if letter in kept])
+    plain = plain.transpose([axes.index(letter) for letter in target if letter in axes])
     extents = iter(plain.shape)
-    return plain.reshape([next(extents) if letter in kept else 1 for letter in target])
+    return plain.reshape([next(extents) if letter in axes else 1 for letter in target])

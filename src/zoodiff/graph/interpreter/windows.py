@@ -93,8 +93,8 @@ def conv(data: Array, weight: Array, a: Mapping[str, Any]) -> Array:
         data = data[_places(slice(0, (n - 1) * s + 1, s) for n, s in _zip(sizes, window.strides))]
         if group == 1:
             flat = data.reshape(*data.shape[:2], -1)
-            made: Array = np.matmul(weight.reshape(weight.shape[:2]), flat)
-            return made.reshape(len(data), -1, *sizes)
+            outputs: Array = np.matmul(weight.reshape(weight.shape[:2]), flat)
+            return outputs.reshape(len(data), -1, *sizes)
         window = Window.of({"kernel_shape": window.kernel})
     if group > 1 and weight.shape[1] == 1 and group == data.shape[1]:
         return _depthwise(data, weight, window, sizes)
@@ -106,20 +106,20 @@ def _lowered(
 ) -> Array:
     """The windows as columns of a matrix, some rows of the output at a time."""
     batch, channels, out = data.shape[0], data.shape[1], weight.shape[0]
-    rows, rest, elements = sizes[0], sizes[1:], math.prod(window.kernel)
+    rows, inner, elements = sizes[0], sizes[1:], math.prod(window.kernel)
     matrix = weight.reshape(group, out // group, -1)
     result = np.empty((batch, out, *sizes), dtype=data.dtype)
-    step = max(1, _BUFFER // max(1, channels * elements * math.prod(rest) * data.itemsize))
+    step = max(1, _BUFFER // max(1, channels * elements * math.prod(inner) * data.itemsize))
     step = min(step, rows)
-    buffer = np.empty((channels, elements, step, *rest), dtype=data.dtype)
+    buffer = np.empty((channels, elements, step, *inner), dtype=data.dtype)
     for image, row in product(range(batch), range(0, rows, step)):
         height = min(step, rows - row)
         columns = buffer[:, :, :height]
         part = data[image, :, row * window.strides[0] :]
-        for at, (_, index) in enumerate(window.positions((height, *rest))):
+        for at, (_, index) in enumerate(window.positions((height, *inner))):
             columns[:, at] = part[index]
-        made = np.matmul(matrix, columns.reshape(group, channels // group * elements, -1))
-        result[image, :, row : row + height] = made.reshape(out, height, *rest)
+        outputs = np.matmul(matrix, columns.reshape(group, channels // group * elements, -1))
+        result[image, :, row : row + height] = outputs.reshape(out, height, *inner)
     return result
 
 
@@ -137,8 +137,8 @@ def _depthwise(data: Array, weight: Array, window: Window, sizes: tuple[int, ...
         total = result[image, first : first + block]
         term = np.empty_like(total)
         for element, index in positions:
-            here: tuple[Any, ...] = (slice(first, first + block), slice(None), *element)
-            factor = kernels[here]
+            kernel_index: tuple[Any, ...] = (slice(first, first + block), slice(None), *element)
+            factor = kernels[kernel_index]
             np.multiply(part[index], factor.reshape(*factor.shape, *wide), out=term)
             total += term
     return result.reshape(batch, channels * times, *sizes)
@@ -157,10 +157,10 @@ def conv_transpose(data: Array, weight: Array, a: Mapping[str, Any]) -> Array:
     columns = np.matmul(matrix, data.reshape(batch, group, channels // group, -1))
     columns = columns.reshape(batch, weight.shape[1] * group, *window.kernel, *size)
     strides, reach = window.strides, window.reach
-    whole = [(n - 1) * s + r for n, s, r in zip(size, strides, reach, strict=True)]
-    ends = [n - cut + add for n, cut, add in zip(whole, window.after, extra, strict=True)]
+    full = [(n - 1) * s + r for n, s, r in zip(size, strides, reach, strict=True)]
+    ends = [n - cut + add for n, cut, add in zip(full, window.after, extra, strict=True)]
     # What the output padding adds may lie beyond everything that a kernel reaches.
-    room = [max(n, end) for n, end in _zip(whole, ends)]
+    room = [max(n, end) for n, end in _zip(full, ends)]
     result = np.zeros((*columns.shape[:2], *room), dtype=data.dtype)
     for element, index in window.positions(size):
         result[index] += columns[:, :, *element]
@@ -184,15 +184,15 @@ def _overhang(window: Window, size: Sequence[int]) -> tuple[int, ...]:
 
     A window that would begin beyond data and first padding is left out.
     """
-    found = []
+    overhang = []
     for axis, n in enumerate(size):
         stride, reach = window.strides[axis], window.reach[axis]
         padded = n + window.before[axis] + window.after[axis]
         count = -(-(padded - reach) // stride)
         if count * stride >= n + window.before[axis]:
             count -= 1
-        found.append(max(0, count * stride + reach - padded))
-    return tuple(found)
+        overhang.append(max(0, count * stride + reach - padded))
+    return tuple(overhang)
 
 
 def _pool_window(call: Call) -> tuple[Window, tuple[int, ...]]:

@@ -78,16 +78,16 @@ def constant(e: Emit, call: Call) -> Any:
     """The second operand that a node holds, shaped to broadcast."""
     a, rank = call.attributes, e.rank(call)
     if call.parameters:
-        other = np.asarray(call.parameters[0])
+        values = np.asarray(call.parameters[0])
         if call.roles[0] == "variance":
-            other = np.maximum(np.sqrt(other), a["epsilon"])
+            values = np.maximum(np.sqrt(values), a["epsilon"])
     else:
-        other = np.asarray(a["value"], dtype=np.float64)
+        values = np.asarray(a["value"], dtype=np.float64)
     if "constant_shape" in a:
-        return other.reshape(a["constant_shape"])
-    if other.size == 1 and other.ndim <= 1:
-        return other.reshape(())
-    return wide(other, a["axis"], rank) if "axis" in a else other
+        return values.reshape(a["constant_shape"])
+    if values.size == 1 and values.ndim <= 1:
+        return values.reshape(())
+    return wide(values, a["axis"], rank) if "axis" in a else values
 
 
 def _several(kind: str) -> Handler:
@@ -97,28 +97,28 @@ def _several(kind: str) -> Handler:
                 (name, e.rank(call, k)) for k, name in enumerate(call.inputs)
             ]
             return str(reduce(lambda x, y: _together(e, kind, call, x, y), operands)[0])
-        a, data, other = call.attributes, data_of(call), constant(e, call)
+        a, data, operand = call.attributes, data_of(call), constant(e, call)
         first = a["constant_first"]
-        return e.op(kind, other, data) if first else e.op(kind, data, other)
+        return e.op(kind, operand, data) if first else e.op(kind, data, operand)
 
     return handler
 
 
 def _together(
-    e: Emit, kind: str, call: Call, one: tuple[Operand, int], other: tuple[Operand, int]
+    e: Emit, kind: str, call: Call, left: tuple[Operand, int], right: tuple[Operand, int]
 ) -> tuple[Operand, int]:
     """Two tensors shaped to broadcast as the interpreter does it."""
-    (first, rank), (second, its) = one, other
+    (first, rank), (second, second_rank) = left, right
     axis = call.attributes.get("axis")
-    if axis is not None and its < rank:
-        added = range(its, rank - axis)
+    if axis is not None and second_rank < rank:
+        added = range(second_rank, rank - axis)
         second = e.op("Unsqueeze", second, np.array(list(added))) if added else second
-    elif {rank, its} == {2, 4}:
+    elif {rank, second_rank} == {2, 4}:
         if rank == 2:
             first = e.op("Unsqueeze", first, np.array([2, 3]))
         else:
             second = e.op("Unsqueeze", second, np.array([2, 3]))
-    return e.op(kind, first, second), max(rank, its)
+    return e.op(kind, first, second), max(rank, second_rank)
 
 
 def _prelu(e: Emit, call: Call) -> str:

@@ -43,8 +43,8 @@ def node_of(name: str) -> int | None:
     >>> node_of("fused layer1.conv1#12.0"), node_of("ReorderInput_3")
     (12, None)
     """
-    found = _NAME.search(name)
-    return int(found[1]) if found else None
+    match = _NAME.search(name)
+    return int(match[1]) if match else None
 
 
 class Emit:
@@ -77,12 +77,12 @@ class Emit:
         self, kind: str, *operands: Operand, outputs: int = 1, **attributes: object
     ) -> list[str]:
         """Write one node and return the names of its results."""
-        inputs = [one if isinstance(one, str) else self.constant(one) for one in operands]
+        inputs = [operand if isinstance(operand, str) else self.constant(operand) for operand in operands]
         name = name_of(*self._source, self._written)
         self._written += 1
-        made = [f"{name}:{number}" for number in range(outputs)]
-        self.nodes.append(self._helper.make_node(kind, inputs, made, name, **attributes))
-        return made
+        results = [f"{name}:{number}" for number in range(outputs)]
+        self.nodes.append(self._helper.make_node(kind, inputs, results, name, **attributes))
+        return results
 
     def constant(self, values: ArrayLike) -> str:
         """A constant; floating-point ones in single precision."""

@@ -42,8 +42,8 @@ def in_front(graph: Graph) -> Front:
     for index, node in enumerate(graph.nodes):
         work.visit(index, node)
     outputs = tuple(work.tensors[tensor.name] for tensor in graph.outputs)
-    made = replace(graph, nodes=tuple(work.nodes), tensors=work.tensors, outputs=outputs)
-    return Front(made, tuple(work.origins))
+    batched = replace(graph, nodes=tuple(work.nodes), tensors=work.tensors, outputs=outputs)
+    return Front(batched, tuple(work.origins))
 
 
 class _Work:
@@ -79,10 +79,10 @@ class _Work:
         )
 
     def _shape(self, name: str, node: Node) -> tuple[int, ...]:
-        found = self._graph.tensors.get(name)
-        if found is None or any(extent < 1 for extent in found.shape):
+        tensor = self._graph.tensors.get(name)
+        if tensor is None or any(extent < 1 for extent in tensor.shape):
             raise self._mixes(node)
-        return found.shape
+        return tensor.shape
 
     def _move(self, node: Node) -> None:
         """Return a reshape with the batch as first axis, if its first axis has extent 1."""
@@ -142,14 +142,14 @@ class _Work:
         shape = (1, *[1] * (rank - len(shape)), *shape)
         if name in self._wide and self.tensors[name].shape == shape:
             return name
-        wanted = f"{name}/in_front{len(shape)}"
-        if wanted not in self._widened:
-            self._widened[wanted] = name
-            self.tensors[wanted] = Tensor(wanted, shape, self.tensors[name].dtype)
+        widened = f"{name}/in_front{len(shape)}"
+        if widened not in self._widened:
+            self._widened[widened] = name
+            self.tensors[widened] = Tensor(widened, shape, self.tensors[name].dtype)
             self._add(
-                Node("Reshape", f"{node.name}/in_front", (name,), (wanted,), {"shape": list(shape)})
+                Node("Reshape", f"{node.name}/in_front", (name,), (widened,), {"shape": list(shape)})
             )
-        return wanted
+        return widened
 
     def _shifted(self, node: Node, rank: int) -> Node:
         """Return the node with its axes shifted by one; raise MeasurementError if unknown."""
@@ -210,5 +210,5 @@ _OVER: dict[str, Callable[[Any, int], dict[str, Any]]] = {
 
 
 def _axes(a: Any, rank: int) -> list[int]:
-    found = a.get("axes")
-    return list(range(rank)) if found is None else [axis % rank for axis in found]
+    axes = a.get("axes")
+    return list(range(rank)) if axes is None else [axis % rank for axis in axes]

@@ -25,8 +25,8 @@ def _padded(e: Emit, call: Call, window: Window, value: float) -> tuple[str, lis
     if min(pads) >= 0 and (narrow or call.node.op == "Conv"):
         return data_of(call), pads
     space = len(window.kernel)
-    whole = [0, 0, *pads[:space], 0, 0, *pads[space:]]
-    return e.op("Pad", data_of(call), ints(whole), F(value)), [0] * len(pads)
+    all_pads = [0, 0, *pads[:space], 0, 0, *pads[space:]]
+    return e.op("Pad", data_of(call), ints(all_pads), F(value)), [0] * len(pads)
 
 
 def _conv(e: Emit, call: Call) -> str:
@@ -127,8 +127,8 @@ def _gemm(e: Emit, call: Call) -> str:
         result = e.op("Conv", data, kernel, kernel_shape=beyond)
     else:
         letters = "abcdefgh"[:rank]
-        made = letters.replace(letters[axis], "y")
-        result = e.op("Einsum", data, matrix, equation=f"{letters},y{letters[axis]}->{made}")
+        result_letters = letters.replace(letters[axis], "y")
+        result = e.op("Einsum", data, matrix, equation=f"{letters},y{letters[axis]}->{result_letters}")
     if bias is None:
         return result
     bias = np.asarray(bias) * a["beta"]
@@ -137,7 +137,7 @@ def _gemm(e: Emit, call: Call) -> str:
 
 def _matmul(e: Emit, call: Call) -> str:
     a = call.attributes
-    first, second, *rest = factors(call)
+    first, second, *extras = factors(call)
     if "equation" in a:
         result = e.op("Einsum", first, second, equation=a["equation"].replace(" ", ""))
     else:
@@ -149,8 +149,8 @@ def _matmul(e: Emit, call: Call) -> str:
     scale = a["scale"] * a["alpha"]
     if scale != 1.0:
         result = e.op("Mul", result, F(scale))
-    if a["bias"] and rest:
-        result = e.op("Add", result, np.asarray(rest[0]) * a["beta"])
+    if a["bias"] and extras:
+        result = e.op("Add", result, np.asarray(extras[0]) * a["beta"])
     return result
 
 
@@ -212,8 +212,8 @@ def _layer_norm(e: Emit, call: Call) -> str:
     if usual and (len(axes) == 1 or axes == list(range(axes[0], len(shape)))):
         return _fused_layer_norm(e, call, axes)
     result = _written_out(e, call, axes)
-    wanted = [n if i in axes else 1 for i, n in enumerate(shape)]
-    values = [None if v is None else np.asarray(v).reshape(wanted) for v in scale_and_shift(call)]
+    extents = [n if i in axes else 1 for i, n in enumerate(shape)]
+    values = [None if v is None else np.asarray(v).reshape(extents) for v in scale_and_shift(call)]
     return _scaled(e, result, values)
 
 

@@ -143,10 +143,10 @@ class OperatorSchema:
         ``inputs`` is the number of its computed operands.
         """
         for name, value in attributes.items():
-            known = self.by_name.get(name)
-            if known is None:
+            declared = self.by_name.get(name)
+            if declared is None:
                 return f"has an attribute {name!r:.40}, which {self.name} has not"
-            problem = known.problem(value)
+            problem = declared.problem(value)
             if problem:
                 return f"is malformed: {name} {problem}"
         for attribute in self.attributes:
