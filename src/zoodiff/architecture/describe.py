@@ -20,19 +20,19 @@ def describe(
 ) -> tuple[Graph, Described]:
     """Return the entry's graph and the facts that its worker reports with it."""
     worker = engine.worker(entry.worker, role, threads=threads)
-    answer = worker.describe(
+    described = worker.describe(
         entry.model.name,
         entry.weights_name if entry.weights else "random",
         doing=f"describing {entry.model.name}",
     )
     try:
-        graph = Graph.from_dict(answer.graph)
+        graph = Graph.from_dict(described.graph)
         validate.check(graph)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WorkerError(
             f"the worker of {entry.zoo.name} sent no graph of {entry.model.name} ({error!r})"
         ) from None
-    return graph, answer
+    return graph, described
 
 
 def graph_of(
@@ -55,10 +55,10 @@ def graph_of(
 def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
     """Describe and count one entry; raise a ZoodiffError if that fails."""
     started = now()
-    graph, answer = describe(engine, entry)
+    graph, described = describe(engine, entry)
     try:
-        values = _values(graph, answer, entry)
-        weights = WeightsInfo(name=entry.weights_name, state="none", sha256=answer.facts.sha256)
+        values = _values(graph, described, entry)
+        weights = WeightsInfo(name=entry.weights_name, state="none", sha256=described.facts.sha256)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise WorkerError(
@@ -91,8 +91,8 @@ def _structure(graph: Graph) -> str | None:
         return None
 
 
-def _values(graph: Graph, answer: Described, entry: Entry) -> ArchitectureValues:
-    counts, facts = count(graph), answer.facts
+def _values(graph: Graph, described: Described, entry: Entry) -> ArchitectureValues:
+    counts, facts = count(graph), described.facts
     return ArchitectureValues(
         parameters=counts.parameters,
         statistics=counts.statistics,
@@ -112,6 +112,6 @@ def _values(graph: Graph, answer: Described, entry: Entry) -> ArchitectureValues
         published_parameters=entry.weights.parameters if entry.weights else None,
         framework_parameters=facts.parameters,
         framework_statistics=facts.statistics,
-        peak_rss_bytes=answer.peak_rss_bytes,
-        seconds=answer.seconds,
+        peak_rss_bytes=described.peak_rss_bytes,
+        seconds=described.seconds,
     )

@@ -33,18 +33,18 @@ _KINDS = (
 )
 
 
-class _SaidError(OSError):
+class _SentenceError(OSError):
     """An OSError whose text is a sentence, without its number and the file's name."""
 
     def __str__(self) -> str:
         return str(self.strerror)
 
 
-class NotRegularError(_SaidError):
+class NotRegularError(_SentenceError):
     """A pipe, a device, a socket or a folder where a file was expected."""
 
 
-class TooLargeError(_SaidError):
+class TooLargeError(_SentenceError):
     """A file with more bytes than its kind ever has."""
 
 

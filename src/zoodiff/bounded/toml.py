@@ -104,6 +104,6 @@ def _end(text: str, start: int) -> int:
     return start + 1
 
 
-def _refuse(what: str, most: int, of: str, text: str, at: int) -> None:
+def _refuse(excess: str, most: int, unit: str, text: str, at: int) -> None:
     line = text.count("\n", 0, at) + 1
-    raise TomlError(f"it {what} {most:,} {of}, in line {line}")
+    raise TomlError(f"it {excess} {most:,} {unit}, in line {line}")

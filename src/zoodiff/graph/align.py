@@ -156,14 +156,17 @@ class _Work:
         unpaired = list(right)
         for i in left:
             j = max(
-                unpaired, key=lambda j: (self._same_edges(i, j), self.likeness(i, j), -unpaired.index(j))
+                unpaired,
+                key=lambda j: (self._same_edges(i, j), self.likeness(i, j), -unpaired.index(j)),
             )
             unpaired.remove(j)
             self.pair(i, j)
 
     def _same_edges(self, i: int, j: int) -> int:
         """How many readers at equal positions are paired."""
-        paired_readers = {(self.to_b.get(user, -1), position) for user, position in self.a.layers[i].users}
+        paired_readers = {
+            (self.to_b.get(user, -1), position) for user, position in self.a.layers[i].users
+        }
         return len(paired_readers & set(self.b.layers[j].users))
 
     # Likeness of two layers
@@ -179,7 +182,10 @@ class _Work:
         """Shares of the neighbours that are paired, less those that are paired elsewhere."""
         layer_a, layer_b = self.a.layers[i], self.b.layers[j]
         score = 0.0
-        for neighbours_a, neighbours_b in ((layer_a.inputs, layer_b.inputs), (users(layer_a), users(layer_b))):
+        for neighbours_a, neighbours_b in (
+            (layer_a.inputs, layer_b.inputs),
+            (users(layer_a), users(layer_b)),
+        ):
             if not neighbours_a and not neighbours_b:
                 score += 1.0
                 continue
@@ -187,7 +193,9 @@ class _Work:
             for x in neighbours_a:
                 y = x if x < 0 else self.to_b.get(x)
                 if y is not None:
-                    score += (2.0 if y in counterparts else -1.0) / max(len(neighbours_a), len(neighbours_b))
+                    score += (2.0 if y in counterparts else -1.0) / max(
+                        len(neighbours_a), len(neighbours_b)
+                    )
         return score + self._places(layer_a, layer_b)
 
     def _places(self, layer_a: Layer, layer_b: Layer) -> float:

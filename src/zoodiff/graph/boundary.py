@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from zoodiff.graph.input_stage import head_nodes
+from zoodiff.graph.input_stage import input_stage_nodes
 from zoodiff.graph.ir import Graph, Node, Tensor
 from zoodiff.graph.mutable import MutableGraph
 
@@ -50,9 +50,15 @@ def with_layout(graph: Graph, source: Graph) -> Graph:
     spelt = any(
         n.op == "Transpose" and n.attributes.get("perm") == _LAST_TO_FIRST for n in source.nodes
     )
-    if not (source_input.channels_last and spelt and source_input.channels_first == canonical_input.shape):
+    if not (
+        source_input.channels_last
+        and spelt
+        and source_input.channels_first == canonical_input.shape
+    ):
         return graph
-    image = Tensor(f"{canonical_input.name}/channels_last", source_input.shape, canonical_input.dtype)
+    image = Tensor(
+        f"{canonical_input.name}/channels_last", source_input.shape, canonical_input.dtype
+    )
     turned = Node(
         "Transpose",
         f"{canonical_input.name}/transposed",
@@ -76,7 +82,7 @@ def parts_inside(graph: Graph) -> tuple[Part, ...]:
     if first is not None and _turns_the_image(graph, first):
         parts.append(Part("layout", (first,)))
         begin = without(graph, [parts[0]])
-    pixels = head_nodes(begin)
+    pixels = input_stage_nodes(begin)
     if pixels:
         parts.append(Part("preprocessing", pixels))
     last = _last_activation(graph)

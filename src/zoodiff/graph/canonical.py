@@ -16,9 +16,9 @@ def canonical(graph: Graph, without: Collection[str] = ()) -> Graph:
     Raises UsageError for an unknown pass, MeasurementError for a graph that cannot be
     brought there because it contradicts itself: a cycle, or shapes that its operators cannot have.
     """
-    unknown = set(without) - {one.name for one in PASSES}
+    unknown = set(without) - {rewrite.name for rewrite in PASSES}
     if unknown:
-        names = ", ".join(one.name for one in PASSES)
+        names = ", ".join(rewrite.name for rewrite in PASSES)
         raise UsageError(f'there is no pass "{min(unknown)}"; the passes are {names}')
     mutable = MutableGraph(graph)
     apply(mutable, without)

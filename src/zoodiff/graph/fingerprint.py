@@ -38,7 +38,7 @@ def fingerprint(graph: Graph, *, is_canonical: bool = False) -> str:
     """
     layers = LayerGraph(graph if is_canonical else canonical(graph))
     digest = hashlib.blake2b(
-        _text(layers).encode("utf-8", "surrogatepass"), digest_size=16
+        _canonical_text(layers).encode("utf-8", "surrogatepass"), digest_size=16
     ).hexdigest()
     return f"{SCHEME}:{digest}"
 
@@ -59,7 +59,7 @@ def structure(graph: Graph, *, is_canonical: bool = False) -> str:
         if weights or layer.affine:
             layer.node = replace(layer.node, parameters=tuple(weights))
     digest = hashlib.blake2b(
-        _text(layers).encode("utf-8", "surrogatepass"), digest_size=16
+        _canonical_text(layers).encode("utf-8", "surrogatepass"), digest_size=16
     ).hexdigest()
     return f"{STRUCTURE_SCHEME}:{digest}"
 
@@ -74,7 +74,7 @@ def _without_terms(layer: Layer) -> Hashable:
     return "Affine" if layer.affine else layer.label
 
 
-def _text(graph: LayerGraph) -> str:
+def _canonical_text(graph: LayerGraph) -> str:
     labels = [
         _digest(repr((layer.label, times)))
         for layer, times in zip(graph.layers, _sharing(graph), strict=True)
@@ -96,21 +96,21 @@ class _Search:
         """The smallest text below these colours, and that of always taking the first layer."""
         members = _alike(colours)
         if not members:
-            text = _written(self._graph, colours)
+            text = _listing(self._graph, colours)
             return text, text
-        best, first = self.smallest(self._apart(colours, members[0]))
+        best, first = self.smallest(self._individualised(colours, members[0]))
         for member in members[1:]:
-            separated = self._apart(colours, member)
+            separated = self._individualised(colours, member)
             if self._first(separated) != first:
                 best = min(best, self.smallest(separated)[0])
         return best, first
 
     def _first(self, colours: list[str]) -> str:
         while members := _alike(colours):
-            colours = self._apart(colours, members[0])
-        return _written(self._graph, colours)
+            colours = self._individualised(colours, members[0])
+        return _listing(self._graph, colours)
 
-    def _apart(self, colours: Sequence[str], member: int) -> list[str]:
+    def _individualised(self, colours: Sequence[str], member: int) -> list[str]:
         self._left -= 1
         if self._left < 0:
             raise MeasurementError(
@@ -180,7 +180,7 @@ def _refined(graph: LayerGraph, colours: Sequence[str]) -> list[str]:
         classes = count
 
 
-def _written(graph: LayerGraph, colours: Sequence[str]) -> str:
+def _listing(graph: LayerGraph, colours: Sequence[str]) -> str:
     """The graph with its layers in the order of their colours, all different."""
     order = sorted(range(len(colours)), key=lambda i: colours[i])
     place = {index: position for position, index in enumerate(order)}

@@ -43,7 +43,9 @@ def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> 
     beyond = _beyond_affine(graph, chain, channels)
     if beyond is not None:
         # A part of what is done to pixels is not what is done: it is read as a whole or not at all.
-        step_names = [n.name for n in chain if n.op in _AFFINE or _permutation(n, channels) is not None]
+        step_names = [
+            n.name for n in chain if n.op in _AFFINE or _permutation(n, channels) is not None
+        ]
         identity = (1.0,) * channels, (0.0,) * channels, tuple(range(channels))
         return InputStage(*identity, (), tuple(dict.fromkeys((*step_names, beyond))))
     for node in chain:
@@ -55,7 +57,7 @@ def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> 
             order = [order[k] for k in permuted]
             steps.append(node.name)
             continue
-        if node.op not in _AFFINE or (node.parameters and not _known(node, weights)):
+        if node.op not in _AFFINE or (node.parameters and not _has_weights(node, weights)):
             unread = (node.name,) if node.op in _AFFINE else ()
             return InputStage(tuple(scale), tuple(offset), tuple(order), tuple(steps), unread)
         affine = _affine(graph, node, channels, weights)
@@ -95,7 +97,7 @@ def _inverts(node: Node) -> bool:
     return node.op == "Div" and bool(node.attributes.get("constant_first"))
 
 
-def head_nodes(graph: Graph) -> tuple[Node, ...]:
+def input_stage_nodes(graph: Graph) -> tuple[Node, ...]:
     """The nodes of the input stage of a canonical graph, whether or not their values are known.
 
     Without what stands behind the last of them that does something.
@@ -105,14 +107,14 @@ def head_nodes(graph: Graph) -> tuple[Node, ...]:
     channels = graph.inputs[0].shape[1]
     chain, last = _chain(graph) if 1 <= channels <= 4 else [], 0
     for place, node in enumerate(chain, start=1):
-        if _permutation(node, channels) is not None or _a_channel(node, channels):
+        if _permutation(node, channels) is not None or _per_channel(node, channels):
             last = place
         elif node.op not in _TRIVIAL:
             break
     return tuple(chain[:last])
 
 
-def _a_channel(node: Node, channels: int) -> bool:
+def _per_channel(node: Node, channels: int) -> bool:
     """Whether a node computes with one number, or one a channel."""
     if node.op not in _AFFINE or node.attributes.get("axis", 1) != 1:
         return False
@@ -160,7 +162,7 @@ def _permutation(node: Node, channels: int) -> Sequence[int] | None:
     return None
 
 
-def _known(node: Node, weights: Mapping[str, Any] | None) -> bool:
+def _has_weights(node: Node, weights: Mapping[str, Any] | None) -> bool:
     return weights is not None and all(p.stored in weights for p in node.parameters)
 
 

@@ -33,9 +33,9 @@ class Drawn:
     """Provides the weights of a graph's nodes, drawn when a node is first run."""
 
     def __init__(
-        self, graph: Graph, seed: int, damping: float, known: Weights | None = None
+        self, graph: Graph, seed: int, damping: float, fixed: Weights | None = None
     ) -> None:
-        self.weights: Weights = known if known is not None else {}
+        self.weights: Weights = fixed if fixed is not None else {}
         self._seed = seed
         self._damped = dict.fromkeys(_ends_of_branches(graph), damping)
         self._normed = _normed(graph)
@@ -54,10 +54,10 @@ class Drawn:
         data = np.asarray(data, dtype=np.float64)
         for parameter in missing:
             # Frameworks hold single precision, so nothing else is drawn.
-            drawn = self._one(node, parameter, data, gain, generator)
+            drawn = self._drawn(node, parameter, data, gain, generator)
             self.weights[parameter.name] = drawn.astype(np.float32)
 
-    def _one(
+    def _drawn(
         self, node: Node, p: Parameter, data: NDArray[Any], gain: float, r: np.random.Generator
     ) -> NDArray[Any]:
         if p.role == "weight":

@@ -93,14 +93,18 @@ def einsum(equation: str, first: Array, second: Array) -> Array:
     shared = set(first_term) & set(second_term)
     batch = [i for i in first_term if i in shared and i in result]
     inner = [i for i in first_term if i in shared and i not in result]
-    rows, columns = [i for i in first_term if i not in shared], [i for i in second_term if i not in shared]
+    rows, columns = (
+        [i for i in first_term if i not in shared],
+        [i for i in second_term if i not in shared],
+    )
 
     def matrix(data: Array, term: str, *groups: Sequence[str]) -> Array:
         moved = data.transpose([term.index(i) for group in groups for i in group])
         return moved.reshape([prod(sizes[i] for i in group) for group in groups])
 
     product = np.matmul(
-        matrix(first, first_term, batch, rows, inner), matrix(second, second_term, batch, inner, columns)
+        matrix(first, first_term, batch, rows, inner),
+        matrix(second, second_term, batch, inner, columns),
     )
     order = [*batch, *rows, *columns]
     unfolded: Array = product.reshape([sizes[i] for i in order])

@@ -33,7 +33,7 @@ _ROUNDING: dict[str, Callable[[Any], Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Resampling:
     mode: str
     coordinates: str
     rounding: str
@@ -41,16 +41,16 @@ class _Way:
     exclude_outside: bool
 
 
-def _way(a: Mapping[str, Any]) -> _Way:
+def _resampling_of(a: Mapping[str, Any]) -> _Resampling:
     mode = a["mode"]
     if "half_pixel_centers" in a:  # TensorFlow
         centres = bool(a["half_pixel_centers"])
         coordinates = "half_pixel" if centres else "asymmetric"
         coordinates = "align_corners" if a["align_corners"] else coordinates
         rounding = "floor" if coordinates == "asymmetric" else "round_prefer_ceil"
-        return _Way(mode, coordinates, rounding, -0.5 if centres else -0.75, centres)
+        return _Resampling(mode, coordinates, rounding, -0.5 if centres else -0.75, centres)
     old = "coordinate_transformation_mode" not in a  # until opset 10
-    return _Way(
+    return _Resampling(
         mode,
         "asymmetric" if old else a["coordinate_transformation_mode"],
         "floor" if old else a.get("nearest_mode", "round_prefer_floor"),
@@ -62,7 +62,7 @@ def _way(a: Mapping[str, Any]) -> _Way:
 def _supported(node: Node) -> bool:
     """Whether the node's way of resampling is known."""
     a: Mapping[str, Any] = settings_of(node)
-    method = _way(a)
+    method = _resampling_of(a)
     named = method.coordinates in _COORDINATES and method.mode in {"nearest", "linear", "cubic"}
     plain = not a["antialias"] and a["keep_aspect_ratio_policy"] == "stretch"
     sized = bool(a.get("sizes") or a.get("scales"))
@@ -78,7 +78,7 @@ def _scales(a: Mapping[str, Any], shape: tuple[int, ...]) -> list[tuple[int, flo
     return [(int(n * s), float(s)) for n, s in zip(shape, a["scales"], strict=True)]
 
 
-def _matrix(n: int, m: int, scale: float, method: _Way) -> Array:
+def _matrix(n: int, m: int, scale: float, method: _Resampling) -> Array:
     """(output, input): how much each element of the input counts in each of the output."""
     x = _COORDINATES[method.coordinates](np.arange(m, dtype=np.float64), scale, n, m)
     if method.mode == "nearest":
@@ -106,7 +106,7 @@ def _cubic(x: Array, a: float) -> Array:
 
 
 def _resize(call: Call) -> Array:
-    method, data = _way(call.attributes), call.data
+    method, data = _resampling_of(call.attributes), call.data
     for axis, (m, scale) in enumerate(_scales(call.attributes, data.shape)):
         n = data.shape[axis]
         matrix = _matrix(n, m, scale, method)

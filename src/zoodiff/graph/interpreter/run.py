@@ -57,10 +57,10 @@ def evaluate(
     if callable(weights):
         provide = weights
     else:
-        given = weights
+        stored = weights
 
         def provide(node: Node, data: Array) -> list[Array]:
-            return canonical_weights(node, given, dtype)
+            return canonical_weights(node, stored, dtype)
 
     readers = Counter(tensor for node in graph.nodes for tensor in node.inputs)
     readers.update(tensor.name for tensor in graph.outputs)

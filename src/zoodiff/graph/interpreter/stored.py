@@ -23,10 +23,10 @@ def canonical_weights(
     Raises MeasurementError for a weight that is missing, of another shape than its parameter, or
     whose parameter does not say how its axes lie.
     """
-    return [_one(node, parameter, weights, dtype) for parameter in node.parameters]
+    return [_canonical(node, parameter, weights, dtype) for parameter in node.parameters]
 
 
-def _one(
+def _canonical(
     node: Node, parameter: Parameter, weights: Mapping[str, Any], dtype: type[np.floating[Any]]
 ) -> Array:
     if parameter.stored not in weights:

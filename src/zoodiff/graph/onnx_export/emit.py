@@ -77,7 +77,9 @@ class Emit:
         self, kind: str, *operands: Operand, outputs: int = 1, **attributes: object
     ) -> list[str]:
         """Write one node and return the names of its results."""
-        inputs = [operand if isinstance(operand, str) else self.constant(operand) for operand in operands]
+        inputs = [
+            operand if isinstance(operand, str) else self.constant(operand) for operand in operands
+        ]
         name = name_of(*self._source, self._written)
         self._written += 1
         results = [f"{name}:{number}" for number in range(outputs)]

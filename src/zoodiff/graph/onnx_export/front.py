@@ -147,7 +147,9 @@ class _Work:
             self._widened[widened] = name
             self.tensors[widened] = Tensor(widened, shape, self.tensors[name].dtype)
             self._add(
-                Node("Reshape", f"{node.name}/in_front", (name,), (widened,), {"shape": list(shape)})
+                Node(
+                    "Reshape", f"{node.name}/in_front", (name,), (widened,), {"shape": list(shape)}
+                )
             )
         return widened
 

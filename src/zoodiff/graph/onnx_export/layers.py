@@ -128,7 +128,9 @@ def _gemm(e: Emit, call: Call) -> str:
     else:
         letters = "abcdefgh"[:rank]
         result_letters = letters.replace(letters[axis], "y")
-        result = e.op("Einsum", data, matrix, equation=f"{letters},y{letters[axis]}->{result_letters}")
+        result = e.op(
+            "Einsum", data, matrix, equation=f"{letters},y{letters[axis]}->{result_letters}"
+        )
     if bias is None:
         return result
     bias = np.asarray(bias) * a["beta"]
@@ -221,14 +223,14 @@ def _fused_layer_norm(e: Emit, call: Call, axes: Sequence[int]) -> str:
     """The one operator that runtimes have a kernel for; it normalises the last axes."""
     shape, data = e.shape(call), data_of(call)
     scale, shift = (None if v is None else np.asarray(v) for v in scale_and_shift(call))
-    wanted = [shape[axis] for axis in axes]
+    extents = [shape[axis] for axis in axes]
     last = axes[-1] == len(shape) - 1
     order = [axis for axis in range(len(shape)) if axis not in axes] + list(axes)
     if not last:
         data = e.op("Transpose", data, perm=order)
-    operands = [np.ones(wanted) if scale is None else scale.reshape(wanted)]
+    operands = [np.ones(extents) if scale is None else scale.reshape(extents)]
     if shift is not None:
-        operands.append(shift.reshape(wanted))
+        operands.append(shift.reshape(extents))
     result = e.op(
         "LayerNormalization",
         data,

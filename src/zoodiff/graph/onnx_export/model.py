@@ -49,8 +49,8 @@ def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1, batch: 
         inputs.append(helper.make_tensor_value_info(f"input{number}", 1, shape))
     for index, node in zip(origins, graph.nodes, strict=True):
         emit.begin(index, node.name)
-        made = _translated(emit, graph, node, weights)
-        for tensor_name, name in zip(node.outputs, made, strict=True):
+        results = _translated(emit, graph, node, weights)
+        for tensor_name, name in zip(node.outputs, results, strict=True):
             emit.names[tensor_name] = name
     ends = []
     for number, tensor in enumerate(graph.outputs[:outputs]):
@@ -75,14 +75,14 @@ def _translated(emit: Emit, graph: Graph, node: Node, weights: Mapping[str, Any]
     parameters: list[Any] = [
         np.asarray(weights[p.name], dtype=np.float64).reshape(p.shape) for p in node.parameters
     ]
-    given: list[Any] = [emit.names[name] for name in node.inputs]
+    operands: list[Any] = [emit.names[name] for name in node.inputs]
     roles = [p.role for p in node.parameters]
-    if not given:  # fed by a weight alone
-        given, parameters, roles = [emit.constant(parameters[0])], parameters[1:], roles[1:]
+    if not operands:  # fed by a weight alone
+        operands, parameters, roles = [emit.constant(parameters[0])], parameters[1:], roles[1:]
     try:
-        made = handler(emit, Call(node, given, parameters, roles))
+        results = handler(emit, Call(node, operands, parameters, roles))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise MeasurementError(
             f"{node.name} of {graph.source}, a {node.op}, cannot be written as ONNX: {error}"
         ) from error
-    return made if isinstance(made, list) else [made]
+    return results if isinstance(results, list) else [results]

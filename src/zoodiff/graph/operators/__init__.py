@@ -58,8 +58,8 @@ def problem_of(node: Node) -> str | None:
 
 def settings_of(node: Node) -> Mapping[str, AttributeValue]:
     """Return the attributes of a node, including defaults."""
-    given = {name: value for name, value in node.attributes.items() if value is not None}
-    return {**defaults_of(node.op), **given}
+    explicit = {name: value for name, value in node.attributes.items() if value is not None}
+    return {**defaults_of(node.op), **explicit}
 
 
 def defaults_of(op: str) -> Mapping[str, AttributeValue]:

@@ -200,11 +200,11 @@ def apply(graph: MutableGraph, without: Collection[str] = ()) -> None:
 
 
 def _run(graph: MutableGraph, without: Collection[str], *, look: bool) -> None:
-    for one in PASSES:
-        if one.name in without:
+    for rewrite in PASSES:
+        if rewrite.name in without:
             continue
         try:
-            one.run(graph)
+            rewrite.run(graph)
             graph.prune()
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # Passes read shapes and attributes as ONNX defines them; checking every operator's
@@ -212,11 +212,11 @@ def _run(graph: MutableGraph, without: Collection[str], *, look: bool) -> None:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise MeasurementError(
                 f"the graph from {graph.graph.source} contradicts itself and has no canonical form "
-                f'(the pass "{one.name}" fails: {reason})'
+                f'(the pass "{rewrite.name}" fails: {reason})'
             ) from error
         problem = properties.malformed(graph) if look else None
         if problem:
             raise MeasurementError(
-                f'the pass "{one.name}" leaves the graph from {graph.graph.source} malformed: '
+                f'the pass "{rewrite.name}" leaves the graph from {graph.graph.source} malformed: '
                 f"{problem}; please report this"
             )

@@ -37,15 +37,15 @@ def malformed(graph: MutableGraph) -> str | None:
 
     Every node is what the schema of its operator says, and reads what an input or a node makes.
     """
-    known = {*graph.inputs, *graph.producer}
+    produced = {*graph.inputs, *graph.producer}
     for node in graph.nodes.values():
         schema = OPERATORS.get(node.op)
         problem = schema.problem(node.attributes, len(node.inputs)) if schema else None
-        if problem is None and not known.issuperset(node.inputs):
+        if problem is None and not produced.issuperset(node.inputs):
             problem = "reads what nothing makes"
         if problem:
             return f"{node.op} {node.name!r:.40} {problem}"
-    loose = next((tensor for tensor in graph.outputs if tensor not in known), None)
+    loose = next((tensor for tensor in graph.outputs if tensor not in produced), None)
     return None if loose is None else f"nothing makes the output {loose!r:.40}"
 
 
@@ -84,8 +84,8 @@ def _unnamed_slice(graph: MutableGraph, node: MutableNode) -> bool:
 
 def _unsplit(graph: MutableGraph, node: MutableNode) -> bool:
     sizes = node.attributes.get("split")
-    whole = isinstance(sizes, list) and len(sizes) == len(node.outputs)
-    return node.op == "Split" and whole and len(node.inputs) == 1
+    matches_outputs = isinstance(sizes, list) and len(sizes) == len(node.outputs)
+    return node.op == "Split" and matches_outputs and len(node.inputs) == 1
 
 
 def _special_reshape(graph: MutableGraph, node: MutableNode) -> bool:

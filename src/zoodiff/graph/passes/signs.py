@@ -38,15 +38,15 @@ def never_negative(graph: MutableGraph, tensor: str) -> bool:
     A MaxPool's padding never wins and an average of nothing negative is not negative, so both
     keep the property.
     """
-    seen: set[str] = set()
+    visited: set[str] = set()
     waiting = [tensor]
     while waiting:
         name = waiting.pop()
-        if name in seen:
+        if name in visited:
             continue
-        seen.add(name)
+        visited.add(name)
         node = graph.producer.get(name)
-        if node is None or len(seen) > _DEPTH:
+        if node is None or len(visited) > _DEPTH:
             return False
         if _positive(graph, node):
             continue

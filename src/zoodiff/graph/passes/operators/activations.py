@@ -198,8 +198,8 @@ def _split_hard_swishes(graph: MutableGraph) -> None:
     for product in graph.of("Mul"):
         if len(product.inputs) != 2 or product.parameters:
             continue
-        for one, other in (product.inputs, product.inputs[::-1]):
-            scale, clip = graph.producer.get(one), graph.producer.get(other)
+        for left, right in (product.inputs, product.inputs[::-1]):
+            scale, clip = graph.producer.get(left), graph.producer.get(right)
             if scale is None or clip is None or clip.op != "Clip" or scale.op != "Mul":
                 continue
             shift = graph.before(clip)
@@ -274,9 +274,9 @@ def _is_cube(graph: MutableGraph, node: MutableNode, source: str) -> bool:
         return cubed and node.inputs == [source] and close(node.attributes.get("value"), 3.0)
     if node.op != "Mul" or len(node.inputs) != 2:
         return False
-    for one, other in (node.inputs, node.inputs[::-1]):
-        square = graph.producer.get(other)
-        if one == source and square is not None and square.op == "Mul":
+    for left, right in (node.inputs, node.inputs[::-1]):
+        square = graph.producer.get(right)
+        if left == source and square is not None and square.op == "Mul":
             return square.inputs == [source, source]
     return False
 

@@ -74,19 +74,19 @@ def _merge(graph: MutableGraph, node: MutableNode) -> None:
         return
     if not (_constant(node) and _constant(before)):
         return
-    mine, theirs = node.attributes["value"], before.attributes["value"]
+    value, value_before = node.attributes["value"], before.attributes["value"]
     axes = {
         n.attributes.get("axis") for n in (node, before) if isinstance(n.attributes["value"], list)
     }
     if len(axes) > 1:
         return
-    first, second = _listed(theirs), _listed(mine)
+    first, second = _listed(value_before), _listed(value)
     size = max(len(first), len(second))
     first, second = first * (size // len(first)), second * (size // len(second))
     if len(first) != len(second):
         return
     merged = [a + b if node.op == "Add" else a * b for a, b in zip(first, second, strict=True)]
-    listed = isinstance(mine, list) or isinstance(theirs, list)
+    listed = isinstance(value, list) or isinstance(value_before, list)
     node.attributes = {"value": merged if listed else merged[0]}
     if listed:
         node.attributes["axis"] = axes.pop()

@@ -36,39 +36,41 @@ def _terms(node: MutableNode) -> tuple[str, str, str] | None:
         return None
     operands, _, result = equation.replace(" ", "").partition("->")
     first, _, second = operands.partition(",")
-    whole = all(term.isalpha() and len(set(term)) == len(term) for term in (first, second, result))
-    return (first, second, result) if whole else None
+    single_letters = all(
+        term.isalpha() and len(set(term)) == len(term) for term in (first, second, result)
+    )
+    return (first, second, result) if single_letters else None
 
 
 def _linear(graph: MutableGraph, node: MutableNode, data: str, weight: str, result: str) -> None:
     inner = [i for i in data if i in weight and i not in result]
     outer = [i for i in result if i in weight and i not in data]
-    kept = [i for i in data if i not in weight]
+    outside = [i for i in data if i not in weight]
     extents = dict(zip(data, graph.shape(node.inputs[0]), strict=False))
-    first, *others = node.parameters
+    first, *vectors = node.parameters
     fits = len(extents) == len(data) and len(first.shape) == len(weight) and first.role == "weight"
-    if not fits or list(data) != [*kept, *inner] or list(result) != [*kept, *outer]:
+    if not fits or list(data) != [*outside, *inner] or list(result) != [*outside, *outer]:
         return
     if set(weight) != {*inner, *outer} or not inner or not outer:
         return
     sizes = dict(zip(weight, first.shape, strict=True))
     width = prod(sizes[i] for i in outer)
-    if any(p.size != width for p in others):
+    if any(p.size != width for p in vectors):
         return
     depth = prod(sizes[i] for i in inner)
-    rows = [extents[i] for i in kept]
+    rows = [extents[i] for i in outside]
     if len(inner) > 1:
         flat = [*rows, depth]
-        made = _step(graph, node, "Reshape", node.inputs[0], flat, {"shape": flat}, -0.3)
-        graph.read(node, [made])
+        joined = _step(graph, node, "Reshape", node.inputs[0], flat, {"shape": flat}, -0.3)
+        graph.read(node, [joined])
     moved = transposed(first, [weight.index(i) for i in (*outer, *inner)])
     node.parameters = [
         replace(reshaped(moved, (width, depth)), layout="OI"),
-        *(_vector(p, width) for p in others),
+        *(_vector(p, width) for p in vectors),
     ]
     attributes = {k: v for k, v in node.attributes.items() if k != "equation"}
     graph.become(node, "Gemm", {**attributes, "axis": len(rows)}, NOTE)
-    _after(graph, node, [*rows, width], None)
+    _restore_output(graph, node, [*rows, width], None)
 
 
 def _vector(parameter: Parameter, width: int) -> Parameter:
@@ -78,68 +80,73 @@ def _vector(parameter: Parameter, width: int) -> Parameter:
 def _product(graph: MutableGraph, node: MutableNode, left: str, right: str, result: str) -> None:
     shared = [i for i in result if i in left and i in right]
     inner = [i for i in left if i in right and i not in result]
-    own = [[i for i in result if i in term and i not in shared] for term in (left, right)]
-    covered = all(set(term) == {*shared, *inner, *own[k]} for k, term in enumerate((left, right)))
-    if not (covered and inner and all(own)):
+    unshared = [[i for i in result if i in term and i not in shared] for term in (left, right)]
+    covered = all(
+        set(term) == {*shared, *inner, *unshared[k]} for k, term in enumerate((left, right))
+    )
+    if not (covered and inner and all(unshared)):
         return
     terms, inputs = [left, right], list(node.inputs)
-    if result.index(own[0][0]) > result.index(own[1][0]):
-        terms, inputs, own = terms[::-1], inputs[::-1], own[::-1]
+    if result.index(unshared[0][0]) > result.index(unshared[1][0]):
+        terms, inputs, unshared = terms[::-1], inputs[::-1], unshared[::-1]
     extents: dict[str, int] = {}
     for term, tensor in zip(terms, inputs, strict=True):
         if len(graph.shape(tensor)) != len(term):
             return
         extents |= dict(zip(term, graph.shape(tensor), strict=True))
     batch, depth = [extents[i] for i in shared], prod(extents[i] for i in inner)
-    wide = [prod(extents[i] for i in letters) for letters in own]
+    wide = [prod(extents[i] for i in letters) for letters in unshared]
     read, turned = [], []
     for k, (term, tensor) in enumerate(zip(terms, inputs, strict=True)):
-        ways = [[term.index(i) for i in (*shared, *way)] for way in _ways(own[k], inner)]
-        perm, depth_last = min(zip(ways, (True, False), strict=True))
+        orders = [
+            [term.index(i) for i in (*shared, *order_of_term)]
+            for order_of_term in _index_orders(unshared[k], inner)
+        ]
+        perm, depth_last = min(zip(orders, (True, False), strict=True))
         # Plain is depth last on the left and first on the right.
         turned.append(depth_last if k else not depth_last)
         shape = [graph.shape(tensor)[axis] for axis in perm]
-        made = _step(graph, node, "Transpose", tensor, shape, {"perm": perm}, -0.4)
+        operand = _step(graph, node, "Transpose", tensor, shape, {"perm": perm}, -0.4)
         flat = [*batch, *((wide[k], depth) if depth_last else (depth, wide[k]))]
         if flat != shape:
-            made = _step(graph, node, "Reshape", made, flat, {"shape": flat}, -0.3)
-        read.append(made)
+            operand = _step(graph, node, "Reshape", operand, flat, {"shape": flat}, -0.3)
+        read.append(operand)
     graph.read(node, read)
     attributes: dict[str, object] = {"batch": prod(batch), "m": wide[0], "k": depth, "n": wide[1]}
     attributes |= {
         key: True for key, flag in zip(("transA", "transB"), turned, strict=True) if flag
     }
     graph.become(node, "MatMul", attributes, NOTE)
-    order = [*shared, *own[0], *own[1]]
+    order = [*shared, *unshared[0], *unshared[1]]
     perm = [order.index(i) for i in result]
-    _after(graph, node, [*batch, *wide], ([extents[i] for i in order], perm))
+    _restore_output(graph, node, [*batch, *wide], ([extents[i] for i in order], perm))
 
 
-def _ways(own: list[str], inner: list[str]) -> tuple[list[str], list[str]]:
+def _index_orders(unshared: list[str], inner: list[str]) -> tuple[list[str], list[str]]:
     """A factor's own indices before those that are summed over, and behind them."""
-    return [*own, *inner], [*inner, *own]
+    return [*unshared, *inner], [*inner, *unshared]
 
 
-def _after(
+def _restore_output(
     graph: MutableGraph,
     node: MutableNode,
     shape: list[int],
     turned: tuple[list[int], list[int]] | None,
 ) -> None:
     """Give readers the former shape and order of axes."""
-    output, wanted = node.output, list(graph.shape(node.output))
-    if shape == wanted and turned is None:
+    output, former = node.output, list(graph.shape(node.output))
+    if shape == former and turned is None:
         return
-    made = graph.rename(node, output, shape)
+    tensor = graph.rename(node, output, shape)
     if turned is not None:
         apart, perm = turned
         if apart != shape:
-            made = _step(graph, node, "Reshape", made, apart, {"shape": apart}, 0.1)
+            tensor = _step(graph, node, "Reshape", tensor, apart, {"shape": apart}, 0.1)
         shape = [apart[axis] for axis in perm]
-        made = _step(graph, node, "Transpose", made, shape, {"perm": perm}, 0.2)
-    if shape != wanted:
-        made = _step(graph, node, "Reshape", made, wanted, {"shape": wanted}, 0.3)
-    graph.redirect(output, made)
+        tensor = _step(graph, node, "Transpose", tensor, shape, {"perm": perm}, 0.2)
+    if shape != former:
+        tensor = _step(graph, node, "Reshape", tensor, former, {"shape": former}, 0.3)
+    graph.redirect(output, tensor)
 
 
 def _step(
@@ -151,7 +158,7 @@ def _step(
     attributes: dict[str, object],
     at: float,
 ) -> str:
-    made = graph.add(
+    step = graph.add(
         op,
         f"{node.name}/{op.lower()}",
         [tensor],
@@ -159,4 +166,4 @@ def _step(
         attributes,
         order=node.order + at,
     ).noted(NOTE)
-    return made.output
+    return step.output

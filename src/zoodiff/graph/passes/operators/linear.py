@@ -41,12 +41,12 @@ def _weight(node: MutableNode) -> tuple[int, Parameter] | None:
 
 
 def _to_conv(graph: MutableGraph, node: MutableNode) -> None:
-    shape, found = graph.shape(node.inputs[0]), _weight(node)
+    shape, weight_at = graph.shape(node.inputs[0]), _weight(node)
     if len(shape) != 4 or node.attributes.get("axis") != 1 or shape[2:] == (1, 1):
         return
-    if found is None or len(found[1].shape) != 2 or not _plain(node):
+    if weight_at is None or len(weight_at[1].shape) != 2 or not _plain(node):
         return
-    position, weight = found
+    position, weight = weight_at
     node.parameters[position] = replace(reshaped(weight, (*weight.shape, 1, 1)), layout="OIHW")
     graph.become(
         node,
@@ -67,10 +67,10 @@ def _to_conv(graph: MutableGraph, node: MutableNode) -> None:
 
 def _to_linear(graph: MutableGraph, node: MutableNode) -> None:
     a, shape = node.attributes, graph.shape(node.inputs[0])
-    found = _weight(node)
-    if len(shape) != 4 or a["group"] != 1 or found is None:
+    weight_at = _weight(node)
+    if len(shape) != 4 or a["group"] != 1 or weight_at is None:
         return
-    position, weight = found
+    position, weight = weight_at
     if len(weight.shape) != 4 or graph.shape(node.output)[2:] != (1, 1) or any(a["pads"]):
         return
     if list(a["kernel_shape"]) != list(shape[2:]) or set(a["dilations"]) != {1}:
@@ -107,8 +107,8 @@ def _plain(node: MutableNode) -> bool:
 
 def _integers(node: MutableNode) -> dict[str, Any]:
     """Whether a layer computes on integers goes along."""
-    found = node.attributes.get("quantized")
-    return {"quantized": found} if found else {}
+    quantized = node.attributes.get("quantized")
+    return {"quantized": quantized} if quantized else {}
 
 
 def _flattened(graph: MutableGraph, node: MutableNode) -> None:
@@ -123,30 +123,30 @@ def _flattened(graph: MutableGraph, node: MutableNode) -> None:
     users = list(dict.fromkeys(graph.users.get(node.output, [])))
     if not all(_takes_columns(user, prod(base)) for user in users) or not users:
         return
-    seen = [base[axis] for axis in perm]
+    extents = [base[axis] for axis in perm]
     back = [perm.index(axis) + 1 for axis in range(len(perm))]
     for user in users:
         position, weight = _weight(user)  # type: ignore[misc]
         rows = weight.shape[0]
-        moved = transposed(reshaped(weight, (rows, *seen)), [0, *back])
+        moved = transposed(reshaped(weight, (rows, *extents)), [0, *back])
         user.parameters[position] = reshaped(moved, (rows, prod(base)))
         user.notes.add(NOTE)
     divided = graph.before(turn)
     # A reshape of a reshape is one.
     ahead = [turn, divided] if divided is not None and divided.op == "Reshape" else [turn]
     graph.read(node, ahead[-1].inputs)
-    for one in ahead:
-        if not graph.users.get(one.output) and one.output not in graph.outputs:
-            graph.remove(one)
+    for movement in ahead:
+        if not graph.users.get(movement.output) and movement.output not in graph.outputs:
+            graph.remove(movement)
 
 
 def _takes_columns(node: MutableNode, columns: int) -> bool:
-    found = _weight(node)
+    weight_at = _weight(node)
     return (
         node.op == "Gemm"
         and node.attributes.get("axis", 1) == 1
         and _plain(node)
-        and found is not None
-        and len(found[1].shape) == 2
-        and found[1].shape[1] == columns
+        and weight_at is not None
+        and len(weight_at[1].shape) == 2
+        and weight_at[1].shape[1] == columns
     )

@@ -54,8 +54,8 @@ class _Statistics:
     def attributes(self) -> dict[str, Any]:
         """Attributes of the norm, but for its learned terms."""
         flags = {"unbiased": self.unbiased, "epsilon_outside": self.outside}
-        said = {name: True for name, holds in flags.items() if holds}
-        return {"axes": list(self.axes), "epsilon": self.epsilon, **said}
+        flagged = {name: True for name, holds in flags.items() if holds}
+        return {"axes": list(self.axes), "epsilon": self.epsilon, **flagged}
 
 
 def run(graph: MutableGraph) -> None:
@@ -119,8 +119,8 @@ def _unbiased(factor: float, count: int, op: str) -> bool | None:
     """Whether a variance divides by the number of elements less 1; None where by another."""
     divisor = (count if op == "ReduceMean" else 1) / factor if factor else 0.0
     for unbiased in (False, True):
-        wanted = count - unbiased
-        if wanted and abs(divisor - wanted) <= _SAME_NUMBER * wanted:
+        expected = count - unbiased
+        if expected and abs(divisor - expected) <= _SAME_NUMBER * expected:
             return unbiased
     return None
 
@@ -145,8 +145,8 @@ def _centred(graph: MutableGraph, tensor: str, axes: tuple[int, ...]) -> tuple[s
     mean, rank = graph.producer.get(m), len(graph.shape(x))
     if mean is None or mean.op != "ReduceMean" or mean.inputs != [x] or not rank:
         return None
-    taken = tuple(sorted(axis % rank for axis in mean.attributes.get("axes") or []))
-    return (x, m) if taken == axes and mean.attributes.get("keepdims") else None
+    mean_axes = tuple(sorted(axis % rank for axis in mean.attributes.get("axes") or []))
+    return (x, m) if mean_axes == axes and mean.attributes.get("keepdims") else None
 
 
 class _Norm:
@@ -160,19 +160,19 @@ class _Norm:
         self._end: tuple[MutableNode, str | None, str | None] | None = None
 
     def run(self) -> None:
-        waiting = [op for known in self._known for op in self._readers(known)]
+        waiting = [op for tensor in self._known for op in self._readers(tensor)]
         waiting += self._readers(self._statistics.deviation)
         self._known[self._statistics.deviation] = {("1/r",): 1}
-        seen: set[int] = set()
+        visited: set[int] = set()
         while waiting:
             node = min(waiting, key=lambda op: op.order)
             waiting.remove(node)
-            found = self._of(node) if id(node) not in seen else None
-            if found is None or len(found) > _MOST or node.output in self._known:
+            polynomial = self._of(node) if id(node) not in visited else None
+            if polynomial is None or len(polynomial) > _MOST or node.output in self._known:
                 continue
-            seen.add(id(node))
-            self._known[node.output] = found
-            self._recognise(node, found)
+            visited.add(id(node))
+            self._known[node.output] = polynomial
+            self._recognise(node, polynomial)
             waiting += self._readers(node.output)
         if self._end is not None:
             self._rewrite(*self._end)
@@ -182,9 +182,9 @@ class _Norm:
 
     def _of(self, node: MutableNode) -> Polynomial | None:
         """Return the polynomial of a node; None if an operand is unknown."""
-        given = [self._known.get(tensor) for tensor in node.inputs]
-        terms = [polynomial for polynomial in given if polynomial is not None]
-        if not terms or len(terms) < len(given):
+        operands = [self._known.get(tensor) for tensor in node.inputs]
+        terms = [polynomial for polynomial in operands if polynomial is not None]
+        if not terms or len(terms) < len(operands):
             return None
         if _inverts(node):
             return {("r",): 1} if terms[0] == {("1/r",): 1} else None
@@ -207,22 +207,22 @@ class _Norm:
         self._weights[p.name] = (p, node)
         return {(p.name,): 1}
 
-    def _recognise(self, node: MutableNode, found: Polynomial) -> None:
+    def _recognise(self, node: MutableNode, polynomial: Polynomial) -> None:
         """Recognise a node as the end of a norm by its polynomial; later nodes win."""
-        alone = [k for k in found if len(k) == 1 and k[0] in self._weights]
-        shift = alone[0][0] if len(alone) == 1 and found[alone[0]] == 1 else None
-        rest = {k: c for k, c in found.items() if (shift,) != k}
-        factors = {f for k in rest for f in k} - {"x", "m", "r"}
-        if len(factors) > 1 or (shift is None) != (len(rest) == len(found)):
+        alone = [k for k in polynomial if len(k) == 1 and k[0] in self._weights]
+        shift = alone[0][0] if len(alone) == 1 and polynomial[alone[0]] == 1 else None
+        unshifted = {k: c for k, c in polynomial.items() if (shift,) != k}
+        factors = {f for k in unshifted for f in k} - {"x", "m", "r"}
+        if len(factors) > 1 or (shift is None) != (len(unshifted) == len(polynomial)):
             return
         scale = next(iter(factors), None)
         more = (scale,) if scale else ()
-        wanted = {tuple(sorted(("x", "r", *more))): 1}
+        expected = {tuple(sorted(("x", "r", *more))): 1}
         if self._statistics.m is not None:
-            wanted[tuple(sorted(("m", "r", *more)))] = -1
+            expected[tuple(sorted(("m", "r", *more)))] = -1
         elif shift is not None:
             return  # a norm by the mean square has none; what is added stands behind it
-        if rest == wanted and (scale is None or scale in self._weights):
+        if unshifted == expected and (scale is None or scale in self._weights):
             self._end = node, scale, shift
 
     def _rewrite(self, node: MutableNode, scale: str | None, shift: str | None) -> None:
@@ -247,25 +247,25 @@ def _inverts(node: MutableNode) -> bool:
     return node.op == "Reciprocal" or bool(one_over)
 
 
-def _combined(op: str, one: Polynomial, other: Polynomial) -> Polynomial | None:
+def _combined(op: str, left: Polynomial, right: Polynomial) -> Polynomial | None:
     if op == "Mul":
-        return _product(one, other)
+        return _product(left, right)
     if op == "Div":
-        return _product(one, {("r",): 1}) if other == {("1/r",): 1} else None
+        return _product(left, {("r",): 1}) if right == {("1/r",): 1} else None
     if op not in {"Add", "Sub"}:
         return None
-    total = dict(one)
-    for k, c in other.items():
+    total = dict(left)
+    for k, c in right.items():
         total[k] = total.get(k, 0) + (c if op == "Add" else -c)
     return {k: c for k, c in total.items() if c}
 
 
-def _product(one: Polynomial, other: Polynomial) -> Polynomial | None:
-    if len(one) * len(other) > _MOST:
+def _product(left: Polynomial, right: Polynomial) -> Polynomial | None:
+    if len(left) * len(right) > _MOST:
         return None
-    made: Polynomial = {}
-    for k, c in one.items():
-        for other_k, other_c in other.items():
+    terms: Polynomial = {}
+    for k, c in left.items():
+        for other_k, other_c in right.items():
             key = tuple(sorted((*k, *other_k)))
-            made[key] = made.get(key, 0) + c * other_c
-    return made
+            terms[key] = terms.get(key, 0) + c * other_c
+    return terms

@@ -64,14 +64,14 @@ def _spatial(graph: MutableGraph, pad: MutableNode) -> list[int] | None:
         return None
     axes = axes if axes is not None else list(range(len(pads) // 2))
     half = len(axes)
-    found = [0, 0, 0, 0]
+    spatial = [0, 0, 0, 0]
     for position, axis in enumerate(axes):
         before, after = pads[position], pads[position + half]
         if axis in (2, 3):
-            found[axis - 2], found[axis] = before, after
+            spatial[axis - 2], spatial[axis] = before, after
         elif before or after:
             return None
-    return found if min(found) >= 0 else None
+    return spatial if min(spatial) >= 0 else None
 
 
 def _fits(
@@ -81,16 +81,16 @@ def _fits(
         return value == 0.0
     kernel = user.attributes["kernel_shape"]
     if user.op == "AveragePool":
-        own = any(user.attributes["pads"])
-        if value != 0.0 or (own and not user.attributes.get("count_include_pad")):
+        has_pads = any(user.attributes["pads"])
+        if value != 0.0 or (has_pads and not user.attributes.get("count_include_pad")):
             return False
         user.attributes["count_include_pad"] = True
         return True
     total = [a + b for a, b in zip(user.attributes["pads"], pads, strict=True)]
-    whole = all(total[i] < kernel[i % 2] for i in range(4))
+    all_windows_read_data = all(total[i] < kernel[i % 2] for i in range(4))
     if value == -math.inf:
-        return whole
-    return value == 0.0 and whole and never_negative(graph, pad.inputs[0])
+        return all_windows_read_data
+    return value == 0.0 and all_windows_read_data and never_negative(graph, pad.inputs[0])
 
 
 def effective(graph: MutableGraph, node: MutableNode) -> None:

@@ -24,16 +24,20 @@ def run(graph: MutableGraph) -> None:
         axes = node.attributes.get("axes")
         if len(shape) != 4 or axes not in ([2, 3], [3, 2]) or len(node.inputs) != 1:
             continue
-        kept = (*shape[:2], 1, 1)
+        pooled = (*shape[:2], 1, 1)
         kind = _GLOBAL[node.op]
-        if graph.shape(node.output) == kept:
+        if graph.shape(node.output) == pooled:
             graph.become(node, kind, {}, NOTE)
         else:
-            pool = graph.add(kind, node.name, node.inputs, kept, {}, order=node.order).noted(NOTE)
+            pool = graph.add(kind, node.name, node.inputs, pooled, {}, order=node.order).noted(NOTE)
             graph.read(node, [pool.output])
             graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
     for node in graph.of("AveragePool", "MaxPool"):
         shape, a = graph.shape(node.inputs[0]), node.attributes
-        whole = list(a["kernel_shape"]) == list(shape[2:]) and not any(a["pads"])
-        if whole and set(a.get("dilations", [1])) == {1} and graph.shape(node.output)[2:] == (1, 1):
+        covers_map = list(a["kernel_shape"]) == list(shape[2:]) and not any(a["pads"])
+        if (
+            covers_map
+            and set(a.get("dilations", [1])) == {1}
+            and graph.shape(node.output)[2:] == (1, 1)
+        ):
             graph.become(node, _GLOBAL[node.op], {}, NOTE)

@@ -71,11 +71,11 @@ def _fold(graph: MutableGraph, tensor: str, channels: int) -> None:
     notes = {note for step in steps for note in step.notes} | noted
     for op, values, neutral in (("Mul", scale, 1.0), ("Add", offset, 0.0)):
         if any(abs(v - neutral) > 1e-7 for v in values):
-            same = max(values) - min(values) <= 1e-6 * max(map(abs, values))
+            uniform = max(values) - min(values) <= 1e-6 * max(map(abs, values))
             attributes: dict[str, Any] = (
-                {"value": values[0]} if same else {"value": values, "axis": 1}
+                {"value": values[0]} if uniform else {"value": values, "axis": 1}
             )
-            made = graph.add(
+            step_node = graph.add(
                 op,
                 name if op == "Mul" else last.name,
                 [reader],
@@ -83,7 +83,7 @@ def _fold(graph: MutableGraph, tensor: str, channels: int) -> None:
                 attributes,
                 order=order,
             ).noted(*notes)
-            reader = made.output
+            reader = step_node.output
     graph.redirect(last.output, reader)
     for step in reversed(steps):
         graph.remove(step)
@@ -117,10 +117,10 @@ def _channels(graph: MutableGraph, tensor: str) -> None:
     offset = [ends[t][2][1][0] for t in join.inputs]
     parts = [node for _, nodes, _ in ends.values() for node in nodes]
     shape = graph.shape(tensor)
-    made = graph.add(
+    scaling = graph.add(
         "Mul", parts[0].name, [tensor], shape, {"value": scale, "axis": 1}, order=join.order - 0.5
     )
-    graph.read(join, [made.output])
+    graph.read(join, [scaling.output])
     graph.become(join, "Add", {"value": offset, "axis": 1}, NOTE)
     for node in reversed(parts):
         graph.remove(node)

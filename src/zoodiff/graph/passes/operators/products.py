@@ -92,21 +92,23 @@ def _turned_factor(graph: MutableGraph, node: MutableNode, position: int) -> Non
     if node.attributes.pop(key, False) is False:
         node.attributes[key] = True
     node.notes.add(NOTE)
-    rest = turn.inputs[0]
+    tensor = turn.inputs[0]
     if swapped != sorted(perm):
-        shape = [graph.shape(rest)[axis] for axis in swapped]
+        shape = [graph.shape(tensor)[axis] for axis in swapped]
         attributes = {"perm": swapped}
-        made = graph.add("Transpose", turn.name, [rest], shape, attributes, order=turn.order).noted(
-            *turn.notes
-        )
-        rest = made.output
+        turned = graph.add(
+            "Transpose", turn.name, [tensor], shape, attributes, order=turn.order
+        ).noted(*turn.notes)
+        tensor = turned.output
     if turn is not outer:
         *lead, rows, columns = graph.shape(outer.output)
         shape = [*lead, columns, rows]
-        moved = graph.add("Reshape", outer.name, [rest], shape, {"shape": shape}, order=outer.order)
-        rest = moved.output
+        moved = graph.add(
+            "Reshape", outer.name, [tensor], shape, {"shape": shape}, order=outer.order
+        )
+        tensor = moved.output
     inputs = list(node.inputs)
-    inputs[position] = rest
+    inputs[position] = tensor
     graph.read(node, inputs)
     for left in dict.fromkeys((outer, turn)):
         graph.remove(left)

@@ -20,7 +20,7 @@ def run(graph: MutableGraph) -> None:
     shared = {tensor for tensor, users in graph.users.items() if len(users) > 1}
     if not shared:
         return
-    seen: dict[tuple[Any, ...], MutableNode] = {}
+    first_by_key: dict[tuple[Any, ...], MutableNode] = {}
     for node in graph.in_order():
         if node.parameters or not node.inputs:
             continue
@@ -28,12 +28,12 @@ def run(graph: MutableGraph) -> None:
             continue
         inputs = node.inputs if node.op not in _COMMUTATIVE else sorted(node.inputs)
         key = (node.op, tuple(inputs), _frozen(node.attributes), len(node.outputs))
-        first = seen.setdefault(key, node)
+        first = first_by_key.setdefault(key, node)
         if first is node:
             continue
-        for mine, other in zip(node.outputs, first.outputs, strict=True):
-            shared.add(other)
-            graph.redirect(mine, other)
+        for duplicate, original in zip(node.outputs, first.outputs, strict=True):
+            shared.add(original)
+            graph.redirect(duplicate, original)
         first.notes.add(NOTE)
         graph.remove(node)
 

@@ -18,8 +18,8 @@ HALVES = frozenset({"bfloat16", "float16"})
 
 
 def _shape_kept(graph: MutableGraph, node: MutableNode) -> bool:
-    known = graph.shape(node.inputs[0])
-    return bool(known) and -1 not in known and known == graph.shape(node.output)
+    shape = graph.shape(node.inputs[0])
+    return bool(shape) and -1 not in shape and shape == graph.shape(node.output)
 
 
 def _slice(graph: MutableGraph, node: MutableNode) -> bool:
@@ -51,15 +51,15 @@ def _cast(graph: MutableGraph, node: MutableNode) -> bool:
     to = str(node.attributes["to"])
     plain = source is not None and source.dtype.startswith(real) and to.startswith(real)
     if plain and to in HALVES:
-        _remember(graph, node.inputs[0], to)
+        _mark_half_precision(graph, node.inputs[0], to)
     return plain
 
 
-def _remember(graph: MutableGraph, tensor: str, to: str) -> None:
+def _mark_half_precision(graph: MutableGraph, tensor: str, to: str) -> None:
     """Say of a tensor that it is rounded to half precision, where nobody reads it as it was."""
-    held = graph.tensors[tensor]
+    described = graph.tensors[tensor]
     if graph.sole_user(tensor) is not None and tensor in graph.producer:
-        graph.tensors[tensor] = replace(held, dtype=to)
+        graph.tensors[tensor] = replace(described, dtype=to)
 
 
 def _rectifier(graph: MutableGraph, node: MutableNode) -> bool:

@@ -46,16 +46,16 @@ class _Walk:
         self.graph = graph
         self.views: dict[str, tuple[str, Perm]] = {}
         """Tensor -> (base, permutation); axis i of the tensor is axis perm[i] of the base."""
-        self.made: dict[tuple[str, Perm], str] = {}
+        self.transposes: dict[tuple[str, Perm], str] = {}
         for name in graph.inputs:
             tensor = graph.tensors[name]
             if tensor.channels_last:
                 # Readers take another name, so that the base and what they see are told apart.
-                seen = f"{name}/channels_last"
-                graph.tensors[seen] = replace(tensor, name=seen)
-                graph.redirect(name, seen)
+                view = f"{name}/channels_last"
+                graph.tensors[view] = replace(tensor, name=view)
+                graph.redirect(name, view)
                 graph.tensors[name] = replace(tensor, shape=tensor.channels_first)
-                self.views[seen] = (name, (0, 2, 3, 1))
+                self.views[view] = (name, (0, 2, 3, 1))
                 graph.graph = replace(
                     graph.graph, inputs=tuple(graph.tensors[t.name] for t in graph.graph.inputs)
                 )
@@ -63,8 +63,8 @@ class _Walk:
     def visit(self, node: MutableNode) -> None:
         if node.op == "Transpose" and len(node.inputs) == 1 and not node.parameters:
             base, perm = self.views.get(node.inputs[0], (node.inputs[0], None))
-            own = tuple(node.attributes["perm"])
-            self.see(node.output, base, tuple(perm[i] for i in own) if perm else own)
+            turn = tuple(node.attributes["perm"])
+            self.set_view(node.output, base, tuple(perm[i] for i in turn) if perm else turn)
             return
         if not any(tensor in self.views for tensor in node.inputs):
             return
@@ -72,7 +72,7 @@ class _Walk:
         if handler is None or not handler(self, node):
             self.graph.read(node, [self.materialise(t, node.order) for t in node.inputs])
 
-    def see(self, tensor: str, base: str, perm: Perm) -> None:
+    def set_view(self, tensor: str, base: str, perm: Perm) -> None:
         """Say that a tensor is a base under a permutation."""
         if list(perm) == sorted(perm):
             # A tensor of its own order: readers take the base itself.
@@ -86,7 +86,7 @@ class _Walk:
             return tensor
         base, perm = self.views[tensor]
         key = (base, perm)
-        if key not in self.made:
+        if key not in self.transposes:
             shape = [self.graph.shape(base)[axis] for axis in perm]
             node = self.graph.add(
                 "Transpose",
@@ -96,8 +96,8 @@ class _Walk:
                 {"perm": list(perm)},
                 order=order - 0.5,
             ).noted(NOTE)
-            self.made[key] = node.output
-        return self.made[key]
+            self.transposes[key] = node.output
+        return self.transposes[key]
 
     def common(self, node: MutableNode) -> Perm | None:
         """The permutation under which a node sees all its inputs, or None."""
@@ -192,19 +192,19 @@ def _reduce(walk: _Walk, node: MutableNode) -> bool:
     perm, axes = walk.common(node), node.attributes.get("axes")
     if perm is None or not isinstance(axes, list) or len(node.inputs) != 1:
         return False
-    taken = sorted(perm[axis] for axis in axes)
-    node.attributes["axes"] = taken
+    reduced = sorted(perm[axis] for axis in axes)
+    node.attributes["axes"] = reduced
     if node.attributes.get("keepdims"):
         return walk.pass_on(node, perm)
-    kept = [axis for axis in perm if axis not in taken]
-    order = sorted(kept)
-    left = tuple(order.index(axis) for axis in kept)
+    remaining = [axis for axis in perm if axis not in reduced]
+    order = sorted(remaining)
+    left = tuple(order.index(axis) for axis in remaining)
     base = walk.views[node.inputs[0]][0]
     shape = walk.graph.shape(base)
     walk.graph.read(node, [base])
     output = node.output
-    made = walk.graph.rename(node, output, [shape[axis] for axis in order])
-    walk.see(output, made, left)
+    base_output = walk.graph.rename(node, output, [shape[axis] for axis in order])
+    walk.set_view(output, base_output, left)
     node.notes.add(NOTE)
     return True
 

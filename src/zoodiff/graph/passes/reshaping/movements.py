@@ -51,35 +51,35 @@ class Movement:
 
     def transposed(self, perm: Sequence[int]) -> Movement:
         """The axes in another order."""
-        made = self.copy()
-        made.target = [made.target[axis] for axis in perm]
-        return made
+        moved = self.copy()
+        moved.target = [moved.target[axis] for axis in perm]
+        return moved
 
     def reshaped(self, shape: Sequence[int]) -> Movement | None:
         """Return the axes after the change; None if one would cut through a factor."""
-        made = self.copy()
-        waiting = [factor for axis in made.target for factor in axis]
-        made.target = []
+        moved = self.copy()
+        waiting = [factor for axis in moved.target for factor in axis]
+        moved.target = []
         for extent in shape:
             group: list[int] = []
-            rest = extent
-            while rest > 1:
+            remaining = extent
+            while remaining > 1:
                 if not waiting:
                     return None
                 factor = waiting.pop(0)
-                size = made.extents[factor]
-                if rest % size == 0:
+                size = moved.extents[factor]
+                if remaining % size == 0:
                     group.append(factor)
-                    rest //= size
-                elif size % rest == 0:
-                    outer, inner = made._divide(factor, rest)
+                    remaining //= size
+                elif size % remaining == 0:
+                    outer, inner = moved._divide(factor, remaining)
                     group.append(outer)
                     waiting.insert(0, inner)
-                    rest = 1
+                    remaining = 1
                 else:
                     return None
-            made.target.append(group)
-        return None if waiting else made
+            moved.target.append(group)
+        return None if waiting else moved
 
     def _divide(self, factor: int, outer: int) -> tuple[int, int]:
         """Two factors in the place of one, in the base."""
@@ -105,19 +105,19 @@ class Movement:
 
     def sliced(self, tensor: str, axis: int, start: int, end: int) -> Movement:
         """The same of a slice of the base's outermost factor of an axis."""
-        made = self.copy()
-        made.tensor = tensor
-        first = made.target[axis][0]
-        kept = (end - start) // prod(made.extents[factor] for factor in made.target[axis][1:])
-        if kept > 1:
-            made.extents[first] = kept
+        moved = self.copy()
+        moved.tensor = tensor
+        first = moved.target[axis][0]
+        extent = (end - start) // prod(moved.extents[factor] for factor in moved.target[axis][1:])
+        if extent > 1:
+            moved.extents[first] = extent
         else:
-            del made.extents[first]
-            for axes in (made.base, made.target):
+            del moved.extents[first]
+            for axes in (moved.base, moved.target):
                 for factors in axes:
                     if first in factors:
                         factors.remove(first)
-        return made
+        return moved
 
     def shortest(self) -> tuple[list[int], list[int]]:
         """Extents of the factors in the base's order, and their order in the target."""
@@ -166,18 +166,18 @@ class _Walk:
         shape, target = graph.shape(source), graph.shape(node.output)
         if not shape or -1 in shape or -1 in target or prod(shape) == 0 or prod(target) == 0:
             return False
-        known = self._known.get(source)
-        movement = known[0] if known else Movement.start(source, shape)
-        made: Movement | None
+        tracked = self._known.get(source)
+        movement = tracked[0] if tracked else Movement.start(source, shape)
+        moved: Movement | None
         if node.op == "Transpose":
-            made = movement.transposed(node.attributes["perm"])
+            moved = movement.transposed(node.attributes["perm"])
         elif node.op == "Reshape":
-            made = movement.reshaped(target)
+            moved = movement.reshaped(target)
         else:
-            made = self._sliced(movement, node)
-        if made is None:
+            moved = self._sliced(movement, node)
+        if moved is None:
             return False
-        self._known[node.output] = made, node
+        self._known[node.output] = moved, node
         return True
 
     def _sliced(self, movement: Movement, node: MutableNode) -> Movement | None:
@@ -200,10 +200,10 @@ class _Walk:
             shape = list(self._net.shape(tensor))
             shape[axis] = end - start
             bounds = {"axes": [axis], "starts": [start], "ends": [end], "steps": [1]}
-            made = self._net.add(
+            piece = self._net.add(
                 "Slice", node.name, [tensor], shape, bounds, order=node.order
             ).noted(NOTE)
-            self._slices[key] = made.output
+            self._slices[key] = piece.output
         return self._slices[key]
 
     def settle(self, node: MutableNode) -> None:
@@ -211,10 +211,10 @@ class _Walk:
         if not any(tensor in self._known for tensor in node.inputs):
             return
         if node.op == "MatMul" and len(node.inputs) == 2 and "equation" not in node.attributes:
-            found = [self._factor(node, position) for position in (0, 1)]
+            operands = [self._factor(node, position) for position in (0, 1)]
         else:
-            found = [self.tensor(tensor, node.order) for tensor in node.inputs]
-        self._net.read(node, found)
+            operands = [self.tensor(tensor, node.order) for tensor in node.inputs]
+        self._net.read(node, operands)
 
     def _factor(self, node: MutableNode, position: int) -> str:
         """A factor of a product, with or without a swap of its last two axes.
@@ -258,15 +258,15 @@ class _Walk:
     ) -> str:
         extents, perm = movement.shortest()
         turned = perm != sorted(perm)
-        base, found = list(self._net.shape(movement.tensor)), movement.tensor
+        base, tensor = list(self._net.shape(movement.tensor)), movement.tensor
         joined = [extents[k] for k in perm] if turned else base
         if turned and extents != base:
-            found = self._add("Reshape", found, extents, {"shape": extents}, last, order, 3)
+            tensor = self._add("Reshape", tensor, extents, {"shape": extents}, last, order, 3)
         if turned:
-            found = self._add("Transpose", found, joined, {"perm": perm}, last, order, 2)
+            tensor = self._add("Transpose", tensor, joined, {"perm": perm}, last, order, 2)
         if joined != shape:
-            found = self._add("Reshape", found, shape, {"shape": shape}, last, order, 1)
-        return found
+            tensor = self._add("Reshape", tensor, shape, {"shape": shape}, last, order, 1)
+        return tensor
 
     def _add(
         self,
@@ -280,7 +280,7 @@ class _Walk:
     ) -> str:
         key = (op, tensor, tuple(shape), tuple(map(tuple, attributes.values())))
         if key not in self._made:
-            made = self._net.add(
+            movement = self._net.add(
                 op,
                 last.name,
                 [tensor],
@@ -288,5 +288,5 @@ class _Walk:
                 attributes,
                 order=min(order, 1e8) - 0.1 * ahead,
             ).noted(NOTE)
-            self._made[key] = made.output
+            self._made[key] = movement.output
         return self._made[key]

@@ -76,9 +76,9 @@ def _select(graph: MutableGraph, node: MutableNode) -> None:
     if not shape or -1 in shape:
         return
     first = index % shape[axis]
-    kept = (*shape[:axis], 1, *shape[axis + 1 :])
+    selected = (*shape[:axis], 1, *shape[axis + 1 :])
     bounds = {"axes": [axis], "starts": [first], "ends": [first + 1], "steps": [1]}
-    piece = graph.add("Slice", node.name, node.inputs, kept, bounds, order=node.order)
+    piece = graph.add("Slice", node.name, node.inputs, selected, bounds, order=node.order)
     graph.read(node, [piece.output])
     graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
 
@@ -88,11 +88,11 @@ def _merge(graph: MutableGraph, node: MutableNode) -> None:
     before = graph.before(node)
     if before is None or before.op != "Slice" or before.parameters or node.parameters:
         return
-    one, other = before.attributes, node.attributes
-    if "axes" not in one or "axes" not in other or set(one["axes"]) & set(other["axes"]):
+    inner, outer = before.attributes, node.attributes
+    if "axes" not in inner or "axes" not in outer or set(inner["axes"]) & set(outer["axes"]):
         return
     keys = ("axes", "starts", "ends", "steps")
-    rows = sorted(zip(*([*one[key], *other[key]] for key in keys), strict=True))
+    rows = sorted(zip(*([*inner[key], *outer[key]] for key in keys), strict=True))
     columns = [list(column) for column in zip(*rows, strict=True)]
     node.attributes = dict(zip(keys, columns, strict=True))
     graph.read(node, before.inputs)
@@ -103,10 +103,10 @@ def _padded_axes(node: MutableNode) -> None:
     axes, pads = node.attributes.get("axes"), node.attributes.get("pads")
     if axes is None or pads is None or len(pads) != 2 * len(axes):
         return
-    kept = [i for i in range(len(axes)) if pads[i] or pads[i + len(axes)]]
-    both = [*kept, *(i + len(axes) for i in kept)]
-    node.attributes["pads"] = [pads[i] for i in both]
-    node.attributes["axes"] = [axes[i] for i in kept]
+    padded = [i for i in range(len(axes)) if pads[i] or pads[i + len(axes)]]
+    positions = [*padded, *(i + len(axes) for i in padded)]
+    node.attributes["pads"] = [pads[i] for i in positions]
+    node.attributes["axes"] = [axes[i] for i in padded]
 
 
 def _of_single_elements(graph: MutableGraph, node: MutableNode) -> None:
@@ -162,8 +162,8 @@ def _bounds(graph: MutableGraph, node: MutableNode) -> None:
         return
     steps = a.get("steps") or [1] * len(a["axes"])
     rows = []
-    for axis, *given in zip(a["axes"], a["starts"], a["ends"], steps, strict=True):
-        start, end, step = slice(*given).indices(shape[axis])
+    for axis, *bounds in zip(a["axes"], a["starts"], a["ends"], steps, strict=True):
+        start, end, step = slice(*bounds).indices(shape[axis])
         if (start, end, step) != (0, shape[axis], 1):
             # Going down, an end of -1 would be counted from the end: it lies before the first.
             rows.append((axis, start, end if end >= 0 else -shape[axis] - 1, step))

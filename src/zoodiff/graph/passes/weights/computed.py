@@ -28,9 +28,9 @@ def run(graph: MutableGraph) -> None:
     for node in graph.in_order():
         if node.inputs or len(node.outputs) != 1 or not node.parameters:
             continue
-        made = _result(graph, node)
+        weight = _result(graph, node)
         for user in list(dict.fromkeys(graph.users.get(node.output, []))):
-            _hand_over(graph, node, user, made)
+            _hand_over(graph, node, user, weight)
         if not graph.users.get(node.output) and node.output not in graph.outputs:
             graph.remove(node)
 
@@ -46,18 +46,20 @@ def _result(graph: MutableGraph, node: MutableNode) -> Parameter:
     return Parameter(first.name, shape, first.trainable, first.dtype, "constant", "", (COMPUTED,))
 
 
-def _hand_over(graph: MutableGraph, node: MutableNode, user: MutableNode, made: Parameter) -> None:
+def _hand_over(
+    graph: MutableGraph, node: MutableNode, user: MutableNode, weight: Parameter
+) -> None:
     """Give a reader the weight in the place of the tensor."""
-    kept = [tensor for tensor in user.inputs if tensor != node.output]
-    if user.op in _READERS and kept and user.parameters:
+    computed = [tensor for tensor in user.inputs if tensor != node.output]
+    if user.op in _READERS and computed and user.parameters:
         return  # it has an operand of its own already
-    if user.op not in _READERS and kept:
+    if user.op not in _READERS and computed:
         return
     position = user.inputs.index(node.output)
     if user.op == "Concat":
         user.attributes["parameters_at"] = [position]
-    elif position == 0 and kept and user.op in {"Sub", "Div", "MatMul"}:
+    elif position == 0 and computed and user.op in {"Sub", "Div", "MatMul"}:
         user.attributes["constant_first"] = True
-    user.parameters = [*user.parameters, made]
+    user.parameters = [*user.parameters, weight]
     user.notes.add(NOTE)
-    graph.read(user, kept)
+    graph.read(user, computed)

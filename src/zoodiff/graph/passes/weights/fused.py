@@ -38,16 +38,16 @@ def run(net: MutableGraph) -> None:
             continue
         if "equation" in node.attributes or not all(map(_sortable(width), node.parameters)):
             continue
-        found = _interleaved(net, node, _rows(shape, axis))
-        if found is not None:
-            _sort(net, node, axis, found)
+        blocks = _interleaved(net, node, _rows(shape, axis))
+        if blocks is not None:
+            _sort(net, node, axis, blocks)
 
 
 def _sortable(width: int) -> Any:
     def check(parameter: Parameter) -> bool:
         steps = {step for step, _ in parameter.view}
-        whole = not parameter.whole and steps <= {"reshape", "transpose"}
-        return whole and parameter.shape[:1] == (width,)
+        only_moved = not parameter.whole and steps <= {"reshape", "transpose"}
+        return only_moved and parameter.shape[:1] == (width,)
 
     return check
 
@@ -119,17 +119,17 @@ def _sort(net: MutableGraph, node: MutableNode, axis: int, blocks: tuple[int, in
     ):
         attributes = {"perm": perm} if op == "Transpose" else {"shape": extents}
         order = node.order + step / 8
-        made = net.add(op, node.name, [result], extents, attributes, order=order)
-        result = made.noted(NOTE).output
+        movement = net.add(op, node.name, [result], extents, attributes, order=order)
+        result = movement.noted(NOTE).output
     for reader in readers:
         net.read(reader, [result if t == node.output else t for t in reader.inputs])
 
 
 def _sorted(parameter: Parameter, blocks: tuple[int, int, int]) -> Parameter:
-    rest = parameter.shape[1:]
-    axes = (1, 0, *range(2, 3 + len(rest)))
+    trailing = parameter.shape[1:]
+    axes = (1, 0, *range(2, 3 + len(trailing)))
     steps = (
-        ("reshape", (*blocks, *rest)),
+        ("reshape", (*blocks, *trailing)),
         ("transpose", axes),
         ("reshape", parameter.shape),
     )

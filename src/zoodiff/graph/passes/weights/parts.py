@@ -23,7 +23,7 @@ def run(graph: MutableGraph) -> None:
             continue
         for position, (start, end, reader) in enumerate(cuts):
             attributes = {**node.attributes, "out_features": end - start}
-            made = graph.add(
+            layer = graph.add(
                 "Gemm",
                 f"{node.name}[{start}:{end}]",
                 node.inputs,
@@ -32,20 +32,20 @@ def run(graph: MutableGraph) -> None:
                 parameters=[part(p, start, end) for p in node.parameters],
                 order=node.order + position / (len(cuts) + 1),
             ).noted(*node.notes, NOTE)
-            graph.redirect(reader.output, made.output)
+            graph.redirect(reader.output, layer.output)
             graph.remove(reader)
         graph.remove(node)
 
 
 def part(parameter: Parameter, start: int, end: int) -> Parameter:
     """Some rows of a weight."""
-    whole = parameter.whole or parameter.name
+    stored = parameter.whole or parameter.name
     return replace(
         parameter,
         name=f"{parameter.name}[{start}:{end}]",
         shape=(end - start, *parameter.shape[1:]),
         view=(*parameter.view, ("part", (start, end))),
-        whole=whole,
+        whole=stored,
     )
 
 
@@ -59,15 +59,17 @@ def _cuts(graph: MutableGraph, node: MutableNode) -> list[tuple[int, int, Mutabl
         for p in node.parameters
     ):
         return []
-    found = []
+    cuts = []
     for reader in dict.fromkeys(graph.users.get(node.output, [])):
         a = reader.attributes
         if reader.op != "Slice" or a.get("axes") != [axis] or set(a.get("steps") or [1]) != {1}:
             return []
-        found.append((a["starts"][0], a["ends"][0], reader))
-    found.sort(key=lambda cut: cut[:2])
-    ends = [0, *(end for _, end, _ in found)]
-    whole = len(found) > 1 and ends[-1] == width
+        cuts.append((a["starts"][0], a["ends"][0], reader))
+    cuts.sort(key=lambda cut: cut[:2])
+    ends = [0, *(end for _, end, _ in cuts)]
+    ends_at_width = len(cuts) > 1 and ends[-1] == width
     return (
-        found if whole and all(cut[0] == end for cut, end in zip(found, ends, strict=False)) else []
+        cuts
+        if ends_at_width and all(cut[0] == end for cut, end in zip(cuts, ends, strict=False))
+        else []
     )

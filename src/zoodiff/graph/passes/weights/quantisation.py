@@ -92,11 +92,11 @@ def _rectified(graph: MutableGraph, node: MutableNode) -> None:
     before = graph.before(node) if node.inputs else None
     if scale is None or bounds is None or before is None or before.op not in _SATURATING:
         return
-    found = rectifier(scale, node.attributes.get("zero_point") or 0, bounds)
-    if found is None:
+    clamp = rectifier(scale, node.attributes.get("zero_point") or 0, bounds)
+    if clamp is None:
         return
-    op, attributes = found
-    made = graph.add(
+    op, attributes = clamp
+    bound = graph.add(
         op,
         f"{node.name}{_BOUND}",
         node.inputs,
@@ -104,7 +104,7 @@ def _rectified(graph: MutableGraph, node: MutableNode) -> None:
         attributes,
         order=node.order - 0.25,
     ).noted(NOTE)
-    graph.read(node, [made.output])
+    graph.read(node, [bound.output])
 
 
 def rectifier(
