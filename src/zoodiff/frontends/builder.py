@@ -16,7 +16,7 @@ from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 from zoodiff.graph.operators import problem_of
 
 LinearOrder = Literal["OI", "IO"]
-Seen = Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]]
+WeightViews = Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]]
 
 
 class GraphBuilder:
@@ -46,20 +46,20 @@ class GraphBuilder:
         outputs: Iterable[Tensor],
         parameters: Sequence[Parameter] = (),
         matrices: LinearOrder | None = None,
-        seen: Seen | None = None,
+        views: WeightViews | None = None,
     ) -> Node:
         """Add a node and return it; raise ValueError for one that its operator's schema refuses.
 
-        ``matrices`` is the order of this node's matrix, where it is not the framework's; ``seen``
+        ``matrices`` is the order of this node's matrix, where it is not the framework's; ``views``
         is that of ``roles.assigned``.
         """
-        made = tuple(outputs)
-        self.tensors.update((tensor.name, tensor) for tensor in made)
+        declared = tuple(outputs)
+        self.tensors.update((tensor.name, tensor) for tensor in declared)
         node = Node(
             op=operation.op,
             name=name,
             inputs=tuple(inputs),
-            outputs=tuple(tensor.name for tensor in made),
+            outputs=tuple(tensor.name for tensor in declared),
             attributes=dict(operation.attributes),
             parameters=assigned(
                 operation.op,
@@ -67,7 +67,7 @@ class GraphBuilder:
                 parameters,
                 self._kernels,
                 matrices or self._matrices,
-                seen=seen,
+                views=views,
             ),
         )
         problem = problem_of(node)
@@ -84,21 +84,21 @@ class GraphBuilder:
         owned: Iterable[Parameter] = (),
     ) -> Graph:
         """What the outputs depend on; of ``owned`` weights, others count as unused."""
-        wanted, kept = {tensor.name for tensor in outputs}, []
+        needed, nodes = {tensor.name for tensor in outputs}, []
         for node in reversed(self.nodes):
-            if not wanted.isdisjoint(node.outputs):
-                wanted.update(node.inputs)
-                kept.append(node)
-        kept.reverse()
-        known = wanted | {name for node in kept for name in node.outputs}
-        known.update(tensor.name for tensor in inputs)
-        used = {parameter.name for node in kept for parameter in node.parameters}
+            if not needed.isdisjoint(node.outputs):
+                needed.update(node.inputs)
+                nodes.append(node)
+        nodes.reverse()
+        named = needed | {name for node in nodes for name in node.outputs}
+        named.update(tensor.name for tensor in inputs)
+        used = {parameter.name for node in nodes for parameter in node.parameters}
         unused = {p.name: p for p in owned if p.name not in used}
         return Graph(
             source=source,
             inputs=tuple(inputs),
             outputs=tuple(outputs),
-            nodes=tuple(kept),
-            tensors={name: tensor for name, tensor in self.tensors.items() if name in known},
+            nodes=tuple(nodes),
+            tensors={name: tensor for name, tensor in self.tensors.items() if name in named},
             unused_parameters=tuple(unused.values()),
         )

@@ -25,12 +25,12 @@ def assigned(
     store: Store,
     linear: Literal["OI", "IO"],
     *,
-    seen: Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]] | None = None,
+    views: Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]] | None = None,
 ) -> tuple[Parameter, ...]:
     """The parameters of a node with their roles and layouts; a role that is given stays.
 
     ``linear`` is the order of a linear layer's weight.
-    ``seen`` holds, for weights that are not read as they are stored, the shape in which the
+    ``views`` holds, for weights that are not read as they are stored, the shape in which the
     operator sees them, and for each stored axis the axis of that shape (-1 for none).
     """
     schema = OPERATORS.get(op)
@@ -41,17 +41,19 @@ def assigned(
         names = ["constant", *names]  # the layer is fed a table instead of something computed
     if len(names) != len(parameters):  # some are computed, or quantised: no order to rely on
         return tuple(replace(p, role=p.role or "constant") for p in parameters)
-    found = [
+    result = [
         # A frozen graph does not say what was trained; statistics never are.
         replace(p, role=p.role or name, trainable=p.trainable and name not in {"mean", "variance"})
         for p, name in zip(parameters, names, strict=True)
     ]
-    for at, one in enumerate(found):
-        if one.role == "weight":
-            shape, axes = (seen or {}).get(one.name, (one.shape, tuple(range(len(one.shape)))))
+    for at, parameter in enumerate(result):
+        if parameter.role == "weight":
+            shape, axes = (views or {}).get(
+                parameter.name, (parameter.shape, tuple(range(len(parameter.shape))))
+            )
             layout = _layout(op, attributes, shape, store, linear)
-            found[at] = replace(one, layout=_stored(layout, axes))
-    return tuple(found)
+            result[at] = replace(parameter, layout=_stored(layout, axes))
+    return tuple(result)
 
 
 def _stored(layout: str, axes: Sequence[int] | None) -> str:

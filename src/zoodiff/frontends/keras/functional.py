@@ -89,20 +89,20 @@ class _Builder:
 
     def parameter(self, variable: Variable) -> Parameter:
         """Return the parameter of a variable, one and the same for a shared variable."""
-        known = self.parameters.get(id(variable))
-        if known is None:
+        parameter = self.parameters.get(id(variable))
+        if parameter is None:
             name, copy = variable.path, 1
             while name in self._parameter_names:
                 name, copy = f"{variable.path}:{copy}", copy + 1
             self._parameter_names.add(name)
-            known = Parameter(
+            parameter = Parameter(
                 name,
                 tuple(int(extent) for extent in variable.shape),
                 bool(variable.trainable),
                 str(variable.dtype),
             )
-            self.parameters[id(variable)] = known
-        return known
+            self.parameters[id(variable)] = parameter
+        return parameter
 
     def emit(
         self,
@@ -164,8 +164,8 @@ class _Builder:
 
     def _filled(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the call's arguments with values in place of symbolic tensors."""
-        known = {id(tensor): self._value(tensor) for tensor in node.arguments.keras_tensors}
-        args, kwargs = node.arguments.fill_in(known)
+        values = {id(tensor): self._value(tensor) for tensor in node.arguments.keras_tensors}
+        args, kwargs = node.arguments.fill_in(values)
         return tuple(args), dict(kwargs)
 
     def _output_shapes(self, node: Node, inputs: Sequence[Value]) -> tuple[tuple[int, ...], ...]:
@@ -175,24 +175,24 @@ class _Builder:
             return tuple(tuple(1 if n is None else int(n) for n in shape) for shape in declared)
         import keras
 
-        known = {
+        symbols = {
             id(tensor): keras.KerasTensor(value.shape, dtype=value.dtype)
             for tensor, value in zip(node.arguments.keras_tensors, inputs, strict=True)
         }
-        args, kwargs = node.arguments.fill_in(known)
-        found = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
-        return tuple(tuple(-1 if n is None else int(n) for n in spec.shape) for spec in found)
+        args, kwargs = node.arguments.fill_in(symbols)
+        specs = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
+        return tuple(tuple(-1 if n is None else int(n) for n in spec.shape) for spec in specs)
 
-    def _input_shape(self, tensor: KerasTensor, given: Sequence[int] | None) -> tuple[int, ...]:
+    def _input_shape(self, tensor: KerasTensor, requested: Sequence[int] | None) -> tuple[int, ...]:
         declared = tuple(tensor.shape)[1:]
         if None not in declared:
             return (1, *(int(n) for n in declared if n is not None))
-        if given is None or len(given) != len(declared):
+        if requested is None or len(requested) != len(declared):
             raise MeasurementError(
                 f'the Keras model "{self._model.name}" leaves its input size open '
                 f"{declared}; give an input shape such as (224, 224, 3)"
             )
-        return (1, *(int(n) for n in given))
+        return (1, *(int(n) for n in requested))
 
     def _unique(self, name: str) -> str:
         unique, copy = name, 1

@@ -187,10 +187,10 @@ def _chain(call: Call, op: Arithmetic) -> str | None:
     """Fold a list of tensors with a binary operator, from the left."""
     if len(call.inputs) < 2 or len({len(value.shape) for value in call.inputs}) != 1:
         return None
-    (result, shape), *rest = ((value.name, value.shape) for value in call.inputs)
-    for position, (name, other) in enumerate(rest, start=1):
-        last = position == len(rest)
-        shape = tuple(max(a, b) for a, b in zip(shape, other, strict=True))
+    (result, shape), *operands = ((value.name, value.shape) for value in call.inputs)
+    for position, (name, operand_shape) in enumerate(operands, start=1):
+        last = position == len(operands)
+        shape = tuple(max(a, b) for a, b in zip(shape, operand_shape, strict=True))
         result = call.emit(
             operations.arithmetic(op),
             inputs=[result, name],

@@ -114,8 +114,8 @@ def global_pool(pool: Operation) -> Handler:
     def handler(call: Call) -> str | None:
         if not native_layout(call):
             return None
-        kept = (*call.canonical_input[:2], 1, 1)
-        pooled = call.emit(pool, shape=kept)
+        pooled_shape = (*call.canonical_input[:2], 1, 1)
+        pooled = call.emit(pool, shape=pooled_shape)
         if call.operation.keepdims:
             return pooled
         return call.emit(operations.flatten(), inputs=[pooled], step="flatten")

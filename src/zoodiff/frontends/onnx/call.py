@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.frontends.builder import LinearOrder, Seen
+from zoodiff.frontends.builder import LinearOrder, WeightViews
 from zoodiff.frontends.operations import Operation
 from zoodiff.graph.ir import AttributeValue, Parameter
 
@@ -97,7 +97,7 @@ class NodeRequest:
     shapes: Sequence[Shape] | None = None
     """Of its outputs; None where they are the call's."""
     matrices: LinearOrder | None = None
-    seen: Seen | None = None
+    views: WeightViews | None = None
     last: bool | None = None
     """Whether its outputs are the call's; None where it has no step to tell."""
 
@@ -130,8 +130,8 @@ class Call:
 
     def weight(self, position: int) -> Weight | None:
         """An input where it is a weight."""
-        found = self.given(position)
-        return found if isinstance(found, Weight) else None
+        operand = self.given(position)
+        return operand if isinstance(operand, Weight) else None
 
     @property
     def data(self) -> Value:
@@ -159,8 +159,8 @@ class Call:
 
     def unknown(self, name: str, position: int) -> bool:
         """Whether a setting is given, but only known when the network runs."""
-        given = name in self.attributes or self.given(position) is not None
-        return given and self.number(name, position) is None
+        present = name in self.attributes or self.given(position) is not None
+        return present and self.number(name, position) is None
 
     def node(
         self,
@@ -173,27 +173,27 @@ class Call:
         matrices: LinearOrder | None = None,
     ) -> Value:
         """Add a node with one output; inputs default to the node's own."""
-        given = self.inputs if inputs is None else inputs
+        operands = self.inputs if inputs is None else inputs
         parameters = [
-            w.parameter() for w in given if isinstance(w, Weight) and w.dtype.startswith(WEIGHTS)
+            w.parameter() for w in operands if isinstance(w, Weight) and w.dtype.startswith(WEIGHTS)
         ]
         parameters += [w.parameter(trainable=False) for w in frozen if w is not None]
-        made = self.emit(
+        outputs = self.emit(
             NodeRequest(
                 operation.quantized(self.quantized),
-                [value for value in given if isinstance(value, Value)],
+                [value for value in operands if isinstance(value, Value)],
                 list({p.name: p for p in parameters}.values()),
                 step=step,
                 shapes=None if shape is None else [shape],
                 matrices=matrices,
-                seen={
+                views={
                     w.origin: (w.shape, w.axes)
-                    for w in given
+                    for w in operands
                     if isinstance(w, Weight) and w.stored is not None
                 },
             )
         )
-        return made[0]
+        return outputs[0]
 
 
 WEIGHTS = ("float", "bfloat", "int8", "uint8", "int32")

@@ -98,11 +98,11 @@ def shape_of(node: NodeProto, value: Value, opset: int) -> Weight | None:
 
     if not value.shape or min(value.shape) < 0:
         return None
-    given = attributes(node)
+    settings = attributes(node)
     if node.op_type == "Size":
         array = np.asarray(prod(value.shape), dtype=np.int64)
     else:
-        part = slice(given.get("start"), given.get("end")) if opset >= 15 else slice(None)
+        part = slice(settings.get("start"), settings.get("end")) if opset >= 15 else slice(None)
         array = np.asarray(value.shape[part], dtype=np.int64)
     name = node.output[0]
     return Weight(name, tuple(array.shape), "int64", name, array)
@@ -131,7 +131,7 @@ def _keeps(node: NodeProto, weight: Weight, shape: tuple[int, ...]) -> bool:
 
 def computed(
     node: NodeProto,
-    given: Sequence[Weight | None],
+    operands: Sequence[Weight | None],
     inferred: Mapping[str, tuple[int, ...]],
     opset: int,
 ) -> list[Weight]:
@@ -140,10 +140,10 @@ def computed(
 
     if node.op_type == "Constant":
         return [_constant(node)]
-    weights = [weight for weight in given if weight is not None]
-    made = []
+    weights = [weight for weight in operands if weight is not None]
+    outputs = []
     for name in (n for n in node.output if n):
-        array = _evaluated(node, given, opset) if name == node.output[0] else None
+        array = _evaluated(node, operands, opset) if name == node.output[0] else None
         shape = inferred.get(name, ()) if array is None else tuple(array.shape)
         kind = "float32" if array is None else str(array.dtype)
         origin, stored, axes = name, None, None
@@ -167,8 +167,8 @@ def computed(
         weight = Weight(name, shape, kind, origin, array, stored, axes)
         if stepped is not None:
             weight = replace(weight, steps=stepped.steps, steps_axis=stepped.steps_axis)
-        made.append(weight)
-    return made
+        outputs.append(weight)
+    return outputs
 
 
 def _moved(node: NodeProto, source: Weight, shape: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -182,11 +182,11 @@ def _moved(node: NodeProto, source: Weight, shape: tuple[int, ...]) -> tuple[int
     elif source.shape == shape:
         places = list(range(len(shape)))
     else:
-        kept = [axis for axis, extent in enumerate(source.shape) if extent != 1]
-        found = [axis for axis, extent in enumerate(shape) if extent != 1]
-        if [source.shape[axis] for axis in kept] != [shape[axis] for axis in found]:
+        axes_before = [axis for axis, extent in enumerate(source.shape) if extent != 1]
+        axes_after = [axis for axis, extent in enumerate(shape) if extent != 1]
+        if [source.shape[axis] for axis in axes_before] != [shape[axis] for axis in axes_after]:
             return None
-        at = dict(zip(kept, found, strict=True))
+        at = dict(zip(axes_before, axes_after, strict=True))
         places = [at.get(axis, -1) for axis in range(len(source.shape))]
     return tuple(places[axis] if axis >= 0 else -1 for axis in before)
 
@@ -197,8 +197,8 @@ def _constant(node: NodeProto) -> Weight:
     name = node.output[0]
     for attribute in node.attribute:
         if attribute.name == "value":
-            found = initialiser(attribute.t)
-            return Weight(name, found.shape, found.dtype, name, found.array)
+            tensor = initialiser(attribute.t)
+            return Weight(name, tensor.shape, tensor.dtype, name, tensor.array)
         if attribute.name == "sparse_value":
             dims = tuple(attribute.sparse_tensor.dims)
             kind = dtype(attribute.sparse_tensor.values.data_type)
@@ -209,14 +209,14 @@ def _constant(node: NodeProto) -> Weight:
 
 
 def _evaluated(
-    node: NodeProto, given: Sequence[Weight | None], opset: int
+    node: NodeProto, operands: Sequence[Weight | None], opset: int
 ) -> NDArray[np.generic] | None:
     """The first output by ONNX's reference implementation, None where that is not worthwhile."""
     if node.domain or node.op_type not in _EVALUATED:
         return None
-    if any(weight is not None and weight.array is None for weight in given):
+    if any(weight is not None and weight.array is None for weight in operands):
         return None
-    shape = given[0].integers() if node.op_type == "ConstantOfShape" and given[0] else None
+    shape = operands[0].integers() if node.op_type == "ConstantOfShape" and operands[0] else None
     if shape is not None and prod(shape) > SMALL:
         return None
     from onnx import helper
@@ -224,7 +224,7 @@ def _evaluated(
 
     feeds = {
         name: weight.array
-        for name, weight in zip(node.input, given, strict=True)
+        for name, weight in zip(node.input, operands, strict=True)
         if weight is not None
     }
     graph = helper.make_graph(
@@ -245,7 +245,7 @@ def attributes(node: NodeProto) -> dict[str, Any]:
     """Attributes that are numbers, texts or lists of them; real numbers as they were written."""
     from onnx import AttributeProto, helper
 
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for attribute in node.attribute:
         value = helper.get_attribute_value(attribute)
         if attribute.type == AttributeProto.FLOAT:
@@ -260,8 +260,8 @@ def attributes(node: NodeProto) -> dict[str, Any]:
             value = list(value)
         elif attribute.type != AttributeProto.INT:
             continue
-        found[attribute.name] = value
-    return found
+        values[attribute.name] = value
+    return values
 
 
 def written(value: float) -> float:
@@ -275,19 +275,19 @@ def written(value: float) -> float:
     return float(str(np.float32(value)))
 
 
-def type_code(given: int | str) -> int:
+def type_code(element_type: int | str) -> int:
     """The code of an element type, which old opsets give as a word; 0 for an unknown one."""
     from onnx import TensorProto
 
-    if isinstance(given, int):
-        return given
-    return int(dict(TensorProto.DataType.items()).get(given.upper(), 0))
+    if isinstance(element_type, int):
+        return element_type
+    return int(dict(TensorProto.DataType.items()).get(element_type.upper(), 0))
 
 
 def dtype(code: int) -> str:
     """The name of an element type as numpy has it; ``undefined`` for an unknown code."""
     from onnx import TensorProto
 
-    known = code in TensorProto.DataType.values()
-    name = str(TensorProto.DataType.Name(code)).lower() if known else "undefined"
+    is_defined = code in TensorProto.DataType.values()
+    name = str(TensorProto.DataType.Name(code)).lower() if is_defined else "undefined"
     return {"float": "float32", "double": "float64"}.get(name, name)

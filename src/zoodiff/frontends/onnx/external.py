@@ -28,11 +28,11 @@ def check(model: ModelProto, path: Path) -> None:
     Nothing is opened: a name is judged by what it says and by what the file system says of it.
     """
     for tensor in tensors(model):
-        said = {one.key: one.value for one in tensor.external_data}
-        if len(said) < len(tensor.external_data):
+        place = {entry.key: entry.value for entry in tensor.external_data}
+        if len(place) < len(tensor.external_data):
             raise refusal("SEC110", f"{path} says twice where the weight {tensor.name!r} lies")
-        if said:
-            _check_place(said, tensor, path)
+        if place:
+            _check_place(place, tensor, path)
 
 
 def tensors(model: ModelProto) -> Iterator[TensorProto]:
@@ -41,9 +41,9 @@ def tensors(model: ModelProto) -> Iterator[TensorProto]:
         yield from getattr(graph, "initializer", ())
         for sparse in getattr(graph, "sparse_initializer", ()):
             yield from (sparse.values, sparse.indices)
-        for one in _attributes(graph):
-            yield from (one.t, *one.tensors)
-            for sparse in (one.sparse_tensor, *one.sparse_tensors):
+        for attribute in _attributes(graph):
+            yield from (attribute.t, *attribute.tensors)
+            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
                 yield from (sparse.values, sparse.indices)
 
 
@@ -64,8 +64,10 @@ def _graphs(model: ModelProto) -> Iterator[GraphProto | FunctionProto]:
         if depth > _DEPTH:
             raise refusal("SEC122", f"graphs are nested more than {_DEPTH} deep")
         yield graph
-        for one in _attributes(graph):
-            waiting += [(g, depth + 1) for g in (one.g, *one.graphs) if g.node or g.initializer]
+        for attribute in _attributes(graph):
+            waiting += [
+                (g, depth + 1) for g in (attribute.g, *attribute.graphs) if g.node or g.initializer
+            ]
 
 
 def _attributes(graph: GraphProto | FunctionProto) -> Iterator[AttributeProto]:
@@ -75,36 +77,36 @@ def _attributes(graph: GraphProto | FunctionProto) -> Iterator[AttributeProto]:
     yield from getattr(graph, "attribute_proto", ())
 
 
-def _check_place(said: dict[str, str], tensor: TensorProto, path: Path) -> None:
-    location = said.get("location", "")
-    what = f"{path} keeps the weight {tensor.name!r} in {location!r}"
+def _check_place(entries: dict[str, str], tensor: TensorProto, path: Path) -> None:
+    location = entries.get("location", "")
+    subject = f"{path} keeps the weight {tensor.name!r} in {location!r}"
     plain = unicodedata.normalize("NFKC", location)
     if climbs(location) or climbs(plain):
-        raise refusal("SEC110", f"{what}, outside its own folder; such files are refused")
+        raise refusal("SEC110", f"{subject}, outside its own folder; such files are refused")
     if location.startswith(_MEMORY):
-        raise refusal("SEC110", f"{what}, a place in memory")
+        raise refusal("SEC110", f"{subject}, a place in memory")
     if not location or any(unicodedata.category(letter) in {"Cc", "Cf"} for letter in location):
-        raise refusal("SEC110", f"{what}, a name with letters that cannot be seen")
+        raise refusal("SEC110", f"{subject}, a name with letters that cannot be seen")
     folder, place = path.parent, path.parent / location
     for step in (place, *place.parents):
         if step == folder:
             break
         if step.is_symlink():
-            raise refusal("SEC110", f"{what}, which is a link; copy the data there instead")
+            raise refusal("SEC110", f"{subject}, which is a link; copy the data there instead")
     if not place.exists():
         return  # the reader says what is missing
     if not place.is_file():
-        raise refusal("SEC110", f"{what}, which is no plain file")
-    _check_span(said, what, place.stat().st_size)
+        raise refusal("SEC110", f"{subject}, which is no plain file")
+    _check_span(entries, subject, place.stat().st_size)
 
 
-def _check_span(said: dict[str, str], what: str, size: int) -> None:
+def _check_span(entries: dict[str, str], subject: str, size: int) -> None:
     try:
-        offset = int(said.get("offset") or 0)
-        length = int(said["length"]) if said.get("length") else max(0, size - offset)
+        offset = int(entries.get("offset") or 0)
+        length = int(entries["length"]) if entries.get("length") else max(0, size - offset)
     except ValueError:
-        raise refusal("SEC111", f"{what}, at a place that is no number") from None
+        raise refusal("SEC111", f"{subject}, at a place that is no number") from None
     if offset < 0 or length < 0 or offset + length > size:
         raise refusal(
-            "SEC111", f"{what} at bytes {offset:,} to {offset + length:,}, which has {size:,}"
+            "SEC111", f"{subject} at bytes {offset:,} to {offset + length:,}, which has {size:,}"
         )

@@ -64,13 +64,13 @@ def load(path: Path) -> ModelProto:
 
 def external_files(model: ModelProto) -> list[str]:
     """Names of the files beside a model that was loaded without values, in which weights lie."""
-    found = {
+    names = {
         entry.value
         for tensor in external.tensors(model)
         for entry in tensor.external_data
         if entry.key == "location"
     }
-    return sorted(found)
+    return sorted(names)
 
 
 def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_EXTENT) -> Graph:
@@ -105,9 +105,9 @@ def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_E
                 f"the node {node.name or next(iter(node.output), '?')} of {source} is control flow "
                 f"({node.op_type}), which no graph of layers can hold; export without it"
             )
-    known = onnx_shapes.shapes(onnx_shapes.inferred(model, source, extent).graph)
+    tensor_types = onnx_shapes.shapes(onnx_shapes.inferred(model, source, extent).graph)
     in_products(model)
-    return _Walk(model, source, known).graph()
+    return _Walk(model, source, tensor_types).graph()
 
 
 def _check_opset(model: ModelProto, source: str) -> None:
@@ -115,11 +115,11 @@ def _check_opset(model: ModelProto, source: str) -> None:
     import onnx
 
     newest = onnx.defs.onnx_opset_version()
-    for one in model.opset_import:
-        one.domain = "" if one.domain == "ai.onnx" else one.domain
-        if not one.domain and one.version > newest:
+    for domain in model.opset_import:
+        domain.domain = "" if domain.domain == "ai.onnx" else domain.domain
+        if not domain.domain and domain.version > newest:
             raise MeasurementError(
-                f"{source} is of opset {one.version}, and onnx {onnx.__version__} knows up to "
+                f"{source} is of opset {domain.version}, and onnx {onnx.__version__} knows up to "
                 f"{newest}; install a newer onnx"
             )
 
@@ -131,7 +131,7 @@ class _Walk:
         self,
         model: ModelProto,
         source: str,
-        known: Mapping[str, tuple[tuple[int, ...] | None, int]],
+        tensor_types: Mapping[str, tuple[tuple[int, ...] | None, int]],
     ) -> None:
         self._graph = model.graph
         self._source = source
@@ -141,9 +141,9 @@ class _Walk:
         self._opsets.setdefault("ai.onnx", 1)
         self._builder = GraphBuilder("OIHW", "IO")
         self._values: dict[str, Value | Weight] = {}
-        self._shapes = {name: shape or () for name, (shape, _) in known.items()}
-        self._types = {name: code for name, (_, code) in known.items() if code}
-        self._ranked = {name for name, (shape, _) in known.items() if shape is not None}
+        self._shapes = {name: shape or () for name, (shape, _) in tensor_types.items()}
+        self._types = {name: code for name, (_, code) in tensor_types.items() if code}
+        self._ranked = {name for name, (shape, _) in tensor_types.items() if shape is not None}
         self._names: dict[str, int] = {}
         self._uses: dict[str, list[NodeProto]] = {}
         self._order = list(model.graph.node)
@@ -174,7 +174,7 @@ class _Walk:
         return self._builder.graph(self._source, inputs, outputs, read)
 
     def _inputs(self) -> list[Tensor]:
-        made = []
+        tensors = []
         for value in self._graph.input:
             if value.name in self._values:
                 continue
@@ -185,16 +185,16 @@ class _Walk:
                     f"{self._source} gives no shape for its input {value.name}, so nothing behind "
                     "it can be counted; export it with a shape"
                 )
-            made.append(self._tensor(value.name, self._shapes[value.name]))
-            self._values[value.name] = Value(value.name, made[-1].shape)
-        if not made:
+            tensors.append(self._tensor(value.name, self._shapes[value.name]))
+            self._values[value.name] = Value(value.name, tensors[-1].shape)
+        if not tensors:
             raise MeasurementError(f"{self._source} has no input")
-        return made
+        return tensors
 
     def _tensor(self, name: str, shape: tuple[int, ...], real: bool = False) -> Tensor:
         """Declare a tensor; ``real`` for one of integers that stand for real numbers."""
-        known = name in self._types and not real
-        kind = constants.dtype(self._types[name]) if known else "float32"
+        typed = name in self._types and not real
+        kind = constants.dtype(self._types[name]) if typed else "float32"
         return self._builder.declare(name, shape, kind)
 
     def _guarded(self, node: NodeProto, step: Callable[[NodeProto], object]) -> None:
@@ -211,15 +211,15 @@ class _Walk:
 
     def _constant(self, node: NodeProto) -> bool:
         """Take in what a node computes from constants alone; say whether it does."""
-        given = [self._values.get(name) if name else None for name in node.input]
-        pairs = zip(node.input, given, strict=True)
+        operands = [self._values.get(name) if name else None for name in node.input]
+        pairs = zip(node.input, operands, strict=True)
         if any(name and not isinstance(value, Weight) for name, value in pairs):
             return False
         if not any(node.input) and node.op_type != "Constant":
             return False
-        weights = [value for value in given if not isinstance(value, Value)]
-        for made in constants.computed(node, weights, self._shapes, self._opset(node)):
-            self._values[made.name] = made
+        weights = [value for value in operands if not isinstance(value, Value)]
+        for weight in constants.computed(node, weights, self._shapes, self._opset(node)):
+            self._values[weight.name] = weight
         self._done.add(id(node))
         return True
 
@@ -238,8 +238,8 @@ class _Walk:
                 f"the node {node.name or node.output[0]} of {self._source} reads {missing[0]}, "
                 "which nothing before it computes"
             )
-        given = [self._values[name] if name else None for name in node.input]
-        first = next((value for value in given if isinstance(value, Value)), None)
+        operands = [self._values[name] if name else None for name in node.input]
+        first = next((value for value in operands if isinstance(value, Value)), None)
         if first is None:
             raise MeasurementError(
                 f"the node {node.name or node.output[0]} of {self._source} ({node.op_type}) "
@@ -263,7 +263,7 @@ class _Walk:
             domain=node.domain or "ai.onnx",
             opset=self._opset(node),
             name=label,
-            inputs=given,
+            inputs=operands,
             attributes=constants.attributes(node),
             outputs=tuple(self._shapes.get(name, ()) for name in node.output if name),
             emit=lambda request: self._emit(node, label, request),
@@ -274,11 +274,11 @@ class _Walk:
         )
         result = translate(call)
         names = [name for name in node.output if name]
-        made = result if isinstance(result, list) else [result]
-        for name, value in zip(names, made, strict=False):
+        results = result if isinstance(result, list) else [result]
+        for name, value in zip(names, results, strict=False):
             self._values[name] = value
         for follower in call.merged:
-            self._values[follower] = made[0]
+            self._values[follower] = results[0]
 
     def _unranked(self, node: NodeProto) -> bool:
         """Whether the shape of something that a node reads or computes is unknown."""
@@ -292,8 +292,8 @@ class _Walk:
             return None
         if any(output.name == node.output[0] for output in self._graph.output):
             return None
-        others = [name for name in users[0].input if name != node.output[0]]
-        weight = self._values.get(others[0]) if len(others) == 1 else None
+        addends = [name for name in users[0].input if name != node.output[0]]
+        weight = self._values.get(addends[0]) if len(addends) == 1 else None
         if not isinstance(weight, Weight) or weight.shape not in {(width,), (1, width)}:
             return None
         self._done.add(id(users[0]))
@@ -307,8 +307,8 @@ class _Walk:
 
     def _unread(self, node: NodeProto) -> bool:
         """Whether a node reads a computed tensor of unknown rank."""
-        given = [self._values.get(name) for name in node.input]
-        return any(isinstance(v, Value) and v.name not in self._ranked for v in given)
+        operands = [self._values.get(name) for name in node.input]
+        return any(isinstance(v, Value) and v.name not in self._ranked for v in operands)
 
     def _unshaped(self, label: str, op: str) -> MeasurementError:
         """What is to be said of a layer whose MACs cannot be counted."""
@@ -332,20 +332,20 @@ class _Walk:
         last = not step if request.last is None else request.last
         names = [n for n in node.output if n] if last else [f"{node.output[0]}/{step or 'real'}"]
         extents = request.shapes or [self._shapes.get(n, ()) for n in names]
-        made = [Value(name, tuple(shape)) for name, shape in zip(names, extents, strict=False)]
-        if operation.op in COUNTED and not _closed([*request.inputs, *made]):
+        outputs = [Value(name, tuple(shape)) for name, shape in zip(names, extents, strict=False)]
+        if operation.op in COUNTED and not _closed([*request.inputs, *outputs]):
             raise self._unshaped(label, operation.op)
         summed = node.op_type in ONE_BY_ONE
         self._builder.add(
             operation,
             f"{label}/{step}" if step else label,
             inputs=[value.name for value in request.inputs],
-            outputs=[self._tensor(value.name, value.shape, summed) for value in made],
+            outputs=[self._tensor(value.name, value.shape, summed) for value in outputs],
             parameters=request.parameters,
             matrices=request.matrices,
-            seen=request.seen,
+            views=request.views,
         )
-        return made
+        return outputs
 
 
 def _closed(values: Sequence[Value]) -> bool:

@@ -72,8 +72,8 @@ def real_values(
             shape[axis] = -1
         return values.astype(np.float64).reshape(shape)
 
-    found: NDArray[np.float64] = weight.array.astype(np.float64) - along(offset)
-    return found * along(scale.array)
+    shifted: NDArray[np.float64] = weight.array.astype(np.float64) - along(offset)
+    return shifted * along(scale.array)
 
 
 def operands_of(op: str, count: int) -> tuple[StoredOperand, ...]:
@@ -132,9 +132,9 @@ def in_products(model: ModelProto) -> None:
             del node.output[:]
             node.output.append(chain.output)
             gone.update(chain.between)
-    kept = [n for n in graph.node if n.output[0] not in gone or n.op_type in ONE_BY_ONE]
+    remaining = [n for n in graph.node if n.output[0] not in gone or n.op_type in ONE_BY_ONE]
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(remaining)
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,10 @@ def scales_behind(graph: GraphProto) -> dict[str, ScaledSum]:
     dynamic = {n.output[1] for n in graph.node if n.op_type == "DynamicQuantizeLinear"}
     products: dict[str, str] = {}
     for node in (n for n in graph.node if n.op_type == "Mul"):
-        others = [name for name in node.input if name not in dynamic]
-        if len(node.input) == 2 and len(others) == 1:
-            products[node.output[0]] = others[0]
-    found = {}
+        scales_of_weights = [name for name in node.input if name not in dynamic]
+        if len(node.input) == 2 and len(scales_of_weights) == 1:
+            products[node.output[0]] = scales_of_weights[0]
+    sums = {}
     ends = {output.name for output in graph.output}
     for node in (n for n in graph.node if n.op_type in ONE_BY_ONE):
         casts = users.get(node.output[0], [])
@@ -172,8 +172,8 @@ def scales_behind(graph: GraphProto) -> dict[str, ScaledSum]:
         scales = [products[name] for name in last[0].input if name in products]
         if len(scales) == 1 and ends.isdisjoint({node.output[0], casts[0].output[0]}):
             output = last[0].output[0]
-            found[node.output[0]] = ScaledSum(scales[0], output, (casts[0].output[0], output))
-    return found
+            sums[node.output[0]] = ScaledSum(scales[0], output, (casts[0].output[0], output))
+    return sums
 
 
 def with_result(call: Call, handler: Handler) -> Value | list[Value] | None:

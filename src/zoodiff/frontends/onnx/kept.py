@@ -11,7 +11,7 @@ _UNUSED = frozenset({"consumed_inputs"})
 """Attributes of old opsets that change nothing."""
 
 
-def kept(call: Call, *, plain: bool = True) -> list[Value]:
+def add_opaque(call: Call, *, plain: bool = True) -> list[Value]:
     """Add the operator as it is; constants that its schema calls settings become attributes.
 
     Under its own name where that, or what it says, is clear: an operator that is canonical, of
@@ -19,10 +19,10 @@ def kept(call: Call, *, plain: bool = True) -> list[Value]:
     multiply-accumulates is never hidden under another name. Without ``plain`` it gets the prefix
     whatever it says.
     """
-    known = call.domain == "ai.onnx"
+    standard = call.domain == "ai.onnx"
     attributes = {k: v for k, v in call.attributes.items() if k not in _UNUSED}
     settings: set[int] = set()
-    if known:
+    if standard:
         attributes = defaults(call) | attributes
         settings = _settings(call)
     parameters = []
@@ -35,7 +35,7 @@ def kept(call: Call, *, plain: bool = True) -> list[Value]:
         elif real:
             parameters.append(value.parameter())
     computed = [value for value in call.inputs if isinstance(value, Value)]
-    operation = operations.opaque(call.op if known else f"{call.domain}::{call.op}", attributes)
+    operation = operations.opaque(call.op if standard else f"{call.domain}::{call.op}", attributes)
     clear = plain and operations.conforms(operation, len(computed))
     if call.op not in COUNTED and not clear:
         operation = operations.opaque(f"onnx::{call.op}", attributes)
@@ -53,7 +53,11 @@ def _settings(call: Call) -> set[int]:
         formal = defs.get_schema(call.op, call.opset).inputs
     except defs.SchemaError:
         return set()
-    return {position for position, one in enumerate(formal) if one.type_str.startswith("tensor(")}
+    return {
+        position
+        for position, formal_input in enumerate(formal)
+        if formal_input.type_str.startswith("tensor(")
+    }
 
 
 def defaults(call: Call) -> Attributes:
@@ -64,11 +68,11 @@ def defaults(call: Call) -> Attributes:
         schema = defs.get_schema(call.op, call.opset)
     except defs.SchemaError:
         return {}
-    found: Attributes = {}
+    values: Attributes = {}
     for name, attribute in schema.attributes.items():
         if attribute.default_value.type in {AttributeProto.INT, AttributeProto.FLOAT}:
             value = helper.get_attribute_value(attribute.default_value)
-            found[name] = written(value) if isinstance(value, float) else value
+            values[name] = written(value) if isinstance(value, float) else value
         elif attribute.default_value.type == AttributeProto.STRING:
-            found[name] = helper.get_attribute_value(attribute.default_value).decode()
-    return found
+            values[name] = helper.get_attribute_value(attribute.default_value).decode()
+    return values

@@ -18,14 +18,14 @@ _OPSET = 6
 
 def renew(model: ModelProto) -> None:
     """Rewrite a model of opset 1 to 5 as one of opset 6, in place; leave any other as it is."""
-    standard = [one for one in model.opset_import if not one.domain]
-    if any(one.version >= _OPSET for one in standard):
+    standard = [domain for domain in model.opset_import if not domain.domain]
+    if any(domain.version >= _OPSET for domain in standard):
         return
     nodes = [new for node in model.graph.node for new in _renewed(node)]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    for one in standard:
-        one.version = _OPSET
+    for domain in standard:
+        domain.version = _OPSET
     if not standard:
         model.opset_import.add().version = _OPSET
 
@@ -37,23 +37,23 @@ def _renewed(node: NodeProto) -> Iterator[NodeProto]:
     if node.domain:
         yield node
         return
-    kept = {a.name: a for a in node.attribute if a.name != "consumed_inputs"}
-    if node.op_type == "Reshape" and "shape" in kept and len(node.input) == 1:
-        shape = list(kept.pop("shape").ints)
+    attributes_by_name = {a.name: a for a in node.attribute if a.name != "consumed_inputs"}
+    if node.op_type == "Reshape" and "shape" in attributes_by_name and len(node.input) == 1:
+        shape = list(attributes_by_name.pop("shape").ints)
         name = f"{node.output[0]}/shape"
         value = helper.make_tensor(name, TensorProto.INT64, [len(shape)], shape)
         yield helper.make_node("Constant", [], [name], value=value)
         node.input.append(name)
-    elif node.op_type == "Pad" and "paddings" in kept:
-        kept["pads"] = kept.pop("paddings")
-        kept["pads"].name = "pads"
-    elif node.op_type == "Concat" and "axis" not in kept:
-        kept["axis"] = helper.make_attribute("axis", 1)
-    elif node.op_type == "Cast" and kept["to"].type == AttributeProto.STRING:
-        number = TensorProto.DataType.Value(kept["to"].s.decode().upper())
-        kept["to"] = helper.make_attribute("to", number)
+    elif node.op_type == "Pad" and "paddings" in attributes_by_name:
+        attributes_by_name["pads"] = attributes_by_name.pop("paddings")
+        attributes_by_name["pads"].name = "pads"
+    elif node.op_type == "Concat" and "axis" not in attributes_by_name:
+        attributes_by_name["axis"] = helper.make_attribute("axis", 1)
+    elif node.op_type == "Cast" and attributes_by_name["to"].type == AttributeProto.STRING:
+        number = TensorProto.DataType.Value(attributes_by_name["to"].s.decode().upper())
+        attributes_by_name["to"] = helper.make_attribute("to", number)
     # Copies, since what is cleared below is what they were read from.
-    attributes = [type(a).FromString(a.SerializeToString()) for a in kept.values()]
+    attributes = [type(a).FromString(a.SerializeToString()) for a in attributes_by_name.values()]
     del node.attribute[:]
     node.attribute.extend(attributes)
     yield node

@@ -22,7 +22,7 @@ from zoodiff.frontends.onnx.call import (
 )
 from zoodiff.frontends.onnx.constants import dtype, type_code
 from zoodiff.frontends.onnx.integers import in_real_numbers, with_result
-from zoodiff.frontends.onnx.kept import defaults, kept
+from zoodiff.frontends.onnx.kept import add_opaque, defaults
 from zoodiff.frontends.onnx.products import einsum, gemm, matmul
 from zoodiff.frontends.onnx.shapes import STANDARD, operands
 from zoodiff.frontends.onnx.windows import average_pool, conv, conv_transpose, max_pool
@@ -39,7 +39,7 @@ def translate(call: Call) -> Any:
     """Add the nodes of one ONNX node and return its output, or a list of them."""
     call = in_real_numbers(call)
     result = with_result(call, _translated)
-    return kept(call) if result is None else result
+    return add_opaque(call) if result is None else result
 
 
 def _translated(call: Call) -> Value | list[Value] | None:
@@ -47,7 +47,7 @@ def _translated(call: Call) -> Value | list[Value] | None:
         real = [call.inputs[p] for p in operands(call.op, len(call.inputs))]
         call = replace(call, op=STANDARD[call.op][0], domain="ai.onnx", opset=13, inputs=real)
     if call.unranked and call.domain == "ai.onnx" and call.op in _BY_RANK:
-        return kept(call, plain=False)
+        return add_opaque(call, plain=False)
     handler = _HANDLERS.get(call.op) if call.domain == "ai.onnx" else None
     return handler(call) if handler is not None else None
 
@@ -82,7 +82,7 @@ def _computed_vectors(call: Call) -> bool:
 def _batch_normalization(call: Call) -> Value | list[Value]:
     """Every opset's form; what makes it another function than usual is an attribute."""
     if _computed_vectors(call):
-        return kept(call, plain=False)
+        return add_opaque(call, plain=False)
     data, scale, shift, mean, variance = (call.given(i) for i in range(5))
     momentum = call.attributes.get("momentum")
     return call.node(
@@ -101,7 +101,7 @@ def _batch_normalization(call: Call) -> Value | list[Value]:
 
 def _layer_normalization(call: Call) -> Value | list[Value]:
     if _computed_vectors(call):
-        return kept(call, plain=False)
+        return add_opaque(call, plain=False)
     rank = len(call.data.shape)
     first = int(call.attributes.get("axis", -1)) % rank
     return call.node(
@@ -128,7 +128,7 @@ def _rms_normalization(call: Call) -> Value:
 
 def _group_normalization(call: Call) -> Value | list[Value]:
     if _computed_vectors(call):
-        return kept(call, plain=False)
+        return add_opaque(call, plain=False)
     return call.node(
         operations.group_norm(
             call.attributes["num_groups"],
@@ -155,7 +155,7 @@ def _arithmetic(op: Arithmetic) -> Handler:
         if len(call.inputs) != 2:
             return None
         if op in {"Div", "Pow"} and call.integer:
-            return kept(call, plain=False)  # it cuts off what is behind the point
+            return add_opaque(call, plain=False)  # it cuts off what is behind the point
         for position, constant in enumerate(call.inputs):
             if isinstance(constant, Weight):
                 return _with_constant(call, op, constant, first=position == 0)
@@ -167,8 +167,8 @@ def _arithmetic(op: Arithmetic) -> Handler:
 
 def _with_constant(call: Call, op: Arithmetic, constant: Weight, *, first: bool) -> Value | None:
     if constant.scalar is not None:
-        known = operations.arithmetic(op, value=constant.scalar, constant_first=first)
-        return call.node(known, inputs=[call.data])
+        operation = operations.arithmetic(op, value=constant.scalar, constant_first=first)
+        return call.node(operation, inputs=[call.data])
     if not constant.dtype.startswith(WEIGHTS):
         return None  # a table of integers or flags is no weight
     axis, shape = _broadcast(call, constant)
@@ -252,10 +252,10 @@ def _reduce(call: Call) -> Value | None:
         return None
     if not axes and call.attributes.get("noop_with_empty_axes", 0):
         return data
-    wanted = sorted(axis % rank for axis in axes) if axes else list(range(rank))
+    reduced = sorted(axis % rank for axis in axes) if axes else list(range(rank))
     keep = bool(call.attributes.get("keepdims", 1))
-    if call.op != "ReduceMean" or rank != 4 or wanted != [2, 3]:
-        return call.node(operations.reduced(call.op, wanted, keepdims=keep), inputs=[data])
+    if call.op != "ReduceMean" or rank != 4 or reduced != [2, 3]:
+        return call.node(operations.reduced(call.op, reduced, keepdims=keep), inputs=[data])
     output = call.node(
         operations.GLOBAL_AVERAGE_POOL,
         inputs=[data],
@@ -311,12 +311,12 @@ def _resize(call: Call) -> Value | None:
     names = ["roi", "scales", "sizes"] if call.op == "Resize" and call.opset >= 11 else ["scales"]
     settings: Attributes = {**defaults(call), **call.attributes}
     for position, name in enumerate(names, start=1):
-        given = call.given(position)
-        if given is None or given.shape == (0,):
+        operand = call.given(position)
+        if operand is None or operand.shape == (0,):
             continue
-        if not isinstance(given, Weight) or given.array is None:
+        if not isinstance(operand, Weight) or operand.array is None:
             return None
-        settings[name] = given.array.reshape(-1).tolist()
+        settings[name] = operand.array.reshape(-1).tolist()
     for flag in {"antialias", "exclude_outside"} & set(settings):
         settings[flag] = bool(settings[flag])
     resized = Operation(call.op, settings)

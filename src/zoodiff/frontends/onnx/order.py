@@ -24,8 +24,8 @@ def put_in_order(graph: GraphProto, source: str) -> bool:
         return False
     users: list[list[int]] = [[] for _ in nodes]
     for k, before in enumerate(needs):
-        for other in before:
-            users[other].append(k)
+        for needed in before:
+            users[needed].append(k)
     open_needs = [len(before) for before in needs]
     ready = [k for k, count in enumerate(open_needs) if not count]
     heapify(ready)

@@ -71,12 +71,12 @@ def einsum(call: Call) -> Value | None:
         if len(term) != len(operand.shape):
             return None
         sizes |= dict(zip(term, operand.shape, strict=True))
-    one, other, kept = set(terms[0]), set(terms[1]), set(result)
+    left_term, right_term, result_indices = set(terms[0]), set(terms[1]), set(result)
     extents = Extents(
-        batch=prod(sizes[i] for i in one & other & kept),
-        m=prod(sizes[i] for i in one - other),
-        k=prod(sizes[i] for i in (one & other) - kept),
-        n=prod(sizes[i] for i in other - one),
+        batch=prod(sizes[i] for i in left_term & right_term & result_indices),
+        m=prod(sizes[i] for i in left_term - right_term),
+        k=prod(sizes[i] for i in (left_term & right_term) - result_indices),
+        n=prod(sizes[i] for i in right_term - left_term),
     )
     return call.node(operations.matmul(extents, equation=equation))
 

@@ -44,14 +44,14 @@ def read(path: Path) -> ModelProto:
     """
     import onnx
 
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        view = memoryview(whole)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        view = memoryview(mapped)
         try:
-            kept = bytes(_copy(view, "model", 0))
+            structure = bytes(_copy(view, "model", 0))
         finally:
             view.release()
     model: ModelProto = onnx.ModelProto()
-    model.ParseFromString(kept)
+    model.ParseFromString(structure)
     return model
 
 
@@ -64,10 +64,10 @@ def take_integers(tensor: TensorProto, folder: Path) -> None:
 
     if tensor.data_type not in {TensorProto.INT64, TensorProto.INT32} or not tensor.external_data:
         return
-    said = {entry.key: entry.value for entry in tensor.external_data}
+    place = {entry.key: entry.value for entry in tensor.external_data}
     try:
-        offset, length = int(said.get("offset", 0)), int(said["length"])
-        path = folder / said["location"]
+        offset, length = int(place.get("offset", 0)), int(place["length"])
+        path = folder / place["location"]
     except (KeyError, ValueError):
         return
     inside = 0 < length <= _LIMIT and 0 <= offset < 1 << 62
@@ -85,7 +85,7 @@ def take_integers(tensor: TensorProto, folder: Path) -> None:
 def _copy(data: memoryview, kind: str, depth: int) -> bytearray:
     if depth > _DEPTH:
         raise ValueError("messages are nested too deeply")
-    made, position, end = bytearray(), 0, len(data)
+    copied_bytes, position, end = bytearray(), 0, len(data)
     while position < end:
         start = position
         key, position = _number(data, position)
@@ -103,7 +103,7 @@ def _copy(data: memoryview, kind: str, depth: int) -> bytearray:
             if size > _LIMIT and inner is not None:
                 with data[body:position] as part:
                     copied = _copy(part, inner, depth + 1)
-                made += _encoded(key) + _encoded(len(copied)) + copied
+                copied_bytes += _encoded(key) + _encoded(len(copied)) + copied
                 continue
             if size > _LIMIT and kind == "tensor" and field in _VALUES:
                 continue
@@ -111,10 +111,10 @@ def _copy(data: memoryview, kind: str, depth: int) -> bytearray:
             raise ValueError(f"a field has the unknown wire type {wire}")
         if position > end:
             raise ValueError("the file is truncated")
-        if len(made) + position - start > _MOST:
+        if len(copied_bytes) + position - start > _MOST:
             raise OverflowError(f"more than {_MOST >> 20} MB beside its weights")
-        made += data[start:position]
-    return made
+        copied_bytes += data[start:position]
+    return copied_bytes
 
 
 def _number(data: memoryview, position: int) -> tuple[int, int]:
@@ -131,9 +131,9 @@ def _number(data: memoryview, position: int) -> tuple[int, int]:
 
 
 def _encoded(number: int) -> bytes:
-    made = bytearray()
+    encoded = bytearray()
     while number > 0x7F:
-        made.append(number & 0x7F | 0x80)
+        encoded.append(number & 0x7F | 0x80)
         number >>= 7
-    made.append(number)
-    return bytes(made)
+    encoded.append(number)
+    return bytes(encoded)

@@ -41,8 +41,8 @@ def _known(shape: Shape) -> bool:
 
 def _axes(call: Call) -> Value | None:
     axes = call.integers("axes", 1)
-    given = call.weight(0) if call.op == "Squeeze" else None
-    if axes is None and (call.given(1) is not None or given is not None):
+    weight = call.weight(0) if call.op == "Squeeze" else None
+    if axes is None and (call.given(1) is not None or weight is not None):
         return None
     rank = len(call.data.shape)
     if call.op == "Unsqueeze" and axes is not None:

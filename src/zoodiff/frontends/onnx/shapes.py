@@ -50,11 +50,11 @@ def is_standard(node: NodeProto) -> bool:
 def inferred(model: ModelProto, source: str, extent: int) -> ModelProto:
     """The model with batch 1, open extents filled, large values dropped and shapes inferred.
 
-    The model given is changed. Raises MeasurementError where the inference fails.
+    The model inputs is changed. Raises MeasurementError where the inference fails.
     """
     from onnx import shape_inference
 
-    held = {tensor.name for tensor in model.graph.initializer}
+    stored = {tensor.name for tensor in model.graph.initializer}
     for tensor in model.graph.initializer:
         if prod(tensor.dims) > SMALL:
             name, kind, dims = tensor.name, tensor.data_type, list(tensor.dims)
@@ -62,7 +62,7 @@ def inferred(model: ModelProto, source: str, extent: int) -> ModelProto:
             tensor.name, tensor.data_type = name, kind
             tensor.dims.extend(dims)
     for value in model.graph.input:
-        if value.name not in held:
+        if value.name not in stored:
             _close(value.type.tensor_type.shape.dim, extent)
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")  # it may name the open batch size
@@ -71,23 +71,23 @@ def inferred(model: ModelProto, source: str, extent: int) -> ModelProto:
     stand_in.CopyFrom(model)
     for node in stand_in.graph.node:
         if is_standard(node):
-            kept = [node.input[p] for p in operands(node.op_type, len(node.input))]
+            operand_names = [node.input[p] for p in operands(node.op_type, len(node.input))]
             op = STANDARD[node.op_type][0]
             del node.input[:]
-            node.input.extend(kept)
+            node.input.extend(operand_names)
             node.op_type, node.domain = op, ""
         elif node.op_type in _UNKNOWN_TO_ONNX and not node.domain:
             del node.input[1:], node.attribute[:]
             node.op_type = "Identity"
     try:
         old.renew(stand_in)
-        found: ModelProto = shape_inference.infer_shapes(stand_in, data_prop=True)
+        typed: ModelProto = shape_inference.infer_shapes(stand_in, data_prop=True)
         # ONNX follows few of the ways in which an exporter computes a shape from another.
         for _ in range(_ROUNDS):
-            if not _unknown(found.graph) or not _fold(stand_in, shapes(found.graph)):
+            if not _unknown(typed.graph) or not _fold(stand_in, shapes(typed.graph)):
                 break
-            found = shape_inference.infer_shapes(stand_in, data_prop=True)
-        return found
+            typed = shape_inference.infer_shapes(stand_in, data_prop=True)
+        return typed
     except Exception as error:
         raise MeasurementError(
             f"the shapes of {source} cannot be inferred ({' '.join(str(error).split())[:160]})"
@@ -96,35 +96,37 @@ def inferred(model: ModelProto, source: str, extent: int) -> ModelProto:
 
 def _unknown(graph: GraphProto) -> bool:
     """Whether some node's output has no shape, or one with an open extent."""
-    known = shapes(graph)
-    made = (known.get(name, (None, 0))[0] for n in graph.node for name in n.output if name)
-    return any(shape is None or -1 in shape for shape in made)
+    shape_of = shapes(graph)
+    output_shapes = (
+        shape_of.get(name, (None, 0))[0] for n in graph.node for name in n.output if name
+    )
+    return any(shape is None or -1 in shape for shape in output_shapes)
 
 
-def _fold(model: ModelProto, known: Mapping[str, tuple[Shape | None, int]]) -> bool:
+def _fold(model: ModelProto, types: Mapping[str, tuple[Shape | None, int]]) -> bool:
     """Put constants in place of what follows from constants and known shapes; say if any was."""
     from onnx import helper, numpy_helper
 
-    opset = next((one.version for one in model.opset_import if not one.domain), 1)
-    extents = {name: shape or () for name, (shape, _) in known.items()}
+    opset = next((domain.version for domain in model.opset_import if not domain.domain), 1)
+    extents = {name: shape or () for name, (shape, _) in types.items()}
     values = {t.name: constants.initialiser(t) for t in model.graph.initializer}
     changed = False
     for node in model.graph.node:
-        given = [values.get(name) if name else None for name in node.input]
-        made: Sequence[Weight] = ()
+        inputs = [values.get(name) if name else None for name in node.input]
+        results: Sequence[Weight] = ()
         if node.op_type in {"Shape", "Size"} and not node.domain:
             value = Value(node.input[0], extents.get(node.input[0], ()))
             shape = constants.shape_of(node, value, opset)
-            made = [] if shape is None else [shape]
+            results = [] if shape is None else [shape]
         elif node.op_type == "Constant" or (
             any(node.input) and all(name in values for name in node.input if name)
         ):
-            made = constants.computed(node, given, extents, opset)
-        values |= {one.name: one for one in made}
-        if node.op_type == "Constant" or len(made) != 1 or made[0].array is None:
+            results = constants.computed(node, inputs, extents, opset)
+        values |= {domain.name: domain for domain in results}
+        if node.op_type == "Constant" or len(results) != 1 or results[0].array is None:
             continue
-        tensor = numpy_helper.from_array(made[0].array, made[0].name)
-        node.CopyFrom(helper.make_node("Constant", [], [made[0].name], value=tensor))
+        tensor = numpy_helper.from_array(results[0].array, results[0].name)
+        node.CopyFrom(helper.make_node("Constant", [], [results[0].name], value=tensor))
         changed = True
     return changed
 
@@ -140,9 +142,9 @@ def _close(dims: Repeated[Dimension], extent: int) -> None:
 
 def shapes(graph: GraphProto) -> dict[str, tuple[Shape | None, int]]:
     """Shape and element type by name; None for an unknown rank, -1 for an open extent."""
-    found: dict[str, tuple[Shape | None, int]] = {}
+    types: dict[str, tuple[Shape | None, int]] = {}
     for value in [*graph.value_info, *graph.output, *graph.input]:
         kind = value.type.tensor_type
         dims = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in kind.shape.dim)
-        found[value.name] = (dims if kind.HasField("shape") else None, kind.elem_type)
-    return found
+        types[value.name] = (dims if kind.HasField("shape") else None, kind.elem_type)
+    return types

@@ -95,12 +95,12 @@ def conv_transpose(call: Call) -> Value | None:
     )
     pads = [int(n) for n in call.attributes.get("pads", [0] * (2 * count))]
     auto, size = str(call.attributes.get("auto_pad", "NOTSET")), call.data.shape[2:]
-    wanted = call.attributes.get("output_shape")
-    if wanted is None and auto.startswith("SAME"):
-        wanted = [extent * stride for extent, stride in zip(size, strides, strict=True)]
-    if wanted is not None:
+    output_shape = call.attributes.get("output_shape")
+    if output_shape is None and auto.startswith("SAME"):
+        output_shape = [extent * stride for extent, stride in zip(size, strides, strict=True)]
+    if output_shape is not None:
         before, after = [], []
-        for i, output in enumerate(list(wanted)[-count:]):
+        for i, output in enumerate(list(output_shape)[-count:]):
             window = (kernel[i] - 1) * dilations[i] + 1
             total = strides[i] * (size[i] - 1) + extra[i] + window - int(output)
             if total < 0 and "output_shape" in call.attributes:

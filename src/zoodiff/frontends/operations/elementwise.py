@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from zoodiff.frontends.operations.operation import Number, Operation, given, whole
+from zoodiff.frontends.operations.operation import Number, Operation, whole, without_unset
 from zoodiff.graph.ir import AttributeValue
 
 Extremum = Literal["Max", "Min"]
@@ -84,13 +84,15 @@ def arithmetic(
     """
     first = constant_first and op in {"Sub", "Div", "Pow"}
     shape = None if constant_shape is None else whole(constant_shape)
-    return Operation(op, given(value=value, axis=axis, constant_shape=shape, constant_first=first))
+    return Operation(
+        op, without_unset(value=value, axis=axis, constant_shape=shape, constant_first=first)
+    )
 
 
 def unknown_constant(op: Arithmetic, shape: Sequence[int], *, constant_first: bool) -> Operation:
     """Arithmetic with a table of constants that is too large to be held: its shape alone."""
-    known = arithmetic(op, constant_first=constant_first)
-    return Operation(op, {**known.attributes, "value_shape": whole(shape)})
+    operation = arithmetic(op, constant_first=constant_first)
+    return Operation(op, {**operation.attributes, "value_shape": whole(shape)})
 
 
 def divided_by_deviation(axis: int, least: float) -> Operation:
@@ -106,7 +108,7 @@ def prelu(
 ) -> Operation:
     """A rectifier with a learned slope below 0."""
     shape = None if constant_shape is None else whole(constant_shape)
-    return Operation("PRelu", given(value=value, axis=axis, constant_shape=shape))
+    return Operation("PRelu", without_unset(value=value, axis=axis, constant_shape=shape))
 
 
 def quantisation(
@@ -117,4 +119,4 @@ def quantisation(
 ) -> Operation:
     """Real numbers as integers, or back; None for a scale per channel along an axis."""
     stored: dict[str, AttributeValue] = {"scale": scale, "zero_point": zero_point}
-    return Operation(op, stored | given(axis=axis))
+    return Operation(op, stored | without_unset(axis=axis))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from zoodiff.frontends.operations.operation import Operation, Window, given, whole
+from zoodiff.frontends.operations.operation import Operation, Window, whole, without_unset
 from zoodiff.graph.ir import AttributeValue
 
 
@@ -57,7 +57,7 @@ def linear(
         "out_features": int(out_features),
         "bias": bool(bias),
     }
-    return Operation("Gemm", sizes | given(axis=axis, equation=equation))
+    return Operation("Gemm", sizes | without_unset(axis=axis, equation=equation))
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def matmul(
     return Operation(
         "MatMul",
         sizes
-        | given(
+        | without_unset(
             transA=bool(first_transposed),
             transB=bool(second_transposed),
             scale=scale,
@@ -108,7 +108,7 @@ def scaled_product(
 
     ``transposed`` says that the axes of the data are reversed first.
     """
-    more = given(
+    more = without_unset(
         alpha=alpha if alpha != 1.0 else None,
         beta=beta if beta != 1.0 else None,
         transA=transposed,
@@ -133,7 +133,7 @@ def batch_norm(
         "scale": bool(scale),
         "center": bool(center),
     }
-    attributes |= given(momentum=momentum, training=training)
+    attributes |= without_unset(momentum=momentum, training=training)
     return Operation("BatchNormalization", attributes | ({"spatial": False} if per_element else {}))
 
 
@@ -182,5 +182,6 @@ def local_response_norm(size: int, *, alpha: float, beta: float, bias: float) ->
 def softmax(axis: int, *, log: bool = False, flattened: bool = False) -> Operation:
     """A softmax, or its logarithm."""
     return Operation(
-        "LogSoftmax" if log else "Softmax", {"axis": int(axis), **given(flattened=flattened)}
+        "LogSoftmax" if log else "Softmax",
+        {"axis": int(axis), **without_unset(flattened=flattened)},
     )

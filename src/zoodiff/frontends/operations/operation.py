@@ -48,7 +48,7 @@ def whole(values: Iterable[int]) -> list[int]:
     return [int(value) for value in values]
 
 
-def given(**attributes: AttributeValue) -> dict[str, AttributeValue]:
+def without_unset(**attributes: AttributeValue) -> dict[str, AttributeValue]:
     """Attributes that say something: neither None nor False."""
     return {k: v for k, v in attributes.items() if v is not None and v is not False}
 

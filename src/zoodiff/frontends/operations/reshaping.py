@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from zoodiff.frontends.operations.operation import Operation, given, whole
+from zoodiff.frontends.operations.operation import Operation, whole, without_unset
 from zoodiff.graph.ir import AttributeValue
 
 
@@ -42,7 +42,7 @@ def expand(shape: Iterable[int]) -> Operation:
 def concat(axis: int, parameters_at: Iterable[int] = ()) -> Operation:
     """Parts behind each other; ``parameters_at`` are the places of weights among them."""
     places = whole(parameters_at)
-    return Operation("Concat", {"axis": int(axis), **given(parameters_at=places or None)})
+    return Operation("Concat", {"axis": int(axis), **without_unset(parameters_at=places or None)})
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def gather(axis: int, indices: Iterable[int], shape: Sequence[int] | None = None
     """Elements of an axis by constant indices; ``shape`` is that of a table of them."""
     table = None if shape is None else whole(shape)
     return Operation(
-        "Gather", {"axis": int(axis), "indices": whole(indices), **given(indices_shape=table)}
+        "Gather",
+        {"axis": int(axis), "indices": whole(indices), **without_unset(indices_shape=table)},
     )
 
 

@@ -80,16 +80,16 @@ class Builder:
         tensor = self.source(tensor)
         if tensor.op.type == "ReadVariableOp":
             tensor = self.source(tensor.op.inputs[0])
-        found = self._given.get(tensor.name)
-        if found is not None or tensor.name in self._names:
-            return found
+        parameter = self._given.get(tensor.name)
+        if parameter is not None or tensor.name in self._names:
+            return parameter
         if tensor.op.type in _RESHAPING:
             return self.parameter(tensor.op.inputs[0])
         if tensor.op.type == "AddV2":
             # Broadcasting a parameter, as in ViT's class token, is written ``parameter + zeros``.
             first, second = tensor.op.inputs
-            for operand, other in ((first, second), (second, first)):
-                value = self.constant(other)
+            for operand, addend in ((first, second), (second, first)):
+                value = self.constant(addend)
                 if value is not None and not value.any():
                     return self.parameter(operand)
         return None
@@ -100,9 +100,9 @@ class Builder:
         if tensor.name not in self._constants:
             from zoodiff.frontends.tensorflow.constants import fold
 
-            known = tensor.name in self._names or tensor.name in self._given
+            not_constant = tensor.name in self._names or tensor.name in self._given
             self._constants[tensor.name] = (
-                None if known else fold(tensor, self.constant, _FOLDED_ELEMENTS)
+                None if not_constant else fold(tensor, self.constant, _FOLDED_ELEMENTS)
             )
         return self._constants[tensor.name]
 
@@ -120,8 +120,10 @@ class Builder:
 
     def shape(self, tensor: TfTensor) -> tuple[int, ...]:
         """Return the canonical shape of a tensor, -1 for an unknown extent."""
-        own = own_shape(tensor)
-        return (own[0], own[3], own[1], own[2]) if self.image(tensor) else own
+        tf_shape = own_shape(tensor)
+        return (
+            (tf_shape[0], tf_shape[3], tf_shape[1], tf_shape[2]) if self.image(tensor) else tf_shape
+        )
 
     def axis(self, tensor: TfTensor, axis: int) -> int:
         """Return where an axis in TensorFlow's order lies in the canonical one."""
@@ -173,10 +175,10 @@ class Builder:
 
         ``inputs`` default to the first of the operation's, ``outputs`` to all of them.
         """
-        taken = operation.inputs[:1] if inputs is None else inputs
-        made = operation.outputs if outputs is None else outputs
-        names = [self.name(tensor) for tensor in taken]
-        declared = [self._declare(tensor, self.shape(tensor)) for tensor in made]
+        sources = operation.inputs[:1] if inputs is None else inputs
+        results = operation.outputs if outputs is None else outputs
+        names = [self.name(tensor) for tensor in sources]
+        declared = [self._declare(tensor, self.shape(tensor)) for tensor in results]
         self.emit(
             meaning,
             operation.name,
@@ -191,12 +193,12 @@ class Builder:
 
         The move is spelled out as a Transpose, so that the graph means what is computed.
         """
-        name, own = self.name(tensor), own_shape(tensor)
-        if not (self.image(tensor) and order_matters(own)):
+        name, tf_shape = self.name(tensor), own_shape(tensor)
+        if not (self.image(tensor) and order_matters(tf_shape)):
             return name
         moved = f"{name}/channels_last"
         if moved not in self._builder.tensors:
-            output = (moved, own, self._builder.tensors[name].dtype)
+            output = (moved, tf_shape, self._builder.tensors[name].dtype)
             turn = operations.transpose((0, 2, 3, 1))
             self.emit(turn, moved, inputs=[name], outputs=[output])
         return moved
@@ -210,14 +212,14 @@ class Builder:
         parameters: Iterable[Parameter | None] = (),
     ) -> bool:
         """Add what an operation means in TensorFlow's own order of elements; always True."""
-        taken = operation.inputs[:1] if inputs is None else inputs
-        names = [self.own_order(tensor) for tensor in taken]
+        sources = operation.inputs[:1] if inputs is None else inputs
+        names = [self.own_order(tensor) for tensor in sources]
         outputs, moves = [], []
         for tensor in operation.outputs:
             declared = self._declare(tensor, self.shape(tensor))
-            own = own_shape(tensor)
-            if self.image(tensor) and order_matters(own):
-                before = (f"{declared.name}/channels_last", own, declared.dtype)
+            tf_shape = own_shape(tensor)
+            if self.image(tensor) and order_matters(tf_shape):
+                before = (f"{declared.name}/channels_last", tf_shape, declared.dtype)
                 outputs.append(before)
                 moves.append((before[0], declared))
             else:

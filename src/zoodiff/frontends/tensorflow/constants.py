@@ -31,8 +31,8 @@ def fold(tensor: TfTensor, constant: Lookup, limit: int) -> Array | None:
         shape = operation.inputs[0].shape
         return np.array(shape.as_list()) if shape.is_fully_defined() else None
     if operation.type == "Const":
-        found = tf.get_static_value(tensor)
-        return None if found is None else np.asarray(found)
+        value = tf.get_static_value(tensor)
+        return None if value is None else np.asarray(value)
     compute = _NUMPY.get(operation.type)
     if compute is None or not tensor.shape.is_fully_defined():
         return None

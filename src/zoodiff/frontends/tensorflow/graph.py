@@ -61,16 +61,16 @@ def variable_parameters(variables: Iterable[TfVariable]) -> list[Parameter]:
 
     Keras numbers layers within their block only, so that many variables have one name.
     """
-    seen: dict[str, int] = {}
-    found = []
+    counts: dict[str, int] = {}
+    parameters = []
     for variable in variables:
         name = variable.name.removesuffix(":0")
-        count = seen[name] = seen.get(name, 0) + 1
+        count = counts[name] = counts.get(name, 0) + 1
         shape = tuple(int(extent) for extent in variable.shape)
         label = name if count == 1 else f"{name}:{count}"
         dtype = variable.dtype.base_dtype.name
-        found.append(Parameter(label, shape, bool(variable.trainable), dtype))
-    return found
+        parameters.append(Parameter(label, shape, bool(variable.trainable), dtype))
+    return parameters
 
 
 def graph_from_concrete_function(
@@ -84,7 +84,7 @@ def graph_from_concrete_function(
     owners = list(function.graph.variables if variables is None else variables)
     parameters = variable_parameters(owners)
     by_handle = {id(v.handle): p for v, p in zip(owners, parameters, strict=True)}
-    held = {
+    by_tensor = {
         inner.name: by_handle[id(outer)]
         for outer, inner in function.graph.captures
         if id(outer) in by_handle
@@ -93,8 +93,8 @@ def graph_from_concrete_function(
     inputs = [tensor for tensor in function.inputs if tensor.name not in captured]
     outputs = list(function.outputs)
     if any(operation.type in _CALLS for operation in function.graph.get_operations()):
-        inputs, outputs = _inlined(function.graph, inputs, outputs, held)
-    return graph_from_tensors(inputs, outputs, held, owned=parameters, source=source)
+        inputs, outputs = _inlined(function.graph, inputs, outputs, by_tensor)
+    return graph_from_tensors(inputs, outputs, by_tensor, owned=parameters, source=source)
 
 
 def graph_from_graph_def(
@@ -118,16 +118,16 @@ def graph_from_graph_def(
             f"{name}:0": tf.compat.v1.placeholder(_dtype(graph_def, name), list(shape), "input")
             for name, shape in inputs.items()
         }
-        made = tf.import_graph_def(
+        results = tf.import_graph_def(
             graph_def,
             input_map=placeholders,
             return_elements=[f"{name}:0" for name in outputs],
             name="",
         )
-    operations = _reachable(list(placeholders.values()), made)
-    held = _frozen_weights(operations)
+    operations = _reachable(list(placeholders.values()), results)
+    weights = _frozen_weights(operations)
     return graph_from_tensors(
-        list(placeholders.values()), made, held, owned=held.values(), source=source
+        list(placeholders.values()), results, weights, owned=weights.values(), source=source
     )
 
 
@@ -137,8 +137,8 @@ def _dtype(graph_def: GraphDef, name: str) -> Any:
     for node in graph_def.node:
         if node.name == name:
             return tf.dtypes.as_dtype(node.attr["dtype"].type)
-    known = ", ".join(n.name for n in graph_def.node if n.op == "Placeholder")
-    raise MeasurementError(f'the frozen graph has no input "{name}"; its inputs are {known}')
+    input_names = ", ".join(n.name for n in graph_def.node if n.op == "Placeholder")
+    raise MeasurementError(f'the frozen graph has no input "{name}"; its inputs are {input_names}')
 
 
 def _frozen_weights(operations: Iterable[TfOperation]) -> dict[str, Parameter]:
@@ -178,16 +178,16 @@ def _reachable(inputs: Sequence[TfTensor], outputs: Sequence[TfTensor]) -> list[
     """Operations that the outputs depend on, each after those that it depends on."""
     stop = {tensor.op.name for tensor in inputs}
     ordered: list[TfOperation] = []
-    done: set[str] = set()
+    visited: set[str] = set()
     stack = [(tensor.op, False) for tensor in reversed(outputs)]
     while stack:
         operation, ready = stack.pop()
         if ready:
             ordered.append(operation)
             continue
-        if operation.name in done:
+        if operation.name in visited:
             continue
-        done.add(operation.name)
+        visited.add(operation.name)
         stack.append((operation, True))
         if operation.name not in stop and not _shape_known(operation):
             stack.extend((t.op, False) for t in reversed(operation.inputs))
@@ -202,7 +202,7 @@ def _inlined(
     graph: TfGraph,
     inputs: Sequence[TfTensor],
     outputs: Sequence[TfTensor],
-    held: Mapping[str, Parameter],
+    parameters: Mapping[str, Parameter],
 ) -> tuple[list[TfTensor], list[TfTensor]]:
     """Return the inputs and outputs in a graph where calls of functions are written out.
 
@@ -221,7 +221,7 @@ def _inlined(
     fetches = meta_graph_pb2.CollectionDef()
     for tensor in (*inputs, *outputs):
         fetches.node_list.value.append(tensor.name)
-    fetches.node_list.value.extend(held)
+    fetches.node_list.value.extend(parameters)
     meta.collection_def["train_op"].CopyFrom(fetches)
     config = tf.compat.v1.ConfigProto()
     rewrite = config.graph_options.rewrite_options
@@ -230,7 +230,7 @@ def _inlined(
     optimised = tf_optimizer.OptimizeGraph(config, meta)
     for node in optimised.node:
         # A captured handle does not say what it holds; a variable's own operation does.
-        parameter = held.get(f"{node.name}:0")
+        parameter = parameters.get(f"{node.name}:0")
         if parameter is not None:
             node.op = "VarHandleOp"
             node.attr["dtype"].type = tf.as_dtype(parameter.dtype).as_datatype_enum
@@ -238,5 +238,5 @@ def _inlined(
     flat = tf.Graph()
     with flat.as_default():
         names = [tensor.name for tensor in (*inputs, *outputs)]
-        found = tf.import_graph_def(optimised, return_elements=names, name="")
-    return list(found[: len(inputs)]), list(found[len(inputs) :])
+        tensors = tf.import_graph_def(optimised, return_elements=names, name="")
+    return list(tensors[: len(inputs)]), list(tensors[len(inputs) :])

@@ -57,9 +57,9 @@ class Layouts:
             if operation.type not in _MIXING:
                 tensors = _four_dimensional([*operation.inputs, *operation.outputs])
                 # A convolution's second operand is its kernel: no image.
-                kept = [t for t in tensors if not _kernel(operation, t)]
-                for tensor in kept[1:]:
-                    self._join(kept[0].name, tensor.name)
+                images = [t for t in tensors if not _kernel(operation, t)]
+                for tensor in images[1:]:
+                    self._join(images[0].name, tensor.name)
         for tensor in _four_dimensional(inputs):
             self._last.add(self._root(tensor.name))
         for operation in operations:
@@ -82,8 +82,8 @@ class Layouts:
             self._parents[passed] = name
         return name
 
-    def _join(self, one: str, other: str) -> None:
-        self._parents[self._root(one)] = self._root(other)
+    def _join(self, left: str, right: str) -> None:
+        self._parents[self._root(left)] = self._root(right)
 
 
 def _four_dimensional(tensors: Iterable[TfTensor]) -> list[TfTensor]:
@@ -98,8 +98,8 @@ def _kernel(operation: TfOperation, tensor: TfTensor) -> bool:
 
 
 def _data_format(operation: TfOperation) -> str:
-    found = operation.node_def.attr["data_format"].s
-    return found.decode() if found else "NHWC"
+    data_format = operation.node_def.attr["data_format"].s
+    return data_format.decode() if data_format else "NHWC"
 
 
 def _training(operation: TfOperation) -> bool:

@@ -25,12 +25,12 @@ def fused_batch_norm(builder: Builder, operation: TfOperation) -> bool:
     """FusedBatchNorm at inference: stored mean and variance."""
     if operation.get_attr("is_training"):
         return False
-    data, *rest = operation.inputs
-    gamma, beta, mean, variance = (builder.parameter(tensor) for tensor in rest)
+    data, *terms = operation.inputs
+    gamma, beta, mean, variance = (builder.parameter(tensor) for tensor in terms)
     if mean is None or variance is None:
         return False
-    if (gamma is None and not _is(builder, rest[0], 1.0)) or (
-        beta is None and not _is(builder, rest[1], 0.0)
+    if (gamma is None and not _is(builder, terms[0], 1.0)) or (
+        beta is None and not _is(builder, terms[1], 0.0)
     ):
         return False
     return builder.node(
@@ -132,10 +132,10 @@ def _affine(builder: Builder, operation: TfOperation) -> _Affine | None:
     scaled = [builder.source(tensor) for tensor in product.op.inputs]
     moved = [builder.source(tensor) for tensor in shift.op.inputs]
     for position, inverse in enumerate(scaled):
-        for other, candidate in enumerate(moved):
+        for moved_position, candidate in enumerate(moved):
             if inverse.name != candidate.name:
                 continue
-            mean = moved[1 - other]
+            mean = moved[1 - moved_position]
             if offset is None:
                 # Without an offset the shift is (-mean) * inverse.
                 if mean.op.type != "Neg":
@@ -226,8 +226,8 @@ def _split(builder: Builder, operation: TfOperation) -> tuple[Parameter | None, 
 
 
 def _is(builder: Builder, tensor: TfTensor, value: float) -> bool:
-    found = builder.constant(tensor)
-    return found is not None and bool((found == value).all())
+    values = builder.constant(tensor)
+    return values is not None and bool((values == value).all())
 
 
 def _epsilon(value: float) -> float:

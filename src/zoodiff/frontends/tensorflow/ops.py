@@ -47,20 +47,20 @@ def _opaque(builder: Builder, operation: TfOperation) -> None:
 
 
 def _plain_attributes(operation: TfOperation) -> dict[str, AttributeValue]:
-    found: dict[str, AttributeValue] = {}
+    attributes: dict[str, AttributeValue] = {}
     for key, value in operation.node_def.attr.items():
         kind = value.WhichOneof("value")
         if key.startswith("_") or kind not in {"s", "i", "f", "b", "list"}:
             continue
         if kind == "s":
-            found[key] = value.s.decode(errors="replace")
+            attributes[key] = value.s.decode(errors="replace")
         elif kind == "list":
             numbers: list[int] = list(value.list.i)
             if numbers:
-                found[key] = numbers
+                attributes[key] = numbers
         else:
-            found[key] = getattr(value, kind)
-    return found
+            attributes[key] = getattr(value, kind)
+    return attributes
 
 
 def _plain(meaning: Operation) -> Handler:
@@ -94,16 +94,16 @@ def _arithmetic(op: Arithmetic) -> Handler:
         output = operation.outputs[0]
         computed = [t for t in operation.inputs if builder.computed(t)]
         if len(computed) == 2:
-            both = operations.arithmetic(op)
+            meaning_of_two = operations.arithmetic(op)
             aligned = all(builder.image(t) == builder.image(output) for t in computed)
             if aligned or not builder.image(output):
-                return builder.node(both, operation, inputs=computed)
-            return builder.own_order_node(both, operation, inputs=computed)
-        other = next(t for t in operation.inputs if not builder.computed(t))
-        first = other.name == operation.inputs[0].name
-        parameter = builder.parameter(other)
+                return builder.node(meaning_of_two, operation, inputs=computed)
+            return builder.own_order_node(meaning_of_two, operation, inputs=computed)
+        fixed = next(t for t in operation.inputs if not builder.computed(t))
+        first = fixed.name == operation.inputs[0].name
+        parameter = builder.parameter(fixed)
         if parameter is None:
-            meaning = _with_constant(builder, op, other, output, first)
+            meaning = _with_constant(builder, op, fixed, output, first)
             return meaning is not None and builder.node(meaning, operation, inputs=computed)
         vector = bool(parameter.shape) and parameter.size == parameter.shape[-1]
         axis = builder.axis(output, -1) if vector else None
@@ -118,9 +118,9 @@ def _arithmetic(op: Arithmetic) -> Handler:
 
 
 def _with_constant(
-    builder: Builder, op: Arithmetic, other: TfTensor, output: TfTensor, first: bool
+    builder: Builder, op: Arithmetic, fixed: TfTensor, output: TfTensor, first: bool
 ) -> Operation | None:
-    constant = builder.constant(other)
+    constant = builder.constant(fixed)
     if constant is None:
         return None
     if constant.size == 1:
@@ -133,26 +133,26 @@ def _with_constant(
     return operations.unknown_constant(op, constant.shape, constant_first=first)
 
 
-def _reduce(op: str, whole: Operation | None) -> Handler:
+def _reduce(op: str, global_pool: Operation | None) -> Handler:
     """Reductions; over height and width of an image they are global pooling."""
 
     def handler(builder: Builder, operation: TfOperation) -> bool:
         data, output = operation.inputs[0], operation.outputs[0]
-        found = builder.constant(operation.inputs[1])
-        if found is None:
+        reduced_axes = builder.constant(operation.inputs[1])
+        if reduced_axes is None:
             return False
         keep = bool(operation.get_attr("keep_dims"))
         rank = len(own_shape(data))
-        axes = sorted(builder.axis(data, int(axis)) for axis in found.reshape(-1))
-        if whole is None or rank != 4 or not builder.image(data) or axes != [2, 3]:
-            own = sorted(int(axis) % rank for axis in found.reshape(-1))
-            return builder.own_order_node(operations.reduced(op, own, keepdims=keep), operation)
+        axes = sorted(builder.axis(data, int(axis)) for axis in reduced_axes.reshape(-1))
+        if global_pool is None or rank != 4 or not builder.image(data) or axes != [2, 3]:
+            tf_axes = sorted(int(axis) % rank for axis in reduced_axes.reshape(-1))
+            return builder.own_order_node(operations.reduced(op, tf_axes, keepdims=keep), operation)
         if keep:
-            return builder.node(whole, operation)
+            return builder.node(global_pool, operation)
         name = operation.name
         batch, channels = own_shape(data)[0], own_shape(data)[3]
         pooled = (f"{name}/pool", (batch, channels, 1, 1), output.dtype.base_dtype.name)
-        builder.emit(whole, name, inputs=[builder.name(data)], outputs=[pooled])
+        builder.emit(global_pool, name, inputs=[builder.name(data)], outputs=[pooled])
         flat = (f"{name}", (batch, channels), output.dtype.base_dtype.name)
         builder.emit(operations.flatten(), f"{name}/flatten", inputs=[pooled[0]], outputs=[flat])
         builder.bind(output, flat[0])
@@ -182,13 +182,13 @@ def _concat(builder: Builder, operation: TfOperation) -> bool:
     *parts, last = operation.inputs
     axis = builder.constant(last)
     computed = [part for part in parts if builder.computed(part)]
-    others = [part for part in parts if not builder.computed(part)]
-    parameters: list[Parameter | None] = [builder.parameter(part) for part in others]
+    fixed = [part for part in parts if not builder.computed(part)]
+    parameters: list[Parameter | None] = [builder.parameter(part) for part in fixed]
     if axis is None or None in parameters:
         return False
     names = [part.name for part in parts]
     joined = operations.concat(
-        builder.axis(computed[0], int(axis)), [names.index(part.name) for part in others]
+        builder.axis(computed[0], int(axis)), [names.index(part.name) for part in fixed]
     )
     return builder.node(joined, operation, inputs=computed, parameters=parameters)
 
@@ -250,12 +250,12 @@ def _strided_slice(builder: Builder, operation: TfOperation) -> bool:
     if not dropped:
         canonical = [replace(cut, axis=builder.axis(data, cut.axis)) for cut in cuts]
         return builder.node(operations.sliced(canonical), operation)
-    own, dtype = builder.own_order(data), output.dtype.base_dtype.name
-    kept = list(shape)
+    source, dtype = builder.own_order(data), output.dtype.base_dtype.name
+    sliced_shape = list(shape)
     for cut in cuts:
-        kept[cut.axis] = len(range(cut.start, cut.end, cut.step))
-    part = (f"{operation.name}/slice", tuple(kept), dtype)
-    builder.emit(operations.sliced(cuts), part[0], inputs=[own], outputs=[part])
+        sliced_shape[cut.axis] = len(range(cut.start, cut.end, cut.step))
+    part = (f"{operation.name}/slice", tuple(sliced_shape), dtype)
+    builder.emit(operations.sliced(cuts), part[0], inputs=[source], outputs=[part])
     squeezed = (operation.name, own_shape(output), dtype)
     builder.emit(operations.squeeze(dropped), operation.name, inputs=[part[0]], outputs=[squeezed])
     builder.bind(output, squeezed[0])

@@ -63,10 +63,10 @@ def einsum(builder: Builder, operation: TfOperation) -> bool:
         data = operation.inputs[1 - position]
         if weight is None or not builder.computed(data):
             continue
-        made = [i for i in result if i not in operands[1 - position]]
-        if not result.endswith("".join(made)):
+        feature_indices = [i for i in result if i not in operands[1 - position]]
+        if not result.endswith("".join(feature_indices)):
             return False
-        features = tuple(extents_of[i] for i in made)
+        features = tuple(extents_of[i] for i in feature_indices)
         # The data's term comes first, whatever their order was.
         ordered = f"{operands[1 - position]},{operands[position]}->{result}"
         return _linear(builder, operation, data, weight, (inner, features), equation=ordered)

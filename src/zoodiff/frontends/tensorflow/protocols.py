@@ -86,7 +86,7 @@ class TfVariable(Protocol):
 class TfSession(Protocol):
     """A session of TensorFlow 1."""
 
-    def run(self, wanted: object, feeds: Mapping[Any, Any] | None = None, /) -> Any: ...
+    def run(self, fetches: object, feeds: Mapping[Any, Any] | None = None, /) -> Any: ...
 
 
 class TfGraph(Protocol):

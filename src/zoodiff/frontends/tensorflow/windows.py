@@ -26,10 +26,10 @@ def conv(builder: Builder, operation: TfOperation) -> bool:
     if block is not None:
         data, dilations, pads = block[0], block[1], block[2]
     else:
-        found = _pads(operation, shape[:2], _spatial(operation, "strides"), dilations)
-        if found is None:
+        explicit_pads = _pads(operation, shape[:2], _spatial(operation, "strides"), dilations)
+        if explicit_pads is None:
             return False
-        pads = found
+        pads = explicit_pads
     channels = _channels(operation, data)
     depthwise = operation.type == "DepthwiseConv2dNative"
     output = operation.outputs[0] if block is None else block[3]
@@ -106,9 +106,13 @@ def average_pool(builder: Builder, operation: TfOperation) -> bool:
 
 def _pool_window(operation: TfOperation) -> Window | None:
     kernel, strides = _spatial(operation, "ksize"), _spatial(operation, "strides")
-    whole = operation.get_attr("ksize")
+    window_shape = operation.get_attr("ksize")
     pads = _pads(operation, kernel, strides, (1, 1))
-    if pads is None or whole[0] != 1 or whole[3 if _channels_last(operation) else 1] != 1:
+    if (
+        pads is None
+        or window_shape[0] != 1
+        or window_shape[3 if _channels_last(operation) else 1] != 1
+    ):
         return None
     return Window(kernel, strides, pads, (1, 1))
 

@@ -99,8 +99,8 @@ class Builder:
         sources = [index for index in operator.inputs if index >= 0]
         for output in operator.outputs:
             self._fixed.add(output)
-            same = sources and self.tensor(sources[0]).constant
-            if operator.name in {"DEQUANTIZE", "DENSIFY"} and same:
+            from_constant = sources and self.tensor(sources[0]).constant
+            if operator.name in {"DEQUANTIZE", "DENSIFY"} and from_constant:
                 self._origins[output] = self.origin(sources[0])
 
     def parameter(self, index: int) -> Parameter:
@@ -133,10 +133,10 @@ class Builder:
         return value.last
 
     def _moved(self, name: str, suffix: str, perm: tuple[int, ...]) -> str:
-        held = self._builder.tensors[name]
+        source = self._builder.tensors[name]
         moved = self._unique(f"{name}/{suffix}")
-        shape = tuple(held.shape[axis] for axis in perm)
-        turned = Tensor(moved, shape, held.dtype)
+        shape = tuple(source.shape[axis] for axis in perm)
+        turned = Tensor(moved, shape, source.dtype)
         self._builder.add(operations.transpose(perm), moved, inputs=[name], outputs=[turned])
         return moved
 
@@ -157,30 +157,30 @@ class Builder:
 
         ``image`` says that its tensors are wanted channels first, instead of in the file's order.
         """
-        made = [self.tensor(index) for index in operator.outputs]
-        name = self._unique(made[0].name)
-        step = activation(operator, made[0])
-        names = [self._unique(f"{t.name}/before" if step else f"{t.name}:0") for t in made]
-        held = [
+        results = [self.tensor(index) for index in operator.outputs]
+        name = self._unique(results[0].name)
+        step = activation(operator, results[0])
+        names = [self._unique(f"{t.name}/before" if step else f"{t.name}:0") for t in results]
+        declared = [
             Tensor(n, channels_first(t.shape) if image else t.shape, t.dtype)
-            for n, t in zip(names, made, strict=True)
+            for n, t in zip(names, results, strict=True)
         ]
-        given = [self.first(v) if image else self.last(v) for v in values]
+        operands = [self.first(v) if image else self.last(v) for v in values]
         self._builder.add(
             operation.quantized(quantized),
             name,
-            inputs=given,
-            outputs=held,
+            inputs=operands,
+            outputs=declared,
             parameters=parameters,
             matrices=matrices,
         )
         if step:
-            after = replace(held[0], name=self._unique(f"{made[0].name}:0"))
+            after = replace(declared[0], name=self._unique(f"{results[0].name}:0"))
             self._builder.add(step, f"{name}/{step.op.lower()}", inputs=[names[0]], outputs=[after])
             names[0] = after.name
-        for tensor, own in zip(made, names, strict=True):
+        for tensor, output_name in zip(results, names, strict=True):
             self._values[tensor.index] = (
-                Value(tensor, first=own) if image else Value(tensor, last=own)
+                Value(tensor, first=output_name) if image else Value(tensor, last=output_name)
             )
 
     def step(
@@ -192,9 +192,9 @@ class Builder:
         dtype: str,
     ) -> str:
         """Add a node between operators and return its output."""
-        made = Tensor(self._unique(name), shape, dtype)
-        self._builder.add(operation, made.name, inputs=inputs, outputs=[made])
-        return made.name
+        output = Tensor(self._unique(name), shape, dtype)
+        self._builder.add(operation, output.name, inputs=inputs, outputs=[output])
+        return output.name
 
     def bind(self, index: int, *, last: str | None = None, first: str | None = None) -> None:
         """Say that a tensor of the file is one that is there already."""
@@ -231,8 +231,8 @@ def activation(operator: FileOperator, output: FileTensor) -> Operation | None:
     q, bounds = output.quantization, _BOUNDS.get(output.dtype)
     if fused is not None or operator.name not in _SATURATING or q is None or bounds is None:
         return fused
-    found = rectifier(q.scale[0], q.zero_point[0], bounds) if len(q.scale) == 1 else None
-    return None if found is None else Operation(*found)
+    clamp = rectifier(q.scale[0], q.zero_point[0], bounds) if len(q.scale) == 1 else None
+    return None if clamp is None else Operation(*clamp)
 
 
 _FUSED: dict[int, Operation] = {

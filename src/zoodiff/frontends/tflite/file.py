@@ -56,9 +56,9 @@ class UnfitShapesError(MeasurementError):
 
 def _translated(network: FileNetwork, name: str) -> Builder:
     builder = Builder(network, name, _images(network))
-    done = set(network.inputs) | {t.index for t in network.tensors if t.constant}
+    available = set(network.inputs) | {t.index for t in network.tensors if t.constant}
     for operator in network.operators:
-        _check(network, operator, done, name)
+        _check(network, operator, available, name)
         try:
             translate(builder, operator)
         except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
@@ -66,7 +66,7 @@ def _translated(network: FileNetwork, name: str) -> Builder:
                 f"the operator {operator.name} of {name} is malformed "
                 f"({' '.join(str(error).split())[:100]})"
             ) from None
-        done.update(operator.outputs)
+        available.update(operator.outputs)
     return builder
 
 
@@ -95,9 +95,9 @@ def weights_of(path: Path) -> dict[str, FileWeight]:
     }
 
 
-def _check(network: FileNetwork, operator: FileOperator, done: set[int], name: str) -> None:
+def _check(network: FileNetwork, operator: FileOperator, available: set[int], name: str) -> None:
     for index in operator.inputs:
-        if index >= 0 and index not in done:
+        if index >= 0 and index not in available:
             raise MeasurementError(
                 f"the operator {operator.name} of {name} reads {network.tensors[index].name}, "
                 "which nothing before it computes"
@@ -105,7 +105,7 @@ def _check(network: FileNetwork, operator: FileOperator, done: set[int], name: s
     if not operator.outputs:
         raise MeasurementError(f"the operator {operator.name} of {name} computes nothing")
     for index in operator.outputs:
-        if index in done:
+        if index in available:
             raise MeasurementError(
                 f"{name} computes {network.tensors[index].name} twice; it is malformed"
             )
@@ -130,24 +130,24 @@ _MIXING = frozenset({"EXPAND_DIMS", "FULLY_CONNECTED", "RESHAPE", "SQUEEZE", "TR
 
 def _images(network: FileNetwork) -> Iterable[int]:
     """Inputs that reach an operator on images before anything mixes their axes."""
-    found = []
+    images = []
     readers: dict[int, list[FileOperator]] = {}
     for operator in network.operators:
         for index in operator.inputs:
             readers.setdefault(index, []).append(operator)
     for start in network.inputs:
-        waiting, seen = [start], {start}
+        waiting, reached = [start], {start}
         while waiting:
             index = waiting.pop()
             if len(network.tensors[index].shape) != 4:
                 continue
             for operator in readers.get(index, []):
                 if operator.name in _SPATIAL:
-                    found.append(start)
+                    images.append(start)
                     waiting = []
                     break
                 if operator.name not in _MIXING:
-                    fresh = [i for i in operator.outputs if i not in seen]
-                    seen.update(fresh)
+                    fresh = [i for i in operator.outputs if i not in reached]
+                    reached.update(fresh)
                     waiting += fresh
-    return found
+    return images

@@ -10,8 +10,8 @@ from zoodiff.frontends.tflite.reader import FileOperator
 
 def computed(builder: Builder, operator: FileOperator) -> list[Value]:
     """The operands that depend on the input."""
-    found = [builder.value(i) for i in operator.inputs if i >= 0]
-    return [value for value in found if value is not None]
+    values = [builder.value(i) for i in operator.inputs if i >= 0]
+    return [value for value in values if value is not None]
 
 
 def integers(builder: Builder, index: int) -> list[int] | None:
@@ -20,7 +20,7 @@ def integers(builder: Builder, index: int) -> list[int] | None:
     return None if values is None else [int(v) for v in values.reshape(-1)]
 
 
-def held_first(values: Sequence[Value]) -> bool:
+def all_channels_first(values: Sequence[Value]) -> bool:
     """Whether all are images that are there channels first."""
     return all(len(v.shape) == 4 and v.first is not None for v in values)
 

@@ -15,7 +15,7 @@ from zoodiff.frontends.builder import LinearOrder
 from zoodiff.frontends.operations import Arithmetic, Extents, Operation
 from zoodiff.frontends.tflite import reshaping
 from zoodiff.frontends.tflite.builder import Builder, Value, channels_first
-from zoodiff.frontends.tflite.operands import Handler, computed, held_first
+from zoodiff.frontends.tflite.operands import Handler, all_channels_first, computed
 from zoodiff.frontends.tflite.reader import FileOperator
 from zoodiff.frontends.tflite.windows import average_pool, conv, max_pool, quantized
 
@@ -52,7 +52,7 @@ def _plain(operation: Operation) -> Handler:
         value = builder.value(operator.inputs[0])
         if value is None:
             return False
-        builder.node(operation, operator, values=[value], image=held_first([value]))
+        builder.node(operation, operator, values=[value], image=all_channels_first([value]))
         return True
 
     return handler
@@ -96,16 +96,16 @@ def _arithmetic(op: Arithmetic) -> Handler:
 
     def handler(builder: Builder, operator: FileOperator) -> bool:
         values = computed(builder, operator)
-        image = held_first(values)
+        image = all_channels_first(values)
         if len(values) == 2:
             builder.node(operations.arithmetic(op), operator, values=values, image=image)
             return True
         at = 0 if builder.value(operator.inputs[0]) is None else 1
-        other, output = operator.inputs[at], builder.tensor(operator.outputs[0]).shape
-        shape, first = builder.tensor(other).shape, at == 0
+        constant, output = operator.inputs[at], builder.tensor(operator.outputs[0]).shape
+        shape, first = builder.tensor(constant).shape, at == 0
         size = prod(shape)
         if size == 1:
-            real = builder.tensor(other).real
+            real = builder.tensor(constant).real
             if real is None:
                 return False
             number = _number(real.reshape(-1)[0])
@@ -121,7 +121,7 @@ def _arithmetic(op: Arithmetic) -> Handler:
             operations.arithmetic(op, axis=axis, constant_first=first),
             operator,
             values=values,
-            parameters=[builder.parameter(other)],
+            parameters=[builder.parameter(constant)],
             image=image,
         )
         return True
@@ -136,7 +136,7 @@ def _prelu(builder: Builder, operator: FileOperator) -> bool:
     shape = builder.tensor(slope).shape
     if prod(shape) != shape[-1]:
         return False
-    image = held_first([value])
+    image = all_channels_first([value])
     builder.node(
         operations.prelu(axis=1 if image else len(value.shape) - 1),
         operator,
@@ -250,7 +250,10 @@ def _square(builder: Builder, operator: FileOperator) -> bool:
     if value is None:
         return False
     builder.node(
-        operations.arithmetic("Mul"), operator, values=[value, value], image=held_first([value])
+        operations.arithmetic("Mul"),
+        operator,
+        values=[value, value],
+        image=all_channels_first([value]),
     )
     return True
 
@@ -264,7 +267,7 @@ def _squared_difference(builder: Builder, operator: FileOperator) -> bool:
 
 def _in_two(builder: Builder, operator: FileOperator, first: Operation, second: Operation) -> bool:
     values = computed(builder, operator)
-    image, output = held_first(values), builder.tensor(operator.outputs[0])
+    image, output = all_channels_first(values), builder.tensor(operator.outputs[0])
     shape = channels_first(output.shape) if image else output.shape
     names = [builder.first(v) if image else builder.last(v) for v in values]
     between = builder.step(first, f"{output.name}/{first.op.lower()}", names, shape, output.dtype)

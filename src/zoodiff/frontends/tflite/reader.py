@@ -172,10 +172,12 @@ def _weight(path: Path, tensor: FileTensor) -> Any:
         raise MeasurementError(f"the weight {tensor.name} is of {tensor.dtype}, which is not read")
     dtype = np.dtype(_STORED.get(tensor.dtype, tensor.dtype))
     content = path.read_bytes()
-    held = tflite.Model.GetRootAs(content, 0).Buffers(tensor.buffer)
-    offset = held.Offset()
+    buffer = tflite.Model.GetRootAs(content, 0).Buffers(tensor.buffer)
+    offset = buffer.Offset()
     raw = (
-        np.frombuffer(content, np.uint8, held.Size(), offset) if offset > 1 else held.DataAsNumpy()
+        np.frombuffer(content, np.uint8, buffer.Size(), offset)
+        if offset > 1
+        else buffer.DataAsNumpy()
     )
     if raw.size != prod(tensor.shape) * dtype.itemsize:
         raise MeasurementError(f"the weight {tensor.name} of {path} is sparse, which is not read")
@@ -199,9 +201,9 @@ class _Reader:
         self._options = _names(tflite.BuiltinOptions)
         self._left = _BUDGET
 
-    def _sound(self, condition: bool, what: str) -> None:
+    def _require(self, condition: bool, fault: str) -> None:
         if not condition:
-            raise MeasurementError(f"{self._path} is not a valid TFLite file ({what})")
+            raise MeasurementError(f"{self._path} is not a valid TFLite file ({fault})")
 
     def _spend(self, amount: int) -> None:
         """Many tables may point to one long vector; what all of them hold together is limited."""
@@ -218,16 +220,16 @@ class _Reader:
             raise MeasurementError(
                 f"{path} is of TFLite's schema version {model.Version()}; only 3 is known"
             )
-        self._sound(0 < model.SubgraphsLength() <= _MOST, "it holds no network")
+        self._require(0 < model.SubgraphsLength() <= _MOST, "it holds no network")
         graph = model.Subgraphs(0)
-        for count, what in (
+        for count, kind in (
             (graph.TensorsLength(), "tensors"),
             (graph.OperatorsLength(), "operators"),
             (model.OperatorCodesLength(), "operator codes"),
             (model.BuffersLength(), "buffers"),
         ):
             if not 0 <= count <= _MOST:
-                raise MeasurementError(f"{path} has {count} {what}, more than the {_MOST} allowed")
+                raise MeasurementError(f"{path} has {count} {kind}, more than the {_MOST} allowed")
         if not graph.OperatorsLength():
             raise MeasurementError(f"{path} holds no network: it has no operators")
         opened: dict[int, tuple[int, ...]] = {}
@@ -241,53 +243,55 @@ class _Reader:
             opened,
         )
         for index in (*network.inputs, *network.outputs):
-            self._sound(0 <= index < len(tensors), f"there is no tensor {index}")
+            self._require(0 <= index < len(tensors), f"there is no tensor {index}")
         for operator in operators:
             for index in (*operator.inputs, *operator.outputs):
-                self._sound(-1 <= index < len(tensors), f"there is no tensor {index}")
-            self._sound(-1 not in operator.outputs, f"{operator.name} writes to no tensor")
+                self._require(-1 <= index < len(tensors), f"there is no tensor {index}")
+            self._require(-1 not in operator.outputs, f"{operator.name} writes to no tensor")
         return network
 
-    def _indices(self, table: Any, what: str) -> tuple[int, ...]:
-        count = getattr(table, f"{what}Length")()
-        self._sound(0 <= count <= _MOST, f"{count} {what.lower()}")
+    def _indices(self, table: Any, field_name: str) -> tuple[int, ...]:
+        count = getattr(table, f"{field_name}Length")()
+        self._require(0 <= count <= _MOST, f"{count} {field_name.lower()}")
         self._spend(count + 1)
         if not count:
             return ()
-        return tuple(int(n) for n in getattr(table, f"{what}AsNumpy")())
+        return tuple(int(n) for n in getattr(table, f"{field_name}AsNumpy")())
 
     def _tensor(self, graph: Any, index: int, opened: dict[int, tuple[int, ...]]) -> FileTensor:
-        found = graph.Tensors(index)
-        self._sound(
-            0 <= found.ShapeLength() <= _MOST_AXES, f"a tensor of {found.ShapeLength()} axes"
+        table = graph.Tensors(index)
+        self._require(
+            0 <= table.ShapeLength() <= _MOST_AXES, f"a tensor of {table.ShapeLength()} axes"
         )
-        shape = self._indices(found, "Shape")
-        self._sound(min(shape, default=1) > 0, f"a tensor of shape {shape}")
-        self._sound(found.ShapeSignatureLength() <= _MOST_AXES, "a signature of too many axes")
-        signature = self._indices(found, "ShapeSignature")
+        shape = self._indices(table, "Shape")
+        self._require(min(shape, default=1) > 0, f"a tensor of shape {shape}")
+        self._require(table.ShapeSignatureLength() <= _MOST_AXES, "a signature of too many axes")
+        signature = self._indices(table, "ShapeSignature")
         if -1 in signature:
             opened[index] = signature
-        name = (found.Name() or b"").decode(errors="replace") or f"tensor{index}"
+        name = (table.Name() or b"").decode(errors="replace") or f"tensor{index}"
         self._spend(len(name))
-        dtype = _DTYPES.get(found.Type(), "")
-        self._sound(bool(dtype), f"a tensor of the unknown type {found.Type()}")
-        constant, values = self._values(found.Buffer(), shape, dtype)
+        dtype = _DTYPES.get(table.Type(), "")
+        self._require(bool(dtype), f"a tensor of the unknown type {table.Type()}")
+        constant, values = self._values(table.Buffer(), shape, dtype)
         return FileTensor(
-            index, name, shape, dtype, self._quantization(found), constant, found.Buffer(), values
+            index, name, shape, dtype, self._quantization(table), constant, table.Buffer(), values
         )
 
     def _values(self, buffer: int, shape: tuple[int, ...], dtype: str) -> tuple[bool, Any]:
-        self._sound(
+        self._require(
             0 <= buffer < max(1, self._model.BuffersLength()), f"there is no buffer {buffer}"
         )
         if buffer == 0:
             return False, None
-        held = self._model.Buffers(buffer)
-        length, offset = held.DataLength(), held.Offset()
+        content = self._model.Buffers(buffer)
+        length, offset = content.DataLength(), content.Offset()
         outside = offset > 1  # behind the FlatBuffer, in files of more than 2 GiB
         if outside:
-            length = held.Size()
-            self._sound(offset + length <= len(self._data), "a constant lies behind the file's end")
+            length = content.Size()
+            self._require(
+                offset + length <= len(self._data), "a constant lies behind the file's end"
+            )
         if not length:
             return False, None
         width = 0 if dtype in _NO_WIDTH else np.dtype(_STORED.get(dtype, dtype)).itemsize
@@ -295,42 +299,44 @@ class _Reader:
         if width and length < needed:
             # Sparse weights hold fewer values, which some other table places.
             return True, None
-        self._sound(length <= len(self._data), "a constant is longer than the file")
+        self._require(length <= len(self._data), "a constant is longer than the file")
         if not width or prod(shape) > _KEPT or dtype in {"int4", "bfloat16"}:
             return True, None
         self._spend(prod(shape))
         raw = (
             self._data[offset : offset + needed]
             if outside
-            else held.DataAsNumpy()[:needed].tobytes()
+            else content.DataAsNumpy()[:needed].tobytes()
         )
         return True, np.frombuffer(raw, dtype=dtype).reshape(shape).copy()
 
     def _quantization(self, tensor: Any) -> Quantization | None:
-        found = tensor.Quantization()
-        if found is None or not 0 < found.ScaleLength() <= _MOST:
+        stored = tensor.Quantization()
+        if stored is None or not 0 < stored.ScaleLength() <= _MOST:
             return None
-        self._spend(2 * found.ScaleLength())
-        scale = tuple(float(x) for x in found.ScaleAsNumpy())
-        zero = [int(x) for x in found.ZeroPointAsNumpy()] if found.ZeroPointLength() else [0]
-        self._sound(len(zero) in {1, len(scale)}, "scales and zero points of different lengths")
+        self._spend(2 * stored.ScaleLength())
+        scale = tuple(float(x) for x in stored.ScaleAsNumpy())
+        zero = [int(x) for x in stored.ZeroPointAsNumpy()] if stored.ZeroPointLength() else [0]
+        self._require(len(zero) in {1, len(scale)}, "scales and zero points of different lengths")
         if len(zero) < len(scale):
             zero *= len(scale)
-        return Quantization(scale, tuple(zero), int(found.QuantizedDimension()))
+        return Quantization(scale, tuple(zero), int(stored.QuantizedDimension()))
 
     def _operator(self, graph: Any, index: int) -> FileOperator:
-        found = graph.Operators(index)
-        self._sound(found.OpcodeIndex() < self._model.OperatorCodesLength(), "an unknown operator")
-        code = self._model.OperatorCodes(found.OpcodeIndex())
+        table = graph.Operators(index)
+        self._require(
+            table.OpcodeIndex() < self._model.OperatorCodesLength(), "an unknown operator"
+        )
+        code = self._model.OperatorCodes(table.OpcodeIndex())
         number = code.BuiltinCode()
         name = self._codes.get(number, f"BUILTIN_{number}")
         if name == "CUSTOM":
             name = (code.CustomCode() or b"CUSTOM").decode(errors="replace")
             return FileOperator(
-                f"custom::{name}", self._indices(found, "Inputs"), self._indices(found, "Outputs")
+                f"custom::{name}", self._indices(table, "Inputs"), self._indices(table, "Outputs")
             )
         return FileOperator(
-            name, self._indices(found, "Inputs"), self._indices(found, "Outputs"), self._set(found)
+            name, self._indices(table, "Inputs"), self._indices(table, "Outputs"), self._set(table)
         )
 
     def _set(self, operator: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from math import prod
 from zoodiff.frontends import operations
 from zoodiff.frontends.operations import Cut, Operation
 from zoodiff.frontends.tflite.builder import Builder, Value
-from zoodiff.frontends.tflite.operands import Handler, computed, held_first, integers
+from zoodiff.frontends.tflite.operands import Handler, all_channels_first, computed, integers
 from zoodiff.frontends.tflite.reader import FileOperator
 
 
@@ -21,7 +21,7 @@ def _identity(builder: Builder, operator: FileOperator) -> bool:
     return True
 
 
-def _reduce(op: str, whole: Operation | None) -> Handler:
+def _reduce(op: str, global_pool: Operation | None) -> Handler:
     """Reductions; over height and width of an image they are global pooling."""
 
     def handler(builder: Builder, operator: FileOperator) -> bool:
@@ -29,18 +29,18 @@ def _reduce(op: str, whole: Operation | None) -> Handler:
         if value is None or axes is None:
             return False
         rank = len(value.shape)
-        own = sorted({axis % rank for axis in axes})
+        file_axes = sorted({axis % rank for axis in axes})
         keep = bool(operator.options.get("KeepDims"))
-        if whole is None or own != [1, 2] or not held_first([value]):
-            builder.node(operations.reduced(op, own, keepdims=keep), operator, values=[value])
+        if global_pool is None or file_axes != [1, 2] or not all_channels_first([value]):
+            builder.node(operations.reduced(op, file_axes, keepdims=keep), operator, values=[value])
             return True
         if keep:
-            builder.node(whole, operator, values=[value], image=True)
+            builder.node(global_pool, operator, values=[value], image=True)
             return True
         output = builder.tensor(operator.outputs[0])
         batch, channels = value.shape[0], value.shape[3]
         pooled = builder.step(
-            whole,
+            global_pool,
             f"{output.name}/pool",
             [builder.first(value)],
             (batch, channels, 1, 1),
@@ -97,7 +97,7 @@ def _axis(axis: int, rank: int, image: bool) -> int:
 def _concat(builder: Builder, operator: FileOperator) -> bool:
     values = computed(builder, operator)
     fixed = [i for i in operator.inputs if builder.fixed(i)]
-    image = held_first(values) and not fixed
+    image = all_channels_first(values) and not fixed
     rank = len(values[0].shape)
     axis = _axis(int(operator.options["Axis"]), rank, image)
     builder.node(
@@ -116,9 +116,9 @@ def _split(builder: Builder, operator: FileOperator) -> bool:
     axes = integers(builder, operator.inputs[2 if sized else 0])
     if value is None or not axes:
         return False
-    image, own = held_first([value]), axes[0] % len(value.shape)
-    sizes = [builder.tensor(i).shape[own] for i in operator.outputs]
-    pieces = operations.split(_axis(own, len(value.shape), image), sizes)
+    image, file_axis = all_channels_first([value]), axes[0] % len(value.shape)
+    sizes = [builder.tensor(i).shape[file_axis] for i in operator.outputs]
+    pieces = operations.split(_axis(file_axis, len(value.shape), image), sizes)
     builder.node(pieces, operator, values=[value], image=image)
     return True
 
@@ -128,7 +128,7 @@ def _pad(builder: Builder, operator: FileOperator) -> bool:
     value, amounts = builder.value(operator.inputs[0]), integers(builder, operator.inputs[1])
     if value is None or amounts is None or len(amounts) != 2 * len(value.shape):
         return False
-    image = held_first([value])
+    image = all_channels_first([value])
     filler = 0.0
     if operator.name == "PADV2":
         real = builder.tensor(operator.inputs[2]).real
@@ -189,7 +189,7 @@ def _cut(
     ends: Sequence[int],
     steps: Sequence[int],
 ) -> bool:
-    image, rank = held_first([value]), len(value.shape)
+    image, rank = all_channels_first([value]), len(value.shape)
     rows = sorted(
         (_axis(axis, rank, image), start, end, step)
         for axis, (start, end, step) in enumerate(zip(starts, ends, steps, strict=True))

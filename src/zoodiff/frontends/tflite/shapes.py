@@ -28,8 +28,8 @@ def with_shapes(network: FileNetwork, path: Path) -> FileNetwork:
         plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         interpreter = Interpreter(str(path), experimental_op_resolver_type=plain)
         interpreter.allocate_tensors()
-        for given in interpreter.get_input_details():
-            interpreter.set_tensor(given["index"], np.zeros(given["shape"], given["dtype"]))
+        for details in interpreter.get_input_details():
+            interpreter.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
         interpreter.invoke()
         shapes = {d["index"]: tuple(map(int, d["shape"])) for d in interpreter.get_tensor_details()}
     except (RuntimeError, ValueError) as error:

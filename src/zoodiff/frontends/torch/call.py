@@ -83,9 +83,9 @@ class Call:
         matrices: LinearOrder | None = None,
     ) -> list[Value]:
         """Add a node with an output for each shape."""
-        given = self.tensors if inputs is None else inputs
-        owned = {p.name: p for p in given if isinstance(p, Parameter)}
-        values = [value for value in given if isinstance(value, Value)]
+        operands = self.tensors if inputs is None else inputs
+        owned = {p.name: p for p in operands if isinstance(p, Parameter)}
+        values = [value for value in operands if isinstance(value, Value)]
         return self.emit(
             NodeRequest(operation, values, shapes, list(owned.values()), step, matrices)
         )
@@ -93,12 +93,12 @@ class Call:
     @property
     def tensors(self) -> list[Any]:
         """Tensors and weights among the arguments, in order, lists opened."""
-        found: list[Any] = []
+        tensors: list[Any] = []
         for argument in [*self.args, *self.kwargs.values()]:
             for item in argument if isinstance(argument, list) else [argument]:
                 if isinstance(item, Value | Parameter):
-                    found.append(item)
-        return found
+                    tensors.append(item)
+        return tensors
 
 
 Handler = Callable[[Call], Any]

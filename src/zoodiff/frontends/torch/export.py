@@ -140,7 +140,7 @@ class _Walk:
         first = node.meta.get("val")
         dtype = _dtype(first[0] if isinstance(first, list | tuple) else first)
         names = [base] if len(shapes) == 1 else [f"{base}:{i}" for i in range(len(shapes))]
-        made = [
+        outputs = [
             Tensor(tensor, tuple(int(n) for n in shape), dtype)
             for tensor, shape in zip(names, shapes, strict=True)
         ]
@@ -148,11 +148,11 @@ class _Walk:
             request.operation,
             f"{name}/{step}" if step else name,
             inputs=[value.name for value in request.inputs],
-            outputs=made,
+            outputs=outputs,
             parameters=request.parameters,
             matrices=request.matrices,
         )
-        return [Value(tensor.name, tensor.shape) for tensor in made]
+        return [Value(tensor.name, tensor.shape) for tensor in outputs]
 
 
 def _parameter(name: str, tensor: TorchTensor, trainable: bool) -> Parameter:

@@ -32,8 +32,8 @@ def translate(call: Call) -> Any:
     handler = _HANDLERS.get(call.function)
     constants = [a for a in _flat(call.args) if isinstance(a, Constant)]
     if call.function in _SHAPE_ONLY or (constants and not call.tensors):
-        made = [Constant(call.name, shape) for shape in call.outputs]
-        return made[0] if len(made) == 1 else made
+        constant_outputs = [Constant(call.name, shape) for shape in call.outputs]
+        return constant_outputs[0] if len(constant_outputs) == 1 else constant_outputs
     if constants and call.function not in _WITH_CONSTANTS:
         handler = None
     result = handler(call) if handler is not None else None
@@ -62,8 +62,8 @@ def _opaque(call: Call) -> Any:
     for key, argument in call.kwargs.items():
         if isinstance(argument, bool | int | float | str):
             plain[key] = argument
-    made = call.nodes(operations.opaque(f"aten::{call.function}", plain), call.outputs)
-    return made[0] if len(made) == 1 else made
+    outputs = call.nodes(operations.opaque(f"aten::{call.function}", plain), call.outputs)
+    return outputs[0] if len(outputs) == 1 else outputs
 
 
 def _linear(call: Call) -> Value:
@@ -138,8 +138,13 @@ def _einsum(call: Call) -> Value | None:
     for term, operand in zip(terms, operands, strict=True):
         sizes |= dict(zip(term, operand.shape, strict=True))
     first, second = set(terms[0]), set(terms[1])
-    kept = set(result)
-    groups = (first & second & kept, first - second, (first & second) - kept, second - first)
+    result_axes = set(result)
+    groups = (
+        first & second & result_axes,
+        first - second,
+        (first & second) - result_axes,
+        second - first,
+    )
     extents = Extents(*(prod(sizes[axis] for axis in group) for group in groups))
     return call.node(operations.matmul(extents, equation=equation))
 
@@ -191,14 +196,14 @@ def _group_norm(call: Call) -> Value:
 def _mean(call: Call) -> Value | None:
     data, axes = call.args[0], call.arg(1, "dim")
     rank = len(data.shape)
-    wanted = sorted(int(a) % rank for a in (axes if isinstance(axes, list) else [axes]))
+    reduced = sorted(int(a) % rank for a in (axes if isinstance(axes, list) else [axes]))
     keep = bool(call.arg(2, "keepdim", False))
-    if rank == 4 and wanted == [2, 3]:
+    if rank == 4 and reduced == [2, 3]:
         pooled: Shape = (*data.shape[:2], 1, 1)
         step = "" if keep else "pool"
         output = call.node(operations.GLOBAL_AVERAGE_POOL, inputs=[data], shape=pooled, step=step)
         return output if keep else call.node(operations.flatten(), inputs=[output])
-    return call.node(operations.reduced("ReduceMean", wanted, keepdims=keep))
+    return call.node(operations.reduced("ReduceMean", reduced, keepdims=keep))
 
 
 def _arithmetic(op: Arithmetic) -> Handler:
@@ -255,8 +260,10 @@ def _vector_norm(call: Call) -> Value | None:
     if call.arg(1, "ord", 2) != 2 or axes is None:
         return None
     rank = len(call.args[0].shape)
-    wanted = sorted(int(a) % rank for a in (axes if isinstance(axes, list) else [axes]))
-    return call.node(operations.reduced("ReduceL2", wanted, keepdims=call.arg(3, "keepdim", False)))
+    reduced = sorted(int(a) % rank for a in (axes if isinstance(axes, list) else [axes]))
+    return call.node(
+        operations.reduced("ReduceL2", reduced, keepdims=call.arg(3, "keepdim", False))
+    )
 
 
 def _at_least(call: Call) -> Value:

@@ -119,9 +119,9 @@ def adaptive_avg_pool(call: Call) -> Value | None:
         return call.node(operations.GLOBAL_AVERAGE_POOL)
     if size == spatial:
         return data if isinstance(data, Value) else None
-    if any(extent % wanted for extent, wanted in zip(spatial, size, strict=True)):
+    if any(extent % count for extent, count in zip(spatial, size, strict=True)):
         return None
-    window = [extent // wanted for extent, wanted in zip(spatial, size, strict=True)]
+    window = [extent // count for extent, count in zip(spatial, size, strict=True)]
     return call.node(
         operations.average_pool(Window(window, window, [0] * 4, [1, 1]), count_include_pad=True)
     )
