@@ -1,4 +1,4 @@
-"""Architecture: build the network without weights, take its graph, count."""
+"""Describe an entry's architecture: build the network without weights, get its graph, count."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def describe(
 def graph_of(
     engine: WorkerPool, entry: Entry, *, role: str = "describe", threads: int = 1
 ) -> Graph:
-    """Return the entry's graph, from the cache where it was described before by the same versions.
+    """Return the entry's graph, from the cache where the same versions have described it before.
 
-    Raises as ``describe`` does; what is in the cache was described without an error.
+    Raises as ``describe`` does.
     """
     key = graph_cache.key_of(entry)
     cached = graph_cache.load(key) if key is not None else None
@@ -84,7 +84,7 @@ def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
 
 
 def _structure(graph: Graph) -> str | None:
-    """The fingerprint of the structure; None for more symmetries than can be searched."""
+    """Return the fingerprint of the structure; None for too many symmetries to be searched."""
     try:
         return structure(graph)
     except MeasurementError:

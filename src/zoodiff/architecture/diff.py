@@ -1,4 +1,4 @@
-"""The architecture of two networks compared: findings, what they were brought to, a verdict."""
+"""Compare the architectures of two networks: findings, canonical graphs, a verdict."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Side:
 
     name: str
     graph: Graph
-    """As the frontend gave it."""
+    """The graph as the frontend built it."""
     canonical: Graph
     counts: Counts
     layers: int
@@ -41,7 +41,7 @@ class Side:
 
     @property
     def structure(self) -> str:
-        """Hash of the canonical graph without what exporters fold: equal for its exports."""
+        """Hash of the canonical graph without what exporters fold; equal for all exports."""
         return structure(self.canonical, is_canonical=True)
 
 
@@ -53,23 +53,23 @@ class Diff:
     b: Side
     findings: tuple[Finding, ...]
     passes: tuple[str, ...]
-    """Passes that brought aligned layers together: spellings in which the two differ."""
+    """Names of the passes that rewrote one layer of an aligned pair only: different spellings."""
     alignment: Alignment
 
     @property
     def sameness(self) -> Sameness:
-        """Whether the two are one architecture, from structure alone."""
+        """Whether the two have the same architecture, judged by structure alone."""
         if any(not finding.same_function for finding in self.findings):
             return "different"
         return "same up to" if self.findings else "same"
 
     @property
     def up_to(self) -> tuple[str, ...]:
-        """Codes of the findings that change no function."""
+        """Codes of the findings that leave the function unchanged."""
         return tuple(dict.fromkeys(f.code for f in self.findings if f.same_function))
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the graphs, for JSON."""
+        """Return everything but the graphs, ready for JSON."""
         return {
             "a": _side(self.a),
             "b": _side(self.b),
@@ -85,7 +85,7 @@ class Diff:
 
 
 def diff(a: Graph, b: Graph, name_a: str, name_b: str, *, without: Collection[str] = ()) -> Diff:
-    """Compare two networks; ``without`` names passes to leave out.
+    """Compare the architectures of two networks; ``without`` names passes to leave out.
 
     Raises UsageError for an unknown pass, MeasurementError for a graph with a cycle.
     """
@@ -97,8 +97,8 @@ def diff(a: Graph, b: Graph, name_a: str, name_b: str, *, without: Collection[st
 def _no_collections() -> Iterator[None]:
     """Keep Python's cyclic garbage collector from running.
 
-    Hundreds of thousands of objects are made here and hardly one of them is in a cycle; looking for
-    cycles again and again takes half of the time, and more than linearly many looks.
+    A comparison creates hundreds of thousands of objects, hardly any of them in a cycle. Repeated
+    searches for cycles would take half of the time, and their cost grows faster than linearly.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -133,7 +133,7 @@ def _side(side: Side) -> dict[str, Any]:
 
 
 def _needed(alignment: Alignment) -> tuple[str, ...]:
-    """Passes that rewrote one of two aligned layers and not the other."""
+    """Return the names of the passes that rewrote only one of two aligned layers."""
     names: set[str] = set()
     for i, j in alignment.pairs:
         names |= _notes(alignment.a.layers[i]) ^ _notes(alignment.b.layers[j])

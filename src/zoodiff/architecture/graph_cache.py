@@ -1,8 +1,8 @@
-"""Graphs of zoos' entries that were described before: no framework is imported again for them.
+"""A cache of the graphs of zoos' entries, so that no framework is imported a second time.
 
-A graph is kept under everything that it follows from: the entry, the versions of the zoo's
-distributions, and the code that describes it. Files are never kept: they are read each time. What
-cannot be read or written is described again, without a word.
+The key of a graph holds all that determines it: the entry, the versions of the zoo's distributions,
+and zoodiff's own code. Graphs of model files are never cached. Where the cache cannot be read or
+written, the entry is described again, without a message.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from zoodiff.zoos.files.entries import FileEntry
 from zoodiff.zoos.registry import Entry
 
 _LARGEST = 64 * 2**20
-"""Bytes of one graph, unpacked."""
+"""The largest size of one graph in bytes, uncompressed."""
 _ALL = 256 * 2**20
-"""Bytes of all kept graphs; the oldest go first."""
+"""The largest size of the whole cache in bytes; least recently used graphs are removed first."""
 
 
 def key_of(entry: Entry) -> str | None:
-    """Return what a graph follows from, as text; None for an entry that is not kept.
+    """Return the cache key of an entry's graph; None for an entry whose graph is not cached.
 
-    Files may change, and so may zoos of third parties, whose code may lie anywhere.
+    Files are not cached, since they may change, nor are zoos of third parties, whose code may lie
+    anywhere.
     """
     ships_with_zoodiff = entry.worker.backend.startswith("zoodiff.") and entry.worker.distributions
     if isinstance(entry, FileEntry) or entry.foreign or not ships_with_zoodiff:
@@ -52,7 +53,7 @@ def key_of(entry: Entry) -> str | None:
 
 
 def load(key: str) -> Graph | None:
-    """Return a kept graph, None where there is none that can be read."""
+    """Return a cached graph; None where there is none or it cannot be read."""
     path = _path(key)
     try:
         with gzip.open(path) as file:
@@ -64,12 +65,12 @@ def load(key: str) -> Graph | None:
     except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError):
         return None
     with contextlib.suppress(OSError):
-        os.utime(path)  # the last to be dropped
+        os.utime(path)  # mark it as used last
     return graph
 
 
 def save(key: str, graph: Graph) -> None:
-    """Keep a graph, whole or not at all."""
+    """Write a graph to the cache, atomically."""
     path = _path(key)
     partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     data = json.dumps({"key": key, "graph": graph.to_dict()}, separators=(",", ":")).encode()
@@ -86,7 +87,7 @@ def save(key: str, graph: Graph) -> None:
 
 
 def folder() -> Path:
-    """Where graphs are kept."""
+    """Return the folder of the cache."""
     return paths.cache() / "graphs"
 
 
@@ -95,14 +96,14 @@ def _path(key: str) -> Path:
 
 
 def _versions(entry: Entry) -> dict[str, str] | None:
-    """Versions of what describes an entry, without importing it; None where they are not known."""
+    """Return the versions of an entry's distributions without importing them; None if unknown."""
     spec = entry.worker
     if spec.environment is not None:
         ready = environments.folder(spec.environment.name) / environments.READY
         if environments.interpreter(spec.environment.name) is None or not ready.is_file():
             return None
         if os.environ.get(environments.variable(spec.environment.name)):
-            return None  # somebody else's, and it may change
+            return None  # the user's own environment, which may change
         return {"environment": ready.read_text()}
     try:
         return {name: importlib.metadata.version(name) for name in spec.distributions}
@@ -112,7 +113,7 @@ def _versions(entry: Entry) -> dict[str, str] | None:
 
 @cache
 def _code() -> str:
-    """A hash of zoodiff's own files by name, size and time of change."""
+    """Return a hash of zoodiff's own files by name, size and modification time."""
     stamps = []
     for path in Path(__file__).parents[1].rglob("*"):
         if path.suffix in {".py", ".json", ".toml"}:
@@ -122,7 +123,7 @@ def _code() -> str:
 
 
 def _prune(directory: Path) -> None:
-    """Drop the graphs that were used longest ago, where all are too large together."""
+    """Delete the least recently used graphs until the cache is within its limit."""
     files = [(f.stat().st_mtime, f.stat().st_size, f) for f in directory.iterdir() if f.is_file()]
     total = sum(size for _, size, _ in files)
     for _, size, file in sorted(files, key=lambda item: item[0]):

@@ -1,7 +1,7 @@
 """Architecture mismatches: properties in which the entries of one architecture differ.
 
-Counts only: equal counts prove nothing, different counts prove that the networks differ. The
-structural diff says where.
+Only counts are compared: equal counts prove nothing, different counts prove that the networks
+differ. The structural diff says where.
 """
 
 from __future__ import annotations
@@ -36,17 +36,16 @@ PROPERTIES: tuple[tuple[str, Printer], ...] = (
     ("softmax inside", lambda v: _yes(v.softmax_inside)),
     ("preprocessing inside", lambda v: _yes(v.preprocessing_inside)),
 )
-"""What is compared, in the order in which it is shown, and how each value is printed."""
-
+"""The compared properties, in the order in which they are shown, and how each value is printed."""
 
 _MAY_BE_HARMLESS = {"parameters", "normalisations"}
-"""What a converter changes where it folds norms or drops biases of zeros."""
+"""Properties that a converter changes where it folds norms or drops biases of zeros."""
 
 
 def mismatches(
     records: Iterable[Record], comparisons: Sequence[Comparison] | None = None
 ) -> list[Mismatch]:
-    """All properties with more than one value within an architecture, by architecture."""
+    """Return the properties with more than one value within an architecture, by architecture."""
     described = [r for r in records if isinstance(r.values, ArchitectureValues)]
     mismatched: list[Mismatch] = []
     for name, members in sorted(grouped("architecture", described, comparisons), key=_by_name):

@@ -1,4 +1,4 @@
-"""The graphs of many entries, by several workers at once."""
+"""Describe many entries with several workers in parallel."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def describe_all(
     limits: Limits | None = None,
     done: Callable[[Entry, str | None], None] | None = None,
 ) -> tuple[dict[str, Graph], dict[str, str]]:
-    """Graphs by entry, and reasons for those that could not be built.
+    """Return the graphs by entry, and the reasons for entries whose graph could not be built.
 
-    ``done`` is told of every entry when it is finished, with the reason if it failed.
+    ``done`` is called for every finished entry, with the reason if it failed and None otherwise.
     """
     by_zoo: dict[str, list[Entry]] = {}
     for entry in entries:

@@ -1,9 +1,9 @@
 """Open regular files only, and read a limited number of bytes.
 
-Opening a pipe waits until somebody writes into it, reading a device may never end, and a file of a
-terabyte takes no room on the disk where it is made of zeros. So a file is opened without waiting,
-looked at while it is open, and read up to a limit. What this cannot bound is a network file system
-that does not answer: the kernel waits for it, whoever asks.
+Opening a pipe blocks until a writer appears, reading a device may never end, and a sparse file of a
+terabyte takes no space on the disk. So a file is opened without blocking, its type is checked on
+the open descriptor, and it is read up to a limit. A network file system that does not answer still
+blocks the process: the kernel waits for it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0
 _FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 LONGEST_LINE = 1 << 16
-"""Characters of one line of a text that is read line by line."""
+"""The largest number of characters of one line, in texts that are read line by line."""
 MOST_LINES = 2_000_000
-"""Of a text that is read line by line: one for each image of a data set."""
+"""The largest number of lines of such a text; a data set has one line per image."""
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -34,7 +34,7 @@ _KINDS = (
 
 
 class _SentenceError(OSError):
-    """An OSError whose text is a sentence, without its number and the file's name."""
+    """An OSError whose text is its sentence alone, without the error number and the file's name."""
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -45,19 +45,20 @@ class NotRegularError(_SentenceError):
 
 
 class TooLargeError(_SentenceError):
-    """A file with more bytes than its kind ever has."""
+    """A file that exceeds the size limit of its kind."""
 
 
 def too_large(size: int | None, most: int) -> TooLargeError:
-    """Return the error for ``size`` bytes where at most ``most`` are read."""
+    """Return the error for a file of ``size`` bytes; ``most`` is the limit, in bytes."""
     has = f"it has {size:,} bytes" if size is not None else "it goes on"
     return TooLargeError(errno.EFBIG, f"{has}, and {most:,} are read at most")
 
 
 def open_regular(path: Path | str, *, follow: bool = True) -> io.BufferedReader:
-    """Open a regular file for reading, without waiting for anybody.
+    """Open a regular file for reading, without blocking.
 
-    Raises NotRegularError, an OSError, for anything else, with ``follow=False`` for a link too.
+    Raises NotRegularError, an OSError, for any other kind of file, and for a symbolic link unless
+    ``follow`` is set.
     """
     try:
         descriptor = os.open(path, _FLAGS | (0 if follow else _NO_LINK))
@@ -69,9 +70,9 @@ def open_regular(path: Path | str, *, follow: bool = True) -> io.BufferedReader:
 
 
 def open_beneath(folder: Path, name: str) -> io.BufferedReader:
-    """Open a regular file inside a folder, following no link on the way from there.
+    """Open a regular file inside a folder, without following any link below that folder.
 
-    Raises NotRegularError where a part of the name is a link, or where it leaves the folder.
+    Raises NotRegularError where a part of the name is a link, or where the name leaves the folder.
     """
     *above, last = Path(name).parts or ("",)
     if Path(name).is_absolute() or ".." in (*above, last):
@@ -105,8 +106,8 @@ def read_all(file: BinaryIO, most: int) -> bytes:
     size = size_of(file)
     if size > most:
         raise too_large(size, most)
-    # One byte more than there should be shows a file that grows; those of /proc say that they are
-    # empty, and are read up to the limit.
+    # Reading one byte more than the size shows a file that grows. Files of /proc have size 0 and
+    # are read up to the limit.
     content = file.read(size + 1)
     if len(content) > size:
         content += file.read(most + 1 - len(content))
@@ -116,9 +117,9 @@ def read_all(file: BinaryIO, most: int) -> bytes:
 
 
 def read_text(path: Path | str, most: int, *, follow: bool = True) -> str:
-    """All of a regular file as UTF-8, with lines that end in a line feed alone.
+    """Read a whole regular file as UTF-8; all line ends become line feeds.
 
-    Raises OSError as ``read_bytes``, and UnicodeDecodeError.
+    Raises OSError as ``read_bytes`` does, and UnicodeDecodeError.
     """
     text = read_bytes(path, most, follow=follow).decode("utf-8")
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -127,9 +128,9 @@ def read_text(path: Path | str, most: int, *, follow: bool = True) -> str:
 def lines(file: BinaryIO, most: int) -> Iterator[str]:
     """Yield the lines of an open UTF-8 text, without line ends.
 
-    Raises TooLargeError for more than ``most`` bytes, for a line of more than LONGEST_LINE
-    characters and for more than MOST_LINES, UnicodeDecodeError where it is not UTF-8. Closes the
-    file.
+    Raises TooLargeError for more than ``most`` characters, for a line of more than LONGEST_LINE
+    characters and for more than MOST_LINES lines; UnicodeDecodeError for other encodings. Closes
+    the file.
     """
     text = io.TextIOWrapper(file, encoding="utf-8", newline=None)
     left, count = most, 0
@@ -156,7 +157,7 @@ def _checked(descriptor: int) -> io.BufferedReader:
 
 
 def kind_of(mode: int) -> str:
-    """Return the kind of a file of this mode, in a word."""
+    """Return the kind of a file that is not regular, by its mode: "a folder", "a pipe", ..."""
     return next((name for test, name in _KINDS if test(mode)), "no file")
 
 

@@ -1,7 +1,7 @@
 """Parse JSON of bounded size.
 
-An empty list takes three bytes of text and sixty of memory, so not only the bytes are limited, but
-the values too, which are counted before anything is parsed.
+An empty list takes three bytes of text and sixty of memory. So the number of values is limited
+besides the number of bytes; values are counted before the text is parsed.
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ _SIGNS = (b",", b"[", b"{")
 
 
 class TooManyError(ValueError):
-    """More values, or longer numbers, than any such text holds."""
+    """A text with more values, or with longer numbers, than the limits allow."""
 
 
 def parse(raw: bytes, *, values: int = MOST_VALUES) -> Any:
     """Parse a JSON text; raise ValueError if it is invalid, TooManyError above the limit of values.
 
-    TooManyError too for an integer of more digits than anything is counted with: what computes with
-    it later would fail.
-
-    Signs inside texts count as values too: what is counted is an upper bound.
+    Raises TooManyError for an integer with too many digits, too, since computing with it would
+    fail. The count of values is an upper bound: it includes brackets and commas inside strings.
 
     >>> parse(b"[1, [2]]")
     [1, [2]]

@@ -1,8 +1,8 @@
 """Parse TOML of bounded size.
 
-``tomllib`` takes time that grows with the square of a dotted key's length, and with other texts
-that nobody writes. So the text is looked at first, in one pass, for more keys, levels and values
-than a person writes down.
+The time of ``tomllib`` grows with the square of the length of a dotted key, and there are other
+texts that it parses slowly. So keys, levels and values are counted first, in one pass over the
+text, and a text with more of them than a person would write is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tomllib
 from typing import Any
 
 LARGEST = 1 << 18
-"""Bytes of a TOML; a study that names 4,000 entries one by one has fewer."""
+"""The largest number of characters; a study that names 4,000 entries one by one has fewer."""
 MOST_KEYS = 5_000
 MOST_LEVELS = 32
 MOST_VALUES = 20_000
@@ -28,11 +28,11 @@ _COMMENT = re.compile(r"#[^\n]*+")
 
 
 class TomlError(ValueError):
-    """A text that is no TOML, or one with more in it than anybody writes."""
+    """A text that is invalid TOML or exceeds the limits."""
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The tables of a TOML; raises TomlError, also for one that is too large to be read.
+    """Parse a TOML text; raise TomlError if it is invalid or exceeds the limits.
 
     >>> parse('a.b = 1')
     {'a': {'b': 1}}
@@ -51,9 +51,9 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def check(text: str) -> None:
-    """Raise TomlError for a TOML with more in it than is read.
+    """Raise TomlError for a text that exceeds the limits of length, keys, levels or values.
 
-    Texts in quotes and comments count to the length alone.
+    Quoted strings and comments count towards the length alone.
     """
     if len(text) > LARGEST:
         raise TomlError(f"it has {len(text):,} characters, and {LARGEST:,} are read at most")
@@ -90,7 +90,7 @@ def _check_word(text: str, start: int, end: int) -> None:
 
 
 def _end(text: str, start: int) -> int:
-    """Return the end of the quoted text or comment that begins here."""
+    """Return the end of the quoted string or comment that begins at ``start``."""
     for begin, pattern in (
         ('"""', _LONG_BASIC),
         ("'''", _LONG_LITERAL),

@@ -1,7 +1,7 @@
 """Check the directory of a ZIP archive before it is parsed.
 
-``zipfile`` reads the whole directory and makes an object of half a kilobyte for each of its
-entries, which may be 46 bytes long. APPNOTE.TXT of PKWARE, sections 4.3.12 to 4.3.16.
+``zipfile`` reads the whole directory and creates an object of half a kilobyte per entry, although
+an entry may be only 46 bytes long. Format: APPNOTE.TXT of PKWARE, sections 4.3.12 to 4.3.16.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import IO
 
 LARGEST = 32 << 20
-"""Bytes of a directory."""
+"""The largest size of a directory, in bytes."""
 MOST_MEMBERS = 200_000
-"""An archive of the images of ImageNet's validation set has 50,000."""
+"""The largest number of members; an archive of ImageNet's validation images has 50,000."""
 LONGEST_NAME = 4_096
 
 _END = b"PK\x05\x06"
@@ -28,11 +28,11 @@ _FIXED = 46
 
 
 class TooLargeError(ValueError):
-    """A directory with more in it than any archive of weights or images has."""
+    """A directory that exceeds the limits of size, members or the length of names."""
 
 
 class OutsideError(zipfile.BadZipFile):
-    """A directory that its file cannot hold."""
+    """A directory that, by its declared position and size, lies outside the file."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,17 @@ class Directory:
     """The position and the declared size of an archive's directory."""
 
     offset: int
-    """From the beginning of the file."""
+    """In bytes, from the beginning of the file."""
     length: int
+    """In bytes."""
     members: int
 
 
 def directory(file: IO[bytes], size: int) -> Directory:
-    """The place of the directory in an archive of ``size`` bytes.
+    """Return the position and declared size of the directory in an archive of ``size`` bytes.
 
-    Raises BadZipFile where there is none, OutsideError, which is one, where it lies outside the
-    file, TooLargeError where it is larger than the limits.
+    Raises BadZipFile where the file has no directory, OutsideError (a BadZipFile) where the
+    directory lies outside the file, TooLargeError where it exceeds the limits.
     """
     begin = max(0, size - _COMMENT - 22 - 20)
     file.seek(begin)
@@ -59,7 +60,7 @@ def directory(file: IO[bytes], size: int) -> Directory:
         raise zipfile.BadZipFile("it has no directory")
     members, length = struct.unpack("<HL", tail[at + 10 : at + 16])
     end = begin + at
-    # Where zipfile looks for the record of a large archive, whatever its locator says.
+    # zipfile expects the end record of a large archive here, and ignores its locator's offset.
     if at >= 20 and tail[at - 20 : at - 16] == _LOCATOR and end >= 76:
         file.seek(end - 76)
         record = file.read(56)
@@ -70,14 +71,14 @@ def directory(file: IO[bytes], size: int) -> Directory:
         raise OutsideError("its directory is longer than the whole file")
     if length > LARGEST or members > MOST_MEMBERS:
         raise TooLargeError(f"a directory of {members:,} members and {length:,} bytes")
-    # What comes before an archive, as in a program that unpacks itself, moves the directory.
+    # Data before an archive, as in a self-extracting program, shifts the directory.
     return Directory(end - length, length, members)
 
 
 def names(file: IO[bytes], archive_directory: Directory) -> Iterator[str]:
-    """Yield the names of the members, as in the directory.
+    """Yield the names of the members, in the order of the directory.
 
-    Raises BadZipFile where an entry is none or there are others than the end record says,
+    Raises BadZipFile for a malformed entry or a length that the entries do not add up to,
     TooLargeError for more members or longer names than the limits.
     """
     file.seek(archive_directory.offset)
@@ -105,7 +106,7 @@ def names(file: IO[bytes], archive_directory: Directory) -> Iterator[str]:
 
 
 def check(file: IO[bytes], size: int) -> Directory:
-    """The directory of an archive whose entries were counted; raises as ``names`` does."""
+    """Return the directory of an archive after reading all entries; raise as ``names`` does."""
     archive_directory = directory(file, size)
     for _ in names(file, archive_directory):
         continue

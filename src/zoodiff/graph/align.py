@@ -2,19 +2,20 @@
 
 Names say nothing across frameworks, so the alignment uses structure alone, from certain to likely:
 
-1. Hashes from both ends. A layer is known by everything that it is computed from and by everything
-   that is computed from it. Layers for which both agree are the same; then those for which one
-   agrees and nothing else comes into question. First with all attributes, then with operator,
-   kernel and channels alone, and, where both ends agree, with the operator alone. Where that is
-   not enough, layers are known by everything within some steps around them (B. Weisfeiler and
-   A. Leman, 1968).
-2. Neighbours. What is read by two aligned layers, or reads them, is probably aligned too.
-3. What remains between aligned layers is aligned as two sequences, by dynamic programming
+1. Hashes from both ends. A layer has one hash of all its ancestors and one of all its descendants.
+   Layers with both hashes equal are paired; then layers with one hash equal that no other layer
+   has. Hashes are computed with all attributes first, then with operator, kernel and channels
+   alone, and, for layers with both hashes equal, with the operator alone. Where few layers are
+   paired that way, layers are hashed with everything within some steps around them
+   (B. Weisfeiler and A. Leman, 1968).
+2. Neighbours. Layers that read a pair, or are read by it, are probably a pair too.
+3. Remaining layers between pairs are aligned as two sequences, by dynamic programming
    (S. Needleman and C. Wunsch, 1970) over the likeness of layers.
-4. Neighbours again, at last also where the operators differ: an activation in the place of another.
+4. Neighbours again, and finally single layers with different operators in the same place, such as
+   one activation instead of another.
 
-Time grows linearly with the size of the networks but for stretches without a single layer in
-common, which are cut into pieces of bounded size.
+Time grows linearly with the size of the networks, except for stretches without a common layer,
+which are cut into pieces of bounded size.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ from zoodiff.graph.likeness import (
 from zoodiff.graph.sequences import increasing, needleman_wunsch
 
 _ALIGNED = 0.9
-"""Share of layers that must be aligned by hashes from the ends for those to be enough."""
+"""Share of paired layers from which on hashes of the surroundings are not needed."""
 _CELLS = 250_000
-"""Largest table of the dynamic programme; larger stretches are cut."""
+"""Largest table of the dynamic programme, in cells; larger stretches are cut."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,17 @@ class Alignment:
 
     @property
     def to_b(self) -> dict[int, int]:
-        """Index in a -> index in b; inputs of the networks are ``-1 - k``."""
+        """Map from layer indices of a to those of b; input k of the networks is ``-1 - k``."""
         return {**{-1 - k: -1 - k for k in range(len(self.a.inputs))}, **dict(self.pairs)}
 
     @property
     def to_a(self) -> dict[int, int]:
-        """The inverse."""
+        """The inverse of ``to_b``."""
         return {b: a for a, b in self.to_b.items()}
 
 
 def align(a: LayerGraph, b: LayerGraph) -> Alignment:
-    """Align two networks; never fails, whatever they have in common."""
+    """Return the alignment of two networks; never fails."""
     work = _Work(a, b)
     for level in (_labels, _cores):
         work.by_hashes(level(a), level(b), one_end=True)
@@ -112,9 +113,9 @@ class _Work:
     def by_hashes(
         self, labels_a: Sequence[Hashable], labels_b: Sequence[Hashable], *, one_end: bool
     ) -> None:
-        """Pair layers whose ancestors and descendants agree, then those with one end alike."""
+        """Pair layers whose ancestors and descendants agree, then those where one of them does."""
         up_a, up_b = forward(self.a, labels_a), forward(self.b, labels_b)
-        # With everything that their readers read besides, which tells twins in one cell apart.
+        # Including the other inputs of their readers, which tells twins in one cell apart.
         self._by_keys(backward(self.a, up_a), backward(self.b, up_b))
         down_a, down_b = backward(self.a, labels_a), backward(self.b, labels_b)
         both_a, both_b = list(zip(up_a, down_a, strict=True)), list(zip(up_b, down_b, strict=True))
@@ -126,8 +127,8 @@ class _Work:
     def by_surroundings(self, labels_a: Sequence[Hashable], labels_b: Sequence[Hashable]) -> None:
         """Pair layers with unique surroundings, near and far.
 
-        Needed where networks differ at both ends, by preprocessing and by the number of classes
-        say, so that no hash from an end agrees.
+        Needed where networks differ at both ends, for example in preprocessing and in the number of
+        classes, so that no hash of ancestors or descendants agrees.
         """
         if len(self.to_b) >= _ALIGNED * min(len(self.a.layers), len(self.b.layers)):
             return
@@ -163,7 +164,7 @@ class _Work:
             self.pair(i, j)
 
     def _same_edges(self, i: int, j: int) -> int:
-        """How many readers at equal positions are paired."""
+        """Return how many readers at equal positions are paired."""
         paired_readers = {
             (self.to_b.get(user, -1), position) for user, position in self.a.layers[i].users
         }
@@ -179,7 +180,7 @@ class _Work:
         return self._likeness[key]
 
     def _context(self, i: int, j: int) -> float:
-        """Shares of the neighbours that are paired, less those that are paired elsewhere."""
+        """Score paired neighbours positively, and those paired with other layers negatively."""
         layer_a, layer_b = self.a.layers[i], self.b.layers[j]
         score = 0.0
         for neighbours_a, neighbours_b in (
@@ -199,7 +200,7 @@ class _Work:
         return score + self._places(layer_a, layer_b)
 
     def _places(self, layer_a: Layer, layer_b: Layer) -> float:
-        """Whether paired readers read both at the same place: queries are no keys."""
+        """Score whether paired readers read both at the same position: queries are not keys."""
         positions_b, score = dict(layer_b.users), 0.0
         for user, position in layer_a.users:
             reader = self.to_b.get(user)
@@ -258,7 +259,7 @@ class _Work:
     # Sequences
 
     def by_sequence(self) -> None:
-        """Align what is left between pairs that keep their order."""
+        """Align the remaining layers between pairs that keep their order."""
         fixed = increasing(sorted(self.to_b.items()))
         bounds = [(-1, -1), *fixed, (len(self.a.layers), len(self.b.layers))]
         for (i0, j0), (i1, j1) in pairwise(bounds):
@@ -284,10 +285,10 @@ class _Work:
         alike = self.likeness(i, j)
         return alike + self._context(i, j) if alike else 0.0
 
-    # What stands in the same place
+    # Layers in the same place
 
     def substitutes(self) -> None:
-        """Pair single layers at the same place, whatever their operator."""
+        """Pair single layers in the same place, whatever their operator."""
         for i in [i for i in range(len(self.a.layers)) if i not in self.to_b]:
             layer = self.a.layers[i]
             if not layer.inputs or not layer.users:

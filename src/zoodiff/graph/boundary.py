@@ -1,8 +1,8 @@
-"""Pre/post-processing at the ends of a network that could run outside it.
+"""Pre- and post-processing at the ends of a network that could run outside it.
 
-Arithmetic on pixels behind the input, a softmax or sigmoid before the output, and a transposition
-of the image between the two: zoos put them inside or leave them to the user, so of two networks of
-one name one may have them and the other not.
+It is arithmetic on pixels right after the input, a transposition of the image, and a softmax or
+sigmoid right before the output. Zoos put it inside the network or leave it to the user, so of two
+networks of one architecture only one may have it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LAST_TO_FIRST = [0, 3, 1, 2]
 
 @dataclass(frozen=True)
 class Part:
-    """One thing inside a network that another may leave to its user."""
+    """One step of pre- or post-processing inside a network."""
 
     kind: Kind
     nodes: tuple[Node, ...]
@@ -39,7 +39,7 @@ class Part:
 
 
 def with_layout(graph: Graph, source: Graph) -> Graph:
-    """A canonical graph that takes images as its source does, transposition included.
+    """Return a canonical graph with the transposition of the image that its source has.
 
     ``source`` is the frontend's graph. Only a transposition that the source spells out is put
     back; frameworks that compute channels last have none.
@@ -75,7 +75,7 @@ def with_layout(graph: Graph, source: Graph) -> Graph:
 
 
 def parts_inside(graph: Graph) -> tuple[Part, ...]:
-    """Return the pre/post-processing inside a canonical graph or one ``with_layout``."""
+    """Return the pre- and post-processing in a canonical graph, or in one ``with_layout``."""
     parts = []
     begin = graph
     first = graph.nodes[0] if graph.nodes else None
@@ -92,7 +92,7 @@ def parts_inside(graph: Graph) -> tuple[Part, ...]:
 
 
 def without(graph: Graph, parts: Collection[Part]) -> Graph:
-    """Return the graph without some pre/post-processing; an image then enters channels first."""
+    """Return the graph without these parts; without "layout" images enter channels first."""
     mutable = MutableGraph(graph)
     gone = {node.outputs[0] for part in parts for node in part.nodes}
     for node in list(mutable):

@@ -11,10 +11,10 @@ from zoodiff.graph.passes import PASSES, apply
 
 
 def canonical(graph: Graph, without: Collection[str] = ()) -> Graph:
-    """Return the graph after all passes, but for those named in ``without``.
+    """Return the graph after all passes except those named in ``without``.
 
-    Raises UsageError for an unknown pass, MeasurementError for a graph that cannot be
-    brought there because it contradicts itself: a cycle, or shapes that its operators cannot have.
+    Raises UsageError for an unknown pass, MeasurementError for a graph that contradicts itself:
+    one with a cycle, or with shapes that its operators cannot have.
     """
     unknown = set(without) - {rewrite.name for rewrite in PASSES}
     if unknown:

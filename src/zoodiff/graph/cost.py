@@ -27,9 +27,9 @@ class Counts:
     parameters: int
     """Learned weights, including those that inference does not touch."""
     statistics: int
-    """Non-trainable state: moving means and variances and the like."""
+    """Non-trainable state, such as moving means and variances."""
     unused_parameters: int
-    """The part of ``parameters`` that inference does not touch (auxiliary heads)."""
+    """The part of ``parameters`` that inference does not touch, such as auxiliary heads."""
     macs: Macs
     convolutions: int
     normalisations: int
@@ -39,7 +39,7 @@ class Counts:
     preprocessing_inside: bool
     """Rescaling or normalisation of pixels happens between the input and the first layer."""
     preprocessing_ops: tuple[str, ...]
-    """The operators in question, in order, under their source's names."""
+    """These operators, in order, under their source's names."""
 
 
 _CONVOLUTIONS = of_family("convolution")
@@ -56,7 +56,7 @@ _SCALING = frozenset({"Add", "Sub", "Mul", "Div"})
 
 
 def macs_of(graph: Graph, node: Node) -> Macs:
-    """MACs of one node at batch size 1; zero for operators that do none.
+    """Return the MACs of one node at batch size 1; zero for operators without MACs.
 
     Convolution: output elements times ``in_channels / group`` times kernel area (Sze et al.,
     "Efficient Processing of Deep Neural Networks", 2020, section 2.2).
@@ -84,24 +84,25 @@ def macs_of(graph: Graph, node: Node) -> Macs:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Bytes that pass between a group of nodes and memory, when nothing of it is in a cache."""
+    """Bytes that a group of nodes reads from and writes to memory, without any cache."""
 
     weights: Bytes
     activations: Bytes
 
     @property
     def total(self) -> Bytes:
-        """All together."""
+        """Weights and activations together."""
         return Bytes(self.weights + self.activations)
 
 
 def traffic_of(
     graph: Graph, nodes: Sequence[Node], *, batch: int = 1, itemsize: int = 4
 ) -> Traffic:
-    """Of nodes that run as one: weights once, inputs read and outputs written for every image.
+    """Return the memory traffic of nodes that run as one kernel.
 
-    What passes between the nodes counts nothing. Reshapes move nothing, slices read what they
-    give; ``itemsize`` is the bytes of one number.
+    Weights are read once, inputs are read and outputs written for each image. Tensors between the
+    nodes do not count. Reshapes cause no traffic; slices read as many elements as they return.
+    ``itemsize`` is the size of one number in bytes.
     """
     if all(node.op in _FREE for node in nodes):
         return Traffic(Bytes(0), Bytes(0))
@@ -122,7 +123,7 @@ def traffic_of(
 
 
 _FREE = frozenset({"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
-"""Operators that give their input another shape, and no more in the form that is run."""
+"""Operators that cause no traffic: at run time they change the shape at most."""
 _PICKING = frozenset({"Gather", "Slice", "Split"})
 
 

@@ -1,4 +1,4 @@
-"""A graph for viewers: ONNX without weights, and Graphviz."""
+"""Write a graph for viewers: ONNX without weights, and Graphviz."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def save(graph: Graph, path: Path) -> None:
     """Write a graph as JSON, ONNX or Graphviz, by the file's suffix.
 
     Raises UsageError for another suffix or a file that cannot be written, MissingFrameworkError
-    where ONNX is wanted and the ``onnx`` package is not installed.
+    for ONNX without the ``onnx`` package.
     """
     writers = {".json": _json, ".onnx": to_onnx, ".dot": _dot, ".gv": _dot}
     writer = writers.get(path.suffix.lower())
@@ -39,11 +39,10 @@ def _json(graph: Graph) -> bytes:
 
 
 def to_onnx(graph: Graph) -> bytes:
-    """The graph as an ONNX model for viewers such as Netron.
+    """Return the graph as a serialised ONNX model for viewers such as Netron; it cannot be run.
 
-    Weights are inputs of the network by name and shape, without values. Canonical nodes carry
-    their attributes as they are, in the domain ``zoodiff``, so a viewer shows them all; nothing
-    is meant to run this.
+    Weights are inputs of the network by name and shape, without values. Nodes keep their canonical
+    attributes, in the domain ``zoodiff``, so that a viewer shows all of them.
     """
     try:
         from onnx import helper
@@ -73,7 +72,7 @@ def to_onnx(graph: Graph) -> bytes:
         for node in graph.nodes
     ]
     for node, written in zip(graph.nodes, nodes, strict=True):
-        # Not as arguments of make_node, which has some of its own.
+        # As arguments of make_node, some names would clash with its own.
         written.attribute.extend(
             helper.make_attribute(visible(name), _attribute(value))
             for name, value in sorted(node.attributes.items())
@@ -90,7 +89,7 @@ def to_onnx(graph: Graph) -> bytes:
 
 
 class _Shown:
-    """Names of tensors as a viewer may show them; two names never become one."""
+    """Names of tensors with visible characters only; different names stay different."""
 
     def __init__(self) -> None:
         self._shown: dict[str, str] = {}

@@ -1,11 +1,10 @@
 """A hash of a network's function without its weights: equal exactly for isomorphic graphs.
 
-Layers are coloured by what they compute from (their ancestors) and by what is computed from them
-(their descendants); networks are acyclic, so one sweep each way does it. Where layers are still
-alike, one of them is set apart and the colours are refined, in every possible way, and the
-smallest resulting text counts: individualisation and refinement, as in B. McKay and A. Piperno,
-"Practical graph isomorphism, II", 2014. The text lists every layer with its label and its edges,
-so that equal texts mean isomorphic graphs, not only equal colours.
+Layers are coloured by their ancestors and by their descendants; networks are acyclic, so one sweep
+in each direction is enough. Where several layers share a colour, one of them is individualised and
+the colours are refined; this is tried for each of them, and the smallest resulting text is hashed
+(B. McKay and A. Piperno, "Practical graph isomorphism, II", 2014). The text lists every layer with
+its label and its edges, so equal texts mean isomorphic graphs, not only equal colours.
 """
 
 from __future__ import annotations
@@ -20,21 +19,22 @@ from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
 
 SCHEME = "zd2"
-"""Version of the scheme: frontends, passes, labels and text. Stands before every fingerprint.
+"""Version of the scheme (frontends, passes, labels and text), the prefix of every fingerprint.
 
-Raise it when any network gets another fingerprint: those of two schemes say nothing of each other.
+Raise it when any network gets another fingerprint: fingerprints of different schemes cannot be
+compared.
 """
 STRUCTURE_SCHEME = "zs1"
-"""The same for fingerprints of the structure."""
+"""Version of the scheme of structure fingerprints."""
 _MOST_LEAVES = 4096
-"""Refinements that are tried; real networks need from one to some dozens."""
+"""The largest number of refinements; real networks need from one to some dozens."""
 
 
 def fingerprint(graph: Graph, *, is_canonical: bool = False) -> str:
-    """Return ``zd2:`` and 32 hexadecimal digits.
+    """Return the fingerprint of a graph: ``zd2:`` and 32 hexadecimal digits.
 
-    Independent of names, the order of nodes, framework and weights. Raises MeasurementError for a
-    graph with more symmetries than can be searched.
+    It does not depend on names, the order of nodes, the framework or the weights. Raises
+    MeasurementError for a graph with more symmetries than can be searched.
     """
     layers = LayerGraph(graph if is_canonical else canonical(graph))
     digest = hashlib.blake2b(
@@ -44,12 +44,13 @@ def fingerprint(graph: Graph, *, is_canonical: bool = False) -> str:
 
 
 def structure(graph: Graph, *, is_canonical: bool = False) -> str:
-    """Return ``zs1:`` and 32 hexadecimal digits, equal for a network and its exports.
+    """Return the structure fingerprint, equal for a network and its exports.
 
-    Exporters fold batch norms into weights, drop biases of zeros and factors of one. So everything
-    per channel behind a layer with weights is left out here: biases, batch norms with their
-    epsilon, scales and shifts. All other findings that may change a function change this too.
-    Raises MeasurementError for a graph with more symmetries than can be searched.
+    It is ``zs1:`` and 32 hexadecimal digits. Exporters fold batch norms into weights and drop
+    biases of zeros and factors of one. So per-channel arithmetic after a layer with weights is left
+    out: biases, batch norms with their epsilon, scales and shifts. Any other finding that may
+    change the function changes this fingerprint. Raises MeasurementError for a graph with more
+    symmetries than can be searched.
     """
     layers = LayerGraph(graph if is_canonical else canonical(graph))
     for layer in layers.layers:
@@ -65,7 +66,7 @@ def structure(graph: Graph, *, is_canonical: bool = False) -> str:
 
 
 def _without_terms(layer: Layer) -> Hashable:
-    """A layer's label without what is per channel behind its weights."""
+    """Return a layer's label without the per-channel arithmetic after its weights."""
     if layer.pixels:
         return layer.label
     if layer.op in {"Conv", "ConvTranspose", "Gemm"}:
@@ -83,9 +84,10 @@ def _canonical_text(graph: LayerGraph) -> str:
 
 
 class _Search:
-    """Return the smallest text over all orders of indistinguishable layers.
+    """Search for the smallest text over all orders of indistinguishable layers.
 
-    Two ways that end in the same text differ by a symmetry of the graph, so only one is followed.
+    Two branches that end in the same text differ by a symmetry of the graph, so only one of them is
+    searched.
     """
 
     def __init__(self, graph: LayerGraph) -> None:
@@ -93,7 +95,7 @@ class _Search:
         self._left = _MOST_LEAVES
 
     def smallest(self, colours: list[str]) -> tuple[str, str]:
-        """The smallest text below these colours, and that of always taking the first layer."""
+        """Return the smallest text from these colours, and the text of always taking the first."""
         members = _alike(colours)
         if not members:
             text = _listing(self._graph, colours)
@@ -123,7 +125,7 @@ class _Search:
 
 
 def _alike(colours: Sequence[str]) -> list[int]:
-    """Layers of the first colour that several share."""
+    """Return the layers of the smallest colour that several layers share."""
     classes: dict[str, list[int]] = {}
     for index, colour in enumerate(colours):
         classes.setdefault(colour, []).append(index)
@@ -152,7 +154,7 @@ def _sharing(graph: LayerGraph) -> list[int]:
 
 
 def _refined(graph: LayerGraph, colours: Sequence[str]) -> list[str]:
-    """Colours by ancestors and descendants, repeated until no class splits any more."""
+    """Refine colours by ancestors and descendants until no class splits any more."""
     current = list(colours)
     classes = len(set(current))
     while True:
@@ -181,7 +183,7 @@ def _refined(graph: LayerGraph, colours: Sequence[str]) -> list[str]:
 
 
 def _listing(graph: LayerGraph, colours: Sequence[str]) -> str:
-    """The graph with its layers in the order of their colours, all different."""
+    """Return the graph as text, its layers in the order of their colours, which all differ."""
     order = sorted(range(len(colours)), key=lambda i: colours[i])
     place = {index: position for position, index in enumerate(order)}
     shared: dict[str, int] = {}

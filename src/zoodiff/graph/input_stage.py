@@ -14,23 +14,23 @@ _TRIVIAL = frozenset({"Cast", "Identity", "Dropout"})
 
 @dataclass(frozen=True)
 class InputStage:
-    """Channel c of the first layer is fed ``scale[c] * x[order[c]] + offset[c]``."""
+    """An affine input stage: channel c of the result is ``scale[c] * x[order[c]] + offset[c]``."""
 
     scale: tuple[float, ...]
     offset: tuple[float, ...]
     order: tuple[int, ...]
     steps: tuple[str, ...] = ()
-    """Names, as the source has them, of the steps that do something."""
+    """The source's names of the steps that have an effect."""
     unread: tuple[str, ...] = ()
-    """Steps whose stored values are not known, or of which one is more than a scale, a shift or an
-    order; everything from the first of them on is not in ``scale`` and ``offset``."""
+    """Steps that ``scale`` and ``offset`` leave out: the stored values of the first are unknown, or
+    one of them does more than scale, shift and reorder channels."""
 
 
 def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> InputStage | None:
-    """Read the input stage from a canonical graph; None if its input is not one image.
+    """Return the input stage of a canonical graph; None if its input is not one image.
 
-    ``weights`` are the network's own, by the graph's names as the framework stores them; steps
-    that normalise with stored values are read with them only.
+    ``weights`` are the network's weights by their names in the graph, as the framework stores them.
+    Steps that normalise with stored values can only be read with them.
     """
     if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
         return None
@@ -42,7 +42,7 @@ def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> 
     chain = _chain(graph)
     beyond = _beyond_affine(graph, chain, channels)
     if beyond is not None:
-        # A part of what is done to pixels is not what is done: it is read as a whole or not at all.
+        # A part of the input stage would be misleading: it is read completely or not at all.
         step_names = [
             n.name for n in chain if n.op in _AFFINE or _permutation(n, channels) is not None
         ]
@@ -70,7 +70,7 @@ def read_input_stage(graph: Graph, weights: Mapping[str, Any] | None = None) -> 
 
 
 def _beyond_affine(graph: Graph, chain: Sequence[Node], channels: int) -> str | None:
-    """The name of a step that does more to pixels than scale, shift and order them; else None."""
+    """Return the name of a step that does more than scale, shift and reorder channels, or None."""
     last = graph.inputs[0].name
     for node in chain:
         readable = node.op in _TRIVIAL or (node.op in _AFFINE and not _inverts(node))
@@ -84,7 +84,7 @@ def _beyond_affine(graph: Graph, chain: Sequence[Node], channels: int) -> str | 
 
 
 def _of_pixels(node: Node, channels: int) -> bool:
-    """Whether a node computes single pixels from single pixels, and is no affine step."""
+    """Whether a node is a function of single pixels but not an affine step."""
     if node.op == "Conv":
         a = node.attributes
         kernel = a.get("kernel_shape")
@@ -98,9 +98,9 @@ def _inverts(node: Node) -> bool:
 
 
 def input_stage_nodes(graph: Graph) -> tuple[Node, ...]:
-    """The nodes of the input stage of a canonical graph, whether or not their values are known.
+    """Return the nodes of the input stage of a canonical graph, whether or not values are known.
 
-    Without what stands behind the last of them that does something.
+    They end with the last node that has an effect.
     """
     if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
         return ()
@@ -115,7 +115,7 @@ def input_stage_nodes(graph: Graph) -> tuple[Node, ...]:
 
 
 def _per_channel(node: Node, channels: int) -> bool:
-    """Whether a node computes with one number, or one a channel."""
+    """Whether a node is arithmetic with one number, or with one number per channel."""
     if node.op not in _AFFINE or node.attributes.get("axis", 1) != 1:
         return False
     value = node.attributes.get("value")
@@ -129,11 +129,11 @@ _CURVES = frozenset(
     {"Abs", "Ceil", "Clip", "Cos", "Exp", "Floor", "Log", "Max", "Min", "Pow", "Reciprocal"}
     | {"Round", "Sigmoid", "Sin", "Sqrt", "Tanh"}
 )
-"""Functions of single elements that are no affine step."""
+"""Functions of single elements that are not affine."""
 
 
 def _chain(graph: Graph) -> list[Node]:
-    """Return the chain of nodes after the input in which each is read once."""
+    """Return the chain of nodes from the input on, up to the first tensor with several readers."""
     readers: dict[str, list[Node]] = {}
     for node in graph.nodes:
         for tensor in node.inputs:
@@ -169,7 +169,7 @@ def _has_weights(node: Node, weights: Mapping[str, Any] | None) -> bool:
 def _affine(
     graph: Graph, node: Node, channels: int, weights: Mapping[str, Any] | None
 ) -> tuple[list[float], list[float]] | None:
-    """Return scale and offset of a step, from its results for 1 and 2; None if it is not affine."""
+    """Return scale and offset per channel of a step, by running it; None if it is not affine."""
     import numpy as np
 
     from zoodiff.graph.interpreter.run import evaluate

@@ -24,22 +24,22 @@ class Parameter:
     ``trainable`` is False for state that gradient descent does not change: batch-norm moving
     statistics, the mean and variance of a normalisation layer inside the network.
 
-    ``role`` is what the operator does with it: ``weight``, ``bias``, ``scale``, ``shift``,
+    ``role`` is the operand that it is to the operator: ``weight``, ``bias``, ``scale``, ``shift``,
     ``mean``, ``variance``, or ``constant`` for the operand of an elementwise operator.
 
-    ``layout`` names the axes of ``shape`` as the framework stores them, for weights that
-    frameworks store differently, so that they can be brought to the canonical order: ``OIHW`` for
-    a convolution (``I`` counts the channels of one group), ``OI`` for a linear layer; ``HWIO``,
-    ``HWIM`` (TensorFlow's depthwise kernels: output channel ``i * M + m``), ``IO``, ``IOHW``
-    (transposed convolutions) and so on. Empty where the shape is canonical as it is.
+    ``layout`` names the axes of ``shape`` as the framework stores them, for weights that frameworks
+    store differently: ``OIHW`` for a convolution (``I`` counts the channels of one group), ``OI``
+    for a linear layer; ``HWIO``, ``HWIM`` (TensorFlow's depthwise kernels: output channel
+    ``i * M + m``), ``IO``, ``IOHW`` (transposed convolutions) and so on. It is empty where the
+    stored shape is the canonical one.
 
     ``view`` is set in canonical graphs only: the steps, ``("reshape", shape)``, ``("transpose",
-    axes)`` or ``("part", (first row, row behind the last))``, that take the stored tensor to
-    ``shape``. ``whole`` names the stored tensor where this is only a part of it.
+    axes)`` or ``("part", (first row, end row))``, that convert the stored tensor to ``shape``.
+    ``whole`` names the stored tensor where the parameter is a part of it.
 
-    ``steps`` are set for a weight that is stored as integers: how far apart the real numbers of two
-    neighbouring integers are, one number, or one per channel along ``steps_axis`` of the stored
-    tensor.
+    ``steps`` are set for a weight that is stored as integers: the real number that an integer step
+    of 1 stands for, either one for the tensor or one per channel along ``steps_axis`` of the
+    stored tensor.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Parameter:
 
     @property
     def stored(self) -> str:
-        """Name of the tensor that the framework stores."""
+        """The name of the tensor that the framework stores."""
         return self.whole or self.name
 
     @property
@@ -77,7 +77,7 @@ class Tensor:
 
     @property
     def channels_last(self) -> bool:
-        """Whether it is an image with 1, 3 or 4 channels as last axis."""
+        """Whether it is an image with 1, 3 or 4 channels as its last axis."""
         few = (1, 3, 4)
         few_only_last = len(self.shape) == 4 and self.shape[3] in few and self.shape[1] not in few
         return few_only_last and self.shape[1] > max(few)
@@ -95,9 +95,9 @@ class Tensor:
 class Node:
     """One operator application.
 
-    ``name`` is the name that the source gave the layer, so that a finding can point there.
-    ``inputs`` and ``outputs`` are tensor names; parameters are not among the inputs. ``notes``
-    names the passes that made the node what it is, in a canonical graph.
+    ``name`` is the source's name of the layer, so that a finding can point there. ``inputs`` and
+    ``outputs`` are tensor names; parameters are not among the inputs. In a canonical graph,
+    ``notes`` names the passes that rewrote the node.
     """
 
     op: str
@@ -125,21 +125,21 @@ class Graph:
     unused_parameters: tuple[Parameter, ...] = ()
 
     def to_json(self) -> str:
-        """Serialise; ``Graph.from_json(g.to_json()) == g``."""
+        """Return the graph as JSON; ``Graph.from_json(g.to_json()) == g``."""
         return json.dumps(self.to_dict(), separators=(",", ":"), sort_keys=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionaries, lists, numbers and strings."""
+        """Return the graph as plain dictionaries, lists, numbers and strings."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, text: str) -> Graph:
-        """Read the output of ``to_json``."""
+        """Return the graph of a text that ``to_json`` wrote."""
         return cls.from_dict(json.loads(text))
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Graph:
-        """Read the output of ``to_dict``; raise KeyError or TypeError for other values."""
+        """Return the graph of what ``to_dict`` returned; raise KeyError or TypeError for others."""
         return cls(
             source=_text(raw["source"]),
             inputs=tuple(_tensor(t) for t in raw["inputs"]),

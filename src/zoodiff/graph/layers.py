@@ -1,8 +1,8 @@
 """The layers of a canonical graph: the units of comparison, alignment and fingerprint.
 
-A layer is a node with the per-channel arithmetic behind it: a convolution with its bias, its batch
-norm and its scale are one layer, because they are one affine function and frameworks divide it
-differently. Nodes that only move axes of extent 1 are no layers. Everything else is.
+A layer is a node together with the per-channel arithmetic that follows it: a convolution, its bias,
+its batch norm and its scale are one layer, because they are one affine function, which frameworks
+divide differently. Every node belongs to a layer, except nodes that only move axes of extent 1.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _ANCHORS = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Gemm"})
 _COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})
 _OF_ELEMENTS = frozenset({"LayerNormalization", "RMSNormalization"})
 _IGNORED = frozenset({"in_features", "momentum", "out_features", "scale", "center", "training"})
-"""Attributes that follow from the weights, or that inference does not use."""
+"""Attributes that follow from the weights or that inference ignores."""
 
 Item = tuple[Any, ...]
 
 
 class Layer:
-    """A node of the layer graph; see the module."""
+    """A layer: a node with the per-channel arithmetic that follows it."""
 
     __slots__ = ("chain", "core", "index", "inputs", "label", "node", "users")
 
@@ -31,29 +31,29 @@ class Layer:
         self.index = index
         self.node = node
         self.chain: list[Node] = []
-        """Per-channel arithmetic behind the node, in order."""
+        """The per-channel arithmetic after the node, in order."""
         self.inputs: list[int] = []
         """Indices of layers; ``-1 - k`` is the network's input k."""
         self.users: list[tuple[int, int]] = []
-        """(layer, position among its inputs) of everybody who reads the result."""
+        """(layer, position among its inputs) for each reader of the result."""
         self.label: Hashable = None
-        """Everything that makes the layer's function, but its weights."""
+        """Everything that determines the layer's function, except its weights."""
         self.core: Hashable = None
-        """What makes the layer recognisable: operator, kernel, channels."""
+        """The attributes that survive most changes: operator, kernel, channels."""
 
     @property
     def op(self) -> str:
-        """The operator in ONNX's vocabulary."""
+        """The name of the operator."""
         return self.node.op
 
     @property
     def name(self) -> str:
-        """The name that the source gave it."""
+        """The source's name of the layer."""
         return self.node.name
 
     @property
     def affine(self) -> bool:
-        """Whether it is separate arithmetic per channel: a norm, a scale, a shift."""
+        """Whether the layer itself is per-channel arithmetic: a norm, a scale, a shift."""
         return self.node.op == "BatchNormalization" or _vector(self.node)
 
     @property
@@ -63,12 +63,12 @@ class Layer:
 
     @property
     def output(self) -> str:
-        """The tensor that the layer hands on."""
+        """The name of the tensor that the layer computes."""
         return (self.chain[-1] if self.chain else self.node).outputs[0]
 
     @property
     def pixels(self) -> bool:
-        """Whether it is arithmetic with constants or weights, right behind the input."""
+        """Whether it is arithmetic with constants or weights right after the network's input."""
         return self.core == "Pixels"
 
     @property
@@ -92,9 +92,9 @@ class LayerGraph:
         self.inputs = [tensor.shape for tensor in graph.inputs]
         self._where: dict[str, int] = {t.name: -1 - k for k, t in enumerate(graph.inputs)}
         self._pixels: set[int] = set()
-        """Arithmetic right behind the input."""
+        """Layers that are arithmetic right after the input."""
         self._open: set[int] = set()
-        """Layers to whose chain more may be added: so far nobody else reads them."""
+        """Layers whose chain may still grow."""
         readers: dict[str, int] = {}
         for tensor in (t for node in graph.nodes for t in node.inputs):
             readers[tensor] = readers.get(tensor, 0) + 1
@@ -125,7 +125,7 @@ class LayerGraph:
         of_pixels = first in self._pixels and _arithmetic(node)
         if alone and (of_pixels or (first in self._open and _extends(self.layers[first], node))):
             self.layers[first].chain.append(node)
-            for tensor in node.outputs:  # of a batch norm in training, its statistics
+            for tensor in node.outputs:  # a batch norm in training also returns its statistics
                 self._where[tensor] = first
             return True
         return False
@@ -148,9 +148,9 @@ class LayerGraph:
             self._open.add(layer.index)
 
     def layer_of(self, tensor: str) -> int | None:
-        """Return the index of the layer whose result a tensor is, also after reshapes.
+        """Return the index of the layer that computes a tensor, also through reshapes.
 
-        Negative for inputs of the network, None for an unknown tensor.
+        The index is negative for inputs of the network, None for an unknown tensor.
         """
         return self._where.get(tensor)
 
@@ -170,21 +170,21 @@ def _transparent(graph: Graph, node: Node) -> bool:
 
 
 def _vector(node: Node) -> bool:
-    """Whether a node adds or multiplies one learned number a channel."""
+    """Whether a node adds or multiplies one learned number per channel."""
     if node.op not in {"Add", "Mul"} or len(node.inputs) != 1 or len(node.parameters) != 1:
         return False
     return isinstance(node.attributes.get("axis"), int) and node.parameters[0].size > 1
 
 
 def _arithmetic(node: Node) -> bool:
-    """Whether a node adds or multiplies constants or weights, one or one a channel."""
+    """Whether a node is arithmetic with constants or weights, one in all or one per channel."""
     if node.op not in {"Add", "Div", "Mul", "Sub"} or len(node.inputs) != 1:
         return False
     return "value" in node.attributes or isinstance(node.attributes.get("axis"), int)
 
 
 def _step(node: Node) -> Item:
-    """Return the effect of one step of arithmetic on pixels; None if its numbers are weights."""
+    """Return one step of arithmetic on pixels; its value is None if it is a weight."""
     kind = "scale" if node.op in {"Mul", "Div"} else "shift"
     first = bool(node.attributes.get("constant_first"))
     axis = node.attributes.get("axis")
@@ -193,7 +193,7 @@ def _step(node: Node) -> Item:
 
 
 def _extends(layer: Layer, node: Node) -> bool:
-    """Whether a node is per-channel arithmetic along the channels of a layer."""
+    """Whether a node is arithmetic along the channels of a layer, so that it joins the layer."""
     if len(node.inputs) != 1 or not (len(node.outputs) == 1 or node.attributes.get("training")):
         return False
     axis = layer.node.attributes.get("axis", 1)
@@ -213,7 +213,7 @@ def _item(node: Node) -> Item:
 
 
 def in_half(value: float) -> float:
-    """A number in half precision (IEEE 754 binary16); infinite where it is too large."""
+    """Return a number rounded to half precision (IEEE 754 binary16); infinite if too large."""
     try:
         return float(struct.unpack("<e", struct.pack("<e", value))[0])
     except OverflowError:
@@ -221,7 +221,7 @@ def in_half(value: float) -> float:
 
 
 def rounded(value: object) -> Any:
-    """A number to six digits, so that equal float32 and float64 values agree; lists likewise."""
+    """Return a number, or a list, to six digits, so that equal float32 and float64 values agree."""
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, float):
@@ -232,9 +232,9 @@ def rounded(value: object) -> Any:
 
 
 def _along_wide(a: Mapping[str, Any], shape: Sequence[int]) -> Mapping[str, Any]:
-    """Attributes with axes counted among those of more than one element.
+    """Return the attributes with axes counted among those of more than one element.
 
-    So a norm of (1, 768) along axis 1 is the norm of (1, 1, 1, 768) along axis 3.
+    So a norm of (1, 768) along axis 1 equals the norm of (1, 1, 1, 768) along axis 3.
     """
     if not shape or not ({"axis", "axes"} & set(a)):
         return a
@@ -278,7 +278,7 @@ def _label(graph: Graph, layer: Layer) -> tuple[Hashable, Hashable]:
     if node.op == "Reshape" and isinstance(a.get("shape"), list):
         a = {**a, "shape": [extent for extent in a["shape"] if extent != 1]}
     settings = tuple((key, rounded(a[key])) for key in sorted(a) if key not in _IGNORED)
-    # What an elementwise operand's shape does is in the attributes.
+    # For elementwise operators, the attributes say how the operand is broadcast.
     shapes = tuple(p.shape for p in node.parameters) if node.op not in {"Add", "Mul"} else ()
     core = (node.op, rounded(a.get("kernel_shape"))) if "kernel_shape" in a else node.op
     scaling = bool(a.get("scale")) if node.op in _OF_ELEMENTS else a.get("scale")

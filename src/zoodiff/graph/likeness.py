@@ -1,4 +1,4 @@
-"""How alike two layers are: by what they compute, what is around them and their family."""
+"""The likeness of two layers: by what they compute, their surroundings and their family."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ DISTANCES = (3, 6, 12)
 
 
 def family(layer: Layer) -> str:
-    """What kind of layer it is; layers of one family can stand for each other."""
+    """Return the kind of a layer; layers of one family can replace each other."""
     return _FAMILIES.get(layer.op, layer.op)
 
 
 LEAST = 2.0
-"""Two layers with less likeness and context than this are no pair."""
+"""The smallest score, of likeness and context, with which two layers are paired."""
 
 
 def users(layer: Layer) -> list[int]:
-    """The layers that read a layer."""
+    """Return the indices of the layers that read a layer."""
     return [user for user, _ in layer.users]
 
 
 def likeness(a: Layer, b: Layer) -> float:
-    """How alike two layers are by themselves; 0 for different families."""
+    """Return the likeness of two layers, without their context; 0 for different families."""
     if a.op != b.op and not (a.affine and b.affine):
         return 1.0 if family(a) == family(b) else 0.0
     score = 2.0
@@ -76,7 +76,7 @@ def likeness(a: Layer, b: Layer) -> float:
 
 
 def classes(a: LayerGraph, b: LayerGraph) -> tuple[list[int], list[int]]:
-    """Numbers of labels, so that likeness is worked out once for each two labels."""
+    """Number the different labels, so that likeness is computed once per pair of labels."""
     numbers: dict[Hashable, int] = {}
     first, second = (
         [numbers.setdefault((layer.op, layer.label), len(numbers)) for layer in graph.layers]
@@ -86,7 +86,7 @@ def classes(a: LayerGraph, b: LayerGraph) -> tuple[list[int], list[int]]:
 
 
 def forward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
-    """A hash of each layer with all that it is computed from."""
+    """Return a hash per layer of its label and of all its ancestors."""
     hashes: list[int] = []
     for layer in graph.layers:
         read = [hashes[i] if i >= 0 else i for i in layer.inputs]
@@ -97,7 +97,7 @@ def forward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
 
 
 def backward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
-    """A hash of each layer with all that is computed from it."""
+    """Return a hash per layer of its label and of all its descendants."""
     hashes = [0] * len(graph.layers)
     ends: dict[int, int] = {index: k for k, index in enumerate(graph.outputs)}
     for layer in reversed(graph.layers):
@@ -107,13 +107,13 @@ def backward(graph: LayerGraph, labels: Sequence[Hashable]) -> list[int]:
 
 
 def _read_at(graph: LayerGraph, hashes: Sequence[int], user: int, position: int) -> tuple[int, int]:
-    """A reader, and at which place it reads where that makes a difference."""
+    """Return a reader's hash, with its position where the order of its inputs matters."""
     reader = graph.layers[user]
     return hashes[user], 0 if reader.commutative or reader.op == "Concat" else position
 
 
 def around(graph: LayerGraph, labels: Sequence[Hashable]) -> list[list[int]]:
-    """Hashes of everything within some distances of each layer, the largest distance first."""
+    """Return hashes per layer of everything within some distances, the largest distance first."""
     current = [hash(label) for label in labels]
     rings = []
     for distance in range(1, max(DISTANCES) + 1):

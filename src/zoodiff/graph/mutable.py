@@ -1,4 +1,4 @@
-"""A graph that passes rewrite in place: the same content as ``ir.Graph``, with its edges indexed.
+"""A graph that passes rewrite in place: the content of ``ir.Graph`` with an index of its edges.
 
 Passes work on a ``MutableGraph``, since rebuilding a frozen graph after every rewrite costs more
 than the rewrite. ``freeze`` returns the frozen graph, in topological order.
@@ -16,7 +16,7 @@ from zoodiff.graph.ir import Graph, Node, Parameter, Tensor
 
 
 class MutableNode:
-    """A node under work. Mutable; see ``ir.Node`` for the fields."""
+    """A mutable node; see ``ir.Node`` for the fields."""
 
     __slots__ = ("attributes", "inputs", "name", "notes", "op", "order", "outputs", "parameters")
 
@@ -28,11 +28,11 @@ class MutableNode:
         self.attributes: dict[str, Any] = dict(node.attributes)
         self.parameters = list(node.parameters)
         self.order = order
-        """Where the source had it; new nodes take the order of what they replace."""
+        """The position in the source; new nodes take the position of the node that they replace."""
         self.notes = set(node.notes)
 
     def noted(self, *notes: str) -> MutableNode:
-        """The same, with the names of passes that made it what it is."""
+        """Add the names of passes that rewrote the node, and return the node."""
         self.notes.update(notes)
         return self
 
@@ -59,21 +59,21 @@ class MutableGraph:
         self.producer: dict[str, MutableNode] = {}
         self.users: dict[str, list[MutableNode]] = {}
         self.kinds: dict[str, int] = {}
-        """How many nodes there are, or were, of each operator."""
+        """An upper bound of the number of nodes per operator; removed nodes still count."""
         for order, node in enumerate(graph.nodes):
             self._take(MutableNode(node, order))
         self._fresh = 0
         self._edited: bool = True
-        """Whether an edge was changed since nodes without readers were last taken out."""
+        """Whether an edge was changed since ``prune`` ran last."""
 
     def __iter__(self) -> Iterator[MutableNode]:
-        """Nodes in the order of the source; safe against rewriting while iterating."""
+        """Iterate over the nodes in the source's order; the graph may be rewritten meanwhile."""
         for node in sorted(self.nodes.values(), key=_order):
             if id(node) in self.nodes:
                 yield node
 
     def of(self, *ops: str) -> list[MutableNode]:
-        """Nodes of some operators, in order."""
+        """Return the nodes of some operators, in order."""
         if not any(op in self.kinds for op in ops):
             return []
         return sorted((n for n in self.nodes.values() if n.op in ops), key=_order)
@@ -88,7 +88,7 @@ class MutableGraph:
         return self.producer.get(node.inputs[0]) if node.inputs else None
 
     def sole_user(self, tensor: str) -> MutableNode | None:
-        """The only reader of a tensor; None for several, none, or an output of the network."""
+        """Return the only reader of a tensor; None for an output or any other number of readers."""
         users = self.users.get(tensor, [])
         return users[0] if len(users) == 1 and tensor not in self.outputs else None
 
@@ -103,7 +103,7 @@ class MutableGraph:
         parameters: Iterable[Parameter] = (),
         order: float,
     ) -> MutableNode:
-        """Add a node with one new output."""
+        """Add a node with one new output and return it."""
         output = self._unused(name)
         first = self.tensors.get(inputs[0]) if inputs else None
         self.tensors[output] = Tensor(output, tuple(shape), first.dtype if first else "float32")
@@ -113,14 +113,14 @@ class MutableGraph:
         return node
 
     def become(self, node: MutableNode, op: str, attributes: Mapping[str, Any], note: str) -> None:
-        """Make a node another operator of the same inputs and output."""
+        """Replace the operator and attributes of a node; inputs and outputs stay."""
         node.op = op
         node.attributes = dict(attributes)
         node.notes.add(note)
         self.kinds[op] = self.kinds.get(op, 0) + 1
 
     def read(self, node: MutableNode, inputs: Sequence[str]) -> None:
-        """Give a node other inputs."""
+        """Replace the inputs of a node."""
         self._edited = True
         for tensor in set(node.inputs):
             users = self.users[tensor]
@@ -130,13 +130,13 @@ class MutableGraph:
             self.users.setdefault(tensor, []).append(node)
 
     def redirect(self, old: str, new: str) -> None:
-        """Let every reader of ``old`` read ``new``."""
+        """Let every reader of ``old``, outputs of the network included, read ``new``."""
         for user in list(dict.fromkeys(self.users.get(old, []))):
             self.read(user, [new if tensor == old else tensor for tensor in user.inputs])
         self.outputs = [new if tensor == old else tensor for tensor in self.outputs]
 
     def rename(self, node: MutableNode, output: str, shape: Sequence[int]) -> str:
-        """Change the name and shape of an output; readers keep the old name."""
+        """Give an output a new name and shape and return the name; readers keep the old name."""
         name = self._unused(output)
         self.tensors[name] = replace(self.tensors[output], name=name, shape=tuple(shape))
         node.outputs = [name if tensor == output else tensor for tensor in node.outputs]
@@ -144,7 +144,7 @@ class MutableGraph:
         return name
 
     def _unused(self, name: str) -> str:
-        """A tensor name that is not taken."""
+        """Return a tensor name that is not in use."""
         while True:
             self._fresh += 1
             fresh = f"{name}~{self._fresh}"
@@ -152,7 +152,7 @@ class MutableGraph:
                 return fresh
 
     def bypass(self, node: MutableNode) -> None:
-        """Take out a node whose output is its first input."""
+        """Remove a node whose output equals its first input."""
         self.redirect(node.output, node.inputs[0])
         self.remove(node)
 
@@ -164,7 +164,7 @@ class MutableGraph:
             self.producer.pop(tensor, None)
 
     def prune(self) -> None:
-        """Take out every node that no output depends on."""
+        """Remove every node that no output depends on."""
         if not self._edited:
             return
         needed: set[int] = set()
@@ -189,7 +189,7 @@ class MutableGraph:
             self.users.setdefault(tensor, []).append(node)
 
     def freeze(self) -> Graph:
-        """The frozen graph, in topological order; raise MeasurementError for a cycle."""
+        """Return the frozen graph, in topological order; raise MeasurementError for a cycle."""
         self.prune()
         nodes = [
             Node(
@@ -213,7 +213,7 @@ class MutableGraph:
         )
 
     def in_order(self) -> list[MutableNode]:
-        """Kahn's algorithm; among nodes that are ready, the source's order decides."""
+        """Return the nodes in topological order, and otherwise in the source's order."""
         waits = {
             key: sum(1 for t in set(node.inputs) if t in self.producer)
             for key, node in self.nodes.items()

@@ -1,4 +1,4 @@
-"""Pairs of two sequences that keep the order of both."""
+"""Alignment of two sequences: pairs that keep the order of both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 
 def increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest subsequence of pairs in which both indices increase."""
+    """Return the longest subsequence of pairs in which both indices increase."""
     tails: list[int] = []
     ends: list[int] = []
     before: list[int] = []
@@ -39,7 +39,10 @@ def needleman_wunsch(
     *,
     floor: float,
 ) -> list[tuple[int, int]]:
-    """The pairs of the best global alignment; gaps cost nothing, poor pairs are not made."""
+    """Return the pairs of the best global alignment; gaps cost nothing.
+
+    ``worth`` is the score of a pair; pairs below ``floor`` are not considered.
+    """
     rows, columns = len(left), len(right)
     table = [[0.0] * (columns + 1)]
     gains: list[list[float]] = []

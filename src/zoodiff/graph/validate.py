@@ -1,8 +1,8 @@
-"""Whether a graph that somebody else described is one: checked once, where it comes in.
+"""Checks a graph that a worker described, once, where zoodiff receives it.
 
-A description comes from a worker that has opened an untrusted file, so nothing of it is certain.
-Edges, and each node against the schema of its operator, are checked here; what a single pass finds
-contradictory, ``canonical`` reports.
+The worker may have opened an untrusted file, so its description cannot be trusted. Edges, and each
+node against the schema of its operator, are checked here. Contradictions that only a pass meets are
+reported by ``canonical``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _CONVOLUTIONS = of_family("convolution")
 
 
 def check(graph: Graph) -> None:
-    """Raise ValueError for a graph with loose ends or with operators that mean nothing."""
+    """Raise ValueError for a graph with broken edges or with nodes that violate their schema."""
     _check_edges(graph)
     for node in graph.nodes:
         problem = problem_of(node)

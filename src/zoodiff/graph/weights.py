@@ -1,10 +1,10 @@
-"""Weights of a canonical graph: drawn so that they show differences, and converted in layout.
+"""Weights of a canonical graph: random ones that show differences, and conversions of layout.
 
-Default initialisation hides differences (its batch-norm statistics are 0 and 1, its maps fade to
-nothing), and arbitrary weights blow up rounding errors. So weights are drawn while the network
-runs, each scaled to the data that reaches it: outputs of every layer keep a variance near one,
-moving statistics are those of the data, off by some tenths, and some channels have small
-variances, because these show an epsilon. Branches that end in an addition can be damped.
+Default initialisation hides differences: its batch-norm statistics are 0 and 1, and activations
+vanish with depth. Arbitrary weights amplify rounding errors. So weights are drawn while the network
+runs, each scaled to the data that reaches it: the outputs of every layer have a variance near one,
+moving statistics are those of the data, changed by some tenths, and some channels have small
+variances, which make an epsilon visible. Branches that end in an addition can be damped.
 """
 
 from __future__ import annotations
@@ -25,12 +25,16 @@ Weights = dict[str, "NDArray[Any]"]
 """Canonical arrays by the parameter's name."""
 
 _SMALL = 0.1
-"""Deviation of the channels that have a small one: at its variance, 0.01, an epsilon of 1e-3
-moves them by 5 %, and one of 1.001e-5 in the place of 1e-5 by what rounding does."""
+"""Standard deviation of the channels with a small one. At a variance of 0.01, an epsilon of 1e-3
+changes them by 5 %; one of 1.001e-5 instead of 1e-5 changes them no more than rounding does."""
 
 
 class Drawn:
-    """Provides the weights of a graph's nodes, drawn when a node is first run."""
+    """Provides random weights for a graph's nodes, drawn when a node is first run.
+
+    ``damping`` is the gain of branches that end in an addition. ``fixed`` are canonical arrays by
+    the parameter's name; only weights that are missing there are drawn, and they are added to it.
+    """
 
     def __init__(
         self, graph: Graph, seed: int, damping: float, fixed: Weights | None = None
@@ -41,19 +45,19 @@ class Drawn:
         self._normed = _normed(graph)
 
     def __call__(self, node: Node, data: NDArray[Any]) -> list[NDArray[Any]]:
-        """The parameters of a node, in double precision."""
+        """Return the parameters of a node, in the type of ``data``."""
         missing = [p for p in node.parameters if p.name not in self.weights]
         if missing:
             self._draw(node, data, missing)
         return [self.weights[p.name].reshape(p.shape).astype(data.dtype) for p in node.parameters]
 
     def _draw(self, node: Node, data: NDArray[Any], missing: Iterable[Parameter]) -> None:
-        # By the node's name, so that what is drawn depends on nothing that was drawn before.
+        # Seeded with the node's name, so that weights do not depend on those drawn before.
         generator = np.random.default_rng([self._seed, *node.name.encode("utf-8", "surrogatepass")])
         gain = self._damped.get(node.name, 1.0)
         data = np.asarray(data, dtype=np.float64)
         for parameter in missing:
-            # Frameworks hold single precision, so nothing else is drawn.
+            # Frameworks store weights in single precision.
             drawn = self._drawn(node, parameter, data, gain, generator)
             self.weights[parameter.name] = drawn.astype(np.float32)
 
@@ -88,7 +92,7 @@ class Drawn:
 
 
 def _ends_of_branches(graph: Graph) -> list[str]:
-    """Nodes whose gain sets the size of a branch that ends in an addition."""
+    """Return the names of nodes whose gain scales a branch that ends in an addition."""
     names = []
     layers = LayerGraph(graph)
     for layer in layers.layers:
@@ -110,7 +114,7 @@ def _ends_of_branches(graph: Graph) -> list[str]:
 
 
 def _normed(graph: Graph) -> set[str]:
-    """Layers with weights right before a batch norm."""
+    """Return the names of layers with a batch norm in their chain."""
     layers = LayerGraph(graph).layers
     return {
         layer.name for layer in layers if any(n.op == "BatchNormalization" for n in layer.chain)
@@ -118,7 +122,7 @@ def _normed(graph: Graph) -> set[str]:
 
 
 def viewed(parameter: Parameter, stored: NDArray[Any]) -> NDArray[Any]:
-    """A stored tensor in its canonical order; a part of it where the parameter is one."""
+    """Return a stored tensor in its canonical order, or the part of it that the parameter is."""
     for step, numbers in parameter.view:
         if step == "part":
             stored = stored[slice(*numbers)]
@@ -128,9 +132,9 @@ def viewed(parameter: Parameter, stored: NDArray[Any]) -> NDArray[Any]:
 
 
 def step_sizes(parameter: Parameter, stored: Sequence[int]) -> Any:
-    """The step of each number of a canonical weight; None for one of real numbers.
+    """Return the quantisation step of each element of a canonical weight; None for real numbers.
 
-    ``stored`` is the shape that the framework stores it in.
+    ``stored`` is the shape in which the framework stores the weight.
     """
     steps = np.asarray(parameter.steps)
     if not steps.size:
@@ -142,8 +146,8 @@ def step_sizes(parameter: Parameter, stored: Sequence[int]) -> Any:
 
 
 def put(parameter: Parameter, canonical: NDArray[Any], stored: NDArray[Any]) -> None:
-    """Write a canonical tensor to its place in a stored one, which is changed."""
-    # Views of numpy's arrays share memory; where a reshape copies, the copy is put back.
+    """Write a canonical tensor into the stored tensor, in place."""
+    # numpy's views share memory; where a reshape copies, the copy is written back.
     steps = [stored]
     for step, numbers in parameter.view:
         last = steps[-1]
@@ -160,7 +164,7 @@ def put(parameter: Parameter, canonical: NDArray[Any], stored: NDArray[Any]) -> 
 
 
 def as_stored(raw: Graph, canonical: Graph, weights: Mapping[str, Any]) -> Weights:
-    """All weights of a canonical graph as the framework of the raw graph stores them."""
+    """Return the weights of a canonical graph as the framework of the raw graph stores them."""
     shapes = {p.name: p.shape for node in raw.nodes for p in node.parameters}
     stored: Weights = {}
     for p in (p for node in canonical.nodes for p in node.parameters):

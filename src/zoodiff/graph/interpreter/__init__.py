@@ -1,6 +1,6 @@
-"""Runs graphs with numpy, in any floating-point type: as frontends make them, and canonical ones.
+"""Runs graphs with numpy, in any floating-point type: frontends' graphs and canonical ones.
 
-For the proof by execution: the control in double precision, and networks that no framework has
-because one difference was undone in them. One small handler an operator, in the table
-``HANDLERS`` of the module that defines it. Slower than a framework, and independent of all.
+The equivalence check runs them in double precision as a control, and runs counterfactuals, which no
+framework has. Each operator has one handler, in the table ``HANDLERS`` of its module. The
+interpreter is slower than a framework and independent of all frameworks.
 """

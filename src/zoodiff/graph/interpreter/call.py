@@ -18,8 +18,8 @@ Array = NDArray[Any]
 class Call:
     """A node with its operands, all of one floating-point type.
 
-    ``inputs`` are computed tensors, ``parameters`` weights in their canonical order of axes. Of a
-    node that is fed by weights alone, the first weight is the input.
+    ``inputs`` are computed tensors, ``parameters`` are weights in their canonical order of axes.
+    Where a node reads weights alone, the first weight is the input.
     """
 
     node: Node
@@ -45,7 +45,7 @@ class Call:
         return None
 
     def weight_and_bias(self) -> tuple[Array, Array | None]:
-        """Of a convolution or linear layer; either may be computed, and then it is an input."""
+        """Return weight and bias of a convolution or linear layer; both may be computed inputs."""
         weight, bias = self.role("weight"), self.role("bias")
         left = [p for p, role in zip(self.parameters, self.roles, strict=True) if role == ""]
         left += [

@@ -73,7 +73,7 @@ def _swish(x: Array, a: Mapping[str, Any]) -> Array:
 
 
 def _cast(x: Array, a: Mapping[str, Any]) -> Array:
-    """Handle type annotations only where they change the value."""
+    """Cast to integers and half precision; other casts leave the value as it is."""
     to = str(a.get("to", ""))
     return np.trunc(x) if to.startswith(("int", "uint")) else x
 
@@ -125,7 +125,7 @@ def _single(op: str) -> Handler:
 
 
 def _several(op: str) -> Handler:
-    """Two tensors (``Max``, ``Min``, ``Sum``: any number), or a tensor and a constant."""
+    """Return the handler of an operator over tensors, or over a tensor and a constant."""
     function = BINARY[op]
 
     def handler(call: Call) -> Array:
@@ -138,11 +138,11 @@ def _several(op: str) -> Handler:
 
 
 def _together(call: Call, first: Array, second: Array) -> tuple[Array, Array]:
-    """Two tensors shaped to broadcast.
+    """Return two tensors reshaped to broadcast.
 
-    As numpy does it, with two exceptions: until ONNX's opset 6 an attribute says where the
-    second begins, and a vector of features, (1, n), goes along the channels of (1, n, height,
-    width), which it has lost the 1x1 of.
+    Broadcasting is numpy's, with two exceptions: until ONNX's opset 6 the attribute ``axis`` gives
+    the first axis of the second tensor, and a vector of features, (1, n), is broadcast along the
+    channels of an image, (1, n, height, width), since passes drop axes of extent 1.
     """
     axis = call.attributes.get("axis")
     if axis is not None and second.ndim < first.ndim:
@@ -187,7 +187,7 @@ def _one_operand(node: Node) -> bool:
 
 
 def _two_operands(node: Node) -> bool:
-    """Of a constant that the graph knows only the shape of, there is no value."""
+    """Whether a node can be run: not where the graph holds only the shape of its constant."""
     return not _one_operand(node) or node.attributes.get("value") is not None
 
 

@@ -11,7 +11,7 @@ from zoodiff.graph.interpreter.call import Array, Call, Handler, along
 
 
 def _operands(call: Call) -> tuple[Array | None, Array | None, list[Array]]:
-    """Return scale, shift and the rest of the parameters: by role, or by order and flags."""
+    """Return scale, shift and the other operands, by role, or by order and flags."""
     unnamed = [p for p, r in zip(call.parameters, call.roles, strict=True) if r in {"", "constant"}]
     unnamed = [*call.inputs[1:], *unnamed]
     terms: list[Array | None] = []
@@ -29,7 +29,7 @@ def scale_and_shift(call: Call) -> tuple[Array | None, Array | None]:
 
 
 def batch_norm_affine(call: Call) -> tuple[Array, Array]:
-    """Factor and offset a channel that a batch norm is."""
+    """Return the factor and the offset per channel that a batch norm amounts to."""
     a = call.attributes
     scale, shift, unnamed = _operands(call)
     mean, variance = call.role("mean"), call.role("variance")
@@ -80,7 +80,7 @@ def _root_mean_square(data: Array, axes: Sequence[int], epsilon: float) -> Array
 
 
 def _layer_norm(call: Call) -> Array:
-    """Over any axes; scale and shift have these axes' extents, in their order."""
+    """Normalise over any axes; scale and shift have the extents of these axes, in their order."""
     a, data = call.attributes, call.data
     axes = [axis % data.ndim for axis in a["axes"]]
     scale, shift = scale_and_shift(call)
@@ -104,14 +104,14 @@ def _layer_norm(call: Call) -> Array:
 
 
 def _group_norm(call: Call) -> Array:
-    """Over groups of channels and all places; ``InstanceNormalization`` has a group a channel."""
+    """Normalise over groups of channels; ``InstanceNormalization`` has one group per channel."""
     a, data = call.attributes, call.data
     groups = data.shape[1] if call.node.op == "InstanceNormalization" else a["num_groups"]
     parts = data.reshape(data.shape[0], groups, -1)
     result = _normalised(parts, [2], a["epsilon"]).reshape(data.shape)
     scale, shift = scale_and_shift(call)
     for value, apply in ((scale, np.multiply), (shift, np.add)):
-        if value is not None:  # until ONNX's opset 20 there is one a group
+        if value is not None:  # until ONNX's opset 20 there is one value per group
             per_channel = np.repeat(value, data.shape[1] // value.size)
             apply(result, along(per_channel, 1, data.ndim), out=result)
     return result
@@ -134,7 +134,7 @@ def _lrn(call: Call) -> Array:
 
 
 def _softmax(call: Call) -> Array:
-    """Along an axis; ``flattened`` (until opset 12) takes all axes from there as one."""
+    """Softmax along an axis; ``flattened`` (until opset 12) joins all axes from there on."""
     shape, axis = call.data.shape, call.attributes["axis"] % call.data.ndim
     data = call.data
     if call.attributes["flattened"]:

@@ -11,7 +11,7 @@ from zoodiff.graph.interpreter.call import Array, Call, Handler, along
 
 
 def _gemm(call: Call) -> Array:
-    """A linear layer over one axis of the data, weight (out, in); or one by its equation.
+    """Compute a linear layer over one axis of the data, or by its equation; weight (out, in).
 
     ONNX's ``Gemm`` may transpose the data and scale product and bias.
     """
@@ -43,7 +43,7 @@ def _linear(data: Array, weight: Array, axis: int) -> Array:
 
 
 def _matmul(call: Call) -> Array:
-    """A product of two tensors, of which one may be a weight; scaled, and with a bias."""
+    """Multiply two tensors, of which one may be a weight; scale the product and add a bias."""
     a = call.attributes
     first, second, *extras = factors(call)
     result: Array
@@ -63,7 +63,7 @@ def _matmul(call: Call) -> Array:
 
 
 def factors(call: Call) -> list[Array]:
-    """Return the factors of a product in order, computed or weights, and the remaining operands."""
+    """Return the operands of a product in order: two factors, computed or weights, and the rest."""
     inputs, weights = list(call.inputs), list(call.parameters)
     if call.attributes["constant_first"] and weights:
         return [weights[0], *inputs, *weights[1:]]
@@ -72,15 +72,15 @@ def factors(call: Call) -> list[Array]:
 
 
 def flips(call: Call) -> tuple[bool, bool]:
-    """Which factors have their last two axes swapped first."""
+    """Return for each of the two factors whether its last two axes are swapped first."""
     a = call.attributes
     return bool(a["transA"]), bool(a["transB"])
 
 
 def einsum(equation: str, first: Array, second: Array) -> Array:
-    """Einstein's sum of two tensors, as one batched product of matrices.
+    """Return the Einstein sum of two tensors, computed as one batched matrix product.
 
-    numpy's own does not reach BLAS where an index is in both terms and in the result.
+    ``numpy.einsum`` does not use BLAS where an index is in both terms and in the result.
     """
     left, _, result = equation.replace(" ", "").partition("->")
     first_term, second_term = left.split(",")

@@ -1,4 +1,4 @@
-"""Resampling of images: every axis by a matrix of its own.
+"""Resampling of images: each axis is multiplied by a matrix.
 
 Coordinates and modes are those of https://onnx.ai/onnx/operators/onnx__Resize.html; TensorFlow's
 resizing operations are the same under other names.
@@ -60,7 +60,7 @@ def _resampling_of(a: Mapping[str, Any]) -> _Resampling:
 
 
 def _supported(node: Node) -> bool:
-    """Whether the node's way of resampling is known."""
+    """Whether the interpreter knows the node's method of resampling."""
     a: Mapping[str, Any] = settings_of(node)
     method = _resampling_of(a)
     named = method.coordinates in _COORDINATES and method.mode in {"nearest", "linear", "cubic"}
@@ -70,7 +70,7 @@ def _supported(node: Node) -> bool:
 
 
 def _scales(a: Mapping[str, Any], shape: tuple[int, ...]) -> list[tuple[int, float]]:
-    """Extent and scale of every axis of the output."""
+    """Return extent and scale of each axis of the output."""
     sizes = a.get("sizes")
     if sizes:
         sizes = [*shape[: len(shape) - len(sizes)], *sizes]
@@ -79,7 +79,7 @@ def _scales(a: Mapping[str, Any], shape: tuple[int, ...]) -> list[tuple[int, flo
 
 
 def _matrix(n: int, m: int, scale: float, method: _Resampling) -> Array:
-    """(output, input): how much each element of the input counts in each of the output."""
+    """Return the weight of each input element in each output element, as (output, input)."""
     x = _COORDINATES[method.coordinates](np.arange(m, dtype=np.float64), scale, n, m)
     if method.mode == "nearest":
         near, weights = _ROUNDING[method.rounding](x)[:, None], np.ones((m, 1))
@@ -99,7 +99,7 @@ def _matrix(n: int, m: int, scale: float, method: _Resampling) -> Array:
 
 
 def _cubic(x: Array, a: float) -> Array:
-    """R. Keys, "Cubic convolution interpolation for digital image processing", 1981."""
+    """Cubic weights by R. Keys, "Cubic convolution interpolation for digital ...", 1981."""
     inner = (a + 2) * x**3 - (a + 3) * x**2 + 1
     outer = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
     return np.where(x <= 1, inner, np.where(x < 2, outer, 0.0))

@@ -35,7 +35,7 @@ _SUPPORTED: dict[str, Callable[[Node], bool]] = {
     **resize.SUPPORTED,
     **shapes.SUPPORTED,
 }
-"""For operators of which some forms cannot be run: whether a node can."""
+"""Operators with forms that cannot be run, each with a function that says whether a node can."""
 
 
 def evaluate(
@@ -47,12 +47,12 @@ def evaluate(
 ) -> dict[str, NDArray[Any]]:
     """Return the outputs of a graph by tensor name, computed in ``dtype``, and those in ``keep``.
 
-    ``inputs`` by tensor name, in canonical order: images as (1, channels, height, width).
-    ``weights`` by the parameter's name, each as its framework stores it (``Parameter.layout``
-    says how); or a function that gives a node's weights in canonical order.
+    ``inputs`` are arrays by tensor name, in canonical order: images as (1, channels, height,
+    width). ``weights`` are arrays by the parameter's name as the framework stores them
+    (``Parameter.layout``), or a function that returns a node's weights in canonical order.
 
-    Raises MeasurementError for an operator that the interpreter does not know (``unsupported``
-    tells before), and for inputs or weights that are missing or do not fit.
+    Raises MeasurementError for an operator that the interpreter cannot run (``unsupported`` lists
+    these), and for inputs or weights that are missing or do not fit.
     """
     if callable(weights):
         provide = weights
@@ -81,7 +81,7 @@ def evaluate(
 
 
 def unsupported(graph: Graph) -> list[str]:
-    """Nodes that the interpreter cannot run: "name (operator)"."""
+    """Return the nodes that the interpreter cannot run, as "name (operator)"."""
     return [f"{node.name} ({node.op})" for node in graph.nodes if not _supported(node)]
 
 
@@ -116,7 +116,7 @@ def _inputs(
 def _run(
     graph: Graph, node: Node, operands: list[Array], provide: Provide, dtype: type[np.floating[Any]]
 ) -> list[Array]:
-    """The results of one node."""
+    """Return the results of one node."""
     if not _supported(node):
         raise MeasurementError(
             f"{node.name} of {graph.source} is a {node.op}, which the interpreter cannot run"

@@ -38,7 +38,7 @@ def _expand(call: Call) -> Array:
 
 
 def _concat(call: Call) -> Array:
-    """Weights among the parts stand at the places of ``parameters_at``."""
+    """Concatenate tensors and weights; ``parameters_at`` are the positions of the weights."""
     parts = list(call.inputs)
     for place, extra in zip(call.attributes.get("parameters_at", []), call.parameters, strict=True):
         parts.insert(place, extra)
@@ -46,7 +46,7 @@ def _concat(call: Call) -> Array:
 
 
 def _slice(call: Call) -> Array:
-    """See ``slices``."""
+    """Slice the data by the bounds of ``slices``."""
     index = [slice(None)] * call.data.ndim
     for axis, start, end, step in slices(call.attributes, call.data.ndim):
         before_first = step < 0 and end < -call.data.shape[axis]
@@ -55,7 +55,7 @@ def _slice(call: Call) -> Array:
 
 
 def slices(a: Mapping[str, Any], rank: int) -> list[tuple[int, int, int, int]]:
-    """Axis, start, end and step of each sliced axis; ONNX's own counting for negative steps."""
+    """Return axis, start, end and step of each sliced axis, as ONNX counts them."""
     axes, starts, ends = a["axes"], a["starts"], a["ends"]
     steps = a.get("steps") or [1] * len(axes)
     rows = zip(axes, starts, ends, steps, strict=True)
@@ -77,7 +77,7 @@ PAD_MODES: dict[str, PadMode] = {
     "symmetric": "symmetric",
     "wrap": "wrap",
 }
-"""How PyTorch, TensorFlow and ONNX call what numpy has."""
+"""numpy's padding modes by the names of PyTorch, TensorFlow and ONNX."""
 
 
 def _pad(call: Call) -> Array:
@@ -101,7 +101,7 @@ def _pad(call: Call) -> Array:
 
 
 def _gather(call: Call) -> Array:
-    """One index takes its axis away; a table of indices puts its own axes there."""
+    """Gather by one index, which removes its axis, or by a table, whose axes replace it."""
     a, axis = call.attributes, call.attributes["axis"]
     if "index" in a:
         return np.asarray(np.take(call.data, int(a["index"]), axis=axis))
@@ -113,7 +113,7 @@ def _gather(call: Call) -> Array:
 
 
 def _reduce(function: Callable[..., Array]) -> Handler:
-    """Reduce over the node's axes, or over all axes."""
+    """Return the handler of a reduction over the node's axes, or over all axes."""
 
     def handler(call: Call) -> Array:
         a = call.attributes

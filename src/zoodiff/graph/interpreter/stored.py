@@ -1,4 +1,4 @@
-"""Weights as a framework stores them, brought to the canonical order of axes."""
+"""Convert weights from the framework's order of axes to the canonical one."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _ORDERS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
 def canonical_weights(
     node: Node, weights: Mapping[str, Any], dtype: type[np.floating[Any]]
 ) -> list[Array]:
-    """The weights of a node in their canonical order.
+    """Return the weights of a node in their canonical order of axes.
 
-    Raises MeasurementError for a weight that is missing, of another shape than its parameter, or
-    whose parameter does not say how its axes lie.
+    Raises MeasurementError for a weight that is missing, has another shape than its parameter, or
+    whose parameter has no layout that is needed.
     """
     return [_canonical(node, parameter, weights, dtype) for parameter in node.parameters]
 
@@ -60,10 +60,11 @@ def _canonical(
 
 
 def ordered(array: Array, layout: str, target: str) -> Array:
-    """An array whose axes are those of ``layout``, with those of ``target``.
+    """Return an array with axes as in ``layout``, reordered to the axes of ``target``.
 
-    ``1`` in a layout is an extent of 1 that goes; what the target has and the layout lacks comes
-    as one. ``HWIM`` are TensorFlow's depthwise kernels, of output channel ``i * M + m``.
+    ``1`` in a layout is an axis of extent 1, which is dropped; axes that only the target has are
+    added with extent 1. ``HWIM`` are TensorFlow's depthwise kernels, with output channel
+    ``i * M + m``.
     """
     if "M" in layout:
         moved = array.transpose([layout.index(letter) for letter in "IMHW"])

@@ -13,9 +13,9 @@ import numpy as np
 from zoodiff.graph.interpreter.call import Array, Call, Handler, along
 
 _BUFFER = 1 << 27
-"""Bytes that a lowered input may take at once."""
+"""The largest size of a lowered input, in bytes."""
 _BLOCK = 1 << 19
-"""Bytes of a block of channels that stays in the cache while a window slides over it."""
+"""The size in bytes of a block of channels, which fits into the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Window:
 
     @classmethod
     def of(cls, a: Mapping[str, Any], kernel: Sequence[int] | None = None) -> Window:
-        """From the attributes of a node; pads are in ONNX's order, all beginnings first."""
+        """Return the window of a node's attributes; pads are in ONNX's order, beginnings first."""
         size = tuple(a["kernel_shape"] if kernel is None else kernel)
         ones = [1] * len(size)
         pads = a.get("pads") or [0] * 2 * len(size)
@@ -44,11 +44,11 @@ class Window:
 
     @property
     def reach(self) -> tuple[int, ...]:
-        """Elements from the first to the last that one window touches."""
+        """The extent that one window spans along each axis, in elements."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
 
     def padded(self, data: Array, value: float) -> Array:
-        """The data with its padding; negative pads crop."""
+        """Return the data padded with ``value``; negative pads crop."""
         pads = list(zip(self.before, self.after, strict=True))
         if not any(map(any, pads)):
             return data
@@ -62,12 +62,12 @@ class Window:
         return result
 
     def sizes(self, padded: Sequence[int]) -> tuple[int, ...]:
-        """Number of places along each axis of padded data."""
+        """Return the number of window positions along each axis of padded data."""
         places = zip(padded, self.reach, self.strides, strict=True)
         return tuple((n - reach) // stride + 1 for n, reach, stride in places)
 
     def positions(self, sizes: Sequence[int]) -> Iterator[tuple[tuple[int, ...], Any]]:
-        """Return per kernel element the input index in every window."""
+        """Yield each kernel element with the index of its input elements in all windows."""
         for element in product(*map(range, self.kernel)):
             starts = [e * d for e, d in zip(element, self.dilations, strict=True)]
             steps = zip(starts, sizes, self.strides, strict=True)
@@ -104,7 +104,7 @@ def conv(data: Array, weight: Array, a: Mapping[str, Any]) -> Array:
 def _lowered(
     data: Array, weight: Array, group: int, window: Window, sizes: tuple[int, ...]
 ) -> Array:
-    """The windows as columns of a matrix, some rows of the output at a time."""
+    """Convolve with windows as columns of a matrix, some rows of the output at a time."""
     batch, channels, out = data.shape[0], data.shape[1], weight.shape[0]
     rows, inner, elements = sizes[0], sizes[1:], math.prod(window.kernel)
     matrix = weight.reshape(group, out // group, -1)
@@ -124,7 +124,7 @@ def _lowered(
 
 
 def _depthwise(data: Array, weight: Array, window: Window, sizes: tuple[int, ...]) -> Array:
-    """Each channel with its own kernels, in blocks of channels that stay in the cache."""
+    """Convolve each channel with its own kernels, in blocks of channels that fit into the cache."""
     batch, channels = data.shape[:2]
     times = weight.shape[0] // channels
     kernels = weight.reshape(channels, times, *window.kernel)
@@ -159,7 +159,7 @@ def conv_transpose(data: Array, weight: Array, a: Mapping[str, Any]) -> Array:
     strides, reach = window.strides, window.reach
     full = [(n - 1) * s + r for n, s, r in zip(size, strides, reach, strict=True)]
     ends = [n - cut + add for n, cut, add in zip(full, window.after, extra, strict=True)]
-    # What the output padding adds may lie beyond everything that a kernel reaches.
+    # Elements that the output padding adds may lie beyond the reach of every kernel.
     room = [max(n, end) for n, end in _zip(full, ends)]
     result = np.zeros((*columns.shape[:2], *room), dtype=data.dtype)
     for element, index in window.positions(size):
@@ -180,9 +180,9 @@ def _biased(function: Callable[[Array, Array, Mapping[str, Any]], Array]) -> Han
 
 
 def _overhang(window: Window, size: Sequence[int]) -> tuple[int, ...]:
-    """Elements beyond the padding that the last window of ceil mode reaches.
+    """Return how many elements beyond the padding the last window of ceil mode reaches, per axis.
 
-    A window that would begin beyond data and first padding is left out.
+    A window that would begin after the data and the padding before it is left out.
     """
     overhang = []
     for axis, n in enumerate(size):
@@ -208,7 +208,7 @@ def _longer(window: Window, extra: Sequence[int]) -> Window:
 
 
 def _max_pool(call: Call) -> Array:
-    """Maximum over each window; padding is minus infinity."""
+    """Return the maximum over each window; padding is minus infinity."""
     window = _longer(*_pool_window(call))
     data = window.padded(call.data, -np.inf)
     positions = [index for _, index in window.positions(window.sizes(data.shape[2:]))]
@@ -219,9 +219,9 @@ def _max_pool(call: Call) -> Array:
 
 
 def _average_pool(call: Call) -> Array:
-    """Mean over each window, with or without padding among its elements.
+    """Return the mean over each window, with or without padding among its elements.
 
-    What hangs over in ceil mode is never counted.
+    Elements beyond the padding, in ceil mode, are never counted.
     """
     window, extra = _pool_window(call)
     longer = _longer(window, extra)
@@ -244,7 +244,7 @@ def _average_pool(call: Call) -> Array:
 
 
 def _whole(function: Callable[..., Array]) -> Handler:
-    """Global pooling: everything behind the channels, kept as extents of 1."""
+    """Return the handler of a global pooling; the spatial axes stay with extent 1."""
     return lambda call: function(call.data, axis=tuple(range(2, call.data.ndim)), keepdims=True)
 
 
