@@ -73,7 +73,7 @@ def _swish(x: Array, a: Mapping[str, Any]) -> Array:
 
 
 def _cast(x: Array, a: Mapping[str, Any]) -> Array:
-    """Cast to integers and half precision; other casts leave the value as it is."""
+    """Truncate where the cast is to integers; other casts leave the values as they are."""
     to = str(a.get("to", ""))
     return np.trunc(x) if to.startswith(("int", "uint")) else x
 

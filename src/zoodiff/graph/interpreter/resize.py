@@ -99,7 +99,10 @@ def _matrix(n: int, m: int, scale: float, method: _Resampling) -> Array:
 
 
 def _cubic(x: Array, a: float) -> Array:
-    """Cubic weights by R. Keys, "Cubic convolution interpolation for digital ...", 1981."""
+    """Return the weights of a cubic interpolation by distance.
+
+    R. Keys, "Cubic convolution interpolation for digital image processing", 1981.
+    """
     inner = (a + 2) * x**3 - (a + 3) * x**2 + 1
     outer = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
     return np.where(x <= 1, inner, np.where(x < 2, outer, 0.0))

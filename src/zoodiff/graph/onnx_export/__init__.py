@@ -1,4 +1,4 @@
-"""A canonical graph with its weights as an ONNX model that any runtime can run."""
+"""Writes a canonical graph with its weights as an ONNX model that any runtime can run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single elements, and arithmetic."""
+"""Writes functions of single elements, and arithmetic, as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ F = np.float32
 
 
 def _plain(kind: str, *names: str) -> Handler:
-    """An ONNX operator with the attributes of these names."""
+    """Return the handler of an operator that ONNX has, with these attributes."""
 
     def handler(e: Emit, call: Call) -> str:
         a = call.attributes
@@ -44,7 +44,7 @@ def _gelu(e: Emit, call: Call) -> str:
         inner = e.op("Add", x, e.op("Mul", cubed, F(0.044715)))
         grown = e.op("Tanh", e.op("Mul", inner, F(np.sqrt(2 / np.pi))))
     else:
-        # Spelt as ONNX Runtime knows it, which then runs one operator.
+        # ONNX Runtime recognises this spelling and runs it as one operator.
         grown = e.op("Erf", e.op("Div", x, F(np.sqrt(2))))
     return e.op("Mul", e.op("Mul", x, e.op("Add", grown, F(1))), F(0.5))
 
@@ -75,7 +75,7 @@ def _selu(e: Emit, call: Call) -> str:
 
 
 def constant(e: Emit, call: Call) -> Any:
-    """The second operand that a node holds, shaped to broadcast."""
+    """Return the constant or weight that a node holds, shaped to broadcast."""
     a, rank = call.attributes, e.rank(call)
     if call.parameters:
         values = np.asarray(call.parameters[0])
@@ -107,7 +107,10 @@ def _several(kind: str) -> Handler:
 def _together(
     e: Emit, kind: str, call: Call, left: tuple[Operand, int], right: tuple[Operand, int]
 ) -> tuple[Operand, int]:
-    """Two tensors shaped to broadcast as the interpreter does it."""
+    """Write an operator on two tensors, broadcast as the interpreter does; return it and its rank.
+
+    ``left`` and ``right`` are operands with their ranks.
+    """
     (first, rank), (second, second_rank) = left, right
     axis = call.attributes.get("axis")
     if axis is not None and second_rank < rank:

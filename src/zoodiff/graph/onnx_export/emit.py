@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 Operand = str | Array | np.generic
 """The name of a computed tensor, or a constant."""
 Handler = Callable[["Emit", Call], str | list[str]]
-"""Writes a node's meaning; ``Call.inputs`` are names here, parameters are arrays."""
+"""Writes a node and returns the names of its outputs. ``Call.inputs`` are names of tensors in the
+ONNX graph, ``Call.parameters`` are arrays."""
 
 OPSET = 17
 
@@ -27,9 +28,9 @@ _NAME = re.compile(r"#(\d+)\.\d+")
 
 
 def name_of(index: int, name: str, count: int) -> str:
-    """Return the name of ONNX node ``count`` of canonical node ``index``.
+    """Return the name of the ONNX node with number ``count`` of the canonical node ``index``.
 
-    Its outputs are named after it.
+    Names of its outputs begin with the same text.
     """
     return f"{name}#{index}.{count}"
 
@@ -37,8 +38,7 @@ def name_of(index: int, name: str, count: int) -> str:
 def node_of(name: str) -> int | None:
     """Return the index of the canonical node of an ONNX node or tensor; None for other names.
 
-    Runtimes that merge nodes write words before or behind the name of one of them, or of its
-    output.
+    Runtimes that merge nodes add text before or after the name of one of them, or of its output.
 
     >>> node_of("fused layer1.conv1#12.0"), node_of("ReorderInput_3")
     (12, None)
@@ -48,7 +48,7 @@ def node_of(name: str) -> int | None:
 
 
 class Emit:
-    """An ONNX graph in the making, for batches of one size."""
+    """An ONNX graph under construction, for one batch size."""
 
     def __init__(self, graph: Graph, batch: int = 1) -> None:
         from onnx import helper, numpy_helper
@@ -61,10 +61,10 @@ class Emit:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.names: dict[str, str] = {}
-        """Name in the ONNX graph of each canonical tensor."""
+        """The names in the ONNX graph, by canonical tensor."""
 
     def begin(self, index: int, name: str) -> None:
-        """Say which canonical node is written from now on."""
+        """Set the canonical node to which the next ONNX nodes belong."""
         if index != self._source[0]:
             self._written = 0
         self._source = (index, name)
@@ -87,7 +87,7 @@ class Emit:
         return results
 
     def constant(self, values: ArrayLike) -> str:
-        """A constant; floating-point ones in single precision."""
+        """Add a constant, floating-point ones in single precision, and return its name."""
         array = np.asarray(values)
         array = array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
         name = f"constant{len(self.constants)}"
@@ -95,33 +95,33 @@ class Emit:
         return name
 
     def shape(self, call: Call, number: int = 0) -> tuple[int, ...]:
-        """Shape of a node's input at batch size 1, as the graph has it."""
+        """Return the shape of a node's input at batch size 1, as in the graph."""
         return self._graph.tensors[call.node.inputs[number]].shape
 
     def rank(self, call: Call, number: int = 0) -> int:
-        """Number of axes of a node's input."""
+        """Return the number of axes of a node's input."""
         return len(self.shape(call, number))
 
 
 def wide(vector: Array, axis: int, rank: int) -> Array:
-    """A vector along one axis, shaped to broadcast."""
+    """Return a vector along one axis, reshaped to broadcast to ``rank`` axes."""
     shape = [1] * rank
     shape[axis] = -1
     return np.asarray(vector).reshape(shape)
 
 
 def data_of(call: Call) -> Any:
-    """The name of the first input."""
+    """Return the name of the first input."""
     return call.inputs[0]
 
 
 def computed(operand: Operand) -> str:
-    """An operand that must be a computed tensor."""
+    """Return an operand that must be a computed tensor; raise MeasurementError for a weight."""
     if not isinstance(operand, str):
         raise MeasurementError("a weight stands where a computed tensor is needed")
     return operand
 
 
 def ints(values: Sequence[int] | Mapping[Any, int] | Any) -> Array:
-    """Integers as a constant."""
+    """Return integers as a constant of type int64."""
     return np.asarray(list(values), dtype=np.int64)

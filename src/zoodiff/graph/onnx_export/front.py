@@ -1,9 +1,9 @@
-"""A graph with the batch as the first axis of every tensor, so that it can be lowered for many.
+"""Gives every tensor of a graph the batch as its first axis, for export at batch sizes above 1.
 
-Graphs are known at batch size 1, and canonical ones drop axes of extent 1, the batch's among them,
-wherever nothing needs them: between the two reshapes of a channel shuffle, or of attention, no axis
-is the batch. Here such tensors get an axis more in front, and the operators on them name their axes
-one further on. Nothing changes at batch size 1 but the number of axes.
+Graphs have batch size 1, and canonical graphs drop unneeded axes of extent 1, the batch among them:
+between the two reshapes of a channel shuffle, or of attention, no axis is the batch. Such tensors
+get one more axis in front here, and the axes of the operators on them are shifted by one. At batch
+size 1 only the number of axes changes.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ _ONE_OF = frozenset({"BatchNormalization", "Gemm"})
 
 @dataclass(frozen=True)
 class Front:
-    """The graph, and for each of its nodes the index of the node that it came from."""
+    """A graph with the batch first."""
 
     graph: Graph
     origins: tuple[int, ...]
+    """Per node, the index of its node in the original graph."""
 
 
 def in_front(graph: Graph) -> Front:
-    """Give every tensor the batch as its first axis.
+    """Return the graph with the batch as the first axis of every tensor.
 
-    Raises MeasurementError for an operator that mixes images, or may do so.
+    Raises MeasurementError for an operator that mixes images or may do so.
     """
     work = _Work(graph)
     for index, node in enumerate(graph.nodes):
@@ -53,7 +54,7 @@ class _Work:
         self.nodes: list[Node] = []
         self.origins: list[int] = []
         self._wide: set[str] = set()
-        """Tensors that have an axis more."""
+        """Names of the tensors that have got an axis in front."""
         self._widened: dict[str, str] = {}
         self._index = 0
 
@@ -85,7 +86,7 @@ class _Work:
         return tensor.shape
 
     def _move(self, node: Node) -> None:
-        """Return a reshape with the batch as first axis, if its first axis has extent 1."""
+        """Add a reshape with the batch as first axis."""
         name = node.outputs[0]
         shape = self._shape(name, node)
         if shape[:1] != (1,):
@@ -95,7 +96,7 @@ class _Work:
         self._add(replace(node, op="Reshape", attributes={"shape": list(shape)}))
 
     def _keeps(self, node: Node) -> bool:
-        """Whether a node on tensors with the batch in front leaves it there."""
+        """Whether a node leaves the batch of its inputs in front."""
         a: Any = node.attributes
         rank = len(self._shape(node.inputs[0], node))
         axes: list[int] = []
@@ -122,12 +123,12 @@ class _Work:
         return 0 in {axis % rank for axis in padded}
 
     def _shift(self, node: Node) -> None:
-        """Convert a node to tensors with a batch axis, which is added where it is missing."""
+        """Add a node on inputs with a batch axis, adding that axis where an input has none."""
         rank = max(len(self._shape(name, node)) for name in node.inputs)
         if len(node.inputs) > 1 and "axis" in node.attributes and node.op not in _ALONG:
             raise self._mixes(node)
         shifted = self._shifted(node, rank)
-        # Operators with several operands align them at the last axis.
+        # These operators align their operands at the last axis.
         aligned = node.op in _ELEMENTWISE or node.op == "MatMul"
         inputs = [self._widen(name, node, rank if aligned else 0) for name in node.inputs]
         for name in node.outputs:
@@ -208,7 +209,7 @@ _OVER: dict[str, Callable[[Any, int], dict[str, Any]]] = {
     "RMSNormalization": _over,
     "Slice": _sliced,
 }
-"""Operators over several axes: their attributes on tensors with an axis more in front."""
+"""Operators over several axes, with a function that shifts the axes in their attributes."""
 
 
 def _axes(a: Any, rank: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Convolutions, pooling, linear layers, products and normalisation."""
+"""Writes convolutions, pooling, linear layers, products and normalisation as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOWEST = float("-inf")
 
 
 def _padded(e: Emit, call: Call, window: Window, value: float) -> tuple[str, list[int]]:
-    """The data and the pads that the operator itself can take: cut or too wide ones go before."""
+    """Return data and pads for an operator; a Pad before it takes negative or too wide pads."""
     pads = [*window.before, *window.after]
     narrow = all(p < k for p, k in zip(pads, window.kernel * 2, strict=True))
     if min(pads) >= 0 and (narrow or call.node.op == "Conv"):
@@ -157,7 +157,7 @@ def _matmul(e: Emit, call: Call) -> str:
 
 
 def _turned(e: Emit, call: Call, operand: Operand, number: int) -> Operand:
-    """An operand with its last two axes swapped."""
+    """Return an operand with its last two axes swapped."""
     if not isinstance(operand, str):
         return np.swapaxes(operand, -1, -2)
     rank = e.rank(call, min(number, len(call.node.inputs) - 1))
@@ -181,13 +181,13 @@ def _normalised(e: Emit, data: str, axes: Sequence[int], epsilon: float) -> str:
 
 
 def _over_root(e: Emit, data: str, axes: Sequence[int], epsilon: float) -> str:
-    """Data over the root of the mean of its squares."""
+    """Write the data divided by the root of the mean of its squares."""
     squares = e.op("ReduceMean", e.op("Mul", data, data), axes=list(axes), keepdims=1)
     return e.op("Div", data, e.op("Sqrt", e.op("Add", squares, F(epsilon))))
 
 
 def _written_out(e: Emit, call: Call, axes: Sequence[int]) -> str:
-    """A norm for which ONNX has no operator of the opset that is written."""
+    """Write a norm that has no operator in the exported opset."""
     a, data = call.attributes, data_of(call)
     if call.node.op == "RMSNormalization":
         return _over_root(e, data, axes, a["epsilon"])
@@ -220,7 +220,7 @@ def _layer_norm(e: Emit, call: Call) -> str:
 
 
 def _fused_layer_norm(e: Emit, call: Call, axes: Sequence[int]) -> str:
-    """The one operator that runtimes have a kernel for; it normalises the last axes."""
+    """Write ONNX's LayerNormalization, which runtimes have a kernel for, over the last axes."""
     shape, data = e.shape(call), data_of(call)
     scale, shift = (None if v is None else np.asarray(v) for v in scale_and_shift(call))
     extents = [shape[axis] for axis in axes]

@@ -1,4 +1,4 @@
-"""The whole model: images in, one output out, for one batch size."""
+"""Writes the whole ONNX model, for one batch size."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ _HANDLERS: dict[str, Handler] = {**elementwise.HANDLERS, **layers.HANDLERS, **sh
 
 
 def to_model(graph: Graph, weights: Mapping[str, Any], outputs: int = 1, batch: int = 1) -> bytes:
-    """A canonical graph as a serialised ONNX model of opset 17, weights in single precision.
+    """Return a canonical graph as a serialised ONNX model of opset 17, in single precision.
 
-    ``weights`` are canonical arrays by the parameter's name. Quantised layers become plain ones
-    with the weights that are given. Only the first ``outputs`` outputs are kept. Names of nodes
-    lead back to ``graph.nodes`` (``emit.node_of``).
+    ``weights`` are canonical arrays by the parameter's name. Quantised layers become
+    floating-point layers with these weights. The model returns the first ``outputs`` outputs of
+    the graph, for ``batch`` independent images at once. ``emit.node_of`` finds the node of
+    ``graph.nodes`` of a node in the model.
 
-    The model takes ``batch`` images at once, each computed by itself.
-
-    Raises MissingFrameworkError without the ``onnx`` package, MeasurementError for weights that
-    are missing, for an operator that has no translation, and at batch sizes above 1 for one that
-    mixes images.
+    Raises MissingFrameworkError without the ``onnx`` package; MeasurementError for missing weights,
+    for an operator without translation, and at batch sizes above 1 for an operator that mixes
+    images.
     """
     try:
         from onnx import helper

@@ -1,4 +1,4 @@
-"""Operators that move elements, and reductions."""
+"""Writes operators that move elements, and reductions, as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _expand(e: Emit, call: Call) -> str:
 def _concat(e: Emit, call: Call) -> str:
     parts: list[Any] = list(call.inputs)
     for place, extra in zip(call.attributes.get("parameters_at", []), call.parameters, strict=True):
-        # A token of a transformer goes before every image.
+        # The class token of a transformer is repeated for each image.
         parts.insert(place, np.repeat(np.asarray(extra), e.batch, axis=0))
     return e.op("Concat", *parts, axis=call.attributes["axis"])
 
@@ -96,7 +96,7 @@ def _reduce(kind: str) -> Handler:
         a = call.attributes
         axes = a.get("axes")
         keep = int(bool(a["keepdims"]))
-        if kind == "ReduceSum":  # the one whose axes are an input at this opset
+        if kind == "ReduceSum":  # the only one with its axes as an input in this opset
             over = () if axes is None else (ints(axes),)
             return e.op(kind, data_of(call), *over, keepdims=keep)
         more: dict[str, Any] = {} if axes is None else {"axes": list(axes)}

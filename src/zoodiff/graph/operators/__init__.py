@@ -1,9 +1,9 @@
 """The canonical operators: for each its operands and its attributes with type and default.
 
-Frontends write nodes of these operators, ``validate`` holds foreign graphs against them, and
-counting, interpreter and ONNX export read them. Names are ONNX's where ONNX has the operator. What
-a frontend does not understand is no canonical operator: it keeps its source's name, with the
-source as prefix (``aten::roll``) or as ONNX's own name (``TopK``), and any attributes.
+Frontends write nodes of these operators, ``validate`` checks untrusted graphs against them, and
+counting, interpreter and ONNX export read them. Names are ONNX's where ONNX has the operator. An
+operator that a frontend does not understand becomes an opaque node with any attributes; it has its
+source's name with the source as prefix (``aten::roll``), or ONNX's own name (``TopK``).
 
 A new operator is an entry in ``SCHEMAS`` of the module of its family.
 """
@@ -39,30 +39,30 @@ OPERATORS: Mapping[str, OperatorSchema] = {
 
 
 def of_family(*families: Family) -> frozenset[str]:
-    """Names of the operators of some families."""
+    """Return the names of the operators of some families."""
     return frozenset(name for name, schema in OPERATORS.items() if schema.family in families)
 
 
 COUNTED = of_family("convolution", "linear", "product")
-"""Operators that have multiply-accumulates."""
+"""Operators that have MACs."""
 
 
 def problem_of(node: Node) -> str | None:
     """Return the mismatch of a node with its operator's schema, in words, or None.
 
-    Of operators that are not canonical nothing is known, and nothing is wrong.
+    Returns None for operators that are not canonical, since they have no schema.
     """
     schema = OPERATORS.get(node.op)
     return schema.problem(node.attributes, len(node.inputs)) if schema else None
 
 
 def settings_of(node: Node) -> Mapping[str, AttributeValue]:
-    """Return the attributes of a node, including defaults."""
+    """Return the attributes of a node, with the defaults of its operator."""
     explicit = {name: value for name, value in node.attributes.items() if value is not None}
     return {**defaults_of(node.op), **explicit}
 
 
 def defaults_of(op: str) -> Mapping[str, AttributeValue]:
-    """Return the default values of attributes."""
+    """Return the default values of an operator's attributes; none for one without schema."""
     schema = OPERATORS.get(op)
     return schema.defaults if schema else {}

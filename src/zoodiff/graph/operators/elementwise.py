@@ -22,7 +22,7 @@ _UNARY = (
     _unary("Abs", "abs(x)."),
     _unary(
         "Cast",
-        "Another type; integers cut off what is behind the point.",
+        "Another number type; a cast to integers truncates.",
         Attribute("to", Kind.TEXT, "numpy's name of the type: ``float16``", required=True),
     ),
     _unary("Ceil", "The smallest whole number that is not below x."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoodiff.graph.operators.schema import Attribute, Kind, Operand, OperatorSchema
 
 _DATA = (Operand("data", "any shape"),)
-_AXES = Attribute("axes", Kind.WHOLES, "the axes it is about", required=True)
+_AXES = Attribute("axes", Kind.WHOLES, "the affected axes", required=True)
 _SHAPE = Attribute("shape", Kind.WHOLES, "the shape of the result", required=True)
 
 _MOVEMENTS = (
@@ -13,31 +13,31 @@ _MOVEMENTS = (
     OperatorSchema(
         "Flatten",
         "movement",
-        "A matrix: the axes before one joined, and those from it on.",
+        "A matrix: the axes before ``axis`` are joined to rows, the others to columns.",
         _DATA,
-        (Attribute("axis", Kind.WHOLE, "the first axis that becomes a column", default=1),),
+        (Attribute("axis", Kind.WHOLE, "the first axis of the columns", default=1),),
     ),
-    OperatorSchema("Squeeze", "movement", "Axes of extent 1 go.", _DATA, (_AXES,)),
-    OperatorSchema("Unsqueeze", "movement", "Axes of extent 1 come.", _DATA, (_AXES,)),
+    OperatorSchema("Squeeze", "movement", "Axes of extent 1 are removed.", _DATA, (_AXES,)),
+    OperatorSchema("Unsqueeze", "movement", "Axes of extent 1 are added.", _DATA, (_AXES,)),
     OperatorSchema(
         "Transpose",
         "movement",
         "The axes in another order.",
         _DATA,
-        (Attribute("perm", Kind.WHOLES, "for each axis the one it was", required=True),),
+        (Attribute("perm", Kind.WHOLES, "per axis of the result, its axis before", required=True),),
     ),
-    OperatorSchema("Expand", "movement", "Axes of extent 1 repeated.", _DATA, (_SHAPE,)),
+    OperatorSchema("Expand", "movement", "Axes of extent 1 are repeated.", _DATA, (_SHAPE,)),
     OperatorSchema(
         "Concat",
         "movement",
-        "Tensors behind each other along an axis.",
+        "Tensors joined along an axis.",
         (Operand("parts", "tensors and weights", many=True),),
         (
             Attribute("axis", Kind.WHOLE, "the axis along which they are joined", required=True),
             Attribute(
                 "parameters_at",
                 Kind.WHOLES,
-                "places of the weights among all parts",
+                "positions of the weights among all parts",
                 absent="no weights",
             ),
         ),
@@ -62,10 +62,10 @@ _MOVEMENTS = (
     OperatorSchema(
         "Split",
         "movement",
-        "Pieces along an axis, an output each.",
+        "Pieces along an axis, one output per piece.",
         _DATA,
         (
-            Attribute("axis", Kind.WHOLE, "the axis that is cut", required=True),
+            Attribute("axis", Kind.WHOLE, "the axis that is split", required=True),
             Attribute("split", Kind.WHOLES, "extents of the pieces", required=True),
         ),
     ),
@@ -75,8 +75,8 @@ _MOVEMENTS = (
         "Elements by their indices along an axis.",
         (*_DATA, Operand("indices", "computed indices", optional=True)),
         (
-            Attribute("axis", Kind.WHOLE, "the axis that is chosen from", default=0),
-            Attribute("index", Kind.WHOLE, "one index, whose axis goes", absent="several"),
+            Attribute("axis", Kind.WHOLE, "the axis of the indices", default=0),
+            Attribute("index", Kind.WHOLE, "one index, whose axis is removed", absent="several"),
             Attribute("indices", Kind.WHOLES, "constant indices", absent="one or computed ones"),
             Attribute(
                 "indices_shape", Kind.WHOLES, "shape of a table of indices", absent="one axis"
@@ -108,7 +108,7 @@ _MOVEMENTS = (
 
 _OVER = (
     Attribute("axes", Kind.WHOLES, "the axes that are reduced", absent="all"),
-    Attribute("keepdims", Kind.FLAG, "they stay as extents of 1", default=False),
+    Attribute("keepdims", Kind.FLAG, "reduced axes stay with extent 1", default=False),
 )
 _REDUCTIONS = tuple(
     OperatorSchema(name, "reduction", summary, _DATA, _OVER)

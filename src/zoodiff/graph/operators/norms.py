@@ -95,7 +95,7 @@ SCHEMAS = (
         "Mean 0 and variance 1 over each group of channels, then scale and shift.",
         (_DATA, *_AFFINE),
         (
-            Attribute("num_groups", Kind.WHOLE, "how many groups there are", required=True),
+            Attribute("num_groups", Kind.WHOLE, "number of groups", required=True),
             _EPSILON_OF_GROUPS,
             *_FLAGS,
         ),

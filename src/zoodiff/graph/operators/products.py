@@ -25,8 +25,8 @@ SCHEMAS = (
             Operand("bias", "a number per output feature", role="bias", flag="bias"),
         ),
         (
-            Attribute("in_features", Kind.WHOLE, "extent of the axis that goes in", required=True),
-            Attribute("out_features", Kind.WHOLE, "extent of the axis that comes", required=True),
+            Attribute("in_features", Kind.WHOLE, "features of the data", required=True),
+            Attribute("out_features", Kind.WHOLE, "features of the result", required=True),
             _BIAS,
             Attribute("axis", Kind.WHOLE, "the axis of the features", absent="the last"),
             _EQUATION,
@@ -41,11 +41,11 @@ SCHEMAS = (
         "The product of two tensors by their last two axes, of which one may be a weight.",
         (
             Operand("first", "(..., m, k)"),
-            Operand("second", "(..., k, n); the first once more where it is left out"),
+            Operand("second", "(..., k, n); the first again where it is left out"),
             Operand("bias", "what is added to the product", optional=True),
         ),
         (
-            Attribute("batch", Kind.WHOLE, "how many products of matrices it is", required=True),
+            Attribute("batch", Kind.WHOLE, "number of matrix products", required=True),
             Attribute("m", Kind.WHOLE, "rows of the product", required=True),
             Attribute("k", Kind.WHOLE, "terms of each sum", required=True),
             Attribute("n", Kind.WHOLE, "columns of the product", required=True),

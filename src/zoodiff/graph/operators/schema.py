@@ -24,7 +24,7 @@ Family = Literal[
     "resampling",
     "quantisation",
 ]
-"""Operators of one family are counted, lowered and shown alike."""
+"""Operators of one family are counted, exported and shown alike."""
 
 
 class Kind(Enum):
@@ -69,8 +69,8 @@ def _is_number(value: object) -> bool:
 class Attribute:
     """A setting of an operator.
 
-    A node may leave an attribute out unless it is ``required``; then it stands for ``default``.
-    ``None`` as a default is no value, and ``absent`` says what that means.
+    A node may omit an attribute unless it is ``required``; the attribute then has its ``default``.
+    Where the default is None, ``absent`` says what the omission means.
     """
 
     name: str
@@ -96,8 +96,8 @@ class Attribute:
 class Operand:
     """A tensor that an operator reads, computed or a weight.
 
-    ``role`` is ``ir.Parameter.role`` of a weight that stands here. ``flag`` names the attribute
-    that says whether the operand is there. ``many`` operands may be any number.
+    ``role`` is the ``ir.Parameter.role`` of a weight in this place. ``flag`` names the attribute
+    that says whether a node has the operand. With ``many``, there may be any number of them.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Operand:
 
 @dataclass(frozen=True)
 class OperatorSchema:
-    """One canonical operator."""
+    """The operands and attributes of a canonical operator."""
 
     name: str
     family: Family
@@ -120,7 +120,7 @@ class OperatorSchema:
 
     @cached_property
     def by_name(self) -> Mapping[str, Attribute]:
-        """The attributes, those of every operator included."""
+        """The attributes by name, including those that every operator may have."""
         return {attribute.name: attribute for attribute in (*self.attributes, QUANTIZED)}
 
     @cached_property
@@ -129,7 +129,7 @@ class OperatorSchema:
         return {a.name: a.default for a in self.attributes if a.default is not None}
 
     def roles(self, attributes: Mapping[str, AttributeValue]) -> list[str]:
-        """The roles of a node's weights, in order, for operands that the node has."""
+        """Return the roles of a node's weights, in order, for the operands that the node has."""
         settings = {**self.defaults, **attributes}
         return [
             operand.role

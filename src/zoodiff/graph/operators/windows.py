@@ -25,7 +25,7 @@ _KERNEL = Attribute(
 _CEIL = Attribute(
     "ceil_mode",
     Kind.FLAG,
-    "windows that hang over the end count, unless they begin beyond data and first padding",
+    "windows that reach beyond the end count, unless they begin after data and first padding",
     default=False,
 )
 
@@ -39,7 +39,7 @@ _LAYER = (
     _required(_STRIDES),
     _required(_DILATIONS),
     _required(_PADS),
-    Attribute("group", Kind.WHOLE, "groups of channels that are convolved apart", required=True),
+    Attribute("group", Kind.WHOLE, "groups of channels convolved separately", required=True),
     Attribute("out_channels", Kind.WHOLE, "channels of the result", required=True),
     Attribute("bias", Kind.FLAG, "whether a bias is added", default=False),
 )
@@ -90,7 +90,7 @@ SCHEMAS = (
     OperatorSchema(
         "AveragePool",
         "pooling",
-        "The mean over each window; what hangs over in ceil mode is never counted.",
+        "The mean over each window; elements beyond the padding, in ceil mode, never count.",
         (_DATA,),
         (
             *_POOL,
@@ -105,13 +105,13 @@ SCHEMAS = (
     OperatorSchema(
         "GlobalAveragePool",
         "pooling",
-        "The mean over all spatial axes, which stay as extents of 1.",
+        "The mean over all spatial axes, which stay with extent 1.",
         (_DATA,),
     ),
     OperatorSchema(
         "GlobalMaxPool",
         "pooling",
-        "The maximum over all spatial axes, which stay as extents of 1.",
+        "The maximum over all spatial axes, which stay with extent 1.",
         (_DATA,),
     ),
 )

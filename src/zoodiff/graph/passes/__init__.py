@@ -1,9 +1,9 @@
-"""Passes: rewrites that bring the equivalent forms of a function to one form.
+"""Passes: rewrites of the graph that unify equivalent forms of a function.
 
-The list of passes *is* the definition of "the same architecture". Each pass is one module whose
-docstring gives the mathematics; each takes a ``MutableGraph`` and rewrites it in place. A node
-remembers the passes that made it what it is, so that a comparison can say what it needed. A new
-pass is a module with ``run`` and an entry in ``PASSES``, which says what it requires and ensures.
+The list of passes defines which networks have the same architecture. Each pass is a module that
+rewrites a ``MutableGraph`` in place; its docstring gives the mathematics. A node records the passes
+that rewrote it, so that a comparison can name the passes that it needed. To add a pass, write a
+module with ``run`` and an entry in ``PASSES``, which says what it requires and ensures.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ from zoodiff.graph.passes.weights import computed, fused, parameters, parts, qua
 class Pass:
     """A pass: name, short description, function.
 
-    ``requires`` are properties that the network has when it starts, ``ensures`` those that it has
-    afterwards.
+    ``requires`` are the properties of the graph before the pass, ``ensures`` those after it.
     """
 
     name: str
@@ -187,10 +186,10 @@ PASSES: tuple[Pass, ...] = (
 
 
 def apply(graph: MutableGraph, without: Collection[str] = ()) -> None:
-    """Run all passes in order, but for those named in ``without``.
+    """Run all passes in order, except those named in ``without``.
 
     Raises MeasurementError, which names the pass and the network, where a pass fails because the
-    graph contradicts itself, or where a sound network has come out of a pass malformed.
+    graph contradicts itself, or where a valid graph is malformed after a pass.
     """
     source = graph.graph
     sound = properties.malformed(graph) is None
@@ -207,8 +206,8 @@ def _run(graph: MutableGraph, without: Collection[str], *, look: bool) -> None:
             rewrite.run(graph)
             graph.prune()
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # Passes read shapes and attributes as ONNX defines them; checking every operator's
-            # before them would be a second shape inference. A graph may come from anybody's file.
+            # Passes rely on shapes and attributes as ONNX defines them. Graphs may come from
+            # untrusted files, and checking all shapes first would be a second shape inference.
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise MeasurementError(
                 f"the graph from {graph.graph.source} contradicts itself and has no canonical form "

@@ -1,8 +1,8 @@
 """Properties of a graph that passes require and ensure.
 
-A pass ``requires`` properties that passes before it ensured, and ``ensures`` others. Tests hold
-both around every pass of every network; at work, a network that a pass has broken is run once more
-with a look at it after each pass, so that the error names the pass.
+A pass ``requires`` properties that earlier passes ensured, and ``ensures`` others. Tests check both
+around every pass of every network. In use, a graph that came out malformed is rewritten once more
+with a check after each pass, so that the error names the pass.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _ORDERS = {"Conv": "OIHW", "ConvTranspose": "IOHW", "Gemm": "OI"}
 
 @dataclass(frozen=True)
 class Property:
-    """Something that holds of every node of a network, or does not."""
+    """A property that every node of a graph should have."""
 
     says: str
     broken: Callable[[MutableGraph, MutableNode], bool]
-    """Whether a node breaks it."""
+    """Whether a node violates the property."""
 
     def breaks(self, graph: MutableGraph) -> str | None:
         """Return the first node that violates the property, in words; None if none does."""
@@ -35,7 +35,8 @@ class Property:
 def malformed(graph: MutableGraph) -> str | None:
     """Return the error in the nodes or edges of a graph, in words, or None.
 
-    Every node is what the schema of its operator says, and reads what an input or a node makes.
+    Every node must satisfy the schema of its operator, and read tensors that an input or a node
+    produces.
     """
     produced = {*graph.inputs, *graph.producer}
     for node in graph.nodes.values():

@@ -1,4 +1,4 @@
-"""Which tensors cannot be negative, read off the operators that make them."""
+"""Decides which tensors cannot be negative, from the operators that compute them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _IF_INPUTS = frozenset(
         "Unsqueeze",
     }
 )
-"""Operators whose result is not negative where none of their inputs is."""
+"""Operators whose result is not negative if none of their inputs is."""
 
 
 def never_negative(graph: MutableGraph, tensor: str) -> bool:
     """Whether a tensor is known to hold no negative number.
 
-    A MaxPool's padding never wins and an average of nothing negative is not negative, so both
-    keep the property.
+    Max pooling ignores its padding, and an average of numbers that are not negative is not
+    negative, so both keep the property.
     """
     visited: set[str] = set()
     waiting = [tensor]

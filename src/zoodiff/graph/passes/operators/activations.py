@@ -24,7 +24,7 @@ _CLOSE = 1e-4
 
 
 def run(graph: MutableGraph) -> None:
-    """Recognise the activations, innermost first."""
+    """Rewrite each spelled-out activation as one node, innermost first."""
     _bounds(graph)
     _hard_sigmoids(graph)
     _gated(graph, "Sigmoid", "Swish", {"alpha": 1.0})
@@ -35,7 +35,7 @@ def run(graph: MutableGraph) -> None:
 
 
 def close(a: object, b: float) -> bool:
-    """Equal but for the rounding of a float32, or to half precision of a factor or a divisor."""
+    """Whether a value equals ``b`` up to rounding to float32, or to half precision."""
     if not isinstance(a, int | float):
         return False
     halves = [in_half(b)] + ([1 / in_half(1 / b)] if b and in_half(1 / b) else [])
@@ -95,7 +95,7 @@ def _infinite(node: MutableNode) -> bool:
 
 
 def _hard_sigmoids(graph: MutableGraph) -> None:
-    """``Add(3), Clip(0, 6), Mul(1/6)``, or ``Mul(1/6), Add(1/2), Clip(0, 1)``."""
+    """Rewrite ``Add(3), Clip(0, 6), Mul(1/6)``, or ``Mul(1/6), Add(1/2), Clip(0, 1)``."""
     for clip in graph.of("Clip"):
         before = graph.before(clip)
         if clip.parameters or clip.attributes.get("min") != 0 or before is None:
@@ -118,7 +118,7 @@ def _hard_sigmoids(graph: MutableGraph) -> None:
 def _divided_by_six(graph: MutableGraph, shift: MutableNode, clip: MutableNode) -> None:
     after = graph.sole_user(clip.output)
     if after is None or after.op != "Mul" or len(after.inputs) != 1:
-        _as_scaled(graph, shift, clip)  # the sixth may be taken later
+        _as_scaled(graph, shift, clip)  # the division by 6 may come later
     elif close(after.attributes.get("value"), 1 / 6):
         graph.read(after, shift.inputs)
         graph.become(after, "HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}, NOTE)
@@ -140,7 +140,7 @@ def _with_slope(graph: MutableGraph, shift: MutableNode, clip: MutableNode) -> N
 
 
 def _as_scaled(graph: MutableGraph, shift: MutableNode, clip: MutableNode) -> None:
-    """``clip(x + 3, 0, 6)`` whose product with x is divided by 6 afterwards."""
+    """Rewrite ``clip(x + 3, 0, 6)`` where its product with x is divided by 6 afterwards."""
     product = graph.sole_user(clip.output)
     if product is None or product.op != "Mul" or len(product.inputs) != 2 or product.parameters:
         return
@@ -158,7 +158,7 @@ def _as_scaled(graph: MutableGraph, shift: MutableNode, clip: MutableNode) -> No
 
 
 def _gated(graph: MutableGraph, gate: str, op: str, attributes: dict[str, Any]) -> None:
-    """``x * gate(x)``, if only this product reads the gate."""
+    """Rewrite ``x * gate(x)`` if only this product reads the gate."""
     for node in graph.of(gate):
         product = graph.sole_user(node.output)
         if product is None or product.op != "Mul" or len(product.inputs) != 2:
@@ -175,7 +175,7 @@ def _gated(graph: MutableGraph, gate: str, op: str, attributes: dict[str, Any]) 
 
 
 def _sloped_swishes(graph: MutableGraph) -> None:
-    """``x * sigmoid(alpha * x)``."""
+    """Rewrite ``x * sigmoid(alpha * x)``."""
     for gate in graph.of("Sigmoid"):
         scale, product = graph.before(gate), graph.sole_user(gate.output)
         if scale is None or product is None or product.op != "Mul" or len(product.inputs) != 2:
@@ -194,7 +194,7 @@ def _sloped_swishes(graph: MutableGraph) -> None:
 
 
 def _split_hard_swishes(graph: MutableGraph) -> None:
-    """``(x / 6) * clip(x + 3, 0, 6)``."""
+    """Rewrite ``(x / 6) * clip(x + 3, 0, 6)``."""
     for product in graph.of("Mul"):
         if len(product.inputs) != 2 or product.parameters:
             continue
@@ -228,7 +228,7 @@ def _gelus(graph: MutableGraph) -> None:
 def _step(
     graph: MutableGraph, node: MutableNode | None, op: str, value: float
 ) -> MutableNode | None:
-    """The sole user of a node if it is this operator with this number."""
+    """Return the only reader of a node if it is this operator with this number."""
     after = graph.sole_user(node.output) if node is not None else None
     if after is None or after.op != op or len(after.inputs) != 1:
         return None
@@ -284,7 +284,7 @@ def _is_cube(graph: MutableGraph, node: MutableNode, source: str) -> bool:
 def _finish_gelu(
     graph: MutableGraph, plus: MutableNode | None, source: str, approximate: str
 ) -> None:
-    """``1 + f`` times x times one half, in any order of the factors."""
+    """Rewrite ``1 + f`` times x times one half, in any order of the factors."""
     if plus is None:
         return
     attributes = {"approximate": approximate}

@@ -2,8 +2,8 @@ r"""One form for arithmetic with constants.
 
 :math:`x - c = x + (-c)` and :math:`x / c = x \cdot (1/c)`; so ``Sub`` and ``Div`` by a number
 become ``Add`` and ``Mul``. Neighbours of one kind merge: :math:`(x + a) + b = x + (a + b)`,
-:math:`(x \cdot a) \cdot b = x \cdot (ab)`. ``Sum`` of two is ``Add``. A weight or list that lies
-along one axis of the data says so in ``axis``.
+:math:`(x \cdot a) \cdot b = x \cdot (ab)`. ``Sum`` of two is ``Add``. The attribute ``axis`` names
+the axis of the data along which a weight or list lies.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def run(graph: MutableGraph) -> None:
         attributes = node.attributes | {"value": turned if isinstance(value, list) else turned[0]}
         graph.become(node, _OTHER[node.op], attributes, NOTE)
     for node in graph.of("Add", "Mul"):
-        node.attributes.pop("constant_first", None)  # both commute
+        node.attributes.pop("constant_first", None)  # Add and Mul are commutative
         _along_axis(graph, node)
         if node.parameters and len(node.inputs) == 1 and "axis" not in node.attributes:
             node.attributes.setdefault("constant_shape", list(node.parameters[0].shape))
@@ -56,7 +56,7 @@ def _listed(value: list[float] | float) -> list[float]:
 
 
 def _along_axis(graph: MutableGraph, node: MutableNode) -> None:
-    """Find the axis of a single weight with one extent that is not 1."""
+    """Set the axis of a single weight that has one extent other than 1."""
     if len(node.inputs) != 1 or len(node.parameters) != 1 or "axis" in node.attributes:
         return
     if "constant_shape" in node.attributes:
@@ -68,7 +68,7 @@ def _along_axis(graph: MutableGraph, node: MutableNode) -> None:
 
 
 def _merge(graph: MutableGraph, node: MutableNode) -> None:
-    """Merge a constant into the same operator right before."""
+    """Merge a node with a constant into the same operator right before it."""
     before = graph.before(node) if len(node.inputs) == 1 else None
     if before is None or before.op != node.op or graph.sole_user(before.output) is not node:
         return

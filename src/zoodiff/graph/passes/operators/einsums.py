@@ -1,8 +1,8 @@
-r"""Products that are written with indices, as plain products of matrices.
+r"""Rewrite Einstein sums as plain matrix products.
 
-:math:`Y_{b,o} = \sum_k X_{b,k} W_{o,k}` is a linear layer whatever b, o and k stand for: one index
-or several. So indices of one kind are joined by a reshape, their order is mended by a
-transposition, and of a weight both go into its view. A product of two computed tensors becomes
+:math:`Y_{b,o} = \sum_k X_{b,k} W_{o,k}` is a linear layer whether b, o and k are one index each or
+several. So a reshape joins the indices of one kind, after a transposition where their order
+differs; for a weight, both go into its view. A product of two computed tensors becomes
 :math:`Q K^T` for each value of the indices that both share.
 """
 
@@ -19,7 +19,7 @@ NOTE = "einsums"
 
 
 def run(graph: MutableGraph) -> None:
-    """Rewrite every linear layer and product that has an equation."""
+    """Rewrite every linear layer and every product that has an equation."""
     for node in graph.of("Gemm", "MatMul"):
         terms = _terms(node)
         if terms is None:
@@ -103,7 +103,7 @@ def _product(graph: MutableGraph, node: MutableNode, left: str, right: str, resu
             for order_of_term in _index_orders(unshared[k], inner)
         ]
         perm, depth_last = min(zip(orders, (True, False), strict=True))
-        # Plain is depth last on the left and first on the right.
+        # Without transposition, the summed index is last on the left and first on the right.
         turned.append(depth_last if k else not depth_last)
         shape = [graph.shape(tensor)[axis] for axis in perm]
         operand = _step(graph, node, "Transpose", tensor, shape, {"perm": perm}, -0.4)
@@ -123,7 +123,7 @@ def _product(graph: MutableGraph, node: MutableNode, left: str, right: str, resu
 
 
 def _index_orders(unshared: list[str], inner: list[str]) -> tuple[list[str], list[str]]:
-    """A factor's own indices before those that are summed over, and behind them."""
+    """Return the two orders of a factor's indices: summed indices last, and first."""
     return [*unshared, *inner], [*inner, *unshared]
 
 
@@ -133,7 +133,7 @@ def _restore_output(
     shape: list[int],
     turned: tuple[list[int], list[int]] | None,
 ) -> None:
-    """Give readers the former shape and order of axes."""
+    """Restore the former shape and order of axes for the readers of a node."""
     output, former = node.output, list(graph.shape(node.output))
     if shape == former and turned is None:
         return

@@ -1,8 +1,8 @@
-r"""Linear layers and 1x1 convolutions are one thing, and weights follow the order of the image.
+r"""One form for linear layers and 1x1 convolutions, and for linear layers of transposed maps.
 
 * Along the channels of a map, :math:`y_{o,h,w} = \sum_c W_{oc} x_{c,h,w}` is a 1x1 convolution
   with stride 1 and no padding; on a map of one pixel it is a linear layer. So a linear layer along
-  axis 1 of a larger map becomes ``Conv``, and a ``Conv`` whose map is one pixel becomes ``Gemm``;
+  axis 1 of a larger map becomes ``Conv``, and a ``Conv`` on a map of one pixel becomes ``Gemm``;
   a convolution whose window is the whole map is a linear layer of the flattened map.
 * :math:`W\,\mathrm{vec}(x^{\pi}) = (W P_{\pi})\,\mathrm{vec}(x)`: a linear layer of a flattened
   transposed map is a linear layer of the flattened map with its columns permuted; the permutation
@@ -23,7 +23,7 @@ NOTE = "linear"
 
 
 def run(graph: MutableGraph) -> None:
-    """Rewrite between Conv and Gemm, and take transpositions into weights."""
+    """Rewrite between Conv and Gemm, and move transpositions into weights."""
     for node in graph.of("Reshape"):
         _flattened(graph, node)
     for node in graph.of("Gemm"):
@@ -106,13 +106,13 @@ def _plain(node: MutableNode) -> bool:
 
 
 def _integers(node: MutableNode) -> dict[str, Any]:
-    """Whether a layer computes on integers goes along."""
+    """Return the attribute ``quantized`` of a layer, which its new form keeps."""
     quantized = node.attributes.get("quantized")
     return {"quantized": quantized} if quantized else {}
 
 
 def _flattened(graph: MutableGraph, node: MutableNode) -> None:
-    """``Transpose, Reshape to (1, n), Gemm``: the columns move instead."""
+    """Replace the transposition in ``Transpose, Reshape to (1, n), Gemm`` by permuted columns."""
     turn = graph.before(node)
     output = graph.shape(node.output)
     if turn is None or turn.op != "Transpose" or len(output) < 2 or output[0] != 1:
@@ -132,7 +132,7 @@ def _flattened(graph: MutableGraph, node: MutableNode) -> None:
         user.parameters[position] = reshaped(moved, (rows, prod(base)))
         user.notes.add(NOTE)
     divided = graph.before(turn)
-    # A reshape of a reshape is one.
+    # A reshape right before is dropped too: a reshape of a reshape is one reshape.
     ahead = [turn, divided] if divided is not None and divided.op == "Reshape" else [turn]
     graph.read(node, ahead[-1].inputs)
     for movement in ahead:

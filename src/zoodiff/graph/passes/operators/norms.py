@@ -1,12 +1,12 @@
-r"""Layer normalisation, and normalisation by the root mean square, written out as arithmetic.
+r"""Recognise layer norms and RMS norms that are written out as arithmetic.
 
 With :math:`m = E[x]`, :math:`v = E[(x - m)^2]` and :math:`r = 1 / \sqrt{v + \epsilon}` over some
 axes, :math:`y = g\,(x - m)\,r + b` is written in many ways: :math:`(x - m) / \sqrt{v + \epsilon}
-\cdot g + b`, or :math:`x \cdot (r g) + (b - m \cdot (r g))`. So every tensor behind m and r is kept
-as a polynomial in x, m, r and the weights, and where one equals
-:math:`x r g - m r g + b`, it is the norm, whatever the order of the steps was.
+\cdot g + b`, or :math:`x \cdot (r g) + (b - m \cdot (r g))`. So each tensor computed from m and r
+is represented as a polynomial in x, m, r and the weights. A tensor that equals
+:math:`x r g - m r g + b` is the norm, whatever the order of the steps was.
 
-Three relatives are kept apart: :math:`v = \sum (x - m)^2 / (n - 1)` is unbiased;
+Three relatives are distinguished: :math:`v = \sum (x - m)^2 / (n - 1)` is unbiased;
 :math:`r = 1 / (\sqrt{v} + \epsilon)` has epsilon outside; and with :math:`v = E[x^2]` and no mean,
 :math:`x r g` is an RMS norm.
 """
@@ -26,18 +26,18 @@ Monomial = tuple[str, ...]
 Polynomial = dict[Monomial, int]
 """Sorted factors -> coefficient; the factors are "x", "m", "r" and names of weights."""
 _MOST = 4
-"""Terms of a polynomial that is still looked at; the norm has three."""
+"""The largest number of terms of a polynomial; that of a norm has three."""
 _SAME_NUMBER = 1e-6
-"""Relative; numbers of elements are written in single precision."""
+"""Relative tolerance of numbers of elements, which are stored in single precision."""
 
 
 @dataclass(frozen=True)
 class _Statistics:
-    """What a square root says of the norm that it belongs to."""
+    """The statistics of a norm, read from the square root in it."""
 
     x: str
     m: str | None
-    """The mean that is taken off; None in a norm by the root of the mean square."""
+    """The mean that is subtracted; None in an RMS norm."""
     deviation: str
     """The tensor by which the norm divides."""
     axes: tuple[int, ...]
@@ -52,14 +52,14 @@ class _Statistics:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """Attributes of the norm, but for its learned terms."""
+        """The attributes of the norm, except those of its learned terms."""
         flags = {"unbiased": self.unbiased, "epsilon_outside": self.outside}
         flagged = {name: True for name, holds in flags.items() if holds}
         return {"axes": list(self.axes), "epsilon": self.epsilon, **flagged}
 
 
 def run(graph: MutableGraph) -> None:
-    """Find every norm by its square root and write it as one node."""
+    """Find each norm by its square root and rewrite it as one node."""
     for root in graph.of("Sqrt"):
         statistics = _statistics(graph, root)
         if statistics is not None:
@@ -67,7 +67,7 @@ def run(graph: MutableGraph) -> None:
 
 
 def _statistics(graph: MutableGraph, root: MutableNode) -> _Statistics | None:
-    """The statistics of a square root that is a deviation, or the root of a mean square."""
+    """Return the statistics of a square root that is a deviation or root mean square, or None."""
     variance, deviation, outside = graph.before(root), root, False
     if variance is not None and _adds_number(variance):
         added, variance = variance, graph.before(variance)
@@ -104,7 +104,7 @@ def _adds_number(node: MutableNode) -> bool:
 
 
 def _mean_of(graph: MutableGraph, node: MutableNode | None) -> tuple[MutableNode | None, float]:
-    """The mean or the sum behind a variance, and the number that multiplies it."""
+    """Return the mean or sum from which a variance is computed, and the factor on it."""
     factor = 1.0
     while node is not None and node.op == "Mul" and len(node.inputs) == 1:
         value = node.attributes.get("value")
@@ -116,7 +116,7 @@ def _mean_of(graph: MutableGraph, node: MutableNode | None) -> tuple[MutableNode
 
 
 def _unbiased(factor: float, count: int, op: str) -> bool | None:
-    """Whether a variance divides by the number of elements less 1; None where by another."""
+    """Whether a variance divides by n - 1 instead of n elements; None for any other divisor."""
     divisor = (count if op == "ReduceMean" else 1) / factor if factor else 0.0
     for unbiased in (False, True):
         expected = count - unbiased
@@ -126,7 +126,7 @@ def _unbiased(factor: float, count: int, op: str) -> bool | None:
 
 
 def _squared(graph: MutableGraph, reduction: MutableNode | None) -> str | None:
-    """The tensor of whose squares a reduction is."""
+    """Return the tensor whose squares a reduction takes, or None."""
     square = graph.before(reduction) if reduction is not None else None
     if square is None:
         return None
@@ -137,7 +137,7 @@ def _squared(graph: MutableGraph, reduction: MutableNode | None) -> str | None:
 
 
 def _centred(graph: MutableGraph, tensor: str, axes: tuple[int, ...]) -> tuple[str, str] | None:
-    """x and its mean m over the axes, where the tensor is x - m."""
+    """Return x and its mean m over the axes, where the tensor is x - m."""
     difference = graph.producer.get(tensor)
     if difference is None or difference.op != "Sub" or len(difference.inputs) != 2:
         return None
@@ -196,7 +196,7 @@ class _Norm:
         return _combined(node.op, *terms) if len(terms) == 2 else None
 
     def _weight(self, node: MutableNode) -> Polynomial | None:
-        """The weight of an operand that varies along the normalised axes only."""
+        """Return a node's weight as a polynomial if it varies along the normalised axes only."""
         if len(node.parameters) != 1 or "value" in node.attributes:
             return None
         (p,) = node.parameters
@@ -208,7 +208,7 @@ class _Norm:
         return {(p.name,): 1}
 
     def _recognise(self, node: MutableNode, polynomial: Polynomial) -> None:
-        """Recognise a node as the end of a norm by its polynomial; later nodes win."""
+        """Record the node as the end of the norm if its polynomial says so; the last one counts."""
         alone = [k for k in polynomial if len(k) == 1 and k[0] in self._weights]
         shift = alone[0][0] if len(alone) == 1 and polynomial[alone[0]] == 1 else None
         unshifted = {k: c for k, c in polynomial.items() if (shift,) != k}
@@ -221,7 +221,7 @@ class _Norm:
         if self._statistics.m is not None:
             expected[tuple(sorted(("m", "r", *more)))] = -1
         elif shift is not None:
-            return  # a norm by the mean square has none; what is added stands behind it
+            return  # an RMS norm has no shift; the addition is a node after it
         if unshifted == expected and (scale is None or scale in self._weights):
             self._end = node, scale, shift
 
@@ -241,7 +241,7 @@ class _Norm:
 
 
 def _inverts(node: MutableNode) -> bool:
-    """Whether a node is one over its input."""
+    """Whether a node computes one over its input."""
     a = node.attributes
     one_over = node.op == "Div" and a.get("constant_first") and a.get("value") == 1.0
     return node.op == "Reciprocal" or bool(one_over)

@@ -1,17 +1,17 @@
-r"""Explicit padding goes into the layer behind it, and pads are those that take effect.
+r"""Merge explicit padding into the next layer, and drop padding that is never read.
 
 * Convolution: :math:`W * \mathrm{pad}_0(x)` with no pads equals :math:`W * x` with these pads.
 * Average pool: the same, with padding counted among the elements.
 * Maximum pool: its own padding counts as :math:`-\infty`; zeros stand in for that only where
-  :math:`x \ge 0` and every window holds an element of x, since then
-  :math:`\max(0, x) = \max(x)`. Padding by :math:`-\infty` always goes in.
+  :math:`x \ge 0` and every window contains an element of x, since then
+  :math:`\max(0, x) = \max(x)`. Padding by :math:`-\infty` is always merged.
 
 Then, for an input of extent n, kernel k, dilation d, stride s and m outputs, only
 :math:`p_{end} = \max(0, (m-1)s + d(k-1) + 1 - n - p_{begin})` elements of the padding at the end
 are ever read (V. Dumoulin, F. Visin, "A guide to convolution arithmetic", 2016, relationship 6);
-the rest is dropped. ``ceil_mode`` is what it does to m, so it goes into the pads as well; where
-padding counts in an average, it stays, because the overhang does not count. Whether padding counts
-does not matter where there is none.
+the rest is dropped. ``ceil_mode`` only changes m, so it is expressed by the pads as well, except
+in an average that counts padding, because the overhang does not count. Without padding, whether
+padding counts is dropped too.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def effective(graph: MutableGraph, node: MutableNode) -> None:
     for i in range(count):
         reach = (outputs[i] - 1) * a["strides"][i] + (a["kernel_shape"][i] - 1) * dilations[i] + 1
         needed = max(0, reach - size[i] - pads[i])
-        if stays:  # what hangs over counts differently from padding
+        if stays:  # the overhang counts differently from padding
             hanging = hanging or needed > pads[i + count]
             needed = min(needed, pads[i + count])
         pads[i + count] = needed

@@ -1,10 +1,10 @@
-r"""An input stage as one scale and one offset per channel.
+r"""One form for the input stage: one scale and one offset per channel.
 
-A chain of additions and multiplications by constants right behind the input, whether on all
-channels or on slices of single channels that are concatenated again, is
-:math:`y_c = s_c x_{\pi(c)} + t_c`. It is brought to one ``Mul`` and one ``Add`` along the channels,
-after a slice for each channel only where :math:`\pi` is not the identity. So the preprocessing
-input stage can be read off, and two networks that state it differently compare.
+A chain of additions and multiplications by constants right after the input, on all channels or on
+slices of single channels that are concatenated again, is :math:`y_c = s_c x_{\pi(c)} + t_c`. It
+becomes one ``Mul`` and one ``Add`` along the channels, after a slice per channel only where
+:math:`\pi` is not the identity. So the input stage can be read off the graph, and networks that
+write it differently can be compared.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Affine = tuple[list[float], list[float]]
 
 
 def _affine(node: MutableNode, channels: int) -> Affine | None:
-    """Scale and offset of one step, or None."""
+    """Return scale and offset per channel of an affine step, or None."""
     if node.op not in {"Add", "Mul"} or len(node.inputs) != 1 or node.parameters:
         return None
     value = node.attributes.get("value")
@@ -46,7 +46,7 @@ def _affine(node: MutableNode, channels: int) -> Affine | None:
 
 
 def _chain(graph: MutableGraph, tensor: str, channels: int) -> tuple[list[MutableNode], Affine]:
-    """Return the exclusive steps after a tensor, and their combined computation."""
+    """Return the chain of affine steps after a tensor, and their combined scale and offset."""
     steps: list[MutableNode] = []
     scale, offset = [1.0] * channels, [0.0] * channels
     while (node := graph.sole_user(tensor)) is not None:
@@ -90,7 +90,7 @@ def _fold(graph: MutableGraph, tensor: str, channels: int) -> None:
 
 
 def _channels(graph: MutableGraph, tensor: str) -> None:
-    """Slices of single channels, each with its own chain, concatenated again."""
+    """Fold slices of single channels, each with its own chain, that are concatenated again."""
     channels = graph.shape(tensor)[1]
     readers = list(dict.fromkeys(graph.users.get(tensor, [])))
     if len(readers) != channels or channels < 2:

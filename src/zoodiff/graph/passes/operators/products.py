@@ -2,8 +2,8 @@ r"""One form for products of computed tensors.
 
 :math:`(aX)(bY) = ab\,XY`: a number that multiplies a factor or the product becomes the product's
 ``scale``, as in attention, :math:`\mathrm{softmax}(QK^T / \sqrt d)\,V` (A. Vaswani et al., 2017),
-which frameworks scale in three places. A transposition of the last two axes of a factor becomes
-the product's ``transA`` or ``transB``. ``axis`` of a linear layer counts from the front.
+where frameworks put the scale in three places. A transposition of the last two axes of a factor
+becomes ``transA`` or ``transB`` of the product. ``axis`` of a linear layer counts from the front.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NOTE = "products"
 
 
 def run(graph: MutableGraph) -> None:
-    """Take numbers and transpositions into products."""
+    """Merge scalar factors and transpositions into products."""
     for node in graph.of("MatMul"):
         if "equation" in node.attributes or len(node.inputs) != 2 or node.parameters:
             continue
@@ -47,7 +47,7 @@ def _number(node: MutableNode | None) -> float | None:
 
 def _scaled_factor(graph: MutableGraph, node: MutableNode, position: int) -> None:
     reader, before = node, graph.producer.get(node.inputs[position])
-    while (  # what only moves elements does not mind
+    while (  # operators that only move elements commute with the factor
         before is not None
         and before.op in {"Reshape", "Transpose"}
         and not before.parameters
@@ -69,10 +69,10 @@ def _absorb(node: MutableNode, number: float, from_: MutableNode) -> None:
 
 
 def _turned_factor(graph: MutableGraph, node: MutableNode, position: int) -> None:
-    """Take a swap of the last two axes out of the transposition before a factor.
+    """Move a swap of the last two axes from the transposition before a factor into the product.
 
-    A transposition can be divided in two ways, with a swap behind it or without; the smaller
-    remainder is taken. Reshapes that leave the last two axes alone are looked through.
+    A transposition can be divided in two ways, with a swap after it or without; the one with the
+    smaller remaining permutation is chosen. Reshapes that keep the last two axes are skipped.
     """
     outer = graph.producer.get(node.inputs[position])
     turn = outer

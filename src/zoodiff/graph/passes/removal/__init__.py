@@ -1,1 +1,1 @@
-"""Passes that remove nodes: those that change nothing and those that are computed twice."""
+"""Passes that remove nodes: nodes without effect, and duplicate computations."""

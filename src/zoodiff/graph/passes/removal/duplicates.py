@@ -1,8 +1,8 @@
 r"""Merge duplicate computations.
 
 Two nodes of one operator with the same attributes and the same inputs, and without weights, hold
-the same values: :math:`f(x)` and :math:`f(x)`. Frameworks that build networks layer by layer repeat
-a rectifier for every branch; optimisers merge them.
+the same values. Frameworks that build networks layer by layer repeat a rectifier for every branch;
+optimisers merge them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _COMMUTATIVE = frozenset({"Add", "Max", "Mean", "Min", "Mul"})
 
 
 def run(graph: MutableGraph) -> None:
-    """Merge equal nodes, those whose inputs were merged included."""
+    """Merge equal nodes, including nodes that become equal once their inputs are merged."""
     shared = {tensor for tensor, users in graph.users.items() if len(users) > 1}
     if not shared:
         return

@@ -1,9 +1,10 @@
 r"""Remove nodes without effect at inference.
 
-Each of these computes :math:`y = x`: padding by nothing, a slice of everything, a transposition
-that moves nothing, an expansion to the same shape, a concatenation or sum of one, a pool over
-single elements with stride 1, a multiplication by 1, an addition of 0, a cast between floating
-types, a rectifier of what cannot be negative (:math:`\max(x, 0) = x` for :math:`x \ge 0`).
+Each of these computes :math:`y = x`: padding by no elements, a slice of all elements, an identity
+transposition, an expansion to the same shape, a concatenation or sum of one tensor, a pool over
+single elements with stride 1, a multiplication by 1, an addition of 0, a cast between
+floating-point types, a rectifier of a tensor that cannot be negative (:math:`\max(x, 0) = x` for
+:math:`x \ge 0`).
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def _cast(graph: MutableGraph, node: MutableNode) -> bool:
 
 
 def _mark_half_precision(graph: MutableGraph, tensor: str, to: str) -> None:
-    """Say of a tensor that it is rounded to half precision, where nobody reads it as it was."""
+    """Mark a tensor as rounded to half precision, if the cast is its only reader."""
     described = graph.tensors[tensor]
     if graph.sole_user(tensor) is not None and tensor in graph.producer:
         graph.tensors[tensor] = replace(described, dtype=to)
@@ -90,7 +91,7 @@ _CHECKS: dict[str, Any] = {
 
 
 def run(graph: MutableGraph) -> None:
-    """Take out every node that changes nothing."""
+    """Remove every node without effect."""
     for node in graph.of(*_CHECKS):
         if len(node.inputs) >= 1 and _CHECKS[node.op](graph, node):
             if node.op in {"Sub", "Div"} and node.attributes.get("constant_first"):

@@ -1,1 +1,1 @@
-"""Passes over what moves numbers about: reshapes, transpositions, slices, concatenations."""
+"""Passes on operators that move elements: reshapes, transpositions, slices, concatenations."""

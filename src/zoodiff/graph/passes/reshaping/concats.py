@@ -1,6 +1,6 @@
-r"""A concatenation of concatenations along one axis is one concatenation.
+r"""Flatten concatenations of concatenations along one axis.
 
-:math:`[[a, b], c] = [a, b, c]`. The inner one stays where others read it too. Networks of the
+:math:`[[a, b], c] = [a, b, c]`. The inner one stays where other nodes read it too. Networks of the
 DenseNet family are written both ways.
 """
 

@@ -1,12 +1,11 @@
-r"""Channels first everywhere: transpositions move through whatever does not mind, and cancel.
+r"""Channels first everywhere: transpositions move through operators that commute, and cancel.
 
 For an elementwise f, :math:`f(x^{\pi}) = f(x)^{\pi}`; for an operator along an axis a,
-:math:`g_a(x^{\pi}) = g_{\pi(a)}(x)^{\pi}`. So each tensor is kept as a base and the permutation
-under which its reader sees it; an operator works on the bases, with its axes renamed, and hands
-the permutation on. Two permutations in a row compose, and most end as the identity. Where an
-operator needs the elements in their own order (a reshape, a convolution), what is left of the
-permutation is spelt out as one ``Transpose`` before it. An image that enters channels last enters
-channels first instead.
+:math:`g_a(x^{\pi}) = g_{\pi(a)}(x)^{\pi}`. So each tensor is represented by a base and a
+permutation of it. An operator works on the bases, with its axes renamed, and passes the permutation
+on. Permutations in a row compose, and most end as the identity. Before an operator that needs the
+elements in their order (a reshape, a convolution), the remaining permutation becomes one
+``Transpose``. An image that enters channels last enters channels first instead.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class _Walk:
         for name in graph.inputs:
             tensor = graph.tensors[name]
             if tensor.channels_last:
-                # Readers take another name, so that the base and what they see are told apart.
+                # Readers get another name, so that the base and its view stay distinct.
                 view = f"{name}/channels_last"
                 graph.tensors[view] = replace(tensor, name=view)
                 graph.redirect(name, view)
@@ -73,15 +72,15 @@ class _Walk:
             self.graph.read(node, [self.materialise(t, node.order) for t in node.inputs])
 
     def set_view(self, tensor: str, base: str, perm: Perm) -> None:
-        """Say that a tensor is a base under a permutation."""
+        """Record that a tensor is a permutation of a base."""
         if list(perm) == sorted(perm):
-            # A tensor of its own order: readers take the base itself.
+            # The permutation is the identity: readers read the base itself.
             self.graph.redirect(tensor, base)
         else:
             self.views[tensor] = (base, perm)
 
     def materialise(self, tensor: str, order: float) -> str:
-        """The tensor itself, by a Transpose of its base."""
+        """Return a tensor's name after adding the Transpose of its base that computes it."""
         if tensor not in self.views:
             return tensor
         base, perm = self.views[tensor]
@@ -100,12 +99,12 @@ class _Walk:
         return self.transposes[key]
 
     def common(self, node: MutableNode) -> Perm | None:
-        """The permutation under which a node sees all its inputs, or None."""
+        """Return the permutation that all inputs of a node share, or None."""
         perms = {self.views[t][1] if t in self.views else None for t in node.inputs}
         return perms.pop() if len(perms) == 1 else None
 
     def pass_on(self, node: MutableNode, perm: Perm) -> bool:
-        """Let a node read the bases and hand the permutation on; shapes follow."""
+        """Let a node read the bases and pass the permutation on to its outputs."""
         self.graph.read(node, [self.views[t][0] for t in node.inputs])
         node.notes.add(NOTE)
         for output in list(node.outputs):
@@ -210,7 +209,7 @@ def _reduce(walk: _Walk, node: MutableNode) -> bool:
 
 
 def _reshape(walk: _Walk, node: MutableNode) -> bool:
-    """Let a reshape read the base if the movements between change only axes of extent 1."""
+    """Let a reshape read the base if the permutation moves only axes of extent 1."""
     tensor = node.inputs[0]
     if len(node.inputs) != 1 or node.parameters:
         return False

@@ -1,10 +1,10 @@
 r"""One form for sequences of reshapes, transpositions and slices.
 
-A tensor that is made from another by these is that tensor with its axes divided into factors,
-the factors in another order, and joined to axes again. Factors that stay neighbours are one. So
-every row of movements has one shortest form: a reshape that divides, a transposition, a reshape
-that joins, each only where it does something. A slice of an outermost factor is a slice of the
-base, and goes there. Where a reshape cuts through factors, the row ends.
+Such a sequence divides the axes of a tensor, its base, into factors, reorders the factors, and
+joins them to axes again. Factors that stay neighbours count as one. So each sequence has one
+shortest form: a reshape that divides, a transposition, a reshape that joins, each only where it has
+an effect. A slice of an outermost factor is moved to the base. A reshape that cuts through factors
+ends the sequence.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ class Movement:
     ) -> None:
         self.tensor, self.base, self.target, self.extents = tensor, base, target, extents
         self.steps = steps
-        """How many nodes of the source it stands for."""
+        """The number of the source's nodes in the sequence."""
 
     @classmethod
     def start(cls, tensor: str, shape: Sequence[int]) -> Movement:
-        """Nothing moved yet."""
+        """Return a movement that leaves a tensor as it is."""
         extents = {axis: n for axis, n in enumerate(shape) if n != 1}
         axes = [[axis] if axis in extents else [] for axis in range(len(shape))]
         return cls(tensor, axes, [list(axis) for axis in axes], extents, 0)
 
     def copy(self) -> Movement:
-        """One that can be changed."""
+        """Return a copy whose lists can be changed."""
         base, target = ([list(axis) for axis in axes] for axes in (self.base, self.target))
         return Movement(self.tensor, base, target, dict(self.extents), self.steps + 1)
 
     def transposed(self, perm: Sequence[int]) -> Movement:
-        """The axes in another order."""
+        """Return the movement with the axes in another order."""
         moved = self.copy()
         moved.target = [moved.target[axis] for axis in perm]
         return moved
 
     def reshaped(self, shape: Sequence[int]) -> Movement | None:
-        """Return the axes after the change; None if one would cut through a factor."""
+        """Return the movement with another shape; None where the shape cuts through a factor."""
         moved = self.copy()
         waiting = [factor for axis in moved.target for factor in axis]
         moved.target = []
@@ -82,7 +82,7 @@ class Movement:
         return None if waiting else moved
 
     def _divide(self, factor: int, outer: int) -> tuple[int, int]:
-        """Two factors in the place of one, in the base."""
+        """Divide a factor of the base into two and return them, the outer one first."""
         pair = max(self.extents) + 1, max(self.extents) + 2
         self.extents |= dict(zip(pair, (outer, self.extents.pop(factor) // outer), strict=True))
         for axis in self.base:
@@ -92,7 +92,7 @@ class Movement:
         return pair
 
     def outermost(self, axis: int, start: int, end: int) -> tuple[int, int, int] | None:
-        """A slice of the base, (axis, start, end), that is a slice of an axis; None for none."""
+        """Return the slice of the base, (axis, start, end), that equals a slice of an axis."""
         if not self.target[axis]:
             return None
         first, *inner = self.target[axis]
@@ -104,7 +104,7 @@ class Movement:
         return where, start // size * width, end // size * width
 
     def sliced(self, tensor: str, axis: int, start: int, end: int) -> Movement:
-        """The same of a slice of the base's outermost factor of an axis."""
+        """Return the movement of a slice of the base, ``tensor``, along an outermost factor."""
         moved = self.copy()
         moved.tensor = tensor
         first = moved.target[axis][0]
@@ -120,7 +120,7 @@ class Movement:
         return moved
 
     def shortest(self) -> tuple[list[int], list[int]]:
-        """Extents of the factors in the base's order, and their order in the target."""
+        """Return the extents of the factors in the base, and their order in the target."""
         order = [factor for axis in self.base for factor in axis]
         place = {factor: k for k, factor in enumerate(order)}
         runs: list[list[int]] = []
@@ -140,7 +140,7 @@ class Movement:
 
 
 def run(graph: MutableGraph) -> None:
-    """Bring every row of movements to its shortest form."""
+    """Rewrite every sequence of movements to its shortest form."""
     if not any(graph.of("Transpose", "Slice")):
         return
     walk = _Walk(graph)
@@ -158,7 +158,7 @@ class _Walk:
         self._made: dict[tuple[object, ...], str] = {}
 
     def moves(self, node: MutableNode) -> bool:
-        """Take in a node that only moves elements."""
+        """Record a node that only moves elements; return whether it is one."""
         graph = self._net
         if node.op not in _OPS or len(node.inputs) != 1 or node.parameters:
             return False
@@ -207,7 +207,7 @@ class _Walk:
         return self._slices[key]
 
     def settle(self, node: MutableNode) -> None:
-        """Let a node read the shortest forms."""
+        """Let a node read the shortest forms of its inputs."""
         if not any(tensor in self._known for tensor in node.inputs):
             return
         if node.op == "MatMul" and len(node.inputs) == 2 and "equation" not in node.attributes:
@@ -217,10 +217,10 @@ class _Walk:
         self._net.read(node, operands)
 
     def _factor(self, node: MutableNode, position: int) -> str:
-        """A factor of a product, with or without a swap of its last two axes.
+        """Return a factor of a product, with or without a swap of its last two axes.
 
-        A product can swap them itself. Of the two, the one with its elements nearer to the order
-        of the base is taken.
+        A product can swap them itself. Of the two, the one whose order is nearer to that of the
+        base is chosen.
         """
         tensor = node.inputs[position]
         shape = list(self._net.shape(tensor))
@@ -247,7 +247,7 @@ class _Walk:
         return self._shortest(movement, list(self._net.shape(tensor)), last, order)
 
     def _length(self, movement: Movement, tensor: str) -> int:
-        """How many nodes the shortest form has."""
+        """Return the number of nodes of the shortest form."""
         extents, perm = movement.shortest()
         base, turned = list(self._net.shape(movement.tensor)), perm != sorted(perm)
         joined = [extents[k] for k in perm] if turned else base

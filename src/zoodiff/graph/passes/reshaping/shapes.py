@@ -2,9 +2,9 @@ r"""One form for operators that move values without computing.
 
 ``Flatten``, ``Squeeze`` and ``Unsqueeze`` are reshapes; a reshape of a reshape is one reshape. A
 transposition that moves only axes of extent 1 is a reshape. ``Gather`` of one index is a slice of
-extent 1, reshaped, and ``Gather`` of evenly spaced indices is a slice; a ``Split`` is its slices;
+extent 1, reshaped, and ``Gather`` of evenly spaced indices is a slice; a ``Split`` becomes slices;
 a mean, sum or maximum over axes of extent 1 is a reshape. Slices name their axes in order and leave
-out those of which they take everything.
+out axes that they take completely.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _reshapes(graph: MutableGraph) -> None:
 
 
 def after_layout(graph: MutableGraph) -> None:
-    """The same once more, and transpositions that only move axes of extent 1."""
+    """Merge reshapes once more, and rewrite transpositions that only move axes of extent 1."""
     for node in graph.of("Transpose"):
         if moves_only_ones(graph.shape(node.inputs[0]), node.attributes["perm"]):
             graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
@@ -60,7 +60,7 @@ def after_layout(graph: MutableGraph) -> None:
 
 
 def moves_only_ones(shape: Sequence[int], perm: Sequence[int]) -> bool:
-    """Whether the axes with more than one element keep their order."""
+    """Whether all axes with more than one element keep their order."""
     if not shape:
         return False
     wide = [axis for axis in perm if shape[axis] != 1]
@@ -110,14 +110,14 @@ def _padded_axes(node: MutableNode) -> None:
 
 
 def _of_single_elements(graph: MutableGraph, node: MutableNode) -> None:
-    """A mean, sum or maximum over axes of extent 1."""
+    """Rewrite a mean, sum or maximum over axes of extent 1 as a reshape."""
     axes, shape = node.attributes.get("axes"), graph.shape(node.inputs[0]) if node.inputs else ()
     if isinstance(axes, list) and shape and all(shape[axis] == 1 for axis in axes):
         graph.become(node, "Reshape", {"shape": list(graph.shape(node.output))}, NOTE)
 
 
 def _everything(graph: MutableGraph, node: MutableNode) -> None:
-    """A Gather of all indices in order moves nothing; of evenly spaced ones it is a slice."""
+    """Remove a Gather of all indices in order; rewrite one of evenly spaced indices as a slice."""
     chosen, axis = node.attributes.get("indices"), node.attributes.get("axis")
     if chosen is None or len(node.inputs) != 1 or node.parameters:
         return
@@ -135,7 +135,7 @@ def _everything(graph: MutableGraph, node: MutableNode) -> None:
 
 
 def _even_step(chosen: Sequence[int]) -> int:
-    """The distance of indices that are evenly spaced; 0 for others and for a single one."""
+    """Return the distance of evenly spaced indices; 0 for others and for a single index."""
     steps = {after - before for before, after in pairwise(chosen)}
     return steps.pop() if len(steps) == 1 else 0
 
@@ -165,7 +165,8 @@ def _bounds(graph: MutableGraph, node: MutableNode) -> None:
     for axis, *bounds in zip(a["axes"], a["starts"], a["ends"], steps, strict=True):
         start, end, step = slice(*bounds).indices(shape[axis])
         if (start, end, step) != (0, shape[axis], 1):
-            # Going down, an end of -1 would be counted from the end: it lies before the first.
+            # With a negative step, the end may lie before the first element. An end of -1 would
+            # count from the back.
             rows.append((axis, start, end if end >= 0 else -shape[axis] - 1, step))
     rows.sort()
     columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]

@@ -1,1 +1,1 @@
-"""Passes over weights: their order of axes, their parts, and what is computed from them alone."""
+"""Passes on weights: their order of axes, their parts, and computations on weights alone."""

@@ -1,9 +1,9 @@
 r"""Turn computations on weights alone into weights.
 
-A subgraph without any input from the data is a constant of the network: a class token expanded to
-the batch, a table of position biases indexed and turned. It becomes the operand of whoever reads
-it. Where it only moves the numbers of one weight, that weight's view says how; where it computes,
-the view says ``computed``, and nothing can be put in its place.
+A subgraph that does not depend on the data is a constant of the network: a class token expanded to
+the batch, a table of position biases indexed and transposed. It becomes an operand of its readers.
+Where it only moves the numbers of one weight, that weight's view says how; where it computes, the
+view is ``computed``, and weights cannot be transferred to it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COMPUTED = ("computed", ())
 
 
 def run(graph: MutableGraph) -> None:
-    """Fold subgraphs of weights, from the weights on."""
+    """Fold subgraphs of weights into weights."""
     if all(node.inputs for node in graph.nodes.values()):
         return
     for node in graph.in_order():
@@ -36,7 +36,7 @@ def run(graph: MutableGraph) -> None:
 
 
 def _result(graph: MutableGraph, node: MutableNode) -> Parameter:
-    """The weight that a node makes of its own."""
+    """Return the result of a node on weights alone, as a weight."""
     first, shape = node.parameters[0], graph.shape(node.output)
     plain = len(node.parameters) == 1 and first.view[-1:] != (COMPUTED,)
     if plain and node.op in _MOVES and prod(shape) == first.size:
@@ -49,10 +49,10 @@ def _result(graph: MutableGraph, node: MutableNode) -> Parameter:
 def _hand_over(
     graph: MutableGraph, node: MutableNode, user: MutableNode, weight: Parameter
 ) -> None:
-    """Give a reader the weight in the place of the tensor."""
+    """Replace the node's output among the inputs of a reader by the weight."""
     computed = [tensor for tensor in user.inputs if tensor != node.output]
     if user.op in _READERS and computed and user.parameters:
-        return  # it has an operand of its own already
+        return  # it has a weight already
     if user.op not in _READERS and computed:
         return
     position = user.inputs.index(node.output)

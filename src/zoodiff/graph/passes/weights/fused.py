@@ -1,9 +1,9 @@
 r"""Sort the rows of a linear layer whose every n-th block of rows is read separately.
 
-The rows of a weight that makes queries, keys and values at once lie one part after the other,
+The rows of a weight that computes queries, keys and values at once are stored part by part,
 :math:`[Q|K|V]`, or interleaved by head, :math:`[q_1 k_1 v_1\, q_2 k_2 v_2 \dots]`. With a
-permutation of rows :math:`P`, :math:`W x = P^{-1} (P W) x`: the weight is read with its rows
-sorted by part, and what reads the result moves them back, so that each part can become a linear
+permutation of rows :math:`P`, :math:`W x = P^{-1} (P W) x`: the view of the weight sorts its rows
+by part, and a transposition of the result restores their order. Then each part can become a linear
 layer of its own (pass ``parts``).
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOTE = "fused"
 _LARGEST = 1 << 24
-"""Elements of a result that is looked at."""
+"""The largest result, in elements, for which the rows are followed."""
 
 
 def run(net: MutableGraph) -> None:
@@ -53,7 +53,7 @@ def _sortable(width: int) -> Any:
 
 
 def _rows(shape: Sequence[int], axis: int) -> NDArray[Any]:
-    """The row of the weight that each element of a result is computed by."""
+    """Return for each element of a result the row of the weight that computes it."""
     along = [1] * len(shape)
     along[axis] = shape[axis]
     return np.broadcast_to(np.arange(shape[axis]).reshape(along), tuple(shape))

@@ -1,10 +1,10 @@
-r"""Bring weights to the canonical order of axes, and say how.
+r"""Set the views that bring weights to the canonical order of axes.
 
 Frameworks store a kernel :math:`W` as ``OIHW`` (PyTorch, ONNX), ``HWIO`` (TensorFlow, Keras),
 ``OHWI`` (TFLite), or, for a depthwise one, ``HWIM`` with output channel :math:`c M + m`. These are
 permutations and regroupings of the same numbers. The canonical order is ``OIHW`` for
-convolutions (``IOHW`` for transposed ones) and ``OI`` for linear layers; what leads there from
-the stored tensor is kept in ``Parameter.view``.
+convolutions (``IOHW`` for transposed ones) and ``OI`` for linear layers; ``Parameter.view`` holds
+the steps from the stored tensor to it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def run(graph: MutableGraph) -> None:
 
 
 def canonical(parameter: Parameter, target: str) -> Parameter:
-    """The parameter with its axes in the order of ``target``; unknown layouts stay as they are."""
+    """Return the parameter with its axes as in ``target``; one of unknown layout is unchanged."""
     layout = parameter.layout
     if layout == target or len(layout) != len(parameter.shape):
         return parameter
@@ -51,7 +51,7 @@ def canonical(parameter: Parameter, target: str) -> Parameter:
 
 
 def transposed(parameter: Parameter, axes: Sequence[int]) -> Parameter:
-    """The parameter seen with its axes in another order."""
+    """Return the parameter with a view that reorders its axes."""
     if list(axes) == sorted(axes):
         return parameter
     shape = tuple(parameter.shape[axis] for axis in axes)
@@ -59,7 +59,7 @@ def transposed(parameter: Parameter, axes: Sequence[int]) -> Parameter:
 
 
 def reshaped(parameter: Parameter, shape: Sequence[int]) -> Parameter:
-    """The parameter seen in another shape of as many elements."""
+    """Return the parameter with a view that reshapes it to as many elements."""
     assert prod(shape) == parameter.size
     if tuple(shape) == parameter.shape:
         return parameter

@@ -1,8 +1,8 @@
 r"""Divide a linear layer into several if its result is split.
 
-:math:`(W x)_{a:b} = W_{a:b}\, x`: rows of a weight that are read apart belong to layers of their
+:math:`(W x)_{a:b} = W_{a:b}\, x`: rows of a weight that are read separately become layers of their
 own. So queries, keys and values of an attention are three layers, whether the framework computes
-them at once or one by one. A part of a weight carries the name of the ``whole``, and its rows.
+them at once or one by one. A part of a weight has the name of the ``whole`` weight, and its rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NOTE = "parts"
 
 
 def run(graph: MutableGraph) -> None:
-    """Divide every linear layer of which all readers take a slice."""
+    """Divide every linear layer whose readers are all slices."""
     for node in graph.of("Gemm"):
         cuts = _cuts(graph, node)
         if not cuts:
@@ -38,7 +38,7 @@ def run(graph: MutableGraph) -> None:
 
 
 def part(parameter: Parameter, start: int, end: int) -> Parameter:
-    """Some rows of a weight."""
+    """Return the rows from ``start`` to ``end`` of a weight, as a parameter."""
     stored = parameter.whole or parameter.name
     return replace(
         parameter,
@@ -50,7 +50,7 @@ def part(parameter: Parameter, start: int, end: int) -> Parameter:
 
 
 def _cuts(graph: MutableGraph, node: MutableNode) -> list[tuple[int, int, MutableNode]]:
-    """Return the rows of each reader, if together they cover all rows."""
+    """Return start row, end row and reader of each slice; none unless they cover all rows."""
     width, axis = node.attributes.get("out_features"), node.attributes.get("axis")
     if "equation" in node.attributes or not isinstance(axis, int) or node.output in graph.outputs:
         return []

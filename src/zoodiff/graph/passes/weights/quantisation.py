@@ -1,11 +1,11 @@
 r"""Rewrite a quantised network to the real numbers that its integers represent.
 
-:math:`q = \mathrm{clamp}(\lfloor x / s \rceil + z)` and :math:`\hat x = s (q - z)` give back
-:math:`x` up to rounding, so ``QuantizeLinear`` and ``DequantizeLinear`` are dropped, and layers
-with weights that read what was quantised say ``quantized``; that much of a difference stays.
-The clamp is part of the function where it cuts at zero: integers that begin at :math:`z` hold
-:math:`\max(x, 0)`, and where they end within one step of 6, :math:`\min(\max(x, 0), 6)`. Exporters
-leave rectifiers out for that.
+:math:`q = \mathrm{clamp}(\lfloor x / s \rceil + z)` and :math:`\hat x = s (q - z)` return
+:math:`x` up to rounding, so ``QuantizeLinear`` and ``DequantizeLinear`` are dropped. Layers with
+weights that read a quantised tensor get the attribute ``quantized``, so that this difference stays
+visible. The clamp is part of the function where it cuts at zero: if the smallest integer is
+:math:`z`, it computes :math:`\max(x, 0)`, and if the largest is within one step of 6,
+:math:`\min(\max(x, 0), 6)`. Exporters leave out rectifiers that the clamp replaces.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _MARKED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 _SATURATING = frozenset(
     {"Add", "BatchNormalization", "Conv", "ConvTranspose", "Gemm", "MatMul", "Sub"}
 )
-"""Operators behind which exporters leave a rectifier out. Elsewhere integers that begin at zero say
-what values were seen, not what the network does."""
+"""Operators after which exporters leave out a rectifier. After others, integers that begin at zero
+only reflect the values seen in calibration."""
 BOUNDS = {
     "int8": (-128, 127),
     "uint8": (0, 255),
@@ -35,7 +35,7 @@ _BOUND = "/bound"
 
 
 def run(graph: MutableGraph) -> None:
-    """Drop the nodes that change between numbers, mark the layers between them."""
+    """Drop the nodes that quantise and dequantise, and mark the layers between them."""
     for node in graph.of(*_MARKED):
         sources = [graph.producer.get(tensor) for tensor in node.inputs]
         if any(source is not None and source.op == "DequantizeLinear" for source in sources):
@@ -53,7 +53,7 @@ def run(graph: MutableGraph) -> None:
 
 
 def _biased(graph: MutableGraph, node: MutableNode) -> None:
-    """A vector added to the product of a linear layer is its bias, once nothing is between."""
+    """Merge a vector that is added right after a linear layer into the layer as its bias."""
     before = graph.before(node)
     if before is None or before.op != "Gemm" or not before.attributes.get("quantized"):
         return
@@ -81,12 +81,12 @@ def _dropped(graph: MutableGraph, node: MutableNode) -> None:
 
 
 def is_bound(node: Node) -> bool:
-    """Whether an activation of a canonical graph is the lower bound of integers."""
+    """Whether an activation of a canonical graph stands for the clamp of integers."""
     return NOTE in node.notes and node.name.endswith(_BOUND)
 
 
 def _rectified(graph: MutableGraph, node: MutableNode) -> None:
-    """Spell out the clamp of a computed value."""
+    """Add the rectifier that the clamp of a computed tensor amounts to."""
     tensor, scale = graph.tensors[node.output], node.attributes.get("scale")
     bounds = BOUNDS.get(tensor.dtype)
     before = graph.before(node) if node.inputs else None
@@ -110,7 +110,7 @@ def _rectified(graph: MutableGraph, node: MutableNode) -> None:
 def rectifier(
     scale: float, zero_point: float, bounds: tuple[int, int]
 ) -> tuple[str, dict[str, float]] | None:
-    """The rectifier that saturation amounts to, if it does: operator and attributes."""
+    """Return operator and attributes of the rectifier that a clamp amounts to, or None."""
     low, high = ((bound - zero_point) * scale for bound in bounds)
     if low != 0.0 or scale <= 0:
         return None
