@@ -1,4 +1,6 @@
-"""Framework graph to canonical graph, one folder per framework; runs inside workers.
+"""Converts a framework's graph to a canonical graph; one folder per framework.
+
+Runs inside workers.
 
 May import ``graph`` and the leaves. Frameworks are imported inside functions only.
 """

@@ -1,8 +1,8 @@
 """The canonical graph under construction; every frontend adds its nodes here.
 
-What an operator is called and which attributes it has is said by ``operations``; which weight is
-for what, by ``roles``. A node that is not what the schema of its operator says is refused where it
-is added, so that a frontend cannot write a form of its own.
+``operations`` defines the name and attributes of each operator, ``roles`` the roles of its weights.
+A node that violates the schema of its operator is refused where it is added, so that no frontend
+writes a form of its own.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ WeightViews = Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]]
 class GraphBuilder:
     """Collects nodes and tensors of one network.
 
-    ``kernels`` and ``matrices`` are the orders in which the framework stores the weights of
-    convolutions and linear layers.
+    ``kernels`` and ``matrices`` are the framework's orders of axes for the weights of convolutions
+    and of linear layers.
     """
 
     def __init__(self, kernels: Store, matrices: LinearOrder) -> None:
@@ -33,7 +33,7 @@ class GraphBuilder:
         self.tensors: dict[str, Tensor] = {}
 
     def declare(self, name: str, shape: Iterable[int], dtype: str = "float32") -> Tensor:
-        """Say what a tensor is."""
+        """Add the description of a tensor and return it."""
         self.tensors[name] = Tensor(name, tuple(int(extent) for extent in shape), dtype)
         return self.tensors[name]
 
@@ -48,10 +48,10 @@ class GraphBuilder:
         matrices: LinearOrder | None = None,
         views: WeightViews | None = None,
     ) -> Node:
-        """Add a node and return it; raise ValueError for one that its operator's schema refuses.
+        """Add a node and return it; raise ValueError for one that violates its operator's schema.
 
         ``matrices`` is the order of this node's matrix, where it is not the framework's; ``views``
-        is that of ``roles.assigned``.
+        is passed to ``roles.assigned``.
         """
         declared = tuple(outputs)
         self.tensors.update((tensor.name, tensor) for tensor in declared)
@@ -83,7 +83,7 @@ class GraphBuilder:
         outputs: Sequence[Tensor],
         owned: Iterable[Parameter] = (),
     ) -> Graph:
-        """What the outputs depend on; of ``owned`` weights, others count as unused."""
+        """Return the graph that the outputs depend on; other ``owned`` weights count as unused."""
         needed, nodes = {tensor.name for tensor in outputs}, []
         for node in reversed(self.nodes):
             if not needed.isdisjoint(node.outputs):

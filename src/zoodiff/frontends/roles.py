@@ -1,8 +1,8 @@
 """Roles of weights, and the layouts in which frameworks store them.
 
-One place for all frontends, called where they add a node: operators take their weights in the same
-order everywhere (weight, bias; scale, shift, mean, variance), so the role follows from the operator
-and the position. See ``Parameter.role`` and ``Parameter.layout``.
+``GraphBuilder.add`` calls this for every frontend: operators read their weights in the same order
+everywhere (weight, bias; scale, shift, mean, variance), so the role follows from the operator and
+the position. See ``Parameter.role`` and ``Parameter.layout``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from zoodiff.graph.ir import Parameter
 from zoodiff.graph.operators import OPERATORS
 
 Store = Literal["OIHW", "HWIO", "OHWI"]
-"""A framework's order for convolutions: PyTorch and ONNX, TensorFlow and Keras, TFLite."""
+"""Orders of axes of convolution kernels: of PyTorch and ONNX, TensorFlow and Keras, TFLite."""
 
 
 def assigned(
@@ -27,22 +27,22 @@ def assigned(
     *,
     views: Mapping[str, tuple[tuple[int, ...], tuple[int, ...] | None]] | None = None,
 ) -> tuple[Parameter, ...]:
-    """The parameters of a node with their roles and layouts; a role that is given stays.
+    """Return the parameters of a node with roles and layouts; a role that is set stays.
 
-    ``linear`` is the order of a linear layer's weight.
-    ``views`` holds, for weights that are not read as they are stored, the shape in which the
-    operator sees them, and for each stored axis the axis of that shape (-1 for none).
+    ``store`` and ``linear`` are the orders of axes of kernels and of linear layers' weights.
+    ``views`` holds, for weights that are not read as they are stored, the shape that the operator
+    reads, and for each stored axis its axis in that shape (-1 for none).
     """
     schema = OPERATORS.get(op)
     names = schema.roles(attributes) if schema else []
     if not names:
         names = ["constant"] * len(parameters)
     if names[:1] == ["weight"] and len(parameters) == len(names) + 1:
-        names = ["constant", *names]  # the layer is fed a table instead of something computed
-    if len(names) != len(parameters):  # some are computed, or quantised: no order to rely on
+        names = ["constant", *names]  # the layer reads a table instead of a computed tensor
+    if len(names) != len(parameters):  # some are computed or quantised, so the order is unknown
         return tuple(replace(p, role=p.role or "constant") for p in parameters)
     result = [
-        # A frozen graph does not say what was trained; statistics never are.
+        # A frozen graph does not say what was trained; statistics are never trained.
         replace(p, role=p.role or name, trainable=p.trainable and name not in {"mean", "variance"})
         for p, name in zip(parameters, names, strict=True)
     ]
@@ -57,7 +57,7 @@ def assigned(
 
 
 def _stored(layout: str, axes: Sequence[int] | None) -> str:
-    """The letters of a layout in the order of the stored axes; ``1`` for an extent of one."""
+    """Return the letters of a layout in the order of the stored axes; ``1`` for extent 1."""
     if not layout or axes is None:
         return ""
     return "".join(layout[axis] if axis >= 0 else "1" for axis in axes)

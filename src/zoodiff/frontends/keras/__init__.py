@@ -1,1 +1,1 @@
-"""Keras: functional models and their layers to the canonical graph."""
+"""Keras: converts functional models and their layers to the canonical graph."""

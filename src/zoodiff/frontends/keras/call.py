@@ -1,4 +1,4 @@
-"""One application of a Keras layer, and what several handlers do with one.
+"""One application of a Keras layer, and steps that several handlers share.
 
 A handler takes a ``Call``, adds nodes through it and returns the name of the output, or None for
 a setting that it cannot express exactly.
@@ -57,7 +57,7 @@ class Builder(Protocol):
 
 @dataclass(frozen=True)
 class Call:
-    """One application of a layer: what goes in, what comes out."""
+    """One application of a layer, with its inputs and outputs."""
 
     operation: Layer
     name: str
@@ -122,7 +122,7 @@ Handler = Callable[[Call], str | None]
 
 
 def native_layout(call: Call) -> bool:
-    """Whether a layer works in the layout that the whole graph is read in."""
+    """Whether a layer's data format is that of the whole graph."""
     layout = getattr(call.operation, "data_format", None)
     return layout is None or (layout == "channels_last") == call.channels_last
 
@@ -136,7 +136,7 @@ def with_constant(
     step: str = "",
     constant_first: bool = False,
 ) -> str | None:
-    """Combine a tensor with a scalar or with one number a channel; None for anything else."""
+    """Combine a tensor with a scalar or with one number per channel; None for anything else."""
     import numpy as np
 
     if constant is None or isinstance(constant, str):
@@ -171,11 +171,11 @@ ACTIVATIONS: dict[str, Operation] = {
     "softsign": operations.unary("Softsign"),
     "tanh": operations.unary("Tanh"),
 }
-"""Keras's activation functions at their default arguments."""
+"""Keras's activation functions with their default arguments."""
 
 
 def activate(call: Call, data: str, function: object, *, step: bool = True) -> str:
-    """Add the activation among a layer's arguments as a node of its own."""
+    """Add the activation among a layer's arguments as a node of its own and return its output."""
     name = str(getattr(function, "__name__", None) or type(function).__name__)
     if function is None or name == "linear":
         return data

@@ -1,10 +1,9 @@
-"""Keras functional graph -> canonical graph.
+"""Converts a functional Keras model to a canonical graph.
 
-Works on a built ``keras.Model`` that has a graph (Functional, Sequential, nested at will), with or
-without values in its variables: nothing is computed. Nested models are flattened; a layer inside
-one is named ``outer/inner``. Steps that a layer takes besides its own operator (an activation
-among its arguments, say) become nodes named ``layer/step``. What each layer becomes is in
-``zoodiff.frontends.keras.layers``.
+Works on a built ``keras.Model`` that has a graph (Functional, Sequential, nested in any way), with
+or without values in its variables: nothing is computed. Nested models are flattened; a layer inside
+one is named ``outer/inner``. Further steps of a layer, such as an activation among its arguments,
+become nodes named ``layer/step``. ``zoodiff.frontends.keras.layers`` converts each layer.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def to_graph(model: Model, input_shape: Sequence[int] | None = None) -> Graph:
 
 
 def named_variables(model: Model) -> dict[str, Variable]:
-    """The variables of a model by the names that its graph gives them."""
+    """Return the variables of a model by their names in its graph."""
     builder = _Builder(model)
     builder.build(None)
     by_id = {id(variable): variable for variable in model.weights}
@@ -43,7 +42,7 @@ def named_variables(model: Model) -> dict[str, Variable]:
 
 
 class _Builder:
-    """Collects the nodes of one model; holds what is known about each symbolic tensor."""
+    """Collects the nodes of one model, and the canonical tensor of each symbolic tensor."""
 
     def __init__(self, model: Model) -> None:
         import keras
@@ -75,20 +74,20 @@ class _Builder:
         return self._builder.graph(SOURCE, inputs, outputs, owned)
 
     def canonical(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Return an image-like shape channels first; any other as it is."""
+        """Return an image-like shape channels first, any other shape unchanged."""
         if len(shape) == 4 and self._channels_last:
             return (shape[0], shape[3], shape[1], shape[2])
         return tuple(shape)
 
     def axis(self, axis: int, rank: int) -> int:
-        """Return where an axis of the framework's own layout lies in the canonical one."""
+        """Return the canonical position of an axis of the framework's layout."""
         positive = axis % rank
         if rank == 4 and self._channels_last:
             return (0, 2, 3, 1)[positive]
         return positive
 
     def parameter(self, variable: Variable) -> Parameter:
-        """Return the parameter of a variable, one and the same for a shared variable."""
+        """Return the parameter of a variable; a shared variable has one parameter."""
         parameter = self.parameters.get(id(variable))
         if parameter is None:
             name, copy = variable.path, 1
@@ -169,7 +168,7 @@ class _Builder:
         return tuple(args), dict(kwargs)
 
     def _output_shapes(self, node: Node, inputs: Sequence[Value]) -> tuple[tuple[int, ...], ...]:
-        """Return output shapes at batch 1, worked out anew where the model left extents open."""
+        """Return output shapes at batch 1, computed anew where the model leaves extents open."""
         declared = [tuple(tensor.shape) for tensor in node.outputs]
         if all(None not in shape[1:] for shape in declared):
             return tuple(tuple(1 if n is None else int(n) for n in shape) for shape in declared)
@@ -209,7 +208,7 @@ def _graph_of(operation: object) -> LayerGraph | None:
 
 
 def _nodes(graph: LayerGraph) -> Iterator[Node]:
-    """Applications of layers in topological order; Keras keeps them by distance to the output."""
+    """Yield applications of layers in topological order; Keras sorts them by depth."""
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
             if not node.is_input:

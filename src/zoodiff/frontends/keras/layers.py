@@ -1,9 +1,8 @@
-"""What each Keras layer and operation becomes in the canonical graph.
+"""Converts each Keras layer and operation to canonical nodes.
 
-One handler a kind, in the table ``_HANDLERS``, found by class name among Keras's own classes.
-A handler that meets a setting it cannot express exactly returns None, and the layer is kept as an
-opaque node ``keras::ClassName`` with its parameters and plain settings, as is every layer that
-has no handler.
+The table ``_HANDLERS`` has one handler per class, by the names of Keras's own classes. A handler
+returns None for a setting that it cannot express exactly. Such a layer, and any layer without a
+handler, becomes an opaque node ``keras::ClassName`` with its parameters and plain settings.
 """
 
 from __future__ import annotations
@@ -120,7 +119,7 @@ def _normalization(call: Call) -> str | None:
         return None
     data = call.inputs[0].name
     if layer.input_mean is None:
-        # The count of adapt() is state of the layer that inference does not use.
+        # The layer's state also holds the count of adapt(), which inference does not use.
         axis = call.axis(-1)
         centred = call.emit(
             operations.arithmetic("Sub", axis=axis), step="sub", variables=[layer.adapt_mean]
@@ -140,10 +139,10 @@ def _normalization(call: Call) -> str | None:
 
 
 def _reshape(call: Call) -> str | None:
-    """Flatten and Reshape, in the framework's order of elements.
+    """Add Flatten or Reshape, in the framework's order of elements.
 
-    Where that order differs from channels first, the move is spelled out as a Transpose, so that
-    the graph means what the network computes.
+    Where that order differs from channels first, a Transpose is added, so that the graph computes
+    what the network computes.
     """
     source, target = call.inputs[0].shape, call.shapes[0]
     canonical = call.builder.canonical
@@ -168,7 +167,7 @@ def _concatenate(call: Call) -> str | None:
 
 
 def _arithmetic(op: Arithmetic) -> Handler:
-    """Layers over a list of tensors, and operators over tensors and constants."""
+    """Return the handler of layers over a list of tensors, and of operators with constants."""
 
     def handler(call: Call) -> str | None:
         operands = [*_flat(call.args), *_flat(call.kwargs.get(key) for key in ("x1", "x2"))]
@@ -184,7 +183,7 @@ def _arithmetic(op: Arithmetic) -> Handler:
 
 
 def _chain(call: Call, op: Arithmetic) -> str | None:
-    """Fold a list of tensors with a binary operator, from the left."""
+    """Combine a list of tensors by a binary operator, from the left."""
     if len(call.inputs) < 2 or len({len(value.shape) for value in call.inputs}) != 1:
         return None
     (result, shape), *operands = ((value.name, value.shape) for value in call.inputs)
@@ -207,7 +206,7 @@ def _nonzero(constant: object) -> bool:
 
 
 def _flat(values: Iterable[Any]) -> list[Any]:
-    """Operands in order; arrays and values are operands, lists and tuples hold them."""
+    """Return the operands in lists and tuples, nested in any way, in order."""
     flat: list[Any] = []
     for value in values:
         if isinstance(value, list | tuple):
@@ -222,7 +221,7 @@ def _activation(call: Call) -> str | None:
 
 
 def _named(name: str) -> Handler:
-    """Return the handler of an operation that is one activation at its default arguments."""
+    """Return the handler of an operation that is one activation with its default arguments."""
     return lambda call: call.emit(ACTIVATIONS[name])
 
 
@@ -265,7 +264,7 @@ def _softmax(call: Call) -> str | None:
 
 
 def _nothing(call: Call) -> str | None:
-    """Return the input of what does nothing at inference."""
+    """Return the input of a layer without effect at inference."""
     return call.inputs[0].name
 
 
@@ -282,7 +281,7 @@ def _opaque(call: Call) -> list[str]:
 
 
 def _settings(operation: Layer) -> dict[str, AttributeValue]:
-    """Plain values of a layer's configuration, or of an operation's attributes."""
+    """Return the plain values of a layer's configuration, or of an operation's attributes."""
     try:
         raw = operation.get_config()
     except (NotImplementedError, TypeError, ValueError):

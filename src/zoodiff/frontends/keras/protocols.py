@@ -1,4 +1,4 @@
-"""What is read of Keras's models, as types; nothing here imports ``keras``."""
+"""Types of Keras's models, as far as they are read; nothing here imports ``keras``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Variable(Protocol):
 
 
 class KerasTensor(Protocol):
-    """A symbolic tensor between layers; None for an extent that is left open."""
+    """A symbolic tensor between layers; an open extent is None."""
 
     shape: Sequence[int | None]
     dtype: str
@@ -28,7 +28,7 @@ class KerasTensor(Protocol):
 
 
 class Layer(Protocol):
-    """A layer or an operation; what more is read of it depends on its class."""
+    """A layer or an operation; which further attributes are read depends on its class."""
 
     name: str
 
@@ -36,13 +36,13 @@ class Layer(Protocol):
 
 
 class History(Protocol):
-    """Where a symbolic tensor comes from."""
+    """The origin of a symbolic tensor."""
 
     operation: Layer
 
 
 class Arguments(Protocol):
-    """What a layer was called with."""
+    """The arguments of a layer's call."""
 
     keras_tensors: Sequence[KerasTensor]
 

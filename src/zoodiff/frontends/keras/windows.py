@@ -1,4 +1,4 @@
-"""Keras layers that slide a window or move the edges: convolutions, pooling, padding, cropping."""
+"""Converts Keras's convolutions, pooling, padding and cropping."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoodiff.frontends.same_padding import same_pads
 def _window(
     call: Call, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> Window | None:
-    """Return where a window goes, or None where it is not two-dimensional."""
+    """Return the geometry of a window, or None where it is not two-dimensional."""
     layer = call.operation
     if len(kernel) != 2 or call.rank != 4 or layer.padding not in {"same", "valid"}:
         return None
@@ -30,7 +30,7 @@ def _window(
 
 
 def conv(call: Call) -> str | None:
-    """Conv2D."""
+    """Convert Conv2D."""
     layer = call.operation
     window = _window(call, layer.kernel_size, layer.strides, layer.dilation_rate)
     if window is None:
@@ -45,7 +45,7 @@ def conv(call: Call) -> str | None:
 
 
 def depthwise_conv(call: Call) -> str | None:
-    """DepthwiseConv2D: as many groups as channels."""
+    """Convert DepthwiseConv2D to a convolution with as many groups as channels."""
     layer = call.operation
     window = _window(call, layer.kernel_size, layer.strides, layer.dilation_rate)
     if window is None:
@@ -64,7 +64,7 @@ def depthwise_conv(call: Call) -> str | None:
 
 
 def separable_conv(call: Call) -> str | None:
-    """SeparableConv2D: a depthwise convolution, then a 1x1 one with the bias."""
+    """Convert SeparableConv2D to a depthwise convolution and a 1x1 convolution with the bias."""
     layer = call.operation
     window = _window(call, layer.kernel_size, layer.strides, layer.dilation_rate)
     if window is None:
@@ -95,13 +95,13 @@ def _pool_window(call: Call) -> Window | None:
 
 
 def max_pool(call: Call) -> str | None:
-    """MaxPooling2D; padding never wins."""
+    """Convert MaxPooling2D; padding never wins."""
     window = _pool_window(call)
     return None if window is None else call.emit(operations.max_pool(window))
 
 
 def average_pool(call: Call) -> str | None:
-    """AveragePooling2D; TensorFlow divides by the number of elements that are not padding."""
+    """Convert AveragePooling2D; padding does not count in the average."""
     window = _pool_window(call)
     if window is None:
         return None
@@ -124,7 +124,7 @@ def global_pool(pool: Operation) -> Handler:
 
 
 def zero_padding(call: Call) -> str | None:
-    """ZeroPadding2D; pads in ONNX's order, over height and width."""
+    """Convert ZeroPadding2D; pads are in ONNX's order, over height and width."""
     if not native_layout(call):
         return None
     (top, bottom), (left, right) = call.operation.padding
@@ -132,7 +132,7 @@ def zero_padding(call: Call) -> str | None:
 
 
 def cropping(call: Call) -> str | None:
-    """Cropping2D, as a slice over height and width."""
+    """Convert Cropping2D to a slice over height and width."""
     if not native_layout(call):
         return None
     (top, bottom), (left, right) = call.operation.cropping

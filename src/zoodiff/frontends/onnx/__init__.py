@@ -1,1 +1,1 @@
-"""ONNX: files of all opsets to the canonical graph."""
+"""ONNX: converts files of all opsets to the canonical graph."""

@@ -1,4 +1,4 @@
-"""One ONNX node, and what its handler does with it."""
+"""One ONNX node, with the methods that its handler uses."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Value:
 class Weight:
     """A tensor computed from constants alone; ``array`` holds its values where it is small.
 
-    ``origin`` names the tensor in the file that it was made from, and ``stored`` that one's
-    shape, where a reshape or a dequantisation lies between. ``axes`` says for each axis of
-    ``stored`` which axis of ``shape`` it is, -1 for an extent of one that is gone; None where that
-    is not known.
+    ``origin`` is the name of the tensor in the file from which it was computed, and ``stored`` that
+    tensor's shape, where a reshape or a dequantisation lies between. ``axes`` gives for each axis
+    of ``stored`` its axis in ``shape``, or -1 where an axis of extent 1 was removed; None where
+    this is unknown.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Weight:
     steps_axis: int = 0
 
     def parameter(self, *, trainable: bool = True) -> Parameter:
-        """The parameter that the file holds."""
+        """Return the weight as a parameter under the name that the file stores."""
         return Parameter(
             self.origin,
             self.stored or self.shape,
@@ -59,7 +59,7 @@ class Weight:
         )
 
     def stepped(self, scale: Weight | None, axis: int = 0, factor: float = 1.0) -> Weight:
-        """The same weight as integers of known steps; axes are those of ``shape``."""
+        """Return the weight with the steps of its integers; ``axis`` is an axis of ``shape``."""
         if scale is None or scale.array is None or not scale.array.size:
             return self
         rank = len(self.shape)
@@ -73,7 +73,7 @@ class Weight:
 
     @property
     def scalar(self) -> float | None:
-        """Its value where it is a single number."""
+        """The value of a single number; None for other tensors."""
         if self.array is None or self.array.size != 1:
             return None
         value = self.array.reshape(-1)[0]
@@ -81,30 +81,30 @@ class Weight:
         return float(str(value)) if value.dtype == "float32" else float(value)
 
     def integers(self) -> list[int] | None:
-        """Its values as integers, where they are known."""
+        """Return the values as integers, or None where they are unknown."""
         return None if self.array is None else [int(v) for v in self.array.reshape(-1)]
 
 
 @dataclass(frozen=True)
 class NodeRequest:
-    """A node that a handler wants added."""
+    """A node that a handler adds."""
 
     operation: Operation
     inputs: Sequence[Value]
     parameters: Sequence[Parameter]
     step: str = ""
-    """Tells the nodes of one call apart."""
+    """The part of the node's name that distinguishes the nodes of one call."""
     shapes: Sequence[Shape] | None = None
-    """Of its outputs; None where they are the call's."""
+    """The shapes of its outputs; None where they are the call's."""
     matrices: LinearOrder | None = None
     views: WeightViews | None = None
     last: bool | None = None
-    """Whether its outputs are the call's; None where it has no step to tell."""
+    """Whether its outputs are the call's; None: they are unless the node has a step."""
 
 
 @dataclass(eq=False)
 class Call:
-    """One node with its inputs looked up."""
+    """One ONNX node with its inputs resolved."""
 
     op: str
     domain: str
@@ -116,49 +116,49 @@ class Call:
     emit: Callable[[NodeRequest], list[Value]]
     bias_after: Callable[[int], tuple[Weight, str] | None]
     merged: list[str] = field(default_factory=list)
-    """Outputs of following nodes that this one's result stands for."""
+    """Outputs of following nodes that are merged into this one."""
     unranked: bool = False
-    """Shapes of its inputs or outputs are unknown, and stand here as ``()``."""
+    """Whether some shapes of its inputs or outputs are unknown; these are ``()``."""
     quantized: bool = False
-    """It computes on integers that stand for real numbers; every node made of it says so."""
+    """Whether it computes on integers that stand for real numbers."""
     integer: bool = False
-    """Its data is integers, which stand for themselves."""
+    """Whether its data is plain integers."""
 
     def given(self, position: int) -> Value | Weight | None:
-        """An input, None where it was left out."""
+        """Return an input, or None where it was left out."""
         return self.inputs[position] if position < len(self.inputs) else None
 
     def weight(self, position: int) -> Weight | None:
-        """An input where it is a weight."""
+        """Return an input if it is a weight, else None."""
         operand = self.given(position)
         return operand if isinstance(operand, Weight) else None
 
     @property
     def data(self) -> Value:
-        """The first computed input; there is one, or the node would be a constant."""
+        """The first computed input; every node that is not a constant has one."""
         return next(value for value in self.inputs if isinstance(value, Value))
 
     def axis(self, default: int, name: str = "axis") -> int:
-        """An axis counted from the front, as far as the rank of the input is known."""
+        """Return an axis counted from the front, if the rank of the input is known."""
         axis, rank = int(self.attributes.get(name, default)), len(self.data.shape)
         return axis % rank if rank else axis
 
     def integers(self, name: str, position: int) -> list[int] | None:
-        """A list that older opsets keep in an attribute and newer ones in an input."""
+        """Return a list that is an attribute in older opsets and an input in newer ones."""
         if name in self.attributes:
             return [int(v) for v in self.attributes[name]]
         weight = self.weight(position)
         return weight.integers() if weight is not None else None
 
     def number(self, name: str, position: int) -> float | None:
-        """A number that older opsets keep in an attribute and newer ones in an input."""
+        """Return a number that is an attribute in older opsets and an input in newer ones."""
         if name in self.attributes:
             return float(self.attributes[name])
         weight = self.weight(position)
         return weight.scalar if weight is not None else None
 
     def unknown(self, name: str, position: int) -> bool:
-        """Whether a setting is given, but only known when the network runs."""
+        """Whether a setting is present but only known when the network runs."""
         present = name in self.attributes or self.given(position) is not None
         return present and self.number(name, position) is None
 
@@ -172,7 +172,7 @@ class Call:
         shape: Shape | None = None,
         matrices: LinearOrder | None = None,
     ) -> Value:
-        """Add a node with one output; inputs default to the node's own."""
+        """Add a node with one output and return it; inputs default to the call's."""
         operands = self.inputs if inputs is None else inputs
         parameters = [
             w.parameter() for w in operands if isinstance(w, Weight) and w.dtype.startswith(WEIGHTS)
@@ -197,7 +197,8 @@ class Call:
 
 
 WEIGHTS = ("float", "bfloat", "int8", "uint8", "int32")
-"""Types that weights come in, quantised ones and their biases included; int64 holds shapes."""
+"""Number types of weights, including quantised weights and their biases; int64 is for shapes."""
 
 Handler = Callable[[Call], Value | list[Value] | None]
-"""Adds the nodes of one ONNX node; None for what it cannot express exactly."""
+"""Adds the canonical nodes of an ONNX node and returns their outputs, or None for a node that it
+cannot express exactly."""

@@ -1,4 +1,4 @@
-"""Tensors that an ONNX file holds or computes from constants alone; their values where small."""
+"""Constants of an ONNX file, stored or computed from others; with values where they are small."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SMALL = 4096
-"""Elements; constants up to this keep their values, since shapes, axes and pads are read."""
+"""The largest constant, in elements, that keeps its values: shapes, axes and pads are read."""
 _SHAPE_KEEPERS = frozenset(
     {
         "Cast",
@@ -30,7 +30,7 @@ _SHAPE_KEEPERS = frozenset(
         "Unsqueeze",
     }
 )
-"""Operators that leave a weight the same weight."""
+"""Operators whose result is still the same weight."""
 _EVALUATED = frozenset(
     {
         "Abs",
@@ -76,11 +76,11 @@ _EVALUATED = frozenset(
         "Xor",
     }
 )
-"""Operators worth computing on small constants; none makes its output much larger."""
+"""Operators that are computed on small constants; none has an output much larger than its input."""
 
 
 def initialiser(tensor: TensorProto) -> Weight:
-    """A tensor that the file holds; its values only where they are few and lie in the file."""
+    """Return a tensor that the file stores, with its values if they are few and in the file."""
     from onnx import numpy_helper
 
     array = None
@@ -93,7 +93,7 @@ def initialiser(tensor: TensorProto) -> Weight:
 
 
 def shape_of(node: NodeProto, value: Value, opset: int) -> Weight | None:
-    """The output of ``Shape`` or ``Size`` where every extent is known."""
+    """Return the output of ``Shape`` or ``Size``; None where an extent is unknown."""
     import numpy as np
 
     if not value.shape or min(value.shape) < 0:
@@ -109,9 +109,9 @@ def shape_of(node: NodeProto, value: Value, opset: int) -> Weight | None:
 
 
 def of_dynamic_quantisation(node: NodeProto) -> list[Weight]:
-    """Scale and zero point of ``DynamicQuantizeLinear``, where its integers are the data itself.
+    """Return scale 1 and zero point 0 for a ``DynamicQuantizeLinear``, which becomes the identity.
 
-    What is multiplied behind, data by data, is the same product: (x / s) (s W) = x W.
+    Later products by the scale are unchanged, since (x / s) (s W) = x W.
     """
     import numpy as np
 
@@ -124,7 +124,7 @@ def of_dynamic_quantisation(node: NodeProto) -> list[Weight]:
 
 
 def _keeps(node: NodeProto, weight: Weight, shape: tuple[int, ...]) -> bool:
-    """Whether a node leaves a weight the same weight; an expansion that repeats nothing does."""
+    """Whether a node's result is the same weight, as of an expansion that repeats nothing."""
     repeats = prod(shape) != prod(weight.shape)
     return node.op_type in _SHAPE_KEEPERS or (node.op_type == "Expand" and not repeats)
 
@@ -135,7 +135,7 @@ def computed(
     inferred: Mapping[str, tuple[int, ...]],
     opset: int,
 ) -> list[Weight]:
-    """The outputs of a node that computes from constants alone, one an output that has a name."""
+    """Return the named outputs of a node that computes from constants alone."""
     import numpy as np
 
     if node.op_type == "Constant":
@@ -153,7 +153,7 @@ def computed(
             fill = [a for a in node.attribute if a.name == "value"]
             kind = dtype(fill[0].t.data_type) if fill else "float32"
         elif weights and _keeps(node, weights[0], tuple(shape)):
-            # A shape or a list of axes may be cast too: only its values matter then.
+            # For a shape or a list of axes, which may be cast too, only the values matter.
             origin, stored = weights[0].origin, weights[0].stored or weights[0].shape
             kind = weights[0].dtype
             axes = _moved(node, weights[0], tuple(shape))
@@ -172,7 +172,7 @@ def computed(
 
 
 def _moved(node: NodeProto, source: Weight, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Where each axis of the stored tensor lies in what a node makes of it."""
+    """Return the axis of a node's result for each axis of the stored tensor; None if unknown."""
     before = tuple(range(len(source.shape))) if source.stored is None else source.axes
     if before is None:
         return None
@@ -211,7 +211,7 @@ def _constant(node: NodeProto) -> Weight:
 def _evaluated(
     node: NodeProto, operands: Sequence[Weight | None], opset: int
 ) -> NDArray[np.generic] | None:
-    """The first output by ONNX's reference implementation, None where that is not worthwhile."""
+    """Return the first output by ONNX's reference implementation; None where it is too costly."""
     if node.domain or node.op_type not in _EVALUATED:
         return None
     if any(weight is not None and weight.array is None for weight in operands):
@@ -242,7 +242,7 @@ def _evaluated(
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:
-    """Attributes that are numbers, texts or lists of them; real numbers as they were written."""
+    """Return the attributes that are numbers, texts or lists of them, floats by ``written``."""
     from onnx import AttributeProto, helper
 
     values: dict[str, Any] = {}
@@ -265,7 +265,7 @@ def attributes(node: NodeProto) -> dict[str, Any]:
 
 
 def written(value: float) -> float:
-    """The shortest decimal with the same float32: an epsilon of 1e-05 reads 9.999999747e-06.
+    """Return the shortest decimal with the same float32 value.
 
     >>> written(9.999999747378752e-06)
     1e-05
@@ -276,7 +276,7 @@ def written(value: float) -> float:
 
 
 def type_code(element_type: int | str) -> int:
-    """The code of an element type, which old opsets give as a word; 0 for an unknown one."""
+    """Return the code of an element type, which old opsets give by name; 0 if unknown."""
     from onnx import TensorProto
 
     if isinstance(element_type, int):
@@ -285,7 +285,7 @@ def type_code(element_type: int | str) -> int:
 
 
 def dtype(code: int) -> str:
-    """The name of an element type as numpy has it; ``undefined`` for an unknown code."""
+    """Return numpy's name of an element type; ``undefined`` for an unknown code."""
     from onnx import TensorProto
 
     is_defined = code in TensorProto.DataType.values()

@@ -1,4 +1,4 @@
-"""Where an ONNX file keeps data outside itself: only in its own folder, in places that exist."""
+"""Checks that the external data of an ONNX file lies in the file's own folder."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from zoodiff.frontends.onnx.protobuf import (
 from zoodiff.rules.security import climbs, refusal
 
 _DEPTH = 64
-"""Graphs within graphs."""
+"""The largest depth of graphs within graphs."""
 _MEMORY = "*/_ORT_MEM_ADDR_/"
-"""How ONNX Runtime marks tensors of its own process; some versions take the mark from a file."""
+"""ONNX Runtime's mark of a tensor in its process's memory; some versions accept it in a file."""
 
 
 def check(model: ModelProto, path: Path) -> None:
-    """Raise RefusedError (SEC110, SEC111) where a tensor of an ``onnx.ModelProto`` lies elsewhere.
+    """Raise RefusedError (SEC110, SEC111) for a tensor with data outside the model's folder.
 
-    Nothing is opened: a name is judged by what it says and by what the file system says of it.
+    No file is opened: only names and the file system's information about them are checked.
     """
     for tensor in tensors(model):
         place = {entry.key: entry.value for entry in tensor.external_data}
@@ -36,7 +36,7 @@ def check(model: ModelProto, path: Path) -> None:
 
 
 def tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """Every tensor of a model: of its graph, subgraphs, functions and training."""
+    """Yield every tensor of a model: of its graph, subgraphs, functions and training."""
     for graph in _graphs(model):
         yield from getattr(graph, "initializer", ())
         for sparse in getattr(graph, "sparse_initializer", ()):
@@ -48,13 +48,13 @@ def tensors(model: ModelProto) -> Iterator[TensorProto]:
 
 
 def nodes(model: ModelProto) -> Iterator[NodeProto]:
-    """Every node of a model: of its graph, subgraphs, functions and training."""
+    """Yield every node of a model: of its graph, subgraphs, functions and training."""
     for graph in _graphs(model):
         yield from graph.node
 
 
 def _graphs(model: ModelProto) -> Iterator[GraphProto | FunctionProto]:
-    """Every graph and function; raise RefusedError (SEC122) where they are nested without end."""
+    """Yield every graph and function; raise RefusedError (SEC122) for too deep nesting."""
     waiting: list[tuple[GraphProto | FunctionProto, int]] = [(model.graph, 0)]
     for training in model.training_info:
         waiting += [(training.initialization, 0), (training.algorithm, 0)]
@@ -71,7 +71,7 @@ def _graphs(model: ModelProto) -> Iterator[GraphProto | FunctionProto]:
 
 
 def _attributes(graph: GraphProto | FunctionProto) -> Iterator[AttributeProto]:
-    """The attributes of a graph's nodes, and the defaults that a function gives to its own."""
+    """Yield the attributes of a graph's nodes, and the default attributes of a function."""
     for node in graph.node:
         yield from node.attribute
     yield from getattr(graph, "attribute_proto", ())
@@ -94,7 +94,7 @@ def _check_place(entries: dict[str, str], tensor: TensorProto, path: Path) -> No
         if step.is_symlink():
             raise refusal("SEC110", f"{subject}, which is a link; copy the data there instead")
     if not place.exists():
-        return  # the reader says what is missing
+        return  # the reader reports missing files
     if not place.is_file():
         raise refusal("SEC110", f"{subject}, which is no plain file")
     _check_span(entries, subject, place.stat().st_size)

@@ -1,8 +1,8 @@
-"""An ONNX file to the canonical graph: any opset that the ``onnx`` package reads.
+"""Converts an ONNX file of any opset that the ``onnx`` package reads to the canonical graph.
 
-The values of large weights are never read, so describing a file costs little, whatever its size.
-Weights are initialisers and whatever is computed from constants alone; a reshaped or dequantised
-weight is still the weight that the file holds.
+The values of large weights are never read, so describing a large file is cheap. Weights are
+initialisers and tensors computed from constants alone; a reshaped or dequantised weight is still
+the weight that the file stores.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from zoodiff.graph.operators import COUNTED
 
 _MAX_NODES = 200_000
 _DEFAULT_EXTENT = 224
-"""For a spatial extent that the file leaves open."""
+"""The extent used for spatial axes that the file leaves open."""
 
 
 def graph_from_file(
     path: Path, source: str | None = None, *, extent: int = _DEFAULT_EXTENT
 ) -> Graph:
-    """Read a file; raise MeasurementError, in one sentence, for one that is not a valid network.
+    """Return the graph of a file; raise MeasurementError for a file without a valid network.
 
-    External data is never read: weights count by name and shape. ``extent`` stands in for spatial
-    extents that the file leaves open.
+    External data is never read: weights are described by name and shape. ``extent`` is used for
+    spatial extents that the file leaves open.
     """
     return graph_from_model(load(path), source or path.name, extent=extent)
 
 
 def load(path: Path) -> ModelProto:
-    """Read the protobuf without large values, and check where external data would lie.
+    """Return the model without large values, after checking where its external data lies.
 
-    Of external data only small tensors of integers are read: indices, shapes, axes.
+    Only small tensors of integers are read from external data: indices, shapes, axes.
     Raises MeasurementError for a file that does not parse, and RefusedError for external data
     outside the file's own folder.
     """
@@ -63,7 +63,7 @@ def load(path: Path) -> ModelProto:
 
 
 def external_files(model: ModelProto) -> list[str]:
-    """Names of the files beside a model that was loaded without values, in which weights lie."""
+    """Return the names of the external files with the weights of a model loaded by ``load``."""
     names = {
         entry.value
         for tensor in external.tensors(model)
@@ -74,10 +74,10 @@ def external_files(model: ModelProto) -> list[str]:
 
 
 def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_EXTENT) -> Graph:
-    """Translate a model whose external data was not read. The model is changed: large values go.
+    """Return the graph of a model whose external data was not read; the model loses large values.
 
-    Raises MeasurementError for what is not a valid network, and for control flow, since which
-    branch runs is known only with data.
+    Raises MeasurementError for a model that is not a valid network, and for control flow, since
+    only data decides which branch runs.
     """
     if model.functions:
         from onnx import inliner
@@ -111,7 +111,7 @@ def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_E
 
 
 def _check_opset(model: ModelProto, source: str) -> None:
-    """Write the standard domain one way; raise MeasurementError for one newer than ``onnx``."""
+    """Rename the standard domain to ""; raise MeasurementError for an opset newer than ``onnx``."""
     import onnx
 
     newest = onnx.defs.onnx_opset_version()
@@ -151,13 +151,13 @@ class _Walk:
             for name in node.input:
                 self._uses.setdefault(name, []).append(node)
         self._done: set[int] = set()
-        """Positions are not known from a node alone; identities are, while ``_order`` lives."""
+        """Identities of the finished nodes; valid as long as ``_order`` holds the nodes."""
 
     def graph(self) -> Graph:
         for tensor in self._graph.initializer:
             self._values[tensor.name] = constants.initialiser(tensor)
         inputs = self._inputs()
-        # Constants first: a bias may stand in the file behind the product that it is added to.
+        # Constants first: in the file, a bias may come after the product that it is added to.
         for node in self._order:
             self._guarded(node, self._constant)
         for node in self._order:
@@ -192,7 +192,7 @@ class _Walk:
         return tensors
 
     def _tensor(self, name: str, shape: tuple[int, ...], real: bool = False) -> Tensor:
-        """Declare a tensor; ``real`` for one of integers that stand for real numbers."""
+        """Declare a tensor; ``real`` for integers that stand for real numbers."""
         typed = name in self._types and not real
         kind = constants.dtype(self._types[name]) if typed else "float32"
         return self._builder.declare(name, shape, kind)
@@ -210,7 +210,7 @@ class _Walk:
             ) from None
 
     def _constant(self, node: NodeProto) -> bool:
-        """Take in what a node computes from constants alone; say whether it does."""
+        """Record the outputs of a node on constants alone; return whether the node is one."""
         operands = [self._values.get(name) if name else None for name in node.input]
         pairs = zip(node.input, operands, strict=True)
         if any(name and not isinstance(value, Weight) for name, value in pairs):
@@ -281,12 +281,12 @@ class _Walk:
             self._values[follower] = results[0]
 
     def _unranked(self, node: NodeProto) -> bool:
-        """Whether the shape of something that a node reads or computes is unknown."""
+        """Whether the shape of an input or output of a node is unknown."""
         computed = [name for name in node.input if isinstance(self._values.get(name), Value)]
         return any(name not in self._ranked for name in (*computed, *filter(None, node.output)))
 
     def _bias_after(self, node: NodeProto, width: int) -> tuple[Weight, str] | None:
-        """The vector that a lone ``Add`` behind a matrix product adds, and that Add's output."""
+        """Return the vector that an ``Add``, the product's only reader, adds, and Add's output."""
         users = self._uses.get(node.output[0], [])
         if len(users) != 1 or users[0].op_type != "Add" or users[0].domain:
             return None
@@ -311,7 +311,7 @@ class _Walk:
         return any(isinstance(v, Value) and v.name not in self._ranked for v in operands)
 
     def _unshaped(self, label: str, op: str) -> MeasurementError:
-        """What is to be said of a layer whose MACs cannot be counted."""
+        """Return the error of a layer whose MACs cannot be counted."""
         foreign = next(
             (
                 f"{n.op_type} of {n.domain}"

@@ -1,10 +1,9 @@
-"""Quantised ONNX operators as operators on the real numbers that their integers stand for.
+"""Converts quantised ONNX operators to operators on the real numbers that their integers stand for.
 
-An integer :math:`q` stands for :math:`s (q - z)`. ``QLinearConv`` and its like name scale and zero
-point of every operand and of the result, ``MatMulInteger`` and ``ConvInteger`` the zero points
-alone: their scales are multiplied behind them. The result of an operator with a scale of its own is
-written as the operator and a ``QuantizeLinear``, since the bounds of the integers may stand for a
-rectifier of the network.
+An integer :math:`q` stands for :math:`s (q - z)`. Operators such as ``QLinearConv`` have scale and
+zero point of every operand and of the result; ``MatMulInteger`` and ``ConvInteger`` have zero
+points only, and a later ``Mul`` applies the scales. An operator with a scale of its result becomes
+the operator and a ``QuantizeLinear``, since the bounds of the integers may replace a rectifier.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredOperand:
-    """Where an operator has an operand, its scale and its zero point; None for none."""
+    """The positions of an operand, its scale and its zero point; None where there is none."""
 
     at: int
     scale: int | None
     zero_point: int | None
     axis: int | Literal["columns"] = 0
-    """That of one scale per channel."""
+    """The axis of the channels, for one scale per channel."""
     factor: int | None = None
-    """Where a second scale is that multiplies the first."""
+    """The position of a second scale, which multiplies the first."""
 
 
 _PAIR = (StoredOperand(0, 1, 2), StoredOperand(3, 4, 5))
@@ -49,15 +48,15 @@ OPERANDS: dict[str, tuple[StoredOperand, ...]] = {
     "QLinearMul": _PAIR,
 }
 _RESULTS = {"QGemm": 7, "QLinearAdd": 6, "QLinearConv": 6, "QLinearMatMul": 6, "QLinearMul": 6}
-"""Where each operator has the scale of its result; the zero point follows."""
+"""The position of the scale of each operator's result; the zero point follows it."""
 ONE_BY_ONE = frozenset({"ConvInteger", "MatMulInteger"})
-"""Operators whose results are sums of integers, of no scale yet."""
+"""Operators whose results are sums of integers, without a scale."""
 
 
 def real_values(
     weight: Weight, scale: Weight | None, zero: Weight | None, axis: int
 ) -> NDArray[np.float64] | None:
-    """The real numbers of a constant of integers; None where a value is not known."""
+    """Return the real numbers that integers stand for; None where a value is unknown."""
     import numpy as np
 
     offset = np.zeros(()) if zero is None else zero.array
@@ -77,14 +76,14 @@ def real_values(
 
 
 def operands_of(op: str, count: int) -> tuple[StoredOperand, ...]:
-    """The quantised operands of an operator with so many inputs."""
+    """Return the quantised operands of an operator with ``count`` inputs."""
     if op == "QLinearConcat":
         return tuple(StoredOperand(p, p + 1, p + 2) for p in range(2, count - 2, 3))
     return OPERANDS.get(op, ())
 
 
 def in_real_numbers(call: Call) -> Call:
-    """The call with what it reads of constants as real numbers of known steps."""
+    """Return the call with its constants as real numbers with known steps."""
     inputs = list(call.inputs)
     for operand in operands_of(call.op, len(inputs)):
         weight = call.weight(operand.at)
@@ -116,11 +115,11 @@ def _real(call: Call, operand: StoredOperand, weight: Weight) -> Weight:
 
 
 def in_products(model: ModelProto) -> None:
-    """Write sums of integers that are multiplied by their scale as one node, in place.
+    """Merge sums of integers and the multiplication by their scale into one node, in place.
 
-    A dynamic quantisation computes the scale of the data; the data itself, of scale 1, gives the
-    same product: (x / s) (s W) = x W. So the scale of the weights becomes the fifth input of
-    ``MatMulInteger`` and ``ConvInteger``, and the multiplication goes.
+    A dynamic quantisation computes the scale of the data; the unquantised data has the same
+    product: (x / s) (s W) = x W. So the scale of the weights becomes the fifth input of
+    ``MatMulInteger`` and ``ConvInteger``, and the multiplication is removed.
     """
     graph = model.graph
     scaled = scales_behind(graph)
@@ -142,14 +141,14 @@ class ScaledSum:
     """A sum of integers, cast to real numbers and multiplied by its scale."""
 
     scale: str
-    """The tensor that is the scale of the weights."""
+    """The name of the scale of the weights."""
     output: str
     between: tuple[str, ...]
-    """What the cast and the multiplication make."""
+    """The outputs of the cast and the multiplication."""
 
 
 def scales_behind(graph: GraphProto) -> dict[str, ScaledSum]:
-    """The scales of sums of integers whose data is quantised when the network runs, by output."""
+    """Return the sums of integers whose data is quantised dynamically, by their output."""
     users: dict[str, list[NodeProto]] = {}
     for node in graph.node:
         for name in node.input:
@@ -177,7 +176,7 @@ def scales_behind(graph: GraphProto) -> dict[str, ScaledSum]:
 
 
 def with_result(call: Call, handler: Handler) -> Value | list[Value] | None:
-    """What a handler makes of a call, and the integers that its result is stored as."""
+    """Return the result of a handler, followed by the quantisation of the call's result."""
     at = _RESULTS.get(call.op)
     scale = None if at is None else call.weight(at)
     if at is None or scale is None or scale.scalar is None:

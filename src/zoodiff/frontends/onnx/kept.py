@@ -1,4 +1,4 @@
-"""ONNX operators that no handler understands, kept with everything that the file says of them."""
+"""Keeps ONNX operators that no handler understands as opaque nodes with all their settings."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from zoodiff.frontends.onnx.constants import written
 from zoodiff.graph.operators import COUNTED
 
 _UNUSED = frozenset({"consumed_inputs"})
-"""Attributes of old opsets that change nothing."""
+"""Attributes of old opsets that have no effect."""
 
 
 def add_opaque(call: Call, *, plain: bool = True) -> list[Value]:
-    """Add the operator as it is; constants that its schema calls settings become attributes.
+    """Add the operator as an opaque node; constants that its schema calls settings are attributes.
 
-    Under its own name where that, or what it says, is clear: an operator that is canonical, of
-    which this form is not, has the prefix ``onnx::``, so that nobody takes it for one. What has
-    multiply-accumulates is never hidden under another name. Without ``plain`` it gets the prefix
-    whatever it says.
+    It keeps ONNX's name, except where the canonical operator of that name has another form: then it
+    gets the prefix ``onnx::``. Operators with MACs keep their name in any case. Without ``plain``,
+    every other operator gets the prefix.
     """
     standard = call.domain == "ai.onnx"
     attributes = {k: v for k, v in call.attributes.items() if k not in _UNUSED}
@@ -43,9 +42,9 @@ def add_opaque(call: Call, *, plain: bool = True) -> list[Value]:
 
 
 def _settings(call: Call) -> set[int]:
-    """Positions of inputs with a type of their own: shapes, axes, scales of a Resize.
+    """Return the positions of inputs with a type of their own: shapes, axes, scales of a Resize.
 
-    An input that may be a weight shares its type, ``T``, with the data.
+    An input that may be a weight has the same type as the data, ``T``.
     """
     from onnx import defs
 
@@ -61,7 +60,7 @@ def _settings(call: Call) -> set[int]:
 
 
 def defaults(call: Call) -> Attributes:
-    """Attributes that the operator's schema gives where the file leaves them out."""
+    """Return the default attributes of the operator's schema."""
     from onnx import AttributeProto, defs, helper
 
     try:

@@ -1,10 +1,10 @@
-"""Operators of the first opsets, in the form that ``onnx`` can infer shapes of.
+"""Rewrites operators of the first opsets to opset 6, for which ``onnx`` can infer shapes.
 
-ONNX infers no shapes for most operators as they were before opset 6, so that a file of opset 1 or 3
-would have none behind its first Relu. What changed until opset 6 is the form alone
-(https://github.com/onnx/onnx/blob/main/docs/Changelog.md): ``consumed_inputs`` went, Reshape's
-shape became an input, Pad's ``paddings`` became ``pads``, Concat lost its default axis, and Cast
-names its type by number.
+ONNX infers no shapes for most operators before opset 6, so a file of opset 1 or 3 would have no
+shapes after its first Relu. Until opset 6 only the form of operators changed
+(https://github.com/onnx/onnx/blob/main/docs/Changelog.md): ``consumed_inputs`` was removed,
+Reshape's shape became an input, Pad's ``paddings`` became ``pads``, Concat lost its default axis,
+and Cast gives its type by number.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def renew(model: ModelProto) -> None:
 
 
 def _renewed(node: NodeProto) -> Iterator[NodeProto]:
-    """The node in its new form, behind what it needs."""
+    """Yield the node in its new form, after the constants that it needs."""
     from onnx import AttributeProto, TensorProto, helper
 
     if node.domain:
@@ -52,7 +52,7 @@ def _renewed(node: NodeProto) -> Iterator[NodeProto]:
     elif node.op_type == "Cast" and attributes_by_name["to"].type == AttributeProto.STRING:
         number = TensorProto.DataType.Value(attributes_by_name["to"].s.decode().upper())
         attributes_by_name["to"] = helper.make_attribute("to", number)
-    # Copies, since what is cleared below is what they were read from.
+    # Copies, since the originals are cleared below.
     attributes = [type(a).FromString(a.SerializeToString()) for a in attributes_by_name.values()]
     del node.attribute[:]
     node.attribute.extend(attributes)

@@ -1,7 +1,7 @@
-"""What each ONNX operator becomes in the canonical graph: normalised attributes, no defaults left.
+"""Converts each ONNX operator to canonical nodes, with defaults filled in.
 
 Operators and defaults are those of https://github.com/onnx/onnx/blob/main/docs/Operators.md, older
-forms those of its Changelog.md. What has no handler is kept by ``onnx_kept``.
+forms those of its Changelog.md. Operators without a handler become opaque nodes (``kept``).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from zoodiff.graph.operators import of_family
 Quantising = Literal["QuantizeLinear", "DequantizeLinear"]
 
 IDENTITIES = frozenset({"Identity"})
-"""What changes nothing at inference."""
+"""Operators without effect at inference."""
 
 
 def translate(call: Call) -> Any:
-    """Add the nodes of one ONNX node and return its output, or a list of them."""
+    """Add the canonical nodes of an ONNX node and return its output, or a list of outputs."""
     call = in_real_numbers(call)
     result = with_result(call, _translated)
     return add_opaque(call) if result is None else result
@@ -53,9 +53,9 @@ def _translated(call: Call) -> Value | list[Value] | None:
 
 
 def _dropout(call: Call) -> Any:
-    """The value itself, but where elements are dropped at inference too.
+    """Return the data itself, or a dropout that is active at inference.
 
-    Until opset 6 an attribute says so, since opset 12 an input, which may depend on what is fed.
+    Until opset 6 an attribute, since opset 12 an input, which may be computed, makes it active.
     """
     ratio = call.number("ratio", 1)
     training: Weight | Value | bool | None = call.given(2)
@@ -71,16 +71,17 @@ def _dropout(call: Call) -> Any:
 
 
 _DROPOUT_AT_INFERENCE, _DROPOUT_IN_TRAINING = 7, 12
-"""Opsets since which a dropout is one of inference, and since which an input may say otherwise."""
+"""The opsets since which a dropout has no effect at inference, and since which an input may make it
+active."""
 
 
 def _computed_vectors(call: Call) -> bool:
-    """Whether scale, shift or statistics of a norm depend on the input."""
+    """Whether scale, shift or statistics of a norm are computed tensors."""
     return any(isinstance(value, Value) for value in call.inputs[1:])
 
 
 def _batch_normalization(call: Call) -> Value | list[Value]:
-    """Every opset's form; what makes it another function than usual is an attribute."""
+    """Convert a batch norm of any opset; attributes say where it differs from the usual one."""
     if _computed_vectors(call):
         return add_opaque(call, plain=False)
     data, scale, shift, mean, variance = (call.given(i) for i in range(5))
@@ -90,7 +91,7 @@ def _batch_normalization(call: Call) -> Value | list[Value]:
             epsilon=call.attributes.get("epsilon", 1e-5),
             axis=1,
             momentum=None if momentum is None else float(momentum),
-            # Until opset 8: statistics of each place of the image.
+            # Until opset 8: statistics per element of the image.
             per_element=not call.attributes.get("spatial", 1),
             training=bool(call.attributes.get("training_mode", 0)),
         ),
@@ -155,7 +156,7 @@ def _arithmetic(op: Arithmetic) -> Handler:
         if len(call.inputs) != 2:
             return None
         if op in {"Div", "Pow"} and call.integer:
-            return add_opaque(call, plain=False)  # it cuts off what is behind the point
+            return add_opaque(call, plain=False)  # a division of integers truncates
         for position, constant in enumerate(call.inputs):
             if isinstance(constant, Weight):
                 return _with_constant(call, op, constant, first=position == 0)
@@ -170,7 +171,7 @@ def _with_constant(call: Call, op: Arithmetic, constant: Weight, *, first: bool)
         operation = operations.arithmetic(op, value=constant.scalar, constant_first=first)
         return call.node(operation, inputs=[call.data])
     if not constant.dtype.startswith(WEIGHTS):
-        return None  # a table of integers or flags is no weight
+        return None  # a table of integers or flags is not a weight
     axis, shape = _broadcast(call, constant)
     return call.node(
         operations.arithmetic(op, axis=axis, constant_shape=shape, constant_first=first)
@@ -178,9 +179,9 @@ def _with_constant(call: Call, op: Arithmetic, constant: Weight, *, first: bool)
 
 
 def _broadcast(call: Call, constant: Weight) -> tuple[int | None, tuple[int, ...] | None]:
-    """How a constant lies along the data: the axis of a vector, else the shape it was brought to.
+    """Return how a constant is broadcast: the axis of a vector, or the shape of the constant.
 
-    Until opset 6 an attribute says where it begins; since then it ends where the data ends.
+    Until opset 6 an attribute gives its first axis; since then its last axis is that of the data.
     """
     rank, shape = len(call.data.shape), constant.shape
     first = rank - len(shape)
@@ -194,7 +195,7 @@ def _broadcast(call: Call, constant: Weight) -> tuple[int | None, tuple[int, ...
 
 
 def _extremum(op: Extremum) -> Handler:
-    """Max and Min of any number of operands: computed ones at once, then constants one by one."""
+    """Return the handler of Max or Min: computed operands in one node, then one per constant."""
 
     def handle(call: Call) -> Value | list[Value] | None:
         constants = [value for value in call.inputs if isinstance(value, Weight)]
@@ -218,7 +219,7 @@ def _sum(call: Call) -> Value | list[Value] | None:
 
 
 def _prelu(call: Call) -> Value | None:
-    """Until opset 6 a vector of slopes lies along axis 1, since then where numpy puts it."""
+    """Convert PRelu; until opset 6 slopes lie along axis 1, since then they broadcast as numpy."""
     slope = call.weight(1)
     if slope is None:
         return None
@@ -238,14 +239,14 @@ def _clip(call: Call) -> Value | None:
 
 
 def _softmax(call: Call) -> Value:
-    """Before opset 13 the axis defaults to 1 and everything behind it is one dimension."""
+    """Convert a softmax; before opset 13 the axis defaults to 1 and later axes are joined to it."""
     axis = call.axis(-1 if call.opset >= 13 else 1)
     flattened = call.opset < 13 and prod(call.data.shape[axis + 1 :]) != 1
     return call.node(operations.softmax(axis, log=call.op == "LogSoftmax", flattened=flattened))
 
 
 def _reduce(call: Call) -> Value | None:
-    """A reduction; of height and width of an image, the mean is a global pool."""
+    """Convert a reduction; a mean over height and width of an image is a global pool."""
     rank, data = len(call.data.shape), call.data
     axes = call.integers("axes", 1)
     if not rank or (axes is None and call.given(1) is not None):
@@ -283,7 +284,7 @@ def _gelu(call: Call) -> Value:
 
 
 def _cast(call: Call) -> Value:
-    """Until opset 5 the type was a word."""
+    """Convert a cast; until opset 5 the type was given by name."""
     to = call.attributes["to"]
     return call.node(operations.cast(dtype(type_code(to))), inputs=[call.data])
 
@@ -307,7 +308,7 @@ def _quantisation(call: Call, op: Quantising) -> Value:
 
 
 def _resize(call: Call) -> Value | None:
-    """Resize and Upsample: regions, factors and sizes are attributes or inputs, by the opset."""
+    """Convert Resize or Upsample; the opset decides which settings are attributes or inputs."""
     names = ["roi", "scales", "sizes"] if call.op == "Resize" and call.opset >= 11 else ["scales"]
     settings: Attributes = {**defaults(call), **call.attributes}
     for position, name in enumerate(names, start=1):
@@ -374,4 +375,4 @@ _BY_RANK = (
     | frozenset(reshaping.HANDLERS)
     | frozenset(of_family("reduction"))
 )
-"""Operators whose attributes say nothing unless the rank of the data is known."""
+"""Operators whose attributes have a meaning only if the rank of the data is known."""

@@ -1,7 +1,7 @@
-"""Nodes of an ONNX graph brought into an order in which each reads what is there already.
+"""Sorts the nodes of an ONNX graph topologically.
 
-The format demands such an order, and some converters break it (that of ONNX Runtime to half
-precision appends its casts). Runtimes sort for themselves.
+The format demands this order, but some converters break it: ONNX Runtime's converter to half
+precision appends its casts. Runtimes sort the nodes themselves.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from zoodiff.frontends.onnx.protobuf import GraphProto, NodeProto
 
 
 def put_in_order(graph: GraphProto, source: str) -> bool:
-    """Sort the nodes in place, as near to their order as can be; say whether they were not.
+    """Sort the nodes in place, close to their order; return whether they were unsorted.
 
-    Raises MeasurementError where nodes read each other in a circle.
+    Raises MeasurementError for a cycle.
     """
     nodes = list(graph.node)
     maker = {name: k for k, node in enumerate(nodes) for name in node.output if name}

@@ -1,4 +1,4 @@
-"""ONNX operators that multiply matrices: linear layers and products of computed tensors."""
+"""Converts ONNX operators that multiply matrices: linear layers and products."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from zoodiff.frontends.onnx.call import Call, Value, Weight
 from zoodiff.frontends.operations import Extents
 
 _SECOND = {"MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3}
-"""Where each operator has its second factor."""
+"""The position of each operator's second factor."""
 
 
 def gemm(call: Call) -> Value:
-    """Gemm: a linear layer where its second factor is a weight, else a product."""
+    """Convert Gemm to a linear layer where its second factor is a weight, else to a product."""
     first, second, bias = (call.given(i) for i in range(3))
     assert first is not None and second is not None
     reversed_, turned = (bool(call.attributes.get(name, 0)) for name in ("transA", "transB"))
@@ -36,7 +36,7 @@ def gemm(call: Call) -> Value:
 
 
 def matmul(call: Call) -> Value:
-    """MatMul, MatMulInteger and QLinearMatMul; a lone vector added behind a weight is its bias."""
+    """Convert matrix products; with a weight, a vector that is added right after is the bias."""
     first, second = call.given(0), call.given(_SECOND[call.op])
     assert first is not None and second is not None
     call.quantized = call.op != "MatMul"
@@ -57,7 +57,7 @@ def matmul(call: Call) -> Value:
 
 
 def einsum(call: Call) -> Value | None:
-    """A product of two computed tensors; its sizes are read off the equation."""
+    """Convert an Einsum of two computed tensors to a product; None for other forms."""
     first, second = call.given(0), call.given(1)
     equation = str(call.attributes.get("equation", "")).replace(" ", "")
     left, _, result = equation.partition("->")
@@ -82,7 +82,7 @@ def einsum(call: Call) -> Value | None:
 
 
 def _batch(first: Sequence[int], second: Sequence[int]) -> int:
-    """Number of products: leading extents are broadcast as numpy does."""
+    """Return the number of products; leading axes are broadcast as in numpy."""
     import numpy as np
 
     return prod(int(n) for n in np.broadcast_shapes(tuple(first), tuple(second)))

@@ -1,4 +1,4 @@
-"""What is read of ONNX's messages (``onnx.proto``), as types; nothing here imports ``onnx``."""
+"""Types of ONNX's messages (``onnx.proto``), as far as they are read; imports no ``onnx``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Repeated(Protocol[T]):
 
 
 class Message(Protocol):
-    """What every message can do."""
+    """The methods of every message."""
 
     def CopyFrom(self, message: Self) -> None: ...
 
@@ -57,7 +57,7 @@ class StringPair(Protocol):
 
 
 class TensorProto(Message, Protocol):
-    """A tensor, with its values or with the place where they lie."""
+    """A tensor, with its values or with their place in an external file."""
 
     name: str
     dims: Repeated[int]
@@ -75,7 +75,7 @@ class SparseTensorProto(Protocol):
 
 
 class AttributeProto(Message, Protocol):
-    """An attribute of a node; which field holds it is said by ``type``."""
+    """An attribute of a node; ``type`` says which field holds its value."""
 
     name: str
     type: int
@@ -128,7 +128,7 @@ class TypeProto(Protocol):
 
 
 class ValueInfoProto(Protocol):
-    """A value by its name, with its type."""
+    """The name and type of a tensor."""
 
     name: str
     type: TypeProto
@@ -146,7 +146,7 @@ class GraphProto(Protocol):
 
 
 class FunctionProto(Protocol):
-    """A function of the file's own."""
+    """A function that the file defines."""
 
     name: str
     domain: str
@@ -155,7 +155,7 @@ class FunctionProto(Protocol):
 
 
 class TrainingInfoProto(Protocol):
-    """How a network is trained."""
+    """The graphs that train a network."""
 
     initialization: GraphProto
     algorithm: GraphProto

@@ -1,8 +1,8 @@
 """Read an ONNX file without its weights.
 
-A file of half a gigabyte holds a few hundred kilobytes of structure. Its protobuf is copied field
-by field, and the values of large tensors are left out, so that no weight is ever in memory. Wire
-format: https://protobuf.dev/programming-guides/encoding/; field numbers: onnx.proto.
+A file of half a gigabyte has a few hundred kilobytes of structure. Its protobuf is copied field by
+field without the values of large tensors, so that weights are never in memory. Wire format:
+https://protobuf.dev/programming-guides/encoding/; field numbers: onnx.proto.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from zoodiff import filenames
 from zoodiff.frontends.onnx.protobuf import ModelProto, TensorProto
 
 _LIMIT = 32_768
-"""Bytes of values up to which a tensor keeps them: 4096 numbers of 8 bytes."""
+"""The largest size of values that are read, in bytes: 4096 numbers of 8 bytes."""
 _DEPTH = 100
-"""Nested messages; protobuf's own limit."""
+"""The largest depth of nested messages; protobuf has the same limit."""
 _MOST = 256 * 2**20
-"""Bytes beside large values; the largest of the zoo's files has not a hundredth of it."""
+"""The largest size without large values, in bytes; files of the zoo have less than a hundredth."""
 _NESTED = {
     ("model", 7): "graph",
     ("model", 25): "function",
@@ -31,16 +31,16 @@ _NESTED = {
     ("attribute", 10): "tensor",
     ("attribute", 11): "graph",
 }
-"""Messages that may hold large tensors, by the message that they lie in and their field."""
+"""Messages that may contain large tensors, by the message around them and its field."""
 _VALUES = frozenset({4, 5, 6, 7, 9, 10, 11})
 """Fields of a tensor that hold its values: float_data to uint64_data, raw_data."""
 
 
 def read(path: Path) -> ModelProto:
-    """The ``onnx.ModelProto`` of a file, without the values of large tensors.
+    """Return the ``onnx.ModelProto`` of a file, without the values of large tensors.
 
-    Raises OSError where the file cannot be read, OverflowError where it is large beside its
-    weights, ValueError and protobuf's own errors where it is no protobuf.
+    Raises OSError where the file cannot be read, OverflowError where it is too large without its
+    weights, ValueError and protobuf's own errors where it is not a valid protobuf.
     """
     import onnx
 
@@ -56,9 +56,9 @@ def read(path: Path) -> ModelProto:
 
 
 def take_integers(tensor: TensorProto, folder: Path) -> None:
-    """Read a small tensor of integers from its file; leave any other as it is.
+    """Read the values of a small external tensor of integers; leave any other tensor unchanged.
 
-    Links are not followed, and what is not there as it says is left alone: the values stay unknown.
+    Links are not followed. Where the data is not where the tensor says, its values stay unknown.
     """
     from onnx import TensorProto
 
@@ -118,7 +118,7 @@ def _copy(data: memoryview, kind: str, depth: int) -> bytearray:
 
 
 def _number(data: memoryview, position: int) -> tuple[int, int]:
-    """A variable-length number and the position behind it."""
+    """Return a variable-length number and the position after it."""
     number = shift = 0
     while position < len(data) and shift < 70:
         byte = data[position]

@@ -1,4 +1,4 @@
-"""ONNX operators that move numbers about: shapes, axes, slices, joins, pads."""
+"""Converts ONNX operators that move elements: shapes, axes, slices, joins, pads."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _axes(call: Call) -> Value | None:
 
 
 def _slice(call: Call) -> Value | None:
-    """Bounds as Python's slices have them, whatever way the file counts."""
+    """Convert a slice; bounds become those of Python's slices."""
     starts, ends = call.integers("starts", 1), call.integers("ends", 2)
     if starts is None or ends is None or not call.data.shape:
         return None
@@ -77,11 +77,11 @@ def _slice(call: Call) -> Value | None:
 
 
 def _cut(extent: int, cut: Cut) -> Cut:
-    """Bounds within the data, where its extent is known."""
+    """Return the bounds within the data, where its extent is known."""
     if extent < 0:
         return cut
     start, end, _ = slice(cut.start, cut.end, cut.step).indices(extent)
-    # Going down, the end behind the first element is none of its elements.
+    # With a negative step, the end may lie before the first element.
     return Cut(cut.axis, start, end if end >= 0 else -extent - 1, cut.step)
 
 
@@ -151,4 +151,4 @@ HANDLERS: dict[str, Handler] = {
     "Transpose": _transpose,
     "Unsqueeze": _axes,
 }
-"""What handles each of these operators."""
+"""The handlers of these operators."""

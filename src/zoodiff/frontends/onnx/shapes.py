@@ -1,4 +1,4 @@
-"""Shapes of every tensor of an ONNX file, by ``onnx.shape_inference`` at batch size 1."""
+"""Infers the shapes of all tensors of an ONNX file at batch size 1."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ STANDARD: dict[str, tuple[str, Sequence[int] | None]] = {
     "QLinearSoftmax": ("Softmax", (0,)),
     "QuantizeLinear": ("QuantizeLinear", (0, 1, 2)),
 }
-"""Quantised operators of ONNX Runtime (domain ``com.microsoft``), ONNX's operator for the same on
-real numbers, and the inputs that are no scales and zero points
+"""Quantised operators of ONNX Runtime (domain ``com.microsoft``), each with ONNX's operator on real
+numbers and the positions of the inputs that are not scales or zero points
 (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md)."""
 
 _ROUNDS = 100
-"""Times that shapes are inferred anew; real files need a handful, each costs the whole graph."""
+"""The largest number of inferences over the whole graph; real files need a handful."""
 _UNKNOWN_TO_ONNX = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
-"""Standard operators without a shape inference of their own; the shape is their input's."""
+"""Standard operators for which ``onnx`` infers no shape; the shape is that of their input."""
 
 
 def operands(op: str, count: int) -> list[int]:
-    """Positions of the operands of one of ``STANDARD``; QLinearConcat has a triple for each."""
+    """Return the positions of the operands of an operator of ``STANDARD`` with ``count`` inputs."""
     positions = STANDARD[op][1]
     return list(range(2, count, 3)) if positions is None else [p for p in positions if p < count]
 
 
 def is_standard(node: NodeProto) -> bool:
-    """Whether a node is one of ``STANDARD`` that keeps channels first."""
+    """Whether a node is an operator of ``STANDARD`` with channels first."""
     last = any(a.name == "channels_last" and a.i for a in node.attribute)
     return node.domain == "com.microsoft" and node.op_type in STANDARD and not last
 
 
 def inferred(model: ModelProto, source: str, extent: int) -> ModelProto:
-    """The model with batch 1, open extents filled, large values dropped and shapes inferred.
+    """Return the model with batch size 1, open extents closed, large values dropped, and shapes.
 
-    The model inputs is changed. Raises MeasurementError where the inference fails.
+    The argument is changed. Raises MeasurementError where the inference fails.
     """
     from onnx import shape_inference
 
@@ -82,7 +82,7 @@ def inferred(model: ModelProto, source: str, extent: int) -> ModelProto:
     try:
         old.renew(stand_in)
         typed: ModelProto = shape_inference.infer_shapes(stand_in, data_prop=True)
-        # ONNX follows few of the ways in which an exporter computes a shape from another.
+        # onnx evaluates only some of the operators with which exporters compute shapes.
         for _ in range(_ROUNDS):
             if not _unknown(typed.graph) or not _fold(stand_in, shapes(typed.graph)):
                 break
@@ -95,7 +95,7 @@ def inferred(model: ModelProto, source: str, extent: int) -> ModelProto:
 
 
 def _unknown(graph: GraphProto) -> bool:
-    """Whether some node's output has no shape, or one with an open extent."""
+    """Whether an output of a node has no shape, or a shape with an open extent."""
     shape_of = shapes(graph)
     output_shapes = (
         shape_of.get(name, (None, 0))[0] for n in graph.node for name in n.output if name
@@ -104,7 +104,7 @@ def _unknown(graph: GraphProto) -> bool:
 
 
 def _fold(model: ModelProto, types: Mapping[str, tuple[Shape | None, int]]) -> bool:
-    """Put constants in place of what follows from constants and known shapes; say if any was."""
+    """Replace nodes computable from constants and known shapes; return whether there were any."""
     from onnx import helper, numpy_helper
 
     opset = next((domain.version for domain in model.opset_import if not domain.domain), 1)
@@ -132,7 +132,7 @@ def _fold(model: ModelProto, types: Mapping[str, tuple[Shape | None, int]]) -> b
 
 
 def _close(dims: Repeated[Dimension], extent: int) -> None:
-    """Give open dimensions a value: batch 1, three channels for an image, else ``extent``."""
+    """Set open extents: batch 1, three channels for an image, else ``extent``."""
     channels_last = len(dims) == 4 and dims[-1].dim_value in {1, 3}
     for position, dim in enumerate(dims):
         if dim.dim_value < 1:
@@ -141,7 +141,7 @@ def _close(dims: Repeated[Dimension], extent: int) -> None:
 
 
 def shapes(graph: GraphProto) -> dict[str, tuple[Shape | None, int]]:
-    """Shape and element type by name; None for an unknown rank, -1 for an open extent."""
+    """Return shape and element type by name; None for an unknown rank, -1 for an open extent."""
     types: dict[str, tuple[Shape | None, int]] = {}
     for value in [*graph.value_info, *graph.output, *graph.input]:
         kind = value.type.tensor_type

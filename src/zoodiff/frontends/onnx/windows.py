@@ -1,4 +1,4 @@
-"""ONNX operators that slide a window: convolutions and pooling."""
+"""Converts ONNX's convolutions and pooling."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def explicit_pads(
     strides: Sequence[int],
     dilations: Sequence[int],
 ) -> list[int]:
-    """Pads in ONNX order, all beginnings and then all ends, whatever way the file says them.
+    """Return explicit pads in ONNX's order: all beginnings, then all ends.
 
     ``SAME_UPPER`` puts the odd element at the end, ``SAME_LOWER`` at the beginning
     (https://onnx.ai/onnx/operators/onnx__Conv.html).
@@ -57,11 +57,11 @@ def _window(call: Call, kernel: Sequence[int]) -> Window:
 
 
 _POSITIONS = {"Conv": (1, 2), "QLinearConv": (3, 8), "ConvInteger": (1, None)}
-"""Where each operator has its weight and its bias."""
+"""The positions of each operator's weight and bias."""
 
 
 def conv(call: Call) -> Value | None:
-    """Conv, QLinearConv and ConvInteger."""
+    """Convert Conv, QLinearConv and ConvInteger."""
     at, bias_at = _POSITIONS[call.op]
     weight, bias = call.given(at), None if bias_at is None else call.given(bias_at)
     if weight is None or len(weight.shape) < 3:
@@ -80,9 +80,9 @@ def conv(call: Call) -> Value | None:
 
 
 def conv_transpose(call: Call) -> Value | None:
-    """ConvTranspose; pads that follow from an output shape become explicit.
+    """Convert ConvTranspose; pads that follow from an output shape become explicit.
 
-    The rule is that of https://onnx.ai/onnx/operators/onnx__ConvTranspose.html.
+    See https://onnx.ai/onnx/operators/onnx__ConvTranspose.html.
     """
     weight, bias = call.given(1), call.given(2)
     if weight is None or len(weight.shape) < 3:
@@ -104,7 +104,7 @@ def conv_transpose(call: Call) -> Value | None:
             window = (kernel[i] - 1) * dilations[i] + 1
             total = strides[i] * (size[i] - 1) + extra[i] + window - int(output)
             if total < 0 and "output_shape" in call.attributes:
-                extra[i] -= total  # what the windows do not reach lies at the end
+                extra[i] -= total  # elements that no window reaches are added at the end
             total = max(total, 0)
             small, large = total // 2, total - total // 2
             before.append(small if auto == "SAME_UPPER" else large)
@@ -122,7 +122,7 @@ def conv_transpose(call: Call) -> Value | None:
 
 
 def max_pool(call: Call) -> Value | None:
-    """MaxPool; one that also gives indices is kept as it is."""
+    """Convert MaxPool; None for one that also returns indices."""
     if len(call.outputs) > 1:
         return None
     window = _window(call, call.attributes["kernel_shape"])
@@ -131,7 +131,7 @@ def max_pool(call: Call) -> Value | None:
 
 
 def average_pool(call: Call) -> Value:
-    """AveragePool, in which padding does not count unless the file says so."""
+    """Convert AveragePool; padding does not count unless the file says so."""
     return call.node(
         operations.average_pool(
             _window(call, call.attributes["kernel_shape"]),

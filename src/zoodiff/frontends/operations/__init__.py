@@ -1,8 +1,8 @@
-"""Typed ways to say each canonical operator; what frontends add to a ``GraphBuilder``.
+"""Typed functions that return canonical operators, which frontends add to a ``GraphBuilder``.
 
-One function per operator or close family. Its arguments are the attributes of
-``zoodiff.graph.operators``, so that no frontend spells one in its own way. An attribute at its
-default is left out where the function's own default is None or False.
+There is one function per operator or close family. Its arguments are the attributes of
+``zoodiff.graph.operators``, so that all frontends write them alike. Attributes that are None or
+False by default are left out at their default.
 """
 
 from __future__ import annotations

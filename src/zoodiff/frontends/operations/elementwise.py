@@ -1,4 +1,4 @@
-"""Operators on each number by itself: activations, arithmetic, types."""
+"""Elementwise operators: activations, arithmetic, casts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Arithmetic = Literal["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"]
 
 
 def unary(op: str) -> Operation:
-    """An operator without attributes."""
+    """Return an operator without attributes."""
     return Operation(op)
 
 
@@ -22,7 +22,7 @@ HARD_SWISH = Operation("HardSwish")
 
 
 def clip(low: float | None, high: float | None) -> Operation:
-    """Both bounds, None for none."""
+    """Return a clip; a bound is None where there is none."""
     return Operation(
         "Clip",
         {
@@ -36,37 +36,37 @@ RELU6 = clip(0.0, 6.0)
 
 
 def elu(alpha: float = 1.0) -> Operation:
-    """An exponential unit."""
+    """Return an exponential linear unit."""
     return Operation("Elu", {"alpha": float(alpha)})
 
 
 def leaky_relu(alpha: float) -> Operation:
-    """A rectifier with a slope below 0."""
+    """Return a rectifier with the slope ``alpha`` below 0."""
     return Operation("LeakyRelu", {"alpha": float(alpha)})
 
 
 def gelu(*, tanh: bool) -> Operation:
-    """A Gaussian error unit, or its approximation by the hyperbolic tangent."""
+    """Return a Gaussian error linear unit, or its approximation by the hyperbolic tangent."""
     return Operation("Gelu", {"approximate": "tanh" if tanh else "none"})
 
 
 def hard_sigmoid(alpha: float = 1 / 6, beta: float = 0.5) -> Operation:
-    """A sigmoid of three straight lines."""
+    """Return the piecewise linear sigmoid ``clip(alpha * x + beta, 0, 1)``."""
     return Operation("HardSigmoid", {"alpha": float(alpha), "beta": float(beta)})
 
 
 def swish(alpha: float = 1.0) -> Operation:
-    """A sigmoid unit."""
+    """Return a swish, ``x * sigmoid(alpha * x)``."""
     return Operation("Swish", {"alpha": float(alpha)})
 
 
 def dropout(ratio: float) -> Operation:
-    """A dropout that is active at inference."""
+    """Return a dropout that is active at inference."""
     return Operation("Dropout", {"ratio": float(ratio), "training": True})
 
 
 def cast(to: str) -> Operation:
-    """Another type, by numpy's name."""
+    """Return a cast to a number type, by numpy's name."""
     return Operation("Cast", {"to": to})
 
 
@@ -78,9 +78,9 @@ def arithmetic(
     constant_shape: Sequence[int] | None = None,
     constant_first: bool = False,
 ) -> Operation:
-    """Two operands, of which the second may be a number, a vector along an axis or a weight.
+    """Return arithmetic on two operands; one may be a number, a vector along an axis or a weight.
 
-    ``constant_first`` is said only where the order matters.
+    ``constant_first`` is kept only where the order matters.
     """
     first = constant_first and op in {"Sub", "Div", "Pow"}
     shape = None if constant_shape is None else whole(constant_shape)
@@ -90,13 +90,13 @@ def arithmetic(
 
 
 def unknown_constant(op: Arithmetic, shape: Sequence[int], *, constant_first: bool) -> Operation:
-    """Arithmetic with a table of constants that is too large to be held: its shape alone."""
+    """Return arithmetic with constants that are too many to be kept; only their shape is."""
     operation = arithmetic(op, constant_first=constant_first)
     return Operation(op, {**operation.attributes, "value_shape": whole(shape)})
 
 
 def divided_by_deviation(axis: int, least: float) -> Operation:
-    """Divided by max(sqrt(variance), least); the variance is the weight."""
+    """Return a division by max(sqrt(variance), least); the variance is the weight."""
     return Operation("Div", {"axis": int(axis), "epsilon": float(least)})
 
 
@@ -106,7 +106,7 @@ def prelu(
     axis: int | None = None,
     constant_shape: Sequence[int] | None = None,
 ) -> Operation:
-    """A rectifier with a learned slope below 0."""
+    """Return a rectifier with a learned slope below 0."""
     shape = None if constant_shape is None else whole(constant_shape)
     return Operation("PRelu", without_unset(value=value, axis=axis, constant_shape=shape))
 
@@ -117,6 +117,6 @@ def quantisation(
     zero_point: float | None,
     axis: int | None = None,
 ) -> Operation:
-    """Real numbers as integers, or back; None for a scale per channel along an axis."""
+    """Return a quantisation or dequantisation; ``scale`` is None for one scale per channel."""
     stored: dict[str, AttributeValue] = {"scale": scale, "zero_point": zero_point}
     return Operation(op, stored | without_unset(axis=axis))

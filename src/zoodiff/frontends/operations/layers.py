@@ -10,14 +10,14 @@ from zoodiff.graph.ir import AttributeValue
 
 
 def conv(window: Window, *, group: int, out_channels: int, bias: bool) -> Operation:
-    """A convolution."""
+    """Return a convolution."""
     return Operation("Conv", window.attributes | _layer(group, out_channels, bias))
 
 
 def conv_transpose(
     window: Window, *, group: int, out_channels: int, bias: bool, output_padding: Sequence[int]
 ) -> Operation:
-    """The transpose of a convolution."""
+    """Return a transposed convolution."""
     layer = window.attributes | _layer(group, out_channels, bias)
     return Operation("ConvTranspose", layer | {"output_padding": whole(output_padding)})
 
@@ -27,12 +27,12 @@ def _layer(group: int, out_channels: int, bias: bool) -> dict[str, AttributeValu
 
 
 def max_pool(window: Window, *, ceil_mode: bool = False) -> Operation:
-    """The maximum over each window."""
+    """Return a max pooling."""
     return Operation("MaxPool", window.attributes | {"ceil_mode": bool(ceil_mode)})
 
 
 def average_pool(window: Window, *, count_include_pad: bool, ceil_mode: bool = False) -> Operation:
-    """The mean over each window."""
+    """Return an average pooling."""
     counted = {"ceil_mode": bool(ceil_mode), "count_include_pad": bool(count_include_pad)}
     return Operation("AveragePool", window.attributes | counted)
 
@@ -51,7 +51,7 @@ def linear(
     axis: int | None = None,
     equation: str | None = None,
 ) -> Operation:
-    """A linear layer along an axis; along the last one where it is left out."""
+    """Return a linear layer along an axis, by default the last one."""
     sizes: dict[str, AttributeValue] = {
         "in_features": int(in_features),
         "out_features": int(out_features),
@@ -80,7 +80,7 @@ def matmul(
     equation: str | None = None,
     bias: bool | None = None,
 ) -> Operation:
-    """A product of two tensors; ``bias`` is said by operators that may have one."""
+    """Return a matrix product; ``bias`` is None for operators that cannot have one."""
     sizes: dict[str, AttributeValue] = {
         "batch": int(extents.batch),
         "m": int(extents.m),
@@ -104,9 +104,9 @@ def matmul(
 def scaled_product(
     product: Operation, *, alpha: float, beta: float, transposed: bool = False
 ) -> Operation:
-    """A linear layer or product with ONNX's factors of product and bias.
+    """Return a linear layer or product with ONNX's factors of product and bias.
 
-    ``transposed`` says that the axes of the data are reversed first.
+    With ``transposed``, the axes of the data are reversed first.
     """
     more = without_unset(
         alpha=alpha if alpha != 1.0 else None,
@@ -126,7 +126,7 @@ def batch_norm(
     per_element: bool = False,
     training: bool = False,
 ) -> Operation:
-    """A batch norm; ``per_element`` is ONNX's old one without sharing over the image."""
+    """Return a batch norm; ``per_element`` is ONNX's old form with statistics per element."""
     attributes: dict[str, AttributeValue] = {
         "epsilon": float(epsilon),
         "axis": int(axis),
@@ -138,7 +138,7 @@ def batch_norm(
 
 
 def layer_norm(axes: Iterable[int], *, epsilon: float, scale: bool, center: bool) -> Operation:
-    """A norm over some axes."""
+    """Return a layer norm over some axes."""
     return Operation(
         "LayerNormalization",
         {
@@ -151,7 +151,7 @@ def layer_norm(axes: Iterable[int], *, epsilon: float, scale: bool, center: bool
 
 
 def rms_norm(axes: Iterable[int], *, epsilon: float, scale: bool) -> Operation:
-    """A norm by the mean of the squares over some axes."""
+    """Return an RMS norm over some axes."""
     return Operation(
         "RMSNormalization",
         {"epsilon": float(epsilon), "axes": sorted(whole(axes)), "scale": bool(scale)},
@@ -159,7 +159,7 @@ def rms_norm(axes: Iterable[int], *, epsilon: float, scale: bool) -> Operation:
 
 
 def group_norm(groups: int, *, epsilon: float, scale: bool, center: bool) -> Operation:
-    """A norm over groups of channels."""
+    """Return a group norm."""
     return Operation(
         "GroupNormalization",
         {
@@ -172,7 +172,7 @@ def group_norm(groups: int, *, epsilon: float, scale: bool, center: bool) -> Ope
 
 
 def local_response_norm(size: int, *, alpha: float, beta: float, bias: float) -> Operation:
-    """AlexNet's norm over the channels around; alpha as ONNX has it, over the mean square."""
+    """Return a local response norm; ``alpha`` is ONNX's, a factor of the mean square."""
     return Operation(
         "LRN",
         {"size": int(size), "alpha": float(alpha), "beta": float(beta), "bias": float(bias)},
@@ -180,7 +180,7 @@ def local_response_norm(size: int, *, alpha: float, beta: float, bias: float) ->
 
 
 def softmax(axis: int, *, log: bool = False, flattened: bool = False) -> Operation:
-    """A softmax, or its logarithm."""
+    """Return a softmax or its logarithm."""
     return Operation(
         "LogSoftmax" if log else "Softmax",
         {"axis": int(axis), **without_unset(flattened=flattened)},

@@ -1,4 +1,4 @@
-"""An operator with its attributes, and what all operators' functions share."""
+"""An operator with its attributes, and helpers of the functions that return one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Operation:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
 
     def quantized(self, how: bool | str = True) -> Operation:
-        """The same on integers, or (``weights``) with weights stored as integers."""
+        """Return the operation on integers, or (``weights``) with weights stored as integers."""
         return replace(self, attributes={**self.attributes, "quantized": how}) if how else self
 
 
 @dataclass(frozen=True)
 class Window:
-    """Where a window goes: an entry per spatial axis, pads all beginnings and then all ends."""
+    """The geometry of a window, one entry per spatial axis; pads are all beginnings, then ends."""
 
     kernel: Sequence[int]
     strides: Sequence[int]
@@ -34,7 +34,7 @@ class Window:
 
     @property
     def attributes(self) -> dict[str, AttributeValue]:
-        """Under the names of the schema."""
+        """The attributes under the names of the schema."""
         return {
             "kernel_shape": whole(self.kernel),
             "strides": whole(self.strides),
@@ -44,24 +44,24 @@ class Window:
 
 
 def whole(values: Iterable[int]) -> list[int]:
-    """A list of Python's own integers."""
+    """Return the values as a list of Python's own integers."""
     return [int(value) for value in values]
 
 
 def without_unset(**attributes: AttributeValue) -> dict[str, AttributeValue]:
-    """Attributes that say something: neither None nor False."""
+    """Return the attributes that are neither None nor False."""
     return {k: v for k, v in attributes.items() if v is not None and v is not False}
 
 
 def opaque(name: str, attributes: Mapping[str, AttributeValue] | None = None) -> Operation:
-    """What is not understood, under its source's name: ``aten::roll``."""
+    """Return an opaque operation under its source's name, for example ``aten::roll``."""
     return Operation(name, dict(attributes or {}))
 
 
 def conforms(operation: Operation, inputs: int = 1) -> bool:
-    """Whether an operation of some computed inputs is what the schema of its operator says.
+    """Whether an operation with so many computed inputs conforms to its operator's schema.
 
-    Of an operator that is not canonical nothing is known, and everything conforms.
+    Operators that are not canonical have no schema and always conform.
     """
     schema = OPERATORS.get(operation.op)
     return schema is None or schema.problem(operation.attributes, inputs) is None

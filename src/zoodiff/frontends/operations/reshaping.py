@@ -1,4 +1,4 @@
-"""Operators that move numbers about or sum them up: shapes, slices, joins, pads, reductions."""
+"""Operators that move elements or reduce axes: shapes, slices, joins, pads, reductions."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from zoodiff.graph.ir import AttributeValue
 
 
 def reshape(shape: Iterable[int]) -> Operation:
-    """Another shape."""
+    """Return a reshape."""
     return Operation("Reshape", {"shape": whole(shape)})
 
 
 def flatten(axis: int = 1) -> Operation:
-    """A matrix."""
+    """Return a reshape to a matrix whose columns begin at ``axis``."""
     return Operation("Flatten", {"axis": int(axis)})
 
 
 def squeeze(axes: Iterable[int]) -> Operation:
-    """Axes of extent 1 go."""
+    """Return the removal of axes of extent 1."""
     return Operation("Squeeze", {"axes": whole(axes)})
 
 
 def unsqueeze(axes: Iterable[int]) -> Operation:
-    """Axes of extent 1 come."""
+    """Return the insertion of axes of extent 1."""
     return Operation("Unsqueeze", {"axes": whole(axes)})
 
 
 def transpose(perm: Iterable[int]) -> Operation:
-    """The axes in another order."""
+    """Return a transposition."""
     return Operation("Transpose", {"perm": whole(perm)})
 
 
 def expand(shape: Iterable[int]) -> Operation:
-    """Axes of extent 1 repeated."""
+    """Return the repetition of axes of extent 1."""
     return Operation("Expand", {"shape": whole(shape)})
 
 
 def concat(axis: int, parameters_at: Iterable[int] = ()) -> Operation:
-    """Parts behind each other; ``parameters_at`` are the places of weights among them."""
+    """Return a concatenation; ``parameters_at`` are the positions of weights among the parts."""
     places = whole(parameters_at)
     return Operation("Concat", {"axis": int(axis), **without_unset(parameters_at=places or None)})
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What a slice takes of one axis."""
+    """The bounds of a slice along one axis."""
 
     axis: int
     start: int
@@ -56,7 +56,7 @@ class Cut:
 
 
 def sliced(cuts: Iterable[Cut]) -> Operation:
-    """Part of some axes."""
+    """Return a slice along some axes."""
     rows = list(cuts)
     return Operation(
         "Slice",
@@ -70,17 +70,17 @@ def sliced(cuts: Iterable[Cut]) -> Operation:
 
 
 def split(axis: int, sizes: Iterable[int]) -> Operation:
-    """Pieces along an axis."""
+    """Return a split into pieces along an axis."""
     return Operation("Split", {"axis": int(axis), "split": whole(sizes)})
 
 
 def select(axis: int, index: int) -> Operation:
-    """One element of an axis, which goes."""
+    """Return the choice of one element of an axis, which removes the axis."""
     return Operation("Gather", {"axis": int(axis), "index": int(index)})
 
 
 def gather(axis: int, indices: Iterable[int], shape: Sequence[int] | None = None) -> Operation:
-    """Elements of an axis by constant indices; ``shape`` is that of a table of them."""
+    """Return a choice of elements by constant indices; ``shape`` is that of a table of indices."""
     table = None if shape is None else whole(shape)
     return Operation(
         "Gather",
@@ -91,20 +91,20 @@ def gather(axis: int, indices: Iterable[int], shape: Sequence[int] | None = None
 def pad(
     pads: Iterable[int], axes: Iterable[int], *, mode: str = "constant", value: float | None = 0.0
 ) -> Operation:
-    """Elements added at the edges; ``value`` is None where none is used."""
+    """Return a padding; ``value`` is None where the mode uses none."""
     filler: dict[str, AttributeValue] = {} if value is None else {"value": float(value)}
     return Operation("Pad", {"pads": whole(pads), "axes": whole(axes), "mode": mode, **filler})
 
 
 def reduced(op: str, axes: Iterable[int], *, keepdims: bool) -> Operation:
-    """A reduction over axes: ``ReduceMean`` and the like."""
+    """Return a reduction over axes, such as ``ReduceMean``."""
     return Operation(op, {"axes": whole(axes), "keepdims": bool(keepdims)})
 
 
 def resized(
     mode: str, sizes: Iterable[int], *, align_corners: bool, half_pixel_centers: bool
 ) -> Operation:
-    """An image at another resolution, by TensorFlow's rules of coordinates."""
+    """Return a resize of an image, by TensorFlow's rules of coordinates."""
     return Operation(
         "Resize",
         {

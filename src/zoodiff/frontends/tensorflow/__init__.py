@@ -1,1 +1,1 @@
-"""TensorFlow: concrete functions and graph definitions to the canonical graph."""
+"""TensorFlow: converts concrete functions and graph definitions to the canonical graph."""

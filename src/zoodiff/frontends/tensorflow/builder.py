@@ -1,8 +1,8 @@
 """The canonical graph under construction, from the operations of one TensorFlow graph.
 
-Holds what is known about every tensor: whether it is image-like and in which layout, whether it
-is a parameter or a constant instead of something computed, and under which name it is in the
-canonical graph. What each operation becomes is in ``zoodiff.frontends.tensorflow.ops``.
+The builder knows for every tensor whether it is image-like and in which layout, whether it is a
+parameter, a constant or computed, and its name in the canonical graph.
+``zoodiff.frontends.tensorflow.ops`` converts each operation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SOURCE = "tensorflow"
 Handler = Callable[["Builder", TfOperation], bool]
-"""Adds the nodes of one operation; False for what it cannot express exactly."""
+"""Adds the nodes of one operation; returns False for one that it cannot express exactly."""
 
 PASSING = frozenset(
     {
@@ -38,13 +38,13 @@ PASSING = frozenset(
 )
 """Operations whose outputs are their inputs."""
 _RESHAPING = frozenset({"Cast", "ExpandDims", "Reshape", "Squeeze"})
-"""Operations after which a parameter is still the same parameter."""
+"""Operations whose result is still the same parameter."""
 _FOLDED_ELEMENTS = 4096
-"""Constant expressions larger than this are not worked out."""
+"""The largest constant expression that is computed, in elements."""
 
 
 class Builder:
-    """Collects nodes; ``parameters`` maps tensor names (handles, frozen constants) to weights."""
+    """Collects nodes; ``parameters`` are weights by tensor name (handles, frozen constants)."""
 
     def __init__(
         self,
@@ -67,16 +67,16 @@ class Builder:
         self._inputs = tuple(self._declare(t, self.shape(t)) for t in inputs)
         self._graph_outputs = outputs
 
-    # What is known about a tensor
+    # Properties of a tensor
 
     def source(self, tensor: TfTensor) -> TfTensor:
-        """Return the tensor behind operations that only hand it on."""
+        """Return the tensor before operations that only pass it on."""
         while tensor.op.type in PASSING and tensor.name not in self._names:
             tensor = tensor.op.inputs[tensor.value_index]
         return tensor
 
     def parameter(self, tensor: TfTensor) -> Parameter | None:
-        """Return the parameter that a tensor holds, perhaps reshaped, or None."""
+        """Return the parameter that a tensor is, perhaps reshaped, or None."""
         tensor = self.source(tensor)
         if tensor.op.type == "ReadVariableOp":
             tensor = self.source(tensor.op.inputs[0])
@@ -86,7 +86,7 @@ class Builder:
         if tensor.op.type in _RESHAPING:
             return self.parameter(tensor.op.inputs[0])
         if tensor.op.type == "AddV2":
-            # Broadcasting a parameter, as in ViT's class token, is written ``parameter + zeros``.
+            # The broadcast of a parameter, such as ViT's class token, is ``parameter + zeros``.
             first, second = tensor.op.inputs
             for operand, addend in ((first, second), (second, first)):
                 value = self.constant(addend)
@@ -95,7 +95,7 @@ class Builder:
         return None
 
     def constant(self, tensor: TfTensor) -> Array | None:
-        """Return the numpy value of a tensor that is known before the network runs, or None."""
+        """Return the value of a tensor if it is known before the network runs, or None."""
         tensor = self.source(tensor)
         if tensor.name not in self._constants:
             from zoodiff.frontends.tensorflow.constants import fold
@@ -115,7 +115,7 @@ class Builder:
         return self._names[self.source(tensor).name]
 
     def image(self, tensor: TfTensor) -> bool:
-        """Whether a tensor is image-like with its channels last in TensorFlow's own order."""
+        """Whether a tensor is image-like with channels last."""
         return self._layouts.channels_last(self.source(tensor))
 
     def shape(self, tensor: TfTensor) -> tuple[int, ...]:
@@ -126,12 +126,12 @@ class Builder:
         )
 
     def axis(self, tensor: TfTensor, axis: int) -> int:
-        """Return where an axis in TensorFlow's order lies in the canonical one."""
+        """Return the canonical position of an axis in TensorFlow's order."""
         positive = axis % len(own_shape(tensor))
         return (0, 2, 3, 1)[positive] if self.image(tensor) else positive
 
     def only_consumer(self, tensor: TfTensor) -> TfOperation | None:
-        """Return the one operation that reads a tensor, None for several or an output."""
+        """Return the only operation that reads a tensor; None for several or for an output."""
         readers = self._consumers.get(tensor.name, [])
         while len(readers) == 1 and readers[0].type in PASSING - {"IdentityN"}:
             if tensor.name in self._outputs:
@@ -171,9 +171,9 @@ class Builder:
         outputs: Sequence[TfTensor] | None = None,
         parameters: Iterable[Parameter | None] = (),
     ) -> bool:
-        """Add what an operation means to tensors that are all canonical; always True.
+        """Add the canonical ``meaning`` of an operation on canonical tensors; return True.
 
-        ``inputs`` default to the first of the operation's, ``outputs`` to all of them.
+        ``inputs`` default to the operation's first input, ``outputs`` to all its outputs.
         """
         sources = operation.inputs[:1] if inputs is None else inputs
         results = operation.outputs if outputs is None else outputs
@@ -189,9 +189,9 @@ class Builder:
         return True
 
     def own_order(self, tensor: TfTensor) -> str:
-        """Return a computed tensor in TensorFlow's own order of elements, moved where needed.
+        """Return the name of a computed tensor in TensorFlow's own order of elements.
 
-        The move is spelled out as a Transpose, so that the graph means what is computed.
+        A Transpose is added where this differs from the canonical order.
         """
         name, tf_shape = self.name(tensor), own_shape(tensor)
         if not (self.image(tensor) and order_matters(tf_shape)):
@@ -211,7 +211,7 @@ class Builder:
         inputs: Sequence[TfTensor] | None = None,
         parameters: Iterable[Parameter | None] = (),
     ) -> bool:
-        """Add what an operation means in TensorFlow's own order of elements; always True."""
+        """Add the ``meaning`` of an operation on tensors in TensorFlow's order; return True."""
         sources = operation.inputs[:1] if inputs is None else inputs
         names = [self.own_order(tensor) for tensor in sources]
         outputs, moves = [], []
@@ -235,11 +235,11 @@ class Builder:
         return True
 
     def bind(self, tensor: TfTensor, name: str) -> None:
-        """Say that a tensor is the canonical tensor ``name``, made by another node."""
+        """Record that a tensor is the canonical tensor ``name``, the output of another node."""
         self._names[tensor.name] = name
 
     def bound(self, operation: TfOperation) -> bool:
-        """Whether a node before has already made an operation's outputs."""
+        """Whether an earlier node already computes an operation's outputs."""
         return bool(operation.outputs) and operation.outputs[0].name in self._names
 
     def _declare(self, tensor: TfTensor, shape: tuple[int, ...]) -> Tensor:
@@ -250,7 +250,7 @@ class Builder:
     # The finished graph
 
     def graph(self, source: str, owned: Iterable[Parameter]) -> Graph:
-        """Return what the outputs depend on; other ``owned`` parameters count as unused."""
+        """Return the graph that the outputs depend on; other ``owned`` weights count as unused."""
         outputs = [self._builder.tensors[self.name(tensor)] for tensor in self._graph_outputs]
         return self._builder.graph(source, self._inputs, outputs, owned)
 
@@ -263,5 +263,5 @@ def own_shape(tensor: TfTensor) -> tuple[int, ...]:
 
 
 def order_matters(shape: tuple[int, ...]) -> bool:
-    """Whether channels first and channels last are different orders of the same elements."""
+    """Whether channels first and channels last order the elements of this shape differently."""
     return len(shape) == 4 and shape[3] != 1 and shape[1:3] != (1, 1)

@@ -18,10 +18,10 @@ Compute = Callable[..., "Array | None"]
 
 
 def fold(tensor: TfTensor, constant: Lookup, limit: int) -> Array | None:
-    """Return the value of a tensor, or None; ``constant`` answers for its operands.
+    """Return the value of a tensor, or None; ``constant`` returns the values of its operands.
 
-    Expressions over constants are worked out up to ``limit`` elements; a constant itself is
-    returned whatever its size. Reading a shape counts as constant where the shape is known.
+    Expressions over constants are computed up to ``limit`` elements; a stored constant is returned
+    whatever its size. The shape of a tensor is constant where it is known.
     """
     import numpy as np
     import tensorflow as tf

@@ -1,8 +1,8 @@
-"""TensorFlow graph -> canonical graph: graphs under construction, functions, frozen graphs.
+"""Converts TensorFlow graphs, functions and frozen graphs to canonical graphs.
 
-Only what the outputs depend on counts. Reading variables, handing values on and arithmetic on
-shapes leave no nodes; a node carries the name of TensorFlow's operation. Nothing is computed, so
-variables need no values.
+Only operations that the outputs depend on are converted. Reading variables, passing values on and
+arithmetic on shapes leave no nodes; a node has the name of TensorFlow's operation. Nothing is
+computed, so variables need no values.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def graph_from_tensors(
 ) -> Graph:
     """Return the canonical graph between symbolic tensors of one TensorFlow graph.
 
-    ``parameters`` says which tensor holds which parameter: a variable's handle, a reference
-    variable, or a constant of a frozen graph. ``owned`` are all parameters of the network; those
-    that the outputs do not depend on become ``unused_parameters``. Shapes should be those of
-    batch size 1. Raises MeasurementError where an output does not depend on the inputs.
+    ``parameters`` are the parameters by tensor name: of a variable's handle, a reference variable,
+    or a constant of a frozen graph. ``owned`` are all parameters of the network; those that the
+    outputs do not depend on become ``unused_parameters``. Shapes should be those of batch size 1.
+    Raises MeasurementError where an output does not depend on the inputs.
     """
     operations = _reachable(inputs, outputs)
     builder = Builder(operations, inputs, outputs, parameters)
@@ -57,9 +57,9 @@ def graph_from_tensors(
 
 
 def variable_parameters(variables: Iterable[TfVariable]) -> list[Parameter]:
-    """Return one parameter a variable, in order; equal names are told apart by a number.
+    """Return one parameter per variable, in order; repeated names get a number.
 
-    Keras numbers layers within their block only, so that many variables have one name.
+    Keras numbers layers within their block only, so several variables may have one name.
     """
     counts: dict[str, int] = {}
     parameters = []
@@ -76,10 +76,10 @@ def variable_parameters(variables: Iterable[TfVariable]) -> list[Parameter]:
 def graph_from_concrete_function(
     function: TfFunction, *, variables: Sequence[TfVariable] | None = None, source: str = SOURCE
 ) -> Graph:
-    """Return the canonical graph of a concrete function, a SavedModel's signature for one.
+    """Return the canonical graph of a concrete function, such as a SavedModel's signature.
 
-    Trace it at batch size 1. ``variables`` are all variables of the network; without them those
-    that the function captures.
+    Trace it at batch size 1. ``variables`` are all variables of the network, by default those that
+    the function captures.
     """
     owners = list(function.graph.variables if variables is None else variables)
     parameters = variable_parameters(owners)
@@ -106,7 +106,7 @@ def graph_from_graph_def(
 ) -> Graph:
     """Return the canonical graph of a frozen graph, whose weights are constants.
 
-    ``inputs`` gives each input operation's shape in the graph's own layout, batch 1 included.
+    ``inputs`` are the shapes of the input operations in the graph's own layout, with batch size 1.
     A frozen graph does not say what was trainable: constants that a normalisation uses as mean
     and variance count as state, all other constants of more than one element as learned.
     """
@@ -142,7 +142,7 @@ def _dtype(graph_def: GraphDef, name: str) -> Any:
 
 
 def _frozen_weights(operations: Iterable[TfOperation]) -> dict[str, Parameter]:
-    """Constants of a frozen graph that are weights, by tensor name."""
+    """Return the constants of a frozen graph that are weights, by tensor name."""
     import numpy as np
     import tensorflow as tf
 
@@ -156,7 +156,7 @@ def _frozen_weights(operations: Iterable[TfOperation]) -> dict[str, Parameter]:
         if tensor is None or not tensor.dtype.is_floating or tensor.shape.num_elements() <= 1:
             continue
         values = np.asarray(tf.get_static_value(tensor))
-        # A scale of ones or an offset of zeros is how a normalisation without them is written.
+        # A normalisation without scale or offset has a scale of ones or an offset of zeros.
         if tensor.shape.rank == 1 and (np.all(values == 1.0) or np.all(values == 0.0)):
             continue
         weights[tensor.name] = Parameter(
@@ -175,7 +175,7 @@ def _constant_behind(tensor: TfTensor) -> TfTensor:
 
 
 def _reachable(inputs: Sequence[TfTensor], outputs: Sequence[TfTensor]) -> list[TfOperation]:
-    """Operations that the outputs depend on, each after those that it depends on."""
+    """Return the operations that the outputs depend on, in topological order."""
     stop = {tensor.op.name for tensor in inputs}
     ordered: list[TfOperation] = []
     visited: set[str] = set()
@@ -204,9 +204,9 @@ def _inlined(
     outputs: Sequence[TfTensor],
     parameters: Mapping[str, Parameter],
 ) -> tuple[list[TfTensor], list[TfTensor]]:
-    """Return the inputs and outputs in a graph where calls of functions are written out.
+    """Return the inputs and outputs in a graph with calls of functions inlined.
 
-    TensorFlow's own optimiser does that, with everything else that it could do switched off.
+    TensorFlow's own optimiser inlines them; all its other optimisations are switched off.
     """
     import tensorflow as tf
     from tensorflow.core.protobuf import meta_graph_pb2
@@ -215,7 +215,7 @@ def _inlined(
     definition = graph.as_graph_def()
     for node in definition.node:
         if node.op in _CALLS:
-            # The optimiser keeps calls that are marked as not to be inlined.
+            # The optimiser does not inline calls with this mark.
             node.attr["_noinline"].b = False
     meta = tf.compat.v1.train.export_meta_graph(graph_def=definition, graph=graph)
     fetches = meta_graph_pb2.CollectionDef()
@@ -229,7 +229,7 @@ def _inlined(
     rewrite.optimizers.append("function")
     optimised = tf_optimizer.OptimizeGraph(config, meta)
     for node in optimised.node:
-        # A captured handle does not say what it holds; a variable's own operation does.
+        # A captured handle lacks type and shape of its variable; the variable's operation has them.
         parameter = parameters.get(f"{node.name}:0")
         if parameter is not None:
             node.op = "VarHandleOp"

@@ -1,8 +1,8 @@
-"""Which four-dimensional tensors of a TensorFlow graph are image-like, and in which layout.
+"""Finds the four-dimensional tensors of a TensorFlow graph that are image-like, and their layout.
 
-A tensor of rank 4 may be an image ``(batch, height, width, channels)`` or, in attention,
-something else altogether. Operations that slide windows say what they work on; operations that
-work element by element carry that over to their other tensors, in both directions.
+A tensor of rank 4 may be an image ``(batch, height, width, channels)`` or, as in attention, have
+axes of another meaning. Operations that slide windows work on images in a stated layout;
+elementwise operations have all their tensors in one layout, so it spreads in both directions.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _MIXING = frozenset(
         "Unpack",
     }
 )
-"""Operations after which an axis need not mean what it meant before."""
+"""Operations that may change the meaning of an axis."""
 
 
 class Layouts:
@@ -56,7 +56,7 @@ class Layouts:
         for operation in operations:
             if operation.type not in _MIXING:
                 tensors = _four_dimensional([*operation.inputs, *operation.outputs])
-                # A convolution's second operand is its kernel: no image.
+                # A convolution's second operand is its kernel, not an image.
                 images = [t for t in tensors if not _kernel(operation, t)]
                 for tensor in images[1:]:
                     self._join(images[0].name, tensor.name)
@@ -103,5 +103,5 @@ def _data_format(operation: TfOperation) -> str:
 
 
 def _training(operation: TfOperation) -> bool:
-    """Whether a batch normalisation computes statistics; Keras's layer normalisation does."""
+    """Whether a batch normalisation computes its statistics, as in Keras's layer normalisation."""
     return operation.type.startswith("FusedBatchNorm") and bool(operation.get_attr("is_training"))

@@ -1,4 +1,4 @@
-"""Normalisation layers, as one operation or spelled out as arithmetic.
+"""Converts normalisation layers, as one operation or spelled out as arithmetic.
 
 TensorFlow has one operation for batch normalisation. Layer normalisation and, at times, batch
 normalisation are spelled out by ``tf.nn.batch_normalization``:
@@ -22,7 +22,7 @@ _SUMS = frozenset({"Add", "AddV2"})
 
 
 def fused_batch_norm(builder: Builder, operation: TfOperation) -> bool:
-    """FusedBatchNorm at inference: stored mean and variance."""
+    """Convert FusedBatchNorm at inference, with stored mean and variance."""
     if operation.get_attr("is_training"):
         return False
     data, *terms = operation.inputs
@@ -48,13 +48,13 @@ def fused_batch_norm(builder: Builder, operation: TfOperation) -> bool:
 
 
 def spelled_out(builder: Builder, operation: TfOperation) -> bool:
-    """Return whether the operation ends a normalisation, and add that as one node."""
+    """Add a normalisation that ends with this operation as one node; return whether it is one."""
     return _moments(builder, operation) or _fused_layer_norm(builder, operation)
 
 
 @dataclass(frozen=True)
 class _Affine:
-    """``data * inverse + (offset - mean * inverse)``, taken apart."""
+    """The parts of ``data * inverse + (offset - mean * inverse)``."""
 
     data: TfTensor
     mean: TfTensor
@@ -63,7 +63,7 @@ class _Affine:
 
 
 def _moments(builder: Builder, operation: TfOperation) -> bool:
-    """The arithmetic of ``tf.nn.batch_normalization``."""
+    """Convert the arithmetic of ``tf.nn.batch_normalization``."""
     affine = _affine(builder, operation)
     inverse = None if affine is None else _inverse(builder, affine.inverse)
     if affine is None or inverse is None:
@@ -94,7 +94,7 @@ def _moments(builder: Builder, operation: TfOperation) -> bool:
 
 @dataclass(frozen=True)
 class _Inverse:
-    """``gamma / sqrt(variance + epsilon)``, taken apart."""
+    """The parts of ``gamma / sqrt(variance + epsilon)``."""
 
     gamma: Parameter | None
     variance: TfTensor
@@ -165,7 +165,7 @@ def _moment_axes(builder: Builder, affine: _Affine, variance: TfTensor) -> tuple
 
 
 def _fused_layer_norm(builder: Builder, operation: TfOperation) -> bool:
-    """Keras's layer normalisation by way of FusedBatchNorm.
+    """Convert Keras's layer normalisation by FusedBatchNorm.
 
     Keras reshapes ``x`` to ``(1, rows, features, 1)``, normalises each row as if it were a
     channel in training, reshapes back, and then scales and shifts.
@@ -217,7 +217,7 @@ def _layer_norm(
 
 
 def _split(builder: Builder, operation: TfOperation) -> tuple[Parameter | None, TfTensor]:
-    """Return the parameter among two operands and the other one; no parameter, the output."""
+    """Return the parameter among two operands and the other operand; else None and the output."""
     for position, operand in enumerate(operation.inputs):
         parameter = builder.parameter(operand)
         if parameter is not None:
@@ -231,5 +231,5 @@ def _is(builder: Builder, tensor: TfTensor, value: float) -> bool:
 
 
 def _epsilon(value: float) -> float:
-    """Return an epsilon as it was written: a float32 attribute prints as 0.0010000000474974513."""
+    """Return an epsilon as it was written: a float32 of 0.001 reads 0.0010000000474974513."""
     return float(f"{value:.6g}")

@@ -1,8 +1,8 @@
-"""What each TensorFlow operation becomes in the canonical graph.
+"""Converts each TensorFlow operation to canonical nodes.
 
-One handler a kind, in the table ``_HANDLERS``. A handler that meets a setting it cannot express
-exactly says so, and the operation is kept as an opaque node ``tf::Type`` with its parameters and
-plain attributes, as is every operation that has no handler.
+The table ``_HANDLERS`` has one handler per type. A handler returns False for a setting that it
+cannot express exactly. Such an operation, and any operation without a handler, becomes an opaque
+node ``tf::Type`` with its parameters and plain attributes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from zoodiff.frontends.tensorflow.windows import average_pool, conv, max_pool
 from zoodiff.graph.ir import AttributeValue, Parameter
 
 _VALUES_LISTED = 4096
-"""A constant operand with more values than this is kept by its shape alone."""
+"""The largest number of values of a constant operand; of larger ones only the shape is kept."""
 
 
 def translate(builder: Builder, operation: TfOperation) -> None:
-    """Add the nodes of one operation, if it computes anything from the network's input."""
+    """Add the nodes of one operation, if it depends on the network's input."""
     if operation.type in PASSING or builder.bound(operation) or not operation.outputs:
         return
     if not any(builder.computed(tensor) for tensor in operation.inputs):
@@ -88,7 +88,7 @@ def _cast(builder: Builder, operation: TfOperation) -> bool:
 
 
 def _arithmetic(op: Arithmetic) -> Handler:
-    """Operators of two operands, of which one may be a parameter or a constant."""
+    """Return the handler of an operator on two operands; one may be a parameter or a constant."""
 
     def handler(builder: Builder, operation: TfOperation) -> bool:
         output = operation.outputs[0]
@@ -134,7 +134,7 @@ def _with_constant(
 
 
 def _reduce(op: str, global_pool: Operation | None) -> Handler:
-    """Reductions; over height and width of an image they are global pooling."""
+    """Return the handler of a reduction; over height and width of an image it is a global pool."""
 
     def handler(builder: Builder, operation: TfOperation) -> bool:
         data, output = operation.inputs[0], operation.outputs[0]
@@ -162,11 +162,11 @@ def _reduce(op: str, global_pool: Operation | None) -> Handler:
 
 
 def _reshape(builder: Builder, operation: TfOperation) -> bool:
-    """Reshape and Squeeze, in TensorFlow's own order of elements."""
+    """Convert Reshape and Squeeze, in TensorFlow's own order of elements."""
     target = own_shape(operation.outputs[0])
     if len(target) == 2 and target[0] == own_shape(operation.inputs[0])[0]:
         return builder.own_order_node(operations.flatten(), operation)
-    # An image-like result is made in TensorFlow's own order and then moved, if it needs moving.
+    # An image-like result is computed in TensorFlow's own order and transposed where needed.
     shape = target if order_matters(target) else builder.shape(operation.outputs[0])
     return builder.own_order_node(operations.reshape(shape), operation)
 
@@ -205,7 +205,7 @@ def _split(builder: Builder, operation: TfOperation) -> bool:
 
 
 def _pad(builder: Builder, operation: TfOperation) -> bool:
-    """Pad, PadV2 and MirrorPad; pads in ONNX's order over the axes that are padded."""
+    """Convert Pad, PadV2 and MirrorPad; pads are in ONNX's order, over the padded axes."""
     data = operation.inputs[0]
     amounts = builder.constant(operation.inputs[1])
     value = builder.constant(operation.inputs[2]) if operation.type == "PadV2" else None
@@ -224,7 +224,7 @@ def _pad(builder: Builder, operation: TfOperation) -> bool:
 
 
 def _strided_slice(builder: Builder, operation: TfOperation) -> bool:
-    """Slices with known bounds; an axis that one index takes away is squeezed afterwards."""
+    """Convert a slice with known bounds; an axis that an index removes is squeezed afterwards."""
     data, output = operation.inputs[0], operation.outputs[0]
     bounds = [builder.constant(tensor) for tensor in operation.inputs[1:]]
     shape = own_shape(data)
@@ -263,7 +263,7 @@ def _strided_slice(builder: Builder, operation: TfOperation) -> bool:
 
 
 def _lrn(builder: Builder, operation: TfOperation) -> bool:
-    """ONNX divides alpha by the window's size, TensorFlow does not."""
+    """Convert LRN; ONNX divides alpha by the window's size, TensorFlow does not."""
     size = 2 * operation.get_attr("depth_radius") + 1
     return builder.node(
         operations.local_response_norm(

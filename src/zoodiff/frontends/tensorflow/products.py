@@ -1,4 +1,4 @@
-"""Linear layers and matrix products: MatMul, BatchMatMul, Einsum."""
+"""Converts linear layers and matrix products: MatMul, BatchMatMul, Einsum."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from zoodiff.graph.ir import Parameter
 
 
 def matmul(builder: Builder, operation: TfOperation) -> bool:
-    """MatMul of two matrices: a linear layer where one of them is a parameter."""
+    """Convert MatMul of two matrices to a linear layer where one is a parameter, or a product."""
     flags = operation.get_attr("transpose_a"), operation.get_attr("transpose_b")
     return _product(builder, operation, flags)
 
 
 def batch_matmul(builder: Builder, operation: TfOperation) -> bool:
-    """BatchMatMul, which may broadcast a parameter over the batch."""
+    """Convert BatchMatMul, which may broadcast a parameter over the batch."""
     return _product(builder, operation, (operation.get_attr("adj_x"), operation.get_attr("adj_y")))
 
 
@@ -44,9 +44,9 @@ def _product(builder: Builder, operation: TfOperation, transposed: tuple[bool, b
 
 
 def einsum(builder: Builder, operation: TfOperation) -> bool:
-    """Einsum of two operands: a linear layer where one is a parameter (Keras's EinsumDense).
+    """Convert Einsum of two operands: a linear layer where one is a parameter, or a product.
 
-    MACs are the product of the extents of all indices, each counted once.
+    Keras's EinsumDense is such a layer. MACs are the product of the extents of all indices.
     """
     equation: str = operation.get_attr("equation").decode()
     terms, _, result = equation.partition("->")
@@ -95,8 +95,9 @@ def _linear(
 ) -> bool:
     """Add a linear layer with the bias that is added right after.
 
-    ``features`` are those that go in and those that come, which may have several axes. Works on
-    the last axes, which canonical tensors have elsewhere; image-like ones are moved.
+    ``features`` are the number of input features and the extents of the output features, which may
+    have several axes. The layer works on the last axes in TensorFlow's order; image-like tensors
+    are transposed to it.
     """
     inside, outside = features
     bias, output = added_bias(builder, operation.outputs[0], outside)

@@ -1,4 +1,4 @@
-"""What is read of TensorFlow's messages, as types; nothing here imports ``tensorflow``."""
+"""Types of TensorFlow's messages, as far as they are read; imports no ``tensorflow``."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class GraphDef(Protocol):
 
 
 class CooSparse(Protocol):
-    """The tensors that stand for a sparse one."""
+    """The tensors that represent a sparse tensor."""
 
     values_tensor_name: str
     indices_tensor_name: str
@@ -113,7 +113,7 @@ class CooSparse(Protocol):
 
 
 class CompositeTensor(Protocol):
-    """The tensors that stand for a composite one."""
+    """The tensors that represent a composite tensor."""
 
     components: Sequence[TensorInfo]
 
@@ -127,7 +127,7 @@ class TensorInfo(Protocol):
 
 
 class SignatureDef(Protocol):
-    """What can be called from outside."""
+    """The interface of a function that callers see."""
 
     outputs: Mapping[str, TensorInfo]
 
@@ -165,7 +165,7 @@ class CollectionDef(Protocol):
 
 
 class SaverDef(Protocol):
-    """What saves and restores in TensorFlow 1."""
+    """The operations that save and restore variables in TensorFlow 1."""
 
     filename_tensor_name: str
     restore_op_name: str
@@ -178,19 +178,19 @@ class BareFunction(Protocol):
 
 
 class SavedFunction(Protocol):
-    """A function with its concrete ones."""
+    """A function with its concrete functions."""
 
     concrete_functions: Sequence[str]
 
 
 class CapturedTensor(Protocol):
-    """A tensor that a function took in."""
+    """A tensor that a function captured."""
 
     concrete_function: str
 
 
 class Placed(Protocol):
-    """What lies on a device."""
+    """An object on a device."""
 
     device: str
 

@@ -1,4 +1,4 @@
-"""What is read of TensorFlow's graphs, as types; nothing here imports ``tensorflow``."""
+"""Types of TensorFlow's graphs, as far as they are read; imports no ``tensorflow``."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class TfOperation(Protocol):
     node_def: NodeDef
 
     def get_attr(self, name: str, /) -> Any:
-        """What the attribute holds, whose type depends on its name."""
+        """Return the value of an attribute, whose type depends on its name."""
 
 
 class TfStatic(Protocol):
-    """The shape of a variable, which is known."""
+    """The shape of a variable; all extents are known."""
 
     def __iter__(self) -> Iterator[int]: ...
 
@@ -76,7 +76,7 @@ class TfVariable(Protocol):
     trainable: bool
     handle: object
     initializer: TfOperation
-    """In TensorFlow 1."""
+    """The operation that sets its value, in TensorFlow 1."""
 
     def numpy(self) -> Any: ...
 

@@ -1,4 +1,4 @@
-"""TensorFlow operations that slide a window: convolutions and pooling."""
+"""Converts TensorFlow's convolutions and pooling."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ADDITIONS = frozenset({"Add", "AddV2", "BiasAdd"})
 
 
 def conv(builder: Builder, operation: TfOperation) -> bool:
-    """Conv2D and DepthwiseConv2dNative, with a bias that is added right after."""
+    """Convert Conv2D and DepthwiseConv2dNative, with a bias that is added right after."""
     data, kernel = operation.inputs[:2]
     weight = builder.parameter(kernel)
     shape = own_shape(kernel)
@@ -53,7 +53,10 @@ def conv(builder: Builder, operation: TfOperation) -> bool:
 def added_bias(
     builder: Builder, output: TfTensor, shape: Sequence[int]
 ) -> tuple[Parameter | None, TfTensor]:
-    """Return the bias of this shape that is added to a tensor and to nothing else, and the sum."""
+    """Return the bias of this shape that is added to a tensor, and the sum; or None and the tensor.
+
+    The addition must be the tensor's only reader.
+    """
     reader = builder.only_consumer(output)
     if reader is None or reader.type not in _ADDITIONS:
         return None, output
@@ -71,8 +74,8 @@ def _batched_dilation(
 
     ``SpaceToBatchND(block, paddings)``, a convolution without padding, ``BatchToSpaceND(block,
     crops)`` is how TensorFlow computes a convolution with dilations ``block``
-    (https://www.tensorflow.org/api_docs/python/tf/nn/with_space_to_batch). A crop takes back
-    what the paddings added to reach a multiple of the block.
+    (https://www.tensorflow.org/api_docs/python/tf/nn/with_space_to_batch). The crops remove the
+    elements that the paddings added to reach a multiple of the block.
     """
     before = builder.source(operation.inputs[0]).op
     after = builder.only_consumer(operation.outputs[0])
@@ -91,13 +94,13 @@ def _batched_dilation(
 
 
 def max_pool(builder: Builder, operation: TfOperation) -> bool:
-    """MaxPool; padding never wins."""
+    """Convert MaxPool; padding never wins."""
     window = _pool_window(operation)
     return window is not None and builder.node(operations.max_pool(window), operation)
 
 
 def average_pool(builder: Builder, operation: TfOperation) -> bool:
-    """AvgPool; elements of the padding do not count."""
+    """Convert AvgPool; elements of the padding do not count."""
     window = _pool_window(operation)
     return window is not None and builder.node(
         operations.average_pool(window, count_include_pad=False), operation
@@ -120,7 +123,7 @@ def _pool_window(operation: TfOperation) -> Window | None:
 def _pads(
     operation: TfOperation, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> tuple[int, ...] | None:
-    """Return explicit pads in ONNX's order, or None where the input's size is not known."""
+    """Return explicit pads in ONNX's order, or None where the input's size is unknown."""
     padding = _text(operation, "padding")
     if padding == "VALID":
         return (0, 0, 0, 0)
@@ -146,7 +149,7 @@ def _channels_last(operation: TfOperation) -> bool:
 
 
 def _spatial(operation: TfOperation, attribute: str) -> tuple[int, int]:
-    """Return the two spatial entries of an attribute with one entry an axis."""
+    """Return the two spatial entries of an attribute with one entry per axis."""
     values = operation.get_attr(attribute)
     return (values[1], values[2]) if _channels_last(operation) else (values[2], values[3])
 

@@ -1,1 +1,1 @@
-"""TFLite: files to the canonical graph."""
+"""TFLite: converts files to the canonical graph."""

@@ -1,8 +1,8 @@
 """The canonical graph under construction, from the operators of one TFLite file.
 
-TFLite keeps channels last. Every image-like tensor is held channels first, last, or both: a
-convolution asks for the first, a reshape for the last, and a ``Transpose`` is added only where the
-form that is asked for is not there yet. So the graph always means what the file computes.
+TFLite has channels last. The graph has every image-like tensor channels first, last, or both: a
+convolution reads it channels first, a reshape channels last. A ``Transpose`` is added where a form
+is needed that does not exist yet, so the graph always computes what the file computes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """In the file's own order."""
+        """The shape in the file's own order."""
         return self.tensor.shape
 
     @property
@@ -42,12 +42,12 @@ class Value:
 
 
 def channels_first(shape: Sequence[int]) -> tuple[int, ...]:
-    """(batch, height, width, channels) -> (batch, channels, height, width)."""
+    """Return (batch, channels, height, width) for (batch, height, width, channels)."""
     return (shape[0], shape[3], shape[1], shape[2])
 
 
 class Builder:
-    """Collects nodes; ``value`` says what is known about a tensor of the file."""
+    """Collects nodes; ``value`` returns the canonical names of a tensor of the file."""
 
     def __init__(self, network: FileNetwork, source: str, images: Iterable[int]) -> None:
         self._network, self._source = network, source
@@ -55,11 +55,11 @@ class Builder:
         self._fixed: set[int] = {t.index for t in network.tensors if t.constant}
         """Tensors that do not depend on the input."""
         self._origins: dict[int, FileTensor] = {}
-        """A weight that was dequantised or reshaped -> the weight in the file."""
+        """The weights in the file by the tensors dequantised or reshaped from them."""
         self._builder = GraphBuilder("OHWI", "OI")
         self._names: dict[str, int] = {}
         self.weights: dict[int, str] = {}
-        """Names of the weights that nodes read, by their place in the file."""
+        """Names of the weights that nodes read, by their index in the file."""
         self._inputs = []
         for index in network.inputs:
             tensor = network.tensors[index]
@@ -67,18 +67,18 @@ class Builder:
             name = self._unique(tensor.name)
             shape = channels_first(tensor.shape) if first else tensor.shape
             integers = tensor.dtype in QUANTIZED and tensor.quantization is not None
-            kind = "float32" if integers else tensor.dtype  # the graph is that of real numbers
+            kind = "float32" if integers else tensor.dtype  # the graph computes on real numbers
             self._inputs.append(self._builder.declare(name, shape, kind))
             self._values[index] = Value(tensor, first=name) if first else Value(tensor, last=name)
 
-    # What is known about a tensor
+    # Properties of a tensor
 
     def tensor(self, index: int) -> FileTensor:
-        """A tensor of the file."""
+        """Return a tensor of the file."""
         return self._network.tensors[index]
 
     def value(self, index: int) -> Value | None:
-        """What was computed for a tensor, None for a constant or nothing."""
+        """Return the computed value of a tensor; None for a constant or an omitted operand."""
         return self._values.get(index)
 
     def fixed(self, index: int) -> bool:
@@ -86,16 +86,16 @@ class Builder:
         return index in self._fixed
 
     def nothing(self, index: int) -> bool:
-        """Whether a constant is all zeros: convolutions without a bias are written with that."""
+        """Whether a constant is all zeros, as the bias of a convolution without bias is."""
         values = self.origin(index).values
         return values is not None and not values.any()
 
     def origin(self, index: int) -> FileTensor:
-        """The weight in the file that a fixed tensor was made from."""
+        """Return the weight in the file from which a fixed tensor is computed."""
         return self._origins.get(index, self.tensor(index))
 
     def fix(self, operator: FileOperator) -> None:
-        """Take in an operator that computes from constants alone; nothing is worked out."""
+        """Mark the outputs of an operator on constants alone as fixed, without computing them."""
         sources = [index for index in operator.inputs if index >= 0]
         for output in operator.outputs:
             self._fixed.add(output)
@@ -104,7 +104,7 @@ class Builder:
                 self._origins[output] = self.origin(sources[0])
 
     def parameter(self, index: int) -> Parameter:
-        """The weight behind a fixed tensor, with a name that is its own."""
+        """Return the weight behind a fixed tensor as a parameter with a unique name."""
         tensor = self.origin(index)
         if tensor.index not in self.weights:
             self.weights[tensor.index] = self._unique(tensor.name)
@@ -119,14 +119,14 @@ class Builder:
         )
 
     def first(self, value: Value) -> str:
-        """The name of an image channels first, moved there where needed."""
+        """Return the name of an image channels first, adding a Transpose where needed."""
         if value.first is None:
             assert value.last is not None
             value.first = self._moved(value.last, "channels_first", _TO_FIRST)
         return value.first
 
     def last(self, value: Value) -> str:
-        """The name of a tensor in the file's own order, moved there where needed."""
+        """Return the name of a tensor in the file's own order, adding a Transpose where needed."""
         if value.last is None:
             assert value.first is not None
             value.last = self._moved(value.first, "channels_last", _TO_LAST)
@@ -153,9 +153,9 @@ class Builder:
         quantized: bool | str = False,
         matrices: LinearOrder | None = None,
     ) -> None:
-        """Add the node of an operator, and of the activation that it carries.
+        """Add the node of an operator, and one for its fused activation.
 
-        ``image`` says that its tensors are wanted channels first, instead of in the file's order.
+        With ``image``, its tensors are channels first instead of in the file's order.
         """
         results = [self.tensor(index) for index in operator.outputs]
         name = self._unique(results[0].name)
@@ -191,13 +191,13 @@ class Builder:
         shape: tuple[int, ...],
         dtype: str,
     ) -> str:
-        """Add a node between operators and return its output."""
+        """Add an intermediate node and return its output."""
         output = Tensor(self._unique(name), shape, dtype)
         self._builder.add(operation, output.name, inputs=inputs, outputs=[output])
         return output.name
 
     def bind(self, index: int, *, last: str | None = None, first: str | None = None) -> None:
-        """Say that a tensor of the file is one that is there already."""
+        """Record that a tensor of the file is an existing canonical tensor."""
         self._values[index] = Value(self.tensor(index), last, first)
 
     def _unique(self, name: str) -> str:
@@ -207,7 +207,7 @@ class Builder:
     # The finished graph
 
     def graph(self) -> Graph:
-        """What the outputs depend on; raise MeasurementError for one that nothing computes."""
+        """Return the graph; raise MeasurementError for an output that nothing computes."""
         outputs = []
         for index in self._network.outputs:
             value = self._values.get(index)
@@ -223,7 +223,7 @@ class Builder:
 
 
 def activation(operator: FileOperator, output: FileTensor) -> Operation | None:
-    """The activation that an operator applies to its result, by its setting or by saturation.
+    """Return the activation of an operator's result, by its setting or by saturation, or None.
 
     A quantised result cannot leave the range of its integers; see the pass ``quantisation``.
     """
@@ -242,6 +242,6 @@ _FUSED: dict[int, Operation] = {
     4: operations.unary("Tanh"),
     5: operations.opaque("tflite::SIGN_BIT"),
 }
-"""``ActivationFunctionType`` of the schema, by value."""
+"""Activations by their value of ``ActivationFunctionType`` in the schema."""
 _SATURATING = frozenset({"ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "SUB"})
 _BOUNDS = {"int8": (-128, 127), "uint8": (0, 255)}

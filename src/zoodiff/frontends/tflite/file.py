@@ -1,7 +1,7 @@
-"""A TFLite file to the canonical graph: float and quantised, channels last or first.
+"""Converts a TFLite file, float or quantised, to the canonical graph.
 
-A quantised file computes on integers that stand for real numbers; the graph is that of the real
-numbers, and its layers say that they are ``quantized``. Nothing is run, and weights are not read.
+A quantised file computes on integers that stand for real numbers; the graph computes on the real
+numbers, and its layers have the attribute ``quantized``. Nothing is run, and weights are not read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from zoodiff.graph.ir import Graph
 
 
 def graph_from_file(path: Path, source: str | None = None) -> Graph:
-    """Read a file; raise MeasurementError, in one sentence, for one that is not a valid network.
+    """Return the graph of a file; raise MeasurementError for a file without a valid network.
 
     Raises MissingFrameworkError without the package ``tflite``.
     """
@@ -51,7 +51,7 @@ def _built(path: Path, name: str) -> Builder:
 
 
 class UnfitShapesError(MeasurementError):
-    """Raised where an operator and the shapes of its tensors contradict each other."""
+    """An operator and the shapes of its tensors contradict each other."""
 
 
 def _translated(network: FileNetwork, name: str) -> Builder:
@@ -72,23 +72,23 @@ def _translated(network: FileNetwork, name: str) -> Builder:
 
 @dataclass(frozen=True)
 class FileWeight:
-    """One weight of a file, read when it is asked for."""
+    """One weight of a file; ``read`` reads its values."""
 
     path: Path
     tensor: FileTensor
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As stored."""
+        """The stored shape."""
         return self.tensor.shape
 
     def read(self) -> Any:
-        """The real numbers that it stands for, in single precision, as stored."""
+        """Return its real numbers in single precision, in the stored shape."""
         return read_weight(self.path, self.tensor)
 
 
 def weights_of(path: Path) -> dict[str, FileWeight]:
-    """The weights of a file by their names in its graph; raises as ``graph_from_file``."""
+    """Return the weights of a file by their names in its graph; raise as ``graph_from_file``."""
     builder = _built(path, path.name)
     return {
         name: FileWeight(path, builder.tensor(index)) for index, name in builder.weights.items()
@@ -129,7 +129,7 @@ _MIXING = frozenset({"EXPAND_DIMS", "FULLY_CONNECTED", "RESHAPE", "SQUEEZE", "TR
 
 
 def _images(network: FileNetwork) -> Iterable[int]:
-    """Inputs that reach an operator on images before anything mixes their axes."""
+    """Return the inputs that reach an operator on images before an operator mixes their axes."""
     images = []
     readers: dict[int, list[FileOperator]] = {}
     for operator in network.operators:

@@ -1,9 +1,9 @@
-"""What each TFLite operator becomes in the canonical graph.
+"""Converts each TFLite operator to canonical nodes.
 
-One handler a kind, in the table ``_HANDLERS``. A handler that meets a setting it cannot express
-exactly says so, and the operator is kept as an opaque node ``tflite::NAME`` with its weights and
-plain settings, as is every operator that has no handler. Semantics: the reference kernels of
-TFLite (tensorflow/lite/kernels/internal/reference).
+The table ``_HANDLERS`` has one handler per operator. A handler returns False for a setting that it
+cannot express exactly. Such an operator, and any operator without a handler, becomes an opaque node
+``tflite::NAME`` with its weights and plain settings. Semantics: the reference kernels of TFLite
+(tensorflow/lite/kernels/internal/reference).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONTROL_FLOW = frozenset({"CALL_ONCE", "IF", "STABLEHLO_WHILE", "WHILE"})
 
 
 def translate(builder: Builder, operator: FileOperator) -> None:
-    """Add the nodes of one operator, if it computes anything from the network's input."""
+    """Add the nodes of one operator, if it depends on the network's input."""
     if not any(builder.value(i) is not None for i in operator.inputs if i >= 0):
         builder.fix(operator)
         return
@@ -73,7 +73,7 @@ def _gelu(builder: Builder, operator: FileOperator) -> bool:
 
 
 def _number(value: float) -> float:
-    """The shortest decimal of a float32: 0.1 and not 0.10000000149."""
+    """Return the shortest decimal of a float32: 0.1 and not 0.10000000149."""
     import numpy as np
 
     return float(str(np.float32(value)))
@@ -92,7 +92,7 @@ def _softmax(*, log: bool) -> Handler:
 
 
 def _arithmetic(op: Arithmetic) -> Handler:
-    """Operators of two operands, of which one may be a constant."""
+    """Return the handler of an operator on two operands, of which one may be a constant."""
 
     def handler(builder: Builder, operator: FileOperator) -> bool:
         values = computed(builder, operator)
@@ -116,7 +116,7 @@ def _arithmetic(op: Arithmetic) -> Handler:
         if size == shape[-1] == output[-1]:
             axis = 1 if image else len(output) - 1
         elif image:
-            image = False  # the constant lies in the file's order
+            image = False  # the constant is in the file's order
         builder.node(
             operations.arithmetic(op, axis=axis, constant_first=first),
             operator,
@@ -148,7 +148,7 @@ def _prelu(builder: Builder, operator: FileOperator) -> bool:
 
 
 def _linear(builder: Builder, operator: FileOperator) -> bool:
-    """FULLY_CONNECTED; weights are (out, in), and whatever comes in is taken as rows of ``in``."""
+    """Convert FULLY_CONNECTED; weights are (out, in), the data is reshaped to rows of ``in``."""
     value, kernel = builder.value(operator.inputs[0]), operator.inputs[1]
     shape = builder.tensor(kernel).shape
     bias = operator.inputs[2] if len(operator.inputs) > 2 else -1
@@ -220,7 +220,7 @@ def _batch_matmul(builder: Builder, operator: FileOperator) -> bool:
 
 
 def _lrn(builder: Builder, operator: FileOperator) -> bool:
-    """ONNX divides alpha by the window's size, TFLite does not."""
+    """Convert LRN; ONNX divides alpha by the window's size, TFLite does not."""
     value, options = builder.value(operator.inputs[0]), operator.options
     if value is None or len(value.shape) != 4:
         return False
@@ -240,12 +240,12 @@ def _lrn(builder: Builder, operator: FileOperator) -> bool:
 
 
 def _rsqrt(builder: Builder, operator: FileOperator) -> bool:
-    """One over the square root."""
+    """Convert RSQRT to a square root and its reciprocal."""
     return _in_two(builder, operator, operations.unary("Sqrt"), operations.unary("Reciprocal"))
 
 
 def _square(builder: Builder, operator: FileOperator) -> bool:
-    """A number times itself."""
+    """Convert SQUARE to a product of the data with itself."""
     value = builder.value(operator.inputs[0])
     if value is None:
         return False
@@ -259,7 +259,7 @@ def _square(builder: Builder, operator: FileOperator) -> bool:
 
 
 def _squared_difference(builder: Builder, operator: FileOperator) -> bool:
-    """(a - b) times itself."""
+    """Convert SQUARED_DIFFERENCE to a difference and its square."""
     if len(computed(builder, operator)) != 2:
         return False
     return _in_two(builder, operator, operations.arithmetic("Sub"), operations.arithmetic("Mul"))

@@ -1,9 +1,9 @@
 """Read a TFLite file into plain data: operators, tensors, small constants.
 
-FlatBuffers are read in place and their offsets are trusted by the generated readers, so every
-number that decides how long something takes is checked first, and whatever the readers trip over
-becomes one error. Schema: tensorflow/lite/schema/schema.fbs; the file is mapped, not loaded, so
-weights cost no memory.
+FlatBuffers are read in place, and the generated readers trust their offsets. So every number that
+determines the running time is checked first, and any exception of the readers becomes a
+MeasurementError. The file is mapped, not loaded, so weights use no memory. Schema:
+tensorflow/lite/schema/schema.fbs.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from zoodiff.errors import MeasurementError, MissingFrameworkError
 
 _MOST = 200_000
-"""Operators and tensors of one network."""
+"""The largest number of operators, and of tensors, of one network."""
 _MOST_AXES = 8
 _BUDGET = 20_000_000
-"""Numbers and letters that are taken in; the largest real networks need some hundred thousand."""
+"""The largest number of numbers and letters; large networks have some hundred thousand."""
 _KEPT = 4096
-"""Elements up to which a constant's values are read."""
+"""The largest constant whose values are read, in elements."""
 
 _DTYPES = {
     0: "float32",
@@ -50,13 +50,13 @@ _DTYPES = {
     17: "int4",
     18: "bfloat16",
 }
-"""``TensorType`` of the schema, by value."""
+"""Number types by their value of ``TensorType`` in the schema."""
 QUANTIZED = frozenset({"int4", "int8", "uint8", "int16"})
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """real = scale * (stored - zero_point), one number or one a channel along ``axis``."""
+    """real = scale * (stored - zero_point), with one entry, or one per channel along ``axis``."""
 
     scale: tuple[float, ...]
     zero_point: tuple[int, ...]
@@ -74,13 +74,13 @@ class FileTensor:
     quantization: Quantization | None
     constant: bool
     buffer: int = 0
-    """Where the file keeps the values."""
+    """The index of the buffer with the values."""
     values: NDArray[Any] | None = None
-    """Of a small constant, as stored."""
+    """The stored values of a small constant."""
 
     @property
     def real(self) -> Any | None:
-        """The values of a small constant as real numbers, None where they were not read."""
+        """The values of a small constant as real numbers; None where they were not read."""
         if self.values is None or self.quantization is None:
             return self.values
         q = self.quantization
@@ -91,7 +91,7 @@ class FileTensor:
 
 @dataclass(frozen=True)
 class FileOperator:
-    """One operator: its name in the schema, tensors by index (-1 for none), settings."""
+    """One operator: its name in the schema, its tensors by index (-1 for none), its settings."""
 
     name: str
     inputs: tuple[int, ...]
@@ -108,11 +108,11 @@ class FileNetwork:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     open_extents: Mapping[int, tuple[int, ...]]
-    """Tensors with extents that the file leaves open (-1)."""
+    """The shapes, by index, of tensors with extents that the file leaves open (-1)."""
 
 
 def read(path: Path) -> FileNetwork:
-    """The network of a file.
+    """Return the network of a file.
 
     Raises MeasurementError for a file that cannot be read or is malformed, MissingFrameworkError
     without the package ``tflite``.
@@ -128,7 +128,7 @@ def read(path: Path) -> FileNetwork:
             if data[4:8] != b"TFL3":
                 raise MeasurementError(f"{path} is not a TFLite file (it does not say TFL3)")
             model = tflite.Model.GetRootAs(data, 0)
-            # Views of the file must be gone before it is unmapped.
+            # Views of the file must be deleted before it is unmapped.
             try:
                 return _Reader(tflite, model, data, path).network()
             finally:
@@ -151,10 +151,10 @@ def read(path: Path) -> FileNetwork:
 
 
 def read_weight(path: Path, tensor: FileTensor) -> Any:
-    """The values of a constant as real numbers in single precision, in its stored shape.
+    """Return the values of a constant as real numbers in single precision, in its stored shape.
 
-    Raises MeasurementError for types that are not held in whole bytes, sparse ones, and scales
-    that do not fit the values.
+    Raises MeasurementError for number types without a whole number of bytes, for sparse constants,
+    and for scales that do not fit the values.
     """
     try:
         return _weight(path, tensor)
@@ -206,7 +206,10 @@ class _Reader:
             raise MeasurementError(f"{self._path} is not a valid TFLite file ({fault})")
 
     def _spend(self, amount: int) -> None:
-        """Many tables may point to one long vector; what all of them hold together is limited."""
+        """Count numbers and letters; raise MeasurementError above the budget of the file.
+
+        The total is limited, since many tables may point to one long vector.
+        """
         self._left -= amount
         if self._left < 0:
             raise MeasurementError(
@@ -297,7 +300,7 @@ class _Reader:
         width = 0 if dtype in _NO_WIDTH else np.dtype(_STORED.get(dtype, dtype)).itemsize
         needed = -(-prod(shape) // 2) if dtype == "int4" else prod(shape) * width
         if width and length < needed:
-            # Sparse weights hold fewer values, which some other table places.
+            # Sparse weights store fewer values; another table holds their positions.
             return True, None
         self._require(length <= len(self._data), "a constant is longer than the file")
         if not width or prod(shape) > _KEPT or dtype in {"int4", "bfloat16"}:
@@ -340,7 +343,7 @@ class _Reader:
         )
 
     def _set(self, operator: Any) -> dict[str, Any]:
-        """The settings of an operator: every field of its options that is a plain number."""
+        """Return the settings of an operator: the fields of its options that are plain numbers."""
         kind = getattr(self._tflite, self._options.get(operator.BuiltinOptionsType(), ""), None)
         table = operator.BuiltinOptions()
         if kind is None or table is None:

@@ -1,4 +1,4 @@
-"""TFLite operators that move numbers about or sum them up: shapes, slices, joins, pads."""
+"""Converts TFLite operators that move elements or reduce axes: shapes, slices, joins, pads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoodiff.frontends.tflite.reader import FileOperator
 
 
 def _identity(builder: Builder, operator: FileOperator) -> bool:
-    """QUANTIZE and DEQUANTIZE: the same real numbers, up to rounding."""
+    """Bind the output of QUANTIZE or DEQUANTIZE to its input, which it equals up to rounding."""
     value = builder.value(operator.inputs[0])
     if value is None:
         return False
@@ -22,7 +22,7 @@ def _identity(builder: Builder, operator: FileOperator) -> bool:
 
 
 def _reduce(op: str, global_pool: Operation | None) -> Handler:
-    """Reductions; over height and width of an image they are global pooling."""
+    """Return the handler of a reduction; over height and width of an image it is a global pool."""
 
     def handler(builder: Builder, operator: FileOperator) -> bool:
         value, axes = builder.value(operator.inputs[0]), integers(builder, operator.inputs[1])
@@ -56,7 +56,7 @@ def _reduce(op: str, global_pool: Operation | None) -> Handler:
 
 
 def _reshape(builder: Builder, operator: FileOperator) -> bool:
-    """RESHAPE, SQUEEZE, EXPAND_DIMS: the shape of the result says it all."""
+    """Convert RESHAPE, SQUEEZE and EXPAND_DIMS to a reshape to the shape of the result."""
     value = builder.value(operator.inputs[0])
     if value is None:
         return False
@@ -73,7 +73,7 @@ def _reshape(builder: Builder, operator: FileOperator) -> bool:
 
 
 def _transpose(builder: Builder, operator: FileOperator) -> bool:
-    """A transposition from one order of channels to the other only says where the tensor is."""
+    """Convert a transposition; one between channels last and first needs no node."""
     value, perm = builder.value(operator.inputs[0]), integers(builder, operator.inputs[1])
     if value is None or perm is None:
         return False
@@ -89,7 +89,7 @@ def _transpose(builder: Builder, operator: FileOperator) -> bool:
 
 
 def _axis(axis: int, rank: int, image: bool) -> int:
-    """Where an axis of the file's order lies."""
+    """Return the position of an axis of the file's order, channels first for an image."""
     positive = axis % rank
     return (0, 2, 3, 1)[positive] if image else positive
 
@@ -124,7 +124,7 @@ def _split(builder: Builder, operator: FileOperator) -> bool:
 
 
 def _pad(builder: Builder, operator: FileOperator) -> bool:
-    """PAD, PADV2 and MIRROR_PAD; pads in ONNX's order over the axes that are padded."""
+    """Convert PAD, PADV2 and MIRROR_PAD; pads are in ONNX's order, over the padded axes."""
     value, amounts = builder.value(operator.inputs[0]), integers(builder, operator.inputs[1])
     if value is None or amounts is None or len(amounts) != 2 * len(value.shape):
         return False
@@ -242,4 +242,4 @@ HANDLERS: dict[str, Handler] = {
     "SUM": _reduce("ReduceSum", None),
     "TRANSPOSE": _transpose,
 }
-"""What handles each of these operators."""
+"""The handlers of these operators."""

@@ -1,7 +1,7 @@
-"""Shapes that a TFLite file does not store, as LiteRT finds them.
+"""Shapes that a TFLite file does not store, as LiteRT computes them.
 
-Some files store no shapes but those of inputs and constants, others those of an unknown batch.
-LiteRT works them out when it allocates and, where shapes are computed, when it runs.
+Some files store only the shapes of inputs and constants, others shapes with an open batch size.
+LiteRT computes shapes when it allocates tensors or, for dynamic shapes, when it runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zoodiff.frontends.tflite.reader import FileNetwork
 
 
 def with_shapes(network: FileNetwork, path: Path) -> FileNetwork:
-    """The network with the shapes of one run on zeros; raise MeasurementError where it fails."""
+    """Return the network with the shapes of a run on zeros; raise MeasurementError if it fails."""
     import numpy as np
 
     try:

@@ -1,4 +1,4 @@
-"""TFLite operators that slide a window: convolutions and pooling."""
+"""Converts TFLite's convolutions and pooling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoodiff.frontends.tflite.reader import QUANTIZED, FileOperator
 
 
 def conv(builder: Builder, operator: FileOperator) -> bool:
-    """CONV_2D and DEPTHWISE_CONV_2D; weights are (out, h, w, in) and (1, h, w, out)."""
+    """Convert CONV_2D and DEPTHWISE_CONV_2D; weights are (out, h, w, in) and (1, h, w, out)."""
     data, kernel = builder.value(operator.inputs[0]), operator.inputs[1]
     shape = builder.tensor(kernel).shape
     if data is None or not builder.fixed(kernel) or len(data.shape) != 4 or len(shape) != 4:
@@ -47,7 +47,7 @@ def quantized(builder: Builder, data: Value, weight: int) -> bool | str:
 
 
 def max_pool(builder: Builder, operator: FileOperator) -> bool:
-    """MAX_POOL_2D; padding never wins."""
+    """Convert MAX_POOL_2D; padding never wins."""
     data = _pooled(builder, operator)
     if data is None:
         return False
@@ -57,7 +57,7 @@ def max_pool(builder: Builder, operator: FileOperator) -> bool:
 
 
 def average_pool(builder: Builder, operator: FileOperator) -> bool:
-    """AVERAGE_POOL_2D; elements of the padding do not count."""
+    """Convert AVERAGE_POOL_2D; elements of the padding do not count."""
     data = _pooled(builder, operator)
     if data is None:
         return False
@@ -77,7 +77,7 @@ def _pool_window(operator: FileOperator, data: Value) -> Window:
 
 
 def _window(operator: FileOperator, data: Value, kernel: Sequence[int]) -> Window:
-    """Kernel, strides, dilations and explicit pads, in ONNX's order."""
+    """Return kernel, strides, dilations and explicit pads, in ONNX's order."""
     options = operator.options
     strides = [int(options["StrideH"]), int(options["StrideW"])]
     dilations = [int(options.get(f"Dilation{axis}Factor", 1)) for axis in "HW"]

@@ -1,1 +1,1 @@
-"""PyTorch: programs of ``torch.export`` to the canonical graph."""
+"""PyTorch: converts programs of ``torch.export`` to the canonical graph."""

@@ -1,4 +1,4 @@
-"""One call of an ATen function, and what its handler does with one."""
+"""One call of an ATen function, with the methods that its handler uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Constant:
-    """A tensor that is neither a weight nor computed from the input: an index table, a mask."""
+    """A tensor that is neither a weight nor computed from the input, such as an index table."""
 
     name: str
     shape: Shape = ()
@@ -31,20 +31,20 @@ class Constant:
 
 @dataclass(frozen=True)
 class NodeRequest:
-    """A node that a handler wants added, with one output for each shape."""
+    """A node that a handler adds, with one output per shape."""
 
     operation: Operation
     inputs: Sequence[Value]
     shapes: Sequence[Shape]
     parameters: Sequence[Parameter]
     step: str = ""
-    """Tells the nodes of one call apart."""
+    """The part of the node's name that distinguishes the nodes of one call."""
     matrices: LinearOrder | None = None
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an ATen function, with in-place variants already replaced."""
+    """One call of an ATen function; in-place functions have the name of the other variant."""
 
     function: str
     overload: str
@@ -55,7 +55,7 @@ class Call:
     emit: Callable[[NodeRequest], list[Value]]
 
     def arg(self, position: int, name: str, default: object = None) -> Any:
-        """An argument by position or name, ATen's default where it was left out."""
+        """Return an argument by position or name, or ``default`` where it was left out."""
         if position < len(self.args):
             return self.args[position]
         return self.kwargs.get(name, default)
@@ -69,7 +69,7 @@ class Call:
         step: str = "",
         matrices: LinearOrder | None = None,
     ) -> Value:
-        """Add a node with one output; inputs default to every tensor among the arguments."""
+        """Add a node with one output and return it; inputs default to all tensor arguments."""
         shapes = [self.outputs[0] if shape is None else shape]
         return self.nodes(operation, shapes, inputs=inputs, step=step, matrices=matrices)[0]
 
@@ -82,7 +82,7 @@ class Call:
         step: str = "",
         matrices: LinearOrder | None = None,
     ) -> list[Value]:
-        """Add a node with an output for each shape."""
+        """Add a node with one output per shape and return the outputs."""
         operands = self.tensors if inputs is None else inputs
         owned = {p.name: p for p in operands if isinstance(p, Parameter)}
         values = [value for value in operands if isinstance(value, Value)]
@@ -92,7 +92,7 @@ class Call:
 
     @property
     def tensors(self) -> list[Any]:
-        """Tensors and weights among the arguments, in order, lists opened."""
+        """The tensors and weights among the arguments, in order, including those in lists."""
         tensors: list[Any] = []
         for argument in [*self.args, *self.kwargs.values()]:
             for item in argument if isinstance(argument, list) else [argument]:
@@ -105,5 +105,5 @@ Handler = Callable[[Call], Any]
 
 
 def weights(*candidates: object) -> list[Any]:
-    """The tensors that are there, of those that a function may leave out."""
+    """Return the candidates that are not None: a function's optional arguments may be omitted."""
     return [c for c in candidates if c is not None]

@@ -1,7 +1,7 @@
-"""A PyTorch module to the canonical graph, by ``torch.export`` without decompositions.
+"""Converts a PyTorch module to the canonical graph, by ``torch.export`` without decompositions.
 
-The module may live on the meta device, so that no weight is allocated. Shapes come from the
-export itself; PyTorch is channels first, so they are taken as they are.
+The module may be on the meta device, so that no weight is allocated. Shapes come from the export;
+PyTorch has channels first, so they are canonical.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def to_graph(module: Module, input_shape: Sequence[int], source: str) -> Graph:
     """
     import torch
 
-    # What a program of torch.export gives back is in the mode in which it was exported.
+    # The module of an exported program stays in the mode in which it was exported.
     if not isinstance(module, torch.fx.GraphModule):
         module.eval()
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
@@ -47,7 +47,7 @@ class _Walk:
         self._source = source
         self._builder = GraphBuilder("OIHW", "OI")
         self._values: dict[str, object] = {}
-        """What each node of the program stands for: a Value, a Parameter, or a list of Values."""
+        """The result of each node of the program: a Value, a Parameter, or a list of Values."""
         self._names: dict[str, int] = {}
         self._owned = {name: _parameter(name, p, True) for name, p in module.named_parameters()}
         self._owned |= {
@@ -79,7 +79,7 @@ class _Walk:
         )
         value = node.meta["val"]
         if target is not None:
-            # Integer buffers (counters, index tables) hold no weights.
+            # Integer buffers (counters, index tables) are not weights.
             self._values[node.name] = self._owned.get(target) or Constant(
                 target, tuple(int(n) for n in value.shape)
             )
@@ -112,7 +112,7 @@ class _Walk:
         )
         result = translate(call)
         if function.endswith("_") and not function.endswith("__") and hasattr(node.args[0], "name"):
-            # An operation in place: whoever reads the old value from now on reads the new one.
+            # An operation in place: later readers of the old value read the new one.
             self._values[node.args[0].name] = result
         return result
 
@@ -124,7 +124,7 @@ class _Walk:
         return argument
 
     def _name(self, node: FxNode) -> str:
-        """The module's path; with the function's name where the module is not a leaf."""
+        """Return the module's path, with the function's name where the module is not a leaf."""
         stack = list((node.meta.get("nn_module_stack") or {"": ("", "")}).values())
         path, kind = stack[-1]
         leaf = str(kind).startswith("torch.nn.modules.")
@@ -134,7 +134,7 @@ class _Walk:
         return f"{name}#{count}" if count else name
 
     def _emit(self, node: FxNode, name: str, request: NodeRequest) -> list[Value]:
-        """Add a node and return its outputs, one for each shape."""
+        """Add a node and return its outputs, one per shape."""
         step, shapes = request.step, request.shapes
         base = f"{node.name}/{step}" if step else node.name
         first = node.meta.get("val")

@@ -1,7 +1,7 @@
-"""What each ATen function becomes in the canonical graph: one small handler a function.
+"""Converts each ATen function to canonical nodes, by one handler per function.
 
-A handler that meets a setting it cannot express exactly returns None; the function is then kept
-as an opaque node ``aten::name`` with its plain arguments, as is every function without handler.
+A handler returns None for a setting that it cannot express exactly. Such a function, and any
+function without a handler, becomes an opaque node ``aten::name`` with its plain arguments.
 Names and arguments are those of PyTorch's native functions
 (https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/native_functions.yaml).
 """
@@ -28,7 +28,7 @@ from zoodiff.graph.ir import AttributeValue, Parameter
 
 
 def translate(call: Call) -> Any:
-    """Add the nodes of one call; return its Value, or a list where it has several outputs."""
+    """Add the nodes of one call and return its output, or a list of several outputs."""
     handler = _HANDLERS.get(call.function)
     constants = [a for a in _flat(call.args) if isinstance(a, Constant)]
     if call.function in _SHAPE_ONLY or (constants and not call.tensors):
@@ -48,12 +48,12 @@ _SHAPE_ONLY = frozenset(
     {"arange", "full", "new_full", "new_ones", "new_zeros", "ones", "scalar_tensor", "zeros"}
     | {"full_like", "ones_like", "zeros_like"}
 )
-"""Functions that look at the shape of a tensor at most, never at its values."""
+"""Functions that read the shape of a tensor at most, never its values."""
 _WITH_CONSTANTS = frozenset({"add", "mul", "sub"})
 
 
 def _opaque(call: Call) -> Any:
-    """Keep a function under its own name, with the arguments that are plain numbers."""
+    """Add a function as an opaque node with its plain arguments and return its outputs."""
     plain: dict[str, AttributeValue] = {}
     for position, argument in enumerate(call.args):
         numbers = isinstance(argument, list) and all(isinstance(i, int | float) for i in argument)
@@ -89,7 +89,7 @@ def _matmul(call: Call) -> Value | None:
 
 
 def _attention(call: Call) -> Value | None:
-    """``softmax(q k^T * scale + mask) v``, as three nodes.
+    """Add ``softmax(q k^T * scale + mask) v`` as separate nodes.
 
     A. Vaswani et al., "Attention is all you need", 2017, equation 1.
     """
@@ -100,7 +100,7 @@ def _attention(call: Call) -> Value | None:
     *lead, length, width = query.shape
     keys, depth = key.shape[-2], value.shape[-1]
     scale = call.kwargs.get("scale")
-    chances_shape: Shape = (*lead, length, keys)
+    scores_shape: Shape = (*lead, length, keys)
     scores = call.node(
         operations.matmul(
             Extents(prod(lead), length, width, keys),
@@ -108,27 +108,27 @@ def _attention(call: Call) -> Value | None:
             scale=float(scale if scale is not None else width**-0.5),
         ),
         inputs=[query, key],
-        shape=chances_shape,
+        shape=scores_shape,
         step="scores",
     )
     mask = call.arg(3, "attn_mask")
     if mask is not None:
         scores = call.node(
-            operations.arithmetic("Add"), inputs=[scores, mask], shape=chances_shape, step="mask"
+            operations.arithmetic("Add"), inputs=[scores, mask], shape=scores_shape, step="mask"
         )
-    chances = call.node(
-        operations.softmax(len(chances_shape) - 1),
+    probabilities = call.node(
+        operations.softmax(len(scores_shape) - 1),
         inputs=[scores],
-        shape=chances_shape,
+        shape=scores_shape,
         step="softmax",
     )
     return call.node(
-        operations.matmul(Extents(prod(lead), length, keys, depth)), inputs=[chances, value]
+        operations.matmul(Extents(prod(lead), length, keys, depth)), inputs=[probabilities, value]
     )
 
 
 def _einsum(call: Call) -> Value | None:
-    """A product of two computed tensors, its sizes read off the equation."""
+    """Convert an Einsum of two tensors to a product; None for other forms."""
     equation, operands = str(call.args[0]).replace(" ", ""), call.args[1]
     left, _, result = equation.partition("->")
     terms = left.split(",")
@@ -156,7 +156,7 @@ def _batch_norm(call: Call) -> Value | None:
     return call.node(
         operations.batch_norm(
             epsilon=call.arg(7, "eps"),
-            # PyTorch's is the share of the new value, ONNX's that of the old one.
+            # PyTorch's momentum is the weight of the new value, ONNX's that of the old value.
             momentum=1.0 - float(call.arg(6, "momentum")),
             axis=1,
             scale=owned[0] is not None,
@@ -235,7 +235,7 @@ def _unary(op: str) -> Handler:
 
 
 def _elu(call: Call) -> Value | None:
-    """PyTorch's may scale what goes in and what comes, as selu does."""
+    """Convert elu; None where it scales its input or result, as selu does."""
     if call.arg(2, "scale", 1) != 1 or call.arg(3, "input_scale", 1) != 1:
         return None
     return call.node(operations.elu(call.arg(1, "alpha", 1.0)), inputs=[call.args[0]])
@@ -271,7 +271,7 @@ def _at_least(call: Call) -> Value:
 
 
 def _same(call: Call) -> Any:
-    """No-ops at inference."""
+    """Return the input of a function without effect at inference."""
     return call.args[0]
 
 

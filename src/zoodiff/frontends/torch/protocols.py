@@ -1,4 +1,4 @@
-"""What is read of PyTorch's modules and exported programs, as types; nothing imports ``torch``."""
+"""Types of PyTorch's modules and programs, as far as they are read; imports no ``torch``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Tensor(Protocol):
-    """What is read of a tensor, which may be fake."""
+    """A tensor, which may be fake."""
 
     shape: Sequence[int]
     dtype: object
@@ -26,7 +26,7 @@ class Tensor(Protocol):
 
 
 class FxNode(Protocol):
-    """What is read of a node of ``torch.fx``."""
+    """A node of ``torch.fx``."""
 
     op: str
     name: str
@@ -38,13 +38,13 @@ class FxNode(Protocol):
 
 
 class FxGraph(Protocol):
-    """What is read of a graph of ``torch.fx``."""
+    """A graph of ``torch.fx``."""
 
     nodes: Iterable[FxNode]
 
 
 class Signature(Protocol):
-    """What the inputs of an exported program stand for."""
+    """The meaning of the inputs of an exported program."""
 
     inputs_to_parameters: Mapping[str, str]
     inputs_to_buffers: Mapping[str, str]
@@ -52,14 +52,14 @@ class Signature(Protocol):
 
 
 class Program(Protocol):
-    """What is read of a program of ``torch.export``."""
+    """A program of ``torch.export``."""
 
     graph: FxGraph
     graph_signature: Signature
 
 
 class Module(Protocol):
-    """What is used of a module of PyTorch."""
+    """A module of PyTorch."""
 
     def __call__(self, batch: Any, /) -> Any: ...
 

@@ -1,4 +1,4 @@
-"""ATen functions that move numbers about: shapes, axes, slices, joins, pads."""
+"""Converts ATen functions that move elements: shapes, axes, slices, joins, pads."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _chunk(call: Call) -> list[Value]:
 
 
 def _pad(call: Call) -> Value | None:
-    """ATen counts from the last axis: (left, right, top, bottom, ...)."""
+    """Convert a padding; ATen's pads begin with the last axis: (left, right, top, bottom, ...)."""
     pads = [int(n) for n in call.args[1]]
     rank = len(call.args[0].shape)
     before, after = pads[0::2][::-1], pads[1::2][::-1]
@@ -84,7 +84,7 @@ def _squeeze(call: Call) -> Value:
 
 
 def _unsqueeze(call: Call) -> Value:
-    """The axis counts in the output."""
+    """Convert unsqueeze; the axis is one of the output."""
     axis = int(call.args[1]) % len(call.outputs[0])
     return call.node(operations.unsqueeze([axis]), inputs=[call.args[0]])
 
@@ -97,7 +97,7 @@ def _expand(call: Call) -> Any:
 
 
 def _roll(call: Call) -> Value | None:
-    """``torch.roll``: along each axis, the last elements before the first."""
+    """Convert ``torch.roll``: along each axis, the last elements are moved before the first."""
     data, shifts, axes = call.args[0], call.args[1], call.arg(2, "dims", [])
     if len(shifts) != len(axes) or not isinstance(data, Value):
         return None
@@ -146,4 +146,4 @@ HANDLERS: dict[str, Handler] = {
     "unsqueeze": _unsqueeze,
     "view": _reshape,
 }
-"""What handles each of these operators."""
+"""The handlers of these functions."""

@@ -1,4 +1,4 @@
-"""ATen functions that slide a window: convolutions and pooling."""
+"""Converts ATen's convolutions and pooling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _pair(value: Sequence[int] | int, default: int = 0) -> list[int]:
 
 
 def conv(call: Call) -> Value | None:
-    """conv2d."""
+    """Convert conv2d."""
     data, weight, bias = call.arg(0, "input"), call.arg(1, "weight"), call.arg(2, "bias")
     padding = call.arg(4, "padding", 0)
     kernel = list(weight.shape[2:])
@@ -44,8 +44,11 @@ def conv(call: Call) -> Value | None:
 
 
 def convolution(call: Call) -> Value | None:
-    """What a traced module holds: convolutions of both kinds, ``(input, weight, bias, stride,
-    padding, dilation, transposed, output_padding, groups, ...)``."""
+    """Convert the ``convolution`` of a traced module, transposed or not.
+
+    Its arguments are ``(input, weight, bias, stride, padding, dilation, transposed,
+    output_padding, groups, ...)``.
+    """
     (data, weight, bias, stride, padding, dilation, transposed, extra, groups) = (
         call.arg(position, name)
         for position, name in enumerate(
@@ -65,7 +68,7 @@ def convolution(call: Call) -> Value | None:
 
 
 def conv_transpose(call: Call) -> Value | None:
-    """conv_transpose2d."""
+    """Convert conv_transpose2d."""
     data, weight, bias = call.arg(0, "input"), call.arg(1, "weight"), call.arg(2, "bias")
     group = int(call.arg(6, "groups", 1))
     window = Window(
@@ -87,7 +90,7 @@ def conv_transpose(call: Call) -> Value | None:
 
 
 def max_pool(call: Call) -> Value | None:
-    """max_pool2d."""
+    """Convert max_pool2d."""
     window = _pool_window(call, call.arg(4, "dilation", 1))
     return call.node(operations.max_pool(window, ceil_mode=call.arg(5, "ceil_mode", False)))
 
@@ -99,7 +102,7 @@ def _pool_window(call: Call, dilation: Sequence[int] | int = 1) -> Window:
 
 
 def avg_pool(call: Call) -> Value | None:
-    """avg_pool2d."""
+    """Convert avg_pool2d."""
     if call.arg(6, "divisor_override") is not None:
         return None
     return call.node(
@@ -112,7 +115,7 @@ def avg_pool(call: Call) -> Value | None:
 
 
 def adaptive_avg_pool(call: Call) -> Value | None:
-    """What the pool is at this input size: global, none, or one of even windows."""
+    """Convert an adaptive pool to what it is at this size: global, no pool, or equal windows."""
     data, size = call.args[0], _pair(call.args[1])
     spatial = list(data.shape[-2:])
     if size == [1, 1]:
