@@ -30,7 +30,7 @@ PROPERTIES: tuple[tuple[str, Printer], ...] = (
     ("convolutions", lambda v: str(v.convolutions)),
     ("normalisations", lambda v: str(v.normalisations)),
     ("linear layers", lambda v: str(v.linear_layers)),
-    # Some files keep the height and width of one pixel behind the classes.
+    # The output of some files still has a height and a width of 1.
     ("classes", lambda v: str(prod(v.output_shape[1:])) if v.output_shape else "?"),
     ("input size", _size),
     ("softmax inside", lambda v: _yes(v.softmax_inside)),

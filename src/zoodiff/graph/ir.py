@@ -113,8 +113,8 @@ class Node:
 class Graph:
     """A network as it computes at inference.
 
-    ``unused_parameters`` are weights that the network owns but inference never touches (the
-    auxiliary classifier of Inception v3, for one); they count as parameters of the network.
+    ``unused_parameters`` are weights that the network owns but inference never uses, such as the
+    auxiliary classifier of Inception v3; they count as parameters of the network.
     """
 
     source: str

@@ -29,12 +29,12 @@ def _check_edges(graph: Graph) -> None:
     produced = {tensor.name for tensor in graph.inputs}
     for node in graph.nodes:
         if not produced.issuperset(node.inputs):
-            raise ValueError(f"{node.name!r:.40} reads what nothing before it makes")
+            raise ValueError(f"{node.name!r:.40} reads a tensor that no node before it computes")
         if not produced.isdisjoint(node.outputs) or len(set(node.outputs)) < len(node.outputs):
-            raise ValueError(f"{node.name!r:.40} makes what is there already")
+            raise ValueError(f"{node.name!r:.40} computes a tensor that exists already")
         produced.update(node.outputs)
     if not produced.issuperset(tensor.name for tensor in graph.outputs):
-        raise ValueError("an output is made by nothing")
+        raise ValueError("no node computes an output")
     if not produced.issubset(graph.tensors):
         raise ValueError("a tensor has no shape")
 

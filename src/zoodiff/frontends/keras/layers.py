@@ -93,7 +93,7 @@ def _layer_scale(call: Call) -> str | None:
 
 
 def _custom_scale(call: Call) -> str | None:
-    """``inputs[0] + inputs[1] * scale``, as Inception-ResNet's CustomScaleLayer computes it."""
+    """Convert Inception-ResNet's CustomScaleLayer, ``inputs[0] + inputs[1] * scale``."""
     first, second = call.inputs
     shape = call.builder.canonical(second.shape)
     scale = operations.arithmetic("Mul", value=float(call.operation.scale))
@@ -110,7 +110,7 @@ def _rescaling(call: Call) -> str | None:
 
 
 def _normalization(call: Call) -> str | None:
-    """``(x - mean) / max(sqrt(variance), epsilon)``; constants where the layer was given them."""
+    """Convert ``(x - mean) / max(sqrt(variance), epsilon)``, with weights or constants."""
     import keras
     import numpy as np
 

@@ -16,7 +16,7 @@ Unary = Callable[[Array, Mapping[str, Any]], Array]
 
 
 def sigmoid(x: Array) -> Array:
-    """The logistic function; exact at both ends."""
+    """Return the logistic function of each element, without overflow for large negative ones."""
     with np.errstate(over="ignore"):  # exp(-x) is infinite, and its inverse 0
         result: Array = np.exp(-x)
     result += 1
@@ -55,7 +55,7 @@ def _clip(x: Array, a: Mapping[str, Any]) -> Array:
 
 
 def _exponential(x: Array, alpha: float, gamma: float = 1.0) -> Array:
-    """``gamma * x`` above 0, ``gamma * alpha * (exp(x) - 1)`` below: Elu, Selu."""
+    """Return ``gamma * x`` above 0 and ``gamma * alpha * (exp(x) - 1)`` below: Elu, Selu."""
     return np.where(x > 0, gamma * x, gamma * alpha * np.expm1(np.minimum(x, 0)))
 
 

@@ -65,7 +65,11 @@ def _normalised(
     unbiased: bool = False,
     outside: bool = False,
 ) -> Array:
-    """(x - mean) / sqrt(variance + epsilon), moments over some axes; see the schema's flags."""
+    """Return (x - mean) / sqrt(variance + epsilon), with moments over some axes.
+
+    With ``unbiased``, the variance divides by n - 1; with ``outside``, epsilon is added to the
+    square root.
+    """
     result: Array = data - data.mean(axis=tuple(axes), keepdims=True)
     variance = np.var(data, axis=tuple(axes), keepdims=True, ddof=int(unbiased))
     result /= np.sqrt(variance) + epsilon if outside else np.sqrt(variance + epsilon)
@@ -73,7 +77,7 @@ def _normalised(
 
 
 def _root_mean_square(data: Array, axes: Sequence[int], epsilon: float) -> Array:
-    """x / sqrt(mean of the squares + epsilon), B. Zhang and R. Sennrich, arXiv:1910.07467."""
+    """Return x / sqrt(mean of the squares + epsilon): B. Zhang, R. Sennrich, arXiv:1910.07467."""
     squares = np.square(data).mean(axis=tuple(axes), keepdims=True)
     result: Array = data / np.sqrt(squares + epsilon)
     return result
@@ -118,7 +122,7 @@ def _group_norm(call: Call) -> Array:
 
 
 def _lrn(call: Call) -> Array:
-    """``x / (bias + alpha / size * sum of squares of the channels around) ** beta``."""
+    """Return ``x / (bias + alpha / size * sum of squares of nearby channels) ** beta``."""
     a, data = call.attributes, call.data
     size = a["size"]
     before = (size - 1) // 2

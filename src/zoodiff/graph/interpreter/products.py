@@ -112,7 +112,7 @@ def einsum(equation: str, first: Array, second: Array) -> Array:
 
 
 def _summed(data: Array, term: str, needed: set[str]) -> tuple[Array, str]:
-    """Sum over the indices that no other operand has."""
+    """Sum a factor over the indices that are not ``needed``; return it and its remaining term."""
     alone = tuple(i for i, letter in enumerate(term) if letter not in needed)
     if not alone:
         return data, term

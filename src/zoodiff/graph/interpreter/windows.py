@@ -75,7 +75,7 @@ class Window:
 
 
 def _places(slices: Iterable[slice]) -> Any:
-    """An index of the spatial axes."""
+    """Return an index that slices the spatial axes."""
     return (..., *slices)
 
 
@@ -84,7 +84,7 @@ def _zip(first: Sequence[Any], second: Sequence[Any]) -> Iterator[tuple[Any, Any
 
 
 def conv(data: Array, weight: Array, a: Mapping[str, Any]) -> Array:
-    """Cross-correlation of (batch, channels, ...) with (out, channels / group, ...)."""
+    """Return the cross-correlation of (batch, channels, ...) and (out, channels / group, ...)."""
     group = int(a.get("group") or 1)
     window = Window.of(a, weight.shape[2:])
     data = window.padded(data, 0.0)
@@ -145,7 +145,7 @@ def _depthwise(data: Array, weight: Array, window: Window, sizes: tuple[int, ...
 
 
 def conv_transpose(data: Array, weight: Array, a: Mapping[str, Any]) -> Array:
-    """The transpose of a convolution: (batch, in, ...) with (in, out / group, ...).
+    """Return the transposed convolution of (batch, in, ...) and (in, out / group, ...).
 
     Each element of the input adds its kernel to the output; then the pads are cut off.
     """

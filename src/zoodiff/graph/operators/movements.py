@@ -53,7 +53,7 @@ _MOVEMENTS = (
             Attribute(
                 "ends",
                 Kind.WHOLES,
-                "the element behind the last; below -extent: everything down to the first",
+                "the element after the last; below -extent: everything down to the first",
                 required=True,
             ),
             Attribute("steps", Kind.WHOLES, "distances", absent="1 along every axis"),
@@ -128,7 +128,7 @@ _RESIZE = (
     Attribute(
         "mode",
         Kind.TEXT,
-        "what is put between elements",
+        "how values between elements are interpolated",
         "nearest",
         choices=("nearest", "linear", "cubic"),
     ),

@@ -43,11 +43,11 @@ def malformed(graph: MutableGraph) -> str | None:
         schema = OPERATORS.get(node.op)
         problem = schema.problem(node.attributes, len(node.inputs)) if schema else None
         if problem is None and not produced.issuperset(node.inputs):
-            problem = "reads what nothing makes"
+            problem = "reads a tensor that no node computes"
         if problem:
             return f"{node.op} {node.name!r:.40} {problem}"
     loose = next((tensor for tensor in graph.outputs if tensor not in produced), None)
-    return None if loose is None else f"nothing makes the output {loose!r:.40}"
+    return None if loose is None else f"no node computes the output {loose!r:.40}"
 
 
 def _known(shape: Iterable[int]) -> bool:

@@ -1,1 +1,1 @@
-"""Passes over single operators: one spelling for each, and what is written out put together."""
+"""Passes on operators: one form per operator, and one node for an operator that is written out."""

@@ -99,7 +99,7 @@ def _merge(graph: MutableGraph, node: MutableNode) -> None:
 
 
 def _padded_axes(node: MutableNode) -> None:
-    """Name only the axes that are padded."""
+    """Drop the axes without padding from a Pad."""
     axes, pads = node.attributes.get("axes"), node.attributes.get("pads")
     if axes is None or pads is None or len(pads) != 2 * len(axes):
         return
