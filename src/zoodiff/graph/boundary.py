@@ -92,7 +92,7 @@ def parts_inside(graph: Graph) -> tuple[Part, ...]:
 
 
 def without(graph: Graph, parts: Collection[Part]) -> Graph:
-    """Return the graph without these parts; without "layout" images enter channels first."""
+    """Return the graph without these parts; an image without "layout" is channels first."""
     mutable = MutableGraph(graph)
     gone = {node.outputs[0] for part in parts for node in part.nodes}
     for node in list(mutable):

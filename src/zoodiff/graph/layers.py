@@ -39,7 +39,7 @@ class Layer:
         self.label: Hashable = None
         """Everything that determines the layer's function, except its weights."""
         self.core: Hashable = None
-        """The attributes that survive most changes: operator, kernel, channels."""
+        """What identifies the layer in spite of small changes: operator, kernel, channels."""
 
     @property
     def op(self) -> str:

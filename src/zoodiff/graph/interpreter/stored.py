@@ -21,7 +21,7 @@ def canonical_weights(
     """Return the weights of a node in their canonical order of axes.
 
     Raises MeasurementError for a weight that is missing, has another shape than its parameter, or
-    whose parameter has no layout that is needed.
+    has a parameter without the layout that its operator needs.
     """
     return [_canonical(node, parameter, weights, dtype) for parameter in node.parameters]
 
