@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from zoodiff.graph.passes import PASSES
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _TOP = ("src", "tests", "docs", "tools", "benchmarks")
@@ -71,3 +73,9 @@ def test_a_broken_link_and_a_missing_file_are_reported(tmp_path: Path) -> None:
     )
     assert list(broken_links(page)) == ["#another", "other.md"]
     assert list(missing_files(page)) == ["tests/nowhere.py", "graph/nothing.py"]
+
+
+def test_the_architecture_page_lists_every_pass_in_order() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", page.partition("| pass |")[2], re.MULTILINE)
+    assert rows == [(each.name, each.title) for each in PASSES]

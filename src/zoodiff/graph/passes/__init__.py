@@ -71,14 +71,14 @@ PASSES: tuple[Pass, ...] = (
         parameters.run,
         ensures=(WEIGHTS_IN_ORDER, LINEAR_AXES),
     ),
-    Pass("weights", "what is computed from weights alone is a weight", computed.run),
+    Pass("weights", "nodes that compute on weights alone become weights", computed.run),
     Pass(
         "quantisation",
-        "integers as the real numbers that they stand for",
+        "integers become the real numbers that they stand for",
         quantisation.run,
         ensures=(NO_STORED_INTEGERS,),
     ),
-    Pass("noops", "what changes nothing is dropped", noops.run),
+    Pass("noops", "nodes without effect are dropped", noops.run),
     Pass(
         "arithmetic",
         "one form for arithmetic with constants",
@@ -87,13 +87,13 @@ PASSES: tuple[Pass, ...] = (
     ),
     Pass(
         "einsums",
-        "products with indices as products of matrices",
+        "products with indices become matrix products",
         einsums.run,
         requires=(WEIGHTS_IN_ORDER,),
     ),
     Pass(
         "norms",
-        "layer norms that are written out",
+        "norms that are written out become one node",
         norms.run,
         requires=(SUMS_AND_PRODUCTS, NO_NEGATIONS),
     ),
@@ -112,22 +112,22 @@ PASSES: tuple[Pass, ...] = (
     ),
     Pass(
         "reshapes",
-        "reshapes that the layout left",
+        "reshapes left over by `layout` are dropped",
         shapes.after_layout,
         requires=(CHANNELS_FIRST,),
         ensures=(SLICES_IN_ORDER, ONE_RESHAPE),
     ),
     Pass("pooling", "one form for global pooling", pooling.run, requires=(CHANNELS_FIRST,)),
-    Pass("flat", "reshapes behind global pooling", shapes.run, ensures=(ONE_RESHAPE,)),
+    Pass("flat", "reshapes behind global pooling are dropped", shapes.run, ensures=(ONE_RESHAPE,)),
     Pass(
         "scales",
-        "numbers that multiply a factor multiply the product",
+        "a number that multiplies a factor multiplies the product instead",
         products.scales,
         requires=(SUMS_AND_PRODUCTS,),
     ),
     Pass(
         "fused",
-        "the rows of a weight for several layers sorted by layer",
+        "rows of a weight that several layers share are sorted by layer",
         fused.run,
         requires=(WEIGHTS_IN_ORDER, LINEAR_AXES, SLICES_IN_ORDER, NO_SPLITS),
         ensures=(WEIGHTS_IN_ORDER, LINEAR_AXES),
@@ -141,7 +141,7 @@ PASSES: tuple[Pass, ...] = (
     ),
     Pass(
         "parts",
-        "linear layers that are cut apart are several",
+        "a linear layer whose output is split becomes several layers",
         parts.run,
         requires=(WEIGHTS_IN_ORDER, LINEAR_AXES, SLICES_IN_ORDER),
         ensures=(WEIGHTS_IN_ORDER, LINEAR_AXES),
@@ -154,13 +154,13 @@ PASSES: tuple[Pass, ...] = (
     ),
     Pass(
         "padding",
-        "explicit padding merged, pads as they take effect",
+        "explicit padding merged into layers; pads without effect dropped",
         padding.run,
         requires=(CHANNELS_FIRST,),
     ),
     Pass(
         "linear",
-        "linear layers and 1x1 convolutions are one",
+        "one form for linear layers and 1x1 convolutions",
         linear.run,
         requires=(WEIGHTS_IN_ORDER, LINEAR_AXES, CHANNELS_FIRST, ONE_RESHAPE),
         ensures=(WEIGHTS_IN_ORDER, LINEAR_AXES),
@@ -180,8 +180,8 @@ PASSES: tuple[Pass, ...] = (
         ensures=(CHANNELS_FIRST,),
     ),
     Pass("concatenations", "nested concatenations flattened", concats.run),
-    Pass("duplicates", "what is computed twice is computed once", duplicates.run),
-    Pass("leftovers", "what changes nothing any more is dropped", noops.run),
+    Pass("duplicates", "equal computations are merged", duplicates.run),
+    Pass("leftovers", "nodes that other passes left without effect are dropped", noops.run),
 )
 
 
