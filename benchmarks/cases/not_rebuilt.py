@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 _TRAINED = (
-    "needs published weights and labelled images: the report is an accuracy, its cause unknown"
+    "needs published weights and labelled images: the report is about an accuracy, its cause is "
+    "unknown"
 )
 _TABLE = "a number or a word in documentation, not a network"
-_COUNTS = "how parameters or operations are counted: `show` says it, two files do not differ by it"
+_COUNTS = (
+    "how parameters or operations are counted: `show` reports it; two files do not differ in it"
+)
 _EVALUATION = "how images are counted, padded or split when an accuracy is measured"
 _ACCELERATOR = "arithmetic of an accelerator"
-_LATENCY = "how a latency is measured, or a claim of one"
+_LATENCY = "how a latency is measured, or a claim about a latency"
 _RUNTIME = "one file in two modes of a runtime, not two files"
 _CATALOGUE = "a comparison of the recipes or the builds of zoos, not of two files"
 _LIBRARY = "libraries that decode or process images, cause unknown or not a network's"

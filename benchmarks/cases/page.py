@@ -24,8 +24,8 @@ def summary(cases: list[Case], scores: Scores, answers: Answers) -> str:
     if recipes and "zoodiff" in scores:
         exact = sum(scores["zoodiff"][case.name].exact for case in recipes)
         text += (
-            f"\n\nOf the {len(recipes)} pairs of recipes, which only zoodiff reads, {exact} are "
-            "answered rightly with the cause (`diff --preprocessing`)."
+            f"\n\nThe {len(recipes)} pairs of recipes can be read by zoodiff only, which answers "
+            f"{exact} of them rightly with the cause (`diff --preprocessing`)."
         )
     return text
 
@@ -149,8 +149,8 @@ def _missing(cases: list[Case]) -> str:
     counts = Counter(reason for report, reason in NOT_REBUILT.items() if report not in rebuilt)
     lines = [
         f"{sum(r.startswith('Z') for r in rebuilt)} of the 122 reports of the corpus and "
-        f"{sum(r.startswith('N') for r in rebuilt)} of the 36 recipes beside it stand behind the "
-        "cases above. The others:\n",
+        f"{sum(r.startswith('N') for r in rebuilt)} of the 36 recipes are rebuilt in the cases "
+        "above. The others:\n",
         "| reason | reports |",
         "|---|---|",
     ]
@@ -162,19 +162,19 @@ def _missing(cases: list[Case]) -> str:
 
 _INTRODUCTION = """# Reported discrepancies, rebuilt
 
-{count} pairs of small networks, rebuilt from causes that public reports describe, without
-published weights; no file or code of the reports is used. {same} of the pairs compute the same,
-the others do not: both files of a pair are run on random inputs in ONNX Runtime with its
-optimisations off, in LiteRT, Keras or PyTorch, without anything of zoodiff. What a right answer
-names as cause and place stands beside the builder, in `benchmarks/cases/`.
+{count} pairs of small networks, rebuilt from the causes that public reports describe. They use no
+published weights, and no file or code of the reports. {same} of the pairs compute the same
+function, the others do not. To establish this truth, both files of a pair are run on random inputs
+in ONNX Runtime without optimisations, in LiteRT, Keras or PyTorch, without zoodiff. The expected
+cause and place of each case are next to its builder in `benchmarks/cases/`.
 
-`make cases` builds the files, asks zoodiff and the other programs, and prints this table; each of
-the others is installed into a virtual environment of its own.
+`make cases` builds the files, runs zoodiff and the other programs, and writes this page; every
+other program is installed into its own virtual environment.
 """
 
-_RULES = """An answer is right if it equals the truth; "not decided" is not right. A cause is
-named if one of the expected codes or words is said, and where there is nothing to say, if "the
-same" is said. A place is named if every expected layer is. The rules are the same for all
-programs. The cases were chosen by the authors of zoodiff, who also wrote down what is expected of
-an answer; programs that only compare outputs are not made to name causes.
+_RULES = """An answer is right if it equals the truth; "not decided" counts as not right. A cause is
+named if the output has one of the expected codes or words; in cases without a cause, if the answer
+is "the same". A place is named if the output has every expected layer. The rules are the same for
+all programs. The authors of zoodiff chose the cases and wrote the expected answers, and programs
+that only compare outputs do not try to name causes.
 """
