@@ -23,14 +23,14 @@ REPORTED = runpy.run_path(str(ROOT / "tests" / "rules" / "reported.py"))["EXAMPL
 """Examples of the rules that measurements report: given data and lines, and those of the twin."""
 EFFECTS = {
     "function": "the function: outputs differ for equal weights",
-    "chance": "whether answers repeat: one network draws random numbers",
-    "batch": "what an answer depends on: in one network, on the other images of a batch",
-    "precision": "the precision: the same network with numbers of fewer bits",
-    "preprocessing": "where pixels are prepared: inside one network only",
-    "parametrisation": "how the function is expressed: other weights, the same functions",
+    "chance": "repeatability: one network draws random numbers",
+    "batch": "the function: in one network, an output depends on the other images of the batch",
+    "precision": "the precision: the same network, with fewer bits per number",
+    "preprocessing": "the place of the preprocessing: inside one network only",
+    "parametrisation": "how the function is expressed: different weights, the same functions",
     "output": "the scale of the output: the same ranking of classes",
     "training": "nothing at inference",
-    "measurement": "what is measured: what the network is fed or compared with",
+    "measurement": "the measurement: its input, its conditions or its reference",
     "safety": "nothing: the file is refused before it is loaded",
 }
 _FOLLOWS = frozenset({"in_features", "axis", "ceil_mode"})
@@ -58,11 +58,10 @@ def index(known: list[Rule]) -> str:
     rows = [f"| [{r.code}]({r.code}.md) | {r.name} | {EFFECTS[r.effect]} |" for r in known]
     return (
         "# Findings\n\n"
-        "What `zoodiff diff` (ARC), `zoodiff accuracy` (PRE, LAB, ACC) and `zoodiff latency`\n"
-        "(LAT) report, and why a file is refused (SEC), by code.\n"
-        "A code keeps its meaning and is never used again.\n"
-        "`zoodiff rules CODE` prints cause, effect and what to do. Each page has an example, with "
-        "the\noutput of the tool.\n\n"
+        "The findings of `zoodiff diff` (ARC), `zoodiff accuracy` (PRE, LAB, ACC) and "
+        "`zoodiff latency` (LAT),\nand the reasons for refusing a file (SEC), by code. A code "
+        "never changes its meaning and is never\nreused. `zoodiff rules CODE` prints cause, "
+        "effect and advice. Each page has an example with its output.\n\n"
         "| code | name | changes |\n|---|---|---|\n" + "\n".join(rows) + "\n"
     )
 

@@ -70,8 +70,8 @@ JOINS = Rule(
     code="ARC166",
     name="join of branches",
     effect="function",
-    cause="Two branches are joined in another way (a sum, a product, a maximum), or one network "
-    "leaves one of them out, as where a shortcut is missing.",
+    cause="The networks join two branches in different ways (a sum, a product, a maximum), or one "
+    "network omits a branch, for example a shortcut.",
     consequence="Outputs differ. Weights of one network fit the other, so nothing warns.",
     advice="Compare the end of the block with the paper's figure.",
     references=(

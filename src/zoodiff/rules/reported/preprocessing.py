@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from zoodiff.rules.rule import Rule
 
-_OWN = "Feed the network what it was trained with: its zoo's own preprocessing, or what fits it."
+_OWN = (
+    "Use the preprocessing of the training: that of the network's zoo, or the one that fits best."
+)
 _COMPARED = "`zoodiff diff --preprocessing`, `zoodiff accuracy --explain`"
 _TRIED = f"{_COMPARED} and `--infer-preprocessing`"
 

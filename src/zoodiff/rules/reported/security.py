@@ -45,7 +45,7 @@ CODE = Rule(
     consequence="The code would run in the worker. It has no network there and cannot write, but "
     "it may compute anything.",
     advice="If you trust the author of the file, allow its code with --allow-code FILE. The "
-    "permission holds for this very content. In a study, write its hash into allow_code.",
+    "permission holds for this content only. In a study, write its hash into allow_code.",
     references=(f"CWE-94, improper control of generation of code, {_CWE}/94.html",),
     raised_by=_RAISED_BY,
 )

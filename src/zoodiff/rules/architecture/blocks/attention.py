@@ -140,9 +140,9 @@ FUSED_LAYOUT = Rule(
     effect="parametrisation",
     cause="One weight makes queries, keys and values at once. Its rows lie one part after the "
     "other in one network, and interleaved by head in the other.",
-    consequence="The same weight is another function in each network, and its shape fits both, so "
-    "nothing warns. With the rows brought to the other order, the functions are the same.",
-    advice="Sort the rows when weights are converted from one to the other.",
+    consequence="The same weight gives a different function in each network. Its shape fits both, "
+    "so nothing warns. Once the rows are sorted, the functions are the same.",
+    advice="Sort the rows when you convert weights between the networks.",
     references=("Oneflow-Inc/libai#146",),
     check=_fused,
     example=Example(

@@ -104,8 +104,8 @@ GATE_PLACE = Rule(
     code="ARC165",
     name="place of squeeze-and-excitation",
     effect="function",
-    cause="Squeeze-and-excitation weighs the channels before the activation in one network, and "
-    "behind it in the other.",
+    cause="Squeeze-and-excitation weights the channels before the activation in one network, and "
+    "after it in the other.",
     consequence="Outputs differ. Weights fit both networks, so nothing warns.",
     advice="Check which order the weights were trained with.",
     references=(

@@ -137,7 +137,7 @@ TOKEN_POOLING = Rule(
     code="ARC145",
     name="pooling of tokens",
     effect="function",
-    cause="The networks classify other tokens: the class token, the mean of all tokens, or the "
+    cause="The networks classify different tokens: the class token, the mean of all tokens, or the "
     "mean without the class token.",
     consequence="Outputs differ. Weights fit both networks, so nothing warns.",
     advice="Check which pooling the weights were trained with.",

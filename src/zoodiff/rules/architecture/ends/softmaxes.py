@@ -44,8 +44,8 @@ SOFTMAX_AXES = Rule(
     name="axes of a softmax",
     effect="function",
     cause="One softmax sums over one axis, the other over another axis or over several at once. "
-    "Until opset 12 ONNX joined all axes from the given one on.",
-    consequence="Outputs differ: probabilities add up to one over other elements.",
+    "Up to opset 12, ONNX's softmax covers all axes from the given one on.",
+    consequence="Outputs differ: probabilities add up to one over different elements.",
     advice="Export with opset 13 or newer, or name the axis.",
     references=("apache/tvm#20183", "ONNX operators, Softmax, opsets 1, 11 and 13"),
     check=for_layers(_softmax),

@@ -55,7 +55,7 @@ HALF_PRECISION = Rule(
     "uses float32.",
     consequence="Outputs differ by rounding, about a thousandth. Values above 65,504 overflow "
     "float16 and become infinite; squares and sums of squares do so first. Some runtimes compute "
-    "in float32 all the same and hide it.",
+    "in float32 anyway, which hides this.",
     advice="Compare accuracy, not outputs. Keep norms and sums of squares in float32.",
     references=(
         "microsoft/onnxconverter-common#323",

@@ -81,8 +81,8 @@ RESIZE_CONVENTION = Rule(
     code="ARC135",
     name="resize convention",
     effect="function",
-    cause="Inside the network a map is resized, and the two read other pixels for it: coordinates "
-    "of pixels are taken at corners or at centres, or rounded another way.",
+    cause="The networks resize a map with different coordinates: those of pixel corners or of "
+    "pixel centres, or with different rounding.",
     consequence="Maps are shifted by up to a pixel. Outputs differ, and weights fit both networks.",
     advice="Use the convention of the framework in which the weights were trained.",
     references=(

@@ -119,8 +119,8 @@ CHANNELS = Rule(
     code="ARC106",
     name="channels",
     effect="function",
-    cause="A layer has another number of outputs: the network has another width, or rounds a width "
-    "multiplier in another way.",
+    cause="A layer has a different number of outputs: the networks have different widths, or "
+    "round a width multiplier differently.",
     consequence="Parameters and MACs differ. Weights of one do not fit the other.",
     advice=_CHOOSE,
     references=(
@@ -141,9 +141,10 @@ CLASSES = Rule(
     code="ARC141",
     name="number of classes",
     effect="function",
-    cause="The last layer has another number of outputs. TensorFlow's networks often have 1001: "
+    cause="The last layers have different numbers of outputs. TensorFlow's networks often have "
+    "1001: "
     "class 0 is the background, which shifts all others by one.",
-    consequence="Labels are shifted. Whoever does not know it measures an accuracy near zero.",
+    consequence="Labels are shifted. Without a correction, the measured accuracy is near zero.",
     advice="Drop the first output, or shift the labels.",
     references=(
         "mlcommons/inference#550",

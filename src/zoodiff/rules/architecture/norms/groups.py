@@ -104,8 +104,8 @@ GROUPS_ACROSS_ROWS = Rule(
     effect="function",
     cause="A norm over groups of channels is computed by a reshape. In one network the reshape is "
     "applied to maps with channels last, so its groups are rows of the map.",
-    consequence="Other elements are normalised together. Outputs differ.",
-    advice="Bring the channels first before the reshape, and back behind it.",
+    consequence="Different elements are normalised together. Outputs differ.",
+    advice="Transpose the map to channels first before the reshape, and back after it.",
     references=("tensorflow/addons#751", "Y. Wu and K. He, Group normalization, ECCV 2018"),
     check=_across,
     example=Example(

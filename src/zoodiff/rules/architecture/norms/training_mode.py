@@ -65,8 +65,8 @@ BATCH_STATISTICS = Rule(
     effect="batch",
     cause="One network normalises with the mean and variance of the current batch, as in "
     "training. The other uses stored statistics.",
-    consequence="Its answer for an image depends on the other images of the batch. For single "
-    "images, every map is normalised by itself.",
+    consequence="Its output for an image depends on the other images of the batch. A single image "
+    "is normalised by its own statistics.",
     advice="Export the network again in inference mode (`model.eval()`, `training=False`).",
     references=("microsoft/onnxruntime#4589", "S. Ioffe and C. Szegedy, Batch normalization, 2015"),
     check=_norms,
@@ -80,9 +80,9 @@ ACTIVE_DROPOUT = Rule(
     code="ARC126",
     name="active dropout",
     effect="chance",
-    cause="One network sets elements to 0 by chance at inference too.",
-    consequence="It answers the same image differently each time. Some runtimes remove the layer: "
-    "then the answer depends on the runtime and its level of optimisation.",
+    cause="One network sets random elements to 0 at inference too.",
+    consequence="Its outputs for the same image differ each time. Some runtimes remove the layer: "
+    "then the outputs depend on the runtime and its level of optimisation.",
     advice="Export the network again in inference mode.",
     references=("microsoft/onnxruntime#5549",),
     check=for_regions("ARC126"),
