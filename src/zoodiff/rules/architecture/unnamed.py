@@ -116,7 +116,7 @@ OTHER_ATTRIBUTE = Rule(
             _with_operator("LeakyRelu", alpha=0.1),
             _with_operator("LeakyRelu", alpha=0.2),
         ),
-        twin_shows="There is a rule for activations and their attributes.",
+        twin_shows="Another rule describes activations and their attributes.",
     ),
 )
 OTHER_LAYERS = Rule(
@@ -133,7 +133,7 @@ OTHER_LAYERS = Rule(
     example=Example(
         networks=lambda: (_longer(), _longer(convolution=True)),
         twin=lambda: (_longer(), _longer(activation=True)),
-        twin_shows="There is a rule for an activation in one network only.",
+        twin_shows="Another rule describes an activation in one network only.",
     ),
 )
 OTHER_OPERATOR = Rule(
@@ -152,6 +152,6 @@ OTHER_OPERATOR = Rule(
             _with_operator("LeakyRelu", alpha=0.1),
             _with_operator("Elu", alpha=1.0),
         ),
-        twin_shows="There is a rule for activations in the place of each other.",
+        twin_shows="Another rule describes two different activations in one place.",
     ),
 )

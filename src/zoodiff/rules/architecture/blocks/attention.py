@@ -25,7 +25,7 @@ def _heads(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     same_rows = all(left == right for left, right in rows)
     if same_rows and heads[0] * widths[0] == heads[1] * widths[1]:
         pair.claim("batch", "k")
-        left, right = (f"{width} channels a head" for width in widths)
+        left, right = (f"{width} channels per head" for width in widths)
         yield pair.difference("ARC172", left, right, "batch", "k")
 
 

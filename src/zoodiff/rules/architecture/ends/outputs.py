@@ -119,6 +119,6 @@ AUXILIARY_HEADS = Rule(
     example=Example(
         networks=lambda: (_owning(), _owning(Parameter("auxiliary.weight", (10, 8)))),
         twin=lambda: (_owning(), _owning(Parameter("steps", (1,), trainable=False))),
-        twin_shows="What is not used is a counter, which training does not learn.",
+        twin_shows="The unused tensor is a counter, which training does not learn.",
     ),
 )

@@ -55,6 +55,6 @@ QUANTISATION = Rule(
     example=Example(
         networks=lambda: (_rounded(), _rounded(convolution=True)),
         twin=lambda: (_rounded(), _rounded(result=True)),
-        twin_shows="Integers are only handed to a pool, which has no weights.",
+        twin_shows="The only operator on integers is a pool, which has no weights.",
     ),
 )

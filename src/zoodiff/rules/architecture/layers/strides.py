@@ -164,8 +164,7 @@ STRIDE_PLACEMENT = Rule(
     example=Example(
         networks=lambda: (_bottleneck(1, 2), _bottleneck(2, 1)),
         twin=lambda: (_bottleneck(1, 2), _bottleneck(1, 1)),
-        twin_shows="One network has no stride anywhere else that makes up for it: the stride is "
-        "changed, not moved.",
+        twin_shows="No other layer makes up for the stride: it is changed, not moved.",
     ),
 )
 STRIDE = Rule(
