@@ -21,7 +21,7 @@ TITLES: dict[Family, str] = {
     "softmax": "Softmax",
     "elementwise": "Functions of single elements",
     "arithmetic": "Arithmetic",
-    "movement": "What moves elements",
+    "movement": "Movements of elements",
     "reduction": "Reductions",
     "resampling": "Resampling",
     "quantisation": "Quantisation",
@@ -29,11 +29,11 @@ TITLES: dict[Family, str] = {
 HEAD = """# Canonical operators
 
 The operators of the [canonical graph](architecture.md#the-canonical-graph), written by
-`tools/write_operator_page.py` from `graph/operators/`. Names are ONNX's where
-[ONNX has the operator](https://onnx.ai/onnx/operators/). Frontends write only these
-forms; a graph from a worker that has other attributes, or attributes of another type, is
-refused. What a frontend does not understand keeps its source's name with the source as prefix
-(`aten::roll`, `onnx::MaxPool`), or ONNX's own name, and any attributes.
+`tools/write_operator_page.py` from `graph/operators/`. An operator has ONNX's name if
+[ONNX has the operator](https://onnx.ai/onnx/operators/). Frontends write these forms only; a graph
+from a worker with other attributes, or with attributes of another type, is refused. An operator
+that no frontend understands keeps its attributes and its source's name, with the source as prefix
+(`aten::roll`, `onnx::MaxPool`) or as ONNX has it.
 
 """
 
@@ -46,8 +46,8 @@ def _code(text: str) -> str:
 def _operand(operand: Operand) -> str:
     more = [
         "a weight has the role `" + operand.role + "`" if operand.role else "",
-        f"there where `{operand.flag}` is true" if operand.flag else "",
-        "may be left out" if operand.optional else "",
+        f"present if `{operand.flag}` is true" if operand.flag else "",
+        "optional" if operand.optional else "",
         "any number" if operand.many else "",
     ]
     notes = "; ".join(note for note in more if note)
@@ -73,7 +73,7 @@ def _row(attribute: Attribute) -> str:
 
 
 def _table(attributes: tuple[Attribute, ...]) -> str:
-    head = "| attribute | type | meaning | where it is left out |\n|---|---|---|---|\n"
+    head = "| attribute | type | meaning | default |\n|---|---|---|---|\n"
     return head + "\n".join(map(_row, attributes)) + "\n"
 
 
