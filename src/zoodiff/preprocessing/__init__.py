@@ -1,5 +1,6 @@
 """Preprocessing as a declarative specification.
 
-``spec`` declares it, ``geometry`` and ``numbers`` say what it means, ``with_*`` carry it out by one
-library each. May import ``graph``, ``stats`` and the leaves.
+``spec`` declares it, ``geometry`` computes sizes and crops, ``numbers`` the arithmetic; each
+``with_*`` module decodes and resizes with one library. May import ``graph``, ``stats`` and the
+leaves.
 """

@@ -1,4 +1,4 @@
-"""A preprocessing of one image as plain Python, with the library that it names and numpy alone."""
+"""Writes the preprocessing of one image as plain Python that needs numpy and one image library."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from zoodiff.text import visible
 def script(spec: Preprocessing, steps: Steps, layout: str) -> str:
     """Return Python code that defines ``prepare(path)``: image file to float32 array (1, ...).
 
-    ``steps`` are those of the image at hand, so that crops and sizes stand as numbers. Raises
-    UsageError where the specification is not complete.
+    ``steps`` are computed for the size of this image, so crops and sizes appear in the code as
+    numbers. ``layout`` is NCHW or NHWC. Raises UsageError if a field is missing.
     """
     how = geometry(spec)
-    lines = [*_decoded(how, steps), *_after(steps), *_numbers(spec, how, layout)]
+    lines = [
+        *_decode_lines(how, steps),
+        *_crop_after_lines(steps),
+        *_arithmetic_lines(spec, how, layout),
+    ]
     body = "\n".join(f"    {line}" for line in lines)
     return f"def prepare(path):\n    # {visible(spec.sentence())}\n{body}\n"
 
 
-def _decoded(how: Geometry, steps: Steps) -> list[str]:
+def _decode_lines(how: Geometry, steps: Steps) -> list[str]:
     makers = {
         "pillow": _pillow,
         "torchvision": _torchvision,
@@ -30,7 +34,7 @@ def _decoded(how: Geometry, steps: Steps) -> list[str]:
     return makers[how.library](how, steps)
 
 
-def _opened(how: Geometry) -> list[str]:
+def _open_lines(how: Geometry) -> list[str]:
     lines = ["from PIL import Image, ImageOps"] if how.exif else ["from PIL import Image"]
     opened = "Image.open(path)"
     opened = f"ImageOps.exif_transpose({opened})" if how.exif else opened
@@ -38,7 +42,7 @@ def _opened(how: Geometry) -> list[str]:
 
 
 def _pillow(how: Geometry, steps: Steps) -> list[str]:
-    lines = _opened(how)
+    lines = _open_lines(how)
     if steps.before is not None:
         top, left, rows, columns = steps.before
         lines.append(f"image = image.crop({(left, top, left + columns, top + rows)})")
@@ -50,7 +54,7 @@ def _pillow(how: Geometry, steps: Steps) -> list[str]:
 
 
 def _torchvision(how: Geometry, steps: Steps) -> list[str]:
-    lines = ["from torchvision.transforms import InterpolationMode, functional", *_opened(how)]
+    lines = ["from torchvision.transforms import InterpolationMode, functional", *_open_lines(how)]
     lines.append("image = functional.pil_to_tensor(image)")
     if steps.before is not None:
         lines.append(f"image = functional.crop(image, *{steps.before})")
@@ -65,20 +69,24 @@ def _tensorflow(how: Geometry, steps: Steps) -> list[str]:
     lines.append("image = tf.io.decode_image(data, channels=3, expand_animations=False)")
     if how.unit:
         lines.append("image = tf.image.convert_image_dtype(image, tf.float32)")
-    lines += _cut(steps)
+    lines += _crop_before_lines(steps)
     if how.interpolation == "bilinear_tf1":
         lines.append("image = tf.cast(image, tf.float32)[tf.newaxis]")
         lines.append(f"image = tf.raw_ops.ResizeBilinear(images=image, size={steps.size})[0]")
     else:
         method = {"lanczos": "lanczos3"}.get(how.interpolation, how.interpolation)
-        more = f'method="{method}", antialias={how.antialias}'
-        lines.append(f"image = tf.image.resize(image, {steps.size}, {more})")
+        options = f'method="{method}", antialias={how.antialias}'
+        lines.append(f"image = tf.image.resize(image, {steps.size}, {options})")
     return [*lines, "pixels = tf.cast(image, tf.float32).numpy()"]
 
 
 def _opencv(how: Geometry, steps: Steps) -> list[str]:
     flags = "cv2.IMREAD_COLOR" + ("" if how.exif else " | cv2.IMREAD_IGNORE_ORIENTATION")
-    lines = ["import cv2", f"image = cv2.imread(path, {flags})[..., ::-1]", *_cut(steps)]
+    lines = [
+        "import cv2",
+        f"image = cv2.imread(path, {flags})[..., ::-1]",
+        *_crop_before_lines(steps),
+    ]
     names = {
         "nearest": "NEAREST",
         "bilinear": "LINEAR",
@@ -92,30 +100,30 @@ def _opencv(how: Geometry, steps: Steps) -> list[str]:
     return [*lines, f"pixels = cv2.resize(image, {size}, interpolation={method})"]
 
 
-def _cut(steps: Steps) -> list[str]:
+def _crop_before_lines(steps: Steps) -> list[str]:
     if steps.before is None:
         return []
     top, left, rows, columns = steps.before
     return [f"image = image[{top}:{top + rows}, {left}:{left + columns}]"]
 
 
-def _after(steps: Steps) -> list[str]:
+def _crop_after_lines(steps: Steps) -> list[str]:
     if steps.after is None:
         return []
     top, left, rows, columns = steps.after
-    have = steps.size
+    size = steps.size
     lines = []
-    before = (max(-top, 0), max(-left, 0))
-    behind = (max(top + rows - have[0], 0), max(left + columns - have[1], 0))
-    if any((*before, *behind)):
-        pads = ((before[0], behind[0]), (before[1], behind[1]), (0, 0))
+    pad_before = (max(-top, 0), max(-left, 0))
+    pad_after = (max(top + rows - size[0], 0), max(left + columns - size[1], 0))
+    if any((*pad_before, *pad_after)):
+        pads = ((pad_before[0], pad_after[0]), (pad_before[1], pad_after[1]), (0, 0))
         lines.append(f"pixels = np.pad(pixels, {pads})")
-    first, second = top + before[0], left + before[1]
-    lines.append(f"pixels = pixels[{first}:{first + rows}, {second}:{second + columns}]")
+    row, column = top + pad_before[0], left + pad_before[1]
+    lines.append(f"pixels = pixels[{row}:{row + rows}, {column}:{column + columns}]")
     return lines
 
 
-def _numbers(spec: Preprocessing, how: Geometry, layout: str) -> list[str]:
+def _arithmetic_lines(spec: Preprocessing, how: Geometry, layout: str) -> list[str]:
     if spec.value_range is None:
         raise UsageError("the preprocessing says nothing of value_range")
     low, high = spec.value_range
@@ -124,7 +132,7 @@ def _numbers(spec: Preprocessing, how: Geometry, layout: str) -> list[str]:
     if spec.channel_order == "BGR":
         lines.append("x = x[..., ::-1]")
     elif spec.channel_order == "grey":
-        lines, channels = _grey(how), 1
+        lines, channels = _grey_lines(how), 1
     if (low, high) != (0.0, 255.0):
         if not how.unit:
             lines.append("x = x / np.float32(255)")
@@ -139,8 +147,8 @@ def _numbers(spec: Preprocessing, how: Geometry, layout: str) -> list[str]:
     return [*lines, "return np.ascontiguousarray(x[None])"]
 
 
-def _grey(how: Geometry) -> list[str]:
-    """One channel, as ``preprocessing.numbers`` makes it."""
+def _grey_lines(how: Geometry) -> list[str]:
+    """Return the lines that reduce RGB to one channel, as ``preprocessing.numbers`` does."""
     if how.dtype != "uint8":
         weights = "np.array([[0.299], [0.587], [0.114]], np.float32)"
         return [f"x = pixels @ {weights}"]

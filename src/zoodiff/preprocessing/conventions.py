@@ -22,7 +22,7 @@ FIELDS: Mapping[Factor, tuple[str, ...]] = {
     "library": ("library", "exif"),
     "input size": ("input_size",),
 }
-"""Which fields belong together."""
+"""The fields of a specification that each factor replaces."""
 
 NORMALISATIONS: Mapping[str, Mapping[str, Any]] = {
     "[0, 1] with ImageNet's mean and std": {"value_range": (0.0, 1.0), "mean": MEAN, "std": STD},
@@ -40,62 +40,62 @@ NORMALISATIONS: Mapping[str, Mapping[str, Any]] = {
         "std": (128.0, 128.0, 128.0),
     },
 }
-"""Value range, mean and std, means in the order RGB."""
+"""Value range, mean and std of each convention; mean and std in the order RGB."""
 
 
 def alternatives(spec: Preprocessing) -> dict[tuple[Factor, str], Preprocessing]:
-    """Yield the other conventions, one changed factor each, by factor and words."""
-    found: dict[tuple[Factor, str], Preprocessing] = {}
+    """Return the specification with one factor changed to each other convention.
+
+    Keys are the factor and the convention in words.
+    """
+    variants: dict[tuple[Factor, str], Preprocessing] = {}
     bgr, grey = spec.channel_order == "BGR", spec.channel_order == "grey"
     for words, values in NORMALISATIONS.items():
         changed = dict(values)
         if grey and len({*(values["mean"] or (0.0,))}) > 1:
-            continue  # it is of three channels
+            continue  # its mean differs between three channels
         if bgr:  # numbers follow the order of the network's channels
             for key in ("mean", "std"):
                 changed[key] = changed[key][::-1] if changed[key] else None
-        found["normalisation", words] = replace(spec, **changed)
+        variants["normalisation", words] = replace(spec, **changed)
     if not grey:
-        other = replace(spec, channel_order="RGB" if bgr else "BGR")
-        found["channel order", str(other.channel_order)] = other
+        swapped = replace(spec, channel_order="RGB" if bgr else "BGR")
+        variants["channel order", str(swapped.channel_order)] = swapped
     if spec.input_size is not None:
         short = round(min(spec.input_size) / CROP)
-        found["crop", f"short side to {short}, central crop"] = replace(
+        variants["crop", f"short side to {short}, central crop"] = replace(
             spec, resize_policy="short_side", resize=short, crop_fraction=None
         )
-        found["crop", "squashed to the input size"] = replace(
+        variants["crop", "squashed to the input size"] = replace(
             spec, resize_policy="squash", resize=spec.input_size, crop_fraction=None
         )
     for interpolation in ("bilinear", "bicubic", "nearest"):
-        antialias = spec.antialias
-        found["interpolation", interpolation] = replace(
-            spec, interpolation=interpolation, antialias=antialias
-        )
-    return {key: value for key, value in found.items() if not same(value, spec)}
+        variants["interpolation", interpolation] = replace(spec, interpolation=interpolation)
+    return {key: value for key, value in variants.items() if not same(value, spec)}
 
 
-def same(one: Preprocessing, other: Preprocessing) -> bool:
-    """Whether two specifications mean the same pixels and numbers."""
-    return _meaning(one) == _meaning(other)
+def same(left: Preprocessing, right: Preprocessing) -> bool:
+    """Return whether two specifications give the same pixels and numbers."""
+    return _meaning(left) == _meaning(right)
 
 
-def differing(one: Preprocessing, other: Preprocessing) -> dict[Factor, tuple[str, str]]:
-    """Factors in which two specifications differ, with the words of both."""
-    a, b = _meaning(one), _meaning(other)
+def differing(left: Preprocessing, right: Preprocessing) -> dict[Factor, tuple[str, str]]:
+    """Return the factors in which two specifications differ, with both values in words."""
+    left_fields, right_fields = _meaning(left), _meaning(right)
     return {
-        factor: (words(one, factor), words(other, factor))
+        factor: (words(left, factor), words(right, factor))
         for factor, fields in FIELDS.items()
-        if any(a[field] != b[field] for field in fields)
+        if any(left_fields[field] != right_fields[field] for field in fields)
     }
 
 
-def with_factor(spec: Preprocessing, other: Preprocessing, factor: Factor) -> Preprocessing:
-    """A specification with one factor as another one has it."""
-    return replace(spec, **{field: getattr(other, field) for field in FIELDS[factor]})
+def with_factor(spec: Preprocessing, source: Preprocessing, factor: Factor) -> Preprocessing:
+    """Return the specification with one factor copied from ``source``."""
+    return replace(spec, **{field: getattr(source, field) for field in FIELDS[factor]})
 
 
 def words(spec: Preprocessing, factor: Factor) -> str:
-    """A factor in a few words.
+    """Return the value of a factor in a few words.
 
     >>> words(Preprocessing(value_range=(-1, 1)), "normalisation")
     '[-1, 1]'
@@ -131,14 +131,16 @@ def _crop(spec: Preprocessing) -> str:
 
 def _meaning(spec: Preprocessing) -> dict[str, Any]:
     """Return the fields with their defaults."""
-    found = {field: getattr(spec, field) for fields in FIELDS.values() for field in fields}
-    found["channel_order"] = found["channel_order"] or "RGB"
-    found["value_range"] = tuple(map(float, found["value_range"] or (0.0, 255.0)))
-    for field, nothing in (("mean", (0.0,) * 3), ("std", (1.0,) * 3)):
-        found[field] = tuple(found[field]) if found[field] else nothing
+    values = {field: getattr(spec, field) for fields in FIELDS.values() for field in fields}
+    values["channel_order"] = values["channel_order"] or "RGB"
+    values["value_range"] = tuple(map(float, values["value_range"] or (0.0, 255.0)))
+    for field, default in (("mean", (0.0,) * 3), ("std", (1.0,) * 3)):
+        values[field] = tuple(values[field]) if values[field] else default
     if spec.resize_policy == "squash":
-        found["resize"] = found["resize"] or spec.input_size
-    if found["antialias"] is None and spec.library:
-        found["antialias"] = spec.library in ("pillow", "torchvision")
-    found["exif"] = bool(found["exif"]) if spec.library != "opencv" else found["exif"] is not False
-    return found
+        values["resize"] = values["resize"] or spec.input_size
+    if values["antialias"] is None and spec.library:
+        values["antialias"] = spec.library in ("pillow", "torchvision")
+    values["exif"] = (
+        bool(values["exif"]) if spec.library != "opencv" else values["exif"] is not False
+    )
+    return values

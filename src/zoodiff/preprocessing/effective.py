@@ -1,8 +1,9 @@
 """The effective preprocessing: the specification composed with the network's input stage.
 
-Outside, a pixel p in [0, 255] becomes x = (p (high - low) / 255 + low - mean) / std; inside, the
-network makes y = scale x + offset of it. Two networks that do it in other places are prepared
-alike where y is the same, and a scaling that is done twice, or never, shows in the range of y.
+The specification turns a pixel p in [0, 255] into x = (p (high - low) / 255 + low - mean) / std;
+the input stage turns x into y = scale x + offset. Two networks have the same effective
+preprocessing if y is the same for both, wherever each part of it is computed. The range of y shows
+whether pixels are scaled twice or not at all.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from zoodiff.preprocessing.spec import Preprocessing, Triple
 
 ScalingWarning = Literal["scaled twice", "not scaled"]
 _NARROW = 0.1
-"""Usual ranges of what a first layer is fed are from 1, for [0, 1], to 255 wide."""
+"""A range narrower than this was scaled twice: usual inputs of a first layer span 1 to 255."""
 _WIDE = 200.0
-
+"""A range wider than this was not scaled."""
 
 Channels = Literal["RGB", "BGR", "grey"]
 """The order of channels."""
@@ -31,11 +32,11 @@ class Effective:
     scale: Triple
     offset: Triple
     channels: Channels
-    """Of ``grey`` all three numbers are those of the one channel."""
+    """For ``grey``, ``scale`` and ``offset`` repeat the values of the single channel."""
     inside: tuple[str, ...] = ()
-    """Names of the network's own steps."""
+    """Names of the steps of the input stage."""
     unread: tuple[str, ...] = ()
-    """The network's own steps whose stored values are not known."""
+    """Steps of the input stage whose stored values are unknown."""
     warning: ScalingWarning | None = None
 
     @property
@@ -43,18 +44,20 @@ class Effective:
         """Width of the widest channel's range."""
         return 255 * max(abs(value) for value in self.scale)
 
-    def same(self, other: Effective) -> bool:
-        """Whether two networks are fed the same, to a thousandth of the range."""
-        if (self.channels, bool(self.unread)) != (other.channels, bool(other.unread)):
+    def same(self, reference: Effective) -> bool:
+        """Return whether two first layers get the same input, within a thousandth of the range."""
+        if (self.channels, bool(self.unread)) != (reference.channels, bool(reference.unread)):
             return False
-        tolerance = 1e-3 * max(self.span, other.span)
+        tolerance = 1e-3 * max(self.span, reference.span)
         return all(
             abs(255 * (a - c)) <= tolerance and abs(b - d) <= tolerance
-            for a, b, c, d in zip(self.scale, self.offset, other.scale, other.offset, strict=True)
+            for a, b, c, d in zip(
+                self.scale, self.offset, reference.scale, reference.offset, strict=True
+            )
         )
 
     def sentence(self) -> str:
-        """In the words of a specification.
+        """Return the effective preprocessing in the words of a specification.
 
         >>> Effective((2 / 255,) * 3, (-1.0,) * 3, "RGB").sentence()
         'RGB, [-1, 1]'
@@ -64,9 +67,9 @@ class Effective:
         return f"{self.channels}, {self.numbers()}"
 
     def numbers(self) -> str:
-        """Range, mean and std."""
-        more = f", then {', '.join(self.unread)} with stored values" if self.unread else ""
-        return self._range() + more
+        """Return range, mean and std in words."""
+        suffix = f", then {', '.join(self.unread)} with stored values" if self.unread else ""
+        return self._range() + suffix
 
     def _range(self) -> str:
         pairs = list(zip(self.scale, self.offset, strict=True))
@@ -98,7 +101,7 @@ _TURNED: dict[Channels, Channels] = {"RGB": "BGR", "BGR": "RGB", "grey": "grey"}
 
 
 def effective(spec: Preprocessing, input_stage: InputStage | None) -> Effective:
-    """A specification with what the network does to its pixels by itself."""
+    """Return the effective preprocessing of a specification and the network's input stage."""
     before, input_stage = outside(spec), _of_three(input_stage)
     if input_stage is None or len(input_stage.scale) != 3:
         return before
@@ -109,57 +112,57 @@ def effective(spec: Preprocessing, input_stage: InputStage | None) -> Effective:
     ]
     turned = input_stage.order == (2, 1, 0)
     channels = _TURNED[before.channels] if turned else before.channels
-    found = Effective(
+    result = Effective(
         _triple(scale),
         _triple(offset),
         channels,
         input_stage.steps,
         input_stage.unread,
     )
-    return replace(found, warning=_warning(found, before, input_stage, spec))
+    return replace(result, warning=_warning(result, before, input_stage, spec))
 
 
 def _warning(
-    found: Effective, before: Effective, input_stage: InputStage, spec: Preprocessing
+    result: Effective, before: Effective, input_stage: InputStage, spec: Preprocessing
 ) -> ScalingWarning | None:
-    if found.unread:
+    if result.unread:
         return None
     scaled_inside = max(abs(s) for s in input_stage.scale) < 0.5
-    if scaled_inside and before.span < 0.5 * 255 and found.span < _NARROW:
+    if scaled_inside and before.span < 0.5 * 255 and result.span < _NARROW:
         return "scaled twice"
-    plain = not any(abs(t) > 1 for t in found.offset)
-    if spec.inside_network and found.span > _WIDE and plain:
+    plain = not any(abs(t) > 1 for t in result.offset)
+    if spec.inside_network and result.span > _WIDE and plain:
         return "not scaled"
     return None
 
 
 def fed_alike(
-    spec: Preprocessing, input_stage: InputStage | None, wanted: Effective
+    spec: Preprocessing, input_stage: InputStage | None, target: Effective
 ) -> Preprocessing | None:
     """Return the specification that gives this network the effective preprocessing of another.
 
-    None where the input stage is unknown, loses a channel, or wants another order of channels.
+    None if the input stage has unknown values, loses a channel, or takes another channel order.
     """
     input_stage, own = _of_three(input_stage), effective(spec, input_stage)
-    if own.unread or wanted.unread or own.channels != wanted.channels:
+    if own.unread or target.unread or own.channels != target.channels:
         return None
-    if own.same(wanted):
+    if own.same(target):
         return spec
     scales = (1.0, 1.0, 1.0) if input_stage is None else input_stage.scale
     offsets = (0.0, 0.0, 0.0) if input_stage is None else input_stage.offset
     order = (0, 1, 2) if input_stage is None else input_stage.order
-    if min(map(abs, (*scales, *wanted.scale))) == 0:
+    if min(map(abs, (*scales, *target.scale))) == 0:
         return None
     mean, std = [0.0] * 3, [1.0] * 3
     for channel, k in enumerate(order):
-        # scale ((p - mean) / std) + offset = wanted scale * p + wanted offset
-        std[k] = scales[channel] / wanted.scale[channel]
-        mean[k] = (offsets[channel] - wanted.offset[channel]) / wanted.scale[channel]
+        # scale ((p - mean) / std) + offset = target scale * p + target offset
+        std[k] = scales[channel] / target.scale[channel]
+        mean[k] = (offsets[channel] - target.offset[channel]) / target.scale[channel]
     return replace(spec, value_range=(0.0, 255.0), mean=_triple(mean), std=_triple(std))
 
 
 def _of_three(input_stage: InputStage | None) -> InputStage | None:
-    """A input_stage of one channel as one of three that are alike; any other as it is."""
+    """Return a one-channel input stage repeated for three channels; any other unchanged."""
     if input_stage is None or len(input_stage.scale) != 1:
         return input_stage
     return replace(

@@ -1,8 +1,7 @@
-"""The crop and the size of an image.
+"""The geometry of a preprocessing: how an image is decoded, resized and cropped.
 
-This is the part of a preprocessing that is done with images of many sizes, before all arithmetic
-with numbers. Two entries with equal geometries see the same pixels, so each image is decoded and
-resized once for both.
+The arithmetic on pixel values comes after it. Entries with equal geometries see the same pixels, so
+each image is decoded and resized once for all of them.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from zoodiff.preprocessing.spec import Interpolation, Library, Policy, Preproces
 
 @dataclass(frozen=True)
 class Geometry:
-    """Decoding, cropping and resizing, complete: no field is open."""
+    """How images are decoded, cropped and resized; every field has a value."""
 
     library: Library
     policy: Policy
     size: tuple[int, int]
-    """Rows and columns of the result."""
+    """Rows and columns of the network's input."""
     resize: int | tuple[int, int] | None
     crop_fraction: float | None
     interpolation: Interpolation
@@ -31,8 +30,8 @@ class Geometry:
     exif: bool
     """Whether a photograph is turned as its EXIF orientation says."""
     unit: bool
-    """Whether values are brought to [0, 1] before they are resized, as TensorFlow's
-    ``convert_image_dtype`` does; else they stay in [0, 255]."""
+    """Whether values are scaled to [0, 1] before resizing, as TensorFlow's
+    ``convert_image_dtype`` does; otherwise they stay in [0, 255]."""
 
     @property
     def dtype(self) -> str:
@@ -40,7 +39,7 @@ class Geometry:
         return "float32" if self.library == "tensorflow" else "uint8"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for JSON."""
         return asdict(self)
 
     @classmethod
@@ -55,22 +54,22 @@ class Steps:
     """A geometry applied to one image size. Boxes are (top, left, rows, columns)."""
 
     before: tuple[int, int, int, int] | None
-    """Part of the image that is taken before resizing; None for all of it."""
+    """Box that is cropped before resizing; None for the whole image."""
     size: tuple[int, int]
     """Rows and columns after resizing."""
     after: tuple[int, int, int, int] | None
-    """Part that is taken after resizing. It may reach beyond the image; there it is 0."""
+    """Box that is cropped after resizing; None for all of it. Outside the image, pixels are 0."""
 
 
 def geometry(spec: Preprocessing) -> Geometry:
     """Return the geometry of a complete specification; raise UsageError if a field is missing."""
-    wanted = {
+    required = {
         "library": spec.library,
         "input_size": spec.input_size,
         "resize_policy": spec.resize_policy,
         "interpolation": spec.interpolation,
     }
-    missing = [name for name, value in wanted.items() if value is None]
+    missing = [name for name, value in required.items() if value is None]
     if missing:
         raise UsageError(
             f"the preprocessing says nothing of {', '.join(missing)}; state it, or let the "
@@ -106,31 +105,31 @@ DEFAULT_EXIF: dict[Library, bool] = {
     "tensorflow": False,
     "opencv": True,
 }
-"""What each library does where it is told nothing."""
+"""What each library does if ``exif`` or ``antialias`` is not set."""
 
 
-def steps(wanted: Geometry, rows: int, columns: int) -> Steps:
-    """Return the operations for an image of this size.
+def steps(how: Geometry, rows: int, columns: int) -> Steps:
+    """Return the crops and the size for an image of ``rows`` x ``columns`` pixels.
 
-    Sizes are rounded as the libraries' own code does: by torchvision's ``functional.resize`` and
-    ``center_crop`` (which timm uses too); for TensorFlow by slim's ``vgg_preprocessing``, by
-    ``tf.image.central_crop`` and by Model Garden's ``center_crop_image``.
+    Sizes are rounded as in the libraries' own code: torchvision's ``functional.resize`` and
+    ``center_crop`` (which timm uses too); for TensorFlow slim's ``vgg_preprocessing``,
+    ``tf.image.central_crop`` and Model Garden's ``center_crop_image``.
     """
-    if wanted.policy == "squash":
-        target = wanted.resize if isinstance(wanted.resize, tuple) else wanted.size
-        return Steps(None, target, _centre(target, wanted.size))
-    if wanted.policy == "short_side":
-        assert isinstance(wanted.resize, int)
-        if wanted.library == "tensorflow":
-            target = _float32_short_side(wanted.resize, rows, columns)
-            top, left = (target[0] - wanted.size[0]) // 2, (target[1] - wanted.size[1]) // 2
-            return Steps(None, target, (top, left, *wanted.size))
-        target = _short_side(wanted.resize, rows, columns)
-        return Steps(None, target, _centre(target, wanted.size))
-    assert wanted.crop_fraction is not None
-    if wanted.policy == "central_square":
-        return Steps(_central_square(wanted.crop_fraction, rows, columns), wanted.size, None)
-    return Steps(_central(wanted.crop_fraction, rows, columns), wanted.size, None)
+    if how.policy == "squash":
+        target = how.resize if isinstance(how.resize, tuple) else how.size
+        return Steps(None, target, _centre(target, how.size))
+    if how.policy == "short_side":
+        assert isinstance(how.resize, int)
+        if how.library == "tensorflow":
+            target = _float32_short_side(how.resize, rows, columns)
+            top, left = (target[0] - how.size[0]) // 2, (target[1] - how.size[1]) // 2
+            return Steps(None, target, (top, left, *how.size))
+        target = _short_side(how.resize, rows, columns)
+        return Steps(None, target, _centre(target, how.size))
+    assert how.crop_fraction is not None
+    if how.policy == "central_square":
+        return Steps(_central_square(how.crop_fraction, rows, columns), how.size, None)
+    return Steps(_central(how.crop_fraction, rows, columns), how.size, None)
 
 
 def _short_side(length: int, rows: int, columns: int) -> tuple[int, int]:
@@ -146,8 +145,9 @@ def _float32_short_side(length: int, rows: int, columns: int) -> tuple[int, int]
     return int(np.float32(rows) * scale), int(np.float32(columns) * scale)
 
 
-def _centre(have: tuple[int, int], want: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    if have == want:
+def _centre(size: tuple[int, int], crop: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """Return the box of a central crop, rounded as torchvision does; None if nothing is cut."""
+    if size == crop:
         return None
 
     def start(extent: int, part: int) -> int:
@@ -155,7 +155,7 @@ def _centre(have: tuple[int, int], want: tuple[int, int]) -> tuple[int, int, int
             return -((part - extent) // 2)
         return round((extent - part) / 2)
 
-    return start(have[0], want[0]), start(have[1], want[1]), *want
+    return start(size[0], crop[0]), start(size[1], crop[1]), *crop
 
 
 def _central(fraction: float, rows: int, columns: int) -> tuple[int, int, int, int]:

@@ -1,18 +1,18 @@
-"""Refuses images that are too large or cut off, before a library decodes them."""
+"""Checks that refuse images that are too large or cut off, before a library decodes them."""
 
 from __future__ import annotations
 
 from zoodiff.errors import ImageError
 
 LARGEST = 178_956_970
-"""Pixels of an image that is decoded: twice what Pillow warns of, where it refuses."""
+"""Most pixels of an image that is decoded: Pillow's own limit, twice the size it warns at."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def check_size(data: bytes) -> None:
     """Raise ImageError for an image whose header declares too large a size.
 
-    For libraries that decode first; what Pillow does not know is left to them.
+    Decoders without a limit of their own call it first. Formats that Pillow cannot read pass.
     """
     import io
     import warnings
@@ -28,7 +28,7 @@ def check_size(data: bytes) -> None:
             too_large = True
         except Exception:  # Pillow's plugins raise many kinds
             if data.startswith(_PNG):
-                # OpenCV takes a gigabyte for some such before it gives up.
+                # OpenCV allocates a gigabyte for some damaged PNG files before it gives up.
                 raise ImageError("its head is damaged") from None
             too_large = False
     if too_large:

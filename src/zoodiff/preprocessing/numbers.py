@@ -1,7 +1,7 @@
 """From pixels to a network's input: order of channels, range, mean and std, layout.
 
-All arithmetic is in float32 and in the order of the zoos' own code, one operation after the
-other, so that the results are equal to the last bit.
+All arithmetic is in float32, one operation at a time and in the order of the zoos' own code, so
+that results are equal to the last bit.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def to_input(pixels: NDArray[Any], spec: Preprocessing, layout: str) -> NDArray[np.float32]:
-    """(batch, rows, columns, 3) RGB -> float32 in ``layout``, NCHW or NHWC.
+    """Return the network's input, float32 in ``layout`` (NCHW or NHWC), from RGB pixels.
 
-    There are three channels then, or one where the order of channels is ``grey``. Pixels are
-    uint8, or float32 in the range that their geometry left: [0, 1] where TensorFlow scaled before
-    it resized, else [0, 255].
+    ``pixels`` is (batch, rows, columns, 3): uint8, or float32 in the range that the geometry left,
+    [0, 1] if TensorFlow scaled before resizing, otherwise [0, 255]. The result has three channels,
+    or one if the channel order is ``grey``.
     """
     import numpy as np
 
@@ -29,25 +29,25 @@ def to_input(pixels: NDArray[Any], spec: Preprocessing, layout: str) -> NDArray[
     elif spec.channel_order == "grey":
         pixels = _grey(pixels)
     batch, rows, columns, channels = pixels.shape
-    last = layout == "NHWC"
-    shape = (batch, rows, columns, channels) if last else (batch, channels, rows, columns)
-    made = np.empty(shape, dtype=np.float32)
-    target = made if last else made.transpose(0, 2, 3, 1)
+    channels_last = layout == "NHWC"
+    shape = (batch, rows, columns, channels) if channels_last else (batch, channels, rows, columns)
+    inputs = np.empty(shape, dtype=np.float32)
+    target = inputs if channels_last else inputs.transpose(0, 2, 3, 1)
     if pixels.dtype == np.uint8:
-        # Of 256 values each, all arithmetic is done once.
-        every = np.arange(256, dtype=np.uint8)
+        # A channel of 8 bits has 256 values: the arithmetic is done once for each.
+        levels = np.arange(256, dtype=np.uint8)
         for channel in range(channels):
-            table = _scaled(every, spec, channel, unit=False)
+            table = _scaled(levels, spec, channel, unit=False)
             target[..., channel] = table[pixels[..., channel]]
     else:
         unit = spec.library == "tensorflow" and spec.value_range != (0.0, 255.0)
         for channel in range(channels):
             target[..., channel] = _scaled(pixels[..., channel], spec, channel, unit=unit)
-    return made
+    return inputs
 
 
 def _grey(pixels: NDArray[Any]) -> NDArray[Any]:
-    """(..., 3) RGB -> (..., 1): 8 bits as Pillow's mode L rounds them, else of the same weights."""
+    """Return (..., 1) brightness of (..., 3) RGB; 8 bits are rounded as Pillow's mode L does."""
     import numpy as np
 
     if pixels.dtype != np.uint8:
@@ -61,18 +61,18 @@ def _scaled(
 ) -> NDArray[np.float32]:
     import numpy as np
 
-    found = values.astype(np.float32)
+    scaled = values.astype(np.float32)
     low, high = spec.value_range or (0.0, 255.0)
     if (low, high) == (-1.0, 1.0):
-        # Keras divides by half the range and takes 1 away; slim starts from [0, 1].
-        found = (found - np.float32(0.5)) * np.float32(2) if unit else found / np.float32(127.5)
-        found = found if unit else found - np.float32(1)
+        # Keras divides by half the range and subtracts 1; slim starts from [0, 1].
+        scaled = (scaled - np.float32(0.5)) * np.float32(2) if unit else scaled / np.float32(127.5)
+        scaled = scaled if unit else scaled - np.float32(1)
     elif (low, high) != (0.0, 255.0):
-        found = found if unit else found / np.float32(255)
+        scaled = scaled if unit else scaled / np.float32(255)
         if (low, high) != (0.0, 1.0):
-            found = found * np.float32(high - low) + np.float32(low)
+            scaled = scaled * np.float32(high - low) + np.float32(low)
     if spec.mean is not None:
-        found = found - np.float32(spec.mean[channel])
+        scaled = scaled - np.float32(spec.mean[channel])
     if spec.std is not None:
-        found = found / np.float32(spec.std[channel])
-    return found
+        scaled = scaled / np.float32(spec.std[channel])
+    return scaled

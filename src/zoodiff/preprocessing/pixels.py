@@ -1,4 +1,4 @@
-"""Decode and resize an image file with the library of the geometry."""
+"""Decode and resize image files with the library that a geometry names."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 Image = TypeVar("Image")
-"""An image as a library holds it."""
+"""The type in which a library holds an image."""
 
 
 class Decoder(Protocol[Image]):
-    """One library's way of decoding and resizing."""
+    """Decodes and resizes images with one library."""
 
     def decode(self, data: bytes, *, exif: bool) -> Image:
-        """The image as the library holds it, in RGB; raise ImageError for anything else."""
+        """Return the decoded image in RGB; raise ImageError if the data is no image."""
         ...
 
     def size(self, image: Image) -> tuple[int, int]:
-        """Rows and columns."""
+        """Return rows and columns."""
         ...
 
     def resized(
@@ -37,13 +37,13 @@ class Decoder(Protocol[Image]):
         size: tuple[int, int],
         how: Geometry,
     ) -> NDArray[Any]:
-        """The part in the box, resized: (rows, columns, 3), uint8 or float32."""
+        """Return the pixels in the box, resized: (rows, columns, 3), uint8 or float32."""
         ...
 
 
 @cache
 def decoder(library: Library) -> Decoder[Any]:
-    """The decoder of a library, which this imports; raise MissingFrameworkError without it."""
+    """Import a library and return its decoder; raise MissingFrameworkError if not installed."""
     makers: dict[Library, Callable[[], Decoder[Any]]] = {
         "pillow": _pillow,
         "torchvision": _torchvision,
@@ -53,48 +53,48 @@ def decoder(library: Library) -> Decoder[Any]:
     return makers[library]()
 
 
-def pixels(data: bytes, wanted: Sequence[Geometry]) -> list[NDArray[Any]]:
-    """One array (rows, columns, 3) for each geometry; decoded once for each library.
+def pixels(data: bytes, geometries: Sequence[Geometry]) -> list[NDArray[Any]]:
+    """Return an array (rows, columns, 3) per geometry; the image is decoded once per library.
 
-    Raises ImageError where the data is no whole image.
+    Raises ImageError if the data is no complete image.
     """
     images: dict[tuple[Library, bool], Any] = {}
-    found = []
-    for one in wanted:
-        by = decoder(one.library)
-        key = (one.library, one.exif)
+    arrays = []
+    for how in geometries:
+        library = decoder(how.library)
+        key = (how.library, how.exif)
         if key not in images:
-            images[key] = by.decode(data, exif=one.exif)
+            images[key] = library.decode(data, exif=how.exif)
         image = images[key]
-        todo = steps(one, *by.size(image))
-        if todo.size[0] * todo.size[1] > LARGEST:
+        plan = steps(how, *library.size(image))
+        if plan.size[0] * plan.size[1] > LARGEST:
             # A strip one pixel wide is a small file and large once its short side is resized.
             raise ImageError("it is too long and narrow to be resized")
-        found.append(_taken(by.resized(image, todo.before, todo.size, one), todo.after))
-    return found
+        arrays.append(_cropped(library.resized(image, plan.before, plan.size, how), plan.after))
+    return arrays
 
 
 def extent(data: bytes, how: Geometry) -> tuple[int, int]:
     """Return rows and columns of an image before resizing; raise ImageError for invalid data."""
-    by = decoder(how.library)
-    return by.size(by.decode(data, exif=how.exif))
+    library = decoder(how.library)
+    return library.size(library.decode(data, exif=how.exif))
 
 
-def _taken(image: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArray[Any]:
+def _cropped(image: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArray[Any]:
     """Return the pixels in the box, 0 outside the image."""
     import numpy as np
 
     if box is None:
         return image
     top, left, rows, columns = box
-    have = image.shape[:2]
-    if top >= 0 and left >= 0 and top + rows <= have[0] and left + columns <= have[1]:
+    size = image.shape[:2]
+    if top >= 0 and left >= 0 and top + rows <= size[0] and left + columns <= size[1]:
         return image[top : top + rows, left : left + columns]
-    made = np.zeros((rows, columns, image.shape[2]), dtype=image.dtype)
+    padded = np.zeros((rows, columns, image.shape[2]), dtype=image.dtype)
     inside = image[max(top, 0) : top + rows, max(left, 0) : left + columns]
-    first, second = max(-top, 0), max(-left, 0)
-    made[first : first + inside.shape[0], second : second + inside.shape[1]] = inside
-    return made
+    row, column = max(-top, 0), max(-left, 0)
+    padded[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
+    return padded
 
 
 def _pillow() -> Decoder[Any]:

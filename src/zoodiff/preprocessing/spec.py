@@ -21,22 +21,22 @@ class Preprocessing:
     """The preprocessing from an image file to the network's input, as a zoo publishes it."""
 
     input_size: tuple[int, int] | None = None
-    """Height and width that the network is fed."""
+    """Height and width of the network's input."""
     resize: int | tuple[int, int] | None = None
-    """Length of the short side, or (height, width) where the aspect ratio is not kept."""
+    """Length of the short side, or (height, width) if the aspect ratio is not kept; in pixels."""
     resize_policy: Policy | None = None
     """``short_side``: keeping the aspect ratio, then a central crop. ``central_square``: a square
     of ``crop_fraction`` of the short side, then resized."""
     crop_fraction: float | None = None
     library: Library | None = None
-    """What decodes and resizes; ``torchvision`` means its tensors, Pillow's images are
-    ``pillow``. The same steps by another library give other pixels."""
+    """The library that decodes and resizes; libraries give different pixels for the same steps.
+    ``torchvision`` resizes tensors; its transforms of Pillow images are ``pillow``."""
     interpolation: Interpolation | None = None
-    """``bilinear_tf1``: the operator of TensorFlow 1, which takes pixels as points at their
-    corners instead of their centres."""
+    """``bilinear_tf1``: the operator of TensorFlow 1, which places pixels at their corners instead
+    of their centres."""
     antialias: bool | None = None
     exif: bool | None = None
-    """Whether a photograph is turned as its EXIF orientation says; None: what the library does."""
+    """Whether a photograph is turned as its EXIF orientation says; None: the library's default."""
     channel_order: Literal["RGB", "BGR", "grey"] | None = None
     """``grey``: one channel, the brightness of RGB by ITU-R BT.601, for networks that take one."""
     value_range: tuple[float, float] | None = None
@@ -62,7 +62,7 @@ class Preprocessing:
         return cls(**values)
 
     def sentence(self) -> str:
-        """One line for a table.
+        """Return the preprocessing as one line for a table.
 
         >>> Preprocessing(input_size=(224, 224), resize=256, resize_policy="short_side",
         ...     interpolation="bilinear", channel_order="RGB", value_range=(0.0, 1.0),

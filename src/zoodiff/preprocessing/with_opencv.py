@@ -20,7 +20,7 @@ class OpenCV:
     """See ``zoodiff.preprocessing.pixels.Decoder``."""
 
     def __init__(self) -> None:
-        # Read when it is imported. Files with a head that Pillow does not know come this far.
+        # OpenCV reads the limit at import. It holds for formats that check_size does not know.
         os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(LARGEST))
         try:
             import cv2
@@ -40,12 +40,12 @@ class OpenCV:
         }
 
     def decode(self, data: bytes, *, exif: bool) -> NDArray[np.uint8]:
-        """An array (rows, columns, 3) of uint8 in RGB; OpenCV's own order is BGR."""
+        """Return an array (rows, columns, 3) of uint8 in RGB; OpenCV's own order is BGR."""
         import numpy as np
 
         check_whole(data)
         check_size(data)
-        flags = self._cv2.IMREAD_COLOR if exif else _unturned(self._cv2)
+        flags = self._cv2.IMREAD_COLOR if exif else _ignore_orientation(self._cv2)
         try:
             image = self._cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         except self._cv2.error as error:
@@ -55,7 +55,7 @@ class OpenCV:
         return np.ascontiguousarray(image[..., ::-1])
 
     def size(self, image: NDArray[np.uint8]) -> tuple[int, int]:
-        """Rows and columns."""
+        """Return rows and columns."""
         return image.shape[0], image.shape[1]
 
     def resized(
@@ -65,7 +65,7 @@ class OpenCV:
         size: tuple[int, int],
         how: Geometry,
     ) -> NDArray[Any]:
-        """Resized in 8 bits by ``cv2.resize``, which antialiases with ``area`` alone."""
+        """Resize in 8 bits by ``cv2.resize``, which antialiases only with ``area``."""
         import numpy as np
 
         if how.interpolation not in self._methods:
@@ -87,5 +87,5 @@ class OpenCV:
         )
 
 
-def _unturned(cv2: ModuleType) -> int:
+def _ignore_orientation(cv2: ModuleType) -> int:
     return int(cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)

@@ -34,7 +34,7 @@ class Pillow:
         }
 
     def decode(self, data: bytes, *, exif: bool) -> Image.Image:
-        """An image of mode RGB."""
+        """Return an image of mode RGB."""
         import warnings
 
         from PIL import ImageOps, UnidentifiedImageError
@@ -58,7 +58,7 @@ class Pillow:
             raise ImageError(" ".join(str(error).split()) or repr(error)) from None
 
     def size(self, image: Image.Image) -> tuple[int, int]:
-        """Rows and columns."""
+        """Return rows and columns."""
         return image.height, image.width
 
     def resized(
@@ -68,7 +68,7 @@ class Pillow:
         size: tuple[int, int],
         how: Geometry,
     ) -> NDArray[Any]:
-        """Resized in 8 bits, always with the antialiasing of Pillow's filters."""
+        """Resize in 8 bits; Pillow's filters always antialias."""
         import numpy as np
 
         if how.interpolation != "nearest" and not how.antialias:

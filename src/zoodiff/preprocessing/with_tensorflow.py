@@ -38,7 +38,7 @@ class TensorFlow:
         self._tf = tf
 
     def decode(self, data: bytes, *, exif: bool) -> _Image:
-        """A tensor (rows, columns, 3) of uint8."""
+        """Return a tensor (rows, columns, 3) of uint8."""
         if exif:
             raise UsageError("TensorFlow does not know EXIF orientations; take exif = false")
         check_size(data)
@@ -53,7 +53,7 @@ class TensorFlow:
         return decoded
 
     def size(self, image: _Image) -> tuple[int, int]:
-        """Rows and columns."""
+        """Return rows and columns."""
         return int(image.shape[0]), int(image.shape[1])
 
     def resized(
@@ -63,7 +63,7 @@ class TensorFlow:
         size: tuple[int, int],
         how: Geometry,
     ) -> NDArray[Any]:
-        """Resized in float32 by ``tf.image.resize``."""
+        """Resize in float32 by ``tf.image.resize``."""
         tf = self._tf
         legacy = how.interpolation == "bilinear_tf1"
         if how.interpolation not in _METHODS and not legacy:
@@ -80,5 +80,5 @@ class TensorFlow:
         image = tf.image.resize(
             image, size, method=_METHODS[how.interpolation], antialias=how.antialias
         )
-        found: NDArray[Any] = tf.cast(image, tf.float32).numpy()
-        return found
+        pixels: NDArray[Any] = tf.cast(image, tf.float32).numpy()
+        return pixels

@@ -1,7 +1,7 @@
-"""Resize with torchvision's tensors after decoding with Pillow.
+"""Decodes with Pillow and resizes with torchvision's tensors.
 
-That is ``ToTensor`` or ``PILToTensor`` before ``Resize``. torchvision's own decoder needs an
-extension that many builds lack; its JPEG library is Pillow's.
+It reproduces transforms with ``ToTensor`` or ``PILToTensor`` before ``Resize``. torchvision's own
+decoder is not used: it needs an extension that many builds lack.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Torchvision:
         }
 
     def decode(self, data: bytes, *, exif: bool) -> _Image:
-        """A tensor (3, rows, columns) of uint8."""
+        """Return a tensor (3, rows, columns) of uint8."""
         image: _Image = self._functional.pil_to_tensor(self._pillow.decode(data, exif=exif))
         return image
 
     def size(self, image: _Image) -> tuple[int, int]:
-        """Rows and columns."""
+        """Return rows and columns."""
         return image.shape[1], image.shape[2]
 
     def resized(
@@ -57,7 +57,7 @@ class Torchvision:
         size: tuple[int, int],
         how: Geometry,
     ) -> NDArray[Any]:
-        """Resized as ``torchvision.transforms.functional.resize`` does with tensors."""
+        """Resize as ``torchvision.transforms.functional.resize`` does with tensors."""
         if how.interpolation not in self._modes:
             raise UsageError(f"torchvision's tensors are not resized by {how.interpolation}")
         if box is not None:
@@ -70,5 +70,5 @@ class Torchvision:
                 if "allocate memory" in str(error):
                     raise MemoryError(str(error).splitlines()[0]) from None
                 raise
-        found: NDArray[Any] = image.permute(1, 2, 0).numpy()
-        return found
+        pixels: NDArray[Any] = image.permute(1, 2, 0).numpy()
+        return pixels
