@@ -1,6 +1,7 @@
-"""The catalogue of claims, typed. Reading it costs a few hundredths of a second.
+"""The catalogue of claims: reads the data files and returns typed claims.
 
-The files are read as plain text rows; a ``Claim`` is made only for rows that somebody asks for.
+The files are read once as rows of text, in a few hundredths of a second; a ``Claim`` is created
+only for rows that are requested.
 """
 
 from __future__ import annotations
@@ -25,47 +26,48 @@ DATA_SET = "ImageNet-1k validation images, one centre crop"
 class Claim:
     """A claim: everything that a zoo publishes about one set of weights of a model.
 
-    None means that the zoo does not publish it. Units stand in the names or beside the fields.
+    None means that the zoo does not publish the value. Units are in the names of the fields or
+    below them.
     """
 
     architecture: str
-    """Canonical name, shared by all entries that mean to be this network."""
+    """Canonical name, shared by the entries of all zoos that implement this network."""
     variant: str | None
-    """How it departs from the nominal network: ``width 0.75``, ``minimal``, ``pruned``."""
+    """How the model differs from the nominal network: ``width 0.75``, ``minimal``, ``pruned``."""
     zoo: str
     collection: str | None
     """Part of the zoo, where it has several: keras documentation, code, keras_applications;
     tfmg slim, official."""
     model: str
-    """As the zoo names it."""
+    """The zoo's name of the model."""
     weights: str | None
-    """As the zoo names them."""
+    """The zoo's name of the weights."""
     entry_model: str | None
-    """Model of the entry in zoodiff that the claim is about; None where there is none."""
+    """Model of the entry in zoodiff that the claim is about; None if zoodiff has no such entry."""
     entry_weights: str | None
     zoo_default: bool
     precision: Literal["fp32", "int8"]
     extra_data: str | None
-    """Training data beyond ImageNet-1k, distillation or pruning; None where none is known."""
+    """Training data beyond ImageNet-1k, distillation or pruning; None if none is known."""
     top1_percent: float | None
     top5_percent: float | None
     top1_as_published: str | None
     metric_form: Literal["percent", "fraction", "error"] | None
-    """How the accuracy is printed; ``error`` is a rate of errors in percent."""
+    """How the zoo prints the accuracy; ``error`` is an error rate in percent."""
     provenance: Provenance | None
-    """Whether the zoo measured the accuracy; None where it claims none."""
+    """Whether the zoo measured the accuracy; None if it claims none."""
     parameters: int | None
     parameters_as_published: str | None
     parameters_count: str | None
     """weights, with_statistics, with_auxiliary_heads, without_classifier, with_larger_classifier;
-    None where it is not stated."""
+    What the number counts; None if the zoo does not say."""
     macs: int | None
-    """Multiply-accumulates of one image, whatever the zoo calls them."""
+    """Multiply-accumulate operations per image, whatever the zoo calls them."""
     macs_as_published: str | None
     macs_unit: str | None
-    """What the zoo calls that number."""
+    """The unit that the zoo states."""
     macs_true_unit: str | None
-    """What it is; None where the zoo names it rightly."""
+    """The correct unit; None if the zoo states it correctly."""
     input_height: int | None
     input_width: int | None
     resize: int | None
@@ -81,42 +83,42 @@ class Claim:
     std: tuple[float, ...] | None
     inside_network: bool | None
     preprocessing: Literal["yes", "partial", "code", "no"]
-    """Whether the zoo publishes it: completely, in part, only in its code, or not at all."""
+    """Whether the zoo publishes the preprocessing: completely, in part, only in code, or not."""
     preprocessing_note: str | None
     bytes: int | None
     bytes_as_published: str | None
     latency_as_published: str | None
     published_on: datetime.date | None
-    """First day for which it is verified that the claim was public; None: not verified."""
+    """First day on which the claim is verified to have been public; None if not verified."""
     published_basis: Literal["number", "weights", "checkpoint_name"] | None
-    """What is verified for that day; ``checkpoint_name``: the day stands in the file's name."""
+    """What was public on that day; ``checkpoint_name``: the day is in the file's name."""
     withdrawn_on: datetime.date | None
-    """Day on which the zoo took the number away or replaced it."""
+    """Day on which the zoo removed or replaced the number."""
     doubtful: str | None
-    """What can hardly be right, and why. Nothing is repaired."""
+    """Published values that are probably wrong, and why. They are not corrected."""
     source: str
     """Repository, path and commit: ``onnx/models validated/.../README.md@b1eeaa1ac722``."""
     note: str | None
 
     @property
     def entry(self) -> ModelRef | None:
-        """The entry that the claim is about, or None."""
+        """The entry that the claim is about; None if zoodiff has no such entry."""
         if self.entry_model is None:
             return None
         return ModelRef(self.zoo, self.entry_model, self.entry_weights)
 
     @property
     def label(self) -> str:
-        """The entry, or else the zoo's own names: ``tfmg:MobileNet_v2_1.0_224``."""
+        """The entry's reference, or else the zoo's own names: ``tfmg:MobileNet_v2_1.0_224``."""
         return str(self.entry or ModelRef(self.zoo, self.model.replace(" ", "_")))
 
     @property
     def data_set(self) -> str | None:
-        """The data set of the published accuracy; None without one."""
+        """The data set of the published accuracy; None if no accuracy is published."""
         return None if self.top1_percent is None else DATA_SET
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, dates as YYYY-MM-DD; the keys are the fields."""
+        """Return plain values for JSON by field name, with dates as YYYY-MM-DD."""
         return {
             name: value.isoformat() if isinstance(value, datetime.date) else value
             for name, value in ((field.name, getattr(self, field.name)) for field in fields(self))
@@ -145,22 +147,21 @@ _CONVERT: dict[str, Callable[[str], Any]] = {
 def claims_for(
     architecture: str | None = None, zoo: str | None = None, zoos: Iterable[str] = ()
 ) -> list[Claim]:
-    """Claims about one architecture (all if None), of one zoo or some (all if none is named).
+    """Return the claims about one architecture (all if None) by one or several zoos (all if none).
 
-    Raises UnknownNameError where nothing is claimed about an architecture of that name, or by a
-    zoo of that name.
+    Raises UnknownNameError if there is no claim about an architecture or by a zoo of that name.
     """
-    wanted = {_zoo(name) for name in [*zoos, *([zoo] if zoo else [])]}
-    found = _rows_by_architecture()
+    chosen_zoos = {_zoo(name) for name in [*zoos, *([zoo] if zoo else [])]}
+    rows_by_architecture = _rows_by_architecture()
     if architecture is None:
-        rows = [row for group in found.values() for row in group]
+        rows = [row for group in rows_by_architecture.values() for row in group]
     else:
-        name = meant(architecture, found)
+        name = meant(architecture, rows_by_architecture)
         if name is None:
             raise unknown(architecture)
-        rows = found[name]
-    place = _columns()["zoo"]
-    return [_claim(row) for row in rows if not wanted or row[place] in wanted]
+        rows = rows_by_architecture[name]
+    column = _columns()["zoo"]
+    return [_claim(row) for row in rows if not chosen_zoos or row[column] in chosen_zoos]
 
 
 def _zoo(name: str) -> str:
@@ -175,30 +176,34 @@ def _zoo(name: str) -> str:
 
 def claims_of(zoo: str, model: str) -> list[Claim]:
     """Return the claims of a zoo about a model, by the zoo's or the entry's name."""
-    of, *names = (_columns()[column] for column in ("zoo", "model", "entry_model"))
+    zoo_column, *columns = (_columns()[name] for name in ("zoo", "model", "entry_model"))
     rows = (row for group in _rows_by_architecture().values() for row in group)
-    return [_claim(row) for row in rows if row[of] == zoo and any(row[at] == model for at in names)]
+    return [
+        _claim(row)
+        for row in rows
+        if row[zoo_column] == zoo and any(row[column] == model for column in columns)
+    ]
 
 
 def load() -> list[Claim]:
-    """All claims, in the order of the file: by architecture, zoo, model."""
+    """Return all claims, sorted by architecture, zoo and model."""
     return claims_for()
 
 
 def architectures() -> list[str]:
-    """All architectures that something is claimed about."""
+    """Return the names of all architectures with a claim."""
     return list(_rows_by_architecture())
 
 
 def unknown(name: str) -> UnknownNameError:
-    """The error for an architecture that is not in the catalogue, with suggestions.
+    """Return the error for an architecture that is not in the catalogue, with a suggestion.
 
-    A zoo's own name of a model, or that of an entry, leads to its architecture.
+    If ``name`` is a model's name in a zoo or in zoodiff, the suggestion is its architecture.
     """
-    places = [_columns()[column] for column in ("architecture", "model", "entry_model")]
+    columns = [_columns()[column] for column in ("architecture", "model", "entry_model")]
     folded = name.lower()
     for architecture, rows in _rows_by_architecture().items():
-        if any(row[place].lower() == folded for row in rows for place in places):
+        if any(row[column].lower() == folded for row in rows for column in columns):
             return UnknownNameError(f'no claims about "{name}"; did you mean {architecture}?')
     hint = did_you_mean(name, architectures()) or "; zoodiff claims lists the architectures"
     return UnknownNameError(f'no claims about "{name}"{hint}')
@@ -206,10 +211,10 @@ def unknown(name: str) -> UnknownNameError:
 
 @functools.cache
 def zoo_names() -> tuple[str, ...]:
-    """The zoos that claims are from."""
-    place = _columns()["zoo"]
+    """Return the names of all zoos with a claim, sorted."""
+    column = _columns()["zoo"]
     rows = (row for group in _rows_by_architecture().values() for row in group)
-    return tuple(sorted({row[place] for row in rows}))
+    return tuple(sorted({row[column] for row in rows}))
 
 
 @functools.cache
@@ -220,15 +225,15 @@ def _read(name: str) -> list[list[str]]:
 
 @functools.cache
 def _columns() -> dict[str, int]:
-    return {name: place for place, name in enumerate(_read("claims")[0])}
+    return {name: column for column, name in enumerate(_read("claims")[0])}
 
 
 @functools.cache
 def _rows_by_architecture() -> dict[str, list[list[str]]]:
-    place = _columns()["architecture"]
+    column = _columns()["architecture"]
     groups: dict[str, list[list[str]]] = {}
     for row in _read("claims")[1:]:
-        groups.setdefault(row[place], []).append(row)
+        groups.setdefault(row[column], []).append(row)
     return groups
 
 

@@ -1,4 +1,4 @@
-"""The ranking of the claims about one architecture, from the catalogue."""
+"""Ranks architectures by the largest difference between the claims of two zoos."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoodiff.claims.catalogue import Claim
 from zoodiff.claims.selection import Selection
 
 _DIGITS = 6
-"""Claims have at most three decimals; this takes away what binary fractions add."""
+"""Decimals of a difference. Claims have at most three: rounding removes binary fractions."""
 
 
 @dataclass(frozen=True)
@@ -25,40 +25,40 @@ class Discrepancy:
     difference: float
     """Percentage points."""
     considered: tuple[Claim, ...]
-    """Every claim that the rules let in."""
+    """All claims that the rules admit."""
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """All discrepancies, largest first, and the numbers of compared claims."""
+    """All discrepancies, largest first, and the compared architectures and zoos."""
 
     rows: tuple[Discrepancy, ...]
     offered: dict[str, tuple[str, ...]]
-    """Architecture -> the zoos that offer it, of all architectures that two zoos claim."""
+    """Architecture -> the zoos that offer it, for architectures with claims of two zoos."""
     unranked: dict[str, str]
-    """Architecture -> why it is counted and not ranked."""
+    """Architecture -> why it is counted but not ranked."""
 
     @property
     def architectures(self) -> int:
-        """Architectures for which at least two zoos claim an accuracy."""
+        """The number of architectures for which at least two zoos claim an accuracy."""
         return len(self.offered)
 
     @property
     def entries(self) -> int:
-        """(architecture, zoo) pairs of these: zoos that offer it, with a number or without."""
+        """The number of pairs of an architecture and a zoo that offers it."""
         return sum(map(len, self.offered.values()))
 
 
 def rank(chosen: Selection, claims: Iterable[Claim] | None = None) -> Ranking:
     """Rank the architectures by the largest difference in claimed top-1 between two zoos.
 
-    An architecture is compared where at least two zoos claim a top-1 accuracy for it. Its entries
-    are those of all zoos that offer it by the same rules, with a number or without. The rules
-    ``which`` and ``input_size`` choose among the claims with a number; ``metric_form`` decides
-    which of them are ranked, not which are counted.
+    An architecture is compared if at least two zoos claim a top-1 accuracy for it. Its entries are
+    those of all zoos that offer it by the same rules, with or without a claimed accuracy. The
+    rules ``which`` and ``input_size`` choose among the claims with an accuracy; ``metric_form``
+    decides which of them are ranked and does not change which are counted.
     """
-    everything = catalogue.load() if claims is None else list(claims)
-    offered = [claim for claim in everything if chosen.offers(claim)]
+    all_claims = catalogue.load() if claims is None else list(claims)
+    offered = [claim for claim in all_claims if chosen.offers(claim)]
     zoos: dict[str, dict[str, None]] = defaultdict(dict)
     for claim in offered:
         zoos[claim.architecture][claim.zoo] = None
@@ -85,7 +85,7 @@ def _zoos(claims: Iterable[Claim]) -> int:
 def _largest(architecture: str, claims: list[Claim]) -> Discrepancy:
     ordered = sorted(claims, key=lambda claim: (claim.zoo, claim.label, claim.source))
     high, low = max(
-        ((one, other) for one, other in product(ordered, ordered) if one.zoo != other.zoo),
+        (pair for pair in product(ordered, ordered) if pair[0].zoo != pair[1].zoo),
         key=lambda pair: _difference(*pair),
     )
     return Discrepancy(architecture, high, low, _difference(high, low), tuple(ordered))

@@ -1,4 +1,4 @@
-"""Latencies that zoos publish on a processor, as far as their words say which number that is."""
+"""Latencies on a CPU that zoos publish, parsed from their text."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ _CPU = re.compile(r"(?<![\w.])CPU (\d+(?:\.\d+)?) ?ms")
 
 @dataclass(frozen=True)
 class ClaimedLatency:
-    """A published latency on a processor, with its published conditions."""
+    """A published latency on a CPU, with its published conditions."""
 
     zoo: str
     model: str
     milliseconds: float
     conditions: str
-    """The published words without the numbers; two are comparable where these are equal."""
+    """The published text without the numbers; latencies with equal conditions are comparable."""
 
 
 def cpu_milliseconds(published: str) -> float | None:
-    """Parse a latency on a processor from a zoo's text; None if it has none.
+    """Return the latency on a CPU in a zoo's text, in milliseconds; None if it has none.
 
     >>> cpu_milliseconds("CPU 58.2 ms; GPU 4.6 ms per inference step (AMD EPYC)")
     58.2
     >>> cpu_milliseconds("ms bs=1=2.54; ms bs=4=4.79")
     """
-    found = _CPU.search(published)
-    return float(found[1]) if found else None
+    match = _CPU.search(published)
+    return float(match[1]) if match else None
 
 
 def of_model(zoo: str, model: str) -> list[ClaimedLatency]:
-    """Return a zoo's published latency of a model on a processor."""
-    found = []
+    """Return the latencies on a CPU that a zoo publishes for a model."""
+    latencies = []
     for claim in claims_of(zoo, model):
         if claim.latency_as_published is None:
             continue
         value = cpu_milliseconds(claim.latency_as_published)
         if value is not None:
-            found.append(ClaimedLatency(zoo, model, value, _conditions(claim)))
-    return found
+            latencies.append(ClaimedLatency(zoo, model, value, _conditions(claim)))
+    return latencies
 
 
 def _conditions(claim: Claim) -> str:

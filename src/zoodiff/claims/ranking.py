@@ -1,4 +1,4 @@
-"""Rank claims by a study's rules, and by alternative rules."""
+"""Ranks claims by a study's rules and by alternative rules, in the form of a report."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from zoodiff.entry import did_you_mean
 from zoodiff.results import ClaimedRanking, Discrepancy
 
 _FIGURE_DIGITS = 2
-"""The paper prints its two figures with two decimals."""
+"""Decimals with which a publication prints its two differences."""
 
 
 def rank(table: Mapping[str, Any]) -> ClaimedRanking:
-    """Rank by a study's ``[claims]`` table; raise ClaimsError that names a key that is not valid.
+    """Rank claims by a study's ``[claims]`` table; raise ClaimsError that names an invalid key.
 
-    Everything is computed from the catalogue and the rules. ``sensitivity`` is empty unless the
-    table states alternatives or figures of a publication.
+    ``sensitivity`` is empty unless the table states alternatives or figures of a publication.
     """
     study = tables.parse(table)
     claims = catalogue.load()
@@ -40,18 +39,20 @@ def rank(table: Mapping[str, Any]) -> ClaimedRanking:
 
 
 def sensitivity(study: ClaimsTable, claims: list[Claim]) -> list[dict[str, Any]]:
-    """The list that each set of rules gives, the study's own first.
+    """Return one row per set of rules, the study's own rules first.
 
-    Keys of a row: ``rules``, ``changed`` (options that differ from the study's), ``architectures``,
-    ``entries``, ``first`` and ``last`` (percentage points, of the first ``top`` rows), ``top``
-    (pairs of architecture and difference), ``has_published_figures`` (None where the study states
-    none; the two ends of the list, to two decimals), ``has_published_counts``.
+    Keys of a row: ``rules`` (their name), ``changed`` (options that differ from the study's),
+    ``architectures`` and ``entries`` (counts), ``top`` (pairs of architecture and difference, as
+    many as the publication lists), ``first`` and ``last`` (largest and smallest difference in
+    ``top``, percentage points), ``has_published_figures`` (whether ``first`` and ``last`` agree
+    with the publication to two decimals) and ``has_published_counts``; the last two are None if
+    the study states no published figures.
     """
     published = study.published or Published()
     sets: list[tuple[str, Mapping[str, Any], Selection]] = [
         ("the rules of this study", {}, study.selection)
     ]
-    sets += [(other.name, other.changed, other.selection) for other in study.alternatives]
+    sets += [(rules.name, rules.changed, rules.selection) for rules in study.alternatives]
     return [
         _alternative(name, changed, discrepancies.rank(chosen, claims), published)
         for name, changed, chosen in sets
@@ -83,9 +84,10 @@ def _alternative(
     }
 
 
-def _agree(wanted: tuple[Any, ...], found: tuple[Any, ...]) -> bool | None:
-    stated = [(one, other) for one, other in zip(wanted, found, strict=True) if one is not None]
-    return all(one == other for one, other in stated) if stated else None
+def _agree(published: tuple[Any, ...], computed: tuple[Any, ...]) -> bool | None:
+    """Return whether all published figures are equal to ours; None if none is published."""
+    stated = [pair for pair in zip(published, computed, strict=True) if pair[0] is not None]
+    return all(figure == ours for figure, ours in stated) if stated else None
 
 
 def _plain(value: object) -> Any:
@@ -147,11 +149,12 @@ def _row(row: discrepancies.Discrepancy) -> Discrepancy:
         low_weights="claim",
         high_source=high.source,
         low_source=low.source,
-        note=_about(row),
+        note=_note(row),
     )
 
 
-def _about(row: discrepancies.Discrepancy) -> str:
+def _note(row: discrepancies.Discrepancy) -> str:
+    """Return what a reader should know of the two claims of a row."""
     zoos = {claim.zoo for claim in row.considered}
     parts = [f"of {len(row.considered)} claims in {len(zoos)} zoos"]
     for claim in (row.high, row.low):

@@ -1,4 +1,4 @@
-"""Which claims a comparison takes: explicit options, each with its reason, no hidden rule.
+"""Selects the claims of a comparison by explicit options.
 
 A ``Selection`` comes from a study's ``[claims]`` table or from the options of ``zoodiff claims``.
 """
@@ -32,7 +32,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 
 class ClaimsError(UsageError):
-    """An option that is not valid; ``key`` is its place, for example ``("claims", "as_of")``."""
+    """An option is invalid; ``key`` is its path in the table, as in ``("claims", "as_of")``."""
 
     def __init__(self, message: str, *key: str) -> None:
         super().__init__(message)
@@ -41,40 +41,40 @@ class ClaimsError(UsageError):
 
 @dataclass(frozen=True)
 class Selection:
-    """Rules that say which claims count. The defaults compare like with like."""
+    """Rules that say which claims count. By default only comparable claims do."""
 
     zoos: tuple[str, ...] = FOUR_ZOOS
-    """Zoos to compare; empty: all that the catalogue knows."""
+    """Zoos to compare; empty: all zoos of the catalogue."""
     architectures: tuple[str, ...] = ()
     """Canonical names; empty: all."""
     collections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Zoo -> the parts of it that count; a zoo that is not named counts whole."""
+    """Zoo -> the collections of it that count; of a zoo that is not named, all count."""
     weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Zoo -> names of the weights that count, the entry's or the zoo's own."""
+    """Zoo -> names of the weights that count, in zoodiff or in the zoo."""
     precision: Literal["fp32", "int8", "any"] = "fp32"
-    """A quantised network is another network."""
+    """Precision of the networks; quantised networks are left out by default."""
     extra_data: Literal["exclude", "include", "only"] = "exclude"
-    """Training beyond ImageNet-1k, distillation or pruning explains a difference by itself."""
+    """What to do with weights trained on more than ImageNet-1k, distilled or pruned."""
     input_size: int | Literal["largest", "any"] = "largest"
-    """``largest``: of each architecture in each zoo, the largest size that has a claim, so that a
-    network at 128 pixels is not set against one at 224; a number: that size alone."""
+    """``largest``: per architecture and zoo, the largest input size with a claim, so that a network
+    at 128 pixels is not compared with one at 224; a number: only that size, in pixels."""
     variants: Literal["nominal", "all"] = "all"
     """``nominal`` leaves out width factors, pruned and minimal networks."""
     as_of: datetime.date | None = None
-    """Only what was public on that day and not yet withdrawn; None: today's catalogue."""
+    """Only claims that were public on that day and not yet withdrawn; None: today's catalogue."""
     undated: Literal["include", "exclude"] = "include"
-    """What becomes, under ``as_of``, of claims for which no date could be verified."""
+    """What ``as_of`` does with claims whose date could not be verified."""
     withdrawn: Literal["exclude", "include"] = "exclude"
-    """What becomes of numbers that the zoo had taken away or replaced by then."""
+    """What to do with claims that the zoo had removed or replaced by that day."""
     metric_form: Literal["any", "accuracy"] = "any"
-    """``accuracy`` ranks only numbers that the zoo prints as an accuracy, not as an error rate;
-    the entries are counted all the same."""
+    """``accuracy`` does not rank claims that the zoo prints as an error rate; their entries are
+    still counted."""
     which: Literal["any", "first", "latest"] = "any"
-    """Of several claims of one zoo about one architecture: any of them, those published first,
-    or those published last. Undated ones stay, since they cannot be ordered."""
+    """Which of several claims of one zoo about one architecture count: all, those published first,
+    or those published last. Undated claims always count, since they cannot be ordered."""
 
     def offers(self, claim: Claim) -> bool:
-        """Whether the claim's entry counts, with an accuracy or without."""
+        """Return whether the claim's entry counts, with or without an accuracy."""
         return (
             (not self.zoos or claim.zoo in self.zoos)
             and (not self.architectures or claim.architecture in self.architectures)
@@ -88,15 +88,15 @@ class Selection:
         )
 
     def _in_collection(self, claim: Claim) -> bool:
-        wanted = self.collections.get(claim.zoo)
-        return wanted is None or claim.collection in wanted
+        chosen = self.collections.get(claim.zoo)
+        return chosen is None or claim.collection in chosen
 
     def _has_weights(self, claim: Claim) -> bool:
-        wanted = self.weights.get(claim.zoo)
-        if wanted is None:
+        chosen = self.weights.get(claim.zoo)
+        if chosen is None:
             return True
         names = {folded(name) for name in (claim.entry_weights, claim.weights) if name}
-        return any(folded(name) in names for name in wanted)
+        return any(folded(name) in names for name in chosen)
 
     def _data(self, claim: Claim) -> bool:
         if self.extra_data == "include":
@@ -107,9 +107,13 @@ class Selection:
         return isinstance(self.input_size, str) or claim.input_height == self.input_size
 
     def in_force(self, claim: Claim) -> bool:
-        """Whether the claim was public, and not withdrawn, on the day ``as_of``."""
-        gone = claim.withdrawn_on
-        if self.withdrawn == "exclude" and gone and (self.as_of is None or gone <= self.as_of):
+        """Return whether the claim was public and not withdrawn on the day ``as_of``."""
+        withdrawn = claim.withdrawn_on
+        if (
+            self.withdrawn == "exclude"
+            and withdrawn
+            and (self.as_of is None or withdrawn <= self.as_of)
+        ):
             return False
         if self.as_of is None:
             return True
@@ -118,7 +122,7 @@ class Selection:
         return claim.published_on <= self.as_of
 
     def claimed(self, offered: Iterable[Claim]) -> list[Claim]:
-        """Those of the offered claims that state an accuracy and that the rules choose."""
+        """Return the offered claims that state an accuracy and are chosen by the rules."""
         groups: dict[tuple[str, str], list[Claim]] = defaultdict(list)
         for claim in offered:
             if claim.top1_percent is not None:
@@ -136,11 +140,11 @@ class Selection:
         return [claim for claim in group if claim.published_on in (None, day)]
 
     def ranks(self, claim: Claim) -> bool:
-        """Whether the claim's number is ranked, in the form in which it is printed."""
+        """Return whether the claim is ranked, given the form in which its accuracy is printed."""
         return self.metric_form == "any" or claim.metric_form != "error"
 
     def rules(self) -> dict[str, str]:
-        """One sentence an option that leaves something out."""
+        """Return a sentence per option that excludes claims, by option."""
         return {name: text for name, text in _sentences(self).items() if text}
 
 
@@ -209,7 +213,7 @@ def _per_zoo(pattern: str, table: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def selection(table: Mapping[str, Any], where: tuple[str, ...] = ("claims",)) -> Selection:
-    """Read the options of a table; raise ClaimsError that names the key."""
+    """Return the selection of a table's options; raise ClaimsError that names an invalid key."""
     return Selection(**{key: _value(key, value, (*where, key)) for key, value in table.items()})
 
 
@@ -230,7 +234,7 @@ def _value(key: str, value: object, where: tuple[str, ...]) -> Any:
     if key == "zoos":
         return () if value == "all" else _zoos(value, where)
     if key == "architectures":
-        # One that nothing is claimed about is no error: the ranking's notes say it.
+        # An architecture without claims is no error: a note of the ranking names it.
         known = catalogue.architectures()
         listed = () if value == "all" else _texts(value, where)
         return tuple(meant(name, known) or name for name in listed)
@@ -241,9 +245,9 @@ def _value(key: str, value: object, where: tuple[str, ...]) -> Any:
     if key == "input_size" and isinstance(value, int) and not isinstance(value, bool):
         return value
     if value not in CHOICES[key]:
-        also = " or a number of pixels" if key == "input_size" else ""
+        pixels = " or a number of pixels" if key == "input_size" else ""
         options = ", ".join(CHOICES[key])
-        raise _invalid(where, value, f"it must be one of {options}{also}")
+        raise _invalid(where, value, f"it must be one of {options}{pixels}")
     return value
 
 

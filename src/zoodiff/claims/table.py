@@ -1,4 +1,4 @@
-"""The ``[claims]`` table of a study: a selection, why each rule, and the alternatives to it."""
+"""The ``[claims]`` table of a study: a selection, the reason of each rule, and alternatives."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ _FIGURES = ("top", "first", "last", "architectures", "entries")
 
 @dataclass(frozen=True)
 class Published:
-    """Figures of the publication that a study restates; None for figures that it lacks."""
+    """Figures of the publication that a study reproduces; None if it does not print them."""
 
     top: int = 10
-    """Length of its list."""
+    """Number of rows of the published list."""
     first: float | None = None
-    """Largest difference in its list, percentage points, two decimals."""
+    """Largest difference in the list, percentage points, two decimals."""
     last: float | None = None
+    """Smallest difference in the list."""
     architectures: int | None = None
     entries: int | None = None
 
@@ -40,7 +41,7 @@ class ClaimsTable:
 
     selection: Selection
     inferred: tuple[str, ...]
-    """Options whose value no source states, but was inferred."""
+    """Options whose value is not stated by a source and was inferred."""
     reasons: Mapping[str, str]
     """Option -> why it has this value."""
     published: Published | None
@@ -49,7 +50,7 @@ class ClaimsTable:
 
 
 def parse(table: Mapping[str, Any]) -> ClaimsTable:
-    """Check a ``[claims]`` table; raise ClaimsError that names the key.
+    """Return the checked ``[claims]`` table; raise ClaimsError that names an invalid key.
 
     >>> parse({"zoos": ["torchvision", "keras"], "as_of": "2022-03-31"}).selection.zoos
     ('torchvision', 'keras')
@@ -78,15 +79,15 @@ def _alternatives(value: object, options: Mapping[str, Any]) -> tuple[Alternativ
     where = ("claims", "alternatives")
     if not isinstance(value, list):
         raise ClaimsError("claims.alternatives must be tables, [[claims.alternatives]]", *where)
-    found = []
+    alternatives = []
     for item in value:
         changed = dict(_table(item, "alternatives"))
         name = changed.pop("name", None)
         if not isinstance(name, str) or not name:
             raise ClaimsError("each of claims.alternatives needs a name", *where)
         chosen = selection({**options, **changed}, where)
-        found.append(Alternative(name, changed, chosen))
-    return tuple(found)
+        alternatives.append(Alternative(name, changed, chosen))
+    return tuple(alternatives)
 
 
 def _published(value: object) -> Published | None:
@@ -96,8 +97,8 @@ def _published(value: object) -> Published | None:
     check_keys(table, _FIGURES, ("claims", "published"))
     for key, figure in table.items():
         whole = key in ("top", "architectures", "entries")
-        right = isinstance(figure, int if whole else int | float) and not isinstance(figure, bool)
-        if not right:
+        valid = isinstance(figure, int if whole else int | float) and not isinstance(figure, bool)
+        if not valid:
             kind = "a whole number" if whole else "a number"
             raise ClaimsError(
                 f"claims.published.{key} = {figure!r} is not valid: it must be {kind}",
