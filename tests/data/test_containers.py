@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from zoodiff.data.containers import process
-from zoodiff.data.containers.process import Container, ContainerError, Held
+from zoodiff.data.containers.process import Container, ContainerError, MemorySource
 
 _CONFINED = """
 from zoodiff.data.containers import child
@@ -79,7 +79,7 @@ def test_the_process_has_little_time() -> None:
 def test_images_of_groups_of_rows_come_in_any_order() -> None:
     images = [bytes([k]) * (k + 1) for k in range(200)]
     content = table(images, list(range(200)), row_group_size=70)
-    container = Container([Held(content)])
+    container = Container([MemorySource(content)])
     said, labels = container.ask("images", most=1000)
     assert (said["rows"], said["column"]) == (200, "image")
     assert np.frombuffer(labels, "<i8").tolist() == list(range(200))
@@ -91,7 +91,7 @@ def test_images_of_groups_of_rows_come_in_any_order() -> None:
 
 def test_threads_read_at_the_same_time() -> None:
     images = [os.urandom(1000) for _ in range(300)]
-    container = Container([Held(table(images, [0] * 300))])
+    container = Container([MemorySource(table(images, [0] * 300))])
     wrong = []
 
     def read(start: int) -> None:
@@ -110,7 +110,7 @@ def test_threads_read_at_the_same_time() -> None:
 
 def test_a_process_that_somebody_ended_is_started_again() -> None:
     before = _children()
-    container = Container([Held(table([b"a"], [1]))])
+    container = Container([MemorySource(table([b"a"], [1]))])
     container.ask("images", most=10)
     (child,) = _children() - before
     os.kill(child, signal.SIGKILL)
@@ -122,7 +122,7 @@ def test_a_process_that_somebody_ended_is_started_again() -> None:
 
 def test_the_process_ends_with_whoever_asked_it() -> None:
     before = _children()
-    container = Container([Held(table([b"a"], [1]))])
+    container = Container([MemorySource(table([b"a"], [1]))])
     container.ask("images", most=10)
     assert len(_children() - before) == 1
     del container
@@ -155,17 +155,17 @@ class _Lying:
     [[0, 0, 1 << 40], [0, -5, 10], [7, 0, 10], [-1, 0, 10], [0, 0, -1]],
 )
 def test_a_process_that_asks_for_too_much_is_ended(read: list[int]) -> None:
-    container = Container([Held(b"abc")])
+    container = Container([MemorySource(b"abc")])
     link = _Lying([({"read": read}, b"")])
     with pytest.raises(ContainerError, match="asks for more than it has"):
-        container._answer(link, [Held(b"abc")], 3, 10)  # type: ignore[arg-type]
+        container._answer(link, [MemorySource(b"abc")], 3, 10)  # type: ignore[arg-type]
 
 
 def test_a_process_that_asks_for_ever_is_ended() -> None:
-    container = Container([Held(b"abc")])
+    container = Container([MemorySource(b"abc")])
     link = _Lying([({"read": [0, 0, 3]}, b"")] * 100_000)
     with pytest.raises(ContainerError, match="asks for more than it has"):
-        container._answer(link, [Held(b"abc")], 3, 10)  # type: ignore[arg-type]
+        container._answer(link, [MemorySource(b"abc")], 3, 10)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("how", [lambda link: link._socket.sendall(b"\xff" * 8), None])
@@ -191,14 +191,14 @@ def test_a_process_that_says_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -
     before = _children()
     monkeypatch.setattr(process, "SILENCE", 0.5)
     monkeypatch.setattr(process, "_START", "import time; time.sleep(60)")
-    container = Container([Held(b"abc")])
+    container = Container([MemorySource(b"abc")])
     with pytest.raises(ContainerError, match="takes more than"):
         container.ask("images", most=10)
     assert not _children() - before
 
 
 def test_where_a_row_holds_no_image_the_others_do() -> None:
-    container = Container([Held(table([b"a", None, b"c"], [1, 2, 3]))])
+    container = Container([MemorySource(table([b"a", None, b"c"], [1, 2, 3]))])
     said = [container.ask("image", column="image", row=row, most=9)[0]["size"] for row in range(3)]
     assert said == [1, -1, 1]
     container.close()

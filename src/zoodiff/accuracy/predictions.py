@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.data.containers.process import Container, ContainerError, Held
+from zoodiff.data.containers.process import Container, ContainerError, MemorySource
 from zoodiff.data.images import MOST_IMAGES
 from zoodiff.errors import MeasurementError
 
@@ -182,7 +182,7 @@ def read_columns(data: bytes, names: Sequence[str]) -> dict[str, NDArray[Any]]:
 
     try:
         said, content = _parser().ask(
-            "predictions", sources=[Held(data)], most=MOST_IMAGES, wanted=list(names)
+            "predictions", sources=[MemorySource(data)], most=MOST_IMAGES, wanted=list(names)
         )
     except ContainerError as error:
         raise MeasurementError(f"these are no predictions ({error}); measure anew") from None

@@ -1,5 +1,5 @@
 """Data sets and label spaces.
 
-``layouts`` lists the images of a data set, ``labels`` says what classes mean, ``digits`` is the
-data set that scikit-learn ships. May import the leaves only.
+``layouts`` lists the images of a data set, ``labels`` defines label spaces and maps one to
+another, ``digits`` is the data set that scikit-learn ships. May import the leaves only.
 """

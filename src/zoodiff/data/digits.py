@@ -1,9 +1,9 @@
-"""The handwritten digits that scikit-learn ships, split for the mini-zoo, and as a data set.
+"""The handwritten digits of scikit-learn: as arrays to train the mini-zoo, and as a data set.
 
 1,797 grey images of 8 x 8 pixels with values from 0 to 16, from E. Alpaydin and C. Kaynak,
-"Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998. Their
-resolution and range are kept: how to bring them to a network's input is each entry's own
-preprocessing, as it is with photographs.
+"Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998. Resolution and
+range are unchanged: the preprocessing of each entry converts them to the network's input, as with
+photographs.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = "digits"
-"""What the data set is called wherever a path of images may stand."""
+"""Name of the data set, given in place of a path of images."""
 LABELS = DIGITS_10
 _TRAIN_PART = 5 / 9
-"""About 1,000 images to train on and 800 to test on."""
+"""Share of the images in the training split: about 1,000; about 800 are for testing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Split:
 
     @property
     def sha256(self) -> str:
-        """Over shapes, pixels and labels, so that equal hashes mean the same images in order."""
+        """The sha256 of shapes, pixels and labels; it depends on the order of the images."""
         digest = hashlib.sha256(repr((self.images.shape, self.labels.shape)).encode())
         digest.update(self.images.tobytes())
         digest.update(self.labels.astype("<i8").tobytes())
@@ -57,10 +57,10 @@ class Digits:
 
 
 def images(*, space: LabelSpace | None = None, split: str = "") -> ImageSet:
-    """Return the digits as a data set of PNG images, whose pixels are from 0 to 16 as they were.
+    """Return the digits as a data set of PNG images with pixels from 0 to 16.
 
-    ``split`` is ``test`` or ``train``; without it the test split is taken, which no network of the
-    mini-zoo was trained on. Raises UsageError for another split, MissingFrameworkError where
+    ``split`` is ``test`` or ``train``; the default is the test split, on which no network of the
+    mini-zoo was trained. Raises UsageError for another split, MissingFrameworkError if
     scikit-learn is not installed.
     """
     if split not in {"", "test", "train"}:
@@ -87,9 +87,9 @@ def images(*, space: LabelSpace | None = None, split: str = "") -> ImageSet:
 
 @functools.cache
 def load() -> Digits:
-    """Load the digits and split them, each digit in the same proportion, always alike.
+    """Return the digits, split in the same proportion for each digit and always in the same way.
 
-    Raises MissingFrameworkError where scikit-learn is not installed.
+    Raises MissingFrameworkError if scikit-learn is not installed.
     """
     import numpy as np
 
@@ -103,7 +103,7 @@ def load() -> Digits:
     bunch = load_digits()
     images = bunch.images.astype(np.uint8)[..., None]
     labels = bunch.target.astype(np.int64)
-    # A permutation of integers drawn by PCG64 is the same on every platform and version.
+    # PCG64 draws the same permutation of integers on every platform and in every version.
     order = np.random.Generator(np.random.PCG64(1998)).permutation(len(labels))
     train, test = [], []
     for digit in range(LABELS.classes):
@@ -111,7 +111,9 @@ def load() -> Digits:
         cut = round(len(members) * _TRAIN_PART)
         train.append(members[:cut])
         test.append(members[cut:])
-    return Digits(*(_split(images, labels, np.sort(np.concatenate(p))) for p in (train, test)))
+    return Digits(
+        *(_split(images, labels, np.sort(np.concatenate(parts))) for parts in (train, test))
+    )
 
 
 def _split(

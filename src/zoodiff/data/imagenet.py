@@ -11,34 +11,36 @@ from importlib.resources import files
 
 @cache
 def wnids() -> Sequence[str]:
-    """The 1,000 WordNet ids in the order of the classes, which is their own order."""
-    return tuple(one["wnid"] for one in _classes())
+    """Return the 1,000 WordNet ids in the order of the classes (their alphabetical order)."""
+    return tuple(entry["wnid"] for entry in _classes())
 
 
 @cache
 def names() -> Sequence[str]:
-    """One name for each class, as torchvision has it."""
-    return tuple(one["name"] for one in _classes())
+    """Return one name per class, as torchvision spells it."""
+    return tuple(entry["name"] for entry in _classes())
 
 
 @cache
 def by_wnid() -> Mapping[str, int]:
-    """WordNet id -> class."""
+    """Return the class of each WordNet id."""
     return {wnid: number for number, wnid in enumerate(wnids())}
 
 
 @cache
 def by_name() -> Mapping[str, int]:
-    """Every name and word that belongs to one class alone, in plain letters -> class."""
-    found: dict[str, set[int]] = {}
-    for number, one in enumerate(_classes()):
-        for name in (one["name"], *one["words"], ", ".join(one["words"])):
-            found.setdefault(plain(name), set()).add(number)
-    return {name: next(iter(classes)) for name, classes in found.items() if len(classes) == 1}
+    """Return the class of each name that belongs to a single class; names as ``plain`` returns."""
+    classes_by_name: dict[str, set[int]] = {}
+    for number, entry in enumerate(_classes()):
+        for name in (entry["name"], *entry["words"], ", ".join(entry["words"])):
+            classes_by_name.setdefault(plain(name), set()).add(number)
+    return {
+        name: next(iter(classes)) for name, classes in classes_by_name.items() if len(classes) == 1
+    }
 
 
 def plain(name: str) -> str:
-    """A name without case, underscores and punctuation.
+    """Return a name in lower case, without underscores and punctuation.
 
     >>> plain("Yellow_lady's slipper")
     'yellow lady s slipper'
@@ -47,7 +49,7 @@ def plain(name: str) -> str:
 
 
 def class_of(text: str) -> int | None:
-    """The class of a WordNet id or of a name, or None.
+    """Return the class of a WordNet id or a name; None if there is none.
 
     >>> class_of("n01440764"), class_of("goldfish"), class_of("no such thing")
     (0, 1, None)
@@ -58,5 +60,5 @@ def class_of(text: str) -> int | None:
 @cache
 def _classes() -> list[dict[str, str]]:
     text = files("zoodiff.data").joinpath("imagenet_1k.json").read_text(encoding="utf-8")
-    found: list[dict[str, str]] = json.loads(text)["classes"]
-    return found
+    classes: list[dict[str, str]] = json.loads(text)["classes"]
+    return classes

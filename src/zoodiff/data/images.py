@@ -1,4 +1,4 @@
-"""A data set of encoded images, whatever it is kept in."""
+"""A data set of encoded images in any layout."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from zoodiff.data import imagenet
 from zoodiff.data.labels import IMAGENET_1K, LabelSpace
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2")
-"""Endings of the files that are taken for images."""
+"""Endings of image files."""
 LARGEST_IMAGE = 128 << 20
-"""Bytes of one encoded image: 45 megapixels without any compression."""
+"""Most bytes of one encoded image: 45 megapixels without compression."""
 MOST_IMAGES = 1_500_000
-"""ImageNet's training set has 1,281,167."""
+"""Most images of a data set; ImageNet's training set has 1,281,167."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Sample:
 
 
 class Samples(Sequence[Sample]):
-    """Names and labels of images, from which samples are created on access.
+    """The samples of a data set, created on access from lists of names and labels.
 
-    A million samples that were objects would take three times as much memory.
+    A million objects would take three times as much memory.
     """
 
     def __init__(self, names: Sequence[str], labels: Sequence[int | None]) -> None:
@@ -55,26 +55,26 @@ class ReadImage(Protocol):
     """Reads the encoded bytes of an image by its number."""
 
     def __call__(self, number: int, most: int = LARGEST_IMAGE) -> bytes:
-        """Read its bytes; raise OSError if that fails or above ``most`` bytes."""
+        """Return the bytes of an image; raise OSError if that fails or above ``most`` bytes."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images by their number, in an order that is always the same."""
+    """Encoded images by number, in a fixed order."""
 
     name: str
     layout: str
-    """What it is kept in, in a few words."""
+    """The layout of the data set in a few words."""
     samples: Sequence[Sample]
     space: LabelSpace | None
-    """What the labels mean; None without labels."""
+    """The label space; None if the images have no labels."""
     read: ReadImage
-    """The encoded bytes of one image; raises OSError where they cannot be had."""
+    """Returns the encoded bytes of an image; raises OSError if they cannot be read."""
     stamp: str
-    """Changes whenever names, sizes, times or labels do; nothing is read for it."""
+    """Hash of names, sizes, times and labels, computed without reading images."""
     notes: tuple[str, ...] = field(default=())
-    """What a user should know of how labels were found."""
+    """What a user should know of the labels and of images left out."""
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -85,9 +85,9 @@ class ImageSet:
         return self.space is not None
 
     def class_name(self, number: int) -> str:
-        """The name of a class of the labels, its number where it has no name.
+        """Return the name of a class, or its number as text if it has no name.
 
-        A negative number stands for no class.
+        A negative number means "no class".
         """
         if number < 0:
             return "no class"
@@ -104,37 +104,39 @@ def is_image(path: Path | str) -> bool:
 
 
 class Stamp:
-    """Return the sha256 over a listing."""
+    """Computes the sha256 of a listing, file by file."""
 
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
 
     def add(self, part: object) -> None:
-        """The notes on one file."""
+        """Add the name, size and other facts of one file."""
         self._sha256.update(repr(part).encode())
         self._sha256.update(b"\0")
 
     @property
     def digest(self) -> str:
-        """Over all that were added."""
+        """The sha256 of everything added so far."""
         return self._sha256.hexdigest()
 
 
 def stamp(parts: Iterable[object]) -> str:
-    """Return the sha256 over a listing."""
-    made = Stamp()
+    """Return the sha256 of a listing."""
+    listing = Stamp()
     for part in parts:
-        made.add(part)
-    return made.digest
+        listing.add(part)
+    return listing.digest
 
 
 def content_hash(images: Iterable[tuple[bytes, int | None]]) -> str:
-    """sha256 of a data set, from the sha256 and the label of each image.
+    """Return the sha256 of a data set, from the sha256 and the label of each image.
 
-    The same images with the same labels have the same hash, in any order and in any layout.
+    It is the same in any order and in any layout.
     """
     digest = hashlib.sha256()
-    for sha, label in sorted(images, key=lambda one: (one[0], -1 if one[1] is None else one[1])):
+    for sha, label in sorted(
+        images, key=lambda image: (image[0], -1 if image[1] is None else image[1])
+    ):
         digest.update(sha)
         digest.update(str(label).encode() + b"\n")
     return digest.hexdigest()

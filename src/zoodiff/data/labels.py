@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """``name`` identifies the order of the classes; ``background`` says that index 0 is none."""
+    """The meaning of class indices, identified by ``name``; with ``background``, 0 is no class."""
 
     name: str
     classes: int
     background: bool = False
     names: tuple[str, ...] = ()
-    """One for each class, where they are known."""
+    """One name per class; empty if unknown."""
 
 
 IMAGENET_1K = LabelSpace("imagenet-1k", 1000)
@@ -48,7 +48,7 @@ BY_NAME = {
 }
 MOST_CLASSES = 100_000
 _LARGEST_FILE = 16 << 20
-"""Bytes of a file with one class a line."""
+"""Most bytes of a file with one class per line."""
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _KNOWN = {**BY_NAME, "imagenet": IMAGENET_1K, "imagenet-1001": IMAGENET_1001}
 
@@ -56,7 +56,8 @@ _KNOWN = {**BY_NAME, "imagenet": IMAGENET_1K, "imagenet-1001": IMAGENET_1001}
 def number(text: str) -> int | None:
     """Return the class index in a text, None for any other text.
 
-    Python takes more characters for digits than it turns into numbers, and long numbers not at all.
+    Only ASCII digits count, and at most 12 of them: ``str.isdigit`` accepts characters that ``int``
+    refuses, and ``int`` refuses very long texts.
 
     >>> number("012"), number("²"), number("1.0")
     (12, None, None)
@@ -65,9 +66,10 @@ def number(text: str) -> int | None:
 
 
 def find(name_or_file: str) -> LabelSpace:
-    """A label space by its name, or from a file with one class a line.
+    """Return the label space of a name, or of a file with one class per line.
 
-    A line is a WordNet id, a name, or a number and a name. Raises UsageError for neither.
+    A line is a WordNet id, a name, or a number and a name. Raises UsageError if the name is unknown
+    or the file cannot be read.
     """
     path = Path(name_or_file)
     if name_or_file in _KNOWN or not filenames.is_file(path):
@@ -79,7 +81,7 @@ def find(name_or_file: str) -> LabelSpace:
 
 
 def known(name: str) -> LabelSpace:
-    """A label space by its name; raises UsageError for a name that it does not know."""
+    """Return the label space of a name; raise UsageError for an unknown name."""
     if name not in _KNOWN:
         raise UsageError(
             f'no label space "{name}"; there are {", ".join(_KNOWN)}, or name a file with one '
@@ -89,15 +91,15 @@ def known(name: str) -> LabelSpace:
 
 
 def of_file(name: str, file: BinaryIO) -> LabelSpace:
-    """The label space of an open file with one class a line, which is closed.
+    """Return the label space of an open file with one class per line; close the file.
 
-    Raises UsageError for less than two classes or more than there are, OSError and
-    UnicodeDecodeError where it cannot be read.
+    Raises UsageError for fewer than two or more than ``MOST_CLASSES`` classes, OSError and
+    UnicodeDecodeError if the file cannot be read.
     """
     names: list[str] = []
-    for place, line in enumerate(files.lines(file, _LARGEST_FILE)):
+    for position, line in enumerate(files.lines(file, _LARGEST_FILE)):
         if line.strip():
-            names.append(_name(line, place))
+            names.append(_name(line, position))
         if len(names) > MOST_CLASSES:
             raise UsageError(f"the label file {name} has more than {MOST_CLASSES:,} classes")
     if len(names) < 2:
@@ -105,13 +107,14 @@ def of_file(name: str, file: BinaryIO) -> LabelSpace:
     return LabelSpace(name, len(names), background=_is_background(names[0]), names=tuple(names))
 
 
-def _name(line: str, place: int) -> str:
-    head, separator, rest = line.strip().partition(" ")
+def _name(line: str, position: int) -> str:
+    """Return the class of a line, without the number before it if that is its position."""
+    head, separator, name = line.strip().partition(" ")
     head = head.rstrip(":,")
     if head.startswith("n") and head[1:].isdigit() and len(head) == 9:
         return head
-    counted = separator and number(head) in (place, place + 1)
-    return rest.strip() if counted else line.strip()
+    counted = separator and number(head) in (position, position + 1)
+    return name.strip() if counted else line.strip()
 
 
 def _is_background(name: str) -> bool:
@@ -119,45 +122,45 @@ def _is_background(name: str) -> bool:
 
 
 def mapping(outputs: LabelSpace, images: LabelSpace) -> NDArray[np.int64]:
-    """For each class of the images, the class of the outputs that means the same; -1 for none.
+    """Return, per class of the images, the output class with the same meaning; -1 for none.
 
-    Raises UsageError where no two classes can be matched.
+    The result is (classes of the images,). Raises UsageError if no class has a match.
     """
     import numpy as np
 
     if outputs == images:
         return np.arange(images.classes)
     shift = int(outputs.background) - int(images.background)
-    plain = not outputs.names and not images.names
-    if plain and outputs.name.split()[0] == images.name.split()[0]:
-        moved = np.arange(images.classes) + shift
+    unnamed = not outputs.names and not images.names
+    if unnamed and outputs.name.split()[0] == images.name.split()[0]:
+        shifted = np.arange(images.classes) + shift
         if images.background:
-            moved[0] = -1
-        return moved
-    theirs = {name: k for k, name in enumerate(_meanings(outputs)) if name}
-    found = np.array([theirs.get(name, -1) if name else -1 for name in _meanings(images)])
-    if len(found) == 0 or (found < 0).all():
+            shifted[0] = -1
+        return shifted
+    output_by_name = {name: k for k, name in enumerate(_meanings(outputs)) if name}
+    matches = np.array([output_by_name.get(name, -1) if name else -1 for name in _meanings(images)])
+    if len(matches) == 0 or (matches < 0).all():
         raise UsageError(
             f"the label spaces {outputs.name} and {images.name} have no class in common; give the "
             "entry's label space with --labels (labels in a study), a name or a file with one "
             "class a line"
         )
-    return found
+    return matches
 
 
 def _meanings(space: LabelSpace) -> list[str]:
-    """A word for each class by which classes of two spaces are matched; empty for background."""
+    """Return per class the text by which two spaces are matched; empty for the background."""
     from zoodiff.data import imagenet
 
     if space.name.split()[0] == IMAGENET_1K.name and not space.names:
         return ([""] if space.background else []) + list(imagenet.wnids())
-    found = []
+    meanings = []
     for name in space.names:
-        place = imagenet.class_of(name)
-        known = place is not None and not _is_background(name)
-        found.append(
-            imagenet.wnids()[place] if known and place is not None else imagenet.plain(name)
+        label = imagenet.class_of(name)
+        known = label is not None and not _is_background(name)
+        meanings.append(
+            imagenet.wnids()[label] if known and label is not None else imagenet.plain(name)
         )
-    if space.background and found:
-        found[0] = ""
-    return found
+    if space.background and meanings:
+        meanings[0] = ""
+    return meanings

@@ -1,8 +1,8 @@
-"""List an untrusted folder: images, and files with wanted names.
+"""Lists the files of an untrusted folder whose names match.
 
 A folder may hold millions of files, links that lead in a circle or to the root, pipes, devices,
-and folders that cannot be read. Names are kept as short texts, so that the images of ImageNet's
-training set take some hundred megabytes, and there are limits to what is looked at.
+and folders that cannot be read. Names are stored as short texts, so that ImageNet's training set
+takes some hundred megabytes, and the number of visited files is limited.
 """
 
 from __future__ import annotations
@@ -22,57 +22,57 @@ from zoodiff.data.places import Address, Place, version_of
 from zoodiff.errors import UsageError
 
 MOST_ENTRIES = 2_000_000
-"""Files and folders that are looked at."""
+"""Most files and folders that are visited."""
 _MOST_MATCHED = 300_000
-"""Files and folders that a pattern is compared with."""
+"""Most files and folders that patterns are compared with."""
 _MAGIC = re.compile(r"[*?\[]")
 _END = "\0"
-"""Between the parts of a listed file; sorts before all that names have."""
+"""Separates the parts of a listed file; sorts before all characters of names."""
 
 Listed = tuple[str, int, object]
-"""Name, size and time of change; the size is -1 of what is no file and cannot be read."""
+"""Name, size in bytes and time of change; the size is -1 if it is no regular file."""
 
 
 @dataclass
 class Tree:
-    """The wanted files below a folder."""
+    """The files below a folder whose names match."""
 
     files: dict[str, list[str]] = field(default_factory=dict)
-    """By the first folder that they lie in, "" for none; each for ``unpacked``, sorted."""
+    """Listed files by the first folder of their path ("" for none), sorted; see ``unpacked``."""
     notes: list[str] = field(default_factory=list)
-    """What was left out."""
+    """What was left out, in sentences."""
 
 
-def tree(folder: Place, wanted: Callable[[str], bool]) -> Tree:
-    """Files below a folder whose names are wanted.
+def tree(folder: Place, accepts: Callable[[str], bool]) -> Tree:
+    """Return the files below a folder whose names ``accepts`` returns true for.
 
-    Hidden folders do not count at the top, and links to folders are followed there only. What has
-    a wanted name and is a pipe, a device or a link to nothing is listed too, since it should have
-    been a file. Raises UsageError for more files than a data set has, OSError where the folder
+    At the top level, hidden folders are skipped and links to folders are followed. Pipes, devices
+    and broken links with a matching name are listed with size -1, so that they are reported when
+    they are read. Raises UsageError for more than ``MOST_IMAGES`` files, OSError if the folder
     itself cannot be listed.
     """
-    found = Tree()
-    listed = _files(folder, wanted, found.notes)
+    below = Tree()
+    listed = _files(folder, accepts, below.notes)
     for count, (name, size, changed) in enumerate(listed):
         if count >= MOST_IMAGES:
             raise UsageError(f"{folder} holds more than {MOST_IMAGES:,} images")
-        top, slash, rest = name.partition("/")
-        found.files.setdefault(top if slash else "", []).append(
-            f"{rest if slash else name}{_END}{size}{_END}{_packed(changed)}"
+        top, slash, inner = name.partition("/")
+        below.files.setdefault(top if slash else "", []).append(
+            f"{inner if slash else name}{_END}{size}{_END}{_packed(changed)}"
         )
-    found.files = {top: sorted(files) for top, files in sorted(found.files.items())}
-    return found
+    below.files = {top: sorted(files) for top, files in sorted(below.files.items())}
+    return below
 
 
 def unpacked(entry: str) -> Listed:
-    """Name, size and time of change of a listed file."""
+    """Return name, size and time of change of a listed file."""
     name, size, changed = entry.rsplit(_END, 2)
     kind, value = changed[:1], changed[1:]
     return name, int(size), int(value) if kind == "i" else value if kind == "s" else None
 
 
 def name_of(entry: str) -> str:
-    """The name of a listed file."""
+    """Return the name of a listed file."""
     return entry.rsplit(_END, 2)[0]
 
 
@@ -82,24 +82,24 @@ def _packed(changed: object) -> str:
     return "n" if changed is None else "s" + str(changed).replace(_END, "")
 
 
-def _files(folder: Place, wanted: Callable[[str], bool], notes: list[str]) -> Iterator[Listed]:
+def _files(folder: Place, accepts: Callable[[str], bool], notes: list[str]) -> Iterator[Listed]:
     if isinstance(folder, Path):
-        yield from _local(folder, wanted, notes)
+        yield from _local(folder, accepts, notes)
         return
-    yield from _remote(folder, wanted)
+    yield from _remote(folder, accepts)
 
 
-def _remote(folder: Address, wanted: Callable[[str], bool]) -> Iterator[Listed]:
+def _remote(folder: Address, accepts: Callable[[str], bool]) -> Iterator[Listed]:
     with os_errors():
-        below = folder.system.find(folder.path, detail=True)
-    for path, facts in below.items():
+        files = folder.system.find(folder.path, detail=True)
+    for path, facts in files.items():
         name = str(path)[len(folder.path.rstrip("/")) + 1 :]
-        if wanted(name) and not (name.startswith(".") and "/" in name):
+        if accepts(name) and not (name.startswith(".") and "/" in name):
             yield name, int(facts.get("size") or 0), version_of(facts)
 
 
-def _local(folder: Path, wanted: Callable[[str], bool], notes: list[str]) -> Iterator[Listed]:
-    own = folder.resolve()
+def _local(folder: Path, accepts: Callable[[str], bool], notes: list[str]) -> Iterator[Listed]:
+    root = folder.resolve()
     waiting, left, unread = [""], [MOST_ENTRIES], 0
     while waiting:
         below = waiting.pop()
@@ -111,11 +111,11 @@ def _local(folder: Path, wanted: Callable[[str], bool], notes: list[str]) -> Ite
                     if not hidden:
                         waiting.append(name)
                 elif not below and entry.is_symlink() and _leads_to_folder(entry):
-                    if own.is_relative_to(os.path.realpath(entry.path)):
+                    if root.is_relative_to(os.path.realpath(entry.path)):
                         notes.append(f"the link {name} leads back to the data set and is left out")
                     elif not hidden:
                         waiting.append(name)
-                elif wanted(name):
+                elif accepts(name):
                     yield _facts(entry, name)
         except OSError:
             if not below:
@@ -140,14 +140,14 @@ def _entries(folder: Path, left: list[int]) -> Iterator[os.DirEntry[str]]:
 def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # in a circle
+    except OSError:  # links in a circle
         return False
 
 
 def _facts(entry: os.DirEntry[str], name: str) -> Listed:
     try:
         facts = entry.stat()
-    except OSError:  # it went, its link leads nowhere or in a circle
+    except OSError:  # removed meanwhile, or a link to nothing or in a circle
         return name, -1, 0
     if not stat.S_ISREG(facts.st_mode):
         return name, -1, 0
@@ -155,35 +155,35 @@ def _facts(entry: os.DirEntry[str], name: str) -> Listed:
 
 
 def matching(patterns: list[str]) -> list[Path]:
-    """Files and folders whose paths match a pattern of the shell, sorted.
+    """Return the files and folders whose paths match a shell pattern, sorted.
 
-    A star stands for no hidden name and for no slash. Raises UsageError where more would have to
-    be looked at than lies in folders of shards.
+    A star matches neither hidden names nor slashes. Raises UsageError if more than 300,000 names
+    would have to be compared.
     """
     left = [_MOST_MATCHED]
-    found: set[str] = set()
+    matches: set[str] = set()
     for pattern in patterns:
         path = Path(pattern)
         parts = path.parts[1:] if path.is_absolute() else path.parts
-        found |= set(_matched(path.anchor, parts, left))
-    return sorted(Path(name) for name in found)
+        matches |= set(_matched(path.anchor, parts, left))
+    return sorted(Path(name) for name in matches)
 
 
 def _matched(start: str, parts: tuple[str, ...], left: list[int]) -> list[str]:
-    here = [start]
+    paths = [start]
     for part in parts:
         if not _MAGIC.search(part):
-            there = (os.path.join(one, part) for one in here)  # noqa: PTH118 - of very many texts
-            here = [one for one in there if os.path.lexists(one)]
+            candidates = (os.path.join(path, part) for path in paths)  # noqa: PTH118 - faster for many texts
+            paths = [path for path in candidates if os.path.lexists(path)]
             continue
         match = re.compile(fnmatch.translate(part)).match
-        here = [
-            os.path.join(one, name)  # noqa: PTH118
-            for one in here
-            for name in _names(one, left)
+        paths = [
+            os.path.join(path, name)  # noqa: PTH118
+            for path in paths
+            for name in _names(path, left)
             if match(name) and (part.startswith(".") or not name.startswith("."))
         ]
-    return here if parts else []
+    return paths if parts else []
 
 
 def _names(folder: str, left: list[int]) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """The place of a data set: on this machine, or at an address of fsspec.
 
-An address, ``s3://bucket/imagenet/val``, is used like a path by the layouts: both have a name and a
-parent, list what is below them and are read whole, in parts or as a stream. Where the two differ
-in what is quick, there is a function here: an object store lists everything below a folder at once,
-and gives a part of a file without the rest.
+Layouts use an address, ``s3://bucket/imagenet/val``, like a path: both have a name and a parent,
+list their files, and are read whole, in part or as a stream. Functions here do what is fast in
+different ways for the two: an object store lists everything below a folder in one request, and
+returns a part of a file by itself.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from zoodiff.bounded import files as bounded
 from zoodiff.errors import MissingFrameworkError, UsageError
 
 LOCAL = frozenset({"file", "local"})
-"""Schemes of addresses that are paths of this machine."""
+"""Schemes of addresses that mean paths of this machine."""
 _INSIDE = frozenset({"libarchive", "reference", "tar", "zip"})
-"""What fsspec reads as a file system and is one file of somebody's, parsed in this process."""
+"""Schemes of fsspec that parse an untrusted archive in this process; they are refused."""
 MOST_FILES = 100_000
-"""Shards of one data set."""
+"""Most files, such as shards, of one data set."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """A file or folder behind fsspec. Everything may raise OSError."""
+    """A file or folder behind fsspec. All methods may raise OSError."""
 
     system: Any = field(compare=False, repr=False)
     path: str
-    """Without the scheme, as the file system itself writes it."""
+    """The path in the file system, without the scheme."""
     url: str
 
     @property
     def name(self) -> str:
-        """The last part."""
+        """The last part of the path."""
         return posixpath.basename(self.path.rstrip("/"))
 
     @property
@@ -49,7 +49,7 @@ class Address:
 
     @property
     def suffix(self) -> str:
-        """The ending, with its dot."""
+        """The ending of the name, with its dot."""
         return posixpath.splitext(self.name)[1]
 
     @property
@@ -65,20 +65,20 @@ class Address:
         return self.url
 
     def with_name(self, name: str) -> Address:
-        """Another file in the same folder."""
+        """Return the address of another file in the same folder."""
         return self.parent / name
 
     def resolve(self) -> Address:
-        """The same: there are no links."""
+        """Return the address itself: it has no links."""
         return self
 
     def exists(self) -> bool:
-        """Whether something is there."""
+        """Return whether it exists."""
         with os_errors():
             return bool(self.system.exists(self.path))
 
     def is_file(self) -> bool:
-        """Whether it is a file."""
+        """Return whether it is a file."""
         with os_errors():
             return bool(self.system.isfile(self.path))
 
@@ -88,24 +88,24 @@ class Address:
             return bool(self.system.isdir(self.path))
 
     def glob(self, pattern: str) -> Iterator[Address]:
-        """Files whose names match, in the order of their names."""
+        """Return the files whose names match a pattern, sorted."""
         with os_errors():
-            return iter([self._at(one) for one in self.system.glob(f"{self.path}/{pattern}")])
+            return iter([self._at(path) for path in self.system.glob(f"{self.path}/{pattern}")])
 
     def open(self, mode: str = "r", *, newline: str | None = None, encoding: str = "") -> IO[Any]:
-        """A stream, of bytes or of text."""
-        more = {} if "b" in mode else {"newline": newline, "encoding": encoding or "utf-8"}
+        """Open the file as a stream of bytes or of text."""
+        options = {} if "b" in mode else {"newline": newline, "encoding": encoding or "utf-8"}
         with os_errors():
-            stream: IO[Any] = self.system.open(self.path, mode, **more)
+            stream: IO[Any] = self.system.open(self.path, mode, **options)
             return stream
 
     def read_bytes(self) -> bytes:
-        """All of a file."""
+        """Return the content of the file."""
         with os_errors():
             return bytes(self.system.cat_file(self.path))
 
     def read_text(self, encoding: str = "utf-8") -> str:
-        """All of a file as text."""
+        """Return the content of the file as text."""
         return self.read_bytes().decode(encoding)
 
     def _at(self, path: str) -> Address:
@@ -117,12 +117,12 @@ Place = Path | Address
 
 
 def place(text: str) -> Place:
-    """The path or address that a text means; raises UsageError for one that cannot be used."""
+    """Return the path or address of a text; raise UsageError for an address that cannot be used."""
     if not is_address(text):
         return Path(text)
-    scheme, _, rest = text.partition("://")
+    scheme, _, path_text = text.partition("://")
     if scheme in LOCAL:
-        return Path(rest)
+        return Path(path_text)
     if "::" in text or scheme in _INSIDE:
         raise UsageError(f"{text} lies inside another file; unpack it, and name what was in it")
     try:
@@ -132,7 +132,7 @@ def place(text: str) -> Place:
             f'{text} needs fsspec; install it with: pip install "zoodiff[remote]"'
         ) from None
     try:
-        # Another program may change what is there, so listings are never kept.
+        # Other programs may change the files, so listings are not cached.
         system, path = fsspec.core.url_to_fs(text, use_listings_cache=False)
     except (ImportError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -141,7 +141,7 @@ def place(text: str) -> Place:
 
 
 def size_of(place: Place) -> int:
-    """Bytes of a file."""
+    """Return the size of a file in bytes."""
     if isinstance(place, Path):
         return place.stat().st_size
     with os_errors():
@@ -151,8 +151,8 @@ def size_of(place: Place) -> int:
 def stat_of(place: Place) -> tuple[str, int, object]:
     """Return name, size and modification time; for an object, its version."""
     if isinstance(place, Path):
-        found = place.stat()
-        return place.name, found.st_size, found.st_mtime_ns
+        status = place.stat()
+        return place.name, status.st_size, status.st_mtime_ns
     with os_errors():
         facts = place.system.info(place.path)
     return place.name, int(facts.get("size") or 0), version_of(facts)
@@ -166,10 +166,10 @@ def opened(place: Place) -> BinaryIO:
 
 
 def content_of(place: Place, most: int) -> bytes:
-    """Read a whole regular file; raise OSError for others and above ``most`` bytes."""
+    """Return the content of a regular file; raise OSError for others and above ``most`` bytes."""
     if isinstance(place, Path):
         return bounded.read_bytes(place, most)
-    content = part_of(place, 0, most + 1)  # one request: the size would be a second
+    content = part_of(place, 0, most + 1)  # one request; asking for the size would be another
     if len(content) > most:
         raise bounded.too_large(None, most)
     return content
@@ -181,7 +181,7 @@ def lines_of(place: Place, most: int) -> Iterator[str]:
 
 
 def part_of(place: Place, start: int, size: int) -> bytes:
-    """A file limited to a range of bytes."""
+    """Return ``size`` bytes of a file from ``start``, fewer at its end."""
     if isinstance(place, Path):
         with bounded.open_regular(place) as file:
             file.seek(start)
@@ -190,31 +190,33 @@ def part_of(place: Place, start: int, size: int) -> bytes:
         return bytes(place.system.cat_file(place.path, start=start, end=start + size))
 
 
-def files_in(folder: Place, wanted: Callable[[str], bool]) -> list[Place]:
-    """Return the files directly in a folder whose names are wanted, sorted.
+def files_in(folder: Place, accepts: Callable[[str], bool]) -> list[Place]:
+    """Return the files directly in a folder whose names ``accepts`` returns true for, sorted.
 
-    None where there is no folder. Raises UsageError for more files than a data set has.
+    The list is empty if there is no such folder. Raises UsageError for more than ``MOST_FILES``.
     """
     if isinstance(folder, Path):
-        names = sorted(islice(_names_in(folder, wanted), MOST_FILES + 1))
+        names = sorted(islice(_names_in(folder, accepts), MOST_FILES + 1))
     else:
         try:
             with os_errors():
-                found = folder.system.ls(folder.path, detail=True)
+                listing = folder.system.ls(folder.path, detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        last = [posixpath.basename(one["name"]) for one in found if one["type"] == "file"]
-        names = sorted(name for name in last if name and wanted(name))
+        file_names = [
+            posixpath.basename(item["name"]) for item in listing if item["type"] == "file"
+        ]
+        names = sorted(name for name in file_names if name and accepts(name))
     if len(names) > MOST_FILES:
         raise UsageError(f"{folder} holds more than {MOST_FILES:,} files of images")
     return [folder / name for name in names]
 
 
-def _names_in(folder: Path, wanted: Callable[[str], bool]) -> Iterator[str]:
+def _names_in(folder: Path, accepts: Callable[[str], bool]) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if wanted(entry.name) and _is_file(entry):
+                if accepts(entry.name) and _is_file(entry):
                     yield entry.name
     except (FileNotFoundError, NotADirectoryError):
         return

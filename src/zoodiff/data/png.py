@@ -1,4 +1,4 @@
-"""Writes small images of PNG whose bytes are the same on every machine and in every version."""
+"""Writes small PNG images with the same bytes on every machine and in every version."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_BYTES = 65_535
-"""What one stored block of DEFLATE holds; more would be cut by each library in its own places."""
+"""Most bytes of one stored block of DEFLATE; libraries split longer data differently."""
 
 
 def grey_png(pixels: NDArray[np.uint8]) -> bytes:
     """Return (rows, columns) grey pixels as a PNG file without compression.
 
-    Libraries that compress give other bytes in other versions, and the hash of a data set is over
-    the bytes of its images. Raises ValueError for an image of more than 65,535 bytes.
+    The hash of a data set depends on the bytes of its images, and compressing libraries give
+    different bytes in different versions. Raises ValueError for an image of more than 65,535 bytes.
     """
     rows, columns = pixels.shape
-    # In front of each row stands the number of its filter: 0, none.
+    # Each row begins with the number of its filter: 0, none.
     lines = b"".join(b"\0" + row.tobytes() for row in pixels)
     if len(lines) > _MOST_BYTES:
         raise ValueError(f"an image of {rows} x {columns} pixels is too large to be stored so")

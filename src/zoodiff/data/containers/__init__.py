@@ -1,7 +1,7 @@
 """Containers of images and numbers, parsed in a separate process.
 
-``process`` is the parent's side: it starts the process, hands it the bytes that it asks for and
-takes answers of a bounded size. ``child`` is the other: it opens nothing by itself, has limits of
-memory and of processor time, and may call the kernel for little more than reading its socket.
-``parquet`` and ``matlab`` are what it can parse. May import what ``data`` may.
+``process`` is the parent's side: it starts the process, sends the bytes that the process requests
+and accepts answers of limited size. ``child`` runs in the process: it opens no files, its memory
+and processor time are limited, and it may make few system calls beyond reading its socket.
+``parquet`` and ``matlab`` are the parsers. May import what ``data`` may.
 """

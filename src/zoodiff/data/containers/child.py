@@ -1,8 +1,8 @@
-"""The process that parses containers: ``main`` with the descriptor of its socket.
+"""The process that parses containers: ``main`` takes the descriptor of its socket.
 
-It opens nothing: whatever it reads, it asks its parent for. Before the first byte of a file comes
-in, its memory and processor time are limited, and where libseccomp is there, the kernel refuses it
-all calls but those that computing and talking to its parent need.
+It opens no files: it requests their bytes from its parent. Before it receives the first byte of a
+file, its memory and processor time are limited. If libseccomp is installed, the kernel also refuses
+all system calls except those needed to compute and to talk to the parent.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 MEMORY = {"parquet": 3 << 29, "matlab": 1 << 29}
-"""Bytes of memory that the process may take."""
+"""Most bytes of memory of the process, by kind of file."""
 SECONDS = 2.5
-"""Of processor time for an answer, and more for each byte that is read for it."""
+"""Processor time for an answer in seconds, to which each byte read adds."""
 BYTES_A_SECOND = 20 << 20
 _PIECE = 1 << 20
 
 Answer = tuple[dict[str, Any], bytes]
 
 
-class Asking(io.RawIOBase):
-    """A file whose bytes the parent has."""
+class ParentFile(io.RawIOBase):
+    """A file whose bytes are requested from the parent."""
 
     def __init__(self, link: Link, number: int, size: int) -> None:
         super().__init__()
         self._link, self.number, self.size, self._at = link, number, size, 0
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """The position of the next byte."""
+        """Return the position of the next byte."""
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place; raises OSError before the beginning."""
+        """Move to a position and return it; raise OSError before the beginning."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
         if base + offset < 0:
             raise OSError(errno.EINVAL, "a place before the beginning")
@@ -63,26 +63,26 @@ class Asking(io.RawIOBase):
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        """Read this many bytes, or the rest."""
+        """Return up to ``size`` bytes; all remaining bytes if it is negative."""
         left = max(0, self.size - self._at)
-        wanted = left if size is None or size < 0 else min(size, left)
-        found = []
-        while wanted > 0:
-            self._link.send({"read": [self.number, self._at, min(wanted, _PIECE)]})
+        missing = left if size is None or size < 0 else min(size, left)
+        pieces = []
+        while missing > 0:
+            self._link.send({"read": [self.number, self._at, min(missing, _PIECE)]})
             received = self._link.receive()
             if received is None:
                 os._exit(0)  # the parent is gone
             content = received[1]
             if not content:
                 break
-            found.append(content)
+            pieces.append(content)
             self._at += len(content)
-            wanted -= len(content)
+            missing -= len(content)
             _allow(len(content) / BYTES_A_SECOND)
-        return b"".join(found)
+        return b"".join(pieces)
 
     def readinto(self, buffer: Buffer) -> int:
-        """Fill a buffer."""
+        """Fill a buffer and return the number of bytes read."""
         view = memoryview(buffer).cast("B")
         content = self.read(len(view))
         view[: len(content)] = content
@@ -95,21 +95,21 @@ def main(descriptor: int) -> None:
     link = Link(socket.socket(fileno=descriptor))
     questions: dict[str, Callable[..., Answer]] = {}
     while (received := link.receive()) is not None:
-        asked, _ = received
-        question = str(asked.pop("ask"))
+        request, _ = received
+        question = str(request.pop("ask"))
         if not questions:
             kind, questions = _prepared(question)
             _limit(MEMORY[kind])
             _confine()
         _allow(SECONDS, anew=True)
-        file = Asking(link, int(asked.pop("file")), int(asked.pop("size")))
+        file = ParentFile(link, int(request.pop("file")), int(request.pop("size")))
         try:
-            said, content = questions[question](file, **asked)
+            answer, content = questions[question](file, **request)
         except MemoryError:
-            said, content = {"error": "it takes more memory than any such file should"}, b""
+            answer, content = {"error": "it takes more memory than any such file should"}, b""
         except Exception as error:  # libraries raise many kinds for what is damaged
-            said, content = {"error": f"{error or type(error).__name__}"}, b""
-        link.send(said, content)
+            answer, content = {"error": f"{error or type(error).__name__}"}, b""
+        link.send(answer, content)
 
 
 def _prepared(question: str) -> tuple[str, dict[str, Callable[..., Answer]]]:
@@ -129,12 +129,12 @@ def _prepared(question: str) -> tuple[str, dict[str, Callable[..., Answer]]]:
 
 
 def _limit(memory: int) -> None:
-    wanted = (
+    limits = (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (getattr(resource, "RLIMIT_DATA", resource.RLIMIT_AS), memory),
     )
-    for kind, value in wanted:
+    for kind, value in limits:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (value, value))
 
@@ -143,8 +143,11 @@ _budget = 0.0
 
 
 def _allow(seconds: float, *, anew: bool = False) -> None:
-    """Let the process compute for so much longer; beyond that the kernel ends it."""
-    global _budget  # noqa: PLW0603 - of this process, as its limit is
+    """Allow this much more processor time, after which the kernel ends the process.
+
+    ``anew`` starts from the time used so far.
+    """
+    global _budget  # noqa: PLW0603 - one per process, like the limit
     if anew:
         _budget = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     before, _budget = _budget, _budget + seconds
@@ -166,7 +169,7 @@ _CLONE_THREAD = 0x00010000
 
 
 def _confine() -> None:
-    """Let the kernel refuse all other system calls; without libseccomp only the limits hold."""
+    """Let the kernel refuse all system calls but ``_CALLS``; does nothing without libseccomp."""
     if sys.platform != "linux":
         return
     with contextlib.suppress(Exception), _known_libraries():
@@ -174,10 +177,10 @@ def _confine() -> None:
 
         rules = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.EPERM))
         for name in _CALLS:
-            with contextlib.suppress(OSError):  # a call that this processor has not
+            with contextlib.suppress(OSError):  # a call that this processor does not have
                 rules.add_rule(pyseccomp.ALLOW, name)
-        own = pyseccomp.Arg(0, pyseccomp.EQ, 0)
-        for name, limit in (("prlimit64", own), ("setrlimit", None)):
+        own_process = pyseccomp.Arg(0, pyseccomp.EQ, 0)
+        for name, limit in (("prlimit64", own_process), ("setrlimit", None)):
             with contextlib.suppress(OSError):
                 rules.add_rule(pyseccomp.ALLOW, name, *([limit] if limit else []))
         thread = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD)
@@ -188,7 +191,7 @@ def _confine() -> None:
 
 @contextlib.contextmanager
 def _known_libraries() -> Iterator[None]:
-    """Spare the search for libraries, which runs programs."""
+    """Name libraries without ``find_library``, which runs programs."""
     search = ctypes.util.find_library
     known = {"seccomp": "libseccomp.so.2", "c": None}
 

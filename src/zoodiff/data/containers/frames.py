@@ -14,7 +14,7 @@ from typing import Any
 _HEAD = struct.Struct(">II")
 LONGEST_OBJECT = 8 << 20
 LONGEST_BYTES = 1 << 27
-"""An image, or the predictions for a data set."""
+"""Most bytes that follow an object: an image, or the predictions for a data set."""
 
 
 class BrokenFrameError(Exception):
@@ -22,7 +22,7 @@ class BrokenFrameError(Exception):
 
 
 class Link:
-    """One end of a socket on which frames travel."""
+    """One end of a socket that sends and receives frames."""
 
     def __init__(self, socket_: socket.socket) -> None:
         self._socket = socket_
@@ -30,33 +30,33 @@ class Link:
 
     def send(self, message: dict[str, Any], content: bytes | memoryview = b"") -> None:
         """Send an object and bytes; raise OSError if the other side has ended."""
-        said = json.dumps(message, separators=(",", ":")).encode()
-        self._socket.sendall(_HEAD.pack(len(said), len(content)) + said)
+        encoded = json.dumps(message, separators=(",", ":")).encode()
+        self._socket.sendall(_HEAD.pack(len(encoded), len(content)) + encoded)
         if len(content):
             self._socket.sendall(content)
 
     def receive(self, longest: int = LONGEST_BYTES) -> tuple[dict[str, Any], bytes] | None:
         """Receive the next object and its bytes; None if the other side closed the socket.
 
-        Raises BrokenFrameError for what is no frame or a longer one than ``longest``, TimeoutError
-        where the socket has a time limit and nothing came.
+        Raises BrokenFrameError for an invalid frame or more than ``longest`` bytes, TimeoutError if
+        the socket has a time limit and nothing arrives.
         """
         head = self._stream.read(_HEAD.size)
         if len(head) < _HEAD.size:
             return None
-        said, size = _HEAD.unpack(head)
-        if said > LONGEST_OBJECT or size > longest:
-            raise BrokenFrameError(f"an answer of {said + size:,} bytes")
-        text, content = self._stream.read(said), self._stream.read(size)
-        if len(text) < said or len(content) < size:
+        text_size, size = _HEAD.unpack(head)
+        if text_size > LONGEST_OBJECT or size > longest:
+            raise BrokenFrameError(f"an answer of {text_size + size:,} bytes")
+        text, content = self._stream.read(text_size), self._stream.read(size)
+        if len(text) < text_size or len(content) < size:
             return None
         try:
-            found = json.loads(text)
+            value = json.loads(text)
         except (ValueError, RecursionError):
             raise BrokenFrameError("an answer that is not JSON") from None
-        if not isinstance(found, dict):
+        if not isinstance(value, dict):
             raise BrokenFrameError("an answer that is no object")
-        return found, content
+        return value, content
 
     def close(self) -> None:
         """Close the socket."""

@@ -1,4 +1,4 @@
-"""The devkit of ILSVRC 2012: which WordNet id each of its numbers means."""
+"""Parses the devkit of ILSVRC 2012, which maps its class numbers to WordNet ids."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST = 100_000
 
 
 def devkit(file: object) -> tuple[dict[str, Any], bytes]:
-    """The ids of ``meta.mat`` by their numbers; raises any error where it is none."""
+    """Return the WordNet ids in ``meta.mat`` by number; raise any error if it is invalid."""
     synsets = scipy.io.loadmat(file, squeeze_me=True)["synsets"]
     if len(synsets) > _MOST:
         raise ValueError(f"{len(synsets):,} classes")

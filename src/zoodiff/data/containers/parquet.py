@@ -1,7 +1,7 @@
-"""Parquet files, in the process that parses containers.
+"""Parses Parquet files; runs in the process that parses containers.
 
-Rows are read in small batches as they follow each other, so that a file of one large group of rows
-needs no more memory than one of many small groups.
+Rows are read in order and in small batches, so that a file with one large row group needs no more
+memory than one with many small groups.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ import pyarrow.parquet as pq
 _IMAGES = ("image", "img", "jpg")
 _LABELS = ("label", "fine_label", "labels", "cls")
 _BATCH, _BATCH_BYTES = 32, 64 << 20
-"""Images that are read together, and bytes that these should have at most."""
+"""Most images of a batch, and most bytes that a batch should have."""
 _LABELS_BATCH = 1 << 16
-_KEPT = 512 << 20
-"""Bytes of images that are kept, for who asks for an image near the last one."""
+_CACHED_BYTES = 512 << 20
+"""Most bytes of images in the cache; the next request is usually near the last one."""
 _BUFFER = 1 << 20
 _LONGEST_NAMES = 1 << 20
-"""Characters of the names of all classes."""
+"""Most characters of the names of all classes."""
 _WIDEST = 64
-"""Classes and scores of an image's predictions."""
+"""Most classes and scores per image."""
 
 
-class Asked(Protocol):
-    """A file that is asked for piece by piece; see ``child.Asking``."""
+class RequestedFile(Protocol):
+    """A file that is requested piece by piece; see ``child.ParentFile``."""
 
     number: int
     size: int
 
 
 class _Column(Protocol):
-    """What is read of an array of Arrow."""
+    """The parts of an Arrow array that are used here."""
 
     type: object
     nbytes: int
@@ -53,7 +53,7 @@ class _Column(Protocol):
 
 
 def warm_up() -> None:
-    """Read a small file, so that pyarrow loads its late imports."""
+    """Read a small file, so that pyarrow imports everything while files can be opened."""
     rows = [{"image": {"bytes": b"x", "path": None}, "label": 1, "list": [1]}]
     for compression in ("snappy", "zstd", "gzip", "brotli", "lz4", "none"):
         buffer = io.BytesIO()
@@ -64,22 +64,23 @@ def warm_up() -> None:
 
 def _opened(file: object) -> pq.ParquetFile:
     pa.set_memory_pool(pa.system_memory_pool())
-    found = pq.ParquetFile(
+    parquet = pq.ParquetFile(
         file,
         buffer_size=_BUFFER,
         pre_buffer=False,
         thrift_string_size_limit=16 << 20,
         thrift_container_size_limit=200_000,
     )
-    if found.metadata.num_columns > 10_000:
-        raise ValueError(f"{found.metadata.num_columns:,} columns")
-    return found
+    if parquet.metadata.num_columns > 10_000:
+        raise ValueError(f"{parquet.metadata.num_columns:,} columns")
+    return parquet
 
 
-def images(file: Asked, most: int) -> tuple[dict[str, Any], bytes]:
-    """The rows of a file, the image's column, and the labels as integers of 8 bytes.
+def images(file: RequestedFile, most: int) -> tuple[dict[str, Any], bytes]:
+    """Return the number of rows, the image column and class names; and the labels, int64 bytes.
 
-    A label is -1 where there is none. Raises any error for what cannot be read.
+    A missing label is -1. At most ``most`` images are accepted. Raises any error if the file
+    cannot be read.
     """
     opened = _opened(file)
     image, label = _columns(opened)
@@ -89,25 +90,25 @@ def images(file: Asked, most: int) -> tuple[dict[str, Any], bytes]:
     if not 0 <= count <= most:
         raise ValueError(f"{count:,} images, and {most:,} are listed at most")
     labels = np.full(count, -1, dtype="<i8")
-    got = 0
+    filled = 0
     for values in _values(opened, label) if label is not None else ():
-        if got + len(values) > count:
+        if filled + len(values) > count:
             raise ValueError("more rows than it says")
-        labels[got : got + len(values)] = values
-        got += len(values)
-    if label is not None and got != count:
-        raise ValueError(f"{got:,} rows instead of {count:,}")
-    said = {"rows": count, "column": image, "names": _names(opened)}
-    return said, labels.tobytes()
+        labels[filled : filled + len(values)] = values
+        filled += len(values)
+    if label is not None and filled != count:
+        raise ValueError(f"{filled:,} rows instead of {count:,}")
+    answer = {"rows": count, "column": image, "names": _names(opened)}
+    return answer, labels.tobytes()
 
 
 def _values(file: pq.ParquetFile, column: str) -> Iterator[Any]:
     for batch in file.iter_batches(_LABELS_BATCH, columns=[column], use_threads=False):
-        found = batch.column(0)
-        if pa.types.is_integer(found.type) or pa.types.is_boolean(found.type):
-            values = np.asarray(found.cast(pa.int64()).fill_null(-1), dtype="<i8")
-        else:  # whatever Python can make a number of
-            listed = found.to_pylist()
+        array = batch.column(0)
+        if pa.types.is_integer(array.type) or pa.types.is_boolean(array.type):
+            values = np.asarray(array.cast(pa.int64()).fill_null(-1), dtype="<i8")
+        else:  # any type whose values int() accepts
+            listed = array.to_pylist()
             values = np.array([-1 if v is None or v < 0 else int(v) for v in listed], dtype="<i8")
         yield np.maximum(values, -1)
 
@@ -122,7 +123,7 @@ def _columns(file: pq.ParquetFile) -> tuple[str, str | None]:
 
 
 def _names(file: pq.ParquetFile) -> list[str] | None:
-    """The names of the classes that Hugging Face keeps in the file's metadata."""
+    """Return the class names in the file's metadata as Hugging Face writes it; None without."""
     raw = (file.schema_arrow.metadata or {}).get(b"huggingface")
     try:
         features = json.loads(raw or b"{}")["info"]["features"]
@@ -135,9 +136,9 @@ def _names(file: pq.ParquetFile) -> list[str] | None:
 
 
 class _Rows:
-    """Read the images of one file by batch; keep the last batch."""
+    """Reads the images of one file in batches and caches the last ones."""
 
-    def __init__(self, file: Asked, column: str) -> None:
+    def __init__(self, file: RequestedFile, column: str) -> None:
         self._file, self._column = _opened(file), column
         counts = [
             self._file.metadata.row_group(k).num_rows for k in range(self._file.num_row_groups)
@@ -149,15 +150,15 @@ class _Rows:
     def get(self, row: int) -> bytes | None:
         """Return the bytes of one image; None if the row has none."""
         value = self._value(row).as_py()
-        found = value.get("bytes") if isinstance(value, dict) else value
-        return found if isinstance(found, bytes) else None
+        content = value.get("bytes") if isinstance(value, dict) else value
+        return content if isinstance(content, bytes) else None
 
     def _begin(self, group: int) -> None:
         """Go to the first row of a group."""
         self._group, self._next = group, self._starts[group]
-        self._kept: list[Any] = []
+        self._cache: list[Any] = []
         self._first: list[int] = []
-        """The first rows of what is kept."""
+        """The first row of each cached batch."""
         self._bytes = 0
         self._batches = self._file.iter_batches(
             self._rows_together(group),
@@ -178,36 +179,36 @@ class _Rows:
         if group != self._group or row < first:
             self._begin(group)
         while row >= self._next:
-            found = next(self._batches, None)
-            if found is None or not len(found):
-                raise ValueError("the row is not there")
-            self._keep(found.column(0))
-        place = bisect_right(self._first, row) - 1
-        return self._kept[place][row - self._first[place]]
+            batch = next(self._batches, None)
+            if batch is None or not len(batch):
+                raise ValueError("the row does not exist")
+            self._keep(batch.column(0))
+        position = bisect_right(self._first, row) - 1
+        return self._cache[position][row - self._first[position]]
 
     def _keep(self, batch: _Column) -> None:
         self._first.append(self._next)
-        self._kept.append(batch)
+        self._cache.append(batch)
         self._next += len(batch)
         self._bytes += batch.nbytes
-        while self._bytes > _KEPT and len(self._kept) > 1:
-            self._bytes -= self._kept.pop(0).nbytes
+        while self._bytes > _CACHED_BYTES and len(self._cache) > 1:
+            self._bytes -= self._cache.pop(0).nbytes
             del self._first[0]
 
 
 _rows: dict[int, _Rows] = {}
 
 
-def image(file: Asked, column: str, row: int, most: int) -> tuple[dict[str, Any], bytes]:
-    """How many bytes an encoded image has, and the bytes unless they are more than ``most``.
+def image(file: RequestedFile, column: str, row: int, most: int) -> tuple[dict[str, Any], bytes]:
+    """Return the size of an encoded image, and its bytes if there are at most ``most``.
 
-    Of a row that holds no image -1. Raises any error for what cannot be read.
+    The size is -1 if the row has no image. Raises any error if the file cannot be read.
     """
     rows = _rows.pop(file.number, None)
     _rows.clear()
     rows = _Rows(file, column) if rows is None else rows
     content = rows.get(row)
-    _rows[file.number] = rows  # not where reading failed: its place is not known then
+    _rows[file.number] = rows  # after a failure the position is unknown, so the reader is dropped
     if content is None:
         return {"size": -1}, b""
     return {"size": len(content)}, content if len(content) <= most else b""
@@ -224,10 +225,13 @@ _PREDICTED = {
 }
 
 
-def predictions(file: Asked, most: int, wanted: Sequence[str]) -> tuple[dict[str, Any], bytes]:
-    """Columns of per-image predictions: rows, widths and kinds, and the numbers one by one.
+def predictions(
+    file: RequestedFile, most: int, wanted: Sequence[str]
+) -> tuple[dict[str, Any], bytes]:
+    """Return the columns of per-image predictions: rows, widths and types; and their values.
 
-    A column that is not there is left out. Raises any error for what are no numbers.
+    ``wanted`` names the columns; missing ones are left out. Raises any error if a column has other
+    values than numbers.
     """
     opened = _opened(file)
     names = [name for name in wanted if name in opened.schema_arrow.names]
@@ -236,14 +240,14 @@ def predictions(file: Asked, most: int, wanted: Sequence[str]) -> tuple[dict[str
         raise ValueError(f"{count:,} rows, and {most:,} are read at most")
     columns, contents = {}, []
     for name in names:
-        parts, rows, width, before = [], 0, 0, -1
+        parts, rows, width, previous_width = [], 0, 0, -1
         for batch in opened.iter_batches(_LABELS_BATCH, columns=[name], use_threads=False):
             values, width = _numbers(batch.column(0), _PREDICTED[name])
             rows += len(batch)
-            if rows > count or width > _WIDEST or before not in {-1, width}:
+            if rows > count or width > _WIDEST or previous_width not in {-1, width}:
                 raise ValueError(f"{name} is not what predictions are")
             parts.append(values)
-            before = width
+            previous_width = width
         if rows != count:
             raise ValueError(f"{rows:,} rows of {name} instead of {count:,}")
         columns[name] = [width, _PREDICTED[name]]
@@ -252,7 +256,7 @@ def predictions(file: Asked, most: int, wanted: Sequence[str]) -> tuple[dict[str
 
 
 def _numbers(column: _Column, kind: str) -> tuple[bytes, int]:
-    """The numbers of a column, and how many there are in each row; 0 for plain numbers."""
+    """Return the values of a column and their number per row; 0 if rows are plain numbers."""
     width = 0
     rows = len(column)
     if pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 from zoodiff.data.containers.frames import LONGEST_BYTES, BrokenFrameError, Link
 
 SILENCE = 60.0
-"""Seconds without a word after which the process is ended; its processor time ends sooner."""
+"""Seconds without a message after which the process is ended; its CPU limit is shorter."""
 LONGEST_READ = 16 << 20
 _READ_AGAIN = 4
-"""How often the process may read all of a file for one answer."""
+"""How often the process may read the whole file for one answer."""
 _PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TZ")
 _START = (
     "import sys; sys.path.append(sys.argv[2]);"
@@ -31,8 +31,8 @@ class ContainerError(Exception):
     """The content of a container cannot be read; the message says why."""
 
 
-class _SaidError(ContainerError):
-    """An error about a file that the process reports; it continues."""
+class _ReportedError(ContainerError):
+    """An error in a file that the process reported; the process continues."""
 
 
 class _EndedError(ContainerError):
@@ -40,19 +40,19 @@ class _EndedError(ContainerError):
 
 
 class Source(Protocol):
-    """Bytes that the process may ask for."""
+    """A file whose bytes the process may request."""
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The size in bytes."""
         ...
 
     def read(self, start: int, size: int) -> bytes:
-        """Read a range of bytes; raise OSError if that fails."""
+        """Return a range of bytes; raise OSError if that fails."""
         ...
 
 
-class Held:
+class MemorySource:
     """Bytes in memory as a source."""
 
     def __init__(self, content: bytes) -> None:
@@ -60,15 +60,15 @@ class Held:
         self.size = len(content)
 
     def read(self, start: int, size: int) -> bytes:
-        """Some of them."""
+        """Return ``size`` bytes from ``start``."""
         return bytes(self._content[start : start + size])
 
 
 class Container:
     """A process that parses files; it starts at the first request.
 
-    A process that broke a limit is ended, and the next question starts another. Questions of
-    several threads are answered one after the other.
+    A process that breaks a limit is ended, and the next request starts another. Requests of several
+    threads are answered one at a time.
     """
 
     def __init__(self, sources: Sequence[Source] = ()) -> None:
@@ -78,7 +78,7 @@ class Container:
         self._end: Callable[[], object] = _nothing
 
     def size_of(self, file: int) -> int:
-        """Bytes of a source."""
+        """Return the size of a source in bytes."""
         return self._sources[file].size
 
     def ask(
@@ -88,29 +88,29 @@ class Container:
         *,
         sources: Sequence[Source] | None = None,
         longest: int = LONGEST_BYTES,
-        **more: object,
+        **arguments: object,
     ) -> tuple[dict[str, Any], bytes]:
-        """The answer to a question about a file: an object, and at most ``longest`` bytes.
+        """Return the answer to a question about a file: an object and at most ``longest`` bytes.
 
-        ``file`` is the number of a source; ``sources`` stand for those that the container was made
-        with. Raises ContainerError where the process cannot answer, breaks a limit or says
-        nothing, OSError where what it asks for cannot be read.
+        ``file`` is the index of a source; ``sources`` replaces the container's own sources; further
+        keywords are arguments of the question. Raises ContainerError if the process cannot answer,
+        breaks a limit or stays silent, OSError if a source cannot be read.
         """
         with self._lock:
-            known = self._sources if sources is None else list(sources)
-            size = known[file].size
-            request = {"ask": question, "file": file, "size": size, **more}
+            chosen = self._sources if sources is None else list(sources)
+            size = chosen[file].size
+            request = {"ask": question, "file": file, "size": size, **arguments}
             if self._link is not None:
                 try:
-                    return self._asked(self._link, request, known, size, longest)
+                    return self._exchange(self._link, request, chosen, size, longest)
                 except _EndedError:
-                    pass  # somebody may have ended it since the last question
+                    pass  # it may have been ended since the last question
             try:
-                return self._asked(self._start(), request, known, size, longest)
+                return self._exchange(self._start(), request, chosen, size, longest)
             except _EndedError:
                 raise ContainerError(_ENDED) from None
 
-    def _asked(
+    def _exchange(
         self,
         link: Link,
         request: dict[str, object],
@@ -118,11 +118,11 @@ class Container:
         size: int,
         longest: int,
     ) -> tuple[dict[str, Any], bytes]:
-        """One question to a process, which is ended where it cannot answer."""
+        """Send a request and return the answer; end the process if it fails to answer."""
         try:
             link.send(request)
             return self._answer(link, sources, size, longest)
-        except _SaidError:
+        except _ReportedError:
             raise
         except TimeoutError:
             self.close()
@@ -137,7 +137,7 @@ class Container:
     def _answer(
         self, link: Link, sources: Sequence[Source], size: int, longest: int
     ) -> tuple[dict[str, Any], bytes]:
-        left = _READ_AGAIN * size + (64 << 20)
+        budget = _READ_AGAIN * size + (64 << 20)
         while True:
             try:
                 received = link.receive(longest)
@@ -145,18 +145,18 @@ class Container:
                 raise ContainerError(f"it would give {error}") from None
             if received is None:
                 raise _EndedError(_ENDED)
-            said, content = received
-            if "read" not in said:
+            message, content = received
+            if "read" not in message:
                 break
-            number, start, wanted = (int(value) for value in said["read"])
-            left -= max(wanted, 4096)
-            known = 0 <= number < len(sources)
-            if not known or start < 0 or not 0 <= wanted <= LONGEST_READ or left < 0:
+            number, start, count = (int(value) for value in message["read"])
+            budget -= max(count, 4096)
+            known_source = 0 <= number < len(sources)
+            if not known_source or start < 0 or not 0 <= count <= LONGEST_READ or budget < 0:
                 raise ContainerError("reading it asks for more than it has")
-            link.send({}, sources[number].read(start, wanted))
-        if "error" in said:
-            raise _SaidError(" ".join(str(said["error"]).split())[:200])
-        return said, content
+            link.send({}, sources[number].read(start, count))
+        if "error" in message:
+            raise _ReportedError(" ".join(str(message["error"]).split())[:200])
+        return message, content
 
     def _start(self) -> Link:
         ours, theirs = socket.socketpair()
@@ -178,11 +178,11 @@ class Container:
             theirs.close()
         ours.settimeout(SILENCE)
         self._link = Link(ours)
-        self._end = weakref.finalize(self, _ended, process, self._link)
+        self._end = weakref.finalize(self, _end_process, process, self._link)
         return self._link
 
     def close(self) -> None:
-        """End the process; the next question starts another."""
+        """End the process; the next request starts another."""
         self._end()
         self._link, self._end = None, _nothing
 
@@ -191,10 +191,10 @@ _ENDED = "reading it takes more memory or time than any such file should"
 
 
 def _nothing() -> None:
-    """There is no process to end."""
+    """Do nothing: no process is running."""
 
 
-def _ended(process: subprocess.Popen[bytes], link: Link) -> None:
+def _end_process(process: subprocess.Popen[bytes], link: Link) -> None:
     with contextlib.suppress(OSError, ValueError):
         link.close()
     process.kill()

@@ -1,7 +1,7 @@
-"""How data sets of images are kept: a module for each layout, and which one a path is.
+"""Layouts of data sets of images: one module per layout, and ``choose``, which recognises them.
 
-May import the leaves only. A layout lists images and their labels without decoding any; opening
-one is ``zoodiff.data.layouts.open_images``.
+A layout lists images and their labels without decoding any; ``open_images`` opens a data set in any
+layout. May import the leaves only.
 """
 
 from zoodiff.data.layouts.choose import open_images

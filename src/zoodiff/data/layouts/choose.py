@@ -1,4 +1,4 @@
-"""Which layout a path is."""
+"""Recognises the layout of a data set by its path and opens it."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from zoodiff.errors import UsageError
 def open_images(
     path: str, *, space: LabelSpace | None = None, truth: Place | None = None, split: str = ""
 ) -> ImageSet:
-    """List the images at a path or address: a folder, a file or a pattern of files.
+    """Return the images at a path or address: a folder, a file or a pattern of files.
 
-    ``digits`` is the data set of this name that comes with scikit-learn. ``space`` says what
-    numbers mean where the layout does not; ``truth`` is the file with the labels of a flat folder;
-    ``split`` chooses files by their names. Raises UsageError in one sentence where there is
-    nothing, or nothing that is known, MissingFrameworkError without scikit-learn.
+    ``digits`` is the data set of this name that comes with scikit-learn. ``space`` is the label
+    space of numeric labels if the layout does not state it; ``truth`` is the file with the labels
+    of a flat folder; ``split`` chooses files by their names. Raises UsageError if there is no data
+    set or its layout is unknown, MissingFrameworkError for the digits without scikit-learn.
     """
     if path == digits.NAME:
         return _digits(space, truth, split)
-    found = _files(path)
+    files = _files(path)
     try:
-        return _opened(path, found, space, truth, split)
+        return _opened(path, files, space, truth, split)
     except OSError as error:
         raise UsageError(f"cannot read {path} ({error.strerror or error})") from None
 
 
 def _digits(space: LabelSpace | None, truth: Place | None, split: str) -> ImageSet:
-    """The digits; a folder of the same name is pointed out, since it may have been meant."""
+    """Return the digits, with a note if there is a folder of the same name."""
     if truth is not None:
         raise UsageError(f"the data set {digits.NAME} has its labels; name no file with them")
     images = digits.images(space=space, split=split)
@@ -51,13 +51,13 @@ def _digits(space: LabelSpace | None, truth: Place | None, split: str) -> ImageS
 
 
 def _opened(
-    path: str, found: Sequence[Place], space: LabelSpace | None, truth: Place | None, split: str
+    path: str, files: Sequence[Place], space: LabelSpace | None, truth: Place | None, split: str
 ) -> ImageSet:
-    if len(found) == 1 and found[0].is_dir():
-        folder = found[0]
-        inside = files_in(folder, lambda name: any(match(name) for _, match in _KINDS))
+    if len(files) == 1 and files[0].is_dir():
+        folder = files[0]
+        shards_inside = files_in(folder, lambda name: any(match(name) for _, match in _KINDS))
         for opener, match in _KINDS:
-            chosen = [p for p in inside if match(p.name)]
+            chosen = [file for file in shards_inside if match(file.name)]
             if chosen:
                 return opener(_split(chosen, split), space)
         nested = files_in(folder / "data", lambda name: name.endswith(".parquet"))
@@ -65,8 +65,8 @@ def _opened(
             return parquet.read(_split(nested, split), space)
         return folders.read(folder, space, truth)
     for opener, match in _KINDS:
-        if all(match(p.name) for p in found):
-            return opener(_split(found, split), space)
+        if all(match(file.name) for file in files):
+            return opener(_split(files, split), space)
     raise UsageError(
         f"{path} is no data set that zoodiff knows; it reads folders of images, tar shards, "
         "Parquet, TFRecords and CIFAR binaries"
@@ -74,7 +74,7 @@ def _opened(
 
 
 _MOST_SEARCHES = 1_000
-"""Of folders, for each of what a pattern in braces stands for, where that is a pattern itself."""
+"""Most patterns with wildcards that one pattern with braces may expand to."""
 _KINDS = (
     (parquet.read, lambda name: name.endswith(".parquet")),
     (shards.read, lambda name: name.endswith(".tar")),
@@ -85,15 +85,15 @@ _KINDS = (
 
 
 def _split(files: Sequence[Place], split: str) -> Sequence[Place]:
-    """Return the files of one split; of several, the test or validation split."""
+    """Return the files of a split; if none is named, those of the validation or test split."""
     if split:
-        chosen = [p for p in files if split in p.name]
+        chosen = [file for file in files if split in file.name]
         if not chosen:
-            names = ", ".join(p.name for p in files[:5])
+            names = ", ".join(file.name for file in files[:5])
             raise UsageError(f'no file here has "{split}" in its name; there are {names}')
         return chosen
     for word in ("val", "test"):
-        chosen = [p for p in files if re.search(rf"(^|[-_.]){word}", p.name)]
+        chosen = [file for file in files if re.search(rf"(^|[-_.]){word}", file.name)]
         if chosen:
             return chosen
     return files
@@ -102,37 +102,37 @@ def _split(files: Sequence[Place], split: str) -> Sequence[Place]:
 def _files(path: str) -> list[Place]:
     if "\0" in path:
         raise UsageError(f"there is no data set at {path!r}, a name that no file has")
-    scheme, _, rest = path.partition("://")
-    path = rest if scheme in LOCAL else path
+    scheme, _, local_path = path.partition("://")
+    path = local_path if scheme in LOCAL else path
     if is_address(path):
-        return _behind(path)
+        return _at_address(path)
     if filenames.exists(path):
         return [Path(path)]
-    found = matching(_braces(path))
-    if not found:
+    matches = matching(_braces(path))
+    if not matches:
         raise UsageError(
             f"there is no data set at {path}; name a folder, shards or a file of images"
         )
-    return list(found)
+    return list(matches)
 
 
-def _behind(address: str) -> list[Place]:
-    """Files or the one folder at an address, which may hold a pattern."""
+def _at_address(address: str) -> list[Place]:
+    """Return the files, or the single folder, at an address that may contain a pattern."""
     try:
         if not any(sign in address for sign in "*?[{"):
-            one = place(address)
-            if not isinstance(one, Address) or one.exists():
-                return [one]
-        found = {
+            whole = place(address)
+            if not isinstance(whole, Address) or whole.exists():
+                return [whole]
+        matches = {
             str(file): file
             for pattern in _braces(address)
             for file in place(pattern.rpartition("/")[0]).glob(pattern.rpartition("/")[2])
         }
     except OSError as error:
         raise UsageError(f"cannot look at {address} ({error.strerror or error})") from None
-    if not found:
+    if not matches:
         raise UsageError(f"there is no data set at {address}")
-    return [found[name] for name in sorted(found)]
+    return [matches[name] for name in sorted(matches)]
 
 
 def _braces(pattern: str) -> list[str]:
@@ -142,22 +142,23 @@ def _braces(pattern: str) -> list[str]:
         span = re.fullmatch(r"\{([0-9]{1,9})\.\.([0-9]{1,9})\}", text)
         if span:
             low, high = int(span[1]), int(span[2])
-            _few(high - low, text)
+            _check_count(high - low, text)
             parts.append([f"{n:0{len(span[1])}d}" for n in range(low, high + 1)])
         elif text.startswith("{") and text.endswith("}"):
             parts.append(text[1:-1].split(","))
         else:
             parts.append([text])
     count = prod(map(len, parts))
-    _few(count, pattern)
+    _check_count(count, pattern)
     if count > _MOST_SEARCHES and any(sign in pattern for sign in "*?["):
         raise UsageError(
             f"{pattern} stands for more than {_MOST_SEARCHES:,} patterns; name the files in braces "
             "alone, or with * alone"
         )
-    return ["".join(one) for one in product(*parts)]
+    return ["".join(choice) for choice in product(*parts)]
 
 
-def _few(count: int, pattern: str) -> None:
+def _check_count(count: int, pattern: str) -> None:
+    """Raise UsageError if a pattern stands for more files than a data set may have."""
     if count > MOST_FILES:
         raise UsageError(f"{pattern} stands for more than {MOST_FILES:,} files")

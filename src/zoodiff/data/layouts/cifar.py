@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 in their binary form.
+"""Reads CIFAR-10 and CIFAR-100 in their binary form.
 
 A record is the label (for CIFAR-100 the coarse and the fine one) and 3,072 bytes: 32 x 32 pixels,
 all red, all green, all blue. https://www.cs.toronto.edu/~kriz/cifar.html
@@ -22,7 +22,7 @@ _PIXELS = 3072
 
 
 def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
-    """The test images, or those of the files that are there; of each the label is read at once."""
+    """Return the test images if their file is among ``files``, otherwise all images."""
     tests = [path for path in files if path.name in {"test_batch.bin", "test.bin"}]
     chosen = tests or list(files)
     hundred = chosen[0].name in _HUNDRED

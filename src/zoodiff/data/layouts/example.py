@@ -1,4 +1,4 @@
-"""The protobuf message ``tf.train.Example``, read without making objects of all that is in it.
+"""Reads the protobuf message ``tf.train.Example`` without creating an object per value.
 
 An Example holds Features (field 1), a map (field 1) from names (field 1) to Feature (field 2),
 which is a list of byte strings, floats or integers (fields 1 to 3), whose values are field 1.
@@ -12,33 +12,33 @@ from dataclasses import dataclass
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 MOST_FIELDS = 100_000
-"""Of one record: its features, and the values before those that are wanted."""
+"""Most fields of one record that are read."""
 _LONGEST_KEY = 1_000
 
 
 @dataclass(frozen=True)
 class Feature:
-    """The expected type of a feature."""
+    """The first values of a feature."""
 
     first_bytes: tuple[int, int] | None = None
-    """Where the first byte string begins in the record, and how many bytes it has."""
+    """Position of the first byte string in the record, and its length."""
     first_integer: int | None = None
 
 
 def features(data: bytes) -> dict[str, Feature]:
-    """Parse the features of an encoded Example by name; raise ValueError for invalid data."""
+    """Return the features of an encoded Example by name; raise ValueError for invalid data."""
     left = [MOST_FIELDS]
-    found: dict[str, Feature] = {}
+    by_name: dict[str, Feature] = {}
     for start, end in _messages(data, 0, len(data), 1, left):
         for entry_start, entry_end in _messages(data, start, end, 1, left):
             key, feature = "", Feature()
-            for number, at, to in _fields(data, entry_start, entry_end, left):
-                if number == 1 and to - at <= _LONGEST_KEY:
-                    key = data[at:to].decode("utf-8")
+            for number, field_start, field_end in _fields(data, entry_start, entry_end, left):
+                if number == 1 and field_end - field_start <= _LONGEST_KEY:
+                    key = data[field_start:field_end].decode("utf-8")
                 elif number == 2:
-                    feature = _feature(data, at, to, left)
-            found[key] = feature
-    return found
+                    feature = _feature(data, field_start, field_end, left)
+            by_name[key] = feature
+    return by_name
 
 
 def _feature(data: bytes, start: int, end: int, left: list[int]) -> Feature:
@@ -54,7 +54,7 @@ def _feature(data: bytes, start: int, end: int, left: list[int]) -> Feature:
 
 
 def _integers(data: bytes, start: int, end: int, left: list[int]) -> Iterator[int]:
-    """Integers one by one, in either of the forms that they are written in."""
+    """Yield the integers of a list, which are packed into one field or one field each."""
     for number, at, to in _fields(data, start, end, left):
         if number == 1 and to > at:
             value, _ = _varint(data, at, to)
@@ -68,7 +68,7 @@ def _messages(
 
 
 def _fields(data: bytes, start: int, end: int, left: list[int]) -> Iterator[tuple[int, int, int]]:
-    """Number, first byte and end of each field's content; of a varint the varint itself."""
+    """Yield the number of each field, and the start and end of its content."""
     while start < end:
         left[0] -= 1
         if left[0] < 0:
@@ -91,7 +91,7 @@ def _fields(data: bytes, start: int, end: int, left: list[int]) -> Iterator[tupl
 
 
 def _varint(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """Read the varint that begins here; return it and its end."""
+    """Return the varint at ``start`` and its end."""
     value = 0
     for shift in range(0, 70, 7):
         if start >= end:

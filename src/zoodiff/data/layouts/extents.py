@@ -12,7 +12,7 @@ from zoodiff.errors import UsageError
 
 
 class Extents:
-    """Images of several files; twenty bytes of memory for each."""
+    """The positions of images in several files; each takes twenty bytes of memory."""
 
     def __init__(self, files: Sequence[Place]) -> None:
         self._files = files
@@ -22,7 +22,7 @@ class Extents:
         return len(self._starts)
 
     def add(self, file: int, start: int, size: int) -> None:
-        """Add an image; raise UsageError above the largest number of images."""
+        """Add an image; raise UsageError above ``MOST_IMAGES`` images."""
         if len(self) >= MOST_IMAGES:
             raise UsageError(f"{self._files[file]} holds more than {MOST_IMAGES:,} images")
         self._numbers.append(file)

@@ -1,8 +1,8 @@
-"""Folders of images: one for each class, or flat with the labels somewhere else.
+"""Reads folders of images: one folder per class, or a flat folder with labels in another file.
 
-A class's folder is named by a WordNet id, by a name of an ImageNet class, by a number or by any
-word. Numbers are put in the order of their values: sorted as words, 10 would come before 2, a
-mistake that has cost people their accuracy.
+The folder of a class is named by a WordNet id, by a name of an ImageNet class, by a number or by
+any word. Numbers are ordered by value: sorted as text, 10 would come before 2, a common cause of
+wrong accuracies.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from zoodiff.data import imagenet
-from zoodiff.data.containers.process import Container, ContainerError, Held
+from zoodiff.data.containers.process import Container, ContainerError, MemorySource
 from zoodiff.data.images import LARGEST_IMAGE, ImageSet, Samples, Stamp, is_image
 from zoodiff.data.labels import IMAGENET_1K, MOST_CLASSES, LabelSpace
 from zoodiff.data.labels import number as class_number
@@ -25,9 +25,9 @@ _WNID = re.compile(r"n\d{8}")
 _KAGGLE = "LOC_val_solution.csv"
 _DEVKIT = "ILSVRC2012_validation_ground_truth.txt"
 _MOST_FLAT = 500_000
-"""Images of a flat folder; the test images of ImageNet are 100,000."""
+"""Most images of a flat folder; ImageNet has 100,000 test images."""
 LARGEST_TRUTH = 128 << 20
-"""Bytes of a file with the labels of a flat folder."""
+"""Most bytes of a file with the labels of a flat folder."""
 _LARGEST_DEVKIT = 8 << 20
 
 
@@ -51,21 +51,21 @@ def read(folder: Place, space: LabelSpace | None, truth: Place | None) -> ImageS
 def _by_class(folder: Place, below: Tree, space: LabelSpace | None) -> ImageSet:
     if len(below.files) > MOST_CLASSES:
         raise UsageError(f"{folder} holds more than {MOST_CLASSES:,} folders of images")
-    number, found, notes = _numbers(list(below.files), space)
+    class_by_folder, own_space, notes = _numbers(list(below.files), space)
     names: list[str] = []
     labels: list[int] = []
     stamps = Stamp()
     for top in list(below.files):
-        for entry in below.files.pop(top):  # while names are made of them, to hold them once
+        for entry in below.files.pop(top):  # removed as names are created, to save memory
             image, size, changed = unpacked(entry)
             names.append(f"{top}/{image}")
-            labels.append(number[top])
-            stamps.add((top, image, size, changed, number[top]))
+            labels.append(class_by_folder[top])
+            stamps.add((top, image, size, changed, class_by_folder[top]))
     return ImageSet(
         folder.name,
         "a folder for each class",
         Samples(names, labels),
-        found,
+        own_space,
         lambda k, most=LARGEST_IMAGE: content_of(folder / names[k], most),
         stamps.digest,
         (*notes, *below.notes),
@@ -98,18 +98,18 @@ def _numbers(
                 f"the folder {max(names, key=numbers.__getitem__)} is no number of a class; "
                 f"classes are numbered up to {MOST_CLASSES - 1}"
             )
-        given = space or LabelSpace("numbered folders", max(numbers.values()) + 1)
-        outside = [name for name in names if numbers[name] >= given.classes]
+        numbered = space or LabelSpace("numbered folders", max(numbers.values()) + 1)
+        outside = [name for name in names if numbers[name] >= numbered.classes]
         if outside:
             raise UsageError(
-                f"the folder {outside[0]} is outside the label space {given.name} of "
-                f"{given.classes} classes"
+                f"the folder {outside[0]} is outside the label space {numbered.name} of "
+                f"{numbered.classes} classes"
             )
-        return numbers, given, ("folders are numbers, and were taken by their values",)
+        return numbers, numbered, ("folders are numbers, and were taken by their values",)
     by_name = {name: imagenet.class_of(name) for name in names}
     if all(number is not None for number in by_name.values()) and space in (None, IMAGENET_1K):
-        found = {name: number for name, number in by_name.items() if number is not None}
-        return found, IMAGENET_1K, ("folders were matched with the names of ImageNet's classes",)
+        classes = {name: number for name, number in by_name.items() if number is not None}
+        return classes, IMAGENET_1K, ("folders were matched with the names of ImageNet's classes",)
     if space is not None:
         first = next(name for name, number in by_name.items() if number is None)
         raise UsageError(f"the folder {first} is no class of the label space {space.name}")
@@ -126,7 +126,7 @@ def _flat(
 ) -> ImageSet:
     entries = below.files[""]
     names = [name_of(entry) for entry in entries]
-    labels, found, layout, notes = _labels(folder, names, space, truth)
+    labels, own_space, layout, notes = _labels(folder, names, space, truth)
     stamps = Stamp()
     for name, entry in zip(names, entries, strict=True):
         stamps.add((unpacked(entry), labels.get(name)))
@@ -134,7 +134,7 @@ def _flat(
         folder.name,
         layout,
         Samples(names, [labels.get(name) for name in names]),
-        found,
+        own_space,
         lambda k, most=LARGEST_IMAGE: content_of(folder / names[k], most),
         stamps.digest,
         (*notes, *below.notes),
@@ -170,7 +170,7 @@ def _labels(
 
 
 def _ground_truth(folder: Place) -> Place | None:
-    """The file with the labels of the ILSVRC 2012 validation set, in its usual places."""
+    """Return the file with the labels of the ILSVRC 2012 validation set, if in a usual place."""
     for place in (folder, folder.parent, folder.parent.parent):
         for name in (_KAGGLE, _DEVKIT):
             for below in ("", "data", "ILSVRC2012_devkit_t12/data", "devkit/data"):
@@ -181,8 +181,8 @@ def _ground_truth(folder: Place) -> Place | None:
 
 
 def _of_kaggle(path: Place, names: Sequence[str]) -> dict[str, int]:
-    """``ImageId,PredictionString`` with the id of the first box's class, for these images."""
-    wanted = set(names)
+    """Return the labels of these images from rows ``ImageId,PredictionString`` of a CSV file."""
+    image_names = set(names)
     labels = {}
     try:
         rows = (next(csv.reader([line])) for line in lines_of(path, LARGEST_TRUTH) if line)
@@ -194,7 +194,7 @@ def _of_kaggle(path: Place, names: Sequence[str]) -> dict[str, int]:
                 raise UsageError(
                     f"{path} is not Kaggle's LOC_val_solution.csv (row {str(row)[:200]})"
                 )
-            if f"{image}.JPEG" in wanted:
+            if f"{image}.JPEG" in image_names:
                 labels[f"{image}.JPEG"] = imagenet.by_wnid()[words[0]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"cannot read the labels {path} ({error})") from None
@@ -202,20 +202,20 @@ def _of_kaggle(path: Place, names: Sequence[str]) -> dict[str, int]:
 
 
 def _of_devkit(path: Place, names: Sequence[str]) -> dict[str, int]:
-    """Read one ILSVRC2012_ID per line, in the order of the images; ``meta.mat`` defines them.
+    """Return the labels of these images from one ILSVRC2012_ID per line, in order of the images.
 
-    The devkit's numbers follow no order of the WordNet ids. MATLAB's format is parsed in a process
-    of its own.
+    ``meta.mat`` beside the file maps these ids to WordNet ids, whose order they do not follow. It
+    is parsed in a separate process.
     """
     meta = path.with_name("meta.mat")
     if not meta.is_file():
         raise UsageError(
             f"{path.name} numbers classes as the devkit does; its meta.mat must lie beside it"
         )
-    devkit = Container([Held(b"")])
+    devkit = Container([MemorySource(b"")])
     try:
-        held = Held(content_of(meta, _LARGEST_DEVKIT))
-        wnid = devkit.ask("devkit", sources=[held])[0]["ids"]
+        content = MemorySource(content_of(meta, _LARGEST_DEVKIT))
+        wnid = devkit.ask("devkit", sources=[content])[0]["ids"]
         order = [
             imagenet.by_wnid()[wnid[str(class_number(line.strip()))]]
             for line in lines_of(path, _LARGEST_DEVKIT)
@@ -227,24 +227,24 @@ def _of_devkit(path: Place, names: Sequence[str]) -> dict[str, int]:
         raise UsageError(f"cannot read the devkit beside {path} ({error!r})") from None
     finally:
         devkit.close()
-    found = {}
+    labels = {}
     for name in names:
         match = re.search(r"_(\d{8})\.", name)
         if match is None or not 1 <= int(match[1]) <= len(order):
             raise UsageError(f"{name} is not called like an image of ILSVRC 2012's validation set")
-        found[name] = order[int(match[1]) - 1]
-    return found
+        labels[name] = order[int(match[1]) - 1]
+    return labels
 
 
 def _of_list(
     path: Place, names: Sequence[str], space: LabelSpace | None
 ) -> tuple[dict[str, int], LabelSpace | None]:
-    """``name label`` a line, for these images.
+    """Return the labels of these images from one ``name label`` per line.
 
     A label is a number, a WordNet id or a name of a class.
     """
-    wanted = set(names)
-    found: dict[str, int] = {}
+    image_names = set(names)
+    labels: dict[str, int] = {}
     try:
         for line in lines_of(path, LARGEST_TRUTH):
             if not line.strip():
@@ -258,8 +258,8 @@ def _of_list(
                     f'{path} gives {name[:200]} the class "{label[:200]}", which there is not'
                 )
             last = posixpath.basename(name)
-            if last in wanted:
-                found[last] = number
+            if last in image_names:
+                labels[last] = number
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the labels {path} ({error})") from None
-    return found, space
+    return labels, space

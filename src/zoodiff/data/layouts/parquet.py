@@ -1,6 +1,6 @@
-"""Parquet files as Hugging Face ``datasets`` writes them: ``image`` with its bytes, ``label``.
+"""Reads Parquet files as Hugging Face ``datasets`` writes them, with columns image and label.
 
-They are parsed in a process of their own, see ``zoodiff.data.containers``.
+They are parsed in a separate process, see ``zoodiff.data.containers``.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from zoodiff.data.places import Place, opened, part_of, size_of, stat_of
 from zoodiff.errors import UsageError
 
 _HARMLESS, _RATIO = 64 << 20, 200
-"""Bytes that may come out of any file, and beyond that for each of its own bytes."""
+"""Bytes of images that any file may unpack to, and further bytes per byte of the file."""
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A file, of which the process that parses it asks for bytes."""
+    """A file whose bytes the parsing process requests."""
 
     place: Place
     size: int
 
     def read(self, start: int, size: int) -> bytes:
-        """Some of its bytes."""
+        """Return ``size`` bytes from ``start``."""
         return part_of(self.place, start, size)
 
 
 class _Names(Sequence[str]):
-    """The images by file and number, created on access."""
+    """Names of images from file and number, created on access."""
 
     def __init__(self, files: Sequence[Place], starts: Sequence[int], count: int) -> None:
         self._files, self._starts, self._count = files, starts, count
@@ -50,22 +50,22 @@ class _Names(Sequence[str]):
 
 
 def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
-    """Images of Parquet files; a row is read when its image is needed."""
+    """Return the images of Parquet files; rows are read when their image is needed."""
     container = Container([_Part(path, _size(path)) for path in files])
     labels: list[int | None] = []
     starts: list[int] = []
     columns: list[str] = []
-    own: LabelSpace | None = None
+    file_space: LabelSpace | None = None
     for number, path in enumerate(files):
         try:
-            said, content = container.ask("images", number, most=MOST_IMAGES - len(labels))
+            answer, content = container.ask("images", number, most=MOST_IMAGES - len(labels))
         except (ContainerError, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise UsageError(f"the Parquet file {path} cannot be read ({reason})") from None
         starts.append(len(labels))
-        columns.append(said["column"])
+        columns.append(answer["column"])
         labels += (None if label < 0 else label for label in array("q", content))
-        own = own or _space(path, said["names"])
+        file_space = file_space or _space(path, answer["names"])
     if not labels:
         raise UsageError(f"there is no image in {files[0]}")
 
@@ -74,7 +74,7 @@ def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
         files[0].stem if len(files) == 1 else files[0].parent.name,
         f"{len(files)} Parquet files" if len(files) > 1 else "a Parquet file",
         Samples(_Names(files, starts, len(labels)), labels),
-        (space or own or IMAGENET_1K) if labelled else None,
+        (space or file_space or IMAGENET_1K) if labelled else None,
         _Reader(container, files, starts, columns, len(labels)),
         stamp(stat_of(path) for path in files),
         () if labelled else ("not every image has a label",),
@@ -82,9 +82,10 @@ def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
 
 
 class _Reader:
-    """Reads images by their number; a file that breaks a limit is given up as a whole.
+    """Reads images by number.
 
-    Each of its rows would take as long as the first.
+    If one row of a file breaks a limit, the whole file is given up, since each further row would
+    take as long.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class _Reader:
         self._starts, self._columns = starts, columns
         self._given_up: dict[int, str] = {}
         self._sizes = array("q", bytes(8 * count))
-        """Bytes of the images that were read."""
+        """Bytes of each image that was read."""
         self._unpacked = [0] * len(files)
 
     def __call__(self, number: int, most: int = LARGEST_IMAGE) -> bytes:
@@ -109,19 +110,19 @@ class _Reader:
             raise OSError(self._given_up[file])
         row, column = number - self._starts[file], self._columns[file]
         try:
-            said, content = self._container.ask("image", file, column=column, row=row, most=most)
+            answer, content = self._container.ask("image", file, column=column, row=row, most=most)
         except ContainerError as error:
             self._given_up[file] = str(error)
             raise OSError(str(error)) from None
-        if said["size"] < 0:
+        if answer["size"] < 0:
             raise OSError("the row holds a path instead of an image")
-        if said["size"] > most:
-            raise too_large(said["size"], most)
+        if answer["size"] > most:
+            raise too_large(answer["size"], most)
         self._count(number, file, len(content))
         return content
 
     def _count(self, number: int, file: int, size: int) -> None:
-        self._unpacked[file] += size - self._sizes[number]  # it may be read several times
+        self._unpacked[file] += size - self._sizes[number]  # the image may be read several times
         self._sizes[number] = size
         if self._unpacked[file] > _HARMLESS + _RATIO * self._container.size_of(file):
             name = self._files[file].name
@@ -129,15 +130,15 @@ class _Reader:
 
 
 def _size(path: Place) -> int:
-    opened(path).close()  # says what is no file
+    opened(path).close()  # raises an error if it is no regular file
     return size_of(path)
 
 
 def _space(path: Place, names: Sequence[str] | None) -> LabelSpace | None:
-    """The label space of the names that Hugging Face keeps in a file."""
+    """Return the label space of the class names in a file's metadata."""
     if names is None:
         return None
-    first = [imagenet.class_of(one.split(",")[0]) or imagenet.class_of(one) for one in names[:3]]
+    first = [imagenet.class_of(name.split(",")[0]) or imagenet.class_of(name) for name in names[:3]]
     if first == [0, 1, 2] and len(names) == IMAGENET_1K.classes:
         return IMAGENET_1K
     return LabelSpace(path.parent.name, len(names), names=tuple(names))

@@ -1,4 +1,4 @@
-"""Tar shards as WebDataset writes them: files of one name and several endings are one sample."""
+"""Reads tar shards of WebDataset: files with one name and several endings are one sample."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _LARGEST_LABEL = 1 << 16
 _LONGEST_NAME = 1_000
 _DAMAGE = (
     *(tarfile.TarError, OSError, EOFError),
-    # What tarfile raises for numbers that are none, and for headers behind a thousand others.
+    # Raised by tarfile for invalid numbers and for a thousand headers in a row.
     *(ArithmeticError, LookupError, RecursionError, TypeError, ValueError),
 )
 _BLOCK = 512
-"""Bytes of a tar archive's blocks; one of zeros, at least, is its end mark."""
+"""Bytes of a block of a tar archive; the end mark is at least one block of zeros."""
 
 
 def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
-    """Images of tar shards, read in place without unpacking."""
+    """Return the images of tar shards, which are read in place without unpacking."""
     names: list[str] = []
     labels: list[int | None] = []
     places = Extents(files)
     notes: list[str] = []
     for number, path in enumerate(files):
-        found, whole = _shard(path)
-        if not whole:
+        images, complete = _shard(path)
+        if not complete:
             notes.append(f"the shard {path} has no end mark, so images may be missing")
-        for name, start, size, label in found:
+        for name, start, size, label in images:
             names.append(f"{path.name}/{name}")
             labels.append(label)
             places.add(number, start, size)
@@ -57,7 +57,7 @@ def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
 
 
 def _shard(path: Place) -> tuple[Iterator[tuple[str, int, int, int | None]], bool]:
-    """Name, first byte, bytes and label of each image; whether the archive ends as it should."""
+    """Return name, start, size and label of each image, and whether the archive has an end mark."""
     images: dict[str, tuple[str, int, int]] = {}
     labels: dict[str, int] = {}
     end = 0
@@ -71,7 +71,7 @@ def _shard(path: Place) -> tuple[Iterator[tuple[str, int, int, int | None]], boo
                 if climbs(member.name):
                     raise refusal("SEC120", f"the shard {path} holds a file {member.name!r}")
                 if not member.isfile():
-                    continue  # links and devices are nothing to read
+                    continue  # links and devices have no content
                 if len(member.name) > _LONGEST_NAME:
                     raise UsageError(
                         f"the shard {path} holds a file whose name has {len(member.name):,} "
@@ -88,20 +88,20 @@ def _shard(path: Place) -> tuple[Iterator[tuple[str, int, int, int | None]], boo
                         labels[key] = label
     except _DAMAGE as error:
         raise UsageError(f"the shard {path} cannot be read ({error})") from None
-    rest = size - -(-end // _BLOCK) * _BLOCK
-    if end > size or 0 < rest < _BLOCK:
+    remaining = size - -(-end // _BLOCK) * _BLOCK
+    if end > size or 0 < remaining < _BLOCK:
         raise UsageError(
             f"the shard {path} is cut off at {size:,} bytes, in the middle of a file; fetch it "
             "again"
         )
-    return ((*image, labels.get(key)) for key, image in images.items()), rest >= _BLOCK
+    return ((*image, labels.get(key)) for key, image in images.items()), remaining >= _BLOCK
 
 
 def _label(data: bytes, ending: str) -> int | None:
     try:
-        found = json.loads(data)
+        value = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    if ending == "json" and isinstance(found, dict):
-        found = next((found[k] for k in ("label", "cls", "class") if k in found), None)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    if ending == "json" and isinstance(value, dict):
+        value = next((value[k] for k in ("label", "cls", "class") if k in value), None)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

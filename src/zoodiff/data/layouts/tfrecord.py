@@ -1,4 +1,4 @@
-"""TFRecord files of ``tf.train.Example``, as TensorFlow Datasets and Model Garden write them.
+"""Reads TFRecord files of ``tf.train.Example``, as TensorFlow Datasets and Model Garden write.
 
 A record is a length (8 bytes, little-endian), a masked CRC-32C of it (4), the data, and a masked
 CRC-32C of the data (4): tensorflow/core/lib/io/record_writer.h.
@@ -20,13 +20,13 @@ from zoodiff.errors import MissingFrameworkError, UsageError
 _IMAGES = ("image", "image/encoded")
 _LABELS = ("label", "image/class/label")
 _LARGEST = LARGEST_IMAGE + (1 << 20)
-"""Bytes of a record: an image, and what is said of it."""
+"""Most bytes of a record: an image and its other features."""
 _MANY, _SMALL = 200_000, 256
-"""Records that a file may have, and beyond that one for so many bytes: images are larger."""
+"""Most records of any file, and bytes of the file per further record."""
 
 
 def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
-    """Images of TFRecord files; raise UsageError for damage, naming file and place."""
+    """Return the images of TFRecord files; raise UsageError that names file and byte of damage."""
     names: list[str] = []
     labels: list[int | None] = []
     places = Extents(files)
@@ -63,10 +63,10 @@ def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
 
 
 def _records(path: Place) -> Iterator[tuple[int, bytes]]:
-    """Each record's place and data."""
+    """Yield the position and the data of each record."""
     crc32c = _checksum()
 
-    def checked(data: bytes, stored: bytes) -> bool:
+    def matches_checksum(data: bytes, stored: bytes) -> bool:
         value = crc32c(data)
         masked = ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF
         return bool(masked == int.from_bytes(stored, "little"))
@@ -82,7 +82,7 @@ def _records(path: Place) -> Iterator[tuple[int, bytes]]:
             if len(head) < 12:
                 raise UsageError(f"the TFRecord {path} ends in the middle, at byte {offset}")
             length = int.from_bytes(head[:8], "little")
-            if not checked(head[:8], head[8:]) or length > size - offset:
+            if not matches_checksum(head[:8], head[8:]) or length > size - offset:
                 raise UsageError(f"the TFRecord {path} is damaged at byte {offset}")
             if length > _LARGEST:
                 raise UsageError(
@@ -90,7 +90,7 @@ def _records(path: Place) -> Iterator[tuple[int, bytes]]:
                     f"{_LARGEST:,} are read at most"
                 )
             data = file.read(length)
-            if not checked(data, file.read(4)):
+            if not matches_checksum(data, file.read(4)):
                 raise UsageError(f"the TFRecord {path} is damaged at byte {offset}")
             yield offset + 12, data
             offset += 12 + length + 4
