@@ -84,7 +84,7 @@ def test_parquet_keeps_everything_and_little_space(tmp_path: Path) -> None:
     data = to_parquet(stored)
     again = from_parquet(data)
     for name, values in found.arrays().items():
-        assert np.array_equal(values, again.found.arrays()[name])
+        assert np.array_equal(values, again.predictions.arrays()[name])
     assert np.array_equal(again.keys, keys)
     # Eight entries of 50,000 images are to take under 100 MB.
     assert len(data) * 8 < 100e6
@@ -171,8 +171,10 @@ def test_batch_and_lanes_change_nothing(tmp_path: Path) -> None:
         tables.append(of_record(store, outcome.records[0]))
     for other in tables[1:]:
         assert np.array_equal(other.images, tables[0].images)
-        assert np.array_equal(other.found.rank, tables[0].found.rank)
-        np.testing.assert_allclose(other.found.probability, tables[0].found.probability, rtol=1e-5)
+        assert np.array_equal(other.predictions.rank, tables[0].predictions.rank)
+        np.testing.assert_allclose(
+            other.predictions.probability, tables[0].predictions.probability, rtol=1e-5
+        )
 
 
 @pytest.mark.onnx
@@ -403,7 +405,7 @@ def test_top1_as_an_independent_program_has_it(tmp_path: Path) -> None:
     for record, name in zip(outcome.records, files, strict=True):
         stored = of_record(store, record)
         assert len(stored.images) == 250
-        first = stored.found.classes[:, 0].tolist()
+        first = stored.predictions.classes[:, 0].tolist()
         same = [
             top == expected[name, images.samples[number].name][0]
             for number, top in zip(stored.images, first, strict=True)

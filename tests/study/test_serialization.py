@@ -72,5 +72,5 @@ def test_parts_of_an_interrupted_pass_are_completed_not_replaced() -> None:
         return Part(4, [0, 1], np.arange(2), hashes, {}, dict.fromkeys(names, found), facts=facts)
 
     both = sharding.merged(part("a"), part("b"))
-    assert both.found.keys() == both.facts.keys() == {"a", "b"}
-    assert sharding.merged(part("a", hashes=(b"1", b"3")), part("b")).found.keys() == {"b"}
+    assert both.predictions.keys() == both.facts.keys() == {"a", "b"}
+    assert sharding.merged(part("a", hashes=(b"1", b"3")), part("b")).predictions.keys() == {"b"}

@@ -1,4 +1,4 @@
-"""How far entries agree on images without labels: would one notice if they were swapped?"""
+"""Measures how far entries agree on images without labels."""
 
 from __future__ import annotations
 
@@ -30,37 +30,39 @@ _WORST = 5
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two entries on images without labels."""
+    """How far two entries agree on images without labels."""
 
     first: str
     second: str
     images: int
     changed: Interval
-    """Percent of images whose class changes when one entry is put in the place of the other."""
+    """Percent of images to which the two entries give different classes."""
     top5: float
-    """Mean number of classes that the five best of both have in common."""
+    """Mean number of classes that are among the five best of both entries."""
     divergence: float
-    """Mean Jensen-Shannon divergence of the probabilities, bits: 0 for the same, at most 1.
+    """Mean Jensen-Shannon divergence of the probabilities, in bits: 0 if equal, at most 1.
     J. Lin, "Divergence measures based on the Shannon entropy", IEEE Trans. IT 37 (1991)."""
     worst: tuple[tuple[str, float], ...]
-    """Names of the images on which they diverge most, with the divergence."""
+    """Names of the images with the largest divergence, and the divergence in bits."""
 
 
 @dataclass(frozen=True)
 class Agreements:
-    """All pairs, and who could not be run."""
+    """The agreement of all pairs, and the entries and images that are missing from them."""
 
     pairs: tuple[Agreement, ...]
     failed: dict[str, str]
+    """Entries that could not be run, and why."""
     left_out: dict[str, str]
+    """Images that could not be decoded, and why."""
     images_per_second: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        found = asdict(self)
-        for pair in found["pairs"]:
+        """Return plain values for JSON."""
+        values = asdict(self)
+        for pair in values["pairs"]:
             pair["changed"] = pair["changed"].model_dump()
-        return found
+        return values
 
 
 @dataclass
@@ -72,40 +74,42 @@ class _Sums:
     worst: list[tuple[float, int]] = field(default_factory=list)
 
 
-class _Comparing:
-    """Takes parts in, compares, and keeps no outputs; see ``accuracy.checkpoints.Memory``."""
+class _Comparator:
+    """Stores parts without their outputs and compares pairs of entries on each part."""
 
     wants_outputs = True
 
     def __init__(self, subjects: Sequence[EvaluatedEntry], images: ImageSet) -> None:
         self._subjects, self._images = subjects, images
         self._parts: dict[int, Part] = {}
-        self.sums = {(one.name, other.name): _Sums() for one, other in combinations(subjects, 2)}
+        self.sums = {
+            (first.name, second.name): _Sums() for first, second in combinations(subjects, 2)
+        }
 
     def has(self, number: int) -> bool:
-        """Whether a part is there."""
+        """Return whether a part is stored."""
         return number in self._parts
 
     def get(self, number: int) -> Part:
-        """The part of this number, without outputs."""
+        """Return the part of this number, without outputs."""
         return self._parts[number]
 
     def put(self, part: Part) -> None:
-        """Compare all pairs on a part."""
+        """Store a part and compare all pairs on it."""
         shares = {
-            one.name: self._common(one, part.outputs[one.name])
-            for one in self._subjects
-            if one.name in part.outputs
+            subject.name: self._common(subject, part.outputs[subject.name])
+            for subject in self._subjects
+            if subject.name in part.outputs
         }
         for (first, second), sums in self.sums.items():
             if first in shares and second in shares:
                 _add(sums, shares[first], shares[second], part.images)
         self._parts[part.number] = replace(part, outputs={})
 
-    def _common(self, one: EvaluatedEntry, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """(images, classes of the common space), rows of sum 1."""
-        found = probabilities(outputs)
-        chosen = found[:, label_mapping_of(one, self._images, found.shape[1])]
+    def _common(self, subject: EvaluatedEntry, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Return probabilities in the common label space, (images, classes), with rows of sum 1."""
+        probability = probabilities(outputs)
+        chosen = probability[:, label_mapping_of(subject, self._images, probability.shape[1])]
         total = chosen.sum(1, keepdims=True)
         return chosen / total.clip(1e-12)  # type: ignore[no-any-return]
 
@@ -117,9 +121,9 @@ def agree(
     settings: Settings,
     step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Agreements:
-    """Compare the answers of entries, pair by pair.
+    """Run entries on images without labels and return the agreement of each pair.
 
-    Raises UsageError for less than two entries, MeasurementError where none can be run.
+    Raises UsageError for fewer than two entries, MeasurementError if no entry can be run.
     """
     import numpy as np
 
@@ -129,10 +133,10 @@ def agree(
             "two to see how far they agree, or the file with the labels with --truth"
         )
     images = replace(images, space=_space(subjects))
-    every, limit = len(images), settings.limit or len(images)
-    drawn = np.random.default_rng(settings.seed).choice(every, min(limit, every), replace=False)
-    parts = _Comparing(subjects, images)
-    found = Evaluator(
+    total, limit = len(images), settings.limit or len(images)
+    drawn = np.random.default_rng(settings.seed).choice(total, min(limit, total), replace=False)
+    parts = _Comparator(subjects, images)
+    evaluation = Evaluator(
         engine,
         subjects,
         images,
@@ -148,15 +152,17 @@ def agree(
     pairs = tuple(
         _agreement(first, second, sums, images)
         for (first, second), sums in parts.sums.items()
-        if sums.images and first in found.found and second in found.found
+        if sums.images and first in evaluation.predictions and second in evaluation.predictions
     )
-    left_out = {images.samples[k].name: why for k, why in found.left_out.items()}
-    return Agreements(pairs, found.failed, left_out, len(drawn) / max(found.seconds, 1e-9))
+    left_out = {images.samples[k].name: why for k, why in evaluation.left_out.items()}
+    return Agreements(
+        pairs, evaluation.failed, left_out, len(drawn) / max(evaluation.seconds, 1e-9)
+    )
 
 
 def _space(subjects: Sequence[EvaluatedEntry]) -> LabelSpace:
-    """Classes in which all entries can be compared."""
-    known = [one.labels for one in subjects if one.labels.classes]
+    """Return the label space in which all entries are compared."""
+    known = [subject.labels for subject in subjects if subject.labels.classes]
     if any(space.name.startswith(IMAGENET_1K.name) for space in known) or not known:
         return IMAGENET_1K
     return known[0]
@@ -169,14 +175,14 @@ def _add(
     from scipy.spatial.distance import jensenshannon
 
     top = min(5, first.shape[1])
-    orders = [np.argsort(-one, axis=1, kind="stable")[:, :top] for one in (first, second)]
+    orders = [np.argsort(-p, axis=1, kind="stable")[:, :top] for p in (first, second)]
     sums.changed += int((orders[0][:, 0] != orders[1][:, 0]).sum())
-    sums.common += sum(len(np.intersect1d(one, other)) for one, other in zip(*orders, strict=True))
+    sums.common += sum(len(np.intersect1d(*rows)) for rows in zip(*orders, strict=True))
     divergence = np.nan_to_num(jensenshannon(first, second, base=2, axis=1) ** 2)
     sums.images += len(first)
     sums.divergence += float(divergence.sum())
     worst = [*sums.worst, *zip(divergence.tolist(), images, strict=True)]
-    sums.worst = sorted(worst, key=lambda one: (-one[0], one[1]))[:_WORST]
+    sums.worst = sorted(worst, key=lambda item: (-item[0], item[1]))[:_WORST]
 
 
 def _agreement(first: str, second: str, sums: _Sums, images: ImageSet) -> Agreement:

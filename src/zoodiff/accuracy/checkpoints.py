@@ -1,4 +1,4 @@
-"""Finished parts of a pass over a data set, kept until the whole is recorded."""
+"""Checkpoints: finished parts of a pass over a data set, stored until its records are written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _LARGEST = 32 << 20
-"""Bytes of a part: 64 images have 3,000 for each entry."""
+"""Most bytes of a part; 64 images take 3,000 bytes per entry."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,39 +30,41 @@ class Part:
 
     number: int
     images: Sequence[int]
-    """Those that could be decoded."""
+    """Numbers of the images that could be decoded."""
     labels: NDArray[np.int64]
     hashes: Sequence[bytes]
-    """sha256 of all images' bytes, also of those that could not be decoded."""
+    """sha256 of the bytes of all images, including those that could not be decoded."""
     left_out: dict[int, str]
-    found: dict[str, Predictions]
+    """Images that could not be decoded, and why."""
+    predictions: dict[str, Predictions]
+    """By the names of the entries."""
     outputs: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    """(images, outputs), where they are wanted whole; they are not kept on the disk."""
+    """(images, outputs) by entry, if complete outputs are requested; not written to disk."""
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What workers said of the entries: ``loaded``, ``versions`` and ``repeated``, by name."""
+    """What workers reported per entry: ``loaded``, ``versions``, ``decoder`` and ``repeated``."""
 
 
-class Keeps(Protocol):
-    """Where finished parts go, and are found again."""
+class PartStore(Protocol):
+    """Stores finished parts and returns them."""
 
     wants_outputs: bool
-    """Whether parts are to bring the outputs as a whole."""
+    """Whether parts should include the complete outputs."""
 
     def has(self, number: int) -> bool:
-        """Whether a part is there and whole."""
+        """Return whether a part is stored and undamaged."""
         ...
 
     def put(self, part: Part) -> None:
-        """Keep a part."""
+        """Store a part."""
         ...
 
     def get(self, number: int) -> Part:
-        """The part of this number."""
+        """Return the part of this number."""
         ...
 
 
 class Memory:
-    """Parts that are kept in memory, with the outputs as a whole."""
+    """Stores parts in memory, with complete outputs."""
 
     wants_outputs = True
 
@@ -70,20 +72,20 @@ class Memory:
         self._parts: dict[int, Part] = {}
 
     def has(self, number: int) -> bool:
-        """Whether a part is there."""
+        """Return whether a part is stored."""
         return number in self._parts
 
     def put(self, part: Part) -> None:
-        """Keep a part."""
+        """Store a part."""
         self._parts[part.number] = part
 
     def get(self, number: int) -> Part:
-        """The part of this number."""
+        """Return the part of this number."""
         return self._parts[number]
 
 
 class Parts:
-    """A folder of parts; a damaged one counts as missing."""
+    """Stores parts as files in a folder; a damaged part counts as missing."""
 
     wants_outputs = False
 
@@ -91,7 +93,7 @@ class Parts:
         self._files, self._folder = files, folder
 
     def has(self, number: int) -> bool:
-        """Whether a part is there and whole."""
+        """Return whether a part is stored and undamaged."""
         try:
             self.get(number)
         except Exception:  # numpy and zipfile raise many kinds for damage
@@ -99,11 +101,11 @@ class Parts:
         return True
 
     def put(self, part: Part) -> None:
-        """Keep a part."""
+        """Store a part."""
         self._files.write(self._path(part.number), to_bytes(part), flush=False)
 
     def get(self, number: int) -> Part:
-        """Read a part; raises OSError or ValueError where it is missing or damaged."""
+        """Read a part; raise OSError or ValueError if it is missing or damaged."""
         return from_bytes(number, self._files.read(self._path(number), _LARGEST))
 
     def remove(self) -> None:
@@ -116,14 +118,14 @@ class Parts:
 
 
 def to_bytes(part: Part) -> bytes:
-    """A part without the outputs as a whole, as it is kept and sent: numpy's ``.npz``."""
+    """Return a part as the bytes of a numpy ``.npz`` file, without complete outputs."""
     import numpy as np
 
-    names = list(part.found)
+    names = list(part.predictions)
     facts = {
         "names": names,
         "left_out": {str(k): why for k, why in part.left_out.items()},
-        "hashes": [one.hex() for one in part.hashes],
+        "hashes": [sha.hex() for sha in part.hashes],
         "facts": part.facts,
     }
     arrays: dict[str, Any] = {
@@ -132,16 +134,16 @@ def to_bytes(part: Part) -> bytes:
         "labels": part.labels,
     }
     for k, name in enumerate(names):
-        arrays |= {f"{k}/{key}": value for key, value in part.found[name].arrays().items()}
+        arrays |= {f"{k}/{key}": value for key, value in part.predictions[name].arrays().items()}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
 def _check(content: bytes) -> None:
-    """Raise ValueError or BadZipFile for an archive that would grow when it is read.
+    """Raise ValueError or BadZipFile for an archive that unpacks to more bytes than it has.
 
-    ``numpy.savez`` compresses nothing, so what is compressed is none of ours.
+    ``numpy.savez`` does not compress, so a compressed file was not written by zoodiff.
     """
     size, file = len(content), io.BytesIO(content)
     zips.check(file, size)
@@ -154,7 +156,7 @@ def _check(content: bytes) -> None:
 
 
 def _check_header(file: IO[bytes], size: int) -> None:
-    """Raise ValueError for an array that says that it has more values than bytes."""
+    """Raise ValueError for an array whose header declares more bytes than ``size``."""
     from numpy.lib import format as npy
 
     version = npy.read_magic(file)
@@ -165,13 +167,13 @@ def _check_header(file: IO[bytes], size: int) -> None:
 
 
 def from_bytes(number: int, content: bytes) -> Part:
-    """The part of a number; raises ValueError, KeyError or BadZipFile where it is damaged."""
+    """Return the part in ``content``; raise ValueError, KeyError or BadZipFile if damaged."""
     import numpy as np
 
     _check(content)
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         facts = bounded.parse(arrays["facts"].tobytes())
-        found = {
+        predictions = {
             name: Predictions.joined(
                 [
                     {
@@ -183,15 +185,15 @@ def from_bytes(number: int, content: bytes) -> Part:
             for k, name in enumerate(facts["names"])
         }
         images = arrays["images"].tolist()
-        for name, one in found.items():
-            if {len(values) for values in one.arrays().values()} != {len(images)}:
-                raise ValueError(f"the answers of {name} are not one an image")
+        for name, prediction in predictions.items():
+            if {len(values) for values in prediction.arrays().values()} != {len(images)}:
+                raise ValueError(f"{name} has not one answer per image")
         return Part(
             number,
             images,
             arrays["labels"],
-            [bytes.fromhex(one) for one in facts["hashes"]],
+            [bytes.fromhex(sha) for sha in facts["hashes"]],
             {int(k): why for k, why in facts["left_out"].items()},
-            found,
+            predictions,
             facts=facts["facts"],
         )

@@ -1,4 +1,4 @@
-"""Compare entries on the same images: each with its claim, and every pair."""
+"""Compares entries on the same images: each with its claim, and every pair."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WITHIN = 0.5
-"""Percentage points within which entries count as the same."""
+"""Default margin, in percentage points, within which entries count as the same."""
 _VALIDATION = 50_000
 ClaimVerdict = Literal["met", "not met", "not decided", "of other images", "of other weights"]
 PairVerdict = Literal["different", "the same", "not decided"]
@@ -31,11 +31,11 @@ PairVerdict = Literal["different", "the same", "not decided"]
 
 @dataclass(frozen=True)
 class Row:
-    """One entry. Accuracy is percent."""
+    """One entry. Accuracies are in percent."""
 
     entry: str
     weights: str
-    """Where its weights come from."""
+    """State of the weights, for example ``published`` or ``random``."""
     images: int
     top1: Interval
     top5: Interval
@@ -57,12 +57,15 @@ class Flip:
     label: int
     first: int
     second: int
-    """What they take it for."""
+    """The classes that the two entries predict."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two entries on the images that both saw. ``difference`` is first less second, in points."""
+    """Two entries on the images that both saw.
+
+    ``difference`` is top-1 of the first less that of the second, in percentage points.
+    """
 
     first: str
     second: str
@@ -72,21 +75,21 @@ class Pair:
     only_first: int
     only_second: int
     p_value: float
-    """McNemar, exact."""
+    """McNemar's exact test."""
     mid_p: float
     holm: float
     benjamini_hochberg: float
     agreement: float
     """Percent of images to which both give the same class."""
     detectable: float
-    """Points that so many images would show with a power of 80 %."""
+    """Difference in points that this number of images detects with a power of 80 %."""
     sequence: Interval | None
-    """Interval that holds although the run was stopped when it had decided; None for a fixed
-    number of images."""
+    """Interval of a run that stopped once the pair was decided; None for a fixed number of
+    images."""
     verdict: PairVerdict
     flips: tuple[Flip, ...]
     classes: tuple[ClassDifference, ...]
-    """Those with the largest differences."""
+    """The classes with the largest differences."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +102,14 @@ class Comparison:
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        found = asdict(self)
+        """Return plain values for JSON."""
+        values = asdict(self)
         intervals = ("difference", "bootstrap", "sequence")
         for group, keys in (("rows", ("top1", "top5")), ("pairs", intervals)):
-            for one in found[group]:
+            for item in values[group]:
                 for key in keys:
-                    one[key] = None if one[key] is None else one[key].model_dump()
-        return found
+                    item[key] = None if item[key] is None else item[key].model_dump()
+        return values
 
 
 def compare(
@@ -114,20 +117,20 @@ def compare(
 ) -> Comparison:
     """Compare entries by their predictions for the same images.
 
-    Raises MeasurementError where predictions are damaged, and where two entries saw no image in
-    common.
+    ``within`` is the margin of "the same" in points, ``examples`` the number of flips and classes
+    per pair. Raises MeasurementError if predictions are damaged or two entries share no image.
     """
-    seen = {record.entry: of_record(store, record) for record in records}
+    stored = {record.entry: of_record(store, record) for record in records}
     rows = tuple(_row(record, within) for record in records)
-    margins = _Margins(within, examples, len(records) * (len(records) - 1) // 2)
-    found = [
-        _pair(one, other, _both(seen[one.entry], seen[other.entry]), margins)
-        for one, other in combinations(records, 2)
+    settings = _PairSettings(within, examples, len(records) * (len(records) - 1) // 2)
+    tested = [
+        _pair(first, second, _shared_images(stored[first.entry], stored[second.entry]), settings)
+        for first, second in combinations(records, 2)
     ]
-    holm = paired.holm([pair.p_value for pair in found])
-    rate = paired.benjamini_hochberg([pair.p_value for pair in found])
-    pairs = tuple(_decided(pair, p, q) for pair, p, q in zip(found, holm, rate, strict=True))
-    return Comparison(rows, pairs, within, (*_notes(rows, pairs), *_families(records, pairs)))
+    holm = paired.holm([pair.p_value for pair in tested])
+    rate = paired.benjamini_hochberg([pair.p_value for pair in tested])
+    pairs = tuple(_corrected(pair, p, q) for pair, p, q in zip(tested, holm, rate, strict=True))
+    return Comparison(rows, pairs, within, (*_notes(rows, pairs), *_family_notes(records, pairs)))
 
 
 def _row(record: Record, within: float) -> Row:
@@ -152,6 +155,7 @@ def _row(record: Record, within: float) -> Row:
 
 
 def _claimed(record: Record) -> float | None:
+    """Return the claimed top-1 of an entry in percent; None without a claim."""
     if record.zoo not in catalogue.zoo_names():
         return None
     if record.architecture not in catalogue.architectures():
@@ -164,9 +168,9 @@ def _claimed(record: Record) -> float | None:
 
 
 def _claim(record: Record, values: AccuracyValues, claimed: float, within: float) -> ClaimVerdict:
-    """Met where top-1 is shown to be at least the claim less the margin.
+    """Return "met" if the interval of top-1 lies above the claim less the margin.
 
-    Claims are about the 50,000 validation images; other images cannot decide them.
+    Claims are about the 50,000 validation images; other images do not decide them.
     """
     if record.weights.state != "published":
         return "of other weights"
@@ -179,54 +183,58 @@ def _claim(record: Record, values: AccuracyValues, claimed: float, within: float
 
 
 @dataclass(frozen=True, eq=False)
-class _Both:
-    """What two entries said of the images that both saw, one row an image of each."""
+class _SharedImages:
+    """Predictions of two entries for the images that both saw."""
 
     first: Stored
     second: Stored
-    rows: NDArray[np.int64]
-    others: NDArray[np.int64]
+    first_rows: NDArray[np.int64]
+    """(images,), rows of the first entry."""
+    second_rows: NDArray[np.int64]
+    """(images,), rows of the second entry, of the same images."""
 
     @property
     def right(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """(images,), whether each was right."""
-        return self.first.found.hits(1)[self.rows], self.second.found.hits(1)[self.others]
+        """Per entry, (images,), whether its best class is the label."""
+        first, second = self.first.predictions, self.second.predictions
+        return first.hits(1)[self.first_rows], second.hits(1)[self.second_rows]
 
     @property
     def best(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """(images,), the best class of each."""
-        return self.first.found.classes[self.rows, 0], self.second.found.classes[self.others, 0]
+        """Per entry, (images,), its best class."""
+        first, second = self.first.predictions, self.second.predictions
+        return first.classes[self.first_rows, 0], second.classes[self.second_rows, 0]
 
     def flips(self, most: int) -> tuple[Flip, ...]:
-        """Images that one gets right alone, those first where both are surest."""
+        """Return images that only one entry predicts correctly, highest scores first."""
         import numpy as np
 
         right, best = self.right, self.best
-        sure = (
-            self.first.found.probabilities[self.rows, 0]
-            + self.second.found.probabilities[self.others, 0]
+        confidence = (
+            self.first.predictions.probabilities[self.first_rows, 0]
+            + self.second.predictions.probabilities[self.second_rows, 0]
         )
         flipped = np.nonzero(right[0] != right[1])[0]
-        chosen = flipped[np.argsort(-sure[flipped], kind="stable")][:most]
-        images, labels = self.first.images[self.rows], self.first.labels[self.rows]
+        chosen = flipped[np.argsort(-confidence[flipped], kind="stable")][:most]
+        images, labels = self.first.images[self.first_rows], self.first.labels[self.first_rows]
         return tuple(
             Flip(int(images[k]), int(labels[k]), int(best[0][k]), int(best[1][k])) for k in chosen
         )
 
 
 @dataclass(frozen=True)
-class _Margins:
-    """How pairs are judged."""
+class _PairSettings:
+    """Settings with which pairs are compared: margin in points, examples per pair, pairs."""
 
     within: float
     examples: int
     pairs: int
 
     def sequence(
-        self, one: Record, right: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+        self, record: Record, right: tuple[NDArray[np.bool_], NDArray[np.bool_]]
     ) -> tuple[PairVerdict, Interval] | None:
-        """The verdict of a run that stopped when it had decided; None of another run."""
-        if one.conditions.get("decide") is None:
+        """Return the verdict of a run that stopped once it was decided; None for other runs."""
+        if record.conditions.get("decide") is None:
             return None
         level = pair_level(self.pairs)
         differences = right[0].astype(float) - right[1].astype(float)
@@ -240,22 +248,22 @@ class _Margins:
         return verdicts[known], Interval(value=value, low=100 * low, high=100 * high, level=level)
 
 
-def _both(first: Stored, second: Stored) -> _Both:
-    return _Both(first, second, *same_images(first.keys, second.keys))
+def _shared_images(first: Stored, second: Stored) -> _SharedImages:
+    return _SharedImages(first, second, *same_images(first.keys, second.keys))
 
 
-def _pair(one: Record, other: Record, both: _Both, margins: _Margins) -> Pair:
-    count = len(both.rows)
+def _pair(first: Record, second: Record, shared: _SharedImages, settings: _PairSettings) -> Pair:
+    count = len(shared.first_rows)
     if count == 0:
-        raise MeasurementError(f"{one.entry} and {other.entry} saw no image in common")
-    right, best = both.right, both.best
+        raise MeasurementError(f"{first.entry} and {second.entry} saw no image in common")
+    right, best = shared.right, shared.best
     only_first = int((right[0] & ~right[1]).sum())
     only_second = int((right[1] & ~right[0]).sum())
-    same = paired.equivalent(only_first, only_second, count, margins.within / 100)
-    decided = margins.sequence(one, right)
+    same = paired.equivalent(only_first, only_second, count, settings.within / 100)
+    decided = settings.sequence(first, right)
     return Pair(
-        one.entry,
-        other.entry,
+        first.entry,
+        second.entry,
         count,
         _points(paired.difference(only_first, only_second, count)),
         _points(paired.bootstrap_difference(only_first, only_second, count)),
@@ -269,12 +277,12 @@ def _pair(one: Record, other: Record, both: _Both, margins: _Margins) -> Pair:
         100 * paired.detectable(only_first + only_second, count),
         decided[1] if decided else None,
         decided[0] if decided else "the same" if same else "not decided",
-        both.flips(margins.examples),
-        per_class(both.first.labels[both.rows], *right, margins.examples),
+        shared.flips(settings.examples),
+        per_class(shared.first.labels[shared.first_rows], *right, settings.examples),
     )
 
 
-def _decided(pair: Pair, holm: float, rate: float) -> Pair:
+def _corrected(pair: Pair, holm: float, rate: float) -> Pair:
     from dataclasses import replace
 
     if pair.sequence is not None:  # a test of a fixed number of images does not hold here
@@ -287,28 +295,29 @@ def _decided(pair: Pair, holm: float, rate: float) -> Pair:
 def same_images(
     first: NDArray[np.uint64], second: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows of both that are the same image, by the keys of their images.
+    """Return the rows of both that are the same image, from the keys of their images.
 
-    Copies of one image are told apart by their order.
+    ``first`` and ``second`` are (images,); the two results have equal lengths. Copies of one image
+    are matched in their order.
     """
     import numpy as np
 
     if len(first) == len(second) and (first == second).all():
-        every = np.arange(len(first))
-        return every, every
+        all_rows = np.arange(len(first))
+        return all_rows, all_rows
     places: dict[tuple[int, int], int] = {}
     counts: dict[int, int] = {}
     for row, key in enumerate(second.tolist()):
         places[key, counts.setdefault(key, 0)] = row
         counts[key] += 1
-    left, right, seen = [], [], dict.fromkeys(counts, 0)
+    first_rows, second_rows, seen = [], [], dict.fromkeys(counts, 0)
     for row, key in enumerate(first.tolist()):
         number = seen.get(key, 0)
         seen[key] = number + 1
         if (key, number) in places:
-            left.append(row)
-            right.append(places[key, number])
-    return np.array(left, dtype=np.int64), np.array(right, dtype=np.int64)
+            first_rows.append(row)
+            second_rows.append(places[key, number])
+    return np.array(first_rows, dtype=np.int64), np.array(second_rows, dtype=np.int64)
 
 
 def _points(estimate: Any) -> Interval:
@@ -321,28 +330,28 @@ def _points(estimate: Any) -> Interval:
 
 
 def _notes(rows: Sequence[Row], pairs: Sequence[Pair]) -> tuple[str, ...]:
-    """What follows from several rows together."""
+    """Return notes about pairs of entries and their claims."""
     missed = {row.entry for row in rows if row.claim == "not met"}
-    found = [
+    notes = [
         f"{pair.first} and {pair.second} agree with each other and both miss their claims: the "
         "data set or the recipe is suspect before the entries are"
         for pair in pairs
         if pair.verdict == "the same" and {pair.first, pair.second} <= missed
     ]
     claimed = [row for row in rows if row.claimed is not None]
-    for one, other in combinations(claimed, 2):
-        assert one.claimed is not None
-        assert other.claimed is not None
-        pair = next(p for p in pairs if {p.first, p.second} == {one.entry, other.entry})
-        measured = one.top1.value - other.top1.value
-        if pair.verdict == "different" and measured * (one.claimed - other.claimed) < 0:
-            better, worse = (one, other) if measured > 0 else (other, one)
-            found.append(f"{better.entry} is better than {worse.entry}, which claims more")
-    return tuple(found)
+    for first, second in combinations(claimed, 2):
+        assert first.claimed is not None
+        assert second.claimed is not None
+        pair = next(p for p in pairs if {p.first, p.second} == {first.entry, second.entry})
+        measured = first.top1.value - second.top1.value
+        if pair.verdict == "different" and measured * (first.claimed - second.claimed) < 0:
+            better, worse = (first, second) if measured > 0 else (second, first)
+            notes.append(f"{better.entry} is better than {worse.entry}, which claims more")
+    return tuple(notes)
 
 
-def _families(records: Sequence[Record], pairs: Sequence[Pair]) -> list[str]:
-    """Larger members of a family that are worse."""
+def _family_notes(records: Sequence[Record], pairs: Sequence[Pair]) -> list[str]:
+    """Return a note per larger member of a family that is worse than a smaller one."""
     measured = []
     for record in records:
         assert isinstance(record.values, AccuracyValues)
@@ -351,7 +360,7 @@ def _families(records: Sequence[Record], pairs: Sequence[Pair]) -> list[str]:
             measured.append((record.entry, record.zoo, record.architecture, top1))
     different = {frozenset((p.first, p.second)) for p in pairs if p.verdict == "different"}
     return [
-        f"{one.larger} is the larger one of the family {one.family} and worse than {one.smaller}: "
-        "its recipe (weights, preprocessing, input size or labels) is likely wrong"
-        for one in inversions(measured, different)
+        f"{pair.larger} is the larger one of the family {pair.family} and worse than "
+        f"{pair.smaller}: its recipe (weights, preprocessing, input size or labels) is likely wrong"
+        for pair in inversions(measured, different)
     ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SIGNIFICANCE = 0.05
 _MOST_ANSWERS = 150_000_000
-"""Of all entries together, a byte each: 3,000 entries on 50,000 images."""
+"""Most answers of all entries together, one byte each: 3,000 entries on 50,000 images."""
 
 
 @dataclass(frozen=True)
@@ -31,35 +31,34 @@ class AccuracyRanking:
     """Pairs of one architecture on one data set, and the records that could not be compared."""
 
     pairs: tuple[Discrepancy, ...]
-    """The largest difference in top-1 first."""
+    """Sorted by the difference in top-1, largest first."""
     unread: dict[str, str]
     """Why the predictions of a record cannot be used, by the record's key."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Answers:
-    """How an entry fared, image by image."""
+    """Whether an entry was right, per image."""
 
     right: NDArray[np.bool_]
     """(images,), whether the best class was the label."""
     images: bytes
-    """Hash of which images these are, in order."""
+    """Hash of the images' keys in order."""
 
 
 def compare(
     records: Iterable[Record], store: Store, comparisons: Sequence[Comparison] | None = None
 ) -> AccuracyRanking:
-    """Compare all pairs of one comparison on one data set.
+    """Test all pairs of records in one comparison on one data set.
 
-    Entries of one architecture are compared where ``comparisons`` is None.
-
-    Raises StoreError for more answers than are held in memory at once.
+    If ``comparisons`` is None, entries of one architecture are compared. Raises StoreError for more
+    answers than fit in memory.
     """
     members = [r for r in records if isinstance(r.values, AccuracyValues)]
     answers, unread = _read(members, store)
     read = [record for record in members if record.key in answers]
     tested = [
-        _named(name, *_pair(first, second, *aligned))
+        _with_architecture(name, *_pair(first, second, *aligned))
         for name, first, second in _pairs(read, comparisons)
         if _same_data(first, second)
         if len((aligned := _aligned(first, second, answers, store))[0])
@@ -77,7 +76,7 @@ def compare(
 def _pairs(
     records: Sequence[Record], comparisons: Sequence[Comparison] | None
 ) -> list[tuple[str, Record, Record]]:
-    """Each pair once, with the name of the first comparison that it is in."""
+    """Return each pair once, with the name of the first comparison that contains it."""
     pairs: dict[tuple[str, str], tuple[str, Record, Record]] = {}
     for name, group in grouped("accuracy", records, comparisons):
         for first, second in combinations(group, 2):
@@ -85,23 +84,23 @@ def _pairs(
     return list(pairs.values())
 
 
-def _named(name: str, pair: Discrepancy, p_value: float) -> tuple[Discrepancy, float]:
+def _with_architecture(name: str, pair: Discrepancy, p_value: float) -> tuple[Discrepancy, float]:
     return pair.model_copy(update={"architecture": name}), p_value
 
 
 def _read(members: Sequence[Record], store: Store) -> tuple[dict[str, _Answers], dict[str, str]]:
-    """The answers of records by their keys, and why those of others cannot be read."""
+    """Return the answers of records by key, and the reasons why others cannot be read."""
     answers: dict[str, _Answers] = {}
     unread: dict[str, str] = {}
-    left = _MOST_ANSWERS
+    capacity = _MOST_ANSWERS
     for record in members:
         try:
             answers[record.key] = _answers(store, record)
         except MeasurementError as error:
             unread[record.key] = str(error)
             continue
-        left -= len(answers[record.key].right)
-        if left < 0:
+        capacity -= len(answers[record.key].right)
+        if capacity < 0:
             raise StoreError(
                 f"these {len(members):,} records have more than {_MOST_ANSWERS:,} answers; compare "
                 "fewer of them at once"
@@ -110,21 +109,21 @@ def _read(members: Sequence[Record], store: Store) -> tuple[dict[str, _Answers],
 
 
 def _answers(store: Store, record: Record) -> _Answers:
-    """The answers of a record; raises MeasurementError where they cannot be read."""
-    again = "run the study again to measure it"
+    """Return the answers of a record; raise MeasurementError if they cannot be read."""
+    advice = "run the study again to measure it"
     if record.attachment is None or not store.intact(record):
-        raise MeasurementError(f"its predictions are missing or damaged; {again}")
+        raise MeasurementError(f"its predictions are missing or damaged; {advice}")
     try:
         columns = read_columns(store.read_attachment(record), ("rank", "key"))
     except (MeasurementError, OSError) as error:
-        raise MeasurementError(f"its predictions cannot be read ({error}); {again}") from None
+        raise MeasurementError(f"its predictions cannot be read ({error}); {advice}") from None
     if columns.keys() != {"rank", "key"}:
-        raise MeasurementError(f"its predictions are in the format of another zoodiff; {again}")
+        raise MeasurementError(f"its predictions are in the format of another zoodiff; {advice}")
     return _Answers(columns["rank"] == 1, hashlib.sha256(columns["key"].tobytes()).digest())
 
 
 def _same_data(first: Record, second: Record) -> bool:
-    """Whether both say what data they are of, and say the same."""
+    """Return whether both records name their data set and it is the same."""
     sides = [record.conditions.get("data_sha256") for record in (first, second)]
     return sides[0] is not None and sides[0] == sides[1]
 
@@ -132,25 +131,28 @@ def _same_data(first: Record, second: Record) -> bool:
 def _aligned(
     first: Record, second: Record, answers: dict[str, _Answers], store: Store
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether either was right, on the images that both saw."""
+    """Return, per entry, whether it was right on the images that both saw."""
     left, right = answers[first.key], answers[second.key]
     if left.images == right.images:
         return left.right, right.right
     # One of them could not decode an image that the other could.
     keys = [read_columns(store.read_attachment(r), ("key",))["key"] for r in (first, second)]
-    rows, others = same_images(*keys)
-    return left.right[rows], right.right[others]
+    first_rows, second_rows = same_images(*keys)
+    return left.right[first_rows], right.right[second_rows]
 
 
 def _pair(
-    first: Record, second: Record, right: NDArray[np.bool_], other_right: NDArray[np.bool_]
+    first: Record,
+    second: Record,
+    first_right: NDArray[np.bool_],
+    second_right: NDArray[np.bool_],
 ) -> tuple[Discrepancy, float]:
-    """A pair, the better entry first, and the p-value of McNemar's test."""
-    only_first = int((right & ~other_right).sum())
-    only_second = int((other_right & ~right).sum())
+    """Return a pair, the better entry first, and the p-value of McNemar's test."""
+    only_first = int((first_right & ~second_right).sum())
+    only_second = int((second_right & ~first_right).sum())
     if only_second > only_first:
         first, second, only_first, only_second = second, first, only_second, only_first
-    estimate = paired.difference(only_first, only_second, len(right))
+    estimate = paired.difference(only_first, only_second, len(first_right))
     high, low = _top1(first), _top1(second)
     pair = Discrepancy(
         metric="measured_top1",
@@ -168,7 +170,7 @@ def _pair(
         verdict="not comparable",
         high_weights=first.weights.state,
         low_weights=second.weights.state,
-        note=f"right in one alone: {only_first} and {only_second} of {len(right)} images",
+        note=f"right in one alone: {only_first} and {only_second} of {len(first_right)} images",
     )
     return pair, paired.mcnemar(only_first, only_second)
 

@@ -1,4 +1,4 @@
-"""Encoded images on their way to the worker that decodes them, so many bytes at once."""
+"""Reads encoded images for decoding workers, with a limit of bytes in memory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from zoodiff.data.images import ImageSet
 
 _ALL_PIPELINES = 48 << 20
 _ONE_PIPELINE = 4 << 20
-"""Bytes that all pipelines hold together, and that each may hold however many there are."""
+"""Most bytes held by all pipelines together, and the least limit of one pipeline."""
 
 
 class EncodedImages:
-    """Reads images for several pipelines; of large ones only one is held at a time by all of
-    them."""
+    """Reads images for several pipelines; only one large image is in memory at a time."""
 
     def __init__(self, images: ImageSet, pipelines: int) -> None:
         self._images = images
@@ -23,13 +22,13 @@ class EncodedImages:
         self._large = threading.Lock()
 
     def pieces(self, numbers: Sequence[int], failed: dict[int, str]) -> Iterator[list[bytes]]:
-        """The images of these numbers in lists that follow each other; mostly one list holds all.
+        """Yield the images of these numbers in one or more lists; usually one.
 
-        An image that cannot be read is empty, and ``failed`` gets the reason by its position. A
-        list is emptied when the next one is asked for.
+        An image that cannot be read is empty, and its reason is added to ``failed`` by position. A
+        list is emptied when the next one is requested.
         """
         piece: list[bytes] = []
-        held = 0
+        size = 0
         for position, number in enumerate(numbers):
             try:
                 data = self._images.read(number, self._most)
@@ -38,18 +37,18 @@ class EncodedImages:
                     yield piece
                     piece.clear()  # before the next is read
                 with self._large:
-                    piece, held = [self._read(number, position, failed)], 0
+                    piece, size = [self._read(number, position, failed)], 0
                     yield piece
                     piece.clear()
                 continue
             except OSError as error:
-                data, failed[position] = b"", _unread(error)
-            if piece and held + len(data) > self._most:
+                data, failed[position] = b"", _reason(error)
+            if piece and size + len(data) > self._most:
                 yield piece
                 piece.clear()
-                held = 0
+                size = 0
             piece.append(data)
-            held += len(data)
+            size += len(data)
         if piece:
             yield piece
 
@@ -57,9 +56,9 @@ class EncodedImages:
         try:
             return self._images.read(number)
         except OSError as error:
-            failed[position] = _unread(error)
+            failed[position] = _reason(error)
             return b""
 
 
-def _unread(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     return f"it cannot be read ({error.strerror or error})"

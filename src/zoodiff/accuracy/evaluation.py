@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PassOptions:
-    """Which images are run, how, and who is told; nothing but ``seed`` changes an answer."""
+    """Options of a pass: images to run, resources, callbacks; only ``seed`` changes answers."""
 
     pipelines: int = 1
-    """Pairs of a decoding worker and inference workers that work side by side."""
+    """Number of pipelines that run in parallel."""
     batch: int = 16
     seed: int = 0
-    """Of random weights."""
+    """Seed of random weights."""
     numbers: Sequence[int] | None = None
-    """Of the images that are run; None for all."""
+    """Numbers of the images to run; None for all."""
     first: int = 0
-    """Number of the first part, where other parts of the data set are done elsewhere."""
+    """Number of the first part, if earlier parts of the data set belong to other shards."""
     step: Callable[[int, int], None] = lambda done, of: None
-    """Is told the images done, of how many."""
+    """Called with the number of finished images and the total."""
     enough: Callable[[Part], bool] | None = None
-    """Is shown each part in the order of the images; says whether no more are needed."""
+    """Called with each part in the order of the images; returns whether to stop."""
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """Some images run a second time, one by one and the last first."""
+    """How answers changed when some images were run again, one at a time in reverse order."""
 
     images: int
     changed: int
-    """How many have another best output then."""
+    """Number of images whose best output changed."""
     deviation: float
-    """Largest difference over the spread of the outputs."""
+    """Largest difference of outputs, relative to their spread."""
 
 
 @dataclass
@@ -50,26 +50,26 @@ class Evaluation:
     """The result of a pass. Rows are the decoded images in the order of the data set."""
 
     images: NDArray[np.int64]
-    """(n,), numbers of the images that all entries saw."""
+    """(images,), numbers of the images that all entries saw."""
     labels: NDArray[np.int64]
-    """(n,), classes of the data set; -1 for none."""
+    """(images,), classes of the data set; -1 for none."""
     hashes: list[bytes]
-    """sha256 of each image's bytes, of all images of the data set."""
-    found: dict[str, Predictions]
+    """sha256 of the bytes of every image that was read, decoded or not."""
+    predictions: dict[str, Predictions]
     """By the names of the entries."""
     left_out: dict[int, str]
     """Images that could not be decoded, and why."""
     failed: dict[str, str]
     """Entries that could not be run, and why."""
     loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What workers said when they loaded them, by handles."""
+    """What workers reported on loading, by handle of the entry."""
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By entry, with those of the decoder."""
+    """Versions of libraries by entry, including those of the decoder."""
     repeated: dict[str, Repeated] = field(default_factory=dict)
-    """By entry, what became of the images that were run twice."""
+    """Results of the images that were run twice, by entry."""
     seconds: float = 0.0
     done_now: int = 0
-    """Images of this run, without those that an interrupted one had finished."""
+    """Images finished in this run, without those of an interrupted run before it."""
 
 
 def collect(
@@ -78,35 +78,38 @@ def collect(
     failed: Mapping[str, str],
     seconds: float,
 ) -> Evaluation:
-    """Collect all checkpoints of a pass; ``failed`` has the reasons of missing entries.
+    """Return the evaluation from all checkpoints of a pass.
 
-    Versions, weights and repeated images are what the parts say, whoever made them.
+    ``failed`` has the reasons of missing entries. Versions, weights and repeated images are taken
+    from the checkpoints, which other processes may have written.
     """
     import numpy as np
 
-    why = dict(failed)
+    reasons = dict(failed)
     loaded: dict[str, dict[str, Any]] = {}
     versions: dict[str, dict[str, str]] = {}
     repeated: dict[str, Repeated] = {}
-    for one in subjects:
-        if any(one.name not in part.found for part in parts):
-            why.setdefault(one.name, "it did not answer for all images")
-        for facts in (part.facts[one.name] for part in parts if one.name in part.facts):
-            loaded.setdefault(one.handle, facts["loaded"])
-            versions.setdefault(one.name, {**facts["versions"], **facts["decoder"]})
+    for subject in subjects:
+        if any(subject.name not in part.predictions for part in parts):
+            reasons.setdefault(subject.name, "it did not answer for all images")
+        for facts in (part.facts[subject.name] for part in parts if subject.name in part.facts):
+            loaded.setdefault(subject.handle, facts["loaded"])
+            versions.setdefault(subject.name, {**facts["versions"], **facts["decoder"]})
             if facts["repeated"] is not None:
-                repeated.setdefault(one.name, Repeated(*facts["repeated"]))
+                repeated.setdefault(subject.name, Repeated(*facts["repeated"]))
     return Evaluation(
         np.array([k for part in parts for k in part.images], dtype=np.int64),
         np.concatenate([part.labels for part in parts]),
-        [one for part in parts for one in part.hashes],
+        [sha for part in parts for sha in part.hashes],
         {
-            one.name: Predictions.joined([part.found[one.name].arrays() for part in parts])
-            for one in subjects
-            if one.name not in why
+            subject.name: Predictions.joined(
+                [part.predictions[subject.name].arrays() for part in parts]
+            )
+            for subject in subjects
+            if subject.name not in reasons
         },
         {k: reason for part in parts for k, reason in part.left_out.items()},
-        why,
+        reasons,
         loaded,
         versions,
         repeated,

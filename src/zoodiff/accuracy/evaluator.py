@@ -1,11 +1,10 @@
-"""One pass over a data set for all entries.
+"""Runs all entries in one pass over a data set.
 
-Each image is read and decoded once, and resized once for each distinct geometry, however many
-entries there are. The work is done in parallel *pipelines*: in each, one worker decodes while
-others, one for each zoo, run networks on one thread. So every core has work that waits for no other
-core, which on one machine is faster than networks of several threads; only their weights are held
-once per pipeline. What is finished is kept on disk, image by image, and a run that was killed goes
-on from there.
+Each image is read and decoded once, and resized once per distinct geometry, for any number of
+entries. Parallel *pipelines* do the work: in each, one worker decodes images and one worker per zoo
+runs networks on one thread. So no core waits for another, which is faster than networks with
+several threads; in exchange each pipeline holds the weights. Finished parts are stored on disk, and
+an interrupted run continues from them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.accuracy.checkpoints import Keeps, Part
+from zoodiff.accuracy.checkpoints import Part, PartStore
 from zoodiff.accuracy.encoded import EncodedImages
 from zoodiff.accuracy.evaluation import Evaluation, PassOptions, Repeated, collect
 from zoodiff.accuracy.label_mapping import label_mapping_of
@@ -37,9 +36,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REPEATED = 8
-"""Images that are run twice, to see that answers depend on the image alone."""
+"""Images that are run twice, to check that answers depend only on the image."""
 CHUNK = 64
-"""Images that are handed over and kept together."""
+"""Images per part."""
 
 
 @dataclass
@@ -50,19 +49,19 @@ class _Chunk:
     failed: dict[int, str]
     """By position in the chunk."""
     pixels: list[tuple[int, list[Array]]]
-    """Of each piece of the chunk its number of images, and for each geometry an array that every
-    worker can read; almost always there is one piece."""
+    """Per piece of the chunk: its number of images, and an array per geometry in shared memory.
+    Almost always there is one piece."""
 
 
 class Evaluator:
-    """Runs subjects over a data set."""
+    """Runs entries over a data set."""
 
     def __init__(
         self,
         engine: WorkerPool,
         subjects: Sequence[EvaluatedEntry],
         images: ImageSet,
-        parts: Keeps,
+        parts: PartStore,
         options: PassOptions | None = None,
     ) -> None:
         self._engine, self._subjects, self._images = engine, list(subjects), images
@@ -70,94 +69,97 @@ class Evaluator:
         numbers, pipelines = self._options.numbers, self._options.pipelines
         self._numbers = list(range(len(images)) if numbers is None else numbers)
         self._encoded = EncodedImages(images, pipelines)
-        self._geometries = list(dict.fromkeys(one.geometry for one in subjects))
-        self._decoding = decoding(list(dict.fromkeys(one.library for one in self._geometries)))
+        self._geometries = list(dict.fromkeys(subject.geometry for subject in subjects))
+        libraries = list(dict.fromkeys(geometry.library for geometry in self._geometries))
+        self._decoding = decoding(libraries)
         self._lock = threading.Lock()
         self._failed: dict[str, str] = {}
         self._loaded: dict[str, dict[str, Any]] = {}
         self._versions: dict[str, dict[str, str]] = {}
         self._repeated: dict[str, Repeated] = {}
         self._stop = threading.Event()
-        self._begun: dict[int, Part] = {}
+        self._unfinished: dict[int, Part] = {}
         """Parts of an interrupted run that lack some entries."""
-        self._waiting: dict[int, Part] = {}
-        self._shown = 0
+        self._unjudged: dict[int, Part] = {}
+        self._judged = 0
         self._satisfied = threading.Event()
         self._error: BaseException | None = None
         self._done = self._decoding_pipelines = 0
 
     def run(self) -> Evaluation:
-        """Evaluate the missing images and return the whole result.
+        """Evaluate the missing images and return the evaluation of all images.
 
-        An entry whose worker fails is left out with the reason. Raises MeasurementError where
-        no entry is left, and what a thread raised.
+        Entries whose workers fail are left out, with the reason. Raises MeasurementError if no
+        entry is left, and any error of a thread.
         """
         import time
 
         begin = time.perf_counter()
         chunks = [self._numbers[k : k + CHUNK] for k in range(0, len(self._numbers), CHUNK)]
-        missing = [k for k in range(len(chunks)) if not self._kept(self._options.first + k)]
-        before = sum(len(one) for k, one in enumerate(chunks) if k not in set(missing))
-        self._done = before
+        missing = [k for k in range(len(chunks)) if not self._is_finished(self._options.first + k)]
+        earlier = sum(len(chunk) for k, chunk in enumerate(chunks) if k not in set(missing))
+        self._done = earlier
         self._options.step(self._done, len(self._numbers))
         if self._options.enough is not None:
             for number in sorted(set(range(len(chunks))) - set(missing)):
-                self._show(self._parts.get(self._options.first + number))
+                self._judge(self._parts.get(self._options.first + number))
         if missing and not self._satisfied.is_set():
             self._work(chunks, missing)
-        count = self._shown if self._satisfied.is_set() else len(chunks)
+        count = self._judged if self._satisfied.is_set() else len(chunks)
         parts = [self._parts.get(self._options.first + k) for k in range(count)]
-        found = collect(self._subjects, parts, self._failed, time.perf_counter() - begin)
-        found.done_now = self._done - before
-        return found
+        evaluation = collect(self._subjects, parts, self._failed, time.perf_counter() - begin)
+        evaluation.done_now = self._done - earlier
+        return evaluation
 
-    def _kept(self, number: int) -> bool:
-        """Whether a part is finished for all entries; takes over what it knows of them."""
+    def _is_finished(self, number: int) -> bool:
+        """Return whether a part is finished for all entries; copy its facts about them."""
         if not self._parts.has(number):
             return False
         part = self._parts.get(number)
-        for one in self._subjects:
-            if one.name not in part.found or one.name not in part.facts:
+        for subject in self._subjects:
+            if subject.name not in part.predictions or subject.name not in part.facts:
                 continue
-            facts = part.facts[one.name]
-            self._loaded.setdefault(one.handle, facts["loaded"])
-            self._versions.setdefault(one.handle, facts["versions"])
+            facts = part.facts[subject.name]
+            self._loaded.setdefault(subject.handle, facts["loaded"])
+            self._versions.setdefault(subject.handle, facts["versions"])
             self._versions.setdefault("decoder", facts["decoder"])
             if facts["repeated"] is not None:
-                self._repeated.setdefault(one.name, Repeated(*facts["repeated"]))
-        names = {one.name for one in self._subjects}
-        if names <= part.found.keys():
+                self._repeated.setdefault(subject.name, Repeated(*facts["repeated"]))
+        names = {subject.name for subject in self._subjects}
+        if names <= part.predictions.keys():
             return True
-        self._begun[number] = part
+        self._unfinished[number] = part
         return False
 
-    def _before(self, chunk: _Chunk) -> Part | None:
-        """What an interrupted run kept of a chunk, where its images are the same still."""
-        part = self._begun.get(chunk.number)
+    def _earlier_part(self, chunk: _Chunk) -> Part | None:
+        """Return the part that an interrupted run stored for a chunk; None if images differ."""
+        part = self._unfinished.get(chunk.number)
         left_out = {chunk.images[k] for k in chunk.failed}
         same = part is not None and (
             list(part.hashes) == chunk.hashes and part.left_out.keys() == left_out
         )
         return part if same else None
 
-    def _facts(self, one: EvaluatedEntry, number: int) -> dict[str, Any]:
-        again = self._repeated.get(one.name) if number == 0 else None
+    def _facts(self, subject: EvaluatedEntry, number: int) -> dict[str, Any]:
+        repeated = self._repeated.get(subject.name) if number == 0 else None
         return {
-            "loaded": self._loaded.get(one.handle, {}),
-            "versions": self._versions.get(one.handle, {}),
+            "loaded": self._loaded.get(subject.handle, {}),
+            "versions": self._versions.get(subject.handle, {}),
             "decoder": self._versions.get("decoder", {}),
-            "repeated": None if again is None else [again.images, again.changed, again.deviation],
+            "repeated": None
+            if repeated is None
+            else [repeated.images, repeated.changed, repeated.deviation],
         }
 
-    def _show(self, part: Part) -> None:
-        """Let the judge see all parts that have none missing before them."""
+    def _judge(self, part: Part) -> None:
+        """Pass finished parts to ``enough`` in the order of the images."""
         if self._options.enough is None or self._satisfied.is_set():
             return
-        self._waiting[part.number - self._options.first] = part
-        while self._shown in self._waiting and not self._satisfied.is_set():
-            seen = self._waiting.pop(self._shown)
-            self._shown += 1
-            if self._options.enough(seen):
+        self._unjudged[part.number - self._options.first] = part
+        while self._judged in self._unjudged and not self._satisfied.is_set():
+            next_part = self._unjudged.pop(self._judged)
+            self._judged += 1
+            if self._options.enough(next_part):
                 self._satisfied.set()
 
     def _work(self, chunks: list[list[int]], missing: list[int]) -> None:
@@ -177,33 +179,33 @@ class Evaluator:
             thread(self._guard, self._classify, pipeline, ready) for pipeline in range(pipelines)
         ]
         try:
-            for one in (*decoders, *runners):
-                one.start()
-            for one in (*decoders, *runners):
-                while one.is_alive():
-                    one.join(0.5)
+            for pipeline_thread in (*decoders, *runners):
+                pipeline_thread.start()
+            for pipeline_thread in (*decoders, *runners):
+                while pipeline_thread.is_alive():
+                    pipeline_thread.join(0.5)
         finally:
             self._stop.set()
-            for one in (*decoders, *runners):
-                if one.is_alive():
-                    one.join(60)
-            # Workers end with the thread that started them: none of these can be used again.
+            for pipeline_thread in (*decoders, *runners):
+                if pipeline_thread.is_alive():
+                    pipeline_thread.join(60)
+            # A worker process ends with the thread that started it, so none of them can be reused.
             self._engine.release(self._decoding, "decode")
-            for spec in dict.fromkeys(one.entry.worker for one in self._subjects):
+            for spec in dict.fromkeys(subject.entry.worker for subject in self._subjects):
                 self._engine.release(spec, "accuracy")
         if self._error is not None:
             raise self._error
 
     def _guard(self, work: Callable[..., None], *arguments: Any) -> None:
-        whole = False
+        completed = False
         try:
             work(*arguments)
-            whole = True
+            completed = True
         except BaseException as error:
             if self._error is None and not self._stop.is_set():
                 self._error = error
         finally:
-            if not whole:  # also where there is no memory for the lines above
+            if not completed:  # also if the lines above ran out of memory
                 self._stop.set()
 
     # Decoding
@@ -224,15 +226,15 @@ class Evaluator:
             number = todo.get()
             if number is None:
                 break
-            self._hand_on(self._decoded(worker, number, chunks[number]), ready)
+            self._put(self._decoded(worker, number, chunks[number]), ready)
         with self._lock:
             self._decoding_pipelines -= 1
             last = self._decoding_pipelines == 0
         if last:
             for _ in range(ready.maxsize - 1):
-                self._hand_on(None, ready)
+                self._put(None, ready)
 
-    def _hand_on(self, chunk: _Chunk | None, ready: queue.Queue[_Chunk | None]) -> None:
+    def _put(self, chunk: _Chunk | None, ready: queue.Queue[_Chunk | None]) -> None:
         while not self._stop.is_set():
             try:
                 ready.put(chunk, timeout=0.5)
@@ -246,7 +248,7 @@ class Evaluator:
         pixels: list[tuple[int, list[Array]]] = []
         for data in self._encoded.pieces(images, failed):
             first = len(hashes)
-            hashes += [hashlib.sha256(one).digest() for one in data]
+            hashes += [hashlib.sha256(image).digest() for image in data]
             answer = worker.decode(
                 data, self._geometries, doing=f"decoding images of {self._images.name}"
             )
@@ -263,9 +265,9 @@ class Evaluator:
 
     def _classify(self, pipeline: int, ready: queue.Queue[_Chunk | None]) -> None:
         workers: dict[str, WorkerClient] = {}
-        for one in self._subjects:
-            if not self._stop.is_set() and one.handle not in workers:
-                self._load(one, pipeline, workers)
+        for subject in self._subjects:
+            if not self._stop.is_set() and subject.handle not in workers:
+                self._load(subject, pipeline, workers)
         while not self._stop.is_set():
             try:
                 chunk = ready.get(timeout=0.5)
@@ -275,23 +277,25 @@ class Evaluator:
                 return
             self._finish(chunk, self._answers(chunk, workers))
 
-    def _load(self, one: EvaluatedEntry, pipeline: int, workers: dict[str, WorkerClient]) -> None:
+    def _load(
+        self, subject: EvaluatedEntry, pipeline: int, workers: dict[str, WorkerClient]
+    ) -> None:
         with self._lock:
-            worker = self._engine.worker(one.entry.worker, "accuracy", copy=pipeline)
+            worker = self._engine.worker(subject.entry.worker, "accuracy", copy=pipeline)
         try:
-            model, weights = one.entry.model.name, one.entry.weights_name
-            request = Load(one.handle, model, weights, self._options.seed, worker.threads)
-            loaded = asdict(worker.load(request, doing=f"loading {one.name}"))
+            model, weights = subject.entry.model.name, subject.entry.weights_name
+            request = Load(subject.handle, model, weights, self._options.seed, worker.threads)
+            loaded = asdict(worker.load(request, doing=f"loading {subject.name}"))
             versions = worker.hello("asking for versions")
         except ZoodiffError as error:
-            for other in self._subjects:
-                if other.handle == one.handle:
-                    self._fail(other.name, str(error))
+            for sharing in self._subjects:
+                if sharing.handle == subject.handle:
+                    self._fail(sharing.name, str(error))
             return
-        workers[one.handle] = worker
+        workers[subject.handle] = worker
         with self._lock:
-            self._loaded[one.handle] = loaded
-            self._versions[one.handle] = versions
+            self._loaded[subject.handle] = loaded
+            self._versions[subject.handle] = versions
 
     def _fail(self, name: str, why: str) -> None:
         with self._lock:
@@ -301,43 +305,45 @@ class Evaluator:
                 raise MeasurementError(f"no entry could be run; the first: {first}")
 
     def _answers(self, chunk: _Chunk, workers: dict[str, WorkerClient]) -> dict[str, NDArray[Any]]:
-        found: dict[str, NDArray[Any]] = {}
-        begun = self._before(chunk)
-        for one in self._subjects:
-            if begun is not None and one.name in begun.found:
+        outputs: dict[str, NDArray[Any]] = {}
+        earlier = self._earlier_part(chunk)
+        for subject in self._subjects:
+            if earlier is not None and subject.name in earlier.predictions:
                 continue
             with self._lock:
-                if one.name in self._failed:
+                if subject.name in self._failed:
                     continue
             try:
-                found[one.name] = self._classified(one, chunk, workers[one.handle])
+                outputs[subject.name] = self._classified(subject, chunk, workers[subject.handle])
             except ZoodiffError as error:
-                self._fail(one.name, str(error))
+                self._fail(subject.name, str(error))
         for _, piece in chunk.pixels:
             for array in piece:
                 WorkerClient.unshare(array)
-        return found
+        return outputs
 
-    def _classified(self, one: EvaluatedEntry, chunk: _Chunk, worker: WorkerClient) -> NDArray[Any]:
-        """(images, outputs) of a chunk."""
+    def _classified(
+        self, subject: EvaluatedEntry, chunk: _Chunk, worker: WorkerClient
+    ) -> NDArray[Any]:
+        """Return the outputs of an entry for a chunk, (images, outputs)."""
         import numpy as np
 
-        found = []
+        pieces = []
         for number, (images, piece) in enumerate(chunk.pixels):
             request = Classify(
-                one.handle,
-                piece[self._geometries.index(one.geometry)],
-                one.spec.to_dict(),
+                subject.handle,
+                piece[self._geometries.index(subject.geometry)],
+                subject.spec.to_dict(),
                 self._options.batch,
-                # Always the same images, so that the same run makes the same record.
-                repeat=0 if one.variant or chunk.number or number else REPEATED,
+                # Always the first images, so that equal runs write equal records.
+                repeat=0 if subject.variant or chunk.number or number else REPEATED,
             )
-            outputs, answer = worker.classify(request, images, doing=f"running {one.name}")
+            outputs, answer = worker.classify(request, images, doing=f"running {subject.name}")
             if answer.repeated:
                 deviation = math.nan if answer.deviation is None else answer.deviation
-                self._repeated[one.name] = Repeated(answer.repeated, answer.changed, deviation)
-            found.append(outputs)
-        return found[0] if len(found) == 1 else np.concatenate(found)
+                self._repeated[subject.name] = Repeated(answer.repeated, answer.changed, deviation)
+            pieces.append(outputs)
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def _finish(self, chunk: _Chunk, outputs: dict[str, NDArray[Any]]) -> None:
         import numpy as np
@@ -349,44 +355,44 @@ class Evaluator:
             ],
             dtype=np.int64,
         )
-        kept = np.array([k not in chunk.failed for k in range(len(chunk.images))])
-        found: dict[str, Predictions] = {}
-        whole: dict[str, NDArray[np.float32]] = {}
+        decoded = np.array([k not in chunk.failed for k in range(len(chunk.images))])
+        predictions_by_entry: dict[str, Predictions] = {}
+        complete_outputs: dict[str, NDArray[np.float32]] = {}
         facts: dict[str, dict[str, Any]] = {}
-        begun = self._before(chunk)
-        if begun is not None:
-            found, facts = dict(begun.found), dict(begun.facts)
-        for one in self._subjects:
-            if one.name not in outputs:
+        earlier = self._earlier_part(chunk)
+        if earlier is not None:
+            predictions_by_entry, facts = dict(earlier.predictions), dict(earlier.facts)
+        for subject in self._subjects:
+            if subject.name not in outputs:
                 continue
-            values = np.asarray(outputs[one.name])[kept]
+            values = np.asarray(outputs[subject.name])[decoded]
             try:
-                label_mapping = label_mapping_of(one, self._images, values.shape[1])
+                label_mapping = label_mapping_of(subject, self._images, values.shape[1])
                 wrong = int((~np.isfinite(values)).any(1).sum())
                 if wrong:
                     raise MeasurementError(
-                        f"{one.name} gave outputs that are no numbers for {wrong} of "
+                        f"{subject.name} gave outputs that are no numbers for {wrong} of "
                         f"{len(values)} images"
                     )
             except ZoodiffError as error:
-                self._fail(one.name, str(error))
+                self._fail(subject.name, str(error))
                 continue
-            found[one.name] = predictions(values, labels[kept], label_mapping)
-            facts[one.name] = self._facts(one, chunk.number)
+            predictions_by_entry[subject.name] = predictions(values, labels[decoded], label_mapping)
+            facts[subject.name] = self._facts(subject, chunk.number)
             if self._parts.wants_outputs:
-                whole[one.name] = values
+                complete_outputs[subject.name] = values
         part = Part(
             chunk.number,
-            [k for k, keep in zip(chunk.images, kept, strict=True) if keep],
-            labels[kept],
+            [k for k, valid in zip(chunk.images, decoded, strict=True) if valid],
+            labels[decoded],
             chunk.hashes,
             {chunk.images[k]: why for k, why in chunk.failed.items()},
-            found,
-            whole,
+            predictions_by_entry,
+            complete_outputs,
             facts,
         )
         self._parts.put(part)
         with self._lock:
-            self._show(part)
+            self._judge(part)
             self._done += len(chunk.images)
             self._options.step(self._done, len(self._numbers))

@@ -1,4 +1,4 @@
-"""Read the input stage of an entry's network from its graph."""
+"""Reads the input stage of an entry's network from its graph."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ def input_stage_of(engine: WorkerPool, entry: Entry) -> InputStage:
     """Return the input stage of an entry's network, with stored values if the weights are
     available.
 
-    Raises MeasurementError where the entry cannot be described, or takes no single image.
+    Raises MeasurementError if the entry cannot be described or its input is not one image.
     """
     graph = canonical(architecture.graph_of(engine, entry))
-    found = read_input_stage(graph)
-    if found is None:
+    input_stage = read_input_stage(graph)
+    if input_stage is None:
         raise MeasurementError(f"{entry.ref} does not take one image")
-    if not found.unread:
-        return found
+    if not input_stage.unread:
+        return input_stage
     weights: Mapping[str, Any]
     try:
         weights = weights_of(engine, entry)
     except ZoodiffError:
-        return found
-    return read_input_stage(graph, weights) or found
+        return input_stage
+    return read_input_stage(graph, weights) or input_stage
 
 
-def with_input_stage(engine: WorkerPool, one: EvaluatedEntry) -> EvaluatedEntry:
+def with_input_stage(engine: WorkerPool, subject: EvaluatedEntry) -> EvaluatedEntry:
     """Return the entry with the input stage of its network, if it can be read."""
     try:
-        return replace(one, input_stage=input_stage_of(engine, one.entry))
+        return replace(subject, input_stage=input_stage_of(engine, subject.entry))
     except ZoodiffError:
-        return one
+        return subject

@@ -1,4 +1,4 @@
-"""What the outputs of an entry mean among the classes of a data set."""
+"""Maps the classes of a data set to the outputs of an entry."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def label_mapping_of(one: EvaluatedEntry, images: ImageSet, width: int) -> NDArray[np.int64]:
-    """Which output means which class of the data set; -1 for none.
+def label_mapping_of(subject: EvaluatedEntry, images: ImageSet, width: int) -> NDArray[np.int64]:
+    """Return the output of each class of the data set, (classes,); -1 for none.
 
-    Raises MeasurementError where the number of outputs fits no label space, UsageError where two
-    label spaces have no class in common.
+    ``width`` is the number of outputs. Raises MeasurementError if it fits no label space,
+    UsageError if the two label spaces have no class in common.
     """
-    return mapping(space_of(one, images, width), images.space or LabelSpace("classes", width))
+    return mapping(space_of(subject, images, width), images.space or LabelSpace("classes", width))
 
 
-def space_of(one: EvaluatedEntry, images: ImageSet, width: int) -> LabelSpace:
-    """The label space of an entry with so many outputs; what it does not say, the images do.
+def space_of(subject: EvaluatedEntry, images: ImageSet, width: int) -> LabelSpace:
+    """Return the label space of an entry with ``width`` outputs, guessed if the entry has none.
 
-    Raises MeasurementError where the number of outputs fits no label space.
+    Raises MeasurementError if the number of outputs fits no label space.
     """
     space = images.space or LabelSpace("classes", width)
-    own = one.labels
+    own = subject.labels
     if own.classes == 0:
         guessed = _guess(width, space)
         if guessed is None:
             raise MeasurementError(
-                f"{one.name} has {width} outputs, which fit no label space that the "
+                f"{subject.name} has {width} outputs, which fit no label space that the "
                 f"{space.classes} classes of {images.name} could be mapped to; name "
                 "its label space with --labels (labels in a study)"
             )
         own = guessed
     if own.classes != width:
         raise MeasurementError(
-            f"{one.name} has {width} outputs, but its label space {own.name} has "
+            f"{subject.name} has {width} outputs, but its label space {own.name} has "
             f"{own.classes} classes"
         )
     return own
 
 
 def _guess(width: int, space: LabelSpace) -> LabelSpace | None:
-    """The label space of a file that says nothing of it, from its number of outputs."""
+    """Return the label space that fits a number of outputs on these images; None if none does."""
     if width == space.classes:
         return space
     if space == IMAGENET_1K and width == space.classes + 1:

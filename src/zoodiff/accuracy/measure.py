@@ -1,4 +1,4 @@
-"""Measure accuracy on a data set of images: evaluate, check plausibility, record."""
+"""Measures accuracy on a data set: evaluates entries, checks plausibility, stores records."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BAD_PERCENT = 1.0
-"""Share of images that may be undecodable before a pass is no result."""
+"""Most undecodable images of a pass, in percent of its images."""
 
 
 @dataclass(frozen=True)
@@ -48,50 +48,50 @@ class Settings:
     bad_percent: float = BAD_PERCENT
     fresh: bool = False
     decide: float | None = None
-    """Points: stop when every pair is known to differ by more, or by less."""
+    """Margin in points: stop once every pair is known to differ by more or by less."""
 
 
 class Judge:
-    """Tests pairs of entries as checkpoints come in, and says when every pair is decided."""
+    """Tests pairs of entries as checkpoints arrive, and reports when every pair is decided."""
 
     def __init__(self, names: Sequence[str], points: float) -> None:
         self._pairs = list(combinations(names, 2))
         self._margin = points / 100
         self._right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in names}
-        self._count = self._looked = 0
+        self._count = self._tested = 0
 
     def __call__(self, part: Part) -> bool:
-        """Take a part in; whether every pair is decided, at 95 % for all of them together."""
+        """Add a part; return whether every pair is decided, at a joint level of 95 %."""
         import numpy as np
 
         for name, seen in self._right.items():
-            if name in part.found:
-                seen.append(part.found[name].hits(1))
+            if name in part.predictions:
+                seen.append(part.predictions[name].hits(1))
         self._count += len(part.images)
-        if self._count < 1.05 * self._looked:
-            return False  # sequences hold at any time, so one need not look at every time
-        self._looked = self._count
+        if self._count < 1.05 * self._tested:
+            return False  # the test is valid at any time, so it may be skipped to save work
+        self._tested = self._count
         right = {name: np.concatenate(seen) for name, seen in self._right.items() if seen}
         if len(right) < 2:
             return False
         level = pair_level(len(self._pairs))
         return all(
             sequential.decided(
-                right[one].astype(float) - right[other].astype(float), self._margin, level
+                right[first].astype(float) - right[second].astype(float), self._margin, level
             )[0]
-            for one, other in self._pairs
-            if one in right and other in right
+            for first, second in self._pairs
+            if first in right and second in right
         )
 
 
 def pair_level(pairs: int) -> float:
-    """Level of one pair's interval, at which all together hold at 95 %; C. E. Bonferroni."""
+    """Return the level of one pair's interval for a joint level of 95 % (Bonferroni)."""
     return 1 - 0.05 / max(1, pairs)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Records in the order of the entries, with failures and images left out."""
+    """The records of a pass in the order of the entries, with failures and images left out."""
 
     records: tuple[Record, ...]
     failures: tuple[Failure, ...]
@@ -99,11 +99,11 @@ class Outcome:
     """Names of the images that could not be decoded, and why."""
     notes: tuple[str, ...]
     images_per_second: float | None
-    """None where everything was in the store already."""
+    """None if all records were in the store already."""
 
 
 def default_pipelines() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return count_usable_cores()
 
 
@@ -117,8 +117,8 @@ def measure(
 ) -> Outcome:
     """Measure the accuracy of all entries on the images; reuse stored records.
 
-    Raises UsageError for entries that are named twice and images without labels, MeasurementError
-    where too many images are damaged or no entry could be run.
+    Raises UsageError for an entry named twice and for images without labels, MeasurementError if
+    too many images are damaged or no entry can be run.
     """
     plan = prepare(subjects, images, settings)
     with waiting_for(store.leases, plan.lease):
@@ -126,7 +126,7 @@ def measure(
         if not pending.missing:
             return finish(pending, images, store, settings, None)
         begun = now()
-        found = Evaluator(
+        evaluation = Evaluator(
             engine,
             pending.missing,
             images,
@@ -137,12 +137,12 @@ def measure(
                 seed=settings.seed,
                 numbers=pending.plan.numbers,
                 step=step,
-                enough=Judge([one.name for one in subjects], settings.decide)
+                enough=Judge([subject.name for subject in subjects], settings.decide)
                 if settings.decide is not None
                 else None,
             ),
         ).run()
-        return finish(pending, images, store, settings, found, begun)
+        return finish(pending, images, store, settings, evaluation, begun)
 
 
 @dataclass(frozen=True)
@@ -151,33 +151,35 @@ class EvaluationPlan:
 
     subjects: tuple[EvaluatedEntry, ...]
     keys: dict[str, str]
-    """Of the records, by the entries' names."""
+    """Keys of the records by the names of the entries."""
     numbers: list[int]
-    """Of the images that are to be seen, in the order of the parts."""
+    """Numbers of the images to run, in the order of the parts."""
 
     @property
     def folder(self) -> str:
-        """Names the pass by all entries, so that an interrupted run finds its parts, whichever
-        were recorded already.
+        """Name of the folder of checkpoints.
+
+        It depends on all entries, also on those with a record, so that an interrupted run finds its
+        checkpoints.
         """
         return key_of(keys=sorted(self.keys.values()))[:16]
 
     @property
     def lease(self) -> str:
-        """Of the whole pass."""
+        """Name of the lease of the pass."""
         return f"pass-{self.folder}"
 
 
 @dataclass(frozen=True)
 class PendingEvaluation:
-    """A planned pass with the records that the store has and the missing entries."""
+    """A planned pass with its stored records and the entries without a record."""
 
     plan: EvaluationPlan
     known: dict[str, Record]
     missing: tuple[EvaluatedEntry, ...]
 
     def parts(self, store: Store) -> Parts:
-        """The checkpoints of this pass."""
+        """Return the checkpoints of this pass."""
         return Parts(store.files, f"unfinished/{self.plan.folder}")
 
 
@@ -185,7 +187,7 @@ def prepare(
     subjects: Sequence[EvaluatedEntry], images: ImageSet, settings: Settings
 ) -> EvaluationPlan:
     """Return the plan of a pass; raise UsageError as ``measure`` does."""
-    names = Counter(one.name for one in subjects)
+    names = Counter(subject.name for subject in subjects)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise UsageError(f"{twice[0]} is named twice; name it once")
@@ -194,7 +196,7 @@ def prepare(
             f"the images of {images.name} have no labels; name the file with them with --truth"
         )
     _check_labels(images)
-    keys = {one.name: _key(one, images, settings, names) for one in subjects}
+    keys = {subject.name: _key(subject, images, settings, names) for subject in subjects}
     return EvaluationPlan(tuple(subjects), keys, _numbers(len(images), settings))
 
 
@@ -202,8 +204,8 @@ def find_pending(plan: EvaluationPlan, store: Store, settings: Settings) -> Pend
     """Return the entries without a record; the caller must hold the lease of the pass."""
     known = {} if settings.fresh else _known(store, plan.keys)
     if settings.decide is not None and len(known) < len(plan.keys):
-        known = {}  # how many images are needed depends on all entries
-    missing = tuple(one for one in plan.subjects if one.name not in known)
+        known = {}  # the number of images depends on all entries
+    missing = tuple(subject for subject in plan.subjects if subject.name not in known)
     return PendingEvaluation(plan, known, missing)
 
 
@@ -212,52 +214,55 @@ def finish(
     images: ImageSet,
     store: Store,
     settings: Settings,
-    found: Evaluation | None,
+    evaluation: Evaluation | None,
     begun: str = "",
 ) -> Outcome:
-    """Store the records and remove the checkpoints; ``found`` is None if all records existed.
+    """Store the records, remove the checkpoints and return the outcome.
 
-    Raises MeasurementError where too many images are damaged.
+    ``evaluation`` is None if all records existed. Raises MeasurementError if too many images are
+    damaged.
     """
     known = dict(pending.known)
     failures: list[Failure] = []
     left_out: dict[str, str] = {}
     speed = None
     notes = list(images.notes)
-    if found is not None:
-        numbers = pending.plan.numbers[: len(found.hashes)]
-        _check_counts(found, numbers)
-        left_out = {images.samples[k].name: why for k, why in found.left_out.items()}
+    if evaluation is not None:
+        numbers = pending.plan.numbers[: len(evaluation.hashes)]
+        _check_counts(evaluation, numbers)
+        left_out = {images.samples[k].name: why for k, why in evaluation.left_out.items()}
         _check_damage(left_out, len(numbers), settings)
         failures = [
             Failure(
                 kind="accuracy",
-                entry=one.name,
-                architecture=one.entry.model.architecture,
-                reason=found.failed[one.name],
+                entry=subject.name,
+                architecture=subject.entry.model.architecture,
+                reason=evaluation.failed[subject.name],
             )
-            for one in pending.missing
-            if one.name in found.failed
+            for subject in pending.missing
+            if subject.name in evaluation.failed
         ]
-        made = PassResult(images, found, numbers, _conditions(images, settings), begun)
-        for one in pending.missing:
-            if one.name in found.found:
-                record, table = made.record(one, pending.plan.keys[one.name])
+        result = PassResult(images, evaluation, numbers, _conditions(images, settings), begun)
+        for subject in pending.missing:
+            if subject.name in evaluation.predictions:
+                record, table = result.record(subject, pending.plan.keys[subject.name])
                 store.put(record, table)
-                known[one.name] = record
-        if not failures:  # else they save work when the failed ones are tried again
+                known[subject.name] = record
+        if not failures:  # otherwise they save work when the failed entries are run again
             pending.parts(store).remove()
-        speed = found.done_now / found.seconds if found.seconds else None
-        repeated = len(found.hashes) - len(set(found.hashes))
+        speed = evaluation.done_now / evaluation.seconds if evaluation.seconds else None
+        repeated = len(evaluation.hashes) - len(set(evaluation.hashes))
         if repeated:
             copies = "image is a copy" if repeated == 1 else "images are copies"
             notes.append(f"{repeated} {copies} of others, to the byte")
-    records = tuple(known[one.name] for one in pending.plan.subjects if one.name in known)
+    records = tuple(
+        known[subject.name] for subject in pending.plan.subjects if subject.name in known
+    )
     return Outcome(records, tuple(failures), left_out, tuple(notes), speed)
 
 
 def _conditions(images: ImageSet, settings: Settings) -> dict[str, Any]:
-    """What a record says of the data set and of the pass."""
+    """Return the conditions of a record: data set and settings of the pass."""
     return {
         "data": images.name,
         "layout": images.layout,
@@ -271,7 +276,7 @@ def _conditions(images: ImageSet, settings: Settings) -> dict[str, Any]:
 
 
 def of_record(store: Store, record: Record) -> Stored:
-    """A record's predictions; raise MeasurementError where they are missing or damaged."""
+    """Return a record's predictions; raise MeasurementError if they are missing or damaged."""
     if not store.intact(record):
         raise MeasurementError(
             f"the predictions of {record.entry} are missing or damaged; measure anew with --fresh"
@@ -289,28 +294,30 @@ def _numbers(count: int, settings: Settings) -> list[int]:
     return drawn if settings.decide is not None else sorted(drawn)
 
 
-def _key(one: EvaluatedEntry, images: ImageSet, settings: Settings, names: Iterable[str]) -> str:
+def _key(
+    subject: EvaluatedEntry, images: ImageSet, settings: Settings, names: Iterable[str]
+) -> str:
     decide = {"decide": settings.decide, "among": sorted(names)} if settings.decide else {}
     return key_of(
         kind="accuracy",
-        entry=one.name,
-        preprocessing=one.spec.to_dict(),
-        labels=[one.labels.name, one.labels.classes, list(one.labels.names)],
+        entry=subject.name,
+        preprocessing=subject.spec.to_dict(),
+        labels=[subject.labels.name, subject.labels.classes, list(subject.labels.names)],
         data=images.stamp,
         limit=settings.limit,
         seed=settings.seed,
-        versions=installed_versions(one.entry),
+        versions=installed_versions(subject.entry),
         zoodiff=__version__,
         **decide,
-        **identity(one.entry),
+        **identity(subject.entry),
     )
 
 
 def _known(store: Store, keys: dict[str, str]) -> dict[str, Record]:
-    found = {name: store.find("accuracy", key, again=True) for name, key in keys.items()}
+    records = {name: store.find("accuracy", key, again=True) for name, key in keys.items()}
     return {
         name: record
-        for name, record in found.items()
+        for name, record in records.items()
         if record is not None and store.intact(record)
     }
 
@@ -329,14 +336,16 @@ def _check_labels(images: ImageSet) -> None:
         )
 
 
-def _check_counts(found: Evaluation, numbers: Sequence[int]) -> None:
-    """Every image once: counted or left out, and by every entry."""
-    seen = [*found.images.tolist(), *found.left_out]
+def _check_counts(evaluation: Evaluation, numbers: Sequence[int]) -> None:
+    """Raise MeasurementError unless each image is counted once, or left out, for every entry."""
+    seen = [*evaluation.images.tolist(), *evaluation.left_out]
     if sorted(seen) != sorted(numbers):
         raise MeasurementError("not every image was counted exactly once; report this as a bug")
-    for name, one in found.found.items():
-        if len(one) != len(found.images):
-            raise MeasurementError(f"{name} answered for {len(one)} of {len(found.images)} images")
+    for name, predictions in evaluation.predictions.items():
+        if len(predictions) != len(evaluation.images):
+            raise MeasurementError(
+                f"{name} answered for {len(predictions)} of {len(evaluation.images)} images"
+            )
 
 
 def _check_damage(left_out: dict[str, str], total: int, settings: Settings) -> None:

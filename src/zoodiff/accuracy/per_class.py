@@ -1,4 +1,4 @@
-"""Classes in which two entries differ."""
+"""Finds the classes in which two entries differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClassDifference:
-    """One class of the data set. ``points`` is first less second."""
+    """One class of the data set; ``points`` is top-1 of the first less the second, in points."""
 
     label: int
     images: int
@@ -28,32 +28,40 @@ class ClassDifference:
 def per_class(
     labels: NDArray[np.integer], first: NDArray[np.bool_], second: NDArray[np.bool_], most: int
 ) -> tuple[ClassDifference, ...]:
-    """The classes with the largest differences, at least two images of one more than of the other.
+    """Return up to ``most`` classes with a difference of two images or more, largest first.
 
-    ``labels``, ``first`` and ``second`` are (images,): the class, and who is right.
+    ``labels``, ``first`` and ``second`` are (images,): the class, and whether each entry is right.
     """
     import numpy as np
 
-    known = labels >= 0
+    labelled = labels >= 0
     size = int(labels.max(initial=-1)) + 1
 
-    def counted(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.bincount(labels[chosen & known], minlength=size)
+    def images_per_class(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(labels[chosen & labelled], minlength=size)
 
-    images, a, b = counted(known), counted(first & ~second), counted(second & ~first)
+    images, only_first, only_second = (
+        images_per_class(labelled),
+        images_per_class(first & ~second),
+        images_per_class(second & ~first),
+    )
     present = np.nonzero(images)[0]
-    p_values = paired.benjamini_hochberg([paired.mcnemar(int(a[k]), int(b[k])) for k in present])
-    found = [
+    p_values = paired.benjamini_hochberg(
+        [paired.mcnemar(int(only_first[k]), int(only_second[k])) for k in present]
+    )
+    differences = [
         ClassDifference(
             int(k),
             int(images[k]),
-            100 * float(a[k] - b[k]) / float(images[k]),
-            int(a[k]),
-            int(b[k]),
+            100 * float(only_first[k] - only_second[k]) / float(images[k]),
+            int(only_first[k]),
+            int(only_second[k]),
             float(p),
         )
         for k, p in zip(present, p_values, strict=True)
-        if abs(int(a[k] - b[k])) >= 2
+        if abs(int(only_first[k] - only_second[k])) >= 2
     ]
-    found.sort(key=lambda one: (one.benjamini_hochberg, -abs(one.only_first - one.only_second)))
-    return tuple(found[:most])
+    differences.sort(
+        key=lambda item: (item.benjamini_hochberg, -abs(item.only_first - item.only_second))
+    )
+    return tuple(differences[:most])

@@ -1,4 +1,4 @@
-"""The same entry with several preprocessings on some images, outputs kept whole."""
+"""Runs an entry with several preprocessings on the same images and keeps complete outputs."""
 
 from __future__ import annotations
 
@@ -25,81 +25,81 @@ if TYPE_CHECKING:
 
 
 class Recipe(NamedTuple):
-    """How a network is fed, and read."""
+    """A preprocessing, and the label mapping with which outputs are read."""
 
     spec: Preprocessing
     label_mapping: NDArray[np.int64] | None = None
-    """(classes of the data set,), the output that means each; None: as the entry says."""
+    """(classes of the data set,), the output of each class; None: the entry's own mapping."""
 
 
 class Meaning(NamedTuple):
     """The meaning of an entry's outputs."""
 
     name: str
-    """Of the label space."""
+    """Name of the label space."""
     outputs: int
     label_mapping: NDArray[np.int64]
-    """(classes of the data set,), the output that means each, -1 for none."""
+    """(classes of the data set,), the output of each class, -1 for none."""
 
 
 class Trials:
-    """Runs one entry with any preprocessing on the same images; nothing is run twice."""
+    """Runs one entry with any preprocessing on the same images, each preprocessing once."""
 
     def __init__(
         self,
         engine: WorkerPool,
-        one: EvaluatedEntry,
+        subject: EvaluatedEntry,
         images: ImageSet,
         options: PassOptions,
     ) -> None:
-        self._engine, self._one, self._images, self._options = engine, one, images, options
-        self.input_stage: InputStage | None = one.input_stage
-        """What its network does to its pixels by itself."""
+        self._engine, self._subject, self._images, self._options = engine, subject, images, options
+        self.input_stage: InputStage | None = subject.input_stage
+        """The input stage of its network; None if unknown."""
         self._known: dict[Preprocessing, NDArray[np.float64]] = {}
-        self._kept: list[int] | None = None
+        self._decoded: list[int] | None = None
         self.labels: NDArray[np.int64] | None = None
         """(images,), classes of the data set; known after the first run."""
         self.weights_state = ""
-        """Where its weights come from; known after the first run."""
+        """State of its weights, for example ``published``; known after the first run."""
 
     @property
     def name(self) -> str:
-        """The entry's."""
-        return self._one.name
+        """The name of the entry."""
+        return self._subject.name
 
     @property
     def spec(self) -> Preprocessing:
         """The entry's own preprocessing."""
-        return self._one.spec
+        return self._subject.spec
 
     def right(self, recipes: Sequence[Recipe]) -> list[NDArray[np.bool_]]:
         """Return per recipe whether the best class is the label, shape (images,)."""
-        found = self([one.spec for one in recipes])
+        outputs = self([recipe.spec for recipe in recipes])
         return [
-            answers.argmax(1) == self._targets(one.label_mapping)
-            for answers, one in zip(found, recipes, strict=True)
+            probability.argmax(1) == self._targets(recipe.label_mapping)
+            for probability, recipe in zip(outputs, recipes, strict=True)
         ]
 
     @property
     def meaning(self) -> Meaning | None:
         """The meaning of the entry's outputs."""
-        (answers,) = self([self._one.spec])
-        return Meaning(self._one.labels.name, answers.shape[1], self.label_mapping)
+        (answers,) = self([self._subject.spec])
+        return Meaning(self._subject.labels.name, answers.shape[1], self.label_mapping)
 
     @property
     def label_mapping(self) -> NDArray[np.int64]:
-        """For each class of the data set, the index of the output; -1 for none."""
-        (answers,) = self([self._one.spec])
-        return label_mapping_of(self._one, self._images, answers.shape[1])
+        """The output of each class of the data set, (classes,); -1 for none."""
+        (answers,) = self([self._subject.spec])
+        return label_mapping_of(self._subject, self._images, answers.shape[1])
 
     @property
     def space(self) -> LabelSpace:
         """The label space of its outputs; raises MeasurementError if unknown."""
-        (answers,) = self([self._one.spec])
-        return space_of(self._one, self._images, answers.shape[1])
+        (answers,) = self([self._subject.spec])
+        return space_of(self._subject, self._images, answers.shape[1])
 
     def _targets(self, label_mapping: NDArray[np.int64] | None) -> NDArray[np.int64]:
-        """(images,), the output that each label means; -1 for none."""
+        """Return the output of each image's label, (images,); -1 for none."""
         import numpy as np
 
         label_mapping = self.label_mapping if label_mapping is None else label_mapping
@@ -112,9 +112,9 @@ class Trials:
         return len(self._known)
 
     def __call__(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.float64]]:
-        """(images, outputs) probabilities for each preprocessing.
+        """Return probabilities per preprocessing, (images, outputs).
 
-        Raises MeasurementError where the entry cannot be run.
+        Raises MeasurementError if the entry cannot be run.
         """
         new = [spec for spec in dict.fromkeys(specs) if spec not in self._known]
         if new:
@@ -125,29 +125,31 @@ class Trials:
         import numpy as np
 
         subjects = [
-            replace(self._one, spec=spec, variant=f"trial {k}") for k, spec in enumerate(specs)
+            replace(self._subject, spec=spec, variant=f"trial {k}") for k, spec in enumerate(specs)
         ]
         parts = Memory()
-        found = Evaluator(
+        evaluation = Evaluator(
             self._engine,
             subjects,
             self._images,
             parts,
             self._options,
         ).run()
-        if found.failed:
-            raise MeasurementError(next(iter(found.failed.values())))
-        self.weights_state = found.loaded.get(self._one.handle, {}).get("weights_state", "")
-        seen = found.images.tolist()
-        if self._kept is None:
-            self._kept, self.labels = seen, found.labels
-        elif seen != self._kept:
+        if evaluation.failed:
+            raise MeasurementError(next(iter(evaluation.failed.values())))
+        self.weights_state = evaluation.loaded.get(self._subject.handle, {}).get(
+            "weights_state", ""
+        )
+        decoded = evaluation.images.tolist()
+        if self._decoded is None:
+            self._decoded, self.labels = decoded, evaluation.labels
+        elif decoded != self._decoded:
             raise MeasurementError(
                 "some images can be decoded by one library and not by another; leave them out"
             )
         numbers = self._options.numbers
         count = len(self._images) if numbers is None else len(numbers)
         chunks = -(-count // CHUNK)
-        for one in subjects:
-            outputs = np.concatenate([parts.get(k).outputs[one.name] for k in range(chunks)])
-            self._known[one.spec] = probabilities(outputs)
+        for subject in subjects:
+            outputs = np.concatenate([parts.get(k).outputs[subject.name] for k in range(chunks)])
+            self._known[subject.spec] = probabilities(outputs)

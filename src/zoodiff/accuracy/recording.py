@@ -1,4 +1,4 @@
-"""The record of an entry that took part in a pass, and what makes its number doubtful."""
+"""Creates the record of an entry from a finished pass, with its plausibility checks."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CONSTANT = 0.9
+"""Share of images with the same answer above which an entry counts as constant."""
 _SAME_ANSWER = 1e-2
-"""Deviation of outputs, relative to their spread, that arithmetic in another order may cause."""
+"""Deviation of outputs, relative to their spread, that rounding may cause."""
 
 
 @dataclass(frozen=True)
 class PassResult:
-    """A pass over a data set that has ended."""
+    """A finished pass over a data set."""
 
     images: ImageSet
     evaluation: Evaluation
     numbers: Sequence[int]
-    """Of the images that were run, decoded or not."""
+    """Numbers of the images that were run, decoded or not."""
     conditions: Mapping[str, Any]
-    """Of all records, but for the hash of the data."""
+    """Conditions of all records, without the hash of the data."""
     begun: str
 
     @cached_property
@@ -47,34 +48,34 @@ class PassResult:
 
     @cached_property
     def _content(self) -> str:
-        """Hash of the data set: of the images that were run, with their labels."""
+        """Hash of the images that were run, with their labels."""
         samples = self.images.samples
         return content_hash((sha, samples[k].label) for k, sha in self._hashes.items())
 
-    def record(self, one: EvaluatedEntry, key: str) -> tuple[Record, bytes]:
+    def record(self, subject: EvaluatedEntry, key: str) -> tuple[Record, bytes]:
         """Return an entry's record, and the Parquet file of its predictions."""
         evaluation = self.evaluation
-        table = self._table(evaluation.found[one.name])
-        loaded = evaluation.loaded.get(one.handle, {})
+        table = self._table(evaluation.predictions[subject.name])
+        loaded = evaluation.loaded.get(subject.handle, {})
         record = Record(
             key=key,
-            entry=one.name,
-            zoo=one.entry.zoo.name,
-            model=one.entry.model.name,
-            architecture=one.entry.model.architecture,
+            entry=subject.name,
+            zoo=subject.entry.zoo.name,
+            model=subject.entry.model.name,
+            architecture=subject.entry.model.architecture,
             weights=WeightsInfo(
-                name=one.entry.weights_name,
+                name=subject.entry.weights_name,
                 state=loaded.get("weights_state", "none"),
                 sha256=loaded.get("weights_sha256"),
             ),
-            preprocessing=one.spec.to_dict(),
-            labels=one.labels.name,
+            preprocessing=subject.spec.to_dict(),
+            labels=subject.labels.name,
             conditions={**self.conditions, "data_sha256": self._content},
-            versions=evaluation.versions.get(one.name, {}),
+            versions=evaluation.versions.get(subject.name, {}),
             hardware=hardware(),
             started=self.begun,
             finished=now(),
-            values=self._values(one, key, table),
+            values=self._values(subject, key, table),
         )
         return record, table
 
@@ -90,13 +91,13 @@ class PassResult:
             Stored(predictions, numbers.astype(np.int32), self.evaluation.labels, keys)
         )
 
-    def _values(self, one: EvaluatedEntry, key: str, table: bytes) -> AccuracyValues:
+    def _values(self, subject: EvaluatedEntry, key: str, table: bytes) -> AccuracyValues:
         import numpy as np
 
         evaluation = self.evaluation
-        predictions = evaluation.found[one.name]
+        predictions = evaluation.predictions[subject.name]
         top1, top5 = predictions.hits(1), predictions.hits(5)
-        state = evaluation.loaded.get(one.handle, {}).get("weights_state")
+        state = evaluation.loaded.get(subject.handle, {}).get("weights_state")
         return AccuracyValues(
             top1=_percent(int(top1.sum()), len(predictions)),
             top5=_percent(int(top5.sum()), len(predictions)),
@@ -108,58 +109,60 @@ class PassResult:
             calibration_error=calibration.expected_calibration_error(
                 np.clip(predictions.probabilities[:, 0], 0, 1), top1
             ),
-            defaulted=list(one.defaulted),
+            defaulted=list(subject.defaulted),
             failed_checks=[
                 *_failed_checks(predictions, top1, self.images, state == "random"),
-                *_depends(evaluation.repeated.get(one.name)),
-                *_without_output(one, self.images, evaluation),
+                *_order_check(evaluation.repeated.get(subject.name)),
+                *_without_output(subject, self.images, evaluation),
             ],
         )
 
 
 def _failed_checks(
-    mine: Predictions, top1: NDArray[np.bool_], images: ImageSet, random: bool
+    predictions: Predictions, top1: NDArray[np.bool_], images: ImageSet, random: bool
 ) -> list[str]:
-    """What makes a number doubtful. Random weights are at chance, as they should be."""
+    """Return the plausibility checks that failed, in sentences; random weights may be at chance."""
     assert images.space is not None
-    found = []
-    count, classes = len(mine), images.space.classes
-    _, largest = Counter(mine.classes[:, 0].tolist()).most_common(1)[0]
+    failed = []
+    count, classes = len(predictions), images.space.classes
+    _, largest = Counter(predictions.classes[:, 0].tolist()).most_common(1)[0]
     present = len({sample.label for sample in images.samples})
     if count >= 20 and present > 2 and largest / count > _CONSTANT and not random:
-        found.append(f"it gives one class for {100 * largest / count:.0f} % of the images")
+        failed.append(f"it gives one class for {100 * largest / count:.0f} % of the images")
     chance = intervals.proportion(int(top1.sum()), count)
     if chance.low <= 1 / classes and count >= 3 * classes**0.5 and not random:
-        found.append(
+        failed.append(
             f"its top-1 of {100 * chance.value:.2f} % is no better than chance "
             f"({100 / classes:.2f} %); labels, preprocessing or weights are not what they seem"
         )
-    return found
+    return failed
 
 
-def _depends(again: Repeated | None) -> list[str]:
-    """Said where an image's answer changes when it is run a second time, alone."""
-    if again is None or again.deviation <= _SAME_ANSWER:
+def _order_check(rerun: Repeated | None) -> list[str]:
+    """Return a sentence if answers change when images are run a second time, one at a time."""
+    if rerun is None or rerun.deviation <= _SAME_ANSWER:
         return []
     return [
-        f"its answers depend on more than the image: run again one by one, {again.changed} of "
-        f"{again.images} images get another class, outputs differ by {100 * again.deviation:.2g} %"
+        f"its answers depend on more than the image: run again one by one, {rerun.changed} of "
+        f"{rerun.images} images get another class, outputs differ by {100 * rerun.deviation:.2g} %"
     ]
 
 
-def _without_output(one: EvaluatedEntry, images: ImageSet, found: Evaluation) -> list[str]:
-    """Said where images are of classes that the entry does not know; they count as wrong."""
-    if one.labels.classes == 0 or images.space is None:
+def _without_output(subject: EvaluatedEntry, images: ImageSet, evaluation: Evaluation) -> list[str]:
+    """Return a sentence if images are of classes without an output; they count as wrong."""
+    if subject.labels.classes == 0 or images.space is None:
         return []
-    label_mapping = mapping(one.labels, images.space)
-    lost = [label for label in found.labels.tolist() if label >= 0 and label_mapping[label] < 0]
+    label_mapping = mapping(subject.labels, images.space)
+    lost = [
+        label for label in evaluation.labels.tolist() if label >= 0 and label_mapping[label] < 0
+    ]
     if not lost:
         return []
     count, space = len(set(lost)), images.space
     names = f", {space.names[lost[0]]} for one" if lost[0] < len(space.names) else ""
     return [
         f"it has no output for {count} of {space.classes} classes{names}: {len(lost)} of "
-        f"{len(found.labels)} images count as wrong"
+        f"{len(evaluation.labels)} images count as wrong"
     ]
 
 

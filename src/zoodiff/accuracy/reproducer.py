@@ -1,7 +1,7 @@
-"""Write a minimal reproducer of a difference that runs without zoodiff.
+"""Writes a minimal reproducer of a difference that runs without zoodiff.
 
-It holds one image, what each network was fed and what it answered, the versions, and a script that
-repeats it with the zoos' own libraries alone. It can be attached to a bug report.
+It contains one image, the input and output of each network, the versions, and a script that repeats
+the run with the zoos' own libraries. It can be attached to a bug report.
 """
 
 from __future__ import annotations
@@ -36,20 +36,21 @@ _SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"GI": ".gif", b"BM": ".bmp"
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One entry on the image."""
+class NetworkRun:
+    """The run of one entry on the image."""
 
     name: str
-    fed: NDArray[np.float32]
-    """(1, ...), the network's input, in its own layout."""
-    answered: NDArray[np.float32]
-    """(outputs,), as the network gives them."""
+    inputs: NDArray[np.float32]
+    """(1, ...), the network's input in its own layout."""
+    outputs: NDArray[np.float32]
+    """(outputs,), the network's own outputs."""
     best: tuple[int, ...]
     """The five best classes of the data set, -1 for none."""
     versions: dict[str, str]
     script: str
-    """Python that defines ``prepare`` and ``run``; empty where there is no short way."""
+    """Python that defines ``prepare`` and ``run``; empty if it cannot be written."""
     problem: str
+    """Why there is no script; empty with one."""
 
 
 def write(
@@ -62,10 +63,10 @@ def write(
     *,
     seed: int = 0,
 ) -> Path:
-    """Write the evidence of one pair into a folder of its own and return its path.
+    """Write the reproducer of one pair into a new folder and return its path.
 
-    The image is the one on which the two are surest of different classes. Raises UsageError where
-    the folder cannot be written, MeasurementError where an entry cannot be run.
+    The image is the flip with the highest scores. Raises UsageError if the folder cannot be
+    written, MeasurementError if an entry cannot be run.
     """
     number = pair.flips[0].image if pair.flips else 0
     try:
@@ -74,19 +75,19 @@ def write(
         raise MeasurementError(
             f"{images.samples[number].name} cannot be read any more ({error.strerror or error})"
         ) from None
-    shown = [_shown(engine, one, images, number, data, seed) for one in sides]
-    target = folder / _named(pair.first, pair.second)
+    runs = [_run_network(engine, subject, images, number, data, seed) for subject in sides]
+    target = folder / _folder_name(pair.first, pair.second)
     name = "image" + _SUFFIXES.get(data[:2], ".img")
     try:
         target.mkdir(parents=True, exist_ok=True)
         write_atomically(target / name, data)
-        for which, one in zip(_SIDES, shown, strict=True):
-            _save(target / f"{which}_input.npy", one.fed)
-            _save(target / f"{which}_output.npy", one.answered)
-        facts = _facts(images, number, pair, shown, explanation)
+        for side, run in zip(_SIDES, runs, strict=True):
+            _save(target / f"{side}_input.npy", run.inputs)
+            _save(target / f"{side}_output.npy", run.outputs)
+        facts = _facts(images, number, pair, runs, explanation)
         write_atomically(target / "facts.json", (json_text(facts) + "\n").encode())
-        write_atomically(target / "README.md", _readme(images, number, pair, shown).encode())
-        write_atomically(target / "repeat.py", _program(name, shown).encode())
+        write_atomically(target / "README.md", _readme(images, number, pair, runs).encode())
+        write_atomically(target / "repeat.py", _program(name, runs).encode())
     except OSError as error:
         raise UsageError(
             f"{target} cannot be written ({error.strerror}); make room or permit writing there, or "
@@ -98,65 +99,64 @@ def write(
 _SIDES = ("first", "second")
 
 
-def _shown(
+def _run_network(
     engine: WorkerPool,
-    one: EvaluatedEntry,
+    subject: EvaluatedEntry,
     images: ImageSet,
     number: int,
     data: bytes,
     seed: int,
-) -> Shown:
+) -> NetworkRun:
     from zoodiff.preprocessing.numbers import to_input
 
     parts = Memory()
-    found = Evaluator(
-        engine, [one], images, parts, PassOptions(batch=1, seed=seed, numbers=[number])
+    evaluation = Evaluator(
+        engine, [subject], images, parts, PassOptions(batch=1, seed=seed, numbers=[number])
     ).run()
-    if found.failed or len(found.images) != 1:
-        why = [*found.failed.values(), *found.left_out.values()]
-        raise MeasurementError(f"{one.name}: {why[0]}")
-    answered = parts.get(0).outputs[one.name][0]
-    label_mapping = label_mapping_of(one, images, len(answered))
-    order = (-answered).argsort(kind="stable")[:5].tolist()
-    meant = {
+    if evaluation.failed or len(evaluation.images) != 1:
+        why = [*evaluation.failed.values(), *evaluation.left_out.values()]
+        raise MeasurementError(f"{subject.name}: {why[0]}")
+    outputs = parts.get(0).outputs[subject.name][0]
+    label_mapping = label_mapping_of(subject, images, len(outputs))
+    order = (-outputs).argsort(kind="stable")[:5].tolist()
+    class_by_output = {
         int(output): label for label, output in enumerate(label_mapping.tolist()) if output >= 0
     }
-    layout = found.loaded[one.handle].get("layout", "NCHW")
-    pixels, size = _pixels(engine, one, images, data)
+    layout = evaluation.loaded[subject.handle].get("layout", "NCHW")
+    pixels, size = _pixels(engine, subject, images, data)
     problem, text = "", ""
     try:
-        text = script(one.spec, steps(one.geometry, *size), layout)
-        text += "\n\n" + alone(one.entry, seed)
+        text = script(subject.spec, steps(subject.geometry, *size), layout)
+        text += "\n\n" + alone(subject.entry, seed)
     except ZoodiffError as error:
         problem, text = str(error), ""
-    return Shown(
-        one.name,
-        to_input(pixels, one.spec, layout),
-        answered,
-        tuple(meant.get(output, -1) for output in order),
-        found.versions[one.name],
+    return NetworkRun(
+        subject.name,
+        to_input(pixels, subject.spec, layout),
+        outputs,
+        tuple(class_by_output.get(output, -1) for output in order),
+        evaluation.versions[subject.name],
         text,
         problem,
     )
 
 
 def _pixels(
-    engine: WorkerPool, one: EvaluatedEntry, images: ImageSet, data: bytes
+    engine: WorkerPool, subject: EvaluatedEntry, images: ImageSet, data: bytes
 ) -> tuple[NDArray[Any], tuple[int, int]]:
-    """(1, rows, columns, 3) of the image, and its size before it was resized."""
-
+    """Return the pixels, (1, rows, columns, 3), and the image's size before resizing."""
     from zoodiff.zoos.decoding import decoding
 
-    zoo = decoding([one.geometry.library])
+    zoo = decoding([subject.geometry.library])
     worker = engine.worker(zoo, "decode")
-    answer = worker.decode([data], [one.geometry], doing=f"decoding an image of {images.name}")
+    answer = worker.decode([data], [subject.geometry], doing=f"decoding an image of {images.name}")
     if len(answer.extents) != 1:
         reason = answer.failed.get("0", "its size is not known")
         raise MeasurementError(f"an image of {images.name} cannot be decoded ({reason})")
-    return worker.pixels_of(answer.pixels[0], 1, one.geometry), answer.extents[0]
+    return worker.pixels_of(answer.pixels[0], 1, subject.geometry), answer.extents[0]
 
 
-def _named(first: str, second: str) -> str:
+def _folder_name(first: str, second: str) -> str:
     return "--".join(map(file_name, (first, second)))
 
 
@@ -174,7 +174,7 @@ def _facts(
     images: ImageSet,
     number: int,
     pair: Pair,
-    shown: Sequence[Shown],
+    runs: Sequence[NetworkRun],
     explanation: Explanation | None,
 ) -> dict[str, Any]:
     return {
@@ -185,14 +185,14 @@ def _facts(
         "points": asdict(pair)["difference"].model_dump(),
         "p_value": pair.p_value,
         "entries": {
-            which: {"name": one.name, "best": list(one.best), "versions": one.versions}
-            for which, one in zip(_SIDES, shown, strict=True)
+            side: {"name": run.name, "best": list(run.best), "versions": run.versions}
+            for side, run in zip(_SIDES, runs, strict=True)
         },
         "explanation": explanation.to_dict() if explanation else None,
     }
 
 
-def _readme(images: ImageSet, number: int, pair: Pair, shown: Sequence[Shown]) -> str:
+def _readme(images: ImageSet, number: int, pair: Pair, runs: Sequence[NetworkRun]) -> str:
     sample = images.samples[number]
     low, high = pair.difference.low, pair.difference.high
     lines = [
@@ -208,17 +208,15 @@ def _readme(images: ImageSet, number: int, pair: Pair, shown: Sequence[Shown]) -
         + ". The five best classes:",
         "",
     ]
-    for one in shown:
-        lines.append(f"- {markdown_code(one.name)}: {', '.join(map(str, one.best))}")
+    for run in runs:
+        lines.append(f"- {markdown_code(run.name)}: {', '.join(map(str, run.best))}")
     lines += ["", "`*_input.npy` is what each network was fed, `*_output.npy` what it answered."]
-    if all(one.script for one in shown):
+    if all(run.script for run in runs):
         lines.append("`python repeat.py` does it again, without zoodiff, and compares.")
-    lines += [
-        f"{markdown(one.problem)}; `repeat.py` leaves it out." for one in shown if one.problem
-    ]
-    for one in shown:
-        versions = ", ".join(f"{name} {version}" for name, version in one.versions.items())
-        lines += ["", f"{markdown_code(one.name)} was run with {markdown(versions)}."]
+    lines += [f"{markdown(run.problem)}; `repeat.py` leaves it out." for run in runs if run.problem]
+    for run in runs:
+        versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+        lines += ["", f"{markdown_code(run.name)} was run with {markdown(versions)}."]
     return "\n".join(lines) + "\n"
 
 
@@ -251,24 +249,24 @@ def compare(which, name, prepare, run):
 '''
 
 
-def _program(image: str, shown: Sequence[Shown]) -> str:
-    """Each side in a function of its own: two frameworks in one process keep their names apart."""
-    told = [(which, one) for which, one in zip(_SIDES, shown, strict=True) if one.script]
-    # Nothing but a literal may hold a name: what stands in a program is run.
-    text = _HEAD.format(count=_COUNTS[len(told)], image=image)
-    for which, one in told:
-        body = "\n".join(f"    {line}" if line else "" for line in one.script.splitlines())
-        text += f"\n\ndef {which}():\n{body}\n"
-        text += f"\n    return compare({which!r}, {visible(one.name)!r}, prepare, run)\n"
-    calls = ", ".join(which for which, _ in told)
+def _program(image: str, runs: Sequence[NetworkRun]) -> str:
+    """Return the script; each network has its own function, so that names do not collide."""
+    runnable = [(side, run) for side, run in zip(_SIDES, runs, strict=True) if run.script]
+    # Names of entries are untrusted: they appear in the program only as string literals.
+    text = _HEAD.format(count=_COUNTS[len(runnable)], image=image)
+    for side, run in runnable:
+        body = "\n".join(f"    {line}" if line else "" for line in run.script.splitlines())
+        text += f"\n\ndef {side}():\n{body}\n"
+        text += f"\n    return compare({side!r}, {visible(run.name)!r}, prepare, run)\n"
+    calls = ", ".join(side for side, _ in runnable)
     text += "\n\n"
-    # In processes apart: TensorFlow and PyTorch in one process fight over their threads.
+    # Separate processes: TensorFlow and PyTorch in one process compete for threads.
     text += (
         'if __name__ == "__main__":\n'
         "    if len(sys.argv) > 1:\n"
         "        sys.exit(not globals()[sys.argv[1]]())\n"
         "    import subprocess\n\n"
-        f"    sides = [{', '.join(repr(which) for which, _ in told)}]\n"
+        f"    sides = [{', '.join(repr(side) for side, _ in runnable)}]\n"
         "    codes = [subprocess.call([sys.executable, __file__, side]) for side in sides]\n"
         '    print("as stored" if not any(codes) else "NOT as stored")\n'
         "    sys.exit(any(codes))\n"

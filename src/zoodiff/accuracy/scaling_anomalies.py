@@ -1,8 +1,8 @@
-"""Families of networks: members of one name that differ in size.
+"""Finds larger members of a family of networks that are worse than smaller ones.
 
-Larger members of a family score better, as all zoos publish them. Where measured it is the other
-way round, the recipe of the larger one (weights, preprocessing, input size, labels) is suspect
-before the network is.
+A family is a set of names that differ in a size. By the claims of all zoos, larger members of a
+family are better. If a larger member is measured to be worse, its recipe (weights, preprocessing,
+input size, labels) is more likely wrong than its network.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _NO_SIZES = frozenset({"patch", "lite", "crop", "size", "res"})
 
 
 class Member(NamedTuple):
-    """A place in a family."""
+    """A member of a family, with its size."""
 
     family: str
     size: float
 
 
 class Inversion(NamedTuple):
-    """A larger member that is worse."""
+    """A larger member of a family that is worse than a smaller one."""
 
     larger: str
     smaller: str
@@ -39,7 +39,7 @@ class Inversion(NamedTuple):
 
 
 def member(architecture: str) -> Member | None:
-    """Return family and size from a model's name; None if it has no size.
+    """Return family and size of an architecture from its name; None if it has no size.
 
     >>> member("resnet50"), member("efficientnet_b3")
     (Member(family='resnet*', size=50.0), Member(family='efficientnet_b*', size=3.0))
@@ -48,9 +48,9 @@ def member(architecture: str) -> Member | None:
     """
     tokens = architecture.split("_")
     for k, token in enumerate(tokens):
-        size, shown = _size(token)
+        size, pattern = _size(token)
         if size is not None:
-            return Member("_".join([*tokens[:k], shown, *tokens[k + 1 :]]), size)
+            return Member("_".join([*tokens[:k], pattern, *tokens[k + 1 :]]), size)
     return None
 
 
@@ -58,39 +58,44 @@ def _size(token: str) -> tuple[float | None, str]:
     if token in _WORDS:
         return float(_WORDS.index(token)), "*"
     for pattern in (_NUMBER, _DEPTH):
-        found = pattern.fullmatch(token)
-        if found and found["stem"] not in _NO_SIZES:
-            return float(found["size"]), f"{found['stem']}*{found['unit']}"
+        match = pattern.fullmatch(token)
+        if match and match["stem"] not in _NO_SIZES:
+            return float(match["size"]), f"{match['stem']}*{match['unit']}"
     return None, token
 
 
 def inversions(
     measured: Sequence[tuple[str, str, str, float]], different: set[frozenset[str]]
 ) -> list[Inversion]:
-    """Larger members that are worse.
+    """Return the larger members of families that are significantly worse than smaller ones.
 
-    ``measured`` are entry, zoo, architecture and top-1; ``different`` the pairs that are shown to
-    differ. Where the claims for two members have the same order as what was measured, the name's
-    numbers do not go with quality and nothing is said.
+    ``measured`` has entry, zoo, architecture and top-1 in percent; ``different`` the pairs of
+    entries that differ significantly. If the claims about two members have the same order as the
+    measurement, size does not mean quality in this family, and the pair is left out.
     """
-    found = []
+    inverted = []
     for entry, zoo, architecture, top1 in measured:
-        mine = member(architecture)
-        for other, other_zoo, other_architecture, other_top1 in measured:
-            theirs = member(other_architecture)
-            if mine is None or theirs is None or zoo != other_zoo or mine.family != theirs.family:
+        candidate = member(architecture)
+        for other_entry, other_zoo, other_architecture, other_top1 in measured:
+            reference = member(other_architecture)
+            if (
+                candidate is None
+                or reference is None
+                or zoo != other_zoo
+                or candidate.family != reference.family
+            ):
                 continue
-            if frozenset((entry, other)) not in different:
+            if frozenset((entry, other_entry)) not in different:
                 continue
-            if mine.size > theirs.size and top1 < other_top1:
+            if candidate.size > reference.size and top1 < other_top1:
                 claims = [_claimed(x) for x in (architecture, other_architecture)]
                 if None in claims or claims[0] >= claims[1]:  # type: ignore[operator]
-                    found.append(Inversion(entry, other, mine.family))
-    return found
+                    inverted.append(Inversion(entry, other_entry, candidate.family))
+    return inverted
 
 
 def _claimed(architecture: str) -> float | None:
-    """The median of what zoos claim for an architecture, percent."""
+    """Return the median of the claimed top-1 for an architecture, in percent; None without."""
     if architecture not in catalogue.architectures():
         return None
     claims = [c.top1_percent for c in catalogue.claims_for(architecture=architecture)]

@@ -1,8 +1,8 @@
-"""A study's accuracy on a data set of images: one pass for all its entries, in shards.
+"""Measures the accuracy of a study's entries in one pass, divided into shards.
 
-A shard is a run of consecutive parts of the data set. Shards are independent of each other, so
-they may be done side by side and on several machines; each part is kept in the store as it
-comes in, and the records are made here from all parts, whoever did them.
+A shard is a sequence of consecutive parts of the data set. Shards are independent, so they may run
+in parallel and on several machines. Each part is stored when it arrives, and the records are
+created here from all parts.
 """
 
 from __future__ import annotations
@@ -34,36 +34,37 @@ from zoodiff.workers.limits import Limits
 from zoodiff.zoos.registry import Entry
 
 SHARD = 16
-"""Least parts in a shard, where there are so many: loading the networks takes its time."""
+"""Least parts of a shard, if there are enough: each shard has to load the networks."""
 DATA_SET = ("data", "truth", "data_labels", "split")
-"""Settings of a task that say what its images are."""
+"""Settings of a task that define its images."""
 _SHARDS_A_SLOT = 4
-"""So that slots end at about the same time, and a lost node costs little."""
+"""Shards per slot; with several, slots end at about the same time and a lost node costs little."""
 
 
 class ImagePass:
     """A pass over a data set as jobs of a study: shards, checkpoints, records."""
 
     def __init__(self, task: Task, store: Store, limits: Limits | None, *, fresh: bool) -> None:
-        """Open the data set and name what is asked.
+        """Open the data set and plan the pass.
 
-        Raises UsageError for a data set that cannot be opened.
+        Raises UsageError if the data set cannot be opened.
         """
         self._task, self._store = task, store
         self._images = images_of(task)
         self._failures: list[Failure] = []
         ready = self._ready(limits)
         self._settings = settings_of(task, fresh=fresh)
-        self._asked = passes.prepare(ready, self._images, self._settings) if ready else None
+        self._plan = passes.prepare(ready, self._images, self._settings) if ready else None
         self._pending: PendingEvaluation | None = None
-        self._begun, self._begin = now(), time.perf_counter()
-        self._why: dict[str, str] = {}
-        self._came: dict[int, int] = {}
-        """Images of the parts that came in, by the parts' numbers."""
-        self._found = 0
+        self._started, self._start_seconds = now(), time.perf_counter()
+        self._failure_reasons: dict[str, str] = {}
+        self._received: dict[int, int] = {}
+        """Number of images of each received part, by the part's number."""
+        self._finished_before = 0
+        """Parts that were finished before this run."""
 
     def _ready(self, limits: Limits | None) -> list[EvaluatedEntry]:
-        """Entries with a complete preprocessing; a file may be opened for its input size."""
+        """Return the entries that can be evaluated; a file may be opened for its input size."""
         ready: list[EvaluatedEntry] = []
         with WorkerPool(limits) as pool:
             for entry in self._task.entries:
@@ -79,13 +80,13 @@ class ImagePass:
 
     @property
     def lease(self) -> str | None:
-        """Return the lease of the pass; None if no entry can be evaluated."""
-        return self._asked.lease if self._asked else None
+        """The name of the lease of the pass; None if no entry can be evaluated."""
+        return self._plan.lease if self._plan else None
 
     def find_pending(self) -> bool:
-        """Look up the missing images; return whether there are any. Requires the lease."""
-        if self._asked is not None:
-            self._pending = passes.find_pending(self._asked, self._store, self._settings)
+        """Look up entries without a record; return whether there are any. Requires the lease."""
+        if self._plan is not None:
+            self._pending = passes.find_pending(self._plan, self._store, self._settings)
         return self._pending is not None and bool(self._pending.missing)
 
     def jobs(self, name: str, slots: int, pipelines: int) -> list[Job]:
@@ -93,7 +94,7 @@ class ImagePass:
         assert self._pending is not None
         numbers = self._pending.plan.numbers
         lacking = self._lacking()
-        self._found = -(-len(numbers) // CHUNK) - len(lacking)
+        self._finished_before = -(-len(numbers) // CHUNK) - len(lacking)
         common = {
             "do": "shard",
             "images": {key: self._task.settings[key] for key in DATA_SET},
@@ -107,7 +108,7 @@ class ImagePass:
                 f"{name}, parts {shard[0]} to {shard[-1]}",
                 {
                     **common,
-                    "entries": [subject.to_plain(one) for one in lacking[shard[0]]],
+                    "entries": [subject.to_plain(evaluated) for evaluated in lacking[shard[0]]],
                     "first": shard[0],
                     "numbers": numbers[shard[0] * CHUNK : (shard[-1] + 1) * CHUNK],
                 },
@@ -116,107 +117,115 @@ class ImagePass:
         ]
 
     def _lacking(self) -> dict[int, tuple[EvaluatedEntry, ...]]:
-        """The entries that each part lacks, of parts that lack any."""
+        """Return the missing entries of each part that lacks any."""
         assert self._pending is not None
         parts = self._pending.parts(self._store)
-        found: dict[int, tuple[EvaluatedEntry, ...]] = {}
+        lacking: dict[int, tuple[EvaluatedEntry, ...]] = {}
         for number in range(-(-len(self._pending.plan.numbers) // CHUNK)):
-            there = parts.get(number).found if parts.has(number) else {}
-            lack = tuple(one for one in self._pending.missing if one.name not in there)
-            if lack:
-                found[number] = lack
-        return found
+            stored = parts.get(number).predictions if parts.has(number) else {}
+            missing = tuple(
+                evaluated for evaluated in self._pending.missing if evaluated.name not in stored
+            )
+            if missing:
+                lacking[number] = missing
+        return lacking
 
     def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
-        """Keep a received checkpoint; return the number of finished images and the total."""
+        """Store a received checkpoint; return the number of finished images and the total."""
         assert self._pending is not None
         parts = self._pending.parts(self._store)
         part = from_bytes(data["number"], data["part"])
         if parts.has(part.number):
             part = merged(parts.get(part.number), part)
         parts.put(part)
-        self._came[part.number] = len(part.hashes)
-        done, total = sum(self._came.values()), len(self._pending.plan.numbers)
-        return done + min(self._found * CHUNK, total - done), total
+        self._received[part.number] = len(part.hashes)
+        done, total = sum(self._received.values()), len(self._pending.plan.numbers)
+        return done + min(self._finished_before * CHUNK, total - done), total
 
     def end(self, data: Mapping[str, Any]) -> None:
-        """A shard is done; who failed in it has failed, for the first reason given."""
+        """Take the result of a finished shard; a failed entry keeps its first reason."""
         for name, why in data["failed"].items():
-            self._why.setdefault(name, why)
+            self._failure_reasons.setdefault(name, why)
 
     def finish(self) -> Finished:
-        """Make the records; raises MeasurementError where too many images are damaged."""
+        """Store and return the records; raise MeasurementError if too many images are damaged."""
         if self._pending is None:
             return Finished((), tuple(self._failures), 0)
-        found = None
+        evaluation = None
         if self._pending.missing:
             parts = self._pending.parts(self._store)
             count = -(-len(self._pending.plan.numbers) // CHUNK)
-            found = collect(
+            evaluation = collect(
                 self._pending.missing,
                 [parts.get(k) for k in range(count)],
-                self._why,
-                time.perf_counter() - self._begin,
+                self._failure_reasons,
+                time.perf_counter() - self._start_seconds,
             )
-            found.done_now = sum(self._came.values())
+            evaluation.done_now = sum(self._received.values())
         outcome = passes.finish(
-            self._pending, self._images, self._store, self._settings, found, self._begun
+            self._pending, self._images, self._store, self._settings, evaluation, self._started
         )
         measured = 0 if outcome.images_per_second is None else len(outcome.records)
         return Finished(outcome.records, (*self._failures, *outcome.failures), measured)
 
 
 def merged(earlier: Part, later: Part) -> Part:
-    """One part of two over the same images; the later one alone where they are not the same."""
+    """Return one part from two over the same images; the later part if images differ."""
     same = earlier.hashes == later.hashes and earlier.left_out.keys() == later.left_out.keys()
     if not same:
         return later
     return replace(
-        later, found={**earlier.found, **later.found}, facts={**earlier.facts, **later.facts}
+        later,
+        predictions={**earlier.predictions, **later.predictions},
+        facts={**earlier.facts, **later.facts},
     )
 
 
 def shards(lacking: Mapping[int, object], slots: int) -> list[list[int]]:
-    """Parts in runs of consecutive ones that lack the same; one long run for a single slot.
+    """Divide parts into shards: consecutive parts that lack the same entries.
+
+    A single slot gets shards as long as possible.
 
     >>> shards(dict.fromkeys([0, 1, 2, 5, 6], "all"), 1)
     [[0, 1, 2], [5, 6]]
-    >>> [len(one) for one in shards(dict.fromkeys(range(200), "all"), 2)]
+    >>> [len(shard) for shard in shards(dict.fromkeys(range(200), "all"), 2)]
     [25, 25, 25, 25, 25, 25, 25, 25]
     """
     longest = max(SHARD, -(-len(lacking) // (slots * _SHARDS_A_SLOT)))
     if slots == 1:
         longest = max(1, len(lacking))
-    found: list[list[int]] = []
-    for number, lack in lacking.items():
-        follows = bool(found) and found[-1][-1] == number - 1 and lacking[number - 1] == lack
-        if follows and len(found[-1]) < longest:
-            found[-1].append(number)
+    sequences: list[list[int]] = []
+    for number, missing in lacking.items():
+        follows = (
+            bool(sequences) and sequences[-1][-1] == number - 1 and lacking[number - 1] == missing
+        )
+        if follows and len(sequences[-1]) < longest:
+            sequences[-1].append(number)
         else:
-            found.append([number])
-    return found
+            sequences.append([number])
+    return sequences
 
 
-class _Sent:
-    """Parts that are sent away as they are finished."""
+class _SendingStore:
+    """Sends each part when it is finished."""
 
     wants_outputs = False
 
     def __init__(self, say: Callable[[Partial], None]) -> None:
-        self._say = say
+        self._send = say
         self._parts: dict[int, Part] = {}
 
     def has(self, number: int) -> bool:
-        """Whether a part is there."""
+        """Return whether a part was sent."""
         return number in self._parts
 
     def put(self, part: Part) -> None:
         """Send a part."""
         self._parts[part.number] = part
-        self._say(Partial({"number": part.number, "part": to_bytes(part)}))
+        self._send(Partial({"number": part.number, "part": to_bytes(part)}))
 
     def get(self, number: int) -> Part:
-        """A part that was sent."""
+        """Return a part that was sent."""
         return self._parts[number]
 
 
@@ -225,14 +234,14 @@ def do_shard(
 ) -> dict[str, Any]:
     """Evaluate a shard in a slot; report each checkpoint when it is finished.
 
-    Raises MeasurementError where no entry can be run, or where the data set is another one here.
+    Raises MeasurementError if no entry can be run or the data set differs on this machine.
     """
     images = opened(data["images"], data["stamp"])
-    found = Evaluator(
+    evaluation = Evaluator(
         pool,
-        [subject.from_plain(one) for one in data["entries"]],
+        [subject.from_plain(plain) for plain in data["entries"]],
         images,
-        _Sent(say),
+        _SendingStore(say),
         PassOptions(
             pipelines=data["pipelines"],
             batch=data["batch"],
@@ -241,23 +250,24 @@ def do_shard(
             first=data["first"],
         ),
     ).run()
-    return {"failed": found.failed}
+    return {"failed": evaluation.failed}
 
 
-_LISTED: dict[str, ImageSet] = {}
-"""The data set that this process opened last: listing it anew for each shard may take long."""
+_LAST_OPENED: dict[str, ImageSet] = {}
+"""The data set that this process opened last: listing it again for each shard may be slow."""
 
 
-def opened(asked: Mapping[str, Any], stamp: str) -> ImageSet:
-    """Open the data set of a task's settings, which another process saw with this stamp.
+def opened(settings: Mapping[str, Any], stamp: str) -> ImageSet:
+    """Open the data set of a task's settings and check its stamp.
 
-    Raises MeasurementError where it is another one here, UsageError where it cannot be opened.
+    Raises MeasurementError if it differs from the data set of the process that planned the task,
+    UsageError if it cannot be opened.
     """
-    name = repr([(key, asked[key]) for key in DATA_SET])
-    images = _LISTED.get(name)
+    name = repr([(key, settings[key]) for key in DATA_SET])
+    images = _LAST_OPENED.get(name)
     if images is None or images.stamp != stamp:
-        _LISTED.clear()
-        images = _LISTED[name] = _open(asked)
+        _LAST_OPENED.clear()
+        images = _LAST_OPENED[name] = _open(settings)
     if images.stamp != stamp:
         raise MeasurementError(
             f"the data set {images.name} is not the same on all machines; names, sizes or times "
@@ -277,18 +287,18 @@ def _open(request: Mapping[str, Any]) -> ImageSet:
 
 
 def images_of(task: Task) -> ImageSet:
-    """The data set of a task; raises UsageError where it cannot be opened."""
+    """Return the data set of a task; raise UsageError if it cannot be opened."""
     return _open(task.settings)
 
 
 def evaluated_entry_of(engine: WorkerPool, task: Task, entry: Entry) -> EvaluatedEntry:
-    """An entry as a task measures it; raises as ``evaluated_entry`` does."""
+    """Return an entry with a task's label space; raise as ``evaluated_entry`` does."""
     labels = task.settings["labels"]
     return evaluated_entry(engine, entry, labels=label_space(labels) if labels else None)
 
 
 def settings_of(task: Task, *, fresh: bool = False) -> Settings:
-    """How a task's pass is made."""
+    """Return the settings of a task's pass."""
     chosen = task.settings
     return Settings(
         default_pipelines(),
@@ -301,7 +311,7 @@ def settings_of(task: Task, *, fresh: bool = False) -> Settings:
 
 
 def failure(entry: Entry, reason: str) -> Failure:
-    """An entry that could not be measured, and why."""
+    """Return the failure of an entry that could not be measured."""
     return Failure(
         kind="accuracy",
         entry=str(entry.ref),

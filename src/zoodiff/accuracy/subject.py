@@ -1,4 +1,4 @@
-"""Entries to evaluate, with complete preprocessing."""
+"""Evaluated entries: entries with complete preprocessing and label space."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ class EvaluatedEntry:
     entry: Entry
     spec: Preprocessing
     defaulted: tuple[str, ...]
-    """Fields that the zoo does not publish and the usual values were taken for."""
+    """Fields of the preprocessing that the zoo does not publish and zoodiff filled in."""
     labels: LabelSpace
     input_stage: InputStage | None = None
-    """What the network does to its pixels by itself; None where that was not read."""
+    """The input stage of the network; None if it was not read."""
     variant: str = ""
-    """What is tried with the entry, where it takes part several times."""
+    """Distinguishes several evaluations of one entry in a pass, for example ``trial 2``."""
 
     @property
     def handle(self) -> str:
-        """The full reference; entries with the same one share a loaded network."""
+        """The full reference; evaluated entries with the same handle share a loaded network."""
         return str(self.entry.ref)
 
     @property
     def name(self) -> str:
-        """The reference, with the variant."""
+        """The full reference with the variant."""
         return f"{self.handle} [{self.variant}]" if self.variant else self.handle
 
     @property
     def geometry(self) -> Geometry:
-        """How its pixels are made."""
+        """The geometry of its preprocessing."""
         return geometry(self.spec)
 
 
@@ -58,11 +58,11 @@ def evaluated_entry(
     changes: Mapping[str, Any] | None = None,
     labels: LabelSpace | None = None,
 ) -> EvaluatedEntry:
-    """Complete an entry's preprocessing; ``changes`` replace single fields of it.
+    """Return an entry with complete preprocessing; ``changes`` replaces fields of it.
 
-    ``labels`` is the label space of an entry that says nothing of its own. A file is opened for
-    its input size, where nothing is said of it. Raises UsageError where the fields do not fit
-    together, MeasurementError where a file cannot be opened.
+    ``labels`` is the label space if the entry has none. A model file without a stated input size is
+    opened to read it. Raises UsageError if fields contradict each other, MeasurementError if a file
+    cannot be opened.
     """
     published = replace(entry.preprocessing, **(changes or {}))
     size = published.input_size
@@ -71,13 +71,15 @@ def evaluated_entry(
     _, rows, columns = entry.model.input_shape
     spec, defaulted = completed(published, size or (rows, columns))
     own = entry.model.labels
-    found = EvaluatedEntry(entry, spec, defaulted, labels if labels and not own.classes else own)
+    evaluated = EvaluatedEntry(
+        entry, spec, defaulted, labels if labels and not own.classes else own
+    )
     geometry(spec)
-    return found
+    return evaluated
 
 
 def _own_size(engine: WorkerPool, entry: FileEntry) -> tuple[int, int]:
-    """Rows and columns of a file's input."""
+    """Return rows and columns of a model file's input."""
     worker = engine.worker(entry.worker, "describe")
     handle = str(entry.ref)
     loaded = worker.load(
@@ -119,13 +121,13 @@ def _value(text: str) -> Any:
     return text
 
 
-def to_plain(one: EvaluatedEntry) -> dict[str, Any]:
+def to_plain(subject: EvaluatedEntry) -> dict[str, Any]:
     """Return the entry as plain values for a job, without its input stage."""
     return {
-        "entry": of_entry(one.entry),
-        "spec": one.spec.to_dict(),
-        "defaulted": list(one.defaulted),
-        "labels": asdict(one.labels),
+        "entry": of_entry(subject.entry),
+        "spec": subject.spec.to_dict(),
+        "defaulted": list(subject.defaulted),
+        "labels": asdict(subject.labels),
     }
 
 

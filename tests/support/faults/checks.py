@@ -111,7 +111,7 @@ class Before:
             for number in range(3):
                 if parts.has(number):
                     part = parts.get(number)
-                    for name in part.found:
+                    for name in part.predictions:
                         self.left[name.partition(":")[2].partition("@")[0]] -= len(part.images)
         for model in recorded:
             self.left[model] = 0

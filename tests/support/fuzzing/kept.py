@@ -223,7 +223,7 @@ def part(data: bytes) -> None:
     parts = Parts(LocalFiles(folder.parent), "parts")
     if parts.has(3):
         found = parts.get(3)
-        assert all(len(one) == len(found.images) for one in found.found.values())
+        assert all(len(one) == len(found.images) for one in found.predictions.values())
 
 
 def part_seeds() -> Sequence[bytes]:
@@ -234,7 +234,7 @@ def part_seeds() -> Sequence[bytes]:
     from zoodiff.store.files import LocalFiles
 
     folder = fresh("part")
-    found = from_parquet(predictions_bytes()).found
+    found = from_parquet(predictions_bytes()).predictions
     labels = np.array([0, 1, 0], dtype=np.int64)
     made = Part(3, [0, 1, 3], labels, [bytes(32)] * 4, {2: "damaged"}, {"a:b": found})
     Parts(LocalFiles(folder.parent), "part").put(made)

@@ -148,7 +148,7 @@ def some_part() -> Part:
     """What all entries said to some images."""
     stored = some_predictions()
     hashes = [bytes([k]) * 32 for k in range(3)]
-    return Part(0, [0, 1, 2], stored.labels, hashes, {}, {"a": stored.found})
+    return Part(0, [0, 1, 2], stored.labels, hashes, {}, {"a": stored.predictions})
 
 
 def some_results(folder: Path) -> Store:
