@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from support.small import Draft
-from zoodiff.accuracy.attribution.network import Raw, decompose
+from zoodiff.accuracy.attribution.network import RawNetwork, decompose
 from zoodiff.architecture.diff import diff
 from zoodiff.equivalence.class_alignment import matched
 from zoodiff.equivalence.weight_diff import canonical
@@ -92,7 +92,7 @@ def apart(a: Graph, b: Graph, mine: Weights, theirs: Weights) -> dict[str, float
         place = shift[0] if on_first else shift[1]
         return (answers(graph, given).argmax(1) == truth + place).astype(float)
 
-    raw = Raw("a", a, mine), Raw("b", b, theirs)
+    raw = RawNetwork("a", a, mine), RawNetwork("b", b, theirs)
     sides = diff(a, b, "a", "b")
     native = (
         right(sides.a.canonical, canonical(sides.a.canonical, mine), True),
@@ -100,7 +100,7 @@ def apart(a: Graph, b: Graph, mine: Weights, theirs: Weights) -> dict[str, float
     )
     rows = (DROPPED, INSERTED) if shift[0] else (INSERTED, DROPPED)
     found = decompose(*raw, native, right, rows)
-    parts = {piece.what: float(piece.values.mean()) for piece in found.found}
+    parts = {piece.what: float(piece.values.mean()) for piece in found.summands}
     total = float((native[0] - native[1]).mean())
     assert parts["runtime"] + parts["weights"] + parts["graph"] == pytest.approx(total)
     assert any("classes" in note for note in found.notes)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from support.small import Draft
-from zoodiff.accuracy.attribution.network import Pieces, Raw, decompose
+from zoodiff.accuracy.attribution.network import Pieces, RawNetwork, decompose
 from zoodiff.accuracy.attribution.preprocessing import adds_up
 from zoodiff.accuracy.attribution.session import Attribution
 from zoodiff.accuracy.comparison import compare
@@ -62,8 +62,8 @@ def right(graph: Graph, given: Mapping[str, Any], on_first: bool) -> np.ndarray:
 
 def apart(a: Graph, b: Graph, mine: float = 1.0, theirs: float = 1.0) -> tuple[Pieces, float]:
     first, second = (
-        Raw("a", a, weights(a, mine)),
-        Raw("b", b, weights(b, theirs)),
+        RawNetwork("a", a, weights(a, mine)),
+        RawNetwork("b", b, weights(b, theirs)),
     )
     native = (
         right(canonical(a), first.weights, True),
@@ -73,7 +73,7 @@ def apart(a: Graph, b: Graph, mine: float = 1.0, theirs: float = 1.0) -> tuple[P
 
 
 def points(found: Pieces) -> dict[str, float]:
-    return {piece.what.split(",")[0]: float(piece.values.mean()) for piece in found.found}
+    return {piece.what.split(",")[0]: float(piece.values.mean()) for piece in found.summands}
 
 
 GOOD = network([1, 1, 1, 1], 1e-5)
@@ -87,7 +87,7 @@ def test_one_difference_of_the_graphs() -> None:
     assert parts["weights"] == 0
     assert parts["runtime"] == pytest.approx(0.005, abs=1e-3)
     assert parts["runtime"] + parts["graph"] + parts["weights"] == pytest.approx(total)
-    assert [piece.code for piece in found.found if piece.kind == "difference"] == ["ARC107"]
+    assert [piece.code for piece in found.summands if piece.kind == "difference"] == ["ARC107"]
 
 
 def test_two_differences_one_by_one() -> None:
@@ -106,7 +106,7 @@ def test_weights_alone() -> None:
     assert parts["weights"] == pytest.approx(BAD_WEIGHTS, abs=0.03)
     assert parts["graph"] == 0
     assert parts["runtime"] + parts["weights"] == pytest.approx(total)
-    assert not [piece for piece in found.found if piece.kind == "difference"]
+    assert not [piece for piece in found.summands if piece.kind == "difference"]
 
 
 def test_graph_and_weights_by_their_cross() -> None:
@@ -213,4 +213,4 @@ def damaged(node: Node) -> Node:
 
 def test_weights_that_are_missing_are_said() -> None:
     with pytest.raises(MeasurementError, match="gives no values for its weight"):
-        decompose(Raw("a", GOOD, {}), Raw("b", GOOD, {}), (NOISE, NOISE), right)
+        decompose(RawNetwork("a", GOOD, {}), RawNetwork("b", GOOD, {}), (NOISE, NOISE), right)

@@ -1,6 +1,6 @@
-"""Where a difference in accuracy comes from: preprocessing, weights, or the network itself.
+"""Decomposes a difference in accuracy into preprocessing, weights, and the network itself.
 
-``session`` runs what an explanation needs, ``preprocessing`` and ``network`` compute the shares,
-``inference`` says which preprocessing an entry was likely trained with. May import ``accuracy``
-and everything below.
+``session`` runs the entries for an explanation, ``preprocessing`` and ``network`` compute its
+parts, ``inference`` infers the preprocessing with which an entry was trained. May import
+``accuracy`` and everything below.
 """

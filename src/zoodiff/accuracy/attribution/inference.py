@@ -1,11 +1,11 @@
-"""Which preprocessing and which labels a network was trained with, from its answers.
+"""Infers from a network's answers which preprocessing and which labels it was trained with.
 
-Wrong preprocessing raises no error, it costs accuracy. Here the conventions of the field are tried
-on the images at hand, one factor at a time, and a change is named where the answers say clearly
-that it is the better one. With labels the measure is the logarithm of the true class's
-probability, image by image, which shows a difference long before top-1 does; where labels do not
-fit the answers at all, it is how sure and how various the answers are. Interpolations are told
-apart by how far the true class's logit stands out, over several sizes of each image.
+Wrong preprocessing raises no error; it costs accuracy. The conventions of the field are tried on
+the images, one factor at a time, and a change is suggested if the answers are significantly better
+with it. The measure is the log probability of the true class per image, which shows a difference
+with fewer images than top-1. If the labels do not fit the answers at all, the measure is how
+confident and how diverse the answers are. Interpolations are compared by the standardised logit of
+the true class, over several sizes of each image.
 """
 
 from __future__ import annotations
@@ -27,22 +27,23 @@ Run = Callable[[Sequence[Preprocessing]], list["NDArray[np.float64]"]]
 LabelFinding = Literal["one too low", "one too high", "sorted as strings", "permuted"]
 LEVELS: dict[Factor, float] = {"crop": 5e-3}
 LEVEL = 1e-3
-"""Chance of naming a change of one factor where there is none. Crops are allowed more: few are
-tried, and their effect is small beside the noise of some hundred images."""
+"""Significance level of a change of one factor. It is higher for crops: few are tried, and their
+effect is small compared with the noise of some hundred images."""
 _FLOOR = 1e-2
-"""Where log probabilities are cut off: one image that is sure and wrong is one image."""
+"""Least probability in logarithms, so that one confident wrong answer does not dominate."""
 _LEAST = 1e-30
-"""Where probabilities are cut off for logits."""
+"""Least probability from which logits are computed."""
 _COARSE = 0.5
-"""Share of the classes that may be answered alike, with the least probability."""
+"""Share of classes with the least probability above which answers are too coarse to compare."""
 _SHARES = (1.0, 0.875, 0.78, 0.7)
-"""Parts of the short side that the crops keep on which interpolations are compared."""
+"""Shares of the short side that are kept by the crops on which interpolations are compared."""
 _LEAST_POINTS = 0.05
-"""Top-1 points below which no gain is named; the answers may still be clearly surer."""
+"""Gain in top-1 points below which it is not printed."""
 _ROUNDS = 5
 _HIDING = ("normalisation", "channel order")
+"""Factors whose errors hide the effects of all others."""
 _SURE = 0.35
-"""Share of the attainable information at which answers are those of a network that sees well."""
+"""Share of the attainable information above which answers show that images are recognised."""
 
 CODES: dict[Factor, str] = {
     "normalisation": "PRE102",
@@ -62,46 +63,46 @@ LABEL_CODES: dict[LabelFinding, str] = {
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A change that the answers ask for."""
+    """A change of preprocessing or labels with which the answers are better."""
 
     code: str
     factor: str
     given: str
     fits: str
     points: float | None
-    """Top-1 gained on these images by this change alone, all others made; None without labels."""
+    """Gain in top-1 points of this change, after all others; None if the labels do not fit."""
     p_value: float
 
 
 @dataclass(frozen=True)
 class Inference:
-    """The conventions that fit a network best, and how they differ from the given ones."""
+    """The preprocessing that fits a network best, and its differences from the given one."""
 
     given: Preprocessing
     fits: Preprocessing
     suggestions: tuple[Suggestion, ...]
     top1_given: float
-    """Percent, with the labels as given."""
+    """Top-1 in percent with the given preprocessing and labels."""
     top1_fits: float
-    """Percent, with everything that was suggested."""
+    """Top-1 in percent with all suggestions."""
     images: int
     trials: int
 
 
-def sentences(found: Inference) -> list[tuple[str, str]]:
-    """Code and words of each change that the answers ask for."""
+def sentences(inference: Inference) -> list[tuple[str, str]]:
+    """Return the code and a sentence per suggestion."""
     lines = []
-    for one in found.suggestions:
-        gained = one.points is not None and one.points >= _LEAST_POINTS
-        gain = f" gives {one.points:+.1f} points" if gained else ""
-        if one.factor == "labels":
-            words = f"{one.fits}{gain and f'; reading them so{gain}'}"
+    for suggestion in inference.suggestions:
+        gained = suggestion.points is not None and suggestion.points >= _LEAST_POINTS
+        gain = f" gives {suggestion.points:+.1f} points" if gained else ""
+        if suggestion.factor == "labels":
+            words = f"{suggestion.fits}{gain and f'; reading them so{gain}'}"
         else:
             words = (
                 "the preprocessing is not the one that it was trained with: "
-                f"{one.factor} {one.fits} instead of {one.given}{gain}"
+                f"{suggestion.factor} {suggestion.fits} instead of {suggestion.given}{gain}"
             )
-        lines.append((one.code, words))
+        lines.append((suggestion.code, words))
     return lines
 
 
@@ -111,29 +112,30 @@ def infer(
     labels: NDArray[np.int64],
     label_mapping: NDArray[np.int64],
 ) -> Inference:
-    """Try the conventions on a network.
+    """Return the preprocessing and labels that fit a network best among the conventions.
 
-    ``run`` gives (images, outputs) probabilities for preprocessings; ``labels`` are classes of the
-    data set and ``label_mapping`` the output of each class. Raises what ``run`` raises.
+    ``run`` returns probabilities, (images, outputs), per preprocessing. ``labels`` is (images,),
+    classes of the data set; ``label_mapping`` is (classes,), the output of each class. Raises the
+    errors of ``run``.
     """
     search = _Search(run, given)
-    # Normalisation and order of channels first: they hide everything else.
-    hiding = [spec for (f, _), spec in alternatives(given).items() if f in _HIDING]
+    # Labels are checked under each normalisation and channel order, which hide everything else.
+    hiding = [spec for (factor, _), spec in alternatives(given).items() if factor in _HIDING]
     meanings = _meanings(labels, label_mapping)
     finding = _labels(search.answers([given, *hiding]), meanings)
     search.target = meanings.get(finding)
     best = search.improved(given)
     resized = _interpolation(search.answers, best, search.target)
     best, suggestions = search.confirmed(given, best, resized)
-    plain, target = meanings[None], search.target
+    given_target, target = meanings[None], search.target
     if finding is not None:
-        suggestions.append(_relabelling(search, best, finding, plain))
+        suggestions.append(_relabelling(search, best, finding, given_target))
     return Inference(
         given,
         best,
         tuple(suggestions),
-        search.top1(given, plain),
-        search.top1(best, plain if target is None else target),
+        search.top1(given, given_target),
+        search.top1(best, given_target if target is None else target),
         len(labels),
         len(search.tried),
     )
@@ -141,45 +143,49 @@ def infer(
 
 @dataclass
 class _Search:
-    """Preprocessings that are tried on one network."""
+    """The search for the preprocessing that fits one network best."""
 
     run: Run
     given: Preprocessing
     target: NDArray[np.int64] | None = None
-    """(images,), the output that each label means; None where labels fit no answers."""
+    """(images,), the output of each image's label; None if labels do not fit the answers."""
 
     def __post_init__(self) -> None:
         self.tried: set[Preprocessing] = {self.given}
 
     def answers(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.float64]]:
-        """(images, outputs) probabilities for each preprocessing."""
+        """Return probabilities per preprocessing, (images, outputs)."""
         self.tried.update(specs)
         return self.run(specs)
 
     def fit(self, spec: Preprocessing) -> NDArray[np.float64]:
-        """(images,), how well the answers fit; more is better."""
+        """Return how well the answers fit, (images,); higher is better."""
         (answers,) = self.answers([spec])
         return _information(answers) if self.target is None else likelihood(answers, self.target)
 
     def top1(self, spec: Preprocessing, target: NDArray[np.int64]) -> float:
-        """Percent of images whose best output is the target."""
+        """Return the percentage of images whose best output is the target, (images,)."""
         (answers,) = self.answers([spec])
         return 100 * float((answers.argmax(1) == target).mean())
 
     def improved(self, spec: Preprocessing) -> Preprocessing:
-        """The preprocessing after the best change of one factor, and the next, while any helps."""
+        """Return the preprocessing after changing one factor at a time while that helps."""
         for _ in range(_ROUNDS):
-            options = {key: x for key, x in alternatives(spec).items() if key[0] != "interpolation"}
+            options = {
+                key: option
+                for key, option in alternatives(spec).items()
+                if key[0] != "interpolation"
+            }
             self.answers(list(options.values()))
             base = self.fit(spec)
-            better_ones = [
+            improvements = [
                 option
                 for (factor, _), option in options.items()
                 if better(self.fit(option), base) < LEVELS.get(factor, LEVEL)
             ]
-            if not better_ones:
+            if not improvements:
                 return spec
-            spec = max(better_ones, key=lambda option: float(self.fit(option).mean()))
+            spec = max(improvements, key=lambda option: float(self.fit(option).mean()))
         return spec
 
     def confirmed(
@@ -188,19 +194,19 @@ class _Search:
         best: Preprocessing,
         resized: tuple[Preprocessing, float] | None,
     ) -> tuple[Preprocessing, list[Suggestion]]:
-        """The preprocessing without changes that do not help by themselves, and the others.
+        """Return the preprocessing without changes that do not help, and the remaining suggestions.
 
-        ``resized`` is it with another interpolation and the p-value of that one.
+        ``resized`` is ``best`` with another interpolation, and the p-value of that change.
         """
         suggestions: list[Suggestion] = []
         best = resized[0] if resized else best
         for factor in differing(given, best):
             without = with_factor(best, given, factor)
             if factor == "interpolation" and resized is not None:
-                p = resized[1]
+                p_value = resized[1]
             else:
-                p = better(self.fit(best), self.fit(without))
-            if p > LEVELS.get(factor, LEVEL):
+                p_value = better(self.fit(best), self.fit(without))
+            if p_value > LEVELS.get(factor, LEVEL):
                 best = without
                 continue
             points = None
@@ -208,19 +214,24 @@ class _Search:
                 points = self.top1(best, self.target) - self.top1(without, self.target)
             suggestions.append(
                 Suggestion(
-                    CODES[factor], factor, words(given, factor), words(best, factor), points, p
+                    CODES[factor],
+                    factor,
+                    words(given, factor),
+                    words(best, factor),
+                    points,
+                    p_value,
                 )
             )
         return best, suggestions
 
 
 def _relabelling(
-    search: _Search, best: Preprocessing, finding: LabelFinding, plain: NDArray[np.int64]
+    search: _Search, best: Preprocessing, finding: LabelFinding, given_target: NDArray[np.int64]
 ) -> Suggestion:
-    """What is wrong with the labels, and what reading them otherwise gains."""
+    """Return the suggestion for labels that are wrong, with the gain of correcting them."""
     gain = None
     if search.target is not None:
-        gain = search.top1(best, search.target) - search.top1(best, plain)
+        gain = search.top1(best, search.target) - search.top1(best, given_target)
     return Suggestion(
         LABEL_CODES[finding], "labels", "as given", f"labels are {finding}", gain, 0.0
     )
@@ -229,53 +240,67 @@ def _relabelling(
 def _interpolation(
     run: Run, spec: Preprocessing, target: NDArray[np.int64] | None
 ) -> tuple[Preprocessing, float] | None:
-    """The interpolation that fits clearly better, and the p-value; None where none does.
+    """Return the interpolation that fits significantly better, and the p-value; None if none does.
 
-    Its effect is small, so every image is looked at in several sizes, as repeated measurements.
-    Without labels nothing is said: sharper images make surer answers, right or wrong.
+    The effect is small, so each image is run in several sizes, as repeated measurements. The result
+    is None without labels, since sharper images make all answers more confident, right or wrong.
     """
     import numpy as np
 
     if target is None or spec.input_size is None:
         return None
-    options = [x for (factor, _), x in alternatives(spec).items() if factor == "interpolation"]
+    options = [
+        option for (factor, _), option in alternatives(spec).items() if factor == "interpolation"
+    ]
     shorts = [round(min(spec.input_size) / share) for share in _SHARES]
     views = [
-        [replace(x, resize_policy="short_side", resize=s, crop_fraction=None) for s in shorts]
-        for x in (spec, *options)
+        [replace(option, resize_policy="short_side", resize=s, crop_fraction=None) for s in shorts]
+        for option in (spec, *options)
     ]
-    found = run([view for row in views for view in row])
-    if any(_coarse(answers) for answers in found):
+    answers_per_view = run([view for row in views for view in row])
+    if any(_coarse(answers) for answers in answers_per_view):
         return None
-    each = len(shorts)
-    standing = [
-        np.mean([standing_out(x, target) for x in found[k : k + each]], axis=0)
-        for k in range(0, len(found), each)
+    views_per_option = len(shorts)
+    logits = [
+        np.mean(
+            [
+                standardised_logit(answers, target)
+                for answers in answers_per_view[k : k + views_per_option]
+            ],
+            axis=0,
+        )
+        for k in range(0, len(answers_per_view), views_per_option)
     ]
-    best = max(range(1, len(standing)), key=lambda k: float(standing[k].mean()))
-    own, other = run([spec, options[best - 1]])
-    if np.array_equal(own, other):
-        return None  # images have the size of the input, so the network met no interpolation
-    p = better(standing[best], standing[0])
-    return (options[best - 1], p) if p < LEVEL else None
+    best = max(range(1, len(logits)), key=lambda k: float(logits[k].mean()))
+    answers_given, answers_best = run([spec, options[best - 1]])
+    if np.array_equal(answers_given, answers_best):
+        return None  # images have the size of the input, so nothing was interpolated
+    p_value = better(logits[best], logits[0])
+    return (options[best - 1], p_value) if p_value < LEVEL else None
 
 
-def standing_out(answers: NDArray[np.float64], target: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(images,), logit of the true class, less the mean and in deviations of the image's logits.
+def standardised_logit(
+    answers: NDArray[np.float64], target: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the logit of the true class, (images,), standardised by the image's other logits.
 
-    How sure an answer is, which sharper images raise by themselves, is no matter here.
+    Mean and standard deviation of an image's logits are removed, so that the confidence of the
+    answer, which rises with the sharpness of images, has no effect. ``answers`` is (images,
+    outputs), ``target`` (images,), -1 for none.
     """
     import numpy as np
 
     logits = np.log(np.clip(answers, _LEAST, 1))
     rows = np.arange(len(logits))
     spread = np.maximum(logits.std(1), 1e-9)
-    found: NDArray[np.float64] = (logits[rows, np.maximum(target, 0)] - logits.mean(1)) / spread
-    return np.where(target >= 0, found, 0.0)
+    standardised: NDArray[np.float64] = (
+        logits[rows, np.maximum(target, 0)] - logits.mean(1)
+    ) / spread
+    return np.where(target >= 0, standardised, 0.0)
 
 
 def _coarse(answers: NDArray[np.float64]) -> bool:
-    """Whether most classes get the same, least answer, as eight bits behind a softmax give."""
+    """Return whether most classes share the least probability, as after a softmax of 8 bits."""
     import numpy as np
 
     least = answers <= np.maximum(answers.min(1, keepdims=True), _LEAST)
@@ -283,17 +308,19 @@ def _coarse(answers: NDArray[np.float64]) -> bool:
 
 
 def likelihood(answers: NDArray[np.float64], target: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(images,), log probability of the true class, cut off where it is next to nothing."""
+    """Return the log probability of the true class, (images,), not below that of ``_FLOOR``."""
     import numpy as np
 
     rows = np.arange(len(answers))
-    shares = np.where(target >= 0, answers[rows, np.maximum(target, 0)], 0.0)
-    found: NDArray[np.float64] = np.log(np.clip(shares, _FLOOR, 1))
-    return found
+    true_class = np.where(target >= 0, answers[rows, np.maximum(target, 0)], 0.0)
+    logarithms: NDArray[np.float64] = np.log(np.clip(true_class, _FLOOR, 1))
+    return logarithms
 
 
 def _information(answers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(images,), divergence of each answer from the mean answer; its mean is the information.
+    """Return the divergence of each answer from the mean answer, (images,), in nats.
+
+    Its mean is the mutual information of image and answer.
 
     T. Salimans et al., "Improved techniques for training GANs", NeurIPS 2016 (the logarithm of
     their score).
@@ -301,26 +328,26 @@ def _information(answers: NDArray[np.float64]) -> NDArray[np.float64]:
     import numpy as np
 
     shares = np.clip(answers, 1e-6, 1)
-    found: NDArray[np.float64] = (shares * (np.log(shares) - np.log(shares.mean(0)))).sum(1)
-    return found
+    divergence: NDArray[np.float64] = (shares * (np.log(shares) - np.log(shares.mean(0)))).sum(1)
+    return divergence
 
 
 def _meanings(
     labels: NDArray[np.int64], label_mapping: NDArray[np.int64]
 ) -> dict[LabelFinding | None, NDArray[np.int64]]:
-    """For each thing that may have gone wrong, the output that each image's label then means."""
+    """Return, per error in the labels, the output of each image's label, (images,); -1 for none."""
     import numpy as np
 
-    def through(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    def mapped(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         inside = (numbers >= 0) & (numbers < len(label_mapping))
         return np.where(inside, label_mapping[np.clip(numbers, 0, len(label_mapping) - 1)], -1)
 
     strings = np.array(sorted(range(len(label_mapping)), key=str))
     return {
-        None: through(labels),
-        "one too low": through(labels + 1),
-        "one too high": through(labels - 1),
-        "sorted as strings": through(strings[np.clip(labels, 0, len(strings) - 1)]),
+        None: mapped(labels),
+        "one too low": mapped(labels + 1),
+        "one too high": mapped(labels - 1),
+        "sorted as strings": mapped(strings[np.clip(labels, 0, len(strings) - 1)]),
     }
 
 
@@ -328,16 +355,17 @@ def _labels(
     answers: Sequence[NDArray[np.float64]],
     meanings: dict[LabelFinding | None, NDArray[np.int64]],
 ) -> LabelFinding | None:
-    """Which reading of the labels fits, under the preprocessing that fits it best.
+    """Return the error in the labels with which they fit the answers; None if they are right.
 
-    Labels as given are believed where they are better than chance and no other reading is better
-    yet. Where none fits, but some answers are sure and various, the labels are of other classes.
+    Each reading of the labels is judged by the preprocessing that fits it best. The given labels
+    count as right if they are better than chance and no other reading is much better. If no reading
+    fits, but answers are confident and diverse, the labels are permuted.
     """
     import numpy as np
 
     count, width = answers[0].shape
     right = {
-        reading: max(int((one.argmax(1) == target).sum()) for one in answers)
+        reading: max(int((probability.argmax(1) == target).sum()) for probability in answers)
         for reading, target in meanings.items()
     }
     best = max(right, key=lambda reading: (right[reading], reading is None))
@@ -347,5 +375,5 @@ def _labels(
             return best
         return None
     attainable = np.log(min(count, width))
-    informed = max(float(_information(one).mean()) for one in answers)
+    informed = max(float(_information(probability).mean()) for probability in answers)
     return "permuted" if informed > _SURE * attainable else None

@@ -1,16 +1,16 @@
-"""Why two networks differ on the same pixels: runtime, weights, and the graph piece by piece.
+"""Decomposes the difference of two networks on the same pixels: runtime, weights, and graph.
 
-Both networks are brought to one reference runtime: their canonical graphs with their own weights.
-With r(graph, weights) for the share of images that are right there, and the weights of one network
-carried into the other along the alignment of the two graphs,
+Both networks, as canonical graphs with their own weights, are run in one reference runtime. Let
+r(graph, weights) be the share of images that are right there. With the weights of one network
+transferred to the other along the alignment of the two graphs,
 
     r(A, a) - r(B, b) = G + W,
     G = 1/2 [r(A, a) - r(B, a) + r(A, b) - r(B, b)],
     W = 1/2 [r(A, a) - r(A, b) + r(B, a) - r(B, b)]
 
-(the main effects of a 2 x 2 design, as for the preprocessing). What a network gains or loses by its
-own framework against the reference runtime is the runtime's part. Each difference of the graphs is
-then undone by itself in the second network.
+(the main effects of a 2 x 2 design, as for the preprocessing). The part of the runtime is what a
+network gains or loses in its own framework compared with the reference runtime. Each difference of
+the graphs is then removed by itself in the second network.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Right = Callable[[Graph, Mapping[str, Any], bool], "NDArray[np.float64]"]
-"""(images,) from a canonical graph and its weights: the share of preprocessings with which it is
-right, on the terms of the first network or of the second. Raises MeasurementError."""
+"""Returns, per image, the share of recipes with which a canonical graph and its weights are right,
+(images,). The third argument chooses the recipes of the first network or of the second. Raises
+MeasurementError."""
 
 PieceKind = Literal["runtime", "graph", "difference", "differences", "weights"]
 _MOST = 8
-"""Differences that are undone one by one."""
+"""Most differences that are removed one by one."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One summand of the difference: (images,), first less second."""
+    """A summand of the difference; ``values`` is (images,), first less second."""
 
     kind: PieceKind
     what: str
@@ -58,16 +59,19 @@ class Piece:
 
 @dataclass(frozen=True)
 class Pieces:
-    """Summands of kind ``runtime``, ``graph`` and ``weights`` add up to the networks' difference,
-    those of kind ``difference`` and ``differences`` to the graph's."""
+    """The summands of a difference of two networks.
 
-    found: tuple[Piece, ...] = ()
+    Those of kind ``runtime``, ``graph`` and ``weights`` add up to the difference of the networks,
+    those of kind ``difference`` and ``differences`` to the part of the graph.
+    """
+
+    summands: tuple[Piece, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Raw:
-    """A network: its graph as the frontend gave it, its weights as its framework stores them."""
+class RawNetwork:
+    """A network before passes: its frontend's graph, and weights as its framework stores them."""
 
     name: str
     graph: Graph
@@ -75,66 +79,71 @@ class Raw:
 
 
 def decompose(
-    first: Raw,
-    second: Raw,
+    first: RawNetwork,
+    second: RawNetwork,
     native: tuple[NDArray[np.float64], NDArray[np.float64]],
     right: Right,
     rows: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> Pieces:
-    """Split the difference of two networks; ``native`` is who is right in its own framework.
+    """Decompose the difference of two networks into runtime, graph and weights.
 
-    ``rows`` is for networks with different numbers of outputs: for each output of the second the
-    output of the first that means the same, -1 for none, and the other way round.
-
-    Raises MeasurementError where a network cannot be brought to the reference runtime.
+    ``native`` has, per network, (images,), the share of recipes with which it is right in its own
+    framework. ``rows`` is given for different numbers of outputs: per output of the second network
+    the output of the first with the same meaning, -1 for none, and vice versa. Raises
+    MeasurementError if a network cannot be run in the reference runtime.
     """
-    found = diff(first.graph, second.graph, first.name, second.name)
-    mine = canonical(found.a.canonical, first.weights)
-    theirs = canonical(found.b.canonical, second.weights)
-    own_first = right(found.a.canonical, mine, True)
-    own_second = right(found.b.canonical, theirs, False)
+    graph_diff = diff(first.graph, second.graph, first.name, second.name)
+    first_weights = canonical(graph_diff.a.canonical, first.weights)
+    second_weights = canonical(graph_diff.b.canonical, second.weights)
+    own_first = right(graph_diff.a.canonical, first_weights, True)
+    own_second = right(graph_diff.b.canonical, second_weights, False)
     runtime = (native[0] - own_first) - (native[1] - own_second)
-    words = _runtime(first.graph), _runtime(second.graph)
-    pieces = [Piece("runtime", "runtime", None, words[0], words[1], runtime)]
-    findings = [f for f in found.findings if not f.same_function and not _elsewhere(f)]
-    fitted = matched(found, mine, rows[0]) if rows is not None else None
-    if fitted is not None:  # the classes are brought together, so they are no difference
-        findings = [f for f in findings if f.code != WIDTH]
-    alignment, moved = fitted or (found.alignment, mine)
-    weighed = compare_aligned(alignment, moved, theirs)
-    differ = weighed.sameness == "differ"
-    whole = own_first - own_second
-    stored = ("", "") if differ else (weighed.sameness, "")
-    none = whole * 0
+    runtimes = _runtime(first.graph), _runtime(second.graph)
+    pieces = [Piece("runtime", "runtime", None, runtimes[0], runtimes[1], runtime)]
+    findings = [
+        finding
+        for finding in graph_diff.findings
+        if not finding.same_function and not _elsewhere(finding)
+    ]
+    fitted = matched(graph_diff, first_weights, rows[0]) if rows is not None else None
+    if fitted is not None:  # classes are matched by meaning, so their number is no difference
+        findings = [finding for finding in findings if finding.code != WIDTH]
+    alignment, aligned_weights = fitted or (graph_diff.alignment, first_weights)
+    comparison = compare_aligned(alignment, aligned_weights, second_weights)
+    differ = comparison.sameness == "differ"
+    total = own_first - own_second
+    stored = ("", "") if differ else (comparison.sameness, "")
+    zero = total * 0
     if not findings:
-        pieces += [_graph(none, 0), Piece("weights", "weights", None, *stored, whole)]
-        return Pieces(tuple(pieces), _classes(found, fitted is not None))
+        pieces += [_graph(zero, 0), Piece("weights", "weights", None, *stored, total)]
+        return Pieces(tuple(pieces), _classes(graph_diff, fitted is not None))
     if not differ:
-        pieces += [_graph(whole, len(findings)), Piece("weights", "weights", None, *stored, none)]
-        graph = whole
+        pieces += [_graph(total, len(findings)), Piece("weights", "weights", None, *stored, zero)]
+        graph = total
     else:
-        turned = diff(second.graph, first.graph, second.name, first.name)
-        back = (matched(turned, theirs, rows[1]) if rows is not None else None) or (
-            turned.alignment,
-            theirs,
+        reverse_diff = diff(second.graph, first.graph, second.name, first.name)
+        back = matched(reverse_diff, second_weights, rows[1]) if rows is not None else None
+        reverse = back or (reverse_diff.alignment, second_weights)
+        fit = alignment, aligned_weights
+        second_with_first = _with_weights(fit, graph_diff, second_weights, right, on_first=False)
+        first_with_second = _with_weights(
+            reverse, reverse_diff, first_weights, right, on_first=True
         )
-        there = _with_weights((alignment, moved), found, theirs, lambda g, w: right(g, w, False))
-        here = _with_weights(back, turned, mine, lambda g, w: right(g, w, True))
-        if there is None or here is None:
-            pieces.append(Piece("graph", "graph and weights", None, "", "", whole))
+        if second_with_first is None or first_with_second is None:
+            pieces.append(Piece("graph", "graph and weights", None, "", "", total))
             note = "the weights of one network do not fit the other, so graph and weights are one"
             return Pieces(tuple(pieces), (note,))
-        graph = (own_first - there + here - own_second) / 2
-        weights = (own_first - here + there - own_second) / 2
+        graph = (own_first - second_with_first + first_with_second - own_second) / 2
+        weights = (own_first - first_with_second + second_with_first - own_second) / 2
         pieces += [_graph(graph, len(findings)), Piece("weights", "weights", None, "", "", weights)]
-    given = {FROM_A + name: array for name, array in mine.items()} | theirs
-    singles, more = _singles(found, findings, given, own_second, graph, right)
-    return Pieces((*pieces, *singles), (*_classes(found, fitted is not None), *more))
+    all_weights = {FROM_A + name: array for name, array in first_weights.items()} | second_weights
+    singles, more_notes = _singles(graph_diff, findings, all_weights, own_second, graph, right)
+    return Pieces((*pieces, *singles), (*_classes(graph_diff, fitted is not None), *more_notes))
 
 
-def _classes(found: Diff, fitted: bool) -> tuple[str, ...]:
-    """What is done about classes that only one network has."""
-    (width,) = [f for f in found.findings if f.code == WIDTH] if fitted else [None]
+def _classes(graph_diff: Diff, fitted: bool) -> tuple[str, ...]:
+    """Return the note on classes that only one network has, if there are any."""
+    (width,) = [f for f in graph_diff.findings if f.code == WIDTH] if fitted else [None]
     if width is None:
         return ()
     return (
@@ -143,13 +152,17 @@ def _classes(found: Diff, fitted: bool) -> tuple[str, ...]:
     )
 
 
-def _named(one: Finding) -> str:
-    return f"{one.name}, {one.count} {one.noun}" if one.noun and one.count > 1 else one.name
+def _title(finding: Finding) -> str:
+    return (
+        f"{finding.name}, {finding.count} {finding.noun}"
+        if finding.noun and finding.count > 1
+        else finding.name
+    )
 
 
 def _graph(values: NDArray[np.float64], count: int) -> Piece:
-    words = f"{count} difference{'s' if count != 1 else ''}" if count else "the same"
-    return Piece("graph", "graph", None, words, "", values)
+    summary = f"{count} difference{'s' if count != 1 else ''}" if count else "the same"
+    return Piece("graph", "graph", None, summary, "", values)
 
 
 def _runtime(graph: Graph) -> str:
@@ -158,8 +171,11 @@ def _runtime(graph: Graph) -> str:
 
 
 def _elsewhere(finding: Finding) -> bool:
-    """Whether it counts elsewhere: what a network does to its pixels is preprocessing, and in the
-    reference runtime no layer is quantised."""
+    """Return whether a finding is counted outside the graph.
+
+    Arithmetic on pixels counts as preprocessing, and in the reference runtime no layer is
+    quantised.
+    """
     return any(
         difference.undo is Undo.PIXELS or "quantized" in difference.attributes
         for difference in finding.differences
@@ -167,47 +183,54 @@ def _elsewhere(finding: Finding) -> bool:
 
 
 def _with_weights(
-    given: tuple[Alignment, Weights],
-    found: Diff,
+    source: tuple[Alignment, Weights],
+    graph_diff: Diff,
     own: Mapping[str, Any],
-    run: Callable[[Graph, Mapping[str, Any]], NDArray[np.float64]],
+    right: Right,
+    *,
+    on_first: bool,
 ) -> NDArray[np.float64] | None:
-    """The second network of a diff with the weights of the first.
+    """Return ``right`` of the second network of a diff with the weights of the first, (images,).
 
-    What only the second network has keeps its own weights.
+    Layers that only the second network has keep their own weights. The result is None if the
+    weights do not fit.
     """
-    moved = transplant(given[0], dict(given[1]))
-    if moved.unfit:
+    transferred = transplant(source[0], dict(source[1]))
+    if transferred.unfit:
         return None
-    return run(found.b.canonical, {**own, **moved.weights})
+    return right(graph_diff.b.canonical, {**own, **transferred.weights}, on_first)
 
 
 def _singles(
-    found: Diff,
+    graph_diff: Diff,
     findings: Sequence[Finding],
-    given: Mapping[str, Any],
+    all_weights: Mapping[str, Any],
     before: NDArray[np.float64],
     graph: NDArray[np.float64],
     right: Right,
 ) -> tuple[list[Piece], list[str]]:
-    """Each difference undone by itself in the second network, and what is left."""
+    """Return the effect of removing each difference by itself, and the remainder, with notes."""
     if len(findings) == 1:
         (only,) = findings
-        return [Piece("difference", _named(only), only.code, only.left, only.right, graph)], []
+        return [Piece("difference", _title(only), only.code, only.left, only.right, graph)], []
     pieces: list[Piece] = []
     notes: list[str] = []
-    every = [difference for one in found.findings for difference in one.differences]
-    for one in findings[:_MOST]:
+    all_differences = [
+        difference for finding in graph_diff.findings for difference in finding.differences
+    ]
+    for finding in findings[:_MOST]:
         try:
-            changed = undone(found.alignment, one.differences, every)
-            values = right(changed, given, False) - before
+            changed = undone(graph_diff.alignment, finding.differences, all_differences)
+            values = right(changed, all_weights, False) - before
         except (ValueError, KeyError, IndexError, MeasurementError):
-            notes.append(f"{one.code} {one.name} cannot be undone by itself")
+            notes.append(f"{finding.code} {finding.name} cannot be undone by itself")
             continue
-        pieces.append(Piece("difference", _named(one), one.code, one.left, one.right, values))
+        pieces.append(
+            Piece("difference", _title(finding), finding.code, finding.left, finding.right, values)
+        )
     if len(findings) > _MOST:
         notes.append(f"{_MOST} of {len(findings)} differences of the graphs were undone one by one")
-    rest = graph - sum((piece.values for piece in pieces), start=graph * 0)
+    remainder = graph - sum((piece.values for piece in pieces), start=graph * 0)
     what = "several of these together" if pieces else "all of them together"
     pieces.sort(key=lambda piece: -abs(float(piece.values.mean())))
-    return [*pieces, Piece("differences", what, None, "", "", rest)], notes
+    return [*pieces, Piece("differences", what, None, "", "", remainder)], notes

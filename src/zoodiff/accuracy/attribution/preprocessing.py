@@ -1,17 +1,18 @@
-"""Why two entries differ in accuracy: one factor swapped at a time, on the same images.
+"""Decomposes a difference in accuracy by swapping preprocessings, one factor at a time.
 
-Each network is run with its own preprocessing, with the other's, and with single factors of the
-other's. With r(network, preprocessing) for the share of images that are right,
+Each network is run on the same images with its own preprocessing, with that of the other entry, and
+with single factors of the other. With r(network, preprocessing) for the share of images that are
+right,
 
     r(A, a) - r(B, b) = P + N,
     P = 1/2 [r(A, a) - r(A, b) + r(B, a) - r(B, b)],
     N = 1/2 [r(A, a) - r(B, a) + r(A, b) - r(B, b)]:
 
-the preprocessing on average over both networks, and the network on average over both
-preprocessings (the main effects of a 2 x 2 design; L. S. Shapley's value of two players). The
-interaction 1/2 [r(A, a) - r(A, b) - r(B, a) + r(B, b)] is what each network gains by its own
-preprocessing; it takes no part in the sum. P is the sum of the effects of single factors, averaged
-in the same way, and of what several do only together. So the table adds up.
+P is the effect of the preprocessing, averaged over both networks, and N that of the network,
+averaged over both preprocessings (the main effects of a 2 x 2 design; the Shapley value of two
+players). The interaction 1/2 [r(A, a) - r(A, b) - r(B, a) + r(B, b)] is what networks gain by their
+own preprocessing; it is not part of the sum. P is the sum of the effects of single factors,
+averaged in the same way, and of the joint effect of several. So the table adds up.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from zoodiff.accuracy.attribution.inference import CODES
-from zoodiff.accuracy.attribution.network import PieceKind, Pieces
+from zoodiff.accuracy.attribution.network import Piece, PieceKind, Pieces
 from zoodiff.accuracy.preprocessing_runs import Meaning, Recipe
 from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.conventions import Factor, differing, with_factor
@@ -42,12 +43,12 @@ Networks = Callable[
     ],
     Pieces,
 ]
-"""Takes apart what remains on the same pixels: given (images,) who is right, on average over
-recipes, and these recipes on the terms of each network."""
+"""Decomposes the part of the networks. Arguments: per network, (images,), the share of recipes with
+which it is right, and the recipes for each network."""
 
 
 class Side(Protocol):
-    """One entry on the images at hand."""
+    """An entry that can be run with any recipe on the same images."""
 
     @property
     def name(self) -> str:
@@ -56,7 +57,7 @@ class Side(Protocol):
 
     @property
     def spec(self) -> Preprocessing:
-        """Its own preprocessing."""
+        """The entry's own preprocessing."""
         ...
 
     @property
@@ -66,24 +67,24 @@ class Side(Protocol):
 
     @property
     def meaning(self) -> Meaning | None:
-        """The label space of its outputs; None if irrelevant."""
+        """The meaning of its outputs; None if labels are not compared."""
         ...
 
     def right(self, recipes: Sequence[Recipe]) -> list[NDArray[np.bool_]]:
-        """Per recipe, whether each image is predicted correctly, shape (images,)."""
+        """Return per recipe whether each image is predicted correctly, (images,)."""
         ...
 
 
 @dataclass(frozen=True)
 class Part:
-    """One line of the table: points of the difference that come from it."""
+    """A line of the table: a cause, and the points of the difference that it explains."""
 
     kind: Kind
     what: str
     code: str | None
     first: str
     second: str
-    """How the two entries have it."""
+    """The values of the two entries, in words."""
     points: Estimate
     """First less second, in points."""
 
@@ -100,17 +101,19 @@ class Confirmation:
     what: str
     code: str
     points: Estimate
-    """What the first entry's way gains or costs the second entry."""
+    """Gain of the second entry with the first entry's value of the factor, in points."""
     confirmed: bool
-    """Whether it works in the same direction, and clearly."""
+    """Whether the gain is significant and has the direction of the difference."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where a difference comes from. ``parts`` of kind ``preprocessing`` and ``network`` add up to
-    ``total``, those of kind ``factor`` and ``together`` to ``preprocessing``, and, where the
-    networks were taken apart, ``runtime``, ``graph`` and ``weights`` to ``network``, ``difference``
-    and ``differences`` to ``graph``."""
+    """The decomposition of a difference in top-1 into parts.
+
+    Parts of kind ``preprocessing`` and ``network`` add up to ``total``, those of kind ``factor``
+    and ``together`` to ``preprocessing``. If the networks were decomposed, ``runtime``, ``graph``
+    and ``weights`` add up to ``network``, ``difference`` and ``differences`` to ``graph``.
+    """
 
     first: str
     second: str
@@ -121,14 +124,14 @@ class Explanation:
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 
 def explain(first: Side, second: Side, networks: Networks | None = None) -> Explanation:
-    """Decompose the difference of two entries; raise what running them raises.
+    """Decompose the difference of two entries; raise the errors of running them.
 
-    ``networks`` goes on where the preprocessing ends; without it the networks are one part.
+    ``networks`` decomposes the part of the networks; without it they are one part.
     """
     import numpy as np
 
@@ -143,7 +146,7 @@ def explain(first: Side, second: Side, networks: Networks | None = None) -> Expl
     read_a = read_b = None
     names: list[tuple[str, str, tuple[str, str]]] = [(f, CODES[f], words[f]) for f in words]
     if meanings is not None:
-        read_b, read_a = (one.label_mapping for one in meanings)
+        read_b, read_a = (meaning.label_mapping for meaning in meanings)
         swapped_a.append(Recipe(a, read_a))
         swapped_b.append(Recipe(own, read_b))
         names.append(("labels", "LAB103", (meanings[0].name, meanings[1].name)))
@@ -152,30 +155,27 @@ def explain(first: Side, second: Side, networks: Networks | None = None) -> Expl
     ba, bb, *right = (x.astype(float) for x in second.right([*fed_b, *swapped_b]))
     preprocessing = (aa - ab + ba - bb) / 2
     parts: list[Part] = []
-    alone = np.zeros(len(aa))
-    for (what, code, both), one, other in zip(names, left, right, strict=True):
-        effect = (aa - one + other - bb) / 2
-        alone += effect
-        parts.append(Part("factor", what, code, *both, _points(effect)))
+    single_effects = np.zeros(len(aa))
+    for (title, code, both), first_swapped, second_swapped in zip(names, left, right, strict=True):
+        effect = (aa - first_swapped + second_swapped - bb) / 2
+        single_effects += effect
+        parts.append(Part("factor", title, code, *both, _points(effect)))
     parts.sort(key=lambda part: -abs(part.points.value))
     if len(names) > 1:
-        several = _points(preprocessing - alone)
-        parts.append(Part("together", "several of these together", None, "", "", several))
-    what = "preprocessing" if meanings is None else "preprocessing and labels"
-    parts.insert(0, Part("preprocessing", what, None, "", "", _points(preprocessing)))
+        joint_effect = _points(preprocessing - single_effects)
+        parts.append(Part("together", "several of these together", None, "", "", joint_effect))
+    title = "preprocessing" if meanings is None else "preprocessing and labels"
+    parts.insert(0, Part("preprocessing", title, None, "", "", _points(preprocessing)))
     network = _points((aa - ba + ab - bb) / 2)
     parts.append(Part("network", "network", "ACC101", first.name, second.name, network))
     notes = list(swap.notes)
     if networks is not None:
         pieces = networks(((aa + ab) / 2, (ba + bb) / 2), (fed_a, fed_b))
-        parts += [
-            Part(one.kind, one.what, one.code, one.first, one.second, _points(one.values))
-            for one in sorted(pieces.found, key=lambda one: _NETWORK.index(one.kind))
-        ]
+        parts += map(_part, sorted(pieces.summands, key=lambda piece: _NETWORK.index(piece.kind)))
         notes += pieces.notes
-    joint = _points((aa - ab - ba + bb) / 2)
-    parts.append(Part("interaction", "each by its own preprocessing", None, "", "", joint))
-    gains = {name: one - bb for (name, _, _), one in zip(names, right, strict=True)}
+    interaction = _points((aa - ab - ba + bb) / 2)
+    parts.append(Part("interaction", "each by its own preprocessing", None, "", "", interaction))
+    gains = {name: swapped - bb for (name, _, _), swapped in zip(names, right, strict=True)}
     return Explanation(
         first.name,
         second.name,
@@ -187,17 +187,23 @@ def explain(first: Side, second: Side, networks: Networks | None = None) -> Expl
     )
 
 
+def _part(piece: Piece) -> Part:
+    return Part(
+        piece.kind, piece.what, piece.code, piece.first, piece.second, _points(piece.values)
+    )
+
+
 def _meanings(first: Side, second: Side) -> tuple[Meaning, Meaning] | None:
-    """What the outputs of both mean, where that can be swapped and differs."""
-    one, other = first.meaning, second.meaning
-    if one is None or other is None or one.outputs != other.outputs:
+    """Return the meanings of both outputs if they differ and can be swapped, otherwise None."""
+    left, right = first.meaning, second.meaning
+    if left is None or right is None or left.outputs != right.outputs:
         return None
-    return None if one.label_mapping.tolist() == other.label_mapping.tolist() else (one, other)
+    return None if left.label_mapping.tolist() == right.label_mapping.tolist() else (left, right)
 
 
 @dataclass(frozen=True)
 class _Swap:
-    """Each preprocessing in the terms of the other network, and what differs."""
+    """Each preprocessing adapted to the other network, and the factors that differ."""
 
     second_on_first: Preprocessing
     first_on_second: Preprocessing
@@ -206,10 +212,10 @@ class _Swap:
 
 
 def _comparable(first: Side, second: Side) -> _Swap:
-    """Both preprocessings, less what cannot be swapped because the networks are made for it.
+    """Return both preprocessings adapted to the other network, without factors of the networks.
 
-    What a network does to its pixels by itself is taken into account: the other one is fed what
-    this one's first layer is fed.
+    Input stages are taken into account: with a swapped normalisation, the first layer of a network
+    gets the input of the other network's first layer.
     """
     a, b, notes = first.spec, second.spec, list[str]()
     if a.input_size != b.input_size:
@@ -220,13 +226,13 @@ def _comparable(first: Side, second: Side) -> _Swap:
         for factor in sizes:
             a, b = with_factor(a, second.spec, factor), with_factor(b, first.spec, factor)
     words = differing(first.spec, b)
-    input_stages = [one.input_stage for one in (first, second)]
+    input_stages = [side.input_stage for side in (first, second)]
     if any(
         input_stage is not None and (input_stage.steps or input_stage.unread)
         for input_stage in input_stages
     ):
-        fed = [effective(one.spec, one.input_stage) for one in (first, second)]
-        # In the order of each network's own channels: that order is a factor of its own.
+        fed = [effective(side.spec, side.input_stage) for side in (first, second)]
+        # Compared in each network's own channel order, which is a separate factor.
         alike = replace(fed[1], channels=fed[0].channels)
         on_first = fed_alike(first.spec, input_stages[0], alike)
         on_second = fed_alike(
@@ -234,21 +240,21 @@ def _comparable(first: Side, second: Side) -> _Swap:
         )
         words.pop("normalisation", None)
         if on_first is None or on_second is None:
-            notes.append(_KNOWN_BY_ITSELF)
+            notes.append(_UNKNOWN_NORMALISATION)
             on_first, on_second = first.spec, second.spec
         elif not fed[0].same(alike):
             words["normalisation"] = (fed[0].numbers(), fed[1].numbers())
         b = with_factor(b, on_first, "normalisation")
         a = with_factor(a, on_second, "normalisation")
     elif a.inside_network != b.inside_network:
-        notes.append(_KNOWN_BY_ITSELF)
+        notes.append(_UNKNOWN_NORMALISATION)
         words.pop("normalisation", None)
         b = with_factor(b, first.spec, "normalisation")
         a = with_factor(a, second.spec, "normalisation")
     return _Swap(b, a, words, tuple(notes))
 
 
-_KNOWN_BY_ITSELF = (
+_UNKNOWN_NORMALISATION = (
     "one network normalises by itself in a way that is not known; the normalisation counts as the "
     "network's"
 )
@@ -257,7 +263,7 @@ _KNOWN_BY_ITSELF = (
 def _confirmed(
     parts: Sequence[Part], gains: Mapping[str, NDArray[np.floating]]
 ) -> Confirmation | None:
-    """Whether the second entry moves towards the first, given its way in the main factor."""
+    """Return whether the second entry moves towards the first with its value of the main factor."""
     singles = [part for part in parts if part.kind == "factor" and part.shown]
     if not singles:
         return None
@@ -269,23 +275,23 @@ def _confirmed(
 
 
 def _points(values: NDArray[np.floating]) -> Estimate:
-    found = mean(100 * values)
-    return Estimate(found.value, found.low, found.high, found.level)
+    estimate = mean(100 * values)
+    return Estimate(estimate.value, estimate.low, estimate.high, estimate.level)
 
 
-def adds_up(found: Explanation) -> bool:
-    """Whether the parts sum to the total, and the factors to the preprocessing."""
+def adds_up(explanation: Explanation) -> bool:
+    """Return whether parts add up to their totals as ``Explanation`` says."""
     sums: Mapping[str, float] = {
-        kind: sum(part.points.value for part in found.parts if part.kind == kind)
+        kind: sum(part.points.value for part in explanation.parts if part.kind == kind)
         for kind in get_args(Kind)
     }
-    kinds = {part.kind for part in found.parts}
+    kinds = {part.kind for part in explanation.parts}
 
     def equal(sum_of: Sequence[str], whole: float) -> bool:
         return not kinds & set(sum_of) or abs(sum(sums[k] for k in sum_of) - whole) < 1e-6
 
     return (
-        equal(("preprocessing", "network"), found.total.value)
+        equal(("preprocessing", "network"), explanation.total.value)
         and equal(("factor", "together"), sums["preprocessing"])
         and equal(("runtime", "graph", "weights"), sums["network"])
         and equal(("difference", "differences"), sums["graph"])

@@ -1,4 +1,4 @@
-"""Compare the effective preprocessing of two entries, including their input stages."""
+"""Compares the effective preprocessing of two entries, including their input stages."""
 
 from __future__ import annotations
 
@@ -37,33 +37,34 @@ class Difference:
 
 @dataclass(frozen=True)
 class EntryPreprocessing:
-    """One of the two."""
+    """The preprocessing of one of the two entries."""
 
     name: str
     spec: Preprocessing
     defaulted: tuple[str, ...]
     """Fields that the entry does not publish."""
     effective: Effective | None
+    """None if the network's graph could not be read."""
     problem: str
-    """Why the network could not be read."""
+    """Why the network's graph could not be read."""
 
     @property
     def warning(self) -> tuple[str, str] | None:
-        """Code and words of a scaling that is done twice or never."""
+        """Code and sentence of pixels that are scaled twice or not at all."""
         return scaling_warning(self.effective) if self.effective else None
 
 
 @dataclass(frozen=True)
 class PreprocessingDiff:
-    """What differs, as the first layers see it."""
+    """The factors in which the effective preprocessing of two entries differs."""
 
     findings: tuple[Difference, ...]
     sides: tuple[EntryPreprocessing, EntryPreprocessing]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for JSON."""
         return {
-            "findings": [asdict(one) for one in self.findings],
+            "findings": [asdict(finding) for finding in self.findings],
             "preprocessing": [side.spec.to_dict() for side in self.sides],
             "not_published": [list(side.defaulted) for side in self.sides],
             "effective": [side.effective and asdict(side.effective) for side in self.sides],
@@ -71,58 +72,61 @@ class PreprocessingDiff:
         }
 
 
-def scaling_warning(found: Effective) -> tuple[str, str] | None:
+def scaling_warning(preprocessing: Effective) -> tuple[str, str] | None:
     """Return the code and sentence of a scaling error in an effective preprocessing, or None."""
-    if found.warning is None:
+    if preprocessing.warning is None:
         return None
-    code, words = _WARNINGS[found.warning]
-    low, high = (min(found.offset), max(o + 255 * s for s, o in _rows(found)))
+    code, words = _WARNINGS[preprocessing.warning]
+    low, high = (
+        min(preprocessing.offset),
+        max(o + 255 * s for s, o in _scale_and_offset(preprocessing)),
+    )
     return code, f"{words}; its channels are fed {low:.3g} to {high:.3g}"
 
 
-def compare_preprocessing(engine: WorkerPool, a: Entry, b: Entry) -> PreprocessingDiff:
+def compare_preprocessing(engine: WorkerPool, first: Entry, second: Entry) -> PreprocessingDiff:
     """Compare the preprocessing of two entries; reads the input stages of networks built without
     weights.
 
-    Raises UsageError where fields of a preprocessing do not fit together.
+    Raises UsageError if fields of a preprocessing contradict each other.
     """
     return diff_preprocessing(
-        _entry_preprocessing(engine, evaluated_entry(engine, a)),
-        _entry_preprocessing(engine, evaluated_entry(engine, b)),
+        _entry_preprocessing(engine, evaluated_entry(engine, first)),
+        _entry_preprocessing(engine, evaluated_entry(engine, second)),
     )
 
 
-def diff_preprocessing(one: EntryPreprocessing, other: EntryPreprocessing) -> PreprocessingDiff:
+def diff_preprocessing(first: EntryPreprocessing, second: EntryPreprocessing) -> PreprocessingDiff:
     """Compare two effective preprocessings."""
-    words = differing(one.spec, other.spec)
-    if one.effective and other.effective:
-        left, right = one.effective, other.effective
+    words = differing(first.spec, second.spec)
+    if first.effective and second.effective:
+        left, right = first.effective, second.effective
         for factor in ("normalisation", "channel order"):
             words.pop(factor, None)
         if left.channels != right.channels:
             words["channel order"] = (left.channels, right.channels)
-            # Numbers follow the order of channels; compare those of the same colour.
-            turned = right
+            # Scale and offset follow the order of channels; compare those of the same colour.
+            reordered = right
             if "grey" not in {left.channels, right.channels}:
-                turned = replace(right, scale=right.scale[::-1], offset=right.offset[::-1])
-            right = replace(turned, channels=left.channels, warning=None)
+                reordered = replace(right, scale=right.scale[::-1], offset=right.offset[::-1])
+            right = replace(reordered, channels=left.channels, warning=None)
         if not left.same(right):
-            words["normalisation"] = (left.numbers(), other.effective.numbers())
+            words["normalisation"] = (left.numbers(), second.effective.numbers())
     findings = tuple(Difference(CODES[factor], factor, *both) for factor, both in words.items())
-    findings = tuple(sorted(findings, key=lambda one: one.code))
-    return PreprocessingDiff(findings, (one, other))
+    findings = tuple(sorted(findings, key=lambda finding: finding.code))
+    return PreprocessingDiff(findings, (first, second))
 
 
-def _entry_preprocessing(engine: WorkerPool, one: EvaluatedEntry) -> EntryPreprocessing:
+def _entry_preprocessing(engine: WorkerPool, subject: EvaluatedEntry) -> EntryPreprocessing:
     input_stage: InputStage | None = None
     problem = ""
     try:
-        input_stage = input_stage_of(engine, one.entry)
+        input_stage = input_stage_of(engine, subject.entry)
     except ZoodiffError as error:
         problem = str(error)
-    found = None if input_stage is None else effective(one.spec, input_stage)
-    return EntryPreprocessing(one.name, one.spec, one.defaulted, found, problem)
+    preprocessing = None if input_stage is None else effective(subject.spec, input_stage)
+    return EntryPreprocessing(subject.name, subject.spec, subject.defaulted, preprocessing, problem)
 
 
-def _rows(found: Effective) -> list[tuple[float, float]]:
-    return list(zip(found.scale, found.offset, strict=True))
+def _scale_and_offset(preprocessing: Effective) -> list[tuple[float, float]]:
+    return list(zip(preprocessing.scale, preprocessing.offset, strict=True))

@@ -1,4 +1,4 @@
-"""The explanation of a pair of entries as a record."""
+"""Explains a pair of entries and stores the explanation as a record."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ class PairRecords:
 
 
 def explained(
-    reasons: Attribution, pair: PairRecords, subjects: dict[str, EvaluatedEntry | str]
+    attribution: Attribution, pair: PairRecords, subjects: dict[str, EvaluatedEntry | str]
 ) -> Record:
-    """Explain a pair and return the record; why that was not possible is among its problems.
+    """Explain a pair and return the record, which lists the problems if that fails.
 
-    ``subjects`` has both entries by their names, or why one cannot take part.
+    ``subjects`` has both entries by name, or the reason why an entry cannot be evaluated.
     """
     begun = now()
     records = (pair.first, pair.second)
-    said = len(reasons.problems)
-    explanation = _explanation(reasons, records, subjects)
+    earlier_problems = len(attribution.problems)
+    explanation = _explanation(attribution, records, subjects)
     names = [record.entry for record in records]
     values = ExplanationValues(
         other=pair.second.entry,
@@ -60,9 +60,9 @@ def explained(
         total=_interval(explanation.total) if explanation else None,
         parts=_parts(explanation),
         confirmation=_confirmation(explanation),
-        named=_named(reasons, names),
+        named=_named(attribution, names),
         notes=list(explanation.notes) if explanation else [],
-        problems=_problems(reasons, said, names),
+        problems=_problems(attribution, earlier_problems, names),
     )
     return pair.first.model_copy(
         update={
@@ -77,25 +77,25 @@ def explained(
 
 
 def _explanation(
-    reasons: Attribution, records: Sequence[Record], subjects: dict[str, EvaluatedEntry | str]
+    attribution: Attribution, records: Sequence[Record], subjects: dict[str, EvaluatedEntry | str]
 ) -> Explanation | None:
-    """The explanation; None where there is none, and ``reasons.problems`` says why."""
+    """Return the explanation; None if that fails, with the reason in ``attribution.problems``."""
     untrained = [record for record in records if record.weights.state in UNTRAINED]
     for record in untrained:
-        reasons.untrained(record.entry, record.weights.state)
+        attribution.untrained(record.entry, record.weights.state)
     if untrained:
         return None
     sides: list[EvaluatedEntry] = []
     for record in records:
         side = subjects[record.entry]
         if isinstance(side, str):
-            reasons.problems.append(side)
+            attribution.problems.append(side)
             return None
         sides.append(side)
     try:
-        return reasons.explain_pair(*sides)
+        return attribution.explain_pair(*sides)
     except ZoodiffError as error:
-        reasons.problems.append(str(error))
+        attribution.problems.append(str(error))
         return None
 
 
@@ -113,22 +113,24 @@ def _parts(explanation: Explanation | None) -> list[PartValues]:
     ]
 
 
-def _problems(reasons: Attribution, said: int, names: Sequence[str]) -> list[str]:
-    """What was said of this pair, and before of one of its entries."""
-    before = [text for text in reasons.problems[:said] if text.startswith(tuple(names))]
-    return list(dict.fromkeys([*before, *reasons.problems[said:]]))
+def _problems(attribution: Attribution, earlier: int, names: Sequence[str]) -> list[str]:
+    """Return the new problems, and earlier ones of the two entries."""
+    about_entries = [
+        text for text in attribution.problems[:earlier] if text.startswith(tuple(names))
+    ]
+    return list(dict.fromkeys([*about_entries, *attribution.problems[earlier:]]))
 
 
-def _named(reasons: Attribution, names: Sequence[str]) -> list[NamedValues]:
+def _named(attribution: Attribution, names: Sequence[str]) -> list[NamedValues]:
     named: list[NamedValues] = []
     for name in names:
-        if name in reasons.inferences:
+        if name in attribution.inferences:
             named += [
                 NamedValues(code=code, entry=name, words=words)
-                for code, words in sentences(reasons.inferences[name])
+                for code, words in sentences(attribution.inferences[name])
             ]
-        if name in reasons.warnings:
-            code, words = reasons.warnings[name]
+        if name in attribution.warnings:
+            code, words = attribution.warnings[name]
             named.append(NamedValues(code=code, entry=name, words=words))
     return named
 

@@ -1,4 +1,4 @@
-"""Canonical graphs with weights in one reference runtime, ONNX Runtime, on the images at hand."""
+"""Runs canonical graphs with weights in the reference runtime, ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LARGEST = 2**31 - 2**20
-"""Bytes of one ONNX file; a limit of its format."""
+"""Most bytes of one ONNX file, a limit of the format."""
 
 
 class ReferenceRuntime:
@@ -51,9 +51,10 @@ class ReferenceRuntime:
     def __call__(
         self, graph: Graph, weights: Mapping[str, Any], on_first: bool
     ) -> NDArray[np.float64]:
-        """(images,), the share of the recipes of one network with which this one is right.
+        """Return the share of recipes with which a graph with these weights is right, (images,).
 
-        Raises MeasurementError where it cannot be brought to the runtime or run there.
+        The recipes are those of the first network or of the second. Raises MeasurementError if the
+        graph cannot be exported to the runtime or run there.
         """
         import numpy as np
 
@@ -63,10 +64,10 @@ class ReferenceRuntime:
         path.write_bytes(content)
         side = 0 if on_first else 1
         source = self._subjects[side]
-        one = replace(source, entry=registry.resolve(str(path)), defaulted=(), input_stage=None)
-        found = self._trials(one).right(self._recipes[side])
+        subject = replace(source, entry=registry.resolve(str(path)), defaulted=(), input_stage=None)
+        right_per_recipe = self._trials(subject).right(self._recipes[side])
         path.unlink()
-        return np.mean([x.astype(np.float64) for x in found], axis=0)  # type: ignore[no-any-return]
+        return np.mean([right.astype(np.float64) for right in right_per_recipe], axis=0)  # type: ignore[no-any-return]
 
 
 def _serialised(graph: Graph, weights: Mapping[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""Inference and explanation for the entries of one comparison; nothing is run twice."""
+"""Infers and explains for the entries of one comparison; reuses runs of the same entry."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.attribution.inference import Inference, infer
-from zoodiff.accuracy.attribution.network import Pieces, Raw
+from zoodiff.accuracy.attribution.network import Pieces, RawNetwork
 from zoodiff.accuracy.attribution.network import decompose as decompose_networks
 from zoodiff.accuracy.attribution.preprocessing import Explanation, Networks
 from zoodiff.accuracy.attribution.preprocessing import explain as decompose
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 IMAGES = 300
-"""Images on which conventions are tried."""
+"""Most images on which conventions are tried."""
 UNTRAINED = ("random", "placeholder")
 """States of weights that were never trained."""
 EXPLAINED = 1000
-"""Images on which a difference is taken apart."""
+"""Most images on which a difference is decomposed."""
 
 
 class Attribution:
@@ -56,51 +56,53 @@ class Attribution:
         self.explanations: list[Explanation] = []
         self.problems: list[str] = []
         self.warnings: dict[str, tuple[str, str]] = {}
-        """Code and words, by entry: scaled twice, or never."""
+        """Code and sentence, by entry, of pixels that are scaled twice or not at all."""
 
-    def fitted(self, one: EvaluatedEntry) -> EvaluatedEntry:
-        """The entry with the values that fit it, for the fields that it does not publish.
+    def fitted(self, subject: EvaluatedEntry) -> EvaluatedEntry:
+        """Return the entry with the inferred preprocessing if the zoo does not publish all fields.
 
-        What is published stays, and is only said to fit or not.
+        An entry whose preprocessing is published completely is returned unchanged.
         """
-        found = self.inference(one)
-        if found is None or not one.defaulted:
-            return one
-        return replace(one, spec=found.fits)
+        inference = self.inference(subject)
+        if inference is None or not subject.defaulted:
+            return subject
+        return replace(subject, spec=inference.fits)
 
-    def inference(self, one: EvaluatedEntry) -> Inference | None:
+    def inference(self, subject: EvaluatedEntry) -> Inference | None:
         """Try the conventions on an entry; None if it cannot be run or was never trained."""
-        if one.name not in self.inferences:
-            trials = self._of(one, IMAGES)
+        if subject.name not in self.inferences:
+            trials = self._trials_of(subject, IMAGES)
             try:
-                trials([one.spec])
+                trials([subject.spec])
                 if trials.weights_state in UNTRAINED:
-                    self.untrained(one.name, trials.weights_state)
+                    self.untrained(subject.name, trials.weights_state)
                     return None
                 assert trials.labels is not None
-                self.inferences[one.name] = infer(
-                    trials, one.spec, trials.labels, trials.label_mapping
+                self.inferences[subject.name] = infer(
+                    trials, subject.spec, trials.labels, trials.label_mapping
                 )
             except ZoodiffError as error:
-                self.problems.append(f"{one.name}: {error}")
+                self.problems.append(f"{subject.name}: {error}")
                 return None
-        return self.inferences[one.name]
+        return self.inferences[subject.name]
 
-    def explain(self, subjects: Sequence[EvaluatedEntry], found: Comparison) -> None:
+    def explain(self, subjects: Sequence[EvaluatedEntry], comparison: Comparison) -> None:
         """Decompose the difference of every pair with a verdict "different", or of the only pair.
 
         Entries whose weights were never trained are left out: their accuracy is chance.
         """
-        for row in found.rows:
+        for row in comparison.rows:
             if row.weights in UNTRAINED:
                 self.untrained(row.entry, row.weights)
-        left_out = {row.entry for row in found.rows if row.weights in UNTRAINED}
+        left_out = {row.entry for row in comparison.rows if row.weights in UNTRAINED}
         subjects = [
-            with_input_stage(self._engine, one) for one in subjects if one.name not in left_out
+            with_input_stage(self._engine, subject)
+            for subject in subjects
+            if subject.name not in left_out
         ]
-        for one in subjects:
-            self._warn(one)
-        verdicts = {(pair.first, pair.second): pair.verdict for pair in found.pairs}
+        for subject in subjects:
+            self._warn(subject)
+        verdicts = {(pair.first, pair.second): pair.verdict for pair in comparison.pairs}
         for first, second in combinations(subjects, 2):
             verdict = verdicts.get((first.name, second.name))
             if verdict is None or (verdict != "different" and len(verdicts) > 1):
@@ -109,27 +111,27 @@ class Attribution:
 
     def explain_pair(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Explanation | None:
         """Decompose the difference of two entries; None if that fails (see ``problems``)."""
-        first, second = (with_input_stage(self._engine, one) for one in (first, second))
-        for one in (first, second):
-            self._warn(one)
+        first, second = (with_input_stage(self._engine, subject) for subject in (first, second))
+        for subject in (first, second):
+            self._warn(subject)
         return self._pair(first, second)
 
     def _pair(self, first: EvaluatedEntry, second: EvaluatedEntry) -> Explanation | None:
-        for one in (first, second):
-            self.inference(one)
+        for subject in (first, second):
+            self.inference(subject)
         try:
-            sides = self._of(first, EXPLAINED), self._of(second, EXPLAINED)
-            found = decompose(*sides, self._networks(first, second))
+            sides = self._trials_of(first, EXPLAINED), self._trials_of(second, EXPLAINED)
+            explanation = decompose(*sides, self._networks(first, second))
         except ZoodiffError as error:
             self.problems.append(f"{first.name} and {second.name}: {error}")
             return None
-        self.explanations.append(found)
-        return found
+        self.explanations.append(explanation)
+        return explanation
 
-    def _warn(self, one: EvaluatedEntry) -> None:
-        warning = scaling_warning(effective(one.spec, one.input_stage))
+    def _warn(self, subject: EvaluatedEntry) -> None:
+        warning = scaling_warning(effective(subject.spec, subject.input_stage))
         if warning is not None:
-            self.warnings[one.name] = warning
+            self.warnings[subject.name] = warning
 
     def untrained(self, name: str, state: str) -> None:
         """Add the problem that an entry was never trained, once."""
@@ -142,8 +144,8 @@ class Attribution:
 
         def run(native: Any, recipes: Any) -> Pieces:
             try:
-                with ReferenceRuntime(self._of, (first, second), recipes) as right:
-                    raws = [self._raw(one) for one in (first, second)]
+                with ReferenceRuntime(self._trials_of, (first, second), recipes) as right:
+                    raws = [self._raw(subject) for subject in (first, second)]
                     rows = self._rows(first, second)
                     return decompose_networks(raws[0], raws[1], native, right, rows)
             except ZoodiffError as error:
@@ -155,37 +157,39 @@ class Attribution:
         self, first: EvaluatedEntry, second: EvaluatedEntry
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Return the matching output indices; None for equal or unrelated label spaces."""
-        one, other = (self._of(x).space for x in (first, second))
-        if one.classes == other.classes:
+        first_space, second_space = (self._trials_of(subject).space for subject in (first, second))
+        if first_space.classes == second_space.classes:
             return None
         try:
-            return mapping(one, other), mapping(other, one)
+            return mapping(first_space, second_space), mapping(second_space, first_space)
         except UsageError:
             return None
 
-    def _raw(self, one: EvaluatedEntry) -> Raw:
-        graph = architecture.graph_of(self._engine, one.entry)
-        return Raw(one.name, graph, weights_of(self._engine, one.entry, self._settings.seed))
+    def _raw(self, subject: EvaluatedEntry) -> RawNetwork:
+        graph = architecture.graph_of(self._engine, subject.entry)
+        return RawNetwork(
+            subject.name, graph, weights_of(self._engine, subject.entry, self._settings.seed)
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for JSON."""
         return {
-            "inferences": {name: asdict(one) for name, one in self.inferences.items()},
-            "explanations": [one.to_dict() for one in self.explanations],
+            "inferences": {name: asdict(inference) for name, inference in self.inferences.items()},
+            "explanations": [explanation.to_dict() for explanation in self.explanations],
             "warnings": {name: code for name, (code, _) in self.warnings.items()},
             "problems": list(self.problems),
         }
 
-    def _of(self, one: EvaluatedEntry, count: int = EXPLAINED) -> Trials:
+    def _trials_of(self, subject: EvaluatedEntry, count: int = EXPLAINED) -> Trials:
         import numpy as np
 
-        every = len(self._images)
-        count = min(count, every, self._settings.limit or every)
-        if (one.name, count) not in self._trials:
-            drawn = np.random.default_rng(self._settings.seed).choice(every, count, replace=False)
-            self._trials[one.name, count] = Trials(
+        total = len(self._images)
+        count = min(count, total, self._settings.limit or total)
+        if (subject.name, count) not in self._trials:
+            drawn = np.random.default_rng(self._settings.seed).choice(total, count, replace=False)
+            self._trials[subject.name, count] = Trials(
                 self._engine,
-                one,
+                subject,
                 self._images,
                 PassOptions(
                     pipelines=self._settings.pipelines,
@@ -195,6 +199,6 @@ class Attribution:
                     step=self._step,
                 ),
             )
-        found = self._trials[one.name, count]
-        found.input_stage = one.input_stage or found.input_stage
-        return found
+        trials = self._trials[subject.name, count]
+        trials.input_stage = subject.input_stage or trials.input_stage
+        return trials
