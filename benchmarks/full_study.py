@@ -36,14 +36,14 @@ import json, sys, time
 import numpy as np
 from pathlib import Path
 from zoodiff.graph.cost import count
-from zoodiff.preprocessing.geometry import geometry
+from zoodiff.preprocessing.geometry import geometry_of
 from zoodiff.preprocessing.pixels import pixels
 from zoodiff.zoos import registry
 from zoodiff.zoos.torchvision.backend import TorchvisionBackend
 
 names, files = sys.argv[2:], [p.read_bytes() for p in sorted(Path(sys.argv[1]).rglob("*.JPEG"))]
 spec = registry.resolve("torchvision:resnet50").preprocessing
-wanted = [geometry(spec)]
+wanted = [geometry_of(spec)]
 pixels(files[0], wanted)
 begin = time.process_time()
 for data in files:

@@ -40,7 +40,7 @@ import json, sys, time
 import numpy as np
 from pathlib import Path
 from zoodiff.zoos.torchvision.backend import TorchvisionBackend
-from zoodiff.preprocessing.geometry import geometry
+from zoodiff.preprocessing.geometry import geometry_of
 from zoodiff.preprocessing.numbers import to_input
 from zoodiff.preprocessing.pixels import pixels
 from zoodiff.zoos import registry
@@ -48,7 +48,7 @@ from zoodiff.zoos import registry
 name, folder, batch = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 files = [path.read_bytes() for path in sorted(folder.rglob("*.JPEG"))[:192]]
 spec = registry.resolve(f"torchvision:{name}").preprocessing
-wanted = [geometry(spec)]
+wanted = [geometry_of(spec)]
 pixels(files[0], wanted)
 begin = time.process_time()
 made = [pixels(data, wanted)[0] for data in files]

@@ -12,7 +12,7 @@ from _pytest.mark import ParameterSet
 
 from support import awkward
 from zoodiff.preprocessing.alone import script
-from zoodiff.preprocessing.geometry import geometry, steps
+from zoodiff.preprocessing.geometry import geometry_of, steps
 from zoodiff.preprocessing.numbers import to_input
 from zoodiff.preprocessing.pixels import extent, pixels
 from zoodiff.preprocessing.spec import Preprocessing
@@ -77,7 +77,7 @@ def test_the_same_by_hand(name: str, tmp_path: Path) -> None:
         from zoodiff.torch_compat import import_torchvision
 
         import_torchvision()
-    how, checked = geometry(spec), 0
+    how, checked = geometry_of(spec), 0
     for image, data in list(awkward.awkward().items())[::4]:
         path = tmp_path / image
         path.write_bytes(data)

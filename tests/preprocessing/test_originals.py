@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from support import awkward
-from zoodiff.preprocessing.geometry import geometry
+from zoodiff.preprocessing.geometry import geometry_of
 from zoodiff.preprocessing.numbers import to_input
 from zoodiff.preprocessing.pixels import pixels
 from zoodiff.preprocessing.spec import Preprocessing
@@ -36,7 +36,7 @@ def some_images() -> dict[str, bytes]:
 
 
 def ours(data: bytes, spec: Preprocessing, layout: str) -> np.ndarray:
-    return to_input(np.stack(pixels(data, [geometry(spec)])), spec, layout)[0]
+    return to_input(np.stack(pixels(data, [geometry_of(spec)])), spec, layout)[0]
 
 
 def loaded(data: bytes) -> Image.Image:

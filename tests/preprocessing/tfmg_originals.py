@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from zoodiff.preprocessing.geometry import geometry
+from zoodiff.preprocessing.geometry import geometry_of
 from zoodiff.preprocessing.numbers import to_input
 from zoodiff.preprocessing.pixels import pixels
 from zoodiff.zoos.tfmg.catalogue import ZOO
@@ -33,7 +33,7 @@ def main() -> None:
             if min(decoded.shape[:2]) < 2 and model.name == "resnet_50":
                 continue  # Model Garden crops it to nothing
             original = prepare(decoded[None], spec, model.name)[0]
-            mine = to_input(np.stack(pixels(data, [geometry(spec)])), spec, "NHWC")[0]
+            mine = to_input(np.stack(pixels(data, [geometry_of(spec)])), spec, "NHWC")[0]
             if np.array_equal(original, mine):
                 result["same"] += 1
             else:

@@ -28,7 +28,7 @@ from zoodiff.data.layouts import open_images
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import RefusedError, ZoodiffError
 from zoodiff.preprocessing.completed import completed
-from zoodiff.preprocessing.geometry import geometry
+from zoodiff.preprocessing.geometry import geometry_of
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.rules.catalogue import find
 from zoodiff.workers import permissions
@@ -120,7 +120,7 @@ def opened(engine: WorkerPool, one: Trick, path: Path) -> None:
                 doing="decoding",
                 data=reader.put_array(data),
                 sizes=[len(data)],
-                geometries=[geometry(spec).to_dict()],
+                geometries=[geometry_of(spec).to_dict()],
             )
             for reason in answer["failed"].values():
                 raise RefusedError(reason) if reason.startswith("SEC") else ZoodiffError(reason)

@@ -13,7 +13,7 @@ from support.security.sound import SOUND, Sound
 from zoodiff.data.layouts import open_images
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.preprocessing.completed import completed
-from zoodiff.preprocessing.geometry import geometry
+from zoodiff.preprocessing.geometry import geometry_of
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.workers import permissions
 from zoodiff.zoos import registry
@@ -77,7 +77,7 @@ def test_a_sound_file_is_opened_and_run(
             doing="decoding",
             data=reader.put_array(data),
             sizes=[len(data)],
-            geometries=[geometry(spec).to_dict()],
+            geometries=[geometry_of(spec).to_dict()],
         )
         assert images.layout.startswith("CIFAR") or not answer["failed"]
         return

@@ -174,8 +174,8 @@ def _claim(record: Record, values: AccuracyValues, claimed: float, within: float
     """
     if record.weights.state != "published":
         return "of other weights"
-    whole = values.images + values.left_out
-    if record.conditions.get("space") != "imagenet-1k" or whole != _VALIDATION:
+    images = values.images + values.left_out
+    if record.conditions.get("space") != "imagenet-1k" or images != _VALIDATION:
         return "of other images"
     if values.top1.low >= claimed - within:
         return "met"
@@ -310,10 +310,10 @@ def same_images(
     for row, key in enumerate(second.tolist()):
         places[key, counts.setdefault(key, 0)] = row
         counts[key] += 1
-    first_rows, second_rows, seen = [], [], dict.fromkeys(counts, 0)
+    first_rows, second_rows, copies = [], [], dict.fromkeys(counts, 0)
     for row, key in enumerate(first.tolist()):
-        number = seen.get(key, 0)
-        seen[key] = number + 1
+        number = copies.get(key, 0)
+        copies[key] = number + 1
         if (key, number) in places:
             first_rows.append(row)
             second_rows.append(places[key, number])

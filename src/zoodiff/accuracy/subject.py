@@ -12,7 +12,7 @@ from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.completed import completed
-from zoodiff.preprocessing.geometry import Geometry, geometry
+from zoodiff.preprocessing.geometry import Geometry, geometry_of
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.tasks import entry_of, of_entry
 from zoodiff.workers.messages import Load
@@ -48,7 +48,7 @@ class EvaluatedEntry:
     @property
     def geometry(self) -> Geometry:
         """The geometry of its preprocessing."""
-        return geometry(self.spec)
+        return geometry_of(self.spec)
 
 
 def evaluated_entry(
@@ -74,7 +74,7 @@ def evaluated_entry(
     evaluated = EvaluatedEntry(
         entry, spec, defaulted, labels if labels and not own.classes else own
     )
-    geometry(spec)
+    geometry_of(spec)
     return evaluated
 
 

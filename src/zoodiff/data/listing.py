@@ -100,11 +100,11 @@ def _remote(folder: Address, accepts: Callable[[str], bool]) -> Iterator[Listed]
 
 def _local(folder: Path, accepts: Callable[[str], bool], notes: list[str]) -> Iterator[Listed]:
     root = folder.resolve()
-    waiting, left, unread = [""], [MOST_ENTRIES], 0
+    waiting, remaining, unread = [""], [MOST_ENTRIES], 0
     while waiting:
         below = waiting.pop()
         try:
-            for entry in _entries(folder / below, left):
+            for entry in _entries(folder / below, remaining):
                 name = f"{below}/{entry.name}" if below else entry.name
                 hidden = not below and entry.name.startswith(".")
                 if entry.is_dir(follow_symlinks=False):
@@ -125,12 +125,12 @@ def _local(folder: Path, accepts: Callable[[str], bool], notes: list[str]) -> It
         notes.append(f"{unread} folders below {folder.name} cannot be read, and are left out")
 
 
-def _entries(folder: Path, left: list[int]) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: Path, remaining: list[int]) -> Iterator[os.DirEntry[str]]:
     """List a folder; raise UsageError above the limit of files."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            left[0] -= 1
-            if left[0] < 0:
+            remaining[0] -= 1
+            if remaining[0] < 0:
                 raise UsageError(
                     f"there are too many files in {folder}; name the folder of the images itself"
                 )
@@ -160,16 +160,16 @@ def matching(patterns: list[str]) -> list[Path]:
     A star matches neither hidden names nor slashes. Raises UsageError if more than 300,000 names
     would have to be compared.
     """
-    left = [_MOST_MATCHED]
+    remaining = [_MOST_MATCHED]
     matches: set[str] = set()
     for pattern in patterns:
         path = Path(pattern)
         parts = path.parts[1:] if path.is_absolute() else path.parts
-        matches |= set(_matched(path.anchor, parts, left))
+        matches |= set(_matched(path.anchor, parts, remaining))
     return sorted(Path(name) for name in matches)
 
 
-def _matched(start: str, parts: tuple[str, ...], left: list[int]) -> list[str]:
+def _matched(start: str, parts: tuple[str, ...], remaining: list[int]) -> list[str]:
     paths = [start]
     for part in parts:
         if not _MAGIC.search(part):
@@ -180,12 +180,12 @@ def _matched(start: str, parts: tuple[str, ...], left: list[int]) -> list[str]:
         paths = [
             os.path.join(path, name)  # noqa: PTH118
             for path in paths
-            for name in _names(path, left)
+            for name in _names(path, remaining)
             if match(name) and (part.startswith(".") or not name.startswith("."))
         ]
     return paths if parts else []
 
 
-def _names(folder: str, left: list[int]) -> Iterator[str]:
+def _names(folder: str, remaining: list[int]) -> Iterator[str]:
     with contextlib.suppress(OSError):
-        yield from (entry.name for entry in _entries(Path(folder), left))
+        yield from (entry.name for entry in _entries(Path(folder), remaining))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoodiff.errors import UsageError
-from zoodiff.preprocessing.geometry import Geometry, Steps, geometry
+from zoodiff.preprocessing.geometry import Geometry, Steps, geometry_of
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.text import visible
 
@@ -14,74 +14,79 @@ def script(spec: Preprocessing, steps: Steps, layout: str) -> str:
     ``steps`` are computed for the size of this image, so crops and sizes appear in the code as
     numbers. ``layout`` is NCHW or NHWC. Raises UsageError if a field is missing.
     """
-    how = geometry(spec)
+    geometry = geometry_of(spec)
     lines = [
-        *_decode_lines(how, steps),
+        *_decode_lines(geometry, steps),
         *_crop_after_lines(steps),
-        *_arithmetic_lines(spec, how, layout),
+        *_arithmetic_lines(spec, geometry, layout),
     ]
     body = "\n".join(f"    {line}" for line in lines)
     return f"def prepare(path):\n    # {visible(spec.sentence())}\n{body}\n"
 
 
-def _decode_lines(how: Geometry, steps: Steps) -> list[str]:
+def _decode_lines(geometry: Geometry, steps: Steps) -> list[str]:
     makers = {
         "pillow": _pillow,
         "torchvision": _torchvision,
         "tensorflow": _tensorflow,
         "opencv": _opencv,
     }
-    return makers[how.library](how, steps)
+    return makers[geometry.library](geometry, steps)
 
 
-def _open_lines(how: Geometry) -> list[str]:
-    lines = ["from PIL import Image, ImageOps"] if how.exif else ["from PIL import Image"]
+def _open_lines(geometry: Geometry) -> list[str]:
+    lines = ["from PIL import Image, ImageOps"] if geometry.exif else ["from PIL import Image"]
     opened = "Image.open(path)"
-    opened = f"ImageOps.exif_transpose({opened})" if how.exif else opened
+    opened = f"ImageOps.exif_transpose({opened})" if geometry.exif else opened
     return [*lines, f'image = {opened}.convert("RGB")']
 
 
-def _pillow(how: Geometry, steps: Steps) -> list[str]:
-    lines = _open_lines(how)
+def _pillow(geometry: Geometry, steps: Steps) -> list[str]:
+    lines = _open_lines(geometry)
     if steps.before is not None:
         top, left, rows, columns = steps.before
         lines.append(f"image = image.crop({(left, top, left + columns, top + rows)})")
     filters = {"area": "BOX", "box": "BOX"}
-    name = filters.get(how.interpolation, how.interpolation.upper())
+    name = filters.get(geometry.interpolation, geometry.interpolation.upper())
     size = steps.size[::-1]
     lines.append(f"image = image.resize({size}, Image.Resampling.{name})  # columns, rows")
     return [*lines, "pixels = np.asarray(image)"]
 
 
-def _torchvision(how: Geometry, steps: Steps) -> list[str]:
-    lines = ["from torchvision.transforms import InterpolationMode, functional", *_open_lines(how)]
+def _torchvision(geometry: Geometry, steps: Steps) -> list[str]:
+    lines = [
+        "from torchvision.transforms import InterpolationMode, functional",
+        *_open_lines(geometry),
+    ]
     lines.append("image = functional.pil_to_tensor(image)")
     if steps.before is not None:
         lines.append(f"image = functional.crop(image, *{steps.before})")
-    mode = f"InterpolationMode.{how.interpolation.upper()}"
+    mode = f"InterpolationMode.{geometry.interpolation.upper()}"
     size = list(steps.size)
-    lines.append(f"image = functional.resize(image, {size}, {mode}, antialias={how.antialias})")
+    lines.append(
+        f"image = functional.resize(image, {size}, {mode}, antialias={geometry.antialias})"
+    )
     return [*lines, "pixels = image.permute(1, 2, 0).numpy()"]
 
 
-def _tensorflow(how: Geometry, steps: Steps) -> list[str]:
+def _tensorflow(geometry: Geometry, steps: Steps) -> list[str]:
     lines = ["import tensorflow as tf", "data = tf.io.read_file(path)"]
     lines.append("image = tf.io.decode_image(data, channels=3, expand_animations=False)")
-    if how.unit:
+    if geometry.unit:
         lines.append("image = tf.image.convert_image_dtype(image, tf.float32)")
     lines += _crop_before_lines(steps)
-    if how.interpolation == "bilinear_tf1":
+    if geometry.interpolation == "bilinear_tf1":
         lines.append("image = tf.cast(image, tf.float32)[tf.newaxis]")
         lines.append(f"image = tf.raw_ops.ResizeBilinear(images=image, size={steps.size})[0]")
     else:
-        method = {"lanczos": "lanczos3"}.get(how.interpolation, how.interpolation)
-        options = f'method="{method}", antialias={how.antialias}'
+        method = {"lanczos": "lanczos3"}.get(geometry.interpolation, geometry.interpolation)
+        options = f'method="{method}", antialias={geometry.antialias}'
         lines.append(f"image = tf.image.resize(image, {steps.size}, {options})")
     return [*lines, "pixels = tf.cast(image, tf.float32).numpy()"]
 
 
-def _opencv(how: Geometry, steps: Steps) -> list[str]:
-    flags = "cv2.IMREAD_COLOR" + ("" if how.exif else " | cv2.IMREAD_IGNORE_ORIENTATION")
+def _opencv(geometry: Geometry, steps: Steps) -> list[str]:
+    flags = "cv2.IMREAD_COLOR" + ("" if geometry.exif else " | cv2.IMREAD_IGNORE_ORIENTATION")
     lines = [
         "import cv2",
         f"image = cv2.imread(path, {flags})[..., ::-1]",
@@ -94,7 +99,7 @@ def _opencv(how: Geometry, steps: Steps) -> list[str]:
         "lanczos": "LANCZOS4",
         "area": "AREA",
     }
-    method = f"cv2.INTER_{names[how.interpolation]}"
+    method = f"cv2.INTER_{names[geometry.interpolation]}"
     size = steps.size[::-1]
     lines.append("image = np.ascontiguousarray(image)")
     return [*lines, f"pixels = cv2.resize(image, {size}, interpolation={method})"]
@@ -123,7 +128,7 @@ def _crop_after_lines(steps: Steps) -> list[str]:
     return lines
 
 
-def _arithmetic_lines(spec: Preprocessing, how: Geometry, layout: str) -> list[str]:
+def _arithmetic_lines(spec: Preprocessing, geometry: Geometry, layout: str) -> list[str]:
     if spec.value_range is None:
         raise UsageError("the preprocessing says nothing of value_range")
     low, high = spec.value_range
@@ -132,9 +137,9 @@ def _arithmetic_lines(spec: Preprocessing, how: Geometry, layout: str) -> list[s
     if spec.channel_order == "BGR":
         lines.append("x = x[..., ::-1]")
     elif spec.channel_order == "grey":
-        lines, channels = _grey_lines(how), 1
+        lines, channels = _grey_lines(geometry), 1
     if (low, high) != (0.0, 255.0):
-        if not how.unit:
+        if not geometry.unit:
             lines.append("x = x / np.float32(255)")
         if (low, high) != (0.0, 1.0):
             lines.append(f"x = x * np.float32({high - low:g}) + np.float32({low:g})")
@@ -147,9 +152,9 @@ def _arithmetic_lines(spec: Preprocessing, how: Geometry, layout: str) -> list[s
     return [*lines, "return np.ascontiguousarray(x[None])"]
 
 
-def _grey_lines(how: Geometry) -> list[str]:
+def _grey_lines(geometry: Geometry) -> list[str]:
     """Return the lines that reduce RGB to one channel, as ``preprocessing.numbers`` does."""
-    if how.dtype != "uint8":
+    if geometry.dtype != "uint8":
         weights = "np.array([[0.299], [0.587], [0.114]], np.float32)"
         return [f"x = pixels @ {weights}"]
     weights = "np.array([[19595], [38470], [7471]])"

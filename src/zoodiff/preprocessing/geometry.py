@@ -61,7 +61,7 @@ class Steps:
     """Box that is cropped after resizing; None for all of it. Outside the image, pixels are 0."""
 
 
-def geometry(spec: Preprocessing) -> Geometry:
+def geometry_of(spec: Preprocessing) -> Geometry:
     """Return the geometry of a complete specification; raise UsageError if a field is missing."""
     required = {
         "library": spec.library,
@@ -108,28 +108,28 @@ DEFAULT_EXIF: dict[Library, bool] = {
 """What each library does if ``exif`` or ``antialias`` is not set."""
 
 
-def steps(how: Geometry, rows: int, columns: int) -> Steps:
+def steps(geometry: Geometry, rows: int, columns: int) -> Steps:
     """Return the crops and the size for an image of ``rows`` x ``columns`` pixels.
 
     Sizes are rounded as in the libraries' own code: torchvision's ``functional.resize`` and
     ``center_crop`` (which timm uses too); for TensorFlow slim's ``vgg_preprocessing``,
     ``tf.image.central_crop`` and Model Garden's ``center_crop_image``.
     """
-    if how.policy == "squash":
-        target = how.resize if isinstance(how.resize, tuple) else how.size
-        return Steps(None, target, _centre(target, how.size))
-    if how.policy == "short_side":
-        assert isinstance(how.resize, int)
-        if how.library == "tensorflow":
-            target = _float32_short_side(how.resize, rows, columns)
-            top, left = (target[0] - how.size[0]) // 2, (target[1] - how.size[1]) // 2
-            return Steps(None, target, (top, left, *how.size))
-        target = _short_side(how.resize, rows, columns)
-        return Steps(None, target, _centre(target, how.size))
-    assert how.crop_fraction is not None
-    if how.policy == "central_square":
-        return Steps(_central_square(how.crop_fraction, rows, columns), how.size, None)
-    return Steps(_central(how.crop_fraction, rows, columns), how.size, None)
+    if geometry.policy == "squash":
+        target = geometry.resize if isinstance(geometry.resize, tuple) else geometry.size
+        return Steps(None, target, _centre(target, geometry.size))
+    if geometry.policy == "short_side":
+        assert isinstance(geometry.resize, int)
+        if geometry.library == "tensorflow":
+            target = _float32_short_side(geometry.resize, rows, columns)
+            top, left = (target[0] - geometry.size[0]) // 2, (target[1] - geometry.size[1]) // 2
+            return Steps(None, target, (top, left, *geometry.size))
+        target = _short_side(geometry.resize, rows, columns)
+        return Steps(None, target, _centre(target, geometry.size))
+    assert geometry.crop_fraction is not None
+    if geometry.policy == "central_square":
+        return Steps(_central_square(geometry.crop_fraction, rows, columns), geometry.size, None)
+    return Steps(_central(geometry.crop_fraction, rows, columns), geometry.size, None)
 
 
 def _short_side(length: int, rows: int, columns: int) -> tuple[int, int]:

@@ -35,7 +35,7 @@ class Decoder(Protocol[Image]):
         image: Image,
         box: tuple[int, int, int, int] | None,
         size: tuple[int, int],
-        how: Geometry,
+        geometry: Geometry,
     ) -> NDArray[Any]:
         """Return the pixels in the box, resized: (rows, columns, 3), uint8 or float32."""
         ...
@@ -60,24 +60,26 @@ def pixels(data: bytes, geometries: Sequence[Geometry]) -> list[NDArray[Any]]:
     """
     images: dict[tuple[Library, bool], Any] = {}
     arrays = []
-    for how in geometries:
-        library = decoder(how.library)
-        key = (how.library, how.exif)
+    for geometry in geometries:
+        library = decoder(geometry.library)
+        key = (geometry.library, geometry.exif)
         if key not in images:
-            images[key] = library.decode(data, exif=how.exif)
+            images[key] = library.decode(data, exif=geometry.exif)
         image = images[key]
-        plan = steps(how, *library.size(image))
+        plan = steps(geometry, *library.size(image))
         if plan.size[0] * plan.size[1] > LARGEST:
             # A strip one pixel wide is a small file and large once its short side is resized.
             raise ImageError("it is too long and narrow to be resized")
-        arrays.append(_cropped(library.resized(image, plan.before, plan.size, how), plan.after))
+        arrays.append(
+            _cropped(library.resized(image, plan.before, plan.size, geometry), plan.after)
+        )
     return arrays
 
 
-def extent(data: bytes, how: Geometry) -> tuple[int, int]:
+def extent(data: bytes, geometry: Geometry) -> tuple[int, int]:
     """Return rows and columns of an image before resizing; raise ImageError for invalid data."""
-    library = decoder(how.library)
-    return library.size(library.decode(data, exif=how.exif))
+    library = decoder(geometry.library)
+    return library.size(library.decode(data, exif=geometry.exif))
 
 
 def _cropped(image: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArray[Any]:

@@ -72,8 +72,8 @@ class Preprocessing:
         parts: list[str] = []
         if self.resize is not None:
             size = self.resize if isinstance(self.resize, int) else "x".join(map(str, self.resize))
-            how = [w.replace("_", " ") for w in (self.resize_policy, self.interpolation) if w]
-            parts.append(f"resize {size}" + (f" ({', '.join(how)})" if how else ""))
+            method = [w.replace("_", " ") for w in (self.resize_policy, self.interpolation) if w]
+            parts.append(f"resize {size}" + (f" ({', '.join(method)})" if method else ""))
         elif self.crop_fraction is not None:
             square = self.resize_policy == "central_square"
             part = "short side, square" if square else "image"

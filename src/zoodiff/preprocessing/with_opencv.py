@@ -63,16 +63,16 @@ class OpenCV:
         image: NDArray[np.uint8],
         box: tuple[int, int, int, int] | None,
         size: tuple[int, int],
-        how: Geometry,
+        geometry: Geometry,
     ) -> NDArray[Any]:
         """Resize in 8 bits by ``cv2.resize``, which antialiases only with ``area``."""
         import numpy as np
 
-        if how.interpolation not in self._methods:
-            raise UsageError(f"OpenCV does not resize by {how.interpolation}")
-        if how.antialias and how.interpolation != "area":
+        if geometry.interpolation not in self._methods:
+            raise UsageError(f"OpenCV does not resize by {geometry.interpolation}")
+        if geometry.antialias and geometry.interpolation != "area":
             raise UsageError(
-                f"OpenCV does not antialias {how.interpolation}; take antialias = false, "
+                f"OpenCV does not antialias {geometry.interpolation}; take antialias = false, "
                 "interpolation = area or another library"
             )
         if box is not None:
@@ -82,7 +82,7 @@ class OpenCV:
             return image
         return np.asarray(
             self._cv2.resize(
-                image, (size[1], size[0]), interpolation=self._methods[how.interpolation]
+                image, (size[1], size[0]), interpolation=self._methods[geometry.interpolation]
             )
         )
 

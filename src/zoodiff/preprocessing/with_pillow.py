@@ -66,12 +66,12 @@ class Pillow:
         image: Image.Image,
         box: tuple[int, int, int, int] | None,
         size: tuple[int, int],
-        how: Geometry,
+        geometry: Geometry,
     ) -> NDArray[Any]:
         """Resize in 8 bits; Pillow's filters always antialias."""
         import numpy as np
 
-        if how.interpolation != "nearest" and not how.antialias:
+        if geometry.interpolation != "nearest" and not geometry.antialias:
             raise UsageError(
                 "Pillow cannot resize without antialiasing; take antialias = true or another "
                 "library"
@@ -80,5 +80,5 @@ class Pillow:
             top, left, rows, columns = box
             image = image.crop((left, top, left + columns, top + rows))
         if (image.height, image.width) != size:
-            image = image.resize((size[1], size[0]), self._filters[how.interpolation])
+            image = image.resize((size[1], size[0]), self._filters[geometry.interpolation])
         return np.asarray(image)

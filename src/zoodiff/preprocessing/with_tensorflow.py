@@ -61,14 +61,14 @@ class TensorFlow:
         image: _Image,
         box: tuple[int, int, int, int] | None,
         size: tuple[int, int],
-        how: Geometry,
+        geometry: Geometry,
     ) -> NDArray[Any]:
         """Resize in float32 by ``tf.image.resize``."""
         tf = self._tf
-        legacy = how.interpolation == "bilinear_tf1"
-        if how.interpolation not in _METHODS and not legacy:
-            raise UsageError(f"TensorFlow does not resize by {how.interpolation}")
-        if how.unit:
+        legacy = geometry.interpolation == "bilinear_tf1"
+        if geometry.interpolation not in _METHODS and not legacy:
+            raise UsageError(f"TensorFlow does not resize by {geometry.interpolation}")
+        if geometry.unit:
             image = tf.image.convert_image_dtype(image, tf.float32)
         if box is not None:
             top, left, rows, columns = box
@@ -78,7 +78,7 @@ class TensorFlow:
             resized: NDArray[Any] = tf.raw_ops.ResizeBilinear(images=batch, size=size)[0].numpy()
             return resized
         image = tf.image.resize(
-            image, size, method=_METHODS[how.interpolation], antialias=how.antialias
+            image, size, method=_METHODS[geometry.interpolation], antialias=geometry.antialias
         )
         pixels: NDArray[Any] = tf.cast(image, tf.float32).numpy()
         return pixels

@@ -55,17 +55,19 @@ class Torchvision:
         image: _Image,
         box: tuple[int, int, int, int] | None,
         size: tuple[int, int],
-        how: Geometry,
+        geometry: Geometry,
     ) -> NDArray[Any]:
         """Resize as ``torchvision.transforms.functional.resize`` does with tensors."""
-        if how.interpolation not in self._modes:
-            raise UsageError(f"torchvision's tensors are not resized by {how.interpolation}")
+        if geometry.interpolation not in self._modes:
+            raise UsageError(f"torchvision's tensors are not resized by {geometry.interpolation}")
         if box is not None:
             image = self._functional.crop(image, *box)
         if tuple(image.shape[1:]) != size:
-            method = self._modes[how.interpolation]
+            method = self._modes[geometry.interpolation]
             try:
-                image = self._functional.resize(image, list(size), method, antialias=how.antialias)
+                image = self._functional.resize(
+                    image, list(size), method, antialias=geometry.antialias
+                )
             except RuntimeError as error:
                 if "allocate memory" in str(error):
                     raise MemoryError(str(error).splitlines()[0]) from None

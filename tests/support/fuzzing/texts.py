@@ -77,14 +77,14 @@ zoos = ["keras", "onnx"]
 def sidecar(data: bytes) -> None:
     """The TOML beside a model file."""
     from zoodiff.preprocessing.completed import completed
-    from zoodiff.preprocessing.geometry import geometry
+    from zoodiff.preprocessing.geometry import geometry_of
     from zoodiff.zoos.files import sidecar
 
     folder = fresh("sidecar")
     (folder / "model.toml").write_bytes(data)
     found = sidecar.read(folder / "model.onnx")
     assert isinstance(found.preprocessing.sentence(), str)
-    geometry(completed(found.preprocessing, (224, 224))[0])
+    geometry_of(completed(found.preprocessing, (224, 224))[0])
 
 
 def sidecar_seeds() -> Sequence[bytes]:
@@ -104,7 +104,7 @@ def specification(data: bytes) -> None:
 
     from zoodiff.errors import UsageError
     from zoodiff.preprocessing.completed import completed
-    from zoodiff.preprocessing.geometry import Geometry, geometry
+    from zoodiff.preprocessing.geometry import Geometry, geometry_of
     from zoodiff.preprocessing.numbers import to_input
     from zoodiff.preprocessing.pixels import pixels
     from zoodiff.preprocessing.spec import Preprocessing
@@ -117,7 +117,7 @@ def specification(data: bytes) -> None:
     found = specification(raw, "here")
     found.sentence()
     again = Preprocessing.from_dict(json.loads(json.dumps(found.to_dict())))
-    how = geometry(completed(again, (32, 32))[0])
+    how = geometry_of(completed(again, (32, 32))[0])
     if how.library == "tensorflow":
         how = replace(how, library="torchvision")
     given = pixels(_picture(), [Geometry.from_dict(json.loads(json.dumps(how.to_dict())))])[0]
@@ -160,13 +160,13 @@ def timm(data: bytes) -> None:
     """timm's data configuration."""
     from support.timm_config import from_timm
     from zoodiff.errors import UsageError
-    from zoodiff.preprocessing.geometry import geometry
+    from zoodiff.preprocessing.geometry import geometry_of
 
     try:
         raw = json.loads(data)
     except (ValueError, RecursionError):
         raise UsageError("not JSON") from None
-    geometry(from_timm(raw))
+    geometry_of(from_timm(raw))
 
 
 def timm_seeds() -> Sequence[bytes]:

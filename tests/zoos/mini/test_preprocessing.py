@@ -11,7 +11,7 @@ pytest.importorskip("sklearn")
 
 from zoodiff.data import digits
 from zoodiff.preprocessing.completed import completed
-from zoodiff.preprocessing.geometry import geometry
+from zoodiff.preprocessing.geometry import geometry_of
 from zoodiff.preprocessing.numbers import to_input
 from zoodiff.preprocessing.pixels import pixels
 from zoodiff.zoos.mini import catalogue
@@ -23,7 +23,7 @@ def test_the_stated_preprocessing_is_that_of_the_training(zoo: catalogue.MiniZoo
     spec, assumed = completed(model.preprocessing, (8, 8))
     assert assumed == ()
     images = digits.images()
-    decoded = np.stack([pixels(images.read(k), [geometry(spec)])[0] for k in range(50)])
+    decoded = np.stack([pixels(images.read(k), [geometry_of(spec)])[0] for k in range(50)])
     backend = importlib.import_module(zoo.worker.backend.partition(":")[0])
     expected = backend.prepare(digits.load().test.images[:50])
     given = to_input(decoded, spec, spec.layout or "")

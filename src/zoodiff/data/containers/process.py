@@ -159,12 +159,12 @@ class Container:
         return message, content
 
     def _start(self) -> Link:
-        ours, theirs = socket.socketpair()
+        parent_end, child_end = socket.socketpair()
         root = str(Path(__file__).resolve().parents[3])
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _START, str(theirs.fileno()), root],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-I", "-c", _START, str(child_end.fileno()), root],
+                pass_fds=[child_end.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=None,
@@ -172,12 +172,12 @@ class Container:
                 cwd="/" if os.name == "posix" else None,
             )
         except OSError as error:
-            ours.close()
+            parent_end.close()
             raise ContainerError(f"no process can be started ({error.strerror})") from None
         finally:
-            theirs.close()
-        ours.settimeout(SILENCE)
-        self._link = Link(ours)
+            child_end.close()
+        parent_end.settimeout(SILENCE)
+        self._link = Link(parent_end)
         self._end = weakref.finalize(self, _end_process, process, self._link)
         return self._link
 

@@ -27,51 +27,54 @@ class Feature:
 
 def features(data: bytes) -> dict[str, Feature]:
     """Return the features of an encoded Example by name; raise ValueError for invalid data."""
-    left = [MOST_FIELDS]
+    remaining = [MOST_FIELDS]
     by_name: dict[str, Feature] = {}
-    for start, end in _messages(data, 0, len(data), 1, left):
-        for entry_start, entry_end in _messages(data, start, end, 1, left):
+    for start, end in _messages(data, 0, len(data), 1, remaining):
+        for entry_start, entry_end in _messages(data, start, end, 1, remaining):
             key, feature = "", Feature()
-            for number, field_start, field_end in _fields(data, entry_start, entry_end, left):
+            for number, field_start, field_end in _fields(data, entry_start, entry_end, remaining):
                 if number == 1 and field_end - field_start <= _LONGEST_KEY:
                     key = data[field_start:field_end].decode("utf-8")
                 elif number == 2:
-                    feature = _feature(data, field_start, field_end, left)
+                    feature = _feature(data, field_start, field_end, remaining)
             by_name[key] = feature
     return by_name
 
 
-def _feature(data: bytes, start: int, end: int, left: list[int]) -> Feature:
+def _feature(data: bytes, start: int, end: int, remaining: list[int]) -> Feature:
     first_bytes, first_integer = None, None
-    for number, at, to in _fields(data, start, end, left):
+    for number, at, to in _fields(data, start, end, remaining):
         if number == 1 and first_bytes is None:
             first_bytes = next(
-                ((value, stop - value) for value, stop in _messages(data, at, to, 1, left)), None
+                ((value, stop - value) for value, stop in _messages(data, at, to, 1, remaining)),
+                None,
             )
         elif number == 3 and first_integer is None:
-            first_integer = next(_integers(data, at, to, left), None)
+            first_integer = next(_integers(data, at, to, remaining), None)
     return Feature(first_bytes, first_integer)
 
 
-def _integers(data: bytes, start: int, end: int, left: list[int]) -> Iterator[int]:
+def _integers(data: bytes, start: int, end: int, remaining: list[int]) -> Iterator[int]:
     """Yield the integers of a list, which are packed into one field or one field each."""
-    for number, at, to in _fields(data, start, end, left):
+    for number, at, to in _fields(data, start, end, remaining):
         if number == 1 and to > at:
             value, _ = _varint(data, at, to)
             yield value - (1 << 64) if value >= 1 << 63 else value
 
 
 def _messages(
-    data: bytes, start: int, end: int, number: int, left: list[int]
+    data: bytes, start: int, end: int, number: int, remaining: list[int]
 ) -> Iterator[tuple[int, int]]:
-    return ((at, to) for field, at, to in _fields(data, start, end, left) if field == number)
+    return ((at, to) for field, at, to in _fields(data, start, end, remaining) if field == number)
 
 
-def _fields(data: bytes, start: int, end: int, left: list[int]) -> Iterator[tuple[int, int, int]]:
+def _fields(
+    data: bytes, start: int, end: int, remaining: list[int]
+) -> Iterator[tuple[int, int, int]]:
     """Yield the number of each field, and the start and end of its content."""
     while start < end:
-        left[0] -= 1
-        if left[0] < 0:
+        remaining[0] -= 1
+        if remaining[0] < 0:
             raise ValueError(f"more than {MOST_FIELDS:,} fields")
         tag, start = _varint(data, start, end)
         kind = tag & 7
