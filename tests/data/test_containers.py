@@ -157,14 +157,14 @@ class _Lying:
 def test_a_process_that_asks_for_too_much_is_ended(read: list[int]) -> None:
     container = Container([MemorySource(b"abc")])
     link = _Lying([({"read": read}, b"")])
-    with pytest.raises(ContainerError, match="asks for more than it has"):
+    with pytest.raises(ContainerError, match="requests bytes that it does not have"):
         container._answer(link, [MemorySource(b"abc")], 3, 10)  # type: ignore[arg-type]
 
 
 def test_a_process_that_asks_for_ever_is_ended() -> None:
     container = Container([MemorySource(b"abc")])
     link = _Lying([({"read": [0, 0, 3]}, b"")] * 100_000)
-    with pytest.raises(ContainerError, match="asks for more than it has"):
+    with pytest.raises(ContainerError, match="requests bytes that it does not have"):
         container._answer(link, [MemorySource(b"abc")], 3, 10)  # type: ignore[arg-type]
 
 

@@ -30,7 +30,7 @@ def test_digits_that_are_no_numbers_are_no_classes(tmp_path: Path, label: str) -
     (tmp_path / "1.jpg").write_bytes(b"x")
     truth = tmp_path / "truth.txt"
     truth.write_text(f"1.jpg {label}\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="which there is not"):
+    with pytest.raises(UsageError, match="which does not exist"):
         open_images(str(tmp_path), truth=truth)
 
 

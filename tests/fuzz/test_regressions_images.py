@@ -59,7 +59,7 @@ def test_a_head_that_says_nothing_is_not_decoded() -> None:
     head = struct.pack(">IIBBBBB", 15_204_372, 5_134, 1, 64, 0, 0, 0)
     made = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(head)) + b"IHDR" + head
     made += struct.pack(">I", zlib.crc32(b"IHDR" + head))
-    with pytest.raises(ImageError, match="head is damaged"):
+    with pytest.raises(ImageError, match="header is damaged"):
         check_size(made)
 
 

@@ -210,9 +210,9 @@ def _readme(images: ImageSet, number: int, pair: Pair, runs: Sequence[NetworkRun
     ]
     for run in runs:
         lines.append(f"- {markdown_code(run.name)}: {', '.join(map(str, run.best))}")
-    lines += ["", "`*_input.npy` is what each network was fed, `*_output.npy` what it answered."]
+    lines += ["", "`*_input.npy` is the input of each network, `*_output.npy` its output."]
     if all(run.script for run in runs):
-        lines.append("`python repeat.py` does it again, without zoodiff, and compares.")
+        lines.append("`python repeat.py` repeats the run without zoodiff and compares.")
     lines += [f"{markdown(run.problem)}; `repeat.py` leaves it out." for run in runs if run.problem]
     for run in runs:
         versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())

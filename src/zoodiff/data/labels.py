@@ -85,7 +85,7 @@ def known(name: str) -> LabelSpace:
     if name not in _KNOWN:
         raise UsageError(
             f'no label space "{name}"; there are {", ".join(_KNOWN)}, or name a file with one '
-            "class a line"
+            "class per line"
         )
     return _KNOWN[name]
 
@@ -103,7 +103,9 @@ def of_file(name: str, file: BinaryIO) -> LabelSpace:
         if len(names) > MOST_CLASSES:
             raise UsageError(f"the label file {name} has more than {MOST_CLASSES:,} classes")
     if len(names) < 2:
-        raise UsageError(f"the label file {name} has {len(names)} lines; one class a line is meant")
+        raise UsageError(
+            f"the label file {name} has {len(names)} lines; it must have one class per line"
+        )
     return LabelSpace(name, len(names), background=_is_background(names[0]), names=tuple(names))
 
 
@@ -143,7 +145,7 @@ def mapping(outputs: LabelSpace, images: LabelSpace) -> NDArray[np.int64]:
         raise UsageError(
             f"the label spaces {outputs.name} and {images.name} have no class in common; give the "
             "entry's label space with --labels (labels in a study), a name or a file with one "
-            "class a line"
+            "class per line"
         )
     return matches
 

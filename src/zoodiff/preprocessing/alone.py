@@ -130,7 +130,7 @@ def _crop_after_lines(steps: Steps) -> list[str]:
 
 def _arithmetic_lines(spec: Preprocessing, geometry: Geometry, layout: str) -> list[str]:
     if spec.value_range is None:
-        raise UsageError("the preprocessing says nothing of value_range")
+        raise UsageError("the preprocessing does not state value_range")
     low, high = spec.value_range
     lines = ["x = pixels.astype(np.float32)"]
     channels = 3

@@ -72,8 +72,8 @@ def geometry_of(spec: Preprocessing) -> Geometry:
     missing = [name for name, value in required.items() if value is None]
     if missing:
         raise UsageError(
-            f"the preprocessing says nothing of {', '.join(missing)}; state it, or let the "
-            "usual values be taken"
+            f"the preprocessing does not state {', '.join(missing)}; state it, or use the default "
+            "values"
         )
     assert spec.library and spec.input_size and spec.resize_policy and spec.interpolation
     if spec.resize_policy == "short_side" and not isinstance(spec.resize, int):

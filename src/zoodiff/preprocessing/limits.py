@@ -29,7 +29,7 @@ def check_size(data: bytes) -> None:
         except Exception:  # Pillow's plugins raise many kinds
             if data.startswith(_PNG):
                 # OpenCV allocates a gigabyte for some damaged PNG files before it gives up.
-                raise ImageError("its head is damaged") from None
+                raise ImageError("its header is damaged") from None
             too_large = False
     if too_large:
         raise ImageError("it is too large")

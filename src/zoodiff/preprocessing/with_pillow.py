@@ -53,7 +53,7 @@ class Pillow:
                 str(refusal("SEC121", f"it is refused by its size ({error})"))
             ) from None
         except UnidentifiedImageError:
-            raise ImageError("it is no image of a format that is read") from None
+            raise ImageError("it is no image of a supported format") from None
         except Exception as error:  # Pillow's plugins raise many kinds
             raise ImageError(" ".join(str(error).split()) or repr(error)) from None
 

@@ -122,7 +122,7 @@ def test_weights_that_do_not_fit_are_one_with_the_graph() -> None:
     parts = points(found)
     assert parts["graph and weights"] + parts["runtime"] == pytest.approx(total)
     assert found.notes == (
-        "the weights of one network do not fit the other, so graph and weights are one",
+        "the weights of one network do not fit the other, so graph and weights are not separated",
     )
 
 

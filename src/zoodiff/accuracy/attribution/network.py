@@ -43,6 +43,9 @@ MeasurementError."""
 PieceKind = Literal["runtime", "graph", "difference", "differences", "weights"]
 _MOST = 8
 """Most differences that are removed one by one."""
+_UNFIT_NOTE = (
+    "the weights of one network do not fit the other, so graph and weights are not separated"
+)
 
 
 @dataclass(frozen=True)
@@ -100,11 +103,7 @@ def decompose(
     runtime = (native[0] - own_first) - (native[1] - own_second)
     runtimes = _runtime(first.graph), _runtime(second.graph)
     pieces = [Piece("runtime", "runtime", None, runtimes[0], runtimes[1], runtime)]
-    findings = [
-        finding
-        for finding in graph_diff.findings
-        if not finding.same_function and not _elsewhere(finding)
-    ]
+    findings = [f for f in graph_diff.findings if not f.same_function and not _elsewhere(f)]
     fitted = matched(graph_diff, first_weights, rows[0]) if rows is not None else None
     if fitted is not None:  # classes are matched by meaning, so their number is no difference
         findings = [finding for finding in findings if finding.code != WIDTH]
@@ -131,8 +130,7 @@ def decompose(
         )
         if second_with_first is None or first_with_second is None:
             pieces.append(Piece("graph", "graph and weights", None, "", "", total))
-            note = "the weights of one network do not fit the other, so graph and weights are one"
-            return Pieces(tuple(pieces), (note,))
+            return Pieces(tuple(pieces), (_UNFIT_NOTE,))
         graph = (own_first - second_with_first + first_with_second - own_second) / 2
         weights = (own_first - first_with_second + second_with_first - own_second) / 2
         pieces += [_graph(graph, len(findings)), Piece("weights", "weights", None, "", "", weights)]
@@ -147,8 +145,8 @@ def _classes(graph_diff: Diff, fitted: bool) -> tuple[str, ...]:
     if width is None:
         return ()
     return (
-        f"{width.left} and {width.right} classes are taken for each other by what they mean; one "
-        "that only one network has is never answered with the other's weights",
+        f"{width.left} and {width.right} classes are matched by meaning; a class that "
+        "only one network has is never predicted with the weights of the other",
     )
 
 

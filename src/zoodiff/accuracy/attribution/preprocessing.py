@@ -255,8 +255,8 @@ def _comparable(first: Side, second: Side) -> _Swap:
 
 
 _UNKNOWN_NORMALISATION = (
-    "one network normalises by itself in a way that is not known; the normalisation counts as the "
-    "network's"
+    "the normalisation inside one network is not known; the normalisation counts as part of the "
+    "network"
 )
 
 

@@ -149,7 +149,7 @@ class Attribution:
                     rows = self._rows(first, second)
                     return decompose_networks(raws[0], raws[1], native, right, rows)
             except ZoodiffError as error:
-                return Pieces(notes=(f"the networks were not taken apart: {error}",))
+                return Pieces(notes=(f"the networks were not decomposed: {error}",))
 
         return run
 

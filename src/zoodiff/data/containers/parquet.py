@@ -245,7 +245,7 @@ def predictions(
             values, width = _numbers(batch.column(0), _PREDICTED[name])
             rows += len(batch)
             if rows > count or width > _WIDEST or previous_width not in {-1, width}:
-                raise ValueError(f"{name} is not what predictions are")
+                raise ValueError(f"the column {name} holds no predictions")
             parts.append(values)
             previous_width = width
         if rows != count:

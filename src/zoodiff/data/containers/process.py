@@ -142,7 +142,7 @@ class Container:
             try:
                 received = link.receive(longest)
             except BrokenFrameError as error:
-                raise ContainerError(f"it would give {error}") from None
+                raise ContainerError(f"the parser sent {error}") from None
             if received is None:
                 raise _EndedError(_ENDED)
             message, content = received
@@ -152,7 +152,7 @@ class Container:
             budget -= max(count, 4096)
             known_source = 0 <= number < len(sources)
             if not known_source or start < 0 or not 0 <= count <= LONGEST_READ or budget < 0:
-                raise ContainerError("reading it asks for more than it has")
+                raise ContainerError("reading it requests bytes that it does not have")
             link.send({}, sources[number].read(start, count))
         if "error" in message:
             raise _ReportedError(" ".join(str(message["error"]).split())[:200])

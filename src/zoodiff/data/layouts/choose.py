@@ -129,7 +129,7 @@ def _at_address(address: str) -> list[Place]:
             for file in place(pattern.rpartition("/")[0]).glob(pattern.rpartition("/")[2])
         }
     except OSError as error:
-        raise UsageError(f"cannot look at {address} ({error.strerror or error})") from None
+        raise UsageError(f"cannot list {address} ({error.strerror or error})") from None
     if not matches:
         raise UsageError(f"there is no data set at {address}")
     return [matches[name] for name in sorted(matches)]

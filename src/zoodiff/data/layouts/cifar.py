@@ -45,7 +45,7 @@ def read(files: Sequence[Place], space: LabelSpace | None) -> ImageSet:
     meaning = CIFAR_100 if hundred else CIFAR_10
     largest = max(label for label in labels if label is not None)
     if largest >= meaning.classes:
-        raise UsageError(f"{chosen[0]} has the label {largest}, which {meaning.name} has not")
+        raise UsageError(f"{chosen[0]} has the label {largest}, which {meaning.name} does not have")
     return ImageSet(
         meaning.name,
         "CIFAR binaries",

@@ -105,7 +105,7 @@ def _numbers(
                 f"the folder {outside[0]} is outside the label space {numbered.name} of "
                 f"{numbered.classes} classes"
             )
-        return numbers, numbered, ("folders are numbers, and were taken by their values",)
+        return numbers, numbered, ("folders are named by numbers and ordered by value",)
     by_name = {name: imagenet.class_of(name) for name in names}
     if all(number is not None for number in by_name.values()) and space in (None, IMAGENET_1K):
         classes = {name: number for name, number in by_name.items() if number is not None}
@@ -231,7 +231,7 @@ def _of_devkit(path: Place, names: Sequence[str]) -> dict[str, int]:
     for name in names:
         match = re.search(r"_(\d{8})\.", name)
         if match is None or not 1 <= int(match[1]) <= len(order):
-            raise UsageError(f"{name} is not called like an image of ILSVRC 2012's validation set")
+            raise UsageError(f"{name} is not named like an image of ILSVRC 2012's validation set")
         labels[name] = order[int(match[1]) - 1]
     return labels
 
@@ -255,7 +255,7 @@ def _of_list(
             number = imagenet.class_of(label) if number is None else number
             if number is None or (space is not None and number >= space.classes):
                 raise UsageError(
-                    f'{path} gives {name[:200]} the class "{label[:200]}", which there is not'
+                    f'{path} gives {name[:200]} the class "{label[:200]}", which does not exist'
                 )
             last = posixpath.basename(name)
             if last in image_names:
