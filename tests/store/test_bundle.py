@@ -75,7 +75,7 @@ def test_a_differing_record_is_never_overwritten(tmp_path: Path) -> None:
     record.write_bytes(b"{")
     files(tmp_path / "b" / "records" / "accuracy", ".json")[0].unlink()
     before = {p: p.read_bytes() for p in files(tmp_path / "b", "")}
-    with pytest.raises(StoreError, match=r"is another one than the store has.*Nothing"):
+    with pytest.raises(StoreError, match=r"differs from the store.*Nothing"):
         read_bundle(Store(tmp_path / "b"), tmp_path / "x.tar")
     assert {p: p.read_bytes() for p in files(tmp_path / "b", "")} == before
 
@@ -136,18 +136,18 @@ def _other_study(members: Members) -> Members:
 
 
 TRICKS = {
-    "a path above the store": (_renamed("../../evil"), "is no file of a store"),
-    "an absolute path": (_renamed("/etc/cron.d/evil"), "is no file of a store"),
-    "a path in the middle": (_renamed("records/../evil.json"), "is no file of a store"),
-    "a path of Windows": (_renamed("records\\architecture\\x.json"), "is no file of a store"),
-    "a lease": (_renamed("leases/x.lock"), "is no file of a store"),
-    "a run's name": (_renamed("runs/../run.json"), "is no file of a store"),
-    "the same file twice": (lambda m: [m[0], *m], "is no file of a store"),
+    "a path above the store": (_renamed("../../evil"), "which no store holds"),
+    "an absolute path": (_renamed("/etc/cron.d/evil"), "which no store holds"),
+    "a path in the middle": (_renamed("records/../evil.json"), "which no store holds"),
+    "a path of Windows": (_renamed("records\\architecture\\x.json"), "which no store holds"),
+    "a lease": (_renamed("leases/x.lock"), "which no store holds"),
+    "a run's name": (_renamed("runs/../run.json"), "which no store holds"),
+    "the same file twice": (lambda m: [m[0], *m], "which no store holds"),
     "another order": (lambda m: [m[-1], *m[:-1]], "is not in order"),
     "an edited record": (_edited, "does not match its hash. Nothing was imported"),
     "other predictions": (_other_attachment, "its predictions are not beside it"),
     "no predictions": (_without_attachment, "its predictions are not beside it"),
-    "another study's manifest": (_other_study, "it is another study's"),
+    "another study's manifest": (_other_study, "it belongs to another study"),
 }
 
 
@@ -166,7 +166,7 @@ def test_what_the_contents_do_not_say_is_refused(tmp_path: Path) -> None:
     members = taken_apart(tmp_path / "x.tar")
     path, other = tmp_path / "y.tar", Store(tmp_path / "b")
     put_together(path, [*members, ("records/more.json", b"{}")], said=members)
-    with pytest.raises(StoreError, match="holds more than it says"):
+    with pytest.raises(StoreError, match="holds members that its table of contents lacks"):
         read_bundle(other, path)
     put_together(path, members[:-1], said=members)
     with pytest.raises(StoreError, match="is not whole"):
@@ -177,7 +177,7 @@ def test_what_the_contents_do_not_say_is_refused(tmp_path: Path) -> None:
         read_bundle(other, path)
     changed = [(members[0][0], bytes(len(members[0][1]))), *members[1:]]
     put_together(path, changed, said=members)
-    with pytest.raises(StoreError, match="its hash is another one"):
+    with pytest.raises(StoreError, match="its hash differs"):
         read_bundle(other, path)
     put_together(path, members, format=2)
     with pytest.raises(StoreError, match="newer zoodiff"):
@@ -210,7 +210,7 @@ def test_links_and_pipes_are_refused(tmp_path: Path, kind: bytes) -> None:
 @pytest.mark.parametrize("content", [b"", b"nonsense", bytes(10_240), b"\x1f\x8b" + bytes(100)])
 def test_what_is_no_bundle_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.tar").write_bytes(content)
-    with pytest.raises(StoreError, match=r"cannot import|is no bundle"):
+    with pytest.raises(StoreError, match=r"cannot import|is not a bundle"):
         read_bundle(Store(tmp_path / "b"), tmp_path / "x.tar")
 
 

@@ -140,7 +140,7 @@ def test_with_a_damaged_manifest_nothing_is_taken_for_unnamed(tmp_path: Path) ->
     (tmp_path / "runs" / "s" / "run.json").write_bytes(b"{")
     arguments = ["store", "gc", "--unnamed", "--older-than", "0s", "--results", str(tmp_path)]
     done = CliRunner().invoke(app, arguments)
-    assert "what no run names is not known" in str(done.exception)
+    assert "the records that no run names are unknown" in str(done.exception)
     assert len(files(tmp_path / "records", ".json")) == 3
 
 

@@ -1,8 +1,8 @@
-"""A store, or the runs in it, as one file that can be carried to another machine.
+"""Export a store, or some of its runs, as one file, and import such a file.
 
-A bundle is a TAR archive. Its first member, ``bundle.json``, names every other with its length and
-sha256; they follow in that order. Records, attachments and manifests are checked by their own
-hashes too, so what is imported is what was measured, or nothing is imported.
+A bundle is a TAR archive. Its first member, ``bundle.json``, lists the other members with length
+and sha256, in their order. Records, attachments and manifests are also checked by their own hashes.
+If any check fails, nothing is imported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FORMAT = 1
 _LONGEST = 16 * 2**20
 """Bytes of the table of contents: 70,000 files."""
 _SHOWN = 100
-"""Runs that are named where another one was asked for."""
+"""Runs listed in the error about an unknown run."""
 _NAME = re.compile(
     r"records/(architecture|latency|accuracy)/[0-9a-f]{16}-[0-9a-f]{16}\.json"
     r"|records/(architecture|latency|accuracy)/[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet"
@@ -73,16 +73,16 @@ class Imported:
 
     new: tuple[str, ...]
     known: tuple[str, ...]
-    """Files that the store had already, to the byte."""
+    """Files that the store had already with the same bytes."""
     kept: tuple[str, ...]
-    """Runs of which the store has its own, another one; that was kept."""
+    """Runs that differ from the store's run of the same name; the store's run was kept."""
 
 
 def write_bundle(store: Store, target: Path, runs: Collection[str] | None = None) -> Exported:
-    """Write all intact records with their attachments and runs, or those of some runs only.
+    """Write the intact records, attachments and manifests of a store, or of some runs, as a bundle.
 
-    The same store gives the same bytes. Raises UsageError for an unknown run, StoreError for
-    a run whose records are not all intact and where the file cannot be written.
+    The same store gives the same bytes. Raises UsageError for an unknown run; StoreError for a run
+    with missing or damaged records, or if the file cannot be written.
     """
     names = _chosen(store, runs)
     members = []
@@ -97,11 +97,11 @@ def write_bundle(store: Store, target: Path, runs: Collection[str] | None = None
     try:
         with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as archive:
             _add(archive, CONTENTS, contents)
-            for one in members:
-                content = store.files.read(one.name)
-                if hashlib.sha256(content).hexdigest() != one.sha256:
-                    raise StoreError(f"{one.name} changed while it was exported; try again")
-                _add(archive, one.name, content)
+            for member in members:
+                content = store.files.read(member.name)
+                if hashlib.sha256(content).hexdigest() != member.sha256:
+                    raise StoreError(f"{member.name} changed while it was exported; try again")
+                _add(archive, member.name, content)
         temporary.replace(target)
     except OSError as error:
         raise StoreError(
@@ -121,8 +121,8 @@ def write_bundle(store: Store, target: Path, runs: Collection[str] | None = None
 def read_bundle(store: Store, source: Path) -> Imported:
     """Import a bundle: verify all of it, then write the files that the store lacks.
 
-    Raises StoreError, before anything is written, where a file of the bundle is not what it says
-    or differs from one that the store has under the same name, and where it cannot be read.
+    Raises StoreError, before anything is written, if the bundle cannot be read, fails a check, or
+    holds a file that differs from the store's file of the same name.
     """
     new: list[str] = []
     known: list[str] = []
@@ -138,13 +138,13 @@ def read_bundle(store: Store, source: Path) -> Imported:
                 kept.append(name.split("/")[1])
             else:
                 raise StoreError(
-                    f"{name} in {source} is another one than the store has under this name; one "
+                    f"{name} in {source} differs from the store's file of this name; one "
                     "of them is damaged: see zoodiff store verify. Nothing was imported"
                 )
-        wanted = set(new)
+        new_names = set(new)
         store.prepare()
         for name, content in _members(source, check=False):
-            if name in wanted:
+            if name in new_names:
                 store.files.write(name, content)
     except (OSError, tarfile.TarError, EOFError) as error:
         raise StoreError(f"cannot import {source} ({' '.join(str(error).split())[:200]})") from None
@@ -152,30 +152,30 @@ def read_bundle(store: Store, source: Path) -> Imported:
 
 
 def _chosen(store: Store, runs: Collection[str] | None) -> list[str]:
-    there = store.runs()
+    existing = store.runs()
     for run in runs or ():
-        if run not in there:
+        if run not in existing:
             raise UsageError(
-                f'there is no run "{run}"; there are {", ".join(there[-_SHOWN:]) or "none"}'
+                f'there is no run "{run}"; there are {", ".join(existing[-_SHOWN:]) or "none"}'
             )
-    chosen = there if runs is None else list(dict.fromkeys(runs))
-    wanted: set[str] = set()
+    chosen = existing if runs is None else list(dict.fromkeys(runs))
+    required: set[str] = set()
     for run in chosen:
         manifest = store.read_manifest(run)
         if manifest is None:
             raise StoreError(f"the manifest of the run {run} is damaged; run the study again")
-        wanted |= set(manifest.records)
+        required |= set(manifest.records)
     names: list[str] = []
-    found = set()
+    present = set()
     for record in store:
         name = store.name_of(record)
-        if (runs is not None and name not in wanted) or not store.intact(record):
+        if (runs is not None and name not in required) or not store.intact(record):
             continue
-        found.add(name)
+        present.add(name)
         names.append(f"records/{name}")
         if record.attachment is not None:
             names.append(f"records/{record.kind}/{record.attachment}")
-    lost = wanted - found
+    lost = required - present
     if lost:
         raise StoreError(
             f"{len(lost)} records of these runs are missing or damaged, the first {min(lost)}; "
@@ -185,7 +185,10 @@ def _chosen(store: Store, runs: Collection[str] | None) -> list[str]:
 
 
 def _order(name: str) -> tuple[int, str]:
-    """Order files so that each follows those that it names; an import may stop at any time."""
+    """Return a sort key that puts each file after the files that it names.
+
+    An interrupted import then leaves no record without its attachment and no run without records.
+    """
     if name.startswith("runs/"):
         return 2, name
     return int(name.endswith(".json")), name
@@ -198,40 +201,40 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _members(source: Path, *, check: bool) -> Iterator[tuple[str, bytes]]:
-    """Names and contents in order, each verified by the table of contents.
+    """Yield names and contents in order, each verified against the table of contents.
 
-    Raises StoreError for what is none of ours: other names, links, devices, surplus members.
+    Raises StoreError for unexpected members: other names, links, devices, surplus members.
     """
     with open_regular(source) as file:
         archive = tars.members(file, size_of(file))
         head = next(archive, None)
         if head is None or head.name != CONTENTS or not head.isreg() or head.size > _LONGEST:
             raise StoreError(
-                f"{source} is no bundle of results; make one with zoodiff store export"
+                f"{source} is not a bundle of results; make one with zoodiff store export"
             )
         contents = _contents(source, tars.content(file, head, _LONGEST))
         hashes: dict[str, str] = {}
         last = (-1, "")
-        for said in contents.files:
+        for listed in contents.files:
             member = next(archive, None)
-            if not _NAME.fullmatch(said.name) or said.name in hashes:
-                raise StoreError(f"{source} names {said.name[:200]!r}, which is no file of a store")
-            if _order(said.name) < last:
-                raise StoreError(f"{source} is not in order: {said.name} comes too late")
-            last = _order(said.name)
-            if member is None or member.name != said.name or not member.isreg():
-                raise StoreError(f"{source} is not whole: {said.name} is not where it should be")
-            if member.size != said.bytes:
-                raise StoreError(f"{said.name} in {source} is not as long as the bundle says")
-            content = tars.content(file, member, _longest(said.name))
-            if hashlib.sha256(content).hexdigest() != said.sha256:
-                raise StoreError(f"{said.name} in {source} is damaged: its hash is another one")
+            if not _NAME.fullmatch(listed.name) or listed.name in hashes:
+                raise StoreError(f"{source} lists {listed.name[:200]!r}, which no store holds")
+            if _order(listed.name) < last:
+                raise StoreError(f"{source} is not in order: {listed.name} comes too late")
+            last = _order(listed.name)
+            if member is None or member.name != listed.name or not member.isreg():
+                raise StoreError(f"{source} is not whole: {listed.name} is not where it should be")
+            if member.size != listed.bytes:
+                raise StoreError(f"{listed.name} in {source} is not as long as the bundle says")
+            content = tars.content(file, member, _longest(listed.name))
+            if hashlib.sha256(content).hexdigest() != listed.sha256:
+                raise StoreError(f"{listed.name} in {source} is damaged: its hash differs")
             if check:
-                _check(source, said.name, content, hashes)
-            hashes[said.name] = said.sha256
-            yield said.name, content
+                _check(source, listed.name, content, hashes)
+            hashes[listed.name] = listed.sha256
+            yield listed.name, content
         if next(archive, None) is not None:
-            raise StoreError(f"{source} holds more than it says")
+            raise StoreError(f"{source} holds members that its table of contents lacks")
 
 
 def _longest(name: str) -> int:
@@ -244,7 +247,7 @@ def _check(source: Path, name: str, content: bytes, before: dict[str, str]) -> N
     try:
         if name.startswith("runs/"):
             if read_manifest(content).study != name.split("/")[1]:
-                raise DamagedError("it is another study's")
+                raise DamagedError("it belongs to another study")
         elif name.endswith(".json"):
             record = read_record(content, last)
             attached = before.get(f"{folder}/{record.attachment}")
@@ -266,9 +269,9 @@ def _have(files: Files, name: str) -> bytes | None:
 
 def _contents(source: Path, raw: bytes) -> Contents:
     try:
-        found = Contents.model_validate(bounded.parse(raw))
+        contents = Contents.model_validate(bounded.parse(raw))
     except (ValueError, ValidationError):
         raise StoreError(f"{source} has no readable table of contents") from None
-    if found.format > FORMAT:
+    if contents.format > FORMAT:
         raise StoreError(f"{source} was written by a newer zoodiff; upgrade zoodiff to read it")
-    return found
+    return contents

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoodiff.errors import StoreError
-from zoodiff.store.files import TEMPORARY, Files, Found
+from zoodiff.store.files import TEMPORARY, Files, StoredFile
 from zoodiff.store.folder import Store
 from zoodiff.store.leases import FOLDER
 
@@ -24,7 +24,7 @@ Why = Literal[
 
 @dataclass(frozen=True)
 class Waste:
-    """A file that can go, and why."""
+    """A file that can be removed, and why."""
 
     name: str
     bytes: int
@@ -34,24 +34,24 @@ class Waste:
 def waste(
     store: Store, *, older: float, unnamed: bool = False, now: float | None = None
 ) -> list[Waste]:
-    """Files of a store that no run needs and that are older than ``older`` seconds.
+    """Return the files of a store that no run needs and that are older than ``older`` seconds.
 
-    With ``unnamed`` also records that no run's manifest names: measurements that a later run
-    replaced, and those of commands that make no run. Raises StoreError where it cannot be read.
+    ``unnamed`` adds the records that no manifest names: measurements that a later run replaced, and
+    those of commands without a run. Raises StoreError if the store cannot be read.
     """
     moment = time.time() if now is None else now
     try:
-        found = [
-            one
-            for one in store.files.walk()
-            if one.name.partition("/")[0] in _OURS or one.name.startswith(".probe-")
+        files = [
+            file
+            for file in store.files.walk()
+            if file.name.partition("/")[0] in _OURS or file.name.startswith(".probe-")
         ]
     except OSError as error:
         raise StoreError(f"cannot read the results in {store.where} ({error})") from None
-    old = [one for one in found if moment - one.changed > older]
+    old = [file for file in files if moment - file.changed > older]
     return sorted(
-        (*_rests(store, found, old), *_orphans(store, old), *_unnamed(store, old, unnamed)),
-        key=lambda one: one.name,
+        (*_leftovers(store, files, old), *_orphans(store, old), *_unnamed(store, old, unnamed)),
+        key=lambda leftover: leftover.name,
     )
 
 
@@ -59,90 +59,92 @@ _OURS = frozenset({"records", "runs", "set-aside", "unfinished", FOLDER})
 
 
 def remove(store: Store, files: Iterable[Waste]) -> list[Waste]:
-    """Remove leftovers and return them; leases that are held stay.
+    """Remove leftovers and return the removed ones; leases that are held stay.
 
-    Raises StoreError where the store cannot be written.
+    Raises StoreError if the store cannot be written.
     """
     gone = []
-    for one in files:
+    for leftover in files:
         try:
-            if one.why == "lease" and not store.files.remote:
-                lease = store.leases.take(one.name.removeprefix(f"{FOLDER}/").removesuffix(".lock"))
+            if leftover.why == "lease" and not store.files.remote:
+                lease = store.leases.take(
+                    leftover.name.removeprefix(f"{FOLDER}/").removesuffix(".lock")
+                )
                 if lease is None:
                     continue
                 lease.release()
-            store.files.remove(one.name)
+            store.files.remove(leftover.name)
         except OSError as error:
             raise StoreError(
-                f"cannot remove {one.name} from {store.where} ({error.strerror or error})"
+                f"cannot remove {leftover.name} from {store.where} ({error.strerror or error})"
             ) from None
-        gone.append(one)
+        gone.append(leftover)
     return gone
 
 
-def _rests(store: Store, found: list[Found], old: list[Found]) -> Iterator[Waste]:
-    living = _living(store, found)
-    for one in old:
-        top, _, rest = one.name.partition("/")
-        last = one.name.rpartition("/")[2]
+def _leftovers(store: Store, files: list[StoredFile], old: list[StoredFile]) -> Iterator[Waste]:
+    living = _living(store, files)
+    for file in old:
+        top, _, below = file.name.partition("/")
+        last = file.name.rpartition("/")[2]
         if last.startswith(".") and last.endswith(TEMPORARY):
-            yield Waste(one.name, one.bytes, "temporary")
+            yield Waste(file.name, file.bytes, "temporary")
         elif top == "set-aside":
-            yield Waste(one.name, one.bytes, "set aside")
+            yield Waste(file.name, file.bytes, "set aside")
         elif top == FOLDER:
-            yield Waste(one.name, one.bytes, "lease")
-        elif top == "unfinished" and rest.partition("/")[0] not in living:
-            yield Waste(one.name, one.bytes, "unfinished")
+            yield Waste(file.name, file.bytes, "lease")
+        elif top == "unfinished" and below.partition("/")[0] not in living:
+            yield Waste(file.name, file.bytes, "unfinished")
 
 
-def _living(store: Store, found: list[Found]) -> set[str]:
-    """Return the passes over images whose lease is held."""
-    held = set()
-    for one in found:
-        if one.name.startswith(f"{FOLDER}/pass-"):
-            name = one.name.removeprefix(f"{FOLDER}/").rpartition(".")[0]
+def _living(store: Store, files: list[StoredFile]) -> set[str]:
+    """Return the names of the passes over images whose lease is held."""
+    in_progress = set()
+    for file in files:
+        if file.name.startswith(f"{FOLDER}/pass-"):
+            name = file.name.removeprefix(f"{FOLDER}/").rpartition(".")[0]
             lease = store.leases.take(name)
             if lease is None:
-                held.add(name.removeprefix("pass-"))
+                in_progress.add(name.removeprefix("pass-"))
             else:
                 lease.release()
-    return held
+    return in_progress
 
 
-def _orphans(store: Store, old: list[Found]) -> Iterator[Waste]:
-    """Attachments whose record was never written, or went."""
-    files = [one for one in old if one.name.startswith("records/")]
-    attachments = [one for one in files if one.name.endswith(".parquet")]
+def _orphans(store: Store, old: list[StoredFile]) -> Iterator[Waste]:
+    """Yield attachments whose record was never written or was removed."""
+    files = [file for file in old if file.name.startswith("records/")]
+    attachments = [file for file in files if file.name.endswith(".parquet")]
     if not attachments:
         return
     named = {f"records/{r.kind}/{r.attachment}" for r in store if r.attachment is not None}
-    for one in attachments:
-        if one.name not in named:
-            yield Waste(one.name, one.bytes, "attachment without record")
+    for file in attachments:
+        if file.name not in named:
+            yield Waste(file.name, file.bytes, "attachment without record")
 
 
-def _unnamed(store: Store, old: list[Found], wanted: bool) -> Iterator[Waste]:
-    if not wanted:
+def _unnamed(store: Store, old: list[StoredFile], requested: bool) -> Iterator[Waste]:
+    if not requested:
         return
     manifests = [store.read_manifest(study) for study in store.runs()]
     if any(manifest is None for manifest in manifests):
         raise StoreError(
-            "a run's manifest cannot be read, so what no run names is not known; "
+            "a run's manifest cannot be read, so the records that no run names are unknown; "
             "see zoodiff store verify"
         )
-    named = {name for one in manifests if one is not None for name in one.records}
-    kept = {
+    named = {name for manifest in manifests if manifest is not None for name in manifest.records}
+    attachments = {
         f"records/{r.kind}/{r.attachment}"
         for r in store
         if r.attachment is not None and store.name_of(r) in named
     }
-    for one in old:
-        if one.name.startswith("records/") and not one.name.rpartition("/")[2].startswith("."):
-            name = one.name.removeprefix("records/")
-            if name not in named and one.name not in kept:
-                yield Waste(one.name, one.bytes, "named by no run")
+    for file in old:
+        if file.name.startswith("records/") and not file.name.rpartition("/")[2].startswith("."):
+            name = file.name.removeprefix("records/")
+            if name not in named and file.name not in attachments:
+                yield Waste(file.name, file.bytes, "named by no run")
 
 
 def is_empty(files: Files) -> bool:
-    """Whether there is no store here."""
+    """Whether the store holds no file."""
     return next(iter(files.walk()), None) is None

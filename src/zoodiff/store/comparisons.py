@@ -1,4 +1,4 @@
-"""Which records are compared with each other: those of entries that were named together."""
+"""Group records into comparisons: entries that were named together are compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KINDS = ("architecture", "latency", "accuracy")
 
 
 def by_architecture(records: Iterable[Record]) -> list[Comparison]:
-    """One comparison per kind of record and architecture; runs that state none are read so."""
+    """Return one comparison per kind of record and architecture, for runs that state none."""
     entries: dict[tuple[str, str], dict[str, None]] = {}
     for record in records:
         if record.kind in KINDS:
@@ -25,13 +25,13 @@ def by_architecture(records: Iterable[Record]) -> list[Comparison]:
 def grouped(
     kind: str, records: Sequence[Record], comparisons: Sequence[Comparison] | None
 ) -> list[tuple[str, list[Record]]]:
-    """Return the records of each comparison of a kind, with its name.
+    """Return the comparisons of a kind: their names and records.
 
     Entries of one architecture are compared where ``comparisons`` is None.
     """
     stated = by_architecture(records) if comparisons is None else comparisons
     return [
-        (one.name, [record for record in records if record.entry in one.entries])
-        for one in stated
-        if one.kind == kind
+        (comparison.name, [record for record in records if record.entry in comparison.entries])
+        for comparison in stated
+        if comparison.kind == kind
     ]

@@ -1,7 +1,7 @@
 """The files of a store: in a folder of this machine, or at an address of fsspec.
 
-The store asks for few things, and both kinds give them: a file is written whole or not at all,
-read whole, listed, moved and removed. Names are relative to the store, with ``/`` between folders.
+Both kinds offer the same few operations: a file is written completely or not at all, read
+completely, listed, moved and removed. Names are relative to the store, with ``/`` between folders.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from zoodiff.bounded import files as bounded
 from zoodiff.errors import StoreError
 
 LARGEST_FILE = 96 << 20
-"""Bytes of one file of a store: the predictions for 1,500,000 images have as many."""
+"""Bytes of one file of a store: predictions for 1,500,000 images."""
 LARGEST_TEXT = 16 << 20
-"""Bytes of a record or a manifest; most records have some thousands."""
+"""Bytes of a record or a manifest; most records have a few thousand."""
 MOST_FILES = 300_000
-"""Files of a store; to measure all known networks in all ways takes 20,000."""
+"""Files of a store; every measurement of every known network takes 20,000."""
 TEMPORARY = ".tmp"
-"""How the names of files end that are being written; they begin with a dot."""
+"""Suffix of the names of files being written; these names begin with a dot."""
 
 
-class Found(NamedTuple):
-    """A file of a store."""
+class StoredFile(NamedTuple):
+    """A file of a store: name, size and time of its last change."""
 
     name: str
     bytes: int
     changed: float
-    """Seconds since 1970, by the clock of whoever keeps the file."""
+    """Seconds since 1970, by the clock of the machine that keeps the file."""
 
 
 class Files(Protocol):
@@ -45,12 +45,12 @@ class Files(Protocol):
     def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
         """Return the content of a file; raise FileNotFoundError if it does not exist.
 
-        What is no regular file, or has more than ``most`` bytes, is an OSError too.
+        Raises OSError for anything but a regular file, and for more than ``most`` bytes.
         """
         ...
 
     def write(self, name: str, content: bytes, *, flush: bool = True) -> None:
-        """Write or replace a file: a reader sees the old content or all of the new."""
+        """Write or replace a file: a reader sees the old content or the new, never a mixture."""
         ...
 
     def create(self, name: str, content: bytes) -> bool:
@@ -72,12 +72,12 @@ class Files(Protocol):
         """
         ...
 
-    def walk(self, folder: str = "") -> Iterator[Found]:
-        """All files below a folder, unfinished ones too; raises StoreError as ``names``."""
+    def walk(self, folder: str = "") -> Iterator[StoredFile]:
+        """Yield all files below a folder, unfinished ones too; raises StoreError as ``names``."""
         ...
 
     def prepare(self) -> None:
-        """Make the place and prove that it can be written."""
+        """Create the place and prove that it can be written."""
         ...
 
 
@@ -134,39 +134,41 @@ class LocalFiles:
         """Return the names of the finished files in a folder, sorted; empty without a folder."""
         try:
             with os.scandir(self.root / folder) as entries:
-                found = (
-                    one.name
-                    for one in entries
-                    if one.name.startswith(prefix) and not one.name.startswith(".")
+                finished = (
+                    entry.name
+                    for entry in entries
+                    if entry.name.startswith(prefix) and not entry.name.startswith(".")
                 )
-                return sorted(_few(found, self.root / folder))
+                return sorted(_few(finished, self.root / folder))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def walk(self, folder: str = "") -> Iterator[Found]:
-        """All files below a folder, unfinished ones too; links are not followed."""
+    def walk(self, folder: str = "") -> Iterator[StoredFile]:
+        """Yield all files below a folder, unfinished ones too; links are not followed."""
         yield from _few(self._walk(folder), self.root / folder)
 
-    def _walk(self, folder: str) -> Iterator[Found]:
+    def _walk(self, folder: str) -> Iterator[StoredFile]:
         waiting = [folder]
         while waiting:
             below = waiting.pop()
             try:
                 with os.scandir(self.root / below) as entries:
-                    there = sorted(_few(entries, self.root / below), key=lambda one: one.name)
+                    children = sorted(
+                        _few(entries, self.root / below), key=lambda entry: entry.name
+                    )
             except OSError:
-                continue  # it went, or may not be read
+                continue  # removed meanwhile, or unreadable
             prefix = f"{below}/" if below else ""
-            folders = [one.name for one in there if one.is_dir(follow_symlinks=False)]
+            folders = [entry.name for entry in children if entry.is_dir(follow_symlinks=False)]
             waiting += [f"{prefix}{name}" for name in reversed(folders)]
-            for one in there:
-                with contextlib.suppress(OSError):  # it went, or its links lead in a circle
-                    if not one.is_dir():
-                        facts = one.stat(follow_symlinks=False)
-                        yield Found(f"{prefix}{one.name}", facts.st_size, facts.st_mtime)
+            for entry in children:
+                with contextlib.suppress(OSError):  # removed meanwhile, or a cycle of links
+                    if not entry.is_dir():
+                        facts = entry.stat(follow_symlinks=False)
+                        yield StoredFile(f"{prefix}{entry.name}", facts.st_size, facts.st_mtime)
 
     def prepare(self) -> None:
-        """Make the folder and prove that it can be written."""
+        """Create the folder and prove that it can be written."""
         self.root.mkdir(parents=True, exist_ok=True)
         probe = self.root / f".probe-{secrets.token_hex(4)}{TEMPORARY}"
         try:
@@ -180,7 +182,7 @@ _Item = TypeVar("_Item")
 
 
 def _few(items: Iterable[_Item], folder: Path) -> Iterator[_Item]:
-    """The same; raises StoreError for more files than a store has."""
+    """Yield the items; raise StoreError after ``MOST_FILES`` of them."""
     for count, item in enumerate(items):
         if count >= MOST_FILES:
             raise StoreError(f"{folder} holds more than {MOST_FILES:,} files, which no store does")
@@ -188,9 +190,9 @@ def _few(items: Iterable[_Item], folder: Path) -> Iterator[_Item]:
 
 
 def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
-    """Write under a temporary name, flush to the disk, rename; a killed run leaves no half file.
+    """Write under a temporary name, flush to the disk, rename; a killed run leaves no partial file.
 
-    Without ``flush`` a machine that loses its power may, and the reader must check the content.
+    Without ``flush`` a loss of power may leave one, so the reader must check the content.
     """
     temporary = _temporary(path)
     try:

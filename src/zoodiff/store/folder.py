@@ -4,14 +4,14 @@ Layout below the results folder, or below an address (see ``files.py``)::
 
     records/<kind>/<key, 16 digits>-<digest, 16 digits>.json      immutable
     records/<kind>/<key>-<hash of content, 16 digits>.parquet     predictions, where there are any
-    set-aside/                                                    what was damaged, never deleted
+    set-aside/                                                    damaged files, never deleted
     unfinished/                                                   parts of passes over images
-    leases/                                                       who is at work on what
+    leases/                                                       which run works on which task
     runs/<study>/run.json                                         the manifest of a study's run
 
-A file name holds the start of the record's key (what was asked) and of its digest (what was
-found), so a finished measurement is looked up by listing, and damage shows by hashing. Nothing
-that is written twice can differ, so any number of runs may write at the same time.
+A file name holds the start of the record's key (what was requested) and of its digest (the
+content), so a finished measurement is found by listing, and damage is detected by hashing. Two
+files of one name have the same content, so any number of runs may write at the same time.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ from zoodiff.store.self_hashed import DamagedError
 _DIGITS = 16
 _MOST_RECORDS = 20_000
 _LARGEST_RUN = 32 << 20
-"""Of one run. To measure all known networks in all ways makes 6,000 records of 3,000 bytes."""
+"""Bytes of a run's records. Measuring every known network makes 6,000 records of 3,000 bytes."""
 _KIND = re.compile(r"[a-z]+")
 
 
 class Store:
-    """Results in a folder or at an address. ``damaged`` collects a sentence for each record that
-    was set aside.
+    """Results in a folder or at an address.
+
+    ``damaged`` collects one sentence per record that was set aside.
     """
 
     def __init__(self, root: Path | str) -> None:
@@ -51,7 +52,7 @@ class Store:
         self.leases: Leases = leases_of(self.files)
         self.damaged: list[str] = []
         self._listed: dict[str, dict[str, list[str]]] = {}
-        """By kind and start of the key, the names of records."""
+        """Names of records by kind and start of the key."""
 
     @property
     def where(self) -> str:
@@ -60,12 +61,12 @@ class Store:
 
     @property
     def records_folder(self) -> Path:
-        """The folder of the records, of a store that is a folder."""
+        """The folder of the records; only for a store in a folder."""
         assert isinstance(self.files, LocalFiles)
         return self.files.root / "records"
 
     def prepare(self) -> None:
-        """Make the folder and prove that it can be written; raise StoreError otherwise."""
+        """Create the folder and prove that it can be written; raise StoreError otherwise."""
         with _clear_errors(self.where):
             self.files.prepare()
 
@@ -86,55 +87,55 @@ class Store:
     def find(self, kind: str, key: str, *, again: bool = False) -> Record | None:
         """Return the newest intact record with this key, or None.
 
-        Records are listed once; ``again`` looks for what others have written since.
+        The folder is listed once; ``again`` lists it anew, to see the records of other runs.
         """
         return next(iter(self.find_all(kind, key, again=again)), None)
 
     def find_all(self, kind: str, key: str, *, again: bool = False) -> list[Record]:
-        """All intact records that answer ``key``, the newest first; see ``find``."""
+        """Return all intact records with this key, the newest first; see ``find``."""
         return [record for _, record in self.find_named(kind, key, again=again)]
 
     def find_named(self, kind: str, key: str, *, again: bool = False) -> list[tuple[str, Record]]:
-        """All intact records that answer ``key`` with their names, the newest first."""
+        """Return all intact records with this key and their names, the newest first."""
         names = [f"{kind}/{name}" for name in self._names(kind, key, again=again)]
-        found = [(name, record) for name in names if (record := self._read(name)) is not None]
+        pairs = [(name, record) for name in names if (record := self._read(name)) is not None]
         return sorted(
-            (one for one in found if one[1].key == key),
-            key=lambda one: one[1].finished,
+            (pair for pair in pairs if pair[1].key == key),
+            key=lambda pair: pair[1].finished,
             reverse=True,
         )
 
     def name_of(self, record: Record) -> str:
-        """The record's name below ``records``.
+        """Return the record's name below ``records``.
 
-        What an older zoodiff wrote, with fewer fields, lies under another name than it would get
-        now; it is found by what it says.
+        A record of an older zoodiff, with fewer fields, has another digest in its name than it
+        would get now; it is found by its content.
         """
         kind, key, own = record.kind, record.key, record.file_name
         if own in self._names(kind, key) or own in self._names(kind, key, again=True):
             return f"{kind}/{own}"
-        candidates = (f"{kind}/{other}" for other in self._names(kind, key))
-        same = (one for one in candidates if self._read(one) == record)
+        candidates = (f"{kind}/{file}" for file in self._names(kind, key))
+        same = (name for name in candidates if self._read(name) == record)
         return next(same, f"{kind}/{own}")
 
     def get_all(self, names: Iterable[str]) -> dict[str, Record | None]:
-        """The records of a run by their names, None for those that are missing or damaged.
+        """Return the records of a run by name; None for a missing or damaged one.
 
-        Raises StoreError for more records, or longer ones, than runs have.
+        Raises StoreError for more records, or more bytes, than the limits of a run.
         """
-        found: dict[str, Record | None] = {}
+        records: dict[str, Record | None] = {}
         left = _LARGEST_RUN
         for name in names:
-            if name in found:
+            if name in records:
                 continue
-            found[name], length = self._read_sized(name)
+            records[name], length = self._read_sized(name)
             left -= length
-            if left < 0 or len(found) > _MOST_RECORDS:
+            if left < 0 or len(records) > _MOST_RECORDS:
                 raise StoreError(
                     f"a run in {self.where} has more than {_MOST_RECORDS:,} records or "
                     f"{_LARGEST_RUN:,} bytes of them, and is not read"
                 )
-        return found
+        return records
 
     def get(self, name: str) -> Record | None:
         """Return the record of this name; None if it is missing or damaged (see ``damaged``)."""
@@ -149,7 +150,7 @@ class Store:
     def intact(self, record: Record) -> bool:
         """Return whether the record's attachment, if any, is intact.
 
-        A record that lost it is set aside, as a damaged one is, with what is left of it.
+        A record with a missing or damaged attachment is set aside, and so is the attachment.
         """
         if record.attachment is None:
             return True
@@ -164,14 +165,14 @@ class Store:
             if hashlib.sha256(content).hexdigest() == record.attachment_sha256:
                 return True
             why = "its predictions are damaged"
-            self._set_aside(name, "it is not what its record was written with")
+            self._set_aside(name, "its content does not match the hash in its record")
         self._set_aside(f"records/{self.name_of(record)}", why)
         return False
 
     def __iter__(self) -> Iterator[Record]:
-        """All intact records, by kind and name."""
-        found = [one.name for one in self.files.walk("records")]
-        for name in sorted(name for name in found if name.endswith(".json")):
+        """Yield all intact records, sorted by kind and name."""
+        paths = [file.name for file in self.files.walk("records")]
+        for name in sorted(name for name in paths if name.endswith(".json")):
             record = self._read(name.removeprefix("records/"))
             if record is not None:
                 yield record
@@ -197,12 +198,13 @@ class Store:
         return None
 
     def runs(self) -> list[str]:
-        """Names of the studies that have a run here, the latest last."""
-        found = [one for one in self.files.walk("runs") if one.name.endswith("/run.json")]
-        return [one.name.split("/")[-2] for one in sorted(found, key=lambda one: one.changed)]
+        """Return the names of the studies with a run in this store, the latest last."""
+        manifests = [file for file in self.files.walk("runs") if file.name.endswith("/run.json")]
+        manifests.sort(key=lambda file: file.changed)
+        return [file.name.split("/")[-2] for file in manifests]
 
     def _names(self, kind: str, key: str, *, again: bool = False) -> list[str]:
-        """Files of records whose keys begin as this one; listed once, or ``again``."""
+        """Return the files of records whose keys begin like this one; listed once, or ``again``."""
         start = key[:_DIGITS]
         if kind not in self._listed:
             self._listed[kind] = self._list(kind)
@@ -222,7 +224,7 @@ class Store:
         return self._read_sized(name)[0]
 
     def _read_sized(self, name: str) -> tuple[Record | None, int]:
-        """The record of this name, and how many bytes it has."""
+        """Return the record of this name and its size in bytes."""
         kind, _, file = name.partition("/")
         if not _KIND.fullmatch(kind) or "/" in file:
             return None, 0
@@ -235,7 +237,7 @@ class Store:
         except OSError as error:
             raise StoreError(f"cannot read {self._path(path)} ({_reason(error)})") from None
         except OtherFormatError:
-            return None, 0  # it is intact, and of use to the zoodiff that wrote it
+            return None, 0  # intact, and readable by the version that wrote it
         except DamagedError as error:
             self._set_aside(path, str(error))
             return None, 0
@@ -248,7 +250,7 @@ class Store:
                 target += f".{secrets.token_hex(4)}"
             self.files.move(name, target)
         except FileNotFoundError:
-            return  # another run was faster
+            return  # another run moved it first
         except OSError as error:
             self.damaged.append(f"{name} is not used because {why} ({_reason(error)})")
             return

@@ -1,11 +1,11 @@
-"""Leases: they keep two runs on one store from measuring the same task twice.
+"""Leases keep two runs on one store from measuring the same task twice.
 
-A lease keeps nobody from writing: records cannot damage each other. It only saves work, so where
-a place gives no sure lock, a lease that fails costs a measurement done twice.
+A lease only saves work: it blocks no write, and records cannot damage each other. A lease that
+fails therefore costs one repeated measurement.
 
-In a folder a lease is a lock of the operating system, which ends with its process however that
-ends, and whatever clocks say. At an address it is an object that its owner rewrites at every beat:
-whoever sees it unchanged for some beats, by its own steady clock, takes it over.
+In a folder a lease is a lock of the operating system, which ends with its process. At an address a
+lease is an object that its owner rewrites at every beat; another run takes it over after it has
+seen it unchanged for ``PATIENCE`` beats by its own monotonic clock.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ if TYPE_CHECKING:
 
 FOLDER = "leases"
 BEAT = 10.0
-"""Seconds between two signs of life at an address."""
+"""Seconds between two beats of a lease at an address."""
 PATIENCE = 6
-"""Beats without a sign of life after which a lease is taken over."""
+"""Missed beats after which a lease is taken over."""
 _POLL = 0.5
 _LARGEST = 4096
-"""Bytes of what an owner says of itself."""
+"""Bytes of a lease's content, which describes its owner."""
 
 
 class Lease(Protocol):
-    """The right to work on something, until it is released."""
+    """The claim of a process on a task, until it is released."""
 
     def release(self) -> None:
-        """Give it back; safe to call twice."""
+        """Release the lease; safe to call twice."""
         ...
 
 
 class Leases(Protocol):
-    """Gives out leases by name."""
+    """The leases of a store, taken by name."""
 
     def take(self, name: str) -> Lease | None:
         """Take a lease; None if another process has it."""
@@ -60,7 +60,7 @@ class Leases(Protocol):
 
 
 def leases_of(files: Files) -> Leases:
-    """The leases of a store."""
+    """Return the leases for the files of a store."""
     return LocalLeases(files.root) if isinstance(files, LocalFiles) else BeatingLeases(files)
 
 
@@ -84,7 +84,7 @@ class LocalLeases:
     def take(self, name: str) -> Lease | None:
         """Take a lease; None if another process has it. Raises StoreError for a read-only folder.
 
-        Where the file system has no locks, filelock falls back to files with signs of life.
+        On a file system without locks, filelock falls back to lock files with heartbeats.
         """
         from filelock import FileLock, Timeout
 
@@ -112,7 +112,7 @@ class LocalLeases:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write into a file that is there, and into nothing that a link leads to."""
+    """Overwrite an existing file; raises OSError for a symbolic link."""
     with os.fdopen(
         os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK), "wb"
     ) as file:
@@ -126,24 +126,24 @@ class _Locked:
 
     def release(self) -> None:
         if self.lock.is_locked:
-            # Removed while it is held: whoever has it open sees that it is gone, and begins anew.
+            # Removed while locked: a process that has it open notices and opens a new one.
             with contextlib.suppress(OSError):
                 self.path.unlink()
             self.lock.release()
 
 
 class BeatingLeases:
-    """Objects that their owners rewrite at every beat."""
+    """Leases at an address: objects that their owners rewrite at every beat."""
 
     def __init__(self, files: Files, *, beat: float = BEAT) -> None:
         self._files, self._beat = files, beat
         self._seen: dict[str, tuple[bytes, float]] = {}
-        """What others' leases looked like, and since when they look so."""
+        """Content of leases that other processes hold, and when it was first seen."""
 
     def take(self, name: str) -> Lease | None:
         """Take a lease; None if another living process has it.
 
-        Of two that take over the same lease of the dead at once, the later one wins.
+        If two processes take over a dead owner's lease at once, the later write wins.
         """
         path = f"{FOLDER}/{name}.json"
         mine = _Beating(self._files, path, self._beat)
@@ -152,14 +152,14 @@ class BeatingLeases:
                 self._seen.pop(name, None)
                 return mine.start()
             try:
-                found = self._files.read(path, _LARGEST)
+                content = self._files.read(path, _LARGEST)
             except FileNotFoundError:
                 return None  # just released: the next try gets it
             now = time.monotonic()
             before = self._seen.get(name)
-            since = now if before is None or before[0] != found else before[1]
-            self._seen[name] = found, since
-            if now - since < PATIENCE * self._beat and not _is_dead(found):
+            since = now if before is None or before[0] != content else before[1]
+            self._seen[name] = content, since
+            if now - since < PATIENCE * self._beat and not _is_dead(content):
                 return None
             self._files.write(path, mine.content())
             time.sleep(min(1.0, self._beat))
@@ -210,7 +210,7 @@ class _Beating:
 
     def _go_on(self) -> None:
         while not self._end.wait(self.beat):
-            # A beat that fails is made up for by the next; one who was taken for dead stays so.
+            # The next beat makes up for one that fails; a lease that was taken over is lost.
             with contextlib.suppress(OSError):
                 if not self._mine():
                     return
@@ -230,7 +230,7 @@ def _owner(**more: object) -> bytes:
 
 
 def _boot() -> str:
-    """Names this start of this machine: numbers of processes mean something within it only."""
+    """Return the id of this boot of the machine: process ids are unique within a boot only."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""

@@ -15,11 +15,11 @@ RecordName = Annotated[
     str,
     Field(pattern=r"^(architecture|latency|accuracy|explanation)/[0-9a-f]{16}-[0-9a-f]{16}\.json$"),
 ]
-"""A manifest may come from somebody else: its names may not leave the folder of the records."""
+"""A manifest is untrusted: its names must stay in the folder of the records."""
 
 
 class Manifest(Strict):
-    """``run.json`` in the folder of a run; written anew after each task, by renaming."""
+    """``run.json`` in the folder of a run; replaced after each task."""
 
     study: str
     title: str
@@ -36,23 +36,23 @@ class Manifest(Strict):
     zoodiff_version: str
     hardware: Hardware
     versions: dict[str, dict[str, str]]
-    """Per zoo, the versions that its worker really imported."""
+    """Versions that the worker of each zoo imported."""
     options: dict[str, Any]
     comparisons: list[Comparison] | None = None
     """Which entries are compared; None in older runs, which compare those of one architecture."""
 
     def to_bytes(self) -> bytes:
-        """JSON that a person can read, with its own hash."""
+        """Return the manifest as indented JSON with its own hash."""
         return json.dumps(
             self_hashed(self.model_dump(mode="json")), indent=1, ensure_ascii=False
         ).encode()
 
 
 def read_manifest(raw: bytes) -> Manifest:
-    """The manifest in a file; those of older versions carry no hash.
+    """Return the manifest in a file; manifests of older versions carry no hash.
 
-    Raises DamagedError where it is not what was written, pydantic's ValidationError where it is
-    of another format.
+    Raises DamagedError if the content does not match its hash, pydantic's ValidationError if the
+    format is another.
     """
     content, _, _ = read_self_hashed(raw, canonical=False)
     return Manifest.model_validate(content, context=READ)

@@ -1,4 +1,4 @@
-"""Opens the files of a store: a folder of this machine, or any address that fsspec knows."""
+"""Open the files of a store: a folder of this machine, or any address that fsspec knows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from zoodiff.store.files import Files, LocalFiles
 
 
 def open_files(location: str | Path) -> Files:
-    """The files of a folder, or of an address such as ``s3://bucket/study``.
+    """Return the files of a folder, or of an address such as ``s3://bucket/study``.
 
-    Raises UsageError for an address that cannot be used, with what is missing.
+    Raises UsageError for an address that cannot be used; the message names what to install.
     """
     text = str(location)
     if isinstance(location, Path) or not is_address(text):

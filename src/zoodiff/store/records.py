@@ -1,10 +1,10 @@
 """Records: one immutable JSON document per measurement.
 
-A record says what was measured (``values``), of what (``entry``, ``weights``), and everything
-needed to repeat it (``conditions``, ``versions``, ``hardware``). Two hashes name it: ``key`` over
-what was asked, so that a finished measurement is found again, and ``digest`` over the whole
-content, so that an edited or damaged record is noticed. Since version 2 of the format the record
-carries its digest itself (``sha256``); in records of version 1 only the file name does.
+A record holds the results (``values``), their subject (``entry``, ``weights``), and everything
+needed to repeat the measurement (``conditions``, ``versions``, ``hardware``). Two hashes name it:
+``key`` over the request, to find a finished measurement again, and ``digest`` over the content, to
+detect edits and damage. Records of format 2 carry their digest (``sha256``); in records of format 1
+only the file name holds it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from zoodiff.store.self_hashed import (
 )
 
 SCHEMA = 2
-"""Version of the record format; a reader refuses what is newer."""
+"""Version of the record format; newer records are refused."""
 _NAME = re.compile(r"(?P<key>[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.json")
 _ATTACHMENT = re.compile(r"[0-9a-f]{16}(-[0-9a-f]{16})?\.parquet")
 _DIGITS = 16
@@ -45,8 +45,8 @@ class WeightsInfo(Strict):
     state: Literal["published", "random", "placeholder", "trained", "file", "none"]
     """``none``: the measurement needs no weights and none were allocated."""
     sha256: str | None = None
-    """Of the file that was read, also where only its graph was; None where none was. Of a folder,
-    and of a file that keeps weights in others, see ``zoodiff.zoos.digest``."""
+    """Of the file that was read, also if only its graph was read; None if no file was. For folders
+    and files with external weights see ``zoodiff.zoos.digest``."""
 
 
 class Hardware(Strict):
@@ -59,7 +59,7 @@ class Hardware(Strict):
 
 
 class ArchitectureValues(Strict):
-    """Counts of a network's graph; parameters are numbers of scalars."""
+    """Counts of a network's graph; parameters count scalars."""
 
     kind: Literal["architecture"] = "architecture"
     parameters: int
@@ -71,9 +71,9 @@ class ArchitectureValues(Strict):
     linear_layers: int
     nodes: int
     opaque_nodes: int
-    """Nodes whose operator the frontend kept under its source's name."""
+    """Nodes with an operator that no frontend understands."""
     input_shape: list[int]
-    """With the batch; of an image channels, rows, columns."""
+    """``(batch, channels, height, width)`` for images."""
     output_shape: list[int]
     softmax_inside: bool
     preprocessing_inside: bool
@@ -81,7 +81,7 @@ class ArchitectureValues(Strict):
     structure: str | None = None
     """Fingerprint of the structure, equal for a network and its exports; None in older records."""
     published_parameters: int | None = None
-    """The zoo's own exact figure, where it publishes one."""
+    """The exact number that the zoo publishes; None if it publishes none."""
     framework_parameters: int
     """The framework's own count of learned weights, an independent check of ``parameters``."""
     framework_statistics: int
@@ -101,28 +101,28 @@ class LatencyValues(Strict):
     p90_ms: float
     calls: int
     round_medians_ms: list[float]
-    """One per round, in the order of the rounds; ratios are formed within a round."""
+    """One per round, in order; ratios are computed within a round."""
     round_quartiles_ms: list[float] = Field(default_factory=list)
-    """Lower quartiles of the same rounds, of which ratios are formed where they are there."""
+    """Lower quartiles of the same rounds; if present, ratios are computed from these."""
     process_rounds: list[int] = Field(default_factory=list)
-    """How many of these rounds each fresh process had, in order; empty: all were of one."""
+    """Number of rounds per fresh process, in order; empty if one process ran all rounds."""
     p99_ms: float | None = None
     overhead_ms: float | None = None
-    """What the clock itself shows a call, by a network that does nothing."""
+    """Timer overhead per call: the latency of a network that does nothing."""
     paused_ms: float | None = None
     """Median of calls with 10 ms of idle time before each."""
     peak_rss_bytes: int | None = None
     conditions: dict[str, str] = _stored_as("scope", "conditions", default_factory=dict)
-    """What is inside the clock and how the network is run, by condition."""
+    """What the timing includes and how the network is run, by condition."""
     stopped: str | None = None
-    """Why no more was measured: ``narrow enough``, ``time spent``, ``most processes``."""
+    """Why the measurement ended: ``narrow enough``, ``time spent``, ``most processes``."""
     system_noise: list[str] = _stored_as("disturbances", "system_noise", default_factory=list)
-    """What else the machine did during the run, one sentence per observation."""
+    """Other activity of the machine during the run, one sentence per observation."""
     environment: dict[str, Any] = Field(default_factory=dict)
-    """The machine, and libraries, threads and variables of the process: see
-    ``zoodiff.host.environment``. Latencies of two environments are not compared."""
+    """The machine, and the libraries, threads and variables of the process; see
+    ``zoodiff.host.environment``. Only latencies of one environment are compared."""
     group: str
-    """Names the interleaved run that this entry was measured in, with all others of it."""
+    """Id of the interleaved run, shared by all entries timed in it."""
     repeat: int = 0
     """0, or 1 for the second copy of an entry that serves as the A/A control."""
 
@@ -141,7 +141,7 @@ class AccuracyValues(Strict):
     predictions_sha256: str
     seconds: float
     left_out: int = 0
-    """Images that could not be decoded, for no entry of the run."""
+    """Images that could not be decoded; they are left out for every entry of the run."""
     calibration_error: float | None = None
     """Expected calibration error of top-1 in 15 bins, a fraction."""
     defaulted: list[str] = _stored_as("taken", "defaulted", default_factory=list)
@@ -151,14 +151,14 @@ class AccuracyValues(Strict):
 
 
 class PartValues(Strict):
-    """One line of an explanation: points of the difference that come from it."""
+    """One cause in an explanation, with its percentage points of the difference."""
 
     kind: str
     what: str
     code: str | None
     first: str
     second: str
-    """How the two entries have it."""
+    """The values of the two entries."""
     points: Interval
 
 
@@ -186,9 +186,10 @@ class ExplanationValues(Strict):
     other: str
     images: int
     total: Interval | None
-    """Points, the record's entry less the other; None where it could not be taken apart."""
+    """Percentage points, the record's entry minus ``other``; None if it was not decomposed."""
     parts: list[PartValues] = Field(default_factory=list)
-    """They add up, level by level; see ``zoodiff.accuracy.attribution.preprocessing``."""
+    """The parts add up to the total, level by level; see
+    ``zoodiff.accuracy.attribution.preprocessing``."""
     confirmation: ConfirmationValues | None = None
     named: list[NamedValues] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
@@ -206,7 +207,7 @@ class Record(Strict):
 
     schema_version: int = SCHEMA
     key: str
-    """sha256 over what was asked: kind, entry, weights, conditions and the zoo's versions."""
+    """sha256 over the request: kind, entry, weights, conditions and the zoo's versions."""
     entry: str
     zoo: str
     model: str
@@ -215,9 +216,9 @@ class Record(Strict):
     preprocessing: dict[str, Any]
     labels: str
     fingerprint: str | None = None
-    """Of the canonical graph; null until fingerprints exist."""
+    """Fingerprint of the canonical graph; None if it was not computed."""
     conditions: dict[str, Any]
-    """Batch size, threads, seed, data set and its hash, ... whatever shapes the number."""
+    """Whatever shapes the result: batch size, threads, seed, data set and its hash, ..."""
     versions: dict[str, str]
     hardware: Hardware
     started: str
@@ -237,7 +238,7 @@ class Record(Strict):
 
     @property
     def attachment_sha256(self) -> str | None:
-        """Hash of those predictions."""
+        """sha256 of the record's predictions, or None."""
         return self.values.predictions_sha256 if isinstance(self.values, AccuracyValues) else None
 
     def to_bytes(self) -> bytes:
@@ -246,17 +247,17 @@ class Record(Strict):
 
     def named_bytes(self) -> tuple[str, bytes]:
         """Return the record's file name and content."""
-        found = self_hashed(self.model_dump(mode="json"))
-        return self._name(found[HASH_KEY]), canonical_json(found)
+        document = self_hashed(self.model_dump(mode="json"))
+        return self._name(document[HASH_KEY]), canonical_json(document)
 
     @property
     def digest(self) -> str:
-        """sha256 over the canonical JSON without it, hexadecimal."""
+        """sha256 over the canonical JSON without the digest itself, hexadecimal."""
         return digest_of(self.model_dump(mode="json"))
 
     @property
     def file_name(self) -> str:
-        """The record's file, in the folder of its kind."""
+        """The name of the record's file in the folder of its kind."""
         return self._name(self.digest)
 
     def _name(self, digest: str) -> str:
@@ -271,12 +272,12 @@ class Failure(Strict):
     architecture: str | None
     reason: str
     declined: bool = False
-    """Nothing failed: it was left out for want of permission to fetch its file."""
+    """Whether it was left out because fetching its file was not permitted; nothing failed."""
 
 
-def key_of(**asked: object) -> str:
-    """sha256 over what was asked."""
-    return hashlib.sha256(canonical_json(asked)).hexdigest()
+def key_of(**request: object) -> str:
+    """Return the sha256 over a request, hexadecimal."""
+    return hashlib.sha256(canonical_json(request)).hexdigest()
 
 
 class OtherFormatError(StoreError):
@@ -284,10 +285,10 @@ class OtherFormatError(StoreError):
 
 
 def read_record(raw: bytes, name: str) -> Record:
-    """The record in a file of this name.
+    """Return the record in a file of this name.
 
-    Raises DamagedError where it is not what was written, OtherFormatError where it is intact and
-    of another format, StoreError where that is a newer zoodiff's.
+    Raises DamagedError if the content does not match its hash, OtherFormatError for an intact
+    record of another format, StoreError for a record of a newer zoodiff.
     """
     named = _NAME.fullmatch(name)
     if named is None:
@@ -318,5 +319,5 @@ def read_record(raw: bytes, name: str) -> Record:
 
 
 def attachment_name(key: str, content: bytes) -> str:
-    """Return the file name of predictions, from their record's key and their own hash."""
+    """Return the file name of predictions, from the key of their record and their own hash."""
     return f"{key[:_DIGITS]}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.parquet"

@@ -1,8 +1,8 @@
 """A store at an address that fsspec supports, for example an object store such as S3.
 
-Imported only where results are at an address. An object store writes an object whole or not at
-all, which is all that records need, since their names hold their content. On file systems behind
-fsspec (SFTP, SMB) a file is written under a temporary name and moved.
+Imported only if results are at an address. An object store writes an object completely or not at
+all, which is enough for records, because their names depend on their content. On file systems
+behind fsspec (SFTP, SMB) a file is written under a temporary name and moved.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import fsspec
 from zoodiff.addresses import os_errors
 from zoodiff.bounded.files import too_large
 from zoodiff.errors import UsageError
-from zoodiff.store.files import LARGEST_FILE, TEMPORARY, Found
+from zoodiff.store.files import LARGEST_FILE, TEMPORARY, StoredFile
 
 _OBJECTS = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss", "cos", "memory"}
@@ -35,7 +35,7 @@ class RemoteFiles:
         self.where = address.rstrip("/")
         scheme = address.partition("://")[0]
         try:
-            # Another process may add records at any time, so listings are never kept.
+            # Another process may add records at any time, so listings are not cached.
             self._system: Any = fsspec.filesystem(scheme, use_listings_cache=False)
             self._root = str(self._system._strip_protocol(self.where))
         except (ImportError, ValueError) as error:
@@ -47,17 +47,17 @@ class RemoteFiles:
         self._whole = scheme in _OBJECTS
 
     def read(self, name: str, most: int = LARGEST_FILE) -> bytes:
-        """The content of a file; raises FileNotFoundError where there is none."""
+        """Return the content of a file; raise FileNotFoundError if it does not exist."""
         with os_errors():
-            # One request: to ask for the size first would be a second.
+            # One request instead of two: the size is not requested first.
             content = bytes(self._system.cat_file(self._path(name), start=0, end=most + 1))
         if len(content) > most:
             raise too_large(None, most)
         return content
 
     def write(self, name: str, content: bytes, *, flush: bool = True) -> None:
-        """Write or replace a file whole."""
-        del flush  # a finished request is kept
+        """Write or replace a file."""
+        del flush  # a finished request is durable
         path = self._path(name)
         with os_errors():
             if self._whole:
@@ -72,8 +72,8 @@ class RemoteFiles:
     def create(self, name: str, content: bytes) -> bool:
         """Write a new file; return False if it exists.
 
-        On S3 this is one conditional request. Where a system has no such thing, two that ask at
-        the same moment may both be told that they were first.
+        On S3 this is one conditional request. On a system without these, two processes that create
+        a file at the same moment may both get True.
         """
         try:
             with os_errors():
@@ -83,7 +83,7 @@ class RemoteFiles:
         return True
 
     def move(self, name: str, target: str) -> None:
-        """Rename a file: a copy that is whole before the original goes."""
+        """Rename a file: the copy is complete before the original is removed."""
         with os_errors():
             if not self._whole:
                 self._system.makedirs(self._path(target).rpartition("/")[0], exist_ok=True)
@@ -99,22 +99,22 @@ class RemoteFiles:
         options = {"prefix": prefix} if prefix and "s3" in self._system.protocol else {}
         try:
             with os_errors():
-                found = self._system.find(self._path(folder), maxdepth=1, **options)
+                paths = self._system.find(self._path(folder), maxdepth=1, **options)
         except FileNotFoundError:
             return []
-        last = [str(path).rpartition("/")[2] for path in found]
+        last = [str(path).rpartition("/")[2] for path in paths]
         return sorted(n for n in last if n.startswith(prefix) and not n.startswith("."))
 
-    def walk(self, folder: str = "") -> Iterator[Found]:
-        """All files below a folder."""
+    def walk(self, folder: str = "") -> Iterator[StoredFile]:
+        """Yield all files below a folder."""
         try:
             with os_errors():
-                found = self._system.find(self._path(folder), detail=True)
+                details = self._system.find(self._path(folder), detail=True)
         except FileNotFoundError:
             return
-        for path, facts in sorted(found.items()):
+        for path, facts in sorted(details.items()):
             name = str(path).removeprefix(self._root).lstrip("/")
-            yield Found(name, int(facts.get("size") or 0), _changed(facts))
+            yield StoredFile(name, int(facts.get("size") or 0), _changed(facts))
 
     def prepare(self) -> None:
         """Prove that the place can be written."""

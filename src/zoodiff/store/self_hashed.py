@@ -11,7 +11,7 @@ from zoodiff.errors import StoreError
 from zoodiff.text import well_formed_values
 
 HASH_KEY = "sha256"
-"""The key of the hash, which is over the canonical JSON of everything beside it."""
+"""The key of the hash over the canonical JSON of all other keys."""
 
 
 class DamagedError(StoreError):
@@ -19,9 +19,9 @@ class DamagedError(StoreError):
 
 
 def canonical_json(value: object) -> bytes:
-    """One byte string per value, whatever the order of its keys was.
+    """Return JSON as bytes, the same for every order of the keys.
 
-    Lone surrogates, from names that are no UTF-8, are written as the text of their escapes.
+    Lone surrogates, from non-UTF-8 names, are written as the text of their escapes.
     """
     try:
         return _canonical(value).encode()
@@ -34,32 +34,32 @@ def _canonical(value: object) -> str:
 
 
 def digest_of(content: dict[str, Any]) -> str:
-    """sha256 over the canonical JSON, hexadecimal."""
+    """Return the sha256 over the canonical JSON, hexadecimal."""
     return hashlib.sha256(canonical_json(content)).hexdigest()
 
 
 def self_hashed(content: dict[str, Any]) -> dict[str, Any]:
-    """The content with its hash."""
+    """Return the content with its hash added."""
     return {**content, HASH_KEY: digest_of(content)}
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
     """Parse the object in a JSON file; raise DamagedError if it is invalid."""
     try:
-        found = bounded.parse(raw)
+        value = bounded.parse(raw)
     except ValueError as error:
         reason = f": {error}" if isinstance(error, bounded.TooManyError) else ""
         raise DamagedError(f"it is not whole{reason}") from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise DamagedError("it is not whole")
-    return found
+    return value
 
 
 def read_self_hashed(raw: bytes, *, canonical: bool) -> tuple[dict[str, Any], str, bool]:
-    """The content of a file, its hash, and whether it carried one.
+    """Return the content of a file, its hash, and whether the file carried the hash.
 
-    Raises DamagedError where it is not whole, carries another hash than its own, or is to be
-    ``canonical`` JSON and is not.
+    Raises DamagedError if the file is not a JSON object, does not match the hash that it carries,
+    or is not canonical JSON although ``canonical`` requires it.
     """
     content = parsed(raw)
     try:
@@ -75,13 +75,14 @@ def read_self_hashed(raw: bytes, *, canonical: bool) -> tuple[dict[str, Any], st
 
 
 def _without(written_digest: object, written: bytes) -> bytes:
-    """Canonical JSON without its hash.
+    """Return canonical JSON without its hash.
 
-    Cut out of the bytes, since writing each of thousands of records out once more would take most
-    of a resume. What is cut cannot be part of the content: that would be a fixed point of sha256.
+    The hash is cut out of the bytes, because serialising thousands of records again would take most
+    of the time of a resumed run. The cut piece cannot occur elsewhere in the content: that would be
+    a fixed point of sha256.
     """
     member = canonical_json({HASH_KEY: written_digest})[1:-1]
     for piece in (member + b",", b"," + member, member):
         if piece in written:
             return written.replace(piece, b"", 1)
-    raise AssertionError("canonical JSON holds its members as they are written alone")
+    raise AssertionError("the hash is a member of the canonical JSON")

@@ -19,19 +19,19 @@ Fault = Literal["damaged", "missing", "unreadable"]
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in a store that is not as it was written."""
+    """A damaged, missing or unreadable file of a store."""
 
     name: str
     """The file, below the store."""
     fault: Fault
-    """``damaged`` (cut off, edited, swapped), ``missing``, or ``unreadable`` (the disk's error, or
-    another format)."""
+    """``damaged`` (cut off, edited, swapped), ``missing``, or ``unreadable`` (an error of the disk,
+    or another format)."""
     why: str
 
 
 @dataclass(frozen=True)
 class Verified:
-    """The verified files and the problems."""
+    """The numbers of verified files, and the problems."""
 
     records: int
     attachments: int
@@ -42,14 +42,14 @@ class Verified:
 def verify(files: Files) -> Verified:
     """Read and hash every record, attachment and manifest of a store.
 
-    Raises StoreError where the store cannot be listed.
+    Raises StoreError if the store cannot be listed.
     """
     try:
-        names = sorted(one.name for one in files.walk())
+        names = sorted(file.name for file in files.walk())
     except OSError as error:
         raise StoreError(f"cannot read the results in {files.where} ({error})") from None
     problems: list[Problem] = []
-    there = set(names)
+    existing = set(names)
     paths = [n for n in names if n.startswith("records/") and n.endswith(".json") and _plain(n)]
     attachments: set[str] = set()
     for name in paths:
@@ -58,12 +58,12 @@ def verify(files: Files) -> Verified:
             continue
         attachment = f"{name.rpartition('/')[0]}/{record.attachment}"
         attachments.add(attachment)
-        _check_attachment(files, record, attachment, there, problems)
+        _check_attachment(files, record, attachment, existing, problems)
     runs = [n for n in names if n.startswith("runs/") and n.endswith("/run.json")]
     for name in runs:
         manifest = _manifest(files, name, problems)
         for record_name in manifest.records if manifest is not None else ():
-            if f"records/{record_name}" not in there:
+            if f"records/{record_name}" not in existing:
                 why = f"the run {manifest.study} names it" if manifest else ""
                 problems.append(Problem(f"records/{record_name}", "missing", why))
     unique = dict.fromkeys(problems)
@@ -86,16 +86,16 @@ def _record(files: Files, name: str, problems: list[Problem]) -> Record | None:
     except OtherFormatError as error:
         problems.append(Problem(name, "unreadable", str(error)))
     except FileNotFoundError:
-        problems.append(Problem(name, "missing", "it went while it was looked at"))
+        problems.append(Problem(name, "missing", "it was removed during the check"))
     except (OSError, StoreError) as error:
         problems.append(Problem(name, "unreadable", str(error)))
     return None
 
 
 def _check_attachment(
-    files: Files, record: Record, name: str, there: set[str], problems: list[Problem]
+    files: Files, record: Record, name: str, existing: set[str], problems: list[Problem]
 ) -> None:
-    if name not in there:
+    if name not in existing:
         why = f"the record of {record.entry} names it"
         problems.append(Problem(name, "missing", why))
         return
@@ -105,7 +105,7 @@ def _check_attachment(
         problems.append(Problem(name, "unreadable", str(error)))
         return
     if hashlib.sha256(content).hexdigest() != record.attachment_sha256:
-        why = f"its content is not what the record of {record.entry} was written with"
+        why = f"its content does not match the hash in the record of {record.entry}"
         problems.append(Problem(name, "damaged", why))
 
 
