@@ -4,7 +4,7 @@
 >>> zoodiff.resolve("torchvision:resnet50").model.architecture
 'resnet50'
 
-Everything below is loaded when first used, so that importing zoodiff costs nothing.
+Every public name is loaded at its first use, so importing zoodiff is fast.
 """
 
 from __future__ import annotations
@@ -171,11 +171,11 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """The package ``zoodiff``, whose functions keep their names beside folders of the same name.
+    """The package ``zoodiff``; a public function wins over a subpackage of the same name.
 
-    Importing a module of the folder ``latency`` makes Python set the folder as an attribute of this
-    package, where ``zoodiff.latency`` must stay the function. Modules of such a folder are imported
-    with ``from zoodiff.latency import session``; ``import zoodiff.latency.session as s`` finds the
+    When a module of the subpackage ``latency`` is imported, Python sets ``zoodiff.latency`` to the
+    subpackage; this class keeps it the function. Import modules of such a subpackage with
+    ``from zoodiff.latency import session``: ``import zoodiff.latency.session as s`` gets the
     function and fails.
     """
 

@@ -1,4 +1,4 @@
-"""Addresses of fsspec, such as ``s3://bucket/study``: what they look like, and how they fail."""
+"""Recognise addresses of fsspec, such as ``s3://bucket/study``, and unify their errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is an address and no path.
+    """Whether a text is an address rather than a path.
 
     >>> is_address("s3://bucket/val"), is_address("imagenet/val"), is_address("C:/val")
     (True, False, False)
@@ -20,7 +20,7 @@ def is_address(text: str) -> bool:
 
 @contextlib.contextmanager
 def os_errors() -> Iterator[None]:
-    """What a client raises besides OSError becomes one: no credentials, no such host."""
+    """Raise OSError for every error of a client, for example missing credentials."""
     try:
         yield
     except OSError:

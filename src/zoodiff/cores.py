@@ -7,7 +7,7 @@ import os
 
 
 def usable_cores() -> tuple[int, ...] | None:
-    """The numbers of the cores, in order; None where the system does not tell."""
+    """Return the sorted core numbers; None where the system has no way to list them."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     with contextlib.suppress(OSError):
@@ -16,5 +16,5 @@ def usable_cores() -> tuple[int, ...] | None:
 
 
 def count_usable_cores() -> int:
-    """How many cores they are, at least one."""
+    """Return the number of usable cores, at least 1."""
     return len(usable_cores() or ()) or os.cpu_count() or 1

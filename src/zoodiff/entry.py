@@ -56,26 +56,26 @@ class ModelRef:
 
 
 def suggest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
-    """Names that ``name`` may have been meant as, best first.
+    """Return the candidates that resemble a mistyped name, best first.
 
-    The number in a network's name is its size: it is more often cut short than mistaken. So where
-    there are candidates of nearly the same letters whose number agrees as far as it goes, only
-    these are suggested.
+    The number in a network's name is its size, and users cut it short more often than they mistype
+    it. If the letters of some candidates are nearly the same and their numbers begin alike, only
+    these candidates are returned.
 
     >>> suggest("resnet5", ["resnet50", "resnet152", "resnext50_32x4d", "wide_resnet50_2", "vgg16"])
     ['resnet50', 'resnext50_32x4d']
     >>> suggest("torchvison", ["keras", "torchvision"])
     ['torchvision']
     """
-    if len(name) > _LONGEST_NAME:  # likeness takes time that grows with the square of the length
+    if len(name) > _LONGEST_NAME:  # the comparison takes time quadratic in the length
         return []
     by_folded = {candidate.lower(): candidate for candidate in candidates}
     folded = name.lower()
     letters, number = _parts(folded)
     alike: list[tuple[float, float, str]] = []
     for candidate in by_folded:
-        other, size = _parts(candidate)
-        likeness = difflib.SequenceMatcher(None, letters, other).ratio()
+        candidate_letters, size = _parts(candidate)
+        likeness = difflib.SequenceMatcher(None, letters, candidate_letters).ratio()
         agree = bool(number and size) and (size.startswith(number) or number.startswith(size))
         if agree and likeness >= _SAME_LETTERS:
             whole = difflib.SequenceMatcher(None, folded, candidate).ratio()
@@ -99,9 +99,9 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def meant(name: str, candidates: Iterable[str]) -> str | None:
-    """Return the one candidate that a name means, None where there is none or several.
+    """Return the only candidate that a name matches; None if none or several match.
 
-    Upper and lower case, hyphens, underscores, dots and spaces do not matter.
+    The comparison ignores case, hyphens, underscores, dots and spaces.
 
     >>> meant("ResNet-50", ["resnet50", "resnet50_v2"]), meant("vgg 16", ["VGG16", "vgg_16"])
     ('resnet50', None)
@@ -110,8 +110,8 @@ def meant(name: str, candidates: Iterable[str]) -> str | None:
     if name in known:
         return name
     text = folded(name)
-    found = [candidate for candidate in known if text and folded(candidate) == text]
-    return found[0] if len(found) == 1 else None
+    matches = [candidate for candidate in known if text and folded(candidate) == text]
+    return matches[0] if len(matches) == 1 else None
 
 
 def folded(name: str) -> str:
@@ -120,6 +120,6 @@ def folded(name: str) -> str:
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """Return ``; did you mean a, b?`` or nothing, to be put behind an error's sentence."""
-    found = suggest(name, candidates)
-    return f"; did you mean {', '.join(found)}?" if found else ""
+    """Return ``; did you mean a, b?`` to append to an error message; empty without suggestions."""
+    suggestions = suggest(name, candidates)
+    return f"; did you mean {', '.join(suggestions)}?" if suggestions else ""

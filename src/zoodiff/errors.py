@@ -1,11 +1,10 @@
-"""Every error that zoodiff raises on purpose: one sentence that names the thing and the way out.
+"""The errors that zoodiff raises: each message names the thing and says what to do.
 
-The command prints the sentence and ends with ``exit_code``; a traceback appears only with
-``--debug``. Exit codes are those of the design: 2 for usage or input, 3 for a measurement that
-could not be made.
+The command prints the message and ends with ``exit_code``; it prints a traceback only with
+``--debug``. Exit codes are 2 for usage or input, 3 for a measurement that failed.
 
-Sentences quote names and messages of untrusted files, so ``str`` of an error is harmless text (see
-``zoodiff.text``), wherever it is printed, logged or stored; ``args`` holds what was raised.
+Messages quote names and texts from untrusted files, so ``str`` of an error is escaped (see
+``zoodiff.text``) wherever it is printed, logged or stored; ``args`` holds the original text.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ class ZoodiffError(Exception):
 
     exit_code = 2
     kind = "usage"
-    """What an error object of ``--json`` is called, for programs."""
+    """The ``kind`` of the error object that ``--json`` prints."""
 
     def __str__(self) -> str:
         return visible(super().__str__())
@@ -61,7 +60,7 @@ class MeasurementError(ZoodiffError):
 
 
 class UnreadableFileError(MeasurementError):
-    """A model file that is there and cannot be opened: damaged, or of no format that is read."""
+    """A model file exists and cannot be opened: it is damaged or its format is unsupported."""
 
     kind = "unreadable file"
 
@@ -73,13 +72,13 @@ class WeightsUnavailableError(MeasurementError):
 
 
 class WorkerError(MeasurementError):
-    """A worker reported an error, died, ran out of its time or out of its memory."""
+    """A worker reported an error, died, or exceeded its time or memory limit."""
 
     kind = "worker"
 
 
 class RefusedError(MeasurementError):
-    """A file that is not loaded, since it could do more than be measured.
+    """A file is refused because loading it could run code or exhaust the machine.
 
     The message begins with the code of a rule (SEC101), which ``zoodiff rules`` explains.
     """
@@ -93,6 +92,6 @@ class RefusedError(MeasurementError):
 
 
 class ImageError(MeasurementError):
-    """An image that cannot be decoded; the others are still measured."""
+    """An image cannot be decoded; the others are still measured."""
 
     kind = "image"

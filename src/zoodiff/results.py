@@ -1,6 +1,6 @@
 """Shared result types: intervals, discrepancies, mismatches, controls.
 
-A leaf: records, claims, latency, accuracy and reports all pass these on.
+A leaf module: records, claims, latency, accuracy and reports use these types.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from pydantic import (
 from zoodiff.text import well_formed_values
 
 READ = {"read": True}
-"""The context in which a value is validated that was read from UTF-8."""
+"""The pydantic context of values read from UTF-8, which need no escaping."""
 
 
 class Strict(BaseModel):
-    """A value at the border: unknown keys are errors, instances do not change."""
+    """Base of stored values: unknown keys are errors, instances are immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     @model_validator(mode="before")
     @classmethod
     def _well_formed(cls, value: object, info: ValidationInfo) -> Any:
-        """Names that are no UTF-8 are kept as the text of their escapes."""
+        """Replace characters that UTF-8 cannot encode by their escapes."""
         return value if info.context == READ else well_formed_values(value)
 
 
 class Interval(Strict):
-    """A value with a confidence interval at ``level`` (0.95 unless said otherwise)."""
+    """A value with its confidence interval at ``level`` (a fraction, 0.95 by default)."""
 
     value: float
     low: float
@@ -45,7 +45,7 @@ Verdict = Literal["discrepancy", "within noise", "no difference", "not comparabl
 
 
 class Discrepancy(Strict):
-    """The difference of two entries of one architecture in one metric.
+    """The difference between two entries of one architecture in one metric.
 
     ``difference`` is ``high`` minus ``low`` in percentage points for accuracies, and
     ``100 * (slower / faster - 1)`` in percent for latency.
@@ -61,7 +61,7 @@ class Discrepancy(Strict):
     difference: float
     difference_unit: Literal["percentage points", "%"]
     interval: Interval | None
-    """Of the difference; None where the source gives no uncertainty (claims)."""
+    """Interval of ``difference``; None for claims, which have no uncertainty."""
     p_value: float | None = None
     """Holm-corrected for the number of pairs, where a test applies."""
     verdict: Verdict
@@ -83,7 +83,7 @@ class Comparison(Strict):
 
 
 class Mismatch(Strict):
-    """One property in which the entries of an architecture are not the same network."""
+    """A property in which the entries of one architecture disagree."""
 
     architecture: str
     property: str
@@ -93,17 +93,17 @@ class Mismatch(Strict):
     groups: int
     """Number of distinct values."""
     has_effect: bool = True
-    """Whether networks that differ in it differ in what they compute or take; the parameters and
-    norms alone may differ because norms are folded or biases of zeros dropped."""
+    """Whether the property changes what a network computes or accepts. Numbers of parameters and
+    norms may differ without effect, because norms are folded or zero biases dropped."""
 
 
 class Control(Strict):
-    """The A/A control of a latency run: one entry loaded twice, measured as if it were two."""
+    """The A/A control of a latency run: one entry loaded and timed twice."""
 
     entry: str
     ratio: Interval
     noise_percent: float
-    """Differences up to this are not told apart from none in this run."""
+    """Differences up to this percentage are within the noise of this run."""
 
 
 class ClaimedRanking(Strict):
@@ -113,7 +113,7 @@ class ClaimedRanking(Strict):
     architectures: int
     entries: int
     rules: list[str]
-    """One sentence each; inferred rules say so."""
+    """One sentence per rule; inferred rules say so."""
     sensitivity: list[dict[str, Any]]
     """Per alternative rule set: ``rules``, ``first``, ``last``, ``top`` (list of names and
     differences), ``has_published_figures``."""

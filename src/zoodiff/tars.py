@@ -1,8 +1,8 @@
-"""Untrusted tar archives, read with Python's ``tarfile``.
+"""Read untrusted tar archives with Python's ``tarfile`` and bounded memory.
 
-``tarfile`` reads extended headers and long names in one piece, of whatever size the archive says,
-follows them through any number of blocks, and keeps every member that it has seen. Here the bytes
-of headers that belong to one member are limited, and so are the members.
+``tarfile`` reads extended headers and long names of any declared size in one piece, follows any
+number of header blocks, and keeps every member in memory. Here the header bytes per member and the
+number of members are limited.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 LARGEST_HEADER = 1 << 20
-"""Bytes of all headers of one member: its name, and what a file system says of it beside."""
+"""Bytes of all headers of one member: its name and its file attributes."""
 MOST_MEMBERS = 160_000
-"""Of one archive: the images of ImageNet's validation set, with two files beside each."""
+"""Members per archive: three files per image of ImageNet's validation set."""
 _MOST_GLOBAL = 64
-"""Facts that hold for all members that follow."""
+"""Global PAX headers per archive."""
 
 
 class Bounded:
-    """A file of which no more is read for one header than a header has.
+    """A file whose reads are limited to ``LARGEST_HEADER`` bytes per member.
 
-    Memory for a header would be taken before the file turns out to be shorter.
+    The limit also holds for the file's length, because ``tarfile`` would allocate a header's
+    declared size before it notices that the file is shorter.
     """
 
     def __init__(self, file: BinaryIO, size: int) -> None:
@@ -30,17 +31,17 @@ class Bounded:
         self._left = LARGEST_HEADER
 
     def begin(self) -> None:
-        """The header of another member is read now."""
+        """Reset the limit before the header of the next member is read."""
         self._left = LARGEST_HEADER
 
     def read(self, size: int = -1) -> bytes:
-        """Read at most this many bytes; raise ReadError above the size of a header."""
+        """Read at most ``size`` bytes; raise ReadError above the limit per member."""
         left = max(self._size - self._file.tell(), 0)
-        wanted = left if size is None or size < 0 else min(size, left)
-        self._left -= wanted
+        length = left if size is None or size < 0 else min(size, left)
+        self._left -= length
         if self._left < 0:
             raise tarfile.ReadError(f"a header of more than {LARGEST_HEADER:,} bytes")
-        return self._file.read(wanted)
+        return self._file.read(length)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
@@ -49,8 +50,8 @@ class Bounded:
 def members(file: BinaryIO, size: int, most: int = MOST_MEMBERS) -> Iterator[tarfile.TarInfo]:
     """Yield the members of an archive of ``size`` bytes without keeping them.
 
-    Raises ReadError for more than ``most`` of them, for headers that are too large and for files
-    with holes in them, and the other errors of ``tarfile`` for what is no archive.
+    Raises ReadError for more than ``most`` members, oversized headers and sparse files, and the
+    other errors of ``tarfile`` for a file that is not an archive.
     """
     bounded = Bounded(file, size)
     with tarfile.open(fileobj=cast("BinaryIO", bounded), mode="r:") as archive:
@@ -60,7 +61,7 @@ def members(file: BinaryIO, size: int, most: int = MOST_MEMBERS) -> Iterator[tar
             member = archive.next()
             if member is None:
                 return
-            cast("Any", archive).members.clear()  # no part of its documented interface
+            cast("Any", archive).members.clear()  # undocumented; keeps memory constant
             count += 1
             if count > most:
                 raise tarfile.ReadError(f"it has more than {most:,} members")
@@ -68,9 +69,9 @@ def members(file: BinaryIO, size: int, most: int = MOST_MEMBERS) -> Iterator[tar
                 # Python before 3.12.12 and 3.13.6 reads such an archive for ever.
                 raise tarfile.ReadError(f"it holds a file of {member.size} bytes")
             if len(archive.pax_headers) > _MOST_GLOBAL:
-                raise tarfile.ReadError("it says too much of all its members")
+                raise tarfile.ReadError(f"it has more than {_MOST_GLOBAL} global headers")
             if member.issparse():
-                raise tarfile.ReadError(f"{member.name[:200]!r} is a file with holes")
+                raise tarfile.ReadError(f"{member.name[:200]!r} is a sparse file")
             yield member
 
 
@@ -80,8 +81,8 @@ def content(file: BinaryIO, member: tarfile.TarInfo, most: int) -> bytes:
         raise tarfile.ReadError(f"{member.name[:200]!r} has {member.size:,} bytes")
     before = file.tell()
     file.seek(member.offset_data)
-    found = file.read(member.size)
+    data = file.read(member.size)
     file.seek(before)
-    if len(found) < member.size:
+    if len(data) < member.size:
         raise tarfile.ReadError("it is cut off")
-    return found
+    return data

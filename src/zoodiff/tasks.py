@@ -19,12 +19,12 @@ Kind = Literal["architecture", "latency", "accuracy", "explanation"]
 
 @dataclass(frozen=True)
 class Task:
-    """One unit of work: it finishes whole or is done again.
+    """One unit of work: it finishes completely or is repeated.
 
-    Architecture measures one entry; latency measures all entries of one architecture,
-    interleaved, since only these are compared; accuracy measures up to ``TOGETHER`` entries in one
-    pass over the images, and explanation takes the differences among the entries of one
-    architecture apart once their accuracy is known. Records of these two have keys of their own.
+    An architecture task measures one entry. A latency task times the entries of one architecture
+    interleaved, because these are compared. An accuracy task evaluates up to ``TOGETHER`` entries
+    in one pass over the images. An explanation task decomposes the accuracy differences among the
+    entries of one architecture. Records of accuracy and explanation compute their own keys.
     """
 
     kind: Kind
@@ -37,11 +37,11 @@ class Task:
         return dict(self.conditions)
 
     def key(self, entry: Entry, repeat: int = 0) -> str:
-        """Key of the record that this task makes of one of its entries.
+        """Return the key of this task's record for one of its entries.
 
-        Latency depends on the machine and on its neighbours in the schedule; counts do not.
+        The key of a latency includes the machine and the entries timed in the same run.
         """
-        asked: dict[str, Any] = {
+        request: dict[str, Any] = {
             "kind": self.kind,
             "entry": str(entry.ref),
             "conditions": self.settings,
@@ -50,14 +50,14 @@ class Task:
             **identity(entry),
         }
         if self.kind == "latency":
-            asked["group"] = sorted(str(e.ref) for e in self.entries)
-            asked["hardware"] = hardware().model_dump()
-            asked["repeat"] = repeat
-        return key_of(**asked)
+            request["group"] = sorted(str(e.ref) for e in self.entries)
+            request["hardware"] = hardware().model_dump()
+            request["repeat"] = repeat
+        return key_of(**request)
 
     @property
     def label(self) -> str:
-        """A few words for a progress bar."""
+        """The task in a few words, for a progress bar."""
         if len(self.entries) == 1:
             return f"{self.kind} {self.entries[0].ref}"
         if self.kind == "accuracy":
@@ -68,7 +68,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a task that was done in parts came to."""
+    """The records and failures of a task that was done in parts."""
 
     records: tuple[Record, ...]
     failures: tuple[Failure, ...]
@@ -77,7 +77,7 @@ class Finished:
 
 
 def of_entry(entry: Entry) -> dict[str, Any]:
-    """Name an entry; for a file, include its absolute path."""
+    """Return an entry as plain data; for a file, with its absolute path."""
     plain: dict[str, Any] = {"ref": str(entry.ref), "installed": installed_versions(entry)}
     if isinstance(entry, FileEntry):
         plain |= {"path": entry.model.name, "named": entry.named, "random": entry.weights is None}
@@ -85,10 +85,10 @@ def of_entry(entry: Entry) -> dict[str, Any]:
 
 
 def entry_of(plain: Mapping[str, Any]) -> Entry:
-    """The entry that is meant, here.
+    """Return the entry that the plain data of ``of_entry`` names, resolved on this machine.
 
-    Raises UnknownNameError where there is none, MeasurementError where this machine has other
-    versions of its framework than the one that asks.
+    Raises UnknownNameError if it does not exist here, MeasurementError if the framework's version
+    differs from that on the requesting machine.
     """
     entry = registry.resolve(plain["ref"]) if "path" not in plain else _file_of(plain)
     here = installed_versions(entry)

@@ -1,9 +1,9 @@
-"""Makes text from outside harmless wherever it is shown or written.
+"""Escape untrusted text for the place where it is shown or written.
 
-Names of files, of layers, of classes and of data sets, labels, titles, messages of workers and of
-libraries are untrusted. They may hold escape sequences that set a terminal's title, line
-breaks that forge lines, marks that turn the direction of writing, markup, or spreadsheet formulas.
-There is one function per place that text goes to:
+Names of files, layers, classes and data sets, labels, titles, and messages of workers and libraries
+are untrusted. They may hold terminal escape sequences, line breaks that forge lines, characters
+that reverse the direction of writing, markup, or spreadsheet formulas.
+There is one function per destination:
 
 ==================  ==========================================================
 terminal, log       ``visible``
@@ -16,9 +16,9 @@ Graphviz            ``graphviz``
 a file's name       ``file_name``
 ==================  ==========================================================
 
-All of them but ``json_text`` and ``well_formed`` show what they take out as an escape that can be
-read: ``\\x1b``, ``\\u202e``. A backslash is left as it is, so calling a function twice changes
-nothing, and a name that holds the four characters ``\\x1b`` looks like one that holds an escape.
+All but ``json_text`` and ``well_formed`` replace harmful characters by readable escapes such as
+``\\x1b`` and ``\\u202e``. A backslash is kept, so calling a function twice changes nothing; hence a
+name with the four characters ``\\x1b`` looks like a name with an escape character.
 JSON keeps the exact text.
 
 This module is a leaf: it imports the standard library alone.
@@ -27,14 +27,14 @@ This module is a leaf: it imports the standard library alone.
 from __future__ import annotations
 
 import re
-import unicodedata  # at once: where no more files can be opened, the error must still be shown
+import unicodedata  # not lazily: the error "too many open files" must still be shown
 from collections.abc import Callable
 from typing import Any
 
 LONGEST = 4000
-"""Characters of a text that is shown; the middle of a longer one is left out."""
+"""Characters shown of a text; the middle of a longer text is left out."""
 MOST_MARKS = 4
-"""Combining marks on one letter; no language needs more, and floods cover other lines."""
+"""Combining marks per letter; no language needs more, and many cover the lines around."""
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -42,17 +42,17 @@ _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]"
 )
-"""Characters that show nothing although Unicode counts them as letters, marks or symbols."""
+"""Invisible characters that Unicode counts as letters, marks or symbols."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def visible(text: object, *, lines: bool = False, most: int | None = LONGEST) -> str:
-    r"""Text for a terminal or a log: one line, nothing but characters that can be seen.
+    r"""Return text for a terminal or a log: one line of visible characters.
 
-    Escaped are controls, line breaks, format characters (marks of direction, zero-width and tag
-    characters), lone surrogates, characters for private use or without a meaning, characters that
-    show nothing, and more than four combining marks in a row. ``lines`` keeps line breaks and
-    tabs. The middle of a text that is longer than ``most`` characters is left out.
+    Controls, line breaks, format characters (direction marks, zero-width and tag characters), lone
+    surrogates, private-use, unassigned and invisible characters are escaped, and so are more than
+    four combining marks in a row. ``lines`` keeps line breaks and tabs. The middle of a text longer
+    than ``most`` characters is left out.
 
     >>> visible("a\x1b]0;title\x07"), visible("report\u202egnp.exe"), visible("two\nlines")
     ('a\\x1b]0;title\\x07', 'report\\u202egnp.exe', 'two\\nlines')
@@ -66,7 +66,7 @@ def visible(text: object, *, lines: bool = False, most: int | None = LONGEST) ->
 
 
 def _escaped(text: str, keep: str, escape: Callable[[str], str]) -> str:
-    """Text in which only characters to ``keep`` and those that can be seen are not escaped."""
+    """Return text with every character escaped that is neither visible nor in ``keep``."""
     pieces: list[str] = []
     marks = 0
     for character in text:
@@ -88,7 +88,7 @@ def _escape(character: str) -> str:
 
 
 def shortened(text: str, most: int | None) -> str:
-    """Shorten a text to at most this many characters by removing its middle.
+    """Shorten a text to at most ``most`` characters by removing its middle.
 
     >>> shortened("0123456789", 6)
     '0123…9'
@@ -100,7 +100,7 @@ def shortened(text: str, most: int | None) -> str:
 
 
 def well_formed(text: str) -> str:
-    r"""Text that can be encoded: lone surrogates, from names that are no UTF-8, as escapes.
+    r"""Return text that UTF-8 can encode: lone surrogates, from non-UTF-8 names, become escapes.
 
     >>> well_formed("caf\udce9.onnx")
     'caf\\udce9.onnx'
@@ -109,7 +109,7 @@ def well_formed(text: str) -> str:
 
 
 def well_formed_values(value: object) -> Any:
-    """The same of every text in dictionaries, lists and tuples, keys included."""
+    """Apply ``well_formed`` to every text in dictionaries, lists and tuples, keys included."""
     if isinstance(value, str):
         return well_formed(value)
     if isinstance(value, dict):
@@ -126,9 +126,9 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def markdown(text: object, *, most: int | None = LONGEST) -> str:
-    r"""Text in which nothing is Markdown, HTML, a formula or a link; fits a table's cell.
+    r"""Return text as plain Markdown: no markup, HTML, formula or link; fits a table cell.
 
-    White space of any kind becomes one space.
+    Each run of white space becomes one space.
 
     >>> markdown("<b>|`x`| [a](b)"), markdown("- no list"), markdown("see http://a.example")
     ('&lt;b&gt;\\|\\`x\\`\\| \\[a\\](b)', '\\- no list', 'see http&#58;//a.example')
@@ -155,7 +155,7 @@ def markdown_code(text: object, *, most: int | None = LONGEST) -> str:
 
 
 def markdown_address(url: str) -> str:
-    r"""An address fit for the round brackets of a Markdown link and for a table's cell.
+    r"""Return a URL quoted for the target of a Markdown link in a table cell.
 
     >>> markdown_address("https://a.example/b(c)|d\x1b")
     'https://a.example/b%28c%29%7Cd%1B'
@@ -166,7 +166,7 @@ def markdown_address(url: str) -> str:
 
 
 def html(text: object, *, most: int | None = LONGEST) -> str:
-    r"""Text for HTML and SVG, between tags and in quoted attributes; line breaks stay.
+    r"""Return text for HTML and SVG, between tags or in quoted attributes; keeps line breaks.
 
     >>> html('<b title="x">\u202e')
     '&lt;b title=&quot;x&quot;&gt;\\u202e'
@@ -185,10 +185,10 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 def csv_cell(value: object) -> Any:
-    """A value for ``csv.writer``: text that a spreadsheet would run gets an apostrophe in front.
+    """Return a value for ``csv.writer``; text that is a spreadsheet formula gets an apostrophe.
 
-    Numbers, and texts that are numbers, stay what they are. Where a semicolon separates cells, in
-    many countries, what follows one is a cell of its own.
+    Numbers and numeric texts are unchanged. Text after a semicolon is treated as a cell too,
+    because spreadsheets in many countries split cells there.
 
     >>> csv_cell("=HYPERLINK(1)"), csv_cell(-0.5), csv_cell("-0.5"), csv_cell("a;@b")
     ("'=HYPERLINK(1)", -0.5, '-0.5', "a;'@b")
@@ -200,10 +200,10 @@ def csv_cell(value: object) -> Any:
 
 
 def json_text(value: object, *, indent: int | None = 2, strict: bool = False) -> str:
-    r"""A value as JSON that can be printed: exact texts, with ``\\u`` escapes of what is not seen.
+    r"""Return a value as printable JSON: exact texts, invisible characters as ``\\u`` escapes.
 
-    Lone surrogates, which strict readers of JSON refuse, become the text of their escape.
-    ``strict`` raises ValueError for infinite and undefined numbers, which JSON does not have.
+    Lone surrogates, which strict JSON parsers refuse, become the text of their escape.
+    ``strict`` raises ValueError for infinity and NaN, which JSON lacks.
 
     >>> json_text({"name": "a\x1b\u202e"}, indent=None)
     '{"name": "a\\u001b\\u202e"}'
@@ -225,7 +225,7 @@ def _json_escape(character: str) -> str:
 
 
 def graphviz(*lines: object) -> str:
-    r"""A quoted label of Graphviz, which reads backslashes and HTML entities in it.
+    r"""Return lines as a quoted Graphviz label, with backslashes and HTML entities escaped.
 
     >>> graphviz('a"b', "&#27;")
     '"a\\"b\\n&amp;#27;"'
@@ -240,10 +240,10 @@ _DIGITS = 8
 
 
 def file_name(text: str, *, most: int = 80) -> str:
-    """A name for a file or folder made from foreign text: letters, digits, ``.``, ``-``, ``_``.
+    """Return a safe file name for untrusted text: letters, digits, ``.``, ``-``, ``_``.
 
-    It is no hidden file, no option, no path, and nothing that Windows reserves. Where text is cut
-    or holds more than references do, digits of its hash keep it apart from others.
+    The name is never hidden, an option, a path, or reserved by Windows. Text that is cut, or holds
+    characters that references lack, gets digits of its hash to keep names distinct.
 
     >>> file_name("torchvision:resnet50@v1"), file_name("../../etc/passwd")
     ('torchvision_resnet50_v1', 'etc_passwd')
@@ -252,16 +252,16 @@ def file_name(text: str, *, most: int = 80) -> str:
 
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)
     name = plain[-most:].strip("._-")
-    told = bool(name) and len(plain) <= most and _OF_REFERENCES.fullmatch(text) is not None
-    if told and not _RESERVED.match(name):
+    exact = bool(name) and len(plain) <= most and _OF_REFERENCES.fullmatch(text) is not None
+    if exact and not _RESERVED.match(name):
         return name
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
-    rest = name[-most + 1 + _DIGITS :].strip("._-")
-    return f"{digest}_{rest}" if rest else digest
+    tail = name[-most + 1 + _DIGITS :].strip("._-")
+    return f"{digest}_{tail}" if tail else digest
 
 
 def ending(name: str) -> str:
-    """Return the end of a long name, which tells where it is: converters join what they merged."""
+    """Return the end of a long layer name: converters join the names of merged layers."""
     return name if len(name) <= _WIDEST else f"...{name[-_WIDEST:]}"
 
 

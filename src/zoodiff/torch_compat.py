@@ -1,4 +1,4 @@
-"""The one way in which zoodiff imports torchvision."""
+"""Import torchvision, also where its compiled library does not fit the build of torch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _OPERATORS = ("nms", "qnms")
-_kept: list[Any] = []
+_libraries: list[Any] = []
 
 
 def import_torchvision() -> ModuleType:
-    """Import torchvision; raises ImportError where it is not installed.
+    """Import torchvision; raises ImportError if it is not installed.
 
     torchvision's wheel is built against the CUDA build of torch. With the CPU build its compiled
     library does not load, the operators that it would have registered are missing, and the
@@ -39,7 +39,7 @@ def _declare() -> None:
     for name in _OPERATORS:
         if not hasattr(torch.ops.torchvision, name):
             library.define(name + _SCHEMA)
-    _kept.append(library)  # the declarations last as long as the object does
-    # The failed import leaves half-made modules behind.
+    _libraries.append(library)  # the declarations last as long as the object does
+    # The failed import leaves partly initialised modules behind.
     for name in [n for n in sys.modules if n.partition(".")[0] == "torchvision"]:
         del sys.modules[name]
