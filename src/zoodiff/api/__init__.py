@@ -1,12 +1,12 @@
-"""The same things that the commands do, one call each, with typed results.
+"""The Python interface: one typed function per command.
 
-One module for each subject: ``entries``, ``claims``, ``studies``, ``accuracy_report``,
-``latency_report``, ``diff_report``, ``storage``, ``zoos``, ``rules``, ``limits``; ``*_values`` hold
-the types that their results are made of. Every command starts with this package, so a name is
-loaded when it is first used.
+One module per subject: ``entries``, ``claims``, ``studies``, ``accuracy_report``,
+``latency_report``, ``diff_report``, ``storage``, ``zoos``, ``rules``, ``limits``. The modules
+``*_values`` export the types of their results. A name is loaded at its first use, so that every
+command starts fast.
 
-``limits`` say how long a worker may take for one request, and how much memory it may use: what
-``--worker-seconds`` and ``--worker-memory`` are to the commands.
+``limits`` set a worker's time per request and its memory, as ``--worker-seconds`` and
+``--worker-memory`` do for the commands.
 """
 
 from __future__ import annotations
@@ -167,11 +167,11 @@ def __getattr__(name: str) -> object:
 
 
 def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tuple[Diff, Proof]:
-    """The diff of two entries, and the proof by execution in their own frameworks.
+    """Return the diff of two entries, and the proof by execution in their own frameworks.
 
-    Networks whose structure depends on published weights are proved as they are with random ones.
-    Raises UsageError for an invalid reference, MeasurementError where an entry cannot be
-    built; a proof that cannot be made is one with the verdict "not proved" and the reason.
+    Both networks are built with random weights. A proof that fails has the verdict "not proved" and
+    the reason. Raises UsageError for an invalid reference, MeasurementError if an entry cannot be
+    built.
     """
     from zoodiff.architecture import describe as architecture
     from zoodiff.architecture.diff import diff as compare_graphs
@@ -183,20 +183,22 @@ def prove(a: str, b: str, *, seed: int = 0, limits: Limits | None = None) -> tup
         registry.resolve(registry.resolve(x).ref.with_weights("random")) for x in (a, b)
     )
     with workers(limits) as engine:
-        one, other = (architecture.graph_of(engine, entry) for entry in (first, second))
-        found = compare_graphs(one, other, a, b)
+        first_graph, second_graph = (
+            architecture.graph_of(engine, entry) for entry in (first, second)
+        )
+        graph_diff = compare_graphs(first_graph, second_graph, a, b)
 
         def runner(entry: registry.Entry) -> Native:
             return lambda weights, image: run_with(engine, entry, weights, image)
 
-        return found, prove_diff(found, (runner(first), runner(second)), seed=seed)
+        return graph_diff, prove_diff(graph_diff, (runner(first), runner(second)), seed=seed)
 
 
 def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff, WeightsDiff]:
     """Return the diff of two entries and the comparison of their weights.
 
-    Raises UsageError for an invalid reference, WeightsUnavailableError where weights cannot be
-    had, MeasurementError where an entry cannot be built or gives no weights.
+    Raises UsageError for an invalid reference, WeightsUnavailableError if weights are unavailable,
+    MeasurementError if an entry cannot be built or has no readable weights.
     """
     from zoodiff.architecture import describe as architecture
     from zoodiff.architecture.diff import diff as compare_graphs
@@ -206,6 +208,10 @@ def diff_weights(a: str, b: str, *, limits: Limits | None = None) -> tuple[Diff,
 
     first, second = registry.resolve(a), registry.resolve(b)
     with workers(limits) as engine:
-        one, other = (architecture.graph_of(engine, entry) for entry in (first, second))
-        found = compare_graphs(one, other, str(first.ref), str(second.ref))
-        return found, compare_weights(found, weights_of(engine, first), weights_of(engine, second))
+        first_graph, second_graph = (
+            architecture.graph_of(engine, entry) for entry in (first, second)
+        )
+        graph_diff = compare_graphs(first_graph, second_graph, str(first.ref), str(second.ref))
+        return graph_diff, compare_weights(
+            graph_diff, weights_of(engine, first), weights_of(engine, second)
+        )

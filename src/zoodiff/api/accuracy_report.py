@@ -1,4 +1,4 @@
-"""Entries on the same images: measured, compared, explained, with evidence for bug reports."""
+"""Measure, compare and explain the accuracy of entries on the same images."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from zoodiff.workers.limits import Limits
 
 Step = Callable[[int, int], None]
-"""Is told the images done, of how many."""
+"""Called with the number of finished images and the number of all images."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyRequest:
-    """Everything that can be asked about the accuracy of entries."""
+    """The entries, the data set and the options of an accuracy measurement."""
 
     entries: tuple[str, ...]
     """References ``zoo:model@weights`` and paths of model files."""
@@ -38,51 +38,52 @@ class AccuracyRequest:
     labels: str | None = None
     """Label space of model files without label metadata."""
     data_labels: str | None = None
-    """Label space of the data set's class indices, where the data set does not say."""
+    """Label space of the data set's class indices, if the data set does not name it."""
     split: str = ""
-    """Word in the names of the shards to take."""
+    """Text that the names of the used shards contain."""
     limit: int | None = None
-    """Take so many images, drawn by ``seed``."""
+    """Number of images to draw with ``seed``; None for all."""
     decide: float | None = None
-    """Stop when every pair is known to differ by more or less than so many points."""
+    """Stop when every pair is known to differ by more, or by less, than this many percentage
+    points."""
     within: float = 0.5
-    """Points within which entries count as the same."""
+    """Percentage points within which entries count as the same."""
     preprocessing: tuple[str, ...] = ()
-    """Fields to change for all entries, as ``interpolation=bicubic``."""
+    """Fields to change for all entries, such as ``interpolation=bicubic``."""
     infer: bool = False
-    """Try the usual preprocessings first, and use what fits where nothing is published."""
+    """Try the usual preprocessings first, and use the best one for unpublished fields."""
     explain: bool = False
-    """Attribute every difference to its factors."""
+    """Attribute every difference to its causes."""
     evidence: Path | None = None
     """Folder for a minimal reproducer of each difference."""
     pipelines: int | None = None
-    """Images in work at a time; None for as many as cores."""
+    """Number of pipelines; None for the number of cores."""
     batch: int = 16
     seed: int = 0
     max_bad: float = 1.0
     """Percent of images that may be damaged."""
     fresh: bool = False
-    """Measure again what the results folder has."""
+    """Repeat measurements that the results folder has."""
     results: str = "results"
     limits: Limits | None = None
 
 
 @dataclass(frozen=True)
 class AccuracyReport:
-    """Result of an accuracy request: a comparison, or an agreement for images without labels."""
+    """The result of an accuracy request: a comparison, or the agreement on unlabelled images."""
 
     images: ImageSet
     outcome: Outcome | None = None
     comparison: Comparison | None = None
-    """None where no entry could be measured, and for images without labels."""
+    """None if no entry could be measured, or if the images have no labels."""
     agreement: Agreements | None = None
     attribution: Attribution | None = None
     evidence: tuple[Path, ...] = ()
-    """Folders that were written."""
+    """Folders of the written reproducers."""
     problems: tuple[str, ...] = ()
     """Why evidence could not be written."""
     unopened: tuple[Failure, ...] = ()
-    """Entries that could not even be opened."""
+    """Entries that could not be opened."""
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -113,7 +114,7 @@ class AccuracyReport:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         if self.agreement is not None:
-            unopened = {one.entry: one.reason for one in self.unopened}
+            unopened = {failure.entry: failure.reason for failure in self.unopened}
             agreement = self.agreement.to_dict()
             return agreement | ({"unopened": unopened} if unopened else {})
         assert self.outcome is not None
@@ -126,16 +127,16 @@ class AccuracyReport:
             },
             "left_out": self.outcome.left_out,
             "notes": list(self.outcome.notes),
-            "failures": [one.model_dump() for one in self.failures],
+            "failures": [failure.model_dump() for failure in self.failures],
             "comparison": self.comparison.to_dict() if self.comparison else None,
-            "records": [one.model_dump(mode="json") for one in self.records],
+            "records": [record.model_dump(mode="json") for record in self.records],
             **attribution,
         }
 
 
 @dataclass
 class _Session:
-    """One request that is being worked on."""
+    """The state of one accuracy request."""
 
     request: AccuracyRequest
     engine: WorkerPool
@@ -156,33 +157,33 @@ def accuracy(
     opened: Callable[[ImageSet], None] = lambda images: None,
     **options: Any,
 ) -> AccuracyReport:
-    """Measure top-1 and top-5 of entries on the same images, and compare them.
+    """Measure top-1 and top-5 accuracy of entries on the same images, and compare them.
 
-    Takes an ``AccuracyRequest``, or the entries, the data and its other fields by keyword. What the
-    results folder has is not measured again. An entry that cannot be measured is among the
-    ``failures``; the others are compared. ``step`` is told the images done, of how many, ``opened``
-    the data set. Raises UsageError for an invalid reference, data set, field or label space, and
-    MeasurementError where no entry can be measured.
+    Takes an ``AccuracyRequest``, or the entries, the data and its other fields by keyword. Records
+    in the results folder are reused. An entry that cannot be measured is among the ``failures``;
+    the others are compared. ``step`` is called with the numbers of finished and of all images,
+    ``opened`` with the data set. Raises UsageError for an invalid reference, data set, field or
+    label space, MeasurementError if no entry can be measured.
     """
-    asked = _request(request, data, {**options, **({"results": str(results)} if results else {})})
+    request = _request(request, data, {**options, **({"results": str(results)} if results else {})})
     from zoodiff.accuracy.measure import Settings, default_pipelines
     from zoodiff.data.labels import find
     from zoodiff.data.layouts import open_images
 
-    meant = find(asked.data_labels) if asked.data_labels else None
-    images = open_images(asked.data, space=meant, truth=asked.truth, split=asked.split)
+    label_space = find(request.data_labels) if request.data_labels else None
+    images = open_images(request.data, space=label_space, truth=request.truth, split=request.split)
     opened(images)
     settings = Settings(
-        pipelines=asked.pipelines or default_pipelines(),
-        batch=asked.batch,
-        limit=asked.limit,
-        seed=asked.seed,
-        bad_percent=asked.max_bad,
-        fresh=asked.fresh,
-        decide=asked.decide,
+        pipelines=request.pipelines or default_pipelines(),
+        batch=request.batch,
+        limit=request.limit,
+        seed=request.seed,
+        bad_percent=request.max_bad,
+        fresh=request.fresh,
+        decide=request.decide,
     )
-    with workers(asked.limits) as engine:
-        return _measured(_Session(asked, engine, images, settings, step))
+    with workers(request.limits) as engine:
+        return _measured(_Session(request, engine, images, settings, step))
 
 
 def _request(
@@ -211,8 +212,8 @@ def _measured(session: _Session) -> AccuracyReport:
     from zoodiff.accuracy.measure import measure
     from zoodiff.store.folder import Store
 
-    asked, engine, images = session.request, session.engine, session.images
-    store = Store(asked.results)
+    request, engine, images = session.request, session.engine, session.images
+    store = Store(request.results)
     store.prepare()
     subjects = _subjects(session)
     if not images.labelled:
@@ -225,15 +226,15 @@ def _measured(session: _Session) -> AccuracyReport:
         agreed = agree(engine, subjects, images, session.settings, session.step)
         return AccuracyReport(images, agreement=agreed, unopened=tuple(session.unopened))
     attribution = Attribution(engine, images, session.settings, session.step)
-    if asked.infer:
-        subjects = [attribution.fitted(one) for one in subjects]
+    if request.infer:
+        subjects = [attribution.fitted(subject) for subject in subjects]
     outcome = measure(engine, subjects, images, store, session.settings, session.step)
     comparison = None
     if outcome.records:
-        comparison = compare(outcome.records, store, within=asked.decide or asked.within)
-        if asked.explain:
+        comparison = compare(outcome.records, store, within=request.decide or request.within)
+        if request.explain:
             attribution.explain(subjects, comparison)
-        if asked.evidence is not None:
+        if request.evidence is not None:
             _write_evidence(session, subjects, comparison, attribution)
     return AccuracyReport(
         images,
@@ -252,10 +253,10 @@ def _subjects(session: _Session) -> list[EvaluatedEntry]:
     from zoodiff.store.records import Failure
     from zoodiff.zoos import registry
 
-    asked = session.request
-    space = find(asked.labels) if asked.labels else None
-    changes = changes_of(asked.preprocessing)
-    entries, unreadable = registry.resolve_readable(asked.entries)
+    request = session.request
+    space = find(request.labels) if request.labels else None
+    changes = changes_of(request.preprocessing)
+    entries, unreadable = registry.resolve_readable(request.entries)
     session.unopened.extend(
         Failure(kind="accuracy", entry=name, architecture=None, reason=reason)
         for name, reason in unreadable.items()
@@ -265,7 +266,7 @@ def _subjects(session: _Session) -> list[EvaluatedEntry]:
         try:
             subjects.append(evaluated_entry(session.engine, entry, changes=changes, labels=space))
         except MeasurementError as error:
-            if len(asked.entries) == 1:
+            if len(request.entries) == 1:
                 raise
             session.unopened.append(
                 Failure(
@@ -287,13 +288,16 @@ def _write_evidence(
     comparison: Comparison,
     attribution: Attribution,
 ) -> None:
-    """Write a reproducer of every pair that differs; of two entries, whatever they do."""
+    """Write a reproducer per pair that differs; for a single pair also if it agrees."""
     from zoodiff.accuracy.reproducer import write
 
     folder = session.request.evidence
     assert folder is not None
-    sides = {one.name: one for one in subjects}
-    explained = {(one.first, one.second): one for one in attribution.explanations}
+    sides = {subject.name: subject for subject in subjects}
+    explained = {
+        (explanation.first, explanation.second): explanation
+        for explanation in attribution.explanations
+    }
     for pair in comparison.pairs:
         if pair.verdict != "different" and len(comparison.pairs) > 1:
             continue

@@ -1,4 +1,4 @@
-"""The parts of an ``AccuracyReport``."""
+"""The types of an ``AccuracyReport``'s parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims of zoos about their networks."""
+"""Select the claims of zoos about their networks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimsRequest:
-    """Which claims count."""
+    """The criteria that select claims."""
 
     architecture: str | None = None
     """Canonical name; None for all."""
@@ -34,22 +34,22 @@ class ClaimsRequest:
     weights: tuple[str, ...] = ()
     """Names of weights that count; all if empty."""
     input_size: int | str = "any"
-    """Pixels; ``largest`` (of each zoo, with an accuracy) or ``any``."""
+    """Pixels; ``largest`` (per zoo, with an accuracy) or ``any``."""
     precision: str = "any"
     """``fp32``, ``int8`` or ``any``."""
     extra_data: str = "include"
     """Weights with extra data, distilled or pruned: ``include``, ``exclude`` or ``only``."""
     as_of: str | None = None
-    """Only what was public, and not withdrawn, on this day, as YYYY-MM-DD."""
+    """Select the claims that were public and not withdrawn on this day, YYYY-MM-DD."""
 
 
 @dataclass(frozen=True)
 class SelectedClaims:
-    """The claims that a request leaves, of how many."""
+    """The claims that a request selects, and the number of known claims."""
 
     claims: tuple[Claim, ...]
     known: int
-    """Claims about the architecture before any is left out."""
+    """Number of claims about the architecture before the selection."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class ClaimSpread:
     top1_lowest_percent: float | None
     top1_highest_percent: float | None
     spread_points: float | None
-    """Largest difference between two zoos; None where fewer than two claim an accuracy."""
+    """Largest difference between two zoos, percentage points; None if fewer than two zoos claim an
+    accuracy."""
     spread_high: str | None
     spread_low: str | None
 
@@ -72,16 +73,15 @@ class ClaimSpread:
 
 
 def select_claims(request: ClaimsRequest | str) -> SelectedClaims:
-    """Return the claims about an architecture, or about all, that a request leaves.
+    """Return the claims that a request, or an architecture's name, selects.
 
-    Raises UnknownNameError where nothing is claimed about the architecture, ClaimsError for a
-    field that is not valid.
+    Raises UnknownNameError for an architecture without claims, ClaimsError for an invalid field.
     """
     from zoodiff.claims import catalogue
 
-    asked = ClaimsRequest(architecture=request) if isinstance(request, str) else request
-    selection = _selection(asked)
-    known = catalogue.claims_for(asked.architecture)
+    request = ClaimsRequest(architecture=request) if isinstance(request, str) else request
+    selection = _selection(request)
+    known = catalogue.claims_for(request.architecture)
     selected = [claim for claim in known if selection.offers(claim)]
     if selection.input_size == "largest":
         selected = selection.claimed(selected)
@@ -91,13 +91,13 @@ def select_claims(request: ClaimsRequest | str) -> SelectedClaims:
 def claim_spreads(request: ClaimsRequest | None = None) -> list[ClaimSpread]:
     """Return per architecture the zoos with claims and the differences between them.
 
-    Raises ClaimsError for a field that is not valid.
+    Raises ClaimsError for an invalid field.
     """
     from zoodiff.claims import catalogue, discrepancies
 
-    asked = request or ClaimsRequest()
-    selection = _selection(asked)
-    everything = catalogue.claims_for(asked.architecture)
+    request = request or ClaimsRequest()
+    selection = _selection(request)
+    everything = catalogue.claims_for(request.architecture)
     largest = {row.architecture: row for row in discrepancies.rank(selection, everything).rows}
     groups: dict[str, list[Claim]] = {}
     for claim in everything:
@@ -123,14 +123,14 @@ def claim_spreads(request: ClaimsRequest | None = None) -> list[ClaimSpread]:
 
 
 def claimed_architectures() -> list[str]:
-    """Return the architectures that something is claimed about."""
+    """Return the architectures with claims."""
     from zoodiff.claims import catalogue
 
     return catalogue.architectures()
 
 
 def claiming_zoos() -> tuple[str, ...]:
-    """Return the zoos that claims are from."""
+    """Return the zoos with claims."""
     from zoodiff.claims import catalogue
 
     return catalogue.zoo_names()

@@ -1,4 +1,4 @@
-"""``zoodiff.diff``: do two networks compute the same, and if not, because of what?"""
+"""``zoodiff.diff``: decide whether two networks compute the same function, and explain why not."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ FailOn = Literal["function", "weights", "graph", "any"]
 
 @dataclass(frozen=True)
 class DiffRequest:
-    """Which two networks to compare, and how far to go.
+    """The two networks to compare, and how thoroughly.
 
-    ``a`` and ``b`` are entries or paths of model files.
+    ``a`` and ``b`` are entry references or paths of model files.
     """
 
     a: str
@@ -54,30 +54,30 @@ class DiffRequest:
     no_run: bool = False
     """Compare graphs and weights; nothing is run."""
     prove: bool = False
-    """Also put drawn weights of the first network into the second, and run both."""
+    """Also draw weights for the first network, transfer them into the second, and run both."""
     weights: bool = False
-    """Demand the comparison of weights: an error where they cannot be had."""
+    """Require the comparison of weights: an error if they are unavailable."""
     download: bool = False
     """Fetch published weights that are not on this machine."""
     without: tuple[str, ...] = ()
-    """Passes to leave out; then graphs alone are compared."""
+    """Passes to leave out; then only graphs are compared."""
     input_range: tuple[float, float] | None = None
-    """The least and the largest value that the networks take; several ranges are tried without."""
+    """Least and largest input value; None to try several ranges."""
     seed: int = 0
-    """Of the generated inputs and the drawn weights."""
+    """Seed of the generated inputs and the drawn weights."""
 
 
 @dataclass(frozen=True)
 class DiffReport:
-    """The answer, and everything that it rests on."""
+    """The answer and its evidence."""
 
     request: DiffRequest
     answer: Answer
     graphs: Diff
     weights: WeightsDiff | None = None
-    """None where weights were not compared; ``answer.evidence.weights`` says why."""
+    """None if weights were not compared; ``answer.evidence.weights`` says why."""
     proof: Proof | None = None
-    """None where nothing was run with drawn weights."""
+    """None if nothing was run with drawn weights."""
 
     @property
     def same_function(self) -> bool | None:
@@ -91,17 +91,17 @@ class DiffReport:
 
     @property
     def sameness(self) -> Sameness:
-        """Whether the two are one architecture, from structure alone."""
+        """Whether the graphs of the two have the same structure."""
         return self.graphs.sameness
 
     @property
     def up_to(self) -> tuple[str, ...]:
-        """Codes of the findings that change no function."""
+        """Codes of the findings that do not change the function."""
         return self.graphs.up_to
 
     @property
     def passes(self) -> tuple[str, ...]:
-        """Passes that brought aligned layers together."""
+        """Passes that made aligned layers equal."""
         return self.graphs.passes
 
     @property
@@ -127,22 +127,22 @@ class DiffReport:
             "graph": self.sameness == "same",
         }
         if fail_on == "any":
-            asked = [states["function"], states["graph"]]
-            asked += [states["weights"]] if self.weights is not None else []
+            selected = [states["function"], states["graph"]]
+            selected += [states["weights"]] if self.weights is not None else []
         else:
-            asked = [states[fail_on]]
-        if False in asked:
+            selected = [states[fail_on]]
+        if False in selected:
             return 1
-        return 3 if None in asked else 0
+        return 3 if None in selected else 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the graphs, for JSON; the answer comes first."""
-        found = {"answer": self.answer.to_dict(), **self.graphs.to_dict()}
+        """Return everything but the graphs as plain values, for JSON; the answer comes first."""
+        plain = {"answer": self.answer.to_dict(), **self.graphs.to_dict()}
         if self.weights is not None:
-            found["weights"] = {"sameness": self.weights.sameness, **asdict(self.weights)}
+            plain["weights"] = {"sameness": self.weights.sameness, **asdict(self.weights)}
         if self.proof is not None:
-            found["proof"] = asdict(self.proof)
-        return found
+            plain["proof"] = asdict(self.proof)
+        return plain
 
 
 def diff(
@@ -158,9 +158,8 @@ def diff(
     >>> zoodiff.diff("original.onnx", "exported.onnx").same_function  # doctest: +SKIP
     True
 
-    Raises UsageError for a reference, a pass or an option that is not valid, MeasurementError where
-    an entry cannot be built, WeightsUnavailableError where ``weights`` were demanded and are not to
-    be had.
+    Raises UsageError for an invalid reference, pass or option, MeasurementError if an entry cannot
+    be built, WeightsUnavailableError if ``weights`` are required and unavailable.
     """
     request = a if isinstance(a, DiffRequest) else _request(a, b, options)
     _check(request)
@@ -175,7 +174,7 @@ def diff(
         value_range=request.input_range,
     )
     with workers(limits) as engine:
-        found = compare(
+        comparison = compare(
             engine,
             entries[0],
             entries[1],
@@ -184,8 +183,10 @@ def diff(
             concurrent=True,
             progress=progress,
         )
-    _demanded(request, found)
-    return DiffReport(request, found.answer, found.diff, found.weights, found.proof)
+    _demanded(request, comparison)
+    return DiffReport(
+        request, comparison.answer, comparison.diff, comparison.weights, comparison.proof
+    )
 
 
 def _request(a: str, b: str | None, options: dict[str, Any]) -> DiffRequest:
@@ -206,9 +207,9 @@ def _check(request: DiffRequest) -> None:
         raise UsageError("the least value of inputs is not below the largest; turn them round")
 
 
-def _demanded(request: DiffRequest, found: Comparison) -> None:
-    if request.weights and found.weights is None:
-        reason = found.answer.evidence.weights.reason or "there are none"
+def _demanded(request: DiffRequest, comparison: Comparison) -> None:
+    if request.weights and comparison.weights is None:
+        reason = comparison.answer.evidence.weights.reason or "there are none"
         raise WeightsUnavailableError(
             f"the weights of {request.a} and {request.b} could not be compared: {reason}"
         )
@@ -217,7 +218,7 @@ def _demanded(request: DiffRequest, found: Comparison) -> None:
 def diff_preprocessing(a: str, b: str, *, limits: Limits | None = None) -> PreprocessingDiff:
     """Compare how two entries prepare images, outside and inside their networks.
 
-    Raises UsageError for an invalid reference, MeasurementError where an entry cannot be built.
+    Raises UsageError for an invalid reference, MeasurementError if an entry cannot be built.
     """
     entries = [registry.resolve(name) for name in (a, b)]
     with workers(limits) as engine:

@@ -1,4 +1,4 @@
-"""Entries of zoos: list, describe, count, and group them by fingerprint."""
+"""List, describe and count entries of zoos, and group them by fingerprint."""
 
 from __future__ import annotations
 
@@ -37,33 +37,33 @@ __all__ = [
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer of a network, as its zoo names it."""
+    """One layer of a network, with the name that its zoo gives it."""
 
     name: str
     operator: str
     shape: tuple[int, ...]
-    """Of its output."""
+    """Shape of its output."""
     parameters: int
     has_parameters: bool
     macs: int
-    """At batch size 1; zero for operators that do none."""
+    """MACs at batch size 1; 0 for operators without multiplications."""
     attributes: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class EntryFacts:
-    """The facts of an entry: catalogue, claims, and its network unless omitted."""
+    """An entry's catalogue data and claims, and its network unless omitted."""
 
     entry: Entry
     claims: tuple[Claim, ...]
     graph: Graph | None = None
-    """As its worker describes it, before it is made canonical."""
+    """The graph as the worker describes it, before the passes."""
     counts: Counts | None = None
     fingerprint: str | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The input shape of one image, as the zoo publishes it; a batch of one if built."""
+        """The published shape of one image; with a batch of 1 if the network was built."""
         shape = self.graph.inputs[0].shape if self.graph else self.entry.model.input_shape
         return tuple(shape)
 
@@ -89,13 +89,13 @@ class EntryFacts:
         ]
 
     def to_dict(self, *, layers: bool = False) -> dict[str, Any]:
-        """Return plain values, for JSON; with ``layers`` the nodes of the graph too."""
+        """Return plain values, for JSON; ``layers`` adds the nodes of the graph."""
         model = self.entry.model
         facts: dict[str, Any] = {
             "entry": str(self.entry.ref),
             "architecture": model.architecture,
             "zoo": self.entry.zoo.title,
-            "weights": {weights.name: asdict(weights) for weights in _held(self.entry)},
+            "weights": {weights.name: asdict(weights) for weights in _possible_weights(self.entry)},
             "input_shape": list(self.input_shape),
             "labels": asdict(model.labels),
             "preprocessing": self.entry.preprocessing.to_dict(),
@@ -112,7 +112,7 @@ class EntryFacts:
 
 @dataclass(frozen=True)
 class FingerprintGroups:
-    """Entries by the fingerprint of their network."""
+    """Entries grouped by the fingerprint of their network."""
 
     groups: Mapping[str, tuple[str, ...]]
     not_described: Mapping[str, str]
@@ -124,16 +124,16 @@ class FingerprintGroups:
 
 
 def resolve(reference: str) -> Entry:
-    """Return the entry that a reference or a path means; raise UsageError if it is invalid."""
+    """Return the entry that a reference or a path names; raise UsageError if it is invalid."""
     from zoodiff.zoos import registry
 
     return registry.resolve(reference)
 
 
 def describe(entry: str, *, limits: Limits | None = None) -> Graph:
-    """The canonical graph of an entry, built in its worker without allocating weights.
+    """Return the canonical graph of an entry, built in its worker without allocating weights.
 
-    Raises UsageError for an invalid reference, MeasurementError where it cannot be built.
+    Raises UsageError for an invalid reference, MeasurementError if it cannot be built.
     """
     from zoodiff.architecture import describe as architecture
 
@@ -152,9 +152,9 @@ def entry_facts(
     """Return an entry's counts, fingerprint, preprocessing, labels, weights and claims.
 
     ``catalogue_only`` leaves out the network, so that no framework is needed. ``save`` writes the
-    canonical graph into a file that ends in ``.json``, ``.onnx`` (no weights, for viewers) or
-    ``.dot``. Raises UsageError for an invalid reference or file, MeasurementError where the
-    network cannot be built.
+    canonical graph into a file named ``*.json``, ``*.onnx`` (no weights, for viewers) or ``*.dot``.
+    Raises UsageError for an invalid reference or file, MeasurementError if the network cannot be
+    built.
     """
     resolved = resolve(entry) if isinstance(entry, str) else entry
     claims = tuple(_claims_about(resolved))
@@ -181,13 +181,13 @@ def _claims_about(entry: Entry) -> list[Claim]:
     if zoo not in catalogue.zoo_names() or architecture not in catalogue.architectures():
         return []
     claims = catalogue.claims_for(architecture=architecture, zoo=zoo)
-    if entry.foreign:  # weights of a file are not those that a zoo makes claims about
+    if entry.foreign:  # a zoo makes no claims about the weights of a user's file
         return []
     return [claim for claim in claims if claim.entry_model == entry.model.name]
 
 
-def _held(entry: Entry) -> Sequence[Weights]:
-    """The weights that an entry may have: of a file put into an architecture, that file alone."""
+def _possible_weights(entry: Entry) -> Sequence[Weights]:
+    """Return the weights of an entry's model; of a file's weights in a model, only these."""
     if entry.foreign and entry.weights is not None:
         return (entry.weights,)
     return entry.model.weights
@@ -200,11 +200,11 @@ def fingerprints(
     limits: Limits | None = None,
     failed: Callable[[str, ZoodiffError], None] | None = None,
 ) -> dict[str, str]:
-    """The fingerprint of each entry's architecture, by the entry's name.
+    """Return the fingerprint of each entry's network, by the entry's name.
 
-    With ``structure`` that of its structure, which is equal for a network and its exports.
-    Raises UsageError for an invalid reference, MeasurementError where an entry cannot be built;
-    where ``failed`` is given, it is told the entry and the error instead, and the others go on.
+    ``structure`` selects the fingerprint of the structure, which a network and its exports share.
+    Raises UsageError for an invalid reference, MeasurementError if an entry cannot be built; if
+    ``failed`` is passed, it is called with the entry and the error instead, and the others go on.
     """
     from zoodiff.architecture import describe as architecture
     from zoodiff.graph import fingerprint as fingerprinting
@@ -216,17 +216,17 @@ def fingerprints(
         try:
             resolved[name] = resolve(name)
         except MeasurementError as error:
-            _tell(failed, name, error)
+            _report_failure(failed, name, error)
     with workers(limits) as engine:
         for entry in resolved.values():
             try:
                 by_entry[str(entry.ref)] = compute(architecture.graph_of(engine, entry))
             except MeasurementError as error:
-                _tell(failed, str(entry.ref), error)
+                _report_failure(failed, str(entry.ref), error)
     return by_entry
 
 
-def _tell(
+def _report_failure(
     failed: Callable[[str, ZoodiffError], None] | None, name: str, error: ZoodiffError
 ) -> None:
     if failed is None:
@@ -241,9 +241,10 @@ def survey(
     limits: Limits | None = None,
     done: Callable[[Entry, str | None], None] | None = None,
 ) -> tuple[dict[str, Graph], dict[str, str]]:
-    """Graphs of every entry that can be described, and reasons for those that cannot.
+    """Return the graphs of all entries, and the reasons for those that cannot be described.
 
-    Entries are those with default weights; networks are built without allocating them.
+    Entries have their default weights, which are not allocated. ``done`` is called with each entry
+    and the reason why it cannot be described, or None.
     """
     from zoodiff.architecture.survey import describe_all
     from zoodiff.zoos import registry
@@ -259,9 +260,9 @@ def list_entries(
 ) -> dict[str, dict[str, list[str]]]:
     """Return the models of each zoo, by architecture and zoo.
 
-    ``pattern`` is a part of an architecture's or model's name, or a glob; ``zoos`` are those to
-    list (all without); ``shared`` leaves out architectures that one zoo alone has. Raises
-    UnknownNameError for a zoo that does not exist and a pattern that nothing matches.
+    ``pattern`` is a part of an architecture's or model's name, or a glob; ``zoos`` are the zoos to
+    list, None for all; ``shared`` leaves out architectures that only one zoo has. Raises
+    UnknownNameError for an unknown zoo, and for a pattern without a match.
     """
     from zoodiff.entry import did_you_mean, folded
     from zoodiff.zoos import registry
@@ -292,10 +293,10 @@ def group_by_fingerprint(
     limits: Limits | None = None,
     done: Callable[[Entry, str | None], None] | None = None,
 ) -> FingerprintGroups:
-    """Build every network and group the entries whose networks are one, whatever their names.
+    """Build every network and group the entries with the same network, whatever their names.
 
-    A group is left out where no model's name in it matches ``pattern``. ``done`` is told each
-    entry, with the reason where it cannot be described.
+    A group is left out if no model's name in it matches ``pattern``. ``done`` is called with each
+    entry and the reason why it cannot be described, or None.
     """
     from zoodiff.graph.fingerprint import fingerprint
 

@@ -1,4 +1,4 @@
-"""The latency of entries, their ratios and the attribution of the ratios."""
+"""Measure the latency of entries, compare them, and attribute their ratios."""
 
 from __future__ import annotations
 
@@ -21,42 +21,43 @@ if TYPE_CHECKING:
     from zoodiff.workers.limits import Limits
 
 Step = Callable[[str, int, int], None]
-"""Is told what is done (``reference``, ``rounds`` or ``extras``), how much of it, of how much."""
+"""Called with the stage (``reference``, ``rounds`` or ``extras``), the number done and of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyRequest:
-    """Everything that can be asked about the latency of entries."""
+    """The entries, the conditions and the options of a latency measurement."""
 
     entries: tuple[str, ...]
-    """References ``zoo:model@weights`` and paths of model files; weights that nobody names are
-    random."""
+    """References ``zoo:model@weights`` and paths of model files; weights are random unless
+    named."""
     batch: int = 1
     threads: int = 1
     modes: tuple[str, ...] = ()
-    """Execution modes: ``MODE``, ``ZOO=MODE`` or ``ENTRY=MODE``; two of one entry are compared."""
+    """Execution modes: ``MODE``, ``ZOO=MODE`` or ``ENTRY=MODE``; two modes of one entry are
+    compared."""
     pause_ms: float = 0.0
-    """Idle time before each call."""
+    """Idle time before each call, milliseconds."""
     seconds: float = 60.0
-    """Measuring time at most; loading comes on top."""
+    """Longest measuring time; loading is extra."""
     processes: int = 5
-    """Fresh processes of each entry, at least."""
+    """Least number of fresh processes per entry."""
     target: float = 1.0
-    """Stop when ratios are known to this many percent."""
+    """Target precision of the ratios, percent; the measurement stops when it is reached."""
     rounds: int | None = None
-    """Rounds in each of exactly ``processes`` processes, as a study measures; None: as many as the
-    time allows, and more processes where they are needed."""
+    """Rounds per process, with exactly ``processes`` processes as in a study; None for as many
+    rounds as the time allows, and more processes if needed."""
     block_ms: float = 20.0
-    """Length of the blocks of calls that a round is made of."""
+    """Length of a block of calls, milliseconds."""
     within: float = 5.0
     """Percent within which entries count as the same."""
     controls: int = 1
     """Entries that are loaded twice, as A/A controls."""
     allow: tuple[str, ...] = ()
-    """Conditions that may differ between entries, as ``precision``."""
+    """Conditions that may differ between entries, such as ``precision``."""
     why: bool = True
-    """Attribute ratios to architecture, framework and layers, by the same networks in one
-    reference runtime."""
+    """Attribute ratios to architecture, framework and layers, with runs of the same networks in
+    one reference runtime."""
     cold: bool = False
     """Measure cold starts, in fresh processes."""
     sweep: int | None = None
@@ -66,28 +67,28 @@ class LatencyRequest:
     scenarios: bool = False
     """Measure MLPerf's single stream, offline and server scenarios."""
     bound_ms: float | None = None
-    """Latency within which a server answers 99 of 100 queries; None for three times the 90th
+    """Latency bound for 99 % of the server's queries, milliseconds; None for three times the 90th
     percentile of the single stream."""
     environment: bool = False
-    """Read the machine, libraries and threads."""
+    """Read the machine's settings, libraries and threads."""
     seed: int = 0
     fresh: bool = False
-    """Measure again what the results folder has. It is taken from there where nothing else is timed
-    in the same rounds: without ``why``, or for a single entry."""
+    """Repeat measurements that the results folder has. Records are reused only if no reference is
+    timed in the same rounds: without ``why``, or for a single entry."""
     results: str = "results"
     limits: Limits | None = None
 
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """Result of a latency request; parts that were not requested are empty."""
+    """The result of a latency request; parts that were not requested are empty."""
 
     outcome: Outcome
     attribution: Attribution
     extras: ExtraResults
     findings: tuple[LatencyFinding, ...] = ()
     unopened: Mapping[str, str] = field(default_factory=dict)
-    """Files that could not even be opened, with the reason."""
+    """Files that could not be opened, with the reason."""
 
     @property
     def timings(self) -> Timings:
@@ -101,7 +102,7 @@ class LatencyReport:
 
     @property
     def failures(self) -> Mapping[str, str]:
-        """The reason, by what could not be measured."""
+        """Entries and measurements that failed, with the reason."""
         return {**self.unopened, **self.timings.failures, **self.extras.failures}
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class LatencyReport:
             **self.timings.to_dict(),
             **self.attribution.to_dict(),
             **self.extras.to_dict(),
-            "findings": [vars(one) for one in self.findings],
+            "findings": [vars(finding) for finding in self.findings],
             "failures": dict(self.failures),
         }
 
@@ -119,35 +120,38 @@ def latency(
     request: LatencyRequest | Iterable[str],
     results: str | Path | None = None,
     *,
-    step: Step = lambda what, done, of: None,
+    step: Step = lambda stage, done, of: None,
     **options: Any,
 ) -> LatencyReport:
     """Time entries in fresh processes, compare them and attribute the ratios.
 
     Takes a ``LatencyRequest``, or the entries and its other fields by keyword. The records go into
     the results folder. Raises UsageError for an invalid reference or mode and for entries that are
-    not comparable, and MeasurementError where nothing can be timed.
+    not comparable, MeasurementError if nothing can be timed.
     """
-    asked = _request(request, {**options, **({"results": str(results)} if results else {})})
+    request = _request(request, {**options, **({"results": str(results)} if results else {})})
     from zoodiff.latency import session
     from zoodiff.latency.attribution.explain import Attribution, attribute, prepare_references
     from zoodiff.latency.extras import measure_extras
     from zoodiff.store.folder import Store
     from zoodiff.zoos import registry
 
-    store = Store(asked.results)
+    store = Store(request.results)
     store.prepare()
-    entries, unreadable = registry.resolve_readable(asked.entries, session.entry_of)
-    rounds = _rounds(asked)
+    entries, unreadable = registry.resolve_readable(request.entries, session.entry_of)
+    rounds = _rounds(request)
     subjects = session.timed_entries(entries, rounds)
-    with tempfile.TemporaryDirectory(prefix="zoodiff-") as folder, workers(asked.limits) as engine:
+    with (
+        tempfile.TemporaryDirectory(prefix="zoodiff-") as folder,
+        workers(request.limits) as engine,
+    ):
         reference: ReferenceSetup | None = None
-        if asked.why and len(subjects) > 1:
+        if request.why and len(subjects) > 1:
             step("reference", 0, 1)
-            reference = prepare_references(engine, subjects, Path(folder), asked.seed)
+            reference = prepare_references(engine, subjects, Path(folder), request.seed)
             step("reference", 1, 1)
         outcome = None
-        if reference is None and not asked.fresh:
+        if reference is None and not request.fresh:
             outcome = session.recorded(subjects, rounds, store)
         if outcome is None:
             outcome = session.run(
@@ -160,7 +164,7 @@ def latency(
             session.record(outcome, rounds, store)
         attribution = attribute(engine, reference, outcome.measured) if reference else Attribution()
         extras = measure_extras(
-            engine, subjects, _extras(asked), lambda done, of: step("extras", done, of)
+            engine, subjects, _extras(request), lambda done, of: step("extras", done, of)
         )
     findings = _findings(outcome, extras, reference)
     return LatencyReport(outcome, attribution, extras, findings, unreadable)
@@ -179,55 +183,57 @@ def _request(request: LatencyRequest | Iterable[str], options: dict[str, Any]) -
     return LatencyRequest(entries=entries, **options)
 
 
-def _rounds(asked: LatencyRequest) -> BenchmarkSettings:
+def _rounds(request: LatencyRequest) -> BenchmarkSettings:
     from zoodiff.latency.conditions import Conditions
     from zoodiff.latency.session import BenchmarkSettings
 
     return BenchmarkSettings(
-        conditions=Conditions(batch=asked.batch, threads=asked.threads, pause_ms=asked.pause_ms),
-        budget=_effort(asked),
-        modes=asked.modes,
-        allowed=asked.allow,
-        within_percent=asked.within,
-        controls=asked.controls,
+        conditions=Conditions(
+            batch=request.batch, threads=request.threads, pause_ms=request.pause_ms
+        ),
+        budget=_effort(request),
+        modes=request.modes,
+        allowed=request.allow,
+        within_percent=request.within,
+        controls=request.controls,
     )
 
 
-def _effort(asked: LatencyRequest) -> Budget:
+def _effort(request: LatencyRequest) -> Budget:
     from zoodiff.latency.benchmark import Budget
     from zoodiff.latency.record_keys import fixed_budget
 
-    if asked.rounds is None:
+    if request.rounds is None:
         return Budget(
-            seconds=asked.seconds,
-            processes=asked.processes,
-            block_ms=asked.block_ms,
-            target_percent=asked.target,
-            seed=asked.seed,
+            seconds=request.seconds,
+            processes=request.processes,
+            block_ms=request.block_ms,
+            target_percent=request.target,
+            seed=request.seed,
         )
     return fixed_budget(
-        processes=asked.processes,
-        rounds=asked.rounds,
-        block_ms=asked.block_ms,
-        seconds=asked.seconds,
-        seed=asked.seed,
+        processes=request.processes,
+        rounds=request.rounds,
+        block_ms=request.block_ms,
+        seconds=request.seconds,
+        seed=request.seed,
     )
 
 
-def _extras(asked: LatencyRequest) -> LatencyExtras:
+def _extras(request: LatencyRequest) -> LatencyExtras:
     from zoodiff.latency.extras import LatencyExtras
     from zoodiff.latency.sweep import batches_up_to, threads_up_to
 
     return LatencyExtras(
-        cold=asked.cold,
-        batches=batches_up_to(asked.sweep) if asked.sweep else (),
-        threads=threads_up_to(asked.sweep_threads),
-        scenarios=asked.scenarios,
-        bound_ms=asked.bound_ms,
-        environment=asked.environment,
-        processes=asked.processes,
-        seconds=asked.seconds,
-        seed=asked.seed,
+        cold=request.cold,
+        batches=batches_up_to(request.sweep) if request.sweep else (),
+        threads=threads_up_to(request.sweep_threads),
+        scenarios=request.scenarios,
+        bound_ms=request.bound_ms,
+        environment=request.environment,
+        processes=request.processes,
+        seconds=request.seconds,
+        seed=request.seed,
     )
 
 
@@ -236,7 +242,7 @@ def _findings(
 ) -> tuple[LatencyFinding, ...]:
     from zoodiff.latency.findings import find
 
-    entries = {one.name: one.entry for one in outcome.subjects}
+    entries = {subject.name: subject.entry for subject in outcome.subjects}
     macs = reference.macs() if reference else {}
     ratios = find(outcome.timings, outcome.measured, entries, macs)
-    return tuple(sorted([*ratios, *extras.findings()], key=lambda one: one.code))
+    return tuple(sorted([*ratios, *extras.findings()], key=lambda finding: finding.code))

@@ -1,4 +1,4 @@
-"""The parts of a ``LatencyReport``."""
+"""The types of a ``LatencyReport``'s parts."""
 
 from __future__ import annotations
 

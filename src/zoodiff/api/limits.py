@@ -1,4 +1,4 @@
-"""The limits of workers, and the files whose code they may run."""
+"""Set the limits of workers, and permit the code in a file."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 __all__ = ["SECONDS", "allow_code", "worker_limits"]
 
 SECONDS = 900.0
-"""Longest time of one request, where nobody says another; the same as ``Limits`` has."""
+"""Default time limit of one request, seconds; equal to the default of ``Limits``."""
 
 
 def worker_limits(seconds: float = SECONDS, gigabytes: float | None = None) -> Limits:
-    """Return limits of a worker: seconds of one request, and memory (None: 80 % of all)."""
+    """Return a worker's limits: seconds per request, and memory (None: 80 % of the machine's)."""
     from zoodiff.workers.limits import Limits
 
     return Limits(seconds, None if gigabytes is None else max(1, int(gigabytes * 1e9)))
 
 
 def allow_code(file: str | Path) -> str:
-    """Let the code in a file run, as it is now, and return its SHA-256.
+    """Permit the code in a file to run, and return the file's SHA-256.
 
-    Concerns TorchScript and Keras files with code; once for each content. Raises UsageError where
-    the file cannot be read or the permission not be written.
+    For TorchScript and Keras files with code. The permission ends when the content changes. Raises
+    UsageError if the file cannot be read or the permission cannot be written.
     """
     from zoodiff.workers import permissions
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def workers(limits: Limits | None = None) -> WorkerPool:
-    """Return a pool of workers, which ends with the ``with`` statement that it is used in."""
+    """Return a pool of workers for a ``with`` statement, which ends them."""
     from zoodiff.engines.pool import WorkerPool
 
     return WorkerPool(limits)

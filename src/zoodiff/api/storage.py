@@ -1,4 +1,4 @@
-"""The results folder: verified, tidied up, and moved between machines."""
+"""Verify, clean, export and import a results folder."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 def verify_results(results: str | Path = "results") -> Verified:
     """Verify every file in a results folder; list damaged, missing and edited ones.
 
-    Changes nothing. Raises UsageError where there are no results, StoreError where they cannot be
-    read.
+    Changes nothing. Raises UsageError if there are no results, StoreError if they are unreadable.
     """
     from zoodiff.store.verify import verify
 
@@ -40,9 +39,9 @@ def collect_waste(
 ) -> list[Waste]:
     """Remove leftovers and return them: temporary files, unfinished checkpoints and others.
 
-    ``older`` is the age from which things go, in seconds or as ``90s``, ``30m``, ``12h``, ``7d``.
-    With ``unnamed`` records go too that no run names; with ``dry_run`` nothing goes. Raises
-    UsageError where there are no results, StoreError where they cannot be read or written.
+    ``older`` is the least age of removed files, in seconds or as ``90s``, ``30m``, ``12h``, ``7d``.
+    ``unnamed`` also removes the records that no run names; ``dry_run`` removes nothing. Raises
+    UsageError if there are no results, StoreError if they cannot be read or written.
     """
     from zoodiff.store.collect import remove, waste
 
@@ -57,8 +56,8 @@ def export_results(
 ) -> Exported:
     """Write the results, or those of some runs, into one TAR archive for another machine.
 
-    Raises UsageError where there are no results or no such run, StoreError where records of a run
-    are damaged or the file cannot be written.
+    Raises UsageError if there are no results or no such run, StoreError if records of a run are
+    damaged or the file cannot be written.
     """
     from zoodiff.store.bundle import write_bundle
 
@@ -68,8 +67,8 @@ def export_results(
 def import_results(file: str | Path, results: str | Path = "results") -> Imported:
     """Verify a bundle of ``export_results``, and add the files that the results folder lacks.
 
-    Nothing is written unless all of the file is sound, and nothing is ever replaced. Raises
-    StoreError otherwise.
+    Nothing is replaced. Raises StoreError, before anything is written, if the bundle is unreadable,
+    fails a check, or differs from a file of the results folder.
     """
     from zoodiff.store.bundle import read_bundle
     from zoodiff.store.folder import Store

@@ -1,4 +1,4 @@
-"""Studies: run from a file or from names, read again from a results folder, and reported."""
+"""Run studies from files or from names, read their results, and write reports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _SHOWN = 100
-"""Runs that are named where another one was asked for."""
+"""Runs listed in the error about an unknown run."""
 
 
 class Silent:
@@ -62,26 +62,26 @@ def _silently(title: str) -> AbstractContextManager[Observer]:
 
 
 Observe = Callable[[str], AbstractContextManager["Observer"]]
-"""Opens the observer of a run, given the study's title, for as long as the run takes."""
+"""Returns the observer of a run, as a context manager around the run, for the study's title."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """A study, and how it is worked through."""
+    """A study, and how to run it."""
 
     study: str | LoadedStudy
     """Name of a built-in study, path of a TOML file, or a loaded study."""
     results: str | Path = "results"
     fresh: bool = False
-    """Measure everything again, whatever the results folder has."""
+    """Repeat measurements that the results folder has."""
     download: bool = False
-    """Fetch files that entries need even to be described."""
+    """Fetch files without which entries cannot be described."""
     jobs: int | None = None
-    """Tasks done at a time, latency excepted; None for what the engine thinks best."""
+    """Number of concurrent tasks, except for latency; None for the engine's choice."""
     engine: str = "local"
-    """What does the tasks: ``local``, or ``ray`` for a cluster."""
+    """The engine that runs the tasks: ``local``, or ``ray`` for a cluster."""
     address: str | None = None
-    """Address of a Ray cluster; None for one that is started for the run."""
+    """Address of a Ray cluster; None to start a cluster for the run."""
     limits: Limits | None = None
 
 
@@ -94,7 +94,7 @@ class CompareRequest:
     latency: bool = False
     """Measure latency too, interleaved."""
     download: bool = False
-    """Fetch files that entries need to be described."""
+    """Fetch files without which entries cannot be described."""
     threads: int = 1
     """Threads for latency."""
     rounds: int = 15
@@ -112,13 +112,13 @@ class StudyRun:
     reused: int
     """Records taken from the results folder."""
     failures: tuple[Failure, ...]
-    """What this run could not measure, with the reason."""
+    """Measurements of this run that failed, with the reason."""
     damaged: tuple[str, ...]
-    """Sentences on files of the results folder that were damaged."""
+    """One sentence per damaged file of the results folder."""
 
     @property
     def complete(self) -> bool:
-        """Whether every measurement succeeded, except entries omitted on purpose."""
+        """Whether every measurement succeeded, apart from entries omitted on purpose."""
         return all(failure.declined for failure in self.failures)
 
 
@@ -129,7 +129,7 @@ class StoredRun:
     name: str
     result: StudyResult
     damaged: tuple[str, ...]
-    """Sentences on files of the results folder that are damaged."""
+    """One sentence per damaged file of the results folder."""
 
 
 def run(
@@ -139,11 +139,11 @@ def run(
     observe: Observe = _silently,
     **options: Any,
 ) -> StudyRun:
-    """Run a study: do the missing measurements and return the result.
+    """Run a study: make the missing measurements and return the result.
 
-    Takes a ``RunRequest``, or the study and its other fields by keyword. A failing measurement is
-    among the ``failures``. Raises StudyError for a study that cannot be run, StoreError where the
-    results cannot be written, UsageError for an engine that cannot be had.
+    Takes a ``RunRequest``, or the study and its other fields by keyword. A failed measurement is
+    among the ``failures``. Raises StudyError for a study that cannot be run, StoreError if the
+    results cannot be written, UsageError for an engine that is unknown or unavailable.
     """
     options |= {} if results is None else {"results": results}
     if isinstance(request, RunRequest):
@@ -159,29 +159,28 @@ def compare(
     observe: Observe = _silently,
     **options: Any,
 ) -> StudyRun:
-    """Compare architectures or entries: claims, counts, preprocessing and, if asked, latency.
+    """Compare the claims, counts, preprocessing and optionally latency of architectures or entries.
 
     Takes a ``CompareRequest``, or the names and its other fields by keyword. Raises
-    UnknownNameError for a name that does not exist, StudyError for a field that is not valid.
+    UnknownNameError for an unknown name, StudyError for an invalid field.
     """
     options |= {} if results is None else {"results": results}
     if isinstance(request, CompareRequest):
         _check_complete(options)
-        asked = request
     else:
         names = (request,) if isinstance(request, str) else tuple(map(str, request))
-        asked = CompareRequest(names=names, **options)
+        request = CompareRequest(names=names, **options)
     from zoodiff.study.adhoc import study_of
 
     study = study_of(
-        asked.names,
-        latency=asked.latency,
-        threads=asked.threads,
-        rounds=asked.rounds,
-        download=asked.download,
+        request.names,
+        latency=request.latency,
+        threads=request.threads,
+        rounds=request.rounds,
+        download=request.download,
     )
     return _work_through(
-        RunRequest(study=study, results=asked.results, limits=asked.limits), observe
+        RunRequest(study=study, results=request.results, limits=request.limits), observe
     )
 
 
@@ -223,10 +222,10 @@ def run_study(
     observer: Observer | None = None,
     engine: Choice | None = None,
 ) -> StudyResult:
-    """Return the result of ``run`` alone.
+    """Run a study and return its result, without the counts and failures of ``run``.
 
-    ``engine`` says where tasks are done and how many at a time; one after the other on this
-    machine, unless it does.
+    ``engine`` says where tasks run and how many at a time; by default one at a time on this
+    machine.
     """
     request = RunRequest(study=study, results=results, fresh=fresh, limits=limits)
     if engine is not None:
@@ -237,7 +236,7 @@ def run_study(
             address=engine.address,
             limits=limits or engine.limits,
         )
-    return run(request, observe=_told(observer)).result
+    return run(request, observe=_observing(observer)).result
 
 
 def compare_entries(
@@ -248,18 +247,18 @@ def compare_entries(
     observer: Observer | None = None,
     **options: Any,
 ) -> StudyResult:
-    """Return the result of ``compare``, whose other fields are passed by keyword."""
-    return compare(names, results, limits=limits, observe=_told(observer), **options).result
+    """Return the result of ``compare``; its other fields are passed by keyword."""
+    return compare(names, results, limits=limits, observe=_observing(observer), **options).result
 
 
-def _told(observer: Observer | None) -> Observe:
+def _observing(observer: Observer | None) -> Observe:
     return _silently if observer is None else lambda title: nullcontext(observer)
 
 
 def read_run(name: str | None = None, results: str | Path = "results") -> StoredRun:
-    """Read a study's run from a results folder, the latest without a name; nothing is measured.
+    """Return a study's run from a results folder, by default the latest; measures nothing.
 
-    Raises UnknownNameError where there is no such run, StudyError where its study no longer reads.
+    Raises UnknownNameError for an unknown run, StudyError if its study is no longer valid.
     """
     from zoodiff.entry import did_you_mean
     from zoodiff.store.folder import Store
@@ -272,18 +271,20 @@ def read_run(name: str | None = None, results: str | Path = "results") -> Stored
             f"there is no run in {results}; make one with: zoodiff run quick, "
             "or name another folder with --results"
         )
-    wanted = name or runs[-1]
-    manifest = store.read_manifest(wanted) if wanted in runs else None
+    run_name = name or runs[-1]
+    manifest = store.read_manifest(run_name) if run_name in runs else None
     if manifest is None:
         latest = runs[-_SHOWN:]
-        hint = did_you_mean(wanted, latest) or f"; there are {', '.join(latest)}"
-        raise UnknownNameError(f'no run "{wanted}" in {results}{hint}')
+        hint = did_you_mean(run_name, latest) or f"; there are {', '.join(latest)}"
+        raise UnknownNameError(f'no run "{run_name}" in {results}{hint}')
     result = assemble(store, manifest)
-    return StoredRun(wanted, result, tuple(store.damaged))
+    return StoredRun(run_name, result, tuple(store.damaged))
 
 
 def report_folder(study: str, results: str | Path = "results") -> Path:
-    """Where a study's report goes unless somebody says otherwise: beside results in a folder."""
+    """Return the default folder of a study's report: in the results folder, or ``report`` for
+    results at an address.
+    """
     from zoodiff.addresses import is_address
 
     text = str(results)
@@ -293,7 +294,7 @@ def report_folder(study: str, results: str | Path = "results") -> Path:
 def write_report(result: StudyResult, folder: str | Path) -> ReportFiles:
     """Write index.html, report.md, discrepancies.csv and discrepancies.json into a folder.
 
-    Raises StoreError where the folder cannot be written.
+    Raises StoreError if the folder cannot be written.
     """
     from zoodiff.report import write
 

@@ -1,4 +1,4 @@
-"""The parts of a ``StudyRun``, and the observer of a run."""
+"""The types of a ``StudyRun``'s parts, and the observer of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The types of claims, rules and limits, which functions of several subjects take and return."""
+"""The types of claims, rules and limits, which several subjects share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zoos that are usable here, and the virtual environments that some of them need."""
+"""Report which zoos are usable, and manage the virtual environments that some of them need."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class ZooState:
     entries: int
     usable: bool
     reason: str | None
-    """Why it is not usable, with the way out."""
+    """Why it is not usable, and what to do."""
     environment: str | None
-    """The virtual environment that it needs; None where it shares that of zoodiff."""
+    """The virtual environment that it needs; None if it uses zoodiff's own."""
     versions: Mapping[str, str | None]
-    """Installed versions of what it needs; None where that is missing."""
+    """Installed versions of the packages that it needs; None for a missing package."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def zoo_names() -> list[str]:
 def zoos_report() -> ZoosReport:
     """Return the zoos, their versions, missing packages, and the protections.
 
-    Each protection is tried by a process of its own.
+    A separate process tries each protection.
     """
     from zoodiff.engines.pool import usable
     from zoodiff.workers import environments as virtual
@@ -118,14 +118,14 @@ def environments() -> list[EnvironmentState]:
     from zoodiff.workers import environments as virtual
     from zoodiff.zoos import registry
 
-    wanted: dict[str, tuple[Environment, list[str]]] = {}
+    needed: dict[str, tuple[Environment, list[str]]] = {}
     for zoo in registry.zoos().values():
         environment = zoo.worker.environment
         if environment is not None:
-            wanted.setdefault(environment.name, (environment, []))[1].append(zoo.name)
+            needed.setdefault(environment.name, (environment, []))[1].append(zoo.name)
     return [
         EnvironmentState(environment, tuple(zoos), virtual.interpreter(environment.name))
-        for environment, zoos in wanted.values()
+        for environment, zoos in needed.values()
     ]
 
 
@@ -146,8 +146,8 @@ def create_environment(
 ) -> Path:
     """Create the environment of a zoo and return its interpreter; report progress to ``say``.
 
-    One that is finished and up to date is kept unless ``again``. Raises UnknownNameError where no
-    zoo asks for it, MeasurementError where its packages cannot be installed.
+    An environment that is complete and current is kept unless ``again``. Raises UnknownNameError if
+    no zoo needs it, MeasurementError if its packages cannot be installed.
     """
     from zoodiff.workers import environments as virtual
 
@@ -157,7 +157,7 @@ def create_environment(
 def remove_environment(name: str) -> bool:
     """Delete an environment; return False if it does not exist.
 
-    Raises UnknownNameError where no zoo asks for it.
+    Raises UnknownNameError if no zoo needs it.
     """
     from zoodiff.workers import environments as virtual
 

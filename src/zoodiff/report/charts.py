@@ -1,7 +1,7 @@
-"""Small charts as inline SVG: a bar, or a dot with its interval, all rows on one axis.
+"""Small charts as inline SVG: a bar, or a dot with its interval; all rows share one axis.
 
-Colours and line widths are the style sheet's, by class; text alternatives are in ``title`` and
-``desc``. Shapes carry the meaning too: a filled dot lies beyond noise, a hollow one does not.
+The style sheet sets colours and line widths by class; ``title`` and ``desc`` hold the text
+alternatives. Shapes carry the meaning too: a filled dot is beyond noise, a hollow dot is not.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ class Axis:
     step: float
 
     def x(self, value: float) -> float:
-        """Horizontal place of ``value``, in pixels; values outside are put at the ends."""
+        """Return the horizontal position of ``value`` in pixels, clamped to the axis."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return round(_MARGIN + share * (WIDTH - 2 * _MARGIN), 1)
 
     @property
     def ticks(self) -> list[float]:
-        """Multiples of the step on the axis."""
+        """The multiples of the step on the axis."""
         first = math.ceil(self.low / self.step - 1e-9)
         last = math.floor(self.high / self.step + 1e-9)
         return [i * self.step for i in range(first, last + 1)]
 
 
 def axis_over(values: Iterable[float], around: float = 0.0) -> Axis:
-    """An axis that holds ``values`` and ``around``, with ticks at multiples of a round step.
+    """Return an axis that spans ``values`` and ``around``, with ticks at multiples of a round step.
 
-    It ends on a tick where it is positive. Below zero it ends where the values do, so that an
-    interval that barely crosses zero does not take a whole step of room.
+    The upper end is a tick. The lower end is the least value, so that an interval that barely
+    crosses zero does not add a whole step.
     """
     finite = [value for value in values if math.isfinite(value)]
     low, high = min([around, *finite]), max([around, *finite])
-    if high - low < 1e-9:  # nothing to tell apart at any printed digit
+    if high - low < 1e-9:  # equal in every printed digit
         high = low + 1.0
     rough = (high - low) / 3
     magnitude = 10.0 ** math.floor(math.log10(rough))
@@ -60,7 +60,7 @@ def axis_over(values: Iterable[float], around: float = 0.0) -> Axis:
 
 
 def axis_labels(axis: Axis, unit: str) -> Markup:
-    """The axis with its ticks' values, for the head of a table's chart column."""
+    """Return the axis with labelled ticks, for the header of a table's chart column."""
     decimals = max(0, -math.floor(math.log10(axis.step) + 1e-9))
     if not math.isclose(round(axis.step, decimals), axis.step):
         decimals += 1
@@ -81,7 +81,7 @@ def axis_labels(axis: Axis, unit: str) -> Markup:
 
 
 def bar(axis: Axis, value: float, title: str) -> Markup:
-    """A bar from zero to ``value``."""
+    """Return a bar from zero to ``value``."""
     start, end = sorted((axis.x(0.0), axis.x(value)))
     return _svg(
         title,
@@ -104,7 +104,7 @@ def dot(
     filled: bool,
     noise: tuple[float, float] | None = None,
 ) -> Markup:
-    """A dot at ``value`` on its interval; ``noise`` is a band behind it that tells nothing."""
+    """Return a dot at ``value`` on its interval, over a band of the run's ``noise``."""
     parts = []
     description = "The dot is the value"
     if noise is not None:

@@ -1,4 +1,4 @@
-"""The table of all entries measured: one row for each model of a zoo with one set of weights."""
+"""The table of all measured entries, one row per entry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FAILED = Number("failed", "could not be measured; the reason is listed under No
 
 @dataclass(frozen=True)
 class EntryRow:
-    """One row, printed. A cell with several measurements of one kind has one number for each."""
+    """A formatted row. A cell holds one number per measurement of its kind."""
 
     entry: str
     zoo: str
@@ -29,11 +29,11 @@ class EntryRow:
     input_size: str
     parameters: Number
     check: str | None
-    """What the zoo's own count says where it differs from ``parameters``."""
+    """The zoo's or the framework's own count, if it differs from ``parameters``."""
     macs: Number
     layers: Number
     inside: tuple[str, ...]
-    """What else sits in the network: softmax, preprocessing."""
+    """Steps inside the network that could run outside: softmax, preprocessing."""
     latency: tuple[Number, ...]
     top1: tuple[Number, ...]
     top5: tuple[Number, ...]
@@ -42,7 +42,7 @@ class EntryRow:
 
 @dataclass
 class _Group:
-    """Records that belong into one row."""
+    """The records of one row."""
 
     entry: str
     architecture: Record | None = None
@@ -56,11 +56,11 @@ class _Group:
 
 
 def entry_rows(result: StudyResult) -> tuple[EntryRow, ...]:
-    """All rows, by architecture and entry."""
+    """Return all rows, sorted by architecture and entry."""
     groups = _groups(result.records)
     entries = {group.entry for group in groups}
     failed = {(failure.kind, failure.entry) for failure in result.failures}
-    # A failure with weights that have no row of their own belongs to every row of its model.
+    # If failed weights have no row, the failure is shown in every row of their model.
     failed |= {(kind, _model(entry)) for kind, entry in failed if entry not in entries}
     rows = [
         _row(group, [k for k in KINDS if failed & {(k, group.entry), (k, _model(group.entry))}])
@@ -70,15 +70,15 @@ def entry_rows(result: StudyResult) -> tuple[EntryRow, ...]:
 
 
 def _model(entry: str) -> str:
-    """``zoo:model`` of ``zoo:model@weights``."""
+    """Return ``zoo:model`` of ``zoo:model@weights``."""
     return entry.rpartition("@")[0] or entry
 
 
 def _groups(records: Iterable[Record]) -> list[_Group]:
-    """Join measurements with weights and counts without weights.
+    """Group the records by entry, and join counts with measurements of other weights.
 
-    A graph is counted under the zoo's default weights, while latency may run on random ones: the
-    counts belong to that row too, where the model has only one counted graph.
+    A graph is counted with the zoo's default weights, but latency may use random weights. If the
+    model has only one counted graph, its counts belong to both rows.
     """
     groups: dict[str, _Group] = {}
     counted: dict[tuple[str, str], list[Record]] = {}
@@ -168,11 +168,11 @@ def _layers(counts: ArchitectureValues) -> Number:
 
 
 def _inside(counts: ArchitectureValues) -> tuple[str, ...]:
-    found = ["softmax"] if counts.softmax_inside else []
+    parts = ["softmax"] if counts.softmax_inside else []
     if counts.preprocessing_inside:
         steps = ", ".join(counts.preprocessing_ops)
-        found.append(f"preprocessing ({steps})" if steps else "preprocessing")
-    return tuple(found)
+        parts.append(f"preprocessing ({steps})" if steps else "preprocessing")
+    return tuple(parts)
 
 
 def _opaque(counts: ArchitectureValues) -> str | None:
@@ -185,7 +185,7 @@ def _opaque(counts: ArchitectureValues) -> str | None:
 
 
 def _shape(shape: Sequence[int]) -> str:
-    """Extents without the batch, as in ``3 x 224 x 224`` but with the sign for times."""
+    """Return a shape without the batch, such as ``3 x 224 x 224``, with multiplication signs."""
     return numbers.TIMES.join(str(extent) for extent in shape[1:]) or numbers.NOT_MEASURED
 
 

@@ -1,4 +1,4 @@
-"""Attribution of differences in measured accuracy, as tables that add up."""
+"""Attributions of differences in measured accuracy, as tables whose lines add up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMED = ("factor", "difference")
 
 @dataclass(frozen=True)
 class Line:
-    """One part of a difference; lines of one depth add up to the line of the depth above."""
+    """One part of a difference; the lines one depth below a line add up to it."""
 
     depth: int
     code: str
@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Named:
-    """The conventions that fit one entry better."""
+    """A finding about one entry, for example a convention that fits better."""
 
     code: str
     entry: str
@@ -42,7 +42,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Pair:
-    """The attribution of a pair; without lines if it failed."""
+    """The attribution of a pair's difference; without lines if it failed."""
 
     architecture: str
     first: str
@@ -55,12 +55,12 @@ class Pair:
 
 
 def pairs(result: StudyResult) -> tuple[Pair, ...]:
-    """Print every explanation of a study."""
-    return tuple(_pair(one) for one in result.explanations)
+    """Return the formatted attributions of a study."""
+    return tuple(_pair(explained) for explained in result.explanations)
 
 
-def _pair(found: Explained) -> Pair:
-    values = found.values
+def _pair(explained: Explained) -> Pair:
+    values = explained.values
     joint = next((part for part in values.parts if part.kind == "interaction"), None)
     parts = [part for part in values.parts if part.kind != "interaction"]
     axis = None
@@ -68,7 +68,9 @@ def _pair(found: Explained) -> Pair:
     summary = "not taken apart"
     if values.total is not None:
         bounds = [
-            b for one in (values.total, *(p.points for p in parts)) for b in (one.low, one.high)
+            b
+            for interval in (values.total, *(p.points for p in parts))
+            for b in (interval.low, interval.high)
         ]
         axis = charts.axis_over(bounds)
         summary = (
@@ -89,14 +91,14 @@ def _pair(found: Explained) -> Pair:
                 )
             )
     return Pair(
-        architecture=found.architecture,
-        first=found.entry,
+        architecture=explained.architecture,
+        first=explained.entry,
         second=values.other,
         summary=summary,
         axis=None if axis is None else charts.axis_labels(axis, "percentage points"),
         lines=tuple(lines),
-        named=tuple(Named(one.code, one.entry, one.words) for one in values.named),
-        sentences=_sentences(found, joint.points if joint else None),
+        named=tuple(Named(finding.code, finding.entry, finding.words) for finding in values.named),
+        sentences=_sentences(explained, joint.points if joint else None),
     )
 
 
@@ -109,27 +111,27 @@ def _line(
     return Line(depth, code, what, *both, text, bounds, shown, chart)
 
 
-def _sentences(found: Explained, joint: Interval | None) -> tuple[str, ...]:
+def _sentences(explained: Explained, joint: Interval | None) -> tuple[str, ...]:
     """The notes below the table."""
-    values = found.values
-    said = []
+    values = explained.values
+    sentences = []
     if joint is not None and _shown(joint):
         side = "gains" if joint.value > 0 else "loses"
         size = numbers.fixed(abs(joint.value), 1)
-        said.append(
+        sentences.append(
             f"Each network {side} {size} points on average by its own preprocessing; this takes no "
             "part in the sum."
         )
-    one = values.confirmation
-    if one is not None:
-        word = "Confirmed" if one.confirmed else "Not confirmed"
-        bounds = f"[{_signed(one.points.low)}, {_signed(one.points.high)}]"
-        said.append(
-            f"{word}: {values.other} with the {one.what} of {found.entry} changes by "
-            f"{_signed(one.points.value)} {bounds} points."
+    confirmation = values.confirmation
+    if confirmation is not None:
+        word = "Confirmed" if confirmation.confirmed else "Not confirmed"
+        bounds = f"[{_signed(confirmation.points.low)}, {_signed(confirmation.points.high)}]"
+        sentences.append(
+            f"{word}: {values.other} with the {confirmation.what} of {explained.entry} changes by "
+            f"{_signed(confirmation.points.value)} {bounds} points."
         )
     return (
-        *said,
+        *sentences,
         *(f"Note: {note}." for note in values.notes),
         *(f"Not explained: {problem}." for problem in values.problems),
     )
@@ -140,6 +142,6 @@ def _shown(value: Interval) -> bool:
 
 
 def _signed(value: float) -> str:
-    """Two decimals with a sign, but for nothing."""
+    """Return a number with two decimals and a sign; zero has no sign."""
     text = numbers.fixed(value, 2)
     return f"+{text}" if value > 0 and float(f"{value:.2f}") > 0 else text

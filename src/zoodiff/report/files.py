@@ -1,4 +1,4 @@
-"""Writes a report: all of it or nothing."""
+"""Write a report's files, all or none."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class ReportFiles:
 def write(result: StudyResult, folder: Path) -> ReportFiles:
     """Write ``index.html``, ``report.md``, ``discrepancies.csv`` and ``discrepancies.json``.
 
-    The folder is made where it is missing, and other files in it are left alone. All four are
-    written under temporary names and flushed before the first is renamed, so that a full disk
-    leaves an earlier report as it was. Raises StoreError where the folder cannot be written.
+    Creates the folder if it is missing and keeps other files in it. All four files are written
+    under temporary names and flushed before the first is renamed, so a full disk leaves an earlier
+    report unchanged. Raises StoreError if the folder cannot be written.
     """
     files = ReportFiles(
         folder=folder,

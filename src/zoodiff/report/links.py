@@ -1,4 +1,4 @@
-"""Addresses of sources: a claim's source as text, and a link where one can be formed."""
+"""Turn the source of a claim into text, and into a link where possible."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def _github(repository: str, path: str, commit: str) -> Source:
     if not bare or " " in bare or ".." in bare.split("/"):
         url = f"{base}/tree/{commit}"
     else:
-        # A name without a dot is a folder, as far as a source's text can tell.
+        # A name without a dot is assumed to be a folder.
         url = f"{base}/{'blob' if '.' in last else 'tree'}/{commit}/{quote(bare)}"
     return Source(f"{repository} @{commit[:_SHOWN_DIGITS]}", url, path or None)

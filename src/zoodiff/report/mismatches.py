@@ -1,4 +1,4 @@
-"""The entries of each mismatched architecture, side by side."""
+"""Tables of the entries of each mismatched architecture, side by side."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from zoodiff.store.records import ArchitectureValues
 from zoodiff.study.result import StudyResult
 
 _OPEN = 4
-"""So many architectures are unfolded at first; the others open by a click."""
+"""Number of architectures that are unfolded initially; a click opens the others."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A value; ``letter`` names its group, ``differs`` marks all but the most frequent."""
+    """A value; ``letter`` names its group, ``differs`` is False for the most frequent value."""
 
     text: str
     letter: str
@@ -27,7 +27,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class PropertyRow:
-    """One property over the entries of an architecture."""
+    """The values of one property for the entries of an architecture."""
 
     name: str
     cells: tuple[Cell, ...]
@@ -45,18 +45,18 @@ class ArchitectureTable:
 
 
 def tables(result: StudyResult) -> tuple[ArchitectureTable, ...]:
-    """A table for each architecture that has a property in which its entries differ."""
+    """Return one table per architecture whose entries differ in a property."""
     grouped: dict[str, list[Mismatch]] = {}
     for mismatch in result.mismatches:
         grouped.setdefault(mismatch.architecture, []).append(mismatch)
     return tuple(
-        _table(architecture, found, index < _OPEN)
-        for index, (architecture, found) in enumerate(grouped.items())
+        _table(architecture, mismatched, index < _OPEN)
+        for index, (architecture, mismatched) in enumerate(grouped.items())
     )
 
 
 def compared(result: StudyResult) -> int:
-    """Number of comparisons, of an architecture or a group, with two entries that were counted."""
+    """Return the number of comparisons with at least two counted entries."""
     counted = [r for r in result.records if isinstance(r.values, ArchitectureValues)]
     stated = result.comparisons or None
     groups = grouped("architecture", counted, stated)
@@ -64,19 +64,25 @@ def compared(result: StudyResult) -> int:
 
 
 def are_architectures(result: StudyResult) -> bool:
-    """Whether all comparisons are of one architecture each, and not of entries named together."""
+    """Whether every comparison is an architecture rather than a group of the study."""
     known = {record.architecture for record in result.records}
-    return all(one.name in known for one in result.comparisons if one.kind == "architecture")
+    return all(
+        comparison.name in known
+        for comparison in result.comparisons
+        if comparison.kind == "architecture"
+    )
 
 
 def counts(result: StudyResult) -> tuple[int, int]:
-    """Number of architectures or groups that differ with effect, and in harmless counts alone."""
-    with_effect = {one.architecture for one in result.mismatches if one.has_effect}
-    return len(with_effect), len({one.architecture for one in result.mismatches} - with_effect)
+    """Return the numbers of comparisons that differ with effect, and only in harmless counts."""
+    with_effect = {mismatch.architecture for mismatch in result.mismatches if mismatch.has_effect}
+    return len(with_effect), len(
+        {mismatch.architecture for mismatch in result.mismatches} - with_effect
+    )
 
 
 def empty_reason(result: StudyResult) -> str:
-    """Why there is no mismatch to show."""
+    """Return the reason why there is no mismatch to show."""
     several = compared(result)
     if several:
         return (
@@ -88,13 +94,13 @@ def empty_reason(result: StudyResult) -> str:
     return "No entry's architecture was counted in this study."
 
 
-def _table(architecture: str, found: list[Mismatch], unfolded: bool) -> ArchitectureTable:
-    entries = tuple(dict.fromkeys(entry for mismatch in found for entry in mismatch.values))
-    properties = numbers.listing(mismatch.property for mismatch in found)
+def _table(architecture: str, differing: list[Mismatch], unfolded: bool) -> ArchitectureTable:
+    entries = tuple(dict.fromkeys(entry for mismatch in differing for entry in mismatch.values))
+    properties = numbers.listing(mismatch.property for mismatch in differing)
     return ArchitectureTable(
         architecture=architecture,
         entries=entries,
-        rows=tuple(PropertyRow(m.property, _cells(entries, m.values)) for m in found),
+        rows=tuple(PropertyRow(m.property, _cells(entries, m.values)) for m in differing),
         summary=f"{numbers.plural(len(entries), 'entry', 'entries')}, differing in {properties}",
         unfolded=unfolded,
     )
@@ -102,7 +108,7 @@ def _table(architecture: str, found: list[Mismatch], unfolded: bool) -> Architec
 
 def _cells(entries: tuple[str, ...], values: Mapping[str, str]) -> tuple[Cell, ...]:
     counted = Counter(values.values()).most_common()
-    # Without a single commonest value there is no norm to differ from: all are marked.
+    # Without a single most frequent value, every cell is marked.
     tied = len(counted) > 1 and counted[0][1] == counted[1][1]
     letters = {value: _letter(index) for index, (value, _) in enumerate(counted)}
     return tuple(

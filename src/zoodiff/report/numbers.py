@@ -1,4 +1,4 @@
-"""How numbers, times and sizes are printed in a report; nothing is computed here but digits."""
+"""Format numbers, times and sizes for a report."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _ARTICLE_DIGITS = 3
 
 @dataclass(frozen=True)
 class Number:
-    """A printed number: ``text`` for the eye, ``exact`` in words, ``sort`` to order a column by."""
+    """A formatted number: ``text`` to show, ``exact`` in words, ``sort`` as the sort key."""
 
     text: str
     exact: str | None = None
     sort: float | None = None
     bounds: str | None = None
-    """Its interval, ``[11.9, 12.8]``, where it has one."""
+    """The interval, such as ``[11.9, 12.8]``, or None."""
 
     def __str__(self) -> str:
         return f"{self.text} {self.bounds}" if self.bounds else self.text
 
 
 def significant(value: float, digits: int = _ARTICLE_DIGITS) -> str:
-    """``value`` with this many significant digits and no exponent.
+    """Return ``value`` with ``digits`` significant digits and no exponent.
 
     >>> [significant(v) for v in (0.012345, 1.5, 12.34, 131.08, 1234.5, 0.0)]
     ['0.0123', '1.50', '12.3', '131', '1234', '0.00']
@@ -40,7 +40,7 @@ def significant(value: float, digits: int = _ARTICLE_DIGITS) -> str:
 
 
 def decimals_for(value: float, digits: int = _ARTICLE_DIGITS) -> int:
-    """Decimals that give ``value`` this many significant digits, at least none, at most eight."""
+    """Return the number of decimals, 0 to 8, for ``digits`` significant digits of ``value``."""
     if not math.isfinite(value) or value == 0:
         return digits - 1
     # Rounding may carry into the next power of ten: 9.996 is 10.0, not 10.00.
@@ -49,20 +49,20 @@ def decimals_for(value: float, digits: int = _ARTICLE_DIGITS) -> int:
 
 
 def fixed(value: float, decimals: int) -> str:
-    """``value`` with fixed decimals; infinite and undefined values are named as such."""
+    """Return ``value`` with fixed decimals; infinity as a sign, NaN as ``undefined``."""
     if math.isnan(value):
         return "undefined"
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
     text = f"{value:.{decimals}f}"
     if text.startswith("-"):
-        # No minus zero, and a minus sign instead of a hyphen.
+        # Avoid a negative zero, and use a minus sign instead of a hyphen.
         text = text[1:] if float(text) == 0 else MINUS + text[1:]
     return text
 
 
 def scaled(count: float) -> str:
-    """A count with three significant digits and its magnitude.
+    """Return a count with three significant digits and a magnitude letter.
 
     >>> [scaled(v) for v in (25_557_032, 4_089_184_256, 999_960, 1_234, 999, 0)]
     ['25.6 M', '4.09 G', '1.00 M', '1.23 k', '999', '0']
@@ -74,7 +74,7 @@ def scaled(count: float) -> str:
 
 
 def count(value: int, unit: str) -> Number:
-    """A count of ``unit`` (plural), shortened, with the whole figure as ``exact``.
+    """Return a shortened count of ``unit`` (plural), with the full number as ``exact``.
 
     >>> count(25557032, "parameters")
     Number(text='25.6 M', exact='25,557,032 parameters', sort=25557032.0, bounds=None)
@@ -83,27 +83,27 @@ def count(value: int, unit: str) -> Number:
 
 
 def milliseconds(value: float) -> str:
-    """Milliseconds with three significant digits, without the unit."""
+    """Return milliseconds with three significant digits, without the unit."""
     return significant(value)
 
 
 def with_interval(interval: Interval, decimals: int) -> str:
-    """``12.3 [11.9, 12.8]``, all three with the same decimals."""
+    """Return a value with its interval, ``12.3 [11.9, 12.8]``, in equal decimals."""
     return f"{fixed(interval.value, decimals)} {bounds(interval, decimals)}"
 
 
 def bounds(interval: Interval, decimals: int) -> str:
-    """``[11.9, 12.8]``."""
+    """Return the bounds of an interval, ``[11.9, 12.8]``."""
     return f"[{fixed(interval.low, decimals)}, {fixed(interval.high, decimals)}]"
 
 
 def level(interval: Interval) -> str:
-    """The confidence level, ``95 %``."""
+    """Return the confidence level, ``95 %``."""
     return f"{interval.level * 100:g} %"
 
 
 def p_value(value: float) -> str:
-    """A p-value as it is printed in an article.
+    """Return a p-value as articles print it.
 
     >>> [p_value(v) for v in (0.04567, 0.0001, 1.0)]
     ['p = 0.046', 'p < 0.001', 'p = 1.00']
@@ -114,7 +114,7 @@ def p_value(value: float) -> str:
 
 
 def size(value: int) -> str:
-    """Bytes in binary units, ``4.00 GiB``."""
+    """Return a number of bytes in binary units, ``4.00 GiB``."""
     for magnitude, unit in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
         if value >= magnitude:
             return f"{significant(value / magnitude)} {unit}"
@@ -122,7 +122,7 @@ def size(value: int) -> str:
 
 
 def moment(text: str) -> str:
-    """An ISO 8601 time in UTC to the minute, or the text itself where it is not one.
+    """Return an ISO 8601 time in UTC to the minute; other text unchanged.
 
     >>> moment("2026-07-03T12:04:59+00:00")
     '2026-07-03 12:04 UTC'
@@ -141,8 +141,8 @@ def elapsed(started: str, finished: str) -> str | None:
     if first is None or last is None or last < first:
         return None
     seconds = round((last - first).total_seconds())
-    hours, rest = divmod(seconds, 3600)
-    minutes, seconds = divmod(rest, 60)
+    hours, remainder = divmod(seconds, 3600)
+    minutes, seconds = divmod(remainder, 60)
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
@@ -156,18 +156,18 @@ def _parse(text: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """``1 entry``, ``2 entries``.
+def plural(number: int, singular: str, many: str | None = None) -> str:
+    """Return a number with its noun, ``1 entry`` or ``2 entries``.
 
     >>> plural(1, "pair"), plural(2, "entry", "entries"), plural(0, "pair")
     ('1 pair', '2 entries', 'no pairs')
     """
-    word = one if number == 1 else (many or one + "s")
+    word = singular if number == 1 else (many or singular + "s")
     return f"{number:,} {word}" if number else f"no {word}"
 
 
 def listing(words: Iterable[str], conjunction: str = "and") -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Join words as ``a``, ``a and b`` or ``a, b and c``."""
     items = list(words)
     if len(items) < 2:
         return "".join(items)

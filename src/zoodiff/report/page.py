@@ -1,4 +1,4 @@
-"""Everything a report shows, printed and in order; HTML and Markdown only lay it out."""
+"""Format the content of a report, in order; the HTML and Markdown templates lay it out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from zoodiff.store.records import Failure, Hardware
 from zoodiff.study.result import StudyResult
 
 _INFERRED = re.compile(r"\binferred\b", re.IGNORECASE)
-_SAID_TWICE = re.compile(r"^inferred\s*[:,]\s*|\s*\(inferred\)", re.IGNORECASE)
+_INFERRED_MARK = re.compile(r"^inferred\s*[:,]\s*|\s*\(inferred\)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of selection; ``inferred`` if its source does not state it."""
+    """A rule that selects claims; ``inferred`` if its source does not state it."""
 
     text: str
     inferred: bool
@@ -38,7 +38,7 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Reason:
-    """A reason for failed measurements, with all of them."""
+    """A reason why measurements failed, with their entries."""
 
     kind: str
     reason: str
@@ -47,7 +47,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Page:
-    """A report, ready to be laid out."""
+    """The formatted content of a report."""
 
     study: str
     title: str
@@ -80,7 +80,7 @@ class Page:
 
 
 def page(result: StudyResult) -> Page:
-    """Print a study's result."""
+    """Return the formatted content of a study's report."""
     claimed, accuracy, latency = rankings.rankings(result)
     control_axis, controls = rankings.controls(result)
     rows = entries.entry_rows(result)
@@ -112,7 +112,8 @@ def page(result: StudyResult) -> Page:
         not_run=tuple(result.not_run),
         zoodiff_version=result.zoodiff_version,
         versions=tuple(
-            (zoo, tuple(sorted(found.items()))) for zoo, found in sorted(result.versions.items())
+            (zoo, tuple(sorted(libraries.items())))
+            for zoo, libraries in sorted(result.versions.items())
         ),
         hardware=_hardware(result),
         study_text=result.study_text,
@@ -133,8 +134,8 @@ def _rules(result: StudyResult) -> tuple[Rule, ...]:
 
 
 def _rule(text: str) -> Rule:
-    # The page marks an inferred rule, so the bare word is left out of its sentence.
-    plain = _SAID_TWICE.sub("", text)
+    # The page marks inferred rules itself, so the word is removed from the sentence.
+    plain = _INFERRED_MARK.sub("", text)
     return Rule(plain[:1].upper() + plain[1:], bool(_INFERRED.search(text)))
 
 
@@ -166,7 +167,7 @@ def _words(value: object) -> str:
 
 
 def _points(value: object) -> str:
-    """A difference in percentage points, or a name beside one."""
+    """Return a difference in percentage points, or a name with a difference."""
     if isinstance(value, float):
         return numbers.fixed(value, 2)
     if isinstance(value, str | int):
@@ -175,7 +176,7 @@ def _points(value: object) -> str:
 
 
 def _named(item: object) -> str:
-    """``vgg19 2.62`` from a pair or a mapping of a name and a difference."""
+    """Return ``vgg19 2.62`` for a pair or a mapping of a name and a difference."""
     parts = item.values() if isinstance(item, Mapping) else item
     if isinstance(parts, str) or not isinstance(parts, Iterable):
         return _points(parts)

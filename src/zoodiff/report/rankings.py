@@ -1,4 +1,4 @@
-"""The three rankings of discrepancies and the control, as a page shows them."""
+"""Format the three rankings of discrepancies, and the A/A controls."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Row:
-    """One discrepancy, printed."""
+    """A formatted discrepancy."""
 
     rank: int
     architecture: str
@@ -52,20 +52,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Ranking:
-    """One of the three rankings; ``first`` are the ones that the study asks to be shown."""
+    """A formatted ranking; ``first`` holds the rows that the study shows."""
 
     anchor: str
     heading: str
     lead: str
     unit: str
-    """Of the two values."""
+    """Unit of the two values."""
     sides_are: str
     axis: Markup | None
     first: tuple[Row, ...]
     others: tuple[Row, ...]
     tally: str | None
     empty: str | None
-    """Why there is nothing to show, where there is nothing."""
+    """Why the ranking is empty; None if it has rows."""
     has_sources: bool
     conditions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class ControlRow:
-    """The A/A control of one latency run, printed."""
+    """A formatted A/A control of a latency run."""
 
     entry: str
     ratio: str
@@ -83,7 +83,7 @@ class ControlRow:
 
 @dataclass(frozen=True)
 class _Wording:
-    """What is said of a ranking, whatever it holds."""
+    """The fixed texts of a ranking."""
 
     anchor: str
     heading: str
@@ -119,12 +119,12 @@ _LATENCY = _Wording(
 
 
 def rankings(result: StudyResult) -> tuple[Ranking, Ranking, Ranking]:
-    """Claimed accuracy, measured accuracy, latency."""
+    """Return the rankings of claimed accuracy, measured accuracy and latency."""
     return _claimed(result), _measured(result), _latency(result)
 
 
 def controls(result: StudyResult) -> tuple[Markup | None, tuple[ControlRow, ...]]:
-    """The controls, in percent around no difference, and their common axis."""
+    """Return the controls' axis, in percent around 0, and the controls."""
     if not result.controls:
         return None, ()
     percents = [100 * (bound - 1) for c in result.controls for bound in (c.ratio.low, c.ratio.high)]
@@ -291,7 +291,7 @@ def _side(entry: str, value: float, unit: str, state: str, origin: str | None) -
 
 
 class _Bands:
-    """Finds the noise band that belongs behind a latency difference."""
+    """The noise bands of the latency runs in a study."""
 
     def __init__(self, result: StudyResult) -> None:
         self._all = [control.noise_percent for control in result.controls]
@@ -308,9 +308,9 @@ class _Bands:
         }
 
     def of(self, row: Discrepancy) -> tuple[float, float] | None:
-        """The noise of the run that both entries were measured in, either way from no difference.
+        """Return the noise, in percent below and above 0, of the run that timed both entries.
 
-        None where that run cannot be told: a wrong band is worse than none.
+        None if that run is ambiguous.
         """
         if row.metric != "latency":
             return None
@@ -332,9 +332,9 @@ def _tally(rows: Sequence[Discrepancy], top: int) -> str:
         "no difference": ("shows no difference", "show no difference"),
         "not comparable": ("is not comparable", "are not comparable"),
     }
-    told = numbers.listing(
-        f"{verdicts[verdict]:,} {one if verdicts[verdict] == 1 else many}"
-        for verdict, (one, many) in words.items()
+    tally = numbers.listing(
+        f"{verdicts[verdict]:,} {singular if verdicts[verdict] == 1 else many}"
+        for verdict, (singular, many) in words.items()
         if verdicts[verdict]
     )
     shown = (
@@ -344,22 +344,22 @@ def _tally(rows: Sequence[Discrepancy], top: int) -> str:
         if len(rows) > 1
         else "The only pair"
     )
-    return f"{shown} of entries; {told}."
+    return f"{shown} of entries; {tally}."
 
 
 def conditions(records: Iterable[Record]) -> tuple[str, ...]:
-    """The conditions of the measurements, one phrase each: ``threads 1``."""
+    """Return one phrase per condition of the measurements, for example ``threads 1``."""
     seen: dict[str, set[str]] = {}
     for record in records:
         for name, value in record.conditions.items():
-            if value is None or value == "":  # nothing was asked for
+            if value is None or value == "":  # not set
                 continue
             seen.setdefault(name, set()).add(_condition(value))
     phrases = []
     for name, values in sorted(seen.items()):
         ordered = sorted(values, key=lambda text: (len(text), text))
-        told = numbers.listing(ordered, "or") if len(ordered) < 5 else "differing by entry"
-        phrases.append(f"{name.replace('_', ' ')} {told}")
+        shown = numbers.listing(ordered, "or") if len(ordered) < 5 else "differing by entry"
+        phrases.append(f"{name.replace('_', ' ')} {shown}")
     return tuple(phrases)
 
 

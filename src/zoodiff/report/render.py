@@ -1,4 +1,4 @@
-"""Renders a page as HTML or Markdown with the templates in this folder."""
+"""Render a page as HTML or Markdown with the templates in this folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _markdown() -> jinja2.Environment:
 
 
 def _environment(finalize: Callable[[Any], Any]) -> jinja2.Environment:
-    """Templates that escape every value unless one of our filters did."""
+    """Return templates that escape every value unless one of our filters did."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("zoodiff.report"),
         autoescape=True,
@@ -62,14 +62,17 @@ def _for_html(value: object) -> Any:
 
 
 def _for_markdown(value: object) -> Any:
-    """The same for Markdown, to whose rules jinja's own escaping is blind."""
+    """Escape a value for Markdown, which jinja's own escaping does not cover."""
     if isinstance(value, Markup | jinja2.Undefined | int):
         return value
     return Markup(text.markdown(value))
 
 
 def to_html(page: Page) -> str:
-    """One page with its style and script inside; its policy lets it run and load nothing else."""
+    """Return one HTML page with inline style and script.
+
+    Its content security policy forbids every other script, style and resource.
+    """
     style, script = _asset("style.css"), _asset("page.js")
     return (
         _html()
@@ -85,9 +88,9 @@ def to_html(page: Page) -> str:
 
 
 def to_markdown(page: Page) -> str:
-    """The same content for GitHub and for terminals."""
+    """Return the page as Markdown, for GitHub and for terminals."""
     body = _markdown().get_template("report.md.j2").render(page=page)
-    # The study's text is put behind, so that its own blank lines stay as they are.
+    # The study's text is appended last to keep its own blank lines.
     return re.sub(r"\n{3,}", "\n\n", body).strip() + "\n" + _folded_study(page.study_text)
 
 
@@ -116,12 +119,12 @@ def _policy_hash(content: str) -> str:
 
 
 def tied(sentence: str) -> str:
-    """Text in which a number and its unit stay on one line."""
+    """Return text in which a number and its unit stay on one line."""
     return re.sub(r"(?<=\d) (?=%|percentage points)", "\N{NO-BREAK SPACE}", sentence)
 
 
 def breakable(name: str) -> Markup:
-    """A name that may be broken over lines at its separators."""
+    """Return a name as HTML that may be broken at its separators."""
     pieces = _pieces(text.visible(name))
     return Markup("<wbr>").join(Markup(text.html(piece)) for piece in pieces)
 
@@ -140,7 +143,7 @@ def _pieces(name: str) -> list[str]:
 
 
 def figures(value: object) -> Markup:
-    """Numbers with their interval and unit, ``5.28 [2.9, 7.8] pp``; anything else is escaped.
+    """Return numbers such as ``5.28 [2.9, 7.8] pp`` unchanged, and escape other text.
 
     >>> figures("5.28 [2.9, 7.8] pp"), figures("[x](y)")
     (Markup('5.28 [2.9, 7.8] pp'), Markup('\\\\[x\\\\](y)'))

@@ -1,4 +1,4 @@
-"""The summary of a study in words, with counts of the result."""
+"""Summarise a study's result in sentences and key numbers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Figure:
 
 
 def sentences(result: StudyResult) -> tuple[str, ...]:
-    """Return the summary sentences; omit those about parts that the study lacks."""
-    found = [
+    """Return the summary sentences about the parts that the study has."""
+    candidates = [
         result.not_compared,
         _measured(result),
         _claims(result),
@@ -34,11 +34,11 @@ def sentences(result: StudyResult) -> tuple[str, ...]:
         _weights(result.records),
         _missing(result),
     ]
-    return tuple(sentence for sentence in found if sentence)
+    return tuple(sentence for sentence in candidates if sentence)
 
 
 def figures(result: StudyResult) -> tuple[Figure, ...]:
-    """The key numbers in a row."""
+    """Return the key numbers, in order."""
     entries = entry_count(result.records)
     architectures = len({record.architecture for record in result.records})
     anchor = "entries"
@@ -76,7 +76,7 @@ def figures(result: StudyResult) -> tuple[Figure, ...]:
 
 
 def entry_count(records: Sequence[Record]) -> int:
-    """Number of networks that were measured: models of zoos, whatever their weights."""
+    """Return the number of measured models, each counted once for all its weights."""
     return len({(record.zoo, record.model) for record in records})
 
 
@@ -166,15 +166,15 @@ def _architecture(result: StudyResult) -> str | None:
     several = mismatches.compared(result)
     if not several:
         return None
-    found, harmless = mismatches.counts(result)
+    mismatched, harmless = mismatches.counts(result)
     sorted_by_name = mismatches.are_architectures(result)
     noun = "architecture" if sorted_by_name else "group"
     among = f"{numbers.plural(several, noun)} with at least two entries"
-    if not found and not harmless:
+    if not mismatched and not harmless:
         return f"In {among}, all counted properties agree."
-    verb = "is" if found == 1 else "are"
-    what = "the same network in every zoo" if sorted_by_name else "one network"
-    sentence = f"Of {among}, {found:,} {verb} not {what}"
+    verb = "is" if mismatched == 1 else "are"
+    expected = "the same network in every zoo" if sorted_by_name else "one network"
+    sentence = f"Of {among}, {mismatched:,} {verb} not {expected}"
     if harmless:
         differ = "differs" if harmless == 1 else "differ"
         sentence += (
@@ -188,28 +188,28 @@ def _weights(records: Sequence[Record]) -> str | None:
         state: len({r.entry for r in records if r.weights.state == state})
         for state in ("random", "placeholder")
     }
-    told = [
+    phrases = [
         f"{numbers.plural(number, 'entry', 'entries')} with {state} weights"
         for state, number in marked.items()
         if number
     ]
-    if not told:
+    if not phrases:
         return None
-    return f"{numbers.listing(told)} are marked †; they say nothing about accuracy."
+    return f"{numbers.listing(phrases)} are marked †; they say nothing about accuracy."
 
 
 def _missing(result: StudyResult) -> str:
     left = len(result.not_run)
-    told = []
+    phrases = []
     if result.failures:
-        told.append(f"{numbers.plural(len(result.failures), 'measurement')} could not be made")
+        phrases.append(f"{numbers.plural(len(result.failures), 'measurement')} could not be made")
     if left:
-        told.append(
+        phrases.append(
             f"{numbers.plural(left, 'part')} {'was' if left == 1 else 'were'} left out on purpose"
         )
-    if not told and result.not_compared is not None:
+    if not phrases and result.not_compared is not None:
         return ""
-    if not told:
+    if not phrases:
         return "Nothing that was asked for is missing."
-    text = numbers.listing(told)
+    text = numbers.listing(phrases)
     return f"{text[0].upper()}{text[1:]}; the reasons are listed."

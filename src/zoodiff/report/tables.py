@@ -1,4 +1,4 @@
-"""The discrepancies as data: rows for CSV and JSON, with units in the names of columns."""
+"""The discrepancies as data: rows for CSV and JSON, with units in the column names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoodiff.study.result import StudyResult
 from zoodiff.text import csv_cell, json_text
 
 SCHEMA = 1
-"""Version of both files; columns and keys are only ever added under one version."""
+"""Version of both files; within a version, columns and keys are only added."""
 
 COLUMNS = (
     "metric",
@@ -40,46 +40,50 @@ COLUMNS = (
     "low_source",
     "note",
 )
-"""One meaning and one unit each; empty (null) where a column is not of the row's metric."""
+"""Columns with one meaning and one unit each; empty (null) if the row's metric lacks the column."""
 
 
 def rows(result: StudyResult) -> Iterator[dict[str, Any]]:
-    """Every discrepancy of the three rankings, ranked from 1 within its metric."""
+    """Yield every discrepancy of the three rankings, ranked from 1 within its metric."""
     claimed = result.claimed.rows if result.claimed else []
     for ranking in (claimed, result.measured_accuracy, result.latency):
         for rank, discrepancy in enumerate(ranking, 1):
             yield _row(rank, discrepancy)
 
 
-def _row(rank: int, found: Discrepancy) -> dict[str, Any]:
-    values = "ms" if found.unit == "ms" else "percent"
-    change = found.difference_unit.replace(" ", "_") if found.difference_unit != "%" else "percent"
-    interval = found.interval
+def _row(rank: int, discrepancy: Discrepancy) -> dict[str, Any]:
+    values = "ms" if discrepancy.unit == "ms" else "percent"
+    change = (
+        discrepancy.difference_unit.replace(" ", "_")
+        if discrepancy.difference_unit != "%"
+        else "percent"
+    )
+    interval = discrepancy.interval
     known: dict[str, Any] = {
-        "metric": found.metric,
+        "metric": discrepancy.metric,
         "rank": rank,
-        "architecture": found.architecture,
-        "verdict": found.verdict,
-        "high_entry": found.high_entry,
-        "low_entry": found.low_entry,
-        "high_weights": found.high_weights,
-        "low_weights": found.low_weights,
-        f"high_{values}": found.high,
-        f"low_{values}": found.low,
-        f"difference_{change}": found.difference,
+        "architecture": discrepancy.architecture,
+        "verdict": discrepancy.verdict,
+        "high_entry": discrepancy.high_entry,
+        "low_entry": discrepancy.low_entry,
+        "high_weights": discrepancy.high_weights,
+        "low_weights": discrepancy.low_weights,
+        f"high_{values}": discrepancy.high,
+        f"low_{values}": discrepancy.low,
+        f"difference_{change}": discrepancy.difference,
         f"interval_low_{change}": interval.low if interval else None,
         f"interval_high_{change}": interval.high if interval else None,
         "interval_level": interval.level if interval else None,
-        "p_value": found.p_value,
-        "high_source": found.high_source,
-        "low_source": found.low_source,
-        "note": found.note,
+        "p_value": discrepancy.p_value,
+        "high_source": discrepancy.high_source,
+        "low_source": discrepancy.low_source,
+        "note": discrepancy.note,
     }
     return {column: known.get(column) for column in COLUMNS}
 
 
 def to_csv(result: StudyResult) -> str:
-    """The rows as CSV (RFC 4180 but for its line ends, which are ``\\n``), with a header."""
+    """Return the rows as CSV with a header: RFC 4180, but lines end with ``\\n``."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -89,7 +93,7 @@ def to_csv(result: StudyResult) -> str:
 
 
 def to_json(result: StudyResult) -> str:
-    """Everything that the page shows but the records, as strict JSON."""
+    """Return everything that the page shows, with digests for records, as strict JSON."""
     plain = result.model_dump(mode="json")
     claimed = plain["claimed"]
     document = {
@@ -124,7 +128,7 @@ def to_json(result: StudyResult) -> str:
 
 
 def _finite(value: object) -> Any:
-    """JSON has no infinities: they become null."""
+    """Replace infinities and NaN, which JSON lacks, by null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Words for the state of weights; unpublished ones are marked."""
+"""Words for the state of weights; untrained weights are marked."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ class Weights:
 
 
 def weights(state: str) -> Weights:
-    """Return the word for a state of ``WeightsInfo`` or for ``claim``; return other words
-    unchanged.
+    """Return the word for a state of ``WeightsInfo`` or ``claim``; other words unchanged.
 
     >>> weights("random").marked, weights("published").marked
     (True, False)
