@@ -1,5 +1,5 @@
 """The command line: ``commands`` has one file per command, ``render`` their output.
 
-Modules here import Typer and nothing slow at their top, so that ``zoodiff --help`` answers at
-once; what a command needs it imports when it runs.
+The top of each module imports Typer and nothing slow, so that ``zoodiff --help`` answers at once; a
+command imports what it needs when it runs.
 """

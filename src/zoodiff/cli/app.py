@@ -33,7 +33,7 @@ from zoodiff.cli.render.console import print_error, print_line, say
 
 
 class _Commands(TyperGroup):
-    """The commands; zoodiff prints errors about arguments itself, since they may be untrusted."""
+    """The commands; errors about arguments, which may be untrusted text, are printed by zoodiff."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run a command and end the process, or return its exit code."""
@@ -75,8 +75,8 @@ app.add_typer(env, name="env")
 app.add_typer(store, name="store")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         print_line(f"zoodiff {__version__}")
         raise typer.Exit
 
@@ -107,9 +107,9 @@ def options(
 
 
 def main() -> None:
-    """Run the command; every failure is one sentence on standard error and an exit code.
+    """Run the command; report a failure as one sentence on standard error and an exit code.
 
-    With ``--json`` it is an object on standard output too, unless a result is there already.
+    With ``--json`` the failure is also an object on standard output, unless a result was printed.
     """
     streams.guard()
     warnings.showwarning = _warned
@@ -134,13 +134,13 @@ def _failed(error: Exception) -> int:
     """Print the error and return the exit code."""
     if _is_misuse(error):
         return _misused(error)
-    sentence, code = _said(error)
+    sentence, code = _report_error(error)
     print_error(kind_of(error), sentence, code)
     return code
 
 
-def _said(error: Exception) -> tuple[str, int]:
-    """Say what happened on standard error; return the sentence and the exit code."""
+def _report_error(error: Exception) -> tuple[str, int]:
+    """Print an error on standard error; return the sentence and the exit code."""
     if _debugging():
         _trace(error)
     sentence, code = explained(error)
@@ -154,7 +154,7 @@ def _trace(error: BaseException) -> None:
 
 
 def _is_misuse(error: Exception) -> bool:
-    """Whether it is an error of typer, whose base class is not the same in all its versions."""
+    """Whether typer raised the error; the base class differs among typer's versions."""
     return hasattr(error, "format_message") and hasattr(error, "exit_code")
 
 
@@ -177,11 +177,11 @@ def _misused(error: Any) -> int:
 
 def _failed_in_thread(arguments: threading.ExceptHookArgs) -> None:
     if isinstance(arguments.exc_value, Exception):
-        _said(arguments.exc_value)
+        _report_error(arguments.exc_value)
 
 
 def _failed_in_cleanup(arguments: Any) -> None:
-    """Silence exceptions in destructors, which a user cannot act on."""
+    """Silence exceptions in destructors: a user can do nothing about them."""
     if _debugging() and arguments.exc_value is not None:
         _trace(arguments.exc_value)
 

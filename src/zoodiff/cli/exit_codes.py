@@ -17,9 +17,13 @@ EXIT_CODES: Final = {
     NOT_MEASURED: "something could not be measured, or could not be read; the rest was",
     INTERRUPTED: "interrupted; what was finished is kept",
 }
-"""What each code means; ``docs/commands/README.md`` has the same table."""
+"""Meaning of each code; ``docs/commands/README.md`` has the same table."""
 
 
 def epilog() -> str:
     """Return the table as text for ``--help``."""
-    return "Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + "."
+    return (
+        "Exit codes: "
+        + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
+        + "."
+    )

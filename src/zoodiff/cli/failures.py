@@ -1,7 +1,7 @@
 """Map exceptions to a sentence, an exit code and a kind.
 
-A full disk, too many open files or a folder without permission is no bug of zoodiff, wherever it
-comes up. Libraries wrap such errors in errors of their own, so causes are looked through.
+A full disk, too many open files or a folder without permission is not a bug of zoodiff. Libraries
+wrap such errors in their own, so the causes of an error are searched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zoodiff.errors import ZoodiffError
 
 _ROOM = "make room, or name a folder on another disk"
 _PERMIT = "permit it, or name another file or folder"
-_WAYS_OUT: dict[int, tuple[str, int]] = {
+_REMEDIES: dict[int, tuple[str, int]] = {
     errno.ENOSPC: (_ROOM, USAGE),
     errno.EDQUOT: (_ROOM, USAGE),
     errno.EFBIG: ("allow larger files with ulimit -f, or name a folder on another disk", USAGE),
@@ -28,23 +28,23 @@ _WAYS_OUT: dict[int, tuple[str, int]] = {
     errno.ENOMEM: ("end other programs, or allow more with ulimit -v", NOT_MEASURED),
     errno.EAGAIN: ("end other programs, or allow more processes with ulimit -u", NOT_MEASURED),
 }
-_OTHER = ("see that it is there and can be used", USAGE)
+_DEFAULT = ("see that it is there and can be used", USAGE)
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
-"""What libraries wrap in errors of their own, some in texts alone: an ImportError's, for one."""
+"""System errors that libraries wrap in their own, some only as text, for example in ImportError."""
 
-_SAID = {
+_MESSAGES = {
     "failed to map segment from shared object": errno.ENOMEM,
     "can't start new thread": errno.EAGAIN,
 }
-"""What the loader and Python say without a number."""
+"""Messages of the loader and of Python that carry no error number."""
 _UNEXPECTED = "unexpected"
-"""How the sentence on a bug begins."""
+"""First word of the sentence about a bug."""
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
-"""What numpy says of a disk that is full."""
+"""Numpy's message for a full disk."""
 
 
 def explained(error: BaseException) -> tuple[str, int]:
-    """One sentence that names the thing and the way out, and the exit code."""
+    """Return a sentence that names the thing and says what to do, and the exit code."""
     if isinstance(error, ZoodiffError):
         return str(error), error.exit_code
     for cause in _causes(error):
@@ -63,14 +63,14 @@ def explained(error: BaseException) -> tuple[str, int]:
 
 
 def kind_of(error: BaseException) -> str:
-    """What an error object of ``--json`` is called: of zoodiff, of the system, or a bug."""
+    """Return the ``kind`` of an error object: ``system``, ``bug`` or that of a ZoodiffError."""
     if isinstance(error, ZoodiffError):
         return error.kind
     return "bug" if explained(error)[0].startswith(_UNEXPECTED) else "system"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, from the last to the first."""
+    """Yield an error and its causes, the last error first."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
@@ -80,37 +80,37 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _shortage(error: BaseException) -> int | None:
-    """The number of the system's error where something ran out, else None."""
+    """Return the system's error number if a resource ran out, else None."""
     if isinstance(error, MemoryError):
         return errno.ENOMEM
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno if error.errno in _SHORTAGES else None
     if isinstance(error, OSError) and _SHORT_WRITE.search(str(error)):
         return errno.ENOSPC
-    said = {os.strerror(number): number for number in _SHORTAGES} | _SAID
-    return next((number for words, number in said.items() if words in str(error)), None)
+    messages = {os.strerror(number): number for number in _SHORTAGES} | _MESSAGES
+    return next((number for words, number in messages.items() if words in str(error)), None)
 
 
 def _of_system(error: BaseException, number: int) -> tuple[str, int]:
-    way_out, code = _WAYS_OUT.get(number, _OTHER)
+    remedy, code = _REMEDIES.get(number, _DEFAULT)
     reason = os.strerror(number)
     if isinstance(error, OSError):
         reason = error.strerror or reason
         if number == errno.ENOENT and "temporary directory" in reason:
-            # Python says so whatever the reason was.
-            way_out = "name a folder that can be written with TMPDIR, or allow more open files"
-            return f"{reason}; {way_out} with ulimit -n", USAGE
+            # Python raises this error whatever the cause.
+            remedy = "name a folder that can be written with TMPDIR, or allow more open files"
+            return f"{reason}; {remedy} with ulimit -n", USAGE
         if number == errno.ENOENT and error.filename is None and not _has_folder():
             return "the folder that the command was called in is gone; change to another", USAGE
         if error.filename is not None:
-            return f"cannot use {_named(error.filename)} ({reason}); {way_out}", code
+            return f"cannot use {_named(error.filename)} ({reason}); {remedy}", code
     elif number not in (errno.ENOMEM, errno.EAGAIN):
         reason = str(error)
-    return f"the system refuses what zoodiff needs ({reason}); {way_out}", code
+    return f"the system refuses what zoodiff needs ({reason}); {remedy}", code
 
 
 def _named(file: object) -> str:
-    """The name of a file, of which an error may hold the bytes or the number."""
+    """Return the name of a file; an error may hold its bytes or its descriptor."""
     return os.fsdecode(file) if isinstance(file, bytes) else str(file)
 
 

@@ -1,4 +1,4 @@
-"""The options ``--worker-seconds`` and ``--worker-memory`` of every command that starts workers."""
+"""The options ``--worker-seconds`` and ``--worker-memory`` of commands that start workers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from zoodiff.api.values import Limits
 
 SECONDS = 900.0
-"""Of one request, where the user says nothing; the same as ``Limits`` has."""
+"""Default time limit of one request, seconds; equal to the default of ``Limits``."""
 
 
 def _positive(value: float | None) -> float | None:
@@ -41,7 +41,7 @@ WorkerMemory = Annotated[
 
 
 def limits_of(seconds: float, gigabytes: float | None) -> Limits:
-    """The limits that the two options ask for."""
+    """Return the limits that the two options set."""
     from zoodiff.api.limits import worker_limits
 
     return worker_limits(seconds, gigabytes)

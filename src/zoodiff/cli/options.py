@@ -1,7 +1,7 @@
 """Options of commands as dataclasses, converted to Typer parameters.
 
-A command with more than four options has them as the fields of a frozen dataclass, and takes an
-instance of it. Options that several commands have are here and in ``limits``.
+A command with more than four options takes a frozen dataclass whose fields are the options. Options
+that several commands share are here and in ``limits``.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Options = TypeVar("Options")
 
 
 def takes_options(command: Callable[[Options], None]) -> Callable[..., None]:
-    """Return a command that Typer can read: its parameters are the fields of the options.
+    """Return a command for Typer, whose parameters are the fields of the options.
 
-    ``command`` has one parameter, which is annotated with the dataclass of its options. A field is
-    annotated as a parameter would be, ``Annotated[str, typer.Option("--name")]``.
+    ``command`` has one parameter, annotated with the dataclass of its options. A field is annotated
+    like a Typer parameter, ``Annotated[str, typer.Option("--name")]``.
     """
     hints = get_type_hints(command)
     (kind,) = [hint for name, hint in hints.items() if name != "return"]
@@ -64,7 +64,7 @@ Results = Annotated[
 
 
 def _allow(files: list[Path] | None) -> list[Path]:
-    """Record the files' hashes before the command starts its first worker."""
+    """Permit the code in these files before the command starts its first worker."""
     if files:
         from zoodiff.api.limits import allow_code
 

@@ -1,8 +1,8 @@
 """Standard output and standard error, guarded.
 
-``zoodiff.cli.render.console`` makes all text of the command harmless. What libraries, warnings and
-tracebacks write passes the guard here, which does the same to whatever is written. Only tables and
-progress bars, whose texts are harmless before ``rich`` adds its colours, are written behind it.
+``zoodiff.cli.render.console`` escapes all text of the command. The guard here also escapes the
+output of libraries, warnings and tracebacks. Only tables and progress bars bypass the guard: their
+texts are escaped before ``rich`` adds its colours.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from zoodiff.text import visible
 
 
 class Guarded(io.TextIOWrapper):
-    """A text stream on which nothing can be written but lines of visible characters.
+    """A text stream that writes only lines of visible characters.
 
-    Where nobody reads standard output any more (``| head``) writing ends the command quietly, and
-    where it cannot be written (a full disk) it raises UsageError. Standard error is left out then:
-    a run goes on without it.
+    If nobody reads standard output any more (``| head``), writing ends the command quietly; if it
+    cannot be written (a full disk), writing raises UsageError. A run goes on without standard
+    error.
     """
 
     def __init__(self, stream: io.TextIOWrapper, *, is_error: bool) -> None:
-        # Both pass text on at once, so that what is written behind the guard keeps its place.
+        # Neither stream buffers, so that text that bypasses the guard keeps its order.
         stream.reconfigure(errors="backslashreplace", write_through=True)
         super().__init__(
             stream.buffer, stream.encoding, "backslashreplace", write_through=True, newline=""
@@ -41,13 +41,13 @@ class Guarded(io.TextIOWrapper):
 
     def write(self, text: str, /) -> int:
         """Write text with control characters escaped."""
-        if not isinstance(text, str):  # typer tries bytes, to know what stream this is
+        if not isinstance(text, str):  # typer writes bytes to learn the kind of stream
             raise TypeError(f"this is a stream of text, not of {type(text).__name__}")
         self._write(super(), visible(text, lines=True, most=None))
         return len(text)
 
     def write_coloured(self, text: str) -> None:
-        """Write text that is harmless and has the colours of ``rich``."""
+        """Write text of ``rich`` with its colours, unescaped."""
         self._write(self.behind, text)
 
     def flush(self) -> None:
@@ -57,7 +57,7 @@ class Guarded(io.TextIOWrapper):
 
     def _write(self, stream: Any, text: str) -> None:
         with self._failing():
-            if text:  # a full disk refuses to take nothing, too
+            if text:  # a full disk refuses even an empty text
                 stream.write(text)
                 self.has_text = True
             if self.behind.line_buffering:
@@ -79,7 +79,7 @@ class Guarded(io.TextIOWrapper):
             ) from None
 
     def _lead_nowhere(self) -> None:
-        """Discard further output, since Python would report the closed stream again."""
+        """Discard further output, because Python would report the closed stream again."""
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
@@ -87,9 +87,10 @@ class Guarded(io.TextIOWrapper):
 
 
 def guard() -> None:
-    """Put the guard before standard output and standard error of this process.
+    """Guard standard output and standard error of this process.
 
-    Streams that the caller closed lead nowhere: a file opened later must not take their number.
+    Streams that the caller closed are opened on the null device, so that no file opened later gets
+    their descriptor.
     """
     for number in range(3):
         try:
@@ -110,12 +111,12 @@ def has_text(stream: TextIO) -> bool:
 
 
 def behind(stream: TextIO) -> TextIO:
-    """The stream without its guard, for what ``rich`` draws."""
+    """Return the stream without its guard, for the output of ``rich``."""
     return stream.behind if isinstance(stream, Guarded) else stream
 
 
 def write_coloured(text: str) -> None:
-    """Write text on standard output that is harmless and has the colours of ``rich``."""
+    """Write text of ``rich`` with its colours on standard output, unescaped."""
     if isinstance(sys.stdout, Guarded):
         sys.stdout.write_coloured(text)
     else:

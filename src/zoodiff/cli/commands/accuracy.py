@@ -114,8 +114,8 @@ class AccuracyOptions:
 def accuracy(options: AccuracyOptions) -> None:
     """Measure top-1 and top-5 of entries on the same images, and compare them.
 
-    Each image is decoded once for all entries. A run that is interrupted goes on where it was.
-    Without labels, entries are compared by their answers alone.
+    Each image is decoded once for all entries. An interrupted run continues where it stopped.
+    Without labels, only the answers of the entries are compared.
     """
     from zoodiff.api.accuracy_report import AccuracyRequest
     from zoodiff.api.accuracy_report import accuracy as measure

@@ -1,4 +1,4 @@
-"""``zoodiff diff``: do two networks compute the same, and if not, because of what?"""
+"""``zoodiff diff``: decide whether two networks compute the same function, and explain why not."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class DiffOptions:
 
 @takes_options
 def diff(options: DiffOptions) -> None:
-    """Say whether two networks compute the same, and if not, because of what.
+    """Say whether two networks compute the same function, and if not, why.
 
-    Graphs are always compared. Where both networks are here with their weights, these are compared
-    and both are run on generated inputs. Codes are explained by `zoodiff rules`. Besides entries,
-    paths of model files are taken.
+    Graphs are always compared. If the weights of both networks are on this machine, the weights are
+    compared and both networks are run on generated inputs. `zoodiff rules` explains the codes. An
+    entry may be the path of a model file.
     """
     from zoodiff import api
     from zoodiff.cli.render.diff import print_preprocessing, print_report
@@ -107,7 +107,7 @@ def diff(options: DiffOptions) -> None:
 
 
 def _check_alone(o: DiffOptions) -> None:
-    """Raise UsageError for an option that means nothing beside ``--preprocessing``."""
+    """Raise UsageError for an option that ``--preprocessing`` does not use."""
     if o.without or o.prove or o.weights or o.places or o.graph_only or o.no_run or o.fail_on:
         raise UsageError("--preprocessing compares no architecture; ask for it by itself")
 

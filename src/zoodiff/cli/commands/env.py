@@ -1,4 +1,4 @@
-"""``zoodiff env``: virtual environments of the zoos that need one of their own."""
+"""``zoodiff env``: manage the virtual environments that some zoos need."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def create(
     name: Name,
     again: Annotated[bool, typer.Option("--again", help="Create it again if it exists.")] = False,
 ) -> None:
-    """Make an environment; one that is finished and up to date is kept."""
+    """Create an environment, unless it is complete and current."""
     from zoodiff.api.zoos import create_environment, find_environment
 
     megabytes = find_environment(name).environment.megabytes

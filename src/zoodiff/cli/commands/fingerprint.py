@@ -41,9 +41,9 @@ class FingerprintOptions:
 def fingerprint(options: FingerprintOptions) -> None:
     """Print the hash of each entry's canonical graph, without weights.
 
-    Two entries have one fingerprint exactly where their networks are the same, whatever their
-    names, frameworks and the order of their layers. An entry that cannot be built is named, the
-    others go on, and the exit code is 3.
+    Two entries have the same fingerprint exactly if their networks are the same, whatever their
+    names, frameworks and order of layers. An entry that cannot be built is reported, the others go
+    on, and the exit code is 3.
     """
     from zoodiff.api import entries
 

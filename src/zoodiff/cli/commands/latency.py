@@ -117,9 +117,9 @@ class LatencyOptions:
 def latency(options: LatencyOptions) -> None:
     """Time entries and print their ratios, intervals and attribution.
 
-    Only one process computes at a time, in short blocks in random order; everything is repeated
-    in fresh processes. One entry is loaded twice: what it shows against itself is the noise floor,
-    and no difference below it counts.
+    Only one process computes at a time, in short blocks in random order; the measurement is
+    repeated in fresh processes. One entry is loaded twice: the difference between its two copies is
+    the noise floor, and smaller differences do not count.
     """
     from zoodiff.api.latency_report import LatencyRequest
     from zoodiff.api.latency_report import latency as measure

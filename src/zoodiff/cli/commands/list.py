@@ -40,7 +40,7 @@ class ListOptions:
 
 @takes_options
 def list_entries(options: ListOptions) -> None:
-    """List architectures and the entries that each zoo has of them."""
+    """List architectures and the entries of each zoo."""
     from zoodiff.api import entries
     from zoodiff.cli.render.entries import print_architectures
 

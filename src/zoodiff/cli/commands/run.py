@@ -1,4 +1,4 @@
-"""``zoodiff run``: work through a study and write its report."""
+"""``zoodiff run``: run a study and write its report."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class RunOptions:
 
 @takes_options
 def run(options: RunOptions) -> None:
-    """Run a study: do the missing measurements and write the report.
+    """Run a study: make the missing measurements and write the report.
 
-    A run that was interrupted continues where it stopped. Exit code 3 where something could not
-    be measured; the report lists it with the reason.
+    An interrupted run continues where it stopped. The exit code is 3 if a measurement failed; the
+    report lists failed measurements with the reason.
     """
     from zoodiff.api import studies
     from zoodiff.cli.render.progress import progress

@@ -1,4 +1,4 @@
-"""``zoodiff store``: verify, tidy up, and move results between machines."""
+"""``zoodiff store``: verify, clean up, export and import the results folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ store = typer.Typer(
 def verify(results: Results = "results", json: Json = False) -> None:
     """Verify every file in the results folder; list damaged, missing and edited ones.
 
-    Changes nothing. Exit code 3 where anything is.
+    Changes nothing. The exit code is 3 if there are problems.
     """
     from zoodiff.api.storage import verify_results
 
@@ -42,10 +42,10 @@ def verify(results: Results = "results", json: Json = False) -> None:
         for problem in problems:
             print_line(f"{problem.fault}: {problem.name}: {problem.why}")
         count = len(problems)
-        said = "all as written" if not count else f"{count} problem{'s' if count > 1 else ''}"
+        summary = "all as written" if not count else f"{count} problem{'s' if count > 1 else ''}"
         print_line(
             f"{verified.records} records, {verified.attachments} attachments, "
-            f"{verified.runs} runs: {said}"
+            f"{verified.runs} runs: {summary}"
         )
     if problems:
         raise typer.Exit(NOT_MEASURED)
@@ -125,7 +125,7 @@ def import_(
 ) -> None:
     """Verify a bundle, and add the files that the results folder lacks.
 
-    Nothing is written unless all of the file is sound, and nothing is ever replaced.
+    Nothing is written unless the whole bundle is valid, and no file is replaced.
     """
     from zoodiff.api.storage import import_results
 
@@ -135,4 +135,4 @@ def import_(
         return
     print_line(f"{len(imported.new)} files new, {len(imported.known)} known")
     for run in imported.kept:
-        print_line(f"the run {run} here is another one, and was kept")
+        print_line(f"the run {run} differs from the one here, which was kept")

@@ -31,7 +31,9 @@ def _print(report: ZoosReport) -> None:
                 str(zoo.entries),
                 "yes" if zoo.usable else "no",
                 zoo.environment or "shared",
-                ", ".join(f"{name} {found or '(missing)'}" for name, found in zoo.versions.items()),
+                ", ".join(
+                    f"{name} {version or '(missing)'}" for name, version in zoo.versions.items()
+                ),
             ]
             for zoo in report.zoos
         ],
@@ -43,5 +45,6 @@ def _print(report: ZoosReport) -> None:
         print_line(sentence)
     print_line()
     print_line(report.sandbox)
-    for one in report.protections:
-        print_line(f"  {one.name}: {one.what if one.in_force else f'not in force, {one.reason}'}")
+    for protection in report.protections:
+        state = protection.what if protection.in_force else f"not in force, {protection.reason}"
+        print_line(f"  {protection.name}: {state}")

@@ -1,1 +1,1 @@
-"""What commands print: tables, progress and explanations as text. Nothing here measures."""
+"""The output of commands: tables, progress and explanations as text. Nothing here measures."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def say_images(images: ImageSet) -> None:
-    """Say which images were opened."""
+    """Print the number, name and layout of the opened images."""
     say(f"{len(images)} images of {images.name}, {images.layout}")
     for note in images.notes:
         say(f"note: {note}")
@@ -42,14 +42,14 @@ def say_problems(report: AccuracyReport) -> None:
         say(f"zoodiff: {problem}")
 
 
-def _print_agreement(found: Agreements) -> None:
-    if found.pairs:
-        _print_agreed(found)
-    for name, why in found.left_out.items():
+def _print_agreement(agreements: Agreements) -> None:
+    if agreements.pairs:
+        _print_agreed(agreements)
+    for name, why in agreements.left_out.items():
         print_line(f"{name} could not be decoded: {why}")
 
 
-def _print_agreed(found: Agreements) -> None:
+def _print_agreed(agreements: Agreements) -> None:
     print_table(
         [
             "first",
@@ -68,18 +68,18 @@ def _print_agreed(found: Agreements) -> None:
                 f"{pair.top5:.2f}",
                 f"{pair.divergence:.4f}",
             ]
-            for pair in found.pairs
+            for pair in agreements.pairs
         ],
         title="agreement, without labels",
     )
-    for pair in found.pairs:
+    for pair in agreements.pairs:
         if pair.worst and pair.worst[0][1] > 0:
             names = ", ".join(f"{name} ({value:.2f})" for name, value in pair.worst[:3])
             print_line(f"{pair.first} and {pair.second} diverge most on {names}")
 
 
-def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None:
-    if found is not None:
+def _print(images: ImageSet, outcome: Outcome, comparison: Comparison | None) -> None:
+    if comparison is not None:
         print_table(
             [
                 "entry",
@@ -102,20 +102,20 @@ def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None
                     "" if row.claimed is None else f"{row.claimed:g}",
                     row.claim or "",
                 ]
-                for row in found.rows
+                for row in comparison.rows
             ],
             title="accuracy",
         )
-        _print_pairs(images, found)
+        _print_pairs(images, comparison)
         print_table(
             ["entry", "preprocessing", "not published, usual values taken"],
-            [[row.entry, row.preprocessing, ", ".join(row.defaulted)] for row in found.rows],
+            [[row.entry, row.preprocessing, ", ".join(row.defaulted)] for row in comparison.rows],
             title="preprocessing",
         )
-        for row in found.rows:
+        for row in comparison.rows:
             for check in row.failed_checks:
                 print_line(f"warning: {row.entry}: {check}")
-        for note in found.notes:
+        for note in comparison.notes:
             print_line(f"note: {note}")
     for note in outcome.notes[len(images.notes) :]:
         print_line(f"note: {note}")
@@ -127,8 +127,8 @@ def _print(images: ImageSet, outcome: Outcome, found: Comparison | None) -> None
         say(f"{outcome.images_per_second:.1f} images/s")
 
 
-def _print_pairs(images: ImageSet, found: Comparison) -> None:
-    if not found.pairs:
+def _print_pairs(images: ImageSet, comparison: Comparison) -> None:
+    if not comparison.pairs:
         return
     print_table(
         ["first", "second", ("points", "right"), ("p (Holm)", "right"), ("agree", "right"), ""],
@@ -139,13 +139,13 @@ def _print_pairs(images: ImageSet, found: Comparison) -> None:
                 _points(pair),
                 "" if pair.sequence else f"{pair.holm:.2g}",
                 f"{pair.agreement:.1f} %",
-                _verdict(pair, found.within),
+                _verdict(pair, comparison.within),
             ]
-            for pair in found.pairs
+            for pair in comparison.pairs
         ],
         title="pairs",
     )
-    for pair in found.pairs:
+    for pair in comparison.pairs:
         if pair.verdict != "different" or not pair.flips:
             continue
         print_line(
@@ -156,10 +156,10 @@ def _print_pairs(images: ImageSet, found: Comparison) -> None:
             name = images.samples[flip.image].name
             words = [images.class_name(k) for k in (flip.label, flip.first, flip.second)]
             print_line(f"  {name}: {words[0]}, taken for {words[1]} | {words[2]}")
-        for one in pair.classes[:3]:
+        for change in pair.classes[:3]:
             print_line(
-                f"  class {images.class_name(one.label)}: {one.points:+.0f} points on {one.images} "
-                f"images (p {one.benjamini_hochberg:.2g} over all classes)"
+                f"  class {images.class_name(change.label)}: {change.points:+.0f} points on "
+                f"{change.images} images (p {change.benjamini_hochberg:.2g} over all classes)"
             )
         print_line()
 

@@ -1,4 +1,4 @@
-"""How ``zoodiff accuracy`` prints why entries differ."""
+"""Print the causes of accuracy differences, for ``zoodiff accuracy``."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _INDENT = {
 }
 
 
-def print_attribution(reasons: Attribution) -> None:
-    """Tables of explanations, and a line for each change that answers ask for."""
-    for explanation in reasons.explanations:
+def print_attribution(attribution: Attribution) -> None:
+    """Print a table per explanation, and a line per suggested change of preprocessing or labels."""
+    for explanation in attribution.explanations:
         _print_explanation(explanation)
-    for name, inference in reasons.inferences.items():
+    for name, inference in attribution.inferences.items():
         for line in suggestions(name, inference):
             print_line(line)
-    for name, (code, words) in reasons.warnings.items():
+    for name, (code, words) in attribution.warnings.items():
         print_line(f"{code}  {name}: {words}")
-    for problem in reasons.problems:
+    for problem in attribution.problems:
         print_line(f"not explained: {problem}")
 
 
-def suggestions(name: str, found: Inference) -> list[str]:
-    """One sentence for each change that the answers of an entry ask for.
+def suggestions(name: str, inference: Inference) -> list[str]:
+    """Return one sentence per change of preprocessing or labels that fits an entry better.
 
     >>> from zoodiff.accuracy.attribution.inference import Inference
     >>> from zoodiff.preprocessing.spec import Preprocessing
@@ -41,17 +41,17 @@ def suggestions(name: str, found: Inference) -> list[str]:
     """
     from zoodiff.api.accuracy_values import sentences
 
-    if not found.suggestions:
+    if not inference.suggestions:
         return [
-            f"{name}: none of {found.trials} other preprocessings and labels, tried on "
-            f"{found.images} images, fits clearly better"
+            f"{name}: none of {inference.trials} other preprocessings and labels, tried on "
+            f"{inference.images} images, fits clearly better"
         ]
-    return [f"{code}  {name}: {words}" for code, words in sentences(found)]
+    return [f"{code}  {name}: {words}" for code, words in sentences(inference)]
 
 
-def _print_explanation(found: Explanation) -> None:
-    rows = [["", "difference", "", "", _points(found.total)]]
-    for part in found.parts:
+def _print_explanation(explanation: Explanation) -> None:
+    rows = [["", "difference", "", "", _points(explanation.total)]]
+    for part in explanation.parts:
         if part.kind == "interaction":
             continue
         indent = _INDENT.get(part.kind, "    ")
@@ -59,25 +59,25 @@ def _print_explanation(found: Explanation) -> None:
         code = part.code if part.code and named else ""
         rows.append([code, indent + part.what, part.first, part.second, _points(part.points)])
     print_table(
-        ["", "points come from", found.first, found.second, ("points", "right")],
+        ["", "points come from", explanation.first, explanation.second, ("points", "right")],
         rows,
-        title=f"why: {found.first} | {found.second}, on {found.images:,} images",
+        title=f"why: {explanation.first} | {explanation.second}, on {explanation.images:,} images",
     )
-    (joint,) = [part for part in found.parts if part.kind == "interaction"]
+    (joint,) = [part for part in explanation.parts if part.kind == "interaction"]
     if joint.shown:
         side = "gains" if joint.points.value > 0 else "loses"
         print_line(
             f"each network {side} {abs(joint.points.value):.1f} points on average by its own "
             "preprocessing"
         )
-    confirmation = found.confirmation
+    confirmation = explanation.confirmation
     if confirmation is not None:
         word = "confirmed" if confirmation.confirmed else "not confirmed"
         print_line(
-            f"{word}: {found.second} with the {confirmation.what} of {found.first} changes by "
-            f"{_points(confirmation.points)} points"
+            f"{word}: {explanation.second} with the {confirmation.what} of {explanation.first} "
+            f"changes by {_points(confirmation.points)} points"
         )
-    for note in found.notes:
+    for note in explanation.notes:
         print_line(f"note: {note}")
     print_line()
 

@@ -1,7 +1,7 @@
 """Output of commands: lines and tables for people, JSON for programs.
 
-Nothing else in zoodiff writes to standard output or standard error. All text goes through
-``zoodiff.text`` here, since names and messages in it may be untrusted.
+Nothing else in zoodiff writes to standard output or standard error. All text passes through
+``zoodiff.text``, because names and messages in it may be untrusted.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ RESULTS_HELP = (
 
 
 def console() -> Console:
-    """A console on standard error, for bars and spinners; it takes text as it is.
+    """Return a console on standard error, for bars and spinners.
 
-    There is no markup, no ``:emoji:`` and no colour by content.
+    It interprets neither markup nor ``:emoji:``, and does not colour text by its content.
     """
     return _console(streams.behind(sys.stderr), sys.stderr.isatty())
 
 
 def _console(file: TextIO, is_terminal: bool) -> Console:
-    """A console that writes to a file; wide when that is not shown by a terminal."""
+    """Return a console that writes to a file; 200 columns wide unless it is a terminal."""
     from rich.console import Console
 
     return Console(
@@ -58,33 +58,33 @@ def print_line(text: str = "") -> None:
 
 
 def say(text: str) -> None:
-    """One line for the user on standard error, so that standard output stays a result."""
+    """Print one line on standard error; standard output is for results only."""
     sys.stderr.write(visible(text) + "\n")
     sys.stderr.flush()
 
 
 def print_json(value: Any) -> None:
-    """Print JSON, readable and complete."""
+    """Print a value as indented JSON on standard output."""
     sys.stdout.write(json_text(value) + "\n")
 
 
 def print_error(kind: str, message: str, exit_code: int) -> None:
-    """Print an error as an object where ``--json`` was asked for and nothing is printed yet."""
-    if not _asked_for_json(sys.argv[1:]) or streams.has_text(sys.stdout):
+    """Print an error as a JSON object if ``--json`` was passed and nothing was printed yet."""
+    if not _json_requested(sys.argv[1:]) or streams.has_text(sys.stdout):
         return
     with contextlib.suppress(ZoodiffError):  # standard output itself may be what failed
         print_json(error_object(kind, message, exit_code))
 
 
 def error_object(kind: str, message: str, exit_code: int) -> dict[str, Any]:
-    """Return an error as JSON has it."""
+    """Return an error as plain values, for JSON."""
     return {"error": {"kind": kind, "message": message, "exit_code": exit_code}}
 
 
-def _asked_for_json(arguments: Sequence[str]) -> bool:
-    """Whether ``--json`` is among the options; behind ``--`` it is the name of something.
+def _json_requested(arguments: Sequence[str]) -> bool:
+    """Whether ``--json`` is among the options; after ``--`` it is an argument.
 
-    >>> _asked_for_json(["list", "--json"]), _asked_for_json(["list", "--", "--json"])
+    >>> _json_requested(["list", "--json"]), _json_requested(["list", "--", "--json"])
     (True, False)
     """
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
@@ -122,7 +122,7 @@ def print_table(
 
 
 def as_text(text: str, style: str = "") -> Text:
-    """One harmless line for a table, a progress bar or a status of ``rich``, without markup."""
+    """Return one escaped line for a table, a progress bar or a status of ``rich``."""
     from rich.text import Text
 
     return Text(visible(text), style=style)
@@ -134,17 +134,17 @@ def status(text: str) -> Status:
 
 
 def millions(number: int | None) -> str:
-    """1234567 -> 1.23 M; nothing for None."""
+    """Return a number in millions: 1234567 as 1.23 M; empty for None."""
     return "" if number is None else f"{number / 1e6:,.2f} M"
 
 
 def billions(number: int | None) -> str:
-    """1234567890 -> 1.235 G; nothing for None."""
+    """Return a number in billions: 1234567890 as 1.235 G; empty for None."""
     return "" if number is None else f"{number / 1e9:,.3f} G"
 
 
 def complete_entry(incomplete: str) -> list[str]:
-    """Shell completion of references; never imports a framework."""
+    """Return completions of an entry reference; imports no framework."""
     from zoodiff.api.entries import model_names
     from zoodiff.errors import ZoodiffError
 
@@ -158,14 +158,14 @@ def complete_entry(incomplete: str) -> list[str]:
 
 
 def complete_architecture(incomplete: str) -> list[str]:
-    """Shell completion of architectures."""
+    """Return completions of an architecture's name."""
     from zoodiff.api.entries import architecture_names
 
     return [name for name in architecture_names() if name.startswith(incomplete)]
 
 
 def complete_zoo(incomplete: str) -> list[str]:
-    """Shell completion of zoos."""
+    """Return completions of a zoo's name."""
     from zoodiff.api.zoos import zoo_names
 
     return [name for name in zoo_names() if name.startswith(incomplete)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
 
 _SHOWN = 6
-"""Findings without effect that are named before the rest is counted."""
+"""Number of findings listed per group; the others are counted."""
 
 
 def print_report(report: DiffReport, places: bool) -> None:
@@ -38,7 +38,7 @@ def print_report(report: DiffReport, places: bool) -> None:
     for number, text in enumerate(_graph(report)):
         _row("graph" if not number else "", text)
     if places or not answer.evidence.outputs.compared:
-        for finding in _rest(report):
+        for finding in _other_findings(report):
             _row("", f"{finding.code} {finding.name}, {sentence(finding)}")
             _print_places(finding, places)
     _row("size", _size(report))
@@ -57,13 +57,13 @@ def _print_places(finding: Finding, places: bool) -> None:
 
 
 def _outputs(report: DiffReport) -> str:
-    """The deviation of outputs, and the inputs for which it holds."""
+    """Return the deviation of the outputs, and the inputs for which it holds."""
     outputs, domain = report.answer.evidence.outputs, report.answer.domain
     if not outputs.compared or outputs.deviation is None:
         return outputs.reason or "not compared"
     drawn = report.answer.evidence.weights.sameness == "drawn"
-    held = f" with equal weights, drawn for this, {outputs.where}" if drawn else ""
-    parts = [f"{_apart(report, outputs)}{held}"]
+    weights_note = f" with equal weights, drawn for this, {outputs.where}" if drawn else ""
+    parts = [f"{_apart(report, outputs)}{weights_note}"]
     if domain.sizes:
         parts.append(f"{_counted('size', domain.sizes)}")
     if domain.batches:
@@ -99,7 +99,7 @@ def _responsible(report: DiffReport) -> list[Finding]:
     return [f for f in report.findings if f.code in report.answer.because]
 
 
-def _rest(report: DiffReport) -> list[Finding]:
+def _other_findings(report: DiffReport) -> list[Finding]:
     return [f for f in report.findings if f.code not in report.answer.because]
 
 
@@ -121,7 +121,7 @@ def _agrees(report: DiffReport) -> bool:
 
 
 def _weights(report: DiffReport) -> str:
-    """Whether the weights are the same, in one line."""
+    """Return one line that says whether the weights are the same."""
     evidence = report.answer.evidence.weights
     if report.weights is None:
         return "" if evidence.sameness == "drawn" else f"not compared: {evidence.reason}"
@@ -144,13 +144,13 @@ def _layer(layer: LayerWeights) -> str:
 def _graph(report: DiffReport) -> list[str]:
     if not report.answer.evidence.outputs.compared:
         return [verdict(report), *(f"variants: {a} | {b}" for a, b in _variants(report))]
-    rest = _rest(report)
+    remaining = _other_findings(report)
     written = f"written differently: {', '.join(report.passes)}" if report.passes else ""
     if not report.findings:
         return [f"the same architecture{f' ({written})' if written else ''}"]
     lines = []
     for harmless in (True, False):
-        group = [f for f in rest if _harmless(report, f) == harmless]
+        group = [f for f in remaining if _harmless(report, f) == harmless]
         if group:
             names = ", ".join(f"{f.code} {f.name} ({_where(f)})" for f in group[:_SHOWN])
             more = f" and {len(group) - _SHOWN} more" if len(group) > _SHOWN else ""
@@ -196,8 +196,8 @@ def _where(finding: Finding) -> str:
         names = tuple(dict.fromkeys(_common(e, finding) for e in range(finding.count)))
     if finding.noun in {"places", "layers", "inputs", "heads"} or not names:
         shown = ", ".join(names[:3])
-        rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"{shown}{rest}" if names else finding.noun
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"{shown}{more}" if names else finding.noun
     if finding.count == 1 or (len(names) <= 3 and finding.noun == "blocks"):
         return ", ".join(names)
     noun = finding.noun or "layers"
@@ -209,7 +209,7 @@ def _where(finding: Finding) -> str:
 
 
 def _common(index: int, finding: Finding) -> str:
-    """The part of the names that the layers of one place share."""
+    """Return the prefix that the names of the layers of one difference share."""
     size = len(finding.differences[0].a)
     offset = sum(len(difference.a) for difference in finding.differences[:index])
     names = finding.places_a[offset : offset + (len(finding.differences[index].a) or size)]
@@ -237,7 +237,7 @@ def _variants(report: DiffReport) -> list[tuple[str, str]]:
 
 
 def proved(proof: Proof) -> str:
-    """The proof in one line."""
+    """Return the proof's verdict in one line."""
     where = "in their own frameworks" if proof.native else "in zoodiff's interpreter"
     if proof.difference is None:
         measured = "the weights of one do not fit the other"
@@ -278,13 +278,13 @@ def print_preprocessing(diff: PreprocessingDiff) -> None:
 
 
 def verdict(diff: Diff | DiffReport) -> str:
-    """Whether the two are one architecture, from structure alone, in one line."""
+    """Return one line that says whether the structures are the same architecture."""
     up_to = ", ".join(diff.up_to)
     spelt = f" (written differently: {', '.join(diff.passes)})" if diff.passes else ""
     if diff.sameness == "same":
         return f"the same architecture{spelt}"
     if diff.sameness == "same up to":
         return f"the same architecture up to {up_to}{spelt}"
-    others = list(dict.fromkeys(f.code for f in diff.findings if not f.same_function))
-    rest = f"; without effect on the function: {up_to}" if up_to else ""
-    return f"different architectures: {', '.join(others)}{rest}{spelt}"
+    codes = list(dict.fromkeys(f.code for f in diff.findings if not f.same_function))
+    harmless = f"; without effect on the function: {up_to}" if up_to else ""
+    return f"different architectures: {', '.join(codes)}{harmless}{spelt}"

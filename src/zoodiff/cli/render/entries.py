@@ -1,4 +1,4 @@
-"""Tables of entries: the facts of one, architectures by zoos, and networks by fingerprint."""
+"""Tables of one entry's facts, of architectures by zoo, and of networks by fingerprint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def print_facts(facts: EntryFacts, *, layers: bool) -> None:
     """Print the facts of an entry, and its layers if requested."""
     model, preprocessing = facts.entry.model, facts.entry.preprocessing
-    weights = [f"{one.name}{' (default)' if one.default else ''}" for one in model.weights]
+    weights = [
+        f"{named_weights.name}{' (default)' if named_weights.default else ''}"
+        for named_weights in model.weights
+    ]
     rows = [
         ["entry", str(facts.entry.ref)],
         ["architecture", model.architecture],
@@ -90,7 +93,7 @@ def _print_layers(layers: list[LayerRow]) -> None:
 
 
 def print_architectures(by_architecture: Mapping[str, Mapping[str, list[str]]]) -> None:
-    """Print the models of each zoo, one line for each architecture."""
+    """Print the models of each zoo, one line per architecture."""
     zoos = list(dict.fromkeys(zoo for by_zoo in by_architecture.values() for zoo in by_zoo))
     print_table(
         ["architecture", *zoos],

@@ -13,34 +13,36 @@ if TYPE_CHECKING:
 _RIGHT = "right"
 
 
-def print_cold(found: Sequence[Cold]) -> None:
+def print_cold(starts: Sequence[Cold]) -> None:
     """Print the stages and the memory of each cold start."""
     from zoodiff.api.latency_values import STAGES
 
     rows = [
-        (name, *(_spread(one.stage(name)) for one in found))
+        (name, *(_spread(start.stage(name)) for start in starts))
         for name in STAGES
-        if any(one.stage(name).most > 0 for one in found)
+        if any(start.stage(name).most > 0 for start in starts)
     ]
     rows += [
-        ("cold start", *(_spread(one.total) for one in found)),
-        ("second inference", *(_spread(one.second) for one in found)),
-        ("steady state", *(_spread(one.steady) for one in found)),
-        ("cold start / steady", *(f"{one.answers_to_pay:,.0f}" for one in found)),
+        ("cold start", *(_spread(start.total) for start in starts)),
+        ("second inference", *(_spread(start.second) for start in starts)),
+        ("steady state", *(_spread(start.steady) for start in starts)),
+        ("cold start / steady", *(f"{start.answers_to_pay:,.0f}" for start in starts)),
     ]
     for number, when in enumerate(("before loading", "loaded", "after running")):
-        rows.append((f"peak memory {when}", *(_bytes(one.peak_bytes[number]) for one in found)))
-    rows.append(("weights", *(_bytes(one.weights_bytes) for one in found)))
+        rows.append(
+            (f"peak memory {when}", *(_bytes(start.peak_bytes[number]) for start in starts))
+        )
+    rows.append(("weights", *(_bytes(start.weights_bytes) for start in starts)))
     print_table(
-        ["", *((one.name, _RIGHT) for one in found)],
+        ["", *((start.name, _RIGHT) for start in starts)],
         rows,
         title="Cold start: seconds, the median of fresh processes (least to most)",
     )
 
 
-def print_sweep(found: Sweep) -> None:
+def print_sweep(sweep: Sweep) -> None:
     """Print latency and throughput by batch size and threads, the best cells and problems."""
-    best = {cell.place for name in found.names if (cell := found.best(name)) is not None}
+    best = {cell.place for name in sweep.names if (cell := sweep.best(name)) is not None}
     print_table(
         [
             "entry",
@@ -56,40 +58,41 @@ def print_sweep(found: Sweep) -> None:
                 str(cell.threads),
                 str(cell.batch),
                 *(
-                    _estimate(one) if cell.has_interval else _number(one.value)
-                    for one in (cell.latency_ms, cell.images_per_second)
+                    _estimate(estimate) if cell.has_interval else _number(estimate.value)
+                    for estimate in (cell.latency_ms, cell.images_per_second)
                 ),
                 "; ".join(
                     [
                         *(["best throughput"] if cell.place in best else []),
-                        *(["still drifting"] if cell.place in found.drifts else []),
+                        *(["still drifting"] if cell.place in sweep.drifts else []),
                         *(["too few rounds"] if not cell.has_interval else []),
                     ]
                 ),
             )
-            for cell in found.cells
+            for cell in sweep.cells
         ],
         title="Batch sizes and threads",
     )
     lines = [
-        f"left out: {one.name}, batch {one.batch}, {_threads(one.threads)}: {one.reason}"
-        for one in found.left_out
+        f"left out: {omission.name}, batch {omission.batch}, {_threads(omission.threads)}: "
+        f"{omission.reason}"
+        for omission in sweep.left_out
     ]
-    for one in found.crossings:
+    for crossing in sweep.crossings:
         lines.append(
-            f"ranks change: with {_threads(one.threads)} {one.first} is faster at batch "
-            f"{one.before} (ratio {_estimate(one.ratio_before)}), {one.second} at batch "
-            f"{one.after} ({_estimate(one.ratio_after)})"
+            f"ranks change: with {_threads(crossing.threads)} {crossing.first} is faster at batch "
+            f"{crossing.before} (ratio {_estimate(crossing.ratio_before)}), {crossing.second} "
+            f"at batch {crossing.after} ({_estimate(crossing.ratio_after)})"
         )
-    if found.needed_seconds is not None:
+    if sweep.needed_seconds is not None:
         lines.append(
-            f"the time allowed fewer rounds than are needed: allow {found.needed_seconds:.0f} s"
+            f"the time allowed fewer rounds than are needed: allow {sweep.needed_seconds:.0f} s"
         )
     for line in lines:
         print_line(line)
 
 
-def print_scenarios(found: Sequence[Scenarios]) -> None:
+def print_scenarios(results: Sequence[Scenarios]) -> None:
     """Print the result of each MLPerf scenario, and the load generator."""
     print_table(
         [
@@ -102,38 +105,38 @@ def print_scenarios(found: Sequence[Scenarios]) -> None:
         ],
         [
             (
-                one.name,
-                str(one.threads),
-                _number(one.single_stream.p90_ms),
-                f"{_number(one.offline.images_per_second)} (batch {one.offline_batch})",
-                _number(one.server.rate) if one.server.rate else "none",
-                f"{_number(one.server.bound_ms)} (p{one.server.percentile:g})",
+                result.name,
+                str(result.threads),
+                _number(result.single_stream.p90_ms),
+                f"{_number(result.offline.images_per_second)} (batch {result.offline_batch})",
+                _number(result.server.rate) if result.server.rate else "none",
+                f"{_number(result.server.bound_ms)} (p{result.server.percentile:g})",
             )
-            for one in found
+            for result in results
         ],
         title="Scenarios of MLPerf Inference",
     )
-    for maker in sorted({one.single_stream.generator for one in found}):
+    for maker in sorted({result.single_stream.generator for result in results}):
         print_line(f"load made by {maker}")
-    for one in found:
-        if one.server.note:
-            print_line(f"{one.name}, server: {one.server.note}")
+    for result in results:
+        if result.server.note:
+            print_line(f"{result.name}, server: {result.server.note}")
 
 
 def _threads(number: int) -> str:
     return f"{number} thread{'s' if number != 1 else ''}"
 
 
-def _spread(found: Spread) -> str:
-    return f"{_number(found.median)} ({_number(found.least)} to {_number(found.most)})"
+def _spread(spread: Spread) -> str:
+    return f"{_number(spread.median)} ({_number(spread.least)} to {_number(spread.most)})"
 
 
-def _estimate(found: Estimate) -> str:
-    return f"{_number(found.value)} ({_number(found.low)} to {_number(found.high)})"
+def _estimate(estimate: Estimate) -> str:
+    return f"{_number(estimate.value)} ({_number(estimate.low)} to {_number(estimate.high)})"
 
 
 def _number(value: float) -> str:
-    """Three significant digits, never in powers of ten.
+    """Return a number with three significant digits and without exponent.
 
     >>> _number(0.01234), _number(12.345), _number(12345.6)
     ('0.0123', '12.3', '12,346')

@@ -1,4 +1,4 @@
-"""Why one network is slower than another, printed: parts of a ratio, layers, roofs, environment."""
+"""Print why networks differ in latency: parts of a ratio, layers, rooflines, environment."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
 
 _WIDEST = 40
 _OWN = "its own choice"
-"""TensorFlow's 0, until its runtime starts with the first network."""
+"""Shown for 0 threads, which TensorFlow reports until its runtime starts with the first network."""
 _VISIBLE = 5e-4
-"""Relative; what is less does not show in three decimals."""
+"""Least relative deviation that three decimals show."""
 
 
-def print_parts(found: RatioParts, a: str, b: str) -> None:
-    """The ratio of A's latency to B's as a product, one line a part."""
+def print_parts(parts: RatioParts, a: str, b: str) -> None:
+    """Print the ratio of A's latency to B's as a product, one line per part."""
     rows = []
     named = (
-        ("architecture", found.architecture, "both in one reference runtime, without what differs"),
-        ("framework", found.framework, "the own framework against the reference runtime"),
-        ("inside", found.inside, _inside(found)),
+        ("architecture", parts.architecture, "both in one reference runtime, without what differs"),
+        ("framework", parts.framework, "the own framework against the reference runtime"),
+        ("inside", parts.inside, _inside(parts)),
     )
     for name, part, note in named:
         if part is not None:
-            rows.append([name, *_factor(part), _percent(found.share(part)), note])
-    if rows and abs(found.rest - 1) > _VISIBLE:
-        rows.append(["rest", f"{found.rest:.3f}", "", "", "medians do not multiply exactly"])
-    rows.append(["ratio", *_factor(found.total), "", "as measured"])
+            rows.append([name, *_factor(part), _percent(parts.share(part)), note])
+    if rows and abs(parts.rest - 1) > _VISIBLE:
+        rows.append(["rest", f"{parts.rest:.3f}", "", "", "medians do not multiply exactly"])
+    rows.append(["ratio", *_factor(parts.total), "", "as measured"])
     print_table(
         ["part", ("factor", "right"), "interval", ("of the log ratio", "right"), ""],
         rows,
-        title=f"{a} takes {found.total.value:.3f} times as long as {b}",
+        title=f"{a} takes {parts.total.value:.3f} times as long as {b}",
     )
-    if found.reason:
-        print_line(f"not taken apart: {found.reason}")
+    if parts.reason:
+        print_line(f"not taken apart: {parts.reason}")
 
 
-def _inside(found: RatioParts) -> str:
-    said = [
+def _inside(ratio_parts: RatioParts) -> str:
+    sides = [
         f"only in {side}: {', '.join(parts)}"
-        for side, parts in (("A", found.inside_a), ("B", found.inside_b))
+        for side, parts in (("A", ratio_parts.inside_a), ("B", ratio_parts.inside_b))
         if parts
     ]
-    return "; ".join(said) or "nothing is inside one of them only"
+    return "; ".join(sides) or "nothing is inside one of them only"
 
 
 def _factor(part: Estimate) -> list[str]:
@@ -65,18 +65,18 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.0f} %"
 
 
-def print_profile(found: LatencyProfile, *, top: int = 12) -> None:
+def print_profile(profile: LatencyProfile, *, top: int = 12) -> None:
     """Print the latency by kind of difference, then the ``top`` layers."""
-    whole = found.a_ms - found.b_ms
+    whole = profile.a_ms - profile.b_ms
     columns = [("A ms", "right"), ("B ms", "right"), ("A - B", "right"), ("share", "right")]
-    rows = [[name, *_times(a, b, whole)] for name, a, b in found.grouped()]
-    rows.append(["all", *_times(found.a_ms, found.b_ms, whole)])
+    rows = [[name, *_times(a, b, whole)] for name, a, b in profile.grouped()]
+    rows.append(["all", *_times(profile.a_ms, profile.b_ms, whole)])
     print_table(
         ["layers with", *columns],
         rows,
-        title=f"A {found.a} | B {found.b}, in ONNX Runtime, medians of {found.runs} runs",
+        title=f"A {profile.a} | B {profile.b}, in ONNX Runtime, medians of {profile.runs} runs",
     )
-    shown, left = found.largest[:top], found.largest[top:]
+    shown, left = profile.largest[:top], profile.largest[top:]
     rows = [_layer(row, whole) for row in shown]
     if left:
         a, b = sum(row.a_ms for row in left), sum(row.b_ms for row in left)
@@ -102,37 +102,37 @@ def _short(name: str) -> str:
     return name if len(name) <= _WIDEST else f"...{name[3 - _WIDEST :]}"
 
 
-def print_roofline(found: Sequence[Roofline], peaks: Peaks, *, layers: int = 0) -> None:
-    """Networks against the measured peaks, and the ``layers`` of each with the highest roofs."""
-    ways = [f"{name} {rate / 1e9:.1f}" for name, rate in peaks.macs_by.items()]
-    moved = [f"{name} {rate / 1e9:.1f}" for name, rate in peaks.bytes_by.items()]
+def print_roofline(rooflines: Sequence[Roofline], peaks: Peaks, *, layers: int = 0) -> None:
+    """Print networks against the measured peaks, and per network the ``layers`` highest roofs."""
+    rates = [f"{name} {rate / 1e9:.1f}" for name, rate in peaks.macs_by.items()]
+    bandwidths = [f"{name} {rate / 1e9:.1f}" for name, rate in peaks.bytes_by.items()]
     rows = [
         [
-            one.entry,
-            str(one.batch),
-            billions(one.macs),
-            f"{(one.weights_bytes + one.activations_bytes) / 1e6:,.1f}",
-            f"{one.intensity:.1f}",
-            f"{one.roof_ms:.2f}",
-            _percent(one.memory_share),
-            _reached(one, one.native_ms),
-            _reached(one, one.reference_ms),
+            roofline.entry,
+            str(roofline.batch),
+            billions(roofline.macs),
+            f"{(roofline.weights_bytes + roofline.activations_bytes) / 1e6:,.1f}",
+            f"{roofline.intensity:.1f}",
+            f"{roofline.roof_ms:.2f}",
+            _percent(roofline.memory_share),
+            _reached(roofline, roofline.native_ms),
+            _reached(roofline, roofline.reference_ms),
         ]
-        for one in found
+        for roofline in rooflines
     ]
     right = ("batch", "MACs", "MB", "MACs/byte", "roof ms", "by memory", "own", "reference runtime")
     print_table(
         ["entry", *((name, "right") for name in right)],
         rows,
         title=(
-            f"peaks with {peaks.threads} thread(s): {', '.join(ways)} G MACs/s; "
-            f"{', '.join(moved)} GB/s; memory limits below {peaks.ridge:.1f} MACs/byte"
+            f"peaks with {peaks.threads} thread(s): {', '.join(rates)} G MACs/s; "
+            f"{', '.join(bandwidths)} GB/s; memory limits below {peaks.ridge:.1f} MACs/byte"
         ),
     )
-    for one in found if layers else ():
-        highest = sorted(one.layers, key=lambda layer: -layer.roof_ms)[:layers]
+    for roofline in rooflines if layers else ():
+        highest = sorted(roofline.layers, key=lambda layer: -layer.roof_ms)[:layers]
         print_table(
-            [one.entry, "operator", ("MACs/byte", "right"), ("roof ms", "right"), "limit"],
+            [roofline.entry, "operator", ("MACs/byte", "right"), ("roof ms", "right"), "limit"],
             [
                 [_short(x.name), x.op, f"{x.intensity:.1f}", f"{x.roof_ms:.3f}", x.bound]
                 for x in highest
@@ -140,23 +140,26 @@ def print_roofline(found: Sequence[Roofline], peaks: Peaks, *, layers: int = 0) 
         )
 
 
-def _reached(one: Roofline, milliseconds: float | None) -> str:
-    """Share of the roof and of the peak of arithmetic: "55 % (41 % of peak)"."""
+def _reached(roofline: Roofline, milliseconds: float | None) -> str:
+    """Return the shares of the roofline and of peak arithmetic, ``55 % (41 % of peak)``."""
     if milliseconds is None:
         return ""
-    share, peak = _percent(one.attained(milliseconds)), _percent(one.arithmetic(milliseconds))
+    share, peak = (
+        _percent(roofline.attained(milliseconds)),
+        _percent(roofline.arithmetic(milliseconds)),
+    )
     return f"{share} ({peak} of peak)"
 
 
-def print_environment(found: Environment) -> None:
+def print_environment(environment: Environment) -> None:
     """Print the known facts about the machine and the workers."""
-    m = found.machine
+    m = environment.machine
     caches = [f"{kind} {size / 1024:,.0f} KiB" for kind, size in m.caches or ()]
     frequency = [f"{f:,.0f}" for f in (m.frequency_min, m.frequency_max) if f is not None]
     facts = {
         "processor": m.processor,
         "instructions": ", ".join(m.instructions or ()),
-        "cores": _cores(found),
+        "cores": _cores(environment),
         "quota": None if m.quota is None else f"{m.quota:g} processors",
         "governor": m.governor,
         "boost": None if m.boost is None else ("on" if m.boost else "off"),
@@ -169,26 +172,28 @@ def print_environment(found: Environment) -> None:
         "system": m.system,
     }
     rows = [[name, value] for name, value in facts.items() if value]
-    for name, one in found.workers.items():
-        libraries = [f"{library} {version}" for library, version in one.libraries.items()]
-        rows.append([name, ", ".join([f"python {one.python}", *libraries])])
-        pools = [f"{p.get('internal_api')} {p.get('num_threads')}" for p in one.threading or ()]
+    for name, worker in environment.workers.items():
+        libraries = [f"{library} {version}" for library, version in worker.libraries.items()]
+        rows.append([name, ", ".join([f"python {worker.python}", *libraries])])
+        pools = [f"{p.get('internal_api')} {p.get('num_threads')}" for p in worker.threading or ()]
         pools += [
             f"{kind} {' and '.join(f'{n or _OWN} {key}' for key, n in sizes.items())}"
-            for kind, sizes in one.frameworks.items()
+            for kind, sizes in worker.frameworks.items()
         ]
-        said = ", ".join(dict.fromkeys(pools))
-        rows.append(["  threads", "unknown" if one.threading is None and not said else said])
-        rows.append(["  variables", ", ".join(f"{k}={v}" for k, v in one.variables.items())])
-    print_table(["", ""], rows, title=f"environment {found.digest}")
+        threads = ", ".join(dict.fromkeys(pools))
+        rows.append(
+            ["  threads", "unknown" if worker.threading is None and not threads else threads]
+        )
+        rows.append(["  variables", ", ".join(f"{k}={v}" for k, v in worker.variables.items())])
+    print_table(["", ""], rows, title=f"environment {environment.digest}")
 
 
-def _cores(found: Environment) -> str:
-    m = found.machine
-    said = [
+def _cores(environment: Environment) -> str:
+    m = environment.machine
+    counts = [
         f"{m.cores} cores" if m.cores is not None else "",
         f"{m.processors} processors" if m.processors is not None else "",
         f"{m.allowed} usable here" if m.allowed is not None else "",
         {True: "SMT on", False: "SMT off", None: ""}[m.smt],
     ]
-    return ", ".join(part for part in said if part)
+    return ", ".join(part for part in counts if part)

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 def print_report(report: LatencyReport) -> None:
     """Print latencies, ratios, their attribution, and the extras."""
-    reasons, others = report.attribution, report.extras
+    attribution, extras = report.attribution, report.extras
     print_timings(report.timings)
-    for one in reasons.pairs:
-        latency_attribution.print_parts(one.parts, one.first, one.second)
-        if one.profile is not None:
-            latency_attribution.print_profile(one.profile)
-    if reasons.peaks is not None:
-        latency_attribution.print_roofline(reasons.rooflines, reasons.peaks)
-    if others.cold:
-        latency_measured.print_cold(others.cold)
-    if others.sweep is not None:
-        latency_measured.print_sweep(others.sweep)
-    if others.scenarios:
-        latency_measured.print_scenarios(others.scenarios)
-    if others.environment is not None:
-        latency_attribution.print_environment(others.environment)
+    for pair in attribution.pairs:
+        latency_attribution.print_parts(pair.parts, pair.first, pair.second)
+        if pair.profile is not None:
+            latency_attribution.print_profile(pair.profile)
+    if attribution.peaks is not None:
+        latency_attribution.print_roofline(attribution.rooflines, attribution.peaks)
+    if extras.cold:
+        latency_measured.print_cold(extras.cold)
+    if extras.sweep is not None:
+        latency_measured.print_sweep(extras.sweep)
+    if extras.scenarios:
+        latency_measured.print_scenarios(extras.scenarios)
+    if extras.environment is not None:
+        latency_attribution.print_environment(extras.environment)
     print_scope(report.timings)
     print_findings(list(report.findings))

@@ -17,8 +17,8 @@ _ENDED = {
 }
 
 
-def print_timings(found: Timings) -> None:
-    """Entries, pairs, the control, and how measuring ended."""
+def print_timings(timings: Timings) -> None:
+    """Print entries, pairs, the controls, and why the measurement ended."""
     print_table(
         [
             "entry",
@@ -41,11 +41,11 @@ def print_timings(found: Timings) -> None:
                 f"{row.images_per_second:,.1f}",
                 f"{row.peak_rss_bytes / 1e6:,.0f} MB",
             ]
-            for row in found.rows
+            for row in timings.rows
         ],
         title="latency",
     )
-    if found.pairs:
+    if timings.pairs:
         print_table(
             ["first", "second", ("ratio", "right"), ("95 %", "right"), "the first is"],
             [
@@ -54,45 +54,45 @@ def print_timings(found: Timings) -> None:
                     pair.second,
                     f"{pair.ratio.value:.3f}",
                     f"{pair.ratio.low:.3f} to {pair.ratio.high:.3f}",
-                    _verdict(pair.verdict, found.within_percent),
+                    _verdict(pair.verdict, timings.within_percent),
                 ]
-                for pair in found.pairs
+                for pair in timings.pairs
             ],
             title="pairs",
         )
-    for control in found.controls:
+    for control in timings.controls:
         print_line(
             f"control: {control.entry} against its own copy {control.ratio.value:.3f} "
             f"[{control.ratio.low:.3f}, {control.ratio.high:.3f}]; "
             f"noise floor {control.noise_percent:.1f} %"
         )
-    if found.recorded is not None:
+    if timings.recorded is not None:
         print_line(
-            f"taken from the results folder, measured {found.recorded}; --fresh measures again"
+            f"taken from the results folder, measured {timings.recorded}; --fresh measures again"
         )
-    print_line(f"{found.processes} processes of each; ended because {_ENDED[found.stopped]}")
-    if found.needed_seconds is not None and found.stopped != "narrow enough" and found.pairs:
-        print_line(f"the target would take about --seconds {found.needed_seconds:,.0f}")
+    print_line(f"{timings.processes} processes of each; ended because {_ENDED[timings.stopped]}")
+    if timings.needed_seconds is not None and timings.stopped != "narrow enough" and timings.pairs:
+        print_line(f"the target would take about --seconds {timings.needed_seconds:,.0f}")
     print_line()
 
 
-def print_scope(found: Timings) -> None:
-    """Print the common conditions in one line, and the different ones side by side."""
+def print_scope(timings: Timings) -> None:
+    """Print the shared conditions in one line, and the differing ones side by side."""
     shared: list[tuple[str, list[str]]] = []
     apart: list[tuple[str, list[str]]] = []
-    for condition in found.rows[0].conditions:
-        values = [row.conditions.get(condition, "") for row in found.rows]
+    for condition in timings.rows[0].conditions:
+        values = [row.conditions.get(condition, "") for row in timings.rows]
         (shared if len(set(values)) == 1 else apart).append((condition, values))
     print_line("measured: " + "; ".join(f"{condition} {values[0]}" for condition, values in shared))
     for condition, values in apart:
         print_line(f"differs by zoo, declared: {condition}: " + " | ".join(values))
-    overhead = max(row.overhead for row in found.rows)
+    overhead = max(row.overhead for row in timings.rows)
     print_line(f"the clock itself shows {1e6 * overhead:,.0f} ns a call")
     print_line()
 
 
 def print_findings(findings: Iterable[LatencyFinding]) -> None:
-    """One line a finding, with its code."""
+    """Print one line per finding, with its code."""
     for finding in findings:
         print_line(f"{finding.code}  {finding.sentence}")
 

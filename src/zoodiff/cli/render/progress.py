@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def progress(title: str) -> Iterator[Observer]:
-    """Give an observer that draws while the run goes on."""
+    """Yield an observer that shows the progress of a run."""
     screen = console()
     if not screen.is_terminal:
         yield _Lines(title)
@@ -38,24 +38,24 @@ def progress(title: str) -> Iterator[Observer]:
 
 
 def images_progress(entries: int) -> contextlib.AbstractContextManager[Callable[[int, int], None]]:
-    """Give a function for (images done, of) that shows images a second and the time left."""
+    """Return a context manager that yields a function (done, total) to show images per second."""
     return counting(f"{entries} entries" if entries > 1 else "1 entry", "images", rate=True)
 
 
 @contextlib.contextmanager
 def latency_progress(entries: int) -> Iterator[Callable[[str, int, int], None]]:
-    """Return a function (activity, done, total) that shows consecutive progress bars."""
+    """Yield a function (activity, done, total) that shows one progress bar per activity."""
     titles = {"rounds": (f"{entries} entries", "processes"), "extras": ("extras", "measurements")}
     with contextlib.ExitStack() as stack:
         phase, show = "", None
 
-        def step(what: str, done: int, of: int) -> None:
+        def step(activity: str, done: int, of: int) -> None:
             nonlocal phase, show
-            if what != phase:
+            if activity != phase:
                 stack.close()
-                phase, show = what, None
-                if what in titles:
-                    show = stack.enter_context(counting(*titles[what]))
+                phase, show = activity, None
+                if activity in titles:
+                    show = stack.enter_context(counting(*titles[activity]))
                 else:
                     say("bringing the networks to one reference runtime (--no-why leaves it out)")
             if show is not None:
@@ -66,7 +66,7 @@ def latency_progress(entries: int) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextlib.contextmanager
 def building_progress() -> Iterator[Callable[[object, object], None]]:
-    """Give a function that counts the networks that were built, of a number that is not known."""
+    """Yield a function that counts built networks, without a known total."""
     with Progress(console=console(), transient=True) as bars:
         bar = bars.add_task("building networks", total=None)
         yield lambda entry, reason: bars.advance(bar)
@@ -74,14 +74,14 @@ def building_progress() -> Iterator[Callable[[object, object], None]]:
 
 @contextlib.contextmanager
 def counting(title: str, noun: str, *, rate: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """Give a function for (done, of) that shows how many are done, and the time left."""
+    """Yield a function (done, total) that shows the number done and the time left."""
     screen = console()
     if not screen.is_terminal:
         last, whole = time.monotonic(), False
 
         def line(done: int, of: int) -> None:
             nonlocal last, whole
-            first = done == of and not whole  # what follows are trials with the same images
+            first = done == of and not whole  # later calls are trials with the same images
             whole = whole or first
             if time.monotonic() - last > 10 or first:
                 last = time.monotonic()
@@ -113,7 +113,7 @@ def _columns() -> tuple[ProgressColumn, ...]:
 
 
 class _Bars:
-    """A bar for the run, and one for each task under way."""
+    """Shows a bar for the run, and one per running task."""
 
     def __init__(self, bars: Progress, title: str) -> None:
         self._bars = bars
@@ -138,7 +138,7 @@ class _Bars:
 
 
 class _Lines:
-    """One line a task, and one every ten seconds of a long one."""
+    """Prints one line per task, and one every ten seconds of a long task."""
 
     def __init__(self, title: str) -> None:
         say(title)

@@ -1,4 +1,4 @@
-"""The result of a study, and counts of measured and reused records."""
+"""Print the result of a study, and the numbers of measured and reused records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_run(run: StudyRun) -> None:
-    """Print the outcome of a run; first that nothing was compared, where that is so."""
+    """Print the outcome of a run; first, if so, that nothing was compared."""
     if run.result.not_compared is not None:
         print_line(run.result.not_compared)
     print_line(
@@ -24,7 +24,7 @@ def print_run(run: StudyRun) -> None:
 
 
 def print_failures(failures: Sequence[Failure], where: str) -> None:
-    """Print up to ten failures, one per line, and the place of the others."""
+    """Print up to ten failures, one per line, and where the others are listed."""
     for failure in failures[:10]:
         print_line(f"  not measured: {failure.kind} of {failure.entry}: {failure.reason}")
     if len(failures) > 10:
@@ -32,7 +32,7 @@ def print_failures(failures: Sequence[Failure], where: str) -> None:
 
 
 def print_result(result: StudyResult) -> None:
-    """Print rankings, controls, counts and preprocessing of the entries of a comparison."""
+    """Print the rankings, controls, counts and preprocessing of a comparison."""
     from zoodiff.api.study_values import ArchitectureValues
 
     if result.not_compared is not None:
@@ -52,12 +52,12 @@ def print_result(result: StudyResult) -> None:
 
 
 def _print_mismatches(result: StudyResult) -> None:
-    """Print in which counts the entries of each comparison differ."""
+    """Print the counts in which the entries of each comparison differ."""
     described = {r.entry for r in result.records if r.kind == "architecture"}
     several = [
-        one
-        for one in result.comparisons
-        if one.kind == "architecture" and len(described & set(one.entries)) > 1
+        comparison
+        for comparison in result.comparisons
+        if comparison.kind == "architecture" and len(described & set(comparison.entries)) > 1
     ]
     for comparison in several:
         differing = [
@@ -70,8 +70,8 @@ def _print_mismatches(result: StudyResult) -> None:
             continue
         properties = ", ".join(mismatch.property for mismatch in differing)
         harmless = not any(mismatch.has_effect for mismatch in differing)
-        what = " alone, as where norms are folded: see zoodiff diff" if harmless else ""
-        print_line(f"{name}differ in: {properties}{what}")
+        note = " alone, as where norms are folded: see zoodiff diff" if harmless else ""
+        print_line(f"{name}differ in: {properties}{note}")
 
 
 def _print_control(control: Control) -> None:
