@@ -205,7 +205,7 @@ def test_bubblewrap_is_not_taken_from_the_current_folder(
 
 @pytest.mark.parametrize("allowed", [confine._FILE_CONTROLS, confine._DEVICE_CONTROLS, ()])
 def test_blocks_cover_exactly_what_is_not_allowed(allowed) -> None:
-    blocks = list(confine._others(allowed))
+    blocks = list(confine._complement(allowed))
     wanted = {number for numbers in allowed for number in numbers}
     covered = [
         number

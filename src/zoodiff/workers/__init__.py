@@ -1,7 +1,7 @@
-"""Workers: one process per zoo, possibly with an interpreter of its own.
+"""Workers: one process per zoo, possibly with its own interpreter.
 
-The parent speaks to a worker in length-prefixed JSON frames; arrays travel as memory-mapped
-``.npy`` files in a scratch folder; nothing is ever unpickled. May import ``zoos``, ``frontends``
-and everything below. ``inside``, and what it imports, runs in the worker and uses only the standard
-library and numpy, because a zoo's environment may hold nothing else of ours.
+The parent and a worker exchange length-prefixed JSON frames; arrays are passed as files in shared
+folders; nothing is unpickled. May import ``zoos``, ``frontends`` and everything below. ``inside``,
+with its imports, runs in the worker and uses only the standard library and numpy, because a zoo's
+environment may lack zoodiff's other dependencies.
 """

@@ -1,4 +1,4 @@
-"""A worker with one typed method for each request."""
+"""A worker with one typed method per request."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ T = TypeVar("T")
 class WorkerClient(Worker):
     """A worker whose replies are checked and typed.
 
-    Every method takes ``doing``, which completes the sentence of an error: "... while describing
-    resnet50". Every method raises the ZoodiffError that the worker raised, and WorkerError where
-    the worker died, took too long or answered something else than what was asked for.
+    The argument ``doing`` of every method completes the sentence of an error: "... while describing
+    resnet50". Every method raises the ZoodiffError that the worker raised, and WorkerError if the
+    worker died, took too long or sent an invalid reply.
     """
 
     def hello(self, doing: str) -> dict[str, str]:
@@ -32,126 +32,128 @@ class WorkerClient(Worker):
 
     def hello_later(self, doing: str) -> Callable[[], dict[str, str]]:
         """Start importing the framework; return a function that waits and returns the versions."""
-        answer = self._asked(messages.Hello(), messages.Versions, doing)
+        answer = self._request_later(messages.Hello(), messages.Versions, doing)
         return lambda: answer().versions
 
     def describe(self, model: str, weights: str | None, *, doing: str) -> messages.Described:
         """Return a network's graph, not yet validated, and the framework's own facts."""
-        return self._answered(messages.Describe(model, weights), messages.Described, doing)
+        return self._request(messages.Describe(model, weights), messages.Described, doing)
 
     def load(self, request: messages.Load, *, doing: str) -> messages.Loaded:
         """Load a network under a handle."""
-        return self._answered(request, messages.Loaded, doing)
+        return self._request(request, messages.Loaded, doing)
 
     def unload(self, handle: str, *, doing: str) -> None:
         """Drop a network."""
-        self._answered(messages.Unload(handle), messages.Done, doing)
+        self._request(messages.Unload(handle), messages.Done, doing)
 
     def time(self, request: messages.Time, *, doing: str) -> list[float]:
-        """Return the milliseconds of each call."""
-        times = self._answered(request, messages.Times, doing).milliseconds
+        """Return the latency of each call in milliseconds."""
+        times = self._request(request, messages.Times, doing).milliseconds
         if len(times) != request.calls or min(times, default=0.0) < 0.0:
-            raise self._wrong(f"{len(times)} times for {request.calls} calls", doing)
+            raise self._invalid(f"{len(times)} times for {request.calls} calls", doing)
         return list(times)
 
     def peak_memory(self, *, doing: str) -> int:
         """Return the peak of resident memory so far, bytes."""
-        return self._answered(messages.Memory(), messages.PeakMemory, doing).peak_rss_bytes
+        return self._request(messages.Memory(), messages.PeakMemory, doing).peak_rss_bytes
 
     def weights_size(self, handle: str, *, doing: str) -> int | None:
         """Return the bytes of a network's weights; None if they cannot be read."""
-        return self._answered(messages.Size(handle), messages.WeightsSize, doing).weights_bytes
+        return self._request(messages.Size(handle), messages.WeightsSize, doing).weights_bytes
 
     def load_test(self, request: messages.LoadTest, *, doing: str) -> messages.LoadTested:
         """Run an MLPerf load test."""
-        return self._answered(request, messages.LoadTested, doing)
+        return self._request(request, messages.LoadTested, doing)
 
     def weights(self, handle: str, *, doing: str, most: int) -> dict[str, NDArray[Any]]:
-        """Return all weights of a network by name; together they may have ``most`` bytes."""
-        answer = self._answered(messages.Weights(handle), messages.Arrays, doing)
-        found, left = {}, most
+        """Return all weights of a network by name; raise WorkerError above ``most`` bytes."""
+        answer = self._request(messages.Weights(handle), messages.Arrays, doing)
+        arrays, left = {}, most
         for name, array in answer.arrays.items():
-            found[name] = self.get_array(array, most=left)
-            left -= found[name].nbytes
-        return found
+            arrays[name] = self.get_array(array, most=left)
+            left -= arrays[name].nbytes
+        return arrays
 
     def assign(self, handle: str, weights: Mapping[str, NDArray[Any]], *, doing: str) -> None:
-        """Put values into a network's weights, by name."""
+        """Replace a network's weights, by name."""
         sent = {name: messages.Array(self.put_array(array)) for name, array in weights.items()}
-        self._answered(messages.Assign(handle, sent), messages.Done, doing)
+        self._request(messages.Assign(handle, sent), messages.Done, doing)
 
     def run(self, handle: str, images: NDArray[Any], *, doing: str) -> NDArray[Any]:
-        """Return the raw outputs for images (batch, channels, height, width)."""
+        """Return the raw outputs for images ``(batch, channels, height, width)``."""
         request = messages.Run(handle, messages.Array(self.put_array(images)))
-        return self.get_array(self._answered(request, messages.Outputs, doing).outputs)
+        return self.get_array(self._request(request, messages.Outputs, doing).outputs)
 
     def decode(
         self, images: Sequence[bytes], geometries: Sequence[Geometry], *, doing: str
     ) -> messages.Decoded:
-        """Decode images and bring them to each geometry; the pixels are still the worker's.
+        """Decode images and resize them to each geometry; the pixels stay with the worker.
 
-        ``pixels_of`` copies them, ``share_pixels`` passes them on.
+        ``pixels_of`` copies the pixels, ``share_pixels`` passes them to other workers.
         """
         import numpy as np
 
         data = np.frombuffer(b"".join(images) or b"\0", dtype=np.uint8)
         request = messages.Pixels(
             messages.Array(self.put_array(data)),
-            [len(one) for one in images],
-            [one.to_dict() for one in geometries],
+            [len(image) for image in images],
+            [geometry.to_dict() for geometry in geometries],
         )
-        answer = self._answered(request, messages.Decoded, doing)
+        answer = self._request(request, messages.Decoded, doing)
         positions = {str(number) for number in range(len(images))}
         if len(answer.pixels) != len(geometries) or not answer.failed.keys() <= positions:
-            raise self._wrong("pixels of other images", doing)
+            raise self._invalid("pixels of other images", doing)
         return answer
 
     def pixels_of(self, array: messages.Array, images: int, geometry: Geometry) -> NDArray[Any]:
-        """Copy the pixels of images, shape (images, rows, columns, 3)."""
+        """Return a copy of the pixels of images, shape ``(images, rows, columns, 3)``."""
         shape, most = _pixels_shape(images, geometry)
         return self.get_array(array, shape, most=most)
 
     def share_pixels(
         self, array: messages.Array, images: int, geometry: Geometry
     ) -> messages.Array:
-        """Share pixels with every worker, until ``unshare`` is called."""
+        """Return a handle of pixels for every worker, valid until ``unshare`` is called."""
         shape, most = _pixels_shape(images, geometry)
         return messages.Array(self.share_array(array, shape, most=most))
 
     def classify(
         self, request: messages.Classify, images: int, *, doing: str
     ) -> tuple[NDArray[Any], messages.Classified]:
-        """Return the outputs, one row per image, and the result of repeated images."""
-        answer = self._answered(request, messages.Classified, doing)
+        """Return the outputs, one row per image, and the reply with the repeated images."""
+        answer = self._request(request, messages.Classified, doing)
         again = min(request.repeat, images)
         if answer.repeated != again or not 0 <= answer.changed <= again:
-            raise self._wrong(f"{answer.changed} of {answer.repeated} images", doing)
+            raise self._invalid(f"{answer.changed} of {answer.repeated} images", doing)
         return self.get_array(answer.outputs, (images, None)), answer
 
     def predict(self, handle: str, images: NDArray[Any], batch: int, *, doing: str) -> NDArray[Any]:
-        """Return the outputs of decoded images by the zoo's own preprocessing."""
+        """Return the outputs for decoded images, prepared by the zoo's own preprocessing."""
         request = messages.Predict(handle, messages.Array(self.put_array(images)), batch)
-        return self.get_array(self._answered(request, messages.Outputs, doing).outputs)
+        return self.get_array(self._request(request, messages.Outputs, doing).outputs)
 
     def profile(self, request: messages.Profile, *, doing: str) -> messages.Profiled:
-        """Return how long each operator of an ONNX file takes."""
-        answer = self._answered(request, messages.Profiled, doing)
-        if any(len(one.ms) != len(answer.runs_ms) for one in answer.operators):
-            raise self._wrong("operators of other runs", doing)
+        """Return the latency of each operator of an ONNX file."""
+        answer = self._request(request, messages.Profiled, doing)
+        if any(len(operator.ms) != len(answer.runs_ms) for operator in answer.operators):
+            raise self._invalid("operators of other runs", doing)
         return answer
 
     def runtime_info(self, *, doing: str) -> messages.RuntimeInfo:
         """Return the runtime info of the process."""
-        return self._answered(messages.Environment(), messages.RuntimeInfo, doing)
+        return self._request(messages.Environment(), messages.RuntimeInfo, doing)
 
     def peaks(self, request: messages.Peaks, *, doing: str) -> messages.MeasuredPeaks:
         """Return the measured peaks of the process."""
-        return self._answered(request, messages.MeasuredPeaks, doing)
+        return self._request(request, messages.MeasuredPeaks, doing)
 
-    def _answered(self, request: messages.Message, reply: type[T], doing: str) -> T:
-        return self._asked(request, reply, doing)()
+    def _request(self, request: messages.Message, reply: type[T], doing: str) -> T:
+        return self._request_later(request, reply, doing)()
 
-    def _asked(self, request: messages.Message, reply: type[T], doing: str) -> Callable[[], T]:
+    def _request_later(
+        self, request: messages.Message, reply: type[T], doing: str
+    ) -> Callable[[], T]:
         method = messages.METHODS[type(request)]
         wait = self.ask(method, doing=doing, seconds=None, **messages.encode(request))
 
@@ -160,14 +162,14 @@ class WorkerClient(Worker):
             try:
                 return messages.decode(reply, raw)
             except ProtocolError as error:
-                raise self._wrong(str(error), doing) from None
+                raise self._invalid(str(error), doing) from None
 
         return answer
 
-    def _wrong(self, what: str, doing: str) -> WorkerError:
+    def _invalid(self, problem: str, doing: str) -> WorkerError:
         return WorkerError(
             f"the worker of {self.spec.name} gave an answer that makes no sense while {doing} "
-            f"({what})"
+            f"({problem})"
         )
 
 

@@ -1,4 +1,4 @@
-"""Virtual environments of the zoos that cannot share the command's own."""
+"""Virtual environments of the zoos that cannot use zoodiff's own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zoodiff.workers import paths
 from zoodiff.zoos.base import Environment, WorkerSpec
 
 READY = "zoodiff-ready.json"
-"""Written last: an environment without it is the rest of an interrupted installation."""
+"""Written last: an environment without this file is an interrupted installation."""
 
 
 def folder(name: str) -> Path:
@@ -36,63 +36,63 @@ def variable(name: str) -> str:
 def interpreter(name: str) -> Path | None:
     """Return the interpreter of a complete environment, or None.
 
-    ``ZOODIFF_<NAME>_PYTHON`` names an interpreter that somebody else looks after.
+    ``ZOODIFF_<NAME>_PYTHON`` names an interpreter that the user manages.
     """
-    given = os.environ.get(variable(name))
-    if given:
-        return Path(given)
+    named = os.environ.get(variable(name))
+    if named:
+        return Path(named)
     python = folder(name) / "bin" / "python"
     return python if (folder(name) / READY).is_file() and python.exists() else None
 
 
 def interpreter_for(spec: WorkerSpec) -> Path:
-    """Return Python that a worker runs under; raise MissingFrameworkError with the way out."""
+    """Return a worker's interpreter; raise MissingFrameworkError with what to install."""
     if spec.environment is not None:
-        found = interpreter(spec.environment.name)
-        if found is None:
+        python = interpreter(spec.environment.name)
+        if python is None:
             raise MissingFrameworkError(
                 f"{spec.name} needs an environment of its own; make it with: "
                 f"zoodiff env create {spec.environment.name}"
             )
-        if not found.exists():
-            raise MissingFrameworkError(f"the interpreter {found} of {spec.name} does not exist")
-        return found
+        if not python.exists():
+            raise MissingFrameworkError(f"the interpreter {python} of {spec.name} does not exist")
+        return python
     missing = [name for name in spec.distributions if not _installed(name)]
     if missing:
-        way = (
+        remedy = (
             f'install it with: pip install "zoodiff[{spec.extra}]"'
             if spec.extra
             else f"install it with: pip install {' '.join(missing)}"
         )
-        raise MissingFrameworkError(f"{spec.name} needs {', '.join(missing)}; {way}")
+        raise MissingFrameworkError(f"{spec.name} needs {', '.join(missing)}; {remedy}")
     return Path(sys.executable)
 
 
 def versions(spec: WorkerSpec) -> dict[str, str | None]:
-    """Return installed versions of a zoo's distributions from metadata; None for missing ones."""
+    """Return the installed version of each of a zoo's distributions; None for a missing one."""
     if spec.environment is None:
         return {name: _version(name) for name in spec.distributions}
     site = interpreter(spec.environment.name)
     if site is None:
         return dict.fromkeys(spec.distributions)
     folders = [str(p) for p in (site.parent.parent / "lib").glob("python3*/site-packages")]
-    found = {
+    installed = {
         (d.metadata["Name"] or "").lower().replace("_", "-"): d.version
         for d in importlib.metadata.distributions(path=folders)
     }
-    return {name: found.get(name.lower().replace("_", "-")) for name in spec.distributions}
+    return {name: installed.get(name.lower().replace("_", "-")) for name in spec.distributions}
 
 
 def create(environment: Environment, say: Callable[[str], None], *, again: bool = False) -> Path:
     """Create an environment and return its interpreter; report progress to ``say``.
 
-    An unfinished or outdated one is made anew; a finished one is kept unless ``again``.
-    Raises MeasurementError where the packages cannot be installed.
+    An incomplete or outdated environment is created anew; a complete one is kept unless ``again``.
+    Raises MeasurementError if the packages cannot be installed.
     """
     target = folder(environment.name)
-    wanted = _wanted(environment)
+    expected = _ready_text(environment)
     ready = target / READY
-    if not again and ready.is_file() and ready.read_text() == wanted:
+    if not again and ready.is_file() and ready.read_text() == expected:
         return target / "bin" / "python"
     shutil.rmtree(target, ignore_errors=True)
     try:
@@ -108,21 +108,21 @@ def create(environment: Environment, say: Callable[[str], None], *, again: bool 
     if constraints is not None:
         command += ["--constraint", str(constraints)]
     _run([*command, *environment.requirements], environment.name, say)
-    ready.write_text(wanted)
+    ready.write_text(expected)
     return target / "bin" / "python"
 
 
 def remove(name: str) -> bool:
     """Delete an environment; return False if it does not exist."""
-    there = folder(name).exists()
+    existed = folder(name).exists()
     shutil.rmtree(folder(name), ignore_errors=True)
-    return there
+    return existed
 
 
 def code_link(package: Path) -> Path:
-    """A folder that holds a link to this package and nothing else, for ``PYTHONPATH``.
+    """Return a folder with only a link to this package, for ``PYTHONPATH``.
 
-    The package's own parent folder would bring all its neighbours into the other environment.
+    The package's parent folder would bring all its packages into the other environment.
     """
     name = hashlib.sha256(str(package).encode()).hexdigest()[:12]
     link = paths.home() / "code" / name / package.name
@@ -157,7 +157,7 @@ def _constraints(environment: Environment) -> Path | None:
     return Path(str(file))
 
 
-def _wanted(environment: Environment) -> str:
+def _ready_text(environment: Environment) -> str:
     constraints = _constraints(environment)
     text = constraints.read_text() if constraints else ""
     return json.dumps(

@@ -1,10 +1,10 @@
-"""The parent's side of the folders that it shares with workers; nothing else may open them.
+"""The parent's side of the folders that it shares with workers; only this module opens them.
 
-Two kinds of folders, each written by one side only. ``Outgoing`` belongs to the parent: all workers
-of this process read from it and none can write to it. ``Scratch`` belongs to one worker process,
-which may be hostile: the parent opens what lies there relative to the folder's descriptor, never
-through a link, never waiting, and copies it before it looks at it, so that the worker cannot take
-away or change what the parent holds. Names are drawn at random and created exclusively.
+Each folder has one writer. ``Outgoing`` belongs to the parent: all workers of this process can read
+it and none can write to it. ``Incoming`` belongs to one worker process, which may be hostile: the
+parent opens its files relative to the folder's descriptor, follows no link, never blocks, and
+copies a file before it reads it, so that the worker cannot remove or change what the parent uses.
+Names are random and created exclusively.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LARGEST_REPLY = 256 * 2**20
-"""Bytes of one array of a reply, where the caller does not expect more."""
+"""Bytes of one array of a reply, unless the caller expects more."""
 LARGEST_LOG = 64 * 1024
-"""Bytes of the end of a log that are read."""
+"""Bytes that are read from the end of a log."""
 
 _NAME = re.compile(r"[0-9]{1,18}\.array")
 _DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16)|V[12])")
@@ -44,7 +44,7 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Outgoing:
-    """A folder of arrays that workers read; this process alone can write to it."""
+    """A folder of arrays for workers; only this process can write to it."""
 
     def __init__(self) -> None:
         self._scratch = Scratch("parent")
@@ -53,11 +53,11 @@ class Outgoing:
 
     @property
     def path(self) -> Path:
-        """Its path, by which workers open it."""
+        """The path by which workers open the folder."""
         return self._scratch.path
 
     def put(self, array: NDArray[Any]) -> dict[str, object]:
-        """Write an array and return what stands for it in a request."""
+        """Write an array and return its handle for a request."""
         import numpy as np
 
         whole = np.asarray(array, order="C")
@@ -68,16 +68,16 @@ class Outgoing:
         return {"$array": name, "dtype": whole.dtype.str, "shape": list(whole.shape)}
 
     def remove(self, message: Mapping[str, object]) -> None:
-        """Remove an array that no worker needs any more; what a worker has mapped stays whole."""
+        """Remove an array that no worker needs any more; existing mappings stay valid."""
         with contextlib.suppress(OSError):
             os.unlink(str(message["$array"]), dir_fd=self._folder)
 
     def copy(
         self, descriptor: int, size: int, shape: tuple[int, ...], dtype: str
     ) -> dict[str, object]:
-        """Copy ``size`` bytes of a file in; return what stands for them in a request.
+        """Copy ``size`` bytes of a file into the folder; return their handle for a request.
 
-        Raises ProtocolError where the file has fewer.
+        Raises ProtocolError if the file has fewer.
         """
         with self._created() as (name, file):
             left = size
@@ -117,7 +117,7 @@ _outgoing: list[Outgoing] = []
 
 
 def outgoing() -> Outgoing:
-    """The folder of this process; it is removed when the process ends."""
+    """Return the folder of this process; it is removed when the process ends."""
     with _making:
         if not _outgoing or _outgoing[0]._owner != os.getpid():
             _outgoing[:] = [Outgoing()]
@@ -134,7 +134,7 @@ class Incoming:
 
     @property
     def path(self) -> Path:
-        """Its path in the worker; the parent opens nothing by this path."""
+        """The path of the folder for the worker; the parent does not use it."""
         return self._scratch.path
 
     def array(
@@ -143,14 +143,14 @@ class Incoming:
         shape: tuple[int | None, ...] | None = None,
         most: int = LARGEST_REPLY,
     ) -> NDArray[np.generic]:
-        """Copy an array out and remove its file.
+        """Return a copy of an array and remove its file.
 
-        ``shape`` is what the array must have, None standing for any length; ``most`` is how many
-        bytes it may have. Raises ProtocolError for anything else than such an array.
+        ``shape`` is the required shape, with None for any length; ``most`` is the largest number of
+        bytes. Raises ProtocolError for any other array or file.
         """
         import numpy as np
 
-        with self._opened(message, shape, most) as (file, dtype, found, size):
+        with self._opened(message, shape, most) as (file, dtype, actual, size):
             copied = np.empty(size, np.uint8)
             view, start = copied.data, 0
             while start < size:
@@ -158,7 +158,7 @@ class Incoming:
                 if not count:
                     raise ProtocolError(f"an array ends {size - start} bytes early")
                 start += count
-        return copied.view(np.dtype(dtype)).reshape(found) if size else np.empty(found, dtype)
+        return copied.view(np.dtype(dtype)).reshape(actual) if size else np.empty(actual, dtype)
 
     def pass_on(
         self,
@@ -166,19 +166,19 @@ class Incoming:
         shape: tuple[int | None, ...] | None = None,
         most: int = LARGEST_REPLY,
     ) -> dict[str, object]:
-        """Copy an array to where all workers can read it; return what stands for it there.
+        """Copy an array to where all workers can read it; return its handle for requests.
 
         The arguments and errors are those of ``array``.
         """
-        with self._opened(message, shape, most) as (file, dtype, found, size):
-            copied = outgoing().copy(file, size, found, dtype)
+        with self._opened(message, shape, most) as (file, dtype, actual, size):
+            copied = outgoing().copy(file, size, actual, dtype)
         return copied
 
     @contextlib.contextmanager
     def _opened(
         self, message: object, shape: tuple[int | None, ...] | None, most: int
     ) -> Iterator[tuple[int, str, tuple[int, ...], int]]:
-        name, dtype, found, size = _described(message, shape, most)
+        name, dtype, actual, size = _described(message, shape, most)
         try:
             file = os.open(name, _READ, dir_fd=self._folder)
         except OSError as error:
@@ -186,10 +186,10 @@ class Incoming:
         try:
             facts = os.fstat(file)
             if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
-                raise ProtocolError(f"{name} is no file of its own")
+                raise ProtocolError(f"{name} is not a regular file with one name")
             if facts.st_size != size:
                 raise ProtocolError(f"{name} has {facts.st_size} bytes where {size} were announced")
-            yield file, dtype, found, size
+            yield file, dtype, actual, size
         except OSError as error:
             raise ProtocolError(f"the array {name} cannot be read ({error.strerror})") from None
         finally:
@@ -198,9 +198,9 @@ class Incoming:
                 os.unlink(name, dir_fd=self._folder)
 
     def size(self, most: int) -> int:
-        """Bytes of the files in the folder; more than ``most`` where it has too many or too deep.
+        """Return the bytes of the files in the folder; more than ``most`` if it cannot be searched.
 
-        No link is followed, also while the worker swaps folders for links.
+        No link is followed, even while the worker replaces folders by links.
         """
         return folder_bytes(self._folder, most)
 
@@ -220,28 +220,28 @@ class Log:
 
     @property
     def descriptor(self) -> int:
-        """To be handed to the process as its output."""
+        """The descriptor to pass to the process as its output."""
         return self._file.fileno()
 
     def size(self) -> int:
-        """Bytes that it takes, also when the worker has closed it."""
+        """Return the bytes that the file takes, even after the worker has closed it."""
         return os.fstat(self.descriptor).st_blocks * 512
 
     @property
     def file(self) -> File:
-        """Device and inode."""
+        """The device and inode of the file."""
         facts = os.fstat(self.descriptor)
         return facts.st_dev, facts.st_ino
 
     def end(self) -> str:
-        """The end of the output, at most ``LARGEST_LOG`` bytes."""
+        """Return the end of the output, at most ``LARGEST_LOG`` bytes."""
         with contextlib.suppress(OSError):
             start = max(0, os.fstat(self.descriptor).st_size - LARGEST_LOG)
             return os.pread(self.descriptor, LARGEST_LOG, start).decode(errors="replace")
         return ""
 
     def close(self) -> None:
-        """Give its space back."""
+        """Close the file, which frees its space."""
         self._file.close()
 
 
@@ -260,17 +260,21 @@ def _described(
     if not isinstance(lengths, list) or len(lengths) > _MOST_DIMENSIONS:
         raise ProtocolError("an array has no shape")
     if not all(type(length) is int and 0 <= length < 2**48 for length in lengths):
-        raise ProtocolError("an array has lengths that are none")
-    found = tuple(lengths)
+        raise ProtocolError("an array has invalid lengths")
+    actual = tuple(lengths)
     if shape is not None and (
-        len(shape) != len(found)
-        or any(wanted not in {None, length} for wanted, length in zip(shape, found, strict=True))
+        len(shape) != len(actual)
+        or any(
+            expected not in {None, length} for expected, length in zip(shape, actual, strict=True)
+        )
     ):
-        wanted = "x".join("?" if one is None else str(one) for one in shape)
-        raise ProtocolError(f"an array is {'x'.join(map(str, found))} where {wanted} was expected")
+        expected = "x".join("?" if length is None else str(length) for length in shape)
+        raise ProtocolError(
+            f"an array is {'x'.join(map(str, actual))} where {expected} was expected"
+        )
     size = np.dtype(dtype).itemsize
-    for length in found:
+    for length in actual:
         size *= length  # Python's integers do not overflow
     if size > most:
-        raise ProtocolError(f"an array has {size:,} bytes, more than the {most:,} that are taken")
-    return name, dtype, found, size
+        raise ProtocolError(f"an array has {size:,} bytes, more than the {most:,} allowed")
+    return name, dtype, actual, size

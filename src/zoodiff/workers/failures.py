@@ -1,4 +1,4 @@
-"""Errors of requests that did not come through; a hostile worker may have written their text."""
+"""Build the errors of failed requests; a hostile worker may have written their text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIGNALLED = 128
 _LONGEST_MESSAGE = 2_000
 """Characters of an error that a worker may send."""
 _LONGEST_LINE = 300
-"""Characters of its last words."""
+"""Characters of a worker's last line of output."""
 _HINTS = {
     int(signal.SIGKILL): ", perhaps for lack of memory",
     int(signal.SIGXCPU): ", since it used up its CPU time",
@@ -23,12 +23,12 @@ _HINTS = {
 
 
 def raised(reply: object, worker: str, doing: str) -> ZoodiffError:
-    """Return the error that a worker says it raised.
+    """Return the error that a worker reports.
 
-    ``reply`` is what it sent: ``kind`` and ``message``, and a ``traceback`` where it was a bug.
+    ``reply`` holds ``kind`` and ``message``, and a ``traceback`` for an unexpected error.
     """
-    told = reply if isinstance(reply, Mapping) else {}
-    kind, message, trace = (_text(told.get(key)) for key in ("kind", "message", "traceback"))
+    fields = reply if isinstance(reply, Mapping) else {}
+    kind, message, trace = (_text(fields.get(key)) for key in ("kind", "message", "traceback"))
     sentence = _one_line(message, _LONGEST_MESSAGE) or "it did not say why"
     known = getattr(errors, kind, None) if kind.isidentifier() else None
     if isinstance(known, type) and issubclass(known, ZoodiffError):
@@ -40,23 +40,23 @@ def raised(reply: object, worker: str, doing: str) -> ZoodiffError:
 
 
 def death(code: int, printed: str, *, wrapped: bool) -> str:
-    """How a worker ended, and the last that it printed, for the end of a sentence.
+    """Return how a worker ended and its last line of output, for the end of a sentence.
 
-    ``wrapped`` says whether bubblewrap passed the code on: it makes 139 of signal 11.
+    ``wrapped`` says whether bubblewrap passed the code on: it turns signal 11 into code 139.
     """
     number = -code
     if wrapped and code > _SIGNALLED:
         number = code - _SIGNALLED
     how = f"exit code {code}"
     if number > 0:
-        with contextlib.suppress(ValueError):  # a worker may end with any number
+        with contextlib.suppress(ValueError):  # not every number is a signal
             how = f"killed by {signal.Signals(number).name}{_HINTS.get(number, '')}"
     last = last_line(printed)
     return f'({how}); its last words: "{last}"' if last else f"({how})"
 
 
 def last_line(printed: str) -> str:
-    """The last line that holds anything to see."""
+    """Return the last line with visible characters."""
     for line in reversed(printed.splitlines()):
         if any(letter.isprintable() and not letter.isspace() for letter in line):
             return _one_line(line, _LONGEST_LINE)

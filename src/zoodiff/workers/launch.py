@@ -1,4 +1,4 @@
-"""What a worker process is started with: its command, and what its first message says."""
+"""Build the command of a worker process and its first message."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from zoodiff.zoos.base import WorkerSpec
 
 
 def command(interpreter: Path, requests: int, replies: int) -> list[str]:
-    """The command of a worker that reads and writes these descriptors.
+    """Return the command of a worker that reads and writes these descriptors.
 
-    Isolated: what lies in the current folder or in a worker's is never imported.
+    The interpreter is isolated: it imports nothing from the current or the worker's folder.
     """
     return [str(interpreter), "-I", "-S", "-u", "-c", _bootstrap(), str(requests), str(replies)]
 
@@ -24,11 +24,11 @@ def command(interpreter: Path, requests: int, replies: int) -> list[str]:
 def first_message(
     spec: WorkerSpec, limits: Limits, interpreter: Path, path: list[str]
 ) -> dict[str, object]:
-    """What a worker is told before any request, but for its folders; ``path`` is where it imports.
+    """Return a worker's first message without its folders; ``path`` is its ``sys.path``.
 
     See ``zoodiff.workers.inside.bootstrap``.
     """
-    # Another interpreter may not read what this one compiles.
+    # Compiled code is for this interpreter only.
     same = interpreter == Path(sys.executable)
     return {
         "backend": spec.backend,
@@ -40,7 +40,7 @@ def first_message(
 
 
 def allowed_code(limits: Limits) -> str:
-    """The hashes of files whose code the worker may run, as its variable says them."""
+    """Return the value of the variable that lists the hashes of files whose code may run."""
     return ",".join(sorted(limits.allowed_code | permissions.allowed()))
 
 

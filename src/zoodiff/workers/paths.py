@@ -1,4 +1,4 @@
-"""Return the folder of environments and caches."""
+"""The folders of zoodiff's environments and caches."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """The folder for environments and caches.
+    """Return the folder for environments and caches.
 
-    ``ZOODIFF_HOME`` where it is set; else inside the virtual environment that zoodiff is
-    installed in, so that removing it removes everything; else the user's data folder.
+    This is ``ZOODIFF_HOME`` if set; else a folder in the virtual environment of zoodiff, so that
+    removing the environment removes everything; else the user's data folder.
     """
     named = os.environ.get("ZOODIFF_HOME")
     if named:
@@ -29,5 +29,5 @@ def cache() -> Path:
 
 
 def environments() -> Path:
-    """The folder of the zoos' own virtual environments."""
+    """Return the folder of the virtual environments of zoos."""
     return home() / "envs"

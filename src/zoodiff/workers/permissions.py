@@ -1,7 +1,7 @@
-"""Which files' code the user allowed to run: a list of hashes in zoodiff's home.
+"""The files whose code the user allowed to run: a list of hashes in zoodiff's home.
 
-A permission is for a content, not for a path: a file that changes is refused again. The list is
-plain text, a SHA-256 and a remark on each line; deleting a line takes the permission back.
+A permission belongs to a file's content: a file that changes is refused again. The list is plain
+text with a SHA-256 and a remark per line; deleting a line revokes the permission.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def allowed() -> frozenset[str]:
     except (OSError, UnicodeDecodeError):
         return frozenset()
     firsts = (line.split(maxsplit=1)[0] for line in text.splitlines() if line.strip())
-    return frozenset(one for one in firsts if _HASH.fullmatch(one))
+    return frozenset(word for word in firsts if _HASH.fullmatch(word))
 
 
 def allow(path: Path) -> str:
     """Allow the code of a file, as it is now; return its SHA-256.
 
-    Raises UsageError where the file cannot be read or the list not be written.
+    Raises UsageError if the file cannot be read or the list cannot be written.
     """
     try:
         with files.open_regular(path) as file:

@@ -1,4 +1,4 @@
-"""The parent's side of a worker: start it, ask it, watch it, end it."""
+"""The parent's side of a worker: start it, send requests, enforce its limits, end it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.2
 _DYING_SECONDS = 1.0
-"""How long a worker that closed its pipes may take to end."""
+"""Time that a worker may take to end after it closed its pipes."""
 _CHUNK = 2**20
 _PIPE = 2**18
 """Bytes that may wait in the pipe of requests."""
@@ -37,8 +37,8 @@ _PIPE = 2**18
 class Worker:
     """One worker process; use it as a context manager.
 
-    A worker that dies, hangs or grows too large is ended and raises WorkerError, once; the next
-    request starts a fresh process, which knows none of the handles of the old one.
+    A worker that dies, hangs or exceeds its memory is ended, and the request raises WorkerError.
+    The next request starts a fresh process, which knows no handle of the old one.
     """
 
     def __init__(self, spec: WorkerSpec, *, threads: int = 1, limits: Limits | None = None) -> None:
@@ -49,13 +49,13 @@ class Worker:
         """Number of processes started so far; handles belong to one generation."""
         self._process: subprocess.Popen[bytes] | None = None
         self._members: list[int] | None = None
-        """The process and those below it, once somebody asked; it runs in one of its own where it
-        is confined."""
+        """Process ids of the worker and its children, found at the first ``place``; a confined
+        worker runs in a child."""
         self._incoming: Incoming | None = None
         self._log: Log | None = None
         self._caches: list[Scratch] = []
         self._sent: list[dict[str, object]] = []
-        """Arrays of the request that is being made; they are removed when it is answered."""
+        """Arrays of the current request; they are removed when it is answered."""
         self._to_child = self._from_child = -1
         self._requests = 0
         self._checked = 0.0
@@ -69,29 +69,29 @@ class Worker:
         self.close()
 
     def holds(self, generation: int) -> bool:
-        """Whether the process of this generation still lives, and its handles with it."""
+        """Whether the process of this generation, with its handles, is still alive."""
         return self._process is not None and self.generation == generation
 
     def printed(self) -> str:
-        """The end of the output of the worker and its framework; at most 64 KiB."""
+        """Return the end of the output of the worker and its framework, at most 64 KiB."""
         return self._log.end() if self._log else ""
 
     def call(
         self, method: str, /, *, doing: str, seconds: float | None = None, **params: object
     ) -> object:
-        """Ask the worker and wait for the answer.
+        """Send a request and return the reply.
 
         ``doing`` completes the sentence of an error: "... while describing resnet50".
-        Raises the ZoodiffError that the worker raised, or WorkerError where it failed otherwise.
+        Raises the ZoodiffError that the worker raised, or WorkerError for any other failure.
         """
         return self.ask(method, doing=doing, seconds=seconds, **params)()
 
     def ask(
         self, method: str, /, *, doing: str, seconds: float | None = None, **params: object
     ) -> Callable[[], object]:
-        """Ask the worker; what is returned waits for the answer, and raises as ``call`` does.
+        """Send a request; return a function that waits for the reply and raises as ``call`` does.
 
-        Nothing else may be asked before. The time limit counts from here.
+        Call it before the next request. The time limit counts from here.
         """
         if self._process is None:
             self._start()
@@ -116,9 +116,9 @@ class Worker:
         self._signal(signal.SIGCONT)
 
     def place(self, cores: Collection[int]) -> None:
-        """Let all threads of the process run on these cores only; does nothing without the right.
+        """Restrict all threads of the process to these cores, if permitted.
 
-        Threads that start later stay there too.
+        This includes threads that start later.
         """
         if self._process is None or not hasattr(os, "sched_setaffinity"):
             return
@@ -127,7 +127,7 @@ class Worker:
 
             with contextlib.suppress(psutil.Error):
                 first = psutil.Process(self._process.pid)
-                inner = [one.pid for one in first.children(recursive=True)]
+                inner = [child.pid for child in first.children(recursive=True)]
                 self._members = [first.pid, *inner]
         for pid in self._members or ():
             with contextlib.suppress(OSError):
@@ -143,7 +143,7 @@ class Worker:
     def _answer(self, deadline: float, doing: str) -> object:
         with self._failing(doing):
             frame = self._read(deadline, doing)
-            if self.spec.confined:  # nobody watches what it does until it is asked again
+            if self.spec.confined:  # its limits are not enforced between requests
                 self.hold()
             answer = protocol.unpack(frame)
         self._drop_sent()
@@ -158,7 +158,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _failing(self, doing: str) -> Iterator[None]:
-        """End the process after a failed exchange; return the reason."""
+        """End the process after a failed exchange in the block, and raise the reason."""
         try:
             yield
         except (BrokenPipeError, EOFError):
@@ -169,14 +169,14 @@ class Worker:
                 f"the worker of {self.spec.name} sent nonsense while {doing} ({error})"
             ) from None
         except BaseException:
-            # A request in flight cannot be taken back: the next answer would be the wrong one.
+            # A sent request cannot be cancelled: its reply would answer the next request.
             self._kill()
             raise
 
     def put_array(self, array: NDArray[Any]) -> dict[str, object]:
         """Share an array with the worker until it has answered its next request.
 
-        The result goes into the request's parameters.
+        Returns the array's handle for that request.
         """
         message = outgoing().put(array)
         self._sent.append(message)
@@ -189,10 +189,10 @@ class Worker:
         *,
         most: int = exchange.LARGEST_REPLY,
     ) -> NDArray[Any]:
-        """Copy an array out of an answer.
+        """Return a copy of an array in a reply.
 
-        ``shape`` is what it must have, None standing for any length; ``most`` is how many bytes it
-        may have. Raises WorkerError for anything else than such an array.
+        ``shape`` is the required shape, with None for any length; ``most`` is the largest number of
+        bytes. Raises WorkerError for any other array.
         """
         with self._taking() as incoming:
             return incoming.array(message, shape, most)
@@ -204,9 +204,9 @@ class Worker:
         *,
         most: int = exchange.LARGEST_REPLY,
     ) -> dict[str, object]:
-        """Copy an array of an answer to where every worker can read it.
+        """Copy an array of a reply to where every worker can read it.
 
-        The result goes into requests to any worker, until ``unshare`` is called with it. The
+        Returns a handle for requests to any worker, valid until ``unshare`` is called with it. The
         arguments and errors are those of ``get_array``.
         """
         with self._taking() as incoming:
@@ -229,22 +229,22 @@ class Worker:
             ) from None
 
     def forget_compiled(self, doing: str) -> None:
-        """Let the worker find nothing that earlier processes compiled.
+        """Hide the code that earlier processes compiled from the worker.
 
-        PyTorch keeps what it compiles on the disk, and a second cold start is then none. The new
+        PyTorch stores compiled code on disk, so a second cold start would be a warm one. The new
         folder is removed with the process.
         """
-        if self.spec.confined:  # its folder is fresh, and nothing compiles there
+        if self.spec.confined:  # its folder is fresh, without compiled code
             return
         self._caches.append(Scratch("compiled", on_disk=True))
         self.call("forget", doing=doing, folder=str(self._caches[-1].path))
 
     def interrupt(self) -> None:
-        """Kill the process from another thread than the one that waits for its answer."""
+        """Kill the process while another thread waits for its reply."""
         self._signal(signal.SIGKILL)
 
     def let_go(self) -> None:
-        """Tell the process to end, without waiting for it; ``close`` is all that is left to do."""
+        """Tell the process to end, without waiting for it; only ``close`` may be called then."""
         if self._process is not None:
             self.release()
             with contextlib.suppress(OSError):
@@ -296,7 +296,7 @@ class Worker:
         finally:
             os.close(child_in)
             os.close(child_out)
-        with contextlib.suppress(AttributeError, OSError):  # what a worker starts with fits in
+        with contextlib.suppress(AttributeError, OSError):  # large enough for the first message
             fcntl.fcntl(self._to_child, fcntl.F_SETPIPE_SZ, _PIPE)
         os.set_blocking(self._from_child, False)
         os.set_blocking(self._to_child, False)
@@ -353,7 +353,7 @@ class Worker:
         assert self._incoming is not None
         assert self._log is not None
         used, members = resident_bytes(self._process.pid)
-        # Its folder may lie in memory: what is written there is in no process's own.
+        # The folder may be in memory, which counts for no process.
         if self.spec.confined and used <= limit:
             used += self._incoming.size(limit) + self._log.size()
             used += hidden_bytes(members, self._incoming.path, limit, {self._log.file})
@@ -375,7 +375,7 @@ class Worker:
         return WorkerError(f"the worker of {self.spec.name} died while {doing} {how}")
 
     def _kill(self) -> None:
-        """End the process for good, with everything that it wrote."""
+        """Kill the process and remove everything that it wrote."""
         process, self._process = self._process, None
         self._members = None
         if process is not None:

@@ -1,8 +1,8 @@
 """Frames between the command and a worker.
 
 A frame is four bytes of length (big-endian) and that many bytes of JSON in ASCII. A numpy array is
-replaced by ``{"$array": name, "dtype": ..., "shape": [...]}``, whose numbers lie in a file of that
-name; ``exchange`` has the parent's side of these files and ``inside.arrays`` the worker's.
+replaced by ``{"$array": name, "dtype": ..., "shape": [...]}`` and written to a file of that name;
+``exchange`` handles these files for the parent, ``inside.arrays`` for the worker.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import json
 import struct
 
 MAX_FRAME = 32 * 2**20
-"""Bytes; a longer frame is a broken or hostile peer."""
+"""Bytes of a frame; a longer one is refused."""
 MAX_VALUES = 1_500_000
-"""Values and names of one frame. Each takes some hundred bytes once it is read, however short."""
+"""Values and names per frame. Each takes a few hundred bytes in memory, however short it is."""
 _HEADER = struct.Struct(">I")
 
 
@@ -22,7 +22,7 @@ class ProtocolError(Exception):
 
 
 def pack(message: object) -> bytes:
-    """Return the frame of a message."""
+    """Return the frame of a message; raise ProtocolError if it is too long."""
     body = json.dumps(message, separators=(",", ":")).encode()
     if len(body) > MAX_FRAME:
         raise ProtocolError(f"a message of {len(body)} bytes is longer than {MAX_FRAME}")
@@ -30,7 +30,7 @@ def pack(message: object) -> bytes:
 
 
 def body_length(header: bytes) -> int:
-    """Length that a frame's first four bytes announce; raise ProtocolError beyond the limit."""
+    """Return the length in a frame's first four bytes; raise ProtocolError above the limit."""
     length: int = _HEADER.unpack(header)[0]
     if length > MAX_FRAME:
         raise ProtocolError(f"a frame of {length} bytes is longer than {MAX_FRAME}")
@@ -38,10 +38,10 @@ def body_length(header: bytes) -> int:
 
 
 def unpack(body: bytes) -> object:
-    """Read a frame's body; raise ProtocolError where it is not JSON or has too many values.
+    """Return the message in a frame's body.
 
-    It must be ASCII, as ``pack`` writes it: one wide character makes all of a text take four
-    bytes each.
+    Raises ProtocolError if the body is not JSON in ASCII, which ``pack`` writes, or has too many
+    values. Beyond ASCII, one wide character would make each character of a text take four bytes.
     """
     if sum(body.count(mark) for mark in (b",", b"[", b"{", b":")) > MAX_VALUES:
         raise ProtocolError(f"a frame has more than {MAX_VALUES:,} values")

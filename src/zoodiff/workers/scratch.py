@@ -1,8 +1,8 @@
-"""Temporary folders of workers and of their parent, and leftovers of killed runs.
+"""Create the temporary folders of workers and of their parent, and remove those of killed runs.
 
-A run that ends in any usual way removes its folders. One that is killed cannot; its folders lie in
-memory, so the next run removes them. A folder is in use as long as somebody holds its lock, and a
-lock ends with its process, however that ends.
+A run removes its folders when it ends. The folders of a killed run remain, possibly in memory; the
+next run removes them. A folder is in use while a process holds its lock, and a lock ends with its
+process.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from zoodiff.workers.worker_env import in_memory
 
 PREFIX = "zoodiff-worker-"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-"""How a folder is opened, so that a link in its place is refused."""
+"""Flags that open a folder and refuse a link in its place."""
 _FRESH_SECONDS = 60.0
-"""A younger folder may be about to be locked."""
+"""Least age of a removed folder: a younger one may not be locked yet."""
 _TRIES, _BETWEEN_TRIES = 50, 0.02
 
 
@@ -35,7 +35,7 @@ class Scratch:
         sweep_once()
         place = None if on_disk else in_memory()
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}-", dir=place))
-        """Where it is."""
+        """The path of the folder."""
         lock = _locked(self.path)
         self._removed = weakref.finalize(self, _remove_own, self.path, lock, os.getpid())
 
@@ -45,10 +45,10 @@ class Scratch:
 
 
 def _remove_own(folder: Path, lock: int | None, owner: int) -> None:
-    """Remove a folder of this process's; does nothing in one that was forked off it."""
+    """Remove a folder of this process; does nothing in a forked process."""
     if owner != os.getpid():
         return
-    # A process that was killed may write for some milliseconds more.
+    # A killed process may write for some more milliseconds.
     for _ in range(_TRIES):
         with contextlib.suppress(OSError):
             _empty_folder(folder)
@@ -62,16 +62,18 @@ def _remove_own(folder: Path, lock: int | None, owner: int) -> None:
 
 @functools.cache
 def sweep_once() -> None:
-    """``sweep`` the first time that this process asks for it."""
+    """Call ``sweep`` once per process."""
     sweep()
 
 
 def sweep() -> list[Path]:
-    """Remove this user's folders of ended processes; return them."""
+    """Remove this user's folders of ended processes, and return their paths."""
     removed = []
     for place in {in_memory() or tempfile.gettempdir(), tempfile.gettempdir()}:
         with contextlib.suppress(OSError):
-            removed += [one for one in sorted(Path(place).glob(f"{PREFIX}*")) if _remove(one)]
+            removed += [
+                folder for folder in sorted(Path(place).glob(f"{PREFIX}*")) if _remove(folder)
+            ]
     return removed
 
 
@@ -92,13 +94,13 @@ def _remove(folder: Path) -> bool:
 
 def _locked(folder: Path) -> int | None:
     """Return a descriptor with the folder's lock; None if another process has it."""
-    found = os.open(folder, FOLDER)
+    descriptor = os.open(folder, FOLDER)
     try:
-        fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        os.close(found)
+        os.close(descriptor)
         return None
-    return found
+    return descriptor
 
 
 def _empty_folder(folder: Path) -> None:
@@ -112,8 +114,8 @@ def _empty_folder(folder: Path) -> None:
 def empty(folder: int) -> None:
     """Remove the content of a folder, given by its descriptor, at any depth.
 
-    Inner folders are moved up before they are removed, so that neither the stack of Python nor
-    the number of open files bounds the depth. Nobody else may be writing to it.
+    Inner folders are moved up before they are removed, so that neither Python's stack nor the
+    number of open files limits the depth. No other process may be writing to the folder.
     """
     while True:
         with os.scandir(folder) as listed:
@@ -152,7 +154,7 @@ def _remove_entry(name: str, folder: int) -> None:
 
 
 def _open_up(name: str, folder: int) -> None:
-    """Give the owner all rights to a folder in a folder, and to nothing that took its place."""
+    """Give the owner all rights to an inner folder; a link in its place is refused."""
     if not hasattr(os, "O_PATH"):
         os.chmod(name, 0o700, dir_fd=folder)
         return

@@ -1,7 +1,7 @@
-"""Measure the space of a worker outside its memory: its folder and unnamed files.
+"""Measure the space that a worker takes outside its memory: its folder and unnamed files.
 
-A confined worker may be hostile, so nothing is followed, opened by name or believed to be small:
-what is too much to be looked through counts as more than is allowed.
+A confined worker may be hostile, so no link is followed, no file is opened by name, and a folder or
+list that is too large to search counts as more than the limit.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from pathlib import Path
 from zoodiff.workers.scratch import FOLDER
 
 MOST_ENTRIES = 20_000
-"""Files and folders of a scratch folder; more are taken for an attack."""
+"""Files and folders of a scratch folder; more count as above the limit."""
 DEEPEST = 32
 """Levels of folders in a scratch folder."""
 _LARGEST_MAPS = 4 * 2**20
-"""Bytes of the list of a process's mappings that are read."""
+"""Bytes that are read of the list of a process's mappings."""
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-"""A folder that was removed or replaced by a file or a link since it was listed."""
+"""Errors for a folder that was removed or replaced since it was listed."""
 File = tuple[int, int]
 """Device and inode."""
 
 
 class _TooMuchError(Exception):
-    """There is more than is looked through, or a folder that cannot be looked into."""
+    """A folder has too many entries, is too deep, or cannot be opened."""
 
 
 class _Counted:
-    """The bytes counted so far."""
+    """The bytes and entries counted so far."""
 
     def __init__(self) -> None:
         self.bytes = self.entries = 0
@@ -64,9 +64,9 @@ class _Counted:
 
 
 def folder_bytes(folder: int, most: int) -> int:
-    """Bytes of the files in an open folder; more than ``most`` where it has too many or too deep.
+    """Return the bytes of the files in an open folder; above ``most`` if it cannot be searched.
 
-    No link is followed, also while the worker swaps folders for links.
+    No link is followed, even while the worker replaces folders by links.
     """
     counted = _Counted()
     try:
@@ -81,13 +81,13 @@ def folder_bytes(folder: int, most: int) -> int:
 def hidden_bytes(
     processes: Iterable[int], folder: Path, most: int, beside: Container[File] = ()
 ) -> int:
-    """Bytes of files that processes hold open or mapped after their names were removed (Linux).
+    """Return the bytes of removed files that processes still have open or mapped (Linux).
 
-    They take space, in memory where ``folder`` lies there, and no folder lists them. Files in
-    ``beside`` are not counted. Tables of pages count too. More than ``most`` where the list of
-    mappings is too long.
+    These take space, in memory if ``folder`` is there, and no folder lists them. Files in
+    ``beside`` are not counted; page tables are. Returns more than ``most`` if a list of mappings is
+    too long.
     """
-    held: dict[File, int] = {}
+    sizes: dict[File, int] = {}
     tables = 0
     for process in processes:
         with contextlib.suppress(OSError), os.scandir(f"/proc/{process}/fd") as listed:
@@ -95,16 +95,16 @@ def hidden_bytes(
                 with contextlib.suppress(OSError):
                     facts = Path(entry.path).stat()
                     if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0:
-                        held[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
+                        sizes[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
         with contextlib.suppress(OSError):
-            if not _add_mapped(Path(f"/proc/{process}/maps"), folder, held):
+            if not _add_mapped(Path(f"/proc/{process}/maps"), folder, sizes):
                 return most + 1
         tables += _table_bytes(process)
-    return tables + sum(size for file, size in held.items() if file not in beside)
+    return tables + sum(size for file, size in sizes.items() if file not in beside)
 
 
-def _add_mapped(maps: Path, folder: Path, held: dict[File, int]) -> bool:
-    """Add what is mapped to what is held; False where the list is too long."""
+def _add_mapped(maps: Path, folder: Path, sizes: dict[File, int]) -> bool:
+    """Add the removed files that are mapped to ``sizes``; return False if the list is too long."""
     with maps.open("rb") as file:
         data = file.read(_LARGEST_MAPS + 1)
     for line in data.decode(errors="replace").splitlines():
@@ -113,12 +113,12 @@ def _add_mapped(maps: Path, folder: Path, held: dict[File, int]) -> bool:
                 span, _, _, device, inode = line.split(maxsplit=5)[:5]
                 first, last = (int(part, 16) for part in span.split("-"))
                 key = os.makedev(*(int(part, 16) for part in device.split(":"))), int(inode)
-                held[key] = max(held.get(key, 0), last - first)
+                sizes[key] = max(sizes.get(key, 0), last - first)
     return len(data) <= _LARGEST_MAPS
 
 
 def _table_bytes(process: int) -> int:
-    """Bytes of a process's tables of pages, which grow without its memory where pages are empty."""
+    """Return the bytes of a process's page tables, which also grow for unused pages."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in Path(f"/proc/{process}/status").read_text(errors="replace").splitlines():
             if line.startswith("VmPTE:"):
@@ -127,16 +127,16 @@ def _table_bytes(process: int) -> int:
 
 
 def resident_bytes(process: int) -> tuple[int, list[int]]:
-    """Resident memory of a process and those below it, and their numbers.
+    """Return the resident memory of a process and its children, in bytes, and their ids.
 
-    What ends meanwhile is not counted.
+    Processes that end meanwhile are not counted.
     """
     import psutil
 
     used, members = 0, [process]
     with contextlib.suppress(psutil.Error):
         parent = psutil.Process(process)
-        for one in (parent, *parent.children(recursive=True)):
-            members.append(one.pid)
-            used += one.memory_info().rss
+        for member in (parent, *parent.children(recursive=True)):
+            members.append(member.pid)
+            used += member.memory_info().rss
     return used, members

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from zoodiff.errors import MeasurementError
 
 _START_SECONDS = 60.0
-"""How long a thread may take to begin."""
+"""Time that a thread may take to begin."""
 
 
 class _Started(threading.Event):
@@ -25,7 +25,7 @@ class _Started(threading.Event):
 
 
 class _Thread(threading.Thread):
-    """A thread whose start waits for a time only."""
+    """A thread whose start waits for a limited time."""
 
     def __init__(
         self, work: Callable[..., None], arguments: tuple[object, ...], daemon: bool | None
@@ -37,5 +37,5 @@ class _Thread(threading.Thread):
 def thread(
     work: Callable[..., None], *arguments: object, daemon: bool | None = None
 ) -> threading.Thread:
-    """A thread that is not started yet; starting it raises MeasurementError where it cannot."""
+    """Return a thread, not started; its start raises MeasurementError if it does not begin."""
     return _Thread(work, arguments, daemon)

@@ -14,25 +14,24 @@ from zoodiff.workers.inside.runtime_info import variables
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _ROOM = 4 * 1024**3
-"""Bytes that must be free where arrays are shared in memory."""
+"""Free bytes that are required to share arrays in memory."""
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
 _HARMLESS = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "USER")
 _HARMLESS_STARTS = ("LC_",)
-"""What a worker that opens an untrusted file may see of the user's environment.
+"""Variables of the user that a worker with untrusted files may see.
 
-The variables that change how fast numerical libraries are, it sees too.
+It also sees the variables that change the speed of numerical libraries.
 """
 
 
 def worker_environment(
     outer: Mapping[str, str], threads: int, interpreter: Path, confined: Path | None = None
 ) -> dict[str, str]:
-    """Environment variables of a worker: the user's, less secrets, with threads declared.
+    """Return a worker's environment variables: the user's without secrets, and thread counts.
 
-    The thread variables are read once, when a framework's runtime starts, which is why a worker
-    is started for one number of threads. ``confined`` is the scratch folder of a worker that opens
-    an untrusted file: it sees none of the user's variables but those known to be harmless, and
-    writes what frameworks keep in home folders there.
+    A framework's runtime reads the thread variables once, when it starts, so a worker has one
+    number of threads. ``confined`` is the scratch folder of a worker that opens untrusted files:
+    it sees only variables known to be harmless, and frameworks write their caches to that folder.
     """
     inner = {
         name: value
@@ -47,7 +46,7 @@ def worker_environment(
         }
         for name in ("TMPDIR", "XDG_CACHE_HOME", "KERAS_HOME", "TORCHINDUCTOR_CACHE_DIR"):
             inner[name] = str(confined)
-        # Locks reach beyond the process: whoever else uses the file would wait.
+        # A lock would block other processes that use the file.
         inner["HDF5_USE_FILE_LOCKING"] = "FALSE"
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         inner[name] = str(threads)
@@ -56,14 +55,14 @@ def worker_environment(
     inner["TF_CPP_MIN_LOG_LEVEL"] = "2"
     inner["ZOODIFF_CACHE"] = str(paths.cache())
     if interpreter != Path(sys.executable):
-        # A zoo's own environment has no zoodiff installed: it runs this very code, by a link.
-        # The interpreter itself is started isolated and reads no such variable.
+        # A zoo's own environment lacks zoodiff and imports this code through a link. The isolated
+        # interpreter ignores the variable; the parent passes it in the first message.
         inner["PYTHONPATH"] = str(environments.code_link(_PACKAGE))
     return inner
 
 
 def in_memory() -> str | None:
-    """Return a folder in memory with room, else the usual place."""
+    """Return a folder in memory with enough room, or None for the default place."""
     shared = Path("/dev/shm")
     with contextlib.suppress(OSError):
         if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _ROOM:

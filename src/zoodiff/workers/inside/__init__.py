@@ -1,4 +1,4 @@
-"""What runs inside a worker process: its start, its loop, and how it answers each request.
+"""The code inside a worker process: its start, its main loop, and the handlers of requests.
 
-Standard library and numpy only, until a backend imports its framework.
+Uses only the standard library and numpy, until a backend imports its framework.
 """

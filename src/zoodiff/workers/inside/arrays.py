@@ -1,4 +1,4 @@
-"""The worker's side of arrays: maps the parent's arrays and writes its own.
+"""The worker's side of arrays: map the parent's arrays, and write its own.
 
 Standard library and numpy only: this runs in workers.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class WorkerArrays:
-    """The folder that arrays come in from, read-only here, and the worker's own folder."""
+    """The parent's folder of arrays, read-only for the worker, and the worker's own folder."""
 
     def __init__(self, incoming: Path, scratch: Path) -> None:
         self._incoming = incoming
@@ -24,7 +24,7 @@ class WorkerArrays:
         self._numbers = itertools.count()
 
     def get(self, message: dict[str, Any]) -> NDArray[Any]:
-        """Map an array that the parent sent, read-only; the parent removes its file."""
+        """Return a read-only mapping of an array of the parent, which removes its file."""
         import numpy as np
 
         dtype, shape = np.dtype(message["dtype"]), tuple(message["shape"])

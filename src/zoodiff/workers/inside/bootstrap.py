@@ -1,8 +1,9 @@
-"""The first code that runs in a worker: it confines the process before any folder is imported from.
+"""The first code in a worker: it confines the process before anything is imported from a folder.
 
-The parent passes this text to the interpreter (``python -I -S -c``), so nothing of it is looked up
-on ``sys.path``. What confines the process arrives through the request pipe, as source text or
-compiled; until it has run, only the interpreter's own library is imported. Standard library only.
+The parent passes this text to the interpreter (``python -I -S -c``), so none of it is looked up on
+``sys.path``. The modules that confine the process arrive through the request pipe, as source text
+or compiled; until they have run, only the interpreter's own library is imported. Standard library
+only.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 
-class _Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _SentModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports modules that the parent sent, as source text or compiled."""
 
     def __init__(self, modules: Mapping[str, str], *, compiled: bool) -> None:
@@ -32,7 +33,7 @@ class _Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Return a spec for a module that was sent, None for any other."""
         if name not in self._modules:
             return None
-        package = any(other.startswith(name + ".") for other in self._modules)
+        package = any(module_name.startswith(name + ".") for module_name in self._modules)
         return importlib.machinery.ModuleSpec(name, self, is_package=package)
 
     def exec_module(self, module: ModuleType) -> None:
@@ -56,8 +57,8 @@ def _exactly(descriptor: int, size: int) -> bytes:
 
 
 def _confine(start: Mapping[str, Any]) -> None:
-    """Apply every protection, by modules that are gone again afterwards."""
-    sent = _Sent(start["modules"], compiled=start["compiled"])
+    """Apply every protection, with the parent's modules, which are removed afterwards."""
+    sent = _SentModules(start["modules"], compiled=start["compiled"])
     sys.meta_path.insert(0, sent)
     before = set(sys.modules)
     confine = importlib.import_module("confine")
@@ -69,7 +70,7 @@ def _confine(start: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Read how to start, confine the process if asked to, and serve requests."""
+    """Read the first message, confine the process if it says so, and serve requests."""
     requests, replies = int(sys.argv[1]), int(sys.argv[2])
     del sys.argv[1:]
     start = json.loads(_exactly(requests, int.from_bytes(_exactly(requests, 4), "big")))
@@ -77,7 +78,7 @@ def main() -> None:
         _confine(start)
     import site
 
-    site.main()  # -S left it out: it runs code that lies in folders
+    site.main()  # omitted by -S, because it runs code from folders
     sys.path[:0] = start["path"]
     from zoodiff.workers.inside.child import serve
 

@@ -1,7 +1,7 @@
 """The worker's main loop; ``bootstrap`` starts it in a confined process.
 
-Standard library and numpy only. Anything a framework prints goes to the log, never into the
-protocol, because the two pipes are file descriptors of their own.
+Standard library and numpy only. The output of a framework goes to the log and never into the
+protocol, because the two pipes have their own file descriptors.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def serve(start: Mapping[str, Any], requests: int, replies: int) -> NoReturn:
     """Serve requests until the parent closes the pipe.
 
     ``start`` is the parent's first message: ``backend``, ``scratch``, ``incoming`` and ``memory``
-    (bytes, None where the process is not confined). ``requests`` and ``replies`` are descriptors.
+    (bytes; None if the process is not confined). ``requests`` and ``replies`` are descriptors.
     """
     _die_with_parent()
-    # Ctrl-C is the parent's to handle: it finishes what is finished and closes the pipe.
+    # The parent handles Ctrl-C: it stores finished results and closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     confined = start["memory"] is not None
     if not confined:
@@ -45,13 +45,13 @@ def serve(start: Mapping[str, Any], requests: int, replies: int) -> NoReturn:
     arrays = WorkerArrays(incoming=Path(start["incoming"]), scratch=Path(start["scratch"]))
     handlers = Handlers(lambda: _backend(start["backend"]), arrays)
     with (
-        os.fdopen(requests, "rb", buffering=0) as asked,
-        os.fdopen(replies, "wb", buffering=0) as answered,
+        os.fdopen(requests, "rb", buffering=0) as request_stream,
+        os.fdopen(replies, "wb", buffering=0) as reply_stream,
     ):
-        while (request := _read(asked)) is not None:
+        while (request := _read(request_stream)) is not None:
             if confined:
                 allow_cpu(float(request.get("seconds", _SECONDS)))
-            _write(answered, protocol.pack(_answer(handlers, request)))
+            _write(reply_stream, protocol.pack(_answer(handlers, request)))
     _leave()
 
 
@@ -95,7 +95,7 @@ def _read(stream: BinaryIO) -> dict[str, Any] | None:
     if body is None:
         return None
     request = protocol.unpack(body)
-    assert isinstance(request, dict)  # the parent is not doubted
+    assert isinstance(request, dict)  # the parent is trusted
     return request
 
 

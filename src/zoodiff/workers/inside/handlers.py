@@ -45,18 +45,18 @@ class Handlers:
 
     @property
     def backend(self) -> Backend:
-        """The zoo's backend; making it may import the framework, which takes seconds."""
+        """The zoo's backend; its creation may import the framework, which takes seconds."""
         if self._backend is None:
             with load_stages.stage(load_stages.IMPORT):
                 self._backend = self._make_backend()
         return self._backend
 
     def on_hello(self, request: messages.Hello) -> messages.Versions:
-        """Return versions; this imports the framework."""
+        """Import the framework and return the versions of Python and of the framework."""
         return messages.Versions({"python": platform.python_version(), **self.backend.versions()})
 
     def on_models(self, request: messages.Models) -> messages.Names:
-        """Names that the installed framework itself knows."""
+        """Return the names of the models that the installed framework knows."""
         return messages.Names(list(self.backend.models()))
 
     def on_describe(self, request: messages.Describe) -> messages.Described:
@@ -80,17 +80,17 @@ class Handlers:
         return messages.Done()
 
     def on_modes(self, request: messages.Modes) -> messages.Names:
-        """Ways in which the backend can run networks, the default first; none for only one."""
+        """Return the execution modes of the backend, the default first; empty if it has one."""
         from zoodiff.zoos.base import HasModes
 
         known = self.backend.modes() if isinstance(self.backend, HasModes) else ()
         return messages.Names(list(known))
 
     def on_load(self, request: messages.Load) -> messages.Loaded:
-        """Load a network under a handle; one loaded before under the same handle is dropped.
+        """Load a network under a handle; an earlier network of the same handle is dropped.
 
-        ``scope`` says what is measured when it is timed. ``stages`` are seconds that add up to
-        ``seconds``; ``import`` is among them where the framework was not imported before.
+        ``scope`` holds the conditions of timing it. ``stages`` are seconds that add up to
+        ``seconds``; they include ``import`` if the framework was not imported before.
         """
         self._networks.pop(request.handle, None)
         begin = time.perf_counter()
@@ -110,17 +110,17 @@ class Handlers:
             stages=dict(parts),
         )
 
-    def _load(self, asked: messages.Load) -> Network:
+    def _load(self, request: messages.Load) -> Network:
         from zoodiff.zoos.base import HasModes
         from zoodiff.zoos.runtime.modes import choose
 
-        seed, threads = asked.seed, asked.threads
+        seed, threads = request.seed, request.threads
         if isinstance(self.backend, HasModes):
             return self.backend.load(
-                asked.model, asked.weights, seed=seed, threads=threads, mode=asked.mode
+                request.model, request.weights, seed=seed, threads=threads, mode=request.mode
             )
-        choose(asked.mode, (), "this zoo")
-        return self.backend.load(asked.model, asked.weights, seed=seed, threads=threads)
+        choose(request.mode, (), "this zoo")
+        return self.backend.load(request.model, request.weights, seed=seed, threads=threads)
 
     def on_unload(self, request: messages.Unload) -> messages.Done:
         """Drop a network."""
@@ -130,12 +130,12 @@ class Handlers:
     def on_time(self, request: messages.Time) -> messages.Times:
         """Time single inferences, in milliseconds, on one fixed standard-normal input.
 
-        The clock holds the call into the framework with a numpy array in and a numpy array out:
-        what a user of the zoo waits for, once the image is preprocessed. Untimed calls come first
-        until ``settle_ms`` have passed, and a sleep of ``pause_ms`` before each timed one. The
-        handle ``identity`` is a network that returns its input, and needs no loading.
+        The timing covers the call into the framework, from numpy array to numpy array: what a user
+        of the zoo waits for once the image is preprocessed. Untimed calls come first for
+        ``settle_ms``, and each timed call follows a sleep of ``pause_ms``. The handle ``identity``
+        is a network that returns its input; it needs no loading.
         """
-        network, data = self._fed(request.handle, request.batch, request.seed)
+        network, data = self._network_and_input(request.handle, request.batch, request.seed)
         times = timing.timed_calls(
             network,
             data,
@@ -145,8 +145,10 @@ class Handlers:
         )
         return messages.Times(tuple(times))
 
-    def _fed(self, handle: str, batch: int, seed: int) -> tuple[Network, NDArray[np.float32]]:
-        """A network and its timing inputs, created once per batch size."""
+    def _network_and_input(
+        self, handle: str, batch: int, seed: int
+    ) -> tuple[Network, NDArray[np.float32]]:
+        """Return a network and its timing inputs, which are created once per batch size."""
         if handle == timing.IDENTITY and handle not in self._networks:
             self._networks[handle] = (timing.Identity(), None)
         network, data = self._networks[handle]
@@ -171,17 +173,19 @@ class Handlers:
         """Run an MLPerf load test; see ``zoodiff.workers.inside.scenarios``."""
         from zoodiff.workers.inside import scenarios
 
-        network, data = self._fed(request.handle, request.load.batch, request.load.seed)
+        network, data = self._network_and_input(
+            request.handle, request.load.batch, request.load.seed
+        )
         return scenarios.run(network, data, request.load, request.generator)
 
     def on_weights(self, request: messages.Weights) -> messages.Arrays:
-        """Write the weights of a loaded network one by one; return them by name."""
-        found = self._taking(request.handle).weights()
-        return messages.Arrays({name: self._put(found[name]) for name in found})
+        """Write the weights of a loaded network one by one; return their handles by name."""
+        weights = self._network_with_weights(request.handle).weights()
+        return messages.Arrays({name: self._put(weights[name]) for name in weights})
 
     def on_assign(self, request: messages.Assign) -> messages.Done:
         """Replace the weights of a loaded network."""
-        self._taking(request.handle).assign(
+        self._network_with_weights(request.handle).assign(
             {name: self._arrays.get(array) for name, array in request.weights.items()}
         )
         return messages.Done()
@@ -189,7 +193,7 @@ class Handlers:
     def _put(self, array: NDArray[Any]) -> messages.Array:
         return messages.Array(self._arrays.put(array))
 
-    def _taking(self, handle: str) -> TakesWeights:
+    def _network_with_weights(self, handle: str) -> TakesWeights:
         from zoodiff.zoos.base import TakesWeights
 
         network, _ = self._networks[handle]
@@ -211,9 +215,9 @@ class Handlers:
     def on_pixels(self, request: messages.Pixels) -> messages.Decoded:
         """Decode concatenated images and resize them to each geometry.
 
-        Returns for each geometry an array (images, rows, columns, 3), and why images failed, by
-        their positions; their rows are 0. ``extents`` are rows and columns of a single image
-        before it is resized, by geometry.
+        Returns one array ``(images, rows, columns, 3)`` per geometry, and by position the reasons
+        why images failed, whose pixels are 0. For a single image, ``extents`` are its rows and
+        columns before it is resized, by geometry.
         """
         import numpy as np
 
@@ -221,35 +225,36 @@ class Handlers:
         from zoodiff.preprocessing.pixels import extent, pixels
 
         encoded, sizes = self._arrays.get(request.data), request.sizes
-        wanted = [Geometry.from_dict(raw) for raw in request.geometries]
-        made: list[NDArray[Any]] = [
-            np.zeros((len(sizes), *one.size, 3), dtype=one.dtype) for one in wanted
+        geometries = [Geometry.from_dict(raw) for raw in request.geometries]
+        resized: list[NDArray[Any]] = [
+            np.zeros((len(sizes), *geometry.size, 3), dtype=geometry.dtype)
+            for geometry in geometries
         ]
         failed: dict[str, str] = {}
         start = 0
         for position, size in enumerate(sizes):
-            one = encoded[start : start + size].tobytes()
+            image = encoded[start : start + size].tobytes()
             start += size
             try:
-                for target, found in zip(made, pixels(one, wanted), strict=True):
-                    target[position] = found
+                for target, image_pixels in zip(resized, pixels(image, geometries), strict=True):
+                    target[position] = image_pixels
             except ImageError as error:
                 failed[str(position)] = str(error)
-                for target in made:
+                for target in resized:
                     target[position] = 0
         extents: list[tuple[int, int]] = []
         if len(sizes) == 1 and not failed:
-            for geometry in wanted:
+            for geometry in geometries:
                 rows, columns = extent(encoded.tobytes(), geometry)
                 extents.append((int(rows), int(columns)))
-        return messages.Decoded([self._put(array) for array in made], failed, extents)
+        return messages.Decoded([self._put(array) for array in resized], failed, extents)
 
     def on_classify(self, request: messages.Classify) -> messages.Classified:
-        """Run pixels (images, rows, columns, 3) by a stated preprocessing; return the outputs.
+        """Preprocess pixels ``(images, rows, columns, 3)`` as requested; return the outputs.
 
-        The first ``repeat`` images are run a second time, one by one and the last first;
-        ``changed`` of them have another best output then, and ``deviation`` is the largest
-        difference over the spread of the outputs.
+        The first ``repeat`` images are run a second time, one by one and the last first; the best
+        output of ``changed`` of them differs then, and ``deviation`` is the largest difference over
+        the spread of the outputs.
         """
         import numpy as np
 
@@ -261,9 +266,9 @@ class Handlers:
         images = self._arrays.get(request.pixels)
 
         def run(chosen: NDArray[Any]) -> NDArray[np.float32]:
-            given = to_input(chosen, spec, network.layout)
-            found = np.asarray(network.run(given), dtype=np.float32)
-            return found.reshape(len(given), -1)
+            network_input = to_input(chosen, spec, network.layout)
+            result = np.asarray(network.run(network_input), dtype=np.float32)
+            return result.reshape(len(network_input), -1)
 
         outputs = np.concatenate(
             [run(images[first : first + batch]) for first in range(0, len(images), batch)]
@@ -294,7 +299,7 @@ class Handlers:
         return messages.Outputs(self._put(np.concatenate(outputs)))
 
     def on_profile(self, request: messages.Profile) -> messages.Profiled:
-        """How long each operator of an ONNX file takes; see ``zoos.runtime.onnx_profile``."""
+        """Return the latency of each operator of an ONNX file; see ``onnx_profile``."""
         from zoodiff.zoos.runtime.onnx_profile import profile
 
         measured = profile(
@@ -308,13 +313,13 @@ class Handlers:
         return messages.decode(messages.Profiled, measured)
 
     def on_environment(self, request: messages.Environment) -> messages.RuntimeInfo:
-        """What this process runs with; the framework is imported, so that its threads count."""
+        """Return the runtime info of this process; imports the framework to include its threads."""
         from zoodiff.workers.inside.runtime_info import runtime_info
 
         return messages.decode(messages.RuntimeInfo, runtime_info(self.backend.versions()))
 
     def on_peaks(self, request: messages.Peaks) -> messages.MeasuredPeaks:
-        """What this process reaches at best; see ``zoodiff.workers.inside.peak_probe``."""
+        """Return the measured peaks of this process; see ``workers.inside.peak_probe``."""
         from zoodiff.workers.inside.peak_probe import peaks
 
         measured = peaks(request.threads, request.each_seconds, request.cache_bytes)
@@ -322,9 +327,9 @@ class Handlers:
 
 
 def peak_rss_bytes() -> int:
-    """Peak resident memory of this process so far.
+    """Return the peak resident memory of this process so far, bytes.
 
-    On Linux ``ru_maxrss`` begins at what the parent had before the fork; ``VmHWM`` does not.
+    On Linux ``ru_maxrss`` includes the parent's peak before the fork; ``VmHWM`` does not.
     """
     status = Path("/proc/self/status")
     if status.exists():

@@ -1,7 +1,7 @@
-"""Block connections for a while, so that loaders use local files only.
+"""Block network connections temporarily, so that loaders use only local files.
 
-This is no protection: code that means harm is held by the sandbox. It keeps a framework's own
-loader, which fetches what it lacks without asking, from fetching.
+This stops a framework's own loader, which would fetch missing files without asking. It does not
+protect against hostile code; the sandbox does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 @contextlib.contextmanager
 def without_network() -> Iterator[None]:
-    """Let every look-up of a host and every connection over a network raise OSError."""
+    """Raise OSError for every host look-up and network connection during the block."""
 
     def refuse(*arguments: object, **keywords: object) -> NoReturn:
         raise OSError("nothing is fetched unless that is allowed (--download)")

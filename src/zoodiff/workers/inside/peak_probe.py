@@ -1,7 +1,7 @@
 """Measure the peaks of the machine in a worker process: arithmetic and memory.
 
-Standard library and numpy, and ONNX Runtime and threadpoolctl where they are installed: this runs
-in workers, which may have an environment of their own.
+Uses the standard library and numpy, and ONNX Runtime and threadpoolctl if installed, because
+workers may have their own environment.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SIDE = 384
-"""Rows and columns of the factors of a product: 57e6 MACs, a few milliseconds, so that some calls
-are not interrupted by other processes."""
+"""Rows and columns of the factors of a product: 57e6 MACs, a few milliseconds, short enough that
+other processes do not interrupt some of the calls."""
 _PIECE = 2 * 2**20
-"""Numbers that a thread moves before time is taken, 8 MiB: for the same reason."""
+"""Numbers that a thread moves per timed piece, 8 MiB; short for the same reason."""
 _LEAST = 64 * 2**20
 _MOST = 512 * 2**20
-"""Bytes of one array that is moved."""
+"""Limits of the bytes of one moved array."""
 
 
 def peaks(threads: int, seconds: float, cache_bytes: int | None) -> dict[str, Any]:
-    """Measure MACs and bytes per second: the best within ``seconds`` per kind.
+    """Measure the highest MACs and bytes per second within ``seconds`` per kind.
 
-    ``cache_bytes`` is the last-level cache; arrays that are moved are four times as large.
-    Values are None where a kind cannot be measured here.
+    ``cache_bytes`` is the size of the last-level cache; moved arrays are four times as large. A
+    value is None if its kind cannot be measured here.
     """
     import numpy as np
 
@@ -42,7 +42,7 @@ def peaks(threads: int, seconds: float, cache_bytes: int | None) -> dict[str, An
     with contextlib.suppress(ImportError):
         runtime_rate = _best(_product(a, b, threads), seconds)
     size = min(max(4 * (cache_bytes or 0), _LEAST), _MOST)
-    moved = _memory(size // 4, threads, seconds)
+    bandwidths = _memory(size // 4, threads, seconds)
     macs = float(_SIDE**3)
     return {
         "threads": threads,
@@ -51,12 +51,12 @@ def peaks(threads: int, seconds: float, cache_bytes: int | None) -> dict[str, An
             "numpy": macs / numpy_rate,
             "onnxruntime": macs / runtime_rate if runtime_rate else None,
         },
-        "bytes_per_second": moved,
+        "bytes_per_second": bandwidths,
     }
 
 
 def _best(call: Callable[[], object], seconds: float) -> float:
-    """Seconds of the fastest call, after one that does not count."""
+    """Return the seconds of the fastest call, after one untimed call."""
     call()
     best, end = float("inf"), time.perf_counter() + seconds
     while True:
@@ -78,7 +78,7 @@ def _limited(threads: int) -> contextlib.AbstractContextManager[object]:
 
 
 def _product(a: NDArray[np.float32], b: NDArray[np.float32], threads: int) -> Callable[[], object]:
-    """The same product in ONNX Runtime, both factors as inputs."""
+    """Return a function that multiplies the factors in ONNX Runtime."""
     import onnxruntime
     from onnx import TensorProto, helper
 
@@ -102,12 +102,12 @@ def _product(a: NDArray[np.float32], b: NDArray[np.float32], threads: int) -> Ca
 
 
 def _memory(length: int, threads: int, seconds: float) -> dict[str, float]:
-    """Bytes a second of copying and of reading, in ``threads`` threads.
+    """Return the bytes per second of copying and of reading, in ``threads`` threads.
 
-    Counted as STREAM counts (J. McCalpin, IEEE TCCA Newsletter, 1995): what the program reads and
-    writes, not what caches fetch in order to write. Arrays are walked piece by piece, so that no
-    piece is in a cache when it comes again; the fastest tenth of the pieces counts. numpy lets
-    other threads run meanwhile.
+    Bytes are counted as in STREAM (J. McCalpin, IEEE TCCA Newsletter, 1995): those that the program
+    reads and writes, without those that caches fetch in order to write. Arrays are walked piece by
+    piece, so that no piece is in a cache when it is used again; the 10 % quantile of the times
+    counts. numpy releases the interpreter lock meanwhile.
     """
     import numpy as np
 
@@ -119,7 +119,7 @@ def _memory(length: int, threads: int, seconds: float) -> dict[str, float]:
     def read(piece: slice) -> None:
         np.dot(x[piece], x[piece])
 
-    found = {}
+    rates = {}
     step = min(_PIECE, length // threads)
     with ThreadPoolExecutor(threads) as pool, _limited(1):
         for name, task, arrays in (("copy", copy, 2), ("read", read, 1)):
@@ -134,5 +134,5 @@ def _memory(length: int, threads: int, seconds: float) -> dict[str, float]:
                     done.result()
                 times.append(time.perf_counter() - start)
                 begin += step * threads
-            found[name] = 4.0 * step * threads * arrays / float(np.quantile(times, 0.1))
-    return found
+            rates[name] = 4.0 * step * threads * arrays / float(np.quantile(times, 0.1))
+    return rates

@@ -1,15 +1,15 @@
 """The scenarios of MLPerf Inference, generated inside a worker: single stream, offline, server.
 
-MLPerf's own LoadGen makes the queries where it is installed (``mlcommons-loadgen``); elsewhere,
-and where ``own`` is asked for, the few lines below do, by the same definitions (V. J. Reddi et al.,
-"MLPerf Inference Benchmark", ISCA 2020):
+MLPerf's own LoadGen makes the queries if it is installed (``mlcommons-loadgen``). Otherwise, or
+with ``own``, this module does, by the same definitions (V. J. Reddi et al., "MLPerf Inference
+Benchmark", ISCA 2020):
 
 - single stream: the next query comes when the last one is answered; the 90th percentile counts;
-- offline: all images are there from the beginning; images a second count;
+- offline: all images are available from the beginning; images per second count;
 - server: queries arrive by a Poisson process of a given rate; the 99th percentile counts.
 
-The latency of the server scenario runs from the *scheduled* arrival. A query that waits because
-the one before it took long is slow, although no clock was running on it ("coordinated omission").
+A query's latency in the server scenario runs from its *scheduled* arrival, so that it includes the
+time in which the query waits for earlier ones ("coordinated omission").
 
 Standard library, numpy and LoadGen only.
 """
@@ -42,7 +42,7 @@ LOADGEN, OWN = "loadgen", "own"
 _DISTRIBUTION = "mlcommons-loadgen"
 _LOADGEN_NAMES = {"single-stream": "SingleStream", "offline": "Offline", "server": "Server"}
 _OFFLINE_ROOM = 1.1
-"""LoadGen asks for a tenth more images than the expected rate fills the time with."""
+"""LoadGen requests a tenth more images than the expected rate needs to fill the time."""
 
 
 def run(
@@ -50,12 +50,13 @@ def run(
 ) -> LoadTested:
     """Run an MLPerf load test; ``data`` holds at least ``load.batch`` inputs.
 
-    ``generator`` is ``loadgen``, ``own``, or empty for LoadGen where it is installed.
+    ``generator`` is ``loadgen``, ``own``, or empty for LoadGen if installed. Raises
+    UnknownNameError for any other, MissingFrameworkError if LoadGen is required and missing.
     """
     if generator not in {"", LOADGEN, OWN}:
         raise UnknownNameError(f'no load generator "{generator}"; there are {LOADGEN}, {OWN}')
-    there = importlib.util.find_spec("mlperf_loadgen") is not None
-    if generator == LOADGEN and not there:
+    installed = importlib.util.find_spec("mlperf_loadgen") is not None
+    if generator == LOADGEN and not installed:
         raise MissingFrameworkError(
             "LoadGen is not installed where this network runs; install it there with: "
             f"pip install {_DISTRIBUTION}"
@@ -65,13 +66,13 @@ def run(
         network.run(data[:count])
 
     _warm_up(answer, load)
-    if there and generator != OWN:
+    if installed and generator != OWN:
         return decode(LoadTested, _with_loadgen(answer, load))
     return decode(LoadTested, {"generator": "zoodiff", **_OWN[load.scenario](answer, load)})
 
 
 def _warm_up(answer: Callable[[int], None], load: ScenarioLoad) -> None:
-    """Every size that a call may have, once: some frameworks compile for each."""
+    """Run each batch size of the test once, because some frameworks compile per size."""
     sizes = range(1, load.batch + 1) if load.scenario == "server" else {load.batch}
     for size in sizes:
         answer(size)
@@ -120,10 +121,10 @@ def _server(answer: Callable[[int], None], load: ScenarioLoad) -> dict[str, Any]
         now = time.perf_counter() - begin
         taken = [float(now - arrival) for arrival in arrivals[done : done + size]]
         latencies += taken
-        late += sum(one * 1e3 > load.bound_ms for one in taken)
+        late += sum(latency * 1e3 > load.bound_ms for latency in taken)
         done += size
-    found = _outcome(latencies, done, time.perf_counter() - begin)
-    return {**found, "late": late, "given_up": done < count}
+    outcome = _outcome(latencies, done, time.perf_counter() - begin)
+    return {**outcome, "late": late, "given_up": done < count}
 
 
 _OWN = {"single-stream": _single_stream, "offline": _offline, "server": _server}
@@ -133,7 +134,7 @@ def _outcome(latencies: Sequence[float], images: int, seconds: float) -> dict[st
     import numpy as np
 
     milliseconds = np.asarray(latencies) * 1e3
-    # The smallest latency that at least the share has, as LoadGen takes it.
+    # The smallest latency that at least this share of queries does not exceed, as in LoadGen.
     p50, p90, p99 = np.quantile(milliseconds, (0.5, 0.9, 0.99), method="higher")
     return {
         "queries": len(latencies),
@@ -184,21 +185,21 @@ def _with_loadgen(answer: Callable[[int], None], load: ScenarioLoad) -> dict[str
             loadgen.DestroySUT(sut)
         if side.error is not None:
             raise side.error
-        told = _read(Path(folder) / "mlperf_log_detail.txt")
+        summary = _read(Path(folder) / "mlperf_log_detail.txt")
     return {
         "generator": f"LoadGen {importlib.metadata.version(_DISTRIBUTION)}",
-        **_told(told, side.images, seconds, load),
+        **_loadgen_outcome(summary, side.images, seconds, load),
     }
 
 
 class _Sample(Protocol):
-    """What LoadGen asks for: one query's image."""
+    """One image that LoadGen requests."""
 
     id: int
 
 
 class _LoadGen(Protocol):
-    """What answering uses of the module ``mlperf_loadgen``."""
+    """The functions of ``mlperf_loadgen`` that answer queries."""
 
     def QuerySampleResponse(self, number: int, address: int, size: int, /) -> object: ...  # noqa: N802
 
@@ -208,8 +209,7 @@ class _LoadGen(Protocol):
 class _Answering:
     """The system under test, in LoadGen's terms.
 
-    Server queries are answered by a thread of their own, since the thread that brings them must
-    go on bringing them in time.
+    A separate thread answers server queries, because LoadGen's thread must issue them in time.
     """
 
     def __init__(
@@ -258,7 +258,7 @@ class _Answering:
             try:
                 if self.error is None:
                     self._answer(len(part))
-            except Exception as error:  # LoadGen waits for every answer, and cannot be stopped
+            except Exception as error:  # LoadGen cannot be stopped and waits for every answer
                 self.error = error
             self.images += len(part)
             response = self._loadgen.QuerySampleResponse
@@ -266,33 +266,37 @@ class _Answering:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Key -> value of LoadGen's log."""
-    found: dict[str, Any] = {}
+    """Return the values of LoadGen's log by key."""
+    values: dict[str, Any] = {}
     marker = ":::MLLOG "
     for line in path.read_text(errors="replace").splitlines():
         if line.startswith(marker):
             entry = json.loads(line.removeprefix(marker))
-            found[entry["key"]] = entry["value"]
-    return found
+            values[entry["key"]] = entry["value"]
+    return values
 
 
-def _told(told: dict[str, Any], images: int, seconds: float, load: ScenarioLoad) -> dict[str, Any]:
+def _loadgen_outcome(
+    summary: dict[str, Any], images: int, seconds: float, load: ScenarioLoad
+) -> dict[str, Any]:
+    """Return the result of a load test from the values of LoadGen's log."""
+
     def milliseconds(name: str) -> float:
         key = f"result_{name}_latency_ns"
-        if key not in told:
-            raise MeasurementError(f"LoadGen's log has no {key}; take the generator {OWN}")
-        return float(told[key]) / 1e6
+        if key not in summary:
+            raise MeasurementError(f"LoadGen's log has no {key}; use the generator {OWN}")
+        return float(summary[key]) / 1e6
 
     rates = {
         "single-stream": "result_qps_without_loadgen_overhead",
         "offline": "result_samples_per_second",
         "server": "result_completed_samples_per_sec",
     }
-    found = {
+    outcome = {
         "queries": images,
         "images": images,
         "seconds": seconds,
-        "images_per_second": float(told[rates[load.scenario]]),
+        "images_per_second": float(summary[rates[load.scenario]]),
         "latency_ms": {
             "mean": milliseconds("mean"),
             "p50": milliseconds("50.00_percentile"),
@@ -301,6 +305,6 @@ def _told(told: dict[str, Any], images: int, seconds: float, load: ScenarioLoad)
         },
     }
     if load.scenario == "server":
-        late = int(told.get("result_overlatency_query_count", 0))
-        found |= {"late": late, "given_up": False}
-    return found
+        late = int(summary.get("result_overlatency_query_count", 0))
+        outcome |= {"late": late, "given_up": False}
+    return outcome

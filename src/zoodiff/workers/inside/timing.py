@@ -1,4 +1,4 @@
-"""The timed code of a worker: calls of a network.
+"""Time the calls of a network in a worker.
 
 Standard library and numpy only.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zoodiff.zoos.base import Network, WeightsState
 
 IDENTITY = "identity"
-"""The handle of a network that returns its input; every worker has it, without its framework."""
+"""The handle of a network that returns its input; every worker has it without a framework."""
 
 
 @dataclass
@@ -31,11 +31,11 @@ class Identity:
     layout: Literal["NCHW", "NHWC"] = "NCHW"
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The batch itself."""
+        """Return the batch itself."""
         return batch
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Images (batch, height, width, 3) channels first, as numbers."""
+        """Return images ``(batch, height, width, 3)`` as float32, channels first."""
         import numpy as np
 
         return np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
@@ -66,11 +66,11 @@ def timed_calls(
     settle_ms: float = 0.0,
     pause_ms: float = 0.0,
 ) -> list[float]:
-    """Milliseconds of each of ``calls`` runs.
+    """Return the latency of each of ``calls`` runs in milliseconds.
 
-    Untimed runs come first until ``settle_ms`` have passed (at least one where that is not 0).
-    Every timed run comes after a sleep of ``pause_ms``. A network on a device may bring a
-    ``device_clock`` (``zoodiff.zoos.runtime.cuda``), which then times the runs.
+    Untimed runs come first for ``settle_ms`` (at least one unless it is 0). Each timed run follows
+    a sleep of ``pause_ms``. A network on a device may have a ``device_clock``
+    (``zoodiff.zoos.runtime.cuda``), which then times the runs.
     """
     if settle_ms > 0:
         end = time.perf_counter() + settle_ms / 1e3

@@ -1,7 +1,7 @@
 """Every request to a worker and every reply, as types; one module per subject.
 
-Both sides use these types: the worker returns a reply, ``encode`` makes plain values of it, and the
-parent's ``decode`` checks them. Standard library only: this runs in workers.
+Both sides use these types: a worker returns a reply, ``encode`` converts it to plain values, and
+``decode`` checks them in the parent. Standard library only, because workers import it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How a message refers to an array."""
+"""The handle of an array in a message."""
 
 from __future__ import annotations
 
 from typing import NewType
 
 Array = NewType("Array", dict[str, object])
-"""Stands for a numpy array, whose numbers lie in a file; see ``exchange`` and ``worker_arrays``."""
+"""Handle of a numpy array in a file; see ``workers.exchange`` and ``workers.inside.arrays``."""

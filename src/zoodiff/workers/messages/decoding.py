@@ -1,7 +1,7 @@
-"""Messages as plain values and back: the decoder accepts only what a type declares.
+"""Convert messages to plain values and back.
 
-A worker that has opened a foreign file may answer anything, so exactly the declared fields with
-the declared types are accepted.
+A worker that has opened an untrusted file may send anything, so ``decode`` accepts exactly the
+declared fields with the declared types.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def encode(message: Message) -> dict[str, object]:
 def decode(kind: type[T], raw: object) -> T:
     """Return ``raw`` as the type ``kind``.
 
-    Raises ProtocolError where a field is missing, unknown or of another type; numbers must be
-    finite.
+    Raises ProtocolError for a missing or unknown field, a field of another type, or a number that
+    is not finite.
     """
     message = _decoded(kind, raw, kind.__name__)
     assert isinstance(message, kind)
@@ -57,11 +57,11 @@ def _decoded(kind: object, raw: object, where: str) -> object:
         value = _of_union(typing.get_args(kind), raw, where)
     elif origin is dict and isinstance(raw, dict):
         inner = typing.get_args(kind)[1]
-        value = {key: _decoded(inner, held, f"{where}.{key}") for key, held in raw.items()}
+        value = {key: _decoded(inner, item, f"{where}.{key}") for key, item in raw.items()}
     elif origin in {list, tuple} and isinstance(raw, list | tuple):
         value = _of_list(origin, typing.get_args(kind), list(raw), where)
     elif _fits(kind, raw):
-        # A worker's own values may be of a subclass, as torch's version is of str.
+        # A worker's own values may be of a subclass, such as torch's version, a subclass of str.
         value = raw
         if isinstance(raw, int | float) and kind is float:
             value = float(raw)
@@ -73,7 +73,7 @@ def _decoded(kind: object, raw: object, where: str) -> object:
 
 
 def _fits(kind: object, raw: object) -> bool:
-    """Whether a single value is of a kind."""
+    """Whether a single value is of the declared type."""
     if kind is object or kind is Any:
         return True
     if kind is float:
@@ -97,9 +97,9 @@ def _of_fields(kind: type, raw: object, where: str) -> object:
     if unknown:
         raise ProtocolError(f"{where[:200]} has no field {unknown[0][:100]!r}")
     missing = [
-        one.name
-        for one in fields
-        if one.name not in raw and one.default is one.default_factory is dataclasses.MISSING
+        field.name
+        for field in fields
+        if field.name not in raw and field.default is field.default_factory is dataclasses.MISSING
     ]
     if missing:
         raise ProtocolError(f"{where[:200]} lacks the field {missing[0]}")

@@ -1,4 +1,4 @@
-"""Images: decoded and resized, and run through networks."""
+"""Messages about images: decode and resize them, and run networks on them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoodiff.workers.messages.arrays import Array
 
 @dataclass(frozen=True)
 class Pixels:
-    """Decodes images, given one after the other in ``data``, and resizes them to each geometry."""
+    """Decodes the concatenated images in ``data`` and resizes them to each geometry."""
 
     data: Array
     sizes: list[int]
@@ -19,7 +19,7 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Classify:
-    """Runs pixels (images, rows, columns, 3) by a stated preprocessing.
+    """Preprocesses pixels ``(images, rows, columns, 3)`` as stated, and runs a network on them.
 
     The first ``repeat`` images are run a second time, one by one and the last first.
     """
@@ -33,7 +33,7 @@ class Classify:
 
 @dataclass(frozen=True)
 class Predict:
-    """Prepares decoded images by the zoo's own preprocessing, and runs them."""
+    """Prepares decoded images by the zoo's own preprocessing, and runs a network on them."""
 
     handle: str
     images: Array
@@ -42,22 +42,22 @@ class Predict:
 
 @dataclass(frozen=True)
 class Decoded:
-    """For each geometry an array (images, rows, columns, 3), and why images failed."""
+    """One array ``(images, rows, columns, 3)`` per geometry, and why images failed."""
 
     pixels: list[Array]
     failed: dict[str, str]
-    """Reasons by the image's position; its rows are 0."""
+    """Reasons by the image's position; its pixels are 0."""
     extents: list[tuple[int, int]]
-    """For a single image, by geometry: rows and columns before it is resized."""
+    """For a single image, its rows and columns before it is resized, by geometry."""
 
 
 @dataclass(frozen=True)
 class Classified:
-    """Outputs, one row per image, and what running some of them again gave."""
+    """The outputs, one row per image, and the comparison of repeated images."""
 
     outputs: Array
     repeated: int = 0
     changed: int = 0
-    """Of the repeated images, how many have another best output."""
+    """Number of repeated images whose best output changed."""
     deviation: float | None = None
-    """Largest difference over the spread of the outputs; None where they are no numbers."""
+    """Largest difference over the spread of the outputs; None if it is not finite."""

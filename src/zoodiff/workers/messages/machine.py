@@ -1,4 +1,4 @@
-"""What a worker process runs with, and what it reaches at best."""
+"""Messages about the process and the machine: runtime info and measured peaks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Environment:
-    """Asks what the process runs with; the framework is imported, so that its threads count."""
+    """Asks for the runtime info of the process; imports the framework to include its threads."""
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """Asks what the process reaches at best."""
+    """Asks for the peaks that the process measures."""
 
     threads: int
     each_seconds: float
@@ -21,12 +21,12 @@ class Peaks:
 
 @dataclass(frozen=True)
 class RuntimeInfo:
-    """What a worker process runs with: versions, thread pools, variables."""
+    """Versions, thread pools and environment variables of a worker process."""
 
     python: str
     libraries: dict[str, str]
     threading: list[dict[str, object]] | None
-    """Thread pools of BLAS and OpenMP libraries; None where they cannot be told."""
+    """Thread pools of BLAS and OpenMP libraries; None if unknown."""
     frameworks: dict[str, dict[str, int]]
     """Threads by framework, ``intra`` and ``inter``."""
     variables: dict[str, str]
@@ -34,7 +34,7 @@ class RuntimeInfo:
 
 @dataclass(frozen=True)
 class MeasuredPeaks:
-    """Multiply-accumulates and bytes per second, by how they were measured."""
+    """MACs and bytes per second, by the method of measurement."""
 
     threads: int
     macs_per_second: dict[str, float | None]

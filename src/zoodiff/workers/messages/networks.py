@@ -1,4 +1,4 @@
-"""Networks: what a backend has, describing one, loading it."""
+"""Messages about networks: list, describe, load and drop them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Hello:
-    """Asks for versions, which imports the framework."""
+    """Imports the framework and asks for its versions."""
 
 
 @dataclass(frozen=True)
 class Models:
-    """Asks for the names that the installed framework itself knows."""
+    """Asks for the names of the models that the installed framework knows."""
 
 
 @dataclass(frozen=True)
 class Modes:
-    """Asks for the ways in which the backend can run networks."""
+    """Asks for the execution modes of the backend."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Describe:
 
 @dataclass(frozen=True)
 class Forget:
-    """Lets PyTorch look for what it compiled in another folder, made and removed by the parent."""
+    """Sets PyTorch's folder of compiled code; the parent creates and removes the folder."""
 
     folder: str
 
 
 @dataclass(frozen=True)
 class Load:
-    """Loads a network under a handle; one that had the same handle is dropped."""
+    """Loads a network under a handle; an earlier network of the same handle is dropped."""
 
     handle: str
     model: str
@@ -60,7 +60,7 @@ class Unload:
 
 @dataclass(frozen=True)
 class Versions:
-    """Versions of Python and of what the backend imported, by name."""
+    """Versions of Python and of the libraries that the backend imported, by name."""
 
     versions: dict[str, str]
 
@@ -74,12 +74,12 @@ class Names:
 
 @dataclass(frozen=True)
 class Facts:
-    """The framework's own figures, for cross-checks."""
+    """The framework's own counts, for cross-checks."""
 
     parameters: int
     statistics: int
     sha256: str | None = None
-    """Of the file that was described."""
+    """Hash of the described file."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Described:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What loading tells of a network."""
+    """The properties of a loaded network."""
 
     seconds: float
     weights_state: Literal["published", "random", "placeholder", "trained", "file"]
@@ -104,13 +104,13 @@ class Loaded:
     layout: Literal["NCHW", "NHWC"]
     peak_rss_bytes: int
     scope: dict[str, str]
-    """Conditions under which it is measured when it is timed."""
+    """Conditions of timing it."""
     stages: dict[str, float]
     """Seconds by stage, which add up to ``seconds``."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """The reply to a request that only does something."""
+    """The reply to a request without a result."""
 
     note: str = field(default="")

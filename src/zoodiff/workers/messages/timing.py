@@ -1,4 +1,4 @@
-"""How long loaded networks take, and how much memory."""
+"""Messages about the latency and the memory of loaded networks."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Time:
     batch: int
     seed: int
     settle_ms: float = 0.0
-    """Untimed calls come first for so long."""
+    """Duration of the untimed calls that come first."""
     pause_ms: float = 0.0
-    """Sleep before each timed call."""
+    """Duration of the sleep before each timed call."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,17 @@ class ScenarioLoad:
 
     scenario: Scenario
     seconds: float
-    """The least duration."""
+    """Least duration."""
     queries: int
-    """The least number of queries (offline: of images)."""
+    """Least number of queries (offline: of images)."""
     batch: int = 1
-    """Offline: images of a call. Server: waiting queries that one call may take together."""
+    """Offline: images per call. Server: most waiting queries per call."""
     rate: float = 0.0
-    """Server: queries per second. Offline: images per second that are expected."""
+    """Server: queries per second. Offline: expected images per second."""
     bound_ms: float = 0.0
-    """Server: the latency that counts as too late."""
+    """Server: latency above which a query is late."""
     allowed: float = 0.01
-    """Server: the share of queries that may be too late."""
+    """Server: share of queries that may be late, a fraction."""
     seed: int = 0
 
 
@@ -69,7 +69,7 @@ class LoadTest:
 
 @dataclass(frozen=True)
 class Profile:
-    """Asks how long each operator of an ONNX file takes."""
+    """Asks for the latency of each operator of an ONNX file."""
 
     path: str
     runs: int
@@ -80,28 +80,28 @@ class Profile:
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds of each call."""
+    """The latency of each call, milliseconds."""
 
     milliseconds: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class PeakMemory:
-    """Peak of resident memory so far."""
+    """The peak of resident memory so far."""
 
     peak_rss_bytes: int
 
 
 @dataclass(frozen=True)
 class WeightsSize:
-    """Bytes of a network's weights as they are stored; None where that is not known."""
+    """Bytes of a network's weights as stored; None if unknown."""
 
     weights_bytes: int | None
 
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Latency in milliseconds."""
+    """The mean and percentiles of latencies, milliseconds."""
 
     mean: float
     p50: float
@@ -121,29 +121,29 @@ class LoadTested:
     images_per_second: float
     latency_ms: Percentiles
     late: int = 0
-    """Server: queries beyond the bound."""
+    """Server: number of late queries."""
     given_up: bool = False
-    """Server: more were late than may be, so the rest was not waited for."""
+    """Server: whether the test ended early, because too many queries were late."""
 
 
 @dataclass(frozen=True)
 class OperatorTime:
-    """Latency of one operator."""
+    """The latency of one operator."""
 
     name: str
     op: str
     outputs: list[str]
-    """Names of its tensors; empty where they are not known."""
+    """Names of its output tensors; empty if unknown."""
     weight: list[int] | None
     """Shape of its second input; None without one."""
     ms: list[float]
-    """Milliseconds, one number per run."""
+    """Latency per run, milliseconds."""
 
 
 @dataclass(frozen=True)
 class Profiled:
-    """Latency by operator."""
+    """The latency of an ONNX file by operator."""
 
     operators: list[OperatorTime]
     runs_ms: list[float]
-    """The whole runs, operators and what lies between them."""
+    """Latency of the whole network per run, including the time between operators."""

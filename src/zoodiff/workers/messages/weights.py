@@ -1,4 +1,4 @@
-"""Weights of loaded networks, and single runs with them."""
+"""Messages about the weights of loaded networks, and runs with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Assign:
-    """Puts values into a loaded network's weights, by name."""
+    """Replaces a loaded network's weights, by name."""
 
     handle: str
     weights: dict[str, Array]
@@ -24,7 +24,7 @@ class Assign:
 
 @dataclass(frozen=True)
 class Run:
-    """Runs one image (1, channels, height, width)."""
+    """Runs a network on one image ``(1, channels, height, width)``."""
 
     handle: str
     image: Array

@@ -15,7 +15,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.workers.sandbox import bubblewrap
 
 _SECONDS = 30
-_WHAT = {
+_PURPOSES = {
     "bubblewrap": "no network, no other processes, a read-only view of all but its own folder",
     "resource limits": "memory, CPU time, threads and processes, size of files",
     "landlock": "writing to its own folder only, no devices, no TCP, no signals to others",
@@ -41,11 +41,11 @@ class Protection:
 
 
 def protections() -> list[Protection]:
-    """Return all protections, tried by a process that confines itself as a worker does."""
+    """Return all protections, tested by a process that confines itself like a worker."""
     missing = {"bubblewrap": bubblewrap.missing(), **_tried()}
     return [
-        Protection(name, what, not missing[name], missing[name])
-        for name, what in _WHAT.items()
+        Protection(name, purpose, not missing[name], missing[name])
+        for name, purpose in _PURPOSES.items()
         if name in missing
     ]
 
@@ -56,27 +56,27 @@ def _tried() -> dict[str, str]:
         probe = [sys.executable, "-P", "-c", _PROBE, folder, json.dumps(sys.path)]
         command = bubblewrap.wrapped(probe, Path(folder))
         try:
-            said = subprocess.run(
+            output = subprocess.run(
                 command, capture_output=True, timeout=_SECONDS, check=True, text=True, cwd="/"
             ).stdout
-            missing = json.loads(said)
+            missing = json.loads(output)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             return dict.fromkeys(("resource limits", "landlock", "seccomp"), f"it failed ({error})")
     return {str(name): str(reason) for name, reason in missing.items()}
 
 
-def summary(found: list[Protection]) -> str:
+def summary(states: list[Protection]) -> str:
     """Return a sentence about the confinement of untrusted files here, for ``zoodiff zoos``."""
-    held = {one.name for one in found if one.in_force}
-    lacking = [one.name for one in found if not one.in_force]
+    in_force = {state.name for state in states if state.in_force}
+    lacking = [state.name for state in states if not state.in_force]
     if not lacking:
         return "untrusted model files: fully sandboxed"
     without = f"{' and '.join(lacking)} not in force"
-    if {"landlock", "seccomp"} <= held:
+    if {"landlock", "seccomp"} <= in_force:
         return (
             f"untrusted model files: sandboxed, but they can read every file of yours ({without})"
         )
-    if "bubblewrap" in held:
+    if "bubblewrap" in in_force:
         return f"untrusted model files: sandboxed by bubblewrap alone ({without})"
     return (
         f"untrusted model files: NOT sandboxed ({without}); open files that you do not trust in a "
@@ -85,22 +85,22 @@ def summary(found: list[Protection]) -> str:
 
 
 REQUIRE = "ZOODIFF_REQUIRE_SANDBOX"
-"""The variable that says, with any value but 0, that ``require`` applies to every worker."""
+"""The environment variable that applies ``require`` to every worker, unless empty or 0."""
 
 
 def required() -> bool:
-    """Return whether the user wants no file opened with less than the whole sandbox."""
+    """Return whether the user requires every protection for opening files."""
     return os.environ.get(REQUIRE, "0") not in {"", "0"}
 
 
 def require(name: str) -> None:
     """Raise MeasurementError if a protection against untrusted files is missing.
 
-    ``name`` is what was to be started.
+    ``name`` is the name of the worker, for the message.
     """
-    lacking = [one for one in protections() if not one.in_force]
+    lacking = [state for state in protections() if not state.in_force]
     if lacking:
-        reasons = "; ".join(f"{one.name}: {one.reason}" for one in lacking)
+        reasons = "; ".join(f"{state.name}: {state.reason}" for state in lacking)
         raise MeasurementError(
             f"no file is opened by the worker of {name}, since --require-sandbox is set and not "
             f"every protection is in force ({reasons}); see docs/security.md"

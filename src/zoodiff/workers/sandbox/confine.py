@@ -1,10 +1,10 @@
-"""Inside the worker: resource limits, Landlock and seccomp, before anything is imported.
+"""Confine the worker from inside, with resource limits, Landlock and seccomp, before any import.
 
-The text of this module is sent to the worker, so it uses the standard library, and two packages
-that are sent with it; see ``zoodiff.workers.inside.bootstrap``.
+The parent sends the text of this module to the worker, so it uses only the standard library and two
+packages that are sent with it; see ``zoodiff.workers.inside.bootstrap``.
 
-Each protection is applied where the kernel and its package are there and left out where not;
-``confine`` returns what is in force, so that nobody has to believe a version number.
+A protection is left out if the kernel or its package lacks it; ``confine`` returns which are
+missing, as the kernel answered.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Block = tuple[int, int]
 LARGEST_FILE = 8 * 1024**3
 """Bytes of one file that a confined worker may write."""
 STACKS = 2 * 1024**3
-"""Bytes of address space beside the memory limit, for the stacks of threads."""
+"""Bytes of address space above the memory limit, for the stacks of threads."""
 TASKS = 512
-"""Threads and processes that may be added to those that the machine runs."""
+"""Threads and processes that may be added to those on the machine."""
 _GRACE = 5
-"""Seconds of CPU time beside those that a request may take on all cores."""
+"""Seconds of CPU time above those that a request may take on all cores."""
 
 _DENIED_TEXT = (
     "execve execveat fork vfork socket socketcall ptrace process_vm_readv process_vm_writev "
@@ -46,11 +46,11 @@ _DENIED_TEXT = (
     "semtimedop semctl msgget msgsnd msgrcv msgctl mq_open mq_unlink"
 )
 _DENIED = frozenset(_DENIED_TEXT.split())
-"""System calls that no framework needs to compute, and that reach beyond the process."""
+"""System calls that reach beyond the process, and that no framework needs to compute."""
 _ABSENT = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register", "flock")
-"""Said not to exist: glibc then takes ``clone``, whose flags a filter can see.
+"""System calls that fail as unknown: glibc then uses ``clone``, whose flags a filter can check.
 
-A lock would let the worker make others wait; HDF5 does without where there are none.
+A file lock (``flock``) could block other processes; HDF5 works without it.
 """
 _NUMBERS = {
     "pidfd_send_signal": 424,
@@ -78,13 +78,13 @@ _NUMBERS = {
     "open_tree_attr": 467,
     "file_setattr": 469,
 }
-"""Calls that the kernel may know and the library not; they have the same numbers everywhere."""
+"""Calls that the library may not know; their numbers are the same on every processor."""
 _FUTURE = range(471, 512)
-"""Calls that did not exist when this was written; they are said not to."""
+"""Calls that did not exist when this was written; they fail as unknown."""
 _CLONE_THREAD = 0x00010000
 _CLONE_NAMESPACES = (0x80, 1 << 17, *(1 << bit for bit in range(25, 31)))
 _OWN_PROCESS_ONLY = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
-"""Calls whose first argument is a process, which may only be the worker itself."""
+"""Calls whose first argument is a process; only the worker itself is allowed."""
 _ZERO_ONLY = (
     "prlimit64",
     "sched_setaffinity",
@@ -92,7 +92,7 @@ _ZERO_ONLY = (
     "sched_setparam",
     "sched_setattr",
 )
-"""The same, where a thread or 0, which means the caller, may be named."""
+"""Calls whose first argument is a process or thread; only 0, the caller, is allowed."""
 _FILE_CONTROLS = (
     range(6),
     range(9, 10),
@@ -102,10 +102,10 @@ _FILE_CONTROLS = (
     range(1027, 1028),
     range(1030, 1036),
 )
-"""``fcntl``: copies and flags of descriptors, reading of settings, pipes, seals.
+"""Allowed ``fcntl`` commands: copies and flags of descriptors, reading of settings, pipes, seals.
 
-Left out are locks, leases and notices, for which others would wait, whom signals are sent to, and
-hints that are kept with a file.
+Excluded are locks, leases and notifications, which block other processes, the receivers of signals,
+and hints that are stored with a file.
 """
 _DEVICE_CONTROLS = (
     range(0x5401, 0x5402),
@@ -116,27 +116,28 @@ _DEVICE_CONTROLS = (
     range(0x542A, 0x542B),
     range(0x5450, 0x5452),
 )
-"""``ioctl``: reading the settings, owner and size of a terminal, bytes that wait, flags.
+"""Allowed ``ioctl`` requests: read the settings, owner and size of a terminal, the number of
+waiting bytes, flags.
 
-Left out is all else: typing into terminals, and flags that file systems set by descriptors that
-are open for reading only.
+All others are excluded, for example typing into terminals, and flags that file systems set through
+read-only descriptors.
 """
 _ACCELERATOR_CONTROLS = tuple(range(kind << 8, (kind + 1) << 8) for kind in (0, 0x46, 0x4B, 0x64))
-"""The kinds of NVIDIA's, AMD's and the kernel's own drivers of graphics processors."""
+"""``ioctl`` requests of the NVIDIA, AMD and kernel drivers of graphics processors."""
 _SHARED_NAMELESS = 0x21
-"""Flags of ``mmap``: memory shared by nobody's file, which counts for no process once unmapped."""
+"""Flags of ``mmap`` for shared memory without a file, which counts for no process once unmapped."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _CAP_DAC_READ_SEARCH = 2
 _INT = 0xFFFFFFFF
-"""The bits of an argument that is an ``int``: the kernel does not look at those above."""
+"""The bits of an ``int`` argument; the kernel ignores the bits above."""
 _OPEN_FILES = 4096
 
 
 def limits(memory_bytes: int) -> list[str]:
     """Set resource limits; return sentences about those in force."""
     done = []
-    wanted = (
+    settings = (
         (resource.RLIMIT_CORE, 0, "no core dumps"),
         (
             resource.RLIMIT_FSIZE,
@@ -151,7 +152,7 @@ def limits(memory_bytes: int) -> list[str]:
         (resource.RLIMIT_NPROC, _tasks() + TASKS, f"{TASKS} threads and processes"),
         (resource.RLIMIT_NOFILE, _OPEN_FILES, f"{_OPEN_FILES} open files"),
     )
-    for kind, value, sentence in wanted:
+    for kind, value, sentence in settings:
         with contextlib.suppress(ValueError, OSError):
             hard = resource.getrlimit(kind)[1]
             least = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -161,13 +162,13 @@ def limits(memory_bytes: int) -> list[str]:
 
 
 def no_core_dumps() -> None:
-    """The one limit that suits every worker: a dump of a large network fills disks."""
+    """Disable core dumps, in every worker: the dump of a large network fills disks."""
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def allow_cpu(seconds: float) -> None:
-    """Limit the process to this many further CPU seconds per core."""
+    """Limit the process to ``seconds`` more CPU seconds per core."""
     used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     cores = os.cpu_count() or 1
     with contextlib.suppress(ValueError, OSError):
@@ -178,9 +179,9 @@ def allow_cpu(seconds: float) -> None:
 
 
 def accelerators() -> list[Path]:
-    """Devices of graphics processors, which networks may run on."""
-    found = [*Path("/dev").glob("nvidia*"), Path("/dev/dri"), Path("/dev/kfd")]
-    return [path for path in found if path.exists()]
+    """Return the devices of graphics processors, which networks may run on."""
+    devices = [*Path("/dev").glob("nvidia*"), Path("/dev/dri"), Path("/dev/kfd")]
+    return [path for path in devices if path.exists()]
 
 
 _DEVICES = ("null", "zero", "full", "random", "urandom")
@@ -196,8 +197,8 @@ def _readable() -> list[str]:
 def landlock(writable: str) -> str:
     """Forbid writing elsewhere, devices, TCP and signals to other processes.
 
-    Returns what is missing, the empty string where it is in force. Reading of files stays allowed:
-    where a framework reads its own files from cannot be known.
+    Returns why it is missing, or the empty string. Reading files stays allowed, because the
+    folders of a framework's own files are unknown.
     """
     if sys.platform != "linux":
         return "Landlock is Linux's"
@@ -218,13 +219,16 @@ def landlock(writable: str) -> str:
         )
         rules.add_path_rule(*accelerators(), access=everything)
         rules.apply()
-    except Exception as error:  # the package's own kinds, and OSError
+    except Exception as error:  # OSError, and the package's own errors
         return f"the kernel does not offer it ({' '.join(str(error).split())[:120]})"
     return ""
 
 
 def seccomp() -> str:
-    """Forbid sockets, new processes and other dangerous system calls; return what is missing."""
+    """Forbid sockets, new processes and other dangerous system calls.
+
+    Returns why it is missing, or the empty string.
+    """
     if sys.platform != "linux":
         return "seccomp is Linux's"
     try:
@@ -236,13 +240,13 @@ def seccomp() -> str:
         return "the library libseccomp is not installed"
     try:
         _filter(pyseccomp).load()
-    except Exception as error:  # OSError, and ctypes's own kinds
+    except Exception as error:  # OSError, and errors of ctypes
         return f"the kernel does not offer it ({' '.join(str(error).split())[:120]})"
     return ""
 
 
 def _filter(library: Any) -> Any:
-    """The filter of system calls; ``library`` is pyseccomp."""
+    """Return the filter of system calls; ``library`` is pyseccomp."""
     refuse, absent = library.ERRNO(errno.EPERM), library.ERRNO(errno.ENOSYS)
     rules = library.SyscallFilter(library.ALLOW)
     rules.set_attr(library.Attr.ACT_BADARCH, library.KILL_PROCESS)
@@ -251,7 +255,7 @@ def _filter(library: Any) -> Any:
         for name in names:
             known = library.resolve_syscall(library.Arch.NATIVE, name)
             number = known if known >= 0 else _NUMBERS.get(name, -1)
-            if number >= 0:  # the others are not to be had on this processor
+            if number >= 0:  # this processor lacks the others
                 rules.add_rule(action, number)
     for number in _FUTURE:
         rules.add_rule(absent, number)
@@ -269,12 +273,12 @@ def _narrow(library: Any, rules: Any, refuse: int) -> None:
     for name in _OWN_PROCESS_ONLY:
         rules.add_rule(refuse, name, arg(0, library.NE, own))
     for name in _ZERO_ONLY:
-        # Threads of the process have numbers of their own; those of others are higher or lower.
+        # The ids of the worker's own threads cannot be told from those of other processes.
         rules.add_rule(refuse, name, arg(0, library.NE, 0))
-    for mask, value in _others(_FILE_CONTROLS):
+    for mask, value in _complement(_FILE_CONTROLS):
         rules.add_rule(refuse, "fcntl", arg(1, masked, mask, value))
     devices = (*_DEVICE_CONTROLS, *(_ACCELERATOR_CONTROLS if accelerators() else ()))
-    for mask, value in _others(devices):
+    for mask, value in _complement(devices):
         rules.add_rule(refuse, "ioctl", arg(1, masked, mask, value))
     if not accelerators():
         rules.add_rule(refuse, "mmap", arg(3, masked, _SHARED_NAMELESS, _SHARED_NAMELESS))
@@ -283,23 +287,23 @@ def _narrow(library: Any, rules: Any, refuse: int) -> None:
     rules.add_rule(refuse, "prctl", death, arg(1, library.NE, signal.SIGKILL))
 
 
-def _others(allowed: Sequence[range], start: int = 0, size: int = 1 << 16) -> Iterator[Block]:
-    """Cover the numbers of 16 bits that are not allowed by blocks, each a mask and a value.
+def _complement(allowed: Sequence[range], start: int = 0, size: int = 1 << 16) -> Iterator[Block]:
+    """Yield blocks, each a mask and a value, that cover the 16-bit numbers that are not allowed.
 
-    A filter can compare, and cannot look into a list. What has more bits than 16 is judged by its
-    lower ones, which tell kinds of controls apart.
+    A filter compares masked values and has no sets. Of longer numbers the lower 16 bits are
+    compared, which distinguish the kinds of controls.
     """
     end = start + size
     if not any(numbers.start < end and start < numbers.stop for numbers in allowed):
         yield 0xFFFF & ~(size - 1), start
     elif not any(numbers.start <= start and end <= numbers.stop for numbers in allowed):
-        yield from _others(allowed, start, size // 2)
-        yield from _others(allowed, start + size // 2, size // 2)
+        yield from _complement(allowed, start, size // 2)
+        yield from _complement(allowed, start + size // 2, size // 2)
 
 
 @contextlib.contextmanager
 def _sonames() -> Iterator[None]:
-    """Spare the search for libraries, which runs programs and takes a tenth of a second."""
+    """Skip the search for libraries, which runs programs and takes a tenth of a second."""
     search = ctypes.util.find_library
     known = {"seccomp": "libseccomp.so.2", "c": None}
 
@@ -314,14 +318,14 @@ def _sonames() -> Iterator[None]:
 
 
 def confine(scratch: str, memory_bytes: int) -> dict[str, str]:
-    """Apply every protection; return for each what is missing, or the empty string.
+    """Apply every protection; return by name why it is missing, or the empty string.
 
-    ``scratch`` is the only folder that may be written to.
+    ``scratch`` is the only writable folder.
     """
-    found = limits(memory_bytes)
+    in_force = limits(memory_bytes)
     _die_first()
-    missing = {"resource limits": "" if found else "the system does not offer them"}
-    # Seccomp last: it forbids calls that the others may need.
+    missing = {"resource limits": "" if in_force else "the system does not offer them"}
+    # Seccomp is last, because it forbids calls that the others may need.
     missing["landlock"] = landlock(scratch)
     _no_new_privileges()
     _no_capabilities()
@@ -330,7 +334,7 @@ def confine(scratch: str, memory_bytes: int) -> dict[str, str]:
 
 
 def _die_first() -> None:
-    """End with the parent, and before it if memory runs out."""
+    """End the process with its parent, and before it if memory runs out."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         with contextlib.suppress(OSError):
@@ -338,7 +342,7 @@ def _die_first() -> None:
 
 
 def _no_new_privileges() -> None:
-    """A program that is executed gains no rights by its owner or capabilities."""
+    """Forbid executed programs to gain rights by their owner or capabilities."""
     if sys.platform == "linux":
         pr_set_no_new_privs = 38
         ctypes.CDLL(None).prctl(pr_set_no_new_privs, 1, 0, 0, 0)
@@ -347,14 +351,14 @@ def _no_new_privileges() -> None:
 def _no_capabilities() -> None:
     """Drop root's capabilities, except reading files of other users."""
     if sys.platform == "linux" and os.geteuid() == 0:
-        kept = _held_capabilities() & 1 << _CAP_DAC_READ_SEARCH
+        capabilities = _permitted_capabilities() & 1 << _CAP_DAC_READ_SEARCH
         version, this = 0x20080522, 0
         header = (ctypes.c_uint32 * 2)(version, this)
-        data = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
+        data = (ctypes.c_uint32 * 6)(capabilities, capabilities, 0, 0, 0, 0)
         ctypes.CDLL(None).capset(header, data)
 
 
-def _held_capabilities() -> int:
+def _permitted_capabilities() -> int:
     with contextlib.suppress(OSError, ValueError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("CapPrm:"):
@@ -363,7 +367,7 @@ def _held_capabilities() -> int:
 
 
 def _tasks() -> int:
-    """Threads and processes of the whole machine, which bounds those of this user."""
+    """Return the number of threads and processes on the machine, a bound for this user's."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         return int(Path("/proc/loadavg").read_text().split()[3].split("/")[1])
     return 4096

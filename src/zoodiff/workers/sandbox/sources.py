@@ -1,7 +1,7 @@
 """Return the source code that confines a worker, for the parent to send.
 
-A worker may import nothing from a folder before it is confined, so the parent reads these modules
-and sends them through the pipe; see ``zoodiff.workers.inside.bootstrap``.
+A worker must not import from a folder before it is confined, so the parent reads these modules and
+sends them through the pipe; see ``zoodiff.workers.inside.bootstrap``.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _PACKAGES = ("py_landlock", "pyseccomp")
 
 @functools.cache
 def sources() -> dict[str, str]:
-    """Return source text by module name; a package that is not installed is left out."""
-    found = {"confine": Path(confine.__file__).read_text(encoding="utf-8")}
+    """Return source texts by module name, without packages that are not installed."""
+    texts = {"confine": Path(confine.__file__).read_text(encoding="utf-8")}
     for name in _PACKAGES:
         spec = importlib.util.find_spec(name)
         if spec is not None:
-            found |= _texts(name, spec)
-    return found
+            texts |= _texts(name, spec)
+    return texts
 
 
 @functools.cache
 def compiled() -> dict[str, str]:
-    """Return the same compiled, for workers of this very interpreter, in base64."""
+    """Return the compiled modules in base64 by name, for workers with this interpreter."""
     return {
         name: base64.b64encode(marshal.dumps(compile(text, f"<{name}>", "exec"))).decode("ascii")
         for name, text in sources().items()
