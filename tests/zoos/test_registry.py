@@ -16,11 +16,11 @@ def points(monkeypatch: pytest.MonkeyPatch):
             for name, value in values.items()
         ]
         monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found)
-        registry._found.cache_clear()
+        registry._loaded.cache_clear()
         registry.models.cache_clear()
 
     yield use
-    registry._found.cache_clear()
+    registry._loaded.cache_clear()
     registry.models.cache_clear()
     sys.modules.pop("my_zoo", None)
 

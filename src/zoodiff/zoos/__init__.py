@@ -1,7 +1,6 @@
-"""One folder per zoo: its catalogue, which knows no framework, and its backend, for the worker.
+"""One folder per zoo: its catalogue, without a framework, and its backend, for the worker.
 
-``runtime`` holds what backends share, ``files`` makes model files entries, ``scan`` checks files
-before they are loaded. May import frontends and everything below them. Frameworks are imported
-inside functions of backends only; ``zoodiff --help`` and ``zoodiff claims`` must never pay for
-them.
+``runtime`` holds code that backends share, ``files`` turns model files into entries, ``scan``
+checks files before they are loaded. May import frontends and everything below them. Only functions
+of backends import frameworks, so that ``zoodiff --help`` and ``zoodiff claims`` start fast.
 """

@@ -1,8 +1,8 @@
-"""How an entry is run with its zoo's own libraries and nothing of zoodiff: a piece of Python.
+"""Generate Python code that runs an entry with its zoo's own libraries, without zoodiff.
 
-Each piece sets ``network`` up and defines ``run(x)``, from one image in the network's own layout,
-(1, ...) of float32, to the raw outputs. A zoo of a third party adds its own by a method
-``alone(entry, seed)``.
+The code loads ``network`` and defines ``run(x)``, which takes one image in the network's own
+layout, ``(1, ...)`` of float32, and returns the raw outputs. A third party's zoo provides its code
+with a method ``alone(entry, seed)``.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from zoodiff.zoos.files.entries import opened
 
 @runtime_checkable
 class RunsAlone(Protocol):
-    """A zoo that says how its entries are run without zoodiff."""
+    """A zoo that generates code to run its entries without zoodiff."""
 
     def alone(self, entry: Entry, seed: int) -> str:
-        """Python that defines ``run(x)``."""
+        """Return Python code that defines ``run(x)``."""
         ...
 
 
 def alone(entry: Entry, seed: int) -> str:
-    """The piece of Python for an entry; raise MeasurementError where its zoo has none."""
+    """Return the Python code for an entry; raise MeasurementError if its zoo has none."""
     if isinstance(entry.zoo, RunsAlone):
         return entry.zoo.alone(entry, seed)
     pieces = {
@@ -117,18 +117,18 @@ from ai_edge_litert.interpreter import Interpreter
 
 network = Interpreter({_path(entry)!r})
 network.allocate_tensors()
-given, made = network.get_input_details()[0], network.get_output_details()[0]
+source, target = network.get_input_details()[0], network.get_output_details()[0]
 
 
 def run(x):
-    scale, zero = given["quantization"]
+    scale, zero = source["quantization"]
     if scale:
-        limits = np.iinfo(given["dtype"])
+        limits = np.iinfo(source["dtype"])
         x = np.clip(np.round(x / scale) + zero, limits.min, limits.max)
-    network.set_tensor(given["index"], x.astype(given["dtype"]))
+    network.set_tensor(source["index"], x.astype(source["dtype"]))
     network.invoke()
-    y = network.get_tensor(made["index"]).astype("float32")
-    scale, zero = made["quantization"]
+    y = network.get_tensor(target["index"]).astype("float32")
+    scale, zero = target["quantization"]
     return (y - zero) * scale if scale else y
 """
 

@@ -1,11 +1,11 @@
 """The protocols of zoos and of their backends.
 
-A zoo has two sides. The *catalogue* (``Zoo``) lives in the command's process and must not import
-a framework: it lists entries, weights, preprocessing, labels. The *backend* (``Backend``) is
-imported by its dotted name inside a worker and may import anything.
+A zoo has two sides. The *catalogue* (``Zoo``) runs in the command's process and must not import a
+framework: it lists entries, weights, preprocessing, labels. The *backend* (``Backend``) is imported
+by its dotted name inside a worker and may import anything.
 
-A third party adds a zoo with an entry point in the group ``zoodiff.zoos`` whose value is an
-object with the attributes of ``Zoo``; nothing in this repository has to change.
+A third party adds a zoo by an entry point in the group ``zoodiff.zoos`` whose value is an object
+with the attributes of ``Zoo``; this repository need not change.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 CONFINED = "ZOODIFF_CONFINED"
 """The variable that is set in a worker that opens untrusted files."""
 ALLOWED_CODE = "ZOODIFF_ALLOWED_CODE"
-"""The variable in which a worker is told, by SHA-256, which files' code the user allowed."""
+"""The variable that lists, by SHA-256, the files whose code the worker may run."""
 
 WeightsState = Literal["published", "random", "placeholder", "trained", "file"]
-"""Where the numbers in a network come from.
+"""The origin of the values in a network.
 
 ``published``: the zoo's own file. ``random``: initialised here from a seed. ``placeholder``:
 constants that ship with a graph in place of weights. ``trained``: trained here (the mini-zoo).
-``file``: those of a file that the user named.
+``file``: a file that the user named.
 """
 
 
@@ -43,25 +43,25 @@ class Weights:
     """One set of published weights of a model."""
 
     name: str
-    """As in ``zoo:model@name``."""
+    """The name in ``zoo:model@name``."""
     default: bool = False
     url: str | None = None
     sha256: str | None = None
-    """Full or leading hex digits, as far as the zoo publishes them."""
+    """All or the leading hexadecimal digits, as the zoo publishes them."""
     bytes: int | None = None
     parameters: int | None = None
-    """The zoo's own exact figure, where it publishes one."""
+    """The exact number that the zoo publishes, or None."""
     macs: int | None = None
-    """The zoo's own figure in MACs, where it publishes one."""
+    """The number of MACs that the zoo publishes, or None."""
     preprocessing: Preprocessing | None = None
-    """Overrides the model's, where weights differ in preprocessing."""
+    """Preprocessing that overrides the model's, or None."""
     since: str | None = None
-    """Date (YYYY-MM-DD) or release in which the zoo first published them, where known."""
+    """Date (YYYY-MM-DD) or release in which the zoo first published them; None if unknown."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """One model of a zoo: an entry for each of its weights, and one with random weights."""
+    """A model of a zoo: it has an entry per set of weights, and one with random weights."""
 
     name: str
     architecture: str
@@ -70,14 +70,14 @@ class Model:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     labels: LabelSpace = IMAGENET_1K
     input_shape: tuple[int, ...] = (3, 224, 224)
-    """(channels, height, width) at which the zoo describes the model."""
+    """``(channels, height, width)`` at which the zoo describes the model."""
     note: str | None = None
     needs_file: bool = False
-    """Even describing it needs the zoo's own file, which must be fetched."""
+    """Whether describing the model needs the zoo's own file, which must be fetched."""
 
     @property
     def default_weights(self) -> Weights | None:
-        """The weights that the zoo hands out by default, or None."""
+        """The zoo's default weights, or None."""
         return next((w for w in self.weights if w.default), None)
 
 
@@ -90,7 +90,7 @@ class Environment:
     constraints: str | None = None
     """Name of a file in ``zoodiff/workers/constraints`` with exact versions."""
     megabytes: int | None = None
-    """Disk space it takes, measured, to be said before it is made."""
+    """Measured disk space, to be shown before the environment is created."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,51 +98,51 @@ class WorkerSpec:
     """The specification of a worker process."""
 
     name: str
-    """Of the zoo, or of what else the worker does; shown in errors."""
+    """Name of the zoo or of the worker's task; shown in errors."""
     backend: str
     """``package.module:attribute`` of a callable without arguments that returns a Backend."""
     confined: bool = True
     """Whether the worker is sandboxed: no network, and writing only to its scratch folder.
 
-    False is for zoos that fetch their own published weights; nothing else should say so.
+    Only zoos that fetch their own published weights may set False.
     """
     distributions: tuple[str, ...] = ()
     """Distributions that must be installed for the backend to work; their versions are shown."""
     extra: str | None = None
     """The extra of zoodiff that installs them (``torch``), if one does."""
     environment: Environment | None = None
-    """The environment of its own, where the worker cannot share the command's."""
+    """The worker's own environment; None if it shares zoodiff's."""
 
 
 class Zoo(Protocol):
-    """The catalogue side. Every member answers without importing the zoo's framework."""
+    """The catalogue side of a zoo. No member imports the zoo's framework."""
 
     name: str
     title: str
     worker: WorkerSpec
-    """What its workers are started for."""
+    """Specification of its workers."""
     listed: bool
     """Whether ``zoodiff list`` and studies over all zoos include it (the mini-zoo is not)."""
 
     def models(self) -> Sequence[Model]:
-        """All models, ordered by name."""
+        """Return all models, ordered by name."""
         ...
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One PTNN of one zoo: architecture, weights, preprocessing, label space."""
+    """A model of a zoo with one set of weights."""
 
     zoo: Zoo
     model: Model
     weights: Weights | None
     """None for random weights."""
     foreign: bool = False
-    """Whether the weights are a file that nobody vouches for, put into the zoo's model."""
+    """Whether the weights are an untrusted file, put into the zoo's model."""
 
     @property
     def worker(self) -> WorkerSpec:
-        """The spec of the worker that loads it; confined if it opens an untrusted file."""
+        """The specification of its worker; confined if the weights are an untrusted file."""
         spec = self.zoo.worker
         return replace(spec, confined=True) if self.foreign else spec
 
@@ -158,7 +158,7 @@ class Entry:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """The weights' own, else the model's."""
+        """The preprocessing of the weights, else of the model."""
         own = self.weights.preprocessing if self.weights else None
         return own or self.model.preprocessing
 
@@ -167,7 +167,7 @@ class Entry:
 
 
 class Network(Protocol):
-    """A loaded network in a worker, ready to be fed."""
+    """A loaded network in a worker."""
 
     weights_state: WeightsState
     weights_sha256: str | None
@@ -176,25 +176,25 @@ class Network(Protocol):
     layout: Literal["NCHW", "NHWC"]
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(batch, ...) in the network's own layout -> (batch, classes)."""
+        """Return outputs ``(batch, classes)`` for a batch in the network's own layout."""
         ...
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Apply the entry's own preprocessing to decoded images (batch, height, width, 3 or 1)."""
+        """Apply the entry's preprocessing to decoded images ``(batch, height, width, 3 or 1)``."""
         ...
 
 
 @runtime_checkable
 class TakesWeights(Protocol):
-    """A network whose weights can be read and set, as the proof by execution needs it.
+    """A network whose weights can be read and replaced, as the proof by execution requires.
 
-    Names are those of the parameters in the entry's graph with the same weights, arrays are as
-    the framework stores them: no layout is changed. ``zoodiff.zoos.runtime.weights_access`` does
-    it for PyTorch, Keras and TensorFlow, ``zoodiff.zoos.runtime.onnx_session`` for ONNX.
+    Names are those of the parameters in the entry's graph; arrays have the framework's own layout.
+    ``zoodiff.zoos.runtime.weights_access`` implements it for PyTorch, Keras and TensorFlow,
+    ``zoodiff.zoos.runtime.onnx_session`` for ONNX.
     """
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
-        """All parameters and statistics of the graph; more are allowed."""
+        """Return all parameters and statistics of the graph; more are allowed."""
         ...
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
@@ -207,54 +207,54 @@ class TakesWeights(Protocol):
 
 
 class Backend(Protocol):
-    """The worker side of a zoo. Errors are ZoodiffErrors; anything else is a bug or a crash."""
+    """The worker side of a zoo. Expected errors are ZoodiffErrors."""
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the frameworks that are really imported."""
+        """Return the versions of the imported frameworks."""
         ...
 
     def models(self) -> Sequence[str]:
-        """Names that the installed framework itself knows; the contract test compares."""
+        """Return the models that the installed framework knows, for the contract test."""
         ...
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Build the network without allocating weights and return its graph.
 
-        ``weights`` None means the zoo's default; some networks differ in structure between
-        published and random weights, so the graph is that of the network with those weights.
+        ``weights`` None selects the zoo's default. The structure of some networks differs between
+        published and random weights; the graph is that of the network with ``weights``.
         """
         ...
 
     def load(self, model: str, weights: str | None, *, seed: int, threads: int) -> Network:
         """Build the network with weights; ``weights="random"`` initialises from ``seed``.
 
-        Raises WeightsUnavailableError where published weights cannot be had.
+        Raises WeightsUnavailableError if published weights are unavailable.
         """
         ...
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
-        """Return the framework's own figures, for cross-checks: ``parameters``, ``statistics``.
+        """Return the framework's own counts, for cross-checks: ``parameters``, ``statistics``.
 
-        ``sha256`` is that of the file that was described, where there was one.
+        ``sha256`` is the hash of the described file, if there is one.
         """
         ...
 
 
 @runtime_checkable
 class HasModes(Protocol):
-    """A backend that can run a network in more than one way, eagerly or compiled for one.
+    """A backend with several execution modes, for example eager and compiled.
 
-    ``load`` then takes one of the modes; without it, it takes the first. A network may say what
-    is measured when it is timed in an attribute ``scope``, a mapping of strings; what it does not
-    say is derived (``zoodiff.workers.inside.timing``).
+    ``load`` takes one of the modes, the first by default. A network may state the conditions of
+    timing it in an attribute ``scope``, a mapping of strings; missing conditions are derived
+    (``zoodiff.workers.inside.timing``).
     """
 
     def modes(self) -> Sequence[str]:
-        """Names of the modes, the default first."""
+        """Return the names of the modes, the default first."""
         ...
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
-        """As ``Backend.load``, to be run in a mode of ``modes``."""
+        """Load a network as ``Backend.load`` does, to be run in one of ``modes``."""
         ...

@@ -1,6 +1,6 @@
-"""The catalogues of zoos: ``data/ZOO.json``, written by ``tools/refresh_ZOO.py``.
+"""Read the catalogues of zoos: ``data/ZOO.json``, written by ``tools/refresh_ZOO.py``.
 
-They are read without any framework.
+Reading them imports no framework.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from zoodiff.zoos.base import Model, Weights
 
 
 def read(zoo: str) -> Sequence[Mapping[str, Any]]:
-    """The networks of a zoo as its catalogue has them."""
+    """Return the models in a zoo's catalogue, as plain values."""
     text = files("zoodiff.zoos").joinpath(f"data/{zoo}.json").read_text(encoding="utf-8")
     models: Sequence[Mapping[str, Any]] = json.loads(text)["models"]
     return models
 
 
 def model(raw: Mapping[str, Any], labels: Mapping[str, LabelSpace] = BY_NAME) -> Model:
-    """A network whose preprocessing is its own; weights may bring another."""
+    """Return a model of a catalogue; its weights may override its preprocessing."""
     return Model(
         name=raw["name"],
         architecture=raw["architecture"],
-        weights=tuple(weights(one) for one in raw["weights"]),
+        weights=tuple(weights(item) for item in raw["weights"]),
         preprocessing=Preprocessing.from_dict(raw["preprocessing"]),
         labels=labels[raw["labels"]],
         input_shape=tuple(raw["input_shape"]),
@@ -37,6 +37,6 @@ def model(raw: Mapping[str, Any], labels: Mapping[str, LabelSpace] = BY_NAME) ->
 
 
 def weights(raw: Mapping[str, Any]) -> Weights:
-    """One set of weights, with a preprocessing where it has one of its own."""
+    """Return one set of weights of a catalogue, with its own preprocessing if it has one."""
     own = raw.get("preprocessing")
     return Weights(**{**raw, "preprocessing": Preprocessing.from_dict(own) if own else None})

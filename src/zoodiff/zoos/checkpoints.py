@@ -1,4 +1,4 @@
-"""Files with weights alone, put into an architecture: ``zoo:model@path/to/weights.pth``."""
+"""Read files with only weights, to put into a model: ``zoo:model@path/to/weights.pth``."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ _SUFFIXES = (".pth", ".pt", ".th", ".bin", ".ckpt", ".tar", ".safetensors")
 
 
 def is_checkpoint(weights: str) -> bool:
-    """Whether the part behind the @ is a file."""
+    """Whether the part after the @ of a reference is a file."""
     return "/" in weights or weights.endswith(_SUFFIXES)
 
 
 def weights_of(ref: ModelRef, zoo: Zoo) -> Weights:
-    """The weights that a file means; raise UnknownNameError or UsageError where it means none."""
+    """Return the weights of a file as an entry's; raise UnknownNameError if it does not exist.
+
+    Raises UsageError for a zoo that takes no weights of files.
+    """
     assert ref.weights is not None
     path = Path(ref.weights)
     if not filenames.is_file(path):
@@ -38,43 +41,45 @@ def weights_of(ref: ModelRef, zoo: Zoo) -> Weights:
 
 
 def read(path: Path) -> Mapping[str, Tensor]:
-    """The tensors of a PyTorch checkpoint or a safetensors file, by the names of a module.
+    """Return the tensors of a PyTorch checkpoint or a safetensors file, by name.
 
-    Of what training scripts wrap around a state, ``state_dict`` and ``model`` are opened, and
-    ``module.`` before every name is taken away. Nothing but tensors and plain values is unpickled.
-    Raises RefusedError for a pickle that does more, MeasurementError for anything else.
+    The state may be wrapped in ``state_dict``, ``model_state_dict`` or ``model``, and the prefix
+    ``module.`` of all names is removed. Only tensors and plain values are unpickled. Raises
+    RefusedError for a pickle that does more, MeasurementError for any other file.
     """
     import torch
 
-    _look(path)
+    _scan(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            found: Any = load_file(path)
+            state: Any = load_file(path)
         else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise many kinds
         reason = " ".join(str(error).split())[:160]
         raise MeasurementError(
             f"{path} holds more than weights, or is damaged, and is not loaded ({reason})"
         ) from None
     for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    if not isinstance(found, dict) or not found:
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not state:
         raise MeasurementError(f"{path} holds no state of a module")
-    held = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
-    if len(held) < len(found):
-        other = next(str(k) for k, v in found.items() if not isinstance(v, torch.Tensor))
-        raise MeasurementError(f"{path} holds no state of a module: {other} is no tensor")
-    if all(name.startswith("module.") for name in held):
-        held = {name.removeprefix("module."): value for name, value in held.items()}
-    return held
+    named_tensors = {str(k): v for k, v in state.items() if isinstance(v, torch.Tensor)}
+    if len(named_tensors) < len(state):
+        foreign = next(str(k) for k, v in state.items() if not isinstance(v, torch.Tensor))
+        raise MeasurementError(f"{path} holds no state of a module: {foreign} is no tensor")
+    if all(name.startswith("module.") for name in named_tensors):
+        named_tensors = {
+            name.removeprefix("module."): value for name, value in named_tensors.items()
+        }
+    return named_tensors
 
 
-def _look(path: Path) -> None:
-    """Look at a file before torch reads it, as what torch will take it for."""
+def _scan(path: Path) -> None:
+    """Scan a file, as the format that torch will read it as."""
     if path.suffix == ".safetensors":
         tensors.check(path)
         return
@@ -86,13 +91,17 @@ def _look(path: Path) -> None:
         pickles.check_file(path)
 
 
-def check(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], name: str) -> None:
-    """Raise MeasurementError in one sentence where a state does not fit a module."""
+def check(
+    path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor], name: str
+) -> None:
+    """Raise MeasurementError if the names or shapes of a state do not fit a module."""
     missing = sorted(
-        key for key in wanted if key not in found and not key.endswith("num_batches_tracked")
+        key for key in expected if key not in state and not key.endswith("num_batches_tracked")
     )
-    foreign = sorted(key for key in found if key not in wanted)
-    shaped = sorted(key for key in wanted if key in found and found[key].shape != wanted[key].shape)
+    foreign = sorted(key for key in state if key not in expected)
+    shaped = sorted(
+        key for key in expected if key in state and state[key].shape != expected[key].shape
+    )
     problems = []
     if missing:
         problems.append(f"it lacks {len(missing)} tensors, the first {missing[0]}")
@@ -101,7 +110,7 @@ def check(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor],
     if shaped:
         key = shaped[0]
         problems.append(
-            f"{key} is {tuple(found[key].shape)} there, {tuple(wanted[key].shape)} in the network"
+            f"{key} is {tuple(state[key].shape)} there, {tuple(expected[key].shape)} in the network"
         )
     if problems:
         raise MeasurementError(f"{path} does not fit {name}: {'; '.join(problems)}")

@@ -1,4 +1,4 @@
-"""The libraries that decode and resize images, as what a worker can be started for."""
+"""Workers for the libraries that decode and resize images."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ _EXTRAS: dict[Library, str | None] = {
 
 
 def decoding(libraries: Sequence[Library]) -> WorkerSpec:
-    """Return what a worker is started for that decodes images by these libraries."""
+    """Return the specification of a worker that decodes images with these libraries."""
     return WorkerSpec(
         name="images-" + "-".join(libraries),
         backend="zoodiff.zoos.decoding:Versions",
         confined=True,
         distributions=tuple(
-            dict.fromkeys(name for one in libraries for name in _DISTRIBUTIONS[one])
+            dict.fromkeys(name for library in libraries for name in _DISTRIBUTIONS[library])
         ),
-        extra=next((_EXTRAS[one] for one in libraries if _EXTRAS[one]), None),
+        extra=next((_EXTRAS[library] for library in libraries if _EXTRAS[library]), None),
     )
 
 
 class Versions:
-    """The backend: it answers for versions alone."""
+    """A backend that only reports versions."""
 
     def versions(self) -> Mapping[str, str]:
-        """Of all libraries that are installed."""
-        found = {}
+        """Return the versions of the installed libraries."""
+        by_name = {}
         for names in _DISTRIBUTIONS.values():
             for name in names:
                 try:
-                    found[name] = importlib.metadata.version(name)
+                    by_name[name] = importlib.metadata.version(name)
                 except importlib.metadata.PackageNotFoundError:
                     continue
-        return found
+        return by_name

@@ -1,4 +1,4 @@
-"""The hash of a file, of a folder, and of a file that keeps weights in others.
+"""Hash a file, a folder, or a file together with its weight files.
 
 Standard library only: it runs in workers of any environment.
 """
@@ -14,14 +14,13 @@ from zoodiff.bounded.files import open_regular
 
 
 def sha256_of(path: Path) -> str:
-    """sha256 of a file; of a folder that of the list of its files.
+    """Return the sha256 of a file; of a folder, the sha256 of the list of its files.
 
-    The list is what ``sha256sum`` prints for all files below the folder in the order of their
-    names, so that anybody can repeat it::
+    The list is the output of ``sha256sum`` for all files below the folder, ordered by name::
 
         find . -type f -printf '%P\\n' | LC_ALL=C sort | xargs -d '\\n' sha256sum | sha256sum
 
-    Links to files count as the files. Raises OSError where something cannot be read.
+    Links to files count as the files. Raises OSError if a file cannot be read.
     """
     if not path.is_dir():
         with open_regular(path) as file:
@@ -33,7 +32,7 @@ def sha256_of(path: Path) -> str:
 
 
 def sha256_of_all(folder: Path, names: Iterable[str]) -> str:
-    """sha256 of the list of some files of a folder."""
+    """Return the sha256 of the list of some files of a folder."""
     ordered = sorted(set(names), key=os.fsencode)
     lines = [f"{sha256_of(folder / name)}  {name}\n" for name in ordered]
     return hashlib.sha256("".join(lines).encode("utf-8", errors="surrogateescape")).hexdigest()

@@ -1,6 +1,6 @@
-"""Which zoos there are, and which of their entries a reference means.
+"""Find zoos, and resolve references to their entries.
 
-Zoos are found by Python entry points in the group ``zoodiff.zoos``; the built-in ones too.
+All zoos, also the built-in ones, are found by Python entry points in the group ``zoodiff.zoos``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class BrokenZooError(ZoodiffError):
 
 
 @functools.cache
-def _found() -> tuple[Mapping[str, Zoo], Mapping[str, str]]:
+def _loaded() -> tuple[Mapping[str, Zoo], Mapping[str, str]]:
     good: dict[str, Zoo] = {}
     broken: dict[str, str] = {}
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.name):
@@ -55,7 +55,7 @@ class _OldZoo:
 def _adapted(plugin: Any) -> Zoo:
     """Return a plugin as a zoo; its worker is confined unless it has a ``WorkerSpec``.
 
-    Raises AttributeError or TypeError where it has too little of a zoo.
+    Raises AttributeError or TypeError if it lacks attributes of a zoo.
     """
     if isinstance(getattr(plugin, "worker", None), WorkerSpec):
         zoo: Zoo = plugin
@@ -72,17 +72,17 @@ def _adapted(plugin: Any) -> Zoo:
 
 
 def zoos() -> Mapping[str, Zoo]:
-    """All zoos by name, the built-in and those of other packages."""
-    return _found()[0]
+    """Return all zoos by name, built-in and of other packages."""
+    return _loaded()[0]
 
 
 def broken() -> Mapping[str, str]:
     """Return the plugins that cannot be loaded, with reasons."""
-    return _found()[1]
+    return _loaded()[1]
 
 
 def find_zoo(name: str) -> Zoo:
-    """Return a zoo, by a name spelled in any way that means one; raise UnknownNameError."""
+    """Return a zoo by name, in any spelling that matches only one; raise UnknownNameError."""
     known = zoos()
     if name not in known and name in broken():
         raise BrokenZooError(broken()[name])
@@ -95,12 +95,12 @@ def find_zoo(name: str) -> Zoo:
 
 @functools.cache
 def models(zoo_name: str) -> Mapping[str, Model]:
-    """All models of a zoo by name."""
+    """Return all models of a zoo by name."""
     return MappingProxyType({model.name: model for model in find_zoo(zoo_name).models()})
 
 
 def find_model(zoo_name: str, model_name: str) -> Model:
-    """Return a model, by a name spelled in any way that means one; raise UnknownNameError."""
+    """Return a model by name, in any spelling that matches only one; raise UnknownNameError."""
     known = models(find_zoo(zoo_name).name)
     name = meant(model_name, known)
     if name is None:
@@ -110,9 +110,9 @@ def find_model(zoo_name: str, model_name: str) -> Model:
 
 
 def resolve(reference: ModelRef | str) -> Entry:
-    """Return the entry that a reference or a path means; raise UnknownNameError or UsageError.
+    """Return the entry that a reference or a path names; raise UnknownNameError or UsageError.
 
-    Without weights the zoo's default is meant, or random weights where the zoo publishes none.
+    Without weights, the entry has the zoo's default weights, or random ones if there are none.
     """
     if isinstance(reference, str):
         if files.is_file(reference.strip()):
@@ -143,8 +143,8 @@ def resolve_readable(
 ) -> tuple[list[Entry], dict[str, str]]:
     """Return the entries of references, and why files among them cannot be opened.
 
-    Raises UnknownNameError or UsageError for a reference that is not valid, UnreadableFileError
-    where no file can be opened and nothing else was named.
+    Raises UnknownNameError or UsageError for an invalid reference, UnreadableFileError if no entry
+    remains.
     """
     entries: list[Entry] = []
     unreadable: dict[str, str] = {}
@@ -161,10 +161,10 @@ def resolve_readable(
 
 
 def by_architecture(zoo_names: Sequence[str] | None = None) -> dict[str, list[Entry]]:
-    """Entries with default weights, grouped by architecture, over listed zoos or those named."""
+    """Return the entries with default weights by architecture, of all listed or of these zoos."""
     names = [z.name for z in zoos().values() if z.listed] if zoo_names is None else zoo_names
     groups: dict[str, list[Entry]] = {}
-    for zoo in {found.name: found for found in map(find_zoo, names)}.values():
+    for zoo in {named.name: named for named in map(find_zoo, names)}.values():
         for model in models(zoo.name).values():
             entry = Entry(zoo, model, model.default_weights)
             groups.setdefault(model.architecture, []).append(entry)

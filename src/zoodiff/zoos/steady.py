@@ -1,7 +1,7 @@
-"""A file that must stay as it is while it is read, so that its hash is that of what was loaded.
+"""Detect changes of a file while it is read, so that its hash is that of the loaded content.
 
-The hash is taken first. Whoever exchanges the file afterwards changes what the file system says of
-it, and at the least the time of that change, which nobody can set.
+The hash is computed first. A later change of the file changes its metadata, at least its change
+time (ctime), which programs cannot set.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.zoos.digest import sha256_of, sha256_of_all
 
 _TICK_NS = 20_000_000
-"""Two changes within so short a time may be given the same time by the file system."""
+"""Resolution of file times: two changes within this may have the same time."""
 _MOST_FILES = 100_000
 
 _Identity = dict[str, tuple[int, int, int, int, int]]
@@ -26,7 +26,7 @@ _Identity = dict[str, tuple[int, int, int, int, int]]
 
 @dataclass(frozen=True)
 class SteadyFile:
-    """A file or folder, and the hash that it had when it was opened."""
+    """A file or folder, and its hash when it was opened."""
 
     path: Path
     digest: str
@@ -35,17 +35,17 @@ class SteadyFile:
     _identity: _Identity = field(repr=False, default_factory=dict)
 
     def check(self) -> None:
-        """Raise MeasurementError where the file is not what it was when the hash was taken."""
+        """Raise MeasurementError if the file has changed since it was hashed."""
         if _identity_of(self.path, self._beside) != self._identity:
             raise MeasurementError(f"{self.path.name} changed while it was read; load it again")
 
 
 @contextlib.contextmanager
 def steady(path: Path, *, beside: Sequence[str] = ()) -> Iterator[SteadyFile]:
-    """Hash a file or folder, and raise MeasurementError at the end where it has changed since.
+    """Hash a file or folder, and raise MeasurementError after the block if it has changed.
 
-    ``beside`` names files in the same folder that belong to it and are hashed with it. Raises
-    MeasurementError too where it cannot be read.
+    ``beside`` names files in the same folder that are hashed with it. Raises MeasurementError if it
+    cannot be read.
     """
     try:
         identity = _identity_of(path, beside)
@@ -67,7 +67,7 @@ def steady(path: Path, *, beside: Sequence[str] = ()) -> Iterator[SteadyFile]:
 
 
 class Followed:
-    """The file that a backend described last, so that what it says of it next is of the same."""
+    """The file that a backend described last, to detect changes before its next request."""
 
     def __init__(
         self, opened: Callable[[Path], AbstractContextManager[SteadyFile]] = steady
@@ -77,7 +77,7 @@ class Followed:
 
     @contextlib.contextmanager
     def first(self, path: Path) -> Iterator[SteadyFile]:
-        """Open a file, as ``steady`` does."""
+        """Hash a file and check it for changes, as ``steady`` does."""
         self._last = None
         with self._opened(path) as file:
             yield file
@@ -85,7 +85,7 @@ class Followed:
 
     @contextlib.contextmanager
     def again(self, path: Path) -> Iterator[SteadyFile]:
-        """The file that was opened first, hashed already; raises MeasurementError as ``steady``."""
+        """Check the file of ``first`` for changes without hashing it; other files as ``steady``."""
         file = self._last
         if file is None or file.path != path:
             with self._opened(path) as file:
@@ -97,21 +97,21 @@ class Followed:
 
 
 def _identity_of(path: Path, beside: Sequence[str]) -> _Identity:
-    """What the file system says of each file: device, number, bytes, and times of changes."""
-    found: _Identity = {}
+    """Return per file its device, inode, size, and times of changes."""
+    identity: _Identity = {}
     for name in _names(path, beside):
         try:
             facts = Path(name).stat()
         except FileNotFoundError:
-            continue  # missing: hashing says so, and one that comes later is a change
-        found[name] = (
+            continue  # hashing reports a missing file, and one that appears later is a change
+        identity[name] = (
             facts.st_dev,
             facts.st_ino,
             facts.st_size,
             facts.st_mtime_ns,
             facts.st_ctime_ns,
         )
-    return found
+    return identity
 
 
 def _names(path: Path, beside: Sequence[str]) -> Iterator[str]:

@@ -57,17 +57,17 @@ def test_weights_in_another_file_are_run_read_and_replaced(spread: Path) -> None
     session = open_file(spread, None, 0, name="net", threads=1)
     scale, shift = np.array([1, 2, 3, 4], dtype=np.float32), np.float32(0.25)
     np.testing.assert_allclose(session(IMAGE), IMAGE @ KERNEL.T * scale + shift, rtol=1e-6)
-    held = session.held()
+    held = session.weights_access()
     assert set(held) == {"w", "scale", "shift"}  # and not the extent
     np.testing.assert_array_equal(held["w"], KERNEL)
     np.testing.assert_array_equal(held["scale"], scale)
     np.testing.assert_array_equal(held["shift"], np.full(4, 0.25, dtype=np.float32))
-    session.held().assign({"w": KERNEL * 2, "shift": scale})
+    session.weights_access().assign({"w": KERNEL * 2, "shift": scale})
     np.testing.assert_allclose(session(IMAGE), IMAGE @ KERNEL.T * 2 * scale + scale, rtol=1e-6)
-    held = session.held()
+    held = session.weights_access()
     np.testing.assert_array_equal(held["w"], KERNEL * 2)
     np.testing.assert_array_equal(held["shift"], scale)
-    session.held().assign({"scale": shift * scale})
+    session.weights_access().assign({"scale": shift * scale})
     expected = IMAGE @ KERNEL.T * 2 * (shift * scale) + scale
     np.testing.assert_allclose(session(IMAGE), expected, rtol=1e-6)
     # The file is as it was.
@@ -114,8 +114,8 @@ def test_values_keep_the_files_type(tmp_path: Path, kind: type) -> None:
     path = tmp_path / "net.onnx"
     onnx.save(model, path)
     session = open_file(path, None, 0, name="net", threads=1)
-    session.held().assign({"stored": np.full((4, 3), 2.0, dtype=np.float32)})
-    assert session.held()["stored"].dtype == kind
+    session.weights_access().assign({"stored": np.full((4, 3), 2.0, dtype=np.float32)})
+    assert session.weights_access()["stored"].dtype == kind
     np.testing.assert_allclose(session(IMAGE), np.full((1, 4), 2.0 * IMAGE.sum()), rtol=1e-3)
 
 

@@ -1,7 +1,7 @@
 """Model files as entries: ``file:path/to/model.onnx``, or just the path.
 
-What a file is follows from its content, not from its name. Each format has a worker side of its
-own, since frameworks share no process; files are foreign and are opened in workers only.
+The format of a file is recognised by its content. Each format has its own worker side, because
+frameworks share no process; files are untrusted and are opened only in workers.
 """
 
 from zoodiff.zoos.files.entries import FileEntry, is_file, resolve

@@ -1,4 +1,4 @@
-"""A path as an entry."""
+"""Model files as entries."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from zoodiff.zoos.files import sidecar
 from zoodiff.zoos.files.formats import FileZoo, recognise
 
 FILE = "file"
-"""What stands before the colon."""
+"""The prefix of a reference to a file, before the colon."""
 OWN = "file"
-"""Name of the weights that a file holds."""
+"""Name of a file's own weights."""
 _SUFFIXES = (".onnx", ".tflite", ".keras", ".pb", ".pt2", ".pt", ".pth", ".h5", ".safetensors")
 _SIZE = re.compile(r"\?size=(?P<size>[0-9]{1,5})$")
 _MOST_FILES = 100_000
-"""Files of a SavedModel's folder; it has a handful."""
+"""Files of a SavedModel's folder; usual ones have a handful."""
 _DEFAULT, _LARGEST = 224, 16_384
-"""Sizes of an input that the file leaves open."""
+"""Default and largest extent of an input whose size the file leaves open."""
 
 
 @dataclass(frozen=True)
 class FileEntry(Entry):
-    """A file, with the weights that it holds or with random ones.
+    """A model file, with its own weights or with random weights.
 
-    The model's name is the absolute path, since workers have a folder of their own.
+    The model's name is the absolute path, because workers have another current folder.
     """
 
     named: str = ""
-    """The path as it was given."""
+    """The path as the user wrote it."""
 
     @property
     def ref(self) -> ModelRef:
@@ -44,7 +44,7 @@ class FileEntry(Entry):
 
     @property
     def stamp(self) -> tuple[int, int]:
-        """Size and time of change of the file, so that another content is another entry."""
+        """The size and the time of the last change, which distinguish versions of the file."""
         path, _ = opened(self.model.name)
         size = newest = 0
         try:
@@ -59,16 +59,16 @@ class FileEntry(Entry):
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """The file itself, or all files below a folder; links to folders are not followed."""
+    """Yield the file itself, or all files below a folder; links to folders are not followed."""
     if not path.is_dir():
         yield path
     for place, _, names in os.walk(path):
         below = (Path(place) / name for name in names)
-        yield from (one for one in below if one.is_file())
+        yield from (file for file in below if file.is_file())
 
 
 def is_file(text: str) -> bool:
-    """Whether a reference means a file: by ``file:``, or because it looks like a path."""
+    """Whether a reference names a file: it starts with ``file:`` or looks like a path."""
     if text.startswith(f"{FILE}:"):
         return True
     if re.match(r"[A-Za-z0-9][A-Za-z0-9_.-]*:", text):
@@ -78,7 +78,7 @@ def is_file(text: str) -> bool:
 
 
 def _parts(text: str) -> tuple[str, int | None, bool]:
-    """Path, size, and whether random weights are wanted; a file may be called ``a@random``."""
+    """Return path, size, and whether ``@random`` is appended; a file may be named ``a@random``."""
     name, random = text.removeprefix(f"{FILE}:"), False
     if name.endswith(f"@{RANDOM}") and not filenames.exists(name):
         name, random = name.removesuffix(f"@{RANDOM}"), True
@@ -87,10 +87,10 @@ def _parts(text: str) -> tuple[str, int | None, bool]:
 
 
 def resolve(text: str) -> FileEntry:
-    """The entry of a path: ``file:`` before it and ``?size=N`` and ``@random`` behind are optional.
+    """Return the entry of a path, with optional ``file:`` before and ``?size=N@random`` after it.
 
-    ``size`` stands in for a height and width that the file leaves open (224 without). Raises
-    UnknownNameError where there is no such file, UnreadableFileError for one that cannot be read.
+    ``size`` replaces a height and width that the file leaves open (default 224). Raises
+    UnknownNameError for a missing file, UnreadableFileError for one that cannot be read.
     """
     name, size, random = _parts(text)
     path = Path(name)
@@ -101,16 +101,16 @@ def resolve(text: str) -> FileEntry:
         raise UsageError(f"{extent} is no size of an image; take one from 1 to {_LARGEST}")
     more = "" if size is None else f"?size={size}"
     own = Weights(OWN, default=True)
-    said = sidecar.read(path)
+    facts = sidecar.read(path)
     model = Model(
         name=f"{path.resolve()}{more}",
-        architecture=said.architecture or path.name,
+        architecture=facts.architecture or path.name,
         weights=(own,),
-        preprocessing=said.preprocessing,
-        labels=said.labels,
+        preprocessing=facts.preprocessing,
+        labels=facts.labels,
         input_shape=(3, extent, extent),
-        note=f"a file; preprocessing and labels are those of {said.path.name}"
-        if said.path
+        note=f"a file; preprocessing and labels are those of {facts.path.name}"
+        if facts.path
         else "a file; preprocessing and labels are not known",
     )
     return FileEntry(_format_of(path), model, None if random else own, named=f"{name}{more}")
@@ -119,11 +119,11 @@ def resolve(text: str) -> FileEntry:
 def _format_of(path: Path) -> FileZoo:
     try:
         return recognise(path)
-    except UsageError as error:  # the name is right; it is the file that cannot be used
+    except UsageError as error:  # the file exists and cannot be used
         raise UnreadableFileError(str(error)) from None
 
 
 def opened(model: str) -> tuple[Path, int]:
-    """The path and the size that a worker is given as the name of a model."""
+    """Return the path and the image size in a file's model name."""
     size = _SIZE.search(model)
     return Path(_SIZE.sub("", model)), int(size["size"]) if size else _DEFAULT

@@ -1,4 +1,4 @@
-"""Which formats there are, and which one a file is, by its first bytes."""
+"""The formats of model files, recognised by their content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zoodiff.zoos.scan import archive
 
 @dataclass
 class FileZoo:
-    """The catalogue side of one format: no models of its own, every file is one."""
+    """The catalogue side of one format; every file of it is a model."""
 
     name: str
     title: str
@@ -25,7 +25,7 @@ class FileZoo:
     listed: bool = False
 
     def models(self) -> Sequence[Model]:
-        """None: files are named, not listed."""
+        """Return no models: files are named, not listed."""
         return ()
 
 
@@ -110,8 +110,8 @@ def recognise(path: Path) -> FileZoo:
         return TFLITE
     if head[:4] == b"PK\x03\x04":
         return _of_archive(path)
-    if what := unreadable.what_is(path, head):
-        raise UsageError(f"{path} is {what}; {_READ}")
+    if description := unreadable.what_is(path, head):
+        raise UsageError(f"{path} is {description}; {_READ}")
     if path.name == "saved_model.pb":
         raise UsageError(f"{path} is part of a SavedModel; name its folder {path.parent}")
     if head[:1] == b"\x08":  # the field ir_version comes first in every writer's order
@@ -119,7 +119,7 @@ def recognise(path: Path) -> FileZoo:
     if head[:1] == b"\x0a" and path.suffix != ".onnx":  # the field node
         return SAVED_MODEL
     if path.suffix == ".onnx":
-        return ONNX  # the reader says what is wrong with it
+        return ONNX  # the reader reports what is wrong
     raise UsageError(f"{path} is of no format that zoodiff knows; {_READ}")
 
 
@@ -135,7 +135,7 @@ def _of_archive(path: Path) -> FileZoo:
         return TORCH
     if "constants.pkl" in inner:
         return TORCH_SCRIPT
-    what = "an archive of something else"
+    description = "an archive of something else"
     if pickle := next((name for name in names if name.endswith("data.pkl")), None):
-        what = unreadable.of_pickle(path, pickle)
-    raise UsageError(f"{path} is {what}; {_READ}")
+        description = unreadable.of_pickle(path, pickle)
+    raise UsageError(f"{path} is {description}; {_READ}")

@@ -1,4 +1,4 @@
-"""One sentence for whatever a file makes frameworks and frontends raise."""
+"""Turn the errors that a file causes in frameworks and frontends into MeasurementErrors."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, TypeVar
 from zoodiff.errors import MeasurementError, ZoodiffError
 from zoodiff.zoos.files.entries import opened
 
-_Made = TypeVar("_Made")
+_Backend = TypeVar("_Backend")
 _METHODS = {"describe": "described", "facts": "described", "load": "loaded"}
 
 
-def guarded(backend: type[_Made]) -> type[_Made]:
-    """Let a backend for files raise ZoodiffError alone.
+def guarded(backend: type[_Backend]) -> type[_Backend]:
+    """Return a backend for files whose methods raise only ZoodiffErrors.
 
-    A file is untrusted: what is odd in it surfaces anywhere, as any kind of exception.
+    A file is untrusted: a defect of it may surface anywhere, as any kind of exception.
     """
     for name, done in _METHODS.items():
-        setattr(backend, name, _told(getattr(backend, name), done))
+        setattr(backend, name, _guarded_method(getattr(backend, name), done))
     return backend
 
 
-def _told(method: Callable[..., Any], done: str) -> Callable[..., Any]:
+def _guarded_method(method: Callable[..., Any], done: str) -> Callable[..., Any]:
     @functools.wraps(method)
     def call(self: object, model: str, *arguments: object, **options: object) -> Any:
         try:

@@ -13,7 +13,7 @@ from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.keras.backend import KerasNetwork, import_keras
 from zoodiff.zoos.runtime import load_stages, modes
-from zoodiff.zoos.scan import keras as look
+from zoodiff.zoos.scan import keras as scan
 from zoodiff.zoos.steady import Followed, steady
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class KerasFiles:
     """Files that ``Model.save`` writes; see ``zoodiff.zoos.base.Backend``.
 
-    Read in Keras's safe mode, in which nothing that a file brings is executed, unless the user
-    allowed the code of this very file.
+    Read in Keras's safe mode, which runs no code of the file, unless the user allowed the code of
+    this file.
     """
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class KerasFiles:
         self._followed = Followed()
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the frameworks that are really imported."""
+        """Return the versions of the imported frameworks."""
         return {"keras": self._keras.__version__, "tensorflow": self._tf.__version__}
 
     def models(self) -> Sequence[str]:
-        """None: files are named, not listed."""
+        """Return no models: files are named, not listed."""
         return ()
 
     def describe(self, model: str, weights: str | None) -> Graph:
@@ -59,13 +59,13 @@ class KerasFiles:
         }
 
     def modes(self) -> Sequence[str]:
-        """As the zoo ``keras`` has them."""
+        """Return the modes of the zoo ``keras``."""
         return modes.KERAS
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
-        """Load the model; the values of ``random`` weights are for ``assign`` to put in."""
+        """Load the model; ``random`` weights keep the file's values until ``assign``."""
         mode = modes.choose(mode, modes.KERAS, "a Keras file")
         path, _ = opened(model)
         with contextlib.ExitStack() as stack:
@@ -97,17 +97,17 @@ class KerasFiles:
     def _open(self, model: str) -> Any:
         path, extent = opened(model)
         with load_stages.stage(load_stages.CHECKS):
-            carries_code = look.check(path)
+            carries_code = scan.check(path)
         self._keras.utils.clear_session(free_memory=False)
         try:
-            found = self._keras.saving.load_model(path, compile=False, safe_mode=not carries_code)
+            network = self._keras.saving.load_model(path, compile=False, safe_mode=not carries_code)
         except Exception as error:  # Keras raises many kinds
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"{path} cannot be loaded ({reason})") from None
-        shape = getattr(found, "input_shape", None)
+        shape = getattr(network, "input_shape", None)
         if not isinstance(shape, tuple):
             raise MeasurementError(f"{path} holds no network of one input")
         if None in shape[1:]:
             image = self._keras.Input([n or extent for n in shape[1:]])
-            found = self._keras.Model(image, found(image))
-        return found
+            network = self._keras.Model(image, network(image))
+        return network

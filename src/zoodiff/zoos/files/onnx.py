@@ -15,7 +15,7 @@ from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.onnx.backend import OnnxNetwork
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.onnx_session import open_file, precision, steady_model
-from zoodiff.zoos.scan import onnx as look
+from zoodiff.zoos.scan import onnx as scan
 from zoodiff.zoos.steady import Followed
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ class OnnxFiles:
         self._followed = Followed(steady_model)
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the packages that read and run the files."""
+        """Return the versions of the packages that read and run the files."""
         return {name: importlib.metadata.version(name) for name in ("onnx", "onnxruntime")}
 
     def models(self) -> Sequence[str]:
-        """None: files are named, not listed."""
+        """Return no models: files are named, not listed."""
         return ()
 
     def describe(self, model: str, weights: str | None) -> Graph:
@@ -55,7 +55,7 @@ class OnnxFiles:
             return {**counts(load(path).graph), "sha256": file.digest}
 
     def modes(self) -> Sequence[str]:
-        """Levels of ONNX Runtime's graph optimisations."""
+        """Return the levels of ONNX Runtime's graph optimisations."""
         return modes.ONNX
 
     def load(
@@ -68,7 +68,7 @@ class OnnxFiles:
         with contextlib.ExitStack() as stack:
             with load_stages.stage(load_stages.CHECKS):
                 file = stack.enter_context(steady_model(path))
-                look.check(load(path), path)
+                scan.check(load(path), path)
             session = open_file(
                 path,
                 weights,
@@ -80,11 +80,11 @@ class OnnxFiles:
             )
             with load_stages.stage(load_stages.CHECKS):
                 scope = session.scope(precision(path))
-        given = session.input_shape
-        last = len(given) == 4 and given[-1] in {1, 3} and given[1] not in {1, 3}
+        declared = session.input_shape
+        last = len(declared) == 4 and declared[-1] in {1, 3} and declared[1] not in {1, 3}
         shape = tuple(
             n if isinstance(n, int) and n > 0 else (1 if axis == 0 else extent)
-            for axis, n in enumerate(given)
+            for axis, n in enumerate(declared)
         )
         return OnnxNetwork(
             weights_state="random" if weights == RANDOM else "file",

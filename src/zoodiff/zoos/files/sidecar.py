@@ -1,6 +1,4 @@
-"""Sidecars: TOML files with facts about a model file.
-
-It is called ``model.onnx.toml`` or ``model.toml``.
+"""Sidecars: TOML files that describe a model file, named ``model.onnx.toml`` or ``model.toml``.
 
 For example::
 
@@ -35,12 +33,12 @@ from zoodiff.rules.security import climbs, refusal
 
 _KEYS = ("architecture", "labels", "preprocessing")
 LARGEST_EXTENT = 16_384
-"""Rows or columns that an image is resized to."""
+"""Most rows or columns that an image is resized to."""
 
 
 @dataclass(frozen=True)
 class Sidecar:
-    """The facts of a sidecar; empty without one."""
+    """The content of a sidecar; empty without one."""
 
     path: Path | None = None
     architecture: str | None = None
@@ -51,7 +49,7 @@ class Sidecar:
 def read(file: Path) -> Sidecar:
     """Return the sidecar of a file; raise UsageError with key and file if it is invalid."""
     if not file.name:
-        return Sidecar()  # the root, or the folder that the command was called in
+        return Sidecar()  # the root or the current folder
     for path in (file.with_name(f"{file.name}.toml"), file.with_suffix(".toml")):
         if path.is_file() and path != file:
             return _read(path)
@@ -79,9 +77,9 @@ def _read(path: Path) -> Sidecar:
 
 
 def _labels(path: Path, named: str) -> LabelSpace:
-    """The label space that a sidecar names: a known one, or a file in its own folder.
+    """Return the label space that a sidecar names: a known one, or a file in its folder.
 
-    Raises RefusedError (SEC110) for a file elsewhere and for a link, which may lead elsewhere.
+    Raises RefusedError (SEC110) for a file outside the folder and for a link.
     """
     if climbs(named):
         raise refusal("SEC110", f"{path} takes its labels from {named!r}, outside its own folder")
@@ -96,18 +94,18 @@ def _labels(path: Path, named: str) -> LabelSpace:
 
 
 def specification(raw: object, where: str) -> Preprocessing:
-    """A preprocessing from plain values; raise UsageError naming the key."""
+    """Return a preprocessing from plain values; raise UsageError with the key if invalid."""
     from pydantic import TypeAdapter, ValidationError
 
     if not isinstance(raw, Mapping):
         raise UsageError(f"{where}: preprocessing must be a table")
-    known = [one.name for one in fields(Preprocessing)]
+    known = [item.name for item in fields(Preprocessing)]
     unknown = [key for key in raw if key not in known]
     if unknown:
         hint = did_you_mean(unknown[0], known) or f"; there are {', '.join(known)}"
         raise UsageError(f'{where}: unknown key "preprocessing.{unknown[0]}"{hint}')
     try:
-        found = TypeAdapter(Preprocessing).validate_python(dict(raw))
+        preprocessing = TypeAdapter(Preprocessing).validate_python(dict(raw))
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
@@ -115,27 +113,27 @@ def specification(raw: object, where: str) -> Preprocessing:
         raise UsageError(
             f"{where}: preprocessing.{key} = {raw.get(key)!r} is not valid ({reason})"
         ) from None
-    for key, problem in _problems(found):
+    for key, problem in _problems(preprocessing):
         raise UsageError(
             f"{where}: preprocessing.{key} = {raw.get(key)!r} is not valid ({problem})"
         )
-    return found
+    return preprocessing
 
 
-def _problems(found: Preprocessing) -> Iterator[tuple[str, str]]:
-    """Fields whose numbers no image can be prepared with, and why."""
-    for key, sizes in (("input_size", found.input_size), ("resize", found.resize)):
+def _problems(preprocessing: Preprocessing) -> Iterator[tuple[str, str]]:
+    """Yield the fields with impossible values, and what is wrong with them."""
+    for key, sizes in (("input_size", preprocessing.input_size), ("resize", preprocessing.resize)):
         extents = (sizes,) if isinstance(sizes, int) else sizes or ()
         if not all(1 <= extent <= LARGEST_EXTENT for extent in extents):
             yield key, f"a size is from 1 to {LARGEST_EXTENT} pixels"
-    if found.crop_fraction is not None and not 0.01 <= found.crop_fraction <= 1:
+    if preprocessing.crop_fraction is not None and not 0.01 <= preprocessing.crop_fraction <= 1:
         yield "crop_fraction", "it is a part of the image, from 0.01 to 1"
     for key, values in (
-        ("value_range", found.value_range),
-        ("mean", found.mean),
-        ("std", found.std),
+        ("value_range", preprocessing.value_range),
+        ("mean", preprocessing.mean),
+        ("std", preprocessing.std),
     ):
         if not all(map(math.isfinite, values or ())):
             yield key, "numbers are finite"
-    if 0 in (found.std or ()):
+    if 0 in (preprocessing.std or ()):
         yield "std", "nothing is divided by 0"

@@ -33,26 +33,26 @@ _LARGEST = 2**31 - 1
 
 @dataclass
 class TensorFlowNetwork:
-    """A signature of a SavedModel, compiled by TensorFlow as it was saved."""
+    """A signature of a SavedModel, compiled by TensorFlow."""
 
     input_shape: tuple[int, ...]
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any] | None
-    _held: WeightsAccess
+    _access: WeightsAccess
     scope: Mapping[str, str]
     weights_state: WeightsState = "file"
     weights_sha256: str | None = None
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
-        """Variables by the names under which the graph has them."""
-        return self._held
+        """Return the variables by their names in the graph."""
+        return self._access
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Put values into variables."""
-        self._held.assign(weights)
+        """Replace variables by name."""
+        self._access.assign(weights)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A batch in the signature's own layout -> (batch, classes)."""
+        """Return outputs ``(batch, classes)`` for a batch in the signature's own layout."""
         if self._call is None:
             raise MeasurementError("zoodiff reads frozen graphs and does not run them yet")
         result: NDArray[np.float32] = self._call(batch)
@@ -72,11 +72,11 @@ class TensorFlowFiles:
         self._followed = Followed()
 
     def versions(self) -> Mapping[str, str]:
-        """Version of TensorFlow."""
+        """Return the version of TensorFlow."""
         return {"tensorflow": self._tf.__version__}
 
     def models(self) -> Sequence[str]:
-        """None: files are named, not listed."""
+        """Return no models: files are named, not listed."""
         return ()
 
     def describe(self, model: str, weights: str | None) -> Graph:
@@ -104,24 +104,24 @@ class TensorFlowFiles:
         }
 
     def _sizes(self, path: Path, extent: int) -> list[tuple[bool, int]]:
-        """Of each variable or constant whether it is trained, and how many values it has."""
+        """Return per variable or constant whether it is trained, and its number of values."""
         if not path.is_dir():
             graph = self._frozen(path, extent)
-            found = {p.name: p for node in graph.nodes for p in node.parameters}.values()
-            return [(p.trainable, p.size) for p in found]
+            parameters = {p.name: p for node in graph.nodes for p in node.parameters}.values()
+            return [(p.trainable, p.size) for p in parameters]
         loaded, function, _ = self._signature(path, extent)
         return [
             (bool(v.trainable), int(v.shape.num_elements())) for v in _variables(loaded, function)
         ]
 
     def modes(self) -> Sequence[str]:
-        """The signature as it was saved, or given to XLA."""
+        """Return the modes: the signature as saved, or compiled by XLA."""
         return modes.TENSORFLOW
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
-        """Load a SavedModel; the values of ``random`` weights are for ``assign`` to put in."""
+        """Load a SavedModel; ``random`` weights keep the file's values until ``assign``."""
         path, extent = opened(model)
         mode = modes.choose(mode, modes.TENSORFLOW, "a SavedModel")
         with contextlib.ExitStack() as stack:
@@ -139,7 +139,7 @@ class TensorFlowFiles:
             input_shape=shape,
             layout="NHWC" if last else "NCHW",
             _call=lambda batch: function(self._tf.constant(batch)).numpy(),
-            _held=of_tensorflow(_variables(loaded, function)),
+            _access=of_tensorflow(_variables(loaded, function)),
             scope=modes.tensorflow_scope(mode),
             weights_state="random" if weights == RANDOM else "file",
             weights_sha256=None if weights == RANDOM else file.digest,
@@ -148,7 +148,7 @@ class TensorFlowFiles:
     def _signature(
         self, path: Path, extent: int, *, xla: bool = False
     ) -> tuple[Any, Any, tuple[int, ...]]:
-        """The loaded model, its signature traced at batch size 1, and the input's shape."""
+        """Return the loaded model, its signature traced at batch size 1, and the input's shape."""
         tf = self._tf
         with load_stages.stage(load_stages.CHECKS):
             graphs.check_saved_model(path)
@@ -161,18 +161,18 @@ class TensorFlowFiles:
         signature = signatures.get("serving_default") or next(iter(signatures.values()), None)
         if signature is None:
             raise MeasurementError(f"{path} has no signature; save it with one")
-        _, given = signature.structured_input_signature
-        if len(given) != 1 or len(signature.structured_outputs) != 1:
+        _, inputs = signature.structured_input_signature
+        if len(inputs) != 1 or len(signature.structured_outputs) != 1:
             raise MeasurementError(
-                f"the signature of {path} has {len(given)} inputs and "
+                f"the signature of {path} has {len(inputs)} inputs and "
                 f"{len(signature.structured_outputs)} outputs; one of each is needed"
             )
-        ((key, wanted),) = given.items()
-        if wanted.shape.rank is None:
+        ((key, spec),) = inputs.items()
+        if spec.shape.rank is None:
             raise MeasurementError(f"the input of {path} has no rank; save it with a shape")
         shape = tuple(
             int(n) if n else (1 if axis == 0 else extent)
-            for axis, n in enumerate(wanted.shape.as_list())
+            for axis, n in enumerate(spec.shape.as_list())
         )
         shape = (1, *shape[1:])
 
@@ -181,7 +181,7 @@ class TensorFlowFiles:
 
         try:
             traced = tf.function(call, jit_compile=xla or None).get_concrete_function(
-                tf.TensorSpec(shape, wanted.dtype, name="image")
+                tf.TensorSpec(shape, spec.dtype, name="image")
             )
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
@@ -203,7 +203,7 @@ class TensorFlowFiles:
         return definition
 
     def _constants(self, path: Path) -> WeightsAccess:
-        """Constants by the names of their operations."""
+        """Return the constants by the names of their operations."""
         tensors = {
             node.name: node.attr["value"].tensor
             for node in self._definition(path).node
@@ -215,13 +215,13 @@ class TensorFlowFiles:
 
         def read(name: str) -> NDArray[Any]:
             try:
-                found: NDArray[Any] = self._tf.make_ndarray(tensors[name])
+                array: NDArray[Any] = self._tf.make_ndarray(tensors[name])
             except (TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())[:200]
                 raise MeasurementError(
                     f"{path.name}: the constant {name} is no tensor ({reason})"
                 ) from None
-            return found
+            return array
 
         return WeightsAccess(
             {name: [d.size for d in t.tensor_shape.dim] for name, t in tensors.items()},
@@ -266,6 +266,6 @@ _NO_OUTPUT = frozenset(
 
 
 def _variables(loaded: object, function: TfFunction) -> list[TfVariable]:
-    """Variables that the model holds, or else that the function captures; counters left out."""
+    """Return the variables of the model, or else of the function, without counters."""
     own = list(getattr(loaded, "variables", [])) or list(function.graph.variables)
     return [v for v in own if v.dtype.is_floating]

@@ -28,41 +28,45 @@ if TYPE_CHECKING:
 
 @dataclass
 class TFLiteNetwork:
-    """A file in LiteRT's interpreter, fed and read in real numbers; see ``Network``.
+    """A file in LiteRT's interpreter, with real inputs and outputs; see ``Network``.
 
-    What is quantised is brought to integers as its scale and zero point say, and back.
+    Quantised inputs and outputs are converted by their scale and zero point.
     """
 
     weights_sha256: str | None
     input_shape: tuple[int, ...]
     layout: Literal["NCHW", "NHWC"]
-    _held: WeightsAccess
+    _access: WeightsAccess
     _interpreter: Any
     scope: Mapping[str, str]
     weights_bytes: int
-    """As the file stores them; ``weights`` gives integers as real numbers."""
+    """Bytes of the weights in the file; ``weights`` returns integers as real numbers."""
     weights_state: WeightsState = "file"
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
-        """By the names of the file's graph; integers are given as real numbers."""
-        return self._held
+        """Return the weights by their names in the graph, integers as real numbers."""
+        return self._access
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Raise MeasurementError, since the weights of these files cannot be replaced."""
+        """Raise MeasurementError: the weights of these files cannot be replaced."""
         raise MeasurementError("weights cannot be put into a TFLite file")
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(batch, ...) in the file's own layout -> (batch, classes), image after image."""
+        """Return outputs ``(batch, classes)`` for a batch in the file's layout, image by image."""
         import numpy as np
 
-        given = self._interpreter.get_input_details()[0]
-        answer = self._interpreter.get_output_details()[0]
+        input_details = self._interpreter.get_input_details()[0]
+        output_details = self._interpreter.get_output_details()[0]
         outputs = []
         for image in batch:
-            self._interpreter.set_tensor(given["index"], _to_integers(image[None], given))
+            self._interpreter.set_tensor(
+                input_details["index"], _to_integers(image[None], input_details)
+            )
             self._interpreter.invoke()
-            outputs.append(_to_real(self._interpreter.get_tensor(answer["index"]), answer))
-        return np.concatenate([found.reshape(1, -1) for found in outputs])
+            outputs.append(
+                _to_real(self._interpreter.get_tensor(output_details["index"]), output_details)
+            )
+        return np.concatenate([output.reshape(1, -1) for output in outputs])
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raise MeasurementError: a file does not say how images are prepared."""
@@ -78,10 +82,10 @@ def _to_integers(values: NDArray[np.float32], details: Mapping[str, Any]) -> NDA
     if not scale:
         return values.round().astype(dtype)
     limits = np.iinfo(dtype)
-    found: NDArray[Any] = np.clip(np.round(values / scale) + zero, limits.min, limits.max).astype(
-        dtype
-    )
-    return found
+    integers: NDArray[Any] = np.clip(
+        np.round(values / scale) + zero, limits.min, limits.max
+    ).astype(dtype)
+    return integers
 
 
 def _to_real(values: NDArray[Any], details: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -101,11 +105,11 @@ class TFLiteFiles:
         self._followed = Followed()
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the packages that read and run the files."""
+        """Return the versions of the packages that read and run the files."""
         return {name: importlib.metadata.version(name) for name in ("tflite", "ai-edge-litert")}
 
     def models(self) -> Sequence[str]:
-        """None: files are named, not listed."""
+        """Return no models: files are named, not listed."""
         return ()
 
     def describe(self, model: str, weights: str | None) -> Graph:
@@ -119,14 +123,14 @@ class TFLiteFiles:
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Count the file's constants with more than one element, except integers.
 
-        Zeros in the place of a bias and what is no weight count too, so this is an upper bound.
+        This is an upper bound: zeros in place of a bias, and constants that are no weights, count.
         """
         from math import prod
 
         path, _ = opened(model)
         with self._followed.again(path) as file:
-            held = [t for t in read(path).tensors if t.constant and prod(t.shape) > 1]
-        real = [t for t in held if t.quantization or t.dtype.startswith(("float", "bfloat"))]
+            constants = [t for t in read(path).tensors if t.constant and prod(t.shape) > 1]
+        real = [t for t in constants if t.quantization or t.dtype.startswith(("float", "bfloat"))]
         return {
             "parameters": sum(prod(t.shape) for t in real),
             "statistics": 0,
@@ -134,7 +138,7 @@ class TFLiteFiles:
         }
 
     def modes(self) -> Sequence[str]:
-        """With the XNNPACK delegate (LiteRT's default), or without delegates."""
+        """Return the modes: with the XNNPACK delegate (LiteRT's default), or without delegates."""
         return modes.TFLITE
 
     def load(
@@ -152,7 +156,7 @@ class TFLiteFiles:
             interpreter = _interpreter(path, threads, mode)
             with load_stages.stage(load_stages.CHECKS):
                 sizes = _stored(path)
-                own = held(path, file.check)
+                own = weights_access(path, file.check)
         scope = {
             "entry_point": "Interpreter.invoke",
             "mode": mode,
@@ -160,10 +164,10 @@ class TFLiteFiles:
             "calls": "one an image",
         }
         stored = sum(n * _bits(dtype) for dtype, n in sizes.items()) // 8
-        given = interpreter.get_input_details()
-        if len(given) != 1:
-            raise MeasurementError(f"{path.name} has {len(given)} inputs; one is needed")
-        shape = tuple(int(n) for n in given[0]["shape"])
+        inputs = interpreter.get_input_details()
+        if len(inputs) != 1:
+            raise MeasurementError(f"{path.name} has {len(inputs)} inputs; one is needed")
+        shape = tuple(int(n) for n in inputs[0]["shape"])
         first = len(shape) == 4 and shape[1] in {1, 3} and shape[3] not in {1, 3}
         layout: Literal["NCHW", "NHWC"] = "NCHW" if first else "NHWC"
         return TFLiteNetwork(file.digest, shape, layout, own, interpreter, scope, stored)
@@ -196,7 +200,7 @@ def _interpreter(path: Path, threads: int, mode: str) -> Any:
 
 
 def _stored(path: Path) -> dict[str, int]:
-    """How many numbers of each type the file's weights are stored in."""
+    """Return the number of stored values of the file's weights by type."""
     from math import prod
 
     from zoodiff.frontends.tflite.reader import read
@@ -209,22 +213,24 @@ def _stored(path: Path) -> dict[str, int]:
 
 
 def _bits(dtype: str) -> int:
-    """Bits of a type by the number in its name: ``int8``, ``float32``, ``bfloat16``."""
+    """Return the bits of a type from its name, for example ``int8`` or ``bfloat16``."""
     return int("".join(c for c in dtype if c.isdigit()) or 8)
 
 
-def held(path: Path, check: Callable[[], None] = lambda: None) -> WeightsAccess:
-    """The weights of a file by their names in its graph; ``check`` is called when one was read."""
+def weights_access(path: Path, check: Callable[[], None] = lambda: None) -> WeightsAccess:
+    """Return the weights of a file by their names in its graph; ``check`` is called per read."""
     from zoodiff.frontends.tflite.file import weights_of
 
-    found = weights_of(path)
+    stored_weights = weights_of(path)
 
     def refuse(weights: Mapping[str, NDArray[Any]]) -> None:
         raise MeasurementError("weights cannot be put into a TFLite file")
 
     def value(name: str) -> NDArray[Any]:
-        values: NDArray[Any] = found[name].read()
+        values: NDArray[Any] = stored_weights[name].read()
         check()
         return values
 
-    return WeightsAccess({name: weight.shape for name, weight in found.items()}, value, refuse)
+    return WeightsAccess(
+        {name: weight.shape for name, weight in stored_weights.items()}, value, refuse
+    )

@@ -14,7 +14,7 @@ from zoodiff.zoos.files.entries import opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.weights_access import counts_of_torch, of_torch
-from zoodiff.zoos.scan import program as look
+from zoodiff.zoos.scan import program as scan
 from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def only_weights() -> Iterator[None]:
-    """Let nothing be unpickled but tensors and plain values, whatever torch itself asks for.
+    """Restrict ``torch.load`` to tensors and plain values during the block.
 
     ``torch.export.load`` falls back to full unpickling for parts of an archive, which would run
-    what the file says.
+    code of the file.
     """
     import torch
 
@@ -53,24 +53,24 @@ class ExportedNetwork:
     input_shape: tuple[int, ...]
     _module: Module
     _forward: Callable[[Any], Any]
-    """The module as the mode has it called."""
+    """The module as the mode calls it."""
     _batch: int | None
-    """The only batch size that it takes, or None."""
+    """The only batch size that it takes, or None for any."""
     scope: Mapping[str, str]
     weights_sha256: str | None
     weights_state: WeightsState = "file"
     layout: Literal["NCHW", "NHWC"] = "NCHW"
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
-        """Parameters and buffers by their names in the program."""
+        """Return parameters and buffers by their names in the program."""
         return of_torch(self._module)
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Put values into parameters and buffers."""
+        """Replace parameters and buffers by name."""
         of_torch(self._module).assign(weights)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(batch, channels, height, width) -> (batch, classes)."""
+        """Return outputs ``(batch, classes)`` for a batch ``(batch, channels, height, width)``."""
         import numpy as np
         import torch
 
@@ -80,9 +80,9 @@ class ExportedNetwork:
             for first in range(0, len(batch), size):
                 part = batch[first : first + size]
                 filled = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]))])
-                found = self._forward(torch.from_numpy(filled.astype(np.float32)))
-                found = found[0] if isinstance(found, (tuple, list)) else found
-                outputs.append(found.numpy()[: len(part)])
+                output = self._forward(torch.from_numpy(filled.astype(np.float32)))
+                output = output[0] if isinstance(output, (tuple, list)) else output
+                outputs.append(output.numpy()[: len(part)])
         return np.concatenate(outputs).reshape(len(batch), -1)
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -108,13 +108,13 @@ class TorchFiles:
         import_torchvision()
 
     def versions(self) -> Mapping[str, str]:
-        """Version of the framework that is really imported."""
+        """Return the version of the imported framework."""
         import torch
 
         return {"torch": torch.__version__}
 
     def models(self) -> Sequence[str]:
-        """None: files are named, not listed."""
+        """Return no models: files are named, not listed."""
         return ()
 
     def describe(self, model: str, weights: str | None) -> Graph:
@@ -132,13 +132,13 @@ class TorchFiles:
         return {**counts_of_torch(module), "sha256": file.digest}
 
     def modes(self) -> Sequence[str]:
-        """Eagerly, or by ``torch.compile``."""
+        """Return the modes: eager, or ``torch.compile``."""
         return modes.TORCH
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
-        """Load the program; the values of ``random`` weights are for ``assign`` to put in."""
+        """Load the program; ``random`` weights keep the file's values until ``assign``."""
         import torch
 
         mode = modes.choose(mode, modes.TORCH, "a program of torch.export")
@@ -170,7 +170,7 @@ class TorchFiles:
 
         path, _ = opened(model)
         with load_stages.stage(load_stages.CHECKS):
-            look.check(path)
+            scan.check(path)
         try:
             with only_weights():
                 return torch.export.load(path)
@@ -179,15 +179,15 @@ class TorchFiles:
             raise MeasurementError(f"{path} is no program that torch can load ({reason})") from None
 
     def _shape(self, model: str, program: Program) -> tuple[tuple[int, ...], int | None]:
-        """The input's shape for one image, and the batch size where it is fixed and not 1."""
+        """Return the input's shape for one image, and the fixed batch size or None."""
         path, extent = opened(model)
         names = program.graph_signature.user_inputs
         inputs = [node for node in program.graph.nodes if node.name in names]
         if len(inputs) != 1:
             raise MeasurementError(f"{path} has {len(inputs)} inputs; one is needed")
-        found = [n if isinstance(n, int) else None for n in inputs[0].meta["val"].shape]
-        if not found:
+        lengths = [n if isinstance(n, int) else None for n in inputs[0].meta["val"].shape]
+        if not lengths:
             raise MeasurementError(f"{path} takes no images but a single number")
-        batch, *rest = found
-        shape = (batch or 1, *(n or extent for n in rest))
+        batch, *extents = lengths
+        shape = (batch or 1, *(n or extent for n in extents))
         return shape, batch

@@ -1,7 +1,7 @@
 """The worker side of TorchScript files (``torch.jit.save``).
 
-TorchScript carries code, so a file needs the user's permission; what it names is looked at before
-any of it runs, and a file that reaches beyond computing is refused in any case.
+TorchScript carries code, so a file needs the user's permission. Its names are scanned before any of
+it runs, and a file that does more than compute is always refused.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 def _with_trained_weights(graph: Graph) -> Graph:
-    """The graph with everything but statistics as parameters: the converter makes all buffers.
+    """Return the graph with all weights but statistics trainable: the converter makes them buffers.
 
-    Raises MeasurementError for a module without weights of its own.
+    Raises MeasurementError for a module without weights.
     """
     if not any(node.parameters for node in graph.nodes):
         raise MeasurementError(
@@ -56,17 +56,17 @@ class TorchScriptFiles:
         import_torchvision()
 
     def versions(self) -> Mapping[str, str]:
-        """Version of the framework that is really imported."""
+        """Return the version of the imported framework."""
         import torch
 
         return {"torch": torch.__version__}
 
     def models(self) -> Sequence[str]:
-        """None: files are named, not listed."""
+        """Return no models: files are named, not listed."""
         return ()
 
     def describe(self, model: str, weights: str | None) -> Graph:
-        """Return the graph of the module for one image, by way of ``torch.export``."""
+        """Return the graph of the module for one image, converted by ``torch.export``."""
         import torch
 
         from zoodiff.frontends.torch.export import to_graph
@@ -96,13 +96,13 @@ class TorchScriptFiles:
         return {**counts_of_torch(module), "sha256": file.digest}
 
     def modes(self) -> Sequence[str]:
-        """TorchScript's own interpreter; ``torch.compile`` takes no such module."""
+        """Return the only mode, TorchScript's interpreter; ``torch.compile`` takes no scripts."""
         return modes.TORCH_SCRIPT
 
     def load(
         self, model: str, weights: str | None, *, seed: int, threads: int, mode: str = ""
     ) -> Network:
-        """Load the module; the values of ``random`` weights are for ``assign`` to put in."""
+        """Load the module; ``random`` weights keep the file's values until ``assign``."""
         import torch
 
         mode = modes.choose(mode, modes.TORCH_SCRIPT, "a TorchScript file")
@@ -139,13 +139,13 @@ class TorchScriptFiles:
             raise MeasurementError(f"{path} is no module that torch can load ({reason})") from None
 
     def _batch(self, module: Module, extent: int) -> int | None:
-        """1 where the module was traced in a way that takes no more images at once."""
+        """Return 1 if the module takes only one image at a time, else None."""
         import torch
 
         try:
             with torch.inference_mode():
-                found = module(torch.zeros(2, 3, extent, extent))
-            found = found[0] if isinstance(found, tuple | list) else found
-            return None if len(found) == 2 else 1
+                outputs = module(torch.zeros(2, 3, extent, extent))
+            outputs = outputs[0] if isinstance(outputs, tuple | list) else outputs
+            return None if len(outputs) == 2 else 1
         except Exception:
             return 1

@@ -1,4 +1,4 @@
-"""What files are that zoodiff knows and does not read, and what to do with them."""
+"""Recognise files that zoodiff does not read, and say what to do with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHECKPOINT = (
     "a PyTorch checkpoint, which holds weights without a network; put it into one of a zoo, as in "
     "torchvision:resnet50@checkpoint.pth"
 )
-_OTHERS = (
+_MAGICS = (
     (b"\x80\x02", _CHECKPOINT),
     (b"\x80\x04", _CHECKPOINT),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself"),
@@ -34,11 +34,11 @@ _MODULE = (
 )
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _SEARCHED = 4 * 2**20
-"""Bytes of an HDF5 file in which the configuration of a whole model is looked for."""
+"""Bytes of an HDF5 file that are searched for the configuration of a model."""
 
 
 def _of_hdf5(path: Path) -> str:
-    """What an HDF5 file is, and what to do with it."""
+    """Return what an HDF5 file is, and what to do with it."""
     with open_regular(path) as file:
         start = file.read(_SEARCHED)
     if b"model_config" in start:
@@ -55,11 +55,11 @@ def _of_hdf5(path: Path) -> str:
 
 
 _STATE = frozenset({"_codecs", "collections", "numpy", "torch", "torch._tensor", "torch._utils"})
-"""Modules of what the pickle of a state_dict names, with those of numpy's arrays."""
+"""Modules that the pickle of a state_dict names, including those of numpy's arrays."""
 
 
 def _names_classes(path: Path, name: str) -> bool:
-    """Whether the pickle of an archive names classes that no state_dict has; nothing is run."""
+    """Whether the pickle of an archive names classes that no state_dict has; runs no code."""
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as whole, whole.open(name) as inner:
             head = io.BytesIO(inner.read(_SEARCHED))
@@ -73,14 +73,14 @@ def _names_classes(path: Path, name: str) -> bool:
 
 
 def what_is(path: Path, head: bytes) -> str | None:
-    """What a file is by its first bytes, and what to do with it; None for any other."""
+    """Return what a file is by its first bytes, and what to do with it; None if unknown."""
     if head.startswith(_HDF5):
         return _of_hdf5(path)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _MOST_HEADER:
         return _SAFETENSORS
-    return next((what for magic, what in _OTHERS if head.startswith(magic)), None)
+    return next((description for magic, description in _MAGICS if head.startswith(magic)), None)
 
 
 def of_pickle(path: Path, name: str) -> str:
-    """What the archive of a pickle with this name is."""
+    """Return what an archive with a pickle of this name is, and what to do with it."""
     return _MODULE if _names_classes(path, name) else _CHECKPOINT

@@ -1,4 +1,4 @@
-"""The zoo ``keras``: ``catalogue`` knows no framework, ``backend`` runs in the worker."""
+"""The zoo ``keras``: ``catalogue`` imports no framework, ``backend`` runs in the worker."""
 
 from zoodiff.zoos.keras.catalogue import ZOO
 

@@ -1,9 +1,9 @@
 """The worker side of the zoo ``keras``: builds, describes and runs Keras Applications.
 
-Two things that are easily missed. Networks with ``weights=None`` and with published weights are
-not always the same network: ``EfficientNetB0`` to ``B7`` get one more Rescaling layer with the
-latter, so each is built as Keras builds it for the weights that are asked for. And TensorFlow
-fixes its number of threads when its runtime starts; ``describe`` keeps clear of starting it.
+Networks with ``weights=None`` and with published weights may differ: ``EfficientNetB0`` to ``B7``
+have one more Rescaling layer with published weights, so each network is built as Keras builds it
+for the requested weights. TensorFlow fixes its number of threads when its runtime starts, so
+``describe`` avoids starting it.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 PUBLISHED = "imagenet"
 """The weights that Keras publishes for every application."""
 _SILENT_SECONDS = 10.0
-"""How long a download may be silent before the weights count as not to be had."""
+"""Time without data after which a download counts as failed."""
 
 
 @dataclass
 class KerasNetwork:
-    """A network with values in its variables; ``run`` is one call, as the mode has it."""
+    """A network with values in its variables; ``run`` calls it in the chosen mode."""
 
     weights_state: WeightsState
     weights_sha256: str | None
@@ -63,22 +63,22 @@ class KerasNetwork:
     scope: Mapping[str, str]
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
-        """Variables by the paths under which the graph has them."""
+        """Return the variables by their paths in the graph."""
         return of_keras(self._model)
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Put values into variables."""
+        """Replace variables by path."""
         of_keras(self._model).assign(weights)
         if _adapt(self._model):
             self._call = self._compile()
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(batch, height, width, 3) -> (batch, classes), probabilities as Keras gives them."""
+        """Return Keras's outputs ``(batch, classes)`` for a batch ``(batch, height, width, 3)``."""
         result: NDArray[np.float32] = self._call(batch).numpy()
         return result
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Apply ``preprocess_input`` to images (batch, height, width, 3) of the input's size.
+        """Apply ``preprocess_input`` to images ``(batch, height, width, 3)`` of the input's size.
 
         Raises UsageError for another size: Keras publishes no way of resizing.
         """
@@ -89,7 +89,7 @@ class KerasNetwork:
                 f"the network takes images of shape {self.input_shape[1:]}, not "
                 f"{tuple(images.shape[1:])}; resize them first, Keras publishes no way to"
             )
-        # preprocess_input writes into what it is given.
+        # preprocess_input overwrites its argument.
         pixels = np.array(images, dtype=np.float32)
         return np.ascontiguousarray(self._preprocess(pixels), dtype=np.float32)
 
@@ -97,7 +97,7 @@ class KerasNetwork:
 class KerasBackend:
     """Keras Applications on TensorFlow; raises MissingFrameworkError without it.
 
-    ``shapes`` are the (channels, height, width) to build at, the catalogue's unless given.
+    ``shapes`` are the ``(channels, height, width)`` to build at, by default the catalogue's.
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
@@ -106,11 +106,11 @@ class KerasBackend:
         self._last: tuple[tuple[str, str], Any] | None = None
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the frameworks that are really imported."""
+        """Return the versions of the imported frameworks."""
         return {"keras": self._keras.__version__, "tensorflow": self._tf.__version__}
 
     def models(self) -> Sequence[str]:
-        """Applications of the installed Keras, ordered by name."""
+        """Return the applications of the installed Keras, ordered by name."""
         return applications(self._keras)
 
     def describe(self, model: str, weights: str | None) -> Graph:
@@ -128,14 +128,14 @@ class KerasBackend:
     def structure(self, model: str, weights: str | None) -> Any:
         """Return the Keras model without values in its variables."""
         key = (model, self._weights(weights))
-        # A worker asks for the graph and then for the facts of the same network.
+        # A worker describes a network and then returns its facts.
         if self._last is None or self._last[0] != key:
             with self._unallocated(), without_weights(self._keras):
                 self._last = (key, self._build(*key))
         return self._last[1]
 
     def modes(self) -> Sequence[str]:
-        """A ``tf.function``, a direct call of the model, or a ``tf.function`` given to XLA."""
+        """Return the modes: ``tf.function``, a direct call, or ``tf.function`` compiled by XLA."""
         return modes.KERAS
 
     def load(
@@ -143,8 +143,8 @@ class KerasBackend:
     ) -> Network:
         """Build with weights; random ones come from Keras's initialisers and ``seed``.
 
-        Raises WeightsUnavailableError where Keras's own loader and cache cannot have the
-        published weights, MeasurementError where the threads were fixed to another number.
+        Raises WeightsUnavailableError if Keras's own loader cannot fetch the published weights,
+        MeasurementError if the number of threads was fixed at another number.
         """
         mode = modes.choose(mode, modes.KERAS, "keras")
         name = self._weights(weights)
@@ -225,16 +225,16 @@ class KerasBackend:
         """Build networks without values, under names independent of earlier networks."""
         self._keras.utils.clear_session(free_memory=False)
         with (
-            # A graph of its own keeps TensorFlow's eager runtime from starting.
+            # A separate graph keeps TensorFlow's eager runtime from starting.
             self._tf.Graph().as_default(),
             self._keras.StatelessScope(initialize_variables=False),
         ):
             yield
 
     def _fetch(self, model: str) -> Path:
-        """Have Keras's own loader put the published weights into its cache; return the file.
+        """Fetch the published weights with Keras's own loader into its cache; return the file.
 
-        Done before the network is built with values, so that a failure costs little.
+        This precedes building the network with values, so that a failure costs little.
         """
         get_file = _loader(self._keras).get_file
         fetched: list[Path] = []
@@ -262,9 +262,9 @@ class KerasBackend:
 
 
 def import_keras() -> tuple[Any, Any]:
-    """Import Keras on TensorFlow, quietly; return both modules.
+    """Import Keras on TensorFlow without output; return both modules.
 
-    Raises MissingFrameworkError where either is missing.
+    Raises MissingFrameworkError if either is missing.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -288,7 +288,7 @@ def without_weights(
 ) -> Iterator[None]:
     """Let Keras build a network for published weights without fetching or reading them.
 
-    ``seen`` is told the address and the checksum of each file that Keras would have fetched.
+    ``seen`` is called with the URL and the checksum of each file that Keras would fetch.
     """
 
     def get_file(
@@ -308,7 +308,7 @@ def without_weights(
 
 @contextlib.contextmanager
 def _loading(keras: ModuleType, get_file: Callable[..., str]) -> Iterator[None]:
-    """Fetch weights by ``get_file`` in place of Keras's own, and do not read them."""
+    """Replace Keras's ``get_file`` by this one, and skip reading weights."""
     module = _loader(keras)
     before = module.get_file, keras.Model.load_weights
     module.get_file = get_file
@@ -320,7 +320,7 @@ def _loading(keras: ModuleType, get_file: Callable[..., str]) -> Iterator[None]:
 
 
 def applications(keras: ModuleType) -> list[str]:
-    """Return the names of the applications that Keras has, ordered."""
+    """Return the names of Keras's applications, sorted."""
     return sorted(
         name
         for name, value in vars(keras.applications).items()
@@ -329,7 +329,7 @@ def applications(keras: ModuleType) -> list[str]:
 
 
 def preprocess_input(keras: ModuleType, model: str) -> Callable[[Any], Any]:
-    """Return the ``preprocess_input`` that Keras publishes beside an application."""
+    """Return the ``preprocess_input`` that Keras publishes with an application."""
     module: Any = inspect.getmodule(getattr(keras.applications, model))
     function: Callable[[Any], Any] = module.preprocess_input
     return function
@@ -339,18 +339,18 @@ def preprocess_input(keras: ModuleType, model: str) -> Callable[[Any], Any]:
 def _quiet() -> Iterator[None]:
     """Suppress the output of TensorFlow's libraries before they read their log level."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    stderr_copy = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            captured.seek(0)
+            os.write(stderr_copy, captured.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr_copy, 2)
+            os.close(stderr_copy)
 
 
 def _loader(keras: ModuleType) -> Any:
@@ -359,14 +359,14 @@ def _loader(keras: ModuleType) -> Any:
 
 
 def _adapt(model: Model) -> bool:
-    """Let layers that compute constants from their variables do so anew; say whether any does.
+    """Recompute the constants that layers derive from variables; return whether any does so.
 
-    Normalization is one: its mean and variance are variables that inference does not read.
+    For example Normalization: inference does not read its variables mean and variance.
     """
-    found = [layer for layer in model._flatten_layers() if hasattr(layer, "finalize_state")]
-    for layer in found:
+    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "finalize_state")]
+    for layer in layers:
         layer.finalize_state()
-    return bool(found)
+    return bool(layers)
 
 
 def _size(variable: Variable) -> int:

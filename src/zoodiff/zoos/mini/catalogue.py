@@ -1,11 +1,10 @@
-"""The mini-zoo: one small network on handwritten digits, published four times, as in life.
+"""The mini-zoo: one small network on handwritten digits in four versions.
 
-The same architecture, ``digits_cnn``, is trained in PyTorch, in Keras, in TensorFlow through the
-Model Garden's layers, and in PyTorch again for export to ONNX: each by a recipe of its own, with a
-preprocessing of its own, and with the small differences that zoos have (bias before batch norm,
-epsilon, padding, softmax inside). Everything is trained for real, at first use, in seconds, from
-fixed seeds, so that every path from weights to a paired test of accuracies runs without a network
-or a download.
+The architecture ``digits_cnn`` is trained in PyTorch, in Keras, in TensorFlow with the Model
+Garden's layers, and in PyTorch for export to ONNX. Each version has its own recipe, its own
+preprocessing, and the small differences that zoos have (bias before batch norm, epsilon, padding,
+softmax inside). The networks are trained at first use, in seconds, from fixed seeds, so that every
+step from weights to a paired test of accuracies runs without a download.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ ARCHITECTURE = "digits_cnn"
 
 
 def _preprocessing(module: str, mean: float, std: float, layout: str) -> Preprocessing:
-    """Digits are fed as they are, pixels of 0 to 16, less a mean and by a deviation."""
+    """Return the preprocessing of digits: pixels of 0 to 16, minus a mean, over a deviation."""
     return Preprocessing(
         input_size=(8, 8),
         resize=(8, 8),
@@ -40,22 +39,22 @@ def _preprocessing(module: str, mean: float, std: float, layout: str) -> Preproc
 
 
 TRAINING_MEAN, TRAINING_STD = 4.871308808808809, 6.0069366924547865
-"""Of the pixels of the digits' training split."""
+"""Mean and standard deviation of the pixels of the digits' training split."""
 
 
 @dataclass(frozen=True)
 class MiniZoo:
-    """One of the four: the framework that its network is trained and run in."""
+    """The catalogue side of one of the four mini-zoos."""
 
     name: str
     title: str
     worker: WorkerSpec
     preprocessing: Preprocessing
     listed: bool = False
-    """Left out of ``zoodiff list`` and of studies over all zoos, unless it is named."""
+    """False: it is left out of ``zoodiff list`` and of studies over all zoos, unless named."""
 
     def models(self) -> Sequence[Model]:
-        """The one network."""
+        """Return the only network."""
         return (
             Model(
                 ARCHITECTURE,
@@ -81,7 +80,7 @@ def _zoo(
     spec = WorkerSpec(
         name=name,
         backend=backend,
-        confined=False,  # it keeps what it trains
+        confined=False,  # it stores the weights that it trains
         distributions=distributions,
         extra=extra,
         environment=environment,

@@ -1,4 +1,4 @@
-"""Shared by the backends of the mini-zoo: recipes, augmentation, weights cache."""
+"""Recipes, augmentation and the cache of weights, for the backends of the mini-zoo."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 TRAINED = "trained"
 Arrays = Mapping[str, "NDArray[np.float32]"]
 Prepare = Callable[["NDArray[np.uint8]"], "NDArray[np.float32]"]
-"""Makes decoded images what a network takes."""
+"""Converts decoded images to a network's inputs."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one of the four networks is trained; all of it goes into the name of its cache."""
+    """How one of the four networks is trained; the name of its cache is a hash of all fields."""
 
     framework: str
     optimiser: str
@@ -40,9 +40,9 @@ class Recipe:
     batch: int
     seed: int
     images: int
-    """How many of the training images are used."""
+    """Number of training images that are used."""
     shifts: bool
-    """Whether images are moved by up to one pixel, at random."""
+    """Whether images are shifted at random by up to one pixel."""
     label_smoothing: float = 0.0
 
 
@@ -56,30 +56,30 @@ class MiniNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any]
     _prepare: Callable[[Any], Any]
-    _held: Callable[[], WeightsAccess]
+    _access: Callable[[], WeightsAccess]
     scope: Mapping[str, str]
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
-        """The weights by the names that the graph gives them."""
-        return self._held()
+        """Return the weights by their names in the graph."""
+        return self._access()
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Put values into weights."""
-        self._held().assign(weights)
+        """Replace weights by name."""
+        self._access().assign(weights)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Inputs in the network's own layout -> (batch, 10)."""
+        """Return outputs ``(batch, 10)`` for inputs in the network's own layout."""
         result: NDArray[np.float32] = self._call(batch)
         return result
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Apply the entry's own preprocessing to digits (batch, 8, 8, 1)."""
+        """Apply the entry's own preprocessing to digits ``(batch, 8, 8, 1)``."""
         result: NDArray[np.float32] = self._prepare(images)
         return result
 
 
 def check(model: str, weights: str | None) -> bool:
-    """Whether trained weights are meant; raise UnknownNameError for anything there is not."""
+    """Return whether the weights are trained; raise UnknownNameError for an unknown name."""
     if model != ARCHITECTURE:
         raise UnknownNameError(
             f"no entry `{model}` in the mini-zoo{did_you_mean(model, [ARCHITECTURE])}"
@@ -93,14 +93,14 @@ def check(model: str, weights: str | None) -> bool:
 
 
 def state(trained: bool) -> WeightsState:
-    """The state of the weights in records."""
+    """Return the state of the weights for records."""
     return "trained" if trained else "random"
 
 
 def batches(
     recipe: Recipe, prepare: Prepare
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """Mini-batches of all epochs, in an order and with shifts drawn from the recipe's seed."""
+    """Yield the mini-batches of all epochs, with order and shifts drawn from the recipe's seed."""
     import numpy as np
 
     rng = np.random.Generator(np.random.PCG64(recipe.seed))
@@ -128,17 +128,17 @@ def cached(recipe: Recipe, versions: Mapping[str, str], train: Callable[[], Arra
     """Return the file of trained weights (.npz without pickles); train them if it is missing.
 
     The name is a hash over recipe, versions and training images. The file is written under a
-    temporary name and renamed, so an interrupted training leaves nothing, and of two trainings at
-    once, which give the same weights, the last one's file stays.
+    temporary name and renamed, so an interrupted training leaves no file; two simultaneous
+    trainings give the same weights.
     """
     import numpy as np
 
-    asked = {
+    request = {
         "recipe": asdict(recipe),
         "versions": dict(versions),
         "data": digits.load().train.sha256,
     }
-    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:16]
     path = _folder() / f"{recipe.framework}-{key}.npz"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def cached(recipe: Recipe, versions: Mapping[str, str], train: Callable[[], Arra
 
 
 def read(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The arrays of a file of weights."""
+    """Return the arrays of a file of weights, by name."""
     import numpy as np
 
     with np.load(path, allow_pickle=False) as file:
@@ -163,11 +163,11 @@ def read(path: Path) -> dict[str, NDArray[np.float32]]:
 
 def digest(arrays: Arrays) -> str:
     """Return the sha256 of weights over names, shapes and values."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for name in sorted(arrays):
-        found.update(f"{name}{arrays[name].shape}".encode())
-        found.update(arrays[name].astype("<f4").tobytes())
-    return found.hexdigest()
+        hasher.update(f"{name}{arrays[name].shape}".encode())
+        hasher.update(arrays[name].astype("<f4").tobytes())
+    return hasher.hexdigest()
 
 
 def _folder() -> Path:

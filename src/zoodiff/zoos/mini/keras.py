@@ -1,7 +1,7 @@
 """The mini-zoo in Keras: Adam with label smoothing, pixels in [-1, 1].
 
-As Keras's networks do, it has biases before batch norm, epsilon 0.001, "same" padding, which at
-stride 2 is asymmetric, and a softmax inside.
+Like Keras's networks, it has biases before batch norm, epsilon 0.001, "same" padding, which is
+asymmetric at stride 2, and a softmax inside.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RECIPE = common.Recipe(
 
 
 def prepare(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Scale to [-1, 1]."""
+    """Return digits scaled to [-1, 1]."""
     import numpy as np
 
     return np.ascontiguousarray(images / 8.0 - 1.0, dtype=np.float32)
@@ -50,11 +50,11 @@ class Backend:
         self._keras, self._tf = import_keras()
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the frameworks that are really imported."""
+        """Return the versions of the imported frameworks."""
         return {"keras": self._keras.__version__, "tensorflow": self._tf.__version__}
 
     def models(self) -> Sequence[str]:
-        """The one network."""
+        """Return the only network."""
         return [ARCHITECTURE]
 
     def _build(self) -> Any:
@@ -97,7 +97,7 @@ class Backend:
         return {"parameters": trainable, "statistics": int(network.count_params()) - trainable}
 
     def modes(self) -> Sequence[str]:
-        """As the zoo ``keras`` has them."""
+        """Return the modes of the zoo ``keras``."""
         return modes.KERAS
 
     def load(

@@ -1,7 +1,7 @@
 """The mini-zoo exported to ONNX: trained in PyTorch with Adam, batch norms folded on export.
 
-The export does what exporters do: it writes the network as ONNX operators and folds each batch
-norm into the convolution before it, so that the file has neither normalisation nor statistics.
+Like common exporters, the export writes the network as ONNX operators and folds each batch norm
+into the convolution before it, so that the file has neither normalisation nor statistics.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _OPSET = 17
 
 
 def prepare(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Scale to [0, 1], nothing else."""
+    """Return digits scaled to [0, 1], channels first."""
     import numpy as np
 
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2) / 16.0, dtype=np.float32)
 
 
 def folded(arrays: common.Arrays, conv: str, norm: str) -> tuple[Any, Any]:
-    """Weight and bias of a convolution with the batch norm after it folded in.
+    """Return weight and bias of a convolution with the following batch norm folded in.
 
     ``gamma (W x - mean) / sqrt(var + eps) + beta = (s W) x + (beta - s mean)`` with
     ``s = gamma / sqrt(var + eps)`` for each output channel.
@@ -60,7 +60,7 @@ def folded(arrays: common.Arrays, conv: str, norm: str) -> tuple[Any, Any]:
 
 
 def export(arrays: common.Arrays) -> bytes:
-    """The trained network as an ONNX file, batch size left open."""
+    """Return the trained network as an ONNX file with an open batch size."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -116,7 +116,7 @@ class Backend:
     """The worker side of ``mini-onnx``; PyTorch is imported only to train."""
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of what runs the network; training's own version names its cache."""
+        """Return the versions of the libraries that run the network."""
         import onnxruntime
 
         return {
@@ -125,7 +125,7 @@ class Backend:
         }
 
     def models(self) -> Sequence[str]:
-        """The one network."""
+        """Return the only network."""
         return [ARCHITECTURE]
 
     def _arrays(self, trained: bool, seed: int) -> common.Arrays:
@@ -164,7 +164,7 @@ class Backend:
         return {"parameters": total, "statistics": 0}
 
     def modes(self) -> Sequence[str]:
-        """Levels of ONNX Runtime's graph optimisations."""
+        """Return the levels of ONNX Runtime's graph optimisations."""
         return modes.ONNX
 
     def load(
@@ -190,7 +190,7 @@ class Backend:
             "NCHW",
             session,
             prepare,
-            session.held,
+            session.weights_access,
             session.scope(),
         )
 

@@ -36,7 +36,7 @@ RECIPE = common.Recipe(
 
 
 def prepare(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Scale to [0, 255] and subtract the training images' mean."""
+    """Return digits scaled to [0, 255], minus the training images' mean."""
     import numpy as np
 
     mean = digits.load().train.images.mean() * 255.0 / 16.0
@@ -55,7 +55,7 @@ class Backend:
         self._tf, self._keras = tf, tf_keras
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the frameworks that are really imported."""
+        """Return the versions of the imported frameworks."""
         import importlib.metadata
 
         return {
@@ -64,7 +64,7 @@ class Backend:
         }
 
     def models(self) -> Sequence[str]:
-        """The one network."""
+        """Return the only network."""
         return [ARCHITECTURE]
 
     def _build(self) -> Any:
@@ -103,7 +103,7 @@ class Backend:
         return {"parameters": trainable, "statistics": int(network.count_params()) - trainable}
 
     def modes(self) -> Sequence[str]:
-        """As the zoo ``tfmg`` has them."""
+        """Return the modes of the zoo ``tfmg``."""
         return modes.TENSORFLOW
 
     def load(

@@ -32,7 +32,7 @@ RECIPE = common.Recipe(
 
 
 def build() -> Any:
-    """The network: two convolutions with batch norm, the second with stride 2, and one linear."""
+    """Return the network: two convolutions with batch norm, the second of stride 2, one linear."""
     from torch import nn
 
     return nn.Sequential(
@@ -49,7 +49,7 @@ def build() -> Any:
 
 
 def prepare(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Scale to [0, 1], subtract the training images' mean and divide by their deviation."""
+    """Return digits scaled to [0, 1] and standardised by the training images, channels first."""
     import numpy as np
 
     train = digits.load().train.images / 16.0
@@ -63,7 +63,7 @@ def train(recipe: common.Recipe, prepared: common.Prepare = prepare) -> common.A
     from torch import nn
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in another order would give other weights
+    torch.set_num_threads(1)  # more threads sum in another order, which changes the weights
     torch.manual_seed(recipe.seed)
     module = build().train()
     if recipe.optimiser.startswith("sgd"):
@@ -84,7 +84,7 @@ def train(recipe: common.Recipe, prepared: common.Prepare = prepare) -> common.A
 
 
 def load_state(module: Module, arrays: common.Arrays) -> Any:
-    """Put the trained arrays into a module, in evaluation mode."""
+    """Load trained arrays into a module; return the module in evaluation mode."""
     import torch
 
     state = {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
@@ -99,13 +99,13 @@ class Backend:
     """The worker side of ``mini-torch``."""
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the frameworks that are really imported."""
+        """Return the versions of the imported frameworks."""
         import torch
 
         return {"torch": torch.__version__}
 
     def models(self) -> Sequence[str]:
-        """The one network."""
+        """Return the only network."""
         return [ARCHITECTURE]
 
     def describe(self, model: str, weights: str | None) -> Graph:
@@ -124,7 +124,7 @@ class Backend:
         return counts_of_torch(build())
 
     def modes(self) -> Sequence[str]:
-        """Eagerly, or by ``torch.compile``."""
+        """Return the modes: eager, or ``torch.compile``."""
         return modes.TORCH
 
     def load(

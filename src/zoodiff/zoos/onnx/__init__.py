@@ -1,4 +1,4 @@
-"""The zoo ``onnx``: ``catalogue`` knows no framework, ``backend`` runs in the worker."""
+"""The zoo ``onnx``: ``catalogue`` imports no framework, ``backend`` runs in the worker."""
 
 from zoodiff.zoos.onnx.catalogue import ZOO
 

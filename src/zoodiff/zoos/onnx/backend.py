@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 
 REPOSITORY = "onnxmodelzoo/legacy_models"
 _SECONDS = 5.0
-"""How long the hub may be silent before a file counts as not to be had."""
+"""Time without an answer of the hub after which a file counts as unavailable."""
 
 
 def light_folder() -> Path:
     """Return the folder of light graphs of the installed ``onnx`` package, without importing it."""
-    found = importlib.util.find_spec("onnx")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("onnx")
+    if spec is None or spec.origin is None:
         raise MeasurementError(
             "the light graphs come with the onnx package; "
             'install it with: pip install "zoodiff[onnx]"'
         )
-    return Path(found.origin).parent / "backend" / "test" / "data" / "light"
+    return Path(spec.origin).parent / "backend" / "test" / "data" / "light"
 
 
 @dataclass
@@ -60,17 +60,17 @@ class OnnxNetwork:
     scope: Mapping[str, str]
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
-        """Initialisers and constants by name, as the file stores them."""
-        return self._call.held()
+        """Return initialisers and constants by name."""
+        return self._call.weights_access()
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Put values in place of initialisers and constants, and start the session again."""
-        self._call.held().assign(weights)
+        """Replace initialisers and constants by name, and restart the session."""
+        self._call.weights_access().assign(weights)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A batch in the file's own layout -> (batch, classes).
+        """Return outputs ``(batch, classes)`` for a batch in the file's own layout.
 
-        Files of a fixed batch size of 1 are run once an image.
+        Files with the fixed batch size 1 are run once per image.
         """
         result: NDArray[np.float32] = self._call(batch).reshape(len(batch), -1)
         return result
@@ -78,7 +78,7 @@ class OnnxNetwork:
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Apply the published value range, mean and std to images of the input's size.
 
-        Raises UsageError for another size, and where the zoo publishes no normalisation.
+        Raises UsageError for another size, or if the zoo publishes no normalisation.
         """
         import numpy as np
 
@@ -93,7 +93,7 @@ class OnnxNetwork:
         low, high = spec.value_range
         pixels: NDArray[Any] = images.astype(np.float32) / 255.0 * (high - low) + low
         if spec.channel_order == "BGR":
-            pixels = pixels[..., ::-1]  # mean and std come in the network's own order
+            pixels = pixels[..., ::-1]  # mean and std are in the network's own order
         pixels = pixels - np.asarray(spec.mean, dtype=np.float32)
         if spec.std is not None:
             pixels = pixels / np.asarray(spec.std, dtype=np.float32)
@@ -109,15 +109,15 @@ class OnnxBackend:
         self._models = {model.name: model for model in ZOO.models()}
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the packages that read and run the files."""
+        """Return the versions of the packages that read and run the files."""
         return {name: importlib.metadata.version(name) for name in ("onnx", "onnxruntime")}
 
     def models(self) -> Sequence[str]:
-        """Names of the light graphs of the installed package; files are the manifest's."""
+        """Return the names of the light graphs in the installed ``onnx`` package."""
         return sorted(path.stem for path in light_folder().glob("light_*.onnx"))
 
     def describe(self, model: str, weights: str | None) -> Graph:
-        """Return the graph of the file; weights count by name and shape and are not read."""
+        """Return the graph of the file; of weights only names and shapes are read."""
         from zoodiff.frontends.onnx.file import graph_from_file
 
         path = self.file(model, weights)
@@ -133,7 +133,7 @@ class OnnxBackend:
         return {**counts(load(path).graph), "sha256": sha256_of(path)}
 
     def modes(self) -> Sequence[str]:
-        """Levels of ONNX Runtime's graph optimisations."""
+        """Return the levels of ONNX Runtime's graph optimisations."""
         return modes.ONNX
 
     def load(
@@ -141,8 +141,8 @@ class OnnxBackend:
     ) -> Network:
         """Start a session; ``random`` fills every weight from ``seed``.
 
-        Raises WeightsUnavailableError for a published file that cannot be had or is not the one
-        that the zoo's manifest names.
+        Raises WeightsUnavailableError for a published file that cannot be fetched or does not match
+        the zoo's manifest.
         """
         modes.choose(mode, modes.ONNX, "onnx")
         with load_stages.stage(load_stages.CHECKS):
@@ -194,7 +194,7 @@ class OnnxBackend:
 def fetch(entry: Model) -> Path:
     """Fetch a published file into the hub's cache and check it against the zoo's manifest.
 
-    Raises WeightsUnavailableError where it cannot be had, or is another file.
+    Raises WeightsUnavailableError if it cannot be fetched or does not match.
     """
     weights = entry.weights[0]
     assert weights.url is not None
@@ -208,7 +208,7 @@ def fetch(entry: Model) -> Path:
         try:
             path = Path(download(local_files_only=True))
         except FileNotFoundError:
-            # Asked once, without the retries that the download spends half a minute on.
+            # One request first: the download would spend half a minute on retries.
             url = huggingface_hub.hf_hub_url(REPOSITORY, name)
             huggingface_hub.get_hf_file_metadata(url, timeout=_SECONDS)
             path = Path(download(etag_timeout=_SECONDS))

@@ -1,9 +1,9 @@
 """The zoo ``onnx``: the ONNX Model Zoo's classifiers.
 
-Two kinds of entries. The *light* graphs ship with the ``onnx`` package: nine of the zoo's networks
-with constant placeholder weights, always there. The *published* files have moved from the zoo's
-own repository to the Hugging Face repository ``onnxmodelzoo/legacy_models``; each is fetched when
-it is needed and checked against the sha256 of the zoo's own manifest. The catalogue is
+There are two kinds of entries. The *light* graphs ship with the ``onnx`` package: nine of the zoo's
+networks with constant placeholder weights. The *published* files have moved from the zoo's own
+repository to the Hugging Face repository ``onnxmodelzoo/legacy_models``; each is fetched when
+needed and checked against the sha256 of the zoo's own manifest. The catalogue is
 ``data/onnx.json``, written by ``tools/refresh_onnx.py``.
 """
 
@@ -40,7 +40,7 @@ class OnnxZoo:
     listed: bool = True
 
     def models(self) -> Sequence[Model]:
-        """The light graphs and the published files, ordered by name."""
+        """Return the light graphs and the published files, ordered by name."""
         return _models()
 
 

@@ -1,8 +1,8 @@
-"""A PyTorch module on the first CUDA device, and a clock that the device itself holds.
+"""Run a PyTorch module on the first CUDA device, and time it with the device's own clock.
 
-Kernels run behind the program's back, so a wall clock around a call sees only how fast they are
-queued. Events are recorded on the device's own stream, before and behind the network, and read once
-everything has been done.
+Kernels run asynchronously, so a wall clock around a call measures only how fast they are queued.
+CUDA events are recorded on the device's stream before and after the network, and read when the
+stream has finished.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ _DEVICE = "cuda"
 
 
 class OnCuda:
-    """Called with a tensor of the CPU it gives one of the CPU; ``clock`` leaves copies out."""
+    """A module on the device that takes and returns tensors of the CPU; ``clock`` omits copies."""
 
     def __init__(self, torch: ModuleType, module: Callable[[Any], Any]) -> None:
         self._torch, self._module = torch, module
-        self._given: tuple[Any, Any] | None = None
+        self._input: tuple[Any, Any] | None = None
 
     def __call__(self, batch: Tensor) -> Any:
-        """The answer, copied back, which waits for the device."""
+        """Return the output, copied back to the CPU, which waits for the device."""
         return self._module(batch.to(_DEVICE)).cpu()
 
     def clock(self, batch: NDArray[Any]) -> float:
-        """Milliseconds of one inference on the device, without copies to and from it."""
+        """Return the milliseconds of one inference on the device, without copies."""
         torch = self._torch
-        if self._given is None or self._given[0] is not batch:
-            self._given = batch, torch.from_numpy(batch).to(_DEVICE)
+        if self._input is None or self._input[0] is not batch:
+            self._input = batch, torch.from_numpy(batch).to(_DEVICE)
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         with torch.inference_mode():
             torch.cuda.synchronize()
             begin.record()
-            self._module(self._given[1])
+            self._module(self._input[1])
             end.record()
         torch.cuda.synchronize()
         return float(begin.elapsed_time(end))
 
 
 def check(torch: ModuleType, mode: str) -> None:
-    """Raise MeasurementError where there is no CUDA device."""
+    """Raise MeasurementError if there is no CUDA device."""
     if not torch.cuda.is_available():
         raise MeasurementError(
             f"the mode {mode} needs a CUDA device and a torch that is built for it, and there is "
@@ -57,7 +57,7 @@ def check(torch: ModuleType, mode: str) -> None:
 
 
 def scope(torch: ModuleType) -> dict[str, str]:
-    """What is measured when a module is timed on the device."""
+    """Return the conditions of timing a module on the device."""
     short = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
     return {
         "device": str(torch.cuda.get_device_name(0)),

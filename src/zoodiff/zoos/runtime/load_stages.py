@@ -1,7 +1,8 @@
 """Time the stages of loading a network.
 
-Stages are exclusive: what an inner stage takes is not counted in the outer one, so that stages
-and ``other`` add up to the whole. Standard library only; where nobody records, nothing happens.
+Stages are exclusive: the time of an inner stage does not count for the outer one, so that the
+stages and ``other`` add up to the total. Without a recording, stages do nothing. Standard library
+only.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import Any
 
 IMPORT, BUILD, WEIGHTS, COMPILE = "import", "build", "weights", "compile"
 CHECKS = "checks"
-"""What zoodiff adds: finding and hashing files, drawing random weights for a file. No part of the
-framework's own cold start."""
+"""Zoodiff's own work: finding and hashing files, drawing random weights for a file. It is not part
+of the framework's cold start."""
 OTHER = "other"
 
 _recordings: list[_Recording] = []
-"""The recording that is going on, if any; a worker serves one request at a time."""
+"""The current recording, if any; a worker serves one request at a time."""
 
 
 class _Recording:
@@ -28,7 +29,7 @@ class _Recording:
         self._since = time.perf_counter()
 
     def turn(self, opened: str | None) -> None:
-        """Charge the time since the last turn to the innermost stage; open one or close it."""
+        """Count the time since the last turn for the innermost stage; open a stage or close it."""
         now = time.perf_counter()
         inner = self._open[-1]
         self.seconds[inner] = self.seconds.get(inner, 0.0) + now - self._since
@@ -49,18 +50,18 @@ def recording() -> Iterator[dict[str, float]]:
     >>> sorted(seconds)
     ['build', 'other', 'weights']
     """
-    found = _Recording()
-    _recordings.append(found)
+    current = _Recording()
+    _recordings.append(current)
     try:
-        yield found.seconds
+        yield current.seconds
     finally:
-        found.turn(None)
-        _recordings.remove(found)
+        current.turn(None)
+        _recordings.remove(current)
 
 
 @contextlib.contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Charge the time of the block to a stage."""
+    """Count the time of the block for a stage."""
     if not _recordings:
         yield
         return
@@ -74,9 +75,9 @@ def stage(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def calls_are(name: str, *functions: tuple[Any, str]) -> Iterator[None]:
-    """Charge every call of ``owner.attribute`` inside to a stage.
+    """Count every call of ``owner.attribute`` in the block for a stage.
 
-    Builders of zoos read the weights themselves; this tells the reading from the building.
+    Zoos read the weights while they build a network; this separates reading from building.
     """
 
     def timed(original: Callable[..., object]) -> Callable[..., object]:

@@ -1,7 +1,7 @@
-"""Execution modes: in which ways a framework runs one and the same network.
+"""Execution modes: the ways in which a framework runs the same network.
 
-Each function turns what a backend has built into what ``Network.run`` calls. Frameworks are
-imported inside; everything here runs in workers.
+The functions return the callable that ``Network.run`` uses for a built network. They run in workers
+and import frameworks inside.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ TORCH_ANYWHERE = (*TORCH, CUDA, CUDA_COMPILE)
 KERAS = (FUNCTION, EAGER, XLA)
 TENSORFLOW = (FUNCTION, XLA)
 ONNX = ("all", "extended", "basic", "off", CUDA)
-"""Graph optimisation levels of ONNX Runtime, in its own words; and all of them on a CUDA device."""
+"""ONNX Runtime's own names of its graph optimisation levels, and all of them on a CUDA device."""
 TFLITE = ("xnnpack", "plain")
 
 NOT_AT_ALL, AT_FIRST_CALL = "not at all", "at the first call of each shape"
-"""When a network is compiled, where that is not when it is loaded."""
+"""When a network is compiled, other than at loading."""
 
 _COMPILATIONS = 64
 """Input shapes that one network may be compiled for in one process."""
 
 
 def choose(mode: str, modes: Sequence[str], whose: str) -> str:
-    """Return the chosen mode; for ``""`` the first of ``modes``, or nothing.
+    """Return the chosen mode; for ``""`` the first of ``modes``, or ``""``.
 
-    Raises UnknownNameError for any other that there is not.
+    Raises UnknownNameError for an unknown mode.
 
     >>> choose("", ("eager", "compile"), "torchvision")
     'eager'
@@ -60,15 +60,15 @@ def choose(mode: str, modes: Sequence[str], whose: str) -> str:
 
 
 def on_device(mode: str) -> bool:
-    """Whether a network runs on a CUDA device in this mode, and not on the CPU."""
+    """Whether a network runs on a CUDA device in this mode, rather than on the CPU."""
     return mode in {CUDA, CUDA_COMPILE}
 
 
 def torch_forward(module: Module, mode: str) -> Callable[[Any], Any]:
-    """A PyTorch module as it is called: itself, or compiled anew for each shape of input.
+    """Return a PyTorch module for a mode: itself, or compiled per shape of its input.
 
-    Raises MeasurementError where ``torch.compile`` finds no C++ compiler, and where there is no
-    CUDA device for a mode that needs one.
+    Raises MeasurementError if ``torch.compile`` finds no C++ compiler, or if a mode needs a CUDA
+    device and there is none.
     """
     import torch
 
@@ -88,8 +88,8 @@ def _compiled(module: Module) -> Callable[[Any], Any]:
     import torch
     import torch._dynamo
 
-    # A shape that changes would otherwise be compiled as an open one, and after a few of them
-    # PyTorch would go on without compiling and say nothing.
+    # Otherwise PyTorch compiles changing shapes as open ones, and after a few of them silently
+    # stops compiling.
     config = torch._dynamo.config
     for name in ("recompile_limit", "cache_size_limit"):
         if hasattr(config, name):
@@ -110,7 +110,7 @@ def _check_compiler() -> None:
 
     try:
         get_cpp_compiler()
-    except Exception as error:  # torch raises kinds of its own
+    except Exception as error:  # torch raises its own kinds
         raise MeasurementError(
             "the mode compile needs a C++ compiler, which torch does not find; install g++ or "
             "name one with CXX, or measure in the mode eager"
@@ -118,7 +118,7 @@ def _check_compiler() -> None:
 
 
 def tensorflow_call(tf: ModuleType, call: Callable[[Any], Any], mode: str) -> Callable[[Any], Any]:
-    """A function of one tensor as it is called: as it is, traced, or traced and given to XLA."""
+    """Return a function of one tensor for a mode: itself, traced, or traced and compiled by XLA."""
     if mode == EAGER:
         return call
     traced: Callable[[Any], Any] = (
@@ -131,7 +131,7 @@ def torch_scope(mode: str) -> dict[str, str]:
     """Return the conditions of timing a module."""
     compiled = mode in {COMPILE, CUDA_COMPILE}
     called = "compiled module" if compiled else "module"
-    found = {
+    conditions = {
         "entry_point": f"call of the {called} in inference mode",
         "mode": mode,
         "compiles": NOT_AT_ALL if mode in {EAGER, CUDA} else AT_FIRST_CALL,
@@ -141,8 +141,8 @@ def torch_scope(mode: str) -> dict[str, str]:
 
         from zoodiff.zoos.runtime import cuda
 
-        found |= cuda.scope(torch)
-    return found
+        conditions |= cuda.scope(torch)
+    return conditions
 
 
 def keras_scope(mode: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""The weights of an ONNX file that are stored as integers, as the real numbers that they stand for.
+"""Convert weights that an ONNX file stores as integers to real numbers and back.
 
-This works on the plain protobuf, as ``onnx_weights`` does: scale and zero point are found by the
-operator that reads the weight.
+This works on the plain protobuf, like ``onnx_weights``: the operator that reads a weight gives its
+scale and zero point.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOVED = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose"})
-"""Operators that may stand between a weight and the operator that says its scale."""
+"""Operators that may be between a weight and the operator that gives its scale."""
 _OF_DEQUANTISATION = (StoredOperand(0, 1, 2, 1),)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """real = scale * (integer - zero_point), along ``axis`` where there are several."""
+    """The quantisation ``real = scale * (integer - zero_point)``, along ``axis`` if per channel."""
 
     scale: NDArray[Any]
     zero_point: NDArray[Any]
     axis: int
 
     def real(self, integers: NDArray[Any]) -> NDArray[np.float32]:
-        """The real numbers of integers, in single precision."""
+        """Return the real numbers of integers, in single precision."""
         import numpy as np
 
         scale, zero = self._along(integers.ndim)
-        found: NDArray[np.float32] = ((integers.astype(np.float64) - zero) * scale).astype(
+        values: NDArray[np.float32] = ((integers.astype(np.float64) - zero) * scale).astype(
             np.float32
         )
-        return found
+        return values
 
     def integers(self, real: NDArray[Any], dtype: Any) -> NDArray[Any]:
-        """The nearest integers of a type."""
+        """Return the nearest integers of a type."""
         import numpy as np
 
         scale, zero = self._along(real.ndim)
         limits = np.iinfo(dtype)
         steps = np.round(real.astype(np.float64) / np.where(scale == 0, 1, scale)) + zero
-        found: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(dtype)
-        return found
+        nearest: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(dtype)
+        return nearest
 
     def _along(self, rank: int) -> tuple[NDArray[Any], NDArray[Any]]:
         def turned(values: NDArray[Any]) -> NDArray[Any]:
@@ -68,12 +68,12 @@ class Stored:
 def stored_weights(
     graph: GraphProto, ranks: Mapping[str, int], read: Callable[[str], NDArray[Any] | None]
 ) -> dict[str, Stored]:
-    """How the tensors of a graph stand for real numbers, by name; others are not named.
+    """Return the quantisation of each integer weight of a graph, by name.
 
-    ``ranks`` has every initialiser and constant; ``read`` gives the values of one, None for what is
-    computed.
+    ``ranks`` has the rank of every initialiser and constant; ``read`` returns the values of one, or
+    None for a tensor that is computed.
     """
-    found: dict[str, Stored] = {}
+    by_name: dict[str, Stored] = {}
     origin = {name: name for name in ranks}
     behind = {output: chain.scale for output, chain in scales_behind(graph).items()}
     for node in graph.node:
@@ -82,18 +82,18 @@ def stored_weights(
         of_scale = node.op_type == "DequantizeLinear"
         operands = _OF_DEQUANTISATION if of_scale else operands_of(node.op_type, len(node.input))
         for operand in operands:
-            name = origin.get(_given(list(node.input), operand.at))
-            if name is not None and name not in found:
+            name = origin.get(_input_at(list(node.input), operand.at))
+            if name is not None and name not in by_name:
                 further = behind.get(node.output[0], "")
-                given = [*node.input, *[""] * (4 - len(node.input)), further]
-                inputs = given if node.op_type in ONE_BY_ONE else list(node.input)
+                padded = [*node.input, *[""] * (4 - len(node.input)), further]
+                inputs = padded if node.op_type in ONE_BY_ONE else list(node.input)
                 stored = _stored(node, inputs, operand, ranks[name], read)
                 if stored is not None:
-                    found[name] = stored
-    return found
+                    by_name[name] = stored
+    return by_name
 
 
-def _given(inputs: Sequence[str], place: int | None) -> str:
+def _input_at(inputs: Sequence[str], place: int | None) -> str:
     return "" if place is None or place >= len(inputs) else inputs[place]
 
 
@@ -109,18 +109,18 @@ def _stored(
     scale: NDArray[Any] = np.ones(())
     zero: NDArray[Any] = np.zeros(())
     for place in (operand.scale, operand.factor):
-        name = _given(inputs, place)
+        name = _input_at(inputs, place)
         if place is None or (not name and node.op_type in ONE_BY_ONE):
             continue
         values = read(name)
         if values is None:
             return None  # known only when the network runs
         scale = scale * values.astype(np.float64).reshape(-1)
-    if name := _given(inputs, operand.zero_point):
-        found = read(name)
-        if found is None:
+    if name := _input_at(inputs, operand.zero_point):
+        zero_points = read(name)
+        if zero_points is None:
             return None
-        zero = found.reshape(-1)
+        zero = zero_points.reshape(-1)
     settings = {a.name: a.i for a in node.attribute}
     if settings.get("block_size"):
         return None

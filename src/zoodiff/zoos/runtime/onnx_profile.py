@@ -1,4 +1,4 @@
-"""How long each operator of an ONNX file takes in ONNX Runtime, by the runtime's own profiler."""
+"""Measure the latency of each operator of an ONNX file with ONNX Runtime's profiler."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from zoodiff.errors import MeasurementError
 _WARM_UP = 2
 _NODE = "_kernel_time"
 _LARGEST = 2**30
-"""Bytes of a file up to which the optimised graph is written, to be asked for tensors' names."""
+"""Largest file, in bytes, whose optimised graph is written to read the names of its tensors."""
 
 
 def profile(
     path: Path, *, runs: int, batch: int, seed: int, threads: int, folder: Path
 ) -> dict[str, Any]:
-    """Milliseconds of every operator in every run, on one fixed standard-normal input.
+    """Return the milliseconds of every operator in every run, on one fixed standard-normal input.
 
-    Operators are those that run, after the runtime merged what it merges: ``name``, ``op``,
-    ``outputs`` (names of tensors, empty where not known), ``weight`` (shape of the second input,
-    None without), ``ms`` (one number a run). ``runs_ms`` are the whole runs, operators and what
-    lies between them. ``folder`` is for files that are removed again. Profiling itself costs
-    some microseconds an operator.
+    The operators are those of the optimised graph: ``name``, ``op``, ``outputs`` (names of tensors,
+    empty if unknown), ``weight`` (shape of the second input, or None), ``ms`` (one number per run).
+    ``runs_ms`` are the latencies of whole runs, including the time between operators. Temporary
+    files go to ``folder``. Profiling costs some microseconds per operator. Raises MeasurementError
+    if ONNX Runtime cannot run the file.
     """
     import numpy as np
     import onnxruntime
@@ -36,11 +36,11 @@ def profile(
     options.log_severity_level = 3
     options.enable_profiling = True
     options.profile_file_prefix = str(folder / "profile")
-    optimised, held = folder / "optimised.onnx", "optimised.bin"
+    optimised, weights_file = folder / "optimised.onnx", "optimised.bin"
     if path.stat().st_size < _LARGEST:
         options.optimized_model_filepath = str(optimised)
         options.add_session_config_entry(
-            "session.optimized_model_external_initializers_file_name", held
+            "session.optimized_model_external_initializers_file_name", weights_file
         )
     try:
         session = onnxruntime.InferenceSession(
@@ -51,14 +51,14 @@ def profile(
         reason = " ".join(str(error).split())[:200]
         raise MeasurementError(f"ONNX Runtime cannot profile {path.name} ({reason})") from None
     finally:
-        for made in (optimised, folder / held):
-            made.unlink(missing_ok=True)
-    given = session.get_inputs()[0]
-    shape = [n if isinstance(n, int) and n > 0 else 1 for n in given.shape]
+        for file in (optimised, folder / weights_file):
+            file.unlink(missing_ok=True)
+    model_input = session.get_inputs()[0]
+    shape = [n if isinstance(n, int) and n > 0 else 1 for n in model_input.shape]
     shape[0] = batch
     data = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
     for _ in range(_WARM_UP + runs):
-        session.run(None, {given.name: data})
+        session.run(None, {model_input.name: data})
     written = Path(session.end_profiling())
     try:
         events = json.loads(written.read_text())
@@ -70,10 +70,10 @@ def profile(
 def read(
     events: Iterable[Mapping[str, Any]], outputs: Mapping[str, list[str]], skip: int = 0
 ) -> dict[str, Any]:
-    """The profiler's events by operator; the first ``skip`` runs are left out."""
+    """Return the profiler's events by operator, without the first ``skip`` runs."""
     events = list(events)
     whole = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if e["name"] == "model_run")[skip:]
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    operators: dict[tuple[str, str], dict[str, Any]] = {}
     for event in events:
         if event["cat"] != "Node" or not event["name"].endswith(_NODE):
             continue
@@ -81,7 +81,7 @@ def read(
         if run is None:
             continue
         name, kind = event["name"].removesuffix(_NODE), event["args"].get("op_name", "")
-        one = found.setdefault(
+        operator = operators.setdefault(
             (name, kind),
             {
                 "name": name,
@@ -91,8 +91,8 @@ def read(
                 "ms": [0.0] * len(whole),
             },
         )
-        one["ms"][run] += event["dur"] / 1e3
-    return {"operators": list(found.values()), "runs_ms": [(e - b) / 1e3 for b, e in whole]}
+        operator["ms"][run] += event["dur"] / 1e3
+    return {"operators": list(operators.values()), "runs_ms": [(e - b) / 1e3 for b, e in whole]}
 
 
 def _second(args: Mapping[str, Any]) -> list[int] | None:
@@ -101,7 +101,7 @@ def _second(args: Mapping[str, Any]) -> list[int] | None:
 
 
 def _outputs(path: Path) -> dict[str, list[str]]:
-    """Names of the tensors that each operator of the optimised graph gives."""
+    """Return the names of the output tensors of each operator of the optimised graph."""
     import onnx
 
     with contextlib.suppress(OSError):

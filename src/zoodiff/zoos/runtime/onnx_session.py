@@ -1,7 +1,7 @@
 """A session of ONNX Runtime whose weights can be read and replaced.
 
-ONNX Runtime takes weights only when a session starts, so putting values in means to write them
-into the model and to start again. The model is read for that when it is first needed.
+ONNX Runtime reads weights only when a session starts, so replacing them means to write them into
+the model and to restart the session. The model is read when this is first needed.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ _TYPES = {
     "tensor(int8)": "int8",
     "tensor(uint8)": "uint8",
 }
-"""Types of inputs that are not single precision, as numpy calls them."""
+"""Numpy's names of input types other than single precision."""
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 class Session:
     """Runs a session once per batch, or once per image if the file fixes the batch size.
 
-    ``content`` is what runs: bytes, or the path of a file that keeps weights in other files.
-    ``model`` reads the same as an ``onnx.ModelProto`` with all values. ``mode`` is a level of
-    ONNX Runtime's graph optimisations.
+    ``content`` is the model: bytes, or the path of a file with weights in other files. ``model``
+    returns it as an ``onnx.ModelProto`` with all values. ``mode`` is a level of ONNX Runtime's
+    graph optimisations.
     """
 
     def __init__(
@@ -63,80 +63,84 @@ class Session:
 
     @property
     def input_shape(self) -> list[Any]:
-        """As the file gives it: numbers, and names or None for open extents."""
+        """The input shape of the file: numbers, and names or None for open extents."""
         return list(self._session.get_inputs()[0].shape)
 
     def scope(self, precision: str = "float32") -> dict[str, str]:
         """Return the conditions of timing the session."""
         batch = self.input_shape[0] if self.input_shape else None
         each = "one an image, as the file fixes it" if batch == 1 else "one a batch"
-        found = {
+        conditions = {
             "entry_point": "InferenceSession.run",
             "mode": self._mode,
             "precision": precision,
             "calls": each,
         }
         if self._mode == modes.CUDA:
-            found["device"] = "cuda"
-            found["clock"] = "the network, with copies to and from the device; no preprocessing"
-        return found
+            conditions["device"] = "cuda"
+            conditions["clock"] = (
+                "the network, with copies to and from the device; no preprocessing"
+            )
+        return conditions
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[Any]:
-        """The first output of a batch in the file's own layout."""
+        """Return the first output for a batch in the file's own layout."""
         import numpy as np
 
-        given = self._session.get_inputs()[0]
-        batch = batch.astype(_TYPES.get(given.type, batch.dtype), copy=False)
-        if not isinstance(given.shape[0], int) or given.shape[0] == len(batch):
-            return self._run(given.name, batch)
-        return np.concatenate([self._run(given.name, batch[i : i + 1]) for i in range(len(batch))])
+        model_input = self._session.get_inputs()[0]
+        batch = batch.astype(_TYPES.get(model_input.type, batch.dtype), copy=False)
+        if not isinstance(model_input.shape[0], int) or model_input.shape[0] == len(batch):
+            return self._run(model_input.name, batch)
+        return np.concatenate(
+            [self._run(model_input.name, batch[i : i + 1]) for i in range(len(batch))]
+        )
 
-    def held(self) -> WeightsAccess:
+    def weights_access(self) -> WeightsAccess:
         """Return initialisers and constants by name, including those of light files.
 
-        Integers whose scale the file gives are the real numbers that they stand for.
+        Integers whose scale the file gives are converted to real numbers.
         """
         from zoodiff.zoos.runtime.onnx_weights import computed
 
         stored, read = self._stored()
-        made = computed(self.model())
+        computed_arrays = computed(self.model())
 
         def real(name: str) -> NDArray[Any]:
-            if name in made:
-                return made[name]
+            if name in computed_arrays:
+                return computed_arrays[name]
             values = read(name)
             return stored[name].real(values) if name in stored else values
 
         shapes = {
             name: shape for name, (shape, kind) in self._kinds().items() if _holds_weights(kind)
         }
-        shapes |= {name: array.shape for name, array in made.items()}
+        shapes |= {name: array.shape for name, array in computed_arrays.items()}
         return WeightsAccess(shapes, real, self._replace)
 
     def _kinds(self) -> dict[str, tuple[tuple[int, ...], int]]:
-        from zoodiff.zoos.runtime.onnx_weights import held
+        from zoodiff.zoos.runtime.onnx_weights import constants
 
-        return held(self.model().graph)
+        return constants(self.model().graph)
 
     def _stored(self) -> tuple[dict[str, Stored], Callable[[str], NDArray[Any]]]:
-        """Which tensors are integers that stand for real numbers, and a reader of all tensors."""
+        """Return the quantisations of integer tensors, and a function that reads any tensor."""
         from zoodiff.zoos.runtime.onnx_integers import stored_weights
         from zoodiff.zoos.runtime.onnx_weights import value
 
         graph, kinds = self.model().graph, self._kinds()
-        made: dict[str, TensorProto | NodeProto] = {}
-        made |= {node.output[0]: node for node in graph.node if node.output}
-        made |= {tensor.name: tensor for tensor in graph.initializer}
+        sources: dict[str, TensorProto | NodeProto] = {}
+        sources |= {node.output[0]: node for node in graph.node if node.output}
+        sources |= {tensor.name: tensor for tensor in graph.initializer}
 
         def read(name: str) -> NDArray[Any]:
-            return value(made[name], kinds[name])
+            return value(sources[name], kinds[name])
 
         ranks = {name: len(shape) for name, (shape, _) in kinds.items()}
-        known = stored_weights(graph, ranks, lambda name: read(name) if name in made else None)
+        known = stored_weights(graph, ranks, lambda name: read(name) if name in sources else None)
         return known, read
 
     def model(self) -> ModelProto:
-        """The ``onnx.ModelProto`` that runs, with all values."""
+        """Return the ``onnx.ModelProto`` of the session, with all values."""
         if self._read is not None:
             self._model, self._read = self._read(), None
         return self._model
@@ -155,7 +159,7 @@ class Session:
                 stored[name].integers(array, dtype) if integers else np.asarray(array, dtype=dtype)
             )
         replace(self.model(), typed)
-        self._session = None  # its memory is needed for the next one
+        self._session = None  # frees its memory for the next session
         try:
             content = self.model().SerializeToString()
         except ValueError as error:
@@ -192,15 +196,15 @@ class Session:
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        given = str(content) if isinstance(content, Path) else content
+        source = str(content) if isinstance(content, Path) else content
         try:
-            # Reading the weights, optimising the graph and planning memory are one call.
+            # One call reads the weights, optimises the graph and plans memory.
             with load_stages.stage(load_stages.COMPILE):
-                self._session = onnxruntime.InferenceSession(given, options, providers=[provider])
+                self._session = onnxruntime.InferenceSession(source, options, providers=[provider])
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise MeasurementError(f"ONNX Runtime cannot run {self._name} ({reason})") from None
-        # Where a provider cannot start, ONNX Runtime goes on with the CPU and only logs it.
+        # If a provider cannot start, ONNX Runtime only logs it and uses the CPU.
         if self._session.get_providers()[0] != provider:
             raise MeasurementError(f"ONNX Runtime could not start {provider} for {self._name}")
 
@@ -215,21 +219,21 @@ def open_file(
     mode: str = "",
     check: Callable[[], None] = lambda: None,
 ) -> Session:
-    """Start a session of a file as it is, or with every weight drawn from ``seed``.
+    """Start a session of a file, with its own weights or with every weight drawn from ``seed``.
 
-    Weights that lie in other files are read from there. ``check`` is called whenever the file was
-    read once more, and raises where it has changed. Raises MeasurementError for a file that
-    cannot be read or run, and where those other files are outside the file's own folder.
+    Weights in other files are read from there. ``check`` is called after each later read of the
+    file, and raises if it has changed. Raises MeasurementError for a file that cannot be read or
+    run, and for weight files outside the file's own folder.
     """
     modes.choose(mode, modes.ONNX, name)
-    # Nobody waits for random weights but zoodiff.
+    # Random weights are zoodiff's own work, not part of a cold start.
     with load_stages.stage(load_stages.CHECKS if weights == RANDOM else load_stages.WEIGHTS):
         running = _running(path, weights, seed)
 
     def read() -> ModelProto:
-        found = model(path, weights, seed)
+        proto = model(path, weights, seed)
         check()
-        return found
+        return proto
 
     return Session(
         running,
@@ -241,42 +245,42 @@ def open_file(
 
 
 def precision(path: Path) -> str:
-    """The type in which a file stores most of its weights, in numpy's words."""
+    """Return numpy's name of the type in which a file stores most of its weights."""
     from zoodiff.frontends.onnx.file import load
-    from zoodiff.zoos.runtime.onnx_weights import dtype_of, held
+    from zoodiff.zoos.runtime.onnx_weights import constants, dtype_of
 
     sizes: dict[int, int] = {}
-    for shape, kind in held(load(path).graph).values():
+    for shape, kind in constants(load(path).graph).values():
         if _holds_weights(kind):
             sizes[kind] = sizes.get(kind, 0) + prod(shape)
     return str(dtype_of(max(sizes, key=sizes.__getitem__))) if sizes else "float32"
 
 
 def content(path: Path, weights: str | None, seed: int) -> bytes:
-    """All of a file in one piece: as it is, or with random weights."""
+    """Return a file with all its weights as bytes, with its own or with random weights."""
     if weights != RANDOM and not _is_spread(path):
         return path.read_bytes()
-    made = model(path, weights, seed).SerializeToString()
-    return made
+    serialised: bytes = model(path, weights, seed).SerializeToString()
+    return serialised
 
 
 def model(path: Path, weights: str | None, seed: int) -> ModelProto:
-    """The ``onnx.ModelProto`` of a file with all values, those in other files included."""
+    """Return the ``onnx.ModelProto`` of a file with all values, including those in other files."""
     import onnx
 
     from zoodiff.frontends.onnx.order import put_in_order
     from zoodiff.zoos.runtime.onnx_weights import randomise
 
-    _is_spread(path)  # checks where other files would lie
+    _is_spread(path)  # checks the paths of other files
     try:
-        found: ModelProto = onnx.load(str(path))
+        proto: ModelProto = onnx.load(str(path))
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise MeasurementError(f"the weights of {path} cannot be read ({reason})") from None
-    put_in_order(found.graph, path.name)
+    put_in_order(proto.graph, path.name)
     if weights == RANDOM:
-        randomise(found, seed)
-    return found
+        randomise(proto, seed)
+    return proto
 
 
 def _running(path: Path, weights: str | None, seed: int) -> bytes | Path:
@@ -284,7 +288,7 @@ def _running(path: Path, weights: str | None, seed: int) -> bytes | Path:
 
 
 def _is_spread(path: Path) -> bool:
-    """Whether a file keeps weights in other files; MeasurementError where those are elsewhere."""
+    """Whether a file has weights in other files; raises MeasurementError if they are elsewhere."""
     from zoodiff.frontends.onnx.file import load
 
     return any(tensor.external_data for tensor in load(path).graph.initializer)
@@ -294,16 +298,16 @@ def _is_spread(path: Path) -> bool:
 def steady_model(path: Path) -> Iterator[SteadyFile]:
     """Open a file and its weight files, checked for changes while they are read.
 
-    Raises MeasurementError where one of them changes or is missing.
+    Raises MeasurementError if one of them changes or is missing.
     """
     from zoodiff.frontends.onnx.file import external_files, load
 
     with steady(path) as alone:
-        others = sorted(external_files(load(path)))
-        if not others:
+        weight_files = sorted(external_files(load(path)))
+        if not weight_files:
             yield alone
             return
-        with steady(path, beside=others) as file:
+        with steady(path, beside=weight_files) as file:
             yield file
 
 

@@ -1,7 +1,7 @@
 """The weights of an ONNX file: identified by their operators, counted, randomised.
 
-This works on the plain protobuf and shares no rule with the frontend, so that the two counts check
-each other.
+This works on the plain protobuf and shares no rule with the frontend, so that the two counts are
+independent.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _LAYERS: dict[str, dict[int, str]] = {
     "LayerNormalization": {1: "scale", 2: "shift"},
     "RMSNormalization": {1: "scale"},
 }
-"""What each operator reads where; positions that are not named hold scales and zero points."""
+"""Role of each input position per operator; other positions are scales and zero points."""
 _ELEMENTWISE = {"Add": "shift", "Sub": "shift", "Sum": "shift", "Mul": "scale", "Div": "scale"}
 _NONE = frozenset({"Clip", "Pad", "Pow", "QuantizeLinear", "Resize", "Upsample"})
-"""Operators whose further inputs are settings."""
+"""Operators whose inputs other than the first are settings."""
 _SAME = frozenset(
     {
         "Cast",
@@ -50,52 +50,52 @@ _SAME = frozenset(
         "Unsqueeze",
     }
 )
-"""Operators that leave a weight the same weight."""
+"""Operators after which a weight is still the same weight."""
 
 
 @dataclass(frozen=True)
-class WeightsAccess:
-    """A weight: its place in the file and its role in the operator that reads it."""
+class Weight:
+    """A weight: shape and type in the file, and role in the operator that reads it."""
 
     shape: tuple[int, ...]
     dtype: int
     """An ``onnx.TensorProto.DataType``."""
     role: str
     fan_in: int
-    """Numbers that one output of the operator is a sum of."""
+    """Number of terms that an output of the operator sums."""
 
 
-def weights(graph: GraphProto) -> dict[str, WeightsAccess]:
-    """Weights by the name of the tensor, of initialisers and of nodes that make a constant."""
-    known = held(graph)
-    root = {name: name for name in known}
-    found: dict[str, WeightsAccess] = {}
+def weights(graph: GraphProto) -> dict[str, Weight]:
+    """Return the weights among initialisers and constant nodes, by the name of the tensor."""
+    tensors = constants(graph)
+    root = {name: name for name in tensors}
+    by_name: dict[str, Weight] = {}
     for node in graph.node:
         if node.op_type in _SAME and node.input and node.input[0] in root:
             root[node.output[0]] = root[node.input[0]]
             continue
-        for position, given in enumerate(node.input):
-            name = root.get(given)
+        for position, input_name in enumerate(node.input):
+            name = root.get(input_name)
             if name is None:
                 continue
-            shape, dtype = known[name]
+            shape, dtype = tensors[name]
             role = _role(node, position, shape, dtype)
-            if role is not None and name not in found:
-                found[name] = WeightsAccess(shape, dtype, role, _fan_in(node, position, shape))
-    return found
+            if role is not None and name not in by_name:
+                by_name[name] = Weight(shape, dtype, role, _fan_in(node, position, shape))
+    return by_name
 
 
 def counts(graph: GraphProto) -> dict[str, int]:
-    """Scalars in learned weights, and in moving means and variances."""
+    """Return the numbers of scalars in learned weights, and in moving means and variances."""
     sizes = {"parameters": 0, "statistics": 0}
-    for one in weights(graph).values():
-        kind = "statistics" if one.role in {"mean", "variance"} else "parameters"
-        sizes[kind] += prod(one.shape)
+    for weight in weights(graph).values():
+        kind = "statistics" if weight.role in {"mean", "variance"} else "parameters"
+        sizes[kind] += prod(weight.shape)
     return sizes
 
 
 def randomise(model: ModelProto, seed: int) -> None:
-    """Draw every weight anew, in place.
+    """Replace every weight of a model by random values, in place.
 
     Kernels are normal with the deviation of K. He et al., "Delving deep into rectifiers", 2015;
     scales and variances lie between 0.5 and 1.5, shifts and means near 0. Quantised kernels are
@@ -106,48 +106,50 @@ def randomise(model: ModelProto, seed: int) -> None:
 
     rng = np.random.default_rng(seed)
 
-    def draw(one: WeightsAccess) -> NDArray[np.generic]:
-        normal = rng.standard_normal(one.shape, dtype=np.float32)
-        if one.dtype == TensorProto.INT8:
+    def draw(weight: Weight) -> NDArray[np.generic]:
+        normal = rng.standard_normal(weight.shape, dtype=np.float32)
+        if weight.dtype == TensorProto.INT8:
             return np.clip(normal * 42, -127, 127).astype(np.int8)
-        if one.dtype == TensorProto.UINT8:
+        if weight.dtype == TensorProto.UINT8:
             return np.clip(normal * 42 + 128, 0, 255).astype(np.uint8)
-        if one.dtype == TensorProto.INT32:
+        if weight.dtype == TensorProto.INT32:
             return (normal * 100).astype(np.int32)
-        if one.role in {"scale", "variance"}:
-            normal = rng.random(one.shape, dtype=np.float32) + 0.5
+        if weight.role in {"scale", "variance"}:
+            normal = rng.random(weight.shape, dtype=np.float32) + 0.5
         else:
-            normal *= sqrt(2 / max(one.fan_in, 1)) if one.role == "kernel" else 0.1
+            normal *= sqrt(2 / max(weight.fan_in, 1)) if weight.role == "kernel" else 0.1
         kind = {TensorProto.FLOAT16: np.float16, TensorProto.DOUBLE: np.float64}
-        return normal.astype(kind.get(one.dtype, np.float32), copy=False)
+        return normal.astype(kind.get(weight.dtype, np.float32), copy=False)
 
-    found = weights(model.graph)
-    replace(model, {name: draw(one) for name, one in found.items()})
+    targets = weights(model.graph)
+    replace(model, {name: draw(weight) for name, weight in targets.items()})
 
 
-def value(made: TensorProto | NodeProto, kind: tuple[tuple[int, ...], int]) -> NDArray[np.generic]:
-    """The values of an initialiser, or of what a node makes, as a numpy array.
+def value(
+    source: TensorProto | NodeProto, kind: tuple[tuple[int, ...], int]
+) -> NDArray[np.generic]:
+    """Return the values of an initialiser or of a constant node as a numpy array.
 
-    ``made`` is the ``TensorProto`` or the node, ``kind`` what ``held`` says of it.
+    ``kind`` is its shape and type, as ``constants`` returns them.
     """
     import numpy as np
     import onnx
     from onnx import helper, numpy_helper
 
-    if isinstance(made, onnx.TensorProto):
-        return np.asarray(numpy_helper.to_array(made))
-    node = cast("NodeProto", made)
-    given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    if "value_floats" in given:
-        return np.asarray(given["value_floats"], dtype=np.float32)
+    if isinstance(source, onnx.TensorProto):
+        return np.asarray(numpy_helper.to_array(source))
+    node = cast("NodeProto", source)
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if "value_floats" in attributes:
+        return np.asarray(attributes["value_floats"], dtype=np.float32)
     if node.op_type == "Constant":
-        return np.asarray(numpy_helper.to_array(given["value"]))
-    fill = numpy_helper.to_array(given["value"]).item() if "value" in given else 0
+        return np.asarray(numpy_helper.to_array(attributes["value"]))
+    fill = numpy_helper.to_array(attributes["value"]).item() if "value" in attributes else 0
     return np.full(kind[0], fill, dtype=dtype_of(kind[1]))
 
 
 def dtype_of(kind: int) -> np.dtype[np.generic]:
-    """The numpy type of an ``onnx.TensorProto.DataType``."""
+    """Return the numpy type of an ``onnx.TensorProto.DataType``."""
     from onnx import helper
 
     dtype: np.dtype[np.generic] = helper.tensor_dtype_to_np_dtype(kind)
@@ -155,7 +157,7 @@ def dtype_of(kind: int) -> np.dtype[np.generic]:
 
 
 def replace(model: ModelProto, arrays: Mapping[str, Any]) -> None:
-    """Put values in place of initialisers and of nodes that make a constant, in place."""
+    """Replace initialisers and constant nodes of a model by values, in place."""
     from onnx import numpy_helper
 
     graph = model.graph
@@ -164,40 +166,40 @@ def replace(model: ModelProto, arrays: Mapping[str, Any]) -> None:
         if tensor.name in arrays:
             present.add(tensor.name)
             tensor.CopyFrom(numpy_helper.from_array(arrays[tensor.name], tensor.name))
-    kept = [node for node in graph.node if not arrays.keys() & set(node.output)]
+    remaining = [node for node in graph.node if not arrays.keys() & set(node.output)]
     del graph.node[:]
-    graph.node.extend(kept)
-    made = [numpy_helper.from_array(a, n) for n, a in arrays.items() if n not in present]
-    graph.initializer.extend(made)
+    graph.node.extend(remaining)
+    added = [numpy_helper.from_array(a, n) for n, a in arrays.items() if n not in present]
+    graph.initializer.extend(added)
     # Before IR version 4 an initialiser had to be an input too.
     model.ir_version = max(model.ir_version, 4)
 
 
-def held(graph: GraphProto) -> dict[str, tuple[tuple[int, ...], int]]:
-    """Shape and type of all initialisers and constants by name, weights or not."""
+def constants(graph: GraphProto) -> dict[str, tuple[tuple[int, ...], int]]:
+    """Return shape and type of all initialisers and constants by name, weights or not."""
     from onnx import TensorProto, numpy_helper
 
     tensors = {tensor.name: tensor for tensor in graph.initializer}
-    found = {name: (tuple(t.dims), t.data_type) for name, t in tensors.items()}
+    kinds = {name: (tuple(t.dims), t.data_type) for name, t in tensors.items()}
     for node in graph.node:
         value = next((a.t for a in node.attribute if a.name == "value"), None)
         listed = next((a.floats for a in node.attribute if a.name == "value_floats"), None)
         if node.op_type == "Constant" and value is not None:
             tensors[node.output[0]] = value
-            found[node.output[0]] = (tuple(value.dims), value.data_type)
+            kinds[node.output[0]] = (tuple(value.dims), value.data_type)
         elif node.op_type == "Constant" and listed is not None:
-            found[node.output[0]] = ((len(listed),), TensorProto.FLOAT)
+            kinds[node.output[0]] = ((len(listed),), TensorProto.FLOAT)
         elif node.op_type == "ConstantOfShape" and node.input[0] in tensors:
             shape = numpy_helper.to_array(tensors[node.input[0]])
             kind = value.data_type if value is not None else TensorProto.FLOAT
-            found[node.output[0]] = (tuple(int(n) for n in shape), kind)
-    return found
+            kinds[node.output[0]] = (tuple(int(n) for n in shape), kind)
+    return kinds
 
 
 def _role(node: NodeProto, position: int, shape: Sequence[int], dtype: int) -> str | None:
-    """What a constant is to the node that reads it; None where it is no weight.
+    """Return the role of a constant in the node that reads it; None if it is not a weight.
 
-    A single number is a weight only where a layer reads it: elsewhere it is a setting.
+    A single number is a weight only if a layer reads it, otherwise a setting.
     """
     from onnx import TensorProto
 
@@ -225,35 +227,35 @@ def _fan_in(node: NodeProto, position: int, shape: Sequence[int]) -> int:
 
 
 def computed(model: ModelProto) -> dict[str, NDArray[Any]]:
-    """The tensors that nodes compute from constants alone and other nodes read, by name.
+    """Return the tensors that nodes compute only from constants and other nodes read, by name.
 
-    A graph names one as a weight where it cannot be said of which tensor it is a part: a table of
-    position biases picked by index. Empty where ONNX's reference cannot compute them.
+    A graph names such a tensor as a weight if no stored tensor contains it as it is, for example
+    position biases picked from a table. Empty if ONNX's reference cannot compute them.
     """
     from onnx import TensorProto, helper
     from onnx.reference import ReferenceEvaluator
 
     graph = model.graph
-    constant, inside, read = set(held(graph)), [], set()
+    constant, inside, read = set(constants(graph)), [], set()
     constant |= {tensor.name for tensor in graph.initializer}
     for node in graph.node:
         if any(a.HasField("g") or a.graphs for a in node.attribute):
             return {}
-        given = [name for name in node.input if name]
-        if node.op_type == "Constant" or (given and constant.issuperset(given)):
+        inputs = [name for name in node.input if name]
+        if node.op_type == "Constant" or (inputs and constant.issuperset(inputs)):
             constant.update(name for name in node.output if name)
             inside.append(node)
         else:
-            read.update(given)
-    made = {name for node in inside if node.op_type not in _SAME for name in node.output}
-    wanted = sorted((made & read) - set(held(graph)))
-    if not wanted:
+            read.update(inputs)
+    results = {name for node in inside if node.op_type not in _SAME for name in node.output}
+    names = sorted((results & read) - set(constants(graph)))
+    if not names:
         return {}
-    outputs = [helper.make_tensor_value_info(n, TensorProto.UNDEFINED, None) for n in wanted]
+    outputs = [helper.make_tensor_value_info(n, TensorProto.UNDEFINED, None) for n in names]
     part = helper.make_graph(inside, "constants", [], outputs, list(graph.initializer))
     alone = helper.make_model(part, opset_imports=model.opset_import)
     try:
         values = ReferenceEvaluator(alone).run(None, {})
     except Exception:
         return {}
-    return {n: v for n, v in zip(wanted, values, strict=True) if v.dtype.kind == "f"}
+    return {n: v for n, v in zip(names, values, strict=True) if v.dtype.kind == "f"}

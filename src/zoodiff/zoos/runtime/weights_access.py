@@ -1,7 +1,7 @@
-"""The weights of a loaded network by the names that its graph gives them: read, and put back.
+"""Read and replace the weights of a loaded network, by their names in its graph.
 
-One class for all backends. Tensors are fetched one at a time, when they are asked for, so that a
-large network is not held twice.
+One class serves all backends. Tensors are read one at a time, on demand, so that a large network is
+not in memory twice.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class WeightsAccess(Mapping[str, "NDArray[Any]"]):
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Replace weights by name; the others keep their values.
 
-        Raises MeasurementError for a name that there is not and a shape that does not fit, before
-        anything is changed.
+        Raises MeasurementError for an unknown name or a shape that does not fit, before anything is
+        changed.
         """
         for name, array in weights.items():
             known = self.shapes.get(name)
@@ -62,7 +62,7 @@ class WeightsAccess(Mapping[str, "NDArray[Any]"]):
 
 
 def of_torch(module: Module) -> WeightsAccess:
-    """Parameters and buffers of a PyTorch module, by their names in it; no counters or indices."""
+    """Return the floating-point parameters and buffers of a PyTorch module, by name."""
     import torch
 
     own = dict(module.named_parameters()) | dict(module.named_buffers())
@@ -72,7 +72,7 @@ def of_torch(module: Module) -> WeightsAccess:
         import numpy as np
 
         for name, array in weights.items():
-            # A copy, since PyTorch takes no memory that it may not write to.
+            # A copy, because PyTorch accepts only writable memory.
             own[name].copy_(torch.from_numpy(np.array(array)))
 
     def read(name: str) -> NDArray[Any]:
@@ -83,7 +83,7 @@ def of_torch(module: Module) -> WeightsAccess:
 
 
 def counts_of_torch(module: Module) -> dict[str, int]:
-    """A PyTorch module's own parameters, and the floating-point values in its buffers."""
+    """Return the numbers of a PyTorch module's parameters and of floating-point buffer values."""
     return {
         "parameters": sum(p.numel() for p in module.parameters()),
         "statistics": sum(b.numel() for b in module.buffers() if b.is_floating_point()),
@@ -91,7 +91,7 @@ def counts_of_torch(module: Module) -> dict[str, int]:
 
 
 def of_keras(model: Model) -> WeightsAccess:
-    """Variables of a Keras model, by the names that its graph gives them."""
+    """Return the variables of a Keras model, by their names in its graph."""
     import numpy as np
 
     from zoodiff.frontends.keras.functional import named_variables
@@ -112,7 +112,7 @@ def of_keras(model: Model) -> WeightsAccess:
 def of_tensorflow(
     variables: Sequence[TfVariable], session: TfSession | None = None
 ) -> WeightsAccess:
-    """Variables of TensorFlow, by the names that the graph gives them; ``session`` for TF 1."""
+    """Return TensorFlow's variables, by their names in the graph; ``session`` is for TF 1."""
     import numpy as np
 
     from zoodiff.frontends.tensorflow.graph import variable_parameters

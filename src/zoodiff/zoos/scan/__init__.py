@@ -1,5 +1,5 @@
-"""Looks at an untrusted file before it is loaded: nothing of it is run, imported or unpacked.
+"""Scan untrusted files before they are loaded; nothing of them is run, imported or unpacked.
 
-One file a kind of content. Each check returns nothing, or raises RefusedError with the code of a
-rule; they run inside the confined worker, and ``archive`` also where a format is recognised.
+One module per kind of content. Each check raises RefusedError with the code of a rule if it refuses
+the file. Checks run inside the confined worker; ``archive`` also runs when a format is recognised.
 """

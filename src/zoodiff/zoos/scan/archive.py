@@ -1,4 +1,4 @@
-"""Zip archives: names that climb, members that explode, overlap or hide."""
+"""Scan zip archives for names outside their folder, bombs, and overlapping or hidden members."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import climbs, refusal
 
 _HARMLESS = 64 * 2**20
-"""Bytes that may come out of any archive, however small it is."""
+"""Bytes that any archive may unpack to, however small it is."""
 _RATIO = 200
-"""Bytes that may come out for each byte of the archive, beyond that."""
+"""Unpacked bytes per byte of the archive that are allowed above ``_HARMLESS``."""
 _DEPTH = 3
-"""Archives within archives: a program of torch holds saved tensors, and these nothing more."""
+"""Levels of archives within archives: a program of torch holds archives of saved tensors."""
 
 
 def check(path: Path) -> list[zipfile.ZipInfo]:
-    """The members of an archive; raise RefusedError (SEC111, SEC120, SEC121) for a dangerous one.
+    """Return an archive's members; raise RefusedError (SEC111, SEC120, SEC121) if dangerous.
 
-    Raises MeasurementError where it cannot be read.
+    Raises MeasurementError if it cannot be read.
     """
     try:
         with open_regular(path) as file:
@@ -40,9 +40,9 @@ def check(path: Path) -> list[zipfile.ZipInfo]:
 
 
 def names(path: Path) -> list[str]:
-    """The names of an archive's members; raise RefusedError (SEC111, SEC121) for a dangerous one.
+    """Return the names of an archive's members; raise RefusedError (SEC111, SEC121) if dangerous.
 
-    Raises BadZipFile or OSError where it cannot be read. Of its members nothing is read.
+    Raises BadZipFile or OSError if it cannot be read. The members' content is not read.
     """
     with open_regular(path) as file, _refusals(str(path)):
         return list(zips.names(file, zips.directory(file, size_of(file))))
@@ -57,20 +57,20 @@ def _checked(file: IO[bytes], name: str, size: int, depth: int) -> list[zipfile.
         members = archive.infolist()
         _check_names(members, name)
         _check_places(members, name, size)
-        total = sum(one.file_size for one in members)
+        total = sum(member.file_size for member in members)
         if total > _HARMLESS and total > _RATIO * size:
             raise refusal(
                 "SEC121",
                 f"{name} of {size:,} bytes would unpack to {total:,} bytes",
             )
-        for one in members:
-            _check_nested(archive, one, name, depth)
+        for member in members:
+            _check_nested(archive, member, name, depth)
     return members
 
 
 @contextlib.contextmanager
 def _refusals(name: str) -> Iterator[None]:
-    """Return the refusal for a directory with false or excessive entries."""
+    """Raise RefusedError for errors about a directory with false or excessive entries."""
     try:
         yield
     except zips.OutsideError as error:
@@ -81,27 +81,29 @@ def _refusals(name: str) -> Iterator[None]:
 
 def _check_names(members: list[zipfile.ZipInfo], name: str) -> None:
     seen = set()
-    for one in members:
-        # The name as it stands in the archive: zipfile cuts it at a NUL and turns backslashes.
-        if climbs(one.orig_filename):
-            raise refusal("SEC120", f"{name} holds a member called {one.orig_filename!r}")
-        if one.filename in seen:
-            raise refusal("SEC120", f"{name} holds {one.filename!r} twice")
-        seen.add(one.filename)
-        kind = stat.S_IFMT(one.external_attr >> 16)
+    for member in members:
+        # The name in the archive: zipfile cuts it at a NUL and converts backslashes.
+        if climbs(member.orig_filename):
+            raise refusal("SEC120", f"{name} holds a member called {member.orig_filename!r}")
+        if member.filename in seen:
+            raise refusal("SEC120", f"{name} holds {member.filename!r} twice")
+        seen.add(member.filename)
+        kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-            raise refusal("SEC120", f"{name} holds {one.filename!r}, which is a link or a device")
+            raise refusal(
+                "SEC120", f"{name} holds {member.filename!r}, which is a link or a device"
+            )
 
 
 def _check_places(members: list[zipfile.ZipInfo], name: str, size: int) -> None:
-    """No two members may share bytes: overlapping ones are how small archives become large."""
+    """Raise RefusedError if members share bytes, as in bombs."""
     end, before = 0, ""
-    for one in sorted(members, key=lambda member: member.header_offset):
-        if one.header_offset < end:
-            raise refusal("SEC121", f"in {name} {one.filename!r} lies over {before!r}")
-        end, before = one.header_offset + 30 + one.compress_size, one.filename
+    for entry in sorted(members, key=lambda member: member.header_offset):
+        if entry.header_offset < end:
+            raise refusal("SEC121", f"in {name} {entry.filename!r} lies over {before!r}")
+        end, before = entry.header_offset + 30 + entry.compress_size, entry.filename
         if end > size:
-            raise refusal("SEC111", f"{one.filename!r} lies beyond the end of {name}")
+            raise refusal("SEC111", f"{entry.filename!r} lies beyond the end of {name}")
 
 
 def _check_nested(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, depth: int) -> None:

@@ -18,7 +18,7 @@ _FUNCTIONS_TEXT = (
     "GreaterThan"
 )
 _FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
-"""Of sympy and of torch's own additions to it."""
+"""Functions of sympy, and torch's additions to it."""
 _SHAPE = frozenset({"size", "stride", "storage_offset", "dim"})
 _PLAIN = (
     ast.Expression,
@@ -74,7 +74,7 @@ def _is_plain(node: ast.AST, *, guard: bool) -> bool:
     plain = isinstance(node, _PLAIN)
     match node:
         case ast.Constant(value=value):
-            # A guard's texts are pasted into a program between quotes.
+            # The loader pastes a guard's texts into a program between quotes.
             plain = not isinstance(value, str | bytes) or _is_word(value)
         case ast.Name(id=name):
             symbol = _SYMBOL.fullmatch(name) is not None
@@ -82,7 +82,7 @@ def _is_plain(node: ast.AST, *, guard: bool) -> bool:
         case ast.BinOp(op=ast.Pow(), right=right):
             plain = not isinstance(right, ast.Constant | ast.BinOp) or _is_small(right)
         case ast.Call(func=ast.Name()):
-            plain = True  # the name is looked at by itself
+            plain = True  # the name is checked as its own node
         case ast.Call(func=ast.Attribute(attr=name)) | ast.Attribute(attr=name):
             plain = guard and name in _SHAPE
         case ast.Subscript():

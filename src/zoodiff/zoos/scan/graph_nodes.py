@@ -1,4 +1,4 @@
-"""The nodes of TensorFlow's graphs: operators, functions that they call, attributes, devices."""
+"""Scan the nodes of TensorFlow's graphs: operators, called functions, attributes, devices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAVING = frozenset(
         *("MergeV2Checkpoints", "ShardedFilename", "ShardedFilespec"),
     }
 )
-"""Refused operators that a file may hold where nothing runs them; see ``graph_saving``."""
+"""Operators that are refused unless nothing runs them; see ``graph_saving``."""
 _RESOURCE = 20
 _OPAQUE = frozenset({_RESOURCE, 21})
 """Types of tensors whose values are objects of the process: DT_RESOURCE and DT_VARIANT."""
@@ -35,15 +35,15 @@ _CODECS = frozenset({"UnicodeDecode", "UnicodeDecodeWithOffsets", "UnicodeTransc
 
 
 def check_graph(definition: GraphDef, path: Path) -> None:
-    """Raise RefusedError (SEC104) where a graph or its functions do more than compute.
+    """Raise RefusedError (SEC104) if a graph or its functions do more than compute.
 
-    Saving and restoring are let pass here.
+    ``graph_saving`` checks saving and restoring.
     """
     functions = names_of_functions(definition, path)
     nodes = list(definition.node)
     for function in definition.library.function:
         nodes += function.node_def
-        defaults = [one.default_value for one in function.signature.attr]
+        defaults = [attribute.default_value for attribute in function.signature.attr]
         where = f"the function {function.signature.name!r}"
         _check_values([*function.attr.values(), *defaults], functions, where, path)
     _check_operators({node.op for node in nodes}, functions, path)
@@ -53,7 +53,7 @@ def check_graph(definition: GraphDef, path: Path) -> None:
 
 
 def names_of_functions(definition: GraphDef, path: Path) -> frozenset[str]:
-    """Return the names of a graph's functions; raise RefusedError where two have the same."""
+    """Return the names of a graph's functions; raise RefusedError if two are the same."""
     names = Counter(function.signature.name for function in definition.library.function)
     if twice := [name for name, times in names.items() if times > 1]:
         raise _refused(f"it has two functions {twice[0]!r}", path)
@@ -61,22 +61,22 @@ def names_of_functions(definition: GraphDef, path: Path) -> frozenset[str]:
 
 
 def functions_of(attributes: Iterable[AttrValue]) -> list[str]:
-    """Return the functions that attributes name, those among the attributes of others too."""
+    """Return the functions that attributes name, including those in attributes of functions."""
     names = []
-    for one in _within(attributes):
-        if one.WhichOneof("value") == "func":
-            names.append(one.func.name)
+    for attribute in _within(attributes):
+        if attribute.WhichOneof("value") == "func":
+            names.append(attribute.func.name)
         else:
-            names += [function.name for function in one.list.func]
+            names += [function.name for function in attribute.list.func]
     return names
 
 
 def check_devices(devices: Iterable[str], path: Path) -> None:
     """Raise RefusedError (SEC104) for a device of another process than TensorFlow's own."""
     for device in sorted(set(devices)):
-        if found := _REMOTE.search(device):
+        if match := _REMOTE.search(device):
             raise _refused(
-                f"it places operators on the job {found[1]!r} of another process ({device!r}); "
+                f"it places operators on the job {match[1]!r} of another process ({device!r}); "
                 "export it without devices",
                 path,
             )
@@ -106,53 +106,53 @@ def _check_node(node: NodeDef, functions: frozenset[str], path: Path) -> None:
 def _check_values(
     attributes: Iterable[AttrValue], functions: frozenset[str], where: str, path: Path
 ) -> None:
-    for one in _within(attributes):
-        kind = one.WhichOneof("value")
+    for attribute in _within(attributes):
+        kind = attribute.WhichOneof("value")
         if kind == "tensor":
-            _check_tensor(one.tensor, where, path)
+            _check_tensor(attribute.tensor, where, path)
             continue
         if kind == "list":
-            for tensor in one.list.tensor:
+            for tensor in attribute.list.tensor:
                 _check_tensor(tensor, where, path)
-        for function in [one.func] if kind == "func" else one.list.func:
+        for function in [attribute.func] if kind == "func" else attribute.list.func:
             if function.name not in functions:
-                what = f"{where} calls the function {function.name!r}, which is not in the file"
-                raise _refused(what, path)
+                problem = f"{where} calls the function {function.name!r}, which is not in the file"
+                raise _refused(problem, path)
 
 
 def _check_tensor(tensor: TensorProto, where: str, path: Path) -> None:
     waiting = [tensor]
     while waiting:
-        one = waiting.pop()
-        if one.dtype % 100 not in _OPAQUE:  # references count from 100
+        current = waiting.pop()
+        if current.dtype % 100 not in _OPAQUE:  # references count from 100
             continue
-        for inner in one.variant_val:
+        for inner in current.variant_val:
             if inner.type_name != _LISTS:
                 raise _refused(f"{where} holds an object of the kind {inner.type_name!r}", path)
             waiting += inner.tensors
-        if one.dtype % 100 == _RESOURCE:
+        if current.dtype % 100 == _RESOURCE:
             raise _refused(f"{where} holds the handle of a resource", path)
 
 
 def _within(attributes: Iterable[AttrValue]) -> list[AttrValue]:
-    """The attributes that hold functions or tensors, and those among what they give functions."""
-    found, waiting = list[AttrValue](), list(attributes)
+    """Return the attributes with functions or tensors, including the attributes of functions."""
+    matching, waiting = list[AttrValue](), list(attributes)
     while waiting:
-        one = waiting.pop()
-        kind = one.WhichOneof("value")
+        attribute = waiting.pop()
+        kind = attribute.WhichOneof("value")
         if kind == "list":
-            functions: Sequence[Function] = one.list.func
-            if functions or one.list.tensor:
-                found.append(one)
+            functions: Sequence[Function] = attribute.list.func
+            if functions or attribute.list.tensor:
+                matching.append(attribute)
         elif kind in {"func", "tensor"}:
-            found.append(one)
-            functions = [one.func] if kind == "func" else ()
+            matching.append(attribute)
+            functions = [attribute.func] if kind == "func" else ()
         else:
             continue
         for function in functions:
             waiting += function.attr.values()
-    return found
+    return matching
 
 
-def _refused(what: str, path: Path) -> RefusedError:
-    return refusal("SEC104", f"{path} is not loaded: {what}")
+def _refused(problem: str, path: Path) -> RefusedError:
+    return refusal("SEC104", f"{path} is not loaded: {problem}")

@@ -1,10 +1,10 @@
 """Allow saving and restoring in TensorFlow graphs only if nothing runs it.
 
 Every SavedModel has functions and nodes that save and restore its own variables. The loader of
-TensorFlow 2 reads the variables by itself and calls none of them. That of TensorFlow 1 runs the
-node that the saver names, which may restore from the place that the loader gives it.
-What saves is found by its operators, not by its name, and so is whatever depends on it. A file is
-refused if anything that is run could reach it.
+TensorFlow 2 reads the variables itself and calls none of them. The loader of TensorFlow 1 runs the
+node that the saver names, which may restore from the file name that the loader passes.
+Nodes and functions that save are found by their operators, with everything that depends on them. A
+file is refused if anything that is run could reach them.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from zoodiff.zoos.scan.graph_nodes import SAVING, functions_of
 
 _RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 _SCOPE = re.compile(r"save(_\d+)?/.*")
-"""Where the savers of TensorFlow 1 put their nodes."""
+"""Names of the nodes of TensorFlow 1's savers."""
 _SAVERS = "savers"
 """The collection of savers, which nothing runs; their messages look like those of variables."""
 _VARIABLES = ("variable_name", "initializer_name", "snapshot_name", "initial_value_name")
 
 
 def check_meta_graph(meta: MetaGraphDef, path: Path) -> None:
-    """Raise RefusedError (SEC104) where a signature, an object or a start could save or restore."""
+    """Raise RefusedError (SEC104) if a signature, an object or a start could save or restore."""
     graph = meta.graph_def
     functions = saving_functions(graph.library, path)
     for name in _called_by_objects(meta.object_graph_def):
@@ -52,7 +52,7 @@ def check_meta_graph(meta: MetaGraphDef, path: Path) -> None:
 
 
 def check_frozen(definition: GraphDef, path: Path) -> None:
-    """Raise RefusedError (SEC104) unless all that saves is what a saver of TensorFlow 1 left."""
+    """Raise RefusedError (SEC104) unless only leftover savers of TensorFlow 1 save or restore."""
     functions = saving_functions(definition.library, path)
     saving = _saving_nodes(definition.node, functions)
     for name, operator in sorted(_Nodes(definition.node).after(saving).items()):
@@ -61,16 +61,15 @@ def check_frozen(definition: GraphDef, path: Path) -> None:
 
 
 def saving_functions(library: FunctionLibrary, path: Path) -> dict[str, str]:
-    """Return the functions that save or restore, themselves or by what they call, and by which
-    operator.
+    """Return the functions that save or restore, directly or by calls, with the operator.
 
-    Raises RefusedError where one of them may stand in for another function.
+    Raises RefusedError if one of them may replace another function.
     """
     callers: dict[str, set[str]] = {}
     for function in library.function:
         for name in _called(function):
             callers.setdefault(name, set()).add(function.signature.name)
-    found = _closure(
+    saving = _closure(
         {
             function.signature.name: node.op
             for function in library.function
@@ -81,67 +80,67 @@ def saving_functions(library: FunctionLibrary, path: Path) -> dict[str, str]:
     )
     for function in library.function:
         name = function.signature.name
-        # Grappler puts functions in the places of others that implement the same (api_implements).
-        if name in found and any(not key.startswith("_") for key in function.attr):
+        # Grappler replaces functions by others that implement the same (api_implements).
+        if name in saving and any(not key.startswith("_") for key in function.attr):
             raise _refused(
-                f"the function {name!r} may be put in the place of another", found[name], path
+                f"the function {name!r} may be put in the place of another", saving[name], path
             )
-    for one in (*library.gradient, *library.registered_gradients):
-        if one.gradient_func in found:
-            name = one.gradient_func
-            raise _refused(f"a gradient is the function {name!r}", found[name], path)
-    return found
+    for gradient in (*library.gradient, *library.registered_gradients):
+        if gradient.gradient_func in saving:
+            name = gradient.gradient_func
+            raise _refused(f"a gradient is the function {name!r}", saving[name], path)
+    return saving
 
 
 class _Nodes:
-    """Return the nodes that each node reads, by name."""
+    """The nodes of a graph by name, and which nodes read them."""
 
     def __init__(self, nodes: Iterable[NodeDef]) -> None:
         self.by_name: dict[str, list[NodeDef]] = {}
         self._takers: dict[str, set[str]] = {}
         for node in nodes:
             self.by_name.setdefault(node.name, []).append(node)
-            for given in node.input:
-                self._takers.setdefault(_plain(given), set()).add(node.name)
+            for source in node.input:
+                self._takers.setdefault(_plain(source), set()).add(node.name)
 
     def after(self, operators: Mapping[str, str]) -> dict[str, str]:
-        """Nodes and all that need them, with the operator of the first."""
+        """Return the nodes and all that depend on them, with the operator of the first."""
         return _closure(operators, self._takers)
 
     def before(self, name: str) -> set[str]:
-        """The node itself and all that it needs."""
-        found: set[str] = set()
+        """Return the names of the node and of all nodes that it depends on."""
+        needed: set[str] = set()
         waiting = [name]
         while waiting:
-            one = waiting.pop()
-            if one not in found:
-                found.add(one)
-                for node in self.by_name.get(one, ()):
+            current = waiting.pop()
+            if current not in needed:
+                needed.add(current)
+                for node in self.by_name.get(current, ()):
                     waiting += map(_plain, node.input)
-        return found
+        return needed
 
 
 def _check_restoring(saver: SaverDef, nodes: _Nodes, saving: Mapping[str, str], path: Path) -> None:
-    """What the loader of TensorFlow 1 runs: it may restore from the name that it is given."""
+    """Raise RefusedError unless TensorFlow 1's loader restores only from its own file name."""
     filename = _plain(saver.filename_tensor_name)
     for name in sorted(nodes.before(_plain(saver.restore_op_name)) & saving.keys()):
         for node in nodes.by_name[name]:
-            given = _plain(node.input[0]) if node.input else ""
-            if node.op not in _RESTORING or given != filename:
+            source = _plain(node.input[0]) if node.input else ""
+            if node.op not in _RESTORING or source != filename:
                 raise _refused(f"its saver runs the node {name!r}", saving[name], path)
 
 
 def _called_by_objects(objects: SavedObjectGraph) -> Iterator[str]:
-    """The functions that objects of a SavedModel call."""
+    """Yield the functions that objects of a SavedModel call."""
     yield from sorted(objects.concrete_functions)
-    for one in objects.nodes:
-        yield from one.function.concrete_functions
-        yield one.bare_concrete_function.concrete_function_name
-        yield one.captured_tensor.concrete_function
+    for node in objects.nodes:
+        yield from node.function.concrete_functions
+        yield node.bare_concrete_function.concrete_function_name
+        yield node.captured_tensor.concrete_function
 
 
 def _run_by_name(meta: MetaGraphDef) -> Iterator[str]:
-    """The nodes that signatures, variables and collections name, such as what runs at the start."""
+    """Yield the nodes that signatures, variables and collections name, for example starts."""
     for signature in meta.signature_def.values():
         for tensor in signature.outputs.values():
             yield _plain(tensor.name)
@@ -167,20 +166,20 @@ def _of_variable(content: bytes) -> Iterator[str]:
     try:
         variable = variable_pb2.VariableDef.FromString(content)
     except DecodeError:
-        return  # text, or another message that names no variable
+        return  # text, or a message without a variable
     yield from (_plain(getattr(variable, field)) for field in _VARIABLES)
 
 
 def _saving_nodes(nodes: Iterable[NodeDef], functions: Mapping[str, str]) -> dict[str, str]:
-    """The nodes that save or restore, themselves or by functions, and by which operator."""
-    found = {}
+    """Return the nodes that save or restore, directly or by functions, with the operator."""
+    saving = {}
     for node in nodes:
         if node.op in SAVING:
-            found[node.name] = node.op
+            saving[node.name] = node.op
         for name in (node.op, *functions_of(node.attr.values())):
             if name in functions:
-                found[node.name] = functions[name]
-    return found
+                saving[node.name] = functions[name]
+    return saving
 
 
 def _called(function: FunctionDef) -> Iterator[str]:
@@ -188,29 +187,29 @@ def _called(function: FunctionDef) -> Iterator[str]:
         yield node.op
         yield from functions_of(node.attr.values())
     yield from functions_of(function.attr.values())
-    yield from functions_of(one.default_value for one in function.signature.attr)
+    yield from functions_of(attribute.default_value for attribute in function.signature.attr)
 
 
 def _closure(start: Mapping[str, str], following: Mapping[str, set[str]]) -> dict[str, str]:
-    """Return the given values and everything that follows from them."""
-    found, waiting = dict(start), list(start)
+    """Return the names in ``start`` and all that follow from them, with the value of the start."""
+    reached, waiting = dict(start), list(start)
     while waiting:
-        one = waiting.pop()
-        for name in following.get(one, ()):
-            if name not in found:
-                found[name] = found[one]
+        current = waiting.pop()
+        for name in following.get(current, ()):
+            if name not in reached:
+                reached[name] = reached[current]
                 waiting.append(name)
-    return found
+    return reached
 
 
 def _plain(name: str) -> str:
-    """The node of a tensor or of a control input."""
+    """Return the name of the node of a tensor or control input."""
     return name.removeprefix("^").split(":")[0]
 
 
-def _refused(what: str, operator: str, path: Path) -> RefusedError:
+def _refused(problem: str, operator: str, path: Path) -> RefusedError:
     return refusal(
         "SEC104",
         f"{path} is not loaded: it saves or restores more than its own variables, by {operator}; "
-        + what,
+        + problem,
     )

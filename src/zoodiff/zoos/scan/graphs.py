@@ -1,7 +1,7 @@
-"""TensorFlow's SavedModels and frozen graphs: nothing in them may do more than compute.
+"""Scan TensorFlow's SavedModels and frozen graphs: nothing in them may do more than compute.
 
-The other files of a SavedModel are harmless: of ``keras_metadata.pb`` nothing is read, of
-``fingerprint.pb`` and ``debug/`` numbers and names of places in source code.
+The other files of a SavedModel are harmless: ``keras_metadata.pb`` is not read, and
+``fingerprint.pb`` and ``debug/`` hold only numbers and places in source code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LARGEST = 2**31 - 1
 def check_saved_model(path: Path) -> None:
     """Raise RefusedError (SEC104, SEC105, SEC110) if a SavedModel could do more than compute.
 
-    Raises MeasurementError where it cannot be read.
+    Raises MeasurementError if it cannot be read.
     """
     _check_folder(path)
     from tensorflow.core.protobuf import saved_model_pb2
@@ -43,24 +43,24 @@ def check_saved_model(path: Path) -> None:
 
 
 def check_graph(definition: GraphDef, path: Path) -> None:
-    """Raise RefusedError (SEC104) where a frozen graph could do more than compute."""
+    """Raise RefusedError (SEC104) if a frozen graph could do more than compute."""
     graph_nodes.check_graph(definition, path)
     graph_saving.check_frozen(definition, path)
 
 
 def _check_objects(objects: SavedObjectGraph, path: Path) -> None:
-    """Objects are plain ones, lists and dictionaries, or of classes that are registered by name."""
-    for one in objects.nodes:
-        if one.registered_name not in _CLASSES:
+    """Raise RefusedError (SEC104, SEC105) for objects of unknown classes or on other devices."""
+    for node in objects.nodes:
+        if node.registered_name not in _CLASSES:
             raise refusal(
                 "SEC105",
-                f"{path} needs the class {one.registered_name!r}, which TensorFlow does not have",
+                f"{path} needs the class {node.registered_name!r}, which TensorFlow does not have",
             )
-        graph_nodes.check_devices((one.variable.device, one.resource.device), path)
+        graph_nodes.check_devices((node.variable.device, node.resource.device), path)
 
 
 def _assets(meta: MetaGraphDef) -> Iterator[str]:
-    """Names of the files that a SavedModel takes from its folder of assets."""
+    """Yield the names of a SavedModel's files in its folder of assets."""
     from tensorflow.core.protobuf import meta_graph_pb2
 
     yield from (asset.filename for asset in meta.asset_file_def)
@@ -80,7 +80,7 @@ def _check_folder(path: Path) -> None:
 
 
 class _Parsed(Protocol):
-    """A message that can be read."""
+    """A protobuf message."""
 
     def ParseFromString(self, data: bytes) -> object: ...  # noqa: N802
 
@@ -90,6 +90,6 @@ def _parse(message: _Parsed, path: Path) -> None:
         if path.stat().st_size > _LARGEST:
             raise ValueError("it is larger than 2 GiB")
         message.ParseFromString(path.read_bytes())
-    except Exception as error:  # protobuf's runtimes raise kinds of their own
+    except Exception as error:  # protobuf's runtimes raise their own kinds
         reason = " ".join(str(error).split())[:160]
         raise MeasurementError(f"{path} is no SavedModel ({reason})") from None

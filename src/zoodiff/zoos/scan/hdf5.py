@@ -9,18 +9,18 @@ from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import refusal
 
 _MOST = 1_000_000
-"""Groups and arrays; the largest networks have some ten thousand."""
+"""Groups and arrays of a file; the largest networks have some ten thousand."""
 _HARMLESS = 64 * 2**20
 _RATIO = 200
-"""Bytes of an array for each byte that is stored of it, beyond the first 64 MB."""
+"""Bytes of an array per stored byte, above ``_HARMLESS``."""
 _FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
-"""deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf: all others load a plug-in."""
+"""deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf; all others load a plug-in."""
 
 
 def check(file: IO[bytes], where: str) -> None:
     """Raise RefusedError for external data (SEC110), plug-ins (SEC104) and bombs (SEC122).
 
-    Raises MeasurementError where the file cannot be read.
+    Raises MeasurementError if the file cannot be read.
     """
     import h5py
 
@@ -33,18 +33,18 @@ def check(file: IO[bytes], where: str) -> None:
 
 
 class _Group(Protocol):
-    """What is read of a group of an HDF5 file."""
+    """The members of h5py's groups that are used here."""
 
     def __iter__(self) -> Iterator[str]: ...
 
     def __getitem__(self, name: str) -> Any: ...
 
     def get(self, name: str, *, getlink: bool) -> object:
-        """The link under a name, where ``getlink`` asks for it."""
+        """Return the link of a name if ``getlink`` is set."""
 
 
 class _Dataset(Protocol):
-    """What is read of an array of an HDF5 file."""
+    """The attributes of h5py's arrays that are used here."""
 
     external: Sequence[tuple[str, int, int]] | None
     is_virtual: bool
@@ -67,17 +67,17 @@ def _walk(root: _Group, where: str) -> None:
                 )
             if isinstance(link, h5py.SoftLink):
                 raise refusal("SEC110", f"{where} has the link {name!r} to {link.path!r}")
-            found = group[name]
-            address = h5py.h5o.get_info(found.id).addr
+            item = group[name]
+            address = h5py.h5o.get_info(item.id).addr
             if address in seen:
                 continue
             seen.add(address)
             if len(seen) > _MOST:
                 raise refusal("SEC122", f"{where} has more than {_MOST:,} groups and arrays")
-            if isinstance(found, h5py.Group):
-                waiting.append(found)
-            elif isinstance(found, h5py.Dataset):
-                _check_array(found, name, where)
+            if isinstance(item, h5py.Group):
+                waiting.append(item)
+            elif isinstance(item, h5py.Dataset):
+                _check_array(item, name, where)
 
 
 def _check_array(array: _Dataset, name: str, where: str) -> None:
@@ -92,8 +92,8 @@ def _check_array(array: _Dataset, name: str, where: str) -> None:
         kind = settings.get_filter(number)[0]
         if kind not in _FILTERS:
             raise refusal("SEC104", f"{where} needs the plug-in {kind} to read {name!r}")
-    stored, wanted = int(array.id.get_storage_size()), int(array.nbytes)
-    if wanted > _HARMLESS and wanted > _RATIO * stored:
+    stored, size = int(array.id.get_storage_size()), int(array.nbytes)
+    if size > _HARMLESS and size > _RATIO * stored:
         raise refusal(
-            "SEC122", f"{where} has {stored:,} bytes of the array {name!r} of {wanted:,} bytes"
+            "SEC122", f"{where} has {stored:,} bytes of the array {name!r} of {size:,} bytes"
         )

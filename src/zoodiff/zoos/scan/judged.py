@@ -1,6 +1,6 @@
 """Lists of operators and classes that a file may hold: each allowed, or refused with a reason.
 
-A list is a TOML file beside this one, which says by its headings why its names are where they are.
+A list is a TOML file in this folder, which groups names by the reason.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ class Judged:
 
     allowed: frozenset[str]
     refused: Mapping[str, str]
-    """The reason by name, as a verb phrase. ``a.b.*`` stands for everything below ``a.b``."""
+    """The reason by name, as a verb phrase. ``a.b.*`` matches every name below ``a.b``."""
 
     def because(self, name: str) -> str | None:
-        """Return the reason for which a name is refused; None for others.
+        """Return the reason why a name is refused explicitly; None for other names.
 
         >>> Judged(frozenset(), {"a.*": "fetches"}).because("a.b.C")
         'fetches'
         """
         parts = name.split(".")
         above = (".".join((*parts[:end], "*")) for end in range(1, len(parts)))
-        return next((self.refused[one] for one in (name, *above) if one in self.refused), None)
+        return next(
+            (self.refused[pattern] for pattern in (name, *above) if pattern in self.refused), None
+        )
 
     def why_not(self, name: str) -> str | None:
         """Return why a name is refused, as a verb phrase; None if it is allowed.
@@ -53,7 +55,7 @@ def judged(name: str) -> Judged:
 
 
 def sentence(reasons: Mapping[str, str], most: int = 5) -> str:
-    """Join names, a few at most, with why they are refused.
+    """Return at most ``most`` names with the reasons why they are refused, as text.
 
     >>> sentence({"ReadFile": "reads files", "Foo": "is unknown", "WholeFile": "reads files"})
     'Foo (is unknown); ReadFile, WholeFile (reads files)'
@@ -61,8 +63,10 @@ def sentence(reasons: Mapping[str, str], most: int = 5) -> str:
     names: dict[str, list[str]] = {}
     for name, why in sorted(reasons.items())[:most]:
         names.setdefault(why, []).append(name if name.isprintable() else repr(name))
-    told = [f"{', '.join(group)} ({why})" for why, group in names.items()]
-    return "; ".join([*told, *([f"and {len(reasons) - most} more"] if len(reasons) > most else [])])
+    phrases = [f"{', '.join(group)} ({why})" for why, group in names.items()]
+    return "; ".join(
+        [*phrases, *([f"and {len(reasons) - most} more"] if len(reasons) > most else [])]
+    )
 
 
 def _names(group: Mapping[str, Any]) -> Iterable[str]:

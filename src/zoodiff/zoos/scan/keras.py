@@ -1,8 +1,8 @@
 """Scan Keras files: the classes in their configuration and the links in their weights.
 
-Keras's own safe mode refuses Lambda layers; it finds any other function and class of Keras, calls
-functions that layers are given, and opens the files that some layers name. So a configuration may
-name what is allowed in ``keras_objects.toml``, and no paths.
+Keras's own safe mode refuses only Lambda layers: it still resolves any other function and class of
+Keras, calls functions in a layer's arguments, and opens the files that some layers name. Here a
+configuration may name only the objects allowed in ``keras_objects.toml``, and no paths.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ _READS = frozenset({"TFSMLayer"})
 _PLAIN = frozenset(
     {"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__"}
 )
-"""What Keras writes for values that are no objects of its own."""
+"""Class names that Keras writes for plain values."""
 _BARE = ("activations", "constraints", "initializers", "losses", "metrics", "regularizers")
-"""Parts of Keras in which it looks for a function that is named without its module."""
+"""Modules in which Keras searches for a function that is named without its module."""
 _PATHS = frozenset({"vocabulary", "idf_weights", "filepath", "filename", "path", "url", "origin"})
 _LARGEST = 64 * 2**20
 
 
 def check(path: Path) -> bool:
-    """Look at a Keras file; return whether it carries code that the user allowed.
+    """Scan a Keras file; return whether it carries code, which the user allowed.
 
-    Raises RefusedError: SEC103 for code that nobody allowed, SEC105 for classes and functions that
-    are not layers of Keras, SEC110 for what lies elsewhere.
+    Raises RefusedError: SEC103 for code that the user did not allow, SEC105 for classes and
+    functions that are not layers of Keras, SEC110 for other files.
     """
     members = archive.check(path)
     try:
         with zipfile.ZipFile(path) as opened:
             code = _check_config(opened, path)
-            for one in members:
-                if one.filename.endswith((".h5", ".hdf5")):
-                    _check_weights(opened, one, path)
+            for member in members:
+                if member.filename.endswith((".h5", ".hdf5")):
+                    _check_weights(opened, member, path)
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
         raise MeasurementError(f"{path} is a damaged archive ({error})") from None
     if code:
@@ -68,7 +68,7 @@ def _check_weights(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path)
 
 
 def _check_config(opened: zipfile.ZipFile, path: Path) -> list[str]:
-    """The code that a configuration carries, each piece in words."""
+    """Return a description of each piece of code in a configuration."""
     member = opened.getinfo("config.json")
     if member.file_size > _LARGEST:
         raise refusal("SEC122", f"the configuration of {path} has {member.file_size:,} bytes")
@@ -79,43 +79,43 @@ def _check_config(opened: zipfile.ZipFile, path: Path) -> list[str]:
             f"{path} holds no configuration that can be read ({type(error).__name__})"
         ) from None
     code = []
-    for one in _objects(config):
-        kind, inner = one.get("class_name"), one.get("config")
+    for entry in _objects(config):
+        kind, inner = entry.get("class_name"), entry.get("config")
         name = inner.get("name") if isinstance(inner, dict) else None
         if isinstance(kind, str) and kind in _CODE:
             code.append(f"{_CODE[kind]} {name!r}" if name else _CODE[kind])
             continue
-        _check_origin(one, path)
+        _check_origin(entry, path)
         if isinstance(inner, dict):
             _check_paths(str(kind), inner, path)
     return list(dict.fromkeys(code))
 
 
 def _objects(config: object) -> Iterator[dict[str, Any]]:
-    """Everything that the loader would build: dictionaries that name a class."""
+    """Yield the dictionaries that name a class, which the loader would build."""
     waiting = [config]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if "class_name" in one:
-                yield one
-            if str(one.get("class_name")) not in _CODE:  # what is in code is code
-                waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if "class_name" in value:
+                yield value
+            if str(value.get("class_name")) not in _CODE:  # code is reported as a whole
+                waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
 
 
-def _check_origin(one: dict[str, Any], path: Path) -> None:
-    module, kind, registered = (one.get(k) for k in ("module", "class_name", "registered_name"))
+def _check_origin(entry: dict[str, Any], path: Path) -> None:
+    module, kind, registered = (entry.get(k) for k in ("module", "class_name", "registered_name"))
     function = kind == "function"
-    name = one.get("config") if function else kind
+    name = entry.get("config") if function else kind
     if not isinstance(name, str) or not isinstance(module or "", str):
         raise refusal("SEC105", f"{path} needs an object whose class is {name!r} of {module!r}")
     if name in _READS:
         raise refusal("SEC110", f"{path} has a {name}, which loads another model from a path")
     if kind in _PLAIN:
         return
-    # Some parts of Keras take the function of this name instead.
+    # Some parts of Keras use the registered name instead.
     if registered and registered not in (kind, name):
         raise refusal("SEC105", f"{path} needs the class {registered!r}, which Keras does not have")
     bare = module in {None, "", "builtins"}
@@ -125,7 +125,7 @@ def _check_origin(one: dict[str, Any], path: Path) -> None:
 
 
 def _why_not(module: str, name: str, *, function: bool) -> str | None:
-    """Why an object may not be named; its module may be the one that defines it."""
+    """Return why an object is refused, or None; its module may be the one that defines it."""
     objects, full = judged("keras_objects"), f"{module}.{name}"
     if full in objects.allowed:
         return None
@@ -136,15 +136,15 @@ def _why_not(module: str, name: str, *, function: bool) -> str | None:
 
 
 def _why_not_bare(name: str) -> str | None:
-    """Why an object may not be named without its module."""
+    """Return why an object without a module is refused, or None."""
     objects = judged("keras_objects")
-    found = name in _classes() or any(f"keras.{part}.{name}" in objects.allowed for part in _BARE)
-    return None if found else UNKNOWN
+    known = name in _classes() or any(f"keras.{part}.{name}" in objects.allowed for part in _BARE)
+    return None if known else UNKNOWN
 
 
 @cache
 def _classes() -> frozenset[str]:
-    """Names of the classes that are allowed, without their modules; functions are in lower case."""
+    """Return the names of the allowed classes, without modules; function names are lower case."""
     names = (full.rpartition(".")[2] for full in judged("keras_objects").allowed)
     return frozenset(name for name in names if name[:1].isupper())
 

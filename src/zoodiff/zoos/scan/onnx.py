@@ -1,8 +1,8 @@
-"""ONNX files that are to be run: operators of known domains only.
+"""Scan ONNX files before they are run: only operators of known domains are allowed.
 
-Where data lies outside a file is looked at whenever a file is read, by
-``zoodiff.frontends.onnx.external``. Operators are looked at here, before ONNX Runtime gets the
-file; a file that is only described may hold unknown ones.
+``zoodiff.frontends.onnx.external`` checks external data whenever a file is read. Operators are
+checked here, before ONNX Runtime loads the file; a file that is only described may hold unknown
+operators.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from zoodiff.zoos.scan.judged import UNKNOWN, judged, sentence
 
 
 def check(model: ModelProto, path: Path) -> None:
-    """Raise RefusedError (SEC104) for an operator of an unknown domain, or that reaches beyond."""
+    """Raise RefusedError (SEC104) for an operator that is refused or of an unknown domain."""
     own = {(function.domain, function.name) for function in model.functions}
     reasons = {}
     for domain, operator in {(node.domain, node.op_type) for node in nodes(model)}:
         why = why_not(domain, operator)
-        # A function of the file's own stands for what is unknown, not for what is refused.
+        # The file's own functions may define unknown operators, but not refused ones.
         if why and not (why == UNKNOWN and (domain, operator) in own):
             reasons[_name(domain, operator)] = why
     if reasons:

@@ -1,9 +1,9 @@
-"""Pickles: which names they import, read off by picklescan without unpickling anything.
+"""Scan pickles for the names that they import, with picklescan, without unpickling anything.
 
-picklescan lists every name that a stream of pickles could import, broken and stacked ones too, in
-pure Python and without dependencies. Its own opinion of what is dangerous is a list of bad names,
-which can never be complete, so it is not used: here everything is refused that torch's own
-``weights_only`` would not build. That look comes before the loading, which is ``weights_only`` too.
+picklescan lists every name that a stream of pickles could import, also in broken and stacked
+pickles, in pure Python and without dependencies. Its own list of dangerous names cannot be complete
+and is not used: every name is refused that torch's ``weights_only`` would not build. The files are
+then loaded with ``weights_only`` too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from zoodiff.errors import MeasurementError, MissingFrameworkError
 from zoodiff.rules.security import refusal
 
 _LARGEST = 256 * 2**20
-"""Bytes of a pickle beside its tensors; that of the largest checkpoints has some megabytes."""
+"""Bytes of a pickle without its tensors; the largest checkpoints have some megabytes."""
 _NAMES = {
     "collections": r"OrderedDict|Counter",
     "torch": r"(\w+Storage|\w*Tensor|Size|device|BFloat16|u?int\d+|float\d\w*|bfloat16|bool"
@@ -34,7 +34,7 @@ _NAMES = {
     "builtins": r"bytearray|set|complex",
     "__builtin__": r"bytearray|set|complex",
 }
-"""What ``torch.load(weights_only=True)`` builds, as patterns: module and names."""
+"""Names that ``torch.load(weights_only=True)`` builds: patterns by module."""
 _ENDINGS = (".pkl", ".pickle", ".joblib", ".npy")
 _ARCHIVES = (".pt", ".pth", ".bin", ".npz", ".zip")
 _NUMPY = b"\x93NUMPY"
@@ -43,20 +43,22 @@ _NUMPY = b"\x93NUMPY"
 def check_stream(stream: IO[bytes], where: str, *, torch_file: bool = False) -> None:
     """Raise RefusedError (SEC101, SEC102) for pickles that do more than hold tensors.
 
-    ``torch_file`` reads the five pickles that stand before the raw values of an old checkpoint.
+    ``torch_file`` reads the five pickles before the raw values of an old checkpoint.
     """
     scanner = _scanner()
     try:
         if torch_file:
-            found = scanner.scan_pytorch(stream, where)
+            result = scanner.scan_pytorch(stream, where)
         else:
-            found = scanner.scan_pickle_bytes(stream, where)
-    except Exception as error:  # the scanner trips over what it does not expect
+            result = scanner.scan_pickle_bytes(stream, where)
+    except Exception as error:  # picklescan raises many kinds
         raise refusal(
             "SEC102",
             f"the pickle {where} cannot be followed ({' '.join(str(error).split())[:120]})",
         ) from None
-    names = sorted({f"{one.module}.{one.name}" for one in found.globals if not _plain(one)})
+    names = sorted(
+        {f"{entry.module}.{entry.name}" for entry in result.globals if not _plain(entry)}
+    )
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise refusal(
@@ -64,12 +66,12 @@ def check_stream(stream: IO[bytes], where: str, *, torch_file: bool = False) -> 
             f"the pickle {where} names {', '.join(repr(n)[1:-1] for n in names[:3])}{more}, which "
             "is more than tensors and plain values",
         )
-    if found.scan_err:
+    if result.scan_err:
         raise refusal("SEC102", f"the pickle {where} breaks off in the middle")
 
 
 def check_file(path: Path) -> None:
-    """Look at a checkpoint that is no archive: an old one of torch, or a pickle."""
+    """Scan a checkpoint that is not an archive: an old one of torch, or a pickle."""
     with path.open("rb") as file:
         head = file.read(512)
         file.seek(0)
@@ -86,20 +88,20 @@ def check_file(path: Path) -> None:
 
 
 def check_members(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
-    """Look at every pickle in an archive, also in archives and arrays within it."""
+    """Scan every pickle in an archive, also in archives and arrays within it."""
     with zipfile.ZipFile(path) as archive:
         _check_members(archive, members, str(path))
 
 
 def _check_members(archive: zipfile.ZipFile, members: Iterable[zipfile.ZipInfo], name: str) -> None:
-    for one in members:
-        if not one.filename.endswith((*_ENDINGS, *_ARCHIVES)):
+    for member in members:
+        if not member.filename.endswith((*_ENDINGS, *_ARCHIVES)):
             continue
-        where = f"{one.filename!r} in {name}"
-        if one.file_size > _LARGEST:
-            raise refusal("SEC102", f"the pickle {where} has {one.file_size:,} bytes")
+        where = f"{member.filename!r} in {name}"
+        if member.file_size > _LARGEST:
+            raise refusal("SEC102", f"the pickle {where} has {member.file_size:,} bytes")
         try:
-            content = archive.read(one)
+            content = archive.read(member)
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
             raise refusal("SEC102", f"the pickle {where} cannot be read ({error})") from None
         stream = io.BytesIO(content)
@@ -134,15 +136,15 @@ def _is_old_torch(path: Path) -> bool:
 
 
 class _Global(Protocol):
-    """What a pickle names: something of a module."""
+    """An object that a pickle imports from a module."""
 
     module: str
     name: str
 
 
-def _plain(one: _Global) -> bool:
-    pattern = _NAMES.get(one.module)
-    return pattern is not None and re.fullmatch(pattern, one.name) is not None
+def _plain(entry: _Global) -> bool:
+    pattern = _NAMES.get(entry.module)
+    return pattern is not None and re.fullmatch(pattern, entry.name) is not None
 
 
 def _scanner() -> Any:

@@ -1,8 +1,8 @@
-"""Programs of torch.export: operators, names, expressions, pickled objects, compiled libraries.
+"""Scan programs of torch.export: operators, names, expressions, pickled objects, libraries.
 
-``torch.export.load`` writes Python text from the names in a program and runs it, looks up operators
-by walking names from ``torch``, evaluates symbolic shapes, unpickles opaque constants, and loads
-compiled libraries; each is looked at here first. What is not known is refused.
+``torch.export.load`` writes Python text from the names in a program and runs it, resolves operators
+by attribute access from ``torch``, evaluates symbolic shapes, unpickles opaque constants, and loads
+compiled libraries. Each of these is checked here first; anything unknown is refused.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ _PLAIN = re.compile(
 _FLAT = re.compile(
     r"version|serialized_(state_dict|constants|example_inputs)\.pt|extra_files/.+", re.DOTALL
 )
-"""Members as PyTorch 2.6 and 2.7 wrote them, in no folder."""
+"""Members of the archives of PyTorch 2.6 and 2.7, which have no folder."""
 _FLAT_PROGRAM = "serialized_exported_program.json"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _WORD = re.compile(r"[\w.:<=>+-]*", re.ASCII)
 _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)(?:\.(\w+))?", re.ASCII)
 _LOOKED_UP = ("torch", "math", "_operator", "#")
-"""Only what begins like this is looked up by PyTorch; everything else stays a text."""
+"""Prefixes of the names that PyTorch resolves; other names remain text."""
 _ARGUMENT = re.compile(r"[^\x00-\x1f\x7f\"'\\()=:,;#*]*")
-"""The name of an input within a structure, which becomes that of an argument."""
+"""The name of an input in a structure, which becomes the name of an argument."""
 _TREES = re.compile(
     r"builtins\.(tuple|list|dict)|collections\.(OrderedDict|deque)|torch\.return_types\.\w+"
     r"|torch\.fx\.immutable_collections\.immutable_(list|dict)",
@@ -70,7 +70,7 @@ def check(path: Path) -> None:
             raise refusal("SEC104", f"{path} holds compiled code, {member.filename!r}")
         if _OBJECTS.search(member.filename.rpartition("/")[2]):
             raise refusal("SEC101", f"{path} holds a pickled object, {member.filename!r}")
-    # Where the first member lies in a folder, PyTorch reads nothing but that folder.
+    # If the first member is in a folder, PyTorch reads only that folder.
     flat = bool(listed) and "/" not in listed[0].filename
     members = torch_archive.flat_members(path) if flat else torch_archive.members(path)
     pickles.check_members(path, listed)
@@ -84,7 +84,7 @@ def check(path: Path) -> None:
 
 
 def _kind_of_member(name: str, *, flat: bool) -> str | None:
-    """The record that a member holds as JSON, "" for none, None for a member that is not known."""
+    """Return the record that a member holds as JSON, "" for none, None for an unknown member."""
     if flat:
         return "ExportedProgram" if name == _FLAT_PROGRAM else "" if _FLAT.fullmatch(name) else None
     if _PROGRAM.fullmatch(name):
@@ -107,7 +107,7 @@ def _check_json(content: bytes, record: str, path: Path) -> None:
 
 
 def check_record(value: object, record: str) -> None:
-    """Raise RefusedError for a value that is not of the form of a record, or reaches beyond it.
+    """Raise RefusedError for a value that does not fit a record's schema or is dangerous.
 
     >>> check_record({"name": "x"}, "NamedValue")
     >>> check_record({"name": "x=evil()"}, "NamedValue")
@@ -117,33 +117,33 @@ def check_record(value: object, record: str) -> None:
     waiting: list[tuple[str, object]] = [(record, value)]
     while waiting:
         kind, value = waiting.pop()
-        first, _, rest = kind.partition(" ")
+        first, _, inner = kind.partition(" ")
         if first == "optional":
             if value is not None:
-                waiting.append((rest, value))
+                waiting.append((inner, value))
         elif first == "list":
-            waiting += [(rest, one) for one in _expect(value, list, kind)]
+            waiting += [(inner, item) for item in _expect(value, list, kind)]
         elif first == "map":
-            keys, _, values = rest.partition(" ")
-            for key, one in _expect(value, dict, kind).items():
-                waiting += [(keys, key), (values, one)]
+            keys, _, values = inner.partition(" ")
+            for key, item in _expect(value, dict, kind).items():
+                waiting += [(keys, key), (values, item)]
         elif first in RECORDS or first in UNIONS:
             fields = RECORDS.get(first) or UNIONS[first]
             if first in UNIONS and len(_expect(value, dict, kind)) != 1:
                 raise refusal("SEC104", f"holds no {first}")
-            for name, one in _expect(value, dict, kind).items():
+            for name, item in _expect(value, dict, kind).items():
                 if name not in fields:
                     raise refusal(
                         "SEC104", f"holds a {first} with the unknown field {_short(name)}"
                     )
-                waiting.append((fields[name], one))
+                waiting.append((fields[name], item))
         else:
             _CHECKS[first](value)
 
 
-def _expect(value: object, kind: type[T], what: str) -> T:
+def _expect(value: object, kind: type[T], description: str) -> T:
     if not isinstance(value, kind):
-        raise refusal("SEC104", f"holds {_short(value)} in place of {what}")
+        raise refusal("SEC104", f"holds {_short(value)} in place of {description}")
     return value
 
 
@@ -152,7 +152,7 @@ def _short(value: object) -> str:
 
 
 def _check_name(value: object) -> None:
-    """What becomes a variable in the text that PyTorch runs."""
+    """Check a name that becomes a variable in the text that PyTorch runs."""
     text = _expect(value, str, "a name")
     if not _NAME.fullmatch(text) or (text.startswith("__") and text.endswith("__")):
         raise refusal("SEC104", f"calls a value {_short(text)}")
@@ -164,7 +164,7 @@ def _check_parameter(value: object) -> None:
 
 
 def _check_path(value: object) -> None:
-    """Names of modules and of their parameters, with dots; pasted between quotes."""
+    """Check a dotted name of a module or parameter, which PyTorch pastes between quotes."""
     text = _expect(value, str, "a name")
     plain = text.isprintable() and not any(mark in text for mark in "\"'\\")
     if not plain or any(part.startswith("__") for part in text.split(".")):
@@ -193,16 +193,16 @@ def _check_operator(value: object) -> None:
     target = _expect(value, str, "an operator")
     if not target.startswith(_LOOKED_UP):
         return
-    found = _OPERATOR.fullmatch(target)
-    if found is None:
+    match = _OPERATOR.fullmatch(target)
+    if match is None:
         reason = None if target in judgements().python else "is no operator"
-    elif found[1] == "higher_order":
-        reason = "is no operator" if found[3] else objection_to_higher_order(found[2])
+    elif match[1] == "higher_order":
+        reason = "is no operator" if match[3] else objection_to_higher_order(match[2])
     else:
-        operator = f"{found[1]}::{found[2]}"
+        operator = f"{match[1]}::{match[2]}"
         known = {name or "default" for name in overloads(operator)}
         reason = objection(operator)
-        if reason is None and (found[3] is None or (known and found[3] not in known)):
+        if reason is None and (match[3] is None or (known and match[3] not in known)):
             reason = "is no operator by its full name"
     if reason:
         raise refusal("SEC104", f"calls {_short(target)}, which {reason}")
@@ -220,10 +220,10 @@ def _check_outputs(value: object) -> None:
 
 
 def _keys_of_tree(value: object) -> Iterator[object]:
-    """The keys in a structure of inputs or outputs.
+    """Yield the keys in a structure of inputs or outputs.
 
-    Raises RefusedError for a structure that is more than tuples, lists and dictionaries with plain
-    keys: PyTorch imports the modules that others name.
+    Raises RefusedError for a structure of other types than tuples, lists and dictionaries with
+    plain keys: PyTorch would import the modules that they name.
     """
     version, root = _pair(_json(value))
     if version != 1:
@@ -273,8 +273,8 @@ def _check_pickled(value: object) -> None:
 def _of_type(*types: type) -> Callable[[object], None]:
     def check_type(value: object) -> None:
         if not isinstance(value, types):
-            what = " or ".join(one.__name__ for one in types)
-            raise refusal("SEC104", f"holds {_short(value)} in place of {what}")
+            names = " or ".join(expected.__name__ for expected in types)
+            raise refusal("SEC104", f"holds {_short(value)} in place of {names}")
 
     return check_type
 

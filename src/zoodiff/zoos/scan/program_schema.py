@@ -1,11 +1,11 @@
 """The schema of a torch.export program in JSON: fields and their types.
 
-``torch.export.load`` pastes names into Python text that it runs, looks up operators by their names
-and evaluates expressions. So every text of a program has a kind here, and a field that is not here
-is refused. The form is that of torch._export.serde.schema, major version 8.
+``torch.export.load`` pastes names into Python text that it runs, resolves operators by name and
+evaluates expressions. So every text of a program has a kind here, and unknown fields are refused.
+The schema is torch._export.serde.schema, major version 8.
 
-A kind is the name of a record or union below, of a check in ``program.py`` (lower case), or one of
-these before another: ``list``, ``optional``, and ``map`` with the kinds of keys and values.
+A kind is the name of a record or union below, the name of a check in ``program.py`` (lower case),
+or a kind after ``list``, ``optional``, or ``map`` (with the kinds of keys and values).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ UNIONS: dict[str, dict[str, str]] = {
         "parameter_mutation": "ParameterSpec",
     },
 }
-"""One of the fields, and no other."""
+"""Unions: exactly one of the fields."""
 
 RECORDS: dict[str, dict[str, str]] = {
     "Device": {"type": "word", "index": "optional int"},
@@ -157,4 +157,4 @@ RECORDS: dict[str, dict[str, str]] = {
     },
     "PayloadConfig": {"config": "map path PayloadMeta"},
 }
-"""Fields by name; PyTorch fills in what is not there."""
+"""Records: fields by name; PyTorch fills in missing fields."""

@@ -1,7 +1,7 @@
 """Scan TorchScript archives (code, pickles, other members) without running them.
 
-``torch.jit.load`` runs code before it returns: ``__setstate__`` of classes and defaults. So all of
-an archive is looked at first, and what is not known is refused.
+``torch.jit.load`` runs code before it returns: ``__setstate__`` of classes, and defaults. So the
+whole archive is scanned first, and anything unknown is refused.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _HARMLESS = re.compile(
 _LEGACY = re.compile(r"model\.json|attributes\.pkl|(.*/)?tensors/.*|states?\.pkl", re.DOTALL)
 _LARGEST_CODE = 8 * 2**20
 _MOST_WORDS = 750_000
-"""Bytes, and words and signs, of all code; a network of torchvision has at most 0.8 megabytes and
-170,000."""
+"""Limits of all code, in bytes and in words and signs; torchvision's networks have at most 0.8 MB
+and 170,000."""
 _WORD = re.compile(rb"\w+|[^\w\s]")
 _LARGEST_PICKLES = 16 * 2**20
-"""Bytes of all pickles; those of the same network have 2.5 megabytes."""
+"""Bytes of all pickles; torchvision's networks have at most 2.5 megabytes."""
 _PLAIN = frozenset(
     {
         "collections OrderedDict",
@@ -56,17 +56,17 @@ _OPCODES_TEXT = (
     "NEWOBJ NEWTRUE NONE PROTO REDUCE SETITEM SETITEMS STOP TUPLE TUPLE1 TUPLE2 TUPLE3"
 )
 _OPCODES = frozenset(_OPCODES_TEXT.split())
-"""All that TorchScript's own reader of pickles knows."""
+"""The opcodes that TorchScript's own reader of pickles knows."""
 _OPERATOR = re.compile(r"\w+::\w+", re.ASCII)
 
 
 def check(path: Path) -> None:
-    """Look at the code of a TorchScript file.
+    """Scan a TorchScript file, also if the user allowed its code.
 
-    Raises RefusedError where it reaches for files, for operators of unknown libraries or for
-    classes of them (SEC104), where its pickles name more than that (SEC101, SEC102), and for
-    archives that two readers may read differently (SEC120), also where the user allowed its code;
-    MeasurementError where it cannot be read.
+    Raises RefusedError for code that names files, or operators or classes of unknown libraries
+    (SEC104), for pickles that name more than tensors and classes of the file (SEC101, SEC102), and
+    for archives that two readers may read differently (SEC120). Raises MeasurementError if the file
+    cannot be read.
     """
     members = torch_archive.members(path)
     _check_names(members, path)
@@ -79,7 +79,7 @@ def check(path: Path) -> None:
         pickles = {n: m for n, m in members.items() if _PICKLE.fullmatch(n) or _DEBUG.fullmatch(n)}
         if sum(member.file_size for member in pickles.values()) > _LARGEST_PICKLES:
             raise MeasurementError(f"{path} holds too many pickles to be looked at")
-        seen: set[bytes] = set()  # classes that are alike have pickles that are the same
+        seen: set[bytes] = set()  # similar classes have identical pickles
         for name, member in pickles.items():
             content = torch_archive.read(opened, member, path, _LARGEST_PICKLES)
             if content not in seen:
@@ -106,7 +106,7 @@ def _check_code(
     opened: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path: Path
 ) -> Definitions:
     """Check all code and return its definitions."""
-    files = {found[1]: members[name] for name in members if (found := _CODE.fullmatch(name))}
+    files = {match[1]: members[name] for name in members if (match := _CODE.fullmatch(name))}
     if sum(member.file_size for member in files.values()) > _LARGEST_CODE:
         raise MeasurementError(f"{path} holds too much code to be looked at")
     definitions = Definitions()
@@ -173,7 +173,7 @@ def _check_global(name: str, where: str, definitions: Definitions) -> None:
 
 
 def _check_bytecode(content: bytes, path: Path) -> None:
-    """The same network for phones: torch.jit.load passes over it, other readers do not."""
+    """Check the network's bytecode for phones, which other readers than torch.jit.load run."""
     for _, argument, _ in pickletools.genops(content):
         if isinstance(argument, str) and _OPERATOR.fullmatch(argument):
             reason = objection(argument)

@@ -1,10 +1,10 @@
-"""Code of TorchScript: every operator, class and attribute that it names.
+"""Check every operator, class and attribute that TorchScript code names.
 
-Where a name leads is decided as TorchScript's compiler decides it. ``torch.x`` and
-``ops.library.x`` are operators; ``__torch__.x`` is a class or function of the file, or a class of
-C++; ``value.x`` is an attribute or method of a class of the file, a property, and else the operator
-``aten::x``, whatever the value is. So the name behind a dot must be allowed as an operator, or
-declared by a class of the file and no operator at all.
+Names are resolved as in TorchScript's compiler. ``torch.x`` and ``ops.library.x`` are operators;
+``__torch__.x`` is a class or function of the file, or a class of C++; ``value.x`` is an attribute
+or method of a class of the file, a property, or otherwise the operator ``aten::x`` for any value.
+So the name after a dot must be allowed as an operator, or be declared by a class of the file and
+not be an operator.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from zoodiff.zoos.scan.torch_operators import (
 )
 
 CLASSES = "__torch__.torch.classes."
-"""Before the names of classes that are written in C++."""
+"""Prefix of the names of C++ classes."""
 _ROOTS = frozenset({"torch", "ops", "__torch__", "CONSTANTS"})
 _ATTRIBUTE_FORMS = frozenset({"getattr", "hasattr"})
 _BASES = frozenset({"Module", "NamedTuple", "Interface", "ModuleInterface", "Enum"})
 _CREATION = "__new__"
 _LONGEST_WAY = 100
-"""Steps from a value to the argument that it is taken from."""
+"""Most steps from a value to the argument that it comes from."""
 
 
 class ReachingError(Exception):
@@ -42,9 +42,9 @@ class Definitions:
     """The definitions of the code files, by qualified name."""
 
     names: set[str] = field(default_factory=set)
-    """Classes and functions."""
+    """Names of classes and functions."""
     members: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By class, its attributes and methods, and the class of each attribute where it has one."""
+    """The attributes and methods of each class, with the class of an attribute or ""."""
     declared: set[str] = field(default_factory=set)
     """Names of attributes, methods, fields and constants of all classes."""
 
@@ -65,14 +65,14 @@ class Definitions:
 
 @dataclass(frozen=True)
 class _Scope:
-    """The names within one function."""
+    """The names in one function."""
 
     arguments: frozenset[str] = frozenset()
     assigned: frozenset[str] = frozenset()
     values: Mapping[str, ast.expr] = field(default_factory=dict)
-    """What a name is, of those that are assigned once."""
+    """The values of the names that are assigned once."""
     classes: Mapping[str, str] = field(default_factory=dict)
-    """The class of an argument, of those that are not assigned."""
+    """The classes of the arguments that are not assigned."""
 
 
 def check(module: str, tree: ast.Module, definitions: Definitions) -> None:
@@ -95,10 +95,10 @@ def check_class_name(name: str, definitions: Definitions) -> None:
 
 
 def _is_preamble(statement: ast.stmt) -> bool:
-    """Whether it is a header of older versions: imports and the operator version."""
+    """Whether a statement is a header of older versions: imports and the operator version."""
     match statement:
         case ast.Import(names=names):
-            return all(one.name.startswith("__torch__") and not one.asname for one in names)
+            return all(alias.name.startswith("__torch__") and not alias.asname for alias in names)
         case ast.Assign(targets=[ast.Name(id="op_version_set")], value=ast.Constant(value=int())):
             return True
     return False
@@ -127,7 +127,7 @@ def _declared(definition: ast.ClassDef) -> Iterator[str]:
 
 
 def _members(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    """Return the class members that a name certainly refers to."""
+    """Yield the members of a class, with their class if known, without hooks."""
     hooks = {
         node.value
         for statement in definition.body
@@ -151,14 +151,14 @@ def _class_of_annotation(annotation: ast.expr | None) -> str:
 
 
 def _plain(name: str, line: int) -> str:
-    """Return whether a name is a valid attribute name for PyTorch."""
+    """Return a name; raise NotTorchScriptError if it is not a valid attribute name."""
     if not (name.isascii() and name.isprintable()) or any(mark in name for mark in "\"'\\"):
         raise NotTorchScriptError(f"line {line} names an attribute {name!a}")
     return name
 
 
 def _check_class(module: str, definition: ast.ClassDef, definitions: Definitions) -> None:
-    bases = [one.id if isinstance(one, ast.Name) else "" for one in definition.bases]
+    bases = [base.id if isinstance(base, ast.Name) else "" for base in definition.bases]
     if definition.keywords or definition.decorator_list or len(bases) > 1 or set(bases) - _BASES:
         raise NotTorchScriptError(f"line {definition.lineno} is an odd class")
     owner = f"{module}.{definition.name}"
@@ -166,7 +166,7 @@ def _check_class(module: str, definition: ast.ClassDef, definitions: Definitions
         if isinstance(statement, ast.FunctionDef):
             _check_function(statement, definitions, owner)
         else:
-            # Constants and defaults are compiled and run when the class is read.
+            # PyTorch compiles and runs constants and defaults when it reads the class.
             parts = [getattr(statement, part, None) for part in ("annotation", "value")]
             for part in parts:
                 if part is not None:
@@ -174,16 +174,18 @@ def _check_class(module: str, definition: ast.ClassDef, definitions: Definitions
 
 
 def _check_function(function: ast.FunctionDef, definitions: Definitions, owner: str | None) -> None:
-    """``owner`` is the class of a method."""
-    given = function.args
-    if function.decorator_list or given.posonlyargs or given.vararg or given.kwarg:
+    """Check a function, or a method of the class ``owner``."""
+    parameters = function.args
+    if function.decorator_list or parameters.posonlyargs or parameters.vararg or parameters.kwarg:
         raise NotTorchScriptError(f"line {function.lineno} is an odd function")
     body = [node for statement in function.body for node in nodes(statement)]
     scope = _scope(function, body, owner)
     if (scope.arguments | scope.assigned) & _ROOTS:
         raise NotTorchScriptError(f"line {function.lineno} gives torch or ops a new meaning")
-    outside = [one.annotation for one in [*given.args, *given.kwonlyargs]] + [function.returns]
-    outside += [*given.defaults, *given.kw_defaults]
+    outside = [parameter.annotation for parameter in [*parameters.args, *parameters.kwonlyargs]] + [
+        function.returns
+    ]
+    outside += [*parameters.defaults, *parameters.kw_defaults]
     for expression in outside:
         if expression is not None:
             _check_nodes(nodes(expression), _Scope(), definitions)
@@ -199,7 +201,7 @@ def _scope(function: ast.FunctionDef, body: Iterable[ast.AST], owner: str | None
             counts[node.id] += isinstance(node.ctx, ast.Store)
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             values[node.targets[0].id] = node.value
-    classes = {one.arg: _class_of_annotation(one.annotation) for one in arguments}
+    classes = {argument.arg: _class_of_annotation(argument.annotation) for argument in arguments}
     if owner is not None and function.args.args:
         classes[function.args.args[0].arg] = owner
     assigned = frozenset(name for name, count in counts.items() if count)
@@ -211,10 +213,10 @@ def _scope(function: ast.FunctionDef, body: Iterable[ast.AST], owner: str | None
     )
 
 
-def _check_nodes(found: Iterable[ast.AST], scope: _Scope, definitions: Definitions) -> None:
-    """Look at every name among nodes, each of which comes before those within it."""
-    chained: set[int] = set()  # nodes that were looked at with the chain that they are part of
-    for node in found:
+def _check_nodes(ordered: Iterable[ast.AST], scope: _Scope, definitions: Definitions) -> None:
+    """Check every name among nodes, in an order that puts outer nodes before inner ones."""
+    chained: set[int] = set()  # nodes that were checked as parts of a chain
+    for node in ordered:
         if id(node) in chained:
             continue
         if isinstance(node, ast.Attribute):
@@ -236,30 +238,30 @@ def _check_nodes(found: Iterable[ast.AST], scope: _Scope, definitions: Definitio
 
 
 def _check_rooted(root: str, names: list[str], definitions: Definitions) -> None:
-    """``torch.x``, ``ops.library.x``, ``__torch__.x`` and ``CONSTANTS.c0``."""
-    rest: list[str] = []
+    """Check ``torch.x``, ``ops.library.x``, ``__torch__.x`` or ``CONSTANTS.c0``."""
+    attributes: list[str] = []
     if root == "CONSTANTS":
-        rest = names[1:]
+        attributes = names[1:]
     elif root == "__torch__":
-        rest = _below_class(names, definitions)
+        attributes = _below_class(names, definitions)
     else:
-        library, operator, rest = _operator(root, names)
+        library, operator, attributes = _operator(root, names)
         reason = objection(f"{library}::{operator}")
         if reason:
             raise ReachingError(f"{described(f'{library}::{operator}')}, which {reason}")
-    for name in rest:
+    for name in attributes:
         if name != _CREATION:
             _check_attribute(None, name, _Scope(), definitions)
 
 
 def _operator(root: str, names: list[str]) -> tuple[str, str, list[str]]:
     """Return library, name and overload of an operator."""
-    library, rest = ("aten", names) if root == "torch" else (names[0], names[1:])
-    while rest[:1] == ["autograd"]:  # means aten wherever it stands
-        library, rest = "aten", rest[1:]
-    if not rest:
+    library, path = ("aten", names) if root == "torch" else (names[0], names[1:])
+    while path[:1] == ["autograd"]:  # means aten at any position
+        library, path = "aten", path[1:]
+    if not path:
         raise ReachingError(f"the library {library} as a value")
-    return library, rest[0], rest[1:]
+    return library, path[0], path[1:]
 
 
 def _below_class(names: list[str], definitions: Definitions) -> list[str]:
@@ -277,7 +279,7 @@ def _below_class(names: list[str], definitions: Definitions) -> list[str]:
 def _check_attribute(
     value: ast.expr | None, name: str, scope: _Scope, definitions: Definitions
 ) -> None:
-    """``value.name``; the value is None if unknown."""
+    """Check ``value.name``; the value is None if unknown."""
     known = judgements()
     operator = f"aten::{name}"
     if operator in known.allowed or name in known.properties:
@@ -287,7 +289,7 @@ def _check_attribute(
         raise ReachingError(f"{described(operator)}, which {reason}")
     if operator not in known.refused and not overloads(operator):
         return
-    # A value of any type takes an operator as a method, unless its class has one of that name.
+    # An operator is a method of any value, unless the value's class has a member of this name.
     kind = _class_of(value, scope, definitions)
     if name not in definitions.members.get(kind, {}):
         raise ReachingError(f"a method {name}, which may be the operator that {reason}")
@@ -320,7 +322,7 @@ def _check_name(node: ast.Name, scope: _Scope) -> None:
         return
     operator = judgements().functions.get(node.id)
     reason = objection(operator) if operator else None
-    if operator and reason:  # before it is assigned, a name means the function
+    if operator and reason:  # a name means the function until it is assigned
         raise ReachingError(f"{described(operator)}, which {reason}")
     known = node.id in judgements().words or operator is not None
     if not known and node.id not in scope.assigned:
@@ -332,7 +334,7 @@ def _is_form(function: ast.expr) -> bool:
 
 
 def _form(call: ast.Call) -> tuple[ast.expr, str]:
-    """Value and name of ``getattr(value, "name")``, which is ``value.name``."""
+    """Return value and name of ``getattr(value, "name")``, which means ``value.name``."""
     match call:
         case ast.Call(args=[value, ast.Constant(value=str() as name)], keywords=[]):
             return value, _plain(name, call.lineno)

@@ -1,8 +1,8 @@
 """Parse TorchScript of a file into Python's syntax tree without running it.
 
-TorchScript is printed as a part of Python. Both read the tokens that are let through here in the
-same way; what only one of them would take for a token (comments, which may be types, continuation
-lines, tabs, prefixes of strings, letters beyond ASCII) stands in no file that PyTorch writes.
+TorchScript is printed as a subset of Python. Only tokens that both languages read in the same way
+are accepted. The others (comments, which may be types, continuation lines, tabs, prefixes of
+strings, letters beyond ASCII) occur in no file that PyTorch writes.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ _KNOWN = (*_STATEMENTS, *_EXPRESSIONS, *_PARTS)
 
 
 class NotTorchScriptError(Exception):
-    """Text that PyTorch cannot have written; the message says why."""
+    """The text cannot be from PyTorch; the message says why."""
 
 
 def parse(source: bytes) -> ast.Module:
-    """The syntax tree of one file of code; raise NotTorchScriptError."""
+    """Return the syntax tree of a code file; raise NotTorchScriptError if it is invalid."""
     tokens = _TOKENS.match(source)
     assert tokens is not None
     if tokens.end() < len(source):
@@ -82,7 +82,7 @@ def parse(source: bytes) -> ast.Module:
         raise NotTorchScriptError(f"line {line} goes on with {odd}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes that Python does not know
+            warnings.simplefilter("ignore")  # about unknown escapes
             return ast.parse(source.decode("utf-8"))
     except SyntaxError as error:
         raise NotTorchScriptError(f"line {error.lineno} is not TorchScript") from None
@@ -93,7 +93,7 @@ def parse(source: bytes) -> ast.Module:
 
 
 def nodes(root: ast.AST) -> Iterator[ast.AST]:
-    """A statement or expression and all within it; raise NotTorchScriptError for odd ones."""
+    """Yield a statement or expression and all its parts; raise NotTorchScriptError if unknown."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
@@ -108,7 +108,7 @@ def nodes(root: ast.AST) -> Iterator[ast.AST]:
             if isinstance(part, ast.AST):
                 waiting.append(part)
             elif isinstance(part, list):
-                waiting += [one for one in part if isinstance(one, ast.AST)]
+                waiting += [child for child in part if isinstance(child, ast.AST)]
 
 
 def chain(node: ast.expr) -> tuple[ast.expr, list[str]]:

@@ -1,4 +1,4 @@
-"""safetensors: its header is checked against the file before the library maps it."""
+"""Check the header of a safetensors file against its size before the library maps it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoodiff.errors import MeasurementError
 from zoodiff.rules.security import refusal
 
 _HEADER = 100_000_000
-"""Bytes; the library's own limit."""
+"""Bytes of a header; the library's own limit."""
 
 
 def check(path: Path) -> None:
@@ -29,8 +29,8 @@ def check(path: Path) -> None:
     try:
         header = json.loads(text)
         spans = sorted(
-            tuple(map(int, one["data_offsets"]))
-            for name, one in header.items()
+            tuple(map(int, tensor["data_offsets"]))
+            for name, tensor in header.items()
             if name != "__metadata__"
         )
     except (

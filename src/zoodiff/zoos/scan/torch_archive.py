@@ -1,8 +1,8 @@
 """Check that PyTorch's archive reader sees the same members as Python's zipfile.
 
-PyTorch's reader (miniz) finds the directory of an archive by another rule than zipfile, takes the
-folder of the first member for the folder of all, and compares names without regard to case. A file
-that the two read differently could be looked at as one network and loaded as another.
+PyTorch's reader (miniz) finds an archive's directory differently from zipfile, uses the folder of
+the first member for all members, and ignores case in names. A file that the two read differently
+could be scanned as one network and loaded as another.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
 _SIZES, _UNICODE_NAME = 0x0001, 0x7075
-"""Extra fields of a member: sizes over 4 GiB, and another name."""
+"""Ids of extra fields of a member: sizes over 4 GiB, and another name."""
 
 
 def members(path: Path) -> dict[str, zipfile.ZipInfo]:
-    """The members of an archive by their names below its one folder.
+    """Return the members of an archive by their names below its only folder.
 
     Raises RefusedError (SEC111, SEC120, SEC121) for an archive that is dangerous or that two
-    readers could read differently, MeasurementError where it cannot be read.
+    readers could read differently, MeasurementError if it cannot be read.
     """
     listed = archive.check(path)
     if not listed:
         raise MeasurementError(f"{path} is an empty archive")
     _check_directory(path, len(listed))
     root = listed[0].filename.partition("/")[0] + "/"
-    found: dict[str, zipfile.ZipInfo] = {}
+    by_name: dict[str, zipfile.ZipInfo] = {}
     seen: set[str] = set()
     for member in listed:
         name = member.filename.removeprefix(root)
@@ -44,12 +44,12 @@ def members(path: Path) -> dict[str, zipfile.ZipInfo]:
         seen.add(name.casefold())
         _check_member(member, path)
         if not member.is_dir():
-            found[name] = member
-    return found
+            by_name[name] = member
+    return by_name
 
 
 def flat_members(path: Path) -> dict[str, zipfile.ZipInfo]:
-    """The members of an archive without a folder, as PyTorch 2.6 and 2.7 wrote programs.
+    """Return the members of an archive without a folder, which PyTorch 2.6 and 2.7 wrote.
 
     Raises as ``members`` does.
     """
@@ -61,7 +61,10 @@ def flat_members(path: Path) -> dict[str, zipfile.ZipInfo]:
 
 
 def read(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, largest: int) -> bytes:
-    """Return the content of a member; raise MeasurementError if it is damaged or too large."""
+    """Return the content of a member.
+
+    Raises RefusedError (SEC122) if it is too large, MeasurementError if it is damaged.
+    """
     if member.file_size > largest:
         raise refusal("SEC122", f"{member.filename!r} in {path} has {member.file_size:,} bytes")
     try:
@@ -69,7 +72,7 @@ def read(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, largest: 
     except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise MeasurementError(f"{path} is a damaged archive ({reason})") from None
-    except Exception as error:  # zlib and the others have errors of their own
+    except Exception as error:  # zlib and other decoders have their own errors
         raise MeasurementError(f"{path} is a damaged archive ({type(error).__name__})") from None
 
 

@@ -1,7 +1,6 @@
-"""Which operators and classes of PyTorch a file may name: ``torch_operators.toml``, read once.
+"""The operators and classes of PyTorch that a file may name, from ``torch_operators.toml``.
 
-TorchScript and programs of torch.export are held to the same list; what it does not name is
-refused.
+TorchScript and programs of torch.export use the same list; unlisted names are refused.
 """
 
 from __future__ import annotations
@@ -18,32 +17,32 @@ _UNKNOWN = "is not on the list of what only computes"
 
 @dataclass(frozen=True)
 class Judgements:
-    """The list: names as they are written with their library, ``aten::add``."""
+    """The allowed and refused names; operators include their library, ``aten::add``."""
 
     allowed: frozenset[str]
     refused: Mapping[str, str]
-    """Reason by operator."""
+    """Reasons by operator."""
     libraries: Mapping[str, str]
-    """Reason by library of which every operator is refused."""
+    """Reasons by library, for libraries whose operators are all refused."""
     higher_order: frozenset[str]
     higher_order_refused: Mapping[str, str]
     python: frozenset[str]
-    """Functions of Python on sizes, as ``math.ceil``."""
+    """Python functions on sizes, such as ``math.ceil``."""
     classes: frozenset[str]
     classes_refused: Mapping[str, str]
     methods: frozenset[str]
-    """Of the classes that are allowed."""
+    """Methods of the allowed classes."""
     words: frozenset[str]
     """Types and special forms of TorchScript."""
     functions: Mapping[str, str]
-    """Operator by the name of a function that is called without a library before it."""
+    """Operators by the name of a function that is called without a library."""
     properties: frozenset[str]
-    """What may stand behind the dot of a value without being an operator."""
+    """Names that may follow a value's dot without being operators."""
 
 
 @cache
 def judgements() -> Judgements:
-    """The list as it is in the file."""
+    """Read the list of operators and classes."""
     text = resources.files(__package__).joinpath("torch_operators.toml").read_text("utf-8")
     read: dict[str, Any] = tomllib.loads(text)
     words = read["words"]
@@ -83,19 +82,21 @@ def objection(operator: str) -> str | None:
 
 
 def described(operator: str) -> str:
-    """An operator in words, before "which" and an objection.
+    """Return an operator in words, to be followed by "which" and an objection.
 
     >>> described("aten::save"), described("strange::run")
     ('the operator save (aten::save)', 'strange::run, one of the operators of strange')
     """
     library, _, name = operator.partition("::")
-    if any(one.startswith(f"{library}::") for one in judgements().allowed):
+    if any(allowed.startswith(f"{library}::") for allowed in judgements().allowed):
         return f"the operator {name} ({operator})"
     return f"{operator}, one of the operators of {library}"
 
 
 def objection_to_class(name: str) -> str | None:
-    """Why a class of C++ such as ``quantized.LinearPackedParamsBase`` is refused; None if not."""
+    """Return why a C++ class, for example ``quantized.LinearPackedParamsBase``, is refused, or
+    None.
+    """
     known = judgements()
     return None if name in known.classes else known.classes_refused.get(name, _UNKNOWN)
 

@@ -1,4 +1,4 @@
-"""The zoo ``tfmg``: ``catalogue`` knows no framework, the other modules run in the worker."""
+"""The zoo ``tfmg``: ``catalogue`` imports no framework, the other modules run in the worker."""
 
 from zoodiff.zoos.tfmg.catalogue import ZOO
 

@@ -1,7 +1,7 @@
 """The worker side of the zoo ``tfmg``; runs in the zoo's own environment.
 
-Two kinds of networks: the official ones are Keras models of TensorFlow 2, the slim ones graphs of
-TensorFlow 1. Both are described without values in their variables.
+There are two kinds of networks: the official ones are Keras models of TensorFlow 2, the slim ones
+graphs of TensorFlow 1. Both are described without values in their variables.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
 
 _CONNECT_SECONDS = 20.0
-"""How long a download may be silent before the weights count as not to be had."""
+"""Time without data after which a download counts as failed."""
 
 
 @dataclass
@@ -49,19 +49,19 @@ class TfmgNetwork:
     layout: Literal["NCHW", "NHWC"]
     _call: Callable[[Any], Any]
     _prepare: Callable[[Any], Any]
-    _held: WeightsAccess
+    _access: WeightsAccess
     scope: Mapping[str, str]
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
-        """Variables by the names that the graph gives them."""
-        return self._held
+        """Return the variables by their names in the graph."""
+        return self._access
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Put values into variables."""
-        self._held.assign(weights)
+        """Replace variables by name."""
+        self._access.assign(weights)
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(batch, height, width, 3) -> (batch, classes), logits."""
+        """Return logits ``(batch, classes)`` for a batch ``(batch, height, width, 3)``."""
         import numpy as np
 
         # slim's ResNets keep the height and width of one pixel.
@@ -76,7 +76,7 @@ class TfmgNetwork:
 
 @dataclass(frozen=True)
 class _Choice:
-    """Return a model with the requested weights."""
+    """A model with the requested weights; None for random weights."""
 
     model: Model
     weights: Weights | None
@@ -104,14 +104,14 @@ class _Choice:
 
 
 _Loaded = tuple[Callable[[Any], Any], WeightsAccess]
-"""How a network is called, and its variables."""
+"""A function that runs a network, and access to its variables."""
 
 
 class TfmgBackend:
     """The backend of the TensorFlow Model Garden; created once per worker."""
 
     def __init__(self) -> None:
-        # Model Garden and tf_keras print a page of deprecations otherwise.
+        # Otherwise Model Garden and tf_keras print many deprecation warnings.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import tensorflow as tf
 
@@ -121,13 +121,13 @@ class TfmgBackend:
         self._facts: dict[tuple[str, tuple[int, int]], Mapping[str, int]] = {}
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the frameworks that are really imported."""
+        """Return the versions of the imported frameworks."""
         names = ("tf-models-official", "tf-slim", "tf-keras")
-        found = {name: importlib.metadata.version(name) for name in names}
-        return {"tensorflow": self._tf.__version__, **found}
+        packages = {name: importlib.metadata.version(name) for name in names}
+        return {"tensorflow": self._tf.__version__, **packages}
 
     def models(self) -> Sequence[str]:
-        """Classifiers that the installed packages know, ordered by name."""
+        """Return the classifiers that the installed packages know, ordered by name."""
         official = [name for name, *_ in tfmg_official.known()]
         return sorted([*official, *(tfmg_slim.PREFIX + name for name in tfmg_slim.known())])
 
@@ -137,8 +137,8 @@ class TfmgBackend:
         graph, self._facts[choice.name, choice.size] = (
             self._describe_slim(choice) if choice.slim else self._describe_official(choice)
         )
-        # TensorFlow's graphs are full of cycles; the next network should find their memory. What
-        # is left after the first are the packages themselves, which need no looking at again.
+        # TensorFlow's graphs have many cycles; free their memory for the next network. The objects
+        # that remain after the first are those of the packages, which need no further collection.
         gc.collect()
         if gc.get_freeze_count() == 0:
             gc.freeze()
@@ -152,7 +152,7 @@ class TfmgBackend:
         return self._facts[choice.name, choice.size]
 
     def modes(self) -> Sequence[str]:
-        """A ``tf.function`` or one given to XLA; the slim networks run in sessions only."""
+        """Return the modes: ``tf.function``, or compiled by XLA; slim networks run in sessions."""
         return modes.TENSORFLOW
 
     def load(
@@ -160,8 +160,8 @@ class TfmgBackend:
     ) -> Network:
         """Build with weights; random ones come from the networks' own initialisers and ``seed``.
 
-        Raises WeightsUnavailableError where the published checkpoint cannot be had or does not
-        fit, MeasurementError where the threads were fixed to another number before.
+        Raises WeightsUnavailableError if the published checkpoint cannot be fetched or does not
+        fit, MeasurementError if the number of threads was fixed at another number.
         """
         choice = self._choose(model, weights)
         allowed = (tfmg_slim.SESSION,) if choice.slim else modes.TENSORFLOW
@@ -175,9 +175,9 @@ class TfmgBackend:
                 with load_stages.stage(load_stages.CHECKS):
                     checkpoint = stack.enter_context(_checkpoint(archive))
             if choice.slim:
-                call, held = self._load_slim(choice, checkpoint, seed, threads)
+                call, access = self._load_slim(choice, checkpoint, seed, threads)
             else:
-                call, held = self._load_official(choice, checkpoint, seed, mode)
+                call, access = self._load_official(choice, checkpoint, seed, mode)
         from zoodiff.zoos.tfmg.preprocessing import prepare
 
         with load_stages.stage(load_stages.CHECKS):
@@ -189,7 +189,7 @@ class TfmgBackend:
             layout="NHWC",
             _call=call,
             _prepare=lambda images: prepare(images, choice.preprocessing, choice.name),
-            _held=held,
+            _access=access,
             scope=modes.tensorflow_scope(mode),
         )
 
@@ -210,8 +210,8 @@ class TfmgBackend:
             image, logits = self._slim(choice, 1)
             variables = self._tf.compat.v1.global_variables()
             owned = variable_parameters(variables)
-            held = {v.handle.name: p for v, p in zip(variables, owned, strict=True)}
-            graph = graph_from_tensors([image], [logits], held, owned=owned)
+            parameters = {v.handle.name: p for v, p in zip(variables, owned, strict=True)}
+            graph = graph_from_tensors([image], [logits], parameters, owned=owned)
             return graph, tfmg_slim.counts()
 
     def _slim(self, choice: _Choice, batch: int | None) -> tuple[Any, Any]:
@@ -234,13 +234,13 @@ class TfmgBackend:
             with load_stages.stage(load_stages.WEIGHTS):
                 tfmg_official.restore(model, checkpoint)
         specification = self._tf.TensorSpec((None, *choice.size, 3))
-        # XLA compiles for each batch size, when it is first given one.
+        # XLA compiles each batch size at its first call.
         with load_stages.stage(load_stages.COMPILE):
             function = tfmg_official.trace(model, specification, xla=mode == modes.XLA)
         convert = self._tf.constant
 
         def call(batch: Any, _kept: Any = model) -> Any:
-            # The model stays alive with the function, which holds its variables weakly.
+            # The argument keeps the model alive: the function references its variables weakly.
             return function(convert(batch)).numpy()
 
         return call, of_tensorflow(model.weights)
@@ -263,20 +263,20 @@ class TfmgBackend:
                     session.run(v1.global_variables_initializer())
                 else:
                     tfmg_slim.restore(session, checkpoint)
-            held = of_tensorflow(v1.global_variables(), session)
+            access = of_tensorflow(v1.global_variables(), session)
         with load_stages.stage(load_stages.COMPILE):
-            return session.make_callable(logits, [image]), held
+            return session.make_callable(logits, [image]), access
 
     def _choose(self, model: str, weights: str | None) -> _Choice:
-        found = self._models.get(model)
-        if found is None:
+        entry = self._models.get(model)
+        if entry is None:
             raise UnknownNameError(f"no entry `tfmg:{model}`{did_you_mean(model, self._models)}")
         if weights is None or weights == RANDOM:
-            return _Choice(found, found.default_weights if weights is None else None)
-        for known in found.weights:
+            return _Choice(entry, entry.default_weights if weights is None else None)
+        for known in entry.weights:
             if known.name == weights:
-                return _Choice(found, known)
-        names = [*(w.name for w in found.weights), RANDOM]
+                return _Choice(entry, known)
+        names = [*(w.name for w in entry.weights), RANDOM]
         hint = did_you_mean(weights, names) or f"; there are {', '.join(names)}"
         raise UnknownNameError(f'tfmg:{model} has no weights "{weights}"{hint}')
 
@@ -305,7 +305,7 @@ def cache_folder() -> Path:
 def fetch(weights: Weights) -> Path:
     """Return the archive of published weights, from the cache or downloaded into it.
 
-    Raises WeightsUnavailableError, soon, where it cannot be had.
+    Raises WeightsUnavailableError, after at most some seconds, if it cannot be fetched.
     """
     assert weights.url is not None
     target = cache_folder() / Path(weights.url).name
@@ -344,7 +344,7 @@ def fetch(weights: Weights) -> Path:
 
 @contextlib.contextmanager
 def _checkpoint(archive: Path) -> Iterator[str]:
-    """The checkpoint in an archive, unpacked for as long as it is read."""
+    """Unpack the checkpoint in an archive during the block; yield TensorFlow's name of it."""
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="zoodiff-") as folder:
@@ -364,9 +364,10 @@ def _prefix(folder: Path, archive: Path) -> str:
     """Return TensorFlow's name of a checkpoint: a file of version 1, or the stem of version 2."""
     stems = [str(path.with_suffix("")) for path in sorted(folder.rglob("*.index"))]
     files = [str(path) for path in sorted(folder.rglob("*.ckpt")) if path.is_file()]
-    found = stems or files
-    if len(found) != 1:
+    checkpoints = stems or files
+    if len(checkpoints) != 1:
         raise WeightsUnavailableError(
-            f"{archive} should hold one checkpoint and holds {len(found)}; remove it and try again"
+            f"{archive} should hold one checkpoint and holds {len(checkpoints)}; "
+            "remove it and try again"
         )
-    return found[0]
+    return checkpoints[0]

@@ -1,8 +1,8 @@
 """The zoo ``tfmg``: TensorFlow Model Garden, its official classifiers and its slim networks.
 
 The catalogue is ``data/tfmg.json``, written by ``tools/refresh_tfmg.py`` inside the zoo's own
-environment; reading it imports no framework. Each entry says which experiment of the package it
-is, with what changes, so that the worker builds what Model Garden would train.
+environment; reading it imports no framework. Each entry names an experiment of the package and its
+changes, so that the worker builds the network that Model Garden would train.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoodiff.zoos.base import Environment, Model, WorkerSpec
 
 ENVIRONMENT = Environment(
     "tfmg",
-    # tf-models-official asks for TensorFlow as a whole; numpy is what the workers speak.
+    # tf-models-official requires the full TensorFlow; workers require numpy.
     requirements=("tf-models-official==2.20.0", "tf_slim==1.1.0", "tf_keras==2.20.1", "numpy"),
     constraints="tfmg.txt",
     megabytes=3400,
@@ -43,7 +43,7 @@ class TfmgZoo:
     listed: bool = True
 
     def models(self) -> Sequence[Model]:
-        """All classifiers of official.vision and of slim, ordered by name."""
+        """Return all classifiers of official.vision and of slim, ordered by name."""
         return _models()
 
 
@@ -54,12 +54,12 @@ class Recipe:
     experiment: str | None
     """Name in Model Garden's registry of experiments; None for a slim network."""
     overrides: Mapping[str, Any]
-    """Changes to the model part of the experiment, as its YAML files make them."""
+    """Changes to the model part of the experiment, as in its YAML files."""
 
 
 @cache
 def recipes() -> Mapping[str, Recipe]:
-    """How each model is built, by name."""
+    """Return how each model is built, by name."""
     return {
         raw["name"]: Recipe(raw["experiment"], raw["overrides"]) for raw in catalogues.read("tfmg")
     }

@@ -1,7 +1,7 @@
 """Model Garden's ``official.vision`` classifiers: configurations, networks, checkpoints.
 
-A network is what the package's own experiment builds: an experiment of its registry, changed
-the way a YAML file of an experiment changes it, given to the package's own model factory.
+A network is built by the package's own model factory from an experiment of its registry, with
+changes as in the experiment's YAML files.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from zoodiff.errors import WeightsUnavailableError
 def known() -> list[tuple[str, str, str, int | str]]:
     """Return (name, experiment, backbone, variant) of every classifier the package can build.
 
-    Variants come from the backbones' own tables. ResNet depths from 200 on are those of
-    ResNet-RS and published as such only. SpineNet and MobileDet are detection backbones without
-    a classification experiment.
+    Variants come from the backbones' own tables. ResNets with a depth of 200 or more are published
+    only as ResNet-RS. SpineNet and MobileDet are detection backbones without a classification
+    experiment.
     """
     from official.vision.modeling.backbones import (
         efficientnet,
@@ -31,27 +31,27 @@ def known() -> list[tuple[str, str, str, int | str]]:
         vit_specs,
     )
 
-    found: list[tuple[str, str, str, int | str]] = []
+    classifiers: list[tuple[str, str, str, int | str]] = []
     for depth in resnet.RESNET_SPECS:
         if depth <= 152:
-            found.append((f"resnet_{depth}", "resnet_imagenet", "resnet", depth))
+            classifiers.append((f"resnet_{depth}", "resnet_imagenet", "resnet", depth))
         if depth >= 50:
-            found.append((f"resnet_rs_{depth}", "resnet_rs_imagenet", "resnet", depth))
+            classifiers.append((f"resnet_rs_{depth}", "resnet_rs_imagenet", "resnet", depth))
     for depth in resnet_deeplab.RESNET_SPECS:
         if depth <= 152:
             name = f"dilated_resnet_{depth}"
-            found.append((name, "resnet_imagenet", "dilated_resnet", depth))
+            classifiers.append((name, "resnet_imagenet", "dilated_resnet", depth))
     for depth in revnet.REVNET_SPECS:
-        found.append((f"revnet_{depth}", "revnet_imagenet", "revnet", depth))
+        classifiers.append((f"revnet_{depth}", "revnet_imagenet", "revnet", depth))
     for variant in mobilenet.SUPPORTED_SPECS_MAP:
-        found.append((_snake(variant), "mobilenet_imagenet", "mobilenet", variant))
+        classifiers.append((_snake(variant), "mobilenet_imagenet", "mobilenet", variant))
     for variant in efficientnet.SCALING_MAP:
         name = f"efficientnet_{variant}"
-        found.append((name, "image_classification", "efficientnet", variant))
+        classifiers.append((name, "image_classification", "efficientnet", variant))
     for variant in vit_specs.VIT_SPECS:
         name = variant.replace("-", "_")
-        found.append((name, "vit_imagenet_pretrain", "vit", variant))
-    return sorted(found)
+        classifiers.append((name, "vit_imagenet_pretrain", "vit", variant))
+    return sorted(classifiers)
 
 
 def model_config(experiment: str, overrides: Mapping[str, Any]) -> Any:
@@ -79,7 +79,7 @@ def symbolic(experiment: str, overrides: Mapping[str, Any], size: Sequence[int])
     import tensorflow as tf
     import tf_keras
 
-    # Names are numbered anew. Not inside without_values: it drops creators of variables.
+    # Restarts the numbering of names. Not inside without_values: it drops creators of variables.
     tf_keras.backend.clear_session()
     with forgotten_gradients():
         with without_values():
@@ -103,14 +103,14 @@ def without_values() -> Iterator[None]:
     import tensorflow as tf
     from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
-    def create(_next: Callable[..., Any], **wanted: Any) -> object:
-        shape, dtype = wanted.get("shape"), wanted.get("dtype")
+    def create(_next: Callable[..., Any], **options: Any) -> object:
+        shape, dtype = options.get("shape"), options.get("dtype")
         if shape is None or dtype is None:
-            value = wanted["initial_value"]
+            value = options["initial_value"]
             value = tf.convert_to_tensor(value() if callable(value) else value, dtype=dtype)
             shape, dtype = value.shape, value.dtype
         keys = ("trainable", "name", "synchronization", "aggregation")
-        chosen = {key: wanted[key] for key in keys if wanted.get(key) is not None}
+        chosen = {key: options[key] for key in keys if options.get(key) is not None}
         return UninitializedVariable(shape=shape, dtype=dtype, **chosen)
 
     with tf.variable_creator_scope(create):
@@ -119,10 +119,10 @@ def without_values() -> Iterator[None]:
 
 @contextmanager
 def forgotten_gradients() -> Iterator[None]:
-    """Forget the gradients that functions inside define, swish for one.
+    """Remove the gradients that functions in the block register, for example swish.
 
-    TensorFlow keeps them for as long as the process lives, and with them every graph: a worker
-    would grow by some 0.1 GB with each ResNet-RS.
+    TensorFlow keeps them, and with them every graph, until the process ends: a worker would grow by
+    some 0.1 GB per ResNet-RS.
     """
     from tensorflow.python.framework import ops
 
@@ -136,9 +136,9 @@ def forgotten_gradients() -> Iterator[None]:
 
 
 def restore(model: Any, checkpoint: str) -> None:
-    """Restore a published checkpoint as the package's own task does it.
+    """Restore a published checkpoint as the package's own task does.
 
-    Raises WeightsUnavailableError where the checkpoint does not fit the network.
+    Raises WeightsUnavailableError if the checkpoint does not fit the network.
     """
     import tensorflow as tf
 
@@ -154,7 +154,7 @@ def restore(model: Any, checkpoint: str) -> None:
 
 
 def _snake(name: str) -> str:
-    """``MobileNetV3Large`` -> ``mobilenet_v3_large``."""
+    """Return a name in snake case: ``MobileNetV3Large`` as ``mobilenet_v3_large``."""
     words = name.replace("MobileNet", "Mobilenet").replace("EdgeTPU", "Edgetpu")
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words)
     return re.sub(r"(?<=[A-Z])(?=[A-Z][a-z])", "_", spaced).lower()

@@ -1,8 +1,8 @@
-"""The preprocessings that Model Garden publishes, as its own code computes them.
+"""The preprocessings that Model Garden publishes, computed as in its own code.
 
 ``official.vision``: ``preprocess_ops`` and ``classification_input`` of the package. slim:
-``research/slim/preprocessing`` of tensorflow/models, which no package ships; written anew here
-from what the two files ``vgg_preprocessing.py`` and ``inception_preprocessing.py`` do.
+``research/slim/preprocessing`` of tensorflow/models, which no package ships; reimplemented here
+after ``vgg_preprocessing.py`` and ``inception_preprocessing.py``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def prepare(images: NDArray[np.uint8], published: Preprocessing, entry: str) -> Any:
-    """Apply a preprocessing to images (batch, height, width, 3); raise UsageError otherwise."""
+    """Apply a preprocessing to images ``(batch, height, width, 3)``.
+
+    Raises UsageError for other images, or if the entry has no published preprocessing.
+    """
     import numpy as np
 
     if images.ndim != 4 or images.shape[3] != 3:
@@ -40,7 +43,7 @@ def prepare(images: NDArray[np.uint8], published: Preprocessing, entry: str) -> 
 
 
 def _official(images: NDArray[np.uint8], published: Preprocessing) -> Any:
-    """``classification_input.Parser._parse_eval_image`` after decoding."""
+    """Compute ``classification_input.Parser._parse_eval_image`` after decoding."""
     import tensorflow as tf
     from official.vision.ops import preprocess_ops
 
@@ -52,7 +55,7 @@ def _official(images: NDArray[np.uint8], published: Preprocessing) -> Any:
 
 
 def _inception(images: NDArray[np.uint8], published: Preprocessing) -> Any:
-    """``inception_preprocessing.preprocess_for_eval``."""
+    """Compute ``inception_preprocessing.preprocess_for_eval``."""
     import tensorflow as tf
 
     scaled = tf.image.convert_image_dtype(images, tf.float32)
@@ -62,13 +65,13 @@ def _inception(images: NDArray[np.uint8], published: Preprocessing) -> Any:
 
 
 def _vgg(images: NDArray[np.uint8], published: Preprocessing) -> Any:
-    """``vgg_preprocessing.preprocess_for_eval``."""
+    """Compute ``vgg_preprocessing.preprocess_for_eval``."""
     import numpy as np
     import tensorflow as tf
 
     assert published.input_size is not None and isinstance(published.resize, int)
     height, width = images.shape[1:3]
-    # float32 and truncation, as the original computes the new size.
+    # Like the original, compute the new size in float32 and truncate it.
     side = np.float32(published.resize)
     scale = side / np.float32(min(height, width))
     size = [int(np.float32(height) * scale), int(np.float32(width) * scale)]

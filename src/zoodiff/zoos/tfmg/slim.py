@@ -21,15 +21,15 @@ _MODULES = {
     "resnet_v2": "resnet_arg_scope",
     "vgg": "vgg_arg_scope",
 }
-"""Module of ``tf_slim.nets`` -> the settings (weight decay, batch norm) its networks go with."""
+"""The settings (weight decay, batch norm) of the networks in each module of ``tf_slim.nets``."""
 PREFIX = "slim/"
 SESSION = "session"
-"""The one mode in which these networks run."""
+"""The only mode of these networks."""
 
 
 def known() -> dict[str, str]:
     """Return the module of every slim network that classifies, by name without the prefix."""
-    found: dict[str, str] = {}
+    modules: dict[str, str] = {}
     for module_name in _MODULES:
         module = _module(module_name)
         for name, value in vars(module).items():
@@ -39,10 +39,10 @@ def known() -> dict[str, str]:
             if value.__module__ != module.__name__:
                 continue
             taken = inspect.signature(value).parameters
-            # A generator of networks takes the blocks of one.
+            # A function with the parameter blocks generates networks.
             if {"inputs", "num_classes", "is_training"} <= set(taken) and "blocks" not in taken:
-                found[name] = module_name
-    return found
+                modules[name] = module_name
+    return modules
 
 
 def default_image_size(name: str) -> int | None:
@@ -70,7 +70,7 @@ def build(name: str, classes: int, size: tuple[int, int], batch: int | None = 1)
 def restore(session: Any, checkpoint: str) -> None:
     """Restore a published checkpoint into a session's graph.
 
-    Raises WeightsUnavailableError where the checkpoint does not fit the network.
+    Raises WeightsUnavailableError if the checkpoint does not fit the network.
     """
     import tensorflow as tf
 
@@ -98,8 +98,8 @@ def counts() -> Mapping[str, int]:
 def _tensors_by_identity() -> Iterator[None]:
     """Compare variables as TensorFlow 1 did, by identity.
 
-    Its layers put all variables into a set for each one they add; with TensorFlow 2's equality
-    that makes describing a ResNet-200 three times as slow.
+    Its layers put all variables into a set for each added variable; with TensorFlow 2's equality,
+    describing a ResNet-200 takes three times as long.
     """
     import tensorflow as tf
 
@@ -118,8 +118,8 @@ def _module(name: str) -> Any:
 def _alias_legacy_layers() -> None:
     """Provide ``tf_keras.legacy_tf_layers`` for slim if it is missing.
 
-    TensorFlow 2.20 looks up the layers of TensorFlow 1, slim's batch normalisation among them,
-    under that name; tf_keras now keeps them at ``tf_keras.src.legacy_tf_layers``.
+    TensorFlow 2.20 imports the layers of TensorFlow 1, including slim's batch normalisation, by
+    that name; they are now in ``tf_keras.src.legacy_tf_layers``.
     """
     name = "tf_keras.legacy_tf_layers"
     if name in sys.modules:

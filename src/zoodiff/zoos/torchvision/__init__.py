@@ -1,4 +1,4 @@
-"""The zoo ``torchvision``: ``catalogue`` knows no framework, ``backend`` runs in the worker."""
+"""The zoo ``torchvision``: ``catalogue`` imports no framework, ``backend`` runs in the worker."""
 
 from zoodiff.zoos.torchvision.catalogue import ZOO
 

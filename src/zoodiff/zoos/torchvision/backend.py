@@ -1,9 +1,9 @@
 """The worker side of the zoo ``torchvision``: builds, describes and runs its networks.
 
-Published weights change structure: GoogLeNet and Inception v3 get ``transform_input`` and keep or
-lose their auxiliary heads, vision transformers change their image size. So a network is always
-built by its own builder with the weights that are asked for, which makes these choices itself;
-only the reading of the file is left out where no weights are wanted.
+Published weights change the structure: GoogLeNet and Inception v3 get ``transform_input`` and keep
+or lose their auxiliary heads, vision transformers change their image size. So a network is always
+built by torchvision's own builder with the requested weights; only reading the file is skipped if
+no values are needed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
 
 _SILENT_SECONDS = 10.0
-"""How long a download may be silent before the weights count as not to be had."""
+"""Time without data after which a download counts as failed."""
 _PUBLISHED = re.compile(r"-([0-9a-f]{8,64})\.")
 """The start of the sha256, which torchvision publishes in the names of its files."""
 
@@ -49,12 +49,12 @@ class Member(Protocol):
     transforms: Callable[[], Any]
 
     def get_state_dict(self, *, progress: bool, check_hash: bool) -> object:
-        """Fetch the file, where it is not there yet, and read it."""
+        """Fetch the file, unless it is in the cache, and return its content."""
 
 
 @dataclass
 class TorchvisionNetwork:
-    """A network with values in its weights; ``run`` is one call without gradients."""
+    """A network with values in its weights; ``run`` calls it without gradients."""
 
     weights_state: WeightsState
     weights_sha256: str | None
@@ -63,11 +63,11 @@ class TorchvisionNetwork:
     scope: Mapping[str, str]
     _module: Module
     _forward: Callable[[Any], Any]
-    """The module as the mode has it called."""
+    """The module as the mode calls it."""
     _transform: Callable[[Any], Any]
 
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(batch, 3, height, width) -> (batch, 1000) logits."""
+        """Return logits ``(batch, 1000)`` for a batch ``(batch, 3, height, width)``."""
         import torch
 
         with torch.inference_mode():
@@ -76,20 +76,20 @@ class TorchvisionNetwork:
 
     @property
     def device_clock(self) -> Callable[[Any], float] | None:
-        """Time with the device's own events."""
-        found: Callable[[Any], float] | None = getattr(self._forward, "clock", None)
-        return found
+        """A function that times a run with the device's own events; None on the CPU."""
+        clock: Callable[[Any], float] | None = getattr(self._forward, "clock", None)
+        return clock
 
     def weights(self) -> Mapping[str, NDArray[Any]]:
-        """Parameters and buffers by their names in the module."""
+        """Return parameters and buffers by their names in the module."""
         return of_torch(self._module)
 
     def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Put values into parameters and buffers."""
+        """Replace parameters and buffers by name."""
         of_torch(self._module).assign(weights)
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Apply the published transforms to images (batch, height, width, 3) of any one size."""
+        """Apply the published transforms to images ``(batch, height, width, 3)`` of any size."""
         import torch
 
         if images.ndim != 4 or images.shape[-1] != 3:
@@ -107,18 +107,18 @@ class TorchvisionBackend:
         self._last: tuple[tuple[str, str], Any] | None = None
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the frameworks that are really imported."""
+        """Return the versions of the imported frameworks."""
         import torch
 
         return {"torch": torch.__version__, "torchvision": self._torchvision.__version__}
 
     def models(self) -> Sequence[str]:
-        """Classification networks of the installed torchvision, ordered by name."""
+        """Return the classification networks of the installed torchvision, ordered by name."""
         models = self._torchvision.models
         return sorted(models.list_models(module=models))
 
     def describe(self, model: str, weights: str | None) -> Graph:
-        """Return the graph of the network as its builder makes it for these weights."""
+        """Return the graph of the network as torchvision builds it for these weights."""
         from zoodiff.frontends.torch.export import to_graph
 
         member = self._member(model, weights)
@@ -142,14 +142,14 @@ class TorchvisionBackend:
         member = self._member(model, weights)
         name = str(member) if isinstance(member, Path) else getattr(member, "name", RANDOM)
         key = (model, name)
-        # A worker asks for the graph and then for the facts of the same network.
+        # A worker describes a network and then returns its facts.
         if self._last is None or self._last[0] != key:
             with self._without_files(), block_parameters_on_cpu(), torch.device("meta"):
                 self._last = (key, self._build(model, member).eval())
         return self._last[1]
 
     def modes(self) -> Sequence[str]:
-        """Eagerly, as torchvision's own examples do, or by ``torch.compile``, or on CUDA."""
+        """Return the modes: eager as in torchvision's examples, ``torch.compile``, and on CUDA."""
         return modes.TORCH_ANYWHERE
 
     def load(
@@ -157,9 +157,9 @@ class TorchvisionBackend:
     ) -> Network:
         """Build with weights; random ones come from torchvision's initialisers and ``seed``.
 
-        Raises WeightsUnavailableError where torch hub's loader and cache cannot have the
-        published weights, or the file does not match the checksum in its name, MeasurementError
-        where the mode compile finds no compiler.
+        Raises WeightsUnavailableError if torch hub's loader cannot fetch the published weights or
+        the file does not match the checksum in its name, MeasurementError if the mode compile finds
+        no compiler.
         """
         import torch
 
@@ -180,9 +180,9 @@ class TorchvisionBackend:
                 with load_stages.stage(load_stages.CHECKS):
                     sha256 = stack.enter_context(steady(own)).digest
                 with load_stages.stage(load_stages.WEIGHTS):
-                    found = checkpoints.read(own)
-                    checkpoints.check(own, found, module.state_dict(), f"torchvision:{model}")
-                    module.load_state_dict(found, strict=False)
+                    tensors = checkpoints.read(own)
+                    checkpoints.check(own, tensors, module.state_dict(), f"torchvision:{model}")
+                    module.load_state_dict(tensors, strict=False)
         shape = (1, 3, *self._size(model, member))
         published = member or self._enum(model).DEFAULT
         with load_stages.stage(load_stages.COMPILE):
@@ -203,7 +203,7 @@ class TorchvisionBackend:
 
     @contextlib.contextmanager
     def _weights_apart(self) -> Iterator[None]:
-        """Tell a builder's reading of weights from its building."""
+        """Count a builder's reading of weights as a separate load stage."""
         import torch
 
         api = importlib.import_module("torchvision.models._api")
@@ -219,7 +219,7 @@ class TorchvisionBackend:
             classes = self._classes(model, member)
             return self._torchvision.models.get_model(model, weights=None, num_classes=classes)
         if member is None:
-            # Initialising the weights of auxiliary heads takes long, and one version warns of it.
+            # Initialising the weights of auxiliary heads is slow; one version warns about it.
             return self._torchvision.models.get_model(model, weights=None)
         return self._torchvision.models.get_model(model, weights=member)
 
@@ -229,11 +229,11 @@ class TorchvisionBackend:
 
         with block_parameters_on_cpu(), torch.device("meta"):
             usual = self._torchvision.models.get_model(model, weights=None).state_dict()
-        found = checkpoints.read(file)
+        tensors = checkpoints.read(file)
         rows = {
-            int(found[key].shape[0])
+            int(tensors[key].shape[0])
             for key, value in usual.items()
-            if key in found and value.ndim and value.shape[0] == 1000 and found[key].ndim
+            if key in tensors and value.ndim and value.shape[0] == 1000 and tensors[key].ndim
         }
         return rows.pop() if len(rows) == 1 else 1000
 
@@ -244,7 +244,7 @@ class TorchvisionBackend:
         return self._torchvision.models.get_model_weights(model)
 
     def _member(self, model: str, weights: str | None) -> Any:
-        """The member of the model's weights enum, the path of a file; None for random weights."""
+        """Return the member of the weights enum, or a file's path; None for random weights."""
         enum = self._enum(model)
         if weights == RANDOM:
             return None
@@ -268,7 +268,7 @@ class TorchvisionBackend:
 
     @contextlib.contextmanager
     def _without_files(self) -> Iterator[None]:
-        """Let a builder take weights into account without reading their file."""
+        """Let a builder build for published weights without reading their file."""
         import torch
 
         api = importlib.import_module("torchvision.models._api")
@@ -282,12 +282,12 @@ class TorchvisionBackend:
             torch.nn.Module.load_state_dict = put
 
     def _fetch(self, model: str, member: Member) -> Path:
-        """Have torch hub put the published file into its cache, checked; return the file."""
+        """Fetch the published file with torch hub into its cache, check it, and return it."""
         import torch
 
         path = Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
         published = _PUBLISHED.search(path.name)
-        # torch hub checks what it downloads, and never again what it has.
+        # torch hub checks a file only when it downloads it.
         if path.is_file() and published and not sha256_of(path).startswith(published[1]):
             raise WeightsUnavailableError(
                 f"{path} is not the file that torchvision publishes: its sha256 does not begin "
@@ -311,9 +311,9 @@ class TorchvisionBackend:
 def block_parameters_on_cpu() -> Iterator[None]:
     """Let RegNet be built on the meta device.
 
-    Its builder computes widths and depths with tensors and reads them back by ``tolist``, which
-    tensors on the meta device cannot give. These few numbers are computed on the CPU; the network
-    itself stays on the meta device.
+    Its builder computes widths and depths with tensors and reads them with ``tolist``, which meta
+    tensors do not support. These numbers are computed on the CPU; the network stays on the meta
+    device.
     """
     import torch
 

@@ -36,7 +36,7 @@ class TorchvisionZoo:
     listed: bool = True
 
     def models(self) -> Sequence[Model]:
-        """All classification networks, ordered by name."""
+        """Return all classification networks, ordered by name."""
         return _models()
 
 
@@ -46,7 +46,7 @@ def _models() -> tuple[Model, ...]:
 
 
 def _model(raw: Mapping[str, Any]) -> Model:
-    weights = tuple(catalogues.weights(one) for one in raw["weights"])
+    weights = tuple(catalogues.weights(item) for item in raw["weights"])
     default = next(w for w in weights if w.default)
     assert default.preprocessing is not None and default.preprocessing.input_size is not None
     return Model(
