@@ -276,5 +276,5 @@ def test_more_than_any_network_has_is_refused_before_it_is_parsed(
 ) -> None:
     with zipfile.ZipFile(tmp_path / "a.pt", "w") as target:
         target.writestr(f"a/{member}", content)
-    with pytest.raises(MeasurementError, match="to be looked at"):
+    with pytest.raises(MeasurementError, match="to be scanned"):
         script.check(tmp_path / "a.pt")

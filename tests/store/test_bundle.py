@@ -203,7 +203,7 @@ def test_links_and_pipes_are_refused(tmp_path: Path, kind: bytes) -> None:
         link = tarfile.TarInfo(members[0][0])
         link.type, link.linkname = kind, "/etc/passwd"
         archive.addfile(link)
-    with pytest.raises(StoreError, match="is not where it should be"):
+    with pytest.raises(StoreError, match="is missing or out of place"):
         read_bundle(Store(tmp_path / "b"), tmp_path / "y.tar")
 
 

@@ -223,7 +223,7 @@ def _members(source: Path, *, check: bool) -> Iterator[tuple[str, bytes]]:
                 raise StoreError(f"{source} is not in order: {listed.name} comes too late")
             last = _order(listed.name)
             if member is None or member.name != listed.name or not member.isreg():
-                raise StoreError(f"{source} is not whole: {listed.name} is not where it should be")
+                raise StoreError(f"{source} is not whole: {listed.name} is missing or out of place")
             if member.size != listed.bytes:
                 raise StoreError(f"{listed.name} in {source} is not as long as the bundle says")
             content = tars.content(file, member, _longest(listed.name))

@@ -54,7 +54,7 @@ class FileEntry(Entry):
                 facts = name.stat()
                 size, newest = size + facts.st_size, max(newest, facts.st_mtime_ns)
         except OSError as error:
-            raise UnreadableFileError(f"cannot look at {path} ({error.strerror})") from None
+            raise UnreadableFileError(f"cannot read {path} ({error.strerror})") from None
         return size, newest
 
 

@@ -152,7 +152,7 @@ def _scanner() -> Any:
         from picklescan import scanner
     except ImportError:
         raise MissingFrameworkError(
-            "pickles are looked at by picklescan before they are loaded; install it with: "
+            "picklescan scans pickles before they are loaded; install it with: "
             'pip install "zoodiff[torch]"'
         ) from None
     logging.getLogger("picklescan").setLevel(logging.CRITICAL)

@@ -78,7 +78,7 @@ def check(path: Path) -> None:
         definitions = _check_code(opened, members, path)
         pickles = {n: m for n, m in members.items() if _PICKLE.fullmatch(n) or _DEBUG.fullmatch(n)}
         if sum(member.file_size for member in pickles.values()) > _LARGEST_PICKLES:
-            raise MeasurementError(f"{path} holds too many pickles to be looked at")
+            raise MeasurementError(f"{path} holds too many pickles to be scanned")
         seen: set[bytes] = set()  # similar classes have identical pickles
         for name, member in pickles.items():
             content = torch_archive.read(opened, member, path, _LARGEST_PICKLES)
@@ -95,7 +95,7 @@ def _check_names(members: dict[str, zipfile.ZipInfo], path: Path) -> None:
             raise refusal(
                 "SEC104",
                 f"{path} is of a form of TorchScript from before 2020 ({name!r}), which is not "
-                "looked at; load it and save it anew where you trust it",
+                "scanned; if you trust it, load it and save it anew",
             )
     for name in members:
         if not any(kind.fullmatch(name) for kind in (_CODE, _DEBUG, _PICKLE, _HARMLESS)):
@@ -108,7 +108,7 @@ def _check_code(
     """Check all code and return its definitions."""
     files = {match[1]: members[name] for name in members if (match := _CODE.fullmatch(name))}
     if sum(member.file_size for member in files.values()) > _LARGEST_CODE:
-        raise MeasurementError(f"{path} holds too much code to be looked at")
+        raise MeasurementError(f"{path} holds too much code to be scanned")
     definitions = Definitions()
     trees = {}
     words = 0
@@ -117,7 +117,7 @@ def _check_code(
         source = torch_archive.read(opened, member, path, _LARGEST_CODE)
         words += _WORD.subn(b"", source)[1]
         if words > _MOST_WORDS:
-            raise MeasurementError(f"{path} holds too much code to be looked at")
+            raise MeasurementError(f"{path} holds too much code to be scanned")
         try:
             trees[module] = parse(source)
             definitions.add(module, trees[module])

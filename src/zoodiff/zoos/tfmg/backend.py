@@ -291,7 +291,7 @@ class TfmgBackend:
                 number = fixed or "its own number of"
                 raise MeasurementError(
                     f"TensorFlow has started with {number} threads in this worker and cannot "
-                    f"change to {threads}; use a worker of its own for that"
+                    f"change to {threads}; use a separate worker for that"
                 ) from None
 
 
