@@ -15,7 +15,7 @@ def _local(name: str) -> Any:
     """A local variable of the main loop, which runs above."""
     frame = sys._getframe()
     while frame is not None:
-        if name in frame.f_locals and "asked" in frame.f_locals:
+        if name in frame.f_locals and "request_stream" in frame.f_locals:
             return frame.f_locals[name]
         frame = frame.f_back  # type: ignore[assignment]
     raise LookupError(name)
@@ -29,13 +29,13 @@ def request() -> dict[str, Any]:
 
 def requests() -> BinaryIO:
     """The pipe that requests come in by."""
-    found: BinaryIO = _local("asked")
+    found: BinaryIO = _local("request_stream")
     return found
 
 
 def replies() -> BinaryIO:
     """The pipe that answers go out by."""
-    found: BinaryIO = _local("answered")
+    found: BinaryIO = _local("reply_stream")
     return found
 
 

@@ -167,13 +167,13 @@ def _converted() -> Sequence[bytes]:
 
 def tflite(data: bytes) -> None:
     """A TFLite file: its graph, its own counts and its weights."""
-    from zoodiff.zoos.files.tflite import TFLiteFiles, held
+    from zoodiff.zoos.files.tflite import TFLiteFiles, weights_access
 
     path = placed("tflite/model.tflite", data)
     backend = TFLiteFiles()
     graph = backend.describe(str(path), None)
     backend.facts(str(path), None)
-    weights = held(path)
+    weights = weights_access(path)
     for name in list(weights)[:4]:
         assert weights[name].nbytes >= 0
     counted(graph)

@@ -57,22 +57,22 @@ def test_weights_in_another_file_are_run_read_and_replaced(spread: Path) -> None
     session = open_file(spread, None, 0, name="net", threads=1)
     scale, shift = np.array([1, 2, 3, 4], dtype=np.float32), np.float32(0.25)
     np.testing.assert_allclose(session(IMAGE), IMAGE @ KERNEL.T * scale + shift, rtol=1e-6)
-    held = session.weights_access()
-    assert set(held) == {"w", "scale", "shift"}  # and not the extent
-    np.testing.assert_array_equal(held["w"], KERNEL)
-    np.testing.assert_array_equal(held["scale"], scale)
-    np.testing.assert_array_equal(held["shift"], np.full(4, 0.25, dtype=np.float32))
+    weights = session.weights_access()
+    assert set(weights) == {"w", "scale", "shift"}  # and not the extent
+    np.testing.assert_array_equal(weights["w"], KERNEL)
+    np.testing.assert_array_equal(weights["scale"], scale)
+    np.testing.assert_array_equal(weights["shift"], np.full(4, 0.25, dtype=np.float32))
     session.weights_access().assign({"w": KERNEL * 2, "shift": scale})
     np.testing.assert_allclose(session(IMAGE), IMAGE @ KERNEL.T * 2 * scale + scale, rtol=1e-6)
-    held = session.weights_access()
-    np.testing.assert_array_equal(held["w"], KERNEL * 2)
-    np.testing.assert_array_equal(held["shift"], scale)
+    weights = session.weights_access()
+    np.testing.assert_array_equal(weights["w"], KERNEL * 2)
+    np.testing.assert_array_equal(weights["shift"], scale)
     session.weights_access().assign({"scale": shift * scale})
     expected = IMAGE @ KERNEL.T * 2 * (shift * scale) + scale
     np.testing.assert_allclose(session(IMAGE), expected, rtol=1e-6)
     # The file is as it was.
     again = open_file(spread, None, 0, name="net", threads=1)
-    np.testing.assert_array_equal(again.held()["w"], KERNEL)
+    np.testing.assert_array_equal(again.weights_access()["w"], KERNEL)
 
 
 def test_random_weights_take_the_place_of_those_in_another_file(spread: Path) -> None:
