@@ -107,6 +107,10 @@ class KeptEngine(WorkerPool):
     def __exit__(self, *_: object) -> None:
         """Nothing; who made it closes it."""
 
+    def second_pool(self) -> WorkerPool:
+        """Keep the second network's workers as well."""
+        return self
+
 
 @contextlib.contextmanager
 def keeping_workers() -> Iterator[WorkerPool]:

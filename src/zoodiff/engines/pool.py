@@ -36,6 +36,13 @@ class WorkerPool:
     ) -> None:
         self.close()
 
+    def second_pool(self) -> WorkerPool:
+        """Return a new pool with the same limits, whose workers may run beside those of this one.
+
+        A pool that is to have all workers returns itself.
+        """
+        return WorkerPool(self._limits)
+
     def worker(
         self, spec: WorkerSpec, role: str = "run", *, threads: int = 1, copy: int = 0
     ) -> WorkerClient:

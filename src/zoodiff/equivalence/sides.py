@@ -66,11 +66,12 @@ class Sides:
 @contextmanager
 def sides(pool: WorkerPool, a: Entry, b: Entry, *, concurrent: bool) -> Iterator[Sides]:
     """Give two entries their workers; with ``concurrent``, and two cores, each its own pool."""
-    if not concurrent or count_usable_cores() < 2:
+    second = pool.second_pool() if concurrent and count_usable_cores() > 1 else pool
+    if second is pool:
         yield Sides((a, b), (pool, pool))
         return
     # Workers end with the thread that started them, so the thread outlives the pool.
-    with ThreadPoolExecutor(max_workers=1) as executor, WorkerPool(pool.limits) as second:
+    with ThreadPoolExecutor(max_workers=1) as executor, second:
         yield Sides((a, b), (pool, second), executor)
 
 
