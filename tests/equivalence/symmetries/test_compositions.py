@@ -20,6 +20,7 @@ from support.weight_networks import (
     related,
     same_function,
 )
+from zoodiff.equivalence.weight_diff import as_bfloat16, as_half
 
 pytestmark = pytest.mark.onnx
 Random = np.random.Generator
@@ -77,8 +78,9 @@ def test_what_is_said_of_compositions_agrees_with_execution(network: str, seed: 
     relations = related(a, b)
     equal = same_function(a, b)
     assert all(relation.undone for relation in relations) == equal
-    half = {name: np.asarray(x, np.float16).astype(np.float32) for name, x in w.items()}
-    kinds = {(relation.kind, relation.undone) for relation in related(make(v), make(half))}
-    assert ("rounded to half precision", None) in kinds
-    assert {undone for _, undone in kinds} <= {True, None}
-    assert not {kind for kind, _ in kinds} & {"unrelated", "changed", "bias changed"}
+    for kind, rounded in (("half precision", as_half), ("bfloat16", as_bfloat16)):
+        short = {name: np.asarray(rounded(x)) for name, x in w.items()}
+        kinds = {(relation.kind, relation.undone) for relation in related(make(v), make(short))}
+        assert (f"rounded to {kind}", None) in kinds
+        assert {undone for _, undone in kinds} <= {True, None}
+        assert not {kind for kind, _ in kinds} & {"unrelated", "changed", "bias changed"}

@@ -11,7 +11,7 @@ import numpy as np
 from zoodiff.equivalence.symmetries.arrays.closeness import COMPUTED, EXACT, Closeness, closeness
 from zoodiff.equivalence.symmetries.arrays.match import Columns, Match
 from zoodiff.equivalence.symmetries.arrays.matching import same_columns, untied
-from zoodiff.equivalence.symmetries.arrays.matrices import vectors_of
+from zoodiff.equivalence.symmetries.arrays.matrices import NORMS, vectors_of
 from zoodiff.equivalence.symmetries.labels import Group, Marked, order_of
 from zoodiff.equivalence.weight_diff import effective_weights
 from zoodiff.equivalence.weight_transfer import own_parameters
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Permutation = NDArray[np.int64]
 
-NORMS = frozenset({"GroupNormalization", "InstanceNormalization", "LayerNormalization"})
 _NEAR_ONE = 1e-5
 _HALF: Closeness = "rounded to half precision"
 

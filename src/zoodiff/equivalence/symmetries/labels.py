@@ -45,6 +45,10 @@ class Marked:
     shape: tuple[int, ...]
     groups: tuple[Group, ...]
     events: frozenset[int] = frozenset()
+    curve: str = ""
+    """The class of the function applied since a layer wrote the channels; empty for none."""
+    uncertain: float = 0.0
+    """Relative error of the factors, which are estimated from rounded weights."""
 
     def group(self, axis: int) -> Group | None:
         """The group with an axis; None for an axis of extent 1."""

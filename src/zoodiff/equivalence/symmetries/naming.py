@@ -78,7 +78,9 @@ def _undone(kind: str, several: Sequence[tuple[Sequence[Event], str]]) -> Weight
         if len(words) == 1
         else f" ({counted(len(several), 'permutation')})"
     )
-    if kind == "fused layout":
+    if kind == "parts exchanged":
+        sentence = f"{next(iter(words))}, and so is what reads them: {listed(layers)}"
+    elif kind == "fused layout":
         sentence = f"{next(iter(words))}; rows permuted to fit, in {listed(layers)}"
     else:
         sentence = f"{kind} consistently in {counted(len(layers))}{how}: {listed(layers)}"
@@ -110,8 +112,10 @@ def _not_undone(
         sentence = (
             f"output channels of {listed([n for e in moved for n in e.layers])} permuted ({words})"
         )
-    elif kind == "fused layout":
-        sentence = f"{words} in {listed([n for e in moved for n in e.layers])}"
+    elif kind in {"fused layout", "parts exchanged"}:
+        sentence = words
+        if kind == "fused layout":
+            sentence = f"{words} in {listed([n for e in moved for n in e.layers])}"
         if all(event.stored_alike for event in moved):
             sentence += "; the stored rows are equal, so the networks read them differently"
             return [WeightRelation(kind, layers, sentence, False)]
@@ -126,6 +130,9 @@ def _named(moved: Sequence[Event]) -> tuple[str, str]:
     p = event.rows
     fused = next((e for e in moved if e.fused), None)
     if fused is not None and (len(set(fused.layouts)) > 1 or len(fused.layers) > 1):
+        exchanged = _exchanged_parts(fused)
+        if exchanged:
+            return "parts exchanged", exchanged
         return "fused layout", _fused_words(fused)
     heads = next((e.heads for e in moved if e.heads), 0)
     if heads:
@@ -143,6 +150,22 @@ def _named(moved: Sequence[Event]) -> tuple[str, str]:
             more = "" if keeps_inner_order(p, width) else ", and the order inside them"
             return "groups permuted", f"groups {described(order)}{more}"
     return "channels permuted", described(p)
+
+
+def _exchanged_parts(event: Event) -> str:
+    """Which layers that read the same tensor are exchanged as a whole; empty for anything else."""
+    number = len(event.layers)
+    if event.heads or number < 2 or event.rows.size % number:
+        return ""
+    width = event.rows.size // number
+    if block_order(event.rows, width) is None or not keeps_inner_order(event.rows, width):
+        return ""
+    names = list(dict.fromkeys(ending(a) for a, _ in event.layers))
+    fused = {name.partition("[")[0] for name in names}
+    if len(fused) == 1 and number > 1:
+        noun = "halves" if number == 2 else "parts"
+        return f"{noun} of {fused.pop()} exchanged"
+    return f"weights of {' and '.join(names)} exchanged"
 
 
 def _fused_words(event: Event) -> str:

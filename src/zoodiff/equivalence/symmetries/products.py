@@ -58,8 +58,9 @@ def product(
     merged = _united(groups)
     if merged is None:
         return None
-    result = Marked(shape, merged, first.events | second.events)
-    ends = _uneven(left, right, axes)
+    uncertain = first.uncertain + second.uncertain
+    result = Marked(shape, merged, first.events | second.events, uncertain=uncertain)
+    ends = _uneven(left, right, axes, uncertain)
     return Step([without_factors(result) if ends else result], ends)
 
 
@@ -68,13 +69,14 @@ def _turned(x: Marked, turn: bool) -> Marked:
     return transpose(x, [*range(rank - 2), rank - 1, rank - 2]) if turn else x
 
 
-def _uneven(left: Group, right: Group, axes: tuple[int, ...]) -> bool:
-    """Whether the factors of the terms of a sum do not cancel."""
+def _uneven(left: Group, right: Group, axes: tuple[int, ...], uncertain: float) -> bool:
+    """Whether the factors of the terms of a sum do not cancel, by more than they are uncertain."""
     total = multiplied((left, right), axes, (1,) * len(axes))
     if total is None:
         return False
     # Factors of rounded weights are off by chance, to both sides; others to one.
-    return abs(float(total.mean()) - 1) > NEAR or float(np.abs(total - 1).max()) > _ROUNDED
+    mean, largest = abs(float(total.mean()) - 1), float(np.abs(total - 1).max())
+    return mean > max(NEAR, uncertain) or largest > max(_ROUNDED, uncertain)
 
 
 def _united(groups: Sequence[Group]) -> tuple[Group, ...] | None:

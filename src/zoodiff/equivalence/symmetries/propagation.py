@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoodiff.equivalence.symmetries.elementwise import elementwise, same_factors
 from zoodiff.equivalence.symmetries.labels import (
     Group,
     Marked,
     digest,
-    joined,
-    merge,
     mixed,
     places,
     reshape,
-    spread,
     summed,
     tagged,
     take,
@@ -30,8 +28,6 @@ from zoodiff.equivalence.symmetries.labels import (
 )
 from zoodiff.equivalence.symmetries.products import product
 from zoodiff.equivalence.symmetries.steps import (
-    NEAR,
-    TERM,
     Rule,
     Step,
     has_factors,
@@ -56,7 +52,11 @@ _ELEMENTWISE = frozenset(
         "Swish",
     }
 )  # fmt: skip
-_TERMS = frozenset({"Add", "Max", "Mean", "Min", "Sub", "Sum"})
+_CURVES = {
+    **dict.fromkeys(("HardSigmoid", "Sigmoid"), "gate"),
+    **dict.fromkeys(("Erf", "Softsign", "Tanh"), "odd"),
+}
+"""Classes of functions that make operands unlike; all others but linear ones are one class."""
 _REDUCTIONS = frozenset({"ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"})
 _WINDOWS = frozenset({"AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "Resize"})
 
@@ -109,6 +109,8 @@ def _unary(
         x = replace(x, shape=shapes[0], groups=tuple(groups))
     elif x.shape != shapes[0]:
         return None
+    if node.op not in _LINEAR | _WINDOWS:
+        x = replace(x, curve=_CURVES.get(node.op, "function"))
     return Step([without_factors(x) if ends else x], ends)
 
 
@@ -193,7 +195,8 @@ def _concatenated(
     others = shared if same else tuple(g for g in places(shape, 0) if g.axes != (axis,))
     groups = sorted((*others, Group((axis,), labels, factors)), key=lambda g: g.axes)
     events = frozenset().union(*(x.events for x in inputs))
-    return Step([Marked(shape, tuple(groups), events)])
+    uncertain = max(x.uncertain for x in inputs)
+    return Step([Marked(shape, tuple(groups), events, uncertain=uncertain)])
 
 
 def _shared(inputs: Sequence[Marked], axis: int) -> tuple[tuple[Group, ...], bool]:
@@ -206,86 +209,9 @@ def _equal(left: Sequence[Group], right: Sequence[Group]) -> bool:
     return len(left) == len(right) and all(
         g.axes == h.axes
         and np.array_equal(g.labels, h.labels)
-        and _same_factors(g.factors, h.factors)
+        and same_factors(g.factors, h.factors)
         for g, h in zip(left, right, strict=True)
     )
-
-
-def _same_factors(f: NDArray[Any] | None, g: NDArray[Any] | None) -> bool:
-    f, g = (np.ones(()) if x is None else x for x in (f, g))
-    return bool(np.allclose(f, g, rtol=NEAR, atol=0))
-
-
-def _joined(
-    node: Node, a: Mapping[str, Any], inputs: Sequence[Marked], shapes: Sequence[tuple[int, ...]]
-) -> Step | None:
-    """Elementwise with several operands, or with a constant."""
-    shape, op = shapes[0], node.op
-    if len(inputs) == 1:
-        x = inputs[0]
-        scalar = op in {"Mul", "Div"} and not a.get("constant_first")
-        ends = has_factors(x) and not scalar
-        if x.shape != shape:
-            return None
-        return Step([without_factors(x) if ends else x], ends)
-    if a.get("axis") is not None:
-        return None
-    wide = [_widened(x, len(shape)) for x in inputs]
-    events = frozenset().union(*(x.events for x in inputs))
-    groups, ends = [], False
-    for axes in _common(wide):
-        parts = [[g for g in x.groups if set(g.axes) & set(axes)] for x in wide]
-        whole = [merge(part) if part else None for part in parts]
-        if any(part and w is None for part, w in zip(parts, whole, strict=True)):
-            return None
-        term, broken = _term(op, axes, shape, whole)
-        groups.append(term)
-        ends = ends or broken
-    result = Marked(shape, tuple(sorted(groups, key=lambda g: g.axes)), events)
-    return Step([without_factors(result) if ends else result], ends)
-
-
-def _widened(x: Marked, rank: int) -> Marked:
-    more = rank - len(x.shape)
-    groups = tuple(replace(g, axes=tuple(axis + more for axis in g.axes)) for g in x.groups)
-    return Marked((1,) * more + x.shape, groups, x.events)
-
-
-def _common(wide: Sequence[Marked]) -> list[tuple[int, ...]]:
-    """The finest division of the axes that no group of any operand crosses."""
-    stretches: list[set[int]] = []
-    for group in (g for x in wide for g in x.groups):
-        touched = [axes for axes in stretches if axes & set(group.axes)]
-        stretches = [axes for axes in stretches if axes not in touched]
-        stretches.append(set(group.axes).union(*touched))
-    return [tuple(sorted(axes)) for axes in stretches]
-
-
-def _term(
-    op: str, axes: tuple[int, ...], shape: Sequence[int], parts: Sequence[Group | None]
-) -> tuple[Group, bool]:
-    """Labels of some axes of a sum or product; whether factors end."""
-    extents = [shape[axis] for axis in axes]
-    labels = [spread(g.labels, g.axes, axes) for g in parts if g is not None]
-    if all(np.array_equal(labels[0], label) for label in labels[1:]):
-        joint = labels[0]
-    else:
-        joint = joined(*(tagged(label, TERM) for label in labels))
-    joint = np.ascontiguousarray(np.broadcast_to(joint, extents))
-    factors = [
-        np.ones(()) if g is None or g.factors is None else spread(g.factors, g.axes, axes)
-        for g in parts
-    ]
-    if all(g is None or g.factors is None for g in parts):
-        return Group(axes, joint), False
-    if op in {"Mul", "Div"}:
-        product = factors[0] * (factors[1] if op == "Mul" else 1 / factors[1])
-        return Group(axes, joint, np.array(np.broadcast_to(product, extents))), False
-    same = op in _TERMS and all(_same_factors(factors[0], factor) for factor in factors[1:])
-    same = same and not (op in {"Max", "Min"} and bool((factors[0] < 0).any()))
-    if not same:
-        return Group(axes, joint), True
-    return Group(axes, joint, np.array(np.broadcast_to(factors[0], extents))), False
 
 
 def _reduced(
@@ -307,7 +233,10 @@ def _reduced(
     if "Max" in node.op or "Min" in node.op:
         ends = ends or has_factors(x, negative=True)
     reduced: Marked | None = Marked(
-        tuple(1 if k in over else n for k, n in enumerate(x.shape)), tuple(groups), x.events
+        tuple(1 if k in over else n for k, n in enumerate(x.shape)),
+        tuple(groups),
+        x.events,
+        uncertain=x.uncertain,
     )
     assert reduced is not None
     if not a.get("keepdims"):
@@ -351,7 +280,7 @@ def _padded(
 _RULES: dict[str, Rule] = {
     **dict.fromkeys((*_LINEAR, *_POSITIVE, *_ODD, *_ELEMENTWISE), _unary),
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"), _moved),
-    **dict.fromkeys(("Add", "Div", "Max", "Mean", "Min", "Mul", "Pow", "Sub", "Sum"), _joined),
+    **dict.fromkeys(("Add", "Div", "Max", "Mean", "Min", "Mul", "Pow", "Sub", "Sum"), elementwise),
     **dict.fromkeys(_REDUCTIONS, _reduced),
     "Concat": _concatenated,
     "Gather": _gathered,

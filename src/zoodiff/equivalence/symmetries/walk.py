@@ -16,7 +16,12 @@ import numpy as np
 from zoodiff.equivalence.symmetries import channelwise
 from zoodiff.equivalence.symmetries.arrays.linear import Pair
 from zoodiff.equivalence.symmetries.arrays.match import Columns, Match
-from zoodiff.equivalence.symmetries.arrays.matrices import Matrix, channel_axis, matrix_of
+from zoodiff.equivalence.symmetries.arrays.matrices import (
+    NORMS,
+    Matrix,
+    channel_axis,
+    matrix_of,
+)
 from zoodiff.equivalence.symmetries.arrays.permutations import is_identity
 from zoodiff.equivalence.symmetries.events import Event, Events, Local
 from zoodiff.equivalence.symmetries.fused import Bundles
@@ -167,6 +172,7 @@ class Walk:
         j = layer.index
         matrix = self.matrices_b[j]
         labels, factors, events = fresh(_OTHER + j, matrix.rows), None, frozenset[int]()
+        uncertain = 0.0
         i = self._to_a.get(j)
         joint = self._bundles.joint(j, self, read.events)
         if joint is not None:
@@ -187,8 +193,11 @@ class Walk:
                 own = self.labels[i]
                 labels = own if match is None else own[match.rows]
             if match is not None:
+                uncertain = match.uncertain
                 factors, events = match.factors, self._events_of(names, match, matrix, read)
         marked = written(layer, read, shape, labels, factors, events)
+        if marked is not None and uncertain:
+            marked = replace(marked, uncertain=uncertain)
         self.b.put(layer.node, [marked] if marked else opaque(layer.node, [read], [shape]).outputs)
 
     def _events_of(
@@ -337,7 +346,7 @@ class Walk:
 
 def _keeps(layer: Layer, read: Sequence[Marked], shapes: Sequence[tuple[int, ...]]) -> bool:
     """Whether a layer with weights of its own works per channel, so that labels stay."""
-    per_channel = layer.affine or layer.op in channelwise.NORMS
+    per_channel = layer.affine or layer.op in NORMS
     return per_channel and len(read) == 1 and read[0].shape == tuple(shapes[0])
 
 

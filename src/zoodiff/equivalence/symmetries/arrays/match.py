@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Permutation = NDArray[np.int64]
 
+_UNCERTAIN: dict[Closeness, float] = {
+    "equal": 0.0,
+    "rounded to half precision": 2.0**-11,
+    "rounded to bfloat16": 2.0**-8,
+    "quantised per tensor": 2.0**-7,
+    "quantised per channel": 2.0**-7,
+}
+"""Relative error of a weight of this kind, and so of a factor that is estimated from one."""
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -61,6 +70,11 @@ class Match:
     """Whether rows leave their groups, though what the groups read stays."""
     vectors: tuple[str, ...] = ()
     """Roles of biases and statistics that do not fit."""
+
+    @property
+    def uncertain(self) -> float:
+        """Relative error of the factors, which are estimated from weights of few digits."""
+        return _UNCERTAIN[self.closeness] if self.factors is not None else 0.0
 
     @property
     def moves_rows(self) -> bool:

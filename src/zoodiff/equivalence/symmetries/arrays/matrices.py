@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+NORMS = frozenset(
+    {"GroupNormalization", "InstanceNormalization", "LayerNormalization", "RMSNormalization"}
+)
+"""Norms with one scale, and all but the RMS norm one shift, per channel."""
+_OVER_AXES = frozenset({"LayerNormalization", "RMSNormalization"})
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -98,8 +104,7 @@ def matrix_of(layer: Layer, weights: Weights) -> Matrix | None:
 
 def vectors_of(layer: Layer, weights: Weights) -> list[tuple[str, Floats]] | None:
     """The numbers per channel of a norm, a scale or a shift; None for anything else."""
-    normed = {"GroupNormalization", "InstanceNormalization", "LayerNormalization"}
-    if not (layer.affine or layer.op in normed):
+    if not (layer.affine or layer.op in NORMS):
         return None
     owned = own_parameters(layer)
     if not owned or len({p.size for p in owned}) > 1:
@@ -114,7 +119,7 @@ def channel_axis(layer: Layer, rank: int) -> int | None:
         return 1
     if layer.op == "Gemm":
         return int(a.get("axis", rank - 1)) % rank
-    if layer.op == "LayerNormalization":
+    if layer.op in _OVER_AXES:
         axes = [axis % rank for axis in a["axes"]]
         return axes[0] if len(axes) == 1 else None
     axis = a.get("axis", 1 if layer.op == "BatchNormalization" else None)
