@@ -15,6 +15,7 @@ from zoodiff.equivalence.answer import Answer
 from zoodiff.equivalence.decision import decide
 from zoodiff.equivalence.execution import Execution, Questions, execute
 from zoodiff.equivalence.native_run import run_with, weights_of
+from zoodiff.equivalence.normalisation import compare_normalisation
 from zoodiff.equivalence.outputs import Case
 from zoodiff.equivalence.proof import Native, Proof, prove
 from zoodiff.equivalence.rounded_weights import canonical_steps
@@ -130,7 +131,7 @@ def _with_own_weights(
         return Comparison(from_graphs(diff, f"the networks could not be run: {error}"), diff)
     if "placeholder" in {run.weights_state for run in case.runs}:
         return None
-    return Comparison(decide(case), diff, case.compared)
+    return Comparison(decide(case), case.diff, case.compared)
 
 
 def _weights_alone(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Comparison:
@@ -195,8 +196,17 @@ def _case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
                 f"how they are related is not known (internal error, {reason}; please report it)"
             )
             related = (WeightRelation("unrelated", (), sentence),)
+    finding = None
+    if weights is not None and compared is not None:
+        known = compare_normalisation(diff, *weights, compared, related)
+        diff, compared, related, finding = (
+            known.diff,
+            known.compared,
+            known.relations,
+            known.finding,
+        )
     bare = [replace(run, weights={}) for run in runs]
-    return Case(diff, questions, (bare[0], bare[1]), weights, problem, compared, related)
+    return Case(diff, questions, (bare[0], bare[1]), weights, problem, compared, related, finding)
 
 
 def _diff(sides: Sides, without: Sequence[str] = ()) -> Diff:

@@ -235,13 +235,18 @@ class _Decision:
 
     def _responsible(self, outputs: Outputs) -> tuple[list[Finding], float | None]:
         """The findings that make outputs differ, and the deviation left when they are undone."""
-        double, parting = outputs.interpreted, self._parting
-        if double is None or not parting:
-            return list(parting), None
+        double, numbers = outputs.interpreted, self._case.normalisation
+        parting = [f for f in self._parting if f is not numbers]
+        if double is None or not self._parting:
+            return list(self._parting), None
         limit = outputs.limit
+        of_weights = []
+        if numbers is not None:  # with equal weights it would have no effect
+            left = double.own_weights(parting).deviation
+            of_weights = [numbers] if left is None or left > min(limit, _tiny(outputs)) else []
         plain = double.equal_weights(()).deviation
         if plain is not None and plain <= min(limit, _tiny(outputs)):
-            return [], plain
+            return of_weights, plain
         matter = []
         for finding in parting:
             left = double.equal_weights(f for f in parting if f is not finding).deviation
@@ -251,8 +256,8 @@ class _Decision:
         if (left_over is None or left_over > limit) and len(matter) < len(parting):
             everything = double.equal_weights(parting).deviation
             if everything is not None and (left_over is None or everything < left_over / MARGIN):
-                return list(parting), everything
-        return matter, left_over
+                return [*parting, *of_weights], everything
+        return [*of_weights, *matter], left_over
 
     def _weights_differ(self) -> bool:
         compared = self._case.compared

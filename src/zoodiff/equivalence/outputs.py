@@ -52,6 +52,8 @@ class Case:
     compared: WeightsDiff | None
     relations: tuple[WeightRelation, ...] = ()
     """How weights that differ are related."""
+    normalisation: Finding | None = None
+    """The finding about a normalisation whose numbers are weights; it is among the diff's."""
 
 
 @dataclass

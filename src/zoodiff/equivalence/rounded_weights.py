@@ -27,6 +27,8 @@ _UNITS = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
 _LEAST = {"float16": 2.0**-25, "bfloat16": 0.0}
 _FOLDING = 2e-5
 """Relative to the largest; what single precision loses when a norm is folded into weights."""
+_SAME_STEP = 1e-6
+"""Relative difference of two steps of single precision that are one."""
 _SLACK = 1.001
 """Steps are single precision, and so is the division by them."""
 
@@ -72,7 +74,7 @@ def equal_up_to_rounding(a: RoundedLayer, b: RoundedLayer) -> Rounding | None:
     owned = [own_parameters(side.layer) for side in (a, b)]
     integers = any(p.name in side.steps for side, ps in zip((a, b), owned, strict=True) for p in ps)
     halves = any(p.dtype in _UNITS for side in owned for p in side)
-    if not (integers or halves):
+    if not (integers or halves) or _rescaled(a, b):
         return None
     pairs = _effective(a, b)
     if pairs is None:
@@ -82,6 +84,20 @@ def equal_up_to_rounding(a: RoundedLayer, b: RoundedLayer) -> Rounding | None:
     if all(_close(*pair) for pair in pairs):
         return "equal after quantisation" if integers else "equal after rounding"
     return None
+
+
+def _rescaled(a: RoundedLayer, b: RoundedLayer) -> bool:
+    """Whether two layers store the same integers with other steps, which no rounding explains."""
+    for p, q in zip(own_parameters(a.layer), own_parameters(b.layer), strict=False):
+        if p.name not in a.steps or q.name not in b.steps or p.size != q.size:
+            continue
+        steps = [side.steps[r.name].reshape(-1) for side, r in ((a, p), (b, q))]
+        values = [side.weights[r.name].reshape(-1) for side, r in ((a, p), (b, q))]
+        integers = [np.rint(v / s) for v, s in zip(values, steps, strict=True)]
+        same_steps = np.allclose(steps[0], steps[1], rtol=_SAME_STEP, atol=0)
+        if not same_steps and integers[0].any() and np.array_equal(integers[0], integers[1]):
+            return True
+    return False
 
 
 _Pair = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]

@@ -45,7 +45,8 @@ class LayerWeights:
 
     a: str
     b: str
-    """Names in the sources; one is empty where only one network has the layer."""
+    """Names in the sources, of the norm where only its weights differ; one is empty where only one
+    network has the layer."""
     sameness: Sameness
     difference: float | None
     """Largest difference over the largest weight; None where shapes differ."""
@@ -111,7 +112,10 @@ def compare_aligned(
                     RoundedLayer(layer_b, theirs, steps[1]),
                 )
                 sameness = equal_up_to_rounding(*sides) or sameness
-            layers.append(LayerWeights(layer_a.name, layer_b.name, sameness, size))
+            names = layer_a.name, layer_b.name
+            if sameness == "differ":
+                names = differing_names(layer_a, layer_b, mine, theirs)
+            layers.append(LayerWeights(*names, sameness, size))
     for index in alignment.only_a:
         if own_parameters(alignment.a.layers[index]):
             layers.append(LayerWeights(alignment.a.layers[index].name, "", "differ", None))
@@ -119,6 +123,23 @@ def compare_aligned(
         if own_parameters(alignment.b.layers[index]):
             layers.append(LayerWeights("", alignment.b.layers[index].name, "differ", None))
     return WeightsDiff(tuple(layers))
+
+
+def differing_names(a: Layer, b: Layer, mine: Weights, theirs: Weights) -> tuple[str, str]:
+    """Names of the nodes in which two layers differ: of a norm, if only its weights differ."""
+    nodes = [(a.node, *a.chain), (b.node, *b.chain)]
+    roles = [[[(p.role, p.size) for p in node.parameters] for node in side] for side in nodes]
+    if roles[0] != roles[1]:
+        return a.name, b.name
+    differing = [
+        (x.name, y.name)
+        for x, y in zip(*nodes, strict=True)
+        if any(
+            not np.array_equal(mine[p.name].reshape(-1), theirs[q.name].reshape(-1))
+            for p, q in zip(x.parameters, y.parameters, strict=True)
+        )
+    ]
+    return differing[0] if differing else (a.name, b.name)
 
 
 def canonical(graph: Graph, stored: Mapping[str, Any]) -> Weights:

@@ -18,7 +18,6 @@ from zoodiff.equivalence.symmetries.walk import Walk
 from zoodiff.equivalence.weight_diff import WeightsDiff
 from zoodiff.equivalence.weight_transfer import own_parameters
 from zoodiff.graph.layers import Layer
-from zoodiff.text import ending
 
 _CERTAIN = ("rows zeroed", "elements changed", "weights zeroed", "rows changed", "changed")
 """Kinds of unexplained changes, the most specific first."""
@@ -56,6 +55,13 @@ def of_layers(walk: Walk, compared: WeightsDiff) -> list[WeightRelation]:
         else:
             _matched(walk, local, grouped)
     named = {pair for local in walk.locals for pair in zip("ab", local.layer, strict=True)}
+    named |= {
+        (side, node.name)
+        for local in walk.locals
+        if local.a >= 0
+        for side, layer in zip("ab", _layers_of(walk, local), strict=True)
+        for node in layer.chain
+    }
     for layer in compared.layers:
         sides = {("a", layer.a)} if layer.a else set()
         sides |= {("b", layer.b)} if layer.b else set()
@@ -71,13 +77,19 @@ def of_layers(walk: Walk, compared: WeightsDiff) -> list[WeightRelation]:
 _OF_NORMS = frozenset({"mean", "scale", "shift", "variance"})
 
 
-def _norm_behind(walk: Walk, local: Local) -> str:
-    """The name of the batch norm behind a layer, as the start of a phrase; empty without one."""
+def _layers_of(walk: Walk, local: Local) -> tuple[Layer, Layer]:
+    return walk.alignment.a.layers[local.a], walk.alignment.b.layers[local.b]
+
+
+def _norms_behind(walk: Walk, local: Local) -> Names | None:
+    """Names of the batch norms behind two layers; None where one has none."""
     if local.a < 0:
-        return ""
-    chain = walk.alignment.a.layers[local.a].chain
-    names = [node.name for node in chain if node.op == "BatchNormalization"]
-    return f"{ending(names[0])} behind " if names else ""
+        return None
+    names = [
+        next((node.name for node in layer.chain if node.op == "BatchNormalization"), "")
+        for layer in _layers_of(walk, local)
+    ]
+    return (names[0], names[1]) if all(names) else None
 
 
 def _matched(walk: Walk, local: Local, grouped: Grouped) -> None:
@@ -124,8 +136,10 @@ def _matched(walk: Walk, local: Local, grouped: Grouped) -> None:
         roles = " and ".join(dict.fromkeys(match.vectors))
         related = match.factors is not None or match.moves_rows
         words = "not transformed with the weights" if related else "changed, the weights not"
-        norm = _norm_behind(walk, local) if set(match.vectors) <= _OF_NORMS else ""
-        grouped.add("bias changed", f"{roles} of {norm}{{}} {words}", name)
+        norms = _norms_behind(walk, local) if set(match.vectors) <= _OF_NORMS else None
+        if norms is not None:
+            words = words.replace("the weights", "the weights before")
+        grouped.add("bias changed", f"{roles} of {{}} {words}", norms or name)
     _folded(walk, local, grouped)
     _read(walk, local, grouped)
 

@@ -44,6 +44,7 @@ KINDS: dict[str, str] = {
     "quantised per channel": "each weight within half of a step per output",
     "read in another order": "equal weights, whose inputs arrive in another order",
     "bias changed": "the weights have a relation, the biases or statistics differ",
+    "normalisation changed": "means and deviations of a normalisation inside the network differ",
     "elements changed": "a few single weights differ",
     "rows changed": "the weights of some outputs or inputs of a layer differ",
     "changed": "all weights differ slightly (further training, noise)",

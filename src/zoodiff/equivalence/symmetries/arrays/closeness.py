@@ -113,6 +113,8 @@ def quantised(x: Floats, y: Floats, far: Floats) -> Closeness | None:
     """Whether one side is the other in at most 256 even steps, each weight within half a step."""
     if x.size < _FEW:
         return None  # so few numbers are near some even steps by chance
+    if _proportional(x, y):
+        return None
     for exact, steps in ((x, y), (y, x)):
         whole = _step(steps.reshape(-1), far.reshape(-1), exact.reshape(-1))
         if whole:
@@ -122,6 +124,14 @@ def quantised(x: Floats, y: Floats, far: Floats) -> Closeness | None:
             if all(_step(row, away, real) is not None for row, away, real in rows):
                 return "quantised per channel"
     return None
+
+
+def _proportional(x: Floats, y: Floats) -> bool:
+    """Whether one side is the other times one factor per row, as equal integers of other steps."""
+    square = np.einsum("ij,ij->i", x, x)
+    factor = np.einsum("ij,ij->i", x, y) / np.where(square > 0, square, 1.0)
+    largest = np.abs(y).max(axis=1, initial=0.0)[:, None]
+    return bool((np.abs(x * factor[:, None] - y) <= COMPUTED * largest).all())
 
 
 def _step(values: Floats, far: Floats, exact: Floats) -> float | None:
