@@ -210,3 +210,87 @@ def test_the_scale_of_equal_integers_is_named(
     assert found.weights is not None and [x.a for x in found.weights.different] == ["conv2"]
     (sentence,) = found.answer.evidence.weights.relations
     assert "conv2" in sentence and ("1.00392" in sentence or "factors" in sentence)
+
+
+def flattened(
+    *, last: bool = False, permuted: bool = False, by: str = "Flatten", product: bool = False
+) -> Drawing:
+    """A map of 4 x 4 x 2 in front of a linear layer, flattened channels first or last."""
+    net = Drawing()
+    x = net.op("Relu", "act", net.conv("conv", "x", (3, 4)))
+    x = net.op("MaxPool", "pool", x, kernel_shape=[2, 4], strides=[2, 4])
+    if last:
+        x = net.op("Transpose", "turn", x, perm=[0, 2, 3, 1])
+    more = [net.constant("flat", [1, -1], np.int64)] if by == "Reshape" else []
+    x = net.op(by, "flatten", x, *more)
+    weight = net.random.standard_normal((5, 4, 4, 2))
+    weight = (weight.transpose(0, 2, 3, 1) if permuted else weight).reshape(5, 32)
+    if product:
+        net.op("MatMul", "fc", x, net.constant("fc.w", weight.T))
+    else:
+        net.op("Gemm", "fc", x, net.constant("fc.w", weight), transB=1)
+    return net
+
+
+@pytest.mark.parametrize(("by", "product"), [("Flatten", False), ("Reshape", True)])
+def test_the_order_of_flattening_undone_by_the_weights(
+    engine: WorkerPool, tmp_path: Path, by: str, product: bool
+) -> None:
+    b = flattened(last=True, permuted=True, by=by, product=product)
+    found = asked(engine, tmp_path, flattened(), b)
+    assert found.answer.same_function and found.weights is not None
+    assert found.weights.sameness == "identical"
+    (relation,) = found.relations
+    assert (relation.kind, relation.undone) == ("flattening order", True)
+    assert relation.layers == (("fc", "fc"),)
+    words = "the order of flattening (channels first | channels last; a map of 4x4x2)"
+    assert words in found.answer.sentence
+
+
+def test_maps_flattened_in_one_order_are_in_no_relation(engine: WorkerPool, tmp_path: Path) -> None:
+    found = asked(engine, tmp_path, flattened(), flattened(by="Reshape", product=True))
+    assert found.answer.same_function and found.relations == ()
+    a, b = flattened(last=True, permuted=True), flattened(last=True, permuted=True, product=True)
+    found = asked(engine, tmp_path, a, b)
+    assert found.answer.same_function and found.relations == ()
+
+
+def test_the_order_of_flattening_that_nothing_undoes(engine: WorkerPool, tmp_path: Path) -> None:
+    found = asked(engine, tmp_path, flattened(), flattened(last=True))
+    assert found.answer.same_function is False
+    (relation,) = found.relations
+    assert (relation.kind, relation.undone) == ("flattening order", False)
+
+
+def positioned(how: str) -> Drawing:
+    """A table of positions that is computed from a larger one, and added to a map."""
+    net = Drawing()
+    x = net.conv("conv", "x", (3, 8))
+    table = net.constant("position", net.random.standard_normal((1, 8, 12, 12)))
+    settings: dict[str, Any] = {"mode": "linear"}
+    if how == "sizes":
+        sizes = net.constant("sizes", [1, 8, 8, 8], np.int64)
+        table = net.op("Resize", "grid", table, "", "", sizes, **settings)
+    elif how == "factors":
+        factors = net.constant("factors", [1, 1, 8.2 / 12, 8.2 / 12])
+        table = net.op("Resize", "grid", table, "", factors, **settings)
+    else:
+        start = int(how)
+        ends = [net.constant(n, [v] * 2, np.int64) for n, v in (("s", start), ("e", start + 8))]
+        table = net.op("Slice", "grid", table, *ends, net.constant("axes", [2, 3], np.int64))
+    net.classify(net.op("Add", "add", x, table))
+    return net
+
+
+@pytest.mark.parametrize(("left", "right"), [("sizes", "factors"), ("sizes", "2")])
+def test_tables_that_files_compute_in_other_ways(
+    engine: WorkerPool, tmp_path: Path, left: str, right: str
+) -> None:
+    found = asked(engine, tmp_path, positioned(left), positioned(right))
+    assert found.answer.because == ("weights",)
+    (relation,) = found.relations
+    if left == "sizes" and right == "factors":
+        assert relation.kind == "computed otherwise" and relation.layers == (("grid", "grid"),)
+        assert "Resize" in relation.sentence
+    else:
+        assert relation.kind in {"computed otherwise", "unrelated"}

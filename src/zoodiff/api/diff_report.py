@@ -15,6 +15,7 @@ from zoodiff.architecture.diff import Diff, Sameness, Side
 from zoodiff.equivalence.answer import Answer, OutputsEvidence
 from zoodiff.equivalence.comparison import Comparison, Effort, compare
 from zoodiff.equivalence.proof import Proof
+from zoodiff.equivalence.symmetries import WeightRelation
 from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.equivalence.weight_diff import LayerWeights, WeightsDiff
 from zoodiff.errors import UsageError, WeightsUnavailableError
@@ -78,6 +79,8 @@ class DiffReport:
     """None if weights were not compared; ``answer.evidence.weights`` says why."""
     proof: Proof | None = None
     """None if nothing was run with drawn weights."""
+    relations: tuple[WeightRelation, ...] = ()
+    """How weights that differ, or are stored in another order, are related."""
 
     @property
     def same_function(self) -> bool | None:
@@ -139,7 +142,11 @@ class DiffReport:
         """Return everything but the graphs as plain values, for JSON; the answer comes first."""
         plain = {"answer": self.answer.to_dict(), **self.graphs.to_dict()}
         if self.weights is not None:
-            plain["weights"] = {"sameness": self.weights.sameness, **asdict(self.weights)}
+            plain["weights"] = {
+                "sameness": self.weights.sameness,
+                **asdict(self.weights),
+                "relations": [_relation(relation) for relation in self.relations],
+            }
         if self.proof is not None:
             plain["proof"] = asdict(self.proof)
         return plain
@@ -185,7 +192,12 @@ def diff(
         )
     _demanded(request, comparison)
     return DiffReport(
-        request, comparison.answer, comparison.diff, comparison.weights, comparison.proof
+        request,
+        comparison.answer,
+        comparison.diff,
+        comparison.weights,
+        comparison.proof,
+        comparison.relations,
     )
 
 
@@ -223,3 +235,14 @@ def diff_preprocessing(a: str, b: str, *, limits: Limits | None = None) -> Prepr
     entries = [registry.resolve(name) for name in (a, b)]
     with workers(limits) as engine:
         return compare_preprocessing(engine, entries[0], entries[1])
+
+
+def _relation(relation: WeightRelation) -> dict[str, Any]:
+    """A relation for JSON, its layers by network."""
+    return {
+        "kind": relation.kind,
+        "sentence": relation.sentence,
+        "undone": relation.undone,
+        "places_a": [a for a, _ in relation.layers if a],
+        "places_b": [b for _, b in relation.layers if b],
+    }

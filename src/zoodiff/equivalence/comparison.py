@@ -21,11 +21,13 @@ from zoodiff.equivalence.proof import Native, Proof, prove
 from zoodiff.equivalence.rounded_weights import canonical_steps
 from zoodiff.equivalence.sides import Sides
 from zoodiff.equivalence.sides import sides as workers_of
+from zoodiff.equivalence.stored_order import FLATTENING, stored_orders
 from zoodiff.equivalence.symmetries import WeightRelation, relations
 from zoodiff.equivalence.unrun import from_graphs, from_proof, from_weights
 from zoodiff.equivalence.weight_diff import WeightsDiff, canonical, compare_aligned, compare_weights
 from zoodiff.errors import MeasurementError, WeightsUnavailableError
 from zoodiff.graph.ir import Graph
+from zoodiff.graph.weights import Weights
 from zoodiff.zoos import registry
 from zoodiff.zoos.registry import Entry
 
@@ -65,6 +67,8 @@ class Comparison:
     diff: Diff
     weights: WeightsDiff | None = None
     proof: Proof | None = None
+    relations: tuple[WeightRelation, ...] = ()
+    """How weights that differ, or are stored in another order, are related."""
 
 
 def compare(
@@ -131,7 +135,7 @@ def _with_own_weights(
         return Comparison(from_graphs(diff, f"the networks could not be run: {error}"), diff)
     if "placeholder" in {run.weights_state for run in case.runs}:
         return None
-    return Comparison(decide(case), case.diff, case.compared)
+    return Comparison(decide(case), case.diff, case.compared, relations=case.relations)
 
 
 def _weights_alone(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Comparison:
@@ -169,44 +173,59 @@ def _case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
         )
 
     runs = sides.ask(run, _parameters(diff))
-    weights: tuple[dict[str, Any], dict[str, Any]] | None = None
-    compared, problem = None, next((r.without_weights for r in runs if r.without_weights), "")
-    if not problem:
-        try:
-            weights = (
-                canonical(diff.a.canonical, runs[0].weights),
-                canonical(diff.b.canonical, runs[1].weights),
-            )
-            steps = (
-                canonical_steps(diff.a.canonical, runs[0].weights),
-                canonical_steps(diff.b.canonical, runs[1].weights),
-            )
-            compared = compare_aligned(diff.alignment, *weights, steps)
-        except MeasurementError as error:
-            problem = str(error)
-    related: tuple[WeightRelation, ...] = ()
-    if weights is not None and compared is not None and compared.sameness in _RELATED:
-        progress(f"relating the weights of {sides.entries[0]} and {sides.entries[1]}")
-        try:
-            related = relations(diff, *weights, compared)
-        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
-            # The answer rests on outputs: an error here must not lose it.
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:120]
-            sentence = (
-                f"how they are related is not known (internal error, {reason}; please report it)"
-            )
-            related = (WeightRelation("unrelated", (), sentence),)
-    finding = None
-    if weights is not None and compared is not None:
-        known = compare_normalisation(diff, *weights, compared, related)
-        diff, compared, related, finding = (
-            known.diff,
-            known.compared,
-            known.relations,
-            known.finding,
-        )
-    bare = [replace(run, weights={}) for run in runs]
-    return Case(diff, questions, (bare[0], bare[1]), weights, problem, compared, related, finding)
+    bare = tuple(replace(run, weights={}) for run in runs)
+    case = Case(diff, questions, (bare[0], bare[1]), None, "", None)
+    return _with_weights(case, (runs[0].weights, runs[1].weights), runs, progress)
+
+
+def _with_weights(
+    case: Case,
+    stored: tuple[Weights, Weights],
+    runs: Sequence[Execution],
+    progress: Progress,
+) -> Case:
+    """Add the comparison of the weights that both store, or why they cannot be compared."""
+    problem = next((run.without_weights for run in runs if run.without_weights), "")
+    if problem:
+        return replace(case, no_weights=problem)
+    graphs = case.diff.a.canonical, case.diff.b.canonical
+    try:
+        weights = canonical(graphs[0], stored[0]), canonical(graphs[1], stored[1])
+        steps = canonical_steps(graphs[0], stored[0]), canonical_steps(graphs[1], stored[1])
+        compared = compare_aligned(case.diff.alignment, *weights, steps)
+    except MeasurementError as error:
+        return replace(case, no_weights=str(error))
+    if compared.sameness in _RELATED:
+        progress(f"relating the weights of {case.diff.a.name} and {case.diff.b.name}")
+    related = _related(case.diff, weights, stored, compared)
+    known = compare_normalisation(case.diff, *weights, compared, related)
+    return replace(
+        case,
+        diff=known.diff,
+        weights=weights,
+        compared=known.compared,
+        relations=known.relations,
+        normalisation=known.finding,
+    )
+
+
+def _related(
+    diff: Diff,
+    weights: tuple[Weights, Weights],
+    stored: tuple[Weights, Weights],
+    compared: WeightsDiff,
+) -> tuple[WeightRelation, ...]:
+    """How weights that differ, or are stored in another order, are related."""
+    try:
+        related = relations(diff, *weights, compared) if compared.sameness in _RELATED else ()
+        named = {r.layers for r in related if r.kind == FLATTENING}
+        orders = stored_orders(diff.alignment, *stored)
+        return (*related, *(r for r in orders if r.layers not in named))
+    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+        # The answer rests on outputs: an error here must not lose it.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+        sentence = f"how they are related is not known (internal error, {reason}; please report it)"
+        return (WeightRelation("unrelated", (), sentence),)
 
 
 def _diff(sides: Sides, without: Sequence[str] = ()) -> Diff:

@@ -159,8 +159,11 @@ class _Decision:
         sentence = (
             f"the same function, with {'the weights in these files' if files else 'their weights'}"
         )
-        if self._case.compared is not None and self._case.compared.sameness == "differ":
-            related = [r.sentence for r in self._case.relations if r.kind not in HARMLESS]
+        relations = self._case.relations
+        if self._case.compared is not None and self._case.compared.sameness != "differ":
+            relations = tuple(r for r in relations if r.undone)
+        related = [r.sentence for r in relations if r.kind not in HARMLESS]
+        if related or self._weights_differ():
             sentence = "; ".join((sentence, *related[:_RELATED], "nothing changes"))
         if domain.notes:
             sentence = f"{sentence}; {'; '.join(domain.notes)}"

@@ -40,6 +40,9 @@ class Parameter:
     ``steps`` are set for a weight that is stored as integers: the real number that an integer step
     of 1 stands for, either one for the tensor or one per channel along ``steps_axis`` of the
     stored tensor.
+
+    ``computed_by`` is set for a weight that the source computes from constants: the name of the
+    operation, and the operator with its settings.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Parameter:
     whole: str = ""
     steps: tuple[float, ...] = ()
     steps_axis: int = 0
+    computed_by: tuple[str, ...] = ()
 
     @property
     def stored(self) -> str:
@@ -177,6 +181,7 @@ def _parameter(raw: Mapping[str, Any]) -> Parameter:
         _text(raw.get("whole", "")),
         _numbers(raw.get("steps", ())),
         _whole(raw.get("steps_axis", 0)),
+        tuple(_text(part) for part in raw.get("computed_by", ())),
     )
 
 

@@ -127,7 +127,8 @@ def _weights(report: DiffReport) -> str:
         return "" if evidence.sameness == "drawn" else f"not compared: {evidence.reason}"
     total = f"{evidence.layers} layers" if evidence.layers != 1 else "1 layer"
     if evidence.sameness != "differ":
-        return f"{evidence.sameness} ({total})"
+        orders = [relation.sentence for relation in report.relations if relation.undone]
+        return "; ".join((f"{evidence.sameness} ({total})", *orders))
     shown = "; ".join(evidence.relations or map(_layer, report.weights.different[:3]))
     return f"differ in {evidence.differing} of {total}: {shown}"
 

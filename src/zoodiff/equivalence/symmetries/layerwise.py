@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from zoodiff.equivalence.symmetries.residue import Residue, residue_of
 from zoodiff.equivalence.symmetries.walk import Walk
 from zoodiff.equivalence.weight_diff import WeightsDiff
 from zoodiff.equivalence.weight_transfer import own_parameters
+from zoodiff.graph.ir import Parameter
 from zoodiff.graph.layers import Layer
 
 _CERTAIN = ("rows zeroed", "elements changed", "weights zeroed", "rows changed", "changed")
@@ -254,8 +255,22 @@ def _numbers(walk: Walk, local: Local, grouped: Grouped) -> None:
         np.concatenate([pair[k] - pair[k].mean() * (pair[k].size > 1) for pair in pairs])
         for k in (0, 1)
     ]
-    left = residue_of(sides[0].reshape(-1, 1), sides[1].reshape(-1, 1), "number")
-    grouped.add(left.kind, left.words, local.layer)
+    residue = residue_of(sides[0].reshape(-1, 1), sides[1].reshape(-1, 1), "number")
+    if residue.kind == "unrelated" or not _computed(mine, theirs, residue, grouped):
+        grouped.add(residue.kind, residue.words, local.layer)
+
+
+def _computed(
+    mine: Sequence[Parameter], theirs: Sequence[Parameter], residue: Residue, grouped: Grouped
+) -> bool:
+    """Add that files compute a weight from constants in other ways; whether they do."""
+    for p, q in zip(mine, theirs, strict=True):
+        if p.computed_by != q.computed_by and (p.computed_by or q.computed_by):
+            left, right = (r.computed_by or (r.name, "stored") for r in (p, q))
+            words = f"{{}} computes a weight otherwise: {left[1]} | {right[1]}; {residue.words}"
+            grouped.add("computed otherwise", words, (left[0], right[0]))
+            return True
+    return False
 
 
 def _other_shapes(walk: Walk, local: Local, a: Matrix, b: Matrix, grouped: Grouped) -> None:

@@ -45,6 +45,8 @@ KINDS: dict[str, str] = {
     "read in another order": "equal weights, whose inputs arrive in another order",
     "bias changed": "the weights have a relation, the biases or statistics differ",
     "normalisation changed": "means and deviations of a normalisation inside the network differ",
+    "computed otherwise": "a weight that a file computes from constants in another way (position "
+    "embeddings resized)",
     "elements changed": "a few single weights differ",
     "rows changed": "the weights of some outputs or inputs of a layer differ",
     "changed": "all weights differ slightly (further training, noise)",

@@ -46,6 +46,8 @@ class Weight:
     steps: tuple[float, ...] = ()
     """See ``Parameter.steps``."""
     steps_axis: int = 0
+    computed_by: tuple[str, ...] = ()
+    """See ``Parameter.computed_by``."""
 
     def parameter(self, *, trainable: bool = True) -> Parameter:
         """Return the weight as a parameter under the name that the file stores."""
@@ -56,6 +58,7 @@ class Weight:
             self.dtype,
             steps=self.steps,
             steps_axis=self.steps_axis,
+            computed_by=self.computed_by,
         )
 
     def stepped(self, scale: Weight | None, axis: int = 0, factor: float = 1.0) -> Weight:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SMALL = 4096
 """The largest constant, in elements, that keeps its values: shapes, axes and pads are read."""
+_SETTINGS = 8
+"""The largest constant, in elements, that is named as a setting of an operation."""
 _SHAPE_KEEPERS = frozenset(
     {
         "Cast",
@@ -165,10 +167,24 @@ def computed(
                 values = integers.real_values(weights[0], weights[1], zero, axis)
                 array = None if values is None else np.asarray(values, dtype=np.float32)
         weight = Weight(name, shape, kind, origin, array, stored, axes)
+        if stored is None and weights:
+            weight = replace(weight, computed_by=_computation(node, operands))
+        elif stored is not None:
+            weight = replace(weight, computed_by=weights[0].computed_by)
         if stepped is not None:
             weight = replace(weight, steps=stepped.steps, steps_axis=stepped.steps_axis)
         outputs.append(weight)
     return outputs
+
+
+def _computation(node: NodeProto, operands: Sequence[Weight | None]) -> tuple[str, str]:
+    """The name of an operation on constants, and its operator with attributes and settings."""
+    settings = [f"{key} {value}" for key, value in sorted(attributes(node).items())]
+    for weight in operands[1:]:
+        if weight is not None and weight.array is not None and weight.array.size <= _SETTINGS:
+            settings.append(", ".join(f"{value:.6g}" for value in weight.array.reshape(-1)))
+    more = f" ({'; '.join(settings)})" if settings else ""
+    return node.name or node.output[0], f"{node.op_type}{more}"
 
 
 def _moved(node: NodeProto, source: Weight, shape: tuple[int, ...]) -> tuple[int, ...] | None:
