@@ -294,3 +294,37 @@ def test_tables_that_files_compute_in_other_ways(
         assert "Resize" in relation.sentence
     else:
         assert relation.kind in {"computed otherwise", "unrelated"}
+
+
+def with_quantised_map(step: float, *, unsigned: bool = False) -> Drawing:
+    """The map between two convolutions is rounded to integers of eight bits."""
+    net = Drawing()
+    x = net.op("Relu", "act", net.conv("conv1", "x", (3, 8)))
+    zero, kind = (128, np.uint8) if unsigned else (0, np.int8)
+    inputs = net.constant("step", step), net.constant("zero", zero, kind)
+    x = net.op("QuantizeLinear", "quantise", x, *inputs)
+    x = net.op("DequantizeLinear", "dequantise", x, *inputs)
+    net.classify(net.conv("conv2", x, (8, 8)))
+    return net
+
+
+def test_the_range_of_quantised_maps_is_named(engine: WorkerPool, tmp_path: Path) -> None:
+    a = with_quantised_map(0.05)
+    found = asked(engine, tmp_path, a, with_quantised_map(0.01))
+    assert found.answer.because == ("ARC171",)
+    assert found.answer.relation == "different functions"
+    finding = next(f for f in found.diff.findings if f.code == "ARC171")
+    assert (finding.left, finding.right) == (
+        "integers for -6.4 to 6.35",
+        "integers for -1.28 to 1.27",
+    )
+    assert finding.places_a == finding.places_b == ("quantise",)
+    found = asked(engine, tmp_path, a, with_quantised_map(0.06))
+    assert found.answer.because == ("ARC171",)
+    assert found.answer.relation == "same network, other precision"
+
+
+def test_one_range_of_signed_and_unsigned_integers(engine: WorkerPool, tmp_path: Path) -> None:
+    a, b = with_quantised_map(0.05), with_quantised_map(0.05, unsigned=True)
+    found = asked(engine, tmp_path, a, b)
+    assert found.answer.same_function and found.diff.findings == ()

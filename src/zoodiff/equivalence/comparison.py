@@ -11,6 +11,7 @@ from zoodiff.architecture.diff import Diff
 from zoodiff.architecture.diff import diff as compare_graphs
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence import probes
+from zoodiff.equivalence.activation_scales import with_activation_scales
 from zoodiff.equivalence.answer import Answer
 from zoodiff.equivalence.decision import decide
 from zoodiff.equivalence.execution import Execution, Questions, execute
@@ -174,7 +175,7 @@ def _case(sides: Sides, diff: Diff, effort: Effort, progress: Progress) -> Case:
 
     runs = sides.ask(run, _parameters(diff))
     bare = tuple(replace(run, weights={}) for run in runs)
-    case = Case(diff, questions, (bare[0], bare[1]), None, "", None)
+    case = Case(with_activation_scales(diff), questions, (bare[0], bare[1]), None, "", None)
     return _with_weights(case, (runs[0].weights, runs[1].weights), runs, progress)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zoodiff.architecture.diff import Diff
+from zoodiff.equivalence.activation_scales import NOUN as QUANTISED_TENSORS
 from zoodiff.equivalence.answer import (
     Answer,
     Domain,
@@ -181,7 +182,8 @@ class _Decision:
         if self._precision and set(codes) <= precise and weights is None:
             reason = f"they differ in precision, and weights were not compared: {self._unread()}"
             return self._made("not decided", outputs, f"not decided: {reason}", reason=reason)
-        alike = bool(self._precision) and not apart
+        cut = not outputs.explained and any(f.noun == QUANTISED_TENSORS for f in self._precision)
+        alike = bool(self._precision) and not apart and not cut
         if (rounded or alike) and set(codes) <= precise:
             details = [f"{f.left} | {f.right}" for f in self._precision[:1]]
             details += [r.sentence for r in self._case.relations if r.kind in PRECISION][:1]
@@ -210,6 +212,8 @@ class _Decision:
         if apart and self._weights_matter(outputs):
             layouts = [f.code for f in self._diff.findings if f.code == FUSED_LAYOUT.code]
             codes = (*codes, *dict.fromkeys(layouts), "weights")
+        if cut:  # values beyond the integers' range are lost, which is no rounding
+            codes = tuple(dict.fromkeys((*codes, *(f.code for f in self._precision))))
         sentence = "different functions"
         if not codes:
             sentence += "; zoodiff does not know why"

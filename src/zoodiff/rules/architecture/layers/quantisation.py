@@ -42,7 +42,8 @@ QUANTISATION = Rule(
     code="ARC171",
     name="quantisation",
     effect="precision",
-    cause="One network has layers that compute on 8-bit integers or store 8-bit weights.",
+    cause="One network has layers that compute on 8-bit integers or store 8-bit weights, "
+    "or both quantise values in different ranges.",
     consequence="Outputs differ by rounding. It costs a fraction of a point of top-1 up to several "
     "points, more with poor calibration.",
     advice="Compare accuracy, not outputs: a quantised copy is a different network.",
