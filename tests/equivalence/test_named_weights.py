@@ -151,6 +151,15 @@ def test_a_normalisation_and_another_layer_differ(engine: WorkerPool, tmp_path: 
     assert found.answer.because == ("ARC150", "weights")
 
 
+def test_one_number_for_all_channels_has_the_words_of_the_graphs(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    found = asked(engine, tmp_path, normalised(0.5, 0.25), normalised(0.5, 0.5))
+    assert found.answer.because == ("ARC150",)
+    finding = next(f for f in found.diff.findings if f.code == "ARC150")
+    assert (finding.left, finding.right) == ("* 4; + -2", "* 2; + -1")
+
+
 def normed(**changed: Any) -> Drawing:
     net = Drawing()
     x = net.norm("bn1", net.conv("conv1", "x", (3, 8)), 8)

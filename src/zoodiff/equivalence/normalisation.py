@@ -58,6 +58,11 @@ class PixelScaling:
             unit = " of pixels from 0 to 1"
         return f"mean {_numbers(mean)}; std {_numbers(std)}{unit}"
 
+    @property
+    def by_channel(self) -> bool:
+        """Whether channels are scaled or shifted differently."""
+        return any(np.ptp(x) > _NEAR * np.abs(x).max() for x in (self.scale, self.offset))
+
     def near(self, other: PixelScaling, tolerance: float) -> bool:
         """Whether both are equal within a relative tolerance."""
         size = float(max(np.abs(self.offset).max(), np.abs(other.offset).max(), 1e-300))
@@ -93,12 +98,13 @@ def compare_normalisation(
         return known
     for i, j in diff.alignment.pairs:
         first, second = diff.alignment.a.layers[i], diff.alignment.b.layers[j]
-        learned = any(n.parameters for x in (first, second) for n in (x.node, *x.chain))
-        if not (first.pixels and second.pixels and learned):
+        if not (first.pixels and second.pixels):
             continue
         left, right = (pixel_scaling(x, w, shape[1]) for x, w in ((first, a), (second, b)))
         if left is None or right is None:
             continue
+        if not any(n.parameters for x in (first, second) for n in (x.node, *x.chain)):
+            return _with_words(known, i, (left, right))
         if left.near(right, _tolerance(first, second)):
             return _with_equal_numbers(known, i)
         if left.in_words() != right.in_words():
@@ -119,6 +125,20 @@ def _with_equal_numbers(known: ComparedNormalisation, i: int) -> ComparedNormali
     relations = tuple(r for r in known.relations if not {a for a, _ in r.layers} <= names)
     diff = replace(known.diff, findings=_others(known.diff, i))
     return ComparedNormalisation(diff, replace(known.compared, layers=layers), relations)
+
+
+def _with_words(
+    known: ComparedNormalisation, i: int, sides: tuple[PixelScaling, PixelScaling]
+) -> ComparedNormalisation:
+    """With mean and standard deviation in the finding of the rules, for numbers per channel."""
+    left, right = (side.in_words() for side in sides)
+    if left == right or not any(side.by_channel for side in sides):
+        return known
+    others = _others(known.diff, i)
+    findings = tuple(
+        f if f in others else replace(f, left=left, right=right) for f in known.diff.findings
+    )
+    return replace(known, diff=replace(known.diff, findings=findings))
 
 
 def _with_other_numbers(
