@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from support.weight_networks import Values, gated, gated_values, related, same_function
+from support.gated_networks import gated, gated_values
+from support.weight_networks import Values, related, same_function
 
 pytestmark = pytest.mark.onnx
 
