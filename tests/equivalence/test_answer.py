@@ -387,3 +387,23 @@ def test_an_overflow_of_half_precision_is_said(engine: WorkerPool) -> None:
     answer = ask(engine, *(PAIRS / f"fp16_overflow_rmsnorm_{side}.onnx" for side in "ab")).answer
     assert answer.relation == "same network, other precision"
     assert any("Mul_4" in note and "overflows" in note for note in answer.domain.notes)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_pooling_that_is_frozen_to_a_size_is_compared_at_that_size(
+    engine: WorkerPool, tmp_path: Path, turned: bool
+) -> None:
+    a = network(tmp_path, "a")
+    model = onnx.load(a)
+    pool = next(node for node in model.graph.node if node.name == "pool")
+    pool.op_type = "AveragePool"
+    pool.attribute.append(onnx.helper.make_attribute("kernel_shape", [16, 16]))
+    b = tmp_path / "b.onnx"
+    onnx.save(model, b)
+    assert apart(a, b) < 1e-6  # in images of 16 x 16
+    answer = ask(engine, *((b, a) if turned else (a, b))).answer
+    assert answer.same_function is True
+    assert answer.domain.sizes == ("16x16",)
+    (note,) = answer.domain.notes
+    assert note.startswith("the same at 16x16 only: the global pooling pool of ")
+    assert note.endswith("b.onnx is frozen to that size")

@@ -22,6 +22,7 @@ from zoodiff.equivalence.proof import Native, Proof, prove
 from zoodiff.equivalence.rounded_weights import canonical_steps
 from zoodiff.equivalence.sides import Sides
 from zoodiff.equivalence.sides import sides as workers_of
+from zoodiff.equivalence.sizes import at_one_size
 from zoodiff.equivalence.stored_order import FLATTENING, stored_orders
 from zoodiff.equivalence.symmetries import WeightRelation, relations
 from zoodiff.equivalence.unrun import from_graphs, from_proof, from_weights
@@ -97,7 +98,7 @@ def _compare(
 ) -> Comparison:
     a, b = sides.entries
     progress(f"building {a} and {b}")
-    diff = _diff(sides, without)
+    sides, diff = _diff(sides, without)
     if not (effort.run or effort.weights or effort.prove):
         return Comparison(from_graphs(diff, "weights and outputs were not compared"), diff)
     have_weights = a.weights is not None and b.weights is not None
@@ -229,15 +230,18 @@ def _related(
         return (WeightRelation("unrelated", (), sentence),)
 
 
-def _diff(sides: Sides, without: Sequence[str] = ()) -> Diff:
-    """Describe both entries in the workers that run them later, and compare their graphs."""
+def _diff(sides: Sides, without: Sequence[str] = ()) -> tuple[Sides, Diff]:
+    """Describe both entries in the workers that run them later, and compare their graphs.
+
+    The entries that come back may be files at another size than their usual one.
+    """
 
     def describe(pool: WorkerPool, entry: Entry) -> Graph:
         return graph_of(pool, entry, role="run", threads=sides.threads)
 
-    graphs = sides.ask(describe)
     names = [str(entry.ref) for entry in sides.entries]
-    return compare_graphs(*graphs, *names, without=without)
+    sized, graphs = at_one_size(sides, sides.ask(describe), describe)
+    return sized, compare_graphs(*graphs, *names, without=without)
 
 
 def _parameters(diff: Diff) -> int:
@@ -256,4 +260,4 @@ def _proof(sides: Sides, effort: Effort) -> Proof:
         return lambda weights, image: run_with(pool, entry, weights, image, threads=sides.threads)
 
     runners = (runner(drawn.pools[0], a), runner(drawn.pools[1], b))
-    return prove(_diff(drawn), runners, seed=effort.seed)
+    return prove(_diff(drawn)[1], runners, seed=effort.seed)

@@ -37,8 +37,8 @@ def domain_of(case: Case, outputs: Outputs) -> Domain:
     if resized is not None:
         notes += _other_size(case, outputs, sizes, limit, resized.shape)
     if frozen and outputs.explained:
-        notes = [f"the same at {sizes[0]} only", *(n for n in notes if "the same at" not in n)]
-        notes[0] = f"{notes[0]}: {frozen}"
+        beside = (n for n in notes if "the same at" not in n and " takes no " not in n)
+        notes = [f"the same at {sizes[0]} only: {frozen}", *beside]
     notes += _overflows(case)
     precisions = dict.fromkeys(precision(side) for side in (case.diff.a, case.diff.b))
     return Domain(tuple(sizes), tuple(batches), tuple(precisions), tuple(notes))

@@ -15,6 +15,7 @@ from zoodiff.frontends.builder import GraphBuilder
 from zoodiff.frontends.onnx import constants, external, reader
 from zoodiff.frontends.onnx import shapes as onnx_shapes
 from zoodiff.frontends.onnx.call import Call, NodeRequest, Value, Weight
+from zoodiff.frontends.onnx.extents import fitting_extent
 from zoodiff.frontends.onnx.integers import ONE_BY_ONE, in_products
 from zoodiff.frontends.onnx.ops import IDENTITIES, translate
 from zoodiff.frontends.onnx.order import put_in_order
@@ -79,16 +80,7 @@ def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_E
     Raises MeasurementError for a model that is not a valid network, and for control flow, since
     only data decides which branch runs.
     """
-    if model.functions:
-        from onnx import inliner
-
-        try:
-            model = inliner.inline_local_functions(model)
-        except Exception as error:
-            reason = " ".join(str(error).split())[:160]
-            raise MeasurementError(
-                f"the functions of {source} cannot be expanded ({reason})"
-            ) from None
+    model = _expanded(model, source)
     if not model.graph.node:
         raise MeasurementError(f"{source} holds no network: its graph has no nodes")
     if len(model.graph.node) > _MAX_NODES:
@@ -108,6 +100,28 @@ def graph_from_model(model: ModelProto, source: str, *, extent: int = _DEFAULT_E
     tensor_types = onnx_shapes.shapes(onnx_shapes.inferred(model, source, extent).graph)
     in_products(model)
     return _Walk(model, source, tensor_types).graph()
+
+
+def extent_of(model: ModelProto, source: str, default: int = _DEFAULT_EXTENT) -> int:
+    """Return what stands in for spatial extents that a file leaves open: ``default``, if it fits.
+
+    Raises MeasurementError where the functions of the file cannot be expanded.
+    """
+    return fitting_extent(_expanded(model, source), source, default)
+
+
+def _expanded(model: ModelProto, source: str) -> ModelProto:
+    """The model with its own functions put in where they are called."""
+    if not model.functions:
+        return model
+    from onnx import inliner
+
+    try:
+        inlined: ModelProto = inliner.inline_local_functions(model)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160]
+        raise MeasurementError(f"the functions of {source} cannot be expanded ({reason})") from None
+    return inlined
 
 
 def _check_opset(model: ModelProto, source: str) -> None:

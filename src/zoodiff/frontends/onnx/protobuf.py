@@ -105,6 +105,7 @@ class NodeProto(Message, Protocol):
 class Dimension(Message, Protocol):
     """An extent; 0 where it is open."""
 
+    dim_param: str
     dim_value: int
 
 

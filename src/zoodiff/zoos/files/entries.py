@@ -123,6 +123,11 @@ def _format_of(path: Path) -> FileZoo:
         raise UnreadableFileError(str(error)) from None
 
 
+def is_sized(model: str) -> bool:
+    """Whether the name of a model says its size."""
+    return _SIZE.search(model) is not None
+
+
 def opened(model: str) -> tuple[Path, int]:
     """Return the path and the image size in a file's model name."""
     size = _SIZE.search(model)

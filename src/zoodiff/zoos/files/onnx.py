@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from zoodiff.entry import RANDOM
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Network
-from zoodiff.zoos.files.entries import opened
+from zoodiff.zoos.files.entries import is_sized, opened
 from zoodiff.zoos.files.guarded import guarded
 from zoodiff.zoos.onnx.backend import OnnxNetwork
 from zoodiff.zoos.runtime import load_stages, modes
 from zoodiff.zoos.runtime.onnx_session import open_file, precision, steady_model
 from zoodiff.zoos.scan import onnx as scan
-from zoodiff.zoos.steady import Followed
+from zoodiff.zoos.steady import Followed, SteadyFile
 
 if TYPE_CHECKING:
+    from zoodiff.frontends.onnx.protobuf import ModelProto
     from zoodiff.graph.ir import Graph
 
 
@@ -28,6 +29,8 @@ class OnnxFiles:
 
     def __init__(self) -> None:
         self._followed = Followed(steady_model)
+        self._extents: dict[str, int] = {}
+        """What stands in for open extents, by the hash of the file."""
 
     def versions(self) -> Mapping[str, str]:
         """Return the versions of the packages that read and run the files."""
@@ -39,11 +42,23 @@ class OnnxFiles:
 
     def describe(self, model: str, weights: str | None) -> Graph:
         """Return the graph of the file; weights are not read."""
-        from zoodiff.frontends.onnx.file import graph_from_file
+        from zoodiff.frontends.onnx.file import graph_from_model, load
+
+        path, _ = opened(model)
+        with self._followed.first(path) as file:
+            read = load(path)
+            return graph_from_model(read, path.name, extent=self._extent(model, read, file))
+
+    def _extent(self, model: str, read: ModelProto, file: SteadyFile) -> int:
+        """What stands in for open extents: the size that was asked for, or one that fits."""
+        from zoodiff.frontends.onnx.file import extent_of
 
         path, extent = opened(model)
-        with self._followed.first(path):
-            return graph_from_file(path, path.name, extent=extent)
+        if is_sized(model):
+            return extent
+        if file.digest not in self._extents:
+            self._extents[file.digest] = extent_of(read, path.name, extent)
+        return self._extents[file.digest]
 
     def facts(self, model: str, weights: str | None) -> Mapping[str, Any]:
         """Count the file's own tensors."""
@@ -64,11 +79,13 @@ class OnnxFiles:
         """Start a session of known operators; ``random`` fills every weight from ``seed``."""
         from zoodiff.frontends.onnx.file import load
 
-        path, extent = opened(model)
+        path, _ = opened(model)
         with contextlib.ExitStack() as stack:
             with load_stages.stage(load_stages.CHECKS):
                 file = stack.enter_context(steady_model(path))
-                scan.check(load(path), path)
+                read = load(path)
+                scan.check(read, path)
+                extent = self._extent(model, read, file)
             session = open_file(
                 path,
                 weights,
