@@ -195,6 +195,8 @@ def effective_weights(layer: Layer, weights: Weights) -> list[Any] | None:
 
     A norm that stands alone has scales (channels,) in their place. None for other layers.
     """
+    if layer.op in _NORMS_OF_THEIR_OWN and not layer.chain:
+        return _terms(layer, weights)
     if not (layer.op in AFFINE or layer.affine):
         return None
     layer_parts = parts(layer)
@@ -210,6 +212,20 @@ def effective_weights(layer: Layer, weights: Weights) -> list[Any] | None:
     scale, shift = folded(layer_parts, weights, weight.shape[0])
     scaled = weight.reshape(weight.shape[0], -1) * np.asarray(scale).reshape(-1, 1)
     return [scaled, np.asarray(shift)]
+
+
+_NORMS_OF_THEIR_OWN = frozenset({"GroupNormalization", "LayerNormalization", "RMSNormalization"})
+
+
+def _terms(layer: Layer, weights: Weights) -> list[Any] | None:
+    """Scale and shift of a norm; what it lacks is one or zero."""
+    found = parts(layer)
+    if found is None or not (found.scale or found.shift):
+        return None
+    shape = (found.scale or found.shift).shape
+    scale = np.ones(shape) if found.scale is None else weights[found.scale.name].reshape(shape)
+    shift = np.zeros(shape) if found.shift is None else weights[found.shift.name].reshape(shape)
+    return [scale.astype(np.float64), shift.astype(np.float64)]
 
 
 def _relative(x: Any, y: Any) -> float:

@@ -54,7 +54,17 @@ def _attributes(op: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> 
     return differing
 
 
-_STORED = frozenset({"scale", "value"})
+def numbers_in_half(a: Layer, b: Layer) -> tuple[str, ...]:
+    """Return the numbers of two aligned layers of which one side has the other's in half."""
+    mine, theirs = a.node.attributes, b.node.attributes
+    return tuple(
+        key
+        for key in sorted(_STORED & set(mine) & set(theirs))
+        if rounded(mine[key]) != rounded(theirs[key]) and _rounded_to_half(mine[key], theirs[key])
+    )
+
+
+_STORED = frozenset({"epsilon", "scale", "value"})
 """Numbers that files of half precision keep in half precision."""
 
 

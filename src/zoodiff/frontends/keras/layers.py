@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from zoodiff.frontends import operations
+from zoodiff.frontends.keras.attention import is_masked, multi_head_attention
 from zoodiff.frontends.keras.call import (
     ACTIVATIONS,
     Call,
@@ -84,6 +85,19 @@ def _layer_normalization(call: Call) -> str | None:
         ),
         variables=[layer.gamma, layer.beta],
     )
+
+
+def _pooled_tokens(op: str) -> Handler:
+    """Return the handler of a pooling over all places of a sequence."""
+
+    def handler(call: Call) -> str | None:
+        layer = call.operation
+        if is_masked(layer) or call.rank != 3:
+            return None
+        axis = 1 if layer.data_format == "channels_last" else 2
+        return call.emit(operations.reduced(op, [axis], keepdims=bool(layer.keepdims)))
+
+    return handler
 
 
 def _layer_scale(call: Call) -> str | None:
@@ -322,7 +336,9 @@ _HANDLERS: dict[str, Handler] = {
     "GaussianDropout": _nothing,
     "GaussianNoise": _nothing,
     "Gelu": _gelu,
+    "GlobalAveragePooling1D": _pooled_tokens("ReduceMean"),
     "GlobalAveragePooling2D": global_pool(operations.GLOBAL_AVERAGE_POOL),
+    "GlobalMaxPooling1D": _pooled_tokens("ReduceMax"),
     "GlobalMaxPooling2D": global_pool(operations.GLOBAL_MAX_POOL),
     "HardSigmoid": _named("hard_sigmoid"),
     "HardSilu": _named("hard_silu"),
@@ -334,6 +350,7 @@ _HANDLERS: dict[str, Handler] = {
     "MaxPooling2D": max_pool,
     "Maximum": _arithmetic("Max"),
     "Minimum": _arithmetic("Min"),
+    "MultiHeadAttention": multi_head_attention,
     "Multiply": _arithmetic("Mul"),
     "Negative": _unary("Neg"),
     "Normalization": _normalization,

@@ -105,10 +105,11 @@ def _arithmetic(op: Arithmetic) -> Handler:
         shape, first = builder.tensor(constant).shape, at == 0
         size = prod(shape)
         if size == 1:
-            real = builder.tensor(constant).real
-            if real is None:
+            held = builder.origin(constant)  # half precision is stored and read as float32
+            if held.real is None:
                 return False
-            number = _number(real.reshape(-1)[0])
+            number = held.real.reshape(-1)[0]
+            number = float(number) if held.dtype == "float16" else _number(number)
             scaled = operations.arithmetic(op, value=number, constant_first=first)
             builder.node(scaled, operator, values=values, image=image)
             return True

@@ -42,9 +42,19 @@ def _follows(key: str | Aspect, pair: LayerPair, networks: AlignedPair) -> bool:
     return (
         (pair.a.op == "Reshape" and key in _SHAPES and not _shuffles(pair, networks))
         or (key == "axis" and pair.a.affine and not _same_shapes(pair, networks))
+        or (key == "axis" and pair.a.op == "Gemm" and _along_the_last(pair, networks))
         or (pair.a.op == "MatMul" and key in _EXTENTS)
         # One weight per place of the image.
         or (key == "constant_shape" and networks.a.inputs != networks.b.inputs)
+    )
+
+
+def _along_the_last(pair: LayerPair, networks: AlignedPair) -> bool:
+    """Whether two linear layers work along the last axis, of rows that one of them flattens."""
+    return all(
+        layer.node.attributes.get("axis")
+        == len(graph.graph.tensors[layer.node.inputs[0]].shape) - 1
+        for graph, layer in ((networks.a, pair.a), (networks.b, pair.b))
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoodiff.graph.ir import Graph
-from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.graph.layers import Layer, LayerGraph, in_half
+from zoodiff.rules.comparison import numbers_in_half
 from zoodiff.rules.context import AlignedPair, Difference, Undo
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.rule import Example, Rule
@@ -35,9 +36,20 @@ def _halves(networks: AlignedPair) -> Iterable[Difference]:
             _kinds(graph, layer)
             for graph, layer in zip((networks.a, networks.b), layers, strict=True)
         ]
+        numbers = numbers_in_half(*layers)
+        if kinds[0] == kinds[1] == ("", "") and numbers:
+            kinds = [("", _stored_in(layer, numbers)) for layer in layers]
         if kinds[0] != kinds[1]:
             left, right = (_said(*kind) for kind in kinds)
-            yield Difference("ARC173", left, right, (i,), (j,), undo=Undo.NOTHING, noun="layers")
+            undo = Undo.ATTRIBUTES if numbers else Undo.NOTHING
+            yield Difference("ARC173", left, right, (i,), (j,), undo, numbers, "layers")
+
+
+def _stored_in(layer: Layer, numbers: Iterable[str]) -> str:
+    """ "float16" where all these numbers of a layer are numbers of half precision."""
+    values = [layer.node.attributes[key] for key in numbers]
+    halves = all(isinstance(x, int | float) and in_half(float(x)) == float(x) for x in values)
+    return "float16" if halves else ""
 
 
 def _half(*, dtype: str = "float32") -> Graph:
