@@ -407,3 +407,69 @@ def test_a_pooling_that_is_frozen_to_a_size_is_compared_at_that_size(
     (note,) = answer.domain.notes
     assert note.startswith("the same at 16x16 only: the global pooling pool of ")
     assert note.endswith("b.onnx is frozen to that size")
+
+
+def group_norm(folder: Path, name: str, *, rows: bool) -> Path:
+    """A norm of four groups by reshapes, over channels or, channels last, over rows."""
+    r = np.random.default_rng(0)
+    arrays: dict[str, Any] = {
+        "w": r.standard_normal((8, 3, 3, 3)) / 5,
+        "ones": np.ones(4),
+        "zeros": np.zeros(4),
+        "scale": 1 + 0.3 * r.standard_normal((8, 1, 1)),
+        "shift": r.standard_normal((8, 1, 1)),
+        "fc": r.standard_normal((8, 10)),
+        "groups": np.array([1, 4, -1]),
+        "whole": np.array([1, 8, 8, 8]),
+    }
+    node = onnx.helper.make_node
+    chain = [("Conv", ["w"], "conv", {"pads": [1] * 4})]
+    chain += [("Transpose", [], "last", {"perm": [0, 2, 3, 1]})] * rows
+    chain += [
+        ("Reshape", ["groups"], "cut", {}),
+        ("InstanceNormalization", ["ones", "zeros"], "gn", {}),
+        ("Reshape", ["whole"], "joined", {}),
+    ]
+    chain += [("Transpose", [], "first", {"perm": [0, 3, 1, 2]})] * rows
+    chain += [
+        ("Mul", ["scale"], "gn.mul", {}),
+        ("Add", ["shift"], "gn.add", {}),
+        ("Relu", [], "relu", {}),
+        ("GlobalAveragePool", [], "pool", {}),
+        ("Flatten", [], "flat", {}),
+        ("Gemm", ["fc"], "y", {}),
+    ]
+    names = ["x", *(step[2] for step in chain)]
+    nodes = [
+        node(op, [source, *held], [label], label, **settings)
+        for source, (op, held, label, settings) in zip(names, chain, strict=False)
+    ]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "net",
+        [onnx.helper.make_tensor_value_info("x", 1, [1, 3, 8, 8])],
+        [onnx.helper.make_tensor_value_info("y", 1, [1, 10])],
+        [
+            onnx.numpy_helper.from_array(a if a.dtype == np.int64 else a.astype(np.float32), key)
+            for key, a in arrays.items()
+        ],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    path = folder / f"{name}.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_groups_over_rows_are_one_cause_that_is_undone(
+    engine: WorkerPool, tmp_path: Path, first: bool
+) -> None:
+    a, b = (group_norm(tmp_path, str(rows), rows=rows) for rows in (first, not first))
+    x = np.random.default_rng(5).standard_normal((1, 3, 8, 8)).astype(np.float32)
+    one, two = (ort.InferenceSession(str(p)).run(None, {"x": x})[0] for p in (a, b))
+    assert np.abs(one - two).max() > 0.01 * np.ptp(one)
+    answer = ask(engine, a, b).answer
+    assert answer.because == ("ARC127",)
+    assert answer.evidence.outputs.undone is not None
+    assert answer.evidence.outputs.undone < 1e-9

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from zoodiff.architecture.diff import diff
+from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph, Parameter
 from zoodiff.rules.example import TinyNetwork
 
@@ -123,3 +125,38 @@ def strided(first: int, second: int) -> Graph:
 def test_strides_that_move_between_equal_windows_have_no_equal_sides() -> None:
     ((code, left, right),) = said(strided(2, 1), strided(1, 2))
     assert (code, left, right) == ("ARC101", "2 on layer 1 of 2", "2 on layer 2 of 2")
+
+
+def normed_over(axes: list[int], *, outside: bool = False) -> Graph:
+    net = TinyNetwork()
+    x = net.conv("image", 8)
+    extents = tuple((1, 8, 8, 8)[axis] for axis in axes)
+    held = (Parameter("n/scale", extents, role="scale"),)
+    settings = {"axes": axes, "epsilon": 1e-5, "scale": True, "center": False}
+    settings["epsilon_outside"] = outside
+    return net.classifier(net.add("LayerNormalization", x, parameters=held, name="n", **settings))
+
+
+def test_what_a_norm_takes_together_is_said_in_words() -> None:
+    assert said(normed_over([1]), normed_over([1, 2, 3])) == [
+        ("ARC122", "over channels", "over channels, rows and columns")
+    ]
+
+
+def test_where_epsilon_is_added_is_a_difference_of_epsilon() -> None:
+    assert said(normed_over([1]), normed_over([1], outside=True)) == [
+        ("ARC120", "epsilon added to the variance", "epsilon added to the deviation")
+    ]
+
+
+@pytest.mark.parametrize("number", [1e-5, 0.1234565, 1.702, 1 / 3, 8**-0.5, 6e-8, 1e-42, 1e300])
+def test_a_number_and_its_single_precision_are_the_same(number: float) -> None:
+    """0.1234565 lies between two numbers of six digits, its float32 beside it."""
+    with np.errstate(over="ignore"):
+        single = float(np.float32(number))
+    if np.isinf(single):
+        single = number
+    exact, stored = (network(add("LeakyRelu", alpha=value)) for value in (number, single))
+    assert said(exact, stored) == []
+    assert fingerprint(exact) == fingerprint(stored)
+    assert said(exact, network(add("LeakyRelu", alpha=number * 1.01)))

@@ -20,6 +20,8 @@ _SHAPING = frozenset({"group", "kernel_shape", "out_channels", "out_features"})
 """Attributes that set the shape of a layer's weights."""
 _SIZING = frozenset({"ceil_mode", "dilations", "kernel_shape", "pads", "strides"})
 """Attributes that set the height and width of later maps."""
+_TURNED = frozenset({"axis", "shape"})
+"""Attributes that follow from the order of a map's axes."""
 FROM_A = "first:"
 """Stands before the names of parameters that are the first network's."""
 
@@ -41,6 +43,7 @@ def undone(
     for difference in chosen:
         if difference.undo is Undo.LAYERS:
             work.layers(difference)
+            work.turn(difference)
     work.follow(left)
     work.follow_sizes(chosen, [e for e in everything if e not in chosen])
     return work.net.freeze()
@@ -94,6 +97,9 @@ class _Work:
             for ps in (a.node.parameters, node.parameters)
         )
         fits = weight_a is None or weight_b is None or weight_a.shape == weight_b.shape
+        shapes = [[p.shape for p in ps] for ps in (a.node.parameters, node.parameters)]
+        if "axes" in difference.attributes and shapes[0] != shapes[1]:
+            node.parameters = _marked(a.node.parameters)
         if _reshapes(difference) and not fits:
             self._replace_chain(a, self._alignment.b.layers[self._to_b[a.index]])
 
@@ -198,6 +204,14 @@ class _Work:
             or set(difference.a) & set(self._alignment.a.outputs)
         ):
             self.net.outputs = [end for end in ends if end is not None]
+
+    def turn(self, difference: Difference) -> None:
+        """Give aligned layers among those of a difference the first network's axes or shape."""
+        for i, j in difference.turned:
+            a, b = self._alignment.a.layers[i], self._alignment.b.layers[j]
+            for mine, theirs in zip((a.node, *a.chain), (b.node, *b.chain), strict=False):
+                for key in _TURNED & set(mine.attributes):
+                    self._of(theirs).attributes[key] = mine.attributes[key]
 
     def _insert(self, i: int) -> None:
         if i in self._added:

@@ -105,7 +105,7 @@ def _affine(a: Layer, b: Layer, weights: Weights, result: Transplant) -> None:
     source, target = parts(a), parts(b)
     vectors = [p for p in own_parameters(a) + own_parameters(b) if p.role != "weight"]
     unlike = len({p.size for p in vectors}) > 1
-    if source is None or target is None or unlike or not _fits(source.weight, target.weight):
+    if source is None or target is None or unlike or not _holds(source, target):
         result.unfit.append((a.index, b.index))
     elif source.norm and target.norm:
         _both_normed(source, target, weights, result.weights)
@@ -126,8 +126,10 @@ def _one_normed(
         moved[target.bias.name] = np.zeros(width) if target.norm else offset
     elif shifts and not target.norm:
         moved[shifts.pop(0).name] = offset
+    # Without weights the scale stands alone, and nothing else can hold the factor.
+    held = factor if target.weight is None else np.ones(width)
     for p in target.scales:
-        moved[p.name] = np.ones(p.shape)
+        moved[p.name], held = held.reshape(p.shape), np.ones(width)
     for p in shifts:
         moved[p.name] = np.zeros(p.shape)
     if source.weight is not None:
@@ -148,6 +150,14 @@ def _into_norm(target: AffineParts, moved: Weights, factor: Any, offset: Any) ->
     if target.shift is not None:
         moved[target.shift.name] = offset + mean * scale / deviation
     return factor * deviation / scale, offset
+
+
+def _holds(source: AffineParts, target: AffineParts) -> bool:
+    """Whether the second has weights of the same shape, or a place for a scale that is alone."""
+    placed = target.weight is not None or target.scales or target.norm
+    return _fits(source.weight, target.weight) and bool(
+        placed or not (source.scales or source.norm)
+    )
 
 
 def _fits(source: Any, target: Any) -> bool:

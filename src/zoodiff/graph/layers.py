@@ -220,12 +220,24 @@ def in_half(value: float) -> float:
         return float("inf")
 
 
+def _single(value: float) -> float:
+    """A number in single precision; as it is where that cannot hold it."""
+    try:
+        single = float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return value
+    return single or value
+
+
 def rounded(value: object) -> Any:
-    """Return a number, or a list, to six digits, so that equal float32 and float64 values agree."""
+    """Return a number, or a list, to six digits, so that equal float32 and float64 values agree.
+
+    It is rounded to float32 before, or a number and its float32 might be rounded to two sides.
+    """
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, float):
-        return float(f"{value:.5e}") + 0.0
+        return float(f"{_single(value):.5e}") + 0.0
     if isinstance(value, list | tuple):
         return tuple(rounded(v) for v in value)
     return value

@@ -96,6 +96,8 @@ class Difference:
     """What the places are, in the plural: "convolutions"."""
     parameters: int = 0
     """How many more parameters the second network has for it."""
+    turned: tuple[tuple[int, int], ...] = ()
+    """Aligned layers among its own that have another axis or shape because of it."""
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -62,8 +62,8 @@ def grouped(differences: Iterable[Difference], a: LayerGraph, b: LayerGraph) -> 
                 right,
                 len(members),
                 noun,
-                tuple(_place(a.layers[i], noun) for d in members for i in d.a),
-                tuple(_place(b.layers[j], noun) for d in members for j in d.b),
+                tuple(dict.fromkeys(_place(a.layers[i], noun) for d in members for i in d.a)),
+                tuple(dict.fromkeys(_place(b.layers[j], noun) for d in members for j in d.b)),
                 sum(difference.parameters for difference in members),
                 tuple(members),
             )

@@ -132,6 +132,27 @@ def test_clip_bounds_and_pads_are_read_from_attributes_and_inputs() -> None:
         assert found.nodes[0].attributes["axes"] == [2, 3]
 
 
+@pytest.mark.parametrize("number", [1e-5, 1e-3, 0.1, 1.702, 0.7071067811865476])
+def test_numbers_of_single_precision_read_as_the_shortest_decimal(number: float) -> None:
+    """An exporter that writes 1e-5 means it; its float32 is 9.999999747378752e-06."""
+    single = np.float32(number)
+    shortest = float(np.format_float_positional(single, unique=True, trim="-"))
+    constant = helper.make_node("Constant", [], ["c"], value_float=number)
+    found = (
+        graph([helper.make_node("LeakyRelu", ["x"], ["y"], alpha=number)])
+        .nodes[0]
+        .attributes["alpha"],
+        graph([helper.make_node("Mul", ["x", "c"], ["y"])], {"c": single})
+        .nodes[0]
+        .attributes["value"],
+        graph([constant, helper.make_node("Mul", ["x", "c"], ["y"])]).nodes[0].attributes["value"],
+        graph([helper.make_node("Clip", ["x", "c"], ["y"])], {"c": single})
+        .nodes[0]
+        .attributes["min"],
+    )
+    assert set(found) == {shortest}
+
+
 def test_softmax_changed_its_default_axis_at_opset_13() -> None:
     node = helper.make_node("Softmax", ["x"], ["y"])
     assert graph([node], opset=11).nodes[0].attributes == {"axis": 1, "flattened": True}

@@ -84,3 +84,16 @@ def test_a_transposition_that_others_read_stays_for_them() -> None:
     graph = d.graph(d.add("Relu", flat))
     assert "Transpose" in clean_ops(graph)
     same_numbers(graph)
+
+
+@pytest.mark.parametrize("axes", [[1, 2, 3], [2, 3], [1, 3]])
+def test_weights_of_a_norm_over_several_axes_are_seen_in_the_new_order(axes: list[int]) -> None:
+    d = Draft((1, 4, 3, 5))
+    x = d.add("Transpose", "x", (1, 3, 5, 4), perm=LAST)
+    extents = tuple((1, 3, 5, 4)[axis] for axis in axes)
+    held = [Parameter(role, extents, role=role) for role in ("scale", "shift")]
+    norm = {"axes": axes, "epsilon": 1e-3, "scale": True, "center": True}
+    x = d.add("LayerNormalization", x, parameters=held, **norm)
+    after = changed("layout", d.graph(d.add("Transpose", x, (1, 4, 3, 5), perm=FIRST)))
+    assert ops(after) == ["LayerNormalization"]
+    assert after.nodes[0].attributes["axes"] == sorted([0, 2, 3, 1][axis] for axis in axes)

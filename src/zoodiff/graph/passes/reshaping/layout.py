@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.passes.reshaping.shapes import moves_only_ones
+from zoodiff.graph.passes.weights.parameters import transposed
 
 NOTE = "layout"
 Perm = tuple[int, ...]
@@ -156,10 +157,18 @@ def _along(walk: _Walk, node: MutableNode) -> bool:
 
 
 def _layer_norm(walk: _Walk, node: MutableNode) -> bool:
+    """Rename the axes; weights over several of them are seen in the new order."""
     perm, axes = walk.common(node), node.attributes["axes"]
-    if perm is None or (len(axes) > 1 and node.parameters):
+    if perm is None:
         return False
-    node.attributes["axes"] = sorted(perm[axis] for axis in axes)
+    moved = [perm[axis] for axis in axes]
+    if len(axes) > 1:
+        extents = tuple(walk.graph.shape(node.inputs[0])[axis] for axis in axes)
+        if any(parameter.shape != extents for parameter in node.parameters):
+            return False
+        order = sorted(range(len(axes)), key=moved.__getitem__)
+        node.parameters = [transposed(parameter, order) for parameter in node.parameters]
+    node.attributes["axes"] = sorted(moved)
     return walk.pass_on(node, perm)
 
 

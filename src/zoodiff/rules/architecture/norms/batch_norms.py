@@ -56,6 +56,14 @@ def _epsilon(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
         yield pair.difference("ARC120", *values, "epsilon")
 
 
+def _epsilon_outside(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if pair.a.op in NORMS and (values := pair.claim("epsilon_outside")):
+        left, right = (
+            f"epsilon added to the {'deviation' if value else 'variance'}" for value in values
+        )
+        yield pair.difference("ARC120", left, right, "epsilon_outside")
+
+
 def _terms_of_chain(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     if terms := pair.claim(Aspect.NORM_TERMS):
         left, right = (learned(scale, shift) for scale, shift in terms)
@@ -158,7 +166,8 @@ EPSILON = Rule(
     name="epsilon",
     effect="function",
     cause="The number that a norm adds to the variance differs between frameworks: 1e-5 in "
-    "PyTorch, 1e-3 in TensorFlow, 1.001e-5 in some Keras networks.",
+    "PyTorch, 1e-3 in TensorFlow, 1.001e-5 in some Keras networks. Some add it to the deviation "
+    "instead, outside the root.",
     consequence="Channels with a small variance are scaled differently. The step from 1e-5 to "
     "1.001e-5 has no visible effect; the step from 1e-5 to 1e-3 costs top-1 points where variances "
     "are small.",
@@ -168,7 +177,9 @@ EPSILON = Rule(
         "gzuidhof/nn-transfer#3",
         "huggingface/transformers#18597",
     ),
-    check=in_order(for_layers(_epsilon_of_chain), for_layers(_epsilon)),
+    check=in_order(
+        for_layers(_epsilon_of_chain), for_layers(_epsilon), for_layers(_epsilon_outside)
+    ),
     example=Example(
         networks=lambda: (_normed(epsilon=1e-5), _normed(epsilon=1e-3)),
         twin=lambda: (_normed(epsilon=1e-5), _normed(epsilon=9.999999747378752e-06)),

@@ -46,7 +46,21 @@ def _across(networks: AlignedPair) -> Iterable[Difference]:
             else "groups of channels"
             for moved in (_transposed(networks.a, a), _transposed(networks.b, b))
         )
-        yield Difference("ARC127", left, right, a, b, undo=Undo.LAYERS, noun="norms")
+        turned = tuple(_turned(networks, i, j))
+        yield Difference("ARC127", left, right, a, b, undo=Undo.LAYERS, noun="norms", turned=turned)
+
+
+def _turned(networks: AlignedPair, i: int, j: int) -> Iterable[tuple[int, int]]:
+    """Claim what follows from where the channels are: shapes before a norm, axes behind it."""
+    for pair in networks.layers:
+        moves = pair.a.op == pair.b.op == "Reshape" and (
+            _behind(networks.a, i, pair.a.index) and _behind(networks.b, j, pair.b.index)
+        )
+        scales = (pair.a.affine and pair.b.affine) and (
+            _behind(networks.a, pair.a.index, i) and _behind(networks.b, pair.b.index, j)
+        )
+        if (moves and pair.claim("shape")) or (scales and pair.claim("axis")):
+            yield pair.a.index, pair.b.index
 
 
 def _transposed(graph: LayerGraph, indices: tuple[int, ...]) -> bool:
@@ -69,19 +83,20 @@ def _beside(networks: AlignedPair, region: Region, i: int, j: int) -> bool:
     return False
 
 
-def _behind(graph: LayerGraph, index: int, norm: int) -> bool:
+def _behind(graph: LayerGraph, index: int, first: int) -> bool:
+    """Whether a layer reads another over a chain of layers of one input."""
     for _ in range(_REACH):
         inputs = graph.layers[index].inputs
         if len(inputs) != 1 or inputs[0] < 0:
             return False
         index = inputs[0]
-        if index == norm:
+        if index == first:
             return True
     return False
 
 
 _REACH = 6
-"""Layers of single elements behind a norm that are looked through."""
+"""Layers of a chain that are looked through."""
 
 
 def _normed(*, rows: bool, epsilon: float = 1e-5) -> Graph:

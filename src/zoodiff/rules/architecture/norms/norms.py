@@ -32,22 +32,38 @@ def _missing(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
 
 
 def _groups(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
-    if pair.a.op in NORMS - {"LRN"} and (values := pair.claim("axes", "num_groups", "axis")):
+    if pair.a.op not in NORMS - {"LRN"}:
+        return
+    if (axes := pair.unclaimed.get("axes")) and all(axes):
+        pair.claim("axes")
+        left, right = (
+            _over(values, network, layer)
+            for values, network, layer in zip(
+                axes, (networks.a, networks.b), (pair.a, pair.b), strict=True
+            )
+        )
+        yield pair.difference("ARC122", left, right, "axes")
+    if values := pair.claim("axes", "num_groups", "axis"):
         yield pair.difference("ARC122", *values, "axes", "num_groups", "axis")
 
 
+def _over(axes: Sequence[int], network: LayerGraph, layer: Layer) -> str:
+    """What a norm takes together: "over channels and columns"."""
+    rank = len(network.graph.tensors[layer.node.inputs[0]].shape)
+    names = ("images", "channels", "rows", "columns") if rank == 4 else ()
+    if not names or max(axes) >= rank:
+        return f"over axes {shown(list(axes))}"
+    *first, last = (names[axis] for axis in axes)
+    return f"over {', '.join(first)} and {last}" if first else f"over {last}"
+
+
 def _statistics(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
-    """How the variance is taken, and where epsilon is added."""
-    for key, words in _STATISTICS.items():
-        if pair.a.op in NORMS and (values := pair.claim(key)):
-            left, right = (words[bool(value)] for value in values)
-            yield pair.difference("ARC122", left, right, key)
-
-
-_STATISTICS = {
-    "unbiased": ("variance of n", "unbiased variance, of n - 1"),
-    "epsilon_outside": ("epsilon added to the variance", "epsilon added to the deviation"),
-}
+    """How the variance is taken."""
+    if pair.a.op in NORMS and (values := pair.claim("unbiased")):
+        left, right = (
+            "unbiased variance, of n - 1" if value else "variance of n" for value in values
+        )
+        yield pair.difference("ARC122", left, right, "unbiased")
 
 
 def _groups_written_out(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
