@@ -92,7 +92,9 @@ def values_of(path: Path) -> dict[str, Any]:
 
 def apart(a: Path, b: Path) -> float:
     """How far the files are apart in ONNX Runtime, relative to the spread."""
-    x = np.random.default_rng(5).standard_normal((4, 3, 16, 16)).astype(np.float32)
+    first = onnx.load(a).graph.input[0].type.tensor_type.shape.dim[0]
+    count = first.dim_value or 4
+    x = np.random.default_rng(5).standard_normal((count, 3, 16, 16)).astype(np.float32)
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     one, two = (
@@ -473,3 +475,70 @@ def test_groups_over_rows_are_one_cause_that_is_undone(
     assert answer.because == ("ARC127",)
     assert answer.evidence.outputs.undone is not None
     assert answer.evidence.outputs.undone < 1e-9
+
+
+def tokens(folder: Path, name: str, *, pooled: str = "first", scaled: bool = True) -> Path:
+    """Tokens of a map through a scaled branch; the first or the mean is classified."""
+    r = np.random.default_rng(0)
+    arrays: dict[str, Any] = {
+        "conv.w": r.standard_normal((8, 3, 4, 4)),
+        "fc.w": r.standard_normal((8, 8)) / 3,
+        "fc.b": r.standard_normal(8),
+        "gamma": 0.3 + r.random(8),
+        "head.w": r.standard_normal((8, 10)),
+        "cut": np.array([1, 8, 16]),
+        "zero": np.array(0),
+    }
+    node = onnx.helper.make_node
+    nodes = [
+        node("Conv", ["x", "conv.w"], ["map"], "conv", strides=[4, 4]),
+        node("Reshape", ["map", "cut"], ["flat"], "flat"),
+        node("Transpose", ["flat"], ["tokens"], "turn", perm=[0, 2, 1]),
+        node("MatMul", ["tokens", "fc.w"], ["product"], "fc"),
+        node("Add", ["product", "fc.b"], ["biased"], "fc.add"),
+        node("Mul", ["biased", "gamma"], ["scaled"], "scale"),
+        node("Add", ["tokens", "scaled" if scaled else "biased"], ["sum"], "sum"),
+        node("Gather", ["sum", "zero"], ["vector"], "pooled", axis=1)
+        if pooled == "first"
+        else node("ReduceMean", ["sum"], ["vector"], "pooled", axes=[1], keepdims=0),
+        node("Gemm", ["vector", "head.w"], ["y"], "head"),
+    ]
+    graph = onnx.helper.make_graph(
+        [n for n in nodes if scaled or n.name != "scale"],
+        "net",
+        [onnx.helper.make_tensor_value_info("x", 1, [1, 3, 16, 16])],
+        [onnx.helper.make_tensor_value_info("y", 1, [1, 10])],
+        [
+            onnx.numpy_helper.from_array(a if a.dtype == np.int64 else a.astype(np.float32), key)
+            for key, a in arrays.items()
+            if scaled or key != "gamma"
+        ],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    path = folder / f"{name}.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_mean_for_a_token_is_one_cause_that_is_undone(
+    engine: WorkerPool, tmp_path: Path, turned: bool
+) -> None:
+    kinds = ("mean", "first") if turned else ("first", "mean")
+    a, b = (tokens(tmp_path, kind, pooled=kind) for kind in kinds)
+    assert apart(a, b) > 1e-2
+    answer = ask(engine, a, b).answer
+    assert answer.because == ("ARC145",)
+    assert answer.evidence.outputs.undone is not None
+    assert answer.evidence.outputs.undone < 1e-6
+
+
+def test_a_missing_scale_layer_that_no_weight_makes_up_for_is_a_cause(
+    engine: WorkerPool, tmp_path: Path
+) -> None:
+    a, b = tokens(tmp_path, "a"), tokens(tmp_path, "b", scaled=False)
+    assert apart(a, b) > 1e-2
+    answer = ask(engine, a, b).answer
+    assert answer.same_function is False
+    assert answer.because == ("ARC113", "weights")

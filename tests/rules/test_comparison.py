@@ -160,3 +160,20 @@ def test_a_number_and_its_single_precision_are_the_same(number: float) -> None:
     assert said(exact, stored) == []
     assert fingerprint(exact) == fingerprint(stored)
     assert said(exact, network(add("LeakyRelu", alpha=number * 1.01)))
+
+
+def pooled(kind: str) -> Graph:
+    """Tokens of a map, of which the first or the mean is classified."""
+    net = TinyNetwork(size=4)
+    x = net.add("Reshape", net.conv("image", 8, 1), (1, 8, 16))
+    x = net.add("Softmax", net.add("Transpose", x, (1, 16, 8), perm=[0, 2, 1]), axis=2)
+    if kind == "first":
+        x = net.add("Slice", x, (1, 1, 8), axes=[1], starts=[0], ends=[1], steps=[1])
+        return net.graph(net.linear(net.add("Reshape", x, (1, 8)), 10))
+    return net.graph(net.linear(net.add("ReduceMean", x, (1, 8), axes=[1], keepdims=False), 10))
+
+
+def test_the_mean_in_the_place_of_a_token_is_another_pooling() -> None:
+    assert said(pooled("first"), pooled("mean")) == [
+        ("ARC145", "the first token (class token)", "mean of all 16 tokens")
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from zoodiff.graph.align import Alignment
@@ -77,6 +78,7 @@ class _Work:
                 case Undo.OPERATOR:
                     node.op, node.attributes = a.op, dict(a.node.attributes)
                     node.parameters = _marked(a.node.parameters)
+                    self._keep_shape(a, b, node)
                 case Undo.PIXELS:
                     node.op, node.attributes = a.op, dict(a.node.attributes)
                     self._replace_chain(a, b)
@@ -102,6 +104,23 @@ class _Work:
             node.parameters = _marked(a.node.parameters)
         if _reshapes(difference) and not fits:
             self._replace_chain(a, self._alignment.b.layers[self._to_b[a.index]])
+
+    def _keep_shape(self, a: Layer, b: Layer, node: MutableNode) -> None:
+        """Let readers see the first network's result in the shape of the second's."""
+        made, wanted = (
+            graph.tensors[layer.node.outputs[0]].shape
+            for graph, layer in ((self._alignment.a.graph, a), (self._alignment.b.graph, b))
+        )
+        if made == wanted or prod(made) != prod(wanted) or node.output in self.net.outputs:
+            return
+        readers = list(dict.fromkeys(self.net.users.get(node.output, [])))
+        shape = {"shape": list(wanted)}
+        reshaped = self.net.add(
+            "Reshape", node.name, [node.output], wanted, shape, order=node.order + 1e-3
+        )
+        for reader in readers:
+            read = [reshaped.output if t == node.output else t for t in reader.inputs]
+            self.net.read(reader, read)
 
     def follow(self, left: set[int]) -> None:
         """Give the first network's weights to layers whose width follows from another's."""

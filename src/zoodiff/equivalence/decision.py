@@ -35,6 +35,7 @@ from zoodiff.equivalence.outputs import (
 from zoodiff.equivalence.tolerance import MARGIN
 from zoodiff.graph.ir import Node
 from zoodiff.rules.architecture.blocks.attention import FUSED_LAYOUT
+from zoodiff.rules.architecture.norms.batch_norms import LEARNED_TERMS, SCALE_LAYERS
 from zoodiff.rules.findings import Finding
 
 _RELATED = 2
@@ -50,6 +51,10 @@ PRECISION = frozenset(
 """Kinds of relations for the same weights stored with fewer bits."""
 HARMLESS = frozenset({"bias moved", "norm folded", "read in another order", "zero bias dropped"})
 """Kinds of relations that change nothing."""
+
+
+_OF_WEIGHTS = frozenset({SCALE_LAYERS.code, LEARNED_TERMS.code})
+"""Findings that are harmless where the weights make up for what one network lacks."""
 
 
 def decide(case: Case) -> Answer:
@@ -210,7 +215,7 @@ class _Decision:
                 domain=domain,
             )
         if apart and self._weights_matter(outputs):
-            layouts = [f.code for f in self._diff.findings if f.code == FUSED_LAYOUT.code]
+            layouts = [f.code for f in self._diff.findings if self._is_unlike(f)]
             codes = (*codes, *dict.fromkeys(layouts), "weights")
         if cut:  # values beyond the integers' range are lost, which is no rounding
             codes = tuple(dict.fromkeys((*codes, *(f.code for f in self._precision))))
@@ -220,6 +225,15 @@ class _Decision:
         return self._made(
             "different functions", outputs, sentence, because=codes, undone=undone, domain=domain
         )
+
+    def _is_unlike(self, finding: Finding) -> bool:
+        """Whether weights differ in the way that a finding says, which alone would be harmless."""
+        if finding.code not in _OF_WEIGHTS:
+            return finding.code == FUSED_LAYOUT.code
+        assert self._case.compared is not None
+        layers = {(x.a, x.b) for x in self._case.compared.different}
+        places = zip(finding.places_a, finding.places_b, strict=False)
+        return any(place in layers for place in places)
 
     def _unread(self) -> str:
         return self._case.no_weights or "they could not be read"

@@ -104,7 +104,10 @@ def _other_findings(report: DiffReport) -> list[Finding]:
 
 
 def _cause(report: DiffReport, finding: Finding) -> str:
-    text = f"{finding.code} {finding.name}, {sentence(finding)}"
+    said = sentence(finding)
+    if finding.effect == "parametrisation":
+        said = said.replace("; the same functions", "; the weights do not make up for it")
+    text = f"{finding.code} {finding.name}, {said}"
     undone = report.answer.evidence.outputs.undone
     last = finding is _responsible(report)[-1]
     tried = last and finding.effect != "precision" and _agrees(report)

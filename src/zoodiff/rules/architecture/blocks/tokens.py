@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
-from zoodiff.rules.context import AlignedPair, Difference, Undo
+from zoodiff.rules.context import AlignedPair, Aspect, Difference, Undo, in_order
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.regions import for_regions
 from zoodiff.rules.rule import Description, Example, Rule
@@ -112,6 +112,21 @@ def _slices(networks: AlignedPair, left: str, right: str) -> Iterable[Difference
             yield pair.difference("ARC145", left, right, *_BOUNDS, noun="places")
 
 
+def _operators(networks: AlignedPair) -> Iterable[Difference]:
+    """One token in one network, and the mean or the maximum in its place in the other."""
+    for pair in networks.layers:
+        sides = ((networks.a, pair.a), (networks.b, pair.b))
+        pools = all(
+            layer.op in _POOLING and _reads_tokens(graph, layer) and _near_end(graph, layer)
+            for graph, layer in sides
+        )
+        if pools and pair.claim(Aspect.OPERATOR):
+            left, right = (_pooling(graph) for graph, _ in sides)
+            yield pair.difference(
+                "ARC145", left, right, Aspect.OPERATOR, noun="places", undo=Undo.OPERATOR
+            )
+
+
 _BOUNDS = ("starts", "ends", "steps")
 
 
@@ -142,7 +157,7 @@ TOKEN_POOLING = Rule(
     consequence="Outputs differ. Weights fit both networks, so nothing warns.",
     advice="Check which pooling the weights were trained with.",
     references=("lucidrains/vit-pytorch#226", "A. Dosovitskiy et al., ICLR 2021, arXiv:2010.11929"),
-    check=_tokens,
+    check=in_order(_operators, _tokens),
     describes=Description(_of_tokens, rank=3),
     example=Example(
         networks=lambda: (_transformer("mean"), _transformer("without")),
