@@ -344,6 +344,24 @@ def _softmax_at_the_end(graph: Graph) -> None:
     graph.node.append(helper.make_node("Softmax", ["scores_inner"], ["scores"], "planted", axis=1))
 
 
+def _mean_of_tokens(graph: Graph) -> None:
+    """The mean of all tokens is classified, not the class token."""
+    from onnx import helper
+
+    gather = nodes(graph, "Gather")[-1]
+    gather.CopyFrom(
+        helper.make_node(
+            "ReduceMean", [gather.input[0]], list(gather.output), gather.name, axes=[1], keepdims=0
+        )
+    )
+
+
+def _causal_mask(graph: Graph) -> None:
+    """Tokens of the first block see only those before them."""
+    scores = nodes(graph, "Softmax")[0].input[0]
+    insert(graph, scores, "Add", np.triu(np.full((17, 17), -1e4, np.float32), 1))
+
+
 MORE = (
     Fault("shortcut of another block", "resnet18", _other_shortcut, frozenset({"ARC162"})),
     Fault("stride moved to the next convolution", "resnet18", _stride_moved, frozenset({"ARC101"})),
@@ -359,6 +377,8 @@ MORE = (
           frozenset({"ARC190"})),
     Fault("no gates", "mobilenet_v3_small", _no_gates, frozenset({"ARC160"})),
     Fault("last token", "transformer", _last_token, frozenset({"ARC145"})),
+    Fault("mean of tokens", "transformer", _mean_of_tokens, frozenset({"ARC145"})),
+    Fault("causal mask", "transformer", _causal_mask, frozenset({"ARC190"})),
     Fault("shortcut of a perceptron is missing", "transformer",
           lambda g: leave_out(g, _residuals(g)[3], 1), frozenset({"ARC166"})),
 )  # fmt: skip

@@ -239,7 +239,7 @@ def padding_of_the_other_side(net: Drawing, second: bool) -> None:
     "norm in front of a block or behind it",
     thread="own",
     same=False,
-    cause=("ARC162", "ARC190", "placement"),
+    cause=("ARC122", "ARC162", "placement"),
 )
 def place_of_the_norm(net: Drawing, second: bool) -> None:
     x = net.image("N", TOKENS, WIDTH)
