@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from support.timm_config import from_timm
 from zoodiff.data.labels import IMAGENET_1K, find, mapping
 from zoodiff.data.layouts import open_images
 from zoodiff.errors import StudyError, UsageError, ZoodiffError
 from zoodiff.study.config import parse
 from zoodiff.study.plan import plan
 from zoodiff.zoos import registry
+from zoodiff.zoos.timm.pretrained_cfg import from_timm
 
 LONG = "a" * 5000
 """Longer than any file name may be."""

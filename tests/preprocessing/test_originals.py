@@ -163,7 +163,7 @@ def test_timm_as_its_transforms(mode: str, crop: float, interpolation: str) -> N
 
     import_torchvision()
     timm = pytest.importorskip("timm")
-    from support.timm_config import from_timm
+    from zoodiff.zoos.timm.pretrained_cfg import from_timm
 
     config = {
         "input_size": (3, 224, 224),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.data.images import ImageSet
-from zoodiff.data.labels import IMAGENET_1K, LabelSpace, mapping
+from zoodiff.data.labels import IMAGENET_1K, NO_CLASSES, LabelSpace, mapping
 from zoodiff.errors import MeasurementError
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ def space_of(subject: EvaluatedEntry, images: ImageSet, width: int) -> LabelSpac
     """
     space = images.space or LabelSpace("classes", width)
     own = subject.labels
+    if own == NO_CLASSES:
+        raise MeasurementError(
+            f"{subject.name} answers with {width} features, not with classes; choose weights with "
+            "a classifier, or name its label space with --labels (labels in a study)"
+        )
     if own.classes == 0:
         guessed = _guess(width, space)
         if guessed is None:

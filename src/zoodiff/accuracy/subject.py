@@ -70,7 +70,7 @@ def evaluated_entry(
         size = _own_size(engine, entry)
     _, rows, columns = entry.model.input_shape
     spec, defaulted = completed(published, size or (rows, columns))
-    own = entry.model.labels
+    own = entry.labels
     evaluated = EvaluatedEntry(
         entry, spec, defaulted, labels if labels and not own.classes else own
     )

@@ -97,7 +97,7 @@ class EntryFacts:
             "zoo": self.entry.zoo.title,
             "weights": {weights.name: asdict(weights) for weights in _possible_weights(self.entry)},
             "input_shape": list(self.input_shape),
-            "labels": asdict(model.labels),
+            "labels": asdict(self.entry.labels),
             "preprocessing": self.entry.preprocessing.to_dict(),
             "note": model.note,
             "claims": [asdict(claim) for claim in self.claims],

@@ -73,7 +73,7 @@ def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
         architecture=entry.model.architecture,
         weights=weights,
         preprocessing=entry.preprocessing.to_dict(),
-        labels=entry.model.labels.name,
+        labels=entry.labels.name,
         conditions={},
         versions=engine.versions(engine.worker(entry.worker, "describe")),
         hardware=hardware(),

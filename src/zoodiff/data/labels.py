@@ -41,6 +41,8 @@ CIFAR_10 = LabelSpace(
 )
 CIFAR_100 = LabelSpace("cifar-100", 100)
 UNKNOWN = LabelSpace("unknown", 0)
+NO_CLASSES = LabelSpace("no classes", 0)
+"""Outputs are features or an embedding; however many there are, none is a class."""
 
 BY_NAME = {
     space.name: space

@@ -55,6 +55,8 @@ class Weights:
     """The number of MACs that the zoo publishes, or None."""
     preprocessing: Preprocessing | None = None
     """Preprocessing that overrides the model's, or None."""
+    labels: LabelSpace | None = None
+    """Label space that overrides the model's, or None."""
     since: str | None = None
     """Date (YYYY-MM-DD) or release in which the zoo first published them; None if unknown."""
 
@@ -161,6 +163,11 @@ class Entry:
         """The preprocessing of the weights, else of the model."""
         own = self.weights.preprocessing if self.weights else None
         return own or self.model.preprocessing
+
+    @property
+    def labels(self) -> LabelSpace:
+        """The weights' own, else the model's."""
+        return (self.weights.labels if self.weights else None) or self.model.labels
 
     def __str__(self) -> str:
         return str(self.ref)

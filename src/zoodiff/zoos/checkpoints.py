@@ -35,7 +35,7 @@ def weights_of(ref: ModelRef, zoo: Zoo) -> Weights:
         raise UnknownNameError(f"there is no file {path} with weights for {ref.zoo}:{ref.model}")
     if not getattr(zoo, "takes_checkpoints", False):
         raise UsageError(
-            f"weights of a file can be put into networks of torchvision, not of {ref.zoo}"
+            f"weights of a file can be put into networks of torchvision and timm, not of {ref.zoo}"
         )
     return Weights(str(path.resolve()))
 
@@ -49,7 +49,7 @@ def read(path: Path) -> Mapping[str, Tensor]:
     """
     import torch
 
-    _scan(path)
+    scan(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -78,8 +78,11 @@ def read(path: Path) -> Mapping[str, Tensor]:
     return named_tensors
 
 
-def _scan(path: Path) -> None:
-    """Scan a file, as the format that torch will read it as."""
+def scan(path: Path) -> None:
+    """Scan a file, as the format that torch will read it as.
+
+    Raises RefusedError for a pickle that names more than tensors and plain values.
+    """
     if path.suffix == ".safetensors":
         tensors.check(path)
         return

@@ -158,9 +158,9 @@ def specification_seeds() -> Sequence[bytes]:
 
 def timm(data: bytes) -> None:
     """timm's data configuration."""
-    from support.timm_config import from_timm
     from zoodiff.errors import UsageError
     from zoodiff.preprocessing.geometry import geometry_of
+    from zoodiff.zoos.timm.pretrained_cfg import from_timm
 
     try:
         raw = json.loads(data)

@@ -9,7 +9,7 @@ from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
     from zoodiff.api.entries import EntryFacts, FingerprintGroups, LayerRow
-    from zoodiff.api.values import Claim
+    from zoodiff.api.values import Claim, LabelSpace
 
 
 def print_facts(facts: EntryFacts, *, layers: bool) -> None:
@@ -25,7 +25,7 @@ def print_facts(facts: EntryFacts, *, layers: bool) -> None:
         ["zoo", facts.entry.zoo.title],
         ["weights", ", ".join(weights) or "none published"],
         ["input", _size(facts.input_shape)],
-        ["labels", f"{model.labels.name} ({model.labels.classes} classes)"],
+        ["labels", _labels(facts.entry.labels)],
         [
             "preprocessing",
             f"{preprocessing.sentence()} (published: {preprocessing.published})",
@@ -63,6 +63,10 @@ def _network_rows(facts: EntryFacts) -> list[list[str]]:
     if counts.unused_parameters:
         rows.append(["of these unused", f"{counts.unused_parameters:,} at inference"])
     return rows
+
+
+def _labels(space: LabelSpace) -> str:
+    return f"{space.name} ({space.classes} classes)" if space.classes else space.name
 
 
 def _size(shape: tuple[int, ...]) -> str:

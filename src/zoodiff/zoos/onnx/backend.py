@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +20,7 @@ from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.zoos.base import Model, Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.onnx.catalogue import ZOO
-from zoodiff.zoos.runtime import load_stages, modes
+from zoodiff.zoos.runtime import hub, load_stages, modes
 from zoodiff.zoos.runtime.onnx_session import Session, open_file, precision
 
 if TYPE_CHECKING:
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     from zoodiff.graph.ir import Graph
 
 REPOSITORY = "onnxmodelzoo/legacy_models"
-_SECONDS = 5.0
-"""Time without an answer of the hub after which a file counts as unavailable."""
 
 
 def light_folder() -> Path:
@@ -198,20 +194,9 @@ def fetch(entry: Model) -> Path:
     """
     weights = entry.weights[0]
     assert weights.url is not None
-    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", str(int(_SECONDS)))
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    import huggingface_hub
-
     name = weights.url.partition("/resolve/main/")[2]
-    download = partial(huggingface_hub.hf_hub_download, repo_id=REPOSITORY, filename=name)
     try:
-        try:
-            path = Path(download(local_files_only=True))
-        except FileNotFoundError:
-            # One request first: the download would spend half a minute on retries.
-            url = huggingface_hub.hf_hub_url(REPOSITORY, name)
-            huggingface_hub.get_hf_file_metadata(url, timeout=_SECONDS)
-            path = Path(download(etag_timeout=_SECONDS))
+        path = hub.fetch(REPOSITORY, name)
     except Exception as error:  # the hub's client raises many kinds
         reason = " ".join(str(error).split())[:160]
         raise WeightsUnavailableError(

@@ -14,25 +14,25 @@ import importlib.metadata
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zoodiff.entry import RANDOM, did_you_mean
-from zoodiff.errors import UnknownNameError, UsageError, WeightsUnavailableError
+from zoodiff.errors import UnknownNameError, WeightsUnavailableError
 from zoodiff.torch_compat import import_torchvision
 from zoodiff.zoos import checkpoints
 from zoodiff.zoos.base import Network, WeightsState
 from zoodiff.zoos.digest import sha256_of
 from zoodiff.zoos.runtime import load_stages, modes
-from zoodiff.zoos.runtime.weights_access import counts_of_torch, of_torch
+from zoodiff.zoos.runtime.torch_network import TorchNetwork
+from zoodiff.zoos.runtime.weights_access import counts_of_torch
 from zoodiff.zoos.steady import steady
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoodiff.frontends.torch.protocols import Module
     from zoodiff.graph.ir import Graph
 
 _SILENT_SECONDS = 10.0
@@ -50,53 +50,6 @@ class Member(Protocol):
 
     def get_state_dict(self, *, progress: bool, check_hash: bool) -> object:
         """Fetch the file, unless it is in the cache, and return its content."""
-
-
-@dataclass
-class TorchvisionNetwork:
-    """A network with values in its weights; ``run`` calls it without gradients."""
-
-    weights_state: WeightsState
-    weights_sha256: str | None
-    input_shape: tuple[int, ...]
-    layout: Literal["NCHW", "NHWC"]
-    scope: Mapping[str, str]
-    _module: Module
-    _forward: Callable[[Any], Any]
-    """The module as the mode calls it."""
-    _transform: Callable[[Any], Any]
-
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return logits ``(batch, 1000)`` for a batch ``(batch, 3, height, width)``."""
-        import torch
-
-        with torch.inference_mode():
-            result: NDArray[np.float32] = self._forward(torch.from_numpy(batch)).numpy()
-        return result
-
-    @property
-    def device_clock(self) -> Callable[[Any], float] | None:
-        """A function that times a run with the device's own events; None on the CPU."""
-        clock: Callable[[Any], float] | None = getattr(self._forward, "clock", None)
-        return clock
-
-    def weights(self) -> Mapping[str, NDArray[Any]]:
-        """Return parameters and buffers by their names in the module."""
-        return of_torch(self._module)
-
-    def assign(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Replace parameters and buffers by name."""
-        of_torch(self._module).assign(weights)
-
-    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Apply the published transforms to images ``(batch, height, width, 3)`` of any size."""
-        import torch
-
-        if images.ndim != 4 or images.shape[-1] != 3:
-            raise UsageError(f"expected images (batch, height, width, 3), got {images.shape}")
-        pixels = torch.from_numpy(images.copy()).permute(0, 3, 1, 2)
-        result: NDArray[np.float32] = self._transform(pixels).contiguous().numpy()
-        return result
 
 
 class TorchvisionBackend:
@@ -190,7 +143,7 @@ class TorchvisionBackend:
         if file is not None and own is None:
             with load_stages.stage(load_stages.CHECKS):
                 sha256 = sha256_of(file)
-        return TorchvisionNetwork(
+        return TorchNetwork(
             weights_state=state,
             weights_sha256=sha256,
             input_shape=shape,
@@ -198,7 +151,7 @@ class TorchvisionBackend:
             scope=modes.torch_scope(mode),
             _module=module,
             _forward=forward,
-            _transform=published.transforms(),
+            _transform=partial(_transformed, published.transforms()),
         )
 
     @contextlib.contextmanager
@@ -305,6 +258,13 @@ class TorchvisionBackend:
         finally:
             socket.setdefaulttimeout(before)
         return path
+
+
+def _transformed(transform: Callable[[Any], Any], images: NDArray[np.uint8]) -> Any:
+    """Images (batch, height, width, 3) as torchvision's transforms prepare them."""
+    import torch
+
+    return transform(torch.from_numpy(images.copy()).permute(0, 3, 1, 2))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""timm's data configuration as a specification."""
+"""timm's data configuration (``pretrained_cfg``) as a preprocessing specification."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def from_timm(config: Mapping[str, Any]) -> Preprocessing:
     """Read what ``timm.data.resolve_data_config`` returns, or a model's ``pretrained_cfg``.
 
     Sizes are computed as ``timm.data.transforms_factory.transforms_imagenet_eval`` does. Raises
-    UsageError for the crop mode ``border``, which pads, and for what is no such configuration.
+    UsageError for the crop mode ``border``, which pads, for a central crop of another shape than a
+    square, and for what is no such configuration.
     """
     try:
         given = _Config.model_validate(config)
@@ -44,11 +45,12 @@ def from_timm(config: Mapping[str, Any]) -> Preprocessing:
     if mode == "border":
         raise UsageError("timm's crop mode border, which pads images, is not supported")
     target = math.floor(rows / fraction), math.floor(columns / fraction)
-    squash = mode == "squash" or target[0] != target[1]
+    if mode != "squash" and target[0] != target[1]:
+        raise UsageError("timm's central crop of another shape than a square is not supported")
     return Preprocessing(
         input_size=(rows, columns),
-        resize=target if squash else target[0],
-        resize_policy="squash" if squash else "short_side",
+        resize=target if mode == "squash" else target[0],
+        resize_policy="squash" if mode == "squash" else "short_side",
         library="pillow",
         interpolation=given.interpolation or "bilinear",
         antialias=True,
