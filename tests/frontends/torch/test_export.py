@@ -151,6 +151,91 @@ def test_in_place_operations_replace_the_value_for_later_readers(check: Check) -
     )
 
 
+def test_parts_of_an_axis_are_the_same_however_they_are_taken(check: Check) -> None:
+    check(
+        HEAD
+        + """
+from zoodiff.graph.fingerprint import fingerprint
+
+class Parts(nn.Module):
+    def __init__(self, take):
+        super().__init__()
+        self.take, self.linear = take, nn.Linear(6, 12)
+    def forward(self, x):
+        a, b, c = self.take(self.linear(x).unflatten(2, (3, 4)).permute(2, 0, 1, 3))
+        return a * b + c
+
+bound = graph(Parts(lambda y: y.unbind(0)), 1, 5, 6)
+taken = graph(Parts(lambda y: (y[0], y[1], y[2])), 1, 5, 6)
+assert not any("::" in op for op in ops(bound)), ops(bound)
+assert fingerprint(bound) == fingerprint(taken)
+other = graph(Parts(lambda y: (y[0], y[1], y[1])), 1, 5, 6)
+assert fingerprint(bound) != fingerprint(other)
+"""
+    )
+
+
+def test_pieces_of_given_sizes_are_a_split(check: Check) -> None:
+    check(
+        HEAD
+        + """
+class Pieces(nn.Module):
+    def forward(self, x):
+        a, b = x.split([1, 2], dim=1)
+        return a.mul(b[:, :1].reshape_as(a))
+g = graph(Pieces())
+assert ops(g)[0] == "Split" and g.nodes[0].attributes == {"axis": 1, "split": [1, 2]}, g.nodes[0]
+assert not any("::" in op for op in ops(g)), ops(g)
+"""
+    )
+
+
+def test_a_conversion_to_the_same_type_is_nothing_and_any_other_stays(check: Check) -> None:
+    check(
+        HEAD
+        + """
+class To(nn.Module):
+    def __init__(self, dtype):
+        super().__init__()
+        self.dtype = dtype
+    def forward(self, x):
+        return (x.to(self.dtype) + 1).type_as(x)
+assert ops(graph(To(torch.float32))) == ["Add"]
+assert ops(graph(To(torch.float64))) == ["aten::to", "Add", "aten::type_as"]
+"""
+    )
+
+
+def test_bounds_that_are_computed_stay_visible(check: Check) -> None:
+    check(
+        HEAD
+        + """
+class Clamped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.low = nn.Parameter(torch.zeros(1))
+    def forward(self, x):
+        return torch.clamp(x, min=self.low)
+assert ops(graph(Clamped())) == ["aten::clamp"]
+assert ops(graph(nn.ReLU6()))[0] != "aten::clamp"
+"""
+    )
+
+
+def test_a_part_without_gradients_is_described_like_the_rest(check: Check) -> None:
+    check(
+        HEAD
+        + """
+class Apart(nn.Module):
+    def forward(self, x):
+        with torch.no_grad():
+            y = x.relu()
+        return y + x
+assert ops(graph(Apart())) == ["Relu", "Add"]
+"""
+    )
+
+
 def test_batch_norm_keeps_its_statistics_apart_and_dropout_goes(check: Check) -> None:
     check(
         """

@@ -6,7 +6,9 @@ PyTorch has channels first, so they are canonical.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import importlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zoodiff.errors import MeasurementError
@@ -32,11 +34,43 @@ def to_graph(module: Module, input_shape: Sequence[int], source: str) -> Graph:
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     example = torch.empty(*input_shape, device=device)
     try:
-        program = torch.export.export(module, (example,), strict=False)
+        # Without gradients, as at inference: where a module turns them off itself, the export
+        # would put that part into a function of its own.
+        with torch.no_grad(), _without_stack_traces():
+            program = torch.export.export(module, (example,), strict=False)
     except Exception as error:
         first = " ".join(str(error).split())[:200]
         raise MeasurementError(f"torch.export cannot trace {source} ({first})") from error
     return _Walk(module, program, source).graph()
+
+
+@contextlib.contextmanager
+def _without_stack_traces() -> Iterator[None]:
+    """Keep the export from noting the lines of Python that made each node.
+
+    Nobody here reads them, and reading the sources takes a third of the time.
+    """
+    proxy = importlib.import_module("torch.fx.proxy")
+    original = getattr(proxy, "CapturedTraceback", None)
+    if original is None:
+        yield
+        return
+    proxy.CapturedTraceback = _NoTraceback
+    try:
+        yield
+    finally:
+        proxy.CapturedTraceback = original
+
+
+class _NoTraceback:
+    """Stands for a captured traceback; its summary is empty."""
+
+    @staticmethod
+    def extract(**_options: object) -> _NoTraceback:
+        return _NoTraceback()
+
+    def summary(self) -> None:
+        return None
 
 
 class _Walk:
@@ -64,6 +98,9 @@ class _Walk:
                 inputs += self._placeholder(node)
             elif node.op == "call_function":
                 self._values[node.name] = self._call(node)
+            elif node.op == "get_attr":
+                # A part of the program that is a function of its own; who calls it stays opaque.
+                self._values[node.name] = Constant(str(node.target))
             elif node.op == "output":
                 outputs += [
                     self._builder.tensors[value.name]
@@ -100,6 +137,8 @@ class _Walk:
             return several[node.args[1]]
         overload = target.split(".")
         function = overload[1] if len(overload) > 1 else overload[0]
+        if function in _CONVERSIONS and _unconverted(node):
+            return self._resolve(node.args[0])
         name = self._name(node)
         call = Call(
             function=function.rstrip("_"),
@@ -157,6 +196,16 @@ class _Walk:
 
 def _parameter(name: str, tensor: TorchTensor, trainable: bool) -> Parameter:
     return Parameter(name, tuple(int(n) for n in tensor.shape), trainable, _dtype(tensor))
+
+
+_CONVERSIONS = frozenset({"to", "type_as"})
+"""Functions that change the type of numbers, if anything."""
+
+
+def _unconverted(node: FxNode) -> bool:
+    """Whether a conversion gives the type that it is given."""
+    before, after = (getattr(n, "meta", {}).get("val") for n in (node.args[0], node))
+    return before is not None and after is not None and _dtype(before) == _dtype(after)
 
 
 def _dtype(tensor: object) -> str:

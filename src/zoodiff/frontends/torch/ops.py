@@ -241,8 +241,10 @@ def _elu(call: Call) -> Value | None:
     return call.node(operations.elu(call.arg(1, "alpha", 1.0)), inputs=[call.args[0]])
 
 
-def _clip(call: Call) -> Value:
+def _clip(call: Call) -> Value | None:
     low, high = call.arg(1, "min", -1.0), call.arg(2, "max", 1.0)
+    if not all(bound is None or isinstance(bound, int | float) for bound in (low, high)):
+        return None  # bounds that are computed
     return call.node(operations.clip(low, high), inputs=[call.args[0]])
 
 
@@ -266,7 +268,9 @@ def _vector_norm(call: Call) -> Value | None:
     )
 
 
-def _at_least(call: Call) -> Value:
+def _at_least(call: Call) -> Value | None:
+    if not isinstance(call.args[1], int | float):
+        return None
     return call.node(operations.clip(call.args[1], None), inputs=[call.args[0]])
 
 

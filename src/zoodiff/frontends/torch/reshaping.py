@@ -63,6 +63,18 @@ def _chunk(call: Call) -> list[Value]:
     return call.nodes(operations.split(axis, sizes), call.outputs, inputs=[data])
 
 
+def _unbind(call: Call) -> list[Value] | None:
+    """Every element of an axis, which goes, as ``x[0], x[1], ...`` would take them."""
+    data = call.args[0]
+    if not isinstance(data, Value):
+        return None
+    axis = int(call.arg(1, "dim", 0)) % len(data.shape)
+    return [
+        call.node(operations.select(axis, index), inputs=[data], shape=shape, step=str(index))
+        for index, shape in enumerate(call.outputs)
+    ]
+
+
 def _pad(call: Call) -> Value | None:
     """Convert a padding; ATen's pads begin with the last axis: (left, right, top, bottom, ...)."""
     pads = [int(n) for n in call.args[1]]
@@ -135,15 +147,19 @@ HANDLERS: dict[str, Handler] = {
     "pad": _pad,
     "permute": _permute,
     "reshape": _reshape,
+    "reshape_as": _reshape,
     "roll": _roll,
     "select": _select,
     "slice": _slice,
     "split": _chunk,
+    "split_with_sizes": _chunk,
     "squeeze": _squeeze,
     "swapaxes": _transpose,
     "transpose": _transpose,
+    "unbind": _unbind,
     "unflatten": _reshape,
     "unsqueeze": _unsqueeze,
     "view": _reshape,
+    "view_as": _reshape,
 }
 """The handlers of these functions."""
