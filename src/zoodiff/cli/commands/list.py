@@ -30,7 +30,7 @@ class ListOptions:
         bool,
         typer.Option(
             "--by-fingerprint",
-            help="Build every network and group equal ones (minutes).",
+            help="Build every network and group equal ones (minutes; timm longer).",
         ),
     ] = False
     worker_seconds: WorkerSeconds = SECONDS

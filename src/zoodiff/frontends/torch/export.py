@@ -50,7 +50,7 @@ def _without_stack_traces() -> Iterator[None]:
 
     Nobody here reads them, and reading the sources takes a third of the time.
     """
-    proxy = importlib.import_module("torch.fx.proxy")
+    proxy: Any = importlib.import_module("torch.fx.proxy")
     original = getattr(proxy, "CapturedTraceback", None)
     if original is None:
         yield
