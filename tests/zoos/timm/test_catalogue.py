@@ -1,5 +1,8 @@
 """The catalogue of timm: names, labels and recipes, without timm."""
 
+import csv
+from pathlib import Path
+
 import pytest
 
 from zoodiff.data.labels import IMAGENET_1K, NO_CLASSES
@@ -123,3 +126,34 @@ def test_a_central_crop_of_a_rectangle_is_refused() -> None:
     assert from_timm({**config, "crop_mode": "squash"}).resize == (36, 73)
     with pytest.raises(UsageError, match="another shape than a square"):
         from_timm({**config, "crop_mode": "center"})
+
+
+def test_recipes_are_those_that_were_collected_independently(shared: Path) -> None:
+    with (shared / "claims" / "recipes.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["zoo"] == "timm"]
+    assert len(rows) > 1800
+    for row in rows:
+        spec = registry.resolve(f"timm:{row['model']}@{row['weights']}").preprocessing
+        if spec.published != "yes":
+            assert "pad" in row["resize_policy"] + row["note"], row
+            continue
+        size = tuple(map(int, row["input_size"].split("x")[1:]))
+        assert (spec.input_size, spec.interpolation) == (size, row["interpolation"]), row
+        resize = (spec.resize,) if isinstance(spec.resize, int) else spec.resize
+        assert resize and str(resize[0]) == row["resize_size"].split("x")[0], row
+        assert (spec.resize_policy == "squash") == ("squash" in row["resize_policy"]), row
+        for own, key in ((spec.mean, "mean"), (spec.std, "std")):
+            assert own == pytest.approx(tuple(map(float, row[key].split())), abs=1e-5), row
+
+
+def test_heads_are_those_that_were_collected_but_where_no_tag_says_so(shared: Path) -> None:
+    with (shared / "claims" / "recipes.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["zoo"] == "timm"]
+    entries = [(registry.resolve(f"timm:{row['model']}@{row['weights']}"), row) for row in rows]
+    different = {
+        str(entry.ref)
+        for entry, row in entries
+        if (entry.labels == IMAGENET_1K) != (row["has_imagenet1k_head"] == "yes")
+    }
+    # 1,000 outputs, of a training without labels.
+    assert different == {"timm:resmlp_12_224@fb_dino", "timm:resmlp_24_224@fb_dino"}
