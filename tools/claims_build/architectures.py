@@ -27,6 +27,12 @@ RENAMED = {
     "edgenext_xsmall": "edgenext_x_small",
     "edgenext_xxsmall": "edgenext_xx_small",
     "regnetz_040h": "regnetz_040_h",
+    # timm's names count in units of 10 MF, and "tv" is how torchvision rounds group widths.
+    "regnety_1280": "regnety_128000mf",
+    "regnety_2560": "regnety_256000mf",
+    "regnetx_004_tv": "regnetx_400mf",
+    "regnety_008_tv": "regnety_800mf",
+    "regnety_080_tv": "regnety_8000mf",
     "gluon_resnet101_v1c": "resnet101c",
     "gluon_resnet101_v1s": "resnet101s",
     "gluon_resnet152_v1c": "resnet152c",
@@ -73,8 +79,8 @@ def _renamed(family: str) -> str:
     family = RENAMED.get(family, family)
     family = _RECIPE_IN_NAME.sub("", _WEIGHTS_IN_NAME.sub("", family))
     family = _WINDOW_IN_NAME.sub(r"\1", family)
-    # Converted TensorFlow weights of EfficientNetV2, elsewhere collected without "tf".
-    return re.sub(r"^tf_(efficientnetv2_)", r"\1", family)
+    # Converted TensorFlow weights, elsewhere collected without "tf".
+    return re.sub(r"^tf_(efficientnetv2_|efficientnet_(?:cc_|e[sml]$)|mixnet_)", r"\1", family)
 
 
 def _without_size(family: str, sizes: set[str]) -> str:

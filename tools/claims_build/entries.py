@@ -45,6 +45,8 @@ def entry(row: Row, zoo: str, part: str) -> tuple[str, str]:
         return re.sub(r"\.onnx$", "", weights(row, zoo)), "published"
     if zoo == "tfmg":
         return _official(row) if part == "official" else _slim(row)
+    if zoo == "timm":  # its names are resnet50.a1_in1k
+        return row["model"].partition(".")[0], weights(row, zoo)
     return "", ""
 
 
