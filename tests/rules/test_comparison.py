@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from zoodiff.architecture.diff import diff
+from zoodiff.graph.align import align
 from zoodiff.graph.fingerprint import fingerprint
 from zoodiff.graph.ir import Graph, Parameter
+from zoodiff.graph.layers import LayerGraph
+from zoodiff.rules.catalogue import find
+from zoodiff.rules.context import Difference
+from zoodiff.rules.engine import differences
 from zoodiff.rules.example import TinyNetwork
 
 Step = Callable[[TinyNetwork, str], str]
@@ -177,3 +183,44 @@ def test_the_mean_in_the_place_of_a_token_is_another_pooling() -> None:
     assert said(pooled("first"), pooled("mean")) == [
         ("ARC145", "the first token (class token)", "mean of all 16 tokens")
     ]
+
+
+def group_norm(net: TinyNetwork, x: str, groups: int = 2) -> str:
+    """A group norm as exporters write it."""
+    shape = net.shape(x)
+    x = net.add("Reshape", x, (1, groups, shape[1] // groups * shape[2] * shape[3]))
+    x = net.add("InstanceNormalization", x, epsilon=1e-5, scale=False, center=False)
+    x = net.add("Reshape", x, shape)
+    return net.per_channel("Add", net.per_channel("Mul", x))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        (group_norm, lambda net, x: group_norm(net, x, 4), ("2 groups", "4 groups")),
+        (group_norm, lambda net, x: group_norm(net, x, 8), ("group norm", "instance norm")),
+        (group_norm, TinyNetwork.norm, ("group norm", "batch norm")),
+    ],
+)
+def test_a_written_out_group_norm_is_named_as_one(a: Step, b: Step, words: tuple[str, str]) -> None:
+    assert said(network(a), network(b)) == [("ARC122", *words)]
+
+
+def test_a_batch_norm_may_be_folded_where_another_norm_stands_at_another_place() -> None:
+    folded = network(TinyNetwork.norm)
+    both = network(TinyNetwork.norm, add("Relu"), group_norm)
+    codes = [code for code, *_ in said(folded, both)]
+    assert "ARC112" not in codes and "ARC122" in codes
+
+
+def test_no_finding_says_the_same_of_both() -> None:
+    """A rule that has one word for both sides gets the names of the layers beside it."""
+    rule = replace(
+        find("ARC190"),
+        check=lambda networks: [Difference("ARC190", "a thing", "a thing", (1,), (2,))],
+        fallback=False,
+    )
+    graphs = (LayerGraph(network(add("Relu"))), LayerGraph(network(add("Relu"))))
+    (difference,) = differences(align(*graphs), [rule])
+    assert difference.left != difference.right
+    assert difference.left.startswith("a thing (")

@@ -35,7 +35,7 @@ def undone(
     Parameters of the first network are marked. Layers whose width follows from another layer's
     get the first network's weights, unless a difference of their own is left.
     """
-    chosen, everything = list(differences), list(everything)
+    chosen, everything = _with_parts(differences), _with_parts(everything)
     work = _Work(alignment, {i for e in chosen if e.undo is Undo.EPSILON for i in e.a})
     left = {i for e in everything if e not in chosen and _reshapes(e) for i in e.a}
     for difference in chosen:
@@ -48,6 +48,10 @@ def undone(
     work.follow(left)
     work.follow_sizes(chosen, [e for e in everything if e not in chosen])
     return work.net.freeze()
+
+
+def _with_parts(differences: Iterable[Difference]) -> list[Difference]:
+    return [part for difference in differences for part in (difference, *difference.parts)]
 
 
 class _Work:

@@ -98,6 +98,8 @@ class Difference:
     """How many more parameters the second network has for it."""
     turned: tuple[tuple[int, int], ...] = ()
     """Aligned layers among its own that have another axis or shape because of it."""
+    parts: tuple[Difference, ...] = ()
+    """What is undone along with it, where one cause shows at several layers."""
 
     @property
     def attributes(self) -> tuple[str, ...]:

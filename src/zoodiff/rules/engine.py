@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from zoodiff.graph.align import Alignment
 from zoodiff.rules.catalogue import in_order_of_claims
@@ -25,7 +26,21 @@ def differences(alignment: Alignment, rules: Sequence[Rule] | None = None) -> li
     for rule in ordered:
         if rule.check is not None:
             named_differences += rule.check(networks)
-    return named_differences
+    return [_told_apart(difference, networks) for difference in named_differences]
+
+
+def _told_apart(difference: Difference, networks: AlignedPair) -> Difference:
+    """A difference in words that differ: no finding says the same of both networks."""
+    if difference.left != difference.right:
+        return difference
+    names = [
+        ", ".join(dict.fromkeys(graph.layers[i].name for i in indices))
+        for graph, indices in ((networks.a, difference.a), (networks.b, difference.b))
+    ]
+    if names[0] == names[1]:
+        names = ["one form", "another form"]
+    left, right = (f"{difference.left} ({name or 'none'})" for name in names)
+    return replace(difference, left=left, right=right)
 
 
 def _differing(alignment: Alignment) -> tuple[LayerPair, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from zoodiff.graph.layers import Layer, LayerGraph
-from zoodiff.rules.context import Aspect, LayerPair
+from collections.abc import Sequence
+
+from zoodiff.graph.layers import Item, Layer, LayerGraph
+from zoodiff.rules.context import AlignedPair, Aspect, LayerPair, Region
 
 CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 POOLS = frozenset({"AveragePool", "MaxPool"})
@@ -48,9 +50,27 @@ def absorbs_scales(pair: LayerPair) -> bool:
 
 def may_be_folded(pair: LayerPair) -> bool:
     """Whether the chain without a batch norm has a bias, into which one may have been folded."""
-    bare = next(
-        chain
-        for chain in pair.unclaimed[Aspect.NORM]
-        if not any(item[0] == "norm" for item in chain)
-    )
+    bare = next(chain for chain in pair.unclaimed[Aspect.NORM] if not _has_norm(chain))
     return ("bias",) in bare or ("shift",) in bare
+
+
+def replacing_norm(pair: LayerPair, networks: AlignedPair) -> Region | None:
+    """The norm behind a layer of one network where the other's has a batch norm; None without."""
+    if Aspect.NORM not in pair.unclaimed:
+        return None
+    without = next(
+        side for side, chain in enumerate(pair.unclaimed[Aspect.NORM]) if not _has_norm(chain)
+    )
+    layer = pair.b if without else pair.a
+    users = {user for user, _ in layer.users}
+    graph = networks.b if without else networks.a
+    for region in networks.regions.get("ARC122", ()):
+        own, across = (region.b, region.a) if without else (region.a, region.b)
+        alone = len(own) == 1 and not across and users == set(own)
+        if alone and graph.layers[own[0]].op in NORMS:
+            return region
+    return None
+
+
+def _has_norm(chain: Sequence[Item]) -> bool:
+    return any(item[0] == "norm" for item in chain)

@@ -383,3 +383,53 @@ def test_an_input_without_a_shape_and_control_flow_are_refused() -> None:
     node = NODE("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
     with pytest.raises(MeasurementError, match=r"control flow \(If\)"):
         graph([node], {"c": np.array(True)})
+
+
+def group_norm(groups, *, inner=1.0, maps=(1, 6, 9, 9), fixed=False):
+    """A group norm as PyTorch exports it before opset 21, or as the operator of opset 21."""
+    rng = np.random.default_rng(0)
+    image = NODE("Conv", ["x", "w"], ["c"], pads=[1] * 4)
+    weights = {"w": rng.standard_normal((6, 3, 3, 3)).astype(np.float32)}
+    scale, shift = rng.standard_normal((2, 6)).astype(np.float32)
+    if fixed:
+        weights |= {"s": scale, "b": shift}
+        node = NODE("GroupNormalization", ["c", "s", "b"], ["y"], num_groups=groups, epsilon=1e-3)
+        return model([image, node], weights, opset=21)
+    weights |= {
+        "to": np.array([maps[0], groups, -1]),
+        "ones": np.full(groups, inner, np.float32),
+        "zeros": np.zeros(groups, np.float32),
+        "back": np.array(maps),
+        "s": scale.reshape(6, 1, 1),
+        "b": shift.reshape(6, 1, 1),
+    }
+    nodes = [
+        image,
+        NODE("Reshape", ["c", "to"], ["r"]),
+        NODE("InstanceNormalization", ["r", "ones", "zeros"], ["n"], epsilon=1e-3),
+        NODE("Reshape", ["n", "back"], ["m"]),
+        NODE("Mul", ["m", "s"], ["scaled"]),
+        NODE("Add", ["scaled", "b"], ["y"]),
+    ]
+    return model(nodes, weights)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 6])
+def test_a_group_norm_written_out_is_that_of_opset_21_and_onnx_runtimes(groups) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    written, operator = (group_norm(groups, fixed=fixed) for fixed in (False, True))
+    graphs = [graph_from_model(m, "test") for m in (written, operator)]
+    assert fingerprint(graphs[0]) == fingerprint(graphs[1])
+    assert {count(g).parameters for g in graphs} == {6 * 3 * 9 + 12}
+    image = np.random.default_rng(1).standard_normal((1, 3, 9, 9)).astype(np.float32)
+    for made, found in zip((written, operator), graphs, strict=True):
+        held = {t.name: numpy_helper.to_array(t) for t in made.graph.initializer}
+        (ours,) = evaluate(canonical(found), {"x": image}, held).values()
+        (theirs,) = ort.InferenceSession(made.SerializeToString()).run(None, {"x": image})
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_an_inner_norm_with_a_scale_of_its_own_keeps_it() -> None:
+    found = graph_from_model(group_norm(2, inner=0.5), "test")
+    assert count(found).parameters == 6 * 3 * 9 + 12 + 4
+    assert "GroupNormalization" not in [n.op for n in canonical(found).nodes]

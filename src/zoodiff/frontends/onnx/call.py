@@ -124,6 +124,8 @@ class Call:
     """Whether some shapes of its inputs or outputs are unknown; these are ``()``."""
     quantized: bool = False
     """Whether it computes on integers that stand for real numbers."""
+    reshaped: bool = False
+    """Whether its first input is the result of a ``Reshape``."""
     integer: bool = False
     """Whether its data is plain integers."""
 

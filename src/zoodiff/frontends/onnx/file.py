@@ -161,6 +161,7 @@ class _Walk:
         self._names: dict[str, int] = {}
         self._uses: dict[str, list[NodeProto]] = {}
         self._order = list(model.graph.node)
+        self._reshaped = {n.output[0] for n in self._order if n.op_type == "Reshape" and n.output}
         for node in self._order:
             for name in node.input:
                 self._uses.setdefault(name, []).append(node)
@@ -284,6 +285,7 @@ class _Walk:
             bias_after=lambda width: self._bias_after(node, width),
             unranked=self._unranked(node),
             quantized=onnx_shapes.is_standard(node),
+            reshaped=node.input[0] in self._reshaped,
             integer=constants.dtype(self._types.get(first.name, 1)).startswith(("int", "uint")),
         )
         result = translate(call)

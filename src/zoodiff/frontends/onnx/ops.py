@@ -140,6 +140,20 @@ def _group_normalization(call: Call) -> Value | list[Value]:
     )
 
 
+def _instance_normalization(call: Call) -> Value | list[Value]:
+    """An instance norm; one of ones and zeros on a reshaped map is part of a group norm."""
+    scale, shift = call.weight(1), call.weight(2)
+    if not (call.reshaped and _filled(scale, 1.0) and _filled(shift, 0.0)):
+        return add_opaque(call, plain=not _computed_vectors(call))
+    epsilon = call.attributes.get("epsilon", 1e-5)
+    return call.node(operations.plain_instance_norm(epsilon=epsilon), inputs=[call.data])
+
+
+def _filled(weight: Weight | None, value: float) -> bool:
+    """Whether every element of a constant is this number."""
+    return weight is not None and weight.array is not None and bool((weight.array == value).all())
+
+
 def _lrn(call: Call) -> Value:
     return call.node(
         operations.local_response_norm(
@@ -345,6 +359,7 @@ _HANDLERS: dict[str, Handler] = {
     "GroupNormalization": _group_normalization,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _unary("HardSwish"),
+    "InstanceNormalization": _instance_normalization,
     "LRN": _lrn,
     "LayerNormalization": _layer_normalization,
     "LogSoftmax": _softmax,

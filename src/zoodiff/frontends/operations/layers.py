@@ -171,6 +171,13 @@ def group_norm(groups: int, *, epsilon: float, scale: bool, center: bool) -> Ope
     )
 
 
+def plain_instance_norm(*, epsilon: float) -> Operation:
+    """A norm over each channel without learned terms."""
+    return Operation(
+        "InstanceNormalization", {"epsilon": float(epsilon), "scale": False, "center": False}
+    )
+
+
 def local_response_norm(size: int, *, alpha: float, beta: float, bias: float) -> Operation:
     """Return a local response norm; ``alpha`` is ONNX's, a factor of the mean square."""
     return Operation(

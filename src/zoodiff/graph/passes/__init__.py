@@ -18,6 +18,7 @@ from zoodiff.graph.passes.operators import (
     activations,
     arithmetic,
     einsums,
+    groups,
     linear,
     norms,
     padding,
@@ -102,6 +103,12 @@ PASSES: tuple[Pass, ...] = (
         "one form for reshapes, slices and splits",
         shapes.run,
         ensures=(SLICES_IN_ORDER, NO_SPLITS, ONE_RESHAPE),
+    ),
+    Pass(
+        "groups",
+        "group norms that are written as instance norms",
+        groups.run,
+        requires=(ONE_RESHAPE,),
     ),
     Pass(
         "layout",

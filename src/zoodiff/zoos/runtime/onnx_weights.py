@@ -6,7 +6,7 @@ independent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any, cast
@@ -70,9 +70,12 @@ def weights(graph: GraphProto) -> dict[str, Weight]:
     tensors = constants(graph)
     root = {name: name for name in tensors}
     by_name: dict[str, Weight] = {}
+    reshaped = {node.output[0] for node in graph.node if node.op_type == "Reshape" and node.output}
     for node in graph.node:
         if node.op_type in _SAME and node.input and node.input[0] in root:
             root[node.output[0]] = root[node.input[0]]
+            continue
+        if _is_inner_norm(graph, node, reshaped):
             continue
         for position, input_name in enumerate(node.input):
             name = root.get(input_name)
@@ -211,6 +214,23 @@ def _role(node: NodeProto, position: int, shape: Sequence[int], dtype: int) -> s
     if node.domain == "com.microsoft" and node.op_type.startswith("QLinear"):
         return None
     return _ELEMENTWISE.get(node.op_type, "other")
+
+
+def _is_inner_norm(graph: GraphProto, node: NodeProto, reshaped: Container[str]) -> bool:
+    """Whether a node is the norm inside a group norm, whose ones and zeros are no weights."""
+    if node.op_type != "InstanceNormalization" or node.input[0] not in reshaped:
+        return False
+    return _filled(graph, node.input[1], 1.0) and _filled(graph, node.input[2], 0.0)
+
+
+def _filled(graph: GraphProto, name: str, number: float) -> bool:
+    """Whether a constant is this number everywhere."""
+    known = constants(graph).get(name)
+    made: Iterable[TensorProto | NodeProto] = (
+        *(tensor for tensor in graph.initializer if tensor.name == name),
+        *(node for node in graph.node if known is not None and name in node.output),
+    )
+    return any(bool((value(one, known) == number).all()) for one in made if known is not None)
 
 
 def _fan_in(node: NodeProto, position: int, shape: Sequence[int]) -> int:

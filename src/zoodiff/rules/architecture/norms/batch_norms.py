@@ -17,12 +17,14 @@ from zoodiff.rules.context import (
     in_order,
 )
 from zoodiff.rules.example import TinyNetwork
-from zoodiff.rules.operators import NORMS, absorbs_scales, may_be_folded
+from zoodiff.rules.operators import NORMS, absorbs_scales, may_be_folded, replacing_norm
 from zoodiff.rules.rule import Example, Rule
 from zoodiff.rules.wording import chain, learned, shown
 
 
 def _folded(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    if replacing_norm(pair, networks) is not None:
+        return  # another norm stands in its place, behind the layer
     if Aspect.NORM in pair.unclaimed and may_be_folded(pair):
         left, right = pair.unclaimed[Aspect.NORM]
         pair.claim(Aspect.NORM)
@@ -216,6 +218,7 @@ LEARNED_TERMS = Rule(
         "https://keras.io/api/layers/normalization_layers/batch_normalization/",
     ),
     check=in_order(for_layers(_terms_of_chain), for_layers(_terms)),
+    after=("ARC127",),
     example=Example(
         networks=lambda: (_normed(), _normed(scale=False)),
         twin=lambda: (_network(), _network(scaled=True)),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import LayerGraph
-from zoodiff.rules.context import AlignedPair, Difference, Region, Undo
+from zoodiff.rules.context import AlignedPair, Aspect, Difference, Region, Undo
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.rule import Example, Rule
 
@@ -17,7 +17,8 @@ _CODE = "ARC190"
 
 
 def _moves(graph: LayerGraph, indices: tuple[int, ...]) -> bool:
-    return all(graph.layers[i].op in _MOVING for i in indices)
+    """Whether layers only move elements, or are the scale and shift of a norm."""
+    return all(graph.layers[i].op in _MOVING or graph.layers[i].affine for i in indices)
 
 
 def _across(networks: AlignedPair) -> Iterable[Difference]:
@@ -32,22 +33,30 @@ def _across(networks: AlignedPair) -> Iterable[Difference]:
             and (region.a or region.b)
             and _beside(networks, region, i, j)
         ]
-        if not any(_feeds(networks, region, i, j) for region in around):
+        a = tuple(k for region in around for k in region.a)
+        b = tuple(k for region in around for k in region.b)
+        moved = (_transposed(networks.a, a), _transposed(networks.b, b))
+        fed = any(_feeds(networks, region, i, j) for region in around)
+        if not fed or moved[0] == moved[1]:
             continue
         taken = {id(region) for region in around}
         networks.regions[_CODE] = tuple(
             region for region in networks.regions[_CODE] if id(region) not in taken
         )
-        a = tuple(k for region in around for k in region.a)
-        b = tuple(k for region in around for k in region.b)
         left, right = (
             "groups across rows: a reshape without the transposition to channels first"
-            if moved
+            if across
             else "groups of channels"
-            for moved in (_transposed(networks.a, a), _transposed(networks.b, b))
+            for across in moved
+        )
+        norms = tuple(
+            pair.difference("ARC127", left, right, Aspect.OPERATOR, undo=Undo.OPERATOR)
+            for pair in networks.layers
+            if (pair.a.index, pair.b.index) == (i, j)
+            and pair.claim(Aspect.OPERATOR, "num_groups", "scale", "center")
         )
         turned = tuple(_turned(networks, i, j))
-        yield Difference("ARC127", left, right, a, b, undo=Undo.LAYERS, noun="norms", turned=turned)
+        yield Difference("ARC127", left, right, a, b, noun="norms", turned=turned, parts=norms)
 
 
 def _turned(networks: AlignedPair, i: int, j: int) -> Iterable[tuple[int, int]]:

@@ -18,7 +18,7 @@ from zoodiff.rules.context import (
     in_order,
 )
 from zoodiff.rules.example import TinyNetwork
-from zoodiff.rules.operators import NORMS, may_be_folded
+from zoodiff.rules.operators import NORMS, may_be_folded, replacing_norm
 from zoodiff.rules.regions import for_moved_regions, for_regions
 from zoodiff.rules.rule import Description, Example, Rule
 from zoodiff.rules.wording import called, chain, shown
@@ -29,6 +29,30 @@ def _missing(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
         left, right = pair.unclaimed[Aspect.NORM]
         pair.claim(Aspect.NORM)
         yield pair.difference("ARC122", chain(left), chain(right), Aspect.NORM, undo=Undo.CHAIN)
+
+
+def _replaced(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    """A batch norm behind a layer, and another norm in its place."""
+    region = replacing_norm(pair, networks)
+    if region is None:
+        return
+    pair.claim(Aspect.NORM)
+    networks.regions["ARC122"] = tuple(r for r in networks.regions["ARC122"] if r is not region)
+    a, b = (
+        [graph.layers[i] for i in own]
+        for graph, own in zip((networks.a, networks.b), (region.a, region.b), strict=True)
+    )
+    left, right = (called(side[0]) if side else "batch norm" for side in (a, b))
+    chains = pair.difference("ARC122", left, right, Aspect.NORM, undo=Undo.CHAIN)
+    yield Difference(
+        "ARC122",
+        left,
+        right,
+        region.a,
+        region.b,
+        noun="norms",
+        parts=(chains,),
+    )
 
 
 def _groups(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
@@ -43,8 +67,11 @@ def _groups(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
             )
         )
         yield pair.difference("ARC122", left, right, "axes")
-    if values := pair.claim("axes", "num_groups", "axis"):
-        yield pair.difference("ARC122", *values, "axes", "num_groups", "axis")
+    keys = ("axes", "num_groups", "axis")
+    if values := pair.claim(*keys):
+        counted = "num_groups" in pair.a.node.attributes
+        left, right = (f"{shown(value)} groups" if counted else value for value in values)
+        yield pair.difference("ARC122", left, right, *keys)
 
 
 def _over(axes: Sequence[int], network: LayerGraph, layer: Layer) -> str:
@@ -151,6 +178,7 @@ NORM_KIND = Rule(
         "onnx/onnx-tensorrt#149",
     ),
     check=in_order(
+        for_layers(_replaced),
         for_layers(_missing),
         for_layers(_groups),
         for_layers(_groups_written_out),
@@ -159,7 +187,7 @@ NORM_KIND = Rule(
         for_layers(_kind),
     ),
     describes=Description(_norms),
-    after=("ARC124",),
+    after=("ARC124", "ARC127"),
     example=Example(
         networks=lambda: (_network("GroupNormalization"), _network("LayerNormalization")),
         twin=lambda: (
