@@ -224,3 +224,27 @@ def test_no_finding_says_the_same_of_both() -> None:
     (difference,) = differences(align(*graphs), [rule])
     assert difference.left != difference.right
     assert difference.left.startswith("a thing (")
+
+
+def tokens(*, learned: bool) -> Graph:
+    """A block of a transformer whose residual stream may begin with position embeddings."""
+    net = TinyNetwork(size=4)
+    x = net.add("Reshape", net.conv("image", 8, 1), (1, 8, 16))
+    x = net.add("Transpose", x, (1, 16, 8), perm=[0, 2, 1])
+    if learned:
+        embedding = Parameter("embedding", (1, 16, 8), role="constant")
+        x = net.add("Add", x, parameters=[embedding], constant_shape=[1, 16, 8])
+    y = net.add("LayerNormalization", x, axes=[2], epsilon=1e-5, scale=False, center=False)
+    y = net.add("Reshape", y, (1, 16, 2, 4))
+    y = net.add("Transpose", y, (1, 2, 16, 4), perm=[0, 2, 1, 3])
+    product = {"batch": 2, "m": 16, "k": 4, "n": 16, "transB": True}
+    scores = net.add("Softmax", net.add("MatMul", (y, y), (1, 2, 16, 16), **product), axis=3)
+    y = net.add("MatMul", (scores, y), (1, 2, 16, 4), batch=2, m=16, k=16, n=4)
+    y = net.add("Reshape", net.add("Transpose", y, (1, 16, 2, 4), perm=[0, 2, 1, 3]), (1, 16, 8))
+    x = net.add("Add", (x, y))
+    return net.graph(net.linear(net.add("ReduceMean", x, (1, 8), axes=[1], keepdims=False), 10))
+
+
+def test_a_missing_position_embedding_is_one_finding() -> None:
+    words = ("ARC175", "position embedding (1, 16, 8)", "none")
+    assert said(tokens(learned=True), tokens(learned=False)) == [words]

@@ -43,3 +43,15 @@ def test_the_order_of_terms_does_not_matter(op: str) -> None:
 def test_the_order_of_a_difference_does() -> None:
     assert ops(untouched("duplicates", both("Sub", ["a", "b"], ["b", "a"]))).count("Sub") == 2
     assert ops(changed("duplicates", both("Sub", ["a", "b"], ["a", "b"]))).count("Sub") == 1
+
+
+def test_reshapes_that_differ_by_single_extents_follow_each_other() -> None:
+    d = Draft((1, 3, 4, 4))
+    tokens, matrix = d.add("Reshape", "x", (1, 3, 16)), d.add("Reshape", "x", (3, 16))
+    other = d.add("Reshape", "x", (4, 12))
+    rows = d.add("Transpose", matrix, (16, 3), perm=[1, 0])
+    product = d.add("MatMul", [rows, d.add("Relu", tokens)], (1, 16, 16), batch=1, m=16, k=3, n=16)
+    graph = d.graph(product, d.add("Tanh", other))
+    after = changed("duplicates", graph)
+    read = [node.inputs[0] for node in after.nodes if node.op == "Reshape"]
+    assert sorted(read) == sorted([tokens, "x", "x"])

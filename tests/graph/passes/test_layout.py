@@ -97,3 +97,28 @@ def test_weights_of_a_norm_over_several_axes_are_seen_in_the_new_order(axes: lis
     after = changed("layout", d.graph(d.add("Transpose", x, (1, 4, 3, 5), perm=FIRST)))
     assert ops(after) == ["LayerNormalization"]
     assert after.nodes[0].attributes["axes"] == sorted([0, 2, 3, 1][axis] for axis in axes)
+
+
+@pytest.mark.parametrize("op", ["Add", "Mul", "Sub", "Div"])
+@pytest.mark.parametrize("shape", [(1, 5, 4), (5, 4)])
+def test_weights_over_several_axes_turn_with_the_tokens(op: str, shape: tuple[int, ...]) -> None:
+    d = Draft((1, 4, 5))
+    x = d.add("Transpose", "x", (1, 5, 4), perm=[0, 2, 1])
+    positions = [Parameter("positions", shape, role="constant")]
+    x = d.add(op, x, parameters=positions, constant_shape=list(shape))
+    graph = d.graph(d.add("Softmax", d.add("Relu", x), axis=2))
+    after = changed("layout", graph)
+    assert ops(after) == [op, "Relu", "Softmax", "Transpose"]
+    assert after.nodes[0].parameters[0].shape == (1, 4, 5)
+    assert after.nodes[0].attributes["constant_shape"] == [1, 4, 5]
+
+
+def test_a_class_token_turns_with_the_tokens_that_it_joins() -> None:
+    d = Draft((1, 4, 5))
+    x = d.add("Transpose", "x", (1, 5, 4), perm=[0, 2, 1])
+    token = [Parameter("token", (1, 1, 4), role="constant")]
+    x = d.add("Concat", x, (1, 6, 4), parameters=token, axis=1, parameters_at=[0])
+    graph = d.graph(d.add("Relu", x))
+    after = changed("layout", graph)
+    assert ops(after) == ["Concat", "Relu", "Transpose"]
+    assert after.nodes[0].attributes["axis"] == 2

@@ -2,7 +2,8 @@ r"""Merge duplicate computations.
 
 Two nodes of one operator with the same attributes and the same inputs, and without weights, hold
 the same values. Frameworks that build networks layer by layer repeat a rectifier for every branch;
-optimisers merge them.
+optimisers merge them. Of two reshapes of a tensor whose shapes differ by axes of extent 1, the
+second reads the first.
 """
 
 from __future__ import annotations
@@ -36,6 +37,24 @@ def run(graph: MutableGraph) -> None:
             graph.redirect(duplicate, original)
         first.notes.add(NOTE)
         graph.remove(node)
+    _reshapes(graph, shared)
+
+
+def _reshapes(graph: MutableGraph, shared: set[str]) -> None:
+    """Let reshapes of a tensor follow each other where only axes of extent 1 tell them apart."""
+    seen: dict[tuple[str, tuple[int, ...]], MutableNode] = {}
+    for node in graph.in_order():
+        if node.op != "Reshape" or node.parameters or not shared.issuperset(node.inputs):
+            continue
+        wide = tuple(extent for extent in graph.shape(node.output) if extent != 1)
+        if len(node.inputs) != 1 or -1 in wide:
+            continue
+        if wide == tuple(extent for extent in graph.shape(node.inputs[0]) if extent != 1):
+            continue
+        first = seen.setdefault((node.inputs[0], wide), node)
+        if first is not node:
+            graph.read(node, [first.output])
+            node.notes.add(NOTE)
 
 
 def _frozen(value: object) -> Any:

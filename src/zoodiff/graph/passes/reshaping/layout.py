@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from zoodiff.graph.mutable import MutableGraph, MutableNode
 from zoodiff.graph.passes.reshaping.shapes import moves_only_ones
-from zoodiff.graph.passes.weights.parameters import transposed
+from zoodiff.graph.passes.weights.parameters import reshaped, transposed
 
 NOTE = "layout"
 Perm = tuple[int, ...]
@@ -137,13 +137,39 @@ def _elementwise(walk: _Walk, node: MutableNode) -> bool:
     if vectors or node.op == "Concat":
         axis = node.attributes.get("axis")
         if axis is None or (node.op == "Concat" and node.parameters):
-            return _scalar_parameter(node) and walk.pass_on(node, perm)
+            turned = _scalar_parameter(node) or _turned(walk, node, perm)
+            return turned and walk.pass_on(node, perm)
         node.attributes["axis"] = perm[axis]
     return walk.pass_on(node, perm)
 
 
 def _scalar_parameter(node: MutableNode) -> bool:
     return bool(node.parameters) and all(p.size == 1 for p in node.parameters)
+
+
+def _turned(walk: _Walk, node: MutableNode, perm: Perm) -> bool:
+    """Turn weights over several axes, such as position embeddings, into the order of the base."""
+    axis, whole = node.attributes.get("axis"), node.attributes.get("constant_shape")
+    if node.op != "Concat" and ("value" in node.attributes or whole is None):
+        return False
+    fits = all(len(p.shape) == len(perm) for p in node.parameters)
+    if not node.parameters or not (fits or (node.op != "Concat" and _narrow(node, perm))):
+        return False
+    order = [perm.index(place) for place in range(len(perm))]
+    node.parameters = [
+        transposed(reshaped(p, (*[1] * (len(perm) - len(p.shape)), *p.shape)), order)
+        for p in node.parameters
+    ]
+    if node.op == "Concat":
+        node.attributes["axis"] = perm[axis]
+    else:
+        node.attributes["constant_shape"] = list(node.parameters[0].shape)
+    return True
+
+
+def _narrow(node: MutableNode, perm: Perm) -> bool:
+    """Whether a single weight has fewer axes than the data, whose last ones it lies along."""
+    return len(node.parameters) == 1 and len(node.parameters[0].shape) < len(perm)
 
 
 def _along(walk: _Walk, node: MutableNode) -> bool:
