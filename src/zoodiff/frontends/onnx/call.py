@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.frontends.builder import LinearOrder, WeightViews
+from zoodiff.frontends.onnx.protobuf import NodeProto
 from zoodiff.frontends.operations import Operation
 from zoodiff.graph.ir import AttributeValue, Parameter
 
@@ -126,6 +127,8 @@ class Call:
     """Whether it computes on integers that stand for real numbers."""
     reshaped: bool = False
     """Whether its first input is the result of a ``Reshape``."""
+    readers: Sequence[NodeProto] = ()
+    """The nodes that read its first output."""
     integer: bool = False
     """Whether its data is plain integers."""
 

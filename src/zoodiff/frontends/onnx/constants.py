@@ -33,6 +33,10 @@ _SHAPE_KEEPERS = frozenset(
     }
 )
 """Operators whose result is still the same weight."""
+_LARGEST_MASK = 2**18
+"""Elements; constants of truth values up to this keep their values, since masks are read."""
+_MASKING = frozenset({"And", "Cast", "ConstantOfShape", "Expand", "Not", "Or", "Trilu", "Where"})
+"""Operators that make masks, of more elements than other constants."""
 _EVALUATED = frozenset(
     {
         "Abs",
@@ -44,6 +48,7 @@ _EVALUATED = frozenset(
         "ConstantOfShape",
         "Div",
         "Equal",
+        "Expand",
         "Flatten",
         "Floor",
         "Gather",
@@ -73,6 +78,7 @@ _EVALUATED = frozenset(
         "Squeeze",
         "Sub",
         "Transpose",
+        "Trilu",
         "Unsqueeze",
         "Where",
         "Xor",
@@ -232,8 +238,10 @@ def _evaluated(
         return None
     if any(weight is not None and weight.array is None for weight in operands):
         return None
-    shape = operands[0].integers() if node.op_type == "ConstantOfShape" and operands[0] else None
-    if shape is not None and prod(shape) > SMALL:
+    most = _LARGEST_MASK if node.op_type in _MASKING else SMALL
+    sized = {"ConstantOfShape": 0, "Expand": 1}.get(node.op_type)
+    shape = operands[sized] if sized is not None and sized < len(operands) else None
+    if shape is not None and prod(shape.integers() or [most + 1]) > most:
         return None
     from onnx import helper
     from onnx.reference import ReferenceEvaluator
@@ -254,7 +262,7 @@ def _evaluated(
         (array,) = ReferenceEvaluator(model).run(None, feeds)
     except Exception:
         return None  # an old form that the reference does not know
-    return array if array.size <= SMALL else None
+    return array if array.size <= most else None
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:

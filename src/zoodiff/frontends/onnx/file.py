@@ -285,6 +285,7 @@ class _Walk:
             bias_after=lambda width: self._bias_after(node, width),
             unranked=self._unranked(node),
             quantized=onnx_shapes.is_standard(node),
+            readers=self._uses.get(node.output[0], ()),
             reshaped=node.input[0] in self._reshaped,
             integer=constants.dtype(self._types.get(first.name, 1)).startswith(("int", "uint")),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoodiff.frontends import operations
 from zoodiff.frontends.onnx.call import Attributes, Call, NodeRequest, Value, Weight
-from zoodiff.frontends.onnx.constants import written
+from zoodiff.frontends.onnx.constants import SMALL, written
 from zoodiff.graph.operators import COUNTED
 
 _UNUSED = frozenset({"consumed_inputs"})
@@ -29,8 +29,9 @@ def add_opaque(call: Call, *, plain: bool = True) -> list[Value]:
         if not isinstance(value, Weight):
             continue
         real = value.dtype.startswith(("float", "bfloat"))
-        if value.array is not None and (position in settings or not real or value.array.size == 1):
-            attributes[f"input{position}"] = value.array.reshape(-1).tolist()
+        array = value.array if value.array is not None and value.array.size <= SMALL else None
+        if array is not None and (position in settings or not real or array.size == 1):
+            attributes[f"input{position}"] = array.reshape(-1).tolist()
         elif real:
             parameters.append(value.parameter())
     computed = [value for value in call.inputs if isinstance(value, Value)]

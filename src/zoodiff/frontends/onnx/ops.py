@@ -11,7 +11,7 @@ from math import prod
 from typing import Any, Literal
 
 from zoodiff.frontends import operations
-from zoodiff.frontends.onnx import reshaping
+from zoodiff.frontends.onnx import masks, reshaping
 from zoodiff.frontends.onnx.call import (
     WEIGHTS,
     Attributes,
@@ -184,6 +184,9 @@ def _with_constant(call: Call, op: Arithmetic, constant: Weight, *, first: bool)
     if constant.scalar is not None:
         operation = operations.arithmetic(op, value=constant.scalar, constant_first=first)
         return call.node(operation, inputs=[call.data])
+    mask = masks.added(call, constant) if op == "Add" else None
+    if mask is not None:
+        return mask
     if not constant.dtype.startswith(WEIGHTS):
         return None  # a table of integers or flags is not a weight
     axis, shape = _broadcast(call, constant)
@@ -384,6 +387,7 @@ _HANDLERS: dict[str, Handler] = {
     "Sum": _sum,
     "Tanh": _unary("Tanh"),
     "Upsample": _resize,
+    "Where": masks.where,
 }
 _BY_RANK = (
     frozenset({"LayerNormalization", "LogSoftmax", "RMSNormalization", "Softmax"})

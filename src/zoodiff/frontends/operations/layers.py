@@ -186,6 +186,11 @@ def local_response_norm(size: int, *, alpha: float, beta: float, bias: float) ->
     )
 
 
+def mask(shape: Sequence[int], runs: Sequence[int]) -> Operation:
+    """Scores that a softmax leaves out; ``runs`` of kept and left-out ones, in turns."""
+    return Operation("Mask", {"mask_shape": whole(shape), "runs": whole(runs)})
+
+
 def softmax(axis: int, *, log: bool = False, flattened: bool = False) -> Operation:
     """Return a softmax or its logarithm."""
     return Operation(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -137,6 +138,18 @@ def _lrn(call: Call) -> Array:
     return result
 
 
+def mask_of(attributes: Mapping[str, Any]) -> Array:
+    """Which scores a mask leaves out."""
+    runs = attributes["runs"]
+    left_out = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    result: Array = left_out.reshape(attributes["mask_shape"])
+    return result
+
+
+def _mask(call: Call) -> Array:
+    return np.where(mask_of(call.attributes), -np.inf, call.data)
+
+
 def _softmax(call: Call) -> Array:
     """Softmax along an axis; ``flattened`` (until opset 12) joins all axes from there on."""
     shape, axis = call.data.shape, call.attributes["axis"] % call.data.ndim
@@ -159,6 +172,7 @@ HANDLERS: dict[str, Handler] = {
     "LRN": _lrn,
     "LayerNormalization": _layer_norm,
     "LogSoftmax": _softmax,
+    "Mask": _mask,
     "RMSNormalization": _layer_norm,
     "Softmax": _softmax,
 }

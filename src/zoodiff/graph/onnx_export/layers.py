@@ -9,7 +9,7 @@ import numpy as np
 
 from zoodiff.errors import MeasurementError
 from zoodiff.graph.interpreter.call import Array, Call
-from zoodiff.graph.interpreter.norms import batch_norm_affine, scale_and_shift
+from zoodiff.graph.interpreter.norms import batch_norm_affine, mask_of, scale_and_shift
 from zoodiff.graph.interpreter.products import factors, flips
 from zoodiff.graph.interpreter.windows import Window
 from zoodiff.graph.onnx_export.emit import Emit, Handler, Operand, computed, data_of, ints, wide
@@ -278,6 +278,11 @@ def _even_lrn(e: Emit, call: Call) -> str:
     return e.op("Div", data_of(call), e.op("Pow", e.op("Add", total, F(a["bias"])), F(a["beta"])))
 
 
+def _mask(e: Emit, call: Call) -> str:
+    added = np.where(mask_of(call.attributes), -np.inf, 0.0)
+    return e.op("Add", data_of(call), added)
+
+
 def _softmax(e: Emit, call: Call) -> str:
     rank = e.rank(call)
     axis = call.attributes["axis"] % rank
@@ -301,6 +306,7 @@ HANDLERS: dict[str, Handler] = {
     "LRN": _lrn,
     "LayerNormalization": _layer_norm,
     "LogSoftmax": _softmax,
+    "Mask": _mask,
     "MatMul": _matmul,
     "MaxPool": _max_pool,
     "RMSNormalization": _layer_norm,

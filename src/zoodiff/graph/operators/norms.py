@@ -120,6 +120,23 @@ SCHEMAS = (
         ),
     ),
     OperatorSchema(
+        "Mask",
+        "softmax",
+        "Scores of attention, some of which a softmax gives no weight: they are -infinity.",
+        (_DATA,),
+        (
+            Attribute(
+                "mask_shape", Kind.WHOLES, "shape of the mask, which broadcasts", required=True
+            ),
+            Attribute(
+                "runs",
+                Kind.WHOLES,
+                "how many scores of the mask in a row are kept, then left out, in turns",
+                required=True,
+            ),
+        ),
+    ),
+    OperatorSchema(
         "Softmax", "softmax", "exp(x) / sum of exp(x) along an axis.", (_DATA,), (_AXIS, _FLATTENED)
     ),
     OperatorSchema(

@@ -6,7 +6,7 @@ independent.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any, cast
@@ -83,6 +83,8 @@ def weights(graph: GraphProto) -> dict[str, Weight]:
                 continue
             shape, dtype = tensors[name]
             role = _role(node, position, shape, dtype)
+            if node.op_type == "Add" and len(shape) > 1 and _is_mask(graph, node, name):
+                continue
             if role is not None and name not in by_name:
                 by_name[name] = Weight(shape, dtype, role, _fan_in(node, position, shape))
     return by_name
@@ -216,6 +218,13 @@ def _role(node: NodeProto, position: int, shape: Sequence[int], dtype: int) -> s
     return _ELEMENTWISE.get(node.op_type, "other")
 
 
+def _is_mask(graph: GraphProto, node: NodeProto, name: str) -> bool:
+    """Whether a constant only hides scores from a softmax: zeros and very negative numbers."""
+    readers = [user.op_type for user in graph.node if node.output[0] in user.input]
+    values = _values(graph, name) if set(readers) == {"Softmax"} else []
+    return any(bool(((x == 0) | (x <= -1e4)).all() and (x < 0).any()) for x in values)
+
+
 def _is_inner_norm(graph: GraphProto, node: NodeProto, reshaped: Container[str]) -> bool:
     """Whether a node is the norm inside a group norm, whose ones and zeros are no weights."""
     if node.op_type != "InstanceNormalization" or node.input[0] not in reshaped:
@@ -225,12 +234,19 @@ def _is_inner_norm(graph: GraphProto, node: NodeProto, reshaped: Container[str])
 
 def _filled(graph: GraphProto, name: str, number: float) -> bool:
     """Whether a constant is this number everywhere."""
+    return any(bool((values == number).all()) for values in _values(graph, name))
+
+
+def _values(graph: GraphProto, name: str) -> list[NDArray[Any]]:
+    """The values of a constant; none where the file makes it otherwise."""
     known = constants(graph).get(name)
-    made: Iterable[TensorProto | NodeProto] = (
+    if known is None:
+        return []
+    made: tuple[TensorProto | NodeProto, ...] = (
         *(tensor for tensor in graph.initializer if tensor.name == name),
-        *(node for node in graph.node if known is not None and name in node.output),
+        *(node for node in graph.node if name in node.output),
     )
-    return any(bool((value(one, known) == number).all()) for one in made if known is not None)
+    return [value(one, known) for one in made]
 
 
 def _fan_in(node: NodeProto, position: int, shape: Sequence[int]) -> int:

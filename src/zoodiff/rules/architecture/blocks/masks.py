@@ -1,0 +1,139 @@
+"""Which pairs of tokens an attention leaves out (ARC174)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Any
+
+from zoodiff.graph.ir import Graph
+from zoodiff.graph.layers import Layer, LayerGraph
+from zoodiff.rules.context import AlignedPair, Difference, LayerPair, for_layers, in_order
+from zoodiff.rules.example import TinyNetwork
+from zoodiff.rules.regions import for_regions
+from zoodiff.rules.rule import Description, Example, Rule
+
+_CODE = "ARC174"
+_KEYS = ("mask_shape", "runs")
+
+
+def _only_masks(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
+    return {layer.op for layer in layers} == {"Mask"}
+
+
+def _alone(networks: AlignedPair) -> Iterable[Difference]:
+    """Masks that only one network has."""
+    for difference in for_regions(_CODE)(networks):
+        sides = ((networks.a, difference.a), (networks.b, difference.b))
+        left, right = (
+            _meaning(graph.layers[indices[0]].node.attributes) if indices else "none"
+            for graph, indices in sides
+        )
+        yield Difference(_CODE, left, right, difference.a, difference.b, noun="attentions")
+
+
+def _others(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+    """Masks that leave out other pairs; those of images of another size follow from it."""
+    if pair.a.op != "Mask" or not pair.claim(*_KEYS):
+        return
+    left, right = (_meaning(layer.node.attributes) for layer in (pair.a, pair.b))
+    if left != right or networks.a.inputs == networks.b.inputs:
+        yield pair.difference(_CODE, left, right, *_KEYS, noun="attentions")
+
+
+def _meaning(a: Any) -> str:
+    """A mask in words, where each row is a token and each column one that it may see."""
+    tables = list(_tables(a["mask_shape"], a["runs"]))
+    if any(table != tables[0] for table in tables):
+        return "masks that differ by head or part"
+    kept, columns = tables[0], a["mask_shape"][-1]
+    rows = len(kept)
+    if rows == columns:
+        for words, sees in _PATTERNS.items():
+            if all(kept[i] == [sees(i, j) for j in range(columns)] for i in range(rows)):
+                return words
+        reach = max(abs(i - j) for i in range(rows) for j in range(columns) if kept[i][j])
+        within = (
+            (f"window: each row sees those at most {reach} away", lambda i, j: abs(i - j) <= reach),
+            (
+                f"causal window: each row sees itself and the {reach} before",
+                lambda i, j: 0 <= i - j <= reach,
+            ),
+        )
+        for words, sees in within:
+            if all(kept[i] == [sees(i, j) for j in range(columns)] for i in range(rows)):
+                return words
+    share = sum(not sees for row in kept for sees in row) / (rows * columns)
+    return f"a mask of {share:.1%} of all pairs"
+
+
+_PATTERNS = {
+    "causal (each row sees itself and earlier ones)": lambda i, j: j <= i,
+    "reversed causal (each row sees itself and later ones)": lambda i, j: j >= i,
+    "each row sees itself only": lambda i, j: i == j,
+    "each row sees all but itself": lambda i, j: i != j,
+}
+
+
+def _tables(shape: Sequence[int], runs: Sequence[int]) -> Iterable[list[list[bool]]]:
+    """Which scores each matrix of a mask keeps."""
+    columns, rows = shape[-1], shape[-2]
+    kept: list[bool] = []
+    for place, length in enumerate(runs):
+        kept += [place % 2 == 0] * length
+    starts = range(0, len(kept), rows * columns)
+    for start in starts:
+        yield [kept[start + i * columns : start + (i + 1) * columns] for i in range(rows)]
+
+
+def _attention(shift: int | None, *, wide: bool = False) -> Graph:
+    """Scores of 16 places, of which each sees those before it and some behind it."""
+    net = TinyNetwork(size=4)
+    x = net.add("Reshape", net.conv("image", 8, 1), (1, 8, 16))
+    product = {"batch": 1, "m": 16, "k": 8, "n": 16, "transA": True}
+    x = net.add("MatMul", (x, x), (1, 16, 16), **product)
+    if shift is not None:
+        runs = [length for row in range(16) for length in _row(row + shift, 16)]
+        x = net.add("Mask", x, mask_shape=[16, 16], runs=_merged(runs))
+    x = net.add("Softmax", x, axis=2)
+    return net.graph(net.add("Tanh", x) if wide else x)
+
+
+def _row(last: int, columns: int) -> tuple[int, int]:
+    kept = min(last + 1, columns)
+    return kept, columns - kept
+
+
+def _merged(runs: Sequence[int]) -> list[int]:
+    """Runs without empty ones between two others."""
+    ends = list(accumulate(runs))
+    places = [k for k in range(len(runs)) if runs[k]]
+    merged: list[int] = []
+    for k in places:
+        if merged and k % 2 == (len(merged) - 1) % 2:
+            merged[-1] += runs[k]
+        else:
+            merged.append(runs[k])
+    assert sum(merged) == ends[-1]
+    return merged
+
+
+ATTENTION_MASK = Rule(
+    code=_CODE,
+    name="attention mask",
+    effect="function",
+    cause="The attention of one network leaves out pairs of tokens that the other's sees: a causal "
+    "mask in one only, a window, or another one.",
+    consequence="Outputs differ. Weights fit both networks, so nothing warns.",
+    advice="Check which mask the weights were trained with, and that the export kept it.",
+    references=(
+        "A. Vaswani et al., Attention is all you need, NIPS 2017, arXiv:1706.03762 (section 3.2.3)",
+    ),
+    check=in_order(_alone, for_layers(_others)),
+    describes=Description(_only_masks),
+    example=Example(
+        networks=lambda: (_attention(None), _attention(0)),
+        twin=lambda: (_attention(0), _attention(0, wide=True)),
+        twin_shows="Both have the same mask; there is an activation behind the softmax in one.",
+    ),
+)
