@@ -47,7 +47,7 @@ def added(call: Call, constant: Weight) -> Value | None:
     """The mask that a constant is which is added to scores; None where it is none."""
     if constant.array is None or constant.array.dtype.kind != "f" or constant.array.ndim < 2:
         return None
-    masked = constant.array <= _NONE
+    masked = constant.array.astype(float) <= _NONE
     if not masked.any() or (constant.array[~masked] != 0).any():
         return None
     return _mask(call, masked)

@@ -150,6 +150,8 @@ def _scalar_parameter(node: MutableNode) -> bool:
 def _turned(walk: _Walk, node: MutableNode, perm: Perm) -> bool:
     """Turn weights over several axes, such as position embeddings, into the order of the base."""
     axis, whole = node.attributes.get("axis"), node.attributes.get("constant_shape")
+    if not (isinstance(axis, int) if node.op == "Concat" else axis is None):
+        return False
     if node.op != "Concat" and ("value" in node.attributes or whole is None):
         return False
     fits = all(len(p.shape) == len(perm) for p in node.parameters)
@@ -160,7 +162,7 @@ def _turned(walk: _Walk, node: MutableNode, perm: Perm) -> bool:
         transposed(reshaped(p, (*[1] * (len(perm) - len(p.shape)), *p.shape)), order)
         for p in node.parameters
     ]
-    if node.op == "Concat":
+    if isinstance(axis, int):
         node.attributes["axis"] = perm[axis]
     else:
         node.attributes["constant_shape"] = list(node.parameters[0].shape)

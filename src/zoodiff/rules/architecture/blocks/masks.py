@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -53,21 +53,18 @@ def _meaning(a: Any) -> str:
             if all(kept[i] == [sees(i, j) for j in range(columns)] for i in range(rows)):
                 return words
         reach = max(abs(i - j) for i in range(rows) for j in range(columns) if kept[i][j])
-        within = (
-            (f"window: each row sees those at most {reach} away", lambda i, j: abs(i - j) <= reach),
-            (
-                f"causal window: each row sees itself and the {reach} before",
-                lambda i, j: 0 <= i - j <= reach,
-            ),
-        )
-        for words, sees in within:
-            if all(kept[i] == [sees(i, j) for j in range(columns)] for i in range(rows)):
-                return words
+        window = [[abs(i - j) <= reach for j in range(columns)] for i in range(rows)]
+        if kept == window:
+            return f"window: each row sees those at most {reach} away"
+        if kept == [
+            [near and j <= i for j, near in enumerate(row)] for i, row in enumerate(window)
+        ]:
+            return f"causal window: each row sees itself and the {reach} before"
     share = sum(not sees for row in kept for sees in row) / (rows * columns)
     return f"a mask of {share:.1%} of all pairs"
 
 
-_PATTERNS = {
+_PATTERNS: dict[str, Callable[[int, int], bool]] = {
     "causal (each row sees itself and earlier ones)": lambda i, j: j <= i,
     "reversed causal (each row sees itself and later ones)": lambda i, j: j >= i,
     "each row sees itself only": lambda i, j: i == j,
@@ -90,8 +87,7 @@ def _attention(shift: int | None, *, wide: bool = False) -> Graph:
     """Scores of 16 places, of which each sees those before it and some behind it."""
     net = TinyNetwork(size=4)
     x = net.add("Reshape", net.conv("image", 8, 1), (1, 8, 16))
-    product = {"batch": 1, "m": 16, "k": 8, "n": 16, "transA": True}
-    x = net.add("MatMul", (x, x), (1, 16, 16), **product)
+    x = net.add("MatMul", (x, x), (1, 16, 16), batch=1, m=16, k=8, n=16, transA=True)
     if shift is not None:
         runs = [length for row in range(16) for length in _row(row + shift, 16)]
         x = net.add("Mask", x, mask_shape=[16, 16], runs=_merged(runs))
