@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.likeness import family
-from zoodiff.rules.context import AlignedPair, Difference, LayerPair, for_layers, in_order
+from zoodiff.rules.context import AlignedPair, Check, Difference, LayerPair, for_layers, in_order
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.operators import CONVOLUTIONS, size_in
 from zoodiff.rules.regions import for_regions
 from zoodiff.rules.rule import Description, Example, Rule
-from zoodiff.rules.wording import sides
+from zoodiff.rules.wording import called, shown, sides
 
 
 def _claimed(pair: LayerPair, networks: AlignedPair) -> tuple[str, str] | None:
@@ -44,6 +44,30 @@ def _pool(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
     if pair.a.op not in CONVOLUTIONS and (words := _claimed(pair, networks)):
         pair.claim("ceil_mode")
         yield pair.difference("ARC133", *words, "pads", "ceil_mode")
+
+
+def _values(code: str, kind: str) -> Check:
+    """What is added at the edges of what convolutions or pools read: zeros, mirrored elements."""
+
+    def look(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
+        sides_of = ((networks.a, pair.a), (networks.b, pair.b))
+        if pair.a.op != "Pad" or not all(_before(graph, [x], kind) for graph, x in sides_of):
+            return
+        explained = tuple(pair.unclaimed)
+        if not pair.claim(*explained):
+            return
+        left, right = (called(layer) for layer in (pair.a, pair.b))
+        if left == right:
+            left, right = (f"{called(x)}: {_pads(x)}" for x in (pair.a, pair.b))
+        yield pair.difference(code, left, right, *explained, noun="paddings")
+
+    return for_layers(look)
+
+
+def _pads(layer: Layer) -> str:
+    """The pads of a layer with their axes."""
+    a = layer.node.attributes
+    return f"{shown(a.get('pads'))} along axes {shown(a.get('axes'))}"
 
 
 def _before(graph: LayerGraph, layers: Sequence[Layer], kind: str) -> bool:
@@ -86,7 +110,8 @@ PADDING = Rule(
     code="ARC107",
     name="padding",
     effect="function",
-    cause="A convolution is padded on different sides. TensorFlow's SAME puts the odd element at "
+    cause="A convolution is padded on different sides, or with other elements: zeros, the edge "
+    "again, the mirrored inside. TensorFlow's SAME puts the odd element at "
     "the end, PyTorch's symmetric padding has it at the beginning; both give maps of equal size. "
     "The finding shows the part of the padding that is really read at this input size.",
     consequence="Maps are shifted by one element. With weights of the other framework, top-1 falls "
@@ -98,7 +123,7 @@ PADDING = Rule(
         "microsoft/MMdnn#153",
         "keras-team/keras-applications#27",
     ),
-    check=in_order(for_layers(_convolution), for_regions("ARC107")),
+    check=in_order(for_layers(_convolution), _values("ARC107", "linear"), for_regions("ARC107")),
     describes=Description(lambda graph, layers: _before(graph, layers, "linear")),
     after=("ARC102", "ARC103", "ARC104", "ARC133", "ARC142"),
     example=Example(
@@ -117,7 +142,7 @@ POOLING_PADDING = Rule(
     consequence="Maps are shifted, or have one more row and column.",
     advice="Use the explicit padding of the original.",
     references=("microsoft/onnxruntime#15446", "onnx/onnx#4958"),
-    check=in_order(for_layers(_pool), for_regions("ARC133")),
+    check=in_order(for_layers(_pool), _values("ARC133", "pool"), for_regions("ARC133")),
     describes=Description(lambda graph, layers: _before(graph, layers, "pool")),
     after=("ARC102", "ARC104", "ARC132", "ARC142"),
     example=Example(
