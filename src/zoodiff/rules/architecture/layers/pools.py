@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.likeness import family
+from zoodiff.rules.architecture.layers.powers import power_means
 from zoodiff.rules.context import (
     AlignedPair,
     Aspect,
@@ -50,15 +51,16 @@ POOLING_KIND = Rule(
     code="ARC131",
     name="pooling kind",
     effect="function",
-    cause="One network takes a maximum where the other takes a mean, or only one of them has a "
-    "pool.",
+    cause="One network takes a maximum where the other takes a mean, or a power mean (GeM) with "
+    "another exponent, or only one of them has a pool.",
     consequence="Outputs differ. Weights fit both networks, so nothing warns.",
     advice="Check which pool the weights were trained with.",
     references=(
+        "F. Radenovic et al., Fine-tuning CNN image retrieval, arXiv:1711.02512 (equation 3)",
         "ONNX operator AveragePool, https://onnx.ai/onnx/operators/onnx__AveragePool.html",
         "ONNX operator MaxPool, https://onnx.ai/onnx/operators/onnx__MaxPool.html",
     ),
-    check=in_order(for_regions("ARC131"), for_layers(_kind)),
+    check=in_order(power_means, for_regions("ARC131"), for_layers(_kind)),
     describes=Description(_only_pools),
     after=("ARC142", "ARC161"),
     example=Example(
