@@ -156,6 +156,11 @@ def _swish(a: Mapping[str, Any]) -> str:
     return "swish" if slope == 1.0 else f"swish with slope {shown(slope)}"
 
 
+def _softplus(a: Mapping[str, Any]) -> str:
+    beta = a.get("beta", 1.0)
+    return "softplus" if beta == 1.0 else f"softplus with beta {shown(beta)}"
+
+
 def _hard_sigmoid(a: Mapping[str, Any]) -> str:
     slope, offset = a.get("alpha", 1 / 6), a.get("beta", 0.5)
     sixth = "1/6" if abs(slope - 1 / 6) < 1e-4 else shown(slope)
@@ -178,6 +183,7 @@ _DESCRIBED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "MaxPool": lambda a: f"{window(a['kernel_shape'])} maximum pool",
     "Pad": _pad,
     "Slice": _slice,
+    "Softplus": _softplus,
     "Swish": _swish,
     "Transpose": _transpose,
 }
@@ -194,6 +200,7 @@ _CALLED = {
     "LRN": "local response norm",
     "InstanceNormalization": "instance norm",
     "LayerNormalization": "layer norm",
+    "Mish": "Mish",
     "PRelu": "PReLU",
     "RMSNormalization": "RMS norm",
     "Relu": "ReLU",

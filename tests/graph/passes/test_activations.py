@@ -106,3 +106,38 @@ def test_gelu_is_its_formula() -> None:
     x = image_of(after)
     wanted = x / 2 * (1 + erf(x / math.sqrt(2)))
     np.testing.assert_allclose(numbers(after, {})[0], wanted.reshape(-1), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_mish_is_x_times_tanh_of_softplus(first: bool) -> None:
+    """D. Misra, arXiv:1908.08681, equation 1."""
+    d = Draft()
+    tanh = d.add("Tanh", d.add("Softplus", "x"))
+    graph = d.graph(d.add("Mul", ["x", tanh] if first else [tanh, "x"]))
+    after = changed("activations", graph)
+    assert ops(after) == ["Mish"]
+    x = image_of(graph)
+    wanted = x * np.tanh(np.log1p(np.exp(x)))
+    np.testing.assert_allclose(numbers(after, {})[0], wanted.reshape(-1))
+
+
+@pytest.mark.parametrize(("beta", "divisor"), [(2.0, 2.0), (0.5, 0.5), (2.0, 3.0)])
+def test_softplus_has_its_beta(beta: float, divisor: float) -> None:
+    d = Draft()
+    inner = d.add("Softplus", d.add("Mul", "x", value=beta))
+    graph = d.graph(d.add("Mul", inner, value=1 / divisor))
+    if beta != divisor:
+        assert ops(untouched("activations", graph)) == ["Mul", "Softplus", "Mul"]
+        return
+    after = changed("activations", graph)
+    assert [(n.op, n.attributes) for n in after.nodes] == [("Softplus", {"beta": beta})]
+    x = image_of(graph)
+    wanted = np.log(1 + np.exp(beta * x)) / beta
+    np.testing.assert_allclose(numbers(after, {})[0], wanted.reshape(-1))
+
+
+def test_tanh_of_a_softplus_of_another_beta_is_no_mish() -> None:
+    d = Draft()
+    inner = d.add("Mul", d.add("Softplus", d.add("Mul", "x", value=2.0)), value=0.5)
+    graph = d.graph(d.add("Mul", ["x", d.add("Tanh", inner)]))
+    assert ops(changed("activations", graph)) == ["Softplus", "Tanh", "Mul"]

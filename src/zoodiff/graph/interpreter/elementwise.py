@@ -100,7 +100,7 @@ UNARY: dict[str, Unary] = {
     "Relu": lambda x, a: np.maximum(x, 0),
     "Selu": lambda x, a: _exponential(x, a["alpha"], a["gamma"]),
     "Sigmoid": lambda x, a: sigmoid(x),
-    "Softplus": lambda x, a: np.logaddexp(0, x),
+    "Softplus": lambda x, a: np.logaddexp(0, a["beta"] * x) / a["beta"],
     "Softsign": lambda x, a: x / (1 + np.abs(x)),
     "Sqrt": lambda x, a: np.sqrt(x),
     "Swish": _swish,

@@ -68,6 +68,13 @@ def _mish(e: Emit, call: Call) -> str:
     return e.op("Mul", data_of(call), e.op("Tanh", e.op("Softplus", data_of(call))))
 
 
+def _softplus(e: Emit, call: Call) -> str:
+    x, beta = data_of(call), call.attributes["beta"]
+    if beta == 1.0:
+        return e.op("Softplus", x)
+    return e.op("Div", e.op("Softplus", e.op("Mul", x, F(beta))), F(beta))
+
+
 def _selu(e: Emit, call: Call) -> str:
     a = call.attributes
     alpha, gamma = a["alpha"], a["gamma"]
@@ -132,7 +139,7 @@ def _prelu(e: Emit, call: Call) -> str:
 
 _SAME: tuple[str, ...] = (
     *("Abs", "Ceil", "Erf", "Exp", "Floor", "Identity", "Log", "Neg", "Reciprocal", "Relu"),
-    *("Sigmoid", "Softplus", "Softsign", "Sqrt", "Tanh"),
+    *("Sigmoid", "Softsign", "Sqrt", "Tanh"),
 )
 _COMPOSED: dict[str, Callable[[Emit, Call], str]] = {
     "Cast": _cast,
@@ -143,6 +150,7 @@ _COMPOSED: dict[str, Callable[[Emit, Call], str]] = {
     "Mish": _mish,
     "PRelu": _prelu,
     "Selu": _selu,
+    "Softplus": _softplus,
     "Swish": _swish,
 }
 HANDLERS: dict[str, Handler] = {

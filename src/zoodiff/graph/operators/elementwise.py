@@ -83,7 +83,7 @@ _UNARY = (
         _number("gamma", "factor", SELU[1]),
     ),
     _unary("Sigmoid", "1 / (1 + exp(-x))."),
-    _unary("Softplus", "log(1 + exp(x))."),
+    _unary("Softplus", "log(1 + exp(beta * x)) / beta.", _number("beta", "sharpness", 1.0)),
     _unary("Softsign", "x / (1 + abs(x))."),
     _unary("Sqrt", "The square root."),
     _unary("Swish", "x * sigmoid(alpha * x).", _number("alpha", "slope of the sigmoid", 1.0)),

@@ -9,6 +9,8 @@ r"""One form for every activation.
   2017); 1.702 is the sigmoid approximation of GELU, called QuickGELU.
 * GELU: :math:`x \cdot \tfrac12 (1 + \mathrm{erf}(x / \sqrt 2))`, and its approximation
   :math:`\tfrac12 x (1 + \tanh(\sqrt{2/\pi}(x + 0.044715 x^3)))` (D. Hendrycks, K. Gimpel, 2016).
+* Mish: :math:`x \tanh(\mathrm{softplus}(x))` (D. Misra, 2019), with
+  :math:`\mathrm{softplus}(x) = \log(1 + e^{\beta x}) / \beta` and :math:`\beta = 1`.
 """
 
 from __future__ import annotations
@@ -32,6 +34,41 @@ def run(graph: MutableGraph) -> None:
     _gated(graph, "HardSigmoid", "HardSwish", {})
     _split_hard_swishes(graph)
     _gelus(graph)
+    _softplus(graph)
+    _mish(graph)
+
+
+def _softplus(graph: MutableGraph) -> None:
+    """``softplus(beta * x) / beta``."""
+    for node in graph.of("Softplus"):
+        scale, after = graph.before(node), graph.sole_user(node.output)
+        if scale is None or after is None or graph.sole_user(scale.output) is not node:
+            continue
+        if not all(
+            n.op == "Mul" and len(n.inputs) == 1 and not n.parameters for n in (scale, after)
+        ):
+            continue
+        beta, inverse = scale.attributes.get("value"), after.attributes.get("value")
+        if isinstance(beta, float | int) and beta > 0 and close(inverse, 1.0 / beta):
+            graph.read(after, scale.inputs)
+            graph.become(after, "Softplus", {"beta": float(beta)}, NOTE)
+            graph.remove(node)
+            graph.remove(scale)
+
+
+def _mish(graph: MutableGraph) -> None:
+    """``x * tanh(softplus(x))``."""
+    for tanh in graph.of("Tanh"):
+        inner, product = graph.before(tanh), graph.sole_user(tanh.output)
+        if inner is None or inner.op != "Softplus" or inner.attributes.get("beta", 1.0) != 1.0:
+            continue
+        if product is None or product.op != "Mul" or product.parameters:
+            continue
+        if sorted(product.inputs) != sorted([inner.inputs[0], tanh.output]):
+            continue
+        graph.read(product, inner.inputs)
+        graph.become(product, "Mish", {}, NOTE)
+        graph.remove(tanh)
 
 
 def close(a: object, b: float) -> bool:
