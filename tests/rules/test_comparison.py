@@ -248,3 +248,98 @@ def tokens(*, learned: bool) -> Graph:
 def test_a_missing_position_embedding_is_one_finding() -> None:
     words = ("ARC175", "position embedding (1, 16, 8)", "none")
     assert said(tokens(learned=True), tokens(learned=False)) == [words]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ({"mode": "edge"}, {"mode": "reflect"}, ("padding with edge", "padding with reflect")),
+        ({"value": 1.0}, {"value": 2.0}, ("padding with 1", "padding with 2")),
+    ],
+)
+def test_what_is_padded_with_is_part_of_the_padding(first: Any, second: Any, words: Any) -> None:
+    def padded(kind: str, attributes: Any) -> Graph:
+        net = TinyNetwork()
+        x = net.add("Relu", net.conv("image", 8))
+        settings = {"mode": "constant", "pads": [0, 0, 1, 1, 0, 0, 1, 1], **attributes}
+        x = net.add("Pad", x, (1, 8, 18, 18), **settings)
+        if kind == "Conv":
+            return net.classifier(net.conv(x, 8, pads=[0] * 4))
+        return net.classifier(net.pool("MaxPool", x, 3))
+
+    for kind, code in (("Conv", "ARC107"), ("MaxPool", "ARC133")):
+        assert said(padded(kind, first), padded(kind, second)) == [(code, *words)]
+
+
+def spelt(op: str, net: TinyNetwork, x: str) -> str:
+    """Mish or SiLU, as exporters write them."""
+    if op == "SiLU":
+        return net.add("Mul", (x, net.add("Sigmoid", x)))
+    if op == "Mish":
+        return net.add("Mul", (x, net.add("Tanh", net.add("Softplus", x))))
+    inner = net.add("Softplus", net.add("Mul", x, value=2.0))
+    return net.add("Mul", inner, value=0.5)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("Mish", "SiLU", ("Mish", "swish")),
+        ("Mish", "softplus", ("Mish", "softplus with beta 2")),
+    ],
+)
+def test_an_activation_that_is_spelt_out_is_one(first: str, second: str, words: Any) -> None:
+    a, b = (network(lambda net, x, op=op: net.conv(spelt(op, net, x), 8)) for op in (first, second))
+    assert said(a, b) == [("ARC130", *words)]
+
+
+def normed_tokens(op: str) -> Graph:
+    """A layer norm, or an RMS norm with a shift behind it."""
+    net = TinyNetwork(size=4)
+    x = net.add("Reshape", net.conv("image", 8, 1), (1, 8, 16))
+    terms = [Parameter(role, (8,), role=role) for role in ("scale", "shift")]
+    settings = {"axes": [1], "epsilon": 1e-5, "scale": True}
+    if op == "LayerNormalization":
+        x = net.add(op, x, parameters=terms, center=True, **settings)
+    else:
+        x = net.add(op, x, parameters=terms[:1], **settings)
+        x = net.add("Add", x, parameters=[replace(terms[1], role="constant")], axis=1)
+    return net.graph(net.linear(net.add("ReduceMean", x, (1, 8), axes=[2], keepdims=False), 10))
+
+
+def test_a_layer_norm_and_an_rms_norm_with_a_shift_are_one_finding() -> None:
+    a, b = (normed_tokens(op) for op in ("LayerNormalization", "RMSNormalization"))
+    assert said(a, b) == [("ARC122", "layer norm", "RMS norm")]
+
+
+def power_mean(exponent: float, net: TinyNetwork, x: str) -> Graph:
+    """F. Radenovic et al., arXiv:1711.02512; with 0 a plain mean."""
+    if exponent:
+        x = net.add("Pow", net.add("Clip", x, min=1e-6), value=exponent)
+    x = net.means(x)
+    x = net.add("Pow", x, value=1 / exponent) if exponent else x
+    return net.graph(net.linear(x, 10))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (3.0, 2.0, ("power mean with exponent 3", "power mean with exponent 2")),
+        (3.0, 0.0, ("power mean with exponent 3", "global average pool")),
+    ],
+)
+def test_another_power_mean_is_one_finding(first: float, second: float, words: Any) -> None:
+    graphs = []
+    for exponent in (first, second):
+        net = TinyNetwork()
+        graphs.append(power_mean(exponent, net, net.conv("image", 8)))
+    assert said(*graphs) == [("ARC131", *words)]
+
+
+def test_powers_that_are_no_inverse_of_each_other_are_no_power_mean() -> None:
+    def network_of(exponent: float) -> Graph:
+        net = TinyNetwork()
+        x = net.means(net.add("Pow", net.conv("image", 8), value=exponent))
+        return net.graph(net.linear(net.add("Pow", x, value=0.5), 10))
+
+    assert [code for code, *_ in said(network_of(3.0), network_of(4.0))] == ["ARC180"]

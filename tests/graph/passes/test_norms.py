@@ -142,3 +142,22 @@ def test_epsilon_is_the_one_that_is_added() -> None:
         ]
         == 0.5
     )
+
+
+@pytest.mark.parametrize("axis", [2, 1])
+def test_a_shift_behind_an_rms_norm_is_its_own_along_its_axis(axis: int) -> None:
+    d = Draft((1, 5, 6))
+    gain = [Parameter("gain", (6,), role="scale")]
+    x = d.add("RMSNormalization", "x", parameters=gain, axes=[2], epsilon=0.25, scale=True)
+    shift = [Parameter("shift", (6 if axis == 2 else 5,), role="constant")]
+    graph = d.graph(d.add("Add", x, parameters=shift, axis=axis))
+    if axis == 1:
+        assert ops(untouched("norms", graph)) == ["RMSNormalization", "Add"]
+        return
+    after, weights = changed("norms", graph), weights_of(graph)
+    assert ops(after) == ["RMSNormalization"]
+    assert after.nodes[0].attributes["center"] is True
+    x = image_of(graph)
+    wanted = x / np.sqrt(np.square(x).mean(axis=2, keepdims=True) + 0.25)
+    wanted = wanted * weights["gain"] + weights["shift"]
+    np.testing.assert_allclose(numbers(after, weights)[0], wanted.reshape(-1))

@@ -81,12 +81,13 @@ SCHEMAS = (
     OperatorSchema(
         "RMSNormalization",
         "normalisation",
-        "x / sqrt(mean of the squares + epsilon) over some axes, then scale with their extents.",
-        (_DATA, _AFFINE[0]),
+        "x / sqrt(mean of the squares + epsilon) over some axes, then scale and shift.",
+        (_DATA, *_AFFINE),
         (
             Attribute("epsilon", Kind.NUMBER, "added to the mean of the squares", required=True),
             Attribute("axes", Kind.WHOLES, "the axes over which squares are taken", required=True),
             _FLAGS[0],
+            Attribute("center", Kind.FLAG, "whether there is a learned shift", default=False),
         ),
     ),
     OperatorSchema(

@@ -8,7 +8,7 @@ is represented as a polynomial in x, m, r and the weights. A tensor that equals
 
 Three relatives are distinguished: :math:`v = \sum (x - m)^2 / (n - 1)` is unbiased;
 :math:`r = 1 / (\sqrt{v} + \epsilon)` has epsilon outside; and with :math:`v = E[x^2]` and no mean,
-:math:`x r g` is an RMS norm.
+:math:`x r g` is an RMS norm, with or without a shift behind it.
 """
 
 from __future__ import annotations
@@ -64,6 +64,23 @@ def run(graph: MutableGraph) -> None:
         statistics = _statistics(graph, root)
         if statistics is not None:
             _Norm(graph, statistics).run()
+    for norm in graph.of("RMSNormalization"):
+        _shifted(graph, norm)
+
+
+def _shifted(graph: MutableGraph, norm: MutableNode) -> None:
+    """Take a learned shift right behind a norm by the root mean square into the norm."""
+    user, axes = graph.sole_user(norm.output), norm.attributes.get("axes")
+    if user is None or user.op != "Add" or len(user.inputs) != 1 or len(user.parameters) != 1:
+        return
+    if "value" in user.attributes or [user.attributes.get("axis")] != axes:
+        return
+    (shift,), extent = user.parameters, graph.shape(norm.output)[axes[0]]
+    if shift.size == extent and not norm.attributes.get("center"):
+        norm.parameters.append(replace(reshaped(shift, (extent,)), role="shift"))
+        norm.attributes["center"] = True
+        norm.notes.add(NOTE)
+        graph.bypass(user)
 
 
 def _statistics(graph: MutableGraph, root: MutableNode) -> _Statistics | None:
