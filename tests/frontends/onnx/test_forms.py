@@ -433,3 +433,24 @@ def test_an_inner_norm_with_a_scale_of_its_own_keeps_it() -> None:
     found = graph_from_model(group_norm(2, inner=0.5), "test")
     assert count(found).parameters == 6 * 3 * 9 + 12 + 4
     assert "GroupNormalization" not in [n.op for n in canonical(found).nodes]
+
+
+@pytest.mark.parametrize(
+    ("op", "settings"),
+    [
+        ("DepthToSpace", {"blocksize": 2, "mode": "CRD"}),
+        ("DepthToSpace", {"blocksize": 2, "mode": "DCR"}),
+        ("DepthToSpace", {"blocksize": 2}),
+        ("SpaceToDepth", {"blocksize": 2}),
+        ("SpaceToDepth", {"blocksize": 3}),
+    ],
+)
+def test_blocks_of_pixels_are_moved_as_onnx_runtime_moves_them(op, settings) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    made = model([NODE(op, ["x"], ["y"], **settings)], shape=(1, 12, 6, 6))
+    image = np.arange(12 * 36, dtype=np.float32).reshape(1, 12, 6, 6)
+    found = canonical(graph_from_model(made, "test"))
+    assert {n.op for n in found.nodes} == {"Reshape", "Transpose"}
+    (ours,) = evaluate(found, {"x": image}, {}).values()
+    (theirs,) = ort.InferenceSession(made.SerializeToString()).run(None, {"x": image})
+    np.testing.assert_array_equal(ours, theirs)

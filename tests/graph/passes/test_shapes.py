@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from support.passes import changed, ops, untouched
+from support.passes import around, changed, ops, untouched
 from support.small import Draft
 from zoodiff.graph.ir import Graph, Tensor
 
@@ -98,3 +98,21 @@ def test_slices_along_other_axes_are_one_and_along_the_same_two() -> None:
 
     assert ops(changed("shapes", cut_twice(1))) == ["Slice", "Exp"]
     assert ops(untouched("shapes", cut_twice(3))) == ["Slice", "Slice", "Exp"]
+
+
+@pytest.mark.parametrize(("start", "end", "part"), [(0, 4, "Tanh"), (4, 10, "Elu")])
+def test_a_slice_of_joined_tensors_that_is_one_of_them_is_that_one(start, end, part) -> None:
+    d = Draft(SHAPE)
+    wide = d.add("Elu", d.conv("x", 6), alpha=1.0)
+    joined = d.add("Concat", [d.add("Tanh", "x"), wide], (1, 10, 3, 6), axis=1)
+    size = (1, end - start, 3, 6)
+    x = d.add("Slice", joined, size, axes=[1], starts=[start], ends=[end], steps=[1])
+    assert part in ops(around("shapes", d.graph(d.add("Exp", x)))[1])
+    assert "Slice" not in ops(around("shapes", d.graph(d.add("Exp", x)))[1])
+
+
+def test_a_slice_across_joined_tensors_stays() -> None:
+    d = Draft(SHAPE)
+    joined = d.add("Concat", [d.add("Tanh", "x"), d.add("Sigmoid", "x")], (1, 8, 3, 6), axis=1)
+    x = d.add("Slice", joined, (1, 4, 3, 6), axes=[1], starts=[2], ends=[6], steps=[1])
+    assert "Slice" in ops(untouched("shapes", d.graph(d.add("Exp", x))))

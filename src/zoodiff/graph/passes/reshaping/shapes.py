@@ -3,14 +3,16 @@ r"""One form for operators that move values without computing.
 ``Flatten``, ``Squeeze`` and ``Unsqueeze`` are reshapes; a reshape of a reshape is one reshape. A
 transposition that moves only axes of extent 1 is a reshape. ``Gather`` of one index is a slice of
 extent 1, reshaped, and ``Gather`` of evenly spaced indices is a slice; a ``Split`` becomes slices;
-a mean, sum or maximum over axes of extent 1 is a reshape. Slices name their axes in order and leave
-out axes that they take completely.
+a mean, sum or maximum over axes of extent 1 is a reshape. A slice of joined tensors that is one of
+them is that one. ``DepthToSpace`` and ``SpaceToDepth`` divide, reorder and join axes. Slices name
+their axes in order and leave out axes that they take completely.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 
 from zoodiff.graph.mutable import MutableGraph, MutableNode
 
@@ -26,7 +28,11 @@ def run(graph: MutableGraph) -> None:
     for node in graph.of("Slice"):
         _bounds(graph, node)
     for node in graph.of("Slice"):
+        _of_concat(graph, node)
+    for node in graph.of("Slice"):
         _merge(graph, node)
+    for node in graph.of("DepthToSpace", "SpaceToDepth"):
+        _depth(graph, node)
     for node in graph.of("Pad"):
         _padded_axes(node)
     for node in graph.of("ReduceMax", "ReduceMean", "ReduceSum"):
@@ -96,6 +102,57 @@ def _merge(graph: MutableGraph, node: MutableNode) -> None:
     columns = [list(column) for column in zip(*rows, strict=True)]
     node.attributes = dict(zip(keys, columns, strict=True))
     graph.read(node, before.inputs)
+
+
+def _of_concat(graph: MutableGraph, node: MutableNode) -> None:
+    """A slice of joined tensors that is just one of them."""
+    joined, a = graph.before(node), node.attributes
+    if joined is None or joined.op != "Concat" or joined.parameters or node.parameters:
+        return
+    if a.get("axes") != [joined.attributes.get("axis")] or set(a.get("steps") or [1]) != {1}:
+        return
+    (axis,), start = a["axes"], 0
+    for tensor in joined.inputs:
+        shape = graph.shape(tensor)
+        if not shape or shape[axis] < 0:
+            return
+        end = start + shape[axis]
+        if (a["starts"], a["ends"]) == ([start], [end]):
+            graph.redirect(node.output, tensor)
+            graph.remove(node)
+            return
+        start = end
+
+
+def _depth(graph: MutableGraph, node: MutableNode) -> None:
+    """Blocks of pixels from channels, or channels from blocks, as ONNX defines them."""
+    shape, block = graph.shape(node.inputs[0]), node.attributes.get("blocksize")
+    if len(shape) != 4 or -1 in shape or not isinstance(block, int) or block < 1:
+        return
+    batch, channels, rows, columns = shape
+    if node.op == "SpaceToDepth":
+        divided = [batch, channels, rows // block, block, columns // block, block]
+        perm = [0, 3, 5, 1, 2, 4]
+    else:
+        blocks, mode = [block, block], node.attributes.get("mode", "DCR")
+        kept = [channels // block**2]
+        if mode not in {"CRD", "DCR"}:
+            return
+        crd = mode == "CRD"
+        divided = [batch, *(kept + blocks if crd else blocks + kept), rows, columns]
+        perm = [0, 1, 4, 2, 5, 3] if crd else [0, 3, 4, 1, 5, 2]
+    wanted = list(graph.shape(node.output))
+    if prod(divided) != prod(shape) or prod(wanted) != prod(shape):
+        return
+    steps = (("Reshape", divided, {"shape": divided}),
+             ("Transpose", [divided[axis] for axis in perm], {"perm": perm}))  # fmt: skip
+    tensor = node.inputs[0]
+    for place, (op, extents, attributes) in enumerate(steps):
+        order = node.order - 0.2 + 0.1 * place
+        added = graph.add(op, node.name, [tensor], extents, attributes, order=order).noted(NOTE)
+        tensor = added.output
+    graph.read(node, [tensor])
+    graph.become(node, "Reshape", {"shape": wanted}, NOTE)
 
 
 def _padded_axes(node: MutableNode) -> None:
