@@ -343,3 +343,28 @@ def test_powers_that_are_no_inverse_of_each_other_are_no_power_mean() -> None:
         return net.graph(net.linear(net.add("Pow", x, value=0.5), 10))
 
     assert [code for code, *_ in said(network_of(3.0), network_of(4.0))] == ["ARC180"]
+
+
+def fused(order: str) -> Graph:
+    """Attention whose queries, keys and values are slices of one product, in some order."""
+    net = TinyNetwork(size=4)
+    x = net.add("Reshape", net.conv("image", 8, 1), (1, 8, 16))
+    weight = Parameter("weight", (24, 8), role="weight", layout="OI")
+    settings = {"in_features": 8, "out_features": 24, "bias": False, "axis": 1}
+    x = net.add("Gemm", x, (1, 24, 16), parameters=[weight], **settings)
+    q, k, v = (
+        net.add("Slice", x, (1, 8, 16), axes=[1], starts=[8 * n], ends=[8 * n + 8], steps=[1])
+        for n in (order.index(letter) for letter in "qkv")
+    )
+    extents = {"batch": 1, "m": 16, "k": 8, "n": 16, "transA": True}
+    scores = net.add("MatMul", (q, k), (1, 16, 16), **extents)
+    weights = net.add("Softmax", scores, axis=2)
+    extents = {"batch": 1, "m": 16, "k": 16, "n": 8, "transB": True}
+    x = net.add("MatMul", (weights, v), (1, 16, 8), **extents)
+    return net.graph(net.linear(net.add("ReduceMean", x, (1, 8), axes=[1], keepdims=False), 10))
+
+
+@pytest.mark.parametrize("order", ["kqv", "vqk", "qvk"])
+def test_another_order_of_queries_keys_and_values_is_another_layout(order: str) -> None:
+    words = (f"one part after the other: [{'|'.join(letters)}]" for letters in ("qkv", order))
+    assert said(fused("qkv"), fused(order)) == [("ARC164", *words)]

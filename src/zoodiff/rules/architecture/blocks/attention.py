@@ -3,9 +3,10 @@ weight that makes queries, keys and values at once (ARC164)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from zoodiff.graph.ir import Graph, Parameter
+from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.rules.context import AlignedPair, Difference, LayerPair, Undo, for_layers
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.rule import Example, Rule
@@ -32,13 +33,18 @@ def _heads(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
 def _fused(networks: AlignedPair) -> Iterable[Difference]:
     """Weights whose parts lie interleaved in one network, and one after the other in the other."""
     seen: dict[tuple[str, str], tuple[list[int], list[int], str, str]] = {}
+    orders = [_orders(graph) for graph in (networks.a, networks.b)]
     for i, j in networks.alignment.pairs:
         layers = networks.a.layers[i], networks.b.layers[j]
         parameters = [next(iter(x.node.parameters), None) for x in layers]
         if None in parameters or not any(p and p.whole for p in parameters):
             continue
-        left, right = (_layout(p) for p in parameters)
-        if left != right and any(words.startswith("interleaved") for words in (left, right)):
+        left, right = (_layout(p, order) for p, order in zip(parameters, orders, strict=True))
+        rows, interleaved = (
+            [words.startswith(form) for words in (left, right)]
+            for form in (_IN_A_ROW, _INTERLEAVED)
+        )
+        if left != right and (all(rows) or any(interleaved)):
             wholes = tuple(p.stored if p else "" for p in parameters)
             a, b, _, _ = seen.setdefault((wholes[0], wholes[1]), ([], [], left, right))
             a.append(i)
@@ -49,15 +55,55 @@ def _fused(networks: AlignedPair) -> Iterable[Difference]:
         )
 
 
-def _layout(parameter: Parameter | None) -> str:
+_IN_A_ROW, _INTERLEAVED = "one part after the other", "interleaved"
+
+
+def _layout(parameter: Parameter | None, orders: Mapping[str, str]) -> str:
     if parameter is None or not parameter.whole:
         return "separate weights"
     blocks = [numbers for step, numbers in parameter.view if step == "reshape"]
     moved = any(step == "transpose" for step, _ in parameter.view)
     interleaved = next((b for b in blocks if len(b) > len(parameter.shape) + 1), None)
     if not moved or interleaved is None:
-        return "one part after the other: [q|k|v]"
-    return f"interleaved by head: {interleaved[0]} times {interleaved[1]} parts"
+        return f"{_IN_A_ROW}: [{orders.get(parameter.whole, 'q|k|v')}]"
+    return f"{_INTERLEAVED} by head: {interleaved[0]} times {interleaved[1]} parts"
+
+
+def _orders(graph: LayerGraph) -> dict[str, str]:
+    """The order of queries, keys and values in each weight that makes them, where all are known."""
+    letters: dict[str, dict[int, str]] = {}
+    for softmax in (layer for layer in graph.layers if layer.op == "Softmax"):
+        scores = _behind(graph, softmax.inputs[:1], "MatMul")
+        values = [
+            graph.layers[user]
+            for user, position in softmax.users
+            if position == 0 and graph.layers[user].op == "MatMul"
+        ]
+        if scores is None or len(scores.inputs) != 2 or len(values) != 1:
+            continue
+        for letter, source in zip("qkv", (*scores.inputs, *values[0].inputs[1:2]), strict=False):
+            linear = _behind(graph, (source,), "Gemm")
+            for p in linear.node.parameters[:1] if linear is not None else ():
+                start = next((n[0] for step, n in p.view if step == "part"), None)
+                if p.whole and start is not None:
+                    letters.setdefault(p.whole, {})[start] = letter
+    return {
+        whole: "|".join(found[start] for start in sorted(found))
+        for whole, found in letters.items()
+        if sorted(found.values()) == ["k", "q", "v"]
+    }
+
+
+def _behind(graph: LayerGraph, inputs: Sequence[int], op: str) -> Layer | None:
+    """The layer of an operator that single movements, masks and numbers lead back to."""
+    while len(inputs) == 1 and inputs[0] >= 0:
+        layer = graph.layers[inputs[0]]
+        if layer.op == op:
+            return layer
+        if layer.op not in {"Add", "Mask", "Mul", "Reshape", "Transpose"}:
+            return None
+        inputs = layer.inputs
+    return None
 
 
 def _one_weight(*, interleaved: bool, parts: int = 2, key: str = "key") -> Graph:
@@ -139,7 +185,7 @@ FUSED_LAYOUT = Rule(
     name="layout of a fused weight",
     effect="parametrisation",
     cause="One weight makes queries, keys and values at once. Its rows lie one part after the "
-    "other in one network, and interleaved by head in the other.",
+    "other in one network, and interleaved by head or in another order in the other.",
     consequence="The same weight gives a different function in each network. Its shape fits both, "
     "so nothing warns. Once the rows are sorted, the functions are the same.",
     advice="Sort the rows when you convert weights between the networks.",
