@@ -14,7 +14,16 @@ import io
 import sys
 from pathlib import Path
 
-from claims_build import architectures, cells, dates, doubts, entries, provenance, schema
+from claims_build import (
+    architectures,
+    cells,
+    copies,
+    dates,
+    doubts,
+    entries,
+    provenance,
+    schema,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE_DATA = ROOT / "src" / "zoodiff" / "claims" / "data"
@@ -45,6 +54,8 @@ def build(collected: list[Cells]) -> dict[str, str]:
         raise SystemExit(f"dates.csv names claims that do not exist: {known.unused()[:5]}")
     provenance.mark(rows)
     doubts.mark(rows)
+    for index, zoos in copies.equal_accuracies([comparable(row) for row in rows]).items():
+        rows[index]["equal_to"] = zoos
     for row in rows:
         row["protocol"] = _id([row[name] for name in schema.names("protocols")[1:]])
     tables = {
@@ -59,6 +70,18 @@ def build(collected: list[Cells]) -> dict[str, str]:
     files = {f"{name}.csv": _csv(schema.names(name), lines) for name, lines in tables.items()}
     sizes = {name: len(lines) for name, lines in tables.items()}
     return files | {"datapackage.json": schema.datapackage(sizes)}
+
+
+def comparable(claim: Cells) -> Cells:
+    """The cells of a claim that say whether another zoo publishes the same accuracy."""
+    return {
+        "architecture": claim["architecture"],
+        "claimed_by": claim["zoo"],
+        "model": claim["model"],
+        "test_set": copies.VALIDATION,
+        "top1": claim["top1_percent"],
+        "top5": claim["top5_percent"],
+    }
 
 
 def _claim(row: Cells, architecture: str, known: dates.Dates) -> Cells:

@@ -52,6 +52,12 @@ COLUMNS: Columns = [
     ),
     ("withdrawn_on", "date", None, "day on which the zoo took the number away or replaced it"),
     ("doubtful", "string", None, "what can hardly be right, and why; nothing is repaired"),
+    (
+        "equal_to",
+        "string",
+        None,
+        "zoos with the same top-1 to the last digit: copied, or the same weights measured alike",
+    ),
     ("source", "string", None, "id of the source, in sources.csv"),
     ("note", "string", None, "what else the source says"),
 ]

@@ -96,6 +96,9 @@ class Claim:
     """Day on which the zoo removed or replaced the number."""
     doubtful: str | None
     """Published values that are probably wrong, and why. They are not corrected."""
+    equal_to: str | None
+    """Zoos and models with the same top-1 to the last digit: the number was copied, or the same
+    weights were measured alike."""
     source: str
     """Repository, path and commit: ``onnx/models validated/.../README.md@b1eeaa1ac722``."""
     note: str | None
