@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zoodiff.api import AccuracyRequest as AccuracyRequest
     from zoodiff.api import Answer as Answer
     from zoodiff.api import ClaimSpread as ClaimSpread
+    from zoodiff.api import ClaimsReport as ClaimsReport
     from zoodiff.api import ClaimsRequest as ClaimsRequest
     from zoodiff.api import CompareRequest as CompareRequest
     from zoodiff.api import DiffReport as DiffReport
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from zoodiff.api import all_rules as all_rules
     from zoodiff.api import allow_code as allow_code
     from zoodiff.api import claim_spreads as claim_spreads
+    from zoodiff.api import claims as claims
     from zoodiff.api import collect_waste as collect_waste
     from zoodiff.api import compare as compare
     from zoodiff.api import compare_entries as compare_entries
@@ -91,6 +93,7 @@ _PUBLIC = {
     "Answer": "zoodiff.api",
     "Claim": "zoodiff.claims.catalogue",
     "ClaimSpread": "zoodiff.api",
+    "ClaimsReport": "zoodiff.api",
     "ClaimsRequest": "zoodiff.api",
     "CompareRequest": "zoodiff.api",
     "Comparison": "zoodiff.accuracy.comparison",
@@ -121,6 +124,7 @@ _PUBLIC = {
     "all_rules": "zoodiff.api",
     "allow_code": "zoodiff.api",
     "claim_spreads": "zoodiff.api",
+    "claims": "zoodiff.api",
     "claims_for": "zoodiff.claims.catalogue",
     "collect_waste": "zoodiff.api",
     "compare": "zoodiff.api",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import zoodiff
-from zoodiff.api.claims import ClaimsError
+from zoodiff.api.claims_report import ClaimsError
 from zoodiff.errors import UnknownNameError
 
 FILE = Path(zoodiff.__file__).parent / "claims" / "data" / "claims.csv"

@@ -20,7 +20,7 @@ def run(*arguments: str) -> str:
 
 
 def test_the_table_shows_numbers_sources_and_who_publishes_no_preprocessing() -> None:
-    text = run("vgg19")
+    text = run("vgg19", "--wide")
     line = next(line for line in text.splitlines() if "IMAGENET1K_V1" in line)
     for cell in ("torchvision", "72.376", "90.876", "143.67 M", "19.632 G", "224x224", "yes"):
         assert cell in line
@@ -47,7 +47,7 @@ def test_doubts_are_printed() -> None:
     ],
 )
 def test_options_select(options: tuple[str, ...], kept: str, gone: str) -> None:
-    everything, selected = run("resnet50"), run("resnet50", *options)
+    everything, selected = run("resnet50", "--wide"), run("resnet50", "--wide", *options)
     assert kept in everything
     assert gone in everything
     assert kept in selected
@@ -59,8 +59,71 @@ def test_the_largest_input_of_each_zoo() -> None:
     assert {claim["input_height"] for claim in found} == {224}
 
 
+def widths(text: str) -> list[int]:
+    """Widths of the lines of tables; sources and remarks are sentences."""
+    return [
+        len(line) for line in text.splitlines() if not line.startswith(("[", "?", "=", "Sources"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "vgg19",
+        "mobilenet_v3_large --latency",
+        "resnet50 --latency",
+        "pplcnet_x1_0 --latency",
+        "beit_base_patch16 --test-set all",
+        "resnet50 --recipes",
+        "--rankings i7-12700H i9-10940X --limit 4",
+        "--sort macs --limit 40",
+        "",
+    ],
+)
+def test_tables_fit_80_columns(words: str) -> None:
+    text = run(*words.split())
+    assert len(text.splitlines()) > 5
+    assert max(widths(text)) <= 80
+
+
+def test_times_of_another_batch_or_measure_are_in_tables_of_their_own() -> None:
+    text = run("resnet50", "--latency", "--zoo", "keras", "--zoo", "timm", "--machine", "A100")
+    assert text.startswith("per inference step, batch 32")
+    both = run("resnet50", "--latency", "--sort", "ms", "--zoo", "timm")
+    titles = [line for line in both.splitlines() if line.startswith("batch step, batch")]
+    assert len(titles) == len(set(titles)) > 2
+
+
+def test_doubtful_and_copied_times_say_why() -> None:
+    text = run("mobilenet_v3_large", "--latency", "--zoo", "keras")
+    assert "= keras mobilenet_v3_large_1.0_224 on Google Pixel 1: equal to the last digit: " in text
+    assert "? paddleclas AlexNet on NVIDIA V100: the zoo also publishes" in run(
+        "alexnet", "--latency", "--batch", "4"
+    )
+
+
+def test_a_ranking_says_its_conditions_and_what_the_regression_is() -> None:
+    text = run("--rankings", "V100", "NVIDIA T4", "--limit", "2")
+    assert "NVIDIA V100 GPU | NVIDIA T4 GPU" in text
+    assert "paddleclas; batch step, batch 4; fp32; Paddle Inference + TensorRT" in text
+    assert "No regression: the zoo publishes no MACs" in text
+    timm = run("--rankings", "RTX 4090", "RTX 3090", "--limit", "2")
+    assert "the runtime's version differs too: 2.9.1+cu128 | 2.4.0+cu124" in timm
+    assert "a description and no cause" in timm
+
+
+def test_a_machine_of_almost_the_same_name_is_suggested() -> None:
+    with pytest.raises(ZoodiffError, match=r"or do you mean NVIDIA T4\?"):
+        run("--rankings", "V100", "T4")
+
+
 def test_nothing_left_is_said() -> None:
     assert "is left by these options" in run("vgg19", "--weights", "none-of-this-name")
+    text = run("resnet50", "--latency", "--zoo", "keras", "--batch", "3")
+    assert "--batch 3 leaves none; there is 1, 4, 8, 32, 512, 1024, ..." in text
+    together = run("resnet50", "--latency", "--zoo", "keras", "--batch", "4")
+    assert "--zoo keras and --batch 4 leave none together" in together
+    assert json.loads(run("resnet50", "--latency", "--batch", "3", "--json")) == []
 
 
 def test_json_has_a_claims_fields() -> None:
@@ -88,6 +151,19 @@ def test_without_an_architecture_all_are_listed() -> None:
         (("resnet50", "--as-of", "spring"), "--as-of = 'spring' is not valid"),
         (("resnet50", "--extra-data", "no"), "--extra-data = 'no' is not valid"),
         (("resnet50", "--input-size", "big"), "--input-size = 'big' is not valid"),
+        (("resnet50", "--latency", "--input-size", "largest"), "--input-size = 'largest' is not"),
+        (("resnet50", "--latency", "--recipes"), "--latency and --recipes are different tables"),
+        (("resnet50", "--latency", "--as-of", "2022-01-01"), "--as-of does not go with --latency"),
+        (("resnet50", "--batch", "4"), "--batch does not go with the table of accuracies"),
+        (("resnet50", "--rankings", "V100", "T4"), "an architecture does not go with --rankings"),
+        (("resnet50", "--latency", "--sort", "mss"), "cannot sort by 'mss'; did you mean ms?"),
+        (("resnet5", "--latency"), 'no times are published about "resnet5"; did you mean resn'),
+        (("resnet50", "--latency", "--zoo", "kers"), '--zoo: no times of a zoo "kers"'),
+        (("--rankings", "V100", "V100"), "both names mean NVIDIA V100; name two machines"),
+        (("--rankings", "V10", "T40"), 'no times of a machine "T40"'),
+        (("--rankings", "Galaxy", "T4"), '"Galaxy" may mean Samsung Galaxy S24, Samsung Galaxy'),
+        (("--rankings", "V100", "T4"), "NVIDIA V100 and T4 share fewer than 5 networks of one zoo"),
+        (("--rankings", "V100", "RTX 4090"), "NVIDIA V100 and RTX 4090 share fewer than 5"),
     ],
 )
 def test_errors_are_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:

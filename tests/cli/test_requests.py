@@ -19,7 +19,7 @@ from zoodiff.cli.app import app
 
 LIMITS = zoodiff.Limits(5.0, 2_000_000_000)
 ARE_LIMITED = "--worker-seconds 5 --worker-memory 2"
-PRINTED = {"json", "places"}
+PRINTED = {"json", "places", "wide"}
 """Options that say how an answer is printed, which is the caller's own business in Python."""
 
 
@@ -159,17 +159,28 @@ CASES = (
     ),
     case(f"diff a b --preprocessing {ARE_LIMITED}", "diff_preprocessing", "a", "b", limits=LIMITS),
     case(
-        "claims resnet50 --zoo keras --zoo onnx --weights w --input-size 224 --precision fp32 "
-        "--extra-data only --as-of 2022-03-31",
-        "claims.select_claims",
+        "claims resnet50 --latency --test-set v2 --recipes --rankings a b --zoo keras --zoo onnx "
+        "--weights w --input-size 224 --precision fp32 --extra-data only --as-of 2022-03-31 "
+        "--machine m --batch 4 --min 1 --max 9 --sort ms --limit 3",
+        "claims_report.claims",
         api.ClaimsRequest(
             architecture="resnet50",
+            latency=True,
+            test_set="v2",
+            recipes=True,
+            rankings=("a", "b"),
             zoos=("keras", "onnx"),
             weights=("w",),
             input_size="224",
             precision="fp32",
             extra_data="only",
             as_of="2022-03-31",
+            machine="m",
+            batch=4,
+            minimum=1.0,
+            maximum=9.0,
+            sort="ms",
+            limit=3,
         ),
     ),
     case(
@@ -272,12 +283,6 @@ def test_a_case_sets_every_field_of_its_request(complete: Any) -> None:
 def test_there_is_a_case_for_every_request() -> None:
     names = {name for name in api.__all__ if name.endswith("Request")}
     assert {type(one).__name__ for one in REQUESTS} == names
-
-
-def test_claims_about_all_architectures_are_spreads(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = "claims --zoo keras --precision int8"
-    (positional, _) = asked(case(words, "claims.claim_spreads"), monkeypatch)
-    assert positional == (api.ClaimsRequest(zoos=("keras",), precision="int8"),)
 
 
 SPELT: dict[str, dict[str, str]] = {

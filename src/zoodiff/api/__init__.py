@@ -1,9 +1,9 @@
 """The Python interface: one typed function per command.
 
-One module per subject: ``entries``, ``claims``, ``studies``, ``accuracy_report``,
-``latency_report``, ``diff_report``, ``storage``, ``zoos``, ``rules``, ``limits``. The modules
-``*_values`` export the types of their results. A name is loaded at its first use, so that every
-command starts fast.
+One module per subject: ``entries``, ``claims_report``, ``which_report``, ``studies``,
+``accuracy_report``, ``latency_report``, ``diff_report``, ``storage``, ``zoos``, ``rules``,
+``limits``. The modules ``*_values`` export the types of their results. A name is loaded at its
+first use, so that every command starts fast.
 
 ``limits`` set a worker's time per request and its memory, as ``--worker-seconds`` and
 ``--worker-memory`` do for the commands.
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from zoodiff.api.accuracy_report import AccuracyReport as AccuracyReport
     from zoodiff.api.accuracy_report import AccuracyRequest as AccuracyRequest
     from zoodiff.api.accuracy_report import accuracy as accuracy
-    from zoodiff.api.claims import ClaimSpread as ClaimSpread
-    from zoodiff.api.claims import ClaimsRequest as ClaimsRequest
-    from zoodiff.api.claims import SelectedClaims as SelectedClaims
-    from zoodiff.api.claims import claim_spreads as claim_spreads
-    from zoodiff.api.claims import select_claims as select_claims
+    from zoodiff.api.claims_report import ClaimSpread as ClaimSpread
+    from zoodiff.api.claims_report import ClaimsReport as ClaimsReport
+    from zoodiff.api.claims_report import ClaimsRequest as ClaimsRequest
+    from zoodiff.api.claims_report import SelectedClaims as SelectedClaims
+    from zoodiff.api.claims_report import claim_spreads as claim_spreads
+    from zoodiff.api.claims_report import claims as claims
+    from zoodiff.api.claims_report import select_claims as select_claims
     from zoodiff.api.diff_report import MARGIN as MARGIN
     from zoodiff.api.diff_report import Answer as Answer
     from zoodiff.api.diff_report import Diff as Diff
@@ -83,11 +85,13 @@ _MODULES = {
         "AccuracyRequest",
         "accuracy",
     ),
-    "claims": (
+    "claims_report": (
         "ClaimSpread",
+        "ClaimsReport",
         "ClaimsRequest",
         "SelectedClaims",
         "claim_spreads",
+        "claims",
         "select_claims",
     ),
     "diff_report": (

@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoodiff.cli.options import takes_options
-from zoodiff.cli.render.console import Json, print_json, print_line
+from zoodiff.cli.render.console import Json, print_json
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoodiff.api.claims import ClaimsRequest
+    from zoodiff.api.claims_report import ClaimsError
+
+_SPELT = {"zoos": "zoo", "minimum": "min", "maximum": "max"}
+"""Fields of a request whose option has another name."""
 
 
 def _complete_architecture(incomplete: str) -> list[str]:
-    from zoodiff.api.claims import claimed_architectures
+    from zoodiff.api.claims_report import claimed_architectures
 
     return [name for name in claimed_architectures() if name.startswith(incomplete)]
 
 
 def _complete_zoo(incomplete: str) -> list[str]:
-    from zoodiff.api.claims import claiming_zoos
+    from zoodiff.api.claims_report import claiming_zoos
 
     return [name for name in claiming_zoos() if name.startswith(incomplete)]
 
@@ -38,6 +41,27 @@ class ClaimsOptions:
             autocompletion=_complete_architecture,
         ),
     ] = None
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Published times instead of accuracies and sizes.")
+    ] = False
+    test_set: Annotated[
+        str | None,
+        typer.Option(
+            "--test-set",
+            help="Accuracies on other test sets and devices: part of a test set's name, or all.",
+        ),
+    ] = None
+    recipes: Annotated[
+        bool, typer.Option("--recipes", help="Preprocessing of further zoos and processors.")
+    ] = False
+    rankings: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--rankings",
+            metavar="MACHINE MACHINE",
+            help="Compare the order of all networks on two machines by published times.",
+        ),
+    ] = None
     zoo: Annotated[
         list[str] | None,
         typer.Option("--zoo", help="Only these zoos (repeat).", autocompletion=_complete_zoo),
@@ -49,7 +73,10 @@ class ClaimsOptions:
         str,
         typer.Option("--input-size", help="Pixels; largest (per zoo, with accuracy); any."),
     ] = "any"
-    precision: Annotated[str, typer.Option("--precision", help="fp32, int8 or any.")] = "any"
+    precision: Annotated[
+        str,
+        typer.Option("--precision", help="fp32, int8 or any; of times also amp, w8a8, ..."),
+    ] = "any"
     extra_data: Annotated[
         str,
         typer.Option(
@@ -61,54 +88,68 @@ class ClaimsOptions:
         str | None,
         typer.Option("--as-of", help="Only claims that were public on YYYY-MM-DD."),
     ] = None
+    machine: Annotated[
+        str | None,
+        typer.Option("--machine", help="Only machines with this part in their name."),
+    ] = None
+    batch: Annotated[
+        int | None, typer.Option("--batch", help="Only times of this many images per step.", min=1)
+    ] = None
+    minimum: Annotated[
+        float | None, typer.Option("--min", help="Smallest top-1 in percent, or milliseconds.")
+    ] = None
+    maximum: Annotated[
+        float | None, typer.Option("--max", help="Largest top-1 in percent, or milliseconds.")
+    ] = None
+    sort: Annotated[
+        str | None, typer.Option("--sort", help="Column to sort by, such as top1, macs, ms.")
+    ] = None
+    limit: Annotated[int | None, typer.Option("--limit", help="Most rows.", min=1)] = None
+    wide: Annotated[
+        bool, typer.Option("--wide", help="All columns, in a table wider than 80 characters.")
+    ] = False
     json: Json = False
 
 
 @takes_options
 def claims(options: ClaimsOptions) -> None:
-    """Print the claims about an architecture, or the differences of all."""
-    from zoodiff.api.claims import ClaimsError, ClaimsRequest
+    """Print what zoos publish about an architecture, or the differences of all."""
+    from zoodiff.api import claims_report
+    from zoodiff.cli.render.claims import print_report
 
-    request = ClaimsRequest(
+    request = claims_report.ClaimsRequest(
         architecture=options.architecture,
+        latency=options.latency,
+        test_set=options.test_set,
+        recipes=options.recipes,
+        rankings=options.rankings,
         zoos=tuple(options.zoo or ()),
         weights=tuple(options.weights or ()),
         input_size=options.input_size,
         precision=options.precision,
         extra_data=options.extra_data,
         as_of=options.as_of,
+        machine=options.machine,
+        batch=options.batch,
+        minimum=options.minimum,
+        maximum=options.maximum,
+        sort=options.sort,
+        limit=options.limit,
     )
     try:
-        if request.architecture is None:
-            _print_all(request, options.json)
-        else:
-            _print_one(request.architecture, request, options.json)
-    except ClaimsError as error:
-        option = {"zoos": "zoo"}.get(error.key[0], error.key[0].replace("_", "-"))
-        raise UsageError(str(error).replace(error.key[0], f"--{option}", 1)) from None
-
-
-def _print_all(request: ClaimsRequest, json: bool) -> None:
-    from zoodiff.api.claims import claim_spreads
-    from zoodiff.cli.render.claims import print_spreads
-
-    spreads = claim_spreads(request)
-    if json:
-        print_json([spread.to_dict() for spread in spreads])
+        report = claims_report.claims(request)
+    except claims_report.ClaimsError as error:
+        raise UsageError(_with_options(error)) from None
+    if options.json:
+        print_json(report.to_json())
     else:
-        print_spreads(spreads)
+        print_report(report, wide=options.wide)
 
 
-def _print_one(architecture: str, request: ClaimsRequest, json: bool) -> None:
-    from zoodiff.api.claims import select_claims
-    from zoodiff.cli.render.claims import print_claims
-
-    selected = select_claims(request)
-    if json:
-        print_json([claim.to_dict() for claim in selected.claims])
-    elif selected.claims:
-        print_claims(selected.claims[0].architecture, selected.claims)
-    else:
-        print_line(
-            f"None of the {selected.known} claims about {architecture} is left by these options."
-        )
+def _with_options(error: ClaimsError) -> str:
+    """Return the message with the names of options instead of fields."""
+    text = str(error)
+    for field in error.key:
+        option = _SPELT.get(field, field).replace("_", "-")
+        text = text.replace(field, f"--{option}", 1)
+    return text

@@ -1,75 +1,128 @@
-"""Tables of claims."""
+"""Tables of claims; every table fits 80 columns, unless all columns are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from zoodiff.cli.render.console import billions, millions, print_line, print_table
 
 if TYPE_CHECKING:
-    from zoodiff.api.claims import ClaimSpread
+    from zoodiff.api.claims_report import ClaimSpread, ClaimsReport
     from zoodiff.api.values import Claim
 
+WIDTH = 80
 
-def print_claims(architecture: str, claims: Sequence[Claim]) -> None:
-    """Print the claims about an architecture, and their sources."""
-    rows = sorted(claims, key=lambda c: (c.zoo, -(c.top1_percent or 0.0), c.model))
-    sources = {source: number for number, source in enumerate(_distinct(rows), start=1)}
-    print_table(
-        [
-            "zoo",
-            "model",
-            "weights",
-            ("top-1 %", "right"),
-            ("top-5 %", "right"),
-            ("parameters", "right"),
-            ("MACs", "right"),
-            ("input", "right"),
+
+def print_report(report: ClaimsReport, *, wide: bool = False) -> None:
+    """Print the table of a report, or its ranking of two machines."""
+    from zoodiff.cli.render import claims_tables
+
+    if report.ranking is not None:
+        claims_tables.print_ranking(report.ranking)
+    elif report.spreads:
+        _print_spreads(report.spreads)
+    elif report.times:
+        claims_tables.print_times(report.times)
+    elif report.accuracies:
+        claims_tables.print_accuracies(report.accuracies)
+    elif report.recipes:
+        claims_tables.print_recipes(report.recipes)
+    elif report.claims:
+        _print_claims(report.architecture, report.claims, wide)
+    else:
+        why = f": {report.why_empty}" if report.why_empty else ""
+        about = f" about {report.architecture}" if report.architecture else ""
+        print_line(f"None of the {report.known} claims{about} is left by these options{why}.")
+    if 0 < len(report.rows) < report.left:
+        print_line(f"{len(report.rows)} of {report.left} rows; --limit says how many are shown.")
+
+
+def _print_claims(architecture: str | None, claims: Sequence[Claim], wide: bool) -> None:
+    """Print claims and their sources, in the order they have."""
+    sources = numbered(claim.source for claim in claims)
+    head: list[str | tuple[str, str]] = ["zoo", "model", "weights"]
+    numbers: list[str | tuple[str, str]] = [
+        (name, "right") for name in ("top-1 %", "top-5 %", "parameters", "MACs", "input")
+    ]
+    if wide:
+        rest: list[str | tuple[str, str]] = [
             "preprocessing published",
             "accuracy",
             "public on",
             ("source", "right"),
-        ],
-        [[*_row(claim), f"[{sources[claim.source]}]"] for claim in rows],
-        title=architecture,
-    )
-    for line in _notes(rows):
+        ]
+        print_table(
+            [*head, *numbers, *rest],
+            [[*_row(claim), *_more(claim), f"[{sources[claim.source]}]"] for claim in claims],
+            title=architecture,
+        )
+    else:
+        names: list[str | tuple[str, str]] = ["zoo", ("model @weights", "fold")]
+        narrow = ("top-1", "top-5", "params", "MACs", "px", "")
+        print_table(
+            [*names, *((name, "right") for name in narrow)],
+            [[*_narrow_row(claim), f"[{sources[claim.source]}]"] for claim in claims],
+            title=architecture,
+            width=WIDTH,
+        )
+    for line in _notes(claims):
         print_line(line)
+    if architecture is not None:
+        print_line("Of times, other test sets and recipes: --latency, --test-set all, --recipes.")
+    print_sources(sources)
+
+
+def numbered(sources: Iterable[str]) -> dict[str, int]:
+    """Return the number of each source, in order of appearance."""
+    return {source: number for number, source in enumerate(dict.fromkeys(sources), start=1)}
+
+
+def print_sources(sources: dict[str, int]) -> None:
+    """Print the list of sources."""
     print_line("Sources:")
     for source, number in sources.items():
         print_line(f"[{number}] {source}")
 
 
-def _distinct(rows: list[Claim]) -> list[str]:
-    return list(dict.fromkeys(claim.source for claim in rows))
-
-
 def _row(claim: Claim) -> list[str]:
-    marks = ("†" if claim.precision == "int8" else "") + ("+" if claim.extra_data else "")
-    day = f"{claim.published_on}" if claim.published_on else ""
-    if claim.withdrawn_on:
-        day += f" to {claim.withdrawn_on}"
+    marks = _marks(claim)
     return [
         claim.zoo + (f" {claim.collection}" if claim.collection else ""),
         claim.entry_model or claim.model,
         (claim.entry_weights or claim.weights or "") + (f" {marks}" if marks else ""),
-        _percent(claim.top1_percent),
+        _percent(claim.top1_percent) + ("=" if claim.equal_to else ""),
         _percent(claim.top5_percent),
         millions(claim.parameters) + ("?" if "parameters" in (claim.doubtful or "") else ""),
         billions(claim.macs) + ("?" if "macs" in (claim.doubtful or "") else ""),
         "" if claim.input_height is None else f"{claim.input_height}x{claim.input_width}",
-        claim.preprocessing,
-        claim.provenance or "",
-        day,
     ]
+
+
+def _marks(claim: Claim) -> str:
+    return ("†" if claim.precision == "int8" else "") + ("+" if claim.extra_data else "")
+
+
+def _narrow_row(claim: Claim) -> list[str]:
+    _, model, weights, top1, top5, parameters, macs, _ = _row(claim)
+    named = f"{model} @{weights}" if weights else model
+    size = "" if claim.input_height is None else str(claim.input_height)
+    return [claim.zoo, named, top1, top5, parameters.replace(" ", ""), macs.replace(" ", ""), size]
+
+
+def _more(claim: Claim) -> list[str]:
+    day = f"{claim.published_on}" if claim.published_on else ""
+    if claim.withdrawn_on:
+        day += f" to {claim.withdrawn_on}"
+    return [claim.preprocessing, claim.provenance or "", day]
 
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
 
-def _notes(rows: list[Claim]) -> list[str]:
+def _notes(rows: Sequence[Claim]) -> list[str]:
     by_zoo: dict[str, set[str]] = {}
     for claim in rows:
         by_zoo.setdefault(claim.zoo, set()).add(claim.preprocessing)
@@ -81,15 +134,18 @@ def _notes(rows: list[Claim]) -> list[str]:
         lines.append("† quantised (int8).")
     if any(claim.extra_data for claim in rows):
         lines.append("+ extra training data, distilled or pruned.")
+    if any(claim.equal_to for claim in rows):
+        lines.append("= equal to the last digit: copied, or the same weights measured alike.")
+    lines += [f"= {claim.zoo} {claim.model}: {claim.equal_to}." for claim in rows if claim.equal_to]
     lines += [f"? {claim.zoo} {claim.model}: {claim.doubtful}." for claim in rows if claim.doubtful]
     return lines
 
 
-def print_spreads(spreads: Sequence[ClaimSpread]) -> None:
+def _print_spreads(spreads: Sequence[ClaimSpread]) -> None:
     """Print per architecture the numbers of zoos and claims, and the largest difference."""
     print_table(
         [
-            "architecture",
+            ("architecture", "fold"),
             ("zoos", "right"),
             ("claims", "right"),
             ("top-1 %", "right"),
@@ -105,14 +161,30 @@ def print_spreads(spreads: Sequence[ClaimSpread]) -> None:
             ]
             for spread in spreads
         ],
+        width=WIDTH,
     )
-    print_line(
-        f"{len(spreads)} architectures, {sum(spread.claims for spread in spreads)} claims; "
-        "zoodiff claims ARCHITECTURE shows those about one."
-    )
+    print_line(f"{len(spreads)} architectures, {sum(spread.claims for spread in spreads)} claims.")
+    print_line("zoodiff claims ARCHITECTURE shows those about one.")
 
 
 def _range(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return ""
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def remarks(rows: Iterable[tuple[str, str | None, str | None]]) -> list[str]:
+    """Return one line per group of rows with the same doubt or the same equal numbers.
+
+    Each row is its name, why it is doubtful and where the same number stands.
+    """
+    lines = []
+    listed = list(rows)
+    for sign, column in (("?", 1), ("=", 2)):
+        marked = sorted((str(row[column]), row[0]) for row in listed if row[column])
+        for text, members in groupby(marked, key=lambda pair: pair[0]):
+            names = list(dict.fromkeys(name for _, name in members))
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            equal = "equal to the last digit: " if sign == "=" else ""
+            lines.append(f"{sign} {', '.join(names[:3])}{more}: {equal}{text}.")
+    return lines

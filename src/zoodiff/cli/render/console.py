@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -37,19 +38,28 @@ def console() -> Console:
     return _console(streams.behind(sys.stderr), sys.stderr.isatty())
 
 
-def _console(file: TextIO, is_terminal: bool) -> Console:
-    """Return a console that writes to a file; 200 columns wide unless it is a terminal."""
+def _console(file: TextIO, is_terminal: bool, most: int | None = None) -> Console:
+    """Return a console that writes to a file; 200 columns wide unless it is a terminal.
+
+    ``most`` is the largest width.
+    """
     from rich.console import Console
 
     return Console(
         file=file,
         force_terminal=is_terminal or None,
-        width=None if is_terminal else 200,
+        width=_width(is_terminal, most),
         soft_wrap=not is_terminal,
         markup=False,
         emoji=False,
         highlight=False,
     )
+
+
+def _width(is_terminal: bool, most: int | None) -> int | None:
+    if most is None:
+        return None if is_terminal else 200
+    return min(most, shutil.get_terminal_size().columns) if is_terminal else most
 
 
 def print_line(text: str = "") -> None:
@@ -96,8 +106,13 @@ def print_table(
     rows: Iterable[Sequence[str]],
     *,
     title: str | None = None,
+    width: int | None = None,
 ) -> None:
-    """Print a table; a column given as ``(name, "right")`` is aligned to the right."""
+    """Print a table; a column given as ``(name, "right")`` is aligned to the right.
+
+    With ``width``, columns given as ``(name, "fold")`` are folded so that the table has at most so
+    many columns of characters; other columns then keep their width.
+    """
     from rich import box
     from rich.table import Table
 
@@ -108,16 +123,20 @@ def print_table(
         title_justify="left",
         pad_edge=False,
         show_header=named,
+        padding=(0, 1) if width is None else 0,
     )
     for column in columns:
         name, justify = (column, "left") if isinstance(column, str) else column
         table.add_column(
-            as_text(name), justify="right" if justify == "right" else "left", overflow="fold"
+            as_text(name),
+            justify="right" if justify == "right" else "left",
+            overflow="fold",
+            no_wrap=width is not None and justify != "fold",
         )
     for row in rows:
         table.add_row(*map(as_text, row))
     printed = io.StringIO()
-    _console(printed, sys.stdout.isatty()).print(table)
+    _console(printed, sys.stdout.isatty(), width).print(table)
     streams.write_coloured(printed.getvalue())
 
 

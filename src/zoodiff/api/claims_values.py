@@ -1,0 +1,97 @@
+"""The parts of a ``ClaimsReport``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from zoodiff.claims.catalogue import Claim
+from zoodiff.claims.machines import MachineRanking, TimeModel
+from zoodiff.claims.recipes import RecipeClaim
+from zoodiff.claims.test_sets import AccuracyClaim
+from zoodiff.claims.times import LatencyClaim
+
+__all__ = [
+    "AccuracyClaim",
+    "ClaimSpread",
+    "ClaimsReport",
+    "LatencyClaim",
+    "MachineRanking",
+    "RecipeClaim",
+    "SelectedClaims",
+    "TimeModel",
+    "ranking_to_dict",
+]
+
+
+@dataclass(frozen=True)
+class SelectedClaims:
+    """The claims that a request leaves, of how many."""
+
+    claims: tuple[Claim, ...]
+    known: int
+    """Claims about the architecture before any is left out."""
+
+
+@dataclass(frozen=True)
+class ClaimSpread:
+    """The differences between the claims about one architecture."""
+
+    architecture: str
+    zoos: tuple[str, ...]
+    claims: int
+    top1_lowest_percent: float | None
+    top1_highest_percent: float | None
+    spread_points: float | None
+    """Largest difference between two zoos; None where fewer than two claim an accuracy."""
+    spread_high: str | None
+    spread_low: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ClaimsReport:
+    """What ``zoodiff claims`` prints: one of the tables, or a ranking of two machines."""
+
+    architecture: str | None
+    """Canonical name; None for all."""
+    claims: tuple[Claim, ...] = ()
+    spreads: tuple[ClaimSpread, ...] = ()
+    """Per architecture, if none was named."""
+    times: tuple[LatencyClaim, ...] = ()
+    accuracies: tuple[AccuracyClaim, ...] = ()
+    """On further test sets, of quantised networks and on devices."""
+    recipes: tuple[RecipeClaim, ...] = ()
+    ranking: MachineRanking | None = None
+    known: int = 0
+    """Rows before any was left out."""
+    left: int = 0
+    """Rows that the filters leave, before ``limit``."""
+    why_empty: str | None = None
+    """Which filters leave nothing; None if something is left."""
+
+    @property
+    def rows(
+        self,
+    ) -> tuple[Claim | ClaimSpread | LatencyClaim | AccuracyClaim | RecipeClaim, ...]:
+        """The rows of the table that was asked for."""
+        return self.claims or self.spreads or self.times or self.accuracies or self.recipes
+
+    def to_json(self) -> list[dict[str, Any]] | dict[str, Any]:
+        """Return plain values: a list of rows, or one object for a ranking."""
+        if self.ranking is not None:
+            return ranking_to_dict(self.ranking)
+        return [row.to_dict() for row in self.rows]
+
+
+def ranking_to_dict(ranking: MachineRanking) -> dict[str, Any]:
+    """Return a ranking of two machines as plain values."""
+    return asdict(ranking) | {
+        "alternatives": [
+            {"conditions": asdict(conditions), "networks": count}
+            for conditions, count in ranking.alternatives
+        ]
+    }

@@ -1,0 +1,114 @@
+"""Orders of networks on two machines: made-up times, and one value of the data counted here."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from zoodiff.claims.catalogue import DATA
+from zoodiff.claims.machines import compare
+from zoodiff.claims.times import LatencyClaim, latency_claims
+from zoodiff.errors import UsageError
+
+
+def time(model: str, machine: str, milliseconds: float, **changes: Any) -> LatencyClaim:
+    fields: dict[str, Any] = dict.fromkeys(LatencyClaim.__dataclass_fields__)
+    fields |= {"architecture": model, "zoo": "z", "model": model, "weights": "random"}
+    fields |= {"measure": "batch step", "batch": 4, "image_size": 224, "precision": "fp32"}
+    fields |= {"runtime": "r", "source": "s", "machine": machine, "milliseconds": milliseconds}
+    return LatencyClaim(**(fields | changes))
+
+
+FIRST = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "e": 5.0}
+SECOND = {"a": 20.0, "b": 10.0, "c": 30.0, "d": 40.0, "e": 50.0}
+
+
+def table(**changes: Any) -> list[LatencyClaim]:
+    return [
+        *(time(model, "one", ms, **changes) for model, ms in FIRST.items()),
+        *(time(model, "two", ms, **changes) for model, ms in SECOND.items()),
+    ]
+
+
+def test_one_exchanged_pair_of_ten_gives_tau_08() -> None:
+    ranking = compare(table(), "One", "two")
+    assert ranking.agreement.tau == pytest.approx(0.8)
+    (pair,) = ranking.exchanged
+    assert (pair.faster_on_first.model, pair.faster_on_second.model) == ("a", "b")
+    assert (pair.first_factor, pair.second_factor) == (pytest.approx(2), pytest.approx(2))
+    assert ranking.models == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"batch": 8}, {"measure": "inference"}, {"precision": "fp16"}, {"zoo": "y"}),
+        *({"layout": "nhwc"}, {"compile_mode": "compile"}, {"runtime": "q"}),
+    ],
+)
+def test_times_under_other_conditions_are_not_compared(change: dict[str, Any]) -> None:
+    """The reversed order of the second table does not mix with that of the first."""
+    reversed_ = [time(model, "two", 6 - ms, **change) for model, ms in FIRST.items()]
+    assert compare([*table(), *reversed_], "one", "two").agreement.tau == pytest.approx(0.8)
+    with pytest.raises(UsageError, match="share fewer than 5 networks"):
+        compare([*table()[:5], *reversed_], "one", "two")
+
+
+def test_the_conditions_with_most_networks_are_taken_and_others_named() -> None:
+    more = [
+        time(model, machine, ms, batch=8)
+        for machine in ("one", "two")
+        for model, ms in (FIRST | {"f": 6.0}).items()
+    ]
+    ranking = compare([*table(), *more], "one", "two")
+    assert (ranking.conditions.batch, ranking.agreement.items) == (8, 6)
+    assert [(conditions.batch, count) for conditions, count in ranking.alternatives] == [(4, 5)]
+
+
+def test_doubtful_times_are_left_out_and_threads_are_kept_apart() -> None:
+    doubtful = time("f", "two", 1.0, doubtful="likely typo")
+    assert compare([*table(), time("f", "one", 9.0), doubtful], "one", "two").doubtful == 1
+    threads = [time(model, "two", 6 - ms, threads=4) for model, ms in FIRST.items()]
+    ranking = compare([*table(), *threads[:4]], "one", "two")
+    assert ranking.second.threads == 0
+    assert ranking.agreement.tau == pytest.approx(0.8)
+
+
+def test_sizes_of_one_network_are_one_cluster() -> None:
+    larger = [
+        time(model, machine, 3 * ms, image_size=384)
+        for machine, times in (("one", FIRST), ("two", SECOND))
+        for model, ms in times.items()
+    ]
+    agreement = compare([*table(), *larger], "one", "two").agreement
+    assert (agreement.items, agreement.clusters) == (10, 5)
+
+
+def test_the_tau_of_the_two_processors_is_that_of_counting_pairs_in_the_file() -> None:
+    """Read from the file and counted by the definition, with none of the code above."""
+    rows = pq.read_table(DATA / "latency.parquet").to_pylist()
+    by_machine: dict[str, dict[tuple[str, str], float]] = {}
+    for row in rows:
+        if row["zoo"] == "timm" and row["device"].startswith("Intel") and not row["doubtful"]:
+            times = by_machine.setdefault(row["device"], {})
+            times[row["model"], row["image_size"]] = float(row["latency_ms"])
+    first, second = by_machine["Intel Core i7-12700H"], by_machine["Intel Core i9-10940X"]
+    shared = sorted(first.keys() & second.keys())
+    pairs = [(first[key], second[key]) for key in shared]
+    balance = ties_first = ties_second = exchanged = 0
+    for (a, b), (c, d) in combinations(pairs, 2):
+        balance += (a < c) == (b < d) and a != c and b != d
+        exchanged += (a < c and b > d) or (a > c and b < d)
+        ties_first += a == c
+        ties_second += b == d
+    total = len(pairs) * (len(pairs) - 1) // 2
+    tau = (balance - exchanged) / ((total - ties_first) * (total - ties_second)) ** 0.5
+    ranking = compare(latency_claims(), "i7-12700H", "i9-10940X", most=1)
+    assert ranking.agreement.items == len(shared) == 1433
+    assert ranking.agreement.tau == pytest.approx(tau, abs=1e-12)
+    assert ranking.agreement.tau == pytest.approx(0.8586, abs=1e-4)
+    assert ranking.agreement.exchanged_share == pytest.approx(exchanged / total)
+    assert ranking.agreement.low < tau < ranking.agreement.high
