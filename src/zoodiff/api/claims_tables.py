@@ -13,7 +13,7 @@ from zoodiff.entry import did_you_mean, folded, meant
 from zoodiff.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoodiff.api.claims_report import ClaimsRequest
+    from zoodiff.api.claims_request import ClaimsRequest
     from zoodiff.claims.columns import Table
     from zoodiff.claims.recipes import RecipeClaim
     from zoodiff.claims.test_sets import AccuracyClaim

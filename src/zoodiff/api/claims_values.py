@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zoodiff.claims.catalogue import Claim
-from zoodiff.claims.machines import MachineRanking, TimeModel
-from zoodiff.claims.recipes import RecipeClaim
-from zoodiff.claims.test_sets import AccuracyClaim
-from zoodiff.claims.times import LatencyClaim
+if TYPE_CHECKING:  # a report has few of these, and importing them all takes time
+    from zoodiff.claims.catalogue import Claim
+    from zoodiff.claims.machines import MachineRanking, TimeModel
+    from zoodiff.claims.recipes import RecipeClaim
+    from zoodiff.claims.test_sets import AccuracyClaim
+    from zoodiff.claims.times import LatencyClaim
 
 __all__ = [
     "AccuracyClaim",

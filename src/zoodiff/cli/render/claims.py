@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from zoodiff.cli.render import claims_tables
+from zoodiff.cli.render.claims_notes import WIDTH, numbered, print_sources
 from zoodiff.cli.render.console import billions, millions, print_line, print_table
 
 if TYPE_CHECKING:
     from zoodiff.api.claims_report import ClaimSpread, ClaimsReport
     from zoodiff.api.values import Claim
 
-WIDTH = 80
-
 
 def print_report(report: ClaimsReport, *, wide: bool = False) -> None:
     """Print the table of a report, or its ranking of two machines."""
-    from zoodiff.cli.render import claims_tables
-
     if report.ranking is not None:
         claims_tables.print_ranking(report.ranking)
     elif report.spreads:
@@ -72,18 +69,6 @@ def _print_claims(architecture: str | None, claims: Sequence[Claim], wide: bool)
     if architecture is not None:
         print_line("Of times, other test sets and recipes: --latency, --test-set all, --recipes.")
     print_sources(sources)
-
-
-def numbered(sources: Iterable[str]) -> dict[str, int]:
-    """Return the number of each source, in order of appearance."""
-    return {source: number for number, source in enumerate(dict.fromkeys(sources), start=1)}
-
-
-def print_sources(sources: dict[str, int]) -> None:
-    """Print the list of sources."""
-    print_line("Sources:")
-    for source, number in sources.items():
-        print_line(f"[{number}] {source}")
 
 
 def _row(claim: Claim) -> list[str]:
@@ -171,20 +156,3 @@ def _range(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return ""
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
-
-
-def remarks(rows: Iterable[tuple[str, str | None, str | None]]) -> list[str]:
-    """Return one line per group of rows with the same doubt or the same equal numbers.
-
-    Each row is its name, why it is doubtful and where the same number stands.
-    """
-    lines = []
-    listed = list(rows)
-    for sign, column in (("?", 1), ("=", 2)):
-        marked = sorted((str(row[column]), row[0]) for row in listed if row[column])
-        for text, members in groupby(marked, key=lambda pair: pair[0]):
-            names = list(dict.fromkeys(name for _, name in members))
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            equal = "equal to the last digit: " if sign == "=" else ""
-            lines.append(f"{sign} {', '.join(names[:3])}{more}: {equal}{text}.")
-    return lines

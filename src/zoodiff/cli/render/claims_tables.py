@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from zoodiff.cli.render.claims import WIDTH, numbered, print_sources, remarks
+from zoodiff.cli.render.claims_notes import WIDTH, numbered, print_sources, remarks
 from zoodiff.cli.render.console import print_line, print_table
 
 if TYPE_CHECKING:
