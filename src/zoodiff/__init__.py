@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from zoodiff.api import SelectedClaims as SelectedClaims
     from zoodiff.api import StoredRun as StoredRun
     from zoodiff.api import StudyRun as StudyRun
+    from zoodiff.api import WhichReport as WhichReport
+    from zoodiff.api import WhichRequest as WhichRequest
     from zoodiff.api import ZoosReport as ZoosReport
     from zoodiff.api import accuracy as accuracy
     from zoodiff.api import all_rules as all_rules
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from zoodiff.api import select_claims as select_claims
     from zoodiff.api import survey as survey
     from zoodiff.api import verify_results as verify_results
+    from zoodiff.api import which as which
     from zoodiff.api import write_report as write_report
     from zoodiff.api import zoos_report as zoos_report
     from zoodiff.claims.catalogue import Claim as Claim
@@ -118,6 +121,8 @@ _PUBLIC = {
     "StudyResult": "zoodiff.study.result",
     "StudyRun": "zoodiff.api",
     "Timings": "zoodiff.latency.comparison",
+    "WhichReport": "zoodiff.api",
+    "WhichRequest": "zoodiff.api",
     "ZoodiffError": "zoodiff.errors",
     "ZoosReport": "zoodiff.api",
     "accuracy": "zoodiff.api",
@@ -155,6 +160,7 @@ _PUBLIC = {
     "select_claims": "zoodiff.api",
     "survey": "zoodiff.api",
     "verify_results": "zoodiff.api",
+    "which": "zoodiff.api",
     "write_report": "zoodiff.api",
     "zoos_report": "zoodiff.api",
 }

@@ -68,6 +68,13 @@ def test_the_conditions_with_most_networks_are_taken_and_others_named() -> None:
     assert [(conditions.batch, count) for conditions, count in ranking.alternatives] == [(4, 5)]
 
 
+def test_times_whose_batch_is_not_stated_are_compared_with_such_alone() -> None:
+    unstated = table(batch=None)
+    assert "batch not stated" in str(compare(unstated, "one", "two").conditions)
+    with pytest.raises(UsageError, match="share fewer than 5"):
+        compare([*unstated[:5], *table()[5:]], "one", "two")
+
+
 def test_doubtful_times_are_left_out_and_threads_are_kept_apart() -> None:
     doubtful = time("f", "two", 1.0, doubtful="likely typo")
     assert compare([*table(), time("f", "one", 9.0), doubtful], "one", "two").doubtful == 1

@@ -184,6 +184,26 @@ CASES = (
         ),
     ),
     case(
+        "which resnet50 --task classification --zoo keras --precision fp32 --min-top1 70 "
+        "--max-macs 5G --max-size 100M --max-latency 9 --machine m --results r --sort macs "
+        "--limit 3",
+        "which_report.which",
+        api.WhichRequest(
+            name="resnet50",
+            task="classification",
+            zoos=("keras",),
+            precision="fp32",
+            min_top1=70.0,
+            max_macs="5G",
+            max_size="100M",
+            max_latency=9.0,
+            machine="m",
+            results="r",
+            sort="macs",
+            limit=3,
+        ),
+    ),
+    case(
         f"show torchvision:resnet18 --save g.json {ARE_LIMITED}",
         "entries.entry_facts",
         zoodiff.resolve("torchvision:resnet18"),
@@ -294,6 +314,7 @@ SPELT: dict[str, dict[str, str]] = {
         "block": "block_ms",
     },
     "claims": {"zoo": "zoos"},
+    "which": {"zoo": "zoos"},
     "list": {"zoo": "zoos"},
     "report": {"run": "name", "output": "folder"},
     "run": {"report": "folder", "resume": "fresh"},
@@ -307,6 +328,7 @@ BEHIND: dict[str, tuple[Callable[..., Any], ...]] = {
     "run": (api.RunRequest, api.write_report, api.allow_code),
     "compare": (api.CompareRequest, api.allow_code),
     "claims": (api.ClaimsRequest,),
+    "which": (api.WhichRequest,),
     "show": (api.entry_facts, api.EntryFacts.to_dict, api.allow_code),
     "list": (api.list_entries, api.group_by_fingerprint),
     "diff": (

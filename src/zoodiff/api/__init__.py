@@ -69,6 +69,9 @@ if TYPE_CHECKING:
     from zoodiff.api.studies import run as run
     from zoodiff.api.studies import run_study as run_study
     from zoodiff.api.studies import write_report as write_report
+    from zoodiff.api.which_report import WhichReport as WhichReport
+    from zoodiff.api.which_report import WhichRequest as WhichRequest
+    from zoodiff.api.which_report import which as which
     from zoodiff.api.zoos import ZoosReport as ZoosReport
     from zoodiff.api.zoos import create_environment as create_environment
     from zoodiff.api.zoos import environments as environments
@@ -147,6 +150,11 @@ _MODULES = {
         "run",
         "run_study",
         "write_report",
+    ),
+    "which_report": (
+        "WhichReport",
+        "WhichRequest",
+        "which",
     ),
     "zoos": (
         "ZoosReport",

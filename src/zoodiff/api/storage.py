@@ -27,7 +27,7 @@ def verify_results(results: str | Path = "results") -> Verified:
     """
     from zoodiff.store.verify import verify
 
-    return verify(_existing(results).files)
+    return verify(existing_store(results).files)
 
 
 def collect_waste(
@@ -45,7 +45,7 @@ def collect_waste(
     """
     from zoodiff.store.collect import remove, waste
 
-    store = _existing(results)
+    store = existing_store(results)
     age = _seconds(older) if isinstance(older, str) else older
     removable = waste(store, older=age, unnamed=unnamed)
     return removable if dry_run else remove(store, removable)
@@ -61,7 +61,7 @@ def export_results(
     """
     from zoodiff.store.bundle import write_bundle
 
-    return write_bundle(_existing(results), Path(file), runs or None)
+    return write_bundle(existing_store(results), Path(file), runs or None)
 
 
 def import_results(file: str | Path, results: str | Path = "results") -> Imported:
@@ -76,7 +76,8 @@ def import_results(file: str | Path, results: str | Path = "results") -> Importe
     return read_bundle(Store(results), Path(file))
 
 
-def _existing(results: str | Path) -> Store:
+def existing_store(results: str | Path) -> Store:
+    """Return the store of a results folder; raise UsageError where there are no results."""
     from zoodiff.store.collect import is_empty
     from zoodiff.store.folder import Store
 

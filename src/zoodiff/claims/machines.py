@@ -30,6 +30,7 @@ class Conditions:
     zoo: str
     measure: str
     batch: int
+    """Images per step; 0 where the zoo does not state it."""
     precision: str
     layout: str
     compile_mode: str
@@ -38,7 +39,8 @@ class Conditions:
     def __str__(self) -> str:
         words = (self.precision, self.layout, self.compile_mode)
         stated = " ".join(word for word in words if word)
-        parts = [self.zoo, f"{self.measure}, batch {self.batch}", stated, self.runtime]
+        batch = f"batch {self.batch or 'not stated'}"
+        parts = [self.zoo, f"{self.measure}, {batch}", stated, self.runtime]
         return "; ".join(part for part in parts if part)
 
 
@@ -133,13 +135,13 @@ def compare(
     Of the conditions that both share, those with the most networks are taken. Raises
     UnknownNameError for an unknown machine, UsageError if they share too few networks.
     """
-    usable = [claim for claim in claims if claim.machine and claim.milliseconds and claim.batch]
-    machines = (_machine(usable, first), _machine(usable, second))
+    usable = [claim for claim in claims if claim.machine and claim.milliseconds]
+    machines = (named_machine(usable, first), named_machine(usable, second))
     if machines[0] == machines[1]:
         raise UsageError(f"both names mean {machines[0]}; name two machines")
     doubtful = [claim for claim in usable if claim.doubtful and claim.machine in machines]
     usable = [claim for claim in usable if not claim.doubtful]
-    groups = _grouped(usable)
+    groups = grouped(usable)
     options = sorted(_shared(groups, *machines), key=lambda shared: (-shared[3], shared[:3]))
     if not options or options[0][3] < FEWEST:
         raise UsageError(
@@ -172,7 +174,8 @@ def compare(
     )
 
 
-def _machine(claims: Sequence[LatencyClaim], name: str) -> str:
+def named_machine(claims: Sequence[LatencyClaim], name: str) -> str:
+    """Return the machine that a name or a part of it means; raise UnknownNameError otherwise."""
     machines = sorted({claim.machine for claim in claims if claim.machine})
     same = [machine for machine in machines if folded(machine) == folded(name)]
     matching = same or [machine for machine in machines if names_part(name, machine)]
@@ -199,11 +202,10 @@ def _also_meant(
 
 def _conditions(claim: LatencyClaim) -> Conditions:
     precision = (claim.precision or "").removesuffix(" (assumed)")
-    assert claim.batch is not None
     return Conditions(
         zoo=claim.zoo,
         measure=claim.measure,
-        batch=claim.batch,
+        batch=claim.batch or 0,
         precision=precision,
         layout=claim.layout or "",
         compile_mode=claim.compile_mode or "",
@@ -219,7 +221,8 @@ def _network(claim: LatencyClaim) -> Network:
     return Network(claim.model, claim.weights, claim.image_size or 0)
 
 
-def _grouped(claims: Iterable[LatencyClaim]) -> dict[tuple[Setup, Conditions], Group]:
+def grouped(claims: Iterable[LatencyClaim]) -> dict[tuple[Setup, Conditions], Group]:
+    """Return comparable times by machine and conditions, and by network."""
     groups: dict[tuple[Setup, Conditions], Group] = defaultdict(lambda: defaultdict(list))
     for claim in claims:
         groups[_setup(claim), _conditions(claim)][_network(claim)].append(claim)
@@ -264,7 +267,7 @@ def _time_model(
         claim
         for claim in claims
         if _setup(claim) == setup
-        and (claim.zoo, claim.measure, claim.batch, claim.precision) == chosen
+        and (claim.zoo, claim.measure, claim.batch or 0, claim.precision) == chosen
         and claim.runtime == conditions.runtime
         and claim.macs_giga
         and claim.activations_millions

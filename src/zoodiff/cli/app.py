@@ -27,6 +27,7 @@ from zoodiff.cli.commands.rules import rules
 from zoodiff.cli.commands.run import run
 from zoodiff.cli.commands.show import show
 from zoodiff.cli.commands.store import store
+from zoodiff.cli.commands.which import which
 from zoodiff.cli.commands.zoos import zoos
 from zoodiff.cli.failures import explained, kind_of
 from zoodiff.cli.render.console import print_error, print_line, say
@@ -63,6 +64,7 @@ app.command("zoos")(zoos)
 app.command("list")(list_entries)
 app.command("show")(show)
 app.command("claims")(claims)
+app.command("which")(which)
 app.command("compare")(compare)
 app.command("diff")(diff)
 app.command("accuracy")(accuracy)

@@ -1,0 +1,331 @@
+"""Which network to take: a Pareto front of what is claimed and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from zoodiff.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoodiff.claims.candidates import Candidate, Figure
+    from zoodiff.claims.filters import Filter
+
+__all__ = ["Candidate", "Figure", "WhichReport", "WhichRequest", "WhichRow", "which"]
+
+TASKS = ("classification",)
+_SUFFIXES = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+Standing = Literal["front", "dominated", "not ranked"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhichRequest:
+    """Which networks are candidates, and what they are ranked by."""
+
+    name: str | None = None
+    """An architecture; None for all of the task."""
+    task: str | None = None
+    """``classification``: all networks."""
+    zoos: tuple[str, ...] = ()
+    """Zoos of candidates; all if empty."""
+    precision: str | None = None
+    """``fp32`` or ``int8``; both if None."""
+    min_top1: float | None = None
+    """Percent."""
+    max_macs: str | float | None = None
+    """Multiply-accumulates per image, as a number or as ``5G``, ``300M``."""
+    max_size: str | float | None = None
+    """Bytes of the weights, as a number or as ``100M``."""
+    max_latency: float | None = None
+    """Milliseconds, published for ``machine`` or measured."""
+    machine: str | None = None
+    """Part of a machine's name, whose published times count."""
+    results: str | Path | None = None
+    """The results folder whose measurements count."""
+    sort: str = "top1"
+    """``top1``, ``macs``, ``size`` or ``latency``, within the front and behind it."""
+    limit: int | None = None
+    """Most rows."""
+
+
+@dataclass(frozen=True)
+class WhichRow:
+    """A candidate and its place."""
+
+    candidate: Candidate
+    standing: Standing
+    """``front``: no comparable candidate is at least as good in everything and better in one."""
+    reason: str | None
+    """Why it is not ranked."""
+    origin: str
+    """``claim``, ``measured``, or which of its numbers were measured."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        placed = {"standing": self.standing, "reason": self.reason, "origin": self.origin}
+        return asdict(self.candidate) | placed
+
+
+@dataclass(frozen=True)
+class WhichReport:
+    """Candidates, the Pareto front first."""
+
+    rows: tuple[WhichRow, ...]
+    left: int
+    """Candidates that the filters leave, before ``limit``."""
+    known: int
+    """Candidates before any filter."""
+    ranked_by: tuple[str, ...]
+    """``top1``, ``macs``, ``size``, and ``latency`` where times are known."""
+    latency_conditions: str | None
+    """What the times are of; None if there are none."""
+
+    @property
+    def front(self) -> tuple[WhichRow, ...]:
+        """The rows on the Pareto front."""
+        return tuple(row for row in self.rows if row.standing == "front")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "rows": [row.to_dict() for row in self.rows],
+            "left": self.left,
+            "known": self.known,
+            "ranked_by": list(self.ranked_by),
+            "latency_conditions": self.latency_conditions,
+        }
+
+
+def which(request: WhichRequest | str | None = None, **fields: Any) -> WhichReport:
+    """Return the candidates for an architecture or a task, the Pareto front first.
+
+    Raises UnknownNameError for a name that nothing is claimed about, UsageError for a field that is
+    not valid, or filters that leave nothing, with the filter.
+    """
+    if isinstance(request, WhichRequest):
+        if fields:
+            raise UsageError("which takes a request or its fields, not both")
+        asked = request
+    else:
+        named: dict[str, Any] = {"name": request} if request else {}
+        asked = WhichRequest(**named, **fields)
+    _check(asked)
+    known, conditions = _candidates(asked)
+    filters = _filters(asked)
+    from zoodiff.claims.filters import kept, why_empty
+
+    left = kept(known, filters)
+    if not left:
+        subject = asked.name or asked.task
+        raise UsageError(
+            f"none of the {len(known)} candidates for {subject} is left: "
+            f"{why_empty(known, filters)}"
+        )
+    ranked_by = ("top1", "macs", "size") + (("latency",) if conditions else ())
+    rows = _ranked(left, ranked_by)
+    rows.sort(key=lambda row: (_ORDER.index(row.standing), *_sort_key(row.candidate, asked.sort)))
+    return WhichReport(
+        rows=tuple(rows if asked.limit is None else rows[: asked.limit]),
+        left=len(rows),
+        known=len(known),
+        ranked_by=ranked_by,
+        latency_conditions=conditions,
+    )
+
+
+_ORDER: tuple[Standing, ...] = ("front", "dominated", "not ranked")
+_FIGURES = {
+    "top1": ("top1_percent", True),
+    "macs": ("macs", False),
+    "size": ("bytes", False),
+    "latency": ("milliseconds", False),
+}
+"""Column -> (field of a candidate, whether larger is better)."""
+
+
+def _check(request: WhichRequest) -> None:
+    from zoodiff.entry import did_you_mean
+
+    if (request.name is None) == (request.task is None):
+        raise UsageError(
+            "name an architecture, or a task with --task classification; not both, not neither"
+        )
+    if request.task is not None and request.task not in TASKS:
+        raise UsageError(
+            f'nothing is known about the task "{request.task}"'
+            f"{did_you_mean(request.task, TASKS)}; there is {', '.join(TASKS)}"
+        )
+    if request.sort not in _FIGURES:
+        raise UsageError(
+            f"cannot sort by {request.sort!r}{did_you_mean(request.sort, _FIGURES)}; sort by "
+            f"{', '.join(_FIGURES)}"
+        )
+    if request.precision not in (None, "fp32", "int8"):
+        raise UsageError(f"--precision {request.precision} is not valid: it must be fp32 or int8")
+    if request.limit is not None and request.limit < 1:
+        raise UsageError(f"--limit {request.limit} is not valid: it must be 1 or more")
+    if request.max_latency is not None and request.machine is None and request.results is None:
+        raise UsageError("--max-latency needs times: name --machine or --results")
+
+
+def _candidates(request: WhichRequest) -> tuple[list[Candidate], str | None]:
+    """Return all candidates with their figures, and the conditions of the times."""
+    from zoodiff.claims import candidates, catalogue
+    from zoodiff.claims.selection import Selection
+
+    in_force = Selection(zoos=(), precision="any", extra_data="include", input_size="any")
+    claims = [c for c in catalogue.claims_for(request.name) if in_force.offers(c)]
+    known = candidates.candidates(claims)
+    conditions = None
+    if request.results is not None:
+        from zoodiff.api.which_records import with_measurements
+
+        architecture = claims[0].architecture if request.name is not None else None
+        known, setting = with_measurements(known, request.results, architecture)
+        conditions = None if setting is None else f"measured: {setting}"
+    if request.machine is not None and conditions is None:
+        from zoodiff.claims.times import latency_claims
+
+        times = candidates.published_times(latency_claims(), request.machine, known)
+        known = [replace(each, milliseconds=times.of(each)) for each in known]
+        conditions = f"published: {times.conditions}, on {times.setup}"
+    return known, conditions
+
+
+def _filters(request: WhichRequest) -> list[Filter[Candidate]]:
+    from zoodiff.claims import catalogue
+    from zoodiff.claims.filters import Filter
+    from zoodiff.entry import did_you_mean, meant
+    from zoodiff.errors import UnknownNameError
+
+    filters: list[Filter[Candidate]] = []
+    if request.zoos:
+        names = catalogue.zoo_names()
+        chosen = {meant(name, names) or name for name in request.zoos}
+        for name in sorted(chosen - set(names)) if request.results is None else ():
+            raise UnknownNameError(f'no claims of a zoo "{name}"{did_you_mean(name, names)}')
+        option = " ".join(f"--zoo {name}" for name in request.zoos)
+        filters.append(Filter(option, lambda each: each.zoo in chosen, lambda each: each.zoo))
+    precision = request.precision
+    if precision is not None:
+        filters.append(
+            Filter(
+                f"--precision {precision}",
+                lambda each: each.precision == precision,
+                lambda each: each.precision,
+            )
+        )
+    if request.min_top1 is not None:
+        filters.append(_bound("min-top1", "top1", request.min_top1, f"{request.min_top1:g}"))
+    for option, column, limit in (
+        ("max-macs", "macs", request.max_macs),
+        ("max-size", "size", request.max_size),
+        ("max-latency", "latency", request.max_latency),
+    ):
+        if limit is not None:
+            filters.append(_bound(option, column, amount(limit, option), str(limit)))
+    return filters
+
+
+def _bound(option: str, column: str, limit: float, written: str) -> Filter[Candidate]:
+    from zoodiff.claims.filters import Filter
+
+    larger_is_better = _FIGURES[column][1]
+
+    def keeps(candidate: Candidate) -> bool:
+        figure = _figure(candidate, column)
+        if figure is None:
+            return False
+        return figure.value >= limit if larger_is_better else figure.value <= limit
+
+    return Filter(f"--{option} {written}", keeps)
+
+
+def amount(text: str | float, option: str) -> float:
+    """Return a number from ``5G``, ``300M``, ``1.5e9`` or a number; suffixes are decimal.
+
+    >>> amount("5G", "max-macs"), amount("100MB", "max-size"), amount(7, "max-size")
+    (5000000000.0, 100000000.0, 7.0)
+    """
+    import math
+    import re
+
+    match = re.fullmatch(r"(\d+(?:\.\d+)?(?:[eE][+]?\d{1,2})?) ?([KMGT]?)B?", str(text).strip())
+    value = float(match[1]) * _SUFFIXES.get(match[2], 1.0) if match else math.nan
+    if not math.isfinite(value) or value <= 0:
+        raise UsageError(
+            f"--{option} {text} is not valid: it must be a number above 0, such as 5G or 300M"
+        )
+    return value
+
+
+def _figure(candidate: Candidate, column: str) -> Figure | None:
+    figure: Figure | None = getattr(candidate, _FIGURES[column][0])
+    return figure
+
+
+def _sort_key(candidate: Candidate, column: str) -> tuple[Any, ...]:
+    figure = _figure(candidate, column)
+    sign = -1 if _FIGURES[column][1] else 1
+    value = float("inf") if figure is None else sign * figure.value
+    top1 = candidate.top1_percent
+    return value, -(top1.value if top1 else 0.0), candidate.name, candidate.input_size or 0
+
+
+def _ranked(candidates: Sequence[Candidate], columns: Sequence[str]) -> list[WhichRow]:
+    """Return the candidates with their standing, in their order."""
+    from zoodiff.stats import pareto
+
+    reasons = [_reason(candidate, columns) for candidate in candidates]
+    groups: dict[str, list[int]] = {}
+    for index, candidate in enumerate(candidates):
+        if reasons[index] is None:
+            groups.setdefault(_basis(candidate), []).append(index)
+    better = [_FIGURES[column][1] for column in columns]
+    on_front = set()
+    for members in groups.values():
+        values = [
+            [figure.value for column in columns if (figure := _figure(candidates[k], column))]
+            for k in members
+        ]
+        flags = pareto.front(values, better)
+        on_front |= {index for index, flag in zip(members, flags, strict=True) if flag}
+    rows = []
+    for index, candidate in enumerate(candidates):
+        standing: Standing = "dominated"
+        if reasons[index] is not None:
+            standing = "not ranked"
+        elif index in on_front:
+            standing = "front"
+        rows.append(WhichRow(candidate, standing, reasons[index], _origin(candidate, columns)))
+    return rows
+
+
+def _reason(candidate: Candidate, columns: Sequence[str]) -> str | None:
+    """Return why a candidate has no place: a figure is unknown or doubtful."""
+    missing = [column for column in columns if _figure(candidate, column) is None]
+    if missing:
+        return f"no {', '.join(missing)} known"
+    for column in columns:
+        figure = _figure(candidate, column)
+        if figure is not None and figure.doubtful:
+            return f"doubtful: {figure.doubtful}"
+    return None
+
+
+def _basis(candidate: Candidate) -> str:
+    """Return what accuracies must share to be compared: the claims' test set, or the data."""
+    top1 = candidate.top1_percent
+    return top1.source if top1 is not None and top1.origin == "measured" else "claim"
+
+
+def _origin(candidate: Candidate, columns: Sequence[str]) -> str:
+    figures = {column: _figure(candidate, column) for column in columns}
+    known = {column: figure for column, figure in figures.items() if figure is not None}
+    measured = [column for column, figure in known.items() if figure.origin == "measured"]
+    if not measured:
+        return "claim"
+    others = [column for column, figure in known.items() if figure.origin == "claim"]
+    return "measured" if not others else f"claim; {', '.join(measured)} measured"
