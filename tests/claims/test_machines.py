@@ -118,4 +118,6 @@ def test_the_tau_of_the_two_processors_is_that_of_counting_pairs_in_the_file() -
     assert ranking.agreement.tau == pytest.approx(tau, abs=1e-12)
     assert ranking.agreement.tau == pytest.approx(0.8586, abs=1e-4)
     assert ranking.agreement.exchanged_share == pytest.approx(exchanged / total)
+    assert ranking.agreement.low is not None
+    assert ranking.agreement.high is not None
     assert ranking.agreement.low < tau < ranking.agreement.high

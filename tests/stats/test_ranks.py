@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zoodiff.stats import log_linear
-from zoodiff.stats.ranks import agreement, exchanges
+from zoodiff.stats.ranks import Agreement, agreement, exchanges
 
 
 def counted_tau(first: list[float], second: list[float]) -> float:
@@ -49,6 +49,8 @@ def test_the_interval_covers_the_tau_of_the_population() -> None:
         x = random.normal(size=60)
         y = 0.8 * x + 0.6 * random.normal(size=60)
         found = agreement(x.tolist(), y.tolist(), resamples=199, seed=trial)
+        assert found.low is not None
+        assert found.high is not None
         covered += found.low <= truth <= found.high
     assert 50 <= covered <= 60
 
@@ -65,8 +67,24 @@ def test_clusters_are_drawn_together() -> None:
     together = agreement(many_x.tolist(), many_y.tolist(), clusters)
     naive = agreement(many_x.tolist(), many_y.tolist())
     assert together.clusters == 25
-    assert together.high - together.low > 0.7 * (alone.high - alone.low)
-    assert naive.high - naive.low < 0.5 * (alone.high - alone.low)
+    assert width(together) > 0.7 * width(alone)
+    assert width(naive) < 0.5 * width(alone)
+
+
+def width(found: Agreement) -> float:
+    assert found.low is not None
+    assert found.high is not None
+    return found.high - found.low
+
+
+def test_there_is_no_interval_where_samples_cannot_show_one() -> None:
+    up = [float(value) for value in range(12)]
+    assert agreement(up, up).low is None
+    assert agreement(up, up[::-1]).high is None
+    few = agreement(up[:9], [1.0, 0.0, *up[2:9]])
+    assert (few.low, few.high) == (None, None)
+    enough = agreement(up, [1.0, 0.0, *up[2:]])
+    assert width(enough) > 0
 
 
 def test_too_few_or_equal_values_are_refused() -> None:

@@ -53,7 +53,7 @@ class Setup:
     threads: int
 
     def __str__(self) -> str:
-        threads = f" {self.threads} threads" if self.threads else ""
+        threads = f" {self.threads} thread{'s' * (self.threads > 1)}" if self.threads else ""
         return f"{self.machine} {self.compute_unit}".strip() + threads
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RESAMPLES = 999
+FEWEST_CLUSTERS = 10
+"""Clusters below which a bootstrap has too few different samples."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,10 @@ class Agreement:
     """Kendall's tau-b of two orders of the same items, with a bootstrap interval of 95 %."""
 
     tau: float
-    low: float
-    high: float
+    low: float | None
+    """None for fewer than ten clusters, or if no pair or every pair has opposite orders: then
+    samples say nothing about the spread."""
+    high: float | None
     items: int
     clusters: int
     """Groups of items that were drawn together."""
@@ -74,6 +78,23 @@ def agreement(
     for index, name in enumerate(range(len(a)) if clusters is None else clusters):
         members.setdefault(name, []).append(index)
     groups = [np.array(indices) for indices in members.values()]
+    pairs = len(a) * (len(a) - 1) // 2
+    exchanged = int(np.count_nonzero(np.triu(_opposite(a, b), 1)))
+    low, high = None, None
+    if len(groups) >= FEWEST_CLUSTERS and 0 < exchanged < pairs:
+        low, high = _interval(a, b, groups, resamples, seed)
+    return Agreement(tau, low, high, len(a), len(groups), exchanged / pairs)
+
+
+def _interval(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    groups: Sequence[NDArray[np.int_]],
+    resamples: int,
+    seed: int,
+) -> tuple[float, float]:
+    import numpy as np
+
     random = np.random.default_rng(seed)
     drawn = []
     for _ in range(resamples):
@@ -81,9 +102,7 @@ def agreement(
         indices = np.concatenate([groups[k] for k in chosen])
         drawn.append(_tau(a[indices], b[indices]))
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    pairs = len(a) * (len(a) - 1) // 2
-    exchanged = int(np.count_nonzero(np.triu(_opposite(a, b), 1)))
-    return Agreement(tau, float(low), float(high), len(a), len(groups), exchanged / pairs)
+    return float(low), float(high)
 
 
 def exchanges(

@@ -143,9 +143,11 @@ def print_ranking(ranking: MachineRanking) -> None:
     versions = [", ".join(versions) or "not stated" for versions in ranking.runtime_versions]
     if versions[0] != versions[1]:
         print_line(f"  the runtime's version differs too: {versions[0]} | {versions[1]}")
+    interval = "no interval: too few differ"
+    if agreement.low is not None and agreement.high is not None:
+        interval = f"{agreement.low:.3f} to {agreement.high:.3f}"
     print_line(
-        f"  Kendall's tau-b {agreement.tau:.3f} ({agreement.low:.3f} to {agreement.high:.3f}) "
-        f"over {agreement.items} networks;"
+        f"  Kendall's tau-b {agreement.tau:.3f} ({interval}) over {agreement.items} networks;"
     )
     print_line(f"  {100 * agreement.exchanged_share:.1f} % of their pairs exchange order")
     if ranking.doubtful:
