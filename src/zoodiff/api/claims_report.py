@@ -1,4 +1,4 @@
-"""Claims of zoos about their networks."""
+"""Select and list the claims of zoos about their networks."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ __all__ = [
 def claims(request: ClaimsRequest | str | None = None, **fields: Any) -> ClaimsReport:
     """Return what zoos publish, by a request, an architecture's name, or the request's fields.
 
-    Without an architecture, the differences of all. Raises UnknownNameError where nothing is
-    published about a name, ClaimsError for a field that is not valid, UsageError for fields that do
-    not go together.
+    Without an architecture, the differences between all claims. Raises UnknownNameError for a name
+    without claims, ClaimsError for an invalid field or fields that cannot be combined.
     """
     if isinstance(request, ClaimsRequest):
         if fields:
@@ -147,16 +146,15 @@ def _canonical(request: ClaimsRequest, selected: Sequence[Claim]) -> str | None:
 
 
 def select_claims(request: ClaimsRequest | str) -> SelectedClaims:
-    """Return the claims about an architecture, or about all, that a request leaves.
+    """Return the claims that a request, or an architecture's name, selects.
 
-    Raises UnknownNameError where nothing is claimed about the architecture, ClaimsError for a
-    field that is not valid.
+    Raises UnknownNameError for an architecture without claims, ClaimsError for an invalid field.
     """
     from zoodiff.claims import catalogue
 
-    asked = ClaimsRequest(architecture=request) if isinstance(request, str) else request
-    selection = _selection(asked)
-    known = catalogue.claims_for(asked.architecture)
+    request = ClaimsRequest(architecture=request) if isinstance(request, str) else request
+    selection = _selection(request)
+    known = catalogue.claims_for(request.architecture)
     selected = [claim for claim in known if selection.offers(claim)]
     if selection.input_size == "largest":
         selected = selection.claimed(selected)
@@ -166,13 +164,13 @@ def select_claims(request: ClaimsRequest | str) -> SelectedClaims:
 def claim_spreads(request: ClaimsRequest | None = None) -> list[ClaimSpread]:
     """Return per architecture the zoos with claims and the differences between them.
 
-    Raises ClaimsError for a field that is not valid.
+    Raises ClaimsError for an invalid field.
     """
     from zoodiff.claims import catalogue, discrepancies
 
-    asked = request or ClaimsRequest()
-    selection = _selection(asked)
-    everything = catalogue.claims_for(asked.architecture)
+    request = request or ClaimsRequest()
+    selection = _selection(request)
+    everything = catalogue.claims_for(request.architecture)
     largest = {row.architecture: row for row in discrepancies.rank(selection, everything).rows}
     groups: dict[str, list[Claim]] = {}
     for claim in everything:
@@ -198,14 +196,14 @@ def claim_spreads(request: ClaimsRequest | None = None) -> list[ClaimSpread]:
 
 
 def claimed_architectures() -> list[str]:
-    """Return the architectures that something is claimed about."""
+    """Return the architectures with claims."""
     from zoodiff.claims import catalogue
 
     return catalogue.architectures()
 
 
 def claiming_zoos() -> tuple[str, ...]:
-    """Return the zoos that claims are from."""
+    """Return the zoos with claims."""
     from zoodiff.claims import catalogue
 
     return catalogue.zoo_names()

@@ -9,7 +9,7 @@ __all__ = ["ClaimsRequest"]
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimsRequest:
-    """Which claims count, and how they are listed."""
+    """The criteria that select claims, and how they are listed."""
 
     architecture: str | None = None
     """Canonical name; None for all."""
@@ -27,13 +27,13 @@ class ClaimsRequest:
     weights: tuple[str, ...] = ()
     """Names of weights that count; all if empty."""
     input_size: int | str = "any"
-    """Pixels; ``largest`` (of each zoo, with an accuracy) or ``any``."""
+    """Pixels; ``largest`` (per zoo, with an accuracy) or ``any``."""
     precision: str = "any"
     """``fp32``, ``int8`` or ``any``; of times and test sets also ``amp``, ``float``, ``w8a8``."""
     extra_data: str = "include"
     """Weights with extra data, distilled or pruned: ``include``, ``exclude`` or ``only``."""
     as_of: str | None = None
-    """Only what was public, and not withdrawn, on this day, as YYYY-MM-DD."""
+    """Select the claims that were public and not withdrawn on this day, YYYY-MM-DD."""
     machine: str | None = None
     """Part of a machine's name; of times and test sets."""
     batch: int | None = None

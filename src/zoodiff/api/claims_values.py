@@ -27,11 +27,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class SelectedClaims:
-    """The claims that a request leaves, of how many."""
+    """The claims that a request selects, and the number of known claims."""
 
     claims: tuple[Claim, ...]
     known: int
-    """Claims about the architecture before any is left out."""
+    """Number of claims about the architecture before the selection."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class ClaimSpread:
     top1_lowest_percent: float | None
     top1_highest_percent: float | None
     spread_points: float | None
-    """Largest difference between two zoos; None where fewer than two claim an accuracy."""
+    """Largest difference between two zoos, percentage points; None if fewer than two zoos claim an
+    accuracy."""
     spread_high: str | None
     spread_low: str | None
 
