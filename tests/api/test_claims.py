@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 
 import zoodiff
 from zoodiff.api.claims_report import ClaimsError
-from zoodiff.errors import UnknownNameError
+from zoodiff.errors import UnknownNameError, UsageError
 
 FILE = Path(zoodiff.__file__).parent / "claims" / "data" / "claims.csv"
 with FILE.open(encoding="utf-8", newline="") as lines:
@@ -90,3 +91,66 @@ def test_a_field_that_is_not_valid_is_named(changes: dict[str, str], key: str) -
 def test_an_unknown_architecture_has_a_suggestion() -> None:
     with pytest.raises(UnknownNameError, match="did you mean resnet50"):
         zoodiff.select_claims("resnet5")
+
+
+# All tables by one call
+
+
+def test_one_call_gives_each_table() -> None:
+    claimed = zoodiff.claims("resnet50")
+    assert (
+        len(claimed.claims) == claimed.known == claimed.left == len(rows(architecture="resnet50"))
+    )
+    assert len(zoodiff.claims().spreads) == len(zoodiff.claim_spreads())
+    timed = zoodiff.claims("resnet50", latency=True, zoos=("keras",))
+    assert {claim.zoo for claim in timed.times} == {"keras"}
+    assert timed.left == len(timed.times) < timed.known
+    sets = zoodiff.claims("resnet50", test_set="ImageNetV2")
+    assert {claim.test_set for claim in sets.accuracies} == {"ImageNetV2 matched-frequency"}
+    assert zoodiff.claims("resnet50", recipes=True).recipes
+    request = zoodiff.ClaimsRequest(architecture="resnet50", latency=True, zoos=("keras",))
+    assert zoodiff.claims(request) == timed
+    with pytest.raises(UsageError, match="not both"):
+        zoodiff.claims(request, limit=3)
+
+
+def test_bounds_sorting_and_limits() -> None:
+    report = zoodiff.claims("resnet50", minimum=76, maximum=79, sort="top1", limit=5)
+    numbers = [claim.top1_percent for claim in report.claims]
+    expected = sorted(
+        (
+            float(row["top1_percent"])
+            for row in rows(architecture="resnet50")
+            if row["top1_percent"] and 76 <= float(row["top1_percent"]) <= 79
+        ),
+        reverse=True,
+    )
+    assert numbers == expected[:5]
+    assert report.left == len(expected)
+    times = zoodiff.claims("resnet50", latency=True, batch=1, maximum=20, sort="ms").times
+    milliseconds = [claim.milliseconds or 0.0 for claim in times]
+    assert milliseconds == sorted(milliseconds)
+    assert max(milliseconds) <= 20
+    assert {claim.batch for claim in times} == {1}
+    rates = [
+        claim.computed_images_per_second
+        for claim in zoodiff.claims("resnet50", latency=True, sort="images").times
+    ]
+    known = [rate for rate in rates if rate is not None]
+    assert known == sorted(known, reverse=True)
+    assert rates[len(known) :] == [None] * (len(rates) - len(known))
+
+
+def test_an_assumed_precision_counts_as_that_precision() -> None:
+    times = zoodiff.claims("pplcnet_x1_0", latency=True, precision="FP32").times
+    assert {claim.precision for claim in times} == {"fp32", "fp32 (assumed)"}
+
+
+def test_a_ranking_is_plain_values() -> None:
+    plain = zoodiff.claims(rankings=("V100", "NVIDIA T4"), limit=2).to_json()
+    assert isinstance(plain, dict)
+    assert plain["conditions"]["zoo"] == "paddleclas"
+    assert plain["first"]["machine"] == "NVIDIA V100"
+    assert len(plain["exchanged"]) == 2
+    assert plain["agreement"]["low"] < plain["agreement"]["tau"] < plain["agreement"]["high"]
+    json.dumps(plain)

@@ -40,6 +40,37 @@ def test_one_exchanged_pair_of_ten_gives_tau_08() -> None:
     assert (pair.faster_on_first.model, pair.faster_on_second.model) == ("a", "b")
     assert (pair.first_factor, pair.second_factor) == (pytest.approx(2), pytest.approx(2))
     assert ranking.models == ()
+    assert (pair.macs_ratio, pair.activations_ratio) == (None, None)
+
+
+def test_a_pair_says_how_its_macs_and_activations_compare() -> None:
+    counted = [
+        time(c.model, c.machine or "", c.milliseconds or 0.0, macs_giga=m, activations_millions=3.0)
+        for c, m in zip(table(), [6.0, 4.0, 1.0, 1.0, 1.0] * 2, strict=True)
+    ]
+    (pair,) = compare(counted, "one", "two").exchanged
+    assert (pair.macs_ratio, pair.activations_ratio) == (pytest.approx(1.5), pytest.approx(1.0))
+
+
+def test_a_machine_whose_times_follow_macs_and_activations_has_that_regression() -> None:
+    sizes = [(1.0 + k % 7, 2.0 + k % 5, 1.0 + k % 3) for k in range(40)]
+    rows = [
+        time(
+            f"net{k}",
+            machine,
+            macs**a * moved**b * (2.0 if k == 11 else 1.0),
+            macs_giga=macs,
+            activations_millions=moved,
+            parameters_millions=held,
+        )
+        for machine, a, b in (("one", 0.2, 0.7), ("two", 0.6, 0.3))
+        for k, (macs, moved, held) in enumerate(sizes)
+    ]
+    first, second = compare(rows, "one", "two").models
+    assert first.exponents["activations"] == pytest.approx(0.7, abs=0.1)
+    assert second.exponents["MACs"] == pytest.approx(0.6, abs=0.1)
+    assert first.outliers[0].network.model == second.outliers[0].network.model == "net11"
+    assert first.outliers[0].factor == pytest.approx(2.0, rel=0.15)
 
 
 @pytest.mark.parametrize(

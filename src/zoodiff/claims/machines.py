@@ -79,6 +79,10 @@ class ExchangedPair:
     """How many times as fast the former is on the first machine."""
     second_factor: float
     """How many times as fast the latter is on the second machine."""
+    macs_ratio: float | None
+    """MACs of the former over those of the latter; None if the zoo publishes none."""
+    activations_ratio: float | None
+    """Elements of the outputs of layers, which are moved through memory."""
 
 
 @dataclass(frozen=True)
@@ -162,12 +166,7 @@ def compare(
         conditions=conditions,
         runtime_versions=(_versions(timed[0], networks), _versions(timed[1], networks)),
         agreement=ranks.agreement(times[0], times[1], names),
-        exchanged=tuple(
-            ExchangedPair(
-                networks[pair.faster], networks[pair.slower], pair.first_factor, pair.second_factor
-            )
-            for pair in pairs
-        ),
+        exchanged=tuple(_pair(timed[0], networks, pair) for pair in pairs),
         models=tuple(fit for fit in fits if fit is not None),
         alternatives=_alternatives(options),
         doubtful=len(doubtful),
@@ -185,6 +184,23 @@ def named_machine(claims: Sequence[LatencyClaim], name: str) -> str:
         hint = did_you_mean(name, machines) or f"; there are {', '.join(machines[:8])}, ..."
         raise UnknownNameError(f'no times of a machine "{name}"{hint}')
     raise UnknownNameError(f'"{name}" may mean {", ".join(matching[:8])}; name one of them')
+
+
+def _pair(group: Group, networks: Sequence[Network], pair: ranks.Exchange) -> ExchangedPair:
+    faster, slower = networks[pair.faster], networks[pair.slower]
+    first, second = group[faster][0], group[slower][0]
+    return ExchangedPair(
+        faster_on_first=faster,
+        faster_on_second=slower,
+        first_factor=pair.first_factor,
+        second_factor=pair.second_factor,
+        macs_ratio=_ratio(first.macs_giga, second.macs_giga),
+        activations_ratio=_ratio(first.activations_millions, second.activations_millions),
+    )
+
+
+def _ratio(first: float | None, second: float | None) -> float | None:
+    return first / second if first and second else None
 
 
 def _also_meant(

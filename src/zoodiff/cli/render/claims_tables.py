@@ -151,7 +151,7 @@ def print_ranking(ranking: MachineRanking) -> None:
     )
     print_line(f"  {100 * agreement.exchanged_share:.1f} % of their pairs exchange order")
     if ranking.doubtful:
-        print_line(f"  {ranking.doubtful} doubtful times of the two machines are left out")
+        print_line(f"  left out as doubtful: {ranking.doubtful} of the two machines' times")
     _print_exchanges(ranking)
     for model in ranking.models:
         _print_model(model)
@@ -165,12 +165,14 @@ def _print_exchanges(ranking: MachineRanking) -> None:
     if not ranking.exchanged:
         print_line("No pair of networks exchanges order.")
         return
+    counted = any(pair.macs_ratio or pair.activations_ratio for pair in ranking.exchanged)
     print_table(
         [
             ("faster on the first", "fold"),
             ("faster on the second", "fold"),
             ("first", "right"),
             ("second", "right"),
+            *((("MACs", "right"), ("act.", "right")) if counted else ()),
         ],
         [
             [
@@ -178,12 +180,19 @@ def _print_exchanges(ranking: MachineRanking) -> None:
                 str(pair.faster_on_second),
                 f"{pair.first_factor:.2f}x",
                 f"{pair.second_factor:.2f}x",
+                *((_times(pair.macs_ratio), _times(pair.activations_ratio)) if counted else ()),
             ]
             for pair in ranking.exchanged
         ],
         title="pairs that exchange order most, each network once",
         width=WIDTH,
     )
+    if counted:
+        print_line("MACs, act.: multiply-accumulates and activations, the left over the right one")
+
+
+def _times(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}x"
 
 
 def _print_model(model: TimeModel) -> None:
