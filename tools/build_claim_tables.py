@@ -126,13 +126,14 @@ def _mark(table: str, rows: list[Row], collected: list[Row]) -> None:
     if table == "latency":
         for index, reason in time_doubts.mark(rows).items():
             rows[index]["doubtful"] = reason
-        equal = copies.equal_weights(rows) | copies.equal_times(rows)
+        equal = copies.merged(copies.equal_times(rows), copies.equal_weights(rows))
     elif table == "accuracy":
         for index, reason in accuracy_doubts.mark(rows).items():
             rows[index]["doubtful"] = reason
         claims = read_csv(PACKAGE_DATA / "claims.csv")
         both = [copies.with_test_set(row) for row in rows] + [comparable(row) for row in claims]
-        equal = copies.repeated_references(both[: len(rows)]) | copies.equal_accuracies(both)
+        repeated = copies.repeated_references(both[: len(rows)])
+        equal = copies.merged(copies.equal_accuracies(both), repeated)
     else:
         equal = {}
     for index, zoos in equal.items():

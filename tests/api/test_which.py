@@ -250,6 +250,14 @@ def test_an_entry_without_claims_is_a_candidate_if_it_was_measured(tmp_path: Pat
     assert "file:mine.onnx" not in names(zoodiff.which("vgg16", results=results).rows)
 
 
+def test_an_architecture_without_claims_is_known_if_it_was_measured(tmp_path: Path) -> None:
+    mine = record(accuracy(71.0), "file:mine.onnx", "file", architecture="our_net")
+    results = stored(tmp_path / "r", mine)
+    assert names(zoodiff.which("our_net", results=results).rows) == {"file:mine.onnx"}
+    with pytest.raises(UnknownNameError, match='no claims about "other_net"'):
+        zoodiff.which("other_net", results=results)
+
+
 # Errors and output
 
 

@@ -122,6 +122,22 @@ def test_a_reference_that_is_repeated_for_another_runtime_is_marked() -> None:
     assert copies.repeated_references(rows(source, converted | {"top1": "76.17"})) == {}
 
 
+def test_a_row_with_two_marks_keeps_both() -> None:
+    from claims_build import copies
+
+    assert copies.merged({1: "a", 2: "b"}, {2: "c", 3: "d"}) == {1: "a", 2: "b; c", 3: "d"}
+
+
+def test_a_time_that_stands_for_two_sets_of_weights_is_marked() -> None:
+    from claims_build import copies
+
+    plain = {"latency_ms": "3.77", "model": "Net", "weights": "default"}
+    ssld = plain | {"model": "Net_ssld", "weights": "ssld"}
+    assert copies.equal_weights(rows(plain, ssld)) == {0: "z Net_ssld", 1: "z Net"}
+    assert copies.equal_weights(rows(plain, ssld | {"latency_ms": "3.78"})) == {}
+    assert copies.equal_weights(rows(plain, ssld | {"batch": "4"})) == {}
+
+
 def test_a_top5_below_top1_and_a_contradiction_in_one_source_are_marked() -> None:
     from claims_build import accuracy_doubts
 

@@ -8,7 +8,7 @@ two decimals or an equal top-5 (an accuracy).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Row = dict[str, str]
 VALIDATION = "ImageNet-1k val"
@@ -141,6 +141,12 @@ def equal_weights(rows: Sequence[Row]) -> dict[int, str]:
             if others:
                 marks[index] = _listed(others)
     return marks
+
+
+def merged(first: Mapping[int, str], second: Mapping[int, str]) -> dict[int, str]:
+    """Return the marks of both; a row that has two keeps them, ``; `` between them."""
+    both = {index: f"{first[index]}; {second[index]}" for index in first.keys() & second.keys()}
+    return {**first, **second, **both}
 
 
 def _listed(names: Iterable[str], most: int = 3) -> str:

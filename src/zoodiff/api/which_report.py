@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoodiff.errors import UsageError
+from zoodiff.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from zoodiff.claims.candidates import Candidate, Figure
@@ -176,15 +176,23 @@ def _candidates(request: WhichRequest) -> tuple[list[Candidate], str | None]:
     from zoodiff.claims.selection import Selection
 
     in_force = Selection(zoos=(), precision="any", extra_data="include", input_size="any")
-    claims = [c for c in catalogue.claims_for(request.name) if in_force.offers(c)]
+    unknown: UnknownNameError | None = None
+    try:
+        claims = [c for c in catalogue.claims_for(request.name) if in_force.offers(c)]
+    except UnknownNameError as error:  # it may have been measured all the same
+        claims, unknown = [], error
     known = candidates.candidates(claims)
     conditions = None
     if request.results is not None:
         from zoodiff.api.which_records import with_measurements
 
-        architecture = claims[0].architecture if request.name is not None else None
+        architecture = None
+        if request.name is not None:
+            architecture = claims[0].architecture if claims else request.name
         known, setting = with_measurements(known, request.results, architecture)
         conditions = None if setting is None else f"measured: {setting}"
+    if unknown is not None and not known:
+        raise unknown
     if request.machine is not None and conditions is None:
         from zoodiff.claims.times import latency_claims
 
@@ -198,7 +206,6 @@ def _filters(request: WhichRequest) -> list[Filter[Candidate]]:
     from zoodiff.claims import catalogue
     from zoodiff.claims.filters import Filter
     from zoodiff.entry import did_you_mean, meant
-    from zoodiff.errors import UnknownNameError
 
     filters: list[Filter[Candidate]] = []
     if request.zoos:

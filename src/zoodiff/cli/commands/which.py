@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zoodiff.cli.options import takes_options
-from zoodiff.cli.render.console import Json, complete_zoo, print_json
+from zoodiff.cli.render.console import Json, print_json
 
 SHOWN = 20
 """Rows of a table, unless ``--limit`` says otherwise."""
@@ -18,6 +18,12 @@ def _complete_architecture(incomplete: str) -> list[str]:
     from zoodiff.api.claims_report import claimed_architectures
 
     return [name for name in claimed_architectures() if name.startswith(incomplete)]
+
+
+def _complete_zoo(incomplete: str) -> list[str]:
+    from zoodiff.api.claims_report import claiming_zoos
+
+    return [name for name in claiming_zoos() if name.startswith(incomplete)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +42,7 @@ class WhichOptions:
     ] = None
     zoo: Annotated[
         list[str] | None,
-        typer.Option("--zoo", help="Only these zoos (repeat).", autocompletion=complete_zoo),
+        typer.Option("--zoo", help="Only these zoos (repeat).", autocompletion=_complete_zoo),
     ] = None
     precision: Annotated[
         str | None, typer.Option("--precision", help="Only fp32, or only int8.")
