@@ -210,6 +210,10 @@ def test_a_measured_accuracy_replaces_the_claim_and_is_compared_with_measured_on
     keras = row(report, "keras:ResNet50@imagenet").candidate.top1_percent
     assert keras is not None
     assert keras.origin == "claim"  # random weights have no accuracy
+    text = run("resnet50", "--results", str(results))
+    assert "claim; top1 measured" in text.replace("\n", " ")
+    assert "Measured and claimed accuracies are not compared" in text
+    assert "are not compared" not in run("resnet50")
 
 
 def test_counted_macs_and_measured_times_join_by_network_and_size(tmp_path: Path) -> None:

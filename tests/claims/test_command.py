@@ -94,6 +94,14 @@ def test_times_of_another_batch_or_measure_are_in_tables_of_their_own() -> None:
     assert len(titles) == len(set(titles)) > 2
 
 
+def test_a_table_about_all_networks_is_limited_unless_asked() -> None:
+    text = run("--latency", "--zoo", "keras")
+    assert "84 times" in text
+    everything = run("--latency", "--zoo", "paddleclas")
+    assert "100 of 2812 rows; --limit says how many are shown." in everything
+    assert len(json.loads(run("--latency", "--zoo", "paddleclas", "--json"))) == 2812
+
+
 def test_doubtful_and_copied_times_say_why() -> None:
     text = run("mobilenet_v3_large", "--latency", "--zoo", "keras")
     assert "= keras mobilenet_v3_large_1.0_224 on Google Pixel 1: equal to the last digit: " in text

@@ -104,7 +104,10 @@ class ClaimsOptions:
     sort: Annotated[
         str | None, typer.Option("--sort", help="Column to sort by, such as top1, macs, ms.")
     ] = None
-    limit: Annotated[int | None, typer.Option("--limit", help="Most rows.", min=1)] = None
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", help="Most rows [default: 100 of tables about all].", min=1),
+    ] = None
     wide: Annotated[
         bool, typer.Option("--wide", help="All columns, in a table wider than 80 characters.")
     ] = False
@@ -143,7 +146,7 @@ def claims(options: ClaimsOptions) -> None:
     if options.json:
         print_json(report.to_json())
     else:
-        print_report(report, wide=options.wide)
+        print_report(report, wide=options.wide, most=options.limit)
 
 
 def _with_options(error: ClaimsError) -> str:

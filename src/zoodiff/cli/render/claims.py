@@ -14,26 +14,33 @@ if TYPE_CHECKING:
     from zoodiff.api.values import Claim
 
 
-def print_report(report: ClaimsReport, *, wide: bool = False) -> None:
-    """Print the table of a report, or its ranking of two machines."""
+SHOWN = 100
+"""Rows of a table about all architectures, unless ``--limit`` says otherwise."""
+
+
+def print_report(report: ClaimsReport, *, wide: bool = False, most: int | None = None) -> None:
+    """Print the table of a report with at most so many rows, or its ranking of two machines."""
+    if most is None and report.architecture is None:
+        most = SHOWN
     if report.ranking is not None:
         claims_tables.print_ranking(report.ranking)
     elif report.spreads:
         _print_spreads(report.spreads)
     elif report.times:
-        claims_tables.print_times(report.times)
+        claims_tables.print_times(report.times[:most])
     elif report.accuracies:
-        claims_tables.print_accuracies(report.accuracies)
+        claims_tables.print_accuracies(report.accuracies[:most])
     elif report.recipes:
-        claims_tables.print_recipes(report.recipes)
+        claims_tables.print_recipes(report.recipes[:most])
     elif report.claims:
-        _print_claims(report.architecture, report.claims, wide)
+        _print_claims(report.architecture, report.claims[:most], wide)
     else:
         why = f": {report.why_empty}" if report.why_empty else ""
         about = f" about {report.architecture}" if report.architecture else ""
         print_line(f"None of the {report.known} claims{about} is left by these options{why}.")
-    if 0 < len(report.rows) < report.left:
-        print_line(f"{len(report.rows)} of {report.left} rows; --limit says how many are shown.")
+    shown = len(report.rows if report.spreads else report.rows[:most])
+    if 0 < shown < report.left:
+        print_line(f"{shown} of {report.left} rows; --limit says how many are shown.")
 
 
 def _print_claims(architecture: str | None, claims: Sequence[Claim], wide: bool) -> None:

@@ -27,6 +27,9 @@ def print_which(report: WhichReport, *, most: int) -> None:
     names = {"top1": "top-1", "macs": "MACs", "size": "size", "latency": "latency"}
     ranked_by = ", ".join(names[column] for column in report.ranked_by)
     print_line(f"* Pareto front of {ranked_by}: none is as good in all and better in one.")
+    ranked = [row.candidate.top1_percent for row in report.rows if row.standing != "not ranked"]
+    if {figure.origin for figure in ranked if figure is not None} >= {"claim", "measured"}:
+        print_line("Measured and claimed accuracies are not compared: each have their own front.")
     if report.latency_conditions is not None:
         print_line(f"ms {report.latency_conditions}.")
     if any(row.standing == "not ranked" for row in rows):
