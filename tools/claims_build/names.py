@@ -88,9 +88,11 @@ class Names:
         if zoo in ("transformers", "keras_hub"):
             return model  # a class of processors, for every size of a family
         for name in _spellings(zoo, model):
-            found = GENERIC.get((zoo, name)) or self._of_model.get((zoo, name)) or self._same(name)
-            if found:
-                return found
+            architecture = (
+                GENERIC.get((zoo, name)) or self._of_model.get((zoo, name)) or self._same(name)
+            )
+            if architecture:
+                return architecture
         return model
 
     def _same(self, name: str) -> str | None:

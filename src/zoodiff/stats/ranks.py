@@ -121,20 +121,20 @@ def exchanges(
     gaps_a, gaps_b = a[:, None] - a[None, :], b[:, None] - b[None, :]
     opposite = (gaps_a < 0) & (gaps_b > 0)  # row: faster by the first value
     strength = np.where(opposite, np.minimum(-gaps_a, gaps_b), 0.0)
-    found: list[Exchange] = []
+    pairs: list[Exchange] = []
     used: set[Hashable] = set()
     labels: Sequence[Hashable] = range(len(a)) if names is None else names
     for flat in np.argsort(-strength, axis=None, kind="stable"):
         row, column = divmod(int(flat), len(a))
-        if strength[row, column] <= 0 or len(found) == most:
+        if strength[row, column] <= 0 or len(pairs) == most:
             break
         pair = {labels[row], labels[column]}
         if len(pair) < 2 or pair & used:
             continue
         used |= pair
         factors = np.exp(-gaps_a[row, column]), np.exp(gaps_b[row, column])
-        found.append(Exchange(row, column, float(factors[0]), float(factors[1])))
-    return found
+        pairs.append(Exchange(row, column, float(factors[0]), float(factors[1])))
+    return pairs
 
 
 def _tau(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
