@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.rules.catalogue import find
 from zoodiff.rules.context import Difference
 from zoodiff.rules.rule import Effect
+from zoodiff.text import ending
 
 SAME_FUNCTION = frozenset({"measurement", "output", "parametrisation", "safety", "training"})
 """Effects that leave the function, but for the scale of the output."""
@@ -41,6 +43,37 @@ class Finding:
     def same_function(self) -> bool:
         """Whether it changes nothing that inference can see, or only the scale of the output."""
         return self.effect in SAME_FUNCTION
+
+    @property
+    def where(self) -> str:
+        """The places as text: the first names of layers, and how many more there are."""
+        names = tuple(map(ending, self.places_a or self.places_b))
+        if self.noun == "blocks":
+            names = tuple(dict.fromkeys(self._common(place) for place in range(self.count)))
+        if self.noun in {"places", "layers", "inputs", "heads"} or not names:
+            shown = ", ".join(names[:3])
+            rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            return f"{shown}{rest}" if names else self.noun
+        if self.count == 1 or (len(names) <= 3 and self.noun == "blocks"):
+            return ", ".join(names)
+        noun = self.noun or "layers"
+        return (
+            f"{self.count} {noun} ({names[0]}, ...)"
+            if len(names) > 3
+            else (f"{self.count} {noun} ({', '.join(names)})")
+        )
+
+    def _common(self, index: int) -> str:
+        """The part of the names that the layers of one place share."""
+        size = len(self.differences[0].a)
+        offset = sum(len(difference.a) for difference in self.differences[:index])
+        names = self.places_a[offset : offset + (len(self.differences[index].a) or size)]
+        letters = zip(*names, strict=False)
+        prefix = "".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, letters))
+        for separator in "./_":
+            if separator in prefix:
+                return prefix[: prefix.rindex(separator)]
+        return prefix or next(iter(names), self.noun)
 
 
 def grouped(differences: Iterable[Difference], a: LayerGraph, b: LayerGraph) -> list[Finding]:

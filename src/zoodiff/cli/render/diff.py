@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from zoodiff.api import MARGIN
@@ -156,7 +155,7 @@ def _graph(report: DiffReport) -> list[str]:
     for harmless in (True, False):
         group = [f for f in remaining if _harmless(report, f) == harmless]
         if group:
-            names = ", ".join(f"{f.code} {f.name} ({_where(f)})" for f in group[:_SHOWN])
+            names = ", ".join(f"{f.code} {f.name} ({f.where})" for f in group[:_SHOWN])
             more = f" and {len(group) - _SHOWN} more" if len(group) > _SHOWN else ""
             noun = "1 difference" if len(group) == 1 else f"{len(group)} differences"
             effect = "without effect" if harmless else _undecided(report)
@@ -185,44 +184,13 @@ def _size(report: DiffReport) -> str:
 
 def sentence(finding: Finding) -> str:
     """Return a finding as one line."""
-    where = _where(finding)
+    where = finding.where
     more = f" ({finding.parameters:+,} parameters)" if finding.parameters else ""
     note = {
         "parametrisation": "; the same functions",
         "training": "; nothing at inference",
     }.get(finding.effect, "")
     return f"{where}: {finding.left} | {finding.right}{more}{note}"
-
-
-def _where(finding: Finding) -> str:
-    names = tuple(map(ending, finding.places_a or finding.places_b))
-    if finding.noun == "blocks":
-        names = tuple(dict.fromkeys(_common(e, finding) for e in range(finding.count)))
-    if finding.noun in {"places", "layers", "inputs", "heads"} or not names:
-        shown = ", ".join(names[:3])
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"{shown}{more}" if names else finding.noun
-    if finding.count == 1 or (len(names) <= 3 and finding.noun == "blocks"):
-        return ", ".join(names)
-    noun = finding.noun or "layers"
-    return (
-        f"{finding.count} {noun} ({names[0]}, ...)"
-        if len(names) > 3
-        else (f"{finding.count} {noun} ({', '.join(names)})")
-    )
-
-
-def _common(index: int, finding: Finding) -> str:
-    """Return the prefix that the names of the layers of one difference share."""
-    size = len(finding.differences[0].a)
-    offset = sum(len(difference.a) for difference in finding.differences[:index])
-    names = finding.places_a[offset : offset + (len(finding.differences[index].a) or size)]
-    letters = zip(*names, strict=False)
-    prefix = "".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, letters))
-    for separator in "./_":
-        if separator in prefix:
-            return prefix[: prefix.rindex(separator)]
-    return prefix or names[0]
 
 
 def _paired(finding: Finding) -> list[tuple[str, str]]:
