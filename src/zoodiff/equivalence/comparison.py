@@ -25,7 +25,7 @@ from zoodiff.equivalence.sides import sides as workers_of
 from zoodiff.equivalence.sizes import at_one_size
 from zoodiff.equivalence.stored_order import FLATTENING, stored_orders
 from zoodiff.equivalence.symmetries import WeightRelation, relations
-from zoodiff.equivalence.unrun import from_graphs, from_proof, from_weights
+from zoodiff.equivalence.unrun import NOTHING_COMPARED, from_graphs, from_proof, from_weights
 from zoodiff.equivalence.weight_diff import WeightsDiff, canonical, compare_aligned, compare_weights
 from zoodiff.errors import MeasurementError, WeightsUnavailableError
 from zoodiff.graph.ir import Graph
@@ -100,7 +100,7 @@ def _compare(
     progress(f"building {a} and {b}")
     sides, diff = _diff(sides, without)
     if not (effort.run or effort.weights or effort.prove):
-        return Comparison(from_graphs(diff, "weights and outputs were not compared"), diff)
+        return Comparison(from_graphs(diff, NOTHING_COMPARED), diff)
     have_weights = a.weights is not None and b.weights is not None
     reason = "" if have_weights else "the weights are drawn"
     if have_weights and (effort.run or effort.weights):

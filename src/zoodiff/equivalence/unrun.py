@@ -19,6 +19,8 @@ from zoodiff.equivalence.weight_diff import WeightsDiff
 from zoodiff.zoos.base import Weights
 from zoodiff.zoos.registry import Entry
 
+NOTHING_COMPARED = "weights and outputs were not compared"
+"""The reason where graphs alone were asked for."""
 _EFFECTS: dict[str, Relation] = {
     "precision": "same network, other precision",
     "preprocessing": "same network, preprocessing inside one",
@@ -46,11 +48,11 @@ def from_graphs(diff: Diff, reason: str) -> Answer:
                 because=tuple(dict.fromkeys(named)),
                 up_to=graph.without_effect,
             )
-    architectures = (
-        f"different architectures ({', '.join(graph.of_effect)})"
-        if graph.of_effect
-        else "the same architecture"
-    )
+    codes = ", ".join(graph.of_effect)
+    if diff.sameness == "different":
+        architectures = f"different architectures ({codes})"
+    else:
+        architectures = f"the same architecture{f' up to {codes}' if codes else ''}"
     return Answer(
         "not decided",
         f"not decided: {architectures}, but {reason}",
