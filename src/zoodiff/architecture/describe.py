@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from zoodiff.architecture import graph_cache
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, WorkerError
 from zoodiff.graph import validate
+from zoodiff.graph.canonical import canonical
 from zoodiff.graph.cost import count
-from zoodiff.graph.fingerprint import structure
+from zoodiff.graph.fingerprint import fingerprint, structure
 from zoodiff.graph.ir import Graph
 from zoodiff.host.provenance import hardware, now
 from zoodiff.store.records import ArchitectureValues, Record, WeightsInfo
@@ -53,11 +57,15 @@ def graph_of(
 
 
 def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
-    """Describe and count one entry; raise a ZoodiffError if that fails."""
+    """Describe and count one entry; raise a ZoodiffError if that fails.
+
+    The graph is put into the cache, from which the comparison of graphs takes it.
+    """
     started = now()
     graph, described = describe(engine, entry)
     try:
-        values = _values(graph, described, entry)
+        fingerprints = _fingerprints(graph)
+        values = _values(graph, fingerprints.structure, described, entry)
         weights = WeightsInfo(name=entry.weights_name, state="none", sha256=described.facts.sha256)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
@@ -65,6 +73,9 @@ def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
             f"the worker of {entry.zoo.name} sent an invalid description of {entry.model.name} "
             f"({reason})"
         ) from error
+    kept = graph_cache.key_of(entry)
+    if kept is not None:
+        graph_cache.save(kept, graph)
     return Record(
         key=key,
         entry=str(entry.ref),
@@ -74,6 +85,7 @@ def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
         weights=weights,
         preprocessing=entry.preprocessing.to_dict(),
         labels=entry.labels.name,
+        fingerprint=fingerprints.network,
         conditions={},
         versions=engine.versions(engine.worker(entry.worker, "describe")),
         hardware=hardware(),
@@ -83,15 +95,41 @@ def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
     )
 
 
-def _structure(graph: Graph) -> str | None:
-    """Return the fingerprint of the structure; None for too many symmetries to be searched."""
+@dataclass(frozen=True)
+class _Fingerprints:
+    """Both fingerprints of a graph; None where it has more symmetries than can be searched."""
+
+    network: str | None = None
+    structure: str | None = None
+
+
+def _fingerprints(graph: Graph) -> _Fingerprints:
+    """Return the fingerprints of a graph; none of one that contradicts itself."""
     try:
-        return structure(graph)
+        clean = canonical(graph)
+    except MeasurementError:
+        return _Fingerprints()
+    return _Fingerprints(_digest(fingerprint, clean), _digest(structure, clean))
+
+
+def _digest(of: Callable[..., str], clean: Graph) -> str | None:
+    try:
+        return of(clean, is_canonical=True)
     except MeasurementError:
         return None
 
 
-def _values(graph: Graph, described: Described, entry: Entry) -> ArchitectureValues:
+def fingerprint_of(graph: Graph) -> str | None:
+    """Return the fingerprint that the record of a graph has."""
+    try:
+        return fingerprint(graph)
+    except MeasurementError:
+        return None
+
+
+def _values(
+    graph: Graph, structural: str | None, described: Described, entry: Entry
+) -> ArchitectureValues:
     counts, facts = count(graph), described.facts
     return ArchitectureValues(
         parameters=counts.parameters,
@@ -108,7 +146,7 @@ def _values(graph: Graph, described: Described, entry: Entry) -> ArchitectureVal
         softmax_inside=counts.softmax_inside,
         preprocessing_inside=counts.preprocessing_inside,
         preprocessing_ops=list(counts.preprocessing_ops),
-        structure=_structure(graph),
+        structure=structural,
         published_parameters=entry.weights.parameters if entry.weights else None,
         framework_parameters=facts.parameters,
         framework_statistics=facts.statistics,
