@@ -14,17 +14,19 @@ from zoodiff.zoos import registry
 from zoodiff.zoos.files import FileEntry
 from zoodiff.zoos.registry import Entry
 
-Kind = Literal["architecture", "latency", "accuracy", "explanation"]
+Kind = Literal["architecture", "difference", "latency", "accuracy", "explanation"]
 
 
 @dataclass(frozen=True)
 class Task:
     """One unit of work: it finishes completely or is repeated.
 
-    An architecture task measures one entry. A latency task times the entries of one architecture
+    An architecture task measures one entry. A difference task compares the graphs of the entries of
+    one comparison, once they are described. A latency task times the entries of one architecture
     interleaved, because these are compared. An accuracy task evaluates up to ``TOGETHER`` entries
     in one pass over the images. An explanation task decomposes the accuracy differences among the
-    entries of one architecture. Records of accuracy and explanation compute their own keys.
+    entries of one architecture. Records of difference, accuracy and explanation compute
+    their own keys.
     """
 
     kind: Kind
@@ -63,6 +65,9 @@ class Task:
         if self.kind == "accuracy":
             more = len(self.entries) - 1
             return f"accuracy of {self.entries[0].ref} and {more} more on images"
+        if self.kind == "difference":
+            more = len(self.entries) - 1
+            return f"difference of the graphs of {self.entries[0].ref} and {more} more"
         return f"{self.kind} of {len(self.entries)} x {self.entries[0].model.architecture}"
 
 

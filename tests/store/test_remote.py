@@ -85,9 +85,9 @@ def test_a_study_is_run_into_it_resumed_and_reported(
         def done(self, label: str, failures: int) -> None: ...
 
     first = run(config.parse(text), Store(f"{bucket}/r"), Quiet())
-    assert (first.measured, first.manifest.complete) == (2, True)
+    assert (first.measured, first.manifest.complete) == (3, True)
     second = run(config.parse(text), Store(f"{bucket}/r"), Quiet())
-    assert (second.measured, second.reused) == (0, 2)
+    assert (second.measured, second.reused) == (0, 3)
     done = CliRunner().invoke(
         app, ["report", "--results", f"{bucket}/r", "-o", str(tmp_path / "report")]
     )

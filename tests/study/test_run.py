@@ -61,6 +61,7 @@ def test_a_run_measures_what_it_can_and_lists_what_it_cannot(fake_zoo, tmp_path:
         ("architecture", "fake:small@w1"),
         ("architecture", "fake:wide@w1"),
         ("architecture", "other:small@w1"),
+        ("difference", "fake:small@w1"),  # from fake:wide: other:small has the same graph
         ("latency", "fake:small@w1"),
         ("latency", "fake:small@w1"),  # the A/A control
         ("latency", "other:small@w1"),
@@ -77,7 +78,11 @@ def test_a_second_run_measures_only_what_failed(fake_zoo, tmp_path: Path) -> Non
     first = run(config.parse(text), store, Watcher())
     watcher = Watcher()
     second = run(config.parse(text), store, watcher)
-    assert watcher.labels == ["architecture fake:crashes@w1", "architecture fake:refuses@w1"]
+    assert watcher.labels == [
+        "architecture fake:crashes@w1",
+        "architecture fake:refuses@w1",
+        "difference of the graphs of fake:small@w1 and 4 more",
+    ]
     assert sorted(second.manifest.records) == sorted(first.manifest.records)
     assert second.measured == 0
     assert second.reused == len(first.manifest.records)
@@ -89,10 +94,12 @@ def test_fresh_measures_everything_again(fake_zoo, tmp_path: Path) -> None:
     run(config.parse(text), Store(tmp_path), Watcher())
     watcher = Watcher()
     run(config.parse(text), Store(tmp_path), watcher, fresh=True)
-    assert len(watcher.labels) == 5
+    assert len(watcher.labels) == 6
 
 
-@pytest.mark.parametrize("moment", ["fake:small", "other:small", "latency"])
+@pytest.mark.parametrize(
+    "moment", ["architecture fake:small", "architecture other:small", "difference", "latency"]
+)
 def test_an_interrupted_run_loses_nothing_and_goes_on(
     fake_zoo, tmp_path: Path, moment: str
 ) -> None:
@@ -108,7 +115,7 @@ def test_an_interrupted_run_loses_nothing_and_goes_on(
     outcome = run(config.parse(text), Store(tmp_path), watcher)
     assert outcome.manifest.complete
     assert outcome.reused == len(kept)
-    assert len(outcome.manifest.records) == 6
+    assert len(outcome.manifest.records) == 7
     assert len(watcher.labels) == outcome.manifest.planned - watcher.found
 
 
@@ -119,9 +126,10 @@ def test_a_damaged_record_is_measured_again(fake_zoo, tmp_path: Path) -> None:
     (store.records_folder / first.manifest.records[0]).write_text("{")
     watcher = Watcher()
     second = run(config.parse(text), Store(tmp_path), watcher)
-    assert len(watcher.labels) == 1
+    assert [label.split()[0] for label in watcher.labels] == ["architecture", "difference"]
     assert len(second.damaged) == 1
-    assert len(second.manifest.records) == 3
+    assert second.measured == 1
+    assert len(second.manifest.records) == 4
 
 
 def test_a_full_disk_ends_the_run_and_keeps_what_was_finished(

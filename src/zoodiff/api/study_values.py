@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.results import Control, Discrepancy
-from zoodiff.store.records import ArchitectureValues, Failure, Record
-from zoodiff.study.result import StudyResult
+from zoodiff.store.records import (
+    ArchitectureValues,
+    DifferenceValues,
+    Failure,
+    FindingValues,
+    Record,
+)
+from zoodiff.study.result import ComparedGraphs, Difference, StudyResult
 from zoodiff.study.run import Observer
 
 __all__ = [
     "ArchitectureValues",
+    "ComparedGraphs",
     "Control",
+    "Difference",
+    "DifferenceValues",
     "Discrepancy",
     "Failure",
+    "FindingValues",
     "Observer",
     "Preprocessing",
     "Record",

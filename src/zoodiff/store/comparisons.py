@@ -22,6 +22,18 @@ def by_architecture(records: Iterable[Record]) -> list[Comparison]:
     ]
 
 
+def ordered(
+    kind: str, records: Sequence[Record], comparisons: Sequence[Comparison]
+) -> list[tuple[str, list[Record]]]:
+    """Return the records of each comparison of a kind, in the order of its entries."""
+    by_entry = {record.entry: record for record in records if record.kind == kind}
+    return [
+        (one.name, [by_entry[name] for name in dict.fromkeys(one.entries) if name in by_entry])
+        for one in comparisons
+        if one.kind == kind
+    ]
+
+
 def grouped(
     kind: str, records: Sequence[Record], comparisons: Sequence[Comparison] | None
 ) -> list[tuple[str, list[Record]]]:

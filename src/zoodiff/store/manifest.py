@@ -13,7 +13,10 @@ from zoodiff.store.self_hashed import read_self_hashed, self_hashed
 
 RecordName = Annotated[
     str,
-    Field(pattern=r"^(architecture|latency|accuracy|explanation)/[0-9a-f]{16}-[0-9a-f]{16}\.json$"),
+    Field(
+        pattern=r"^(architecture|difference|latency|accuracy|explanation)"
+        r"/[0-9a-f]{16}-[0-9a-f]{16}\.json$"
+    ),
 ]
 """A manifest is untrusted: its names must stay in the folder of the records."""
 

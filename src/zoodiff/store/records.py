@@ -90,6 +90,60 @@ class ArchitectureValues(Strict):
     seconds: float
 
 
+class FindingValues(Strict):
+    """A named difference between two graphs, with all its places."""
+
+    code: str
+    name: str
+    effect: str
+    """What it changes; see ``zoodiff.rules.rule.Effect``."""
+    has_effect: bool
+    """Whether the outputs of inference may change."""
+    left: str
+    right: str
+    """How the graph of the record's entry and that of ``other`` have it."""
+    count: int
+    """Number of places."""
+    noun: str
+    """What the places are, in the plural."""
+    places: str
+    """The places as text: the first names of layers, and how many more."""
+
+
+class DifferenceValues(Strict):
+    """What differs between the graphs of the record's entry and of ``other``; nothing was run."""
+
+    kind: Literal["difference"] = "difference"
+    other: str
+    relation: str
+    """See ``zoodiff.equivalence.answer.Relation``."""
+    sentence: str
+    """The answer of ``zoodiff diff --graph-only``."""
+    because: list[str]
+    """Codes of the findings for which the functions differ."""
+    of_effect: list[str]
+    """Codes of the findings that may change the function."""
+    up_to: list[str]
+    """Codes of the findings that change no function."""
+    sameness: Literal["same", "same up to", "different"]
+    """Whether the two are one architecture."""
+    findings: list[FindingValues]
+    """Those with an effect first."""
+    more_findings: int = 0
+    """Number of findings beyond those that a record holds."""
+    fingerprints: list[str | None]
+    """Of both canonical graphs; None for more symmetries than can be searched."""
+    structures: list[str | None]
+    """Of the structures of both graphs, equal for a network and its exports."""
+    seconds: float
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether the functions differ, or may."""
+        decided_apart = self.relation not in {"same function", "not decided"}
+        return decided_apart or bool(self.of_effect)
+
+
 class LatencyValues(Strict):
     """Latency of one entry in one interleaved run, milliseconds per batch."""
 
@@ -197,7 +251,7 @@ class ExplanationValues(Strict):
 
 
 Values = Annotated[
-    ArchitectureValues | LatencyValues | AccuracyValues | ExplanationValues,
+    ArchitectureValues | DifferenceValues | LatencyValues | AccuracyValues | ExplanationValues,
     Field(discriminator="kind"),
 ]
 
@@ -216,7 +270,8 @@ class Record(Strict):
     preprocessing: dict[str, Any]
     labels: str
     fingerprint: str | None = None
-    """Fingerprint of the canonical graph; None if it was not computed."""
+    """Fingerprint of the canonical graph, in records of architectures and of graph differences; None
+    if it was not computed."""
     conditions: dict[str, Any]
     """Whatever shapes the result: batch size, threads, seed, data set and its hash, ..."""
     versions: dict[str, str]
@@ -228,7 +283,7 @@ class Record(Strict):
 
     @property
     def kind(self) -> str:
-        """``architecture``, ``latency``, ``accuracy`` or ``explanation``."""
+        """``architecture``, ``difference``, ``latency``, ``accuracy`` or ``explanation``."""
         return self.values.kind
 
     @property
@@ -267,7 +322,7 @@ class Record(Strict):
 class Failure(Strict):
     """A requested measurement that failed, with the reason."""
 
-    kind: Literal["architecture", "latency", "accuracy", "explanation"]
+    kind: Literal["architecture", "difference", "latency", "accuracy", "explanation"]
     entry: str
     architecture: str | None
     reason: str

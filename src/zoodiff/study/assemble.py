@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zoodiff.accuracy import discrepancies
 from zoodiff.architecture import mismatches
 from zoodiff.claims.ranking import rank
 from zoodiff.errors import StoreError
 from zoodiff.latency import verdicts
-from zoodiff.results import ClaimedRanking, Comparison
+from zoodiff.results import ClaimedRanking, Comparison, Mismatch
 from zoodiff.store.comparisons import KINDS, by_architecture, grouped
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
@@ -20,7 +22,11 @@ from zoodiff.store.records import (
 )
 from zoodiff.study import config as studies
 from zoodiff.study.config import Study
-from zoodiff.study.result import Explained, StudyResult
+from zoodiff.study.graph_answers import graph_answers
+from zoodiff.study.result import ComparedGraphs, Explained, StudyResult
+
+_OF_PAIRS = ("difference", "explanation")
+"""Kinds of records about a pair of entries."""
 
 
 def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> StudyResult:
@@ -43,7 +49,8 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         for record in records
         if isinstance(record.values, ExplanationValues)
     ]
-    records = [record for record in records if record.kind != "explanation"]
+    compared = [record for record in records if record.kind == "difference"]
+    records = [record for record in records if record.kind not in _OF_PAIRS]
     comparisons = manifest.comparisons
     if comparisons is None:
         comparisons = by_architecture(records)
@@ -51,6 +58,7 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
     pairs, controls = verdicts.compare(records, comparisons)
     accuracy = discrepancies.compare(records, store, comparisons)
     lost += _unread(records, accuracy.unread)
+    graphs, differences = graph_answers(records, compared, comparisons)
     claimed = None if study.claims is None else rank(study.claims)
     return StudyResult(
         study=manifest.study,
@@ -66,7 +74,9 @@ def assemble(store: Store, manifest: Manifest, study: Study | None = None) -> St
         measured_accuracy=list(accuracy.pairs),
         latency=pairs,
         controls=controls,
-        mismatches=mismatches.mismatches(records, comparisons),
+        mismatches=_with_effect(mismatches.mismatches(records, comparisons), graphs),
+        differences=differences,
+        graphs=graphs,
         explanations=explanations,
         records=records,
         failures=[*manifest.failures, *lost],
@@ -98,6 +108,22 @@ def _read(store: Store, manifest: Manifest) -> tuple[list[Record], list[Failure]
             )
         )
     return records, lost
+
+
+def _with_effect(counted: list[Mismatch], graphs: Sequence[ComparedGraphs]) -> list[Mismatch]:
+    """Return mismatches of counts with an effect where the graphs differ with one.
+
+    Counts decide where the graphs were not compared.
+    """
+    verdicts: dict[str, set[str]] = {}
+    for answer in graphs:
+        verdicts.setdefault(answer.comparison, set()).add(answer.verdict)
+    return [
+        mismatch.model_copy(update={"has_effect": "mismatch" in verdicts[mismatch.architecture]})
+        if "not decided" not in verdicts.get(mismatch.architecture, {"not decided"})
+        else mismatch
+        for mismatch in counted
+    ]
 
 
 def _unread(records: list[Record], reasons: dict[str, str]) -> list[Failure]:

@@ -13,6 +13,7 @@ from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.latency import study_task as latency
 from zoodiff.store.records import Failure
 from zoodiff.study import serialization
+from zoodiff.study.differences import compare_graphs, workers_needed
 from zoodiff.study.explanations import explain
 from zoodiff.tasks import Task
 from zoodiff.zoos.registry import Entry
@@ -30,6 +31,14 @@ def job_of(name: str, task: Task) -> Job:
         tuple((zoo, ROLES[task.kind]) for zoo in zoos),
         alone=task.kind == "latency",
     )
+
+
+def placeholder_of(name: str, task: Task) -> Job:
+    """Return a job that stands for a divided task in the queue until it is cut into jobs.
+
+    It keeps the workers running that the task needs.
+    """
+    return Job(name, {}, workers_needed(task) if task.kind == "difference" else ())
 
 
 def work(
@@ -64,7 +73,7 @@ def work(
         return serialization.of_product([], [failure(task.kind, task.entries[0], str(error))])
 
 
-_PARTS = {"shard": do_shard, "explain": explain}
+_PARTS = {"shard": do_shard, "difference": compare_graphs, "explain": explain}
 """Functions that run the jobs of divided tasks."""
 
 

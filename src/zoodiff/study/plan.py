@@ -65,6 +65,8 @@ def plan(loaded: LoadedStudy) -> Plan:
         comparisons += [group.comparison("architecture") for group in groups]
         chosen = sorted(_members(groups), key=lambda e: e.zoo.name)
         tasks += [Task("architecture", (entry,), ()) for entry in chosen]
+        several = [group.entries for group in groups if len(group.entries) > 1]
+        tasks += [Task("difference", entries, ()) for entries in several]
     if study.accuracy is not None:
         groups = select("accuracy", study.accuracy)
         comparisons += [group.comparison("accuracy") for group in groups]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from zoodiff.results import ClaimedRanking, Comparison, Control, Discrepancy, Mismatch, Strict
-from zoodiff.store.records import ExplanationValues, Failure, Hardware, Record
+from zoodiff.store.records import (
+    DifferenceValues,
+    ExplanationValues,
+    Failure,
+    Hardware,
+    Record,
+)
 
 
 class Explained(Strict):
@@ -16,6 +24,41 @@ class Explained(Strict):
     values: ExplanationValues
     record: str
     """Digest of its record."""
+
+
+class Difference(Strict):
+    """What differs between two distinct graphs of a comparison; nothing was run for it."""
+
+    comparison: str
+    """Name of the comparison."""
+    first: str
+    second: str
+    """The entries whose graphs were compared; others have the same graphs."""
+    answer: str
+    """The answer with the codes, names and places of the findings, as one line."""
+    has_effect: bool
+    """Whether the functions differ, or may."""
+    values: DifferenceValues
+    record: str
+    """Digest of its record."""
+
+
+GraphsVerdict = Literal["mismatch", "not decided", "harmless", "same"]
+"""``mismatch``: two graphs differ with an effect. ``not decided``: no two do, and two could not be
+compared. ``harmless``: all differences are without effect. ``same``: there is one graph."""
+
+
+class ComparedGraphs(Strict):
+    """The distinct graphs of a comparison, and whether they are one network."""
+
+    comparison: str
+    graphs: list[list[str]]
+    """Entries by graph, in the order of the comparison."""
+    verdict: GraphsVerdict
+    same: str | None
+    """A sentence that names the entries with one graph; None where each has its own."""
+    not_compared: list[list[str]]
+    """Pairs of entries whose graphs should have been compared and were not."""
 
 
 class StudyResult(Strict):
@@ -34,6 +77,11 @@ class StudyResult(Strict):
     latency: list[Discrepancy]
     controls: list[Control]
     mismatches: list[Mismatch]
+    """Counts in which the entries of a comparison differ, side by side."""
+    differences: list[Difference] = Field(default_factory=list)
+    """What differs between each two distinct graphs of a comparison."""
+    graphs: list[ComparedGraphs] = Field(default_factory=list)
+    """The distinct graphs of each comparison; none of runs by older versions."""
     explanations: list[Explained] = Field(default_factory=list)
     """Decomposed differences in measured accuracy."""
     records: list[Record]

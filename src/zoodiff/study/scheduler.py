@@ -13,12 +13,16 @@ from zoodiff.engines.choose import Choice, open_engine
 from zoodiff.engines.schedule import Answer, Run
 from zoodiff.errors import StoreError, ZoodiffError
 from zoodiff.store.leases import Lease
-from zoodiff.store.records import Failure, key_of
+from zoodiff.store.records import Failure, Record, key_of
 from zoodiff.study import serialization
+from zoodiff.study.differences import DifferenceTask
 from zoodiff.study.explanations import ExplanationTask, pairs_to_explain
-from zoodiff.study.jobs import failure, job_of, work
+from zoodiff.study.jobs import failure, job_of, placeholder_of, work
 from zoodiff.study.state import DIVIDED, State, finished
-from zoodiff.tasks import Finished, Task
+from zoodiff.tasks import Finished, Kind, Task
+
+_WAITS_FOR: dict[Kind, Kind] = {"difference": "architecture", "explanation": "accuracy"}
+"""Kinds of tasks that start when all tasks of another kind are finished."""
 
 
 class Observer(Protocol):
@@ -96,24 +100,24 @@ class Scheduler:
         self._state, self._observer, self._choice = state, observer, choice
         self._of_job: dict[str, _ActiveTask] = {}
         self._waits: set[str] = set()
-        self._accuracy: set[int] = set()
-        """Numbers of the accuracy tasks."""
-        self._unfinished_accuracy: set[int] = set()
-        """Numbers of the unfinished accuracy tasks, for which explanations wait."""
+        self._unfinished: dict[Kind, set[int]] = {}
+        """Numbers of the unfinished tasks of the kinds that others wait for."""
+        self._described: list[Record] | None = None
+        """Records of the architectures; None until all entries are described."""
         self._pairs: list[PairRecords] | None = None
         """Pairs to explain; None until all accuracy tasks are finished."""
 
     def run(self, waiting: Mapping[int, Task]) -> None:
         """Run all tasks; raise StoreError if records cannot be written."""
         tasks = [_ActiveTask(number, task, task.label) for number, task in waiting.items()]
-        self._accuracy = {active.number for active in tasks if active.task.kind == "accuracy"}
-        self._unfinished_accuracy = set(self._accuracy)
+        self._unfinished = {
+            kind: {active.number for active in tasks if active.task.kind == kind}
+            for kind in _WAITS_FOR.values()
+        }
         try:
-            for active in tasks:
-                if active.task.kind == "accuracy":
-                    self._open(active)
-            for active in tasks:
-                if active.task.kind == "explanation" and not self._unfinished_accuracy:
+            # Tasks that others wait for come first: these are finished if nothing is missing.
+            for active in sorted(tasks, key=lambda active: active.task.kind in _WAITS_FOR):
+                if active.task.kind in DIVIDED and not self._must_wait(active.task):
                     self._open(active)
             remaining = [active for active in tasks if not active.done]
             if remaining:
@@ -132,7 +136,8 @@ class Scheduler:
             name = f"{active.number}: {active.label}"
             # A divided task is cut into jobs when its placeholder job is admitted.
             divided = active.task.kind in DIVIDED
-            self._add(active, Job(name, {}) if divided else job_of(name, active.task), running)
+            job = placeholder_of(name, active.task) if divided else job_of(name, active.task)
+            self._add(active, job, running)
         for job, message in running.messages():
             active = self._of_job[job.name]
             if job.name not in active.jobs:
@@ -177,8 +182,8 @@ class Scheduler:
 
     def _cut(self, active: _ActiveTask, job: Job, engine: Engine, running: Run) -> Answer:
         """Replace the placeholder job of a divided task by its jobs."""
-        if active.task.kind == "explanation" and active.parts is None:
-            if self._unfinished_accuracy:
+        if active.task.kind in _WAITS_FOR and active.parts is None:
+            if self._must_wait(active.task):
                 return Answer.LATER
             self._open(active)
             if active.done:
@@ -212,13 +217,24 @@ class Scheduler:
         store, fresh = self._state.store, self._state.fresh
         if task.kind == "accuracy":
             return ImagePass(task, store, self._choice.limits, fresh=fresh)
+        if task.kind == "difference":
+            if self._described is None:
+                self._described = self._records_of("architecture")
+            return DifferenceTask(task, self._described, store, fresh=fresh)
         if self._pairs is None:
-            names = [
-                name for k in sorted(self._accuracy) for name in self._state.records.get(k, ())
-            ]
-            records = [record for record in map(store.get, names) if record is not None]
-            self._pairs = pairs_to_explain(records, store)
+            self._pairs = pairs_to_explain(self._records_of("accuracy"), store)
         return ExplanationTask(task, self._pairs, store, fresh=fresh)
+
+    def _must_wait(self, task: Task) -> bool:
+        """Return whether a task needs records of tasks that are not finished."""
+        needed = _WAITS_FOR.get(task.kind)
+        return needed is not None and bool(self._unfinished[needed])
+
+    def _records_of(self, kind: Kind) -> list[Record]:
+        """Return the run's records of a kind, in the order of its tasks."""
+        names = [name for _, listed in sorted(self._state.records.items()) for name in listed]
+        own = (self._state.store.get(name) for name in names if name.startswith(f"{kind}/"))
+        return [record for record in own if record is not None]
 
     def _lease(self, active: _ActiveTask, name: str | None) -> bool:
         """Take the lease of a task unless it has it; return whether its jobs may run.
@@ -293,7 +309,8 @@ class Scheduler:
     def _done(self, active: _ActiveTask, failures: Sequence[Failure]) -> None:
         self._release(active)
         active.done = True
-        self._unfinished_accuracy.discard(active.number)
+        if active.task.kind in self._unfinished:
+            self._unfinished[active.task.kind].discard(active.number)
         self._state.failures[active.number] = list(failures)
         self._state.save_now_and_then()
         self._observer.done(active.label, len(failures))

@@ -1,0 +1,168 @@
+"""Compare the graphs of a study's entries, one record per pair of distinct graphs.
+
+Which entries have equal graphs is known once all are described, so a comparison is a task that
+starts then: planned per comparison, and recorded pair by pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from zoodiff.architecture.describe import fingerprint_of, graph_of
+from zoodiff.architecture.distinct_graphs import distinct_graphs, pairs_of_graphs
+from zoodiff.engines.base import Affinity, Job, Partial, Step
+from zoodiff.engines.pool import WorkerPool, worker_name
+from zoodiff.equivalence.graph_difference import GraphPair
+from zoodiff.errors import MeasurementError, ZoodiffError
+from zoodiff.graph.ir import Graph
+from zoodiff.store.folder import Store
+from zoodiff.store.records import Failure, Record, key_of
+from zoodiff.study import serialization
+from zoodiff.tasks import Finished, Task
+from zoodiff.zoos.files import FileEntry
+from zoodiff.zoos.registry import Entry
+
+
+def pairs_to_compare(records: Iterable[Record], entries: Sequence[str]) -> list[GraphPair]:
+    """Return the pairs of distinct graphs among these entries, in the order of the entries."""
+    described = {record.entry: record for record in records if record.kind == "architecture"}
+    members = [described[name] for name in dict.fromkeys(entries) if name in described]
+    return [GraphPair(*pair) for pair in pairs_of_graphs(distinct_graphs(members))]
+
+
+class DifferenceTask:
+    """The pairs of one comparison: finds missing ones, cuts jobs, collects records."""
+
+    def __init__(self, task: Task, records: Iterable[Record], store: Store, *, fresh: bool) -> None:
+        """Take the records of the described entries, those of other comparisons included."""
+        names = [str(entry.ref) for entry in task.entries]
+        self._task, self._store, self._fresh = task, store, fresh
+        self._pairs = {pair.key: pair for pair in pairs_to_compare(records, names)}
+        self._records: dict[str, Record] = {}
+        self._failures: dict[str, Failure] = {}
+        self._measured: set[str] = set()
+
+    @property
+    def lease(self) -> str | None:
+        """Name of the lease to hold while graphs are compared; None without pairs."""
+        return f"difference-{key_of(keys=sorted(self._pairs))[:16]}" if self._pairs else None
+
+    def find_pending(self) -> bool:
+        """Read the differences in the store; return whether any is missing.
+
+        The caller holds the lease.
+        """
+        for key in () if self._fresh else self._missing:
+            known = self._store.find("difference", key, again=True)
+            if known is not None:
+                self._records[key] = known
+        return bool(self._missing)
+
+    @property
+    def _missing(self) -> list[str]:
+        return [key for key in self._pairs if key not in self._records]
+
+    def jobs(self, name: str, slots: int, cores: int) -> list[Job]:
+        """Return a single job, since the pairs of a comparison share their graphs."""
+        pairs = [self._pairs[key] for key in self._missing]
+        data = {
+            "do": "difference",
+            "task": serialization.of_task(self._task),
+            "pairs": [
+                [pair.first.model_dump_json(), pair.second.model_dump_json()] for pair in pairs
+            ],
+        }
+        return [Job(f"{name}, {len(pairs)} pairs", data, workers_needed(self._task))]
+
+    def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
+        """Store the record of a pair; return the numbers of done and of all pairs."""
+        if "failure" in data:
+            self._failures[data["key"]] = Failure.model_validate(data["failure"])
+        else:
+            self._keep(Record.model_validate_json(data["record"]))
+        return len({*self._records, *self._failures}), len(self._pairs)
+
+    def _keep(self, record: Record) -> None:
+        """Store a record unless it was stored before.
+
+        A job that was lost with its slot sends again what it had sent, and another comparison may
+        have the same pair.
+        """
+        if record.key in self._records:
+            return
+        known = None if self._fresh else self._store.find("difference", record.key)
+        if known is None:
+            self._store.put(record)
+            self._measured.add(record.key)
+        self._records[record.key] = known or record
+
+    def end(self, data: Mapping[str, Any]) -> None:
+        """Do nothing: the job has sent its records pair by pair."""
+
+    def finish(self) -> Finished:
+        """Return the records and failures in the order of the pairs."""
+        records = tuple(self._records[key] for key in self._pairs if key in self._records)
+        failures = tuple(self._failures[key] for key in self._missing if key in self._failures)
+        return Finished(records, failures, len(self._measured))
+
+
+def workers_needed(task: Task) -> tuple[Affinity, ...]:
+    """Return the workers that describe a task's files again; graphs of zoos are in the cache."""
+    files = [entry for entry in task.entries if isinstance(entry, FileEntry)]
+    names = dict.fromkeys(worker_name(entry.worker) for entry in files)
+    return tuple((name, "describe") for name in names)
+
+
+def compare_graphs(
+    pool: WorkerPool, data: Mapping[str, Any], send: Callable[[Step | Partial], None]
+) -> dict[str, Any]:
+    """Compare pairs of graphs in a slot; send each record as soon as it is finished.
+
+    A pair that cannot be compared is sent as a failure. Raises the errors of ``entry_of``.
+    """
+    task = serialization.task_of(data["task"])
+    graphs = _Graphs(pool, task.entries)
+    for records in data["pairs"]:
+        pair = GraphPair(*map(Record.model_validate_json, records))
+        try:
+            record = pair.record(graphs.get(pair.first), graphs.get(pair.second))
+        except ZoodiffError as error:
+            failed = Failure(
+                kind="difference",
+                entry=pair.first.entry,
+                architecture=pair.first.architecture,
+                reason=f"its graph was not compared with that of {pair.second.entry}: {error}",
+            )
+            send(Partial({"key": pair.key, "failure": failed.model_dump(mode="json")}))
+        else:
+            send(Partial({"record": record.model_dump_json()}))
+    return {}
+
+
+class _Graphs:
+    """The graphs of a task's entries, each described once at most."""
+
+    def __init__(self, pool: WorkerPool, entries: Iterable[Entry]) -> None:
+        self._pool = pool
+        self._entries = {str(entry.ref): entry for entry in entries}
+        self._graphs: dict[str, Graph | ZoodiffError] = {}
+
+    def get(self, record: Record) -> Graph:
+        """Return the graph of a described entry; raise a ZoodiffError if it cannot be had."""
+        if record.entry not in self._graphs:
+            try:
+                self._graphs[record.entry] = self._described(record)
+            except ZoodiffError as error:
+                self._graphs[record.entry] = error
+        graph = self._graphs[record.entry]
+        if isinstance(graph, ZoodiffError):
+            raise graph
+        return graph
+
+    def _described(self, record: Record) -> Graph:
+        entry = self._entries[record.entry]
+        graph = graph_of(self._pool, entry)
+        if isinstance(entry, FileEntry) and fingerprint_of(graph) != record.fingerprint:
+            raise MeasurementError(f"{record.entry} has changed since it was described")
+        return graph
