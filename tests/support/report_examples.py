@@ -10,8 +10,10 @@ from zoodiff.store.records import (
     AccuracyValues,
     ArchitectureValues,
     ConfirmationValues,
+    DifferenceValues,
     ExplanationValues,
     Failure,
+    FindingValues,
     Hardware,
     LatencyValues,
     NamedValues,
@@ -19,7 +21,8 @@ from zoodiff.store.records import (
     Record,
     WeightsInfo,
 )
-from zoodiff.study.result import Explained, StudyResult
+from zoodiff.study.graph_answers import answer_line
+from zoodiff.study.result import ComparedGraphs, Difference, Explained, StudyResult
 
 HOSTILE_MODEL = "<script>alert(document.cookie)</script>|`x`"
 HOSTILE = f"extra:{HOSTILE_MODEL}@random"
@@ -417,6 +420,142 @@ def mismatches() -> list[Mismatch]:
     return found
 
 
+# comparison, first, second, findings: code, name, effect, left, right, count, noun, places
+DIFFERENCES: list[tuple[str, str, str, list[tuple[str, str, str, str, str, int, str, str]]]] = [
+    (
+        "resnet50",
+        "torchvision:resnet50@default",
+        "keras:ResNet50@default",
+        [
+            (
+                *("ARC101", "stride placement", "function", "stride 1 and 2", "2 and 1", 4),
+                *("blocks", "layer1.0, layer2.0, layer3.0, layer4.0"),
+            ),
+            ("ARC120", "epsilon", "function", "1e-05", "1.001e-05", 53, "batch norms", "53 norms"),
+            ("ARC140", "output", "output", "logits", "softmax", 1, "layers", "predictions"),
+            ("ARC113", "bias before a norm", "parametrisation", "no", "yes", 53, "layers", "conv1"),
+        ],
+    ),
+    (
+        "resnet50",
+        "torchvision:resnet50@default",
+        f"extra:{HOSTILE_MODEL}",
+        [
+            (
+                *("ARC107", "padding", "function", "<b>1</b>", "2 | [x](y)", 1, "layers"),
+                "layer<script>alert(1)</script>`conv`|1",
+            ),
+            ("ZZZ999", "of a later version", "function", "a", "b", 2, "layers", "c, d"),
+        ],
+    ),
+    (
+        "digits",
+        "mini-torch:digits",
+        "mini-onnx:digits",
+        [
+            (
+                *("ARC112", "folded norm", "parametrisation", "batch norm", "folded", 2),
+                *("batch norms", "2 batch norms (norm1, norm2)"),
+            ),
+            ("ARC111", "bias", "parametrisation", "none", "zeros", 1, "layers", "head"),
+        ],
+    ),
+]
+
+
+def difference(
+    comparison: str,
+    first: str,
+    second: str,
+    rows: list[tuple[str, str, str, str, str, int, str, str]],
+) -> Difference:
+    findings = [
+        FindingValues(
+            code=code,
+            name=name,
+            effect=effect,
+            has_effect=effect != "parametrisation",
+            left=left,
+            right=right,
+            count=count,
+            noun=noun,
+            places=places,
+        )
+        for code, name, effect, left, right, count, noun, places in rows
+    ]
+    of_effect = [finding.code for finding in findings if finding.has_effect]
+    architectures = f"different architectures ({', '.join(of_effect)})"
+    values = DifferenceValues(
+        other=second,
+        relation="not decided",
+        sentence=f"not decided: {architectures if of_effect else 'the same architecture'}, but "
+        "weights and outputs were not compared",
+        because=[],
+        of_effect=of_effect,
+        up_to=[finding.code for finding in findings if not finding.has_effect],
+        sameness="different" if of_effect else "same up to",
+        findings=findings,
+        fingerprints=["zd2:" + "1" * 32, "zd2:" + "2" * 32],
+        structures=["zs1:" + "1" * 32, None],
+        seconds=0.1,
+    )
+    return Difference(
+        comparison=comparison,
+        first=first,
+        second=second,
+        answer=answer_line(values),
+        has_effect=values.has_effect,
+        values=values,
+        record="0" * 64,
+    )
+
+
+def differences() -> list[Difference]:
+    """Two pairs with an effect, one of them with a hostile name, and a harmless one."""
+    return [difference(*row) for row in DIFFERENCES]
+
+
+def compared_graphs() -> list[ComparedGraphs]:
+    """A mismatch, a harmless difference, one graph for all, and a pair that was not compared."""
+    hostile = f"extra:{HOSTILE_MODEL}"
+    return [
+        ComparedGraphs(
+            comparison="resnet50",
+            graphs=[
+                ["torchvision:resnet50@default", "onnx:light_resnet50@default"],
+                ["keras:ResNet50@default"],
+                [hostile],
+            ],
+            verdict="mismatch",
+            same="torchvision:resnet50@default and onnx:light_resnet50@default: the same "
+            "architecture",
+            not_compared=[["keras:ResNet50@default", hostile]],
+        ),
+        ComparedGraphs(
+            comparison="digits",
+            graphs=[["mini-torch:digits"], ["mini-onnx:digits"]],
+            verdict="harmless",
+            same=None,
+            not_compared=[],
+        ),
+        ComparedGraphs(
+            comparison="squeezenet1_1",
+            graphs=[["torchvision:squeezenet1_1@default", "onnx:light_squeezenet@default"]],
+            verdict="same",
+            same="torchvision:squeezenet1_1@default and onnx:light_squeezenet@default: the same "
+            "architecture",
+            not_compared=[],
+        ),
+        ComparedGraphs(
+            comparison="mobilenetv2",
+            graphs=[["torchvision:mobilenet_v2@default"], ["keras:MobileNetV2@default"]],
+            verdict="not decided",
+            same=None,
+            not_compared=[["torchvision:mobilenet_v2@default", "keras:MobileNetV2@default"]],
+        ),
+    ]
+
+
 def failures() -> list[Failure]:
     offline = (
         "published weights of this zoo could not be fetched from download.example.org (no "
@@ -461,6 +600,8 @@ def example() -> StudyResult:
             )
         ],
         mismatches=mismatches(),
+        differences=differences(),
+        graphs=compared_graphs(),
         explanations=explanations(),
         records=[*architecture_records(), *latency_records(), *accuracy_records()],
         failures=failures(),
@@ -490,6 +631,8 @@ def empty() -> StudyResult:
             "latency": [],
             "controls": [],
             "mismatches": [],
+            "differences": [],
+            "graphs": [],
             "explanations": [],
             "records": [],
             "failures": [],

@@ -26,6 +26,7 @@ from zoodiff.text import html as make_html
 
 _KEPT = {
     *("metric", "verdict", "kind", "state", "unit", "difference_unit", "published", "key"),
+    *("relation", "sameness"),
     *("started", "finished", "updated", "high_weights", "low_weights", "predictions_file"),
 }
 """Fields that hold one of a few words, or a time, wherever they come from."""

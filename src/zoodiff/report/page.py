@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from zoodiff.report import entries, explanations, mismatches, numbers, rankings, summary
+from zoodiff.report import entries, explanations, graphs, mismatches, numbers, rankings, summary
 from zoodiff.report.summary import Figure
 from zoodiff.store.records import Failure, Hardware
 from zoodiff.study.result import StudyResult
@@ -68,6 +68,11 @@ class Page:
     alternatives: tuple[Alternative, ...]
     mismatches: tuple[mismatches.ArchitectureTable, ...]
     mismatches_empty: str
+    of_one_graph: tuple[str, ...]
+    """Comparisons whose entries have one graph."""
+    graphs_compared: bool
+    """Whether graphs were compared; not in runs of older versions."""
+    code_meanings: tuple[graphs.CodeMeaning, ...]
     entries: tuple[entries.EntryRow, ...]
     entries_note: tuple[str, ...]
     reasons: tuple[Reason, ...]
@@ -84,6 +89,7 @@ def page(result: StudyResult) -> Page:
     claimed, accuracy, latency = rankings.rankings(result)
     control_axis, controls = rankings.controls(result)
     rows = entries.entry_rows(result)
+    tables = mismatches.tables(result)
     return Page(
         study=result.study,
         title=result.title,
@@ -104,8 +110,11 @@ def page(result: StudyResult) -> Page:
         if result.claimed is None
         else "The study states no rule: every claim of the catalogue was taken.",
         alternatives=_alternatives(result),
-        mismatches=mismatches.tables(result),
+        mismatches=tables,
         mismatches_empty=mismatches.empty_reason(result),
+        of_one_graph=mismatches.of_one_graph(result),
+        graphs_compared=bool(result.graphs),
+        code_meanings=graphs.meanings(one.answers for one in tables if one.answers is not None),
         entries=rows,
         entries_note=_entries_note(rows),
         reasons=_reasons(result.failures),

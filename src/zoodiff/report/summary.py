@@ -46,7 +46,7 @@ def figures(result: StudyResult) -> tuple[Figure, ...]:
         entries, architectures = result.claimed.entries, result.claimed.architectures
         anchor = "claimed"
     beyond = [*_beyond(result.measured_accuracy), *_beyond(result.latency)]
-    mismatched, _ = mismatches.counts(result)
+    mismatched = mismatches.tally(result).with_effect
     failed = len(result.failures)
     return (
         Figure(f"{entries:,}", "entry" if entries == 1 else "entries", anchor),
@@ -166,21 +166,28 @@ def _architecture(result: StudyResult) -> str | None:
     several = mismatches.compared(result)
     if not several:
         return None
-    mismatched, harmless = mismatches.counts(result)
+    tally = mismatches.tally(result)
     sorted_by_name = mismatches.are_architectures(result)
     noun = "architecture" if sorted_by_name else "group"
     among = f"{numbers.plural(several, noun)} with at least two entries"
-    if not mismatched and not harmless:
-        return f"In {among}, all counted properties agree."
-    verb = "is" if mismatched == 1 else "are"
-    expected = "the same network in every zoo" if sorted_by_name else "one network"
-    sentence = f"Of {among}, {mismatched:,} {verb} not {expected}"
-    if harmless:
-        differ = "differs" if harmless == 1 else "differ"
-        sentence += (
-            f", and {harmless:,} {differ} in parameters or norms alone, which may change no answer"
+    if not (tally.with_effect or tally.harmless or tally.undecided):
+        return f"In {among}, all {'graphs' if result.graphs else 'counted properties'} agree."
+    verb = "is" if tally.with_effect == 1 else "are"
+    what = "the same network in every zoo" if sorted_by_name else "one network"
+    parts = [f"{tally.with_effect:,} {verb} not {what}"]
+    if tally.harmless:
+        differ = "differs" if tally.harmless == 1 else "differ"
+        how = (
+            "only in ways that change no function"
+            if result.graphs
+            else "in parameters or norms alone, which may change no answer"
         )
-    return f"{sentence}."
+        parts.append(f"{tally.harmless:,} {differ} {how}")
+    if tally.undecided:
+        verb = "was" if tally.undecided == 1 else "were"
+        parts.append(f"{tally.undecided:,} {verb} not decided")
+    shown = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
+    return f"Of {among}, {shown}."
 
 
 def _weights(records: Sequence[Record]) -> str | None:

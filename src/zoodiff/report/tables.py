@@ -115,6 +115,8 @@ def to_json(result: StudyResult) -> str:
         if claimed is None
         else {key: value for key, value in claimed.items() if key != "rows"},
         "mismatches": plain["mismatches"],
+        "differences": plain["differences"],
+        "graphs": plain["graphs"],
         "explanations": plain["explanations"],
         "controls": plain["controls"],
         "failures": plain["failures"],

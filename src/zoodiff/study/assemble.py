@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from zoodiff.accuracy import discrepancies
 from zoodiff.architecture import mismatches
+from zoodiff.architecture.distinct_graphs import distinct_graphs, pairs_of_graphs
 from zoodiff.claims.ranking import rank
 from zoodiff.errors import StoreError
 from zoodiff.latency import verdicts
 from zoodiff.results import ClaimedRanking, Comparison, Mismatch
-from zoodiff.store.comparisons import KINDS, by_architecture, grouped
+from zoodiff.store.comparisons import KINDS, by_architecture, grouped, ordered
 from zoodiff.store.folder import Store
 from zoodiff.store.manifest import Manifest
 from zoodiff.store.records import (
@@ -142,18 +143,28 @@ def _unread(records: list[Record], reasons: dict[str, str]) -> list[Failure]:
 
 _MOST_PAIRS = {"accuracy": 15_000, "latency": 4_000}
 """Limits of the pairs of entries per kind, about those of 170 and of 90 entries."""
+_MOST_GRAPH_PAIRS = 5_000
+"""Limit of the pairs of distinct graphs in all comparisons."""
 
 
 def _check_pairs(records: list[Record], comparisons: list[Comparison], study: str) -> None:
     for kind, most in _MOST_PAIRS.items():
         own = [record for record in records if record.kind == kind]
         sizes = [len(members) for _, members in grouped(kind, own, comparisons)]
-        pairs = sum(n * (n - 1) // 2 for n in sizes)
-        if pairs > most:
-            raise StoreError(
-                f"the run {study} has {pairs:,} pairs of entries to compare in {kind}, and a "
-                f"report holds {most:,}; compare fewer entries with each other in one study"
-            )
+        _check_number(sum(n * (n - 1) // 2 for n in sizes), most, kind, study)
+    graphs = (
+        distinct_graphs(members) for _, members in ordered("architecture", records, comparisons)
+    )
+    pairs = sum(len(pairs_of_graphs(distinct)) for distinct in graphs)
+    _check_number(pairs, _MOST_GRAPH_PAIRS, "architecture", study)
+
+
+def _check_number(pairs: int, most: int, kind: str, study: str) -> None:
+    if pairs > most:
+        raise StoreError(
+            f"the run {study} has {pairs:,} pairs of entries to compare in {kind}, and a "
+            f"report holds {most:,}; compare fewer entries with each other in one study"
+        )
 
 
 def _not_compared(

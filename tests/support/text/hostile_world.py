@@ -22,7 +22,9 @@ from zoodiff.store.manifest import Manifest
 from zoodiff.store.records import (
     AccuracyValues,
     ArchitectureValues,
+    DifferenceValues,
     Failure,
+    FindingValues,
     Hardware,
     Record,
     WeightsInfo,
@@ -146,6 +148,36 @@ def record(kind: str, texts: Any) -> tuple[Record, bytes | None]:
     )
 
 
+def difference(first: Record, second: Record, texts: Any) -> Record:
+    """What differs between the graphs of two records; its every text is the next one."""
+    finding = FindingValues(
+        code=next(texts),
+        name=next(texts),
+        effect=next(texts),
+        has_effect=True,
+        left=next(texts),
+        right=next(texts),
+        count=2,
+        noun=next(texts),
+        places=next(texts),
+    )
+    values = DifferenceValues(
+        other=second.entry,
+        relation="different functions",
+        sentence=next(texts),
+        because=[finding.code],
+        of_effect=[finding.code],
+        up_to=[next(texts)],
+        sameness="different",
+        findings=[finding],
+        fingerprints=[next(texts), next(texts)],
+        structures=[next(texts), None],
+        seconds=1.0,
+    )
+    key = key_of(kind="difference", text=next(texts))
+    return first.model_copy(update={"key": key, "values": values})
+
+
 def is_unicode(text: str) -> bool:
     """Whether the text is Unicode, as TOML must be."""
     return text in hostile_texts.unicode_texts() or text.isascii()
@@ -165,10 +197,11 @@ def results_folder(folder: Path, texts: Sequence[str] = ("text",)) -> None:
     cycle = itertools.cycle(texts)
     store = Store(folder)
     store.prepare()
-    names = [
-        store.put(*record(kind, cycle))
-        for kind in ("architecture", "architecture", "accuracy", "accuracy")
+    written = [
+        record(kind, cycle) for kind in ("architecture", "architecture", "accuracy", "accuracy")
     ]
+    written.append((difference(written[0][0], written[1][0], cycle), None))
+    names = [store.put(*one) for one in written]
     manifest = Manifest(
         study="run",
         title=next(cycle),

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from zoodiff.api.study_values import Control, Discrepancy, Failure, Record, StudyResult
 
 
+_ANSWERS = 10
+"""Answers about graphs that are printed before the others are counted."""
+
+
 def print_run(run: StudyRun) -> None:
     """Print the outcome of a run; first, if so, that nothing was compared."""
     if run.result.not_compared is not None:
@@ -45,21 +49,47 @@ def print_result(result: StudyResult) -> None:
     described = [r for r in result.records if isinstance(r.values, ArchitectureValues)]
     if described:
         _print_counts(described)
-        _print_mismatches(result)
+        _print_answers(result)
         print_line()
         _print_preprocessing(described)
     print_failures(result.failures, "with --json")
 
 
+def _print_answers(result: StudyResult) -> None:
+    """Print what differs between the graphs of each comparison, one line per pair."""
+    _print_mismatches(result)
+    lines = []
+    for graphs in result.graphs:
+        name = f"{graphs.comparison}: " if len(result.graphs) > 1 else ""
+        lines += [
+            f"{name}{difference.first} and {difference.second}: {difference.answer}"
+            for difference in result.differences
+            if difference.comparison == graphs.comparison
+        ]
+        lines += [f"{name}{graphs.same}"] if graphs.same is not None else []
+    for line in lines[:_ANSWERS]:
+        print_line(line)
+    if len(lines) > _ANSWERS:
+        print_line(f"... and {len(lines) - _ANSWERS} more, with --json")
+    if lines:
+        print_line(
+            "graphs alone were compared, nothing was run: zoodiff diff A B says whether two "
+            "compute the same function"
+        )
+
+
 def _print_mismatches(result: StudyResult) -> None:
-    """Print the counts in which the entries of each comparison differ."""
+    """Print the counts in which entries differ, where their graphs were not compared."""
     described = {r.entry for r in result.records if r.kind == "architecture"}
     several = [
         comparison
         for comparison in result.comparisons
         if comparison.kind == "architecture" and len(described & set(comparison.entries)) > 1
     ]
+    answered = {graphs.comparison for graphs in result.graphs}
     for comparison in several:
+        if comparison.name in answered:
+            continue
         differing = [
             mismatch for mismatch in result.mismatches if mismatch.architecture == comparison.name
         ]
