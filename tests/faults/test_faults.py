@@ -207,6 +207,7 @@ def test_a_resumed_run_lists_its_records_in_the_order_of_the_study(
     records = [store.get(name) for name in second.manifest.records]
     assert [one.entry for one in records if one] == [
         *("one:small@w1", "one:wide@w1", "two:small@w1", "two:wide@w1", "two:deep@w1"),
+        *(first for first, _ in world.PAIRS),
     ]
 
 

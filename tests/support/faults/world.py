@@ -40,7 +40,13 @@ processes = 1
 rounds = 3
 block_seconds = 0.001
 """
-TASKS = 7
+TASKS = 8
+PAIRS = (
+    ("one:small@w1", "one:wide@w1"),
+    ("one:small@w1", "two:deep@w1"),
+    ("one:wide@w1", "two:deep@w1"),
+)
+"""Entries whose graphs are compared: the first ones of each of the three graphs."""
 
 
 @dataclass

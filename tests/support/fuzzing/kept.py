@@ -24,6 +24,11 @@ def _attached(entry: str, content: bytes | None = None) -> str:
     return attachment_name(key_of(kind="accuracy", entry=entry), content or predictions_bytes())
 
 
+def _finding() -> dict[str, Any]:
+    texts = dict.fromkeys(("name", "effect", "left", "right", "noun", "places"), "text")
+    return texts | {"code": "ARC101", "has_effect": True, "count": 2}
+
+
 def record_of(kind: str, entry: str, **changes: Any) -> Any:
     """A valid record."""
     from zoodiff.store.records import Record, key_of
@@ -44,6 +49,10 @@ def record_of(kind: str, entry: str, **changes: Any) -> Any:
         | {"round_medians_ms": [69.0, 70.0, 71.5]},
         "accuracy": {"top1": one, "top5": one, "images": 3, "predictions_file": _attached(entry)}
         | {"predictions_sha256": hashlib.sha256(predictions_bytes()).hexdigest(), "seconds": 1.0},
+        "difference": {"other": "keras:ResNet50", "relation": "not decided", "sentence": "s"}
+        | {"because": [], "of_effect": ["ARC101"], "up_to": [], "sameness": "different"}
+        | {"findings": [_finding()], "fingerprints": ["zd2:1", None], "structures": [None, None]}
+        | {"seconds": 0.1},
     }
     fields: dict[str, Any] = {
         "key": key_of(kind=kind, entry=entry),
@@ -120,7 +129,7 @@ def record(data: bytes) -> None:
         path = store.records_folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    for kind in ("architecture", "latency", "accuracy"):
+    for kind in ("architecture", "difference", "latency", "accuracy"):
         other = record_of(kind, "keras:ResNet50")
         attached = predictions_bytes() if kind == "accuracy" else None
         named.append(store.put(other, attached))
@@ -133,7 +142,7 @@ def record(data: bytes) -> None:
 
 def record_seeds() -> Sequence[bytes]:
     found: list[bytes] = []
-    for kind in ("architecture", "latency", "accuracy"):
+    for kind in ("architecture", "difference", "latency", "accuracy"):
         found.append(record_of(kind, "torchvision:resnet18@w1").to_bytes())
     return found
 
@@ -144,7 +153,7 @@ def manifest(data: bytes) -> None:
     from zoodiff.store.self_hashed import HASH_KEY, parsed, self_hashed
 
     store = Store(fresh("results"))
-    for kind in ("architecture", "latency", "accuracy"):
+    for kind in ("architecture", "difference", "latency", "accuracy"):
         one = record_of(kind, "torchvision:resnet18@w1")
         store.put(one, predictions_bytes() if kind == "accuracy" else None)
     with contextlib.suppress(Exception):
@@ -165,7 +174,7 @@ def manifest_seeds() -> Sequence[bytes]:
     store = Store(scratch())
     names = [
         store.name_of(record_of(kind, "torchvision:resnet18@w1"))
-        for kind in ("architecture", "latency", "accuracy")
+        for kind in ("architecture", "difference", "latency", "accuracy")
     ]
     return [manifest_of(names).to_bytes()]
 
