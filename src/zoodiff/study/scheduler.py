@@ -191,11 +191,11 @@ class Scheduler:
         if active.parts is None or not self._lease(active, active.parts.lease):
             return Answer.LATER
         active.jobs.discard(job.name)
-        self._begin(active)
         if active.parts.find_pending():
             for part in active.parts.jobs(job.name, len(engine.slots()), engine.cores):
                 self._add(active, part, running)
         if not active.jobs:
+            self._begin(active)
             self._finish_parts(active)
         return Answer.NOT_NEEDED
 
