@@ -7,6 +7,7 @@ starts then: planned per comparison, and recorded pair by pair.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from zoodiff.architecture.describe import fingerprint_of, graph_of
@@ -66,14 +67,17 @@ class DifferenceTask:
     def jobs(self, name: str, slots: int, cores: int) -> list[Job]:
         """Return a single job, since the pairs of a comparison share their graphs."""
         pairs = [self._pairs[key] for key in self._missing]
+        names = {record.entry for pair in pairs for record in (pair.first, pair.second)}
+        entries = tuple(entry for entry in self._task.entries if str(entry.ref) in names)
+        task = replace(self._task, entries=entries)
         data = {
             "do": "difference",
-            "task": serialization.of_task(self._task),
+            "task": serialization.of_task(task),
             "pairs": [
                 [pair.first.model_dump_json(), pair.second.model_dump_json()] for pair in pairs
             ],
         }
-        return [Job(f"{name}, {len(pairs)} pairs", data, workers_needed(self._task))]
+        return [Job(f"{name}, {len(pairs)} pairs", data, workers_needed(task))]
 
     def take(self, data: Mapping[str, Any]) -> tuple[int, int]:
         """Store the record of a pair; return the numbers of done and of all pairs."""
