@@ -20,7 +20,7 @@ from zoodiff.store.files import LocalFiles
 from zoodiff.store.folder import Store
 from zoodiff.store.records import DifferenceValues, Record
 from zoodiff.store.verify import verify
-from zoodiff.study import assemble, config, differences
+from zoodiff.study import assemble, config, differences, graph_answers
 from zoodiff.study.plan import plan
 from zoodiff.study.result import StudyResult
 
@@ -197,6 +197,21 @@ def test_more_pairs_than_a_report_holds_are_an_error(
     monkeypatch.setattr(assemble, "_MOST_GRAPH_PAIRS", 0)
     with pytest.raises(StoreError, match="1 pairs of entries to compare in architecture"):
         result_of(tmp_path)
+
+
+def test_a_pair_in_many_comparisons_fills_no_memory(
+    fake_zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result_of(tmp_path)
+    store = Store(tmp_path)
+    manifest = store.read_manifest("graphs")
+    assert manifest is not None
+    assert manifest.comparisons is not None
+    many = manifest.model_copy(update={"comparisons": manifest.comparisons * 100})
+    assert len(assemble.assemble(store, many).differences) == 100
+    monkeypatch.setattr(graph_answers, "_LARGEST", 50_000)
+    with pytest.raises(StoreError, match="more than 50,000 characters"):
+        assemble.assemble(store, many)
 
 
 def test_at_most_ten_answers_are_printed(

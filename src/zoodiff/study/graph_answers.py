@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from zoodiff.architecture.distinct_graphs import distinct_graphs, pairs_of_graphs
+from zoodiff.errors import StoreError
 from zoodiff.results import Comparison
 from zoodiff.store.comparisons import ordered
 from zoodiff.store.records import DifferenceValues, FindingValues, Record
 from zoodiff.study.result import ComparedGraphs, Difference, GraphsVerdict
 
+_LARGEST = 32 * 2**20
+"""Characters of all differences: a pair may be in many comparisons of an untrusted manifest."""
 _NAMED = 6
 """Findings that an answer names; of the others it gives the number."""
 _ENTRIES = 6
@@ -23,15 +26,17 @@ def graph_answers(
 
     ``described`` are the records of architectures, ``compared`` those of differences. Comparisons
     with less than two entries, and those whose entries have no fingerprints because an older
-    version described them, are left out.
+    version described them, are left out. Raises StoreError if there is more than a report holds.
     """
     stored = {
         (record.entry, record.values.other): record
         for record in compared
         if isinstance(record.values, DifferenceValues)
     }
+    lengths = {pair: len(record.values.model_dump_json()) for pair, record in stored.items()}
     answers: list[ComparedGraphs] = []
     differences: list[Difference] = []
+    characters = 0
     for name, members in ordered("architecture", described, comparisons):
         graphs = distinct_graphs(members)
         pairs = [(first.entry, second.entry) for first, second in pairs_of_graphs(graphs)]
@@ -39,6 +44,12 @@ def graph_answers(
         unfingerprinted = not any(record.fingerprint for record in members)
         if len(members) < 2 or (unfingerprinted and not known):
             continue
+        characters += sum(lengths[pair] for pair in pairs if pair in stored)
+        if characters > _LARGEST:
+            raise StoreError(
+                f"the differences between graphs have more than {_LARGEST:,} characters, and are "
+                "not reported; compare fewer entries with each other in one study"
+            )
         own = [_difference(name, record) for record in known]
         missing = [list(pair) for pair in pairs if pair not in stored]
         differences += own
