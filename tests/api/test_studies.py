@@ -51,15 +51,15 @@ def test_a_run_says_what_was_measured_and_what_was_known(files: list[str]) -> No
         watchers[title].ended = True
 
     first = zoodiff.run("small.toml", "results", observe=observe)
-    assert (first.measured, first.reused, first.failures, first.damaged) == (2, 0, (), ())
+    assert (first.measured, first.reused, first.failures, first.damaged) == (3, 0, (), ())
     assert first.complete
-    assert watchers["Two files"].tasks == (2, 0)
+    assert watchers["Two files"].tasks == (3, 0)
     assert watchers["Two files"].ended
     again = zoodiff.run(zoodiff.RunRequest(study="small.toml"))
-    assert (again.measured, again.reused) == (0, 2)
+    assert (again.measured, again.reused) == (0, 3)
     assert again.result.records == first.result.records
     fresh = zoodiff.run("small.toml", fresh=True, jobs=2)
-    assert (fresh.measured, fresh.reused) == (2, 0)
+    assert (fresh.measured, fresh.reused) == (3, 0)
     last = zoodiff.run_study("small.toml")
     assert last.records == fresh.result.records
     stored = zoodiff.read_run("small")
@@ -71,10 +71,12 @@ def test_a_run_says_what_was_measured_and_what_was_known(files: list[str]) -> No
 def test_a_comparison_takes_records_of_the_same_folder(files: list[str]) -> None:
     zoodiff.run("small.toml")
     compared = zoodiff.compare(files)
-    assert (compared.measured, compared.reused) == (0, 2)
+    assert (compared.measured, compared.reused) == (0, 3)
     request = zoodiff.CompareRequest(names=tuple(files))
     assert zoodiff.compare(request).result.records == compared.result.records
     assert zoodiff.compare_entries(files).mismatches == compared.result.mismatches
+    (difference,) = compared.result.differences
+    assert difference.values.because == ["ARC141"]
     counted = {record.entry: record.values for record in compared.result.records}
     assert {entry: getattr(values, "parameters", None) for entry, values in counted.items()} == {
         "file:three.onnx": 3 * 3 + 3 * 3,
@@ -88,7 +90,7 @@ def test_a_damaged_record_is_measured_again_and_named(files: list[str]) -> None:
     record = sorted(Path("results/records/architecture").glob("*.json"))[0]
     record.write_bytes(b"{")
     again = zoodiff.run("small.toml")
-    assert (again.measured, again.reused) == (1, 1)
+    assert (again.measured, again.reused) == (1, 2)
     (sentence,) = again.damaged
     assert record.name in sentence
 

@@ -270,8 +270,8 @@ class Record(Strict):
     preprocessing: dict[str, Any]
     labels: str
     fingerprint: str | None = None
-    """Fingerprint of the canonical graph, in records of architectures and of graph differences; None
-    if it was not computed."""
+    """Fingerprint of the canonical graph; None if it was not computed, as in records of older
+    versions."""
     conditions: dict[str, Any]
     """Whatever shapes the result: batch size, threads, seed, data set and its hash, ..."""
     versions: dict[str, str]
