@@ -59,14 +59,19 @@ def _print_answers(result: StudyResult) -> None:
     """Print what differs between the graphs of each comparison, one line per pair."""
     _print_mismatches(result)
     lines = []
-    for graphs in result.graphs:
-        name = f"{graphs.comparison}: " if len(result.graphs) > 1 else ""
+    names = dict.fromkeys(graphs.comparison for graphs in result.graphs)
+    for comparison in names:
+        prefix = f"{comparison}: " if len(names) > 1 else ""
         lines += [
-            f"{name}{difference.first} and {difference.second}: {difference.answer}"
+            f"{prefix}{difference.first} and {difference.second}: {difference.answer}"
             for difference in result.differences
-            if difference.comparison == graphs.comparison
+            if difference.comparison == comparison
         ]
-        lines += [f"{name}{graphs.same}"] if graphs.same is not None else []
+        lines += [
+            f"{prefix}{graphs.same}"
+            for graphs in result.graphs
+            if graphs.comparison == comparison and graphs.same is not None
+        ]
     for line in lines[:_ANSWERS]:
         print_line(line)
     if len(lines) > _ANSWERS:
