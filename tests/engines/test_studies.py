@@ -66,15 +66,20 @@ class Watcher:
 
 
 def network(path: Path, seed: int) -> str:
-    """Pooling and a linear layer with weights of its own, and what its pixels are."""
+    """Pooling and a linear layer with weights of its own, and what its pixels are.
+
+    The third network ends in a ReLU, so that its graph is another one.
+    """
     from onnx import TensorProto, helper, numpy_helper
 
     weight = np.random.default_rng(seed).standard_normal((CLASSES, 3)).astype(np.float32)
     nodes = [
         helper.make_node("GlobalAveragePool", ["x"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "w"], ["y"], transB=1),
+        helper.make_node("Gemm", ["flat", "w"], ["linear" if seed == 2 else "y"], transB=1),
     ]
+    if seed == 2:
+        nodes.append(helper.make_node("Relu", ["linear"], ["y"]))
     image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])
     scores = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", CLASSES])
     weights = [numpy_helper.from_array(weight, "w")]
@@ -109,7 +114,7 @@ def records(folder: Path, results: Path, choice: Choice, watcher: Watcher) -> di
     store = Store(results)
     outcome = run(config.load_study(str(folder / "study.toml")), store, watcher, engine=choice)
     assert outcome.manifest.failures == []
-    assert watcher.done_tasks == watcher.tasks - watcher.finished == 5
+    assert watcher.done_tasks == watcher.tasks - watcher.finished == 6
     found = {}
     for name in outcome.manifest.records:
         record = store.get(name)
@@ -124,9 +129,10 @@ def records(folder: Path, results: Path, choice: Choice, watcher: Watcher) -> di
 
 @pytest.fixture(scope="module")
 def undisturbed(material: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What one slot finds: three architectures, three accuracies, three latencies, a control."""
+    """What one slot finds: three architectures, a difference of two graphs, three accuracies,
+    three latencies, and a control."""
     found = records(material, tmp_path_factory.mktemp("one"), Choice(), Watcher())
-    assert len(found) == 10
+    assert len(found) == 11
     accuracies = [one for one in found.values() if one["values"]["kind"] == "accuracy"]
     assert all(one["values"]["images"] == IMAGES - 1 for one in accuracies)
     assert all(one["weights"]["state"] == "file" for one in accuracies)
