@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import zoodiff
@@ -67,8 +69,6 @@ def test_a_record_is_bounded_and_keeps_what_has_an_effect(
     original = graph_difference.diff
 
     def many(*args: object) -> object:
-        from dataclasses import replace
-
         found = original(*args)  # type: ignore[arg-type]
         (finding,) = found.findings
         harmless = replace(finding, code="ARC113", effect="parametrisation")
@@ -117,3 +117,13 @@ def test_files_get_the_sentence_of_diff(tmp_path, monkeypatch: pytest.MonkeyPatc
     same = zoodiff.diff("one.onnx", "half.onnx", graph_only=True)
     assert same.sameness == "same"
     assert result.graphs[0].same == "file:one.onnx and file:half.onnx: the same architecture"
+
+
+def test_blocks_that_share_layers_are_named_without_an_error() -> None:
+    """A layer is named once among the places, so that the second block has no names left."""
+    rule = next(rule for rule in EXAMPLES if rule.code == "ARC101")
+    (finding,) = graph_difference.diff(*rule.example.networks(), "a", "b").findings
+    twice = replace(finding, count=2, noun="blocks", differences=finding.differences * 2)
+    assert twice.where == replace(twice, count=1, differences=finding.differences).where
+    unnamed = replace(twice, places_a=(), places_b=())
+    assert unnamed.where == "blocks"

@@ -49,7 +49,8 @@ class Finding:
         """The places as text: the first names of layers, and how many more there are."""
         names = tuple(map(ending, self.places_a or self.places_b))
         if self.noun == "blocks":
-            names = tuple(dict.fromkeys(self._common(place) for place in range(self.count)))
+            blocks = dict.fromkeys(self._common(place) for place in range(self.count))
+            names = tuple(name for name in blocks if name)
         if self.noun in {"places", "layers", "inputs", "heads"} or not names:
             shown = ", ".join(names[:3])
             rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -64,7 +65,10 @@ class Finding:
         )
 
     def _common(self, index: int) -> str:
-        """The part of the names that the layers of one place share."""
+        """Return what the names of the layers of one place share; empty for a place without names.
+
+        A layer of two places is named once, so that later places may lack names.
+        """
         size = len(self.differences[0].a)
         offset = sum(len(difference.a) for difference in self.differences[:index])
         names = self.places_a[offset : offset + (len(self.differences[index].a) or size)]
@@ -73,7 +77,7 @@ class Finding:
         for separator in "./_":
             if separator in prefix:
                 return prefix[: prefix.rindex(separator)]
-        return prefix or next(iter(names), self.noun)
+        return prefix or next(iter(names), "")
 
 
 def grouped(differences: Iterable[Difference], a: LayerGraph, b: LayerGraph) -> list[Finding]:
