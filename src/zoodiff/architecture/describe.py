@@ -73,9 +73,9 @@ def measure(engine: WorkerPool, entry: Entry, key: str) -> Record:
             f"the worker of {entry.zoo.name} sent an invalid description of {entry.model.name} "
             f"({reason})"
         ) from error
-    kept = graph_cache.key_of(entry)
-    if kept is not None:
-        graph_cache.save(kept, graph)
+    cache_key = graph_cache.key_of(entry)
+    if cache_key is not None:
+        graph_cache.save(cache_key, graph)
     return Record(
         key=key,
         entry=str(entry.ref),

@@ -76,16 +76,16 @@ class CodeMeaning:
 
 def answers(result: StudyResult) -> dict[str, GraphAnswers]:
     """Return the answers of each comparison by its name, in the order of the study."""
-    found: dict[str, GraphAnswers] = {}
+    by_comparison: dict[str, GraphAnswers] = {}
     for graphs in result.graphs:
-        own = [one for one in result.differences if one.comparison == graphs.comparison]
-        found.setdefault(graphs.comparison, _answers(graphs, own))
-    return found
+        differences = [d for d in result.differences if d.comparison == graphs.comparison]
+        by_comparison.setdefault(graphs.comparison, _answers(graphs, differences))
+    return by_comparison
 
 
 def meanings(shown: Iterable[GraphAnswers]) -> tuple[CodeMeaning, ...]:
     """Return the meanings of all codes that these answers show, by code."""
-    codes = {row.code for one in shown for pair in one.pairs for row in pair.findings}
+    codes = {row.code for answer in shown for pair in answer.pairs for row in pair.findings}
     return tuple(meaning for code in sorted(codes) if (meaning := _meaning(code)) is not None)
 
 
@@ -101,7 +101,7 @@ def without_effect(answer: GraphAnswers) -> str:
     return f"The counts below differ because of {named}, which change no function."
 
 
-def _answers(graphs: ComparedGraphs, own: list[Difference]) -> GraphAnswers:
+def _answers(graphs: ComparedGraphs, differences: list[Difference]) -> GraphAnswers:
     entries = sum(map(len, graphs.graphs))
     different = numbers.plural(len(graphs.graphs), "graph")
     words = {
@@ -116,8 +116,8 @@ def _answers(graphs: ComparedGraphs, own: list[Difference]) -> GraphAnswers:
         summary=f"{numbers.plural(entries, 'entry', 'entries')} with {different}: "
         f"{words[graphs.verdict]}",
         shared=tuple(tuple(names) for names in graphs.graphs if len(names) > 1),
-        pairs=tuple(_pair(difference) for difference in own[:_PAIRS]),
-        more=max(0, len(own) - _PAIRS),
+        pairs=tuple(_pair(difference) for difference in differences[:_PAIRS]),
+        more=max(0, len(differences) - _PAIRS),
         not_compared=tuple((first, second) for first, second in graphs.not_compared),
     )
 

@@ -114,7 +114,7 @@ def page(result: StudyResult) -> Page:
         mismatches_empty=mismatches.empty_reason(result),
         of_one_graph=mismatches.of_one_graph(result),
         graphs_compared=bool(result.graphs),
-        code_meanings=graphs.meanings(one.answers for one in tables if one.answers is not None),
+        code_meanings=graphs.meanings(t.answers for t in tables if t.answers is not None),
         entries=rows,
         entries_note=_entries_note(rows),
         reasons=_reasons(result.failures),

@@ -28,9 +28,12 @@ def ordered(
     """Return the records of each comparison of a kind, in the order of its entries."""
     by_entry = {record.entry: record for record in records if record.kind == kind}
     return [
-        (one.name, [by_entry[name] for name in dict.fromkeys(one.entries) if name in by_entry])
-        for one in comparisons
-        if one.kind == kind
+        (
+            comparison.name,
+            [by_entry[name] for name in dict.fromkeys(comparison.entries) if name in by_entry],
+        )
+        for comparison in comparisons
+        if comparison.kind == kind
     ]
 
 

@@ -50,14 +50,14 @@ def graph_answers(
                 f"the differences between graphs have more than {_LARGEST:,} characters, and are "
                 "not reported; compare fewer entries with each other in one study"
             )
-        own = [_difference(name, record) for record in known]
+        of_comparison = [_difference(name, record) for record in known]
         missing = [list(pair) for pair in pairs if pair not in stored]
-        differences += own
+        differences += of_comparison
         answers.append(
             ComparedGraphs(
                 comparison=name,
                 graphs=[[record.entry for record in graph] for graph in graphs],
-                verdict=_verdict(own, bool(missing)),
+                verdict=_verdict(of_comparison, bool(missing)),
                 same=_same(graphs),
                 not_compared=missing,
             )

@@ -233,8 +233,8 @@ class Scheduler:
     def _records_of(self, kind: Kind) -> list[Record]:
         """Return the run's records of a kind, in the order of its tasks."""
         names = [name for _, listed in sorted(self._state.records.items()) for name in listed]
-        own = (self._state.store.get(name) for name in names if name.startswith(f"{kind}/"))
-        return [record for record in own if record is not None]
+        records = (self._state.store.get(name) for name in names if name.startswith(f"{kind}/"))
+        return [record for record in records if record is not None]
 
     def _lease(self, active: _ActiveTask, name: str | None) -> bool:
         """Take the lease of a task unless it has it; return whether its jobs may run.
