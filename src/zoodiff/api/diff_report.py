@@ -99,7 +99,7 @@ class DiffReport:
 
     @property
     def up_to(self) -> tuple[str, ...]:
-        """Codes of the findings that do not change the function."""
+        """Codes of the findings that leave the architecture unchanged."""
         return self.graphs.up_to
 
     @property

@@ -59,14 +59,14 @@ class Diff:
     @property
     def sameness(self) -> Sameness:
         """Whether the two have the same architecture, judged by structure alone."""
-        if any(not finding.same_function for finding in self.findings):
+        if any(not finding.same_architecture for finding in self.findings):
             return "different"
         return "same up to" if self.findings else "same"
 
     @property
     def up_to(self) -> tuple[str, ...]:
-        """Codes of the findings that leave the function unchanged."""
-        return tuple(dict.fromkeys(f.code for f in self.findings if f.same_function))
+        """Codes of the findings that leave the architecture unchanged."""
+        return tuple(dict.fromkeys(f.code for f in self.findings if f.same_architecture))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the graphs, ready for JSON."""

@@ -144,8 +144,8 @@ def _answer(difference: Difference) -> str:
         return "different architectures"
     if values.sameness == "same up to":
         return (
-            "the same architecture up to a difference in the outputs"
-            if (difference.has_effect)
+            "the same architecture up to differences that change the outputs"
+            if difference.has_effect
             else "the same architecture up to differences without effect"
         )
     return "the same architecture"

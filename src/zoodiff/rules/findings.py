@@ -15,6 +15,9 @@ from zoodiff.text import ending
 SAME_FUNCTION = frozenset({"measurement", "output", "parametrisation", "safety", "training"})
 """Effects that leave the function, but for the scale of the output."""
 
+SAME_ARCHITECTURE = SAME_FUNCTION | {"precision", "preprocessing"}
+"""Effects that leave the architecture: the same network, of fewer bits or fed with raw pixels."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -43,6 +46,11 @@ class Finding:
     def same_function(self) -> bool:
         """Whether it changes nothing that inference can see, or only the scale of the output."""
         return self.effect in SAME_FUNCTION
+
+    @property
+    def same_architecture(self) -> bool:
+        """Whether two networks with this difference are still one architecture."""
+        return self.effect in SAME_ARCHITECTURE
 
     @property
     def where(self) -> str:

@@ -257,6 +257,7 @@ def verdict(diff: Diff | DiffReport) -> str:
         return f"the same architecture{spelt}"
     if diff.sameness == "same up to":
         return f"the same architecture up to {up_to}{spelt}"
-    codes = list(dict.fromkeys(f.code for f in diff.findings if not f.same_function))
-    harmless = f"; without effect on the function: {up_to}" if up_to else ""
+    codes = list(dict.fromkeys(f.code for f in diff.findings if not f.same_architecture))
+    unchanged = list(dict.fromkeys(f.code for f in diff.findings if f.same_function))
+    harmless = f"; without effect on the function: {', '.join(unchanged)}" if unchanged else ""
     return f"different architectures: {', '.join(codes)}{harmless}{spelt}"
