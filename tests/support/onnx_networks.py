@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
 
 
 def network(
@@ -16,6 +15,8 @@ def network(
     ``kernel`` is the second convolution's; ``inside`` puts scaling of pixels and a softmax into
     the network; ``last`` lets images enter channels last.
     """
+    from onnx import TensorProto, helper, numpy_helper
+
     rng = np.random.default_rng(seed)
     weights = {
         "w1": rng.standard_normal((8, 3, 3, 3)) * 0.3,
