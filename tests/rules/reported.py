@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoodiff.accuracy.attribution.inference import infer, sentences
+from zoodiff.accuracy.attribution.inference import infer
 from zoodiff.accuracy.attribution.preprocessing import explain
 from zoodiff.accuracy.attribution.preprocessing_diff import (
     EntryPreprocessing,
     diff_preprocessing,
     scaling_warning,
 )
+from zoodiff.accuracy.attribution.suggestions import sentences
 from zoodiff.accuracy.preprocessing_runs import Recipe
 from zoodiff.graph.input_stage import InputStage
 from zoodiff.latency import findings

@@ -12,6 +12,7 @@ from zoodiff.engines.pool import WorkerPool
 from zoodiff.errors import MeasurementError, UsageError
 from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.completed import completed
+from zoodiff.preprocessing.conventions import FIELDS
 from zoodiff.preprocessing.geometry import Geometry, geometry_of
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.tasks import entry_of, of_entry
@@ -34,6 +35,8 @@ class EvaluatedEntry:
     """The input stage of the network; None if it was not read."""
     variant: str = ""
     """Distinguishes several evaluations of one entry in a pass, for example ``trial 2``."""
+    stated: tuple[str, ...] = ()
+    """Fields of the preprocessing that the user stated, in a sidecar or by an option."""
 
     @property
     def handle(self) -> str:
@@ -72,10 +75,27 @@ def evaluated_entry(
     spec, defaulted = completed(published, size or (rows, columns))
     own = entry.labels
     evaluated = EvaluatedEntry(
-        entry, spec, defaulted, labels if labels and not own.classes else own
+        entry,
+        spec,
+        defaulted,
+        labels if labels and not own.classes else own,
+        stated=_stated(entry, changes or {}),
     )
     geometry_of(spec)
     return evaluated
+
+
+def _stated(entry: Entry, changes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the fields that the user stated: in the sidecar of a file, or as changes."""
+    fields = {name for names in FIELDS.values() for name in names}
+    from_sidecar = isinstance(entry, FileEntry)
+    return tuple(
+        sorted(
+            name
+            for name in fields
+            if name in changes or (from_sidecar and getattr(entry.preprocessing, name) is not None)
+        )
+    )
 
 
 def _own_size(engine: WorkerPool, entry: FileEntry) -> tuple[int, int]:
@@ -127,6 +147,7 @@ def to_plain(subject: EvaluatedEntry) -> dict[str, Any]:
         "entry": of_entry(subject.entry),
         "spec": subject.spec.to_dict(),
         "defaulted": list(subject.defaulted),
+        "stated": list(subject.stated),
         "labels": asdict(subject.labels),
     }
 
@@ -139,4 +160,5 @@ def from_plain(plain: Mapping[str, Any]) -> EvaluatedEntry:
         Preprocessing.from_dict(plain["spec"]),
         tuple(plain["defaulted"]),
         LabelSpace(**labels),
+        stated=tuple(plain["stated"]),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from zoodiff.accuracy.agreement import Agreements
-from zoodiff.accuracy.attribution.inference import Inference, sentences
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.attribution.session import Attribution
+from zoodiff.accuracy.attribution.suggestions import Inference, notes, sentences
 from zoodiff.accuracy.comparison import Comparison, Pair
 from zoodiff.accuracy.measure import Outcome
 from zoodiff.data.images import ImageSet
@@ -21,5 +21,6 @@ __all__ = [
     "Inference",
     "Outcome",
     "Pair",
+    "notes",
     "sentences",
 ]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from zoodiff.preprocessing.completed import CROP, MEAN, STD
+from zoodiff.preprocessing.effective import outside
 from zoodiff.preprocessing.spec import Preprocessing
 
 Factor = Literal["normalisation", "channel order", "crop", "interpolation", "library", "input size"]
@@ -76,7 +77,7 @@ def alternatives(spec: Preprocessing) -> dict[tuple[Factor, str], Preprocessing]
 
 def same(left: Preprocessing, right: Preprocessing) -> bool:
     """Return whether two specifications give the same pixels and numbers."""
-    return _meaning(left) == _meaning(right)
+    return not differing(left, right)
 
 
 def differing(left: Preprocessing, right: Preprocessing) -> dict[Factor, tuple[str, str]]:
@@ -86,7 +87,21 @@ def differing(left: Preprocessing, right: Preprocessing) -> dict[Factor, tuple[s
         factor: (words(left, factor), words(right, factor))
         for factor, fields in FIELDS.items()
         if any(left_fields[field] != right_fields[field] for field in fields)
+        and not (factor == "normalisation" and _equal_numbers(left, right))
     }
+
+
+def _equal_numbers(left: Preprocessing, right: Preprocessing) -> bool:
+    """Return whether two specifications turn pixels into the same numbers, up to rounding.
+
+    A range of [0, 1] with a mean and std of 0.5 is a range of [-1, 1].
+    """
+    first, second = outside(left), outside(right)
+    tolerance = 1e-6 * max(first.span, second.span)
+    return all(
+        abs(255 * (a - c)) <= tolerance and abs(b - d) <= tolerance
+        for a, b, c, d in zip(first.scale, first.offset, second.scale, second.offset, strict=True)
+    )
 
 
 def with_factor(spec: Preprocessing, source: Preprocessing, factor: Factor) -> Preprocessing:
@@ -123,7 +138,10 @@ def _crop(spec: Preprocessing) -> str:
     if spec.resize_policy == "short_side":
         return f"short side to {spec.resize}, central crop"
     if spec.resize_policy == "squash":
-        return "squashed to the input size"
+        size = spec.resize if isinstance(spec.resize, tuple) else spec.input_size
+        if size is None or size == spec.input_size:
+            return "squashed to the input size"
+        return f"squashed to {size[0]}x{size[1]}, central crop"
     share = f"{spec.crop_fraction:g}" if spec.crop_fraction else "all"
     shape = "square of the short side" if spec.resize_policy == "central_square" else "image"
     return f"central {share} of the {shape}"
@@ -136,8 +154,12 @@ def _meaning(spec: Preprocessing) -> dict[str, Any]:
     values["value_range"] = tuple(map(float, values["value_range"] or (0.0, 255.0)))
     for field, default in (("mean", (0.0,) * 3), ("std", (1.0,) * 3)):
         values[field] = tuple(values[field]) if values[field] else default
-    if spec.resize_policy == "squash":
-        values["resize"] = values["resize"] or spec.input_size
+    if spec.resize_policy == "squash" and not isinstance(values["resize"], tuple):
+        values["resize"] = spec.input_size
+    if spec.resize_policy in ("squash", "short_side"):
+        values["crop_fraction"] = None  # the sizes say what is kept
+    elif spec.resize_policy is not None:
+        values["resize"] = None
     if values["antialias"] is None and spec.library:
         values["antialias"] = spec.library in ("pillow", "torchvision")
     values["exif"] = (

@@ -2,10 +2,10 @@
 
 Wrong preprocessing raises no error; it costs accuracy. The conventions of the field are tried on
 the images, one factor at a time, and a change is suggested if the answers are significantly better
-with it. The measure is the log probability of the true class per image, which shows a difference
-with fewer images than top-1. If the labels do not fit the answers at all, the measure is how
-confident and how diverse the answers are. Interpolations are compared by the standardised logit of
-the true class, over several sizes of each image.
+with it, corrected for all that was tried. The measure is the log probability of the true class per
+image, which shows a difference with fewer images than top-1. If the labels do not fit the answers
+at all, the measure is how confident and how diverse the answers are. Interpolations are compared by
+the standardised logit of the true class, over several sizes of each image.
 """
 
 from __future__ import annotations
@@ -14,9 +14,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from zoodiff.accuracy.attribution.suggestions import (
+    UNSTATED,
+    Inference,
+    NearRecipe,
+    Origins,
+    Suggestion,
+)
 from zoodiff.preprocessing.conventions import Factor, alternatives, differing, with_factor, words
+from zoodiff.preprocessing.near import near, near_variants
 from zoodiff.preprocessing.spec import Preprocessing
-from zoodiff.stats import intervals
+from zoodiff.stats import intervals, paired
+from zoodiff.stats.intervals import Estimate
 from zoodiff.stats.paired import better
 
 if TYPE_CHECKING:
@@ -25,10 +34,11 @@ if TYPE_CHECKING:
 
 Run = Callable[[Sequence[Preprocessing]], list["NDArray[np.float64]"]]
 LabelFinding = Literal["one too low", "one too high", "sorted as strings", "permuted"]
-LEVELS: dict[Factor, float] = {"crop": 5e-3}
-LEVEL = 1e-3
-"""Significance level of a change of one factor. It is higher for crops: few are tried, and their
-effect is small compared with the noise of some hundred images."""
+LEVELS: dict[Factor, float] = {"crop": 5e-2}
+LEVEL = 1e-2
+"""Significance level of a change of one factor, for all preprocessings that are tried together
+(Bonferroni). It is higher for crops, whose effect is small compared with the noise of some hundred
+images."""
 _FLOOR = 1e-2
 """Least probability in logarithms, so that one confident wrong answer does not dominate."""
 _LEAST = 1e-30
@@ -37,8 +47,6 @@ _COARSE = 0.5
 """Share of classes with the least probability above which answers are too coarse to compare."""
 _SHARES = (1.0, 0.875, 0.78, 0.7)
 """Shares of the short side that are kept by the crops on which interpolations are compared."""
-_LEAST_POINTS = 0.05
-"""Gain in top-1 points below which it is not printed."""
 _ROUNDS = 5
 _HIDING = ("normalisation", "channel order")
 """Factors whose errors hide the effects of all others."""
@@ -61,71 +69,27 @@ LABEL_CODES: dict[LabelFinding, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Suggestion:
-    """A change of preprocessing or labels with which the answers are better."""
-
-    code: str
-    factor: str
-    given: str
-    fits: str
-    points: float | None
-    """Gain in top-1 points of this change, after all others; None if the labels do not fit."""
-    p_value: float
-
-
-@dataclass(frozen=True)
-class Inference:
-    """The preprocessing that fits a network best, and its differences from the given one."""
-
-    given: Preprocessing
-    fits: Preprocessing
-    suggestions: tuple[Suggestion, ...]
-    top1_given: float
-    """Top-1 in percent with the given preprocessing and labels."""
-    top1_fits: float
-    """Top-1 in percent with all suggestions."""
-    images: int
-    trials: int
-
-
-def sentences(inference: Inference) -> list[tuple[str, str]]:
-    """Return the code and a sentence per suggestion."""
-    lines = []
-    for suggestion in inference.suggestions:
-        gained = suggestion.points is not None and suggestion.points >= _LEAST_POINTS
-        gain = f" gives {suggestion.points:+.1f} points" if gained else ""
-        if suggestion.factor == "labels":
-            words = f"{suggestion.fits}{gain and f'; reading them so{gain}'}"
-        else:
-            words = (
-                "the preprocessing is not the one that it was trained with: "
-                f"{suggestion.factor} {suggestion.fits} instead of {suggestion.given}{gain}"
-            )
-        lines.append((suggestion.code, words))
-    return lines
-
-
 def infer(
     run: Run,
     given: Preprocessing,
     labels: NDArray[np.int64],
     label_mapping: NDArray[np.int64],
+    origins: Origins = UNSTATED,
 ) -> Inference:
     """Return the preprocessing and labels that fit a network best among the conventions.
 
     ``run`` returns probabilities, (images, outputs), per preprocessing. ``labels`` is (images,),
-    classes of the data set; ``label_mapping`` is (classes,), the output of each class. Raises the
-    errors of ``run``.
+    classes of the data set; ``label_mapping`` is (classes,), the output of each class. ``origins``
+    says which fields the user stated: only these can be wrong. Raises the errors of ``run``.
     """
-    search = _Search(run, given)
+    search = _Search(run, given, origins)
     # Labels are checked under each normalisation and channel order, which hide everything else.
     hiding = [spec for (factor, _), spec in alternatives(given).items() if factor in _HIDING]
     meanings = _meanings(labels, label_mapping)
     finding = _labels(search.answers([given, *hiding]), meanings)
     search.target = meanings.get(finding)
     best = search.improved(given)
-    resized = _interpolation(search.answers, best, search.target)
+    resized = search.interpolated(best)
     best, suggestions = search.confirmed(given, best, resized)
     given_target, target = meanings[None], search.target
     if finding is not None:
@@ -137,7 +101,8 @@ def infer(
         search.top1(given, given_target),
         search.top1(best, given_target if target is None else target),
         len(labels),
-        len(search.tried),
+        len(search.tested) + len(meanings) - 1,
+        search.near_recipes(best),
     )
 
 
@@ -147,26 +112,36 @@ class _Search:
 
     run: Run
     given: Preprocessing
+    origins: Origins
     target: NDArray[np.int64] | None = None
     """(images,), the output of each image's label; None if labels do not fit the answers."""
 
     def __post_init__(self) -> None:
-        self.tried: set[Preprocessing] = {self.given}
+        self.tested: set[Preprocessing] = set()
+        """The other preprocessings whose fit was tested; p-values are corrected for them."""
 
     def answers(self, specs: Sequence[Preprocessing]) -> list[NDArray[np.float64]]:
         """Return probabilities per preprocessing, (images, outputs)."""
-        self.tried.update(specs)
         return self.run(specs)
+
+    def corrected(self, p_value: float) -> float:
+        """Return a p-value corrected for all preprocessings that were tested (Bonferroni)."""
+        return min(1.0, p_value * max(1, len(self.tested)))
 
     def fit(self, spec: Preprocessing) -> NDArray[np.float64]:
         """Return how well the answers fit, (images,); higher is better."""
         (answers,) = self.answers([spec])
         return _information(answers) if self.target is None else likelihood(answers, self.target)
 
+    def right(self, spec: Preprocessing, target: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether the best output is the target, (images,)."""
+        (answers,) = self.answers([spec])
+        right: NDArray[np.bool_] = answers.argmax(1) == target
+        return right
+
     def top1(self, spec: Preprocessing, target: NDArray[np.int64]) -> float:
         """Return the percentage of images whose best output is the target, (images,)."""
-        (answers,) = self.answers([spec])
-        return 100 * float((answers.argmax(1) == target).mean())
+        return 100 * float(self.right(spec, target).mean())
 
     def improved(self, spec: Preprocessing) -> Preprocessing:
         """Return the preprocessing after changing one factor at a time while that helps."""
@@ -174,14 +149,16 @@ class _Search:
             options = {
                 key: option
                 for key, option in alternatives(spec).items()
-                if key[0] != "interpolation"
+                if key[0] != "interpolation" and near(spec, option, key[0]) is None
             }
             self.answers(list(options.values()))
+            self.tested.update(options.values())
+            self.tested.discard(self.given)
             base = self.fit(spec)
             improvements = [
                 option
                 for (factor, _), option in options.items()
-                if better(self.fit(option), base) < LEVELS.get(factor, LEVEL)
+                if self.corrected(better(self.fit(option), base)) < LEVELS.get(factor, LEVEL)
             ]
             if not improvements:
                 return spec
@@ -203,15 +180,16 @@ class _Search:
         for factor in differing(given, best):
             without = with_factor(best, given, factor)
             if factor == "interpolation" and resized is not None:
-                p_value = resized[1]
+                p_value = self.corrected(resized[1])
             else:
-                p_value = better(self.fit(best), self.fit(without))
-            if p_value > LEVELS.get(factor, LEVEL):
-                best = without
-                continue
+                p_value = self.corrected(better(self.fit(best), self.fit(without)))
             points = None
             if self.target is not None:
-                points = self.top1(best, self.target) - self.top1(without, self.target)
+                points = _gain(self.right(best, self.target), self.right(without, self.target))
+            worse = points is not None and points.high < 0
+            if worse or p_value > LEVELS.get(factor, LEVEL):
+                best = without
+                continue
             suggestions.append(
                 Suggestion(
                     CODES[factor],
@@ -220,9 +198,50 @@ class _Search:
                     words(best, factor),
                     points,
                     p_value,
+                    self.origins.of(factor, given, best),
                 )
             )
         return best, suggestions
+
+    def interpolated(self, spec: Preprocessing) -> tuple[Preprocessing, float] | None:
+        """Return the interpolation that fits significantly better, and its p-value, or None."""
+        options = [o for (factor, _), o in alternatives(spec).items() if factor == "interpolation"]
+        tested = _interpolation(self.answers, spec, options, self.target)
+        if tested is None:
+            return None
+        self.tested.update(options)
+        return tested if self.corrected(tested[1]) < LEVEL else None
+
+    def near_recipes(self, spec: Preprocessing) -> tuple[NearRecipe, ...]:
+        """Return the recipes that are nearly this one, tested against it."""
+        variants = near_variants(spec)
+        outputs = [answers.argmax(1) for answers in self.answers([spec, *(v for _, v in variants)])]
+        recipes = []
+        for (factor, variant), best in zip(variants, outputs[1:], strict=True):
+            fits, varied = self.fit(spec), self.fit(variant)
+            one_sided = min(better(fits, varied), better(varied, fits))
+            p_value = min(1.0, 2 * one_sided * len(variants))
+            told = p_value < LEVEL
+            recipes.append(
+                NearRecipe(
+                    factor,
+                    words(spec, factor),
+                    words(variant, factor),
+                    near(spec, variant, factor) or "",
+                    int((best != outputs[0]).sum()),
+                    p_value,
+                    None if not told else "fits" if fits.mean() > varied.mean() else "near",
+                )
+            )
+        return tuple(recipes)
+
+
+def _gain(changed: NDArray[np.bool_], given: NDArray[np.bool_]) -> Estimate:
+    """Return the gain in top-1 points of a change, with its interval of paired proportions."""
+    difference = paired.difference(
+        int((changed & ~given).sum()), int((given & ~changed).sum()), len(given)
+    )
+    return Estimate(*(100 * v for v in (difference.value, difference.low, difference.high)))
 
 
 def _relabelling(
@@ -231,16 +250,19 @@ def _relabelling(
     """Return the suggestion for labels that are wrong, with the gain of correcting them."""
     gain = None
     if search.target is not None:
-        gain = search.top1(best, search.target) - search.top1(best, given_target)
+        gain = _gain(search.right(best, search.target), search.right(best, given_target))
     return Suggestion(
         LABEL_CODES[finding], "labels", "as given", f"labels are {finding}", gain, 0.0
     )
 
 
 def _interpolation(
-    run: Run, spec: Preprocessing, target: NDArray[np.int64] | None
+    run: Run,
+    spec: Preprocessing,
+    options: Sequence[Preprocessing],
+    target: NDArray[np.int64] | None,
 ) -> tuple[Preprocessing, float] | None:
-    """Return the interpolation that fits significantly better, and the p-value; None if none does.
+    """Return the other interpolation that fits best, and the p-value that it fits no better.
 
     The effect is small, so each image is run in several sizes, as repeated measurements. The result
     is None without labels, since sharper images make all answers more confident, right or wrong.
@@ -249,9 +271,6 @@ def _interpolation(
 
     if target is None or spec.input_size is None:
         return None
-    options = [
-        option for (factor, _), option in alternatives(spec).items() if factor == "interpolation"
-    ]
     shorts = [round(min(spec.input_size) / share) for share in _SHARES]
     views = [
         [replace(option, resize_policy="short_side", resize=s, crop_fraction=None) for s in shorts]
@@ -275,8 +294,7 @@ def _interpolation(
     answers_given, answers_best = run([spec, options[best - 1]])
     if np.array_equal(answers_given, answers_best):
         return None  # images have the size of the input, so nothing was interpolated
-    p_value = better(logits[best], logits[0])
-    return (options[best - 1], p_value) if p_value < LEVEL else None
+    return options[best - 1], better(logits[best], logits[0])
 
 
 def standardised_logit(

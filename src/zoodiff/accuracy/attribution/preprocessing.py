@@ -27,6 +27,7 @@ from zoodiff.accuracy.preprocessing_runs import Meaning, Recipe
 from zoodiff.graph.input_stage import InputStage
 from zoodiff.preprocessing.conventions import Factor, differing, with_factor
 from zoodiff.preprocessing.effective import effective, fed_alike
+from zoodiff.preprocessing.near import near
 from zoodiff.preprocessing.spec import Preprocessing
 from zoodiff.stats.intervals import Estimate, mean
 
@@ -161,6 +162,7 @@ def explain(first: Side, second: Side, networks: Networks | None = None) -> Expl
         single_effects += effect
         parts.append(Part("factor", title, code, *both, _points(effect)))
     parts.sort(key=lambda part: -abs(part.points.value))
+    parts, near_notes = _near(parts, first.spec, swap, len(aa))
     if len(names) > 1:
         joint_effect = _points(preprocessing - single_effects)
         parts.append(Part("together", "several of these together", None, "", "", joint_effect))
@@ -168,7 +170,7 @@ def explain(first: Side, second: Side, networks: Networks | None = None) -> Expl
     parts.insert(0, Part("preprocessing", title, None, "", "", _points(preprocessing)))
     network = _points((aa - ba + ab - bb) / 2)
     parts.append(Part("network", "network", "ACC101", first.name, second.name, network))
-    notes = list(swap.notes)
+    notes = [*swap.notes, *near_notes]
     if networks is not None:
         pieces = networks(((aa + ab) / 2, (ba + bb) / 2), (fed_a, fed_b))
         parts += map(_part, sorted(pieces.summands, key=lambda piece: _NETWORK.index(piece.kind)))
@@ -185,6 +187,29 @@ def explain(first: Side, second: Side, networks: Networks | None = None) -> Expl
         _confirmed(parts, gains),
         tuple(notes),
     )
+
+
+def _near(
+    parts: Sequence[Part], given: Preprocessing, swap: _Swap, images: int
+) -> tuple[list[Part], list[str]]:
+    """Return the parts and a note per factor in which the two recipes are nearly one.
+
+    Such a factor has a code only if these images tell the two recipes apart.
+    """
+    marked, notes = [], []
+    for part in parts:
+        factor = next((factor for factor in swap.words if factor == part.what), None)
+        apart = near(given, swap.second_on_first, factor) if factor else None
+        if apart is None:
+            marked.append(part)
+            continue
+        marked.append(part if part.shown else replace(part, code=None))
+        told = "tell" if part.shown else "do not tell"
+        notes.append(
+            f"{part.what} {part.first} and {part.second} are nearly one: {apart}; these {images} "
+            f"images {told} them apart"
+        )
+    return marked, notes
 
 
 def _part(piece: Piece) -> Part:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zoodiff._version import __version__
-from zoodiff.accuracy.attribution.inference import sentences
 from zoodiff.accuracy.attribution.preprocessing import Explanation
 from zoodiff.accuracy.attribution.session import EXPLAINED, UNTRAINED, Attribution
+from zoodiff.accuracy.attribution.suggestions import notes, sentences
 from zoodiff.accuracy.subject import EvaluatedEntry
 from zoodiff.errors import ZoodiffError
 from zoodiff.host.provenance import hardware, now
@@ -61,7 +61,7 @@ def explained(
         parts=_parts(explanation),
         confirmation=_confirmation(explanation),
         named=_named(attribution, names),
-        notes=list(explanation.notes) if explanation else [],
+        notes=[*(explanation.notes if explanation else ()), *_notes(attribution, names)],
         problems=_problems(attribution, earlier_problems, names),
     )
     return pair.first.model_copy(
@@ -133,6 +133,17 @@ def _named(attribution: Attribution, names: Sequence[str]) -> list[NamedValues]:
             code, words = attribution.warnings[name]
             named.append(NamedValues(code=code, entry=name, words=words))
     return named
+
+
+def _notes(attribution: Attribution, names: Sequence[str]) -> list[str]:
+    """Return what fits better without being a finding, per entry."""
+    inferences = {name: attribution.inferences.get(name) for name in names}
+    return [
+        f"{name}: {note}"
+        for name, inference in inferences.items()
+        if inference is not None
+        for note in notes(inference)
+    ]
 
 
 def _confirmation(explanation: Explanation | None) -> ConfirmationValues | None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from zoodiff.accuracy.attribution.inference import Inference, infer
+from zoodiff.accuracy.attribution.inference import infer
 from zoodiff.accuracy.attribution.network import Pieces, RawNetwork
 from zoodiff.accuracy.attribution.network import decompose as decompose_networks
 from zoodiff.accuracy.attribution.preprocessing import Explanation, Networks
 from zoodiff.accuracy.attribution.preprocessing import explain as decompose
 from zoodiff.accuracy.attribution.preprocessing_diff import scaling_warning
 from zoodiff.accuracy.attribution.reference_runtime import ReferenceRuntime
+from zoodiff.accuracy.attribution.suggestions import Inference, Origins
 from zoodiff.accuracy.comparison import Comparison
 from zoodiff.accuracy.evaluation import PassOptions
 from zoodiff.accuracy.input_normalization import with_input_stage
@@ -26,6 +27,7 @@ from zoodiff.data.labels import mapping
 from zoodiff.engines.pool import WorkerPool
 from zoodiff.equivalence.native_run import weights_of
 from zoodiff.errors import UsageError, ZoodiffError
+from zoodiff.preprocessing.conventions import FIELDS, differing, with_factor
 from zoodiff.preprocessing.effective import effective
 
 if TYPE_CHECKING:
@@ -59,14 +61,19 @@ class Attribution:
         """Code and sentence, by entry, of pixels that are scaled twice or not at all."""
 
     def fitted(self, subject: EvaluatedEntry) -> EvaluatedEntry:
-        """Return the entry with the inferred preprocessing if the zoo does not publish all fields.
+        """Return the entry with inferred values for the fields that nobody states or publishes.
 
-        An entry whose preprocessing is published completely is returned unchanged.
+        A factor with a field that is stated or published keeps its value.
         """
         inference = self.inference(subject)
-        if inference is None or not subject.defaulted:
+        if inference is None:
             return subject
-        return replace(subject, spec=inference.fits)
+        spec, fits = subject.spec, inference.fits
+        for factor in differing(spec, fits):
+            changed = {f for f in FIELDS[factor] if getattr(spec, f) != getattr(fits, f)}
+            if changed <= set(subject.defaulted):
+                spec = with_factor(spec, fits, factor)
+        return subject if spec == subject.spec else replace(subject, spec=spec)
 
     def inference(self, subject: EvaluatedEntry) -> Inference | None:
         """Try the conventions on an entry; None if it cannot be run or was never trained."""
@@ -79,7 +86,11 @@ class Attribution:
                     return None
                 assert trials.labels is not None
                 self.inferences[subject.name] = infer(
-                    trials, subject.spec, trials.labels, trials.label_mapping
+                    trials,
+                    subject.spec,
+                    trials.labels,
+                    trials.label_mapping,
+                    Origins(subject.stated, subject.defaulted),
                 )
             except ZoodiffError as error:
                 self.problems.append(f"{subject.name}: {error}")
@@ -174,7 +185,9 @@ class Attribution:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
-            "inferences": {name: asdict(inference) for name, inference in self.inferences.items()},
+            "inferences": {
+                name: inference.to_dict() for name, inference in self.inferences.items()
+            },
             "explanations": [explanation.to_dict() for explanation in self.explanations],
             "warnings": {name: code for name, (code, _) in self.warnings.items()},
             "problems": list(self.problems),

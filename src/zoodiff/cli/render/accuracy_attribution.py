@@ -32,21 +32,22 @@ def print_attribution(attribution: Attribution) -> None:
 
 
 def suggestions(name: str, inference: Inference) -> list[str]:
-    """Return one sentence per change of preprocessing or labels that fits an entry better.
+    """Return a line per finding about the preprocessing and labels of an entry, then its notes.
 
-    >>> from zoodiff.accuracy.attribution.inference import Inference
+    >>> from zoodiff.accuracy.attribution.suggestions import Inference
     >>> from zoodiff.preprocessing.spec import Preprocessing
     >>> suggestions("a.onnx", Inference(Preprocessing(), Preprocessing(), (), 70.0, 70.0, 250, 9))
     ['a.onnx: none of 9 other preprocessings and labels, tried on 250 images, fits clearly better']
     """
-    from zoodiff.api.accuracy_values import sentences
+    from zoodiff.api.accuracy_values import notes, sentences
 
+    lines = [f"{code}  {name}: {words}" for code, words in sentences(inference)]
     if not inference.suggestions:
-        return [
+        lines.append(
             f"{name}: none of {inference.trials} other preprocessings and labels, tried on "
             f"{inference.images} images, fits clearly better"
-        ]
-    return [f"{code}  {name}: {words}" for code, words in sentences(inference)]
+        )
+    return lines + [f"note: {name}: {note}" for note in notes(inference)]
 
 
 def _print_explanation(explanation: Explanation) -> None:
