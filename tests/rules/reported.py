@@ -19,6 +19,8 @@ from zoodiff.accuracy.attribution.preprocessing_diff import (
     scaling_warning,
 )
 from zoodiff.accuracy.attribution.suggestions import sentences
+from zoodiff.accuracy.class_findings import class_findings, constant_findings
+from zoodiff.accuracy.constant_outputs import constant_classes, constants_of
 from zoodiff.accuracy.preprocessing_runs import Recipe
 from zoodiff.graph.input_stage import InputStage
 from zoodiff.latency import findings
@@ -127,6 +129,27 @@ def _labelled(labels: np.ndarray, share: float = 0.9) -> Lines:
 
 _AS_STRINGS = np.argsort(np.array(sorted(range(_CLASSES), key=str)))
 _PERMUTED = np.random.default_rng(3).permutation(_CLASSES)
+
+
+def _by_class(moved: Mapping[int, int], images: int = _IMAGES) -> Lines:
+    """What `zoodiff accuracy` prints of a network that is right but for renumbered outputs."""
+    place = np.arange(_CLASSES)
+    place[list(moved)] = list(moved.values())
+    right = _HARDNESS < 0.9
+    best = place[np.where(right, _TRUE, (3 * _TRUE + 7) % _CLASSES)]
+    found = class_findings(_TRUE[:images], best[:images], _CLASSES)
+    return [f"{one.code}  a: {one.sentence()}" for one in found]
+
+
+def _constant(outputs: np.ndarray) -> Lines:
+    """What `zoodiff accuracy` prints of these outputs, (images, classes)."""
+    constants = constants_of(outputs, np.arange(outputs.shape[1]))
+    found = constant_findings(constant_classes([constants], _CLASSES), len(outputs))
+    return [f"{one.code}  a: {one.sentence()}" for one in found]
+
+
+_LOGITS = np.random.default_rng(5).normal(size=(_IMAGES, _CLASSES))
+_ZEROED = np.where(np.arange(_CLASSES) == 7, 0.0, _LOGITS)
 
 
 def _on_the_same_pixels(first: float, second: float) -> Lines:
@@ -290,6 +313,30 @@ EXAMPLES: dict[str, Reported] = {
         lambda: _labelled(_PERMUTED[_TRUE]),
         "The folders are counted in the order of strings, which is known.",
         lambda: _labelled(_AS_STRINGS[_TRUE]),
+    ),
+    "LAB104": Reported(
+        "The outputs of the classes 3 and 30 are exchanged; there are ten images of each class.",
+        lambda: _by_class({3: 30, 30: 3}),
+        "The same network on two images of each class, which cannot show it.",
+        lambda: _by_class({3: 30, 30: 3}, images=2 * _CLASSES),
+    ),
+    "LAB105": Reported(
+        "The outputs 10 to 19 are shifted by one, the last to the first place.",
+        lambda: _by_class({10 + k: 10 + (k + 1) % 10 for k in range(10)}),
+        "Two of them are exchanged.",
+        lambda: _by_class({10: 11, 11: 10}),
+    ),
+    "LAB106": Reported(
+        "Images of class 7 are taken for class 8.",
+        lambda: _by_class({7: 8}),
+        "The same network on two images of each class, which cannot show it.",
+        lambda: _by_class({7: 8}, images=2 * _CLASSES),
+    ),
+    "LAB107": Reported(
+        "The row of class 7 in the last layer is zeroed.",
+        lambda: _constant(_ZEROED),
+        "The same outputs as probabilities, in 8 bits, where all small ones are 0.",
+        lambda: _constant(np.round(200 * np.eye(_CLASSES)[_TRUE % 20]) / 200),
     ),
     "ACC101": Reported(
         "With the same preprocessing one network is right on 90 % of 400 images, the other on 80 "

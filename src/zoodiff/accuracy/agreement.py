@@ -8,7 +8,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.checkpoints import Part
-from zoodiff.accuracy.evaluation import PassOptions
+from zoodiff.accuracy.class_comparison import NamedClasses, against_entry
+from zoodiff.accuracy.class_findings import constant_findings
+from zoodiff.accuracy.evaluation import Evaluation, PassOptions
 from zoodiff.accuracy.evaluator import Evaluator
 from zoodiff.accuracy.label_mapping import label_mapping_of
 from zoodiff.accuracy.measure import Settings
@@ -56,12 +58,15 @@ class Agreements:
     left_out: dict[str, str]
     """Images that could not be decoded, and why."""
     images_per_second: float
+    class_findings: tuple[NamedClasses, ...] = ()
+    """Classes that an entry exchanges or never predicts, compared with another entry."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         values = asdict(self)
         for pair in values["pairs"]:
             pair["changed"] = pair["changed"].model_dump()
+        values["class_findings"] = [item.to_dict() for item in self.class_findings]
         return values
 
 
@@ -156,7 +161,31 @@ def agree(
     )
     left_out = {images.samples[k].name: why for k, why in evaluation.left_out.items()}
     return Agreements(
-        pairs, evaluation.failed, left_out, len(drawn) / max(evaluation.seconds, 1e-9)
+        pairs,
+        evaluation.failed,
+        left_out,
+        len(drawn) / max(evaluation.seconds, 1e-9),
+        _class_findings(evaluation),
+    )
+
+
+def _class_findings(evaluation: Evaluation) -> tuple[NamedClasses, ...]:
+    """Return the findings about classes of all entries that ran."""
+    best = {name: rows.classes[:, 0] for name, rows in evaluation.predictions.items()}
+    known = {
+        name: [
+            NamedClasses(name, None, finding)
+            for finding in constant_findings(evaluation.constant.get(name, []), len(rows))
+        ]
+        for name, rows in best.items()
+    }
+    return (
+        *(item for findings in known.values() for item in findings),
+        *(
+            item
+            for first, second in combinations(best, 2)
+            for item in against_entry(first, second, (best[first], best[second]), known)
+        ),
     )
 
 

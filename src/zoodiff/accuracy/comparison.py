@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
+from zoodiff.accuracy.class_comparison import NamedClasses, against_entry, against_labels
 from zoodiff.accuracy.measure import of_record, pair_level
 from zoodiff.accuracy.per_class import ClassDifference, per_class
 from zoodiff.accuracy.predictions import Stored
@@ -100,6 +101,8 @@ class Comparison:
     pairs: tuple[Pair, ...]
     within: float
     notes: tuple[str, ...]
+    class_findings: tuple[NamedClasses, ...] = ()
+    """Classes that an entry, or the second entry against the first, exchanges or never predicts."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -109,6 +112,7 @@ class Comparison:
             for item in values[group]:
                 for key in keys:
                     item[key] = None if item[key] is None else item[key].model_dump()
+        values["class_findings"] = [item.to_dict() for item in self.class_findings]
         return values
 
 
@@ -122,15 +126,26 @@ def compare(
     """
     stored = {record.entry: of_record(store, record) for record in records}
     rows = tuple(_row(record, within) for record in records)
+    known = {record.entry: _class_findings(record, stored[record.entry]) for record in records}
     settings = _PairSettings(within, examples, len(records) * (len(records) - 1) // 2)
-    tested = [
-        _pair(first, second, _shared_images(stored[first.entry], stored[second.entry]), settings)
-        for first, second in combinations(records, 2)
-    ]
+    tested: list[Pair] = []
+    between: list[NamedClasses] = []
+    for first, second in combinations(records, 2):
+        shared = _shared_images(stored[first.entry], stored[second.entry])
+        tested.append(_pair(first, second, shared, settings))
+        between += against_entry(first.entry, second.entry, shared.best, known)
     holm = paired.holm([pair.p_value for pair in tested])
     rate = paired.benjamini_hochberg([pair.p_value for pair in tested])
     pairs = tuple(_corrected(pair, p, q) for pair, p, q in zip(tested, holm, rate, strict=True))
-    return Comparison(rows, pairs, within, (*_notes(rows, pairs), *_family_notes(records, pairs)))
+    notes = (*_notes(rows, pairs), *_family_notes(records, pairs))
+    own = [item for findings in known.values() for item in findings]
+    return Comparison(rows, pairs, within, notes, (*own, *between))
+
+
+def _class_findings(record: Record, stored: Stored) -> tuple[NamedClasses, ...]:
+    assert isinstance(record.values, AccuracyValues)
+    constant = record.values.constant_outputs
+    return against_labels(record.entry, stored.predictions, stored.labels, constant)
 
 
 def _row(record: Record, within: float) -> Row:

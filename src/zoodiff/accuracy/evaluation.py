@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.checkpoints import Part
+from zoodiff.accuracy.constant_outputs import constant_classes
 from zoodiff.accuracy.predictions import Predictions
 from zoodiff.accuracy.subject import EvaluatedEntry
 
@@ -67,6 +68,8 @@ class Evaluation:
     """Versions of libraries by entry, including those of the decoder."""
     repeated: dict[str, Repeated] = field(default_factory=dict)
     """Results of the images that were run twice, by entry."""
+    constant: dict[str, list[int]] = field(default_factory=dict)
+    """Classes whose output is the same for all images, by entry."""
     seconds: float = 0.0
     done_now: int = 0
     """Images finished in this run, without those of an interrupted run before it."""
@@ -113,5 +116,20 @@ def collect(
         loaded,
         versions,
         repeated,
+        {
+            subject.name: _constant(subject.name, parts)
+            for subject in subjects
+            if all(
+                subject.name in part.facts and subject.name in part.predictions for part in parts
+            )
+        },
         seconds,
     )
+
+
+def _constant(name: str, parts: Sequence[Part]) -> list[int]:
+    """Return the classes whose output is the same for all images."""
+    classes = max((int(p.predictions[name].rank.max(initial=0)) for p in parts), default=0)
+    every = [part.facts[name].get("constant") for part in parts]
+    known = [constants for constants in every if constants is not None]
+    return constant_classes(known, classes) if len(known) == len(every) else []

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoodiff.accuracy.checkpoints import Part, PartStore
+from zoodiff.accuracy.constant_outputs import constants_of
 from zoodiff.accuracy.encoded import EncodedImages
 from zoodiff.accuracy.evaluation import Evaluation, PassOptions, Repeated, collect
 from zoodiff.accuracy.label_mapping import label_mapping_of
@@ -125,8 +126,7 @@ class Evaluator:
             self._versions.setdefault("decoder", facts["decoder"])
             if facts["repeated"] is not None:
                 self._repeated.setdefault(subject.name, Repeated(*facts["repeated"]))
-        names = {subject.name for subject in self._subjects}
-        if names <= part.predictions.keys():
+        if {subject.name for subject in self._subjects} <= part.predictions.keys():
             return True
         self._unfinished[number] = part
         return False
@@ -378,7 +378,8 @@ class Evaluator:
                 self._fail(subject.name, str(error))
                 continue
             predictions_by_entry[subject.name] = predictions(values, labels[decoded], label_mapping)
-            facts[subject.name] = self._facts(subject, chunk.number)
+            constant = constants_of(values, label_mapping)
+            facts[subject.name] = {**self._facts(subject, chunk.number), "constant": constant}
             if self._parts.wants_outputs:
                 complete_outputs[subject.name] = values
         part = Part(

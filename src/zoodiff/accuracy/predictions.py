@@ -110,11 +110,19 @@ def probabilities(outputs: NDArray[Any]) -> NDArray[np.float64]:
     from scipy.special import softmax
 
     values = np.asarray(outputs, dtype=np.float64)
-    sums = values.sum(1, keepdims=True)
-    shares = len(values) > 0 and (values >= 0).all() and (values <= 1.01).all()
-    if shares and 0.5 < np.median(sums) < 1.5 and sums.min() > 0:
-        return np.asarray(values / sums)
+    if are_probabilities(values):
+        return np.asarray(values / values.sum(1, keepdims=True))
     return np.asarray(softmax(values, axis=1))
+
+
+def are_probabilities(values: NDArray[np.float64]) -> bool:
+    """Return whether values are from 0 to 1 and most rows have a sum near 1."""
+    import numpy as np
+
+    if not len(values) or not ((values >= 0).all() and (values <= 1.01).all()):
+        return False
+    sums = values.sum(1)
+    return bool(0.5 < np.median(sums) < 1.5 and sums.min() > 0)
 
 
 @dataclass(frozen=True, eq=False)

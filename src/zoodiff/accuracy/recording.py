@@ -110,6 +110,7 @@ class PassResult:
                 np.clip(predictions.probabilities[:, 0], 0, 1), top1
             ),
             defaulted=list(subject.defaulted),
+            constant_outputs=evaluation.constant.get(subject.name, []),
             failed_checks=[
                 *_failed_checks(predictions, top1, self.images, state == "random"),
                 *_order_check(evaluation.repeated.get(subject.name)),

@@ -202,6 +202,8 @@ class AccuracyValues(Strict):
     """Fields of the preprocessing that the zoo does not publish, filled in by default."""
     failed_checks: list[str] = _stored_as("guards", "failed_checks", default_factory=list)
     """Plausibility checks that failed, one sentence per check."""
+    constant_outputs: list[int] = Field(default_factory=list)
+    """Classes whose output is the same for all images."""
 
 
 class PartValues(Strict):

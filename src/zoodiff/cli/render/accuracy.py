@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from zoodiff.cli.render.accuracy_attribution import print_attribution
@@ -9,7 +10,14 @@ from zoodiff.cli.render.console import print_line, print_table, say
 
 if TYPE_CHECKING:
     from zoodiff.api.accuracy_report import AccuracyReport
-    from zoodiff.api.accuracy_values import Agreements, Comparison, ImageSet, Outcome, Pair
+    from zoodiff.api.accuracy_values import (
+        Agreements,
+        Comparison,
+        ImageSet,
+        NamedClasses,
+        Outcome,
+        Pair,
+    )
 
 
 def say_images(images: ImageSet) -> None:
@@ -22,7 +30,7 @@ def say_images(images: ImageSet) -> None:
 def print_report(report: AccuracyReport) -> None:
     """Print measurements, comparison and attribution."""
     if report.agreement is not None:
-        _print_agreement(report.agreement)
+        _print_agreement(report.images, report.agreement)
         return
     assert report.outcome is not None
     _print(report.images, report.outcome, report.comparison)
@@ -42,9 +50,10 @@ def say_problems(report: AccuracyReport) -> None:
         say(f"zoodiff: {problem}")
 
 
-def _print_agreement(agreements: Agreements) -> None:
+def _print_agreement(images: ImageSet, agreements: Agreements) -> None:
     if agreements.pairs:
         _print_agreed(agreements)
+    _print_class_findings(images, agreements.class_findings)
     for name, why in agreements.left_out.items():
         print_line(f"{name} could not be decoded: {why}")
 
@@ -115,6 +124,7 @@ def _print(images: ImageSet, outcome: Outcome, comparison: Comparison | None) ->
         for row in comparison.rows:
             for check in row.failed_checks:
                 print_line(f"warning: {row.entry}: {check}")
+        _print_class_findings(images, comparison.class_findings)
         for note in comparison.notes:
             print_line(f"note: {note}")
     for note in outcome.notes[len(images.notes) :]:
@@ -125,6 +135,12 @@ def _print(images: ImageSet, outcome: Outcome, comparison: Comparison | None) ->
             print_line(f"  {name}: {why}")
     if outcome.images_per_second:
         say(f"{outcome.images_per_second:.1f} images/s")
+
+
+def _print_class_findings(images: ImageSet, findings: Sequence[NamedClasses]) -> None:
+    """Print the classes that an entry exchanges or never predicts."""
+    for named in findings:
+        print_line(f"{named.finding.code}  {named.sentence(images.class_name)}")
 
 
 def _print_pairs(images: ImageSet, comparison: Comparison) -> None:
