@@ -188,6 +188,16 @@ def test_a_class_zeroed_and_a_background_class_in_front() -> None:
     assert relation.kind == "other shapes"
 
 
+def test_a_class_whose_bias_keeps_it_from_being_predicted_is_named() -> None:
+    v = plain_values()
+    lower = v["fc3.b"] - 1000.0 * (np.arange(10) == 4)
+    (relation,) = related(plain(v), plain(v | {"fc3.b": lower}))
+    assert relation.kind == "bias changed"
+    assert relation.sentence == ("in fc3 the bias of class 4 falls by 1e+03 in b")
+    (relation,) = related(plain(v), plain(v | {"fc3.b": v["fc3.b"] + 0.1 * np.arange(10)}))
+    assert relation.sentence == "bias of fc3 changed, the weights not"
+
+
 TURNED = {
     "rotated by 180 degrees (convolution for correlation)": lambda w: w[..., ::-1, ::-1],
     "flipped left to right": lambda w: w[..., ::-1],

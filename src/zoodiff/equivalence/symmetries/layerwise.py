@@ -22,6 +22,10 @@ from zoodiff.graph.layers import Layer
 
 _CERTAIN = ("rows zeroed", "elements changed", "weights zeroed", "rows changed", "changed")
 """Kinds of unexplained changes, the most specific first."""
+_FEW_CLASSES = 3
+"""Most classes whose other bias is named."""
+_EQUAL_BIAS = 1e-5
+"""Largest difference of equal biases, relative to the largest of the layer."""
 
 
 @dataclass
@@ -140,9 +144,28 @@ def _matched(walk: Walk, local: Local, grouped: Grouped) -> None:
         norms = _norms_behind(walk, local) if set(match.vectors) <= _OF_NORMS else None
         if norms is not None:
             words = words.replace("the weights", "the weights before")
-        grouped.add("bias changed", f"{roles} of {{}} {words}", norms or name)
+        classes = None if related else _classes_moved(walk, local)
+        sentence = classes or f"{roles} of {{}} {words}"
+        grouped.add("bias changed", sentence, norms or name)
     _folded(walk, local, grouped)
     _read(walk, local, grouped)
+
+
+def _classes_moved(walk: Walk, local: Local) -> str | None:
+    """Return which few classes have another bias in the last layer; None for another layer."""
+    pair = walk.pair(local.a, local.b)
+    if local.a not in walk.final or pair is None or pair.a.shift.shape != pair.b.shift.shape:
+        return None
+    change = pair.b.shift - pair.a.shift
+    size = max(float(np.abs(pair.a.shift).max(initial=0.0)), float(np.abs(change).max(initial=0.0)))
+    moved = np.flatnonzero(np.abs(change) > _EQUAL_BIAS * size).tolist()
+    if not 0 < len(moved) <= min(_FEW_CLASSES, len(change) // 2):
+        return None
+    words = [
+        f"of class {k} {'falls' if change[k] < 0 else 'rises'} by {abs(float(change[k])):.3g}"
+        for k in moved
+    ]
+    return f"in {{}} the bias {', '.join(words)} in b"
 
 
 def _read(walk: Walk, local: Local, grouped: Grouped) -> None:
