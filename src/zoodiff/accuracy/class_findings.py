@@ -39,6 +39,10 @@ _MOSTLY, _LONG = 0.6, 5
 """Share of moved images, and classes, with which a shift need not lead back into its block."""
 _MOST = 20
 """Most findings about one network."""
+_LOST = 1e-3
+"""Significance level of classes that are never predicted: the gamma distribution is a guess."""
+_EXPECTED = 3.0
+"""Fewest expected predictions of a class whose share of them tells the spread."""
 _OTHERS = 4
 """Least number of other classes from which the spread of predictions is estimated."""
 Span = tuple[int, int]
@@ -206,13 +210,18 @@ def _never_predicted(
         return []
     expected = images * times[present].sum() / images[present].sum()
     excess = np.where(present, (times - expected) ** 2 - expected, 0.0)
+    shares = excess / np.where(present, expected, 1.0) ** 2
+    common = present & (expected >= _EXPECTED)
     findings = []
     for k in np.nonzero(present & (times == 0))[0].tolist():
-        spread = max(float(excess.sum() - excess[k]), 0.0)
-        shape = float((expected**2).sum() - expected[k] ** 2) / max(spread, 1e-9)
+        others = common & (np.arange(classes) != k)
+        # The larger of two estimates: by images, and by classes.
+        spread = float((excess.sum() - excess[k]) / ((expected**2).sum() - expected[k] ** 2))
+        by_class = float(shares[others].mean()) if others.any() else 0.0
+        shape = 1 / max(spread, by_class, 1e-9)
         logarithm = -shape * np.log1p(expected[k] / shape)
         p_value = min(1.0, float(np.exp(logarithm)) * int(present.sum()))
-        if p_value <= LEVEL:
+        if p_value <= _LOST:
             code = CODES["never predicted"]
             span = ((k, k),)
             findings.append(
