@@ -131,13 +131,14 @@ _AS_STRINGS = np.argsort(np.array(sorted(range(_CLASSES), key=str)))
 _PERMUTED = np.random.default_rng(3).permutation(_CLASSES)
 
 
-def _by_class(moved: Mapping[int, int], images: int = _IMAGES) -> Lines:
+def _by_class(moved: Mapping[int, int], images: int = _IMAGES, times: int = 1) -> Lines:
     """What `zoodiff accuracy` prints of a network that is right but for renumbered outputs."""
     place = np.arange(_CLASSES)
     place[list(moved)] = list(moved.values())
     right = _HARDNESS < 0.9
     best = place[np.where(right, _TRUE, (3 * _TRUE + 7) % _CLASSES)]
-    found = class_findings(_TRUE[:images], best[:images], _CLASSES)
+    labels, best = np.tile(_TRUE[:images], times), np.tile(best[:images], times)
+    found = class_findings(labels, best, _CLASSES)
     return [f"{one.code}  a: {one.sentence()}" for one in found]
 
 
@@ -327,8 +328,8 @@ EXAMPLES: dict[str, Reported] = {
         lambda: _by_class({10: 11, 11: 10}),
     ),
     "LAB106": Reported(
-        "Images of class 7 are taken for class 8.",
-        lambda: _by_class({7: 8}),
+        "There are thirty images of each class; those of class 7 are taken for class 8.",
+        lambda: _by_class({7: 8}, times=3),
         "The same network on two images of each class, which cannot show it.",
         lambda: _by_class({7: 8}, images=2 * _CLASSES),
     ),
