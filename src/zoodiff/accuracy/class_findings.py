@@ -79,10 +79,9 @@ class ClassFinding:
                 "zeroed row of the last layer"
             )
         if self.kind == "never predicted":
-            means = (
-                f"{other} predicts it for {self.images}" if other else f"{self.images} are of it"
-            )
-            return f"class {words[0]} is never predicted; {means} images (p {self.p_value:.1g})"
+            images = f"{self.images} images"
+            expected = f"{other} predicts it for {images}" if other else f"{images} are of it"
+            return f"class {words[0]} is never predicted; {expected} (p {self.p_value:.1g})"
         shown = (
             f"{self.moved} of {self.images} images of them get the other's class "
             f"(p {self.p_value:.1g})"
