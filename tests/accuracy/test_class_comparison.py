@@ -15,7 +15,6 @@ from zoodiff import accuracy
 from zoodiff.accuracy.class_comparison import against_entry, against_labels
 from zoodiff.accuracy.class_findings import constant_findings
 from zoodiff.accuracy.constant_outputs import constant_classes, constants_of
-from zoodiff.accuracy.predictions import predictions
 
 pytestmark = pytest.mark.onnx
 PLAIN = ("value_range=0,1", "mean=0,0,0", "std=1,1,1")
@@ -88,24 +87,18 @@ def test_two_entries_are_compared_without_labels(tmp_path: Path) -> None:
     assert "are exchanged against" in item.sentence()
 
 
-def outputs_of(best: np.ndarray, width: int) -> np.ndarray:
-    return np.eye(width)[best] * 5 + np.random.default_rng(0).normal(size=(len(best), width)) / 9
-
-
 def test_a_class_without_an_output_is_not_called_never_predicted() -> None:
     labels = np.repeat(np.arange(10), 40)
-    label_mapping = np.arange(10)
-    label_mapping[9] = -1
-    rows = predictions(outputs_of(np.minimum(labels, 8), 9), labels, label_mapping)
-    assert against_labels("a", rows, labels, []) == ()
+    best = np.minimum(labels, 8)
+    assert against_labels("a", best, labels, without_output=[9]) == ()
+    (item,) = against_labels("a", best, labels)
+    assert (item.finding.code, item.finding.spans) == ("LAB106", ((9, 9),))
 
 
 def test_what_is_said_of_an_entry_is_not_repeated_of_its_pairs() -> None:
     labels = np.repeat(np.arange(10), 40)
     exchanged = np.where(labels == 3, 8, np.where(labels == 8, 3, labels))
-    own = against_labels(
-        "b", predictions(outputs_of(exchanged, 10), labels, np.arange(10)), labels, []
-    )
+    own = against_labels("b", exchanged, labels)
     assert [item.finding.code for item in own] == ["LAB104"]
     assert against_entry("a", "b", (labels, exchanged), {"b": own}) == ()
     (item,) = against_entry("a", "b", (labels, exchanged), {})

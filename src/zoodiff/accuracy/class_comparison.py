@@ -12,7 +12,6 @@ from zoodiff.accuracy.class_findings import (
     class_findings,
     constant_findings,
 )
-from zoodiff.accuracy.predictions import Predictions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,13 +42,20 @@ Known = Mapping[str, Sequence[NamedClasses]]
 
 
 def against_labels(
-    entry: str, predictions: Predictions, labels: NDArray[np.integer], constant: Sequence[int]
+    entry: str,
+    best: NDArray[np.integer],
+    labels: NDArray[np.integer],
+    constant: Sequence[int] = (),
+    without_output: Sequence[int] = (),
 ) -> tuple[NamedClasses, ...]:
-    """Return the findings about an entry; ``constant`` lists classes with a constant output."""
+    """Return the findings about an entry.
+
+    ``best`` and ``labels`` are (images,); ``constant`` lists classes with a constant output,
+    ``without_output`` classes without one, whose images do not count.
+    """
     import numpy as np
 
-    labels = np.where(_without_output(predictions, labels), -1, labels)
-    best = predictions.classes[:, 0]
+    labels = np.where(np.isin(labels, without_output), -1, labels)
     found = class_findings(labels, best, _count(labels, best)) if len(best) else ()
     found += constant_findings(constant, len(best))
     return tuple(NamedClasses(entry, None, finding) for finding in found)
@@ -79,18 +85,3 @@ def against_entry(
 
 def _count(*classes: NDArray[np.integer]) -> int:
     return 1 + max((int(values.max(initial=-1)) for values in classes), default=-1)
-
-
-def _without_output(predictions: Predictions, labels: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Return whether the entry has no output for the class of an image, (images,).
-
-    Such images have the last rank and no probability, all images of the class alike.
-    """
-    import numpy as np
-
-    if not len(labels):
-        return np.zeros(0, dtype=bool)
-    last = (predictions.rank == predictions.rank.max()) & (predictions.probability == 0)
-    having = np.unique(labels[~last])
-    without: NDArray[np.bool_] = last & ~np.isin(labels, having)
-    return without

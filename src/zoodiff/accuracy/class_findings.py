@@ -90,7 +90,8 @@ class ClassFinding:
             return f"classes {words[0]} and {words[1]} are exchanged{against}; {shown}"
         if self.kind == "blocks exchanged":
             return f"the classes {words[0]} are exchanged with {words[1]}{against}; {shown}"
-        shown = shown.replace("the other's class", f"the class {abs(self.offset)} places off")
+        places = f"{abs(self.offset)} place{'s' if abs(self.offset) > 1 else ''}"
+        shown = shown.replace("the other's class", f"the class {places} off")
         direction = "up" if self.offset > 0 else "down"
         cyclic = ", the last of them to the first places" if len(self.spans) > 1 else ""
         span = (self.spans[0][0], self.spans[-1][1])

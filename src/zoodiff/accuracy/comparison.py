@@ -144,8 +144,13 @@ def compare(
 
 def _class_findings(record: Record, stored: Stored) -> tuple[NamedClasses, ...]:
     assert isinstance(record.values, AccuracyValues)
-    constant = record.values.constant_outputs
-    return against_labels(record.entry, stored.predictions, stored.labels, constant)
+    return against_labels(
+        record.entry,
+        stored.predictions.classes[:, 0],
+        stored.labels,
+        record.values.constant_outputs,
+        record.values.without_output,
+    )
 
 
 def _row(record: Record, within: float) -> Row:

@@ -110,6 +110,7 @@ class PassResult:
                 np.clip(predictions.probabilities[:, 0], 0, 1), top1
             ),
             defaulted=list(subject.defaulted),
+            without_output=sorted(set(_lost_labels(subject, self.images, evaluation))),
             constant_outputs=evaluation.constant.get(subject.name, []),
             failed_checks=[
                 *_failed_checks(predictions, top1, self.images, state == "random"),
@@ -151,13 +152,8 @@ def _order_check(rerun: Repeated | None) -> list[str]:
 
 def _without_output(subject: EvaluatedEntry, images: ImageSet, evaluation: Evaluation) -> list[str]:
     """Return a sentence if images are of classes without an output; they count as wrong."""
-    if subject.labels.classes == 0 or images.space is None:
-        return []
-    label_mapping = mapping(subject.labels, images.space)
-    lost = [
-        label for label in evaluation.labels.tolist() if label >= 0 and label_mapping[label] < 0
-    ]
-    if not lost:
+    lost = _lost_labels(subject, images, evaluation)
+    if not lost or images.space is None:
         return []
     count, space = len(set(lost)), images.space
     names = f", {space.names[lost[0]]} for one" if lost[0] < len(space.names) else ""
@@ -165,6 +161,15 @@ def _without_output(subject: EvaluatedEntry, images: ImageSet, evaluation: Evalu
         f"it has no output for {count} of {space.classes} classes{names}: {len(lost)} of "
         f"{len(evaluation.labels)} images count as wrong"
     ]
+
+
+def _lost_labels(subject: EvaluatedEntry, images: ImageSet, evaluation: Evaluation) -> list[int]:
+    """Return the label of each image whose class has no output."""
+    if subject.labels.classes == 0 or images.space is None:
+        return []
+    label_mapping = mapping(subject.labels, images.space)
+    labels = evaluation.labels.tolist()
+    return [label for label in labels if label >= 0 and label_mapping[label] < 0]
 
 
 def _percent(successes: int, trials: int) -> Interval:

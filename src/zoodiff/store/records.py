@@ -204,6 +204,8 @@ class AccuracyValues(Strict):
     """Plausibility checks that failed, one sentence per check."""
     constant_outputs: list[int] = Field(default_factory=list)
     """Classes whose output is the same for all images."""
+    without_output: list[int] = Field(default_factory=list)
+    """Classes of the images for which the entry has no output."""
 
 
 class PartValues(Strict):
