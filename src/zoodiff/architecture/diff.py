@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from zoodiff.graph import norm_places
 from zoodiff.graph.align import Alignment, align
 from zoodiff.graph.canonical import canonical
 from zoodiff.graph.cost import Counts, count
@@ -112,7 +113,7 @@ def _no_collections() -> Iterator[None]:
 def _diff(a: Graph, b: Graph, name_a: str, name_b: str, without: Collection[str]) -> Diff:
     sides = [canonical(graph, without) for graph in (a, b)]
     layers = [LayerGraph(graph) for graph in sides]
-    alignment = align(layers[0], layers[1])
+    alignment = norm_places.in_order(align(layers[0], layers[1]))
     findings = grouped(differences(alignment), layers[0], layers[1])
     side_a, side_b = (
         Side(name, raw, clean, count(raw), len(graph.layers), tuple(variants(graph)))

@@ -166,6 +166,9 @@ class AlignedPair:
     regions: dict[str, tuple[Region, ...]]
     """Layers that only one network has, by the code of the rule that names them."""
 
+    explained_inputs: set[tuple[int, int]] = field(default_factory=set)
+    """Aligned layers that a rule has explained to read other layers."""
+
     @property
     def a(self) -> LayerGraph:
         """The first network."""

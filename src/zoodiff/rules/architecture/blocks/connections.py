@@ -13,6 +13,8 @@ from zoodiff.rules.rule import Example, Rule
 
 def _connections(networks: AlignedPair) -> Iterable[Difference]:
     for i, j in networks.alignment.pairs:
+        if (i, j) in networks.explained_inputs:
+            continue
         first, second = networks.a.layers[i], networks.b.layers[j]
         wanted = [networks.to_b.get(x) for x in first.inputs]
         known = [x for x in wanted if x is not None]
@@ -98,6 +100,7 @@ CONNECTIONS = Rule(
         "xiaolai-sqlai/mobilenetv3#26",
     ),
     check=_connections,
+    after=("ARC176",),
     example=Example(
         networks=lambda: (
             _branches("Concat", swapped=False),

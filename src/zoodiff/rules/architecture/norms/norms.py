@@ -187,7 +187,7 @@ NORM_KIND = Rule(
         for_layers(_kind),
     ),
     describes=Description(_norms),
-    after=("ARC124", "ARC127"),
+    after=("ARC124", "ARC127", "ARC176"),
     example=Example(
         networks=lambda: (_network("GroupNormalization"), _network("LayerNormalization")),
         twin=lambda: (
