@@ -582,3 +582,17 @@ def test_equal_rows_do_not_hide_a_permutation() -> None:
     w = v | rows(v, p, "fc1.w", "fc1.b") | {"fc2.w": v["fc2.w"][:, p]}
     kinds = found(plain(v), plain(w))
     assert "unrelated" not in kinds and "channels permuted" in kinds
+
+
+@pytest.mark.parametrize("layout", ["", "qkv"])
+def test_the_bias_of_keys_cancels_in_the_softmax(layout: str) -> None:
+    """ONNX Runtime says that the outputs are equal; the bias of queries does change them."""
+    v = attention_values()
+    a = attention(fused(v, layout) if layout else v, layout)
+    for name, kind in (("k", "key bias changed"), ("q", "bias changed")):
+        w = v | {f"{name}.b": v[f"{name}.b"] + 0.5}
+        b = attention(fused(w, layout) if layout else w, layout)
+        (relation,) = related(a, b)
+        assert relation.kind == kind
+        assert relation.undone is (True if name == "k" else None)
+        assert same_function(a, b) == (name == "k")

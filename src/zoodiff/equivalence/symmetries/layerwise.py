@@ -11,6 +11,7 @@ from zoodiff.equivalence.symmetries.arrays.columns import named_columns, source_
 from zoodiff.equivalence.symmetries.arrays.matrices import Matrix
 from zoodiff.equivalence.symmetries.arrays.permutations import described, is_identity
 from zoodiff.equivalence.symmetries.events import Local, Names
+from zoodiff.equivalence.symmetries.keys import makes_keys
 from zoodiff.equivalence.symmetries.naming import counted, listed
 from zoodiff.equivalence.symmetries.relation import WeightRelation
 from zoodiff.equivalence.symmetries.residue import Residue, residue_of
@@ -138,15 +139,7 @@ def _matched(walk: Walk, local: Local, grouped: Grouped) -> None:
             how = f"signs of {counted(int((f < 0).sum()), 'input channel')} of {{}} turned in b"
         grouped.add(kind, f"{how}, which nothing before explains", name, False)
     if match.vectors:
-        roles = " and ".join(dict.fromkeys(match.vectors))
-        related = match.factors is not None or match.moves_rows
-        words = "not transformed with the weights" if related else "changed, the weights not"
-        norms = _norms_behind(walk, local) if set(match.vectors) <= _OF_NORMS else None
-        if norms is not None:
-            words = words.replace("the weights", "the weights before")
-        classes = None if related else _classes_moved(walk, local)
-        sentence = classes or f"{roles} of {{}} {words}"
-        grouped.add("bias changed", sentence, norms or name)
+        _vectors(walk, local, grouped)
     _folded(walk, local, grouped)
     _read(walk, local, grouped)
 
@@ -166,6 +159,32 @@ def _classes_moved(walk: Walk, local: Local) -> str | None:
         for k in moved
     ]
     return f"in {{}} the bias {', '.join(words)} in b"
+
+
+def _vectors(walk: Walk, local: Local, grouped: Grouped) -> None:
+    """Biases and statistics that differ while the weights have a relation."""
+    match, name = local.match, local.layer
+    assert match is not None
+    roles = " and ".join(dict.fromkeys(match.vectors))
+    related = match.factors is not None or match.moves_rows
+    if not related and _is_key_bias(walk, local):
+        sentence = "bias of the keys {} changed, which the softmax of the attention cancels"
+        grouped.add("key bias changed", sentence, name, True)
+        return
+    words = "not transformed with the weights" if related else "changed, the weights not"
+    norms = _norms_behind(walk, local) if set(match.vectors) <= _OF_NORMS else None
+    if norms is not None:
+        words = words.replace("the weights", "the weights before")
+    classes = None if related else _classes_moved(walk, local)
+    sentence = classes or f"{roles} of {{}} {words}"
+    grouped.add("bias changed", sentence, norms or name)
+
+
+def _is_key_bias(walk: Walk, local: Local) -> bool:
+    """Whether only the bias of the keys of an attention differs."""
+    alone = local.match is not None and set(local.match.vectors) == {"bias"}
+    sides = ((walk.alignment.a, local.a), (walk.alignment.b, local.b))
+    return alone and all(i >= 0 and makes_keys(graph, graph.layers[i]) for graph, i in sides)
 
 
 def _read(walk: Walk, local: Local, grouped: Grouped) -> None:

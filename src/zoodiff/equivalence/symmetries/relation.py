@@ -44,6 +44,7 @@ KINDS: dict[str, str] = {
     "quantised per channel": "each weight within half of a step per output",
     "read in another order": "equal weights, whose inputs arrive in another order",
     "bias changed": "the weights have a relation, the biases or statistics differ",
+    "key bias changed": "the bias of the keys of an attention differs, which a softmax cancels",
     "normalisation changed": "means and deviations of a normalisation inside the network differ",
     "computed otherwise": "a weight that a file computes from constants in another way (position "
     "embeddings resized)",
