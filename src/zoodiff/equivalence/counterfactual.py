@@ -270,8 +270,25 @@ class _Work:
 
     def _rewire(self, layer: Layer, node: MutableNode) -> None:
         sources = [self._source(i) for i in layer.inputs]
-        if None not in sources:
-            self.net.read(node, [s for s in sources if s is not None])
+        if None in sources:
+            return
+        read = [s for s in sources if s is not None]
+        if len(read) == len(node.inputs):
+            read = [self._fitted(*pair, node) for pair in zip(read, node.inputs, strict=True)]
+        self.net.read(node, read)
+
+    def _fitted(self, source: str, before: str, node: MutableNode) -> str:
+        """A result in the shape of what a node read before, where axes of extent 1 tell them apart.
+
+        Layers hand on results through reshapes of such axes, which are no layers.
+        """
+        made, wanted = self.net.shape(source), self.net.shape(before)
+        wide = [[extent for extent in shape if extent != 1] for shape in (made, wanted)]
+        if made == wanted or not made or wide[0] != wide[1]:
+            return source
+        shape = {"shape": list(wanted)}
+        order = node.order - 1e-3
+        return self.net.add("Reshape", node.name, [source], wanted, shape, order=order).output
 
     def _node(self, layer: Layer) -> MutableNode:
         return self._by_output[layer.node.outputs[0]]
