@@ -156,6 +156,11 @@ def _swish(a: Mapping[str, Any]) -> str:
     return "swish" if slope == 1.0 else f"swish with slope {shown(slope)}"
 
 
+def _elu(a: Mapping[str, Any]) -> str:
+    alpha = a.get("alpha", 1.0)
+    return "ELU" if alpha == 1.0 else f"ELU with alpha {shown(alpha)}"
+
+
 def _softplus(a: Mapping[str, Any]) -> str:
     beta = a.get("beta", 1.0)
     return "softplus" if beta == 1.0 else f"softplus with beta {shown(beta)}"
@@ -177,6 +182,7 @@ _DESCRIBED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "AveragePool": lambda a: f"{window(a['kernel_shape'])} average pool",
     "Clip": _clip,
     "Conv": lambda a: f"{window(a['kernel_shape'])} convolution",
+    "Elu": _elu,
     "Gelu": lambda a: "GELU (tanh)" if a.get("approximate") == "tanh" else "GELU",
     "HardSigmoid": _hard_sigmoid,
     "LeakyRelu": lambda a: f"leaky ReLU ({shown(a.get('alpha'))})",
@@ -191,7 +197,6 @@ _DESCRIBED: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 _CALLED = {
     "BatchNormalization": "batch norm",
-    "Elu": "ELU",
     "Gemm": "linear layer",
     "GlobalAveragePool": "global average pool",
     "GlobalMaxPool": "global maximum pool",

@@ -64,12 +64,12 @@ def test_every_form_of_a_mask_is_one_and_no_parameter(nodes, weights) -> None:
     made = model(nodes, weights)
     found = canonical(graph_from_model(made, "test"))
     assert [n.op for n in found.nodes] == ["Mask", "Softmax"]
-    assert found.nodes[0].attributes == {
-        "mask_shape": [5, 5],
-        "runs": [1, 4, 2, 3, 3, 2, 4, 1, 5],
-    }
+    attributes = dict(found.nodes[0].attributes)
+    seen = attributes.pop("value", None), attributes.pop("added", None)
+    assert seen in {(None, None), (-65504.0, True)}  # the lowest number of half precision counts
+    assert attributes == {"mask_shape": [5, 5], "runs": [1, 4, 2, 3, 3, 2, 4, 1, 5]}
     assert count(found).parameters == 0
-    scores = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)
+    scores = 1e5 * np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)
     (theirs,) = ort.InferenceSession(made.SerializeToString()).run(None, {"x": scores})
     (ours,) = evaluate(found, {"x": scores}, {}).values()
     np.testing.assert_allclose(ours, theirs, atol=1e-6)

@@ -24,7 +24,9 @@ _MOST_RUNS = 2**16
 _LAST_BY_DEFAULT = 13
 """The opset since which a softmax is along the last axis unless it says otherwise."""
 _NONE = -1e4
-"""A score that is lower gets no weight; half precision ends at -65504."""
+"""A score that is lower is meant to get no weight; half precision ends at -65504."""
+_CERTAINLY_NONE = -1e8
+"""A score that is lower gets none, whatever the others are; between the two, the number counts."""
 
 
 def where(call: Call) -> Value | None:
@@ -40,7 +42,7 @@ def where(call: Call) -> Value | None:
         return None
     if filled.scalar is None or filled.scalar > _NONE:
         return None
-    return _mask(call, masked)
+    return _mask(call, masked, filled.scalar)
 
 
 def added(call: Call, constant: Weight) -> Value | None:
@@ -50,10 +52,11 @@ def added(call: Call, constant: Weight) -> Value | None:
     masked = constant.array.astype(float) <= _NONE
     if not masked.any() or (constant.array[~masked] != 0).any():
         return None
-    return _mask(call, masked)
+    lowest = {float(value) for value in constant.array[masked].reshape(-1)}
+    return _mask(call, masked, lowest.pop(), adds=True) if len(lowest) == 1 else None
 
 
-def _mask(call: Call, masked: NDArray[Any]) -> Value | None:
+def _mask(call: Call, masked: NDArray[Any], value: float, *, adds: bool = False) -> Value | None:
     """A mask of scores that a softmax along the last axis reads; each row keeps a score."""
     shape = call.data.shape
     rows = masked.ndim >= 2 and masked.shape[-1] == shape[-1] and len(shape) >= masked.ndim
@@ -64,7 +67,9 @@ def _mask(call: Call, masked: NDArray[Any]) -> Value | None:
     lengths = [0] * runs[0][0] + [length for _, length in runs]
     if len(lengths) > _MOST_RUNS:
         return None
-    return call.node(operations.mask(masked.shape, lengths), inputs=[call.data])
+    seen = value if value > _CERTAINLY_NONE else None
+    operation = operations.mask(masked.shape, lengths, value=seen, added=adds and seen is not None)
+    return call.node(operation, inputs=[call.data])
 
 
 def _by_rows(call: Call, reader: NodeProto) -> bool:

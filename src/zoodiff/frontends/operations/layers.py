@@ -186,9 +186,12 @@ def local_response_norm(size: int, *, alpha: float, beta: float, bias: float) ->
     )
 
 
-def mask(shape: Sequence[int], runs: Sequence[int]) -> Operation:
+def mask(
+    shape: Sequence[int], runs: Sequence[int], *, value: float | None = None, added: bool = False
+) -> Operation:
     """Scores that a softmax leaves out; ``runs`` of kept and left-out ones, in turns."""
-    return Operation("Mask", {"mask_shape": whole(shape), "runs": whole(runs)})
+    more = without_unset(value=value, added=added)
+    return Operation("Mask", {"mask_shape": whole(shape), "runs": whole(runs), **more})
 
 
 def softmax(axis: int, *, log: bool = False, flattened: bool = False) -> Operation:

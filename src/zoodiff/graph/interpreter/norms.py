@@ -147,7 +147,9 @@ def mask_of(attributes: Mapping[str, Any]) -> Array:
 
 
 def _mask(call: Call) -> Array:
-    return np.where(mask_of(call.attributes), -np.inf, call.data)
+    a, data = call.attributes, call.data
+    value = -np.inf if a.get("value") is None else a["value"]
+    return np.where(mask_of(a), data + value if a["added"] else value, data)
 
 
 def _softmax(call: Call) -> Array:

@@ -279,8 +279,15 @@ def _even_lrn(e: Emit, call: Call) -> str:
 
 
 def _mask(e: Emit, call: Call) -> str:
-    added = np.where(mask_of(call.attributes), -np.inf, 0.0)
-    return e.op("Add", data_of(call), added)
+    a, mask = call.attributes, mask_of(call.attributes)
+    value = -np.inf if a.get("value") is None else a["value"]
+    data = data_of(call)
+    kept = (
+        data
+        if a["added"] or a.get("value") is None
+        else e.op("Mul", data, np.where(mask, 0.0, 1.0))
+    )
+    return e.op("Add", kept, np.where(mask, value, 0.0))
 
 
 def _softmax(e: Emit, call: Call) -> str:

@@ -123,7 +123,7 @@ SCHEMAS = (
     OperatorSchema(
         "Mask",
         "softmax",
-        "Scores of attention, some of which a softmax gives no weight: they are -infinity.",
+        "Scores of attention, some of which are left out: they are very low, or -infinity.",
         (_DATA,),
         (
             Attribute(
@@ -135,6 +135,8 @@ SCHEMAS = (
                 "how many scores of the mask in a row are kept, then left out, in turns",
                 required=True,
             ),
+            Attribute("value", Kind.NUMBER, "what left-out scores are", absent="-infinity"),
+            Attribute("added", Kind.FLAG, "the value is added to them", default=False),
         ),
     ),
     OperatorSchema(

@@ -12,9 +12,10 @@ from zoodiff.rules.context import AlignedPair, Difference, LayerPair, for_layers
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.regions import for_regions
 from zoodiff.rules.rule import Description, Example, Rule
+from zoodiff.rules.wording import shown
 
 _CODE = "ARC174"
-_KEYS = ("mask_shape", "runs")
+_KEYS = ("mask_shape", "runs", "value", "added")
 
 
 def _only_masks(graph: LayerGraph, layers: Sequence[Layer]) -> bool:
@@ -42,6 +43,12 @@ def _others(pair: LayerPair, networks: AlignedPair) -> Iterable[Difference]:
 
 
 def _meaning(a: Any) -> str:
+    """A mask in words, with the number of left-out scores where it is seen by a softmax."""
+    value = a.get("value")
+    return _pattern(a) + ("" if value is None else f", by {shown(value)}")
+
+
+def _pattern(a: Any) -> str:
     """A mask in words, where each row is a token and each column one that it may see."""
     tables = list(_tables(a["mask_shape"], a["runs"]))
     if any(table != tables[0] for table in tables):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from zoodiff.graph.ir import Graph
 from zoodiff.graph.layers import Layer, LayerGraph
 from zoodiff.graph.passes.reshaping.movements import Movement
-from zoodiff.rules.context import AlignedPair, Difference, in_order
+from zoodiff.rules.context import AlignedPair, Difference, Undo, in_order
 from zoodiff.rules.example import TinyNetwork
 from zoodiff.rules.regions import for_regions
 from zoodiff.rules.rule import Description, Example, Rule
@@ -150,15 +150,13 @@ def _others(networks: AlignedPair) -> Iterable[Difference]:
             {layer.index for layer in _row(graph, layer)}
             for graph, layer in ((networks.a, pair.a), (networks.b, pair.b))
         ]
-        parts = tuple(
-            each.difference(_CODE, left, right, *_KEYS, noun="places")
+        moved = [
+            each
             for each in networks.layers
             if each.a.index in rows[0] and each.b.index in rows[1] and each.claim(*_KEYS)
-        )
-        first, *others = parts
-        yield Difference(
-            _CODE, left, right, first.a, first.b, first.undo, _KEYS, "places", parts=tuple(others)
-        )
+        ]
+        a, b = tuple(each.a.index for each in moved), tuple(each.b.index for each in moved)
+        yield Difference(_CODE, left, right, a, b, Undo.ATTRIBUTES, _KEYS, "places")
 
 
 def _moved(perm: Sequence[int] | None, divided: tuple[int, ...] = (1, 2, 4, 4, 4)) -> Graph:
