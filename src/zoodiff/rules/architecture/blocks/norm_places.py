@@ -25,6 +25,8 @@ def _moved(networks: AlignedPair) -> Iterable[Difference]:
         _WORDS[norm_places.place_of(graph) or "before"] for graph in (networks.a, networks.b)
     )
     norms = set(norm_places.norms_of_blocks(networks.a))
+    if not norms <= set(networks.to_b):
+        return  # they are not paired in order
     wired = [
         (i, j)
         for i, j in networks.alignment.pairs
