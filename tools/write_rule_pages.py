@@ -58,10 +58,11 @@ def index(known: list[Rule]) -> str:
     rows = [f"| [{r.code}]({r.code}.md) | {r.name} | {EFFECTS[r.effect]} |" for r in known]
     return (
         "# Findings\n\n"
-        "The findings of `zoodiff diff` (ARC), `zoodiff accuracy` (PRE, LAB, ACC) and "
-        "`zoodiff latency` (LAT),\nand the reasons for refusing a file (SEC), by code. A code "
-        "never changes its meaning and is never\nreused. `zoodiff rules CODE` prints cause, "
-        "effect and advice. Each page has an example with its output.\n\n"
+        "The findings of `zoodiff diff` (ARC), `zoodiff accuracy` (PRE, LAB, ACC), "
+        "`zoodiff latency` (LAT) and\n`zoodiff names` (NAM), and the reasons for refusing a file "
+        "(SEC), by code. A code never changes its\nmeaning and is never reused. "
+        "`zoodiff rules CODE` prints cause, effect and advice. Each page has an\nexample with its "
+        "output.\n\n"
         "| code | name | changes |\n|---|---|---|\n" + "\n".join(rows) + "\n"
     )
 

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from zoodiff.api import import_results as import_results
     from zoodiff.api import latency as latency
     from zoodiff.api import list_entries as list_entries
+    from zoodiff.api import names as names
     from zoodiff.api import prove as prove
     from zoodiff.api import read_run as read_run
     from zoodiff.api import remove_environment as remove_environment
@@ -112,6 +113,8 @@ _PUBLIC = {
     "Limits": "zoodiff.workers.limits",
     "Mismatch": "zoodiff.study.result",
     "ModelRef": "zoodiff.entry",
+    "NameRow": "zoodiff.api",
+    "NamesReport": "zoodiff.api",
     "Preprocessing": "zoodiff.preprocessing.spec",
     "Record": "zoodiff.store.records",
     "RunRequest": "zoodiff.api",
@@ -151,6 +154,7 @@ _PUBLIC = {
     "latency": "zoodiff.api",
     "list_entries": "zoodiff.api",
     "load_study": "zoodiff.study.config",
+    "names": "zoodiff.api",
     "prove": "zoodiff.api",
     "read_run": "zoodiff.api",
     "remove_environment": "zoodiff.api",

@@ -19,7 +19,7 @@ from zoodiff.cli.app import app
 
 LIMITS = zoodiff.Limits(5.0, 2_000_000_000)
 ARE_LIMITED = "--worker-seconds 5 --worker-memory 2"
-PRINTED = {"json", "places", "wide"}
+PRINTED = {"csv", "json", "places", "wide"}
 """Options that say how an answer is printed, which is the caller's own business in Python."""
 
 
@@ -228,6 +228,17 @@ CASES = (
         ignored=("done",),
     ),
     case(
+        f"names a b --zoos keras,timm --all --build --jobs 3 {ARE_LIMITED}",
+        "names",
+        ["a", "b"],
+        zoos=["keras", "timm"],
+        all_names=True,
+        build=True,
+        jobs=3,
+        limits=LIMITS,
+        ignored=("done",),
+    ),
+    case(
         f"fingerprint a b --structure {ARE_LIMITED}",
         "entries.fingerprints",
         ["a", "b"],
@@ -336,6 +347,7 @@ BEHIND: dict[str, tuple[Callable[..., Any], ...]] = {
         *(api.diff_preprocessing, api.allow_code),
     ),
     "fingerprint": (api.fingerprints, api.allow_code),
+    "names": (api.names,),
     "report": (api.read_run, api.write_report),
     "rules": (api.find_rule, api.all_rules),
     "zoos": (api.zoos_report,),

@@ -22,6 +22,8 @@ from zoodiff.accuracy.attribution.suggestions import sentences
 from zoodiff.accuracy.class_findings import class_findings, constant_findings
 from zoodiff.accuracy.constant_outputs import constant_classes, constants_of
 from zoodiff.accuracy.preprocessing_runs import Recipe
+from zoodiff.architecture import naming
+from zoodiff.architecture.naming import EntryUnderName
 from zoodiff.graph.input_stage import InputStage
 from zoodiff.latency import findings
 from zoodiff.latency.benchmark import Measured, Samples
@@ -237,6 +239,24 @@ def _sweep(**milliseconds: tuple[float, float]) -> Lines:
     return [f"{x.code}  {x.sentence}" for x in found]
 
 
+# Names
+
+
+def _named_entry(name: str, network: str | None = None) -> EntryUnderName:
+    return EntryUnderName(
+        f"zoo:{name}", "zoo", 1, (3, 224, 224), 1000, network=network, exact=network
+    )
+
+
+def _named(*, a: EntryUnderName, b: EntryUnderName, under: str) -> Lines:
+    """Findings about two entries under one name, net, or under two, net-a and net-b."""
+    grouped = {"net": [a, b]} if under == "one" else {"net-a": [a], "net-b": [b]}
+    return [
+        finding.line
+        for finding in naming.findings({n: naming.lettered(m) for n, m in grouped.items()})
+    ]
+
+
 _PUBLISHED = {"a": "keras:ResNet50@random", "b": "keras:ResNet50V2@random"}
 
 EXAMPLES: dict[str, Reported] = {
@@ -338,6 +358,43 @@ EXAMPLES: dict[str, Reported] = {
         lambda: _constant(_ZEROED),
         "The same outputs as probabilities, in 8 bits, where all small ones are 0.",
         lambda: _constant(np.round(200 * np.eye(_CLASSES)[_TRUE % 20]) / 200),
+    ),
+    "NAM101": Reported(
+        "Two entries have one name, the same input and classes, and other structures.",
+        lambda: _named(a=_named_entry("a", "zs1:1"), b=_named_entry("b", "zs1:2"), under="one"),
+        "One of the entries is known as a variant, and its name says so.",
+        lambda: _named(
+            a=_named_entry("a", "zs1:1"),
+            b=replace(_named_entry("b", "zs1:2"), kind="variant", difference="d", told_by="b"),
+            under="one",
+        ),
+    ),
+    "NAM102": Reported(
+        "Entries of two names have the same fingerprint.",
+        lambda: _named(a=_named_entry("a", "zs1:1"), b=_named_entry("b", "zs1:1"), under="two"),
+        "Both entries have one name.",
+        lambda: _named(a=_named_entry("a", "zs1:1"), b=_named_entry("b", "zs1:1"), under="one"),
+    ),
+    "NAM103": Reported(
+        "An entry is a variant, and its name does not say so.",
+        lambda: _named(
+            a=replace(
+                _named_entry("a"), kind="variant", difference="group widths rounded as in pycls"
+            ),
+            b=_named_entry("b"),
+            under="one",
+        ),
+        "The entry `a-int8` is quantised to int8.",
+        lambda: _named(
+            a=replace(
+                _named_entry("a-int8"),
+                kind="variant",
+                difference="quantised to int8",
+                told_by="-int8",
+            ),
+            b=_named_entry("b"),
+            under="one",
+        ),
     ),
     "ACC101": Reported(
         "With the same preprocessing one network is right on 90 % of 400 images, the other on 80 "

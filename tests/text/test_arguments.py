@@ -21,6 +21,7 @@ REQUIRED = {
     "fingerprint": ["no.onnx"],
     "latency": ["no.onnx"],
     "list": [],
+    "names": ["resnet50"],
     "report": [],
     "rules": [],
     "run": ["no.toml"],

@@ -1,9 +1,9 @@
 """The Python interface: one typed function per command.
 
-One module per subject: ``entries``, ``claims_report``, ``which_report``, ``studies``,
-``accuracy_report``, ``latency_report``, ``diff_report``, ``storage``, ``zoos``, ``rules``,
-``limits``. The modules ``*_values`` export the types of their results. A name is loaded at its
-first use, so that every command starts fast.
+One module per subject: ``entries``, ``claims_report``, ``which_report``, ``names_report``,
+``studies``, ``accuracy_report``, ``latency_report``, ``diff_report``, ``storage``, ``zoos``,
+``rules``, ``limits``. The modules ``*_values`` export the types of their results. A name is loaded
+at its first use, so that every command starts fast.
 
 ``limits`` set a worker's time per request and its memory, as ``--worker-seconds`` and
 ``--worker-memory`` do for the commands.
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from zoodiff.api.latency_report import LatencyRequest as LatencyRequest
     from zoodiff.api.latency_report import latency as latency
     from zoodiff.api.limits import allow_code as allow_code
+    from zoodiff.api.names_report import NameRow as NameRow
+    from zoodiff.api.names_report import NamesReport as NamesReport
+    from zoodiff.api.names_report import names as names
     from zoodiff.api.rules import all_rules as all_rules
     from zoodiff.api.rules import find_rule as find_rule
     from zoodiff.api.storage import collect_waste as collect_waste
@@ -128,6 +131,11 @@ _MODULES = {
         "latency",
     ),
     "limits": ("allow_code",),
+    "names_report": (
+        "NameRow",
+        "NamesReport",
+        "names",
+    ),
     "rules": (
         "all_rules",
         "find_rule",
@@ -165,7 +173,7 @@ _MODULES = {
     ),
 }
 """The public names of each module."""
-_PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
+_PUBLIC = {name: module for module, members in _MODULES.items() for name in members}
 
 __all__ = ["diff_weights", "prove", *sorted(_PUBLIC)]  # noqa: PLE0604 - names from the table above
 

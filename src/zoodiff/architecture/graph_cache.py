@@ -14,6 +14,7 @@ import importlib.metadata
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -36,10 +37,29 @@ def key_of(entry: Entry) -> str | None:
     Files are not cached, since they may change, nor are zoos of third parties, whose code may lie
     anywhere.
     """
+    return _key(entry, _versions(entry)) if _is_cached(entry) else None
+
+
+def keys_of(entries: Iterable[Entry]) -> list[str | None]:
+    """Return the cache keys of many entries; versions are looked up once per zoo."""
+    versions: dict[str, dict[str, str] | None] = {}
+    keys: list[str | None] = []
+    for entry in entries:
+        if not _is_cached(entry):
+            keys.append(None)
+            continue
+        if entry.zoo.name not in versions:
+            versions[entry.zoo.name] = _versions(entry)
+        keys.append(_key(entry, versions[entry.zoo.name]))
+    return keys
+
+
+def _is_cached(entry: Entry) -> bool:
     ships_with_zoodiff = entry.worker.backend.startswith("zoodiff.") and entry.worker.distributions
-    if isinstance(entry, FileEntry) or entry.foreign or not ships_with_zoodiff:
-        return None
-    versions = _versions(entry)
+    return bool(ships_with_zoodiff) and not isinstance(entry, FileEntry) and not entry.foreign
+
+
+def _key(entry: Entry, versions: dict[str, str] | None) -> str | None:
     if versions is None:
         return None
     facts = {
@@ -50,6 +70,11 @@ def key_of(entry: Entry) -> str | None:
         "code": _code(),
     }
     return json.dumps(facts, sort_keys=True)
+
+
+def file_name(key: str) -> str:
+    """Return the name of the file that holds the graph of a key."""
+    return f"{hashlib.sha256(key.encode()).hexdigest()}.json.gz"
 
 
 def load(key: str) -> Graph | None:
@@ -92,7 +117,7 @@ def folder() -> Path:
 
 
 def _path(key: str) -> Path:
-    return folder() / f"{hashlib.sha256(key.encode()).hexdigest()}.json.gz"
+    return folder() / file_name(key)
 
 
 def _versions(entry: Entry) -> dict[str, str] | None:

@@ -22,6 +22,7 @@ from zoodiff.cli.commands.env import env
 from zoodiff.cli.commands.fingerprint import fingerprint
 from zoodiff.cli.commands.latency import latency
 from zoodiff.cli.commands.list import list_entries
+from zoodiff.cli.commands.names import names
 from zoodiff.cli.commands.report import report
 from zoodiff.cli.commands.rules import rules
 from zoodiff.cli.commands.run import run
@@ -62,6 +63,7 @@ app = typer.Typer(
 )
 app.command("zoos")(zoos)
 app.command("list")(list_entries)
+app.command("names")(names)
 app.command("show")(show)
 app.command("claims")(claims)
 app.command("which")(which)

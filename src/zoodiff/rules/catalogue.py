@@ -18,8 +18,8 @@ import zoodiff.rules.reported
 from zoodiff.errors import UnknownNameError
 from zoodiff.rules.rule import Rule
 
-_FAMILIES = {"ARC": 0, "PRE": 1, "LAB": 2, "ACC": 3, "LAT": 4, "SEC": 5}
-"""Families: architecture, preprocessing, labels, accuracy, latency, security."""
+_FAMILIES = {"ARC": 0, "PRE": 1, "LAB": 2, "ACC": 3, "LAT": 4, "NAM": 5, "SEC": 6}
+"""Families: architecture, preprocessing, labels, accuracy, latency, names, security."""
 
 
 def rules() -> list[Rule]:

@@ -1,0 +1,148 @@
+"""Fingerprints of many entries, kept beside the cache of graphs.
+
+Computing them takes a tenth of a second or more, so one file holds the fingerprints of all graphs
+in the cache, by the graph's file. A fingerprint is as valid as its graph; those whose graph
+was removed are dropped when the file is written. If it cannot be read or written, fingerprints are
+computed again, without a message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from zoodiff.architecture import graph_cache
+from zoodiff.architecture.survey import describe_all
+from zoodiff.errors import MeasurementError
+from zoodiff.graph import boundary, fingerprint
+from zoodiff.graph.canonical import canonical
+from zoodiff.graph.ir import Graph
+from zoodiff.workers.limits import Limits
+from zoodiff.zoos.registry import Entry
+
+_FILE = "structures.json"
+_CHUNK = 48
+"""Entries that are described before their fingerprints are written: what a stop may lose."""
+
+
+class Fingerprints(NamedTuple):
+    """The two fingerprints of a network."""
+
+    network: str
+    """Structure fingerprint without the pre- and post-processing inside, equal for a network and
+    its exports; batch norms and biases are left out."""
+    exact: str
+    """Equal exactly for the same network."""
+
+
+def known(
+    entries: Sequence[Entry], *, done: Callable[[Entry, str | None], None] | None = None
+) -> dict[str, Fingerprints]:
+    """Return the fingerprints of the entries whose graph is cached, by entry.
+
+    No network is built. ``done`` is called with each entry whose fingerprint is computed.
+    """
+    stored = _read()
+    there = _files()
+    result: dict[str, Fingerprints] = {}
+    computed: dict[str, Fingerprints] = {}
+    for entry, key in zip(entries, graph_cache.keys_of(entries), strict=True):
+        file = graph_cache.file_name(key) if key is not None else ""
+        if key is None or file not in there:
+            continue
+        prints = stored.get(file)
+        if prints is None:
+            graph = graph_cache.load(key)
+            prints = None if graph is None else _fingerprints(graph)
+            if prints is None:
+                continue
+            computed[file] = prints
+            if done is not None:
+                done(entry, None)
+        result[str(entry.ref)] = prints
+    if computed:
+        _write({**stored, **computed})
+    return result
+
+
+def build(
+    entries: Sequence[Entry],
+    *,
+    jobs: int = 2,
+    limits: Limits | None = None,
+    done: Callable[[Entry, str | None], None] | None = None,
+) -> tuple[dict[str, Fingerprints], dict[str, str]]:
+    """Return the fingerprints of entries, and the reasons for those without one.
+
+    What the cache lacks is described; if that is interrupted, the next call goes on where it
+    stopped. ``done`` is called with each entry and the reason why it has none, or None.
+    """
+    fingerprints = known(entries, done=done)
+    missing = [entry for entry in entries if str(entry.ref) not in fingerprints]
+    failures: dict[str, str] = {}
+    for chunk in _chunks(missing):
+        graphs, reasons = describe_all(chunk, jobs=jobs, limits=limits, done=done)
+        failures.update(reasons)
+        cached = known(chunk)
+        for name, graph in graphs.items():
+            prints = cached.get(name) or _fingerprints(graph)
+            if prints is None:
+                failures[name] = "it has too many parts that are alike to be fingerprinted"
+            else:
+                fingerprints[name] = prints
+    return fingerprints, failures
+
+
+def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Yield entries of one zoo at a time, so that a worker imports one framework."""
+    ordered = sorted(entries, key=lambda entry: entry.zoo.name)
+    for first in range(0, len(ordered), _CHUNK):
+        yield ordered[first : first + _CHUNK]
+
+
+def _fingerprints(graph: Graph) -> Fingerprints | None:
+    """Return the fingerprints; None for a graph with too many symmetries to be searched."""
+    clean = canonical(graph)
+    bare = boundary.without(clean, boundary.parts_inside(clean))
+    try:
+        exact = fingerprint.fingerprint(clean, is_canonical=True)
+        return Fingerprints(fingerprint.structure(bare, is_canonical=True), exact)
+    except MeasurementError:
+        return None
+
+
+def _files() -> frozenset[str]:
+    try:
+        return frozenset(path.name for path in graph_cache.folder().iterdir())
+    except OSError:
+        return frozenset()
+
+
+def _read() -> Mapping[str, Fingerprints]:
+    """Return the stored fingerprints by the graph's file; none of other schemes."""
+    schemes = (fingerprint.STRUCTURE_SCHEME, fingerprint.SCHEME)
+    try:
+        raw = json.loads((graph_cache.folder().parent / _FILE).read_text(encoding="utf-8"))
+        return {
+            file: Fingerprints(*texts)
+            for file, texts in raw.items()
+            if [text.partition(":")[0] for text in texts] == list(schemes)
+        }
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _write(fingerprints: Mapping[str, Fingerprints]) -> None:
+    there = _files()
+    kept = {file: prints for file, prints in fingerprints.items() if file in there}
+    path = graph_cache.folder().parent / _FILE
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        partial.write_text(json.dumps(kept), encoding="utf-8")
+        partial.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)

@@ -1,0 +1,81 @@
+"""``zoodiff names``: what the networks of a name are in each zoo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoodiff.cli.exit_codes import NOT_MEASURED
+from zoodiff.cli.limits import SECONDS, WorkerMemory, WorkerSeconds, limits_of
+from zoodiff.cli.options import takes_options
+from zoodiff.cli.render.console import Json, complete_architecture, print_json, say
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamesOptions:
+    """The options of ``zoodiff names``."""
+
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names in any zoo's spelling; without them, those that two or more zoos have.",
+            autocompletion=complete_architecture,
+        ),
+    ] = None
+    zoos: Annotated[
+        str | None, typer.Option("--zoos", help="Only these zoos, separated by commas.")
+    ] = None
+    all_names: Annotated[bool, typer.Option("--all", help="Also names that one zoo has.")] = False
+    build: Annotated[
+        bool,
+        typer.Option(
+            "--build",
+            help="Build the missing networks without weights (minutes); goes on where it stopped.",
+        ),
+    ] = False
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, help="Workers that build at the same time.")
+    ] = 2
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write all entries into FILE.")
+    ] = None
+    worker_seconds: WorkerSeconds = SECONDS
+    worker_memory: WorkerMemory = None
+    json: Json = False
+
+
+@takes_options
+def names(options: NamesOptions) -> None:
+    """Group the entries of each name by their network, with recipes, claims and findings.
+
+    Entries with the same letter have the same network, up to biases and batch norms. Networks are
+    taken from the cache of graphs; others are "not built". An entry that cannot be built is
+    reported, the others go on, and the exit code is 3.
+    """
+    from zoodiff import api
+    from zoodiff.cli.render.names import print_names
+    from zoodiff.cli.render.progress import building_progress
+
+    with building_progress() as done:
+        report = api.names(
+            options.names or [],
+            zoos=[zoo.strip() for zoo in options.zoos.split(",")] if options.zoos else None,
+            all_names=options.all_names,
+            build=options.build,
+            jobs=options.jobs,
+            limits=limits_of(options.worker_seconds, options.worker_memory),
+            done=done,
+        )
+    if options.csv is not None:
+        options.csv.write_text(report.to_csv(), encoding="utf-8")
+    if options.json:
+        print_json(report.to_dict())
+    else:
+        print_names(report, every_finding=bool(options.names))
+    for entry, reason in report.failures.items():
+        say(f"zoodiff: {entry}: {reason}")
+    if report.failures:
+        raise typer.Exit(NOT_MEASURED)
