@@ -39,6 +39,8 @@ def _expand(call: Call) -> Array:
 
 def _concat(call: Call) -> Array:
     """Concatenate tensors and weights; ``parameters_at`` are the positions of the weights."""
+    if not call.node.inputs:  # weights alone, of which the first is the input
+        return np.concatenate([*call.inputs, *call.parameters], axis=call.attributes["axis"])
     parts = list(call.inputs)
     for place, extra in zip(call.attributes.get("parameters_at", []), call.parameters, strict=True):
         parts.insert(place, extra)
@@ -135,7 +137,7 @@ def _gathered(node: Node) -> bool:
 
 def _concatenated(node: Node) -> bool:
     places = node.attributes.get("parameters_at") or []
-    return bool(node.inputs) and isinstance(places, list) and len(node.parameters) == len(places)
+    return isinstance(places, list) and len(node.parameters) == len(places)
 
 
 SUPPORTED: dict[str, Callable[[Node], bool]] = {

@@ -138,8 +138,8 @@ def _prelu(e: Emit, call: Call) -> str:
 
 
 _SAME: tuple[str, ...] = (
-    *("Abs", "Ceil", "Erf", "Exp", "Floor", "Identity", "Log", "Neg", "Reciprocal", "Relu"),
-    *("Sigmoid", "Softsign", "Sqrt", "Tanh"),
+    *("Abs", "Ceil", "Cos", "Erf", "Exp", "Floor", "Identity", "Log", "Neg", "Reciprocal"),
+    *("Relu", "Sigmoid", "Sin", "Softsign", "Sqrt", "Tanh"),
 )
 _COMPOSED: dict[str, Callable[[Emit, Call], str]] = {
     "Cast": _cast,

@@ -32,6 +32,7 @@ _UNARY = (
         Attribute("min", Kind.NUMBER, "lower bound", absent="none"),
         Attribute("max", Kind.NUMBER, "upper bound", absent="none"),
     ),
+    _unary("Cos", "The cosine of x in radians."),
     _unary(
         "Dropout",
         "x; in training, x / (1 - ratio) or 0 by chance.",
@@ -83,6 +84,7 @@ _UNARY = (
         _number("gamma", "factor", SELU[1]),
     ),
     _unary("Sigmoid", "1 / (1 + exp(-x))."),
+    _unary("Sin", "The sine of x in radians."),
     _unary("Softplus", "log(1 + exp(beta * x)) / beta.", _number("beta", "sharpness", 1.0)),
     _unary("Softsign", "x / (1 + abs(x))."),
     _unary("Sqrt", "The square root."),
